@@ -1,0 +1,79 @@
+// swift-tools-version: 6.2
+import PackageDescription
+
+/// Every Swift target is held to the same rules: Swift 6 concurrency checking, no implicit existentials,
+/// no member found through a module the file does not import, and no warning left standing.
+let strict: [SwiftSetting] = [
+    .swiftLanguageMode(.v6),
+    .enableUpcomingFeature("ExistentialAny"),
+    .enableUpcomingFeature("MemberImportVisibility"),
+    .enableUpcomingFeature("InternalImportsByDefault"),
+    .treatAllWarnings(as: .error),
+]
+
+let nio: [Target.Dependency] = [
+    .product(name: "NIOCore", package: "swift-nio"),
+    .product(name: "NIOPosix", package: "swift-nio"),
+]
+let logging: Target.Dependency = .product(name: "Logging", package: "swift-log")
+let crypto: Target.Dependency = .product(name: "Crypto", package: "swift-crypto")
+let http1: Target.Dependency = .product(name: "NIOHTTP1", package: "swift-nio")
+let embedded: Target.Dependency = .product(name: "NIOEmbedded", package: "swift-nio")
+
+// Which module may import which is checked once more, import by import, by LayoutTests.
+let package = Package(
+    name: "limpet",
+    products: [.executable(name: "limpet", targets: ["limpet"])],
+    dependencies: [
+        .package(url: "https://github.com/apple/swift-nio.git", from: "2.101.2"),
+        .package(url: "https://github.com/apple/swift-log.git", from: "1.16.2"),
+        .package(url: "https://github.com/apple/swift-crypto.git", from: "4.5.2"),
+        .package(url: "https://github.com/apple/swift-argument-parser.git", from: "1.8.2"),
+        .package(url: "https://github.com/jpsim/Yams.git", from: "6.2.2"),
+        .package(url: "https://github.com/swift-server/swift-service-lifecycle.git", from: "2.13.0"),
+    ],
+    targets: [
+        .target(name: "Affinity", swiftSettings: strict),
+        .target(name: "HTTPWire", swiftSettings: strict),
+        .target(name: "Routing", dependencies: ["HTTPWire"], swiftSettings: strict),
+        .target(name: "CLimpetRESP", linkerSettings: [.linkedLibrary("hiredis")]),
+        .target(name: "Store", dependencies: ["Affinity", "CLimpetRESP", logging] + nio, swiftSettings: strict),
+        .target(
+            name: "Proxy",
+            dependencies: ["Affinity", "HTTPWire", "Routing", "Store", crypto, logging] + nio,
+            swiftSettings: strict),
+        .target(
+            name: "Control",
+            dependencies: [
+                "Affinity", "HTTPWire", "Routing", "Store", "Proxy", crypto, logging, http1,
+                .product(name: "Yams", package: "Yams"),
+                .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
+                .product(name: "UnixSignals", package: "swift-service-lifecycle"),
+            ] + nio,
+            swiftSettings: strict),
+        .executableTarget(
+            name: "limpet",
+            dependencies: ["Control", .product(name: "ArgumentParser", package: "swift-argument-parser")],
+            swiftSettings: strict),
+        .target(
+            name: "LimpetTestKit", dependencies: ["Affinity", "Store", logging, http1] + nio, swiftSettings: strict),
+        .testTarget(name: "AffinityTests", dependencies: ["Affinity", "LimpetTestKit"], swiftSettings: strict),
+        .testTarget(
+            name: "HTTPWireTests", dependencies: ["HTTPWire", embedded, http1, .product(name: "Yams", package: "Yams")] + nio,
+            swiftSettings: strict),
+        .testTarget(name: "RoutingTests", dependencies: ["Routing", "HTTPWire"], swiftSettings: strict),
+        .testTarget(
+            name: "StoreTests", dependencies: ["Store", "Affinity", "CLimpetRESP", "LimpetTestKit", embedded] + nio,
+            swiftSettings: strict),
+        .testTarget(
+            name: "ProxyTests",
+            dependencies: ["Proxy", "Affinity", "HTTPWire", "Routing", "Store", "LimpetTestKit", embedded, crypto, logging] + nio,
+            swiftSettings: strict),
+        .testTarget(
+            name: "ControlTests",
+            dependencies: ["Control", "Proxy", "Affinity", "Routing", "LimpetTestKit", logging] + nio, swiftSettings: strict),
+        .testTarget(
+            name: "FleetTests", dependencies: ["limpet", "LimpetTestKit", logging] + nio, swiftSettings: strict),
+        .testTarget(name: "LayoutTests", swiftSettings: strict),
+    ]
+)

@@ -1,0 +1,46 @@
+/// The 29-bit keyed hash of a backend's name: what names a backend in the store, in a hint and in the cache.
+///
+/// Zero is never the hash of a backend; it marks a tombstone. Two backends of one service whose hashes meet are a
+/// configuration error.
+package struct BackendHash: Hashable, Sendable {
+    package static let bitCount = 29
+    package static let tombstone = BackendHash(bits: 0)
+
+    /// Always below 2^29.
+    package let bits: UInt32
+
+    /// Keeps the low 29 bits.
+    package init(bits: UInt32) {
+        self.bits = bits & (1 << Self.bitCount - 1)
+    }
+}
+
+/// "This session is served by this backend", with an epoch that grows at each informed change.
+///
+/// Epoch 0 is a guess, made without knowledge; it never stands in the store.
+package struct Binding: Hashable, Sendable {
+    package static let epochBitCount = 24
+    /// Epochs above this one are never written: a record that carries one is foreign.
+    package static let epochMax: UInt32 = 1 << 24 - 1 - 1000
+
+    package var backend: BackendHash
+    package var epoch: UInt32
+
+    package init(backend: BackendHash, epoch: UInt32) {
+        self.backend = backend
+        self.epoch = epoch
+    }
+
+    package var isTombstone: Bool { backend == .tombstone }
+
+    /// The record as the store keeps it: `backendHash << 24 | epoch`, below 2^53, so that Redis holds it as an
+    /// integer and Lua's doubles are exact.
+    package var record: UInt64 { UInt64(backend.bits) << 24 | UInt64(epoch) }
+
+    /// The binding a record stands for, or nil where it is one that Limpet would not write.
+    package init?(record: UInt64) {
+        let epoch = UInt32(truncatingIfNeeded: record & (1 << 24 - 1))
+        guard record < 1 << 53, epoch >= 1, epoch <= Self.epochMax else { return nil }
+        self.init(backend: BackendHash(bits: UInt32(truncatingIfNeeded: record >> 24)), epoch: epoch)
+    }
+}

@@ -1,0 +1,16 @@
+/// The binding that a client carries, sealed, in our own cookie. Only authentic hints become values of this type.
+///
+/// Times are seconds of the wall clock since 1970, the one place where it takes part: hints outlive processes.
+package struct Hint: Hashable, Sendable {
+    package var binding: Binding
+    /// When the session began.
+    package var born: UInt32
+    /// When this hint was sealed.
+    package var issued: UInt32
+
+    package init(binding: Binding, born: UInt32, issued: UInt32) {
+        self.binding = binding
+        self.born = born
+        self.issued = issued
+    }
+}

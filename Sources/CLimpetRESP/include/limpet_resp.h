@@ -1,0 +1,3 @@
+#ifndef LIMPET_RESP_H
+#define LIMPET_RESP_H
+#endif

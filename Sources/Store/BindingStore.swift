@@ -1,0 +1,23 @@
+package import Affinity
+
+/// The memory that replicas share, as one event loop sees it. Confined to that loop.
+///
+/// It cannot throw: that the store is away, late or full is an answer.
+package protocol BindingStore: AnyObject {
+    /// Whether a question would be sent now. False while there is no connection or the breaker is open; a request
+    /// then decides without the store, at once.
+    var mayBeAsked: Bool { get }
+
+    /// Asks. `waiter` is told exactly once, on the loop, never from within this call, and at the latest when the
+    /// budget (`commandTimeout`) has passed.
+    func ask(_ question: StoreQuestion, for waiter: any StoreWaiter)
+}
+
+/// Who waits for an answer of the store.
+package protocol StoreWaiter: AnyObject {
+    /// - Parameters:
+    ///   - answer: what the store said, or why it did not.
+    ///   - question: the question as asked.
+    ///   - asked: when it was handed to the store. Lifetimes count from here.
+    func storeAnswered(_ answer: StoreAnswer, to question: StoreQuestion, asked: Instant)
+}
