@@ -1,0 +1,91 @@
+#if canImport(Glibc)
+import Glibc
+#endif
+import Synchronization
+
+/// A TCP server whose every connection runs a script on a thread of its own: for answers that no real server gives, and
+/// for seeing the very bytes that were sent to it.
+package final class ScriptedBackend: Sendable {
+    package typealias Script = @Sendable (TCPSocket, _ connection: Int) throws -> Void
+
+    package let port: Int
+    private let descriptor: Int32
+    private let state = Mutex(State())
+
+    private struct State {
+        var connections = 0
+        var received: [[UInt8]] = []
+        var isClosed = false
+    }
+
+    /// Listens on a free port of 127.0.0.1 (or the one given). An error that a script throws ends its connection.
+    package init(port: Int = 0, script: @escaping Script) throws {
+        descriptor = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
+        var on: Int32 = 1
+        setsockopt(descriptor, SOL_SOCKET, SO_REUSEADDR, &on, socklen_t(MemoryLayout<Int32>.size))
+        var address = TCPSocket.loopback(port)
+        var length = socklen_t(MemoryLayout<sockaddr_in>.size)
+        let bound = withUnsafeMutablePointer(to: &address) {
+            $0.withMemoryRebound(to: sockaddr.self, capacity: 1) { pointer in
+                bind(descriptor, pointer, length) == 0 && listen(descriptor, 128) == 0
+                    && getsockname(descriptor, pointer, &length) == 0
+            }
+        }
+        guard bound else { throw TCPSocket.Failure("listen on port \(port)") }
+        self.port = Int(UInt16(bigEndian: address.sin_port))
+        Threads.detach { self.acceptAll(script) }
+    }
+
+    deinit { close() }
+
+    /// Connections accepted so far.
+    package var connectionCount: Int { state.withLock { $0.connections } }
+
+    /// What `record` was given, connection by connection.
+    package var received: [[UInt8]] { state.withLock { $0.received } }
+
+    /// Keeps what a script read, for the test to look at.
+    package func record(_ bytes: [UInt8]) { state.withLock { $0.received.append(bytes) } }
+
+    package func close() {
+        let isFirst = state.withLock { state in
+            defer { state.isClosed = true }
+            return !state.isClosed
+        }
+        guard isFirst else { return }
+        shutdown(descriptor, Int32(SHUT_RDWR))
+        Glibc.close(descriptor)
+    }
+
+    private func acceptAll(_ script: @escaping Script) {
+        while true {
+            let accepted = accept(descriptor, nil, nil)
+            guard accepted >= 0 else { return }
+            let number = state.withLock { state in
+                state.connections += 1
+                return state.connections
+            }
+            let connection = TCPSocket(descriptor: accepted)
+            connection.setTimeout(seconds: 20)
+            Threads.detach {
+                try? script(connection, number)
+                connection.close()
+            }
+        }
+    }
+}
+
+/// Threads for tests that block.
+package enum Threads {
+    /// Runs `body` on a thread of its own.
+    package static func detach(_ body: @escaping @Sendable () -> Void) {
+        final class Job: Sendable {
+            let body: @Sendable () -> Void
+            init(_ body: @escaping @Sendable () -> Void) { self.body = body }
+        }
+        var thread = pthread_t()
+        let job = Unmanaged.passRetained(Job(body))
+        pthread_create(&thread, nil, { Unmanaged<Job>.fromOpaque($0!).takeRetainedValue().body(); return nil }, job.toOpaque())
+        pthread_detach(thread)
+    }
+}

@@ -1,0 +1,123 @@
+#if canImport(Glibc)
+import Glibc
+#endif
+
+/// A blocking TCP socket for tests that must say exactly which bytes go out when, and see exactly what comes back.
+package final class TCPSocket: @unchecked Sendable {
+    // Unchecked: the descriptor is set once; the kernel serialises what threads do with it.
+    private let descriptor: Int32
+    private var isClosed = false
+
+    package struct Failure: Error, CustomStringConvertible {
+        package let description: String
+
+        init(_ what: String) {
+            description = "\(what): \(String(cString: strerror(errno)))"
+        }
+    }
+
+    init(descriptor: Int32) {
+        self.descriptor = descriptor
+    }
+
+    /// Connects to a port on 127.0.0.1. Reads and writes fail after `timeout` seconds.
+    package convenience init(port: Int, timeout: Int = 10) throws {
+        let descriptor = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
+        guard descriptor >= 0 else { throw Failure("socket") }
+        var address = Self.loopback(port)
+        let connected = withUnsafePointer(to: &address) {
+            $0.withMemoryRebound(to: sockaddr.self, capacity: 1) {
+                connect(descriptor, $0, socklen_t(MemoryLayout<sockaddr_in>.size))
+            }
+        }
+        guard connected == 0 else {
+            let failure = Failure("connect to port \(port)")
+            Glibc.close(descriptor)
+            throw failure
+        }
+        self.init(descriptor: descriptor)
+        setTimeout(seconds: timeout)
+    }
+
+    deinit { close() }
+
+    static func loopback(_ port: Int) -> sockaddr_in {
+        var address = sockaddr_in()
+        address.sin_family = sa_family_t(AF_INET)
+        address.sin_port = in_port_t(UInt16(port).bigEndian)
+        address.sin_addr.s_addr = UInt32(0x7F00_0001).bigEndian
+        return address
+    }
+
+    package func setTimeout(seconds: Int) {
+        var time = timeval(tv_sec: seconds, tv_usec: 0)
+        setsockopt(descriptor, SOL_SOCKET, SO_RCVTIMEO, &time, socklen_t(MemoryLayout<timeval>.size))
+        setsockopt(descriptor, SOL_SOCKET, SO_SNDTIMEO, &time, socklen_t(MemoryLayout<timeval>.size))
+    }
+
+    package func send(_ text: String) throws { try send(Array(text.utf8)) }
+
+    package func send(_ bytes: [UInt8]) throws {
+        var sent = 0
+        while sent < bytes.count {
+            let count = bytes.withUnsafeBytes {
+                Glibc.send(descriptor, $0.baseAddress! + sent, bytes.count - sent, Int32(MSG_NOSIGNAL.rawValue))
+            }
+            guard count > 0 else { throw Failure("send") }
+            sent += count
+        }
+    }
+
+    /// The next bytes, or none at the end of the stream.
+    package func receive(upTo count: Int = 64 * 1024) throws -> [UInt8] {
+        var storage = [UInt8](repeating: 0, count: count)
+        let received = recv(descriptor, &storage, count, 0)
+        guard received >= 0 else { throw Failure("receive") }
+        return Array(storage[..<received])
+    }
+
+    /// Everything until the peer closes.
+    package func receiveAll() throws -> [UInt8] {
+        var all: [UInt8] = []
+        while true {
+            let piece = try receive()
+            if piece.isEmpty { return all }
+            all += piece
+        }
+    }
+
+    /// Bytes until they end in `ending`; what comes behind it is lost, so only where nothing can.
+    package func receive(until ending: String) throws -> String {
+        var all: [UInt8] = []
+        while !all.ends(in: ending.utf8) {
+            let piece = try receive(upTo: 1)
+            guard !piece.isEmpty else { throw Failure("the stream ended before \(ending.debugDescription)") }
+            all += piece
+        }
+        return String(decoding: all, as: UTF8.self)
+    }
+
+    /// Sends FIN; reading goes on.
+    package func closeOutput() {
+        shutdown(descriptor, Int32(SHUT_WR))
+    }
+
+    /// Closes with a reset instead of FIN.
+    package func reset() {
+        var linger = Glibc.linger(l_onoff: 1, l_linger: 0)
+        setsockopt(descriptor, SOL_SOCKET, SO_LINGER, &linger, socklen_t(MemoryLayout<Glibc.linger>.size))
+        close()
+    }
+
+    package func close() {
+        guard !isClosed else { return }
+        isClosed = true
+        Glibc.close(descriptor)
+    }
+}
+
+extension [UInt8] {
+    func ends(in ending: String.UTF8View) -> Bool {
+        count >= ending.count && suffix(ending.count).elementsEqual(ending)
+    }
+}

@@ -1,0 +1,48 @@
+import NIOCore
+
+/// The answers that Limpet gives itself: a status and a word, no detail of the inside.
+enum ErrorAnswer: Int, CaseIterable {
+    case badRequest = 400
+    case notFound = 404
+    case requestTimeout = 408
+    case contentTooLarge = 413
+    case uriTooLong = 414
+    case fieldsTooLarge = 431
+    case notImplemented = 501
+    case badGateway = 502
+    case serviceUnavailable = 503
+    case gatewayTimeout = 504
+    case versionNotSupported = 505
+
+    init(status: Int) {
+        self = ErrorAnswer(rawValue: status) ?? .badRequest
+    }
+
+    private var reason: StaticString {
+        switch self {
+        case .badRequest: "Bad Request"
+        case .notFound: "Not Found"
+        case .requestTimeout: "Request Timeout"
+        case .contentTooLarge: "Content Too Large"
+        case .uriTooLong: "URI Too Long"
+        case .fieldsTooLarge: "Request Header Fields Too Large"
+        case .notImplemented: "Not Implemented"
+        case .badGateway: "Bad Gateway"
+        case .serviceUnavailable: "Service Unavailable"
+        case .gatewayTimeout: "Gateway Timeout"
+        case .versionNotSupported: "HTTP Version Not Supported"
+        }
+    }
+
+    /// - Parameters:
+    ///   - closing: says so in the head.
+    ///   - bodiless: the request was HEAD: the length is stated, the body left out.
+    func write(into buffer: inout ByteBuffer, closing: Bool, bodiless: Bool) {
+        let body = "\(rawValue) \(reason)\n"
+        buffer.writeString("HTTP/1.1 \(rawValue) \(reason)\r\nContent-Type: text/plain; charset=utf-8\r\n")
+        buffer.writeString("Content-Length: \(body.utf8.count)\r\n")
+        if closing { buffer.writeStaticString("Connection: close\r\n") }
+        buffer.writeStaticString("\r\n")
+        if !bodiless { buffer.writeString(body) }
+    }
+}

@@ -1,0 +1,221 @@
+import Affinity
+import HTTPWire
+import NIOCore
+
+/// The way of the response.
+extension Exchange {
+    /// A body piece up to this size goes out in one buffer with the head.
+    private static let joinedBody = 16 * 1024
+
+    func takeResponseBytes(_ bytes: inout ByteBuffer) {
+        while bytes.readableBytes > 0 {
+            switch phase {
+            case .requesting:
+                guard takeResponseHead(&bytes) else { return }
+            case .responding:
+                return takeResponseBody(&bytes)
+            case .spare, .deciding, .connecting, .over:
+                // The exchange ended within this read; what is left belongs to nobody.
+                return
+            }
+        }
+    }
+
+    /// Returns false where the head is not all there yet.
+    private func takeResponseHead(_ bytes: inout ByteBuffer) -> Bool {
+        let scan = bytes.withUnsafeReadableBytes { source -> ResponseScan in
+            guard responseHeadEnd?.find(in: source) ?? true else { return .incomplete }
+            return worker.scanner.scanResponse(source, requestMethod: method, into: worker.responseFields)
+        }
+        switch scan {
+        case .incomplete:
+            if responseHeadEnd == nil { responseHeadEnd = HeadEnd(limits: worker.limits.message) }
+            return false
+        case .refused:
+            backendBroke()
+            return false
+        case .head(let head) where head.status < 200:
+            responseHeadEnd = nil
+            return takeInterim(head, &bytes)
+        case .head(let head):
+            responseHeadEnd = nil
+            respond(head, &bytes)
+            return true
+        }
+    }
+
+    private func takeInterim(_ head: ResponseHead, _ bytes: inout ByteBuffer) -> Bool {
+        interimCount += 1
+        // 101 answers an Upgrade that was never passed on.
+        guard !head.isSwitchingProtocols, interimCount <= worker.limits.interimResponses else {
+            backendBroke()
+            return false
+        }
+        if version == .http11, let client {
+            var out = worker.spareBuffers.take()
+            bytes.withUnsafeReadableBytes {
+                DownstreamHead.writeInterim(head, in: $0, fields: worker.responseFields, into: &out)
+            }
+            client.write(out)
+            client.flush()
+            worker.spareBuffers.giveBack(out)
+        }
+        bytes.moveReaderIndex(forwardBy: head.length)
+        return true
+    }
+
+    /// Passes on the head, with as much of the body as came with it where that is little.
+    private func respond(_ head: ResponseHead, _ bytes: inout ByteBuffer) {
+        guard let client, let service else { return impossible() }
+        phase = .responding
+        status = head.status
+        responsePersists = head.isPersistent && head.framing != .untilClose
+        responseBody = BodyScanner(head.framing, limits: worker.limits.message)
+        dropsChunks = version == .http10 && head.framing == .chunked
+        let closes = !clientPersists || !requestIsComplete || worker.isStopping || dropsChunks
+            || head.framing == .untilClose
+        clientPersists = !closes
+        let additions = DownstreamHead.Additions(
+            closes: closes, keepsAlive: !closes && version == .http10, dropsChunks: dropsChunks,
+            setCookie: setCookie(service))
+        var out = worker.spareBuffers.take()
+        bytes.withUnsafeReadableBytes {
+            DownstreamHead.write(head, in: $0, fields: worker.responseFields, adding: additions, into: &out)
+        }
+        bytes.moveReaderIndex(forwardBy: head.length)
+        let step = joinBody(&bytes, to: &out)
+        client.write(out)
+        worker.spareBuffers.giveBack(out)
+        if let step { afterBody(step, &bytes) } else { takeResponseBody(&bytes) }
+    }
+
+    /// The step over the body bytes that were copied behind the head, or nil where they are too many for that.
+    private func joinBody(_ bytes: inout ByteBuffer, to out: inout ByteBuffer) -> BodyScanner.Step? {
+        guard bytes.readableBytes <= Self.joinedBody else { return nil }
+        return bytes.readWithUnsafeReadableBytes { source in
+            let step = dropsChunks
+                ? responseBody.scan(source) { out.writeBytes(UnsafeRawBufferPointer(rebasing: source[$0])) }
+                : responseBody.scan(source)
+            if !dropsChunks { out.writeBytes(UnsafeRawBufferPointer(rebasing: source[..<step.accepted])) }
+            return (step.accepted, step)
+        }
+    }
+
+    private func takeResponseBody(_ bytes: inout ByteBuffer) {
+        guard let client else { return }
+        if bytes.readableBytes <= Self.joinedBody {
+            var out = worker.spareBuffers.take()
+            if let step = joinBody(&bytes, to: &out) {
+                if out.readableBytes > 0 { client.write(out) }
+                worker.spareBuffers.giveBack(out)
+                return afterBody(step, &bytes)
+            }
+        }
+        takeLargeBody(&bytes, client)
+    }
+
+    /// A large piece is passed on as the slice of the receive buffer that it is.
+    private func takeLargeBody(_ bytes: inout ByteBuffer, _ client: ClientHandler) {
+        let step: BodyScanner.Step
+        if dropsChunks {
+            let whole = bytes
+            step = bytes.withUnsafeReadableBytes { source in
+                responseBody.scan(source) { range in
+                    let start = whole.readerIndex + range.lowerBound
+                    if let slice = whole.getSlice(at: start, length: range.count) { client.write(slice) }
+                }
+            }
+            bytes.moveReaderIndex(forwardBy: step.accepted)
+        } else {
+            step = bytes.withUnsafeReadableBytes { responseBody.scan($0) }
+            if step.accepted > 0, let slice = bytes.readSlice(length: step.accepted) { client.write(slice) }
+        }
+        afterBody(step, &bytes)
+    }
+
+    private func afterBody(_ step: BodyScanner.Step, _ bytes: inout ByteBuffer) {
+        client?.flush()
+        switch step.outcome {
+        case .more:
+            bodyGoesOn()
+        case .complete:
+            responseIsComplete(leftover: bytes.readableBytes > 0)
+        case .refused:
+            cut()
+        }
+    }
+
+    private func bodyGoesOn() {
+        guard let client, let backend else { return }
+        if client.isWritable {
+            backend.deadline = .now() + worker.limits.bodyGap
+        } else {
+            // The client is slow: no more is read from the backend until it has taken what there is.
+            backend.pauseReading()
+            backend.deadline = .distantFuture
+            client.deadline = .now() + worker.limits.bodyGap
+        }
+    }
+
+    func clientWritabilityChanged() {
+        guard case .responding = phase, let client, let backend, client.isWritable else { return }
+        backend.deadline = .now() + worker.limits.bodyGap
+        backend.resumeReading()
+    }
+
+    /// Bytes behind the end of a response, or a request that is not all sent: the connection is not used again.
+    private func responseIsComplete(leftover: Bool) {
+        let persists = clientPersists
+        finish(backendIsReusable: responsePersists && requestIsComplete && !leftover)?.exchangeEnded(persists: persists)
+    }
+
+    /// The line that gives the client our cookie, where it is to have one.
+    private func setCookie(_ service: ServiceRuntime) -> [UInt8] {
+        guard case .cookie(let id, let presented) = session, let route else { return [] }
+        return service.setCookie(for: id, presented: presented, route: route, worker: worker)
+    }
+
+    // MARK: Failures of the backend
+
+    func backendClosed() {
+        backend = nil
+        switch phase {
+        case .requesting where !requestIsComplete || status != 0:
+            backendBroke()
+        case .requesting:
+            lost()
+        case .responding:
+            closedWhileResponding()
+        case .spare, .deciding, .connecting, .over:
+            break
+        }
+    }
+
+    /// A body without a length ends with the connection; every other one is cut short.
+    private func closedWhileResponding() {
+        guard responseBody.isUntilClose else { return cut() }
+        end(clientPersists: false)
+    }
+
+    private func lost() {
+        switch interimCount == 0 ? attempts.connectionLost() : .giveUp {
+        case .sendAgain:
+            worker.counters.repeated &+= 1
+            sendAgain()
+        case .giveUp:
+            backendBroke()
+        }
+    }
+
+    /// The backend said something that is no response, or nothing.
+    private func backendBroke() {
+        guard case .responding = phase else { return answer(.badGateway) }
+        cut()
+    }
+
+    /// The backend neither sent nor took a byte for too long.
+    func backendTimedOut() {
+        guard case .requesting = phase else { return cut() }
+        answer(.gatewayTimeout)
+    }
+}

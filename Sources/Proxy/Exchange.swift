@@ -1,0 +1,263 @@
+import Affinity
+import HTTPWire
+import NIOCore
+import Store
+
+/// One request and its response: decides where it goes, sends it there, brings back what comes.
+///
+/// Confined to one event loop. The client's handler and the backend's handler tell it what happened; it tells them what
+/// to do. It is used again for another request once both have let it go, so that a request costs no allocation.
+final class Exchange: StoreWaiter {
+    /// How far the exchange is. What may follow is said with each.
+    enum Phase {
+        /// Among the spare ones. → deciding, connecting, requesting, over
+        case spare
+        /// The store has been asked. → connecting, requesting, over
+        case deciding
+        /// A connection to the backend is being made. → deciding (it failed), connecting, requesting, over
+        case connecting
+        /// The head has been sent; the body may be on its way. → responding, connecting (sent again), over
+        case requesting
+        /// The response head has been passed on. → over
+        case responding
+        /// Nothing more will be read or written for it. → spare
+        case over
+    }
+
+    let worker: Worker
+    var phase = Phase.spare
+    var client: ClientHandler?
+    var service: ServiceRuntime?
+    var backend: BackendHandler?
+
+    // The request.
+    var method = Method.get
+    var version = HTTPVersion.http11
+    var upstreamHead = UpstreamHead()
+    var requestBody = BodyScanner(.none, limits: MessageLimits())
+    var requestIsComplete = false
+    var clientPersists = false
+    var attempts = Attempts(mayBeRepeated: false)
+
+    // Its session.
+    var decision = Decision(fingerprint: Fingerprint(high: 0, low: 0), hint: nil, isNew: false)
+    var session = SessionState.none
+    var route: Route?
+
+    // The response.
+    var responseBody = BodyScanner(.none, limits: MessageLimits())
+    /// Set while a response head has come in part.
+    var responseHeadEnd: HeadEnd?
+    var responsePersists = false
+    var dropsChunks = false
+    var interimCount = 0
+    var status = 0
+
+    /// Counts the connections asked for, so that a late one is recognised.
+    private(set) var attempt: UInt64 = 0
+    /// The store owes an answer; until it has come the object cannot be used for another request.
+    private var isAwaitingStore = false
+
+    /// What the session's cookie has to do with this exchange.
+    enum SessionState {
+        /// No session, or one whose key is not our cookie.
+        case none
+        case cookie(SessionCookie.SessionID, presented: Hint?)
+    }
+
+    init(worker: Worker) {
+        self.worker = worker
+    }
+
+    // MARK: The decision
+
+    func start(_ head: RequestHead, in bytes: UnsafeRawBufferPointer, for client: ClientHandler) {
+        self.client = client
+        method = head.method
+        version = head.version
+        clientPersists = head.isPersistent
+        requestBody = BodyScanner(head.framing, limits: worker.limits.message)
+        requestIsComplete = !head.framing.hasBody
+        attempts = Attempts(mayBeRepeated: head.method.isSafe && requestIsComplete)
+        guard !head.wantsUpgrade else { return answer(.notImplemented) }
+        guard let service = worker.route(head, in: bytes, entryPoint: client.entryPoint) else {
+            worker.counters.unrouted &+= 1
+            return answer(.notFound)
+        }
+        self.service = service
+        decide(head, bytes, client, service)
+    }
+
+    private func decide(
+        _ head: RequestHead, _ bytes: UnsafeRawBufferPointer, _ client: ClientHandler, _ service: ServiceRuntime
+    ) {
+        guard let identity = client.identity else { return impossible() }
+        let presented = service.presentedSession(head, in: bytes, fields: worker.requestFields, client: identity)
+        upstreamHead = UpstreamHead(
+            head, in: bytes, fields: worker.requestFields, client: identity, passHost: service.description.passHostHeader,
+            into: worker.spareBuffers.take())
+        switch presented {
+        case .none:
+            balance(service)
+        case .key(let fingerprint):
+            session = .none
+            begin(Decision(fingerprint: fingerprint, hint: nil, isNew: false), service)
+        case .cookie(let fingerprint, let opened):
+            let hint = service.believable(opened.hint, now: worker.wallClock())
+            session = .cookie(opened.session, presented: hint)
+            begin(Decision(fingerprint: fingerprint, hint: hint, isNew: false), service)
+        case .newSession:
+            let id = worker.randomSessionID()
+            session = .cookie(id, presented: nil)
+            begin(Decision(fingerprint: service.fingerprint(of: id), hint: nil, isNew: true), service)
+        }
+    }
+
+    private func begin(_ decision: Decision, _ service: ServiceRuntime) {
+        self.decision = decision
+        perform(
+            service.affinity.begin(&self.decision, storeMayBeAsked: worker.store.mayBeAsked, now: worker.now()), service)
+    }
+
+    private func balance(_ service: ServiceRuntime) {
+        session = .none
+        guard let backend = service.nextBalanced() else { return answer(.serviceUnavailable) }
+        let hash = service.description.membership.backends[backend].hash
+        route = Route(backend: backend, binding: Binding(backend: hash, epoch: 0), provenance: .balanced)
+        connect(service, backend)
+    }
+
+    private func perform(_ step: Step, _ service: ServiceRuntime) {
+        switch step {
+        case .forward(let route):
+            self.route = route
+            if let touch = route.touch { worker.store.ask(touch, for: service) }
+            connect(service, route.backend)
+        case .ask(let question):
+            phase = .deciding
+            isAwaitingStore = true
+            worker.store.ask(question, for: self)
+        case .refuse:
+            answer(.serviceUnavailable)
+        }
+    }
+
+    func storeAnswered(_ answer: StoreAnswer, to question: StoreQuestion, asked: Instant) {
+        isAwaitingStore = false
+        guard case .deciding = phase, let service else { return recycleIfOver() }
+        perform(
+            service.affinity.storeAnswered(&decision, answer, to: question, asked: asked, now: worker.now()), service)
+    }
+
+    // MARK: The connection
+
+    private func connect(_ service: ServiceRuntime, _ index: Int) {
+        let pool = service.pools[index]
+        if let idle = pool.takeIdle() { return send(over: idle, service, index) }
+        connectAnew(pool)
+    }
+
+    /// Not over a pooled connection: one that was lost says little good about the others.
+    private func connectAnew(_ pool: BackendPool) {
+        phase = .connecting
+        attempt &+= 1
+        pool.connect(for: self)
+    }
+
+    func connected(_ connection: BackendHandler, attempt: UInt64) {
+        guard case .connecting = phase, attempt == self.attempt, let service, let route else {
+            return connection.park()
+        }
+        guard connection.isUsable else { return connectFailed(attempt: attempt) }
+        send(over: connection, service, route.backend)
+    }
+
+    /// Once more to the same backend; then it counts as failed, and the decision says where to go instead.
+    func connectFailed(attempt: UInt64) {
+        guard case .connecting = phase, attempt == self.attempt, let service, let route else { return }
+        switch attempts.connectFailed() {
+        case .connectAgain:
+            connectAnew(service.pools[route.backend])
+        case .backendFailed:
+            worker.backendFailed(service, route.backend)
+            attempts.moved()
+            if route.provenance == .balanced { return balance(service) }
+            perform(
+                service.affinity.backendFailed(
+                    &decision, storeMayBeAsked: worker.store.mayBeAsked, now: worker.now()), service)
+        }
+    }
+
+    /// The connection was lost with nothing received: a request without effects goes out once more.
+    func sendAgain() {
+        guard let service, let route else { return impossible() }
+        connectAnew(service.pools[route.backend])
+    }
+
+    private func send(over connection: BackendHandler, _ service: ServiceRuntime, _ index: Int) {
+        backend = connection
+        phase = .requesting
+        connection.begin(self)
+        connection.write(upstreamHead.bytes(authority: service.pools[index].backend.authority))
+        guard requestIsComplete else { return sendBody(connection) }
+        connection.flush()
+        requestWasSent()
+    }
+
+    // MARK: Ends
+
+    /// Answers without a backend. Where a body is still to come the connection closes: nobody will read it.
+    func answer(_ answer: ErrorAnswer) {
+        guard let client else { return }
+        status = answer.rawValue
+        let persists = clientPersists && requestIsComplete
+        var bytes = worker.spareBuffers.take()
+        answer.write(into: &bytes, closing: !persists, bodiless: method == .head)
+        client.write(bytes)
+        client.flush()
+        worker.spareBuffers.giveBack(bytes)
+        end(clientPersists: persists)
+    }
+
+    /// The exchange is over in good order, as far as the client is concerned.
+    func end(clientPersists: Bool) {
+        finish(backendIsReusable: false)?.exchangeEnded(persists: clientPersists)
+    }
+
+    /// The response cannot be finished: the client sees it cut.
+    func cut() {
+        finish(backendIsReusable: false)?.cut()
+    }
+
+    /// Lets go of everything, once. Returns the client that is still to be told.
+    func finish(backendIsReusable: Bool) -> ClientHandler? {
+        if case .over = phase { return nil }
+        phase = .over
+        let client = self.client
+        worker.exchangeFinished(self)
+        backend?.end(isReusable: backendIsReusable)
+        backend = nil
+        self.client = nil
+        service = nil
+        route = nil
+        worker.spareBuffers.giveBack(upstreamHead.takeBytes())
+        recycleIfOver()
+        return client
+    }
+
+    private func recycleIfOver() {
+        guard case .over = phase, !isAwaitingStore else { return }
+        phase = .spare
+        worker.giveBack(self)
+    }
+
+    /// A state that cannot be: it fails this exchange alone.
+    func impossible() {
+        assertionFailure("impossible state of an exchange")
+        worker.counters.impossible &+= 1
+        cut()
+    }
+}
+
+@available(*, unavailable)
+extension Exchange: Sendable {}

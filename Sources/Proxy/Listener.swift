@@ -1,0 +1,76 @@
+package import NIOCore
+import NIOPosix
+
+/// The open listening sockets of a replica's data plane.
+///
+/// One socket per entry point; its connections are spread over the event loops in turn, and each stays on its loop with
+/// everything it needs.
+package struct Listener: Sendable {
+    private let channel: any Channel
+
+    /// Binds, and hands each connection to the worker of its loop.
+    ///
+    /// - Parameters:
+    ///   - workers: one for each loop of the group.
+    ///   - gate: counts the client connections of the replica.
+    package static func bind(
+        _ address: SocketAddress, entryPoint: EntryPoint, group: any EventLoopGroup, workers: WorkerDirectory,
+        gate: ConnectionGate
+    ) async throws -> Listener {
+        let channel = try await ServerBootstrap(group: group)
+            .serverChannelOption(.backlog, value: 4096)
+            .serverChannelOption(.socketOption(.so_reuseaddr), value: 1)
+            // The default of 4 a tick makes a burst of connections wait.
+            .serverChannelOption(.maxMessagesPerRead, value: 256)
+            .serverChannelInitializer { channel in
+                channel.eventLoop.makeCompletedFuture {
+                    try channel.pipeline.syncOperations.addHandler(AcceptHandler(gate: gate))
+                }
+            }
+            .childChannelOption(.maxMessagesPerRead, value: 1)
+            .childChannelOption(.socketOption(.tcp_nodelay), value: 1)
+            .childChannelInitializer { channel in
+                channel.eventLoop.makeCompletedFuture {
+                    try workers.worker(of: channel.eventLoop).adopt(channel, entryPoint: entryPoint)
+                }
+            }
+            .bind(to: address)
+            .get()
+        return Listener(channel: channel)
+    }
+
+    /// The address that it listens on, its port chosen by the kernel where 0 was asked for.
+    package var address: SocketAddress? { channel.localAddress }
+
+    /// No new connection is taken from now on; open ones stay.
+    package func close() async {
+        try? await channel.close()
+    }
+}
+
+/// The worker of each event loop.
+package struct WorkerDirectory: Sendable {
+    private let workers: [ObjectIdentifier: NIOLoopBound<Worker>]
+
+    package init(_ workers: [NIOLoopBound<Worker>]) {
+        var byLoop: [ObjectIdentifier: NIOLoopBound<Worker>] = [:]
+        for worker in workers { byLoop[ObjectIdentifier(worker.eventLoop)] = worker }
+        self.workers = byLoop
+    }
+
+    /// What a connection meets that came to a loop without a worker.
+    struct NoWorker: Error {}
+
+    func worker(of loop: any EventLoop) throws -> Worker {
+        guard let worker = workers[ObjectIdentifier(loop)] else { throw NoWorker() }
+        return worker.value
+    }
+}
+
+extension Worker {
+    /// Makes a new client connection of this loop one of ours.
+    func adopt(_ channel: any Channel, entryPoint: EntryPoint) throws {
+        try channel.syncOptions?.setOption(.recvAllocator, value: LoopReceiveAllocator(receiveBuffers, loop: loop))
+        try channel.pipeline.syncOperations.addHandler(ClientHandler(worker: self, entryPoint: entryPoint))
+    }
+}

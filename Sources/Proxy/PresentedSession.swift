@@ -1,0 +1,113 @@
+import Affinity
+import HTTPWire
+
+/// What a request says about its session.
+enum PresentedSession {
+    /// One of the configured sources is there.
+    case key(Fingerprint)
+    /// Our own cookie is there and authentic.
+    case cookie(Fingerprint, SessionCookie.Opened)
+    /// None is there, and our own cookie is configured: a session begins.
+    case newSession
+    /// None is there, and nothing begins: the request is balanced.
+    case none
+}
+
+extension ServiceRuntime {
+    /// Session keys longer than this are treated as absent.
+    static let sessionKeyMax = 4096
+    /// Cookies of our own name that are tried in one request.
+    private static let cookiesTried = 4
+
+    /// Looks for the session key in the order of the sources.
+    func presentedSession(
+        _ head: RequestHead, in bytes: UnsafeRawBufferPointer, fields: FieldTable, client: ClientIdentity
+    ) -> PresentedSession {
+        guard let sticky else { return .none }
+        for source in sticky.sources {
+            switch source {
+            case .header(let name, let scope):
+                if let key = header(name, bytes, fields), isUsable(key) { return .key(scope.fingerprint(of: key)) }
+            case .query(let name, let scope):
+                if let key = query(name, head, bytes), isUsable(key) { return .key(scope.fingerprint(of: key)) }
+            case .appCookie(let name, let scope):
+                var found: UnsafeRawBufferPointer?
+                forEachCookie(named: name, bytes, fields) { value in
+                    found = value
+                    return false
+                }
+                if let found, isUsable(found) { return .key(scope.fingerprint(of: found)) }
+            case .clientAddress(let ipv4Prefix, let ipv6Prefix, let scope):
+                if let key = address(client, ipv4Prefix, ipv6Prefix) {
+                    return .key(key.withUnsafeBytes { scope.fingerprint(of: $0) })
+                }
+            case .cookie(let scope):
+                if let opened = ownCookie(bytes, fields) {
+                    return .cookie(opened.session.withBytes { scope.fingerprint(of: $0) }, opened)
+                }
+            }
+        }
+        return sticky.cookie == nil ? .none : .newSession
+    }
+
+    private func isUsable(_ key: UnsafeRawBufferPointer) -> Bool {
+        !key.isEmpty && key.count <= Self.sessionKeyMax
+    }
+
+    private func header(
+        _ name: String, _ bytes: UnsafeRawBufferPointer, _ fields: FieldTable
+    ) -> UnsafeRawBufferPointer? {
+        var name = name
+        guard let index = name.withUTF8({ fields.firstIndex(named: UnsafeRawBufferPointer($0), in: bytes) }) else {
+            return nil
+        }
+        return UnsafeRawBufferPointer(rebasing: bytes[fields[index].valueRange])
+    }
+
+    private func query(
+        _ name: String, _ head: RequestHead, _ bytes: UnsafeRawBufferPointer
+    ) -> UnsafeRawBufferPointer? {
+        guard let range = head.query else { return nil }
+        var found: UnsafeRawBufferPointer?
+        NamedValues.forEach(
+            in: UnsafeRawBufferPointer(rebasing: bytes[range]), separator: UInt8(ascii: "&"), named: name
+        ) { value in
+            found = value
+            return false
+        }
+        return found
+    }
+
+    private func address(_ client: ClientIdentity, _ ipv4Prefix: Int, _ ipv6Prefix: Int) -> [UInt8]? {
+        guard !client.addressBytes.isEmpty else { return nil }
+        let prefix = client.addressBytes.count == 4 ? ipv4Prefix : ipv6Prefix
+        return AddressMask.masked(client.addressBytes, prefix)
+    }
+
+    private func ownCookie(_ bytes: UnsafeRawBufferPointer, _ fields: FieldTable) -> SessionCookie.Opened? {
+        guard let name = sticky?.cookie?.name, let sealing = sessionCookie else { return nil }
+        var opened: SessionCookie.Opened?
+        var tried = 0
+        forEachCookie(named: name, bytes, fields) { value in
+            opened = sealing.open(value)
+            tried += 1
+            return opened == nil && tried < Self.cookiesTried
+        }
+        return opened
+    }
+
+    /// Calls `body` with the value of each cookie of that name until it answers false.
+    private func forEachCookie(
+        named name: String, _ bytes: UnsafeRawBufferPointer, _ fields: FieldTable,
+        _ body: (UnsafeRawBufferPointer) -> Bool
+    ) {
+        var goesOn = true
+        for index in 0..<fields.count where goesOn && fields[index].name == .cookie {
+            let line = UnsafeRawBufferPointer(rebasing: bytes[fields[index].valueRange])
+            NamedValues.forEach(in: line, separator: UInt8(ascii: ";"), named: name) { value in
+                goesOn = body(value)
+                return goesOn
+            }
+        }
+    }
+}

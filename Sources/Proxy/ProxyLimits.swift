@@ -1,0 +1,34 @@
+package import HTTPWire
+package import NIOCore
+
+/// What bounds the memory and the time that a client or a backend can take. Each has a test.
+package struct ProxyLimits: Sendable {
+    /// Sizes of heads, fields and chunk extensions.
+    package var message = MessageLimits()
+    /// From the first byte of a head (or the opening of the connection) to its last.
+    package var headTimeout = TimeAmount.seconds(10)
+    /// A client connection without a request.
+    package var idleTimeout = TimeAmount.seconds(180)
+    /// Between two pieces of a body, either way.
+    package var bodyGap = TimeAmount.seconds(60)
+    /// One attempt to connect to a backend.
+    package var connectTimeout = TimeAmount.seconds(1)
+    /// From the end of the request to the response head.
+    package var responseHeadTimeout = TimeAmount.seconds(60)
+    /// A pooled backend connection without a request. Shorter than the keep-alive of common servers (nginx and Go
+    /// keep 60 s and more), so that we close first.
+    package var backendIdleTimeout = TimeAmount.seconds(50)
+    /// Idle connections kept to one backend, for each event loop.
+    package var idleBackendConnections = 256
+    /// Client connections of the whole replica; further ones wait in the kernel's queue.
+    package var clientConnections = 10_000
+    /// Interim (1xx) responses to one request.
+    package var interimResponses = 8
+    /// Bytes of pipelined requests held while one is under way.
+    package var pipelinedBytes = 64 * 1024
+    /// After the last response of a connection that is being closed: how long its unread input is discarded, so that
+    /// the client sees the response before the reset.
+    package var lingerTimeout = TimeAmount.seconds(2)
+
+    package init() {}
+}

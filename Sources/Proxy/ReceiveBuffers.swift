@@ -1,0 +1,49 @@
+package import NIOCore
+
+/// One receive buffer for all connections of an event loop.
+///
+/// A connection that holds no bytes holds no buffer: NIO's own pool would keep one per connection, grown to the largest
+/// read it ever made. The buffer is lent for one read and given back when the read has been dealt with; where its bytes
+/// are still referenced then (a slow peer), the next read gets a new one.
+///
+/// Confined to its event loop.
+package final class ReceiveBuffers {
+    /// Large enough that a big body costs few reads.
+    static let capacity = 64 * 1024
+
+    private var spare: ByteBuffer?
+
+    func take(_ allocator: ByteBufferAllocator) -> ByteBuffer {
+        guard var buffer = spare.take() else { return allocator.buffer(capacity: Self.capacity) }
+        // Reuses the storage where nobody else holds it, else allocates.
+        buffer.clear()
+        return buffer
+    }
+
+    func giveBack(_ buffer: consuming ByteBuffer) {
+        spare = buffer
+    }
+}
+
+/// Makes a channel read into its event loop's ``ReceiveBuffers``.
+struct LoopReceiveAllocator: RecvByteBufferAllocator {
+    /// NIO keeps the first buffer it was given for as long as the channel lives, so the first one is small.
+    private static let firstCapacity = 1024
+
+    private let buffers: NIOLoopBound<ReceiveBuffers>
+    private var isFirst = true
+
+    init(_ buffers: ReceiveBuffers, loop: any EventLoop) {
+        self.buffers = NIOLoopBound(buffers, eventLoop: loop)
+    }
+
+    func buffer(allocator: ByteBufferAllocator) -> ByteBuffer {
+        isFirst ? allocator.buffer(capacity: Self.firstCapacity) : buffers.value.take(allocator)
+    }
+
+    /// Always "may grow": any other answer makes NIO reuse the first buffer.
+    mutating func record(actualReadBytes: Int) -> Bool {
+        isFirst = false
+        return true
+    }
+}

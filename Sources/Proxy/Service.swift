@@ -1,0 +1,117 @@
+package import Affinity
+
+/// One service of a snapshot: its backends and how its sessions are recognised. Immutable.
+package struct Service: Sendable {
+    package var name: String
+    /// In the order of the membership.
+    package var backends: [Backend]
+    package var membership: Membership
+    /// Shared by every event loop of the replica, and carried from snapshot to snapshot.
+    package var health: HealthTable
+    package var sticky: Sticky?
+    /// Whether the backend sees the client's Host; otherwise it sees that of its own URL.
+    package var passHostHeader: Bool
+
+    package init(
+        name: String, backends: [Backend], membership: Membership, health: HealthTable, sticky: Sticky?,
+        passHostHeader: Bool = true
+    ) {
+        self.name = name
+        self.backends = backends
+        self.membership = membership
+        self.health = health
+        self.sticky = sticky
+        self.passHostHeader = passHostHeader
+    }
+}
+
+/// One server of a service.
+package struct Backend: Sendable {
+    package var name: String
+    /// A host name or an IP address, without brackets.
+    package var host: String
+    package var port: Int
+
+    package init(name: String, host: String, port: Int) {
+        self.name = name
+        self.host = host
+        self.port = port
+    }
+
+    /// What stands in a Host field (RFC 9110, section 7.2).
+    var authority: String {
+        let host = host.utf8.contains(UInt8(ascii: ":")) ? "[\(host)]" : host
+        return port == 80 ? host : "\(host):\(port)"
+    }
+}
+
+/// Where the session key of a request is looked for, and how long a session lives.
+package struct Sticky: Sendable {
+    /// In the order in which they count; the first one present in the request is the key.
+    package var sources: [Source]
+    /// Our own cookie, given to a request that presents none of the sources.
+    package var cookie: CookieAttributes?
+    package var settings: AffinitySettings
+    /// How long a hint in our cookie is believed, and when the cookie is sealed anew.
+    package var renewal: CookieRenewal
+
+    package enum Source: Sendable {
+        /// Name in lower case.
+        case header(String, FingerprintScope)
+        case query(String, FingerprintScope)
+        /// A cookie of the application.
+        case appCookie(String, FingerprintScope)
+        case clientAddress(ipv4Prefix: Int, ipv6Prefix: Int, FingerprintScope)
+        /// Our own cookie, by the name that its attributes say.
+        case cookie(FingerprintScope)
+    }
+
+    package init(sources: [Source], cookie: CookieAttributes?, settings: AffinitySettings, renewal: CookieRenewal) {
+        self.sources = sources
+        self.cookie = cookie
+        self.settings = settings
+        self.renewal = renewal
+    }
+}
+
+/// The attributes of our own cookie (RFC 6265, section 4.1.2), as configured.
+package struct CookieAttributes: Sendable {
+    package enum SameSite: String, Sendable {
+        case none = "None"
+        case lax = "Lax"
+        case strict = "Strict"
+    }
+
+    package var name: String
+    package var secure: Bool
+    package var httpOnly: Bool
+    package var sameSite: SameSite?
+    /// Seconds; 0 makes it a session cookie, a negative number expires it at once.
+    package var maxAge: Int
+    package var path: String
+    package var domain: String
+
+    package init(
+        name: String, secure: Bool = false, httpOnly: Bool = false, sameSite: SameSite? = nil, maxAge: Int = 0,
+        path: String = "/", domain: String = ""
+    ) {
+        self.name = name
+        self.secure = secure
+        self.httpOnly = httpOnly
+        self.sameSite = sameSite
+        self.maxAge = maxAge
+        self.path = path
+        self.domain = domain
+    }
+
+    /// All that follows the cookie's value in a Set-Cookie field.
+    var suffix: String {
+        var text = path.isEmpty ? "" : "; Path=\(path)"
+        if !domain.isEmpty { text += "; Domain=\(domain)" }
+        if maxAge != 0 { text += "; Max-Age=\(max(maxAge, 0))" }
+        if httpOnly { text += "; HttpOnly" }
+        if secure { text += "; Secure" }
+        if let sameSite { text += "; SameSite=\(sameSite.rawValue)" }
+        return text
+    }
+}

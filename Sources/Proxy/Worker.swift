@@ -1,0 +1,165 @@
+package import Affinity
+import Crypto
+import HTTPWire
+package import NIOCore
+import Routing
+package import Store
+
+/// Everything that one event loop owns: its services, its connections, its counters. Confined to that loop; nothing in
+/// it is locked but the binding cache's shards.
+package final class Worker {
+    package let loop: any EventLoop
+    package let store: any BindingStore
+    let limits: ProxyLimits
+    let replicaName: String
+    let scanner: HeadScanner
+    let requestFields: FieldTable
+    let responseFields: FieldTable
+    let receiveBuffers = ReceiveBuffers()
+    var spareBuffers = SpareBuffers()
+    package internal(set) var counters: WorkerCounters
+    private(set) var isStopping = false
+    private(set) var services: [ServiceRuntime] = []
+
+    private let snapshot: Snapshot
+    private let accessLog: (any AccessLog)?
+    private let sweep = DeadlineSweep()
+    private var clients: [ObjectIdentifier: ClientHandler] = [:]
+    private var spareExchanges: [Exchange] = []
+    private var random = SystemRandomNumberGenerator()
+    private var prober: HealthProber?
+
+    private static let spareExchangesMax = 256
+    /// How long an idle client connection may still bring a request after the stop began.
+    private static let lastRequestGrace = TimeAmount.seconds(1)
+
+    package init(
+        loop: any EventLoop, snapshot: Snapshot, store: any BindingStore, cache: BindingCache, limits: ProxyLimits,
+        replicaName: String, accessLog: (any AccessLog)?
+    ) {
+        self.loop = loop
+        self.snapshot = snapshot
+        self.store = store
+        self.limits = limits
+        self.replicaName = replicaName
+        self.accessLog = accessLog
+        scanner = HeadScanner(limits: limits.message)
+        requestFields = FieldTable(capacity: limits.message.fieldCount)
+        responseFields = FieldTable(capacity: limits.message.fieldCount)
+        counters = WorkerCounters(services: snapshot.services.count)
+        services = snapshot.services.enumerated().map { index, service in
+            ServiceRuntime(service, index: index, worker: self, cache: cache, cookieKeys: snapshot.cookieKeys)
+        }
+        prober = HealthProber(worker: self)
+    }
+
+    package func start() {
+        sweep.start(on: loop)
+    }
+
+    // MARK: Time and chance
+
+    func now() -> Instant { .now }
+
+    /// Seconds since 1970: for hints alone.
+    func wallClock() -> UInt32 { WallClock.seconds() }
+
+    func randomSessionID() -> SessionCookie.SessionID {
+        SessionCookie.SessionID(high: random.next(), low: random.next())
+    }
+
+    func randomNonce() -> (UInt64, UInt32) { (random.next(), random.next()) }
+
+    // MARK: Requests
+
+    func route(_ head: RequestHead, in bytes: UnsafeRawBufferPointer, entryPoint: EntryPoint) -> ServiceRuntime? {
+        let request = RequestView(head: head, bytes: bytes, fields: requestFields)
+        guard let router = snapshot.routes.match(request, entryPoint: entryPoint.index) else { return nil }
+        return services[snapshot.serviceOfRoute[router]]
+    }
+
+    func takeExchange() -> Exchange {
+        spareExchanges.popLast() ?? Exchange(worker: self)
+    }
+
+    func giveBack(_ exchange: Exchange) {
+        if spareExchanges.count < Self.spareExchangesMax { spareExchanges.append(exchange) }
+    }
+
+    func exchangeFinished(_ exchange: Exchange) {
+        if let service = exchange.service {
+            counters.services[service.index].count(exchange.route?.provenance, status: exchange.status)
+        }
+    }
+
+    func backendFailed(_ service: ServiceRuntime, _ backend: Int) {
+        prober?.backendFailed(service, backend)
+    }
+
+    // MARK: Buffers
+
+    /// A copy with no more storage than its bytes: what is kept must not pin the loop's receive buffer.
+    func copy(_ bytes: ByteBuffer) -> ByteBuffer {
+        var copy = ByteBufferAllocator().buffer(capacity: bytes.readableBytes)
+        copy.writeImmutableBuffer(bytes)
+        return copy
+    }
+
+    /// What is written may wait for a slow peer: a small piece is copied, a large one is worth the buffer it pins.
+    func compact(_ piece: ByteBuffer) -> ByteBuffer {
+        piece.readableBytes < ReceiveBuffers.capacity / 4 ? copy(piece) : piece
+    }
+
+    // MARK: Connections
+
+    func clientOpened(_ client: ClientHandler) {
+        clients[ObjectIdentifier(client)] = client
+        counters.clientConnections += 1
+        counters.clientConnectionsAccepted &+= 1
+        sweep.add(client)
+    }
+
+    func clientClosed(_ client: ClientHandler) {
+        guard clients.removeValue(forKey: ObjectIdentifier(client)) != nil else { return }
+        counters.clientConnections -= 1
+        sweep.remove(client)
+    }
+
+    func backendOpened(_ connection: BackendHandler) {
+        counters.backendConnections += 1
+        sweep.add(connection)
+    }
+
+    func backendClosed(_ connection: BackendHandler) {
+        counters.backendConnections -= 1
+        sweep.remove(connection)
+    }
+
+    // MARK: Stop
+
+    /// No request is begun on a connection that is idle for long; those under way are finished.
+    package func stop() {
+        isStopping = true
+        let last = NIODeadline.now() + Self.lastRequestGrace
+        for client in clients.values { client.stop(by: last) }
+    }
+
+    /// Client connections that are still open.
+    package var openClients: Int { clients.count }
+
+    /// Cuts what has not ended by itself, and lets go of everything.
+    package func shutDown() {
+        for client in clients.values { client.cut() }
+        for service in services {
+            for pool in service.pools { pool.closeIdle() }
+        }
+        prober?.stop()
+        prober = nil
+        sweep.stop()
+        services = []
+        spareExchanges = []
+    }
+}
+
+@available(*, unavailable)
+extension Worker: Sendable {}

@@ -1,0 +1,71 @@
+package import Affinity
+
+/// What one event loop has counted. Only its loop writes it; a copy goes out when metrics are asked for.
+package struct WorkerCounters: Sendable {
+    /// Requests by service, in the order of the snapshot.
+    package var services: [ServiceCounters]
+    /// Requests that no router matched.
+    package var unrouted: UInt64 = 0
+    /// Requests refused before routing, by status.
+    package var refused: [Int: UInt64] = [:]
+    package var clientConnections: Int = 0
+    package var clientConnectionsAccepted: UInt64 = 0
+    package var backendConnections: Int = 0
+    package var backendConnectFailures: UInt64 = 0
+    /// Requests sent a second time.
+    package var repeated: UInt64 = 0
+    /// Session keys over the limit, treated as absent.
+    package var oversizedKeys: UInt64 = 0
+    /// States that cannot be; each failed its exchange. Anything above 0 is a bug.
+    package var impossible: UInt64 = 0
+
+    init(services: Int) {
+        self.services = Array(repeating: ServiceCounters(), count: services)
+    }
+}
+
+/// Finished requests of one service by provenance and status.
+package struct ServiceCounters: Sendable {
+    private static let statuses = 100..<600
+
+    private var counts: [UInt64]
+
+    init() {
+        counts = Array(repeating: 0, count: (Provenance.allCases.count + 1) * Self.statuses.count)
+    }
+
+    /// `provenance` is nil for a request that no backend was chosen for.
+    mutating func count(_ provenance: Provenance?, status: Int) {
+        guard Self.statuses.contains(status) else { return }
+        counts[Self.row(provenance) * Self.statuses.count + status - Self.statuses.lowerBound] &+= 1
+    }
+
+    /// Calls `body` for each pair that was counted.
+    package func forEach(_ body: (Provenance?, _ status: Int, UInt64) -> Void) {
+        for provenance in Provenance.allCases.map(Optional.some) + [nil] {
+            for status in Self.statuses {
+                let count = counts[Self.row(provenance) * Self.statuses.count + status - Self.statuses.lowerBound]
+                if count > 0 { body(provenance, status, count) }
+            }
+        }
+    }
+
+    package mutating func add(_ other: ServiceCounters) {
+        for index in counts.indices { counts[index] &+= other.counts[index] }
+    }
+
+    private static func row(_ provenance: Provenance?) -> Int {
+        switch provenance {
+        case .cached: 0
+        case .stored: 1
+        case .claimed: 2
+        case .rebound: 3
+        case .hinted: 4
+        case .hashed: 5
+        case .detoured: 6
+        case .placed: 7
+        case .balanced: 8
+        case nil: 9
+        }
+    }
+}
