@@ -1,0 +1,43 @@
+/// `host[:port]` as Host and absolute-form targets hold it (RFC 9110 §4.2, RFC 3986 §3.2): no user information, no
+/// empty host, no empty port, no port above 65535.
+enum Authority {
+    static func isValid(_ bytes: UnsafeRawBufferPointer) -> Bool {
+        guard let first = bytes.first else { return false }
+        let end = first == UInt8(ascii: "[") ? endOfLiteral(bytes) : endOfName(bytes)
+        guard let end else { return false }
+        return end == bytes.count || isPort(UnsafeRawBufferPointer(rebasing: bytes[end...]))
+    }
+
+    /// The offset after a registered name or IPv4 address, which has the same form; nil where there is none.
+    private static func endOfName(_ bytes: UnsafeRawBufferPointer) -> Int? {
+        var index = 0
+        while index < bytes.count, bytes[index] != UInt8(ascii: ":") {
+            if bytes[index] == UInt8(ascii: "%") {
+                guard index &+ 2 < bytes.count, bytes[index &+ 1].hexValue != nil, bytes[index &+ 2].hexValue != nil
+                else { return nil }
+                index &+= 3
+            } else {
+                guard bytes[index].isRegisteredName else { return nil }
+                index &+= 1
+            }
+        }
+        return index > 0 ? index : nil
+    }
+
+    /// The offset after `[IPv6 address]`; nil where there is none. Zones and future versions are refused.
+    private static func endOfLiteral(_ bytes: UnsafeRawBufferPointer) -> Int? {
+        guard let close = bytes.firstIndex(of: UInt8(ascii: "]")) else { return nil }
+        return IPv6Text.isValid(UnsafeRawBufferPointer(rebasing: bytes[1..<close])) ? close + 1 : nil
+    }
+
+    /// `:` and 1 to 5 digits.
+    private static func isPort(_ bytes: UnsafeRawBufferPointer) -> Bool {
+        guard bytes.count >= 2, bytes.count <= 6, bytes[0] == UInt8(ascii: ":") else { return false }
+        var port = 0
+        for digit in bytes.dropFirst() {
+            guard digit.isDigit else { return false }
+            port = port &* 10 &+ Int(digit &- UInt8(ascii: "0"))
+        }
+        return port <= 65535
+    }
+}

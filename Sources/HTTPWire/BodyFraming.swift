@@ -1,0 +1,19 @@
+/// How the end of a message's body is found (RFC 9112 §6.3).
+package enum BodyFraming: Equatable, Sendable {
+    /// No body, and no field that announces one (or one that counts for nothing, as in the answer to HEAD).
+    case none
+    /// Exactly so many bytes; below 2^63. May be 0.
+    case length(UInt64)
+    case chunked
+    /// Everything until the peer closes; responses only.
+    case untilClose
+
+    /// Whether at least one body byte or chunk line must follow the head, or may until the connection closes.
+    package var hasBody: Bool {
+        switch self {
+        case .none: false
+        case .length(let length): length > 0
+        case .chunked, .untilClose: true
+        }
+    }
+}

@@ -1,0 +1,26 @@
+/// Why a body is refused. Both connections of the exchange must be closed, the forwarded message left incomplete.
+package enum BodyRefusal: Error, Equatable, Sendable {
+    case malformedChunkSize, chunkSizeTooLarge, malformedChunkExtension, chunkExtensionTooLarge
+    /// A chunk's line does not end in CRLF.
+    case malformedChunkLineEnd
+    /// No CRLF after a chunk's data.
+    case malformedChunkEnd
+    /// A trailer line breaks a rule of field lines.
+    case malformedTrailer(HeadRefusal)
+    /// A trailer field that frames, routes, authenticates or describes the message (RFC 9110 §6.5.1).
+    case forbiddenTrailer
+
+    /// What is wrong, in English; holds nothing of the message.
+    package var reason: StaticString {
+        switch self {
+        case .malformedChunkSize: "a chunk size is not 1 to 16 hexadecimal digits"
+        case .chunkSizeTooLarge: "a chunk size is too large"
+        case .malformedChunkExtension: "a chunk extension is not ;name or ;name=value"
+        case .chunkExtensionTooLarge: "the extensions of a chunk are too large"
+        case .malformedChunkLineEnd: "a chunk's first line does not end in CRLF"
+        case .malformedChunkEnd: "no CRLF after the data of a chunk"
+        case .malformedTrailer(let refusal): refusal.reason
+        case .forbiddenTrailer: "a field in the trailer section that may only stand in the head"
+        }
+    }
+}

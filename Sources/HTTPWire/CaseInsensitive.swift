@@ -1,0 +1,32 @@
+/// Comparison of names without regard to case, for bytes that are known to be of a grammar (token, authority) in which
+/// no two different bytes but the two cases of a letter become equal when bit 5 is set.
+enum CaseInsensitive {
+    /// Whether `count` bytes at `bytes`, lowered, are those at `lowercase`.
+    @inline(__always)
+    static func equal(_ bytes: UnsafeRawPointer, toLowercase lowercase: UnsafeRawPointer, count: Int) -> Bool {
+        var index = 0
+        while index &+ 8 <= count {
+            let word = ByteLanes.load(bytes, index) | 0x2020_2020_2020_2020
+            guard word == ByteLanes.load(lowercase, index) else { return false }
+            index &+= 8
+        }
+        while index < count {
+            let byte = bytes.load(fromByteOffset: index, as: UInt8.self) | 0x20
+            guard byte == lowercase.load(fromByteOffset: index, as: UInt8.self) else { return false }
+            index &+= 1
+        }
+        return true
+    }
+
+    /// Whether two ranges of the same length hold the same letters, digits and signs. Only letters are folded.
+    static func equal(_ one: UnsafeRawBufferPointer, _ other: UnsafeRawBufferPointer) -> Bool {
+        guard one.count == other.count else { return false }
+        for index in 0..<one.count where lowered(one[index]) != lowered(other[index]) { return false }
+        return true
+    }
+
+    @inline(__always)
+    private static func lowered(_ byte: UInt8) -> UInt8 {
+        byte &- UInt8(ascii: "A") < 26 ? byte | 0x20 : byte
+    }
+}

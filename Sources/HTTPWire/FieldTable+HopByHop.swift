@@ -1,0 +1,59 @@
+extension FieldTable {
+    /// Marks as removed what must not pass on to the next hop (RFC 9110 §7.6.1): Connection and every field that it
+    /// names, Keep-Alive, Proxy-Connection, TE, Upgrade, HTTP2-Settings, Proxy-Authenticate and Proxy-Authorization.
+    ///
+    /// Transfer-Encoding and Trailer stay: the body's framing passes through verbatim. A peer cannot have a field
+    /// stripped that frames, routes, authenticates or says where a message came from (Host, Content-Length, Cookie,
+    /// Authorization, Forwarded, X-Forwarded-*, X-Real-IP and the like), nor one for whose name (any case)
+    /// `isProtected` answers true.
+    ///
+    /// `keepingUpgrade` leaves the Upgrade field, for an exchange that may switch protocols; Connection goes all the
+    /// same, and the caller writes `Connection: upgrade` itself.
+    package func removeHopByHop(
+        in bytes: UnsafeRawBufferPointer, keepingUpgrade: Bool = false,
+        isProtected: (UnsafeRawBufferPointer) -> Bool = { _ in false }
+    ) {
+        var connection = first(.connection)
+        while let index = connection {
+            removeNominated(by: self[index], in: bytes, keepingUpgrade: keepingUpgrade, isProtected: isProtected)
+            remove(index)
+            connection = next(.connection, after: index)
+        }
+        removeAll(.keepAlive)
+        removeAll(.proxyConnection)
+        removeAll(.te)
+        removeAll(.http2Settings)
+        removeAll(.proxyAuthenticate)
+        removeAll(.proxyAuthorization)
+        if !keepingUpgrade { removeAll(.upgrade) }
+    }
+
+    /// Marks every field of this name as removed.
+    package func removeAll(_ name: FieldName) {
+        var found = first(name)
+        while let index = found {
+            remove(index)
+            found = next(name, after: index)
+        }
+    }
+
+    private func removeNominated(
+        by connection: Field, in bytes: UnsafeRawBufferPointer, keepingUpgrade: Bool,
+        isProtected: (UnsafeRawBufferPointer) -> Bool
+    ) {
+        var options = ListElements(of: connection.valueRange, in: bytes)
+        while let range = options.next() {
+            let option = UnsafeRawBufferPointer(rebasing: bytes[range])
+            var found = firstIndex(named: option, in: bytes)
+            while let index = found {
+                let field = self[index]
+                let stays =
+                    field.name.isProtectedFromNomination || field.name == .connection
+                    || (keepingUpgrade && field.name == .upgrade) || isProtected(option)
+                if stays { break }
+                remove(index)
+                found = firstIndex(named: option, in: bytes, from: index + 1)
+            }
+        }
+    }
+}

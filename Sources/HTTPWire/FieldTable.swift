@@ -1,0 +1,103 @@
+/// The field lines of the head scanned last, in order. Storage is allocated once; one table serves one event loop.
+///
+/// What `remove` marks stays in place, is skipped by every search, and is left out by `forEachKeptRun`.
+package final class FieldTable {
+    package let capacity: Int
+    /// The number of fields, removed ones included.
+    package private(set) var count = 0
+    private let storage: UnsafeMutablePointer<Field>
+    /// One bit for each `FieldName` that occurs.
+    private var present: UInt64 = 0
+
+    /// A table of room for `capacity` fields (at least one): a head with more is refused as `.tooManyFields`.
+    package init(capacity: Int = MessageLimits().fieldCount) {
+        self.capacity = max(capacity, 1)
+        storage = .allocate(capacity: self.capacity)
+    }
+
+    deinit {
+        storage.deallocate()
+    }
+
+    package subscript(index: Int) -> Field {
+        precondition(index >= 0 && index < count, "no such field")
+        return storage[index]
+    }
+
+    /// Marks the field at `index` as left out.
+    package func remove(_ index: Int) {
+        precondition(index >= 0 && index < count, "no such field")
+        storage[index].isRemoved = true
+    }
+
+    /// The first kept field of this name (not for `.other`: see `firstIndex(named:in:)`).
+    package func first(_ name: FieldName) -> Int? {
+        contains(name) ? next(name, from: 0) : nil
+    }
+
+    /// The first kept field of this name after `index`.
+    package func next(_ name: FieldName, after index: Int) -> Int? {
+        next(name, from: index &+ 1)
+    }
+
+    /// The first kept field whose name is `lowercase` in any mixture of cases. `bytes` are those that were scanned;
+    /// `lowercase` must be a token in lower case.
+    package func firstIndex(named lowercase: StaticString, in bytes: UnsafeRawBufferPointer) -> Int? {
+        let name = UnsafeRawBufferPointer(start: lowercase.utf8Start, count: lowercase.utf8CodeUnitCount)
+        return firstIndex(named: name, in: bytes)
+    }
+
+    /// The same for a name in any mixture of cases; `start` is the first index to look at.
+    package func firstIndex(
+        named name: UnsafeRawBufferPointer, in bytes: UnsafeRawBufferPointer, from start: Int = 0
+    ) -> Int? {
+        var index = max(start, 0)
+        while index < count {
+            let field = storage[index]
+            let isCandidate = !field.isRemoved && Int(field.nameEnd &- field.nameStart) == name.count
+            if isCandidate, CaseInsensitive.equal(UnsafeRawBufferPointer(rebasing: bytes[field.nameRange]), name) {
+                return index
+            }
+            index &+= 1
+        }
+        return nil
+    }
+
+    /// The byte ranges that hold the kept field lines, in order, neighbours joined: one range where nothing was removed.
+    package func forEachKeptRun(_ body: (Range<Int>) -> Void) {
+        var start: Int?
+        for index in 0..<count {
+            let field = storage[index]
+            if !field.isRemoved {
+                start = start ?? Int(field.nameStart)
+            } else if let begun = start {
+                body(begun..<Int(field.nameStart))
+                start = nil
+            }
+        }
+        if let begun = start { body(begun..<Int(storage[count - 1].lineEnd)) }
+    }
+
+    func contains(_ name: FieldName) -> Bool { present & (1 &<< UInt64(name.rawValue)) != 0 }
+
+    /// Forgets everything and lends the storage, `capacity` fields long, to a scan, which ends in `commit`.
+    func reset() -> UnsafeMutablePointer<Field> {
+        count = 0
+        present = 0
+        return storage
+    }
+
+    func commit(count: Int, present: UInt64) {
+        self.count = count
+        self.present = present
+    }
+
+    private func next(_ name: FieldName, from start: Int) -> Int? {
+        var index = max(start, 0)
+        while index < count {
+            if storage[index].name == name && !storage[index].isRemoved { return index }
+            index &+= 1
+        }
+        return nil
+    }
+}

@@ -1,0 +1,120 @@
+/// What the well-known fields of one head say together: its framing, persistence, and Host.
+struct HeadFacts {
+    struct Options: OptionSet {
+        var rawValue: UInt8
+        static let close = Options(rawValue: 1)
+        static let keepAlive = Options(rawValue: 2)
+        static let upgrade = Options(rawValue: 4)
+    }
+
+    private(set) var host: Range<Int>?
+    private(set) var options: Options = []
+    private(set) var expectsContinue = false
+    private var hostCount = 0
+    private var contentLength: UInt64?
+    private var isChunked = false
+    private var optionCount = 0
+
+    /// Each option is compared with every field later on, so their number is bounded.
+    private static var mostOptions: Int { 64 }
+
+    /// Takes note of one field; the order of fields does not matter but for which of several mistakes is named.
+    mutating func note(_ field: Field, _ base: UnsafeRawPointer) throws(Halt) {
+        let value = UnsafeRawBufferPointer(
+            start: base + Int(field.valueStart), count: Int(field.valueEnd &- field.valueStart))
+        switch field.name {
+        case .host:
+            hostCount &+= 1
+            host = field.valueRange
+        case .contentLength:
+            guard contentLength == nil else { throw .refused(.duplicateContentLength) }
+            contentLength = try Self.number(value)
+        case .transferEncoding:
+            guard !isChunked else { throw .refused(.duplicateTransferEncoding) }
+            guard Self.value(value, is: "chunked") else { throw .refused(.unsupportedTransferEncoding) }
+            isChunked = true
+        case .connection:
+            try noteOptions(value)
+        case .expect:
+            expectsContinue = expectsContinue || Self.value(value, is: "100-continue")
+        default:
+            break
+        }
+    }
+
+    /// How a request's body ends (RFC 9112 §6.3), strictly.
+    func requestFraming(_ version: HTTPVersion) throws(Halt) -> BodyFraming {
+        try checkEncoding(version)
+        if isChunked { return .chunked }
+        return contentLength.map { .length($0) } ?? .none
+    }
+
+    /// How a response's body ends.
+    func responseFraming(_ version: HTTPVersion, status: Int, to method: Method) throws(Halt) -> BodyFraming {
+        try checkEncoding(version)
+        if method == .head || status < 200 || status == 204 || status == 304 { return .none }
+        if isChunked { return .chunked }
+        return contentLength.map { .length($0) } ?? .untilClose
+    }
+
+    /// The Host field's value, of which there must be one in HTTP/1.1 and may be one in HTTP/1.0 (RFC 9112 §3.2).
+    func checkedHost(_ base: UnsafeRawPointer, for line: RequestLine) throws(Halt) -> Range<Int>? {
+        guard hostCount <= 1 else { throw .refused(.duplicateHost) }
+        guard let host else {
+            guard line.version == .http10 else { throw .refused(.missingHost) }
+            return nil
+        }
+        let bytes = UnsafeRawBufferPointer(start: base + host.lowerBound, count: host.count)
+        guard Authority.isValid(bytes) else { throw .refused(.malformedHost) }
+        if let authority = line.authority {
+            let named = UnsafeRawBufferPointer(start: base + authority.lowerBound, count: authority.count)
+            guard CaseInsensitive.equal(named, bytes) else { throw .refused(.authorityIsNotHost) }
+        }
+        return host
+    }
+
+    func isPersistent(_ version: HTTPVersion) -> Bool {
+        if options.contains(.close) { return false }
+        return version == .http11 || options.contains(.keepAlive)
+    }
+
+    private func checkEncoding(_ version: HTTPVersion) throws(Halt) {
+        guard isChunked else { return }
+        guard contentLength == nil else { throw .refused(.contentLengthWithTransferEncoding) }
+        guard version == .http11 else { throw .refused(.transferEncodingInHTTP10) }
+    }
+
+    private mutating func noteOptions(_ value: UnsafeRawBufferPointer) throws(Halt) {
+        var elements = ListElements(of: 0..<value.count, in: value)
+        while let range = elements.next() {
+            let option = UnsafeRawBufferPointer(rebasing: value[range])
+            for byte in option where !byte.isToken { throw .refused(.malformedConnection) }
+            optionCount &+= 1
+            guard optionCount <= Self.mostOptions else { throw .refused(.tooManyConnectionOptions) }
+            if Self.value(option, is: "close") { options.insert(.close) }
+            if Self.value(option, is: "keep-alive") { options.insert(.keepAlive) }
+            if Self.value(option, is: "upgrade") { options.insert(.upgrade) }
+        }
+    }
+
+    /// Whether `value` is `lowercase` in any mixture of cases.
+    @inline(__always)
+    private static func value(_ value: UnsafeRawBufferPointer, is lowercase: StaticString) -> Bool {
+        let word = UnsafeRawBufferPointer(start: lowercase.utf8Start, count: lowercase.utf8CodeUnitCount)
+        return CaseInsensitive.equal(value, word)
+    }
+
+    /// 1*DIGIT below 2^63. Leading zeros are digits like others, but nineteen digits must do: a longer run of them
+    /// overflows in some parser.
+    private static func number(_ digits: UnsafeRawBufferPointer) throws(Halt) -> UInt64 {
+        guard digits.count > 0 else { throw .refused(.malformedContentLength) }
+        var number: UInt64 = 0
+        for (index, digit) in digits.enumerated() {
+            guard digit.isDigit else { throw .refused(.malformedContentLength) }
+            // Nineteen digits fit a UInt64; what follows is only checked for being digits.
+            if index < 19 { number = number &* 10 &+ UInt64(digit &- UInt8(ascii: "0")) }
+        }
+        guard digits.count <= 19, number < 1 << 63 else { throw .refused(.contentLengthTooLarge) }
+        return number
+    }
+}

@@ -1,0 +1,76 @@
+/// Why a head is refused. The connection that sent it must be closed: nothing says where the next message would begin.
+package enum HeadRefusal: UInt8, Error, Equatable, Sendable, CaseIterable {
+    // The start line
+    case leadingEmptyLines, malformedMethod, methodTooLong, malformedTarget, malformedAuthority
+    case asteriskWithoutOptions, connectUnsupported, malformedVersion, unsupportedVersion, requestLineTooLong
+    case malformedStatusLine
+    // Lines and fields
+    case bareLineFeed, bareCarriageReturn, foldedLine, emptyFieldName, whiteSpaceInFieldName, malformedFieldName
+    case malformedFieldValue, fieldTooLarge, fieldSectionTooLarge, tooManyFields, underscoreAlias
+    // Host and Connection
+    case missingHost, duplicateHost, malformedHost, authorityIsNotHost, malformedConnection
+    case tooManyConnectionOptions
+    // Framing
+    case malformedContentLength, contentLengthTooLarge, duplicateContentLength, unsupportedTransferEncoding
+    case duplicateTransferEncoding, transferEncodingInHTTP10, contentLengthWithTransferEncoding
+
+    /// The status to answer a refused request with. (A refused response is 502 to the client, whatever the reason.)
+    package var status: Int {
+        switch self {
+        case .requestLineTooLong: 414
+        case .fieldTooLarge, .fieldSectionTooLarge, .tooManyFields: 431
+        case .connectUnsupported: 501
+        case .unsupportedVersion: 505
+        default: 400
+        }
+    }
+
+    /// What is wrong, in English; holds nothing of the message.
+    package var reason: StaticString {
+        switch self {
+        case .leadingEmptyLines: "more than one empty line before the request line"
+        case .malformedMethod: "the method is not a token followed by one space"
+        case .methodTooLong: "the method is longer than 32 bytes"
+        case .malformedTarget:
+            "the request target is neither /path, http://host/path nor *, or holds a forbidden byte"
+        case .malformedAuthority: "the authority of the request target is not host[:port]"
+        case .asteriskWithoutOptions: "the target * is for OPTIONS only"
+        case .connectUnsupported: "CONNECT is not supported"
+        case .malformedVersion: "the request line does not end in HTTP/ and a version"
+        case .unsupportedVersion: "the version is neither HTTP/1.0 nor HTTP/1.1"
+        case .requestLineTooLong: "the first line is too long"
+        case .malformedStatusLine: "the first line is not HTTP/1.x, a space, a status from 100 to 599 and a reason"
+        case .bareLineFeed: "a line ends in LF without CR"
+        case .bareCarriageReturn: "a CR is not followed by LF"
+        case .foldedLine: "a field line begins with white space"
+        case .emptyFieldName: "a field has no name"
+        case .whiteSpaceInFieldName: "white space in a field name or before its colon"
+        case .malformedFieldName: "a field name is not a token, or has no colon after it"
+        case .malformedFieldValue: "a field value holds a control character"
+        case .fieldTooLarge: "a field is too large"
+        case .fieldSectionTooLarge: "the fields together are too large"
+        case .tooManyFields: "too many fields"
+        case .underscoreAlias: "a field name differs from a well-known one only in its underscores or hyphens"
+        case .missingHost: "no Host field in an HTTP/1.1 request"
+        case .duplicateHost: "more than one Host field"
+        case .malformedHost: "the Host field is not host[:port]"
+        case .authorityIsNotHost: "the request target names another authority than the Host field"
+        case .malformedConnection: "the Connection field is not a list of tokens"
+        case .tooManyConnectionOptions: "too many options in Connection"
+        case .malformedContentLength: "Content-Length is not a decimal number"
+        case .contentLengthTooLarge: "Content-Length is too large"
+        case .duplicateContentLength: "more than one Content-Length field"
+        case .unsupportedTransferEncoding: "Transfer-Encoding is not exactly chunked"
+        case .duplicateTransferEncoding: "more than one Transfer-Encoding field"
+        case .transferEncodingInHTTP10: "Transfer-Encoding in an HTTP/1.0 message"
+        case .contentLengthWithTransferEncoding: "Content-Length together with Transfer-Encoding"
+        }
+    }
+}
+
+/// Why a scan stops before the end of a head. Every byte is judged by itself and what came before it, so that
+/// `.refused` stays so whatever follows, and `.incomplete` stays so until more follows.
+enum Halt: Error {
+    case incomplete
+    case refused(HeadRefusal)
+}

@@ -1,0 +1,84 @@
+/// Reads one message head in place: no copies, no allocation, only offsets into the bytes given.
+///
+/// Strict on purpose: what two parsers could read differently is refused, not repaired (RFC 9112 §2.2, §5, §6).
+/// The verdict does not depend on how the bytes came: a prefix of a head is `.incomplete`, or already refused for the
+/// reason for which the whole is.
+package struct HeadScanner: Sendable {
+    private let limits: MessageLimits
+
+    package init(limits: MessageLimits = MessageLimits()) {
+        self.limits = limits.clamped
+    }
+
+    /// Scans the request head that begins at offset 0 of `bytes`; what follows the head is not looked at.
+    /// `fields` holds the field lines after `.head`, and nothing after another answer.
+    package func scanRequest(_ bytes: UnsafeRawBufferPointer, into fields: FieldTable) -> RequestScan {
+        do throws(Halt) {
+            return .head(try request(bytes, into: fields))
+        } catch {
+            switch error {
+            case .incomplete: return .incomplete
+            case .refused(let refusal): return .refused(refusal)
+            }
+        }
+    }
+
+    /// Scans the response head that begins at offset 0 of `bytes`, the answer to a request of method `requestMethod`.
+    ///
+    /// Content-Length and Transfer-Encoding of a 1xx or 204, which must not have them, are marked as removed in
+    /// `fields`, so that no one behind us waits for a body.
+    package func scanResponse(
+        _ bytes: UnsafeRawBufferPointer, requestMethod: Method, into fields: FieldTable
+    ) -> ResponseScan {
+        do throws(Halt) {
+            return .head(try response(bytes, to: requestMethod, into: fields))
+        } catch {
+            switch error {
+            case .incomplete: return .incomplete
+            case .refused(let refusal): return .refused(refusal)
+            }
+        }
+    }
+
+    private func request(
+        _ bytes: UnsafeRawBufferPointer, into fields: FieldTable
+    ) throws(Halt) -> RequestHead {
+        let storage = fields.reset()
+        guard let base = bytes.baseAddress, bytes.count > 0 else { throw .incomplete }
+        let line = try RequestLine(base, count: bytes.count, limit: limits.requestLine)
+        var section = FieldSection(start: line.end, limits: limits, capacity: fields.capacity)
+        let length = try section.scan(base, count: bytes.count, into: storage, isRequest: true)
+        let framing = try section.facts.requestFraming(line.version)
+        let host = try section.facts.checkedHost(base, for: line)
+        fields.commit(count: section.count, present: section.present)
+        let isCurrent = line.version == .http11
+        return RequestHead(
+            method: line.method, methodRange: line.methodRange, target: line.target, path: line.path,
+            query: line.query, authority: line.authority, host: host, version: line.version,
+            fieldsStart: line.end, length: length, framing: framing,
+            isPersistent: section.facts.isPersistent(line.version),
+            expectsContinue: isCurrent && section.facts.expectsContinue,
+            wantsUpgrade: isCurrent && section.facts.options.contains(.upgrade)
+                && section.present & (1 &<< UInt64(FieldName.upgrade.rawValue)) != 0)
+    }
+
+    private func response(
+        _ bytes: UnsafeRawBufferPointer, to method: Method, into fields: FieldTable
+    ) throws(Halt) -> ResponseHead {
+        let storage = fields.reset()
+        guard let base = bytes.baseAddress, bytes.count > 0 else { throw .incomplete }
+        let line = try StatusLine(base, count: bytes.count, limit: limits.requestLine)
+        var section = FieldSection(start: line.end, limits: limits, capacity: fields.capacity)
+        let length = try section.scan(base, count: bytes.count, into: storage, isRequest: false)
+        let framing = try section.facts.responseFraming(line.version, status: line.status, to: method)
+        fields.commit(count: section.count, present: section.present)
+        if line.status < 200 || line.status == 204 {
+            fields.removeAll(.contentLength)
+            fields.removeAll(.transferEncoding)
+        }
+        return ResponseHead(
+            version: line.version, status: line.status, statusLine: 0..<(line.end &- 2), fieldsStart: line.end,
+            length: length, framing: framing,
+            isPersistent: section.facts.isPersistent(line.version) && framing != .untilClose)
+    }
+}
