@@ -57,7 +57,8 @@ let package = Package(
             swiftSettings: strict),
         .target(
             name: "LimpetTestKit", dependencies: ["Affinity", "Store", logging, http1] + nio, swiftSettings: strict),
-        .testTarget(name: "AffinityTests", dependencies: ["Affinity", "LimpetTestKit"], swiftSettings: strict),
+        .testTarget(
+            name: "AffinityTests", dependencies: ["Affinity", "LimpetTestKit"], exclude: ["Golden"], swiftSettings: strict),
         .testTarget(
             name: "HTTPWireTests", dependencies: ["HTTPWire", embedded, http1, .product(name: "Yams", package: "Yams")] + nio,
             swiftSettings: strict),

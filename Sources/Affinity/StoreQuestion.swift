@@ -10,6 +10,23 @@ package enum StoreQuestion: Hashable, Sendable {
     case rebind(Fingerprint, from: Binding, to: BackendHash, lifetime: Int64)
     /// Extend the lifetime and say what is there.
     case touch(Fingerprint, lifetime: Int64)
+
+    /// The binding that stands in the store if this question is answered `written`.
+    var proposal: Binding? {
+        switch self {
+        case .create(_, let backend, _): Binding(backend: backend, epoch: 1)
+        case .restore(_, let binding, _): binding
+        case .rebind(_, let from, let backend, _): Binding(backend: backend, epoch: from.epoch &+ 1)
+        case .touch: nil
+        }
+    }
+
+    var isTouch: Bool {
+        switch self {
+        case .touch: true
+        case .create, .restore, .rebind: false
+        }
+    }
 }
 
 /// What the store answers. A store that fails is an answer, not an error: every caller handles it.

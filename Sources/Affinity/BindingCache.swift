@@ -1,0 +1,232 @@
+import Synchronization
+
+/// What this replica knows of bindings: a table of fixed size that all its event loops share.
+///
+/// Set-associative, 16 slots of 32 bytes a set: the upper half of the fingerprint chooses the set, the lower half is
+/// the tag. There are 1.57 slots for each of the entries asked for, so that fewer than 2 in 100 of as many live
+/// sessions find their set full. All memory is reserved at once and touched only as sessions come; nothing is
+/// allocated later.
+///
+/// Unchecked: the memory of a shard's sets is reached only under that shard's lock.
+package final class BindingCache: @unchecked Sendable {
+    /// How an entry came to be. Knowledge of a higher raw value wins among equal epochs.
+    package enum Kind: UInt8, Hashable, Sendable, CaseIterable {
+        /// Hashed without knowledge or store, epoch 0.
+        case guess = 1
+        /// Moved with knowledge but without the store, which has not heard of it.
+        case dirty = 2
+        /// As the store said or wrote it. May be a tombstone.
+        case confirmed = 3
+    }
+
+    package struct Entry: Hashable, Sendable {
+        package var binding: Binding
+        package var kind: Kind
+        /// When the store was asked for what it then confirmed; of other kinds, when it was decided. Kept to 67 ms,
+        /// rounded down.
+        package var confirmedAt: Instant
+        /// Kept to 67 ms, rounded down.
+        package var expiresAt: Instant
+        /// Touches asked since the lifetime was last extended.
+        package var touches: UInt8
+
+        package init(binding: Binding, kind: Kind, confirmedAt: Instant, expiresAt: Instant, touches: UInt8 = 0) {
+            self.binding = binding
+            self.kind = kind
+            self.confirmedAt = confirmedAt
+            self.expiresAt = expiresAt
+            self.touches = touches
+        }
+    }
+
+    /// Slots in use. Expired entries count until they are replaced or swept.
+    package struct Counts: Hashable, Sendable {
+        package var confirmed = 0
+        package var dirty = 0
+        package var guesses = 0
+
+        package var all: Int { confirmed + dirty + guesses }
+
+        mutating func add(_ difference: Int, to kind: Kind) {
+            switch kind {
+            case .confirmed: confirmed += difference
+            case .dirty: dirty += difference
+            case .guess: guesses += difference
+            }
+        }
+    }
+
+    package static let entriesMax = 1 << 32
+
+    private let memory: UnsafeMutableRawPointer
+    private let shards: UnsafeMutablePointer<CacheShard>
+    private let shardBits: UInt64
+    private let setsPerShard: Int
+
+    /// - Parameters:
+    ///   - entries: live sessions to hold, 1 to `entriesMax`.
+    ///   - shards: locks; rounded up to a power of two, at most 1024.
+    package init(entries: Int, shards: Int = 64) {
+        let sets = (min(max(1, entries), Self.entriesMax) * 98 + 999) / 1000
+        var bits = 0
+        while 1 << bits < min(shards, 1024, sets) { bits += 1 }
+        let shardCount = 1 << bits
+        setsPerShard = (sets + shardCount - 1) / shardCount
+        shardBits = UInt64(bits)
+        memory = .allocate(byteCount: shardCount * setsPerShard * CacheSet.byteCount, alignment: 64)
+        self.shards = .allocate(capacity: shardCount)
+        for shard in 0..<shardCount {
+            let sets = memory + shard * setsPerShard * CacheSet.byteCount
+            (self.shards + shard).initialize(to: CacheShard(sets: sets, setCount: setsPerShard))
+        }
+    }
+
+    deinit {
+        shards.deinitialize(count: shardCount)
+        shards.deallocate()
+        memory.deallocate()
+    }
+
+    private var shardCount: Int { 1 << Int(shardBits) }
+
+    /// Bytes reserved, locks included.
+    package var byteCount: Int {
+        shardCount
+            * (setsPerShard * CacheSet.byteCount + (setsPerShard + 63) / 64 * 8 + MemoryLayout<CacheShard>.stride)
+    }
+
+    /// The living entry of a session, marked as used.
+    package func lookup(_ fingerprint: Fingerprint, now: Instant) -> Entry? {
+        let (shard, index) = place(fingerprint)
+        return shards[shard].state.withLock { _ in
+            guard let (set, way, kind) = live(fingerprint, shard, index, now) else { return nil }
+            set[way].markUsed(now: now)
+            return set[way].entry(kind, now: now)
+        }
+    }
+
+    /// The living entry of a session; says nothing about its use.
+    package func peek(_ fingerprint: Fingerprint, now: Instant) -> Entry? {
+        let (shard, index) = place(fingerprint)
+        return shards[shard].state.withLock { _ in
+            guard let (set, way, kind) = live(fingerprint, shard, index, now) else { return nil }
+            return set[way].entry(kind, now: now)
+        }
+    }
+
+    /// Keeps an entry, unless more is known: a living entry of the session with a higher epoch stands, and at an equal
+    /// epoch one of a higher kind, or one that was confirmed later. Returns whether it was kept.
+    @discardableResult
+    package func store(_ entry: Entry, for fingerprint: Fingerprint, now: Instant) -> Bool {
+        let (shard, index) = place(fingerprint)
+        return shards[shard].state.withLock { state in
+            let set = shards[shard].usedSet(at: index)
+            let tick = CacheTick(now)
+            guard let way = set.way(of: fingerprint.low) else {
+                let way = set.victim(now: tick, use: CacheTick.use(now))
+                put(entry, fingerprint, set, way, now, seenTwice: false, &state)
+                return true
+            }
+            var entry = entry
+            let slot = set[way]
+            if slot.isLive(tick), let kind = slot.kind {
+                let old = slot.entry(kind, now: now)
+                guard Self.replaces(entry, old) else { return false }
+                // The answer that confirms a binding may have been sent before the touch that is still under way.
+                let isExtended =
+                    entry.binding != old.binding || entry.expiresAt > old.expiresAt.advanced(byMilliseconds: 100)
+                entry.touches = isExtended ? entry.touches : max(entry.touches, old.touches)
+            }
+            put(entry, fingerprint, set, way, now, seenTwice: slot.isLive(tick) && slot.isSeenTwice, &state)
+            return true
+        }
+    }
+
+    /// Notes that a touch is asked. False if as many or more were asked already: then it is somebody else's.
+    package func claimTouch(_ fingerprint: Fingerprint, number: UInt8, now: Instant) -> Bool {
+        let (shard, index) = place(fingerprint)
+        return shards[shard].state.withLock { _ in
+            guard let (set, way, _) = live(fingerprint, shard, index, now), set[way].touches < number else {
+                return false
+            }
+            set[way].touches = number
+            return true
+        }
+    }
+
+    /// Forgets a session, whatever is known of it.
+    package func remove(_ fingerprint: Fingerprint) {
+        let (shard, index) = place(fingerprint)
+        shards[shard].state.withLock { state in
+            guard let set = shards[shard].set(at: index), let way = set.way(of: fingerprint.low) else { return }
+            clear(set, way, &state)
+        }
+    }
+
+    /// Slots in use, by kind. Takes each lock once, for a moment.
+    package func counts() -> Counts {
+        var sum = Counts()
+        for shard in 0..<shardCount {
+            let occupied = shards[shard].state.withLock { $0.occupied }
+            sum.confirmed += occupied.confirmed
+            sum.dirty += occupied.dirty
+            sum.guesses += occupied.guesses
+        }
+        return sum
+    }
+
+    /// Drops the expired entries of the next `sets` sets of every shard, going on where the last sweep ended.
+    package func sweep(sets: Int, now: Instant) {
+        let tick = CacheTick(now)
+        for shard in 0..<shardCount {
+            shards[shard].state.withLock { state in
+                for _ in 0..<min(sets, setsPerShard) {
+                    if let set = shards[shard].set(at: state.sweptUpTo) {
+                        for way in 0..<CacheSet.ways where set[way].kind != nil && !set[way].isLive(tick) {
+                            clear(set, way, &state)
+                        }
+                    }
+                    state.sweptUpTo = (state.sweptUpTo + 1) % setsPerShard
+                }
+            }
+        }
+    }
+
+    /// Shard by the upper bits, set by those below, scaled to a number of sets that need not be a power of two.
+    @inline(__always)
+    private func place(_ fingerprint: Fingerprint) -> (shard: Int, set: Int) {
+        let shard = Int(truncatingIfNeeded: fingerprint.high >> (64 - shardBits))
+        let below = fingerprint.high << shardBits
+        return (shard, Int(truncatingIfNeeded: below.multipliedFullWidth(by: UInt64(setsPerShard)).high))
+    }
+
+    @inline(__always)
+    private func live(
+        _ fingerprint: Fingerprint, _ shard: Int, _ index: Int, _ now: Instant
+    ) -> (set: CacheSet, way: Int, kind: Kind)? {
+        guard let set = shards[shard].set(at: index), let way = set.way(of: fingerprint.low),
+            let kind = set[way].kind, set[way].isLive(CacheTick(now))
+        else { return nil }
+        return (set, way, kind)
+    }
+
+    private static func replaces(_ new: Entry, _ old: Entry) -> Bool {
+        if new.binding.epoch != old.binding.epoch { return new.binding.epoch > old.binding.epoch }
+        if new.kind != old.kind { return new.kind.rawValue > old.kind.rawValue }
+        return CacheTick(new.confirmedAt).distance(from: CacheTick(old.confirmedAt)) >= 0
+    }
+
+    private func put(
+        _ entry: Entry, _ fingerprint: Fingerprint, _ set: CacheSet, _ way: Int, _ now: Instant, seenTwice: Bool,
+        _ state: inout CacheShard.State
+    ) {
+        if let kind = set[way].kind { state.occupied.add(-1, to: kind) }
+        state.occupied.add(1, to: entry.kind)
+        set.put(CacheSlot(entry, now: now, seenTwice: seenTwice), tag: fingerprint.low, at: way)
+    }
+
+    private func clear(_ set: CacheSet, _ way: Int, _ state: inout CacheShard.State) {
+        if let kind = set[way].kind { state.occupied.add(-1, to: kind) }
+        set.clear(way)
+    }
+}

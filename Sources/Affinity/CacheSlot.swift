@@ -1,0 +1,73 @@
+/// One entry of the cache beside its tag: 24 bytes. The last four are free, for when the session was born.
+struct CacheSlot {
+    /// From the low end: the record (53 bits), the kind (2; 0 is an empty slot), seen twice (1), eight bits free.
+    private var packed: UInt64
+    private(set) var expires: CacheTick
+    private(set) var confirmed: CacheTick
+    private(set) var used: UInt16
+    var touches: UInt8
+    private let free0: UInt8
+    private let free1: UInt32
+
+    private static let kindShift: UInt64 = 53
+    private static let seenTwice: UInt64 = 1 << 55
+
+    static let empty = CacheSlot()
+
+    private init() {
+        packed = 0
+        expires = CacheTick(Instant(nanoseconds: 0))
+        confirmed = expires
+        used = 0
+        touches = 0
+        free0 = 0
+        free1 = 0
+    }
+
+    init(_ entry: BindingCache.Entry, now: Instant, seenTwice: Bool) {
+        self.init()
+        packed = entry.binding.record | UInt64(entry.kind.rawValue) << Self.kindShift | (seenTwice ? Self.seenTwice : 0)
+        expires = CacheTick(entry.expiresAt, atMostFarFrom: now)
+        confirmed = CacheTick(entry.confirmedAt)
+        used = CacheTick.use(now)
+        touches = entry.touches
+    }
+
+    var kind: BindingCache.Kind? {
+        BindingCache.Kind(rawValue: UInt8(truncatingIfNeeded: packed >> Self.kindShift & 3))
+    }
+    var isSeenTwice: Bool { packed & Self.seenTwice != 0 }
+    var binding: Binding {
+        Binding(
+            backend: BackendHash(bits: UInt32(truncatingIfNeeded: packed >> 24)),
+            epoch: UInt32(truncatingIfNeeded: packed & (1 << 24 - 1)))
+    }
+
+    func isLive(_ now: CacheTick) -> Bool { expires.distance(from: now) > 0 }
+
+    func entry(_ kind: BindingCache.Kind, now: Instant) -> BindingCache.Entry {
+        BindingCache.Entry(
+            binding: binding, kind: kind, confirmedAt: confirmed.instant(near: now),
+            expiresAt: expires.instant(near: now), touches: touches)
+    }
+
+    mutating func markUsed(now: Instant) {
+        packed |= Self.seenTwice
+        used = CacheTick.use(now)
+    }
+
+    /// Who leaves a full set first: the greatest. Expired entries; then entries seen once, guesses first, which hashing
+    /// would repeat, then confirmed ones; then confirmed ones seen twice; then guesses that served a session; dirty
+    /// ones, the only trace of a decision, last. Among equals the one whose last use is longest ago.
+    func dispensability(now: CacheTick, use: UInt16) -> UInt32 {
+        let rank: UInt32
+        switch kind {
+        case nil: rank = 7
+        case _ where !isLive(now): rank = 6
+        case .guess: rank = isSeenTwice ? 2 : 5
+        case .confirmed: rank = isSeenTwice ? 3 : 4
+        case .dirty: rank = 1
+        }
+        return rank << 16 | UInt32(use &- used)
+    }
+}

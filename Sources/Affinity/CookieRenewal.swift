@@ -1,0 +1,32 @@
+/// How long a hint holds, and when our cookie is sealed anew. Times are seconds of the wall clock since 1970.
+package struct CookieRenewal: Sendable {
+    /// The validity of hints where no idle timeout is set.
+    package static let defaultValidity: UInt32 = 24 * 60 * 60
+
+    /// Seconds for which a hint holds after it was issued.
+    package let validity: UInt32
+    /// By how much the clocks of two replicas may differ: two minutes, but at most a third of the validity.
+    package let tolerance: UInt32
+
+    /// - Parameter idleTimeout: in milliseconds, or nil where none is set. Rounded up to whole seconds.
+    package init(idleTimeout: Int64?) {
+        let seconds = idleTimeout.map { UInt32(clamping: max(0, $0 / 1000) + ($0 % 1000 > 0 ? 1 : 0)) }
+        validity = max(1, seconds ?? Self.defaultValidity)
+        tolerance = min(120, validity / 3)
+    }
+
+    /// Whether the hint counts: not issued in the future, nor too long ago, clocks allowed for.
+    package func isValid(_ hint: Hint, now: UInt32) -> Bool {
+        let age = Int64(now) - Int64(hint.issued)
+        return age >= -Int64(tolerance) && age <= Int64(validity) + Int64(tolerance)
+    }
+
+    /// Whether the response to a request that was routed so carries our cookie: the session is new or came without a
+    /// valid hint, its binding is not the hint's, or the hint is older than a quarter of its validity. A detour is no
+    /// binding and renews nothing.
+    package func isDue(for route: Route, hint: Hint?, now: UInt32) -> Bool {
+        if route.provenance == .detoured { return false }
+        guard let hint else { return true }
+        return hint.binding != route.binding || Int64(now) - Int64(hint.issued) > Int64(validity / 4)
+    }
+}

@@ -1,0 +1,55 @@
+/// The state of one request's decision, kept by the exchange while the store is asked or a backend tried.
+package struct Decision: Sendable {
+    package let fingerprint: Fingerprint
+    /// The hint that came with the request, authentic and valid.
+    package let hint: Hint?
+    /// The session is given our cookie with this response: nobody can know it yet.
+    package let isNew: Bool
+
+    /// When the first question was asked since the last backend was tried.
+    var asking: Instant?
+    /// Questions asked for this request.
+    var questions = 0
+    /// Backends that could not be reached.
+    var failures = 0
+    /// The binding proposed to the store is a placement of our own.
+    var isPlacement = false
+
+    package init(fingerprint: Fingerprint, hint: Hint? = nil, isNew: Bool = false) {
+        self.fingerprint = fingerprint
+        self.hint = hint
+        self.isNew = isNew
+    }
+}
+
+/// What to do next for a request.
+package enum Step: Hashable, Sendable {
+    case forward(Route)
+    /// Ask the store, then tell `storeAnswered`.
+    case ask(StoreQuestion)
+    case refuse(Refusal)
+}
+
+/// Why a request cannot be routed.
+package enum Refusal: Hashable, Sendable {
+    /// No backend of the service may take this request: 503.
+    case noBackend
+}
+
+/// Where a request goes.
+package struct Route: Hashable, Sendable {
+    /// The backend's place in the membership.
+    package let backend: Int
+    /// The session's binding: what a hint in the response says. Of a detour the backend is another.
+    package let binding: Binding
+    package let provenance: Provenance
+    /// To be asked beside the forwarding, without waiting; the answer goes to `touchAnswered`.
+    package let touch: StoreQuestion?
+
+    package init(backend: Int, binding: Binding, provenance: Provenance, touch: StoreQuestion? = nil) {
+        self.backend = backend
+        self.binding = binding
+        self.provenance = provenance
+        self.touch = touch
+    }
+}

@@ -1,0 +1,29 @@
+/// From a backend's hash to its place in the membership: a table with open addressing, at most half full.
+struct HashPlaces: Sendable {
+    /// Hash in the upper half, place + 1 in the lower; 0 is free.
+    private let cells: [UInt64]
+    private let mask: Int
+
+    /// Of equal hashes the first counts.
+    init(_ hashes: [BackendHash]) {
+        var size = 4
+        while size < hashes.count * 2 { size *= 2 }
+        var cells = [UInt64](repeating: 0, count: size)
+        for (place, hash) in hashes.enumerated() {
+            var cell = Int(hash.bits) & (size - 1)
+            while cells[cell] != 0 { cell = (cell + 1) & (size - 1) }
+            cells[cell] = UInt64(hash.bits) << 32 | UInt64(place + 1)
+        }
+        self.cells = cells
+        mask = size - 1
+    }
+
+    func index(of hash: BackendHash) -> Int? {
+        var cell = Int(hash.bits) & mask
+        while cells[cell] != 0 {
+            if cells[cell] >> 32 == UInt64(hash.bits) { return Int(cells[cell] & 0xFFFF_FFFF) - 1 }
+            cell = (cell + 1) & mask
+        }
+        return nil
+    }
+}

@@ -1,0 +1,101 @@
+/// The configured backends of one service, in their configured order. Immutable: a new configuration makes a new one.
+///
+/// Placement is weighted rendezvous hashing over all of them. The order of a fingerprint is the same on every replica
+/// with the same membership; health, draining and weight 0 only skip along it.
+package final class Membership: Sendable {
+    /// A backend as configured, with what the fleet's key makes of its name.
+    package struct Backend: Sendable {
+        package let name: String
+        /// 0...65535. A backend of weight 0 keeps its sessions and is given none.
+        package let weight: UInt16
+        /// Draining: keeps its sessions and is given none.
+        package let isDraining: Bool
+        package let hash: BackendHash
+        let seed: UInt64
+    }
+
+    /// Two backends that cannot stand in one service.
+    package enum Mistake: Error, Hashable, CustomStringConvertible {
+        case sameName(String)
+        case meetingHashes(String, String)
+
+        package var description: String {
+            switch self {
+            case .sameName(let name):
+                "two backends have the name \"\(name)\"; every backend of a service needs its own"
+            case .meetingHashes(let first, let second):
+                "the backends \"\(first)\" and \"\(second)\" have the same hash under this fleet secret; rename one of them"
+            }
+        }
+    }
+
+    package let backends: [Backend]
+    private let candidates: [Candidate]
+    private let weigh: Bool
+    private let places: HashPlaces
+
+    /// - Parameter backends: names are unique, and so must be their hashes. May be empty.
+    package init(
+        _ backends: [(name: String, weight: UInt16, isDraining: Bool)], key: FingerprintKey
+    ) throws(Mistake) {
+        self.backends = backends.map {
+            let named = BackendName($0.name, key: key)
+            return Backend(
+                name: $0.name, weight: $0.weight, isDraining: $0.isDraining, hash: named.hash, seed: named.seed)
+        }
+        candidates = self.backends.map {
+            Candidate(seed: $0.seed, weight: $0.weight, takesNew: $0.weight > 0 && !$0.isDraining)
+        }
+        let weights = Set(self.backends.map(\.weight).filter { $0 > 0 })
+        weigh = weights.count > 1
+        places = HashPlaces(self.backends.map(\.hash))
+        try Self.check(self.backends)
+    }
+
+    package var count: Int { candidates.count }
+
+    /// The backend of this hash, or nil if the service has none: it may have been removed, or be the tombstone.
+    package func index(of hash: BackendHash) -> Int? { places.index(of: hash) }
+
+    /// Whether new sessions may be placed on the backend, its health aside.
+    package func takesNewSessions(_ index: Int) -> Bool { candidates[index].takesNew }
+
+    /// The first in the fingerprint's order that takes new sessions and is `usable`. Allocates nothing.
+    package func choose(_ fingerprint: Fingerprint, where usable: (Int) -> Bool) -> Int? {
+        var best: (index: Int, score: Score)?
+        for index in candidates.indices where candidates[index].takesNew && usable(index) {
+            let score = score(index, fingerprint)
+            if let current = best, !score.precedes(current.score) { continue }
+            best = (index, score)
+        }
+        return best?.index
+    }
+
+    /// All backends in the fingerprint's order, those of weight 0 last.
+    package func ranked(_ fingerprint: Fingerprint) -> [Int] {
+        let scores = candidates.indices.map { score($0, fingerprint) }
+        return candidates.indices.sorted { scores[$0].precedes(scores[$1]) }
+    }
+
+    private func score(_ index: Int, _ fingerprint: Fingerprint) -> Score {
+        Score(fingerprint: fingerprint, seed: candidates[index].seed, weight: candidates[index].weight, weigh: weigh)
+    }
+
+    private static func check(_ backends: [Backend]) throws(Mistake) {
+        var names: Set<String> = []
+        var hashes: [BackendHash: String] = [:]
+        for backend in backends {
+            guard names.insert(backend.name).inserted else { throw .sameName(backend.name) }
+            if let other = hashes.updateValue(backend.name, forKey: backend.hash) {
+                throw .meetingHashes(other, backend.name)
+            }
+        }
+    }
+
+    /// What placement reads of a backend, side by side in memory.
+    private struct Candidate {
+        let seed: UInt64
+        let weight: UInt16
+        let takesNew: Bool
+    }
+}

@@ -1,0 +1,70 @@
+/// How many sessions were placed lately on each backend by this event loop: counters that decay exponentially.
+///
+/// Placement with bounded load: a backend takes a new session only while its load is below
+/// ⌈1.25 × (total + 1) × weight / sum of weights⌉, over the backends that may take new sessions. If every counter of a
+/// fleet keeps the bound, their sum does, rounding aside, so nobody needs to be told. A choice that depends on load
+/// cannot be repeated by another replica: only for placements that will be recorded.
+package struct PlacementLoad: Sendable {
+    /// Parts of one placement.
+    private static let unit: UInt64 = 1 << 16
+    /// Decay goes in steps of an eighth of the half-life, by 2^(-1/8) in units of 2^-16.
+    private static let stepFactor: UInt64 = 60_097
+    private static let stepsPerHalfLife: Int64 = 8
+
+    private var loads: [UInt64]
+    private let step: Int64
+    private var decayed: Instant?
+
+    /// - Parameter halfLife: in milliseconds; about the life of a session. At least 8.
+    package init(backends: Int, halfLife: Int64) {
+        loads = Array(repeating: 0, count: backends)
+        step = max(1, halfLife / Self.stepsPerHalfLife)
+    }
+
+    /// Whole placements that still count for the backend.
+    package func load(of index: Int) -> Int { Int(loads[index] / Self.unit) }
+
+    /// Counts a session that was placed on the backend.
+    package mutating func placed(on index: Int, now: Instant) {
+        decay(now)
+        let (sum, overflow) = loads[index].addingReportingOverflow(Self.unit)
+        if !overflow { loads[index] = sum }
+    }
+
+    /// The first backend in the fingerprint's order that takes new sessions, is `usable` and within its share.
+    package mutating func choose(
+        _ fingerprint: Fingerprint, of membership: Membership, now: Instant, where usable: (Int) -> Bool
+    ) -> Int? {
+        decay(now)
+        var total: UInt128 = 0
+        var weights: UInt128 = 0
+        for index in loads.indices where membership.takesNewSessions(index) && usable(index) {
+            total += UInt128(loads[index])
+            weights += UInt128(membership.backends[index].weight)
+        }
+        let fair = 5 * (total + UInt128(Self.unit))
+        let share = 4 * weights * UInt128(Self.unit)
+        return membership.choose(fingerprint) {
+            // For a whole number of placements, "below the bound" and "below the bound rounded up" are the same.
+            usable($0) && UInt128(loads[$0] / Self.unit) * share < fair * UInt128(membership.backends[$0].weight)
+        }
+    }
+
+    private mutating func decay(_ now: Instant) {
+        guard let last = decayed else {
+            decayed = now
+            return
+        }
+        let steps = now.milliseconds(since: last) / step
+        guard steps > 0 else { return }
+        decayed = last.advanced(byMilliseconds: steps * step)
+        let halvings = steps / Self.stepsPerHalfLife
+        for index in loads.indices {
+            var load = halvings < 64 ? loads[index] >> UInt64(halvings) : 0
+            for _ in 0..<(steps % Self.stepsPerHalfLife) {
+                load = load / Self.unit * Self.stepFactor + load % Self.unit * Self.stepFactor / Self.unit
+            }
+            loads[index] = load
+        }
+    }
+}

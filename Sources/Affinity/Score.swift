@@ -1,0 +1,39 @@
+/// The standing of one backend for one fingerprint in weighted rendezvous hashing: -log2(u) / weight, the smaller the
+/// better, where u is uniform in (0, 1] and depends on both.
+///
+/// Exponential variables: the smallest of them belongs to a backend with a probability proportional to its weight, and
+/// to change one weight moves fingerprints only to or from that backend.
+struct Score {
+    /// -log2(u) in 32.32 fixed point; 0 throughout where all weights are equal, for then u alone decides.
+    private let distance: UInt64
+    private let weight: UInt64
+    private let draw: UInt64
+    private let seed: UInt64
+
+    /// - Parameter weigh: false where all weights are equal. The order is the same, without the logarithm.
+    init(fingerprint: Fingerprint, seed: UInt64, weight: UInt16, weigh: Bool) {
+        draw = Self.mix(fingerprint.low ^ seed)
+        distance = weigh ? 64 * FixedLog2.one - FixedLog2.of(draw) : 0
+        self.weight = UInt64(weight)
+        self.seed = seed
+    }
+
+    /// A total order. Products stay below 2^54. Equal quotients are settled by the draw, so that weighing and not
+    /// weighing agree on equal weights; equal draws by the seed.
+    func precedes(_ other: Score) -> Bool {
+        if (weight == 0) != (other.weight == 0) { return other.weight == 0 }
+        let (mine, others) = (distance * other.weight, other.distance * weight)
+        if mine != others { return mine < others }
+        if draw != other.draw { return draw > other.draw }
+        return seed < other.seed
+    }
+
+    /// A bijection of which every output bit depends on every input bit (the finalizer of SplitMix64). Fingerprint and
+    /// seed are keyed hashes already; names that differ in one character have unrelated seeds.
+    private static func mix(_ value: UInt64) -> UInt64 {
+        var mixed = value
+        mixed = (mixed ^ mixed >> 30) &* 0xbf58_476d_1ce4_e5b9
+        mixed = (mixed ^ mixed >> 27) &* 0x94d0_49bb_1331_11eb
+        return mixed ^ mixed >> 31
+    }
+}
