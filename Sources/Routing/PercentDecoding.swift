@@ -1,0 +1,82 @@
+/// Reads the bytes of a path or of a query as rules compare them, one at a time and in place.
+struct PercentDecoding {
+    enum Form {
+        /// As Traefik routes: escapes of RFC 3986's reserved characters and of `%` stay, with capital digits.
+        case path
+        /// As in forms: every escape is decoded, and `+` is a space.
+        case query
+    }
+
+    private let bytes: UnsafeRawBufferPointer
+    private let form: Form
+    private var position = 0
+    /// Of an escape that stays, how many of its digits are still to come.
+    private var digitsLeft = 0
+
+    init(_ bytes: UnsafeRawBufferPointer, _ form: Form) {
+        self.bytes = bytes
+        self.form = form
+    }
+
+    /// An escape that is not followed by two hexadecimal digits stands for itself.
+    mutating func next() -> UInt8? {
+        guard position < bytes.count else { return nil }
+        let byte = bytes[position]
+        position += 1
+        if digitsLeft > 0 {
+            digitsLeft -= 1
+            return byte.uppercased
+        }
+        if byte == UInt8(ascii: "+"), form == .query { return 0x20 }
+        guard byte == UInt8(ascii: "%"), let decoded = escaped() else { return byte }
+        if form == .path, Self.isReserved(decoded) {
+            digitsLeft = 2
+            return byte
+        }
+        position += 2
+        return decoded
+    }
+
+    /// What the two digits from here on stand for.
+    private func escaped() -> UInt8? {
+        guard position + 2 <= bytes.count, let high = Self.digit(bytes[position]),
+            let low = Self.digit(bytes[position + 1])
+        else { return nil }
+        return high << 4 | low
+    }
+
+    private static func digit(_ byte: UInt8) -> UInt8? {
+        switch byte {
+        case UInt8(ascii: "0")...UInt8(ascii: "9"): byte - UInt8(ascii: "0")
+        case UInt8(ascii: "a")...UInt8(ascii: "f"): byte - UInt8(ascii: "a") + 10
+        case UInt8(ascii: "A")...UInt8(ascii: "F"): byte - UInt8(ascii: "A") + 10
+        default: nil
+        }
+    }
+
+    /// RFC 3986, section 2.2, and `%`, whose decoding would change what the path means.
+    private static func isReserved(_ byte: UInt8) -> Bool {
+        switch byte {
+        case UInt8(ascii: "!"), UInt8(ascii: "#"), UInt8(ascii: "$"), UInt8(ascii: "%"), UInt8(ascii: "&"),
+            UInt8(ascii: "'"),
+            UInt8(ascii: "("), UInt8(ascii: ")"), UInt8(ascii: "*"), UInt8(ascii: "+"), UInt8(ascii: ","),
+            UInt8(ascii: "/"),
+            UInt8(ascii: ":"), UInt8(ascii: ";"), UInt8(ascii: "="), UInt8(ascii: "?"), UInt8(ascii: "@"),
+            UInt8(ascii: "["),
+            UInt8(ascii: "]"):
+            true
+        default: false
+        }
+    }
+
+    /// Whether the decoded bytes begin with `pattern`, and, unless `isPrefix`, end there too.
+    static func matches(
+        _ bytes: UnsafeRawBufferPointer, _ form: Form, _ pattern: UnsafeRawBufferPointer, isPrefix: Bool = false
+    ) -> Bool {
+        var decoding = PercentDecoding(bytes, form)
+        for wanted in pattern {
+            guard decoding.next() == wanted else { return false }
+        }
+        return isPrefix || decoding.next() == nil
+    }
+}

@@ -1,0 +1,68 @@
+import Routing
+import Testing
+
+@Suite("A mistake in a rule")
+struct RuleErrorTests {
+    /// The rule, the offset and the message.
+    static let mistakes: [(String, Int, String)] = [
+        ("", 0, "the rule is empty"),
+        ("  ", 0, "the rule is empty"),
+        ("Host(`a`) &&", 12, "found the end of the rule where a matcher such as Host(`example.com`) should stand"),
+        ("Host(`a`) & Path(`/`)", 10, "a single \"&\" means nothing here: write \"&&\""),
+        ("Host(`a`) | Path(`/`)", 10, "a single \"|\" means nothing here: write \"||\""),
+        ("Host(`a`) Path(`/`)", 10, "found \"Path\" where \"&&\", \"||\" or the end of the rule should stand"),
+        ("(Host(`a`)", 10, "found the end of the rule where \"&&\", \"||\" or \")\" should stand"),
+        ("Host(`a`))", 9, "found \")\" where \"&&\", \"||\" or the end of the rule should stand"),
+        ("Host", 4, "found the end of the rule where \"(\" after Host should stand"),
+        ("Host(`a", 5, "the value that begins here has no closing backtick"),
+        ("Host(\"a", 5, "the value that begins here has no closing quotation mark"),
+        ("Host(\"a\\n\")", 7, "of the escapes only \\\" and \\\\ are known: write the value between backticks"),
+        ("Host('a')", 5, "unexpected ': values stand between backticks"),
+        ("Host(a)", 5, "found \"a\" where a value between backticks should stand"),
+        ("Host()", 0, "Host was given 0 values: write Host(`name`)"),
+        ("Host(`a`, `b`)", 0, "Host was given 2 values: write Host(`name`)"),
+        ("host(`a`, `b`)", 0, "Host was given 2 values: write Host(`name`)"),
+        ("Header(`a`)", 0, "Header was given 1 values: write Header(`name`, `value`)"),
+        ("Query(`a`, ``)", 11, "a value of Query must not be empty"),
+        ("Query(`a`, `b`, `c`)", 0, "Query was given 3 values: write Query(`name`) or Query(`name`, `value`)"),
+        ("Path(`a`)", 5, "the value of Path must start with /"),
+        ("PathPrefix(`a`)", 11, "the value of PathPrefix must start with /"),
+        ("Host(`bücher.example`)", 5, "Host takes printable ASCII only: write other names in their xn-- form"),
+        ("Host(`a:80`)", 5, "Host takes a name without a port"),
+        ("Host(`a.*.b`)", 5, "in Host a * stands alone or for the whole first label: *.example.com"),
+        ("Header(`Host`, `a`)", 7, "Header never matches the Host field: write Host(`name`)"),
+        ("Path(`/`) && HostRegexp(`a`)", 13, "HostRegexp is not available in this version"),
+        ("clientip(`10.0.0.0/8`)", 0, "ClientIP is not available in this version"),
+        ("PathPrefx(`/`)", 0, "there is no matcher PathPrefx: did you mean PathPrefix?"),
+        ("Hots(`a`)", 0, "there is no matcher Hots: did you mean Host?"),
+        ("Banana(`/`)", 0, "there is no matcher Banana: there are Host, Path, PathPrefix, Header, Method, Query"),
+        ("Host(`a`) && ü", 13, "unexpected ü"),
+    ]
+
+    @Test("is named with its place", arguments: mistakes.map(\.0))
+    func isNamed(_ text: String) throws {
+        let (_, offset, message) = try #require(Self.mistakes.first { $0.0 == text })
+        let error = try #require(throws: RuleError.self) { try Rule(text) }
+        #expect(error.message == message)
+        #expect(error.offset == offset)
+    }
+
+    @Test("of nesting is refused before the stack is at risk", arguments: ["(", "!", "!("])
+    func nesting(_ opening: String) throws {
+        let error = try #require(throws: RuleError.self) { try Rule(String(repeating: opening, count: 100_000)) }
+        #expect(error.message == "the rule is nested deeper than 100 levels")
+    }
+
+    @Test("is shown by a caret under its line")
+    func caret() throws {
+        let text = "Host(`ü`) &&\n  Path(`x`) &&\nPath(`/`)"
+        let error = try #require(throws: RuleError.self) { try Rule(text) }
+        #expect(error.caret(under: text) == "Host(`ü`) &&\n     ^")
+        let second = "Host(`a`) &&\n  Path(`x`) &&\nPath(`/`)"
+        let other = try #require(throws: RuleError.self) { try Rule(second) }
+        #expect(other.caret(under: second) == "  Path(`x`) &&\n       ^")
+        let unfinished = "Host(`a`) &&"
+        let end = try #require(throws: RuleError.self) { try Rule(unfinished) }
+        #expect(end.caret(under: unfinished) == "Host(`a`) &&\n            ^")
+    }
+}
