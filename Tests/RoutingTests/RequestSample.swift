@@ -33,8 +33,7 @@ struct RequestSample: RoutableRequest {
 
     /// - Parameter target: path and query.
     init(
-        _ method: String = "GET", host: String = "", _ target: String = "/",
-        _ fields: [(name: String, value: String)] = []
+        _ target: String = "/", method: String = "GET", host: String = "", fields: [(name: String, value: String)] = []
     ) {
         let parts = target.split(separator: "?", maxSplits: 1, omittingEmptySubsequences: false).map(String.init)
         storage = Storage(host: host, path: parts[0], query: parts.count > 1 ? parts[1] : nil, method: method)

@@ -1,0 +1,43 @@
+/// Where a listener listens, as Traefik writes it: `:8000`, `127.0.0.1:8000`, `[::1]:8000`, `localhost:8000`.
+package struct ListenAddress: Hashable, Sendable, CustomStringConvertible {
+    /// Nil: all interfaces. IPv6 without brackets.
+    package let host: String?
+    /// Zero: any that is free.
+    package let port: Int
+
+    package init(host: String?, port: Int) {
+        self.host = host
+        self.port = port
+    }
+
+    /// - Throws: `AddressError`, whose message says what would be right.
+    package init(_ text: String) throws(AddressError) {
+        let place = text.hasSuffix("/tcp") ? text.dropLast(4) : text[...]
+        guard let colon = place.lastIndex(of: ":") else {
+            throw AddressError(text, "has no port: write host:port, or :port for all interfaces")
+        }
+        guard let port = Int(decimal: place[place.index(after: colon)...]), port <= 65535 else {
+            throw AddressError(text, "does not end with a port from 0 to 65535")
+        }
+        let host = place[..<colon]
+        guard host.isEmpty || HostSyntax.isHost(host) else {
+            throw AddressError(
+                text, "has no valid host before its port: write a name, an IPv4 address or an [IPv6 address]")
+        }
+        self.init(host: host.isEmpty ? nil : HostSyntax.withoutBrackets(host), port: port)
+    }
+
+    package var description: String {
+        guard let host else { return ":\(port)" }
+        return host.contains(":") ? "[\(host)]:\(port)" : "\(host):\(port)"
+    }
+}
+
+/// Why a text is no address.
+package struct AddressError: Error, Equatable, Sendable, CustomStringConvertible {
+    package let description: String
+
+    init(_ text: String, _ problem: String) {
+        description = "\"\(text)\" \(problem)"
+    }
+}
