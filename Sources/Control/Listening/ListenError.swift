@@ -1,0 +1,44 @@
+package import NIOCore
+package import NIOPosix
+
+#if canImport(Glibc)
+import Glibc
+#elseif canImport(Musl)
+import Musl
+#else
+import Darwin
+#endif
+
+/// Why an address cannot be listened on, in one sentence.
+package struct ListenError: Error, CustomStringConvertible, Sendable {
+    package let description: String
+
+    init(_ address: ListenAddress, _ error: any Error) {
+        let reason: String
+        switch error {
+        case let error as IOError where error.errnoCode == EADDRINUSE: reason = "another process listens there already"
+        case let error as IOError where error.errnoCode == EACCES: reason = "this user may not use that port"
+        case let error as IOError: reason = String(cString: strerror(error.errnoCode))
+        case SocketAddressError.unknown(let host, _): reason = "the host \(host) has no address"
+        default: reason = "\(error)"
+        }
+        description = "cannot listen on \(address): \(reason)"
+    }
+}
+
+extension ServerBootstrap {
+    /// Listens. On all interfaces means IPv6 and IPv4 by one socket: an IPv4 client's address then has the form
+    /// `::ffff:10.0.0.1`. Where there is no IPv6, IPv4 alone.
+    package func bind(to address: ListenAddress) async throws(ListenError) -> any Channel {
+        do {
+            guard address.host == nil else { return try await bind(host: address.host ?? "", port: address.port).get() }
+            do {
+                return try await bind(host: "::", port: address.port).get()
+            } catch let error as IOError where [EAFNOSUPPORT, EADDRNOTAVAIL].contains(error.errnoCode) {
+                return try await bind(host: "0.0.0.0", port: address.port).get()
+            }
+        } catch {
+            throw ListenError(address, error)
+        }
+    }
+}

@@ -1,0 +1,46 @@
+import NIOHTTP1
+import Synchronization
+
+/// Counts the visits of each session, in the memory of this process alone: a session that changes its backend starts
+/// again at one. Holds at most twice `generationSize` sessions; those longest not seen are forgotten first.
+final class VisitCounter: Sendable {
+    static let generationSize = 50_000
+
+    private struct Counts {
+        var young: [Int: Int] = [:]
+        var old: [Int: Int] = [:]
+    }
+
+    private let counts = Mutex(Counts())
+
+    init() {}
+
+    /// Counts one visit, and says how many there have been; nil where the request carries no session key.
+    ///
+    /// The key is the first of the field `X-Session-ID`, the parameter `sid` and the first cookie.
+    func visit(_ head: HTTPRequestHead) -> Int? {
+        guard let key = Self.sessionKey(of: head) else { return nil }
+        var hasher = Hasher()
+        hasher.combine(key)
+        let session = hasher.finalize()
+        return counts.withLock { counts in
+            let count = (counts.young[session] ?? counts.old[session] ?? 0) &+ 1
+            if counts.young.count >= Self.generationSize { counts = Counts(old: counts.young) }
+            counts.young[session] = count
+            return count
+        }
+    }
+
+    private static func sessionKey(of head: HTTPRequestHead) -> Substring? {
+        if let value = head.headers.first(name: "X-Session-ID"), !value.isEmpty { return value[...] }
+        if let start = head.uri.firstIndex(of: "?"),
+            let value = QueryParameters(head.uri[head.uri.index(after: start)...])["sid"], !value.isEmpty
+        {
+            return value
+        }
+        guard let cookies = head.headers.first(name: "Cookie"), let first = cookies.split(separator: ";").first,
+            let equals = first.firstIndex(of: "=")
+        else { return nil }
+        return first[first.index(after: equals)...]
+    }
+}

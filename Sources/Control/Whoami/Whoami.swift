@@ -1,0 +1,42 @@
+import Logging
+import NIOPosix
+import ServiceLifecycle
+import UnixSignals
+
+/// A backend for demonstrations and tests: says its name, echoes the request, counts the visits of each session in its
+/// own memory. Every answer names it in `X-Backend`.
+package struct Whoami: Sendable {
+    package let listener: AuxiliaryListener
+
+    /// Listens.
+    ///
+    /// - Parameter name: printable ASCII; see `isName`.
+    /// - Throws: `ListenError`.
+    package static func start(name: String, on address: ListenAddress) async throws(ListenError) -> Whoami {
+        let visits = VisitCounter()
+        let listener = try await AuxiliaryListener.start(on: address, group: .singletonMultiThreadedEventLoopGroup) {
+            WhoamiHandler(name: name, visits: visits)
+        }
+        return Whoami(listener: listener)
+    }
+
+    /// Whether the text can stand in a field: printable ASCII, not empty.
+    package static func isName(_ text: String) -> Bool {
+        !text.isEmpty && text.utf8.allSatisfy { $0 > 0x20 && $0 < 0x7F }
+    }
+}
+
+extension Whoami: Service {
+    /// Serves until it is told to stop.
+    package func run() async throws {
+        try? await gracefulShutdown()
+        await listener.stop()
+    }
+
+    /// Serves until the process is told to stop by SIGTERM or SIGINT.
+    package func runUntilSignal() async throws {
+        let services = ServiceGroup(
+            services: [self], gracefulShutdownSignals: [.sigterm, .sigint], logger: Logger(label: "limpet.whoami"))
+        try await services.run()
+    }
+}
