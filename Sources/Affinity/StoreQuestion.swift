@@ -11,8 +11,16 @@ package enum StoreQuestion: Hashable, Sendable {
     /// Extend the lifetime and say what is there.
     case touch(Fingerprint, lifetime: Int64)
 
+    package var fingerprint: Fingerprint {
+        switch self {
+        case .create(let fingerprint, _, _), .restore(let fingerprint, _, _), .rebind(let fingerprint, _, _, _),
+            .touch(let fingerprint, _):
+            fingerprint
+        }
+    }
+
     /// The binding that stands in the store if this question is answered `written`.
-    var proposal: Binding? {
+    package var proposal: Binding? {
         switch self {
         case .create(_, let backend, _): Binding(backend: backend, epoch: 1)
         case .restore(_, let binding, _): binding

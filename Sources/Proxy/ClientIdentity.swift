@@ -35,15 +35,27 @@ struct ClientIdentity {
 
     private static func bytes(of address: SocketAddress?) -> [UInt8] {
         switch address {
-        case .v4(let v4):
-            withUnsafeBytes(of: v4.address.sin_addr) { Array($0) }
-        case .v6(let v6):
-            withUnsafeBytes(of: v6.address.sin6_addr) { bytes in
-                let isMapped = bytes.prefix(10).allSatisfy { $0 == 0 } && bytes[10] == 0xFF && bytes[11] == 0xFF
-                return isMapped ? Array(bytes[12...]) : Array(bytes)
-            }
+        case .v4:
+            raw(address, at: 4, count: 4)
+        case .v6:
+            ipv4Mapped(raw(address, at: 8, count: 16))
         case .unixDomainSocket, nil:
             []
         }
+    }
+
+    /// Bytes of the socket address itself: the IPv4 address stands at offset 4, the IPv6 address at offset 8.
+    private static func raw(_ address: SocketAddress?, at offset: Int, count: Int) -> [UInt8] {
+        address?.withSockAddr { pointer, size in
+            guard size >= offset + count else { return [] }
+            return Array(UnsafeRawBufferPointer(start: UnsafeRawPointer(pointer) + offset, count: count))
+        } ?? []
+    }
+
+    private static func ipv4Mapped(_ bytes: [UInt8]) -> [UInt8] {
+        guard bytes.count == 16, bytes[..<10].allSatisfy({ $0 == 0 }), bytes[10] == 0xFF, bytes[11] == 0xFF else {
+            return bytes
+        }
+        return Array(bytes[12...])
     }
 }

@@ -1,4 +1,4 @@
-package import NIOCore
+import NIOCore
 
 /// Something with a time by which it must have made progress.
 protocol DeadlineHolder: AnyObject {

@@ -1,3 +1,4 @@
+import HTTPWire
 import NIOCore
 
 /// The answers that Limpet gives itself: a status and a word, no detail of the inside.
@@ -16,6 +17,17 @@ enum ErrorAnswer: Int, CaseIterable {
 
     init(status: Int) {
         self = ErrorAnswer(rawValue: status) ?? .badRequest
+    }
+
+    /// For a body that breaks a rule.
+    init(_ refusal: BodyRefusal) {
+        switch refusal {
+        case .chunkExtensionTooLarge: self = .contentTooLarge
+        case .malformedTrailer(let refusal): self.init(status: refusal.status)
+        case .malformedChunkSize, .chunkSizeTooLarge, .malformedChunkExtension, .malformedChunkLineEnd,
+            .malformedChunkEnd, .forbiddenTrailer:
+            self = .badRequest
+        }
     }
 
     private var reason: StaticString {

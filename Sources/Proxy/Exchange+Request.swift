@@ -65,7 +65,7 @@ extension Exchange {
     private func bodyRefused(_ refusal: BodyRefusal) {
         guard case .requesting = phase else { return cut() }
         clientPersists = false
-        answer(ErrorAnswer(status: refusal.status))
+        answer(ErrorAnswer(refusal))
     }
 
     func clientClosed() {

@@ -70,6 +70,7 @@ extension Exchange {
         phase = .responding
         status = head.status
         responsePersists = head.isPersistent && head.framing != .untilClose
+        responseFraming = head.framing
         responseBody = BodyScanner(head.framing, limits: worker.limits.message)
         dropsChunks = version == .http10 && head.framing == .chunked
         let closes = !clientPersists || !requestIsComplete || worker.isStopping || dropsChunks
@@ -193,7 +194,7 @@ extension Exchange {
 
     /// A body without a length ends with the connection; every other one is cut short.
     private func closedWhileResponding() {
-        guard responseBody.isUntilClose else { return cut() }
+        guard responseFraming == .untilClose else { return cut() }
         end(clientPersists: false)
     }
 

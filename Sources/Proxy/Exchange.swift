@@ -48,6 +48,7 @@ final class Exchange: StoreWaiter {
     var responseBody = BodyScanner(.none, limits: MessageLimits())
     /// Set while a response head has come in part.
     var responseHeadEnd: HeadEnd?
+    var responseFraming = BodyFraming.none
     var responsePersists = false
     var dropsChunks = false
     var interimCount = 0

@@ -1,4 +1,4 @@
-package import NIOCore
+import NIOCore
 
 /// One receive buffer for all connections of an event loop.
 ///
@@ -7,7 +7,7 @@ package import NIOCore
 /// are still referenced then (a slow peer), the next read gets a new one.
 ///
 /// Confined to its event loop.
-package final class ReceiveBuffers {
+final class ReceiveBuffers {
     /// Large enough that a big body costs few reads.
     static let capacity = 64 * 1024
 

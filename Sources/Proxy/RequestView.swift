@@ -26,5 +26,7 @@ struct RequestView: RoutableRequest {
 
     private func slice(_ range: Range<Int>) -> UnsafeRawBufferPointer { UnsafeRawBufferPointer(rebasing: bytes[range]) }
 
-    private static let root = UnsafeRawBufferPointer(start: ("/" as StaticString).utf8Start, count: 1)
+    private static var root: UnsafeRawBufferPointer {
+        UnsafeRawBufferPointer(start: ("/" as StaticString).utf8Start, count: 1)
+    }
 }

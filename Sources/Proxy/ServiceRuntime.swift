@@ -23,7 +23,7 @@ final class ServiceRuntime: StoreWaiter {
         self.worker = worker
         pools = description.backends.map { BackendPool(backend: $0, worker: worker) }
         affinity = SessionAffinity(
-            membership: description.membership, health: description.health, cache: cache,
+            membership: description.membership, cache: cache, health: description.health,
             settings: description.sticky?.settings ?? AffinitySettings())
         let cookie = description.sticky?.cookie
         sessionCookie = cookie == nil ? nil : SessionCookie(keys: cookieKeys, service: description.name)
