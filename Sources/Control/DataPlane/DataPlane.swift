@@ -1,40 +1,182 @@
 package import Affinity
 package import Logging
-package import NIOCore
+import NIOCore
 import NIOPosix
 package import Proxy
 package import Store
 
-/// The running data plane of a replica: event loops with their workers, store connections and listeners.
+/// The running data plane of a replica: event loops with their workers and store connections, and the listeners.
 ///
-/// Started bottom up (store, workers, listeners) and ended top down.
+/// Started bottom up (store, workers, listeners), ended top down.
 package final class DataPlane: Sendable {
-    /// How long exchanges that are under way may take once the stop has begun.
+    /// How long exchanges under way may still take once the stop has begun.
     package static let grace = Duration.seconds(30)
 
     private let group: MultiThreadedEventLoopGroup
     private let loops: [LoopPlane]
     private let listeners: [Listener]
     private let cache: BindingCache
-    private let gate: ConnectionGate
-    package let services: [Service]
+    private let services: [Service]
+    private let logger: Logger
 
     /// What one event loop holds.
-    fileprivate struct LoopPlane: Sendable {
+    private struct LoopPlane: Sendable {
         let worker: NIOLoopBound<Worker>
-        let store: NIOLoopBound<any LoopStore>
+        let store: NIOLoopBound<LoopStore>
         var loop: any EventLoop { worker.eventLoop }
+    }
+
+    /// Starts everything. Nothing is left running where this throws.
+    ///
+    /// - Throws: ``DataPlaneFailure`` where an entry point cannot listen or the configuration cannot be served. A store
+    ///   that is away is no failure.
+    package static func start(
+        _ configuration: Configuration, accessLog: (any AccessLog)?, logger: Logger
+    ) async throws -> DataPlane {
+        let keys = FleetKeys(configuration.fleet)
+        let snapshot = try Snapshot(configuration, keys: keys)
+        let cache = BindingCache(entries: configuration.store.cacheEntries)
+        let group = MultiThreadedEventLoopGroup(numberOfThreads: configuration.replica.threads)
+        do {
+            let stores = LoopStores(configuration, loops: configuration.replica.threads, logger: logger)
+            var loops: [LoopPlane] = []
+            for loop in group.makeIterator() {
+                loops.append(
+                    try await loop.submit {
+                        LoopPlane(
+                            loop, snapshot: snapshot, store: stores.make(on: loop), cache: cache,
+                            replicaName: configuration.replica.name, accessLog: accessLog)
+                    }.get())
+            }
+            let listeners = try await listen(configuration, group, loops)
+            return DataPlane(
+                group: group, loops: loops, listeners: listeners, cache: cache, services: snapshot.services,
+                logger: logger)
+        } catch {
+            try? await group.shutdownGracefully()
+            throw error
+        }
     }
 
     private init(
         group: MultiThreadedEventLoopGroup, loops: [LoopPlane], listeners: [Listener], cache: BindingCache,
-        gate: ConnectionGate, services: [Service]
+        services: [Service], logger: Logger
     ) {
         self.group = group
         self.loops = loops
         self.listeners = listeners
         self.cache = cache
-        self.gate = gate
         self.services = services
+        self.logger = logger
+    }
+
+    private static func listen(
+        _ configuration: Configuration, _ group: MultiThreadedEventLoopGroup, _ loops: [LoopPlane]
+    ) async throws -> [Listener] {
+        let workers = WorkerDirectory(loops.map(\.worker))
+        let gate = ConnectionGate(limit: ProxyLimits().clientConnections)
+        var listeners: [Listener] = []
+        for (index, settings) in configuration.entryPoints.enumerated() {
+            let entryPoint = EntryPoint(settings, index: index)
+            do {
+                listeners.append(
+                    try await Listener.bind(
+                        settings.address.socketAddress(), entryPoint: entryPoint, group: group, workers: workers,
+                        gate: gate))
+            } catch {
+                throw DataPlaneFailure(listening: settings, error)
+            }
+        }
+        return listeners
+    }
+
+    /// The ports that the entry points listen on, in their order.
+    package var ports: [Int] { listeners.map { $0.address?.port ?? 0 } }
+
+    // MARK: Stop
+
+    /// Takes no new connection, finishes what is under way for at most ``grace``, then cuts the rest.
+    package func stop() async {
+        for listener in listeners { await listener.close() }
+        await onEachLoop { $0.worker.value.stop() }
+        let end = ContinuousClock.now + Self.grace
+        while ContinuousClock.now < end, await openClients() > 0 {
+            try? await Task.sleep(for: .milliseconds(20))
+        }
+        let cut = await openClients()
+        if cut > 0 { logger.warning("exchanges were cut at the end of the stop", metadata: ["connections": "\(cut)"]) }
+        await onEachLoop { $0.worker.value.shutDown() }
+        for plane in loops {
+            let store = plane.store
+            try? await plane.loop.flatSubmit { store.value.stop(on: store.eventLoop) }.get()
+        }
+        try? await group.shutdownGracefully()
+    }
+
+    private func openClients() async -> Int {
+        await onEachLoop { $0.worker.value.openClients }.reduce(0, +)
+    }
+
+    // MARK: Counters
+
+    /// What all event loops have counted, in one read of each.
+    package func measure() async -> DataPlaneCounters {
+        var total = DataPlaneCounters(
+            services: services, cache: cache.counts(), cacheBytes: cache.byteCount)
+        for counters in await onEachLoop({ plane in
+            (plane.worker.value.counters, plane.store.value.counters, plane.store.value.asked.mayBeAsked)
+        }) {
+            total.workers.append(counters.0)
+            total.stores.append(counters.1)
+            if counters.2 { total.storesInUse += 1 }
+        }
+        return total
+    }
+
+    @discardableResult
+    private func onEachLoop<Value: Sendable>(_ body: @escaping @Sendable (LoopPlane) -> Value) async -> [Value] {
+        var values: [Value] = []
+        for plane in loops {
+            if let value = try? await plane.loop.submit({ body(plane) }).get() { values.append(value) }
+        }
+        return values
+    }
+}
+
+/// What the event loops of a replica have counted.
+package struct DataPlaneCounters: Sendable {
+    package var services: [Service]
+    package var cache: BindingCache.Counts
+    package var cacheBytes: Int
+    /// One for each event loop.
+    package var workers: [WorkerCounters] = []
+    package var stores: [StoreCounters] = []
+    /// Event loops whose store may be asked.
+    package var storesInUse = 0
+}
+
+/// Why a data plane could not be started: one sentence for people.
+package struct DataPlaneFailure: Error, CustomStringConvertible {
+    package let description: String
+
+    init(listening settings: EntryPointSettings, _ error: any Error) {
+        let reason = (error as? IOError).map { String(cString: strerror($0.errnoCode)) } ?? "\(error)"
+        description = "entry point \"\(settings.name)\" cannot listen on \(settings.address): \(reason)"
+    }
+}
+
+extension DataPlane.LoopPlane {
+    /// On its loop.
+    fileprivate init(
+        _ loop: any EventLoop, snapshot: Snapshot, store: LoopStore, cache: BindingCache, replicaName: String,
+        accessLog: (any AccessLog)?
+    ) {
+        let worker = Worker(
+            loop: loop, snapshot: snapshot, store: store.asked, cache: cache, limits: ProxyLimits(),
+            replicaName: replicaName, accessLog: accessLog)
+        self.init(
+            worker: NIOLoopBound(worker, eventLoop: loop), store: NIOLoopBound(store, eventLoop: loop))
+        store.start()
+        worker.start()
     }
 }

@@ -1,0 +1,33 @@
+import NIOCore
+import Store
+
+/// The store of one event loop, whichever it is.
+enum LoopStore {
+    case redis(RedisStore)
+    case memory(MemoryStore)
+
+    var asked: any BindingStore {
+        switch self {
+        case .redis(let store): store
+        case .memory(let store): store
+        }
+    }
+
+    var counters: StoreCounters {
+        switch self {
+        case .redis(let store): store.counters
+        case .memory(let store): store.counters
+        }
+    }
+
+    func start() {
+        if case .redis(let store) = self { store.start() }
+    }
+
+    func stop(on loop: any EventLoop) -> EventLoopFuture<Void> {
+        switch self {
+        case .redis(let store): store.stop()
+        case .memory: loop.makeSucceededVoidFuture()
+        }
+    }
+}
