@@ -1,0 +1,54 @@
+import Affinity
+
+/// Writes parts of commands one after the other into space that its owner made large enough.
+struct RESPCursor {
+    private let space: UnsafeMutableRawBufferPointer
+    private(set) var count = 0
+
+    init(_ space: UnsafeMutableRawBufferPointer) { self.space = space }
+
+    mutating func append(_ text: StaticString) {
+        append(UnsafeRawBufferPointer(start: text.utf8Start, count: text.utf8CodeUnitCount))
+    }
+
+    mutating func append(_ bytes: [UInt8]) {
+        bytes.withUnsafeBytes { append($0) }
+    }
+
+    /// A key: what all begin with, and the fingerprint.
+    mutating func append(_ keyStart: [UInt8], _ fingerprint: Fingerprint) {
+        append(keyStart)
+        fingerprint.withText { append($0) }
+        append("\r\n")
+    }
+
+    /// A bulk string of decimal digits.
+    mutating func append(bulk number: UInt64) {
+        withUnsafeTemporaryAllocation(byteCount: 20, alignment: 1) { digits in
+            var first = digits.count
+            var rest = number
+            repeat {
+                first -= 1
+                digits[first] = UInt8(ascii: "0") + UInt8(truncatingIfNeeded: rest % 10)
+                rest /= 10
+            } while rest > 0
+            let length = digits.count - first
+            append("$")
+            if length >= 10 { append(byte: UInt8(ascii: "0") + UInt8(truncatingIfNeeded: length / 10)) }
+            append(byte: UInt8(ascii: "0") + UInt8(truncatingIfNeeded: length % 10))
+            append("\r\n")
+            append(UnsafeRawBufferPointer(rebasing: digits[first...]))
+            append("\r\n")
+        }
+    }
+
+    private mutating func append(byte: UInt8) {
+        space[count] = byte
+        count += 1
+    }
+
+    private mutating func append(_ bytes: UnsafeRawBufferPointer) {
+        UnsafeMutableRawBufferPointer(rebasing: space[count...]).copyMemory(from: bytes)
+        count += bytes.count
+    }
+}

@@ -1,0 +1,138 @@
+import Affinity
+import CLimpetRESP
+import NIOCore
+
+/// Writes commands in RESP. Those that questions need go straight into the buffer; hiredis formats the rest.
+struct RedisCommands {
+    private let namespace: StoreNamespace
+    /// `$<length>\r\n<namespace>:`, what every key begins with.
+    private let keyStart: [UInt8]
+    private let restoreStart: [UInt8]
+    private let rebindStart: [UInt8]
+
+    init(namespace: StoreNamespace) {
+        self.namespace = namespace
+        let prefix = "\(namespace):"
+        keyStart = Array("$\(prefix.utf8.count + Fingerprint.textLength)\r\n\(prefix)".utf8)
+        restoreStart = Self.start(of: .restore, arguments: 2)
+        rebindStart = Self.start(of: .rebind, arguments: 3)
+    }
+
+    private static func start(of script: RedisScript, arguments: Int) -> [UInt8] {
+        Array("*\(4 + arguments)\r\n$7\r\nEVALSHA\r\n$40\r\n\(script.sha1)\r\n$1\r\n1\r\n".utf8)
+    }
+
+    /// What any command of a question takes at most, keys aside.
+    private static let longest = 320
+
+    private func append(to buffer: inout ByteBuffer, _ body: (inout RESPCursor) -> Void) {
+        buffer.writeWithUnsafeMutableBytes(minimumWritableBytes: Self.longest + 2 * keyStart.count) { space in
+            var cursor = RESPCursor(space)
+            body(&cursor)
+            return cursor.count
+        }
+    }
+
+    /// Writes the command, or two, that a question is asked with.
+    func ask(_ question: StoreQuestion, in buffer: inout ByteBuffer) {
+        switch question {
+        case .create(let fingerprint, let backend, let lifetime):
+            create(fingerprint, Binding(backend: backend, epoch: 1), lifetime, in: &buffer)
+        case .restore(let fingerprint, let binding, let lifetime):
+            append(to: &buffer) {
+                $0.append(restoreStart)
+                $0.append(keyStart, fingerprint)
+                $0.append(bulk: binding.record)
+                $0.append(bulk: UInt64(clamping: lifetime))
+            }
+        case .rebind(let fingerprint, let from, let to, let lifetime):
+            let binding = Binding(backend: to, epoch: from.epoch &+ 1)
+            append(to: &buffer) {
+                $0.append(rebindStart)
+                $0.append(keyStart, fingerprint)
+                $0.append(bulk: binding.record)
+                $0.append(bulk: UInt64(clamping: lifetime))
+                $0.append(bulk: from.record)
+            }
+        case .touch(let fingerprint, let lifetime): touch(fingerprint, lifetime, in: &buffer)
+        }
+    }
+
+    private func create(_ fingerprint: Fingerprint, _ binding: Binding, _ lifetime: Int64, in buffer: inout ByteBuffer)
+    {
+        append(to: &buffer) {
+            $0.append("*7\r\n$3\r\nSET\r\n")
+            $0.append(keyStart, fingerprint)
+            $0.append(bulk: binding.record)
+            $0.append("$2\r\nNX\r\n$3\r\nGET\r\n$2\r\nPX\r\n")
+            $0.append(bulk: UInt64(clamping: lifetime))
+            $0.append("*2\r\n$4\r\nPTTL\r\n")
+            $0.append(keyStart, fingerprint)
+        }
+    }
+
+    func touch(_ fingerprint: Fingerprint, _ lifetime: Int64, in buffer: inout ByteBuffer) {
+        append(to: &buffer) {
+            $0.append("*4\r\n$5\r\nGETEX\r\n")
+            $0.append(keyStart, fingerprint)
+            $0.append("$2\r\nPX\r\n")
+            $0.append(bulk: UInt64(clamping: lifetime))
+        }
+    }
+
+    /// `GET` and `PTTL`.
+    func read(_ fingerprint: Fingerprint, in buffer: inout ByteBuffer) {
+        append(to: &buffer) {
+            $0.append("*2\r\n$3\r\nGET\r\n")
+            $0.append(keyStart, fingerprint)
+            $0.append("*2\r\n$4\r\nPTTL\r\n")
+            $0.append(keyStart, fingerprint)
+        }
+    }
+
+    func probe(in buffer: inout ByteBuffer) {
+        buffer.writeStaticString("*1\r\n$4\r\nPING\r\n")
+    }
+
+    /// Asks with the whole script, after the store said that it does not know it. False when there is no memory.
+    func evaluate(_ question: StoreQuestion, in buffer: inout ByteBuffer) -> Bool {
+        var arguments: [String] = []
+        switch question {
+        case .create, .touch:
+            assertionFailure("no script stands behind this question")
+            return false
+        case .restore(_, let binding, let lifetime):
+            arguments = [RedisScript.restore.source, "1", key(question.fingerprint)]
+            arguments += [String(binding.record), String(lifetime)]
+        case .rebind(_, let from, let to, let lifetime):
+            let binding = Binding(backend: to, epoch: from.epoch &+ 1)
+            arguments = [RedisScript.rebind.source, "1", key(question.fingerprint)]
+            arguments += [String(binding.record), String(lifetime), String(from.record)]
+        }
+        return Self.format(["EVAL"] + arguments, in: &buffer)
+    }
+
+    func key(_ fingerprint: Fingerprint) -> String { "\(namespace):\(fingerprint.text)" }
+
+    /// Formats any command. False when there is no memory.
+    static func format(_ arguments: [String], in buffer: inout ByteBuffer) -> Bool {
+        var bytes = arguments.flatMap { $0.utf8.map { CChar(bitPattern: $0) } }
+        // So that there is an address even where all arguments are empty.
+        bytes.append(0)
+        let lengths = arguments.map(\.utf8.count)
+        return bytes.withUnsafeBufferPointer { all in
+            var starts: [UnsafePointer<CChar>?] = []
+            var next = all.baseAddress
+            for length in lengths {
+                starts.append(next)
+                next = next.map { $0 + length }
+            }
+            var command: UnsafeMutablePointer<CChar>?
+            let length = limpet_command_format(&command, Int32(clamping: lengths.count), &starts, lengths)
+            guard length >= 0, let command else { return false }
+            defer { limpet_command_free(command) }
+            buffer.writeBytes(UnsafeRawBufferPointer(start: command, count: Int(length)))
+            return true
+        }
+    }
+}

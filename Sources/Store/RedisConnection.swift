@@ -1,0 +1,225 @@
+import Affinity
+import NIOCore
+
+/// One connection to a Redis: the shell around its handshake and its queue. Confined to the event loop of its channel.
+///
+/// Commands are gathered and leave in one write when the store flushes. One timer serves all deadlines.
+final class RedisConnection: ChannelInboundHandler {
+    typealias InboundIn = ByteBuffer
+
+    private enum Phase {
+        case opening
+        case greeting(RedisHandshake, until: Instant)
+        case serving
+        case ended
+    }
+
+    /// A command without a reply for this long ends the connection, in nanoseconds; never before its budget is over.
+    private static let patience: Int64 = 500_000_000
+
+    private let eventLoop: any EventLoop
+    private let settings: StoreSettings
+    private let commands: RedisCommands
+    private let reader: RESPReader
+    /// Nil once ended.
+    private var store: RedisStore?
+    private var context: ChannelHandlerContext?
+    private var phase = Phase.opening
+    private var state: RedisConnectionState
+    private var outbound = ByteBuffer()
+    private var timer: NIOScheduledCallback?
+
+    /// Nil when there is no memory.
+    init?(store: RedisStore, settings: StoreSettings, commands: RedisCommands) {
+        guard let reader = RESPReader() else { return nil }
+        self.store = store
+        eventLoop = store.eventLoop
+        self.settings = settings
+        self.commands = commands
+        self.reader = reader
+        let budget = settings.commandTimeout.wholeNanoseconds
+        state = RedisConnectionState(budget: budget, patience: max(budget, Self.patience))
+    }
+
+    /// Commands whose replies are owed.
+    var depth: Int { state.depth }
+
+    // MARK: Questions
+
+    /// False when the queue is full. What is asked leaves with the next `flush`.
+    func ask(_ question: StoreQuestion, for waiter: any StoreWaiter, now: Instant) -> Bool {
+        guard state.ask(question, for: waiter, now: now) else { return false }
+        commands.ask(question, in: &outbound)
+        arm(now: now)
+        return true
+    }
+
+    func probe(now: Instant) {
+        state.probe(now: now)
+        commands.probe(in: &outbound)
+        arm(now: now)
+    }
+
+    func flush() {
+        guard outbound.readableBytes > 0, let context else { return }
+        context.writeAndFlush(NIOAny(outbound), promise: nil)
+        // Keeps the storage if the write is done with it, unless a burst has made it large.
+        if outbound.capacity > 1 << 16 { outbound = ByteBuffer() } else { outbound.clear() }
+    }
+
+    /// Ends the connection: everybody who waits is told so. Does nothing when it has ended.
+    func end(_ trouble: StoreTrouble) {
+        guard let store else { return }
+        phase = .ended
+        self.store = nil
+        timer?.cancel()
+        timer = nil
+        store.connectionEnded(trouble)
+        while let lost = state.nextLost() { store.tell(lost, .unavailable(.lost), now: .now) }
+        context?.close(promise: nil)
+    }
+
+    // MARK: Channel
+
+    func handlerAdded(context: ChannelHandlerContext) {
+        self.context = context
+        if context.channel.isActive { greet() }
+    }
+
+    func handlerRemoved(context: ChannelHandlerContext) {
+        self.context = nil
+    }
+
+    func channelActive(context: ChannelHandlerContext) {
+        greet()
+    }
+
+    func channelInactive(context: ChannelHandlerContext) {
+        if case .greeting = phase { end(.closedInHandshake) } else { end(.closed) }
+    }
+
+    func errorCaught(context: ChannelHandlerContext, error: any Error) {
+        end(.unreachable(StoreTrouble.reason(of: error)))
+    }
+
+    func channelRead(context: ChannelHandlerContext, data: NIOAny) {
+        unwrapInboundIn(data).withUnsafeReadableBytes { bytes in
+            if case .greeting = phase, bytes.first == StoreTrouble.alertOfTLS { return end(.speaksTLS) }
+            let fault = reader.feed(bytes)
+            let now = Instant.now
+            reader.drain { reply in
+                receive(reply, now: now)
+                return store != nil
+            }
+            if let fault { end(trouble(of: fault)) }
+        }
+    }
+
+    // MARK: Replies
+
+    private func greet() {
+        guard case .opening = phase else { return }
+        let handshake = RedisHandshake(endpoint: settings.endpoint)
+        let now = Instant.now
+        let until = Instant(nanoseconds: now.nanoseconds &+ settings.connectTimeout.wholeNanoseconds)
+        phase = .greeting(handshake, until: until)
+        for command in handshake.commands where !RedisCommands.format(command, in: &outbound) {
+            return end(.misbehaves("there is no memory for its first commands"))
+        }
+        flush()
+        arm(now: now)
+    }
+
+    private func receive(_ reply: RESPValue, now: Instant) {
+        switch phase {
+        case .opening, .ended: break
+        case .greeting(var handshake, let until):
+            let action = handshake.received(reply)
+            phase = .greeting(handshake, until: until)
+            switch action {
+            case .wait: break
+            case .fail(let trouble): end(trouble)
+            case .done:
+                phase = .serving
+                store?.connectionServes(now: now)
+            }
+        case .serving: perform(state.received(RedisReply(reply), now: now), reply, now: now)
+        }
+    }
+
+    private func perform(_ action: RedisConnectionState.Action, _ reply: RESPValue, now: Instant) {
+        switch action {
+        case .wait: break
+        case .answer(let asked, let answer): store?.answered(asked, answer, now: now)
+        case .send(let followUp, let question): send(followUp, question, now: now)
+        case .probed(let inBudget, let isWell):
+            if !isWell, case .error(let text) = reply { store?.probeRefused(RedisErrorCode(text)) }
+            store?.probeAnswered(inBudget: inBudget && isWell, now: now)
+        case .close(.surplusReply): end(.misbehaves("it sent a reply to nothing that was asked"))
+        case .close(.mistypedReply): end(.misbehaves("it sent a reply that does not fit what was asked"))
+        }
+    }
+
+    private func send(_ followUp: RedisConnectionState.FollowUp, _ question: StoreQuestion, now: Instant) {
+        switch followUp {
+        case .evaluation:
+            guard commands.evaluate(question, in: &outbound) else {
+                return end(.misbehaves("there is no memory for a script"))
+            }
+        case .read: commands.read(question.fingerprint, in: &outbound)
+        case .touch: commands.touch(question.fingerprint, question.lifetime, in: &outbound)
+        }
+        arm(now: now)
+        store?.flushSoon()
+    }
+
+    private func trouble(of fault: RESPFault) -> StoreTrouble {
+        if case .greeting = phase { return .notRedis }
+        switch fault {
+        case .malformed: return .misbehaves("it sent bytes that are no reply")
+        case .tooLarge: return .misbehaves("it sent a reply larger than any that was asked for")
+        case .noMemory: return .misbehaves("there is no memory for its reply")
+        }
+    }
+}
+
+extension RedisConnection: NIOScheduledCallbackHandler {
+    /// Sees to it that the timer runs. A deadline can only be later than that of a timer that runs already.
+    private func arm(now: Instant) {
+        guard timer == nil, let deadline = deadline else { return }
+        let wait = TimeAmount.nanoseconds(max(0, deadline.nanoseconds &- now.nanoseconds))
+        timer = try? eventLoop.assumeIsolated().scheduleCallback(in: wait, handler: self)
+        if timer == nil { end(.closed) }
+    }
+
+    private var deadline: Instant? {
+        switch phase {
+        case .opening, .ended: nil
+        case .greeting(_, let until): until
+        case .serving: state.nextDeadline
+        }
+    }
+
+    func handleScheduledCallback(eventLoop: some EventLoop) {
+        timer = nil
+        let now = Instant.now
+        switch phase {
+        case .opening, .ended: return
+        case .greeting(_, let until):
+            if now >= until { return end(.silent) }
+        case .serving:
+            while let late = state.nextLate(now: now) { store?.missed(late, now: now) }
+            if state.isDead(now: now) { return end(.silent) }
+        }
+        arm(now: now)
+    }
+}
+
+extension Duration {
+    /// Saturates.
+    var wholeNanoseconds: Int64 {
+        let (seconds, attoseconds) = components
+        let (product, overflow) = seconds.multipliedReportingOverflow(by: 1_000_000_000)
+        return overflow ? .max : product.addingReportingOverflow(attoseconds / 1_000_000_000).partialValue
+    }
+}

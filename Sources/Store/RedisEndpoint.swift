@@ -1,0 +1,109 @@
+/// Where a Redis is and as whom to speak to it, as a URL says it:
+/// `redis://[[user]:password@]host[:port][/database]` or `unix://[[user]:password@]/path[?db=database]`.
+///
+/// User and password are percent-decoded. Its text form, for logs and errors, never holds the password.
+package struct RedisEndpoint: Hashable, Sendable {
+    package enum Address: Hashable, Sendable {
+        case host(String, port: Int)
+        case unixSocket(path: String)
+    }
+
+    package static let defaultPort = 6379
+
+    package var address: Address
+    package var credentials: RedisCredentials?
+    package var database: Int
+
+    package init(address: Address, credentials: RedisCredentials? = nil, database: Int = 0) {
+        self.address = address
+        self.credentials = credentials
+        self.database = database
+    }
+
+    /// Reads a URL. The error says what is wrong and what would be right.
+    package init(_ url: String) throws(RedisEndpointError) {
+        let parts = url.split(separator: "://", maxSplits: 1, omittingEmptySubsequences: false)
+        guard parts.count == 2 else { throw RedisEndpointError("it does not begin with redis:// or unix://") }
+        switch parts[0] {
+        case "redis": try self.init(network: parts[1])
+        case "unix": try self.init(unix: parts[1])
+        case "rediss": throw RedisEndpointError("TLS (rediss://) is not available in this version")
+        default: throw RedisEndpointError("its scheme is neither redis nor unix")
+        }
+    }
+
+    private init(network rest: Substring) throws(RedisEndpointError) {
+        let (credentials, place) = try RedisCredentials.split(rest)
+        let parts = place.split(separator: "/", maxSplits: 1, omittingEmptySubsequences: false)
+        address = try Self.address(parts[0])
+        self.credentials = credentials
+        database = try parts.count > 1 && !parts[1].isEmpty ? Self.database(parts[1]) : 0
+    }
+
+    private init(unix rest: Substring) throws(RedisEndpointError) {
+        let (credentials, place) = try RedisCredentials.split(rest)
+        let parts = place.split(separator: "?", maxSplits: 1, omittingEmptySubsequences: false)
+        guard parts[0].hasPrefix("/") else {
+            throw RedisEndpointError("the path of the socket does not begin with a slash, as in unix:///run/redis.sock")
+        }
+        // What the kernel's address of a socket holds, its closing zero byte aside.
+        guard parts[0].utf8.count <= 107 else { throw RedisEndpointError("the path of the socket is over 107 bytes") }
+        address = .unixSocket(path: String(parts[0]))
+        self.credentials = credentials
+        database = 0
+        guard parts.count > 1 else { return }
+        guard parts[1].hasPrefix("db=") else {
+            throw RedisEndpointError("the only parameter of a socket is the database, as in ?db=1")
+        }
+        database = try Self.database(parts[1].dropFirst(3))
+    }
+
+    private static func address(_ text: Substring) throws(RedisEndpointError) -> Address {
+        var host = text
+        var port = Substring()
+        if text.hasPrefix("[") {
+            guard let end = text.firstIndex(of: "]") else {
+                throw RedisEndpointError("the bracket before the IPv6 address is not closed")
+            }
+            host = text[text.index(after: text.startIndex)..<end]
+            port = text[text.index(after: end)...]
+        } else if let colon = text.firstIndex(of: ":") {
+            host = text[..<colon]
+            port = text[colon...]
+        }
+        guard !host.isEmpty else { throw RedisEndpointError("it names no host, as in redis://127.0.0.1:6379") }
+        guard !port.isEmpty else { return .host(String(host), port: defaultPort) }
+        guard port.first == ":", let number = decimal(port.dropFirst()), number > 0 else {
+            throw RedisEndpointError("the port is not a number from 1 to 65535")
+        }
+        return .host(String(host), port: Int(number))
+    }
+
+    private static func database(_ text: Substring) throws(RedisEndpointError) -> Int {
+        guard let number = decimal(text) else {
+            throw RedisEndpointError("the database is not a number from 0 to 65535")
+        }
+        return Int(number)
+    }
+
+    /// Digits only: no sign.
+    private static func decimal(_ text: Substring) -> UInt16? {
+        text.first == "+" ? nil : UInt16(text)
+    }
+}
+
+extension RedisEndpoint: CustomStringConvertible {
+    package var description: String {
+        switch address {
+        case .host(let host, let port): "redis://\(host.contains(":") ? "[\(host)]" : host):\(port)/\(database)"
+        case .unixSocket(let path): "unix://\(path)?db=\(database)"
+        }
+    }
+}
+
+/// Why a text is no endpoint. Repeats nothing of the text: any part of it may be of a password.
+package struct RedisEndpointError: Error, Hashable, Sendable, CustomStringConvertible {
+    package let description: String
+
+    init(_ description: String) { self.description = "not the URL of a Redis: " + description }
+}

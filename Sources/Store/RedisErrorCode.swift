@@ -1,0 +1,22 @@
+/// The word that an error of Redis begins with. It is all that is ever logged of an error: the rest may repeat
+/// arguments, and with them a password or a key.
+struct RedisErrorCode: Hashable, Sendable, CustomStringConvertible {
+    let description: String
+
+    static let wrongType = RedisErrorCode("WRONGTYPE")
+    static let noScript = RedisErrorCode("NOSCRIPT")
+    static let wrongPassword = RedisErrorCode("WRONGPASS")
+    static let noAuthentication = RedisErrorCode("NOAUTH")
+    static let noPermission = RedisErrorCode("NOPERM")
+
+    private static let longest = 24
+
+    private init(_ word: String) { description = word }
+
+    /// `ERR` where the error does not begin with a word in capitals.
+    init(_ text: UnsafeRawBufferPointer) {
+        let word = text.prefix { (UInt8(ascii: "A")...UInt8(ascii: "Z")).contains($0) }
+        let stands = (1...Self.longest).contains(word.count)
+        description = stands ? String(decoding: word, as: UTF8.self) : "ERR"
+    }
+}

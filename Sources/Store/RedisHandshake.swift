@@ -1,0 +1,77 @@
+/// What a new connection says before its first question, and what it makes of the replies: who we are, which
+/// database, and whether this is a Redis that has the commands.
+struct RedisHandshake {
+    enum Action: Equatable {
+        case wait
+        case done
+        case fail(StoreTrouble)
+    }
+
+    private enum Step {
+        case authenticate, select(Int), inform
+    }
+
+    /// Sent in one write.
+    let commands: [[String]]
+    private var steps: ArraySlice<Step>
+
+    init(endpoint: RedisEndpoint) {
+        var commands: [[String]] = []
+        var steps: [Step] = []
+        if let credentials = endpoint.credentials {
+            commands.append(["AUTH"] + [credentials.username, credentials.password].compactMap(\.self))
+            steps.append(.authenticate)
+        }
+        if endpoint.database != 0 {
+            commands.append(["SELECT", String(endpoint.database)])
+            steps.append(.select(endpoint.database))
+        }
+        commands.append(["INFO", "server"])
+        steps.append(.inform)
+        self.commands = commands
+        self.steps = steps[...]
+    }
+
+    mutating func received(_ reply: RESPValue) -> Action {
+        guard let step = steps.popFirst() else { return .fail(.misbehaves("it sent a reply to nothing")) }
+        switch (step, reply) {
+        case (.authenticate, .status), (.select, .status): return .wait
+        case (.inform, .string(let text)): return Self.judge(String(decoding: text, as: UTF8.self))
+        case (_, .error(let text)): return .fail(Self.trouble(at: step, RedisErrorCode(text)))
+        case (.authenticate, _), (.select, _), (.inform, _): return .fail(.notRedis)
+        }
+    }
+
+    private static func trouble(at step: Step, _ code: RedisErrorCode) -> StoreTrouble {
+        switch (step, code) {
+        case (_, .noAuthentication): .passwordNeeded
+        case (.authenticate, .wrongPassword): .wrongPassword
+        case (.authenticate, _): .refuses(command: "AUTH", code)
+        case (.select, .noPermission): .noPermission(command: "SELECT")
+        case (.select(let database), _): .noDatabase(database)
+        case (.inform, .noPermission): .noPermission(command: "INFO")
+        case (.inform, _): .refuses(command: "INFO", code)
+        }
+    }
+
+    /// Reads the answer to INFO: lines of `field:value`.
+    private static func judge(_ info: String) -> Action {
+        var fields: [Substring: Substring] = [:]
+        for line in info.split(whereSeparator: \.isNewline) {
+            guard let colon = line.firstIndex(of: ":") else { continue }
+            fields[line[..<colon]] = line[line.index(after: colon)...]
+        }
+        if fields["redis_mode"] == "sentinel" { return .fail(.sentinel) }
+        if fields["server_name"] == "valkey" || fields["valkey_version"] != nil { return .done }
+        guard let version = fields["redis_version"] else { return .fail(.notRedis) }
+        let major = version.prefix { $0 != "." }
+        guard let major = Int(major), major >= 7 else {
+            return .fail(.tooOld(version: String(version.filter(isPartOfVersion).prefix(16))))
+        }
+        return .done
+    }
+
+    private static func isPartOfVersion(_ character: Character) -> Bool {
+        character.isASCII && (character.isLetter || character.isNumber || character == "." || character == "-")
+    }
+}

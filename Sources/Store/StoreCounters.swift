@@ -1,0 +1,86 @@
+package import Affinity
+
+/// What one event loop has asked of the store and heard from it, since the start.
+package struct StoreCounters: Sendable {
+    package enum Kind: String, CaseIterable, Sendable {
+        case create, restore, rebind, touch
+    }
+
+    package enum Outcome: String, CaseIterable, Sendable {
+        case written, record, absent, foreign
+    }
+
+    private var askedByKind = [UInt64](repeating: 0, count: Kind.allCases.count)
+    private var answeredByOutcome = [UInt64](repeating: 0, count: Outcome.allCases.count)
+    private var failuresByKind = [UInt64](repeating: 0, count: StoreFailure.allCases.count)
+    /// From asking to answering, of what was answered.
+    package private(set) var latency = LatencyHistogram()
+    /// Errors that the store answered a write with, also where the record could then be read.
+    package internal(set) var refusedWrites: UInt64 = 0
+    /// Connections that were made and found good.
+    package internal(set) var connections: UInt64 = 0
+    /// Attempts to connect that failed, and connections lost.
+    package internal(set) var connectionFailures: UInt64 = 0
+
+    package init() {}
+
+    package func asked(_ kind: Kind) -> UInt64 { askedByKind[kind.index] }
+    package func answered(_ outcome: Outcome) -> UInt64 { answeredByOutcome[outcome.index] }
+    package func failures(_ failure: StoreFailure) -> UInt64 { failuresByKind[failure.index] }
+
+    mutating func countAsked(_ question: StoreQuestion) {
+        switch question {
+        case .create: askedByKind[Kind.create.index] &+= 1
+        case .restore: askedByKind[Kind.restore.index] &+= 1
+        case .rebind: askedByKind[Kind.rebind.index] &+= 1
+        case .touch: askedByKind[Kind.touch.index] &+= 1
+        }
+    }
+
+    mutating func countAnswered(_ answer: StoreAnswer, microseconds: Int64) {
+        switch answer {
+        case .written: answeredByOutcome[Outcome.written.index] &+= 1
+        case .record: answeredByOutcome[Outcome.record.index] &+= 1
+        case .absent: answeredByOutcome[Outcome.absent.index] &+= 1
+        case .foreign: answeredByOutcome[Outcome.foreign.index] &+= 1
+        case .unavailable(let failure):
+            failuresByKind[failure.index] &+= 1
+            return
+        }
+        latency.record(microseconds: microseconds)
+    }
+}
+
+extension StoreCounters.Kind {
+    fileprivate var index: Int {
+        switch self {
+        case .create: 0
+        case .restore: 1
+        case .rebind: 2
+        case .touch: 3
+        }
+    }
+}
+
+extension StoreCounters.Outcome {
+    fileprivate var index: Int {
+        switch self {
+        case .written: 0
+        case .record: 1
+        case .absent: 2
+        case .foreign: 3
+        }
+    }
+}
+
+extension StoreFailure {
+    fileprivate var index: Int {
+        switch self {
+        case .away: 0
+        case .late: 1
+        case .lost: 2
+        case .refused: 3
+        case .full: 4
+        }
+    }
+}

@@ -1,0 +1,46 @@
+/// What a replica is told of its store.
+package struct StoreSettings: Sendable {
+    package var endpoint: RedisEndpoint
+    /// The prefix of all keys and channels. Equal in the whole fleet.
+    package var namespace: StoreNamespace
+    /// How long a connection may take to be made, and the store then to answer the first commands.
+    package var connectTimeout: Duration
+    /// The budget: how long a request waits for an answer.
+    package var commandTimeout: Duration
+
+    package init(
+        endpoint: RedisEndpoint, namespace: StoreNamespace = .limpet, connectTimeout: Duration = .milliseconds(500),
+        commandTimeout: Duration = .milliseconds(20)
+    ) {
+        self.endpoint = endpoint
+        self.namespace = namespace
+        self.connectTimeout = connectTimeout
+        self.commandTimeout = commandTimeout
+    }
+}
+
+/// The prefix of all keys and channels: 1 to 64 letters, digits, or any of `. _ - :`. Braces, which would bind all keys
+/// to one slot of a cluster, are none of them.
+package struct StoreNamespace: Hashable, Sendable, CustomStringConvertible {
+    package let description: String
+
+    package static let limpet = StoreNamespace(checked: "limpet")
+
+    /// Nil if the text is not one.
+    package init?(_ text: String) {
+        guard (1...64).contains(text.utf8.count), text.utf8.allSatisfy(Self.allows) else { return nil }
+        description = text
+    }
+
+    private init(checked text: String) { description = text }
+
+    private static func allows(_ byte: UInt8) -> Bool {
+        switch byte {
+        case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"),
+            UInt8(ascii: "0")...UInt8(ascii: "9"), UInt8(ascii: "."), UInt8(ascii: "_"), UInt8(ascii: "-"),
+            UInt8(ascii: ":"):
+            true
+        default: false
+        }
+    }
+}

@@ -1,0 +1,71 @@
+import NIOCore
+import NIOPosix
+
+/// Why the store cannot be used. Said once for each cause, in words for people, until it has been of use again.
+enum StoreTrouble: Error, Hashable, Sendable {
+    /// No connection could be made.
+    case unreachable(String)
+    case connectTimeout
+    case closed
+    /// It closed the connection before it had answered the first commands.
+    case closedInHandshake
+    case silent
+    case late
+    case notRedis
+    case speaksTLS
+    case sentinel
+    case tooOld(version: String)
+    case wrongPassword
+    case passwordNeeded
+    case noPermission(command: String)
+    case noDatabase(Int)
+    case refuses(command: String, RedisErrorCode)
+    /// Replies that answer nothing, or not what was asked, or beyond what a reply may be.
+    case misbehaves(String)
+
+    var description: String {
+        switch self {
+        case .unreachable(let reason): "no connection can be made: \(reason)"
+        case .connectTimeout: "no connection was made in time"
+        case .closed: "it closed the connection"
+        case .closedInHandshake: "it closed the connection at once; this may be a TLS port, or it has too many clients"
+        case .silent: "it left a command without an answer for too long, so the connection was closed"
+        case .late: "its answers come too late"
+        case .notRedis: "what listens there does not speak Redis's protocol"
+        case .speaksTLS: "it speaks TLS, but the endpoint's URL says no TLS"
+        case .sentinel: "this is a Sentinel, not a Redis that holds data"
+        case .tooOld(let version): "it is Redis \(version), and 7.0 or later, or Valkey, is needed"
+        case .wrongPassword: "user or password is wrong"
+        case .passwordNeeded: "it wants a password"
+        case .noPermission(let command): "its user may not run \(command)"
+        case .noDatabase(let database): "it has no database \(database)"
+        case .refuses(let command, let code): "it refuses \(command) with \(code)"
+        case .misbehaves(let reason): reason
+        }
+    }
+}
+
+extension StoreTrouble {
+    /// The first byte of an alert, which a TLS port answers our commands with (RFC 8446, section 5.1).
+    static let alertOfTLS: UInt8 = 0x15
+
+    init(connecting error: any Error) {
+        if let error = error as? ChannelError, case .connectTimeout = error {
+            self = .connectTimeout
+        } else if let failure = error as? NIOConnectionError {
+            guard let last = failure.connectionErrors.last else {
+                self = .unreachable("its host name has no address")
+                return
+            }
+            self.init(connecting: last.error)
+        } else {
+            self = .unreachable(Self.reason(of: error))
+        }
+    }
+
+    /// What the system says of it.
+    static func reason(of error: any Error) -> String {
+        guard let error = error as? IOError else { return "\(error)" }
+        return error.description
+    }
+}

@@ -1,0 +1,165 @@
+import Affinity
+import LimpetTestKit
+import Logging
+import NIOCore
+import NIOPosix
+import Store
+import Synchronization
+import Testing
+
+/// Asks a store on its event loop, from a test.
+final class StoreDriver: Sendable {
+    let group: MultiThreadedEventLoopGroup
+    let loop: any EventLoop
+    let lines = LogLines()
+    private let store: NIOLoopBound<any BindingStore>
+
+    init(_ make: @Sendable @escaping (any EventLoop, Logger) -> any BindingStore) throws {
+        group = MultiThreadedEventLoopGroup(numberOfThreads: 1)
+        let loop = group.next()
+        let lines = lines
+        self.loop = loop
+        store = try loop.submit {
+            NIOLoopBound(make(loop, Logger(label: "test") { _ in lines.handler }), eventLoop: loop)
+        }.wait()
+    }
+
+    static func redis(_ settings: StoreSettings) throws -> StoreDriver {
+        let outlook = StoreOutlook(loops: 1)
+        return try StoreDriver { loop, logger in
+            let store = RedisStore(eventLoop: loop, settings: settings, outlook: outlook, logger: logger)
+            store.start()
+            return store
+        }
+    }
+
+    static func redis(_ url: String) throws -> StoreDriver {
+        try redis(StoreSettings(endpoint: RedisEndpoint(url)))
+    }
+
+    /// Runs `body` on the loop.
+    func run<Result: Sendable>(_ body: @Sendable @escaping (any BindingStore) -> Result) async throws -> Result {
+        try await loop.submit { [store] in body(store.value) }.get()
+    }
+
+    func redis<Result: Sendable>(_ body: @Sendable @escaping (RedisStore) -> Result) async throws -> Result {
+        try await run { body($0 as! RedisStore) }
+    }
+
+    var mayBeAsked: Bool { get async throws { try await run { $0.mayBeAsked } } }
+
+    /// Waits until the store may be asked, at most `limit`.
+    func ready(within limit: Duration = .seconds(5)) async throws {
+        try await eventually(within: limit) { try await self.mayBeAsked }
+    }
+
+    func ask(_ question: StoreQuestion) async throws -> StoreAnswer {
+        try await ask([question])[0]
+    }
+
+    /// Asks all of them in one turn of the loop. The answers are in the order of the questions.
+    func ask(_ questions: [StoreQuestion]) async throws -> [StoreAnswer] {
+        let promise = loop.makePromise(of: [StoreAnswer].self)
+        loop.execute { [store, loop] in
+            let collector = Collector(expected: questions.count, promise: promise)
+            for (index, question) in questions.enumerated() {
+                store.value.ask(question, for: Waiter(index: index, question: question, collector: collector))
+            }
+            collector.isAsking = false
+            loop.assertInEventLoop()
+        }
+        return try await promise.futureResult.get()
+    }
+
+    func stop() async throws {
+        if try await run({ $0 is RedisStore }) {
+            try await loop.flatSubmit { [store] in (store.value as! RedisStore).stop() }.get()
+        }
+        try await group.shutdownGracefully()
+    }
+}
+
+/// One of several waiters; checks that it is told once, of its own question, and not from within the asking.
+private final class Waiter: StoreWaiter {
+    private let index: Int
+    private let question: StoreQuestion
+    private let collector: Collector
+    private var isTold = false
+
+    init(index: Int, question: StoreQuestion, collector: Collector) {
+        self.index = index
+        self.question = question
+        self.collector = collector
+    }
+
+    func storeAnswered(_ answer: StoreAnswer, to question: StoreQuestion, asked: Instant) {
+        #expect(!isTold, "told twice")
+        #expect(question == self.question, "told of another's question")
+        #expect(!collector.isAsking, "told from within ask")
+        isTold = true
+        collector.add(answer, at: index)
+    }
+}
+
+private final class Collector {
+    var isAsking = true
+    private var answers: [StoreAnswer?]
+    private var missing: Int
+    private let promise: EventLoopPromise<[StoreAnswer]>
+
+    init(expected: Int, promise: EventLoopPromise<[StoreAnswer]>) {
+        answers = Array(repeating: nil, count: expected)
+        missing = expected
+        self.promise = promise
+    }
+
+    func add(_ answer: StoreAnswer, at index: Int) {
+        answers[index] = answer
+        missing -= 1
+        if missing == 0 { promise.succeed(answers.compactMap(\.self)) }
+    }
+}
+
+/// What was logged, as text with its metadata.
+final class LogLines: Sendable {
+    private let lines = Mutex<[String]>([])
+
+    var all: [String] { lines.withLock { $0 } }
+    func append(_ line: String) { lines.withLock { $0.append(line) } }
+    var handler: Handler { Handler(lines: self) }
+
+    struct Handler: LogHandler {
+        let lines: LogLines
+        var metadata: Logger.Metadata = [:]
+        var logLevel = Logger.Level.trace
+
+        init(lines: LogLines) { self.lines = lines }
+
+        subscript(metadataKey key: String) -> Logger.MetadataValue? {
+            get { metadata[key] }
+            set { metadata[key] = newValue }
+        }
+
+        func log(event: LogEvent) {
+            let pairs = (event.metadata ?? [:]).map { "\($0)=\($1)" }.sorted().joined(separator: " ")
+            lines.append("\(event.level) \(event.message) \(pairs)")
+        }
+    }
+}
+
+struct NotInTime: Error {}
+
+/// Waits until `condition` holds, at most `limit`.
+func eventually(within limit: Duration, _ condition: () async throws -> Bool) async throws {
+    let end = ContinuousClock.now + limit
+    while try await !condition() {
+        guard ContinuousClock.now < end else { throw NotInTime() }
+        try await Task.sleep(for: .milliseconds(2))
+    }
+}
+
+extension Fingerprint {
+    static func test(_ number: UInt64) -> Fingerprint {
+        Fingerprint(high: number &* 0x9E37_79B9_7F4A_7C15, low: number)
+    }
+}
