@@ -1,23 +1,18 @@
 package import NIOCore
-import NIOPosix
+package import NIOPosix
 
-/// The open listening sockets of a replica's data plane.
-///
-/// One socket per entry point; its connections are spread over the event loops in turn, and each stays on its loop with
-/// everything it needs.
-package struct Listener: Sendable {
-    private let channel: any Channel
-
-    /// Binds, and hands each connection to the worker of its loop.
+/// How an entry point accepts: one socket, whose connections are spread over the event loops in turn; each stays on its
+/// loop with everything it needs.
+package enum Listener {
+    /// A bootstrap that hands each connection to the worker of its loop.
     ///
     /// - Parameters:
     ///   - workers: one for each loop of the group.
     ///   - gate: counts the client connections of the replica.
-    package static func bind(
-        _ address: SocketAddress, entryPoint: EntryPoint, group: any EventLoopGroup, workers: WorkerDirectory,
-        gate: ConnectionGate
-    ) async throws -> Listener {
-        let channel = try await ServerBootstrap(group: group)
+    package static func bootstrap(
+        entryPoint: EntryPoint, group: any EventLoopGroup, workers: WorkerDirectory, gate: ConnectionGate
+    ) -> ServerBootstrap {
+        ServerBootstrap(group: group)
             .serverChannelOption(.backlog, value: 4096)
             .serverChannelOption(.socketOption(.so_reuseaddr), value: 1)
             // The default of 4 a tick makes a burst of connections wait.
@@ -34,17 +29,6 @@ package struct Listener: Sendable {
                     try workers.worker(of: channel.eventLoop).adopt(channel, entryPoint: entryPoint)
                 }
             }
-            .bind(to: address)
-            .get()
-        return Listener(channel: channel)
-    }
-
-    /// The address that it listens on, its port chosen by the kernel where 0 was asked for.
-    package var address: SocketAddress? { channel.localAddress }
-
-    /// No new connection is taken from now on; open ones stay.
-    package func close() async {
-        try? await channel.close()
     }
 }
 

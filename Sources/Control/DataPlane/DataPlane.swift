@@ -14,13 +14,13 @@ package final class DataPlane: Sendable {
 
     private let group: MultiThreadedEventLoopGroup
     private let loops: [LoopPlane]
-    private let listeners: [Listener]
+    private let listeners: [any Channel]
     private let cache: BindingCache
     private let services: [Service]
     private let logger: Logger
 
     /// What one event loop holds.
-    private struct LoopPlane: Sendable {
+    fileprivate struct LoopPlane: Sendable {
         let worker: NIOLoopBound<Worker>
         let store: NIOLoopBound<LoopStore>
         var loop: any EventLoop { worker.eventLoop }
@@ -28,8 +28,8 @@ package final class DataPlane: Sendable {
 
     /// Starts everything. Nothing is left running where this throws.
     ///
-    /// - Throws: ``DataPlaneFailure`` where an entry point cannot listen or the configuration cannot be served. A store
-    ///   that is away is no failure.
+    /// - Throws: ``ListenError`` or ``SnapshotMistake``, each one sentence for people. A store that is away is no
+    ///   failure.
     package static func start(
         _ configuration: Configuration, accessLog: (any AccessLog)?, logger: Logger
     ) async throws -> DataPlane {
@@ -59,7 +59,7 @@ package final class DataPlane: Sendable {
     }
 
     private init(
-        group: MultiThreadedEventLoopGroup, loops: [LoopPlane], listeners: [Listener], cache: BindingCache,
+        group: MultiThreadedEventLoopGroup, loops: [LoopPlane], listeners: [any Channel], cache: BindingCache,
         services: [Service], logger: Logger
     ) {
         self.group = group
@@ -72,32 +72,26 @@ package final class DataPlane: Sendable {
 
     private static func listen(
         _ configuration: Configuration, _ group: MultiThreadedEventLoopGroup, _ loops: [LoopPlane]
-    ) async throws -> [Listener] {
+    ) async throws -> [any Channel] {
         let workers = WorkerDirectory(loops.map(\.worker))
         let gate = ConnectionGate(limit: ProxyLimits().clientConnections)
-        var listeners: [Listener] = []
+        var listeners: [any Channel] = []
         for (index, settings) in configuration.entryPoints.enumerated() {
             let entryPoint = EntryPoint(settings, index: index)
-            do {
-                listeners.append(
-                    try await Listener.bind(
-                        settings.address.socketAddress(), entryPoint: entryPoint, group: group, workers: workers,
-                        gate: gate))
-            } catch {
-                throw DataPlaneFailure(listening: settings, error)
-            }
+            let bootstrap = Listener.bootstrap(entryPoint: entryPoint, group: group, workers: workers, gate: gate)
+            listeners.append(try await bootstrap.bind(to: settings.address))
         }
         return listeners
     }
 
     /// The ports that the entry points listen on, in their order.
-    package var ports: [Int] { listeners.map { $0.address?.port ?? 0 } }
+    package var ports: [Int] { listeners.map { $0.localAddress?.port ?? 0 } }
 
     // MARK: Stop
 
     /// Takes no new connection, finishes what is under way for at most ``grace``, then cuts the rest.
     package func stop() async {
-        for listener in listeners { await listener.close() }
+        for listener in listeners { try? await listener.close() }
         await onEachLoop { $0.worker.value.stop() }
         let end = ContinuousClock.now + Self.grace
         while ContinuousClock.now < end, await openClients() > 0 {
@@ -155,16 +149,6 @@ package struct DataPlaneCounters: Sendable {
     package var storesInUse = 0
 }
 
-/// Why a data plane could not be started: one sentence for people.
-package struct DataPlaneFailure: Error, CustomStringConvertible {
-    package let description: String
-
-    init(listening settings: EntryPointSettings, _ error: any Error) {
-        let reason = (error as? IOError).map { String(cString: strerror($0.errnoCode)) } ?? "\(error)"
-        description = "entry point \"\(settings.name)\" cannot listen on \(settings.address): \(reason)"
-    }
-}
-
 extension DataPlane.LoopPlane {
     /// On its loop.
     fileprivate init(
@@ -178,5 +162,15 @@ extension DataPlane.LoopPlane {
             worker: NIOLoopBound(worker, eventLoop: loop), store: NIOLoopBound(store, eventLoop: loop))
         store.start()
         worker.start()
+    }
+}
+
+extension EntryPoint {
+    fileprivate init(_ settings: EntryPointSettings, index: Int) {
+        self.init(
+            name: settings.name, index: index,
+            trustedNetworks: settings.trustedPeers.map {
+                Network(address: $0.network.bytes, prefixLength: $0.prefixLength)
+            })
     }
 }

@@ -38,7 +38,7 @@ extension Service {
             backends: settings.backends.map { Backend(name: $0.name, host: $0.host, port: $0.port) },
             membership: membership, health: HealthTable(count: membership.count),
             sticky: settings.sticky.map { Sticky($0, service: settings.name, keys: keys) },
-            passHostHeader: settings.passHostHeader)
+            passHostHeader: true)
     }
 }
 
@@ -68,9 +68,9 @@ extension CookieAttributes {
     fileprivate init(_ settings: CookieSettings) {
         let sameSite: SameSite? =
             switch settings.sameSite {
-            case SameSite.none?: SameSite.none
-            case .lax?: .lax
-            case .strict?: .strict
+            case .some(.none): SameSite.none
+            case .some(.lax): .lax
+            case .some(.strict): .strict
             case nil: nil
             }
         self.init(
