@@ -15,7 +15,8 @@ enum FixedLog2 {
         let index = Int(truncatingIfNeeded: mantissa &>> 55 & 0xFF)
         let between = mantissa &>> 23 & 0xFFFF_FFFF
         let low = table[index]
-        return UInt64(63 - zeros) &<< 32 &+ low &+ (table[index + 1] &- low) &* between &>> 32
+        let step = (table[index + 1] &- table[index]) &* between
+        return UInt64(63 - zeros) &<< 32 &+ low &+ step &>> 32
     }
 
     /// 32 binary digits of log2(x), x in [1, 2) given with 63 fractional bits: squaring x doubles its logarithm, and a
