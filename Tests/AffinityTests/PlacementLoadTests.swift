@@ -17,7 +17,9 @@ struct PlacementLoadTests {
         return found
     }
 
-    @Test("keys that all prefer one backend stay within 1.25 of its fair share, rounded up", arguments: [[1, 1, 1, 1], [4, 2, 1, 1]])
+    @Test(
+        "keys that all prefer one backend stay within 1.25 of its fair share, rounded up",
+        arguments: [[1, 1, 1, 1], [4, 2, 1, 1]])
     func adversary(weights: [UInt16]) throws {
         let names = ["a", "b", "c", "d"]
         let membership = try PlacementTests.membership(names, weights: weights)

@@ -7,7 +7,8 @@ struct PlacementTests {
     static let key = FingerprintKey(k0: 0x0123_4567_89AB_CDEF, k1: 0xFEDC_BA98_7654_3210)
     static let urls = (8081...8085).map { "http://10.0.0.1:\($0)" }
 
-    static func membership(_ names: [String], weights: [UInt16]? = nil, draining: Set<String> = []) throws -> Membership {
+    static func membership(_ names: [String], weights: [UInt16]? = nil, draining: Set<String> = []) throws -> Membership
+    {
         try Membership(
             names.enumerated().map { ($1, weights?[$0] ?? 1, draining.contains($1)) }, key: key)
     }
@@ -50,7 +51,9 @@ struct PlacementTests {
         #expect(FixedLog2.of(0) == 0)
         for power in 0..<64 { #expect(FixedLog2.of(1 << UInt64(power)) == UInt64(power) << 32) }
         // 2^32 * log2(3), log2(10), log2(2^64 - 1), from tables.
-        for (value, exact) in [(UInt64(3), 6_807_362_106), (10, 14_267_572_527), (.max, 274_877_906_944)] as [(UInt64, Int64)] {
+        for (value, exact) in [(UInt64(3), 6_807_362_106), (10, 14_267_572_527), (.max, 274_877_906_944)]
+            as [(UInt64, Int64)]
+        {
             #expect(abs(Int64(FixedLog2.of(value)) - exact) < 12_885)
         }
         var random = Random(seed: 3)
@@ -130,7 +133,9 @@ struct PlacementTests {
     func raisedWeight() throws {
         var random = Random(seed: 7)
         let fingerprints = (0..<20_000).map { _ in random.fingerprint() }
-        for (before, after) in [([1, 1, 1, 1, 1], [1, 1, 2, 1, 1]), ([7, 1, 1, 2, 0], [7, 1, 9, 2, 0])] as [([UInt16], [UInt16])] {
+        for (before, after) in [([1, 1, 1, 1, 1], [1, 1, 2, 1, 1]), ([7, 1, 1, 2, 0], [7, 1, 9, 2, 0])]
+            as [([UInt16], [UInt16])]
+        {
             let old = try Self.membership(Self.urls, weights: before)
             let new = try Self.membership(Self.urls, weights: after)
             var moved = 0
@@ -170,7 +175,9 @@ struct PlacementTests {
     func places() throws {
         let names = (0..<1000).map { "web-\($0)" }
         let membership = try Self.membership(names)
-        for (index, backend) in membership.backends.enumerated() { #expect(membership.index(of: backend.hash) == index) }
+        for (index, backend) in membership.backends.enumerated() {
+            #expect(membership.index(of: backend.hash) == index)
+        }
         #expect(membership.index(of: .tombstone) == nil)
         let known = Set(membership.backends.map(\.hash))
         for bits in 1..<5000 where !known.contains(BackendHash(bits: UInt32(bits))) {

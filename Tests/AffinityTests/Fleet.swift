@@ -1,0 +1,122 @@
+import Affinity
+
+/// Replicas of one service with five backends, a store between them, and a clock: what a test of decisions plays with.
+struct Fleet {
+    enum Outcome: Equatable {
+        case route(Route)
+        case refusal(Refusal)
+    }
+
+    static let names = ["web-1", "web-2", "web-3", "web-4", "web-5"]
+
+    var store = ModelStore()
+    /// What the store says instead, if it says anything at all.
+    var failure: StoreFailure?
+    /// False: the breaker is open.
+    var storeMayBeAsked = true
+    var now = Instant(nanoseconds: 1_000_000_000_000)
+    let membership: Membership
+    let settings: AffinitySettings
+    private(set) var replicas: [SessionAffinity] = []
+    /// What was asked, in order.
+    private(set) var asked: [StoreQuestion] = []
+
+    init(
+        replicas count: Int = 1, weights: [UInt16] = [1, 1, 1, 1, 1], draining: Set<String> = [],
+        settings: AffinitySettings = AffinitySettings(idleTimeout: 30 * 60 * 1000)
+    ) throws {
+        membership = try PlacementTests.membership(Self.names, weights: weights, draining: draining)
+        self.settings = settings
+        for _ in 0..<count { replicas.append(makeReplica()) }
+    }
+
+    func backend(_ index: Int) -> BackendHash { membership.backends[index].hash }
+    func binding(_ index: Int, _ epoch: UInt32) -> Binding { Binding(backend: backend(index), epoch: epoch) }
+    func hint(_ index: Int, _ epoch: UInt32) -> Hint { Hint(binding: binding(index, epoch), born: 0, issued: 0) }
+    func entry(_ fingerprint: Fingerprint, replica: Int = 0) -> BindingCache.Entry? {
+        replicas[replica].cache.peek(fingerprint, now: now)
+    }
+
+    mutating func pass(_ milliseconds: Int64) { now = now.advanced(byMilliseconds: milliseconds) }
+
+    mutating func markDown(_ index: Int) { for replica in replicas { replica.health.markDown(index) } }
+    mutating func markUp(_ index: Int) { for replica in replicas { replica.health.markUp(index) } }
+
+    mutating func restart(replica: Int) { replicas[replica] = makeReplica() }
+
+    /// Puts an entry into a replica's cache.
+    mutating func know(
+        _ fingerprint: Fingerprint, _ binding: Binding, _ kind: BindingCache.Kind, age: Int64 = 0, replica: Int = 0
+    ) {
+        let since = now.advanced(byMilliseconds: -age)
+        let entry = BindingCache.Entry(
+            binding: binding, kind: kind, confirmedAt: since,
+            expiresAt: since.advanced(byMilliseconds: settings.recordLifetime))
+        replicas[replica].cache.store(entry, for: fingerprint, now: now)
+    }
+
+    /// Puts a record into the store.
+    mutating func hold(_ fingerprint: Fingerprint, _ binding: Binding) {
+        store.put(fingerprint, .binding(binding), until: now.advanced(byMilliseconds: settings.recordLifetime))
+    }
+
+    mutating func begin(_ decision: inout Decision, replica: Int = 0) -> Step {
+        replicas[replica].begin(&decision, storeMayBeAsked: storeMayBeAsked, now: now)
+    }
+
+    mutating func answer(
+        _ decision: inout Decision, _ answer: StoreAnswer, to question: StoreQuestion, asked: Instant? = nil,
+        replica: Int = 0
+    ) -> Step {
+        replicas[replica].storeAnswered(&decision, answer, to: question, asked: asked ?? now, now: now)
+    }
+
+    mutating func touchAnswered(
+        _ fingerprint: Fingerprint, _ answer: StoreAnswer, to question: StoreQuestion, asked: Instant? = nil,
+        replica: Int = 0
+    ) -> StoreQuestion? {
+        replicas[replica].touchAnswered(fingerprint, answer, to: question, asked: asked ?? now, now: now)
+    }
+
+    /// Serves a request to its end, the store answering at once; the touch is left unanswered.
+    mutating func serve(_ fingerprint: Fingerprint, hint: Hint? = nil, isNew: Bool = false, replica: Int = 0) -> Outcome
+    {
+        var decision = Decision(fingerprint: fingerprint, hint: hint, isNew: isNew)
+        return finish(&decision, begin(&decision, replica: replica), replica: replica)
+    }
+
+    mutating func backendFailed(_ decision: inout Decision, replica: Int = 0) -> Outcome {
+        let step = replicas[replica].backendFailed(&decision, storeMayBeAsked: storeMayBeAsked, now: now)
+        return finish(&decision, step, replica: replica)
+    }
+
+    mutating func finish(_ decision: inout Decision, _ step: Step, replica: Int = 0) -> Outcome {
+        var step = step
+        while true {
+            switch step {
+            case .forward(let route): return .route(route)
+            case .refuse(let refusal): return .refusal(refusal)
+            case .ask(let question):
+                asked.append(question)
+                let said = failure.map { StoreAnswer.unavailable($0) } ?? store.answer(question, now: now)
+                step = answer(&decision, said, to: question, replica: replica)
+            }
+        }
+    }
+
+    private func makeReplica() -> SessionAffinity {
+        SessionAffinity(
+            membership: membership, cache: BindingCache(entries: 1000, shards: 4),
+            health: HealthTable(count: membership.count),
+            settings: settings)
+    }
+}
+
+extension Fleet.Outcome {
+    var route: Route? {
+        switch self {
+        case .route(let route): route
+        case .refusal: nil
+        }
+    }
+}
