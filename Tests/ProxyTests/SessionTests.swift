@@ -1,0 +1,161 @@
+import Affinity
+import Crypto
+import Foundation
+import LimpetTestKit
+import Testing
+
+@testable import Proxy
+
+@Suite("Sessions over the wire")
+struct SessionTests {
+    private static func request(_ fields: String, target: String = "/") -> String {
+        "GET \(target) HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\(fields)\r\n"
+    }
+
+    private func withBackends(
+        _ options: ProxyHarness.Options = .init(), _ body: (ProxyHarness) async throws -> Void
+    ) async throws {
+        let backends = try (0..<4).map { try ScriptedBackend.answering(ok("b\($0)")) }
+        defer { backends.forEach { $0.close() } }
+        try await withProxy(to: backends.map(\.port), options, body)
+    }
+
+    @Test("each source keeps its sessions on one backend, and different keys are spread")
+    func sources() async throws {
+        try await withBackends { proxy in
+            for make in [
+                { (key: String) in Self.request("X-Session-ID: \(key)\r\n") },
+                { (key: String) in Self.request("", target: "/?a=1&sid=\(key)&b=2") },
+                { (key: String) in Self.request("Cookie: theme=dark; APPID=\(key); x=y\r\n") },
+            ] {
+                var seen: Set<String> = []
+                for key in 0..<16 {
+                    let backends = try Set((0..<3).map { _ in try proxy.exchange(make("key-\(key)")).suffix(2) })
+                    #expect(backends.count == 1, "key-\(key) was served by \(backends)")
+                    seen.formUnion(backends.map(String.init))
+                }
+                #expect(seen.count > 1)
+            }
+        }
+    }
+
+    @Test("a client without a session is given our cookie, and stays by it; the cookie is not given again at once")
+    func ownCookie() async throws {
+        try await withBackends { proxy in
+            for _ in 0..<8 {
+                let first = try proxy.exchange(Self.request(""))
+                let cookie = try #require(Self.cookie(of: first))
+                #expect(first.contains("; Path=/\r\n"))
+                for _ in 0..<3 {
+                    let next = try proxy.exchange(Self.request("Cookie: a=b; limpet=\(cookie)\r\n"))
+                    #expect(next.suffix(2) == first.suffix(2))
+                    #expect(Self.cookie(of: next) == nil)
+                }
+            }
+        }
+    }
+
+    @Test("a cookie that is forged, cut, altered or of another service changes nothing: a new session begins")
+    func forged() async throws {
+        var other = ProxyHarness.Options()
+        other.service = "other"
+        var foreign = ""
+        try await withBackends(other) { proxy in
+            foreign = try #require(Self.cookie(of: try proxy.exchange(Self.request(""))))
+        }
+        try await withBackends { proxy in
+            let own = try #require(Self.cookie(of: try proxy.exchange(Self.request(""))))
+            var altered = Array(own.utf8)
+            altered[40] = altered[40] == 65 ? 66 : 65
+            for bad in [foreign, String(own.dropLast()), own + "A", String(decoding: altered, as: UTF8.self), "b1", ""] {
+                let response = try proxy.exchange(Self.request("Cookie: limpet=\(bad)\r\n"))
+                #expect(response.hasPrefix("HTTP/1.1 200 OK\r\n"))
+                #expect(Self.cookie(of: response) != nil, "\(bad.count) bytes were believed")
+            }
+            // Of two cookies of the name, the authentic one counts.
+            let both = try proxy.exchange(Self.request("Cookie: limpet=forged; limpet=\(own)\r\n"))
+            #expect(Self.cookie(of: both) == nil)
+        }
+    }
+
+    @Test("the cookie of one replica is accepted by another with the same keys, and rolled keys open the old ones")
+    func otherReplica() async throws {
+        let backends = try (0..<4).map { try ScriptedBackend.answering(ok("b\($0)")) }
+        defer { backends.forEach { $0.close() } }
+        let old = SymmetricKey(data: [UInt8](repeating: 1, count: 32))
+        let new = SymmetricKey(data: [UInt8](repeating: 2, count: 32))
+        var cookies: [(cookie: String, backend: Substring)] = []
+        for keys in [[old], [old, new], [new, old]] {
+            var options = ProxyHarness.Options()
+            options.cookieKeys = keys
+            try await withProxy(to: backends.map(\.port), options) { proxy in
+                for (cookie, backend) in cookies {
+                    let response = try proxy.exchange(Self.request("Cookie: limpet=\(cookie)\r\n"))
+                    #expect(response.suffix(2) == backend)
+                    #expect(Self.cookie(of: response) == nil)
+                }
+                let response = try proxy.exchange(Self.request(""))
+                cookies.append((try #require(Self.cookie(of: response)), response.suffix(2)))
+            }
+        }
+    }
+
+    @Test("cookie attributes are as configured")
+    func attributes() async throws {
+        var options = ProxyHarness.Options()
+        options.cookie = CookieAttributes(
+            name: "c", secure: true, httpOnly: true, sameSite: .strict, maxAge: 42, path: "/foo", domain: "foo.com")
+        try await withBackends(options) { proxy in
+            let line = try #require(
+                try proxy.exchange(Self.request("")).components(separatedBy: "\r\n").first { $0.hasPrefix("Set-Cookie: c=") })
+            #expect(line.hasSuffix("; Path=/foo; Domain=foo.com; Max-Age=42; HttpOnly; Secure; SameSite=Strict"))
+        }
+    }
+
+    @Test("no error answer carries a cookie")
+    func errorsCarryNoCookie() async throws {
+        try await withProxy(to: [try closedPort()]) { proxy in
+            let response = try proxy.exchange(Self.request(""))
+            #expect(response.hasPrefix("HTTP/1.1 503 "))
+            #expect(Self.cookie(of: response) == nil)
+        }
+    }
+
+    private static func cookie(of response: String) -> String? {
+        response.components(separatedBy: "\r\n").first { $0.hasPrefix("Set-Cookie: limpet=") }
+            .map { String($0.dropFirst("Set-Cookie: limpet=".count).prefix { $0 != ";" }) }
+    }
+}
+
+@Suite("Sealed cookies")
+struct SessionCookieTests {
+    private let cookie = SessionCookie(keys: [SymmetricKey(size: .bits256)], service: "app")
+    private let id = SessionCookie.SessionID(high: 1, low: 2)
+    private let hint = Hint(binding: Binding(backend: BackendHash(bits: 77), epoch: 5), born: 10, issued: 20)
+
+    @Test("what was sealed opens to the same session and hint")
+    func opens() {
+        let text = cookie.seal(id, hint, random: (3, 4))
+        #expect(text.count == SessionCookie.textLength)
+        #expect(text.withUnsafeBytes { cookie.open($0) } == SessionCookie.Opened(session: id, hint: hint))
+    }
+
+    @Test("every altered letter, every shorter and longer text, and every other service refuse to open")
+    func refuses() {
+        let text = cookie.seal(id, hint, random: (3, 4))
+        for index in text.indices {
+            for letter in [UInt8(ascii: "A"), UInt8(ascii: "_"), UInt8(ascii: "="), 0] where letter != text[index] {
+                var altered = text
+                altered[index] = letter
+                #expect(altered.withUnsafeBytes { cookie.open($0) } == nil)
+            }
+        }
+        for count in 0..<text.count { #expect(Array(text[..<count]).withUnsafeBytes { cookie.open($0) } == nil) }
+        #expect((text + [65]).withUnsafeBytes { cookie.open($0) } == nil)
+    }
+
+    @Test("sealing the same hint again gives another text, and no text shows the session's backend")
+    func hides() {
+        #expect(cookie.seal(id, hint, random: (3, 4)) != cookie.seal(id, hint, random: (3, 5)))
+    }
+}
