@@ -20,7 +20,8 @@ package final class ScriptedBackend: Sendable {
 
     /// Listens on a free port of 127.0.0.1 (or the one given). An error that a script throws ends its connection.
     package init(port: Int = 0, script: @escaping Script) throws {
-        descriptor = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
+        let descriptor = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
+        self.descriptor = descriptor
         var on: Int32 = 1
         setsockopt(descriptor, SOL_SOCKET, SO_REUSEADDR, &on, socklen_t(MemoryLayout<Int32>.size))
         var address = TCPSocket.loopback(port)

@@ -130,9 +130,9 @@ final class ClientHandler: ChannelInboundHandler, DeadlineHolder {
         switch state {
         case .awaitingHead:
             held = bytes
-        case .busy:
+        case .busy(let exchange):
             held = bytes
-            pauseReading()
+            if !exchange.wantsRequestBytes { pauseReading() }
         case .closing, .closed:
             break
         }
@@ -172,9 +172,9 @@ final class ClientHandler: ChannelInboundHandler, DeadlineHolder {
         isAtHeadStart = true
         isIdle = false
         deadline = .distantFuture
-        let exchange = worker.takeExchange()
+        let exchange = Exchange(head, for: self, worker: worker)
         state = .busy(exchange)
-        bytes.withUnsafeReadableBytes { exchange.start(head, in: $0, for: self) }
+        bytes.withUnsafeReadableBytes { exchange.start(head, in: $0) }
         bytes.moveReaderIndex(forwardBy: head.length)
         if case .busy(let current) = state, current === exchange { exchange.headWasTaken() }
     }

@@ -29,10 +29,15 @@ extension Exchange {
         }
     }
 
+    /// Whether more of the body can be used at once: the client may go on sending.
+    var wantsRequestBytes: Bool {
+        isTakingBody && !requestIsComplete && backend?.isWritable == true
+    }
+
     private var isTakingBody: Bool {
         switch phase {
         case .requesting, .responding: true
-        case .spare, .deciding, .connecting, .over: false
+        case .deciding, .connecting, .over: false
         }
     }
 

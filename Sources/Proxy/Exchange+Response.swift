@@ -8,20 +8,18 @@ extension Exchange {
     private static let joinedBody = 16 * 1024
 
     func takeResponseBytes(_ bytes: inout ByteBuffer) {
-        while bytes.readableBytes > 0 {
-            switch phase {
-            case .requesting:
-                guard takeResponseHead(&bytes) else { return }
-            case .responding:
-                return takeResponseBody(&bytes)
-            case .spare, .deciding, .connecting, .over:
-                // The exchange ended within this read; what is left belongs to nobody.
-                return
-            }
+        switch phase {
+        case .requesting:
+            // Interim responses come before the one that counts.
+            while bytes.readableBytes > 0, takeResponseHead(&bytes) {}
+        case .responding:
+            takeResponseBody(&bytes)
+        case .deciding, .connecting, .over:
+            break
         }
     }
 
-    /// Returns false where the head is not all there yet.
+    /// Returns whether another head follows.
     private func takeResponseHead(_ bytes: inout ByteBuffer) -> Bool {
         let scan = bytes.withUnsafeReadableBytes { source -> ResponseScan in
             guard responseHeadEnd?.find(in: source) ?? true else { return .incomplete }
@@ -40,7 +38,7 @@ extension Exchange {
         case .head(let head):
             responseHeadEnd = nil
             respond(head, &bytes)
-            return true
+            return false
         }
     }
 
@@ -187,7 +185,7 @@ extension Exchange {
             lost()
         case .responding:
             closedWhileResponding()
-        case .spare, .deciding, .connecting, .over:
+        case .deciding, .connecting, .over:
             break
         }
     }
@@ -199,13 +197,8 @@ extension Exchange {
     }
 
     private func lost() {
-        switch interimCount == 0 ? attempts.connectionLost() : .giveUp {
-        case .sendAgain:
-            worker.counters.repeated &+= 1
-            sendAgain()
-        case .giveUp:
-            backendBroke()
-        }
+        if interimCount == 0, sendAgain() { return }
+        backendBroke()
     }
 
     /// The backend said something that is no response, or nothing.

@@ -6,13 +6,11 @@ import Store
 /// One request and its response: decides where it goes, sends it there, brings back what comes.
 ///
 /// Confined to one event loop. The client's handler and the backend's handler tell it what happened; it tells them what
-/// to do. It is used again for another request once both have let it go, so that a request costs no allocation.
+/// to do. Each request has its own: nothing of one can be left over in the next.
 final class Exchange: StoreWaiter {
     /// How far the exchange is. What may follow is said with each.
     enum Phase {
-        /// Among the spare ones. → deciding, connecting, requesting, over
-        case spare
-        /// The store has been asked. → connecting, requesting, over
+        /// Nothing has been sent; the store may have been asked. → connecting, requesting, over
         case deciding
         /// A connection to the backend is being made. → deciding (it failed), connecting, requesting, over
         case connecting
@@ -20,24 +18,24 @@ final class Exchange: StoreWaiter {
         case requesting
         /// The response head has been passed on. → over
         case responding
-        /// Nothing more will be read or written for it. → spare
+        /// Nothing more will be read or written for it.
         case over
     }
 
     let worker: Worker
-    var phase = Phase.spare
+    var phase = Phase.deciding
     var client: ClientHandler?
     var service: ServiceRuntime?
     var backend: BackendHandler?
 
     // The request.
-    var method = Method.get
-    var version = HTTPVersion.http11
+    let method: Method
+    let version: HTTPVersion
     var upstreamHead = UpstreamHead()
-    var requestBody = BodyScanner(.none, limits: MessageLimits())
-    var requestIsComplete = false
-    var clientPersists = false
-    var attempts = Attempts(mayBeRepeated: false)
+    var requestBody: BodyScanner
+    var requestIsComplete: Bool
+    var clientPersists: Bool
+    private(set) var attempts: Attempts
 
     // Its session.
     var decision = Decision(fingerprint: Fingerprint(high: 0, low: 0), hint: nil, isNew: false)
@@ -56,8 +54,6 @@ final class Exchange: StoreWaiter {
 
     /// Counts the connections asked for, so that a late one is recognised.
     private(set) var attempt: UInt64 = 0
-    /// The store owes an answer; until it has come the object cannot be used for another request.
-    private var isAwaitingStore = false
 
     /// What the session's cookie has to do with this exchange.
     enum SessionState {
@@ -66,21 +62,26 @@ final class Exchange: StoreWaiter {
         case cookie(SessionCookie.SessionID, presented: Hint?)
     }
 
-    init(worker: Worker) {
+    init(_ head: RequestHead, for client: ClientHandler, worker: Worker) {
         self.worker = worker
-    }
-
-    // MARK: The decision
-
-    func start(_ head: RequestHead, in bytes: UnsafeRawBufferPointer, for client: ClientHandler) {
         self.client = client
         method = head.method
         version = head.version
         clientPersists = head.isPersistent
         requestBody = BodyScanner(head.framing, limits: worker.limits.message)
         requestIsComplete = !head.framing.hasBody
-        attempts = Attempts(mayBeRepeated: head.method.isSafe && requestIsComplete)
-        guard !head.wantsUpgrade else { return answer(.notImplemented) }
+        attempts = Attempts(mayBeRepeated: head.method.isSafe && !head.framing.hasBody)
+    }
+
+    // MARK: The decision
+
+    /// Finds the service, the session and the backend of the request. Its fields are in the worker's table.
+    func start(_ head: RequestHead, in bytes: UnsafeRawBufferPointer) {
+        guard let client else { return impossible() }
+        guard !head.wantsUpgrade else {
+            clientPersists = false
+            return answer(.notImplemented)
+        }
         guard let service = worker.route(head, in: bytes, entryPoint: client.entryPoint) else {
             worker.counters.unrouted &+= 1
             return answer(.notFound)
@@ -136,7 +137,6 @@ final class Exchange: StoreWaiter {
             connect(service, route.backend)
         case .ask(let question):
             phase = .deciding
-            isAwaitingStore = true
             worker.store.ask(question, for: self)
         case .refuse:
             answer(.serviceUnavailable)
@@ -144,8 +144,7 @@ final class Exchange: StoreWaiter {
     }
 
     func storeAnswered(_ answer: StoreAnswer, to question: StoreQuestion, asked: Instant) {
-        isAwaitingStore = false
-        guard case .deciding = phase, let service else { return recycleIfOver() }
+        guard case .deciding = phase, let service else { return }
         perform(
             service.affinity.storeAnswered(&decision, answer, to: question, asked: asked, now: worker.now()), service)
     }
@@ -189,10 +188,12 @@ final class Exchange: StoreWaiter {
         }
     }
 
-    /// The connection was lost with nothing received: a request without effects goes out once more.
-    func sendAgain() {
-        guard let service, let route else { return impossible() }
+    /// The connection was lost with nothing received: a request without effects goes out once more. Returns whether.
+    func sendAgain() -> Bool {
+        guard let service, let route, attempts.connectionLost() == .sendAgain else { return false }
+        worker.counters.repeated &+= 1
         connectAnew(service.pools[route.backend])
+        return true
     }
 
     private func send(over connection: BackendHandler, _ service: ServiceRuntime, _ index: Int) {
@@ -242,14 +243,7 @@ final class Exchange: StoreWaiter {
         service = nil
         route = nil
         worker.spareBuffers.giveBack(upstreamHead.takeBytes())
-        recycleIfOver()
         return client
-    }
-
-    private func recycleIfOver() {
-        guard case .over = phase, !isAwaitingStore else { return }
-        phase = .spare
-        worker.giveBack(self)
     }
 
     /// A state that cannot be: it fails this exchange alone.

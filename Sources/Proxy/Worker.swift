@@ -25,11 +25,9 @@ package final class Worker {
     private let accessLog: (any AccessLog)?
     private let sweep = DeadlineSweep()
     private var clients: [ObjectIdentifier: ClientHandler] = [:]
-    private var spareExchanges: [Exchange] = []
     private var random = SystemRandomNumberGenerator()
     private var prober: HealthProber?
 
-    private static let spareExchangesMax = 256
     /// How long an idle client connection may still bring a request after the stop began.
     private static let lastRequestGrace = TimeAmount.seconds(1)
 
@@ -76,14 +74,6 @@ package final class Worker {
         let request = RequestView(head: head, bytes: bytes, fields: requestFields)
         guard let router = snapshot.routes.match(request, entryPoint: entryPoint.index) else { return nil }
         return services[snapshot.serviceOfRoute[router]]
-    }
-
-    func takeExchange() -> Exchange {
-        spareExchanges.popLast() ?? Exchange(worker: self)
-    }
-
-    func giveBack(_ exchange: Exchange) {
-        if spareExchanges.count < Self.spareExchangesMax { spareExchanges.append(exchange) }
     }
 
     func exchangeFinished(_ exchange: Exchange) {
@@ -157,7 +147,6 @@ package final class Worker {
         prober = nil
         sweep.stop()
         services = []
-        spareExchanges = []
     }
 }
 
