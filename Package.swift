@@ -78,3 +78,15 @@ let package = Package(
         .testTarget(name: "LayoutTests", swiftSettings: strict),
     ]
 )
+
+// Fuzzing and measuring want builds of their own (sanitizers, optimisation): see the README.md in these folders.
+if Context.environment["LIMPET_FUZZ"] != nil {
+    package.targets += [
+        .executableTarget(
+            name: "FuzzHTTPWire", dependencies: ["HTTPWire"], path: "Tests/Fuzz/HTTPWire",
+            exclude: ["README.md", "http.dict"], swiftSettings: strict + [.unsafeFlags(["-parse-as-library"])]),
+        .executableTarget(
+            name: "BenchHTTPWire", dependencies: ["HTTPWire"], path: "Tests/Bench/HTTPWire", exclude: ["README.md"],
+            swiftSettings: strict),
+    ]
+}

@@ -20,36 +20,37 @@ package struct BodyScanner: Sendable {
         package var outcome: Outcome
     }
 
-    private enum State {
-        case length(remaining: UInt64)
-        case untilClose
-        case chunkLine(ChunkLine)
-        case chunkData(remaining: UInt64)
-        case chunkEnd
-        case trailers(TrailerSection)
-        case complete
-        case refused(BodyRefusal)
+    private enum Phase {
+        case length, untilClose, chunkLine, chunkData, chunkEnd, trailers, complete, refused
     }
 
-    private var state: State
+    private var phase: Phase
     /// Bytes at the front of the next input that were looked at and not accepted.
     private var held = 0
+    /// What is left of the body or of the chunk, in the phases `length` and `chunkData`.
+    private var remaining: UInt64 = 0
+    /// The line being read in the phase `chunkLine`.
+    private var line = ChunkLine()
+    /// The section being read in the phase `trailers`.
+    private var trailers = TrailerSection()
+    /// Why, in the phase `refused`.
+    private var refusal: BodyRefusal?
     private let limits: MessageLimits
 
     package init(_ framing: BodyFraming, limits: MessageLimits = MessageLimits()) {
         self.limits = limits.clamped
-        state =
-            switch framing {
-            case .none, .length(0): .complete
-            case .length(let length): .length(remaining: length)
-            case .chunked: .chunkLine(ChunkLine(longestExtension: self.limits.chunkExtension))
-            case .untilClose: .untilClose
-            }
+        switch framing {
+        case .none: phase = .complete
+        case .length(let length):
+            remaining = length
+            phase = length == 0 ? .complete : .length
+        case .chunked: phase = .chunkLine
+        case .untilClose: phase = .untilClose
+        }
     }
 
     package var isComplete: Bool {
-        if case .complete = state { return true }
-        return false
+        phase == .complete
     }
 
     /// Looks at `bytes`: those not accepted so far, and what came after them.
@@ -67,11 +68,8 @@ package struct BodyScanner: Sendable {
     private mutating func advance(_ bytes: UnsafeRawBufferPointer, data: (Range<Int>) -> Void) -> Step {
         var accepted = 0
         while true {
-            switch state {
-            case .complete: return Step(accepted: accepted, outcome: .complete)
-            case .refused(let refusal): return Step(accepted: accepted, outcome: .refused(refusal))
-            case .length, .untilClose, .chunkLine, .chunkData, .chunkEnd, .trailers: break
-            }
+            if phase == .complete { return Step(accepted: accepted, outcome: .complete) }
+            if let refusal { return Step(accepted: accepted, outcome: .refused(refusal)) }
             guard accepted &+ held < bytes.count else { return Step(accepted: accepted, outcome: .more) }
             do throws(BodyRefusal) {
                 guard let end = try advanceOnce(bytes, from: accepted, data: data) else {
@@ -81,7 +79,8 @@ package struct BodyScanner: Sendable {
                 held = 0
                 accepted = end
             } catch {
-                state = .refused(error)
+                phase = .refused
+                refusal = error
             }
         }
     }
@@ -92,74 +91,70 @@ package struct BodyScanner: Sendable {
     private mutating func advanceOnce(
         _ bytes: UnsafeRawBufferPointer, from start: Int, data: (Range<Int>) -> Void
     ) throws(BodyRefusal) -> Int? {
-        switch state {
-        case .length(let remaining):
-            let end = start &+ Self.least(remaining, bytes.count &- start)
-            let left = remaining &- UInt64(end &- start)
-            state = left == 0 ? .complete : .length(remaining: left)
+        switch phase {
+        case .length, .chunkData:
+            let end = takeData(bytes, from: start)
             data(start..<end)
             return end
         case .untilClose:
             data(start..<bytes.count)
             return bytes.count
-        case .chunkData(let remaining):
-            let end = start &+ Self.least(remaining, bytes.count &- start)
-            let left = remaining &- UInt64(end &- start)
-            state = left == 0 ? .chunkEnd : .chunkData(remaining: left)
-            data(start..<end)
-            return end
-        case .chunkLine(let line):
-            return try readLine(line, bytes, from: start)
+        case .chunkLine:
+            return try readLine(bytes, from: start)
         case .chunkEnd:
             return try readChunkEnd(bytes, from: start)
-        case .trailers(let section):
-            return try readTrailers(section, bytes, from: start)
+        case .trailers:
+            return try readTrailers(bytes, from: start)
         case .complete, .refused:
             return nil
         }
     }
 
-    private mutating func readLine(
-        _ begun: ChunkLine, _ bytes: UnsafeRawBufferPointer, from start: Int
-    ) throws(BodyRefusal) -> Int? {
-        var line = begun
+    /// Counts the data that begins at `start` against what remains, and returns its end.
+    @inline(__always)
+    private mutating func takeData(_ bytes: UnsafeRawBufferPointer, from start: Int) -> Int {
+        let available = UInt64(truncatingIfNeeded: bytes.count &- start)
+        let taken = min(remaining, available)
+        remaining &-= taken
+        if remaining == 0 { phase = phase == .length ? .complete : .chunkEnd }
+        return start &+ Int(truncatingIfNeeded: taken)
+    }
+
+    @inline(__always)
+    private mutating func readLine(_ bytes: UnsafeRawBufferPointer, from start: Int) throws(BodyRefusal) -> Int? {
         var index = start &+ held
         while index < bytes.count {
-            let isWhole = try line.take(bytes[index])
+            let isWhole = try line.take(bytes[index], longestExtension: limits.chunkExtension)
             index &+= 1
             if isWhole {
-                state = line.size > 0 ? .chunkData(remaining: line.size) : .trailers(TrailerSection(limits: limits))
+                remaining = line.size
+                phase = remaining > 0 ? .chunkData : .trailers
+                line = ChunkLine()
                 return index
             }
         }
-        state = .chunkLine(line)
         return nil
     }
 
+    @inline(__always)
     private mutating func readChunkEnd(
         _ bytes: UnsafeRawBufferPointer, from start: Int
     ) throws(BodyRefusal) -> Int? {
         guard bytes[start] == .carriageReturn else { throw .malformedChunkEnd }
         guard start &+ 1 < bytes.count else { return nil }
         guard bytes[start &+ 1] == .lineFeed else { throw .malformedChunkEnd }
-        state = .chunkLine(ChunkLine(longestExtension: limits.chunkExtension))
+        phase = .chunkLine
         return start &+ 2
     }
 
     private mutating func readTrailers(
-        _ begun: TrailerSection, _ bytes: UnsafeRawBufferPointer, from start: Int
+        _ bytes: UnsafeRawBufferPointer, from start: Int
     ) throws(BodyRefusal) -> Int? {
         guard let base = bytes.baseAddress else { return nil }
-        var section = begun
-        guard let length = try section.scan(base + start, count: bytes.count &- start) else {
-            state = .trailers(section)
+        guard let length = try trailers.scan(base + start, count: bytes.count &- start, limits: limits) else {
             return nil
         }
-        state = .complete
+        phase = .complete
         return start &+ length
-    }
-
-    private static func least(_ remaining: UInt64, _ available: Int) -> Int {
-        Int(truncatingIfNeeded: min(remaining, UInt64(truncatingIfNeeded: available)))
     }
 }

@@ -9,29 +9,25 @@ struct ChunkLine {
     private var state = State.size
     private var digits = 0
     private var extensionLength = 0
-    private let longestExtension: Int
-
     private static var mostDigits: Int { 16 }
 
-    init(longestExtension: Int) {
-        self.longestExtension = longestExtension
-    }
-
-    /// Takes the next byte; whether it ends the line.
-    mutating func take(_ byte: UInt8) throws(BodyRefusal) -> Bool {
+    /// Takes the next byte; whether it ends the line. Extensions of more than `longestExtension` bytes are refused.
+    @inline(__always)
+    mutating func take(_ byte: UInt8, longestExtension: Int) throws(BodyRefusal) -> Bool {
         switch state {
         case .size:
-            try takeSize(byte)
+            try takeSize(byte, longestExtension)
         case .lineFeed:
             guard byte == .lineFeed else { throw .malformedChunkLineEnd }
             return true
         case .extensionName, .afterName, .extensionValue, .afterValue, .quoted, .escaped, .afterQuoted:
-            try takeExtension(byte)
+            try takeExtension(byte, longestExtension)
         }
         return false
     }
 
-    private mutating func takeSize(_ byte: UInt8) throws(BodyRefusal) {
+    @inline(__always)
+    private mutating func takeSize(_ byte: UInt8, _ longestExtension: Int) throws(BodyRefusal) {
         if let value = byte.hexValue {
             guard digits < Self.mostDigits else { throw .malformedChunkSize }
             digits &+= 1
@@ -43,29 +39,26 @@ struct ChunkLine {
         switch byte {
         case .carriageReturn: state = .lineFeed
         case .lineFeed: throw .malformedChunkLineEnd
-        case UInt8(ascii: ";"): try startExtension()
+        case UInt8(ascii: ";"):
+            state = .extensionName
+            try countExtension(longestExtension)
         default: throw .malformedChunkSize
         }
     }
 
-    private mutating func startExtension() throws(BodyRefusal) {
-        state = .extensionName
-        try count()
-    }
-
-    private mutating func count() throws(BodyRefusal) {
+    private mutating func countExtension(_ longestExtension: Int) throws(BodyRefusal) {
         extensionLength &+= 1
         guard extensionLength <= longestExtension else { throw .chunkExtensionTooLarge }
     }
 
-    private mutating func takeExtension(_ byte: UInt8) throws(BodyRefusal) {
+    private mutating func takeExtension(_ byte: UInt8, _ longestExtension: Int) throws(BodyRefusal) {
         let mayEnd = state == .afterName || state == .afterValue || state == .afterQuoted
         if mayEnd && byte == .carriageReturn {
             state = .lineFeed
             return
         }
         if byte == .carriageReturn || byte == .lineFeed { throw .malformedChunkLineEnd }
-        try count()
+        try countExtension(longestExtension)
         state = try next(byte)
     }
 

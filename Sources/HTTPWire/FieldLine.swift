@@ -6,12 +6,17 @@ enum FieldLine {
         var mayBeAlias: Bool
     }
 
-    /// Scans the line that begins at `start`. Its CR stands at `lastEnd` or before; what is longer is `tooLong`.
-    /// `start` must be below `count` and at most `lastEnd`.
+    /// Scans the line that begins at `start`, held to the limit of one field or to what is left of that of its section,
+    /// which began at `sectionStart`, the narrower. `start` must be below `count`.
     @inline(__always)
     static func scan(
-        _ base: UnsafeRawPointer, from start: Int, count: Int, lastEnd: Int, tooLong: HeadRefusal
+        _ base: UnsafeRawPointer, from start: Int, count: Int, sectionStart: Int, limits: MessageLimits
     ) throws(Halt) -> Scanned {
+        // The line's CR stands at `lastEnd` or before.
+        let lastOfSection = sectionStart &+ limits.fieldSection &- 2
+        guard start <= lastOfSection else { throw .refused(.fieldSectionTooLarge) }
+        let lastEnd = min(start &+ limits.field, lastOfSection)
+        let tooLong: HeadRefusal = lastEnd < lastOfSection ? .fieldTooLarge : .fieldSectionTooLarge
         let horizon = min(count, lastEnd &+ 1)
         var mayBeAlias = false
         let nameEnd = ByteLanes.endOfToken(base, from: start, to: horizon, oddDelimiters: &mayBeAlias)

@@ -27,7 +27,8 @@ struct FieldSection {
                 return try Line.end(base, at: lineStart, count: available, lastEnd: lineStart)
             }
             guard count < most else { throw .refused(.tooManyFields) }
-            let line = try scanLine(base, from: lineStart, count: available)
+            let line = try FieldLine.scan(
+                base, from: lineStart, count: available, sectionStart: start, limits: limits)
             let field = line.field
             if field.name != .other {
                 present |= 1 &<< UInt64(field.name.rawValue)
@@ -40,18 +41,5 @@ struct FieldSection {
             count &+= 1
             lineStart = Int(field.lineEnd)
         }
-    }
-
-    /// The field line at `lineStart`, held to the limit of one field or to what is left of the section's, the narrower.
-    @inline(__always)
-    func scanLine(
-        _ base: UnsafeRawPointer, from lineStart: Int, count available: Int
-    ) throws(Halt) -> FieldLine.Scanned {
-        let lastOfField = lineStart &+ limits.field
-        let lastOfSection = start &+ limits.fieldSection &- 2
-        guard lineStart <= lastOfSection else { throw .refused(.fieldSectionTooLarge) }
-        return try FieldLine.scan(
-            base, from: lineStart, count: available, lastEnd: min(lastOfField, lastOfSection),
-            tooLong: lastOfField <= lastOfSection ? .fieldTooLarge : .fieldSectionTooLarge)
     }
 }

@@ -1,27 +1,20 @@
 /// The fields after the last chunk and the empty line that ends them (RFC 9112 §7.1.2). Offsets count from the first
 /// byte of the section, which the caller keeps until the section is whole.
 struct TrailerSection {
-    private let section: FieldSection
     private var lineStart = 0
     private var lines = 0
     /// The bytes searched for the end of a line.
-    private(set) var searched = 0
-    private let limits: MessageLimits
-
-    init(limits: MessageLimits) {
-        self.limits = limits
-        section = FieldSection(start: 0, limits: limits, capacity: limits.fieldCount)
-    }
+    private var searched = 0
 
     /// Goes on with the section, of which `count` bytes are at `base`. Returns its length once it is whole, else nil.
-    mutating func scan(_ base: UnsafeRawPointer, count: Int) throws(BodyRefusal) -> Int? {
+    mutating func scan(_ base: UnsafeRawPointer, count: Int, limits: MessageLimits) throws(BodyRefusal) -> Int? {
         while searched < count {
             let index = ByteLanes.first(.lineFeed, in: base, from: searched, to: count)
             searched = min(index &+ 1, count)
             // A line is judged when it is whole or too long, so that the verdict is the same however it came.
             let isTooLong = searched &- lineStart > limits.field || searched > limits.fieldSection
             guard index < count || isTooLong else { return nil }
-            switch try line(base, count: searched) {
+            switch try line(base, count: searched, limits: limits) {
             case .wait: return nil
             case .field(let end): lineStart = end
             case .end(let end): return end
@@ -39,13 +32,15 @@ struct TrailerSection {
     }
 
     /// Judges the line at `lineStart`, of which everything up to `count` may be looked at.
-    private mutating func line(_ base: UnsafeRawPointer, count: Int) throws(BodyRefusal) -> Verdict {
+    private mutating func line(
+        _ base: UnsafeRawPointer, count: Int, limits: MessageLimits
+    ) throws(BodyRefusal) -> Verdict {
         do throws(Halt) {
             if base.load(fromByteOffset: lineStart, as: UInt8.self) == .carriageReturn {
                 return .end(try Line.end(base, at: lineStart, count: count, lastEnd: lineStart))
             }
             guard lines < limits.fieldCount else { throw .refused(.tooManyFields) }
-            let scanned = try section.scanLine(base, from: lineStart, count: count)
+            let scanned = try FieldLine.scan(base, from: lineStart, count: count, sectionStart: 0, limits: limits)
             lines &+= 1
             return isAllowed(scanned, base) ? .field(end: Int(scanned.field.lineEnd)) : .forbidden
         } catch {
