@@ -1,0 +1,82 @@
+import Testing
+
+@testable import Affinity
+
+@Suite("Backend health")
+struct HealthTests {
+    private func at(_ milliseconds: Int64) -> Instant { Instant(nanoseconds: milliseconds * 1_000_000) }
+
+    @Test("up, down after a failure, probed every second, up on success")
+    func life() {
+        var health = BackendHealth()
+        #expect(health.isUp)
+        #expect(health.connectionFailed(now: at(100)) == .markDown(probeAt: at(1100)))
+        #expect(!health.isUp)
+        #expect(health.probeIsDue(now: at(1100)) == .probe)
+        #expect(health.probeFailed(now: at(1150)) == .probeAgain(at: at(2150)))
+        #expect(!health.isUp)
+        #expect(health.probeIsDue(now: at(2150)) == .probe)
+        #expect(health.probeSucceeded() == .markUp)
+        #expect(health.isUp)
+    }
+
+    @Test("many requests that fail at once make one backend down, and one probe")
+    func manyFailures() {
+        var health = BackendHealth()
+        _ = health.connectionFailed(now: at(0))
+        #expect(health.connectionFailed(now: at(500)) == .doNothing)
+        #expect(health.probeIsDue(now: at(999)) == .doNothing)
+        #expect(health.probeIsDue(now: at(1000)) == .probe)
+        #expect(health.probeIsDue(now: at(1000)) == .doNothing)
+        #expect(health.connectionFailed(now: at(1001)) == .doNothing)
+    }
+
+    @Test("a request's connection that succeeds brings a backend up, and late news of its probe change nothing")
+    func connectionSucceeds() {
+        var health = BackendHealth()
+        #expect(health.connectionSucceeded() == .doNothing)
+        _ = health.connectionFailed(now: at(0))
+        _ = health.probeIsDue(now: at(1000))
+        #expect(health.connectionSucceeded() == .markUp)
+        #expect(health.probeFailed(now: at(1100)) == .doNothing)
+        #expect(health.probeSucceeded() == .doNothing)
+        #expect(health.probeIsDue(now: at(2000)) == .doNothing)
+        #expect(health.isUp)
+    }
+
+    @Test("the table holds one flag for each backend, tells changes, and knows no other index", arguments: [0, 1, 64, 65, 1000])
+    func table(count: Int) {
+        let table = HealthTable(count: count)
+        for index in 0..<count where index % 3 == 0 {
+            #expect(table.markDown(index))
+            #expect(!table.markDown(index))
+        }
+        for index in 0..<count { #expect(table.isUp(index) == (index % 3 != 0)) }
+        for index in 0..<count where index % 3 == 0 {
+            #expect(table.markUp(index))
+            #expect(!table.markUp(index))
+        }
+        #expect((0..<count).allSatisfy { table.isUp($0) })
+        for stranger in [-1, count, .max, .min] {
+            #expect(!table.isUp(stranger) && !table.markDown(stranger) && !table.markUp(stranger))
+        }
+    }
+
+    @Test("loops that mark different backends at once lose nothing")
+    func concurrent() async {
+        let table = HealthTable(count: 64)
+        await withTaskGroup(of: Void.self) { group in
+            for worker in 0..<4 {
+                group.addTask {
+                    for round in 0..<1000 {
+                        for index in stride(from: worker, to: 64, by: 4) {
+                            if round % 2 == 0 { table.markDown(index) } else { table.markUp(index) }
+                        }
+                    }
+                    for index in stride(from: worker, to: 32, by: 4) { table.markDown(index) }
+                }
+            }
+        }
+        for index in 0..<64 { #expect(table.isUp(index) == (index >= 32)) }
+    }
+}
