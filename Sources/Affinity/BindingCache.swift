@@ -132,9 +132,8 @@ package final class BindingCache: @unchecked Sendable {
             if slot.isLive(tick), let kind = slot.kind {
                 let old = slot.entry(kind, now: now)
                 guard Self.replaces(entry, old) else { return false }
-                // The answer that confirms a binding may have been sent before the touch that is still under way.
-                let isExtended =
-                    entry.binding != old.binding || entry.expiresAt > old.expiresAt.advanced(byMilliseconds: 100)
+                // The touches asked still count where their effect is not seen: this answer may be older than theirs.
+                let isExtended = entry.expiresAt > old.expiresAt.advanced(byMilliseconds: 100)
                 entry.touches = isExtended ? entry.touches : max(entry.touches, old.touches)
             }
             put(entry, fingerprint, set, way, now, seenTwice: slot.isLive(tick) && slot.isSeenTwice, &state)

@@ -9,7 +9,8 @@ struct BindingCacheTests {
     let fingerprint = Fingerprint(high: 77, low: 0)
 
     private func entry(
-        _ epoch: UInt32, _ kind: BindingCache.Kind = .confirmed, backend: UInt32 = 5, age: Int64 = 0, lifetime: Int64 = 100_000
+        _ epoch: UInt32, _ kind: BindingCache.Kind = .confirmed, backend: UInt32 = 5, age: Int64 = 0,
+        lifetime: Int64 = 100_000
     ) -> BindingCache.Entry {
         let since = now.advanced(byMilliseconds: -age)
         return BindingCache.Entry(
@@ -26,7 +27,8 @@ struct BindingCacheTests {
     func roundTrip() throws {
         let cache = BindingCache(entries: 100)
         let most = BindingCache.Entry(
-            binding: Binding(backend: BackendHash(bits: 1 << 29 - 1), epoch: 1 << 24 - 1), kind: .dirty, confirmedAt: now,
+            binding: Binding(backend: BackendHash(bits: 1 << 29 - 1), epoch: 1 << 24 - 1), kind: .dirty,
+            confirmedAt: now,
             expiresAt: now.advanced(byMilliseconds: 100_000))
         #expect(cache.store(most, for: fingerprint, now: now))
         let found = try #require(cache.lookup(fingerprint, now: now))
@@ -53,7 +55,8 @@ struct BindingCacheTests {
         #expect(cache.counts().confirmed == held)
     }
 
-    @Test("a cache of any size and number of shards works", arguments: [(1, 64), (16, 1), (100, 3), (5000, 4096), (0, 0)])
+    @Test(
+        "a cache of any size and number of shards works", arguments: [(1, 64), (16, 1), (100, 3), (5000, 4096), (0, 0)])
     func sizes(entries: Int, shards: Int) {
         let cache = BindingCache(entries: entries, shards: shards)
         var random = Random(seed: 32)
@@ -100,7 +103,8 @@ struct BindingCacheTests {
         #expect(cache.counts() == BindingCache.Counts(confirmed: 1, dirty: 0, guesses: 0))
     }
 
-    @Test("a lifetime of centuries is cut, not wrapped", arguments: [Int64.max, 1_000_000_000_000_000, 200_000_000_000])
+    @Test(
+        "a lifetime of centuries is cut, not wrapped", arguments: [Int64.max, 1_000_000_000_000_000, 200_000_000_000])
     func longLifetime(lifetime: Int64) {
         let cache = BindingCache(entries: 100)
         cache.store(entry(1, lifetime: lifetime), for: fingerprint, now: now)
@@ -112,7 +116,8 @@ struct BindingCacheTests {
         let cache = BindingCache(entries: 100)
         let edge = Instant(nanoseconds: 1 << 58 - 1_000_000_000)
         let across = BindingCache.Entry(
-            binding: entry(1).binding, kind: .confirmed, confirmedAt: edge, expiresAt: edge.advanced(byMilliseconds: 10_000))
+            binding: entry(1).binding, kind: .confirmed, confirmedAt: edge,
+            expiresAt: edge.advanced(byMilliseconds: 10_000))
         cache.store(across, for: fingerprint, now: edge)
         let found = try #require(cache.peek(fingerprint, now: edge.advanced(byMilliseconds: 5000)))
         #expect(edge.milliseconds(since: found.confirmedAt) <= 68)
@@ -152,7 +157,8 @@ struct BindingCacheTests {
         let cache = BindingCache(entries: 1, shards: 1)
         for low in 0..<16 as Range<UInt64> {
             let moment = now.advanced(byMilliseconds: Int64(low) * 2000)
-            cache.store(entry(1, lifetime: low == 9 ? 40_000 : 1_000_000), for: Fingerprint(high: 0, low: low), now: moment)
+            cache.store(
+                entry(1, lifetime: low == 9 ? 40_000 : 1_000_000), for: Fingerprint(high: 0, low: low), now: moment)
         }
         let later = now.advanced(byMilliseconds: 40_000)
         for low in [0, 2] as [UInt64] { _ = cache.lookup(Fingerprint(high: 0, low: low), now: later) }
@@ -168,7 +174,9 @@ struct BindingCacheTests {
     @Test("dirty entries are evicted last, guesses that served a session before them")
     func preciousKnowledge() {
         let cache = BindingCache(entries: 1, shards: 1)
-        for low in 0..<8 as Range<UInt64> { cache.store(entry(2, .dirty), for: Fingerprint(high: 0, low: low), now: now) }
+        for low in 0..<8 as Range<UInt64> {
+            cache.store(entry(2, .dirty), for: Fingerprint(high: 0, low: low), now: now)
+        }
         for low in 8..<12 as Range<UInt64> {
             cache.store(entry(0, .guess), for: Fingerprint(high: 0, low: low), now: now)
             _ = cache.lookup(Fingerprint(high: 0, low: low), now: now)
@@ -181,12 +189,16 @@ struct BindingCacheTests {
         }
         #expect((0..<12).allSatisfy { cache.peek(Fingerprint(high: 0, low: $0), now: later) != nil })
         #expect(cache.counts() == BindingCache.Counts(confirmed: 4, dirty: 8, guesses: 4))
-        for low in 3000..<3008 as Range<UInt64> { cache.store(entry(2, .dirty), for: Fingerprint(high: 0, low: low), now: later) }
+        for low in 3000..<3008 as Range<UInt64> {
+            cache.store(entry(2, .dirty), for: Fingerprint(high: 0, low: low), now: later)
+        }
         #expect((0..<8).allSatisfy { cache.peek(Fingerprint(high: 0, low: $0), now: later) != nil })
         #expect(cache.counts().dirty == 16)
     }
 
-    @Test("a flood of sessions that come once evicts none that came twice", arguments: [BindingCache.Kind.confirmed, .guess])
+    @Test(
+        "a flood of sessions that come once evicts none that came twice",
+        arguments: [BindingCache.Kind.confirmed, .guess])
     func flood(kind: BindingCache.Kind) {
         let cache = BindingCache(entries: 1, shards: 1)
         for low in 0..<15 as Range<UInt64> {
@@ -242,12 +254,16 @@ struct BindingCacheTests {
                         let session = Int(random.next() % 8)
                         let fingerprint = Fingerprint(high: UInt64(session) << 61, low: UInt64(session))
                         if let found = cache.lookup(fingerprint, now: now) {
-                            if found.binding.backend.bits != found.binding.epoch || found.binding.epoch < seen[session] { broken += 1 }
+                            if found.binding.backend.bits != found.binding.epoch || found.binding.epoch < seen[session]
+                            {
+                                broken += 1
+                            }
                             seen[session] = found.binding.epoch
                         }
                         let epoch = UInt32(random.next() % 1000 + 1)
                         let entry = BindingCache.Entry(
-                            binding: Binding(backend: BackendHash(bits: epoch), epoch: epoch), kind: .confirmed, confirmedAt: now,
+                            binding: Binding(backend: BackendHash(bits: epoch), epoch: epoch), kind: .confirmed,
+                            confirmedAt: now,
                             expiresAt: now.advanced(byMilliseconds: 10_000))
                         cache.store(entry, for: fingerprint, now: now)
                     }

@@ -27,7 +27,9 @@ struct CookieRenewalTests {
         #expect(renewal.tolerance == 120)
         #expect(CookieRenewal(idleTimeout: 300_000).tolerance == 100)
         let now: UInt32 = 1_000_000
-        for (issued, valid) in [(now, true), (now + 120, true), (now + 121, false), (now - 1920, true), (now - 1921, false)] {
+        for (issued, valid) in [
+            (now, true), (now + 120, true), (now + 121, false), (now - 1920, true), (now - 1921, false),
+        ] {
             #expect(renewal.isValid(hint(issued: issued), now: now) == valid, "issued \(Int64(issued) - Int64(now))")
         }
         #expect(renewal.isValid(hint(issued: 0), now: 10))
@@ -35,7 +37,9 @@ struct CookieRenewalTests {
         #expect(!renewal.isValid(hint(issued: 0), now: .max))
     }
 
-    @Test("the cookie goes out when the session is new, the binding changed, or the hint is older than a quarter of its validity")
+    @Test(
+        "the cookie goes out when the session is new, the binding changed, or the hint is older than a quarter of its validity"
+    )
     func due() {
         let now: UInt32 = 1_000_000
         #expect(renewal.isDue(for: route(binding, .placed), hint: nil, now: now))

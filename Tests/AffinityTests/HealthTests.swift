@@ -44,7 +44,9 @@ struct HealthTests {
         #expect(health.isUp)
     }
 
-    @Test("the table holds one flag for each backend, tells changes, and knows no other index", arguments: [0, 1, 64, 65, 1000])
+    @Test(
+        "the table holds one flag for each backend, tells changes, and knows no other index",
+        arguments: [0, 1, 64, 65, 1000])
     func table(count: Int) {
         let table = HealthTable(count: count)
         for index in 0..<count where index % 3 == 0 {

@@ -85,14 +85,19 @@ struct TouchTests {
         #expect(fleet.serve(Fingerprint(high: 5, low: 5), isNew: true).route?.touch == nil)
     }
 
-    @Test("a touch that finds nothing restores the binding: create at epoch 1, restore above", arguments: [1, 2] as [UInt32])
+    @Test(
+        "a touch that finds nothing restores the binding: create at epoch 1, restore above",
+        arguments: [1, 2] as [UInt32])
     func absent(epoch: UInt32) throws {
         var fleet = try Fleet()
         fleet.know(fingerprint, fleet.binding(3, epoch), .confirmed)
         let next = fleet.touchAnswered(fingerprint, .absent, to: touch(fleet))
         let lifetime = fleet.settings.recordLifetime
         #expect(
-            next == (epoch == 1 ? .create(fingerprint, fleet.backend(3), lifetime: lifetime) : .restore(fingerprint, fleet.binding(3, 2), lifetime: lifetime)))
+            next
+                == (epoch == 1
+                    ? .create(fingerprint, fleet.backend(3), lifetime: lifetime)
+                    : .restore(fingerprint, fleet.binding(3, 2), lifetime: lifetime)))
         let question = try #require(next)
         #expect(fleet.touchAnswered(fingerprint, .written, to: question) == nil)
         #expect(fleet.touchAnswered(fingerprint, .absent, to: question) == nil)
@@ -114,7 +119,8 @@ struct TouchTests {
             fleet.touchAnswered(fingerprint, .record(fleet.binding(1, 1), remaining: 9000), to: touch(fleet))
                 == .restore(fingerprint, fleet.binding(3, 2), lifetime: fleet.settings.recordLifetime))
         #expect(fleet.entry(fingerprint)?.binding == fleet.binding(3, 2))
-        #expect(fleet.touchAnswered(fingerprint, .record(fleet.binding(1, 3), remaining: 9000), to: touch(fleet)) == nil)
+        #expect(
+            fleet.touchAnswered(fingerprint, .record(fleet.binding(1, 3), remaining: 9000), to: touch(fleet)) == nil)
         #expect(fleet.entry(fingerprint)?.binding == fleet.binding(1, 3))
     }
 
@@ -124,9 +130,12 @@ struct TouchTests {
         fleet.know(fingerprint, fleet.binding(3, 1), .confirmed)
         #expect(
             fleet.touchAnswered(fingerprint, .record(fleet.binding(1, 1), remaining: 9000), to: touch(fleet))
-                == .rebind(fingerprint, from: fleet.binding(1, 1), to: fleet.backend(3), lifetime: fleet.settings.recordLifetime))
+                == .rebind(
+                    fingerprint, from: fleet.binding(1, 1), to: fleet.backend(3),
+                    lifetime: fleet.settings.recordLifetime))
         var above = try bound()
-        #expect(above.touchAnswered(fingerprint, .record(above.binding(1, 2), remaining: 9000), to: touch(above)) == nil)
+        #expect(
+            above.touchAnswered(fingerprint, .record(above.binding(1, 2), remaining: 9000), to: touch(above)) == nil)
         #expect(above.entry(fingerprint)?.binding == above.binding(1, 2))
     }
 
