@@ -1,14 +1,17 @@
 package import Affinity
 
 /// Keeps the attempts of all event loops of a replica to two a second while the store is away. Once one of them has
-/// connected the others may follow at once.
+/// connected the others may follow.
 package struct ReconnectPacing: Sendable {
-    /// The least time between two attempts while the store is away, in milliseconds; and in the long run, come what
-    /// may: a store that takes connections and drops them does not see more.
+    /// The least time between two attempts while the store is away, in milliseconds.
     package static let interval: Int64 = 500
+    /// However often the store has come and gone, all loops may be back this soon, in milliseconds.
+    package static let longestReturn: Int64 = 4000
 
-    /// Attempts that may be made at once.
+    /// Attempts that may be made at once, one for each loop at most. Earned by time, so that a store that takes
+    /// connections and drops them is not overrun.
     private var spare: Int
+    private let earning: Int64
     private let loops: Int
     private var refilled: Instant
     private var lastAttempt: Instant?
@@ -18,6 +21,7 @@ package struct ReconnectPacing: Sendable {
     package init(loops: Int, now: Instant) {
         self.loops = max(1, loops)
         spare = self.loops
+        earning = max(1, min(Self.interval, Self.longestReturn / Int64(self.loops)))
         refilled = now
     }
 
@@ -42,9 +46,9 @@ package struct ReconnectPacing: Sendable {
     }
 
     private mutating func refill(now: Instant) {
-        let earned = now.milliseconds(since: refilled) / Self.interval
+        let earned = now.milliseconds(since: refilled) / earning
         guard earned > 0 else { return }
         spare = Int(min(Int64(loops), Int64(spare) + min(earned, Int64(loops))))
-        refilled = spare == loops ? now : refilled.advanced(byMilliseconds: earned * Self.interval)
+        refilled = spare == loops ? now : refilled.advanced(byMilliseconds: earned * earning)
     }
 }

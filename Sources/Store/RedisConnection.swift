@@ -27,7 +27,7 @@ final class RedisConnection: ChannelInboundHandler {
     private var phase = Phase.opening
     private var state: RedisConnectionState
     private var outbound = ByteBuffer()
-    private var timer: NIOScheduledCallback?
+    private var timer: (callback: NIOScheduledCallback, due: Instant)?
 
     /// Nil when there is no memory.
     init?(store: RedisStore, settings: StoreSettings, commands: RedisCommands) {
@@ -72,7 +72,7 @@ final class RedisConnection: ChannelInboundHandler {
         guard let store else { return }
         phase = .ended
         self.store = nil
-        timer?.cancel()
+        timer?.callback.cancel()
         timer = nil
         store.connectionEnded(trouble)
         while let lost = state.nextLost() { store.tell(lost, .unavailable(.lost), now: .now) }
@@ -95,16 +95,20 @@ final class RedisConnection: ChannelInboundHandler {
     }
 
     func channelInactive(context: ChannelHandlerContext) {
-        if case .greeting = phase { end(.closedInHandshake) } else { end(.closed) }
+        endByPeer()
     }
 
     func errorCaught(context: ChannelHandlerContext, error: any Error) {
-        end(.unreachable(StoreTrouble.reason(of: error)))
+        endByPeer()
+    }
+
+    private func endByPeer() {
+        if case .greeting = phase { end(.closedInHandshake) } else { end(.closed) }
     }
 
     func channelRead(context: ChannelHandlerContext, data: NIOAny) {
         unwrapInboundIn(data).withUnsafeReadableBytes { bytes in
-            if case .greeting = phase, bytes.first == StoreTrouble.alertOfTLS { return end(.speaksTLS) }
+            if let trouble = troubleWithFirst(bytes) { return end(trouble) }
             let fault = reader.feed(bytes)
             let now = Instant.now
             reader.drain { reply in
@@ -130,6 +134,15 @@ final class RedisConnection: ChannelInboundHandler {
         arm(now: now)
     }
 
+    /// What can be told before the bytes are parsed.
+    private func troubleWithFirst(_ bytes: UnsafeRawBufferPointer) -> StoreTrouble? {
+        switch phase {
+        case .opening, .ended: nil
+        case .greeting: bytes.first == StoreTrouble.alertOfTLS ? .speaksTLS : nil
+        case .serving: state.depth == 0 ? .surplusReply : nil
+        }
+    }
+
     private func receive(_ reply: RESPValue, now: Instant) {
         switch phase {
         case .opening, .ended: break
@@ -143,19 +156,19 @@ final class RedisConnection: ChannelInboundHandler {
                 phase = .serving
                 store?.connectionServes(now: now)
             }
-        case .serving: perform(state.received(RedisReply(reply), now: now), reply, now: now)
+        case .serving:
+            if case .error(let text) = reply { store?.refused(with: RedisErrorCode(text), now: now) }
+            perform(state.received(RedisReply(reply), now: now), now: now)
         }
     }
 
-    private func perform(_ action: RedisConnectionState.Action, _ reply: RESPValue, now: Instant) {
+    private func perform(_ action: RedisConnectionState.Action, now: Instant) {
         switch action {
         case .wait: break
         case .answer(let asked, let answer): store?.answered(asked, answer, now: now)
         case .send(let followUp, let question): send(followUp, question, now: now)
-        case .probed(let inBudget, let isWell):
-            if !isWell, case .error(let text) = reply { store?.probeRefused(RedisErrorCode(text)) }
-            store?.probeAnswered(inBudget: inBudget && isWell, now: now)
-        case .close(.surplusReply): end(.misbehaves("it sent a reply to nothing that was asked"))
+        case .probed(let isWell): store?.probeAnswered(isWell: isWell, now: now)
+        case .close(.surplusReply): end(.surplusReply)
         case .close(.mistypedReply): end(.misbehaves("it sent a reply that does not fit what was asked"))
         }
     }
@@ -184,12 +197,19 @@ final class RedisConnection: ChannelInboundHandler {
 }
 
 extension RedisConnection: NIOScheduledCallbackHandler {
-    /// Sees to it that the timer runs. A deadline can only be later than that of a timer that runs already.
+    /// Sees to it that the timer runs. One that comes too early looks and is set again, which spares cancelling it
+    /// with every answer.
     private func arm(now: Instant) {
-        guard timer == nil, let deadline = deadline else { return }
+        guard let deadline else { return }
+        if let timer {
+            guard deadline < timer.due else { return }
+            timer.callback.cancel()
+        }
         let wait = TimeAmount.nanoseconds(max(0, deadline.nanoseconds &- now.nanoseconds))
-        timer = try? eventLoop.assumeIsolated().scheduleCallback(in: wait, handler: self)
-        if timer == nil { end(.closed) }
+        guard let callback = try? eventLoop.assumeIsolated().scheduleCallback(in: wait, handler: self) else {
+            return end(.closed)
+        }
+        timer = (callback, deadline)
     }
 
     private var deadline: Instant? {

@@ -23,7 +23,8 @@ struct RedisConnectionState {
         case answer(Asked, StoreAnswer)
         /// Send this for the question's sake; the queue counts on it already.
         case send(FollowUp, StoreQuestion)
-        case probed(inBudget: Bool, isWell: Bool)
+        /// The probe was answered; well is in the budget and not with an error.
+        case probed(isWell: Bool)
         case close(Ending)
     }
 
@@ -72,8 +73,6 @@ struct RedisConnectionState {
     /// In the order of asking; the first has the number `firstQuestion`.
     private var waiting = CircularBuffer<Waiting>(initialCapacity: 64)
     private var firstQuestion: UInt64 = 0
-    /// Errors that writes were answered with.
-    private(set) var refusedWrites: UInt64 = 0
 
     /// - Parameters:
     ///   - budget: nanoseconds that a question waits.
@@ -121,7 +120,7 @@ struct RedisConnectionState {
         case .touch: return touchReply(to: next, reply, now)
         case .probe:
             let spent = now.nanoseconds &- next.sent.nanoseconds
-            return .probed(inBudget: spent <= budget, isWell: reply == .status)
+            return .probed(isWell: spent <= budget && reply == .status)
         }
     }
 
@@ -134,7 +133,6 @@ struct RedisConnectionState {
         case .refusal, .noScript: half = .refused
         case .integer, .pair, .status, .alien: return .close(.mistypedReply)
         }
-        if case .refused = half, next.command == .create { refusedWrites &+= 1 }
         if let place = place(of: next.question) { waiting[offset: place].half = half }
         return .wait
     }
@@ -173,7 +171,6 @@ struct RedisConnectionState {
         case .noScript where next.command == .script:
             return followUp(.evaluation, .evaluation, next.question, now)
         case .noScript, .refusal, .wrongType:
-            refusedWrites &+= 1
             return followUp(.read, .read, next.question, now)
         case .none, .integer, .record, .foreignText, .status, .alien: return .close(.mistypedReply)
         }
@@ -187,7 +184,6 @@ struct RedisConnectionState {
             return answer(next.question, record(binding, -1, at: place))
         case .foreignText, .wrongType: return answer(next.question, .foreign)
         case .refusal, .noScript:
-            refusedWrites &+= 1
             return followUp(.read, .read, next.question, now)
         case .integer, .pair, .status, .alien: return .close(.mistypedReply)
         }

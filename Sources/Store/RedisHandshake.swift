@@ -33,7 +33,7 @@ struct RedisHandshake {
     }
 
     mutating func received(_ reply: RESPValue) -> Action {
-        guard let step = steps.popFirst() else { return .fail(.misbehaves("it sent a reply to nothing")) }
+        guard let step = steps.popFirst() else { return .fail(.surplusReply) }
         switch (step, reply) {
         case (.authenticate, .status), (.select, .status): return .wait
         case (.inform, .string(let text)): return Self.judge(String(decoding: text, as: UTF8.self))

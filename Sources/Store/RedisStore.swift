@@ -17,8 +17,7 @@ package final class RedisStore: BindingStore {
         case stopped
     }
 
-    /// A connection lost after this long, in milliseconds, was a good one: the next may be made at once, and its
-    /// troubles are news.
+    /// A connection lost after this long, in milliseconds, was a good one: the next may be made at once.
     private static let goodAge: Int64 = 5000
 
     package let eventLoop: any EventLoop
@@ -134,12 +133,17 @@ extension RedisStore {
         tell(late, .unavailable(.late), now: now)
     }
 
-    func probeAnswered(inBudget: Bool, now: Instant) {
-        perform(breaker.probeAnswered(inBudget: inBudget, now: now))
+    func probeAnswered(isWell: Bool, now: Instant) {
+        perform(breaker.probeAnswered(isWell: isWell, now: now))
     }
 
-    func probeRefused(_ code: RedisErrorCode) {
-        report(code == .noPermission ? .noPermission(command: "PING") : .refuses(command: "PING", code))
+    /// A command was answered with an error.
+    func refused(with code: RedisErrorCode, now: Instant) {
+        guard code != .noScript, code != .wrongType else { return }
+        counters.refusals &+= 1
+        guard outlook.isNews(code, now: now) else { return }
+        logger.warning(
+            "The store refuses commands.", metadata: ["store": "\(settings.endpoint)", "error": "\(code)"])
     }
 
     /// The handshake is over.
@@ -156,7 +160,6 @@ extension RedisStore {
         breaker.disconnected()
         if case .serving(_, let since) = phase, Instant.now.milliseconds(since: since) >= Self.goodAge {
             delay.reset()
-            outlook.forgetTroubles()
         }
         if case .stopped = phase { return }
         attemptFailed(trouble)
@@ -170,7 +173,7 @@ extension RedisStore {
             probe(at: time)
         case .probe(let time): probe(at: time)
         case .close:
-            guard outlook.isNewsThatInUse() else { break }
+            guard outlook.isNewsThatInUse(now: .now) else { break }
             logger.info("The store is in use.", metadata: ["store": "\(settings.endpoint)"])
         }
     }
@@ -187,7 +190,7 @@ extension RedisStore {
     }
 
     private func report(_ trouble: StoreTrouble) {
-        guard outlook.isNews(trouble) else { return }
+        guard outlook.isNews(trouble, now: .now) else { return }
         logger.warning(
             "The store is not used.",
             metadata: ["store": "\(settings.endpoint)", "reason": "\(trouble.description)"])

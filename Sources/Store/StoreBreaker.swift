@@ -50,10 +50,11 @@ package struct StoreBreaker: Sendable {
         return .openAndProbe(at: now.advanced(byMilliseconds: Self.probeInterval))
     }
 
-    /// The probe was answered. One that never is needs no event: the connection will be lost.
-    package mutating func probeAnswered(inBudget: Bool, now: Instant) -> Action {
+    /// The probe was answered: well, or too late or with an error. One that never is needs no event: the connection
+    /// will be lost.
+    package mutating func probeAnswered(isWell: Bool, now: Instant) -> Action {
         guard isOpen else { return .doNothing }
-        guard inBudget else { return .probe(at: now.advanced(byMilliseconds: Self.probeInterval)) }
+        guard isWell else { return .probe(at: now.advanced(byMilliseconds: Self.probeInterval)) }
         isOpen = false
         misses = 0
         return .close

@@ -15,8 +15,8 @@ package struct StoreCounters: Sendable {
     private var failuresByKind = [UInt64](repeating: 0, count: StoreFailure.allCases.count)
     /// From asking to answering, of what was answered.
     package private(set) var latency = LatencyHistogram()
-    /// Errors that the store answered a write with, also where the record could then be read.
-    package internal(set) var refusedWrites: UInt64 = 0
+    /// Errors that the store answered a command with, also where the record could then be read.
+    package internal(set) var refusals: UInt64 = 0
     /// Connections that were made and found good.
     package internal(set) var connections: UInt64 = 0
     /// Attempts to connect that failed, and connections lost.

@@ -7,8 +7,14 @@ package final class StoreOutlook: Sendable {
     private struct State {
         var pacing: ReconnectPacing
         var said: Set<StoreTrouble> = []
-        var isInUse = false
+        var inUseSince: Instant?
+        var refusals: [RedisErrorCode: Instant] = [:]
     }
+
+    /// In milliseconds: after so long in use, all troubles are news again.
+    private static let goodWhile: Int64 = 5000
+    /// Errors that are told apart; Redis has fewer that could meet us.
+    private static let mostCodes = 16
 
     private let state: Mutex<State>
 
@@ -29,25 +35,35 @@ package final class StoreOutlook: Sendable {
         state.withLock { $0.pacing.failed() }
     }
 
-    /// Whether this trouble has not been said since the store was last of use.
-    func isNews(_ trouble: StoreTrouble) -> Bool {
-        state.withLock {
-            guard $0.said.insert(trouble).inserted else { return false }
-            $0.isInUse = false
+    /// Whether this trouble is to be said: not again until the store has been of use for a while.
+    func isNews(_ trouble: StoreTrouble, now: Instant) -> Bool {
+        state.withLock { state in
+            if let since = state.inUseSince, now.milliseconds(since: since) >= Self.goodWhile { state.said.removeAll() }
+            guard state.said.insert(trouble).inserted else { return false }
+            state.inUseSince = nil
             return true
         }
     }
 
-    /// The store answers. Whether that has not been said since its last trouble.
-    func isNewsThatInUse() -> Bool {
+    /// The store answers. Whether that is to be said.
+    func isNewsThatInUse(now: Instant) -> Bool {
         state.withLock { state in
-            defer { state.isInUse = true }
-            return !state.isInUse
+            guard state.inUseSince == nil else { return false }
+            state.inUseSince = now
+            return true
         }
     }
 
-    /// The store was of use for a while: if it fails again, that is news.
-    func forgetTroubles() {
-        state.withLock { $0.said.removeAll() }
+    /// Whether it is to be said that the store answers commands with this error: once a minute.
+    func isNews(_ code: RedisErrorCode, now: Instant) -> Bool {
+        state.withLock { state in
+            if let last = state.refusals[code] {
+                guard now.milliseconds(since: last) >= 60_000 else { return false }
+            } else if state.refusals.count >= Self.mostCodes {
+                return false
+            }
+            state.refusals[code] = now
+            return true
+        }
     }
 }

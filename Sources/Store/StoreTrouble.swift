@@ -20,7 +20,7 @@ enum StoreTrouble: Error, Hashable, Sendable {
     case noPermission(command: String)
     case noDatabase(Int)
     case refuses(command: String, RedisErrorCode)
-    /// Replies that answer nothing, or not what was asked, or beyond what a reply may be.
+    /// Replies that are none, answer nothing or not what was asked, or exceed what a reply may be.
     case misbehaves(String)
 
     var description: String {
@@ -39,6 +39,7 @@ enum StoreTrouble: Error, Hashable, Sendable {
         case .passwordNeeded: "it wants a password"
         case .noPermission(let command): "its user may not run \(command)"
         case .noDatabase(let database): "it has no database \(database)"
+        case .refuses("AUTH", let code): "it refuses AUTH with \(code); it may have no password set"
         case .refuses(let command, let code): "it refuses \(command) with \(code)"
         case .misbehaves(let reason): reason
         }
@@ -46,6 +47,8 @@ enum StoreTrouble: Error, Hashable, Sendable {
 }
 
 extension StoreTrouble {
+    static let surplusReply = StoreTrouble.misbehaves("it sent a reply to nothing that was asked")
+
     /// The first byte of an alert, which a TLS port answers our commands with (RFC 8446, section 5.1).
     static let alertOfTLS: UInt8 = 0x15
 
@@ -59,13 +62,7 @@ extension StoreTrouble {
             }
             self.init(connecting: last.error)
         } else {
-            self = .unreachable(Self.reason(of: error))
+            self = .unreachable("\(error)")
         }
-    }
-
-    /// What the system says of it.
-    static func reason(of error: any Error) -> String {
-        guard let error = error as? IOError else { return "\(error)" }
-        return error.description
     }
 }

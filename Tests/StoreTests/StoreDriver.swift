@@ -13,14 +13,18 @@ final class StoreDriver: Sendable {
     let loop: any EventLoop
     let lines = LogLines()
     private let store: NIOLoopBound<any BindingStore>
+    private let redis: NIOLoopBound<RedisStore?>
 
     init(_ make: @Sendable @escaping (any EventLoop, Logger) -> any BindingStore) throws {
         group = MultiThreadedEventLoopGroup(numberOfThreads: 1)
         let loop = group.next()
         let lines = lines
         self.loop = loop
-        store = try loop.submit {
-            NIOLoopBound(make(loop, Logger(label: "test") { _ in lines.handler }), eventLoop: loop)
+        (store, redis) = try loop.submit {
+            let store = make(loop, Logger(label: "test") { _ in lines.handler })
+            return (
+                NIOLoopBound(store, eventLoop: loop), NIOLoopBound(store as? RedisStore, eventLoop: loop)
+            )
         }.wait()
     }
 
@@ -42,8 +46,8 @@ final class StoreDriver: Sendable {
         try await loop.submit { [store] in body(store.value) }.get()
     }
 
-    func redis<Result: Sendable>(_ body: @Sendable @escaping (RedisStore) -> Result) async throws -> Result {
-        try await run { body($0 as! RedisStore) }
+    func counters() async throws -> StoreCounters {
+        try await loop.submit { [redis] in redis.value?.counters ?? StoreCounters() }.get()
     }
 
     var mayBeAsked: Bool { get async throws { try await run { $0.mayBeAsked } } }
@@ -60,21 +64,18 @@ final class StoreDriver: Sendable {
     /// Asks all of them in one turn of the loop. The answers are in the order of the questions.
     func ask(_ questions: [StoreQuestion]) async throws -> [StoreAnswer] {
         let promise = loop.makePromise(of: [StoreAnswer].self)
-        loop.execute { [store, loop] in
+        loop.execute { [store] in
             let collector = Collector(expected: questions.count, promise: promise)
             for (index, question) in questions.enumerated() {
                 store.value.ask(question, for: Waiter(index: index, question: question, collector: collector))
             }
             collector.isAsking = false
-            loop.assertInEventLoop()
         }
         return try await promise.futureResult.get()
     }
 
     func stop() async throws {
-        if try await run({ $0 is RedisStore }) {
-            try await loop.flatSubmit { [store] in (store.value as! RedisStore).stop() }.get()
-        }
+        try await loop.flatSubmit { [redis, loop] in redis.value?.stop() ?? loop.makeSucceededVoidFuture() }.get()
         try await group.shutdownGracefully()
     }
 }

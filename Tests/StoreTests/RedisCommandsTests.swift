@@ -1,0 +1,82 @@
+import Affinity
+import NIOCore
+import Testing
+
+@testable import Store
+
+@Suite("The commands as bytes")
+struct RedisCommandsTests {
+    private static let fingerprints = [
+        Fingerprint(high: 0, low: 0), Fingerprint(high: .max, low: .max), Fingerprint.test(12_345),
+    ]
+    private static let lifetimes: [Int64] = [1, 9, 10, 99, 1_800_000, 999_999_999, 1_000_000_000, .max]
+    private static let bindings = [
+        Binding(backend: .tombstone, epoch: 1), Binding(backend: BackendHash(bits: 1), epoch: 9),
+        Binding(backend: BackendHash(bits: .max), epoch: Binding.epochMax),
+    ]
+
+    /// What hiredis makes of the same commands is the oracle.
+    private func expect(
+        _ commands: [[String]], _ location: SourceLocation = #_sourceLocation, _ write: (inout ByteBuffer) -> Void
+    ) {
+        var written = ByteBuffer()
+        write(&written)
+        var formatted = ByteBuffer()
+        for command in commands { #expect(RedisCommands.format(command, in: &formatted)) }
+        #expect(written == formatted, sourceLocation: location)
+    }
+
+    @Test("What is written by hand is what hiredis formats", arguments: ["limpet", "a", "shop:eu-1.test_x"])
+    func oracle(_ name: String) throws {
+        let commands = RedisCommands(namespace: try #require(StoreNamespace(name)))
+        for fingerprint in Self.fingerprints {
+            let key = "\(name):\(fingerprint.text)"
+            for lifetime in Self.lifetimes {
+                for binding in Self.bindings { check(commands, fingerprint, key, lifetime, binding) }
+                let touch = ["GETEX", key, "PX", String(lifetime)]
+                expect([touch]) { commands.ask(.touch(fingerprint, lifetime: lifetime), in: &$0) }
+            }
+            expect([["GET", key], ["PTTL", key]]) { commands.read(fingerprint, in: &$0) }
+        }
+        expect([["PING"]]) { commands.probe(in: &$0) }
+    }
+
+    private func check(
+        _ commands: RedisCommands, _ fingerprint: Fingerprint, _ key: String, _ lifetime: Int64, _ binding: Binding
+    ) {
+        let first = Binding(backend: binding.backend, epoch: 1)
+        let set = ["SET", key, String(first.record), "NX", "GET", "PX", String(lifetime)]
+        expect([set, ["PTTL", key]]) {
+            commands.ask(.create(fingerprint, binding.backend, lifetime: lifetime), in: &$0)
+        }
+        let restore = StoreQuestion.restore(fingerprint, binding, lifetime: lifetime)
+        let restoreTail = ["1", key, String(binding.record), String(lifetime)]
+        expect([["EVALSHA", RedisScript.restore.sha1] + restoreTail]) { commands.ask(restore, in: &$0) }
+        expect([["EVAL", RedisScript.restore.source] + restoreTail]) { #expect(commands.evaluate(restore, in: &$0)) }
+
+        let from = Binding(backend: BackendHash(bits: 77), epoch: binding.epoch - 1)
+        let rebind = StoreQuestion.rebind(fingerprint, from: from, to: binding.backend, lifetime: lifetime)
+        let rebindTail = ["1", key, String(binding.record), String(lifetime), String(from.record)]
+        expect([["EVALSHA", RedisScript.rebind.sha1] + rebindTail]) { commands.ask(rebind, in: &$0) }
+        expect([["EVAL", RedisScript.rebind.source] + rebindTail]) { #expect(commands.evaluate(rebind, in: &$0)) }
+    }
+
+    @Test("Any arguments can be formatted, empty ones and all bytes of UTF-8 included")
+    func format() {
+        var buffer = ByteBuffer()
+        #expect(RedisCommands.format(["AUTH", "", "pä\r\nß"], in: &buffer))
+        #expect(String(buffer: buffer) == "*3\r\n$4\r\nAUTH\r\n$0\r\n\r\n$7\r\npä\r\nß\r\n")
+        buffer.clear()
+        #expect(RedisCommands.format([""], in: &buffer))
+        #expect(String(buffer: buffer) == "*1\r\n$0\r\n\r\n")
+    }
+
+    @Test(
+        "A namespace is 1 to 64 characters, and braces are none of them",
+        arguments: [("limpet", true), ("a:b.c_d-9", true), ("", false), ("{a}", false), ("a b", false), ("ä", false)])
+    func namespace(_ text: String, _ isOne: Bool) {
+        #expect((StoreNamespace(text) != nil) == isOne)
+        #expect(StoreNamespace(String(repeating: "x", count: 64)) != nil)
+        #expect(StoreNamespace(String(repeating: "x", count: 65)) == nil)
+    }
+}

@@ -1,0 +1,238 @@
+import Affinity
+import Testing
+
+@testable import Store
+
+@Suite("The questions under way on a connection")
+struct RedisConnectionStateTests {
+    private final class Nobody: StoreWaiter {
+        func storeAnswered(_ answer: StoreAnswer, to question: StoreQuestion, asked: Instant) {}
+    }
+
+    private static let binding = Binding(backend: BackendHash(bits: 7), epoch: 4)
+    private let create = StoreQuestion.create(.test(1), BackendHash(bits: 9), lifetime: 1000)
+    private let restore = StoreQuestion.restore(.test(2), binding, lifetime: 1000)
+    private let touch = StoreQuestion.touch(.test(3), lifetime: 1000)
+    private let nobody = Nobody()
+
+    private func at(_ milliseconds: Int64) -> Instant { Instant(nanoseconds: milliseconds * 1_000_000) }
+
+    private func state() -> RedisConnectionState {
+        RedisConnectionState(budget: 20_000_000, patience: 500_000_000)
+    }
+
+    /// Asks one question and hands in replies; the last action, as text.
+    private func outcome(_ question: StoreQuestion, _ replies: RedisReply...) -> String {
+        var state = state()
+        _ = state.ask(question, for: nobody, now: at(0))
+        var last = ""
+        for reply in replies { last = state.received(reply, now: at(1)).text }
+        return last
+    }
+
+    private static let refused = "answer unavailable(Affinity.StoreFailure.refused)"
+
+    @Test("A create is answered by its two replies together")
+    func creates() {
+        let record = RedisReply.record(Self.binding)
+        #expect(outcome(create, .none) == "wait")
+        #expect(outcome(create, .none, .integer(1000)) == "answer written")
+        #expect(outcome(create, .none, .refusal) == "answer written")
+        #expect(outcome(create, record, .integer(600)) == "answer record 7/4 600")
+        #expect(outcome(create, record, .integer(5000)) == "answer record 7/4 1000")
+        #expect(outcome(create, record, .integer(-2)) == "answer record 7/4 0")
+        #expect(outcome(create, record, .refusal) == Self.refused)
+        #expect(outcome(create, .foreignText, .integer(-1)) == "answer foreign")
+        #expect(outcome(create, .wrongType, .integer(-1)) == "answer foreign")
+    }
+
+    @Test("A record without a lifetime is given one")
+    func mending() {
+        let record = RedisReply.record(Self.binding)
+        #expect(outcome(create, record, .integer(-1)) == "send touch")
+        #expect(outcome(create, record, .integer(-1), record) == "answer record 7/4 1000")
+        #expect(outcome(create, record, .integer(-1), .none) == "answer record 7/4 0")
+        #expect(outcome(create, record, .integer(-1), .refusal) == "send read")
+    }
+
+    @Test("A refused write is followed by one read, and what is found is the answer")
+    func refusals() {
+        let record = RedisReply.record(Self.binding)
+        #expect(outcome(create, .refusal, .integer(-2)) == "send read")
+        #expect(outcome(create, .refusal, .refusal, record, .integer(300)) == "answer record 7/4 300")
+        #expect(outcome(create, .refusal, .refusal, record, .integer(-1)) == "answer record 7/4 1000")
+        #expect(outcome(create, .refusal, .integer(-2), .none, .integer(-2)) == Self.refused)
+        #expect(outcome(create, .refusal, .integer(-2), .refusal, .refusal) == Self.refused)
+        #expect(outcome(restore, .refusal) == "send read")
+        #expect(outcome(restore, .refusal, record, .integer(300)) == "answer record 7/4 300")
+        #expect(outcome(restore, .refusal, .foreignText, .integer(300)) == Self.refused)
+        #expect(outcome(touch, .refusal) == "send read")
+        #expect(outcome(touch, .refusal, .none, .integer(-2)) == Self.refused)
+    }
+
+    @Test("A script that is not known is run from its source, once")
+    func unknownScripts() {
+        #expect(outcome(restore, .noScript) == "send evaluation")
+        #expect(outcome(restore, .noScript, .pair(0, 1000)) == "answer written")
+        #expect(outcome(restore, .noScript, .noScript) == "send read")
+    }
+
+    @Test("A script says that it wrote, or what it found")
+    func scripts() {
+        #expect(outcome(restore, .pair(0, 1000)) == "answer written")
+        #expect(outcome(restore, .pair(Int64(Self.binding.record), 77)) == "answer record 7/4 77")
+        #expect(outcome(restore, .pair(1 << 53, 77)) == "close mistypedReply")
+        #expect(outcome(restore, .pair(-1, 77)) == "close mistypedReply")
+    }
+
+    @Test("A touch says what is there")
+    func touches() {
+        #expect(outcome(touch, .none) == "answer absent")
+        #expect(outcome(touch, .record(Self.binding)) == "answer record 7/4 1000")
+        #expect(outcome(touch, .foreignText) == "answer foreign")
+        #expect(outcome(touch, .wrongType) == "answer foreign")
+    }
+
+    @Test(
+        "A reply that does not fit the command closes",
+        arguments: [RedisReply.status, .alien, .pair(1, 1), .integer(3)])
+    func mistyped(_ reply: RedisReply) {
+        #expect(outcome(create, reply) == "close mistypedReply")
+        #expect(outcome(touch, reply) == "close mistypedReply")
+    }
+
+    @Test("A second reply of the wrong kind closes, also when nobody waits for it any more")
+    func mistypedSecond() {
+        #expect(outcome(create, .none, .none) == "close mistypedReply")
+        #expect(outcome(restore, .none) == "close mistypedReply")
+        #expect(outcome(restore, .integer(1)) == "close mistypedReply")
+        var state = state()
+        _ = state.ask(touch, for: nobody, now: at(0))
+        _ = state.nextLate(now: at(20))
+        #expect(state.received(.integer(1), now: at(21)).text == "close mistypedReply")
+    }
+
+    @Test("A reply to nothing closes")
+    func surplus() {
+        #expect(outcome(touch, .none, .none) == "close surplusReply")
+    }
+
+    @Test("A question is late at its budget, in the order of asking, and its place in the queue stays")
+    func lateness() {
+        var state = state()
+        _ = state.ask(touch, for: nobody, now: at(0))
+        _ = state.ask(create, for: nobody, now: at(5))
+        #expect(state.nextDeadline == at(20))
+        #expect(state.nextLate(now: at(19)) == nil)
+        #expect(state.nextLate(now: at(20))?.question == touch)
+        #expect(state.nextLate(now: at(20)) == nil)
+        #expect(state.nextDeadline == at(25))
+        #expect(state.depth == 3)
+        // The reply to the late one is nobody's, and the next one's is its own.
+        #expect(state.received(.record(Self.binding), now: at(21)).text == "wait")
+        #expect(state.received(.none, now: at(22)).text == "wait")
+        #expect(state.received(.integer(1000), now: at(22)).text == "answer written")
+        #expect(state.nextDeadline == nil)
+    }
+
+    @Test("What is sent for a question's sake changes nothing about when it is late")
+    func lateFollowUp() {
+        var state = state()
+        _ = state.ask(restore, for: nobody, now: at(0))
+        _ = state.ask(touch, for: nobody, now: at(10))
+        #expect(state.received(.noScript, now: at(15)).text == "send evaluation")
+        #expect(state.nextDeadline == at(20))
+        #expect(state.nextLate(now: at(20))?.question == restore)
+        #expect(state.received(.none, now: at(21)).text == "answer absent")
+        #expect(state.received(.pair(0, 1000), now: at(22)).text == "wait")
+        // A late question is not worth another command.
+        _ = state.ask(restore, for: nobody, now: at(100))
+        _ = state.nextLate(now: at(120))
+        #expect(state.received(.noScript, now: at(121)).text == "wait")
+        #expect(state.depth == 0)
+    }
+
+    @Test("A command unanswered for half a second is the connection's end")
+    func patience() {
+        var state = state()
+        _ = state.ask(touch, for: nobody, now: at(0))
+        _ = state.nextLate(now: at(20))
+        #expect(state.nextDeadline == at(500))
+        #expect(!state.isDead(now: at(499)))
+        #expect(state.isDead(now: at(500)))
+        _ = state.received(.none, now: at(501))
+        #expect(!state.isDead(now: at(900)))
+    }
+
+    @Test("Whoever waits when the connection is lost is told, once")
+    func loss() {
+        var state = state()
+        for question in [touch, create, restore] { _ = state.ask(question, for: nobody, now: at(0)) }
+        _ = state.received(.none, now: at(1))
+        #expect(state.nextLost()?.question == create)
+        #expect(state.nextLost()?.question == restore)
+        #expect(state.nextLost() == nil)
+        #expect(state.nextLate(now: at(50)) == nil)
+    }
+
+    @Test("The queue takes ten thousand commands and no more")
+    func capacity() {
+        var state = state()
+        var taken = 0
+        while state.ask(create, for: nobody, now: at(0)) { taken += 1 }
+        #expect(taken == 5000)
+        #expect(state.depth == RedisConnectionState.capacity)
+    }
+
+    @Test("A probe is well if it is answered in the budget and not with an error")
+    func probes() {
+        for (reply, time, isWell) in [(RedisReply.status, 20, true), (.status, 21, false), (.refusal, 1, false)] {
+            var state = state()
+            state.probe(now: at(0))
+            #expect(state.received(reply, now: at(Int64(time))).text == "probed \(isWell)")
+        }
+    }
+
+    @Test("Whatever comes in whatever order, each waiter is told exactly once")
+    func anything() {
+        var random = SplitMix(seed: 3)
+        let replies: [RedisReply] = [
+            .none, .integer(500), .pair(0, 1), .record(Self.binding), .foreignText, .wrongType, .noScript, .refusal,
+        ]
+        for _ in 0..<2000 {
+            var state = state()
+            var (asked, told, time) = (0, 0, Int64(0))
+            var isOpen = true
+            while isOpen, asked < 30 {
+                time += Int64(random.next() % 4)
+                if random.next() % 2 == 0 {
+                    let question = [create, restore, touch][Int(random.next() % 3)]
+                    asked += state.ask(question, for: nobody, now: at(time)) ? 1 : 0
+                } else if state.depth > 0 {
+                    switch state.received(replies[Int(random.next() % 8)], now: at(time)) {
+                    case .answer: told += 1
+                    case .close: isOpen = false
+                    case .wait, .send, .probed: break
+                    }
+                }
+                while state.nextLate(now: at(time)) != nil { told += 1 }
+            }
+            while state.nextLost() != nil { told += 1 }
+            #expect(told == asked)
+        }
+    }
+}
+
+extension RedisConnectionState.Action {
+    fileprivate var text: String {
+        switch self {
+        case .wait: "wait"
+        case .answer(_, .record(let binding, let remaining)):
+            "answer record \(binding.backend.bits)/\(binding.epoch) \(remaining)"
+        case .answer(_, let answer): "answer \(answer)"
+        case .send(let followUp, _): "send \(followUp)"
+        case .probed(let isWell): "probed \(isWell)"
+        case .close(let ending): "close \(ending)"
+        }
+    }
+}

@@ -1,0 +1,113 @@
+import Affinity
+import Testing
+
+@testable import Store
+
+@Suite("The first words with a Redis")
+struct RedisHandshakeTests {
+    private func outcome(_ url: String, _ replies: String...) throws -> RedisHandshake.Action {
+        var handshake = RedisHandshake(endpoint: try RedisEndpoint(url))
+        let reader = try #require(RESPReader())
+        var last = RedisHandshake.Action.wait
+        for reply in replies {
+            var text = reply
+            #expect(text.withUTF8 { reader.feed(UnsafeRawBufferPointer($0)) } == nil)
+            reader.drain {
+                last = handshake.received($0)
+                return true
+            }
+        }
+        return last
+    }
+
+    private func info(_ fields: String) -> String { "$\(fields.utf8.count)\r\n\(fields)\r\n" }
+
+    @Test("It says who we are, which database, and asks what this is")
+    func commands() throws {
+        let plain = RedisHandshake(endpoint: try RedisEndpoint("redis://h"))
+        #expect(plain.commands == [["INFO", "server"]])
+        let whole = RedisHandshake(endpoint: try RedisEndpoint("redis://u:p@h/3"))
+        #expect(whole.commands == [["AUTH", "u", "p"], ["SELECT", "3"], ["INFO", "server"]])
+        let passwordOnly = RedisHandshake(endpoint: try RedisEndpoint("redis://:p@h"))
+        #expect(passwordOnly.commands == [["AUTH", "p"], ["INFO", "server"]])
+    }
+
+    @Test("Redis 7 or later and any Valkey will do; an older Redis is named")
+    func versions() throws {
+        let versions = [
+            ("# Server\r\nredis_version:7.0.15\r\n", RedisHandshake.Action.done), ("redis_version:8.2.0", .done),
+            ("redis_version:10.0.0", .done), ("redis_version:6.2.14", .fail(.tooOld(version: "6.2.14"))),
+            ("redis_version:7.2.4\r\nserver_name:valkey\r\nvalkey_version:8.0.1", .done),
+            ("redis_version:6.2.0\r\nvalkey_version:9.0.0", .done),
+            ("redis_version:7.0.0\r\nredis_mode:sentinel", .fail(.sentinel)), ("# nothing", .fail(.notRedis)),
+            ("redis_version:\u{1B}[31mevil 1", .fail(.tooOld(version: "31mevil1"))),
+        ]
+        for (fields, action) in versions { #expect(try outcome("redis://h", info(fields)) == action) }
+    }
+
+    @Test("Each refusal is named for what it is")
+    func refusals() throws {
+        let url = "redis://u:p@h/3"
+        let refusals: [([String], StoreTrouble)] = [
+            (["-WRONGPASS invalid username-password pair\r\n"], .wrongPassword),
+            (["+OK\r\n", "-ERR DB index is out of range\r\n"], .noDatabase(3)),
+            (["+OK\r\n", "-NOPERM x\r\n"], .noPermission(command: "SELECT")),
+            (["+OK\r\n", "+OK\r\n", "-NOPERM x\r\n"], .noPermission(command: "INFO")),
+            (["+OK\r\n", "+OK\r\n", "+OK\r\n"], .notRedis), ([":1\r\n"], .notRedis),
+            (
+                ["-ERR unknown command 'AUTH', with args beginning with: 'p'\r\n"],
+                .refuses(command: "AUTH", RedisErrorCode.of("ERR x"))
+            ),
+        ]
+        for (replies, trouble) in refusals {
+            var last = RedisHandshake.Action.wait
+            var handshake = RedisHandshake(endpoint: try RedisEndpoint(url))
+            let reader = try #require(RESPReader())
+            for reply in replies {
+                var text = reply
+                _ = text.withUTF8 { reader.feed(UnsafeRawBufferPointer($0)) }
+                reader.drain {
+                    last = handshake.received($0)
+                    return true
+                }
+            }
+            #expect(last == .fail(trouble))
+        }
+        #expect(try outcome("redis://h", "-NOAUTH Authentication required.\r\n") == .fail(.passwordNeeded))
+        let denied = RedisErrorCode.of("DENIED Redis is running in protected mode")
+        #expect(try outcome("redis://h", "-DENIED x\r\n") == .fail(.refuses(command: "INFO", denied)))
+    }
+
+    @Test(
+        "Of an error only its first word is kept",
+        arguments: [
+            ("READONLY You can't write", "READONLY"), ("ERR x", "ERR"), ("", "ERR"), ("secret", "ERR"),
+            ("Secret", "ERR"), (String(repeating: "A", count: 25), "ERR"),
+        ])
+    func codes(_ text: String, _ code: String) {
+        #expect(RedisErrorCode.of(text).description == code)
+    }
+}
+
+extension RedisErrorCode {
+    fileprivate static func of(_ text: String) -> RedisErrorCode {
+        Array(text.utf8).withUnsafeBytes { RedisErrorCode($0) }
+    }
+}
+
+@Suite("What counts as a record")
+struct RecordTextTests {
+    @Test(
+        "Only what Limpet would write is one",
+        arguments: [
+            ("1", Binding(backend: .tombstone, epoch: 1)),
+            ("16777217", Binding(backend: BackendHash(bits: 1), epoch: 1)),
+            ("16776215", Binding(backend: .tombstone, epoch: Binding.epochMax)), ("16776216", nil),
+            ("9007199254740992", nil), ("9999999999999999", nil), ("10000000000000000", nil), ("16777216", nil),
+            ("0", nil), ("", nil), ("01", nil), ("+1", nil), ("-1", nil), (" 1", nil), ("1 ", nil), ("1.0", nil),
+            ("1e3", nil), ("0x1", nil), ("nan", nil), ("1\0", nil), ("16777217:5", nil),
+        ])
+    func texts(_ text: String, _ binding: Binding?) {
+        #expect(Array(text.utf8).withUnsafeBytes { Binding(recordText: $0) } == binding)
+    }
+}

@@ -1,0 +1,387 @@
+import Affinity
+import LimpetTestKit
+import Logging
+import NIOCore
+import Testing
+
+@testable import Store
+
+@Suite("The store in a real Redis")
+struct RedisStoreTests {
+    private static let one = BackendHash(bits: 0x1ABC_DEF1)
+    private static let two = BackendHash(bits: 2)
+    private let key = Fingerprint.test(1)
+    private let minute: Int64 = 60_000
+    private var name: String { "limpet:\(key.text)" }
+
+    private func with(
+        _ settings: [String] = [], _ body: (RedisServer, StoreDriver) async throws -> Void
+    ) async throws {
+        let server = try RedisServer(settings)
+        let driver = try StoreDriver.redis(StoreSettings.patient(server))
+        try await driver.ready()
+        try await body(server, driver)
+        try await driver.stop()
+    }
+
+    @Test("Redis knows the scripts by the names we give them", arguments: [RedisScript.restore, .rebind])
+    func scriptNames(_ script: RedisScript) throws {
+        #expect(try RedisServer().command("SCRIPT", "LOAD", script.source) == script.sha1)
+    }
+
+    @Test("The store holds the namespace, the fingerprint and a number with a lifetime, and nothing else")
+    func contents() async throws {
+        try await with { server, store in
+            let create = StoreQuestion.create(key, Self.one, lifetime: minute)
+            let other = Binding(backend: Self.two, epoch: 3)
+            _ = try await store.ask([create, .restore(.test(2), other, lifetime: minute)])
+            let keys = try server.command("--scan").split(separator: "\n")
+            #expect(Set(keys) == ["limpet:\(key.text)"[...], "limpet:\(Fingerprint.test(2).text)"[...]])
+            for key in keys {
+                #expect(try server.command("OBJECT", "ENCODING", String(key)) == "int")
+                #expect(try (1...60_000).contains(Int(server.command("PTTL", String(key))) ?? -1))
+            }
+            #expect(try server.command("GET", name) == String(Binding(backend: Self.one, epoch: 1).record))
+        }
+    }
+
+    @Test("A script that the store forgot is sent whole, once")
+    func forgottenScripts() async throws {
+        try await with { server, store in
+            let binding = Binding(backend: Self.one, epoch: 2)
+            try server.command("SCRIPT", "FLUSH")
+            #expect(try await store.ask(.restore(key, binding, lifetime: minute)) == .written)
+            let before = try server.command("INFO", "commandstats")
+            #expect(before.contains("cmdstat_eval:calls=1,"))
+            let third = Binding(backend: Self.one, epoch: 3)
+            #expect(try await store.ask(.restore(key, third, lifetime: minute)) == .written)
+            #expect(try server.command("INFO", "commandstats").contains("cmdstat_eval:calls=1,"))
+        }
+    }
+
+    @Test(
+        "What Limpet would not write is foreign to a create and a touch, and nothing to the scripts",
+        arguments: [
+            "hello", "", "0", "007", "+5", "16777216", "16776216", "9007199254740992", "9007199254740993",
+            "99999999999999999999", "1e3", "16777217:1700000000",
+        ])
+    func foreignValues(_ value: String) async throws {
+        try await with { server, store in
+            try server.command("SET", name, value)
+            #expect(try await store.ask(.create(key, Self.one, lifetime: minute)) == .foreign)
+            #expect(try await store.ask(.touch(key, lifetime: minute)) == .foreign)
+            let first = Binding(backend: Self.one, epoch: 1)
+            #expect(try await store.ask(.restore(key, first, lifetime: minute)) == .written)
+            try server.command("SET", name, value)
+            #expect(try await store.ask(.rebind(key, from: first, to: Self.two, lifetime: minute)) == .written)
+            #expect(try server.command("GET", name) == String(Binding(backend: Self.two, epoch: 2).record))
+            #expect(try (1...60_000).contains(Int(server.command("PTTL", name)) ?? -1))
+        }
+    }
+
+    @Test("A value of another type is foreign, and replaced by the scripts")
+    func wrongType() async throws {
+        try await with { server, store in
+            try server.command("LPUSH", name, "x")
+            #expect(try await store.ask(.create(key, Self.one, lifetime: minute)) == .foreign)
+            #expect(try await store.ask(.touch(key, lifetime: minute)) == .foreign)
+            let first = Binding(backend: Self.one, epoch: 1)
+            #expect(try await store.ask(.restore(key, first, lifetime: minute)) == .written)
+            #expect(try server.command("TYPE", name) == "string")
+        }
+    }
+
+    @Test("A record without a lifetime is given one by whoever meets it")
+    func noLifetime() async throws {
+        try await with { server, store in
+            let first = Binding(backend: Self.one, epoch: 1)
+            let questions: [StoreQuestion] = [
+                .create(key, Self.two, lifetime: minute), .restore(key, first, lifetime: minute),
+                .rebind(key, from: Binding(backend: Self.two, epoch: 1), to: Self.two, lifetime: minute),
+                .touch(key, lifetime: minute),
+            ]
+            for question in questions {
+                try server.command("SET", name, String(first.record))
+                #expect(try await store.ask(question) == .record(first, remaining: minute))
+                #expect(try (1...60_000).contains(Int(server.command("PTTL", name)) ?? -1))
+            }
+        }
+    }
+
+    @Test("A move is published with its value, a create and a touch are silent")
+    func publication() async throws {
+        try await with { server, store in
+            let heard = try Listener(server.port, channel: "limpet:rebind")
+            try await heard.subscribed()
+            let first = Binding(backend: Self.one, epoch: 1)
+            _ = try await store.ask(.create(key, Self.one, lifetime: minute))
+            _ = try await store.ask(.touch(key, lifetime: minute))
+            _ = try await store.ask(.rebind(key, from: first, to: Self.two, lifetime: minute))
+            _ = try await store.ask(.rebind(key, from: first, to: Self.one, lifetime: minute))
+            _ = try await store.ask(.restore(key, Binding(backend: Self.one, epoch: 9), lifetime: minute))
+            let values = [Binding(backend: Self.two, epoch: 2), Binding(backend: Self.one, epoch: 9)]
+            let expected = values.map { "\(key.text) \($0.record)" }
+            try await eventually(within: .seconds(2)) { heard.messages.count >= 2 }
+            #expect(heard.messages == expected)
+            try await heard.stop()
+        }
+    }
+
+    @Test("A full store is read, and otherwise as if it were away")
+    func outOfMemory() async throws {
+        try await with { server, store in
+            _ = try await store.ask(.create(key, Self.one, lifetime: minute))
+            try server.command("CONFIG", "SET", "maxmemory", "1")
+            try await expectRefusals(store)
+            try server.command("CONFIG", "SET", "maxmemory", "0")
+            #expect(try await store.ask(.create(.test(5), Self.one, lifetime: minute)) == .written)
+        }
+    }
+
+    @Test("A read-only replica is read, and otherwise as if it were away")
+    func readOnly() async throws {
+        try await with { server, store in
+            _ = try await store.ask(.create(key, Self.one, lifetime: minute))
+            try server.command("REPLICAOF", "127.0.0.1", "1")
+            try await expectRefusals(store)
+            try server.command("REPLICAOF", "NO", "ONE")
+            #expect(try await store.ask(.create(.test(5), Self.one, lifetime: minute)) == .written)
+        }
+    }
+
+    @Test("Too few replicas: a write is refused, the record read")
+    func tooFewReplicas() async throws {
+        try await with { server, store in
+            _ = try await store.ask(.create(key, Self.one, lifetime: minute))
+            try server.command("CONFIG", "SET", "min-replicas-to-write", "1")
+            try await expectRefusals(store)
+        }
+    }
+
+    /// Of `key`, the store holds the binding to `one`; it refuses writes.
+    private func expectRefusals(_ store: StoreDriver) async throws {
+        let first = Binding(backend: Self.one, epoch: 1)
+        let refused = StoreAnswer.unavailable(.refused)
+        let known = try await store.ask([
+            .create(key, Self.two, lifetime: minute), .rebind(key, from: first, to: Self.two, lifetime: minute),
+            .restore(key, Binding(backend: Self.two, epoch: 2), lifetime: minute),
+        ])
+        for answer in known {
+            guard case .record(first, 1...60_000) = answer else {
+                Issue.record("\(answer)")
+                continue
+            }
+        }
+        let unknown = try await store.ask([
+            .create(.test(2), Self.two, lifetime: minute),
+            .rebind(.test(2), from: first, to: Self.two, lifetime: minute),
+            .restore(.test(2), Binding(backend: Self.two, epoch: 2), lifetime: minute),
+        ])
+        #expect(unknown == [refused, refused, refused])
+        let counters = try await store.counters()
+        #expect(counters.refusals >= 6)
+        #expect(counters.failures(.refused) == 3)
+        #expect(store.lines.all.filter { $0.contains("refuses commands") }.count == 1)
+    }
+
+    @Test("Over TCP and over a Unix socket, with password, user and database")
+    func endpoints() async throws {
+        let server = try RedisServer()
+        try server.command(
+            "ACL", "SETUSER", "limpet", "on", ">hush", "~limpet:*", "&limpet:*", "+@all", "-@dangerous", "+info")
+        let urls = [
+            "redis://127.0.0.1:\(server.port)", "unix://\(server.socketPath)",
+            "redis://limpet:hush@127.0.0.1:\(server.port)/3", "unix://limpet:hush@\(server.socketPath)?db=4",
+        ]
+        for url in urls {
+            let store = try StoreDriver.redis(url)
+            try await store.ready()
+            let binding = Binding(backend: Self.one, epoch: 2)
+            #expect(try await store.ask(.restore(key, binding, lifetime: minute)) == .written)
+            try await store.stop()
+        }
+        #expect(try server.command("-n", "3", "EXISTS", name) == "1")
+        #expect(try server.command("-n", "4", "EXISTS", name) == "1")
+    }
+
+    @Test("The narrow rights that the README names are enough")
+    func narrowRights() async throws {
+        let server = try RedisServer()
+        try server.command(
+            "ACL", "SETUSER", "limpet", "on", ">hush", "~limpet:*", "&limpet:*", "+set", "+get", "+getex", "+pttl",
+            "+pexpire", "+eval", "+evalsha", "+publish", "+ping", "+info", "+select")
+        let store = try StoreDriver.redis("redis://limpet:hush@127.0.0.1:\(server.port)/1")
+        try await store.ready()
+        let first = Binding(backend: Self.one, epoch: 1)
+        let answers = try await store.ask([
+            .create(key, Self.one, lifetime: minute), .rebind(key, from: first, to: Self.two, lifetime: minute),
+            .restore(.test(2), Binding(backend: Self.one, epoch: 2), lifetime: minute),
+        ])
+        #expect(answers == [.written, .written, .written])
+        try await store.stop()
+    }
+
+    @Test(
+        "Whatever keeps it from being used is said once, and never with the password",
+        arguments: [
+            ("redis://:hush@127.0.0.1:PORT", "user or password is wrong"),
+            ("redis://nobody:hush@127.0.0.1:PORT", "user or password is wrong"),
+            ("redis://127.0.0.1:PORT", "it wants a password"),
+            ("redis://:right@127.0.0.1:PORT/99", "it has no database 99"),
+        ])
+    func troubles(_ url: String, _ reason: String) async throws {
+        let server = try RedisServer(["--requirepass", "right"])
+        let store = try StoreDriver.redis(url.replacing("PORT", with: String(server.port)))
+        try await eventually(within: .seconds(8)) { try await store.counters().connectionFailures >= 3 }
+        #expect(try await !store.mayBeAsked)
+        #expect(try await store.ask(.touch(key, lifetime: minute)) == .unavailable(.away))
+        let warnings = store.lines.all.filter { $0.hasPrefix("warning") }
+        #expect(warnings.count == 1)
+        #expect(warnings.first?.contains(reason) == true)
+        #expect(!store.lines.all.contains { $0.contains("hush") || $0.contains("right") })
+        try await store.stop()
+    }
+
+    @Test("A frozen store: every question is answered at its budget, the breaker opens, and it is used again")
+    func frozen() async throws {
+        let server = try RedisServer()
+        let store = try StoreDriver.redis(StoreSettings.plain(port: server.port))
+        try await store.ready()
+        server.freeze()
+        let questions = (1...200).map { StoreQuestion.touch(.test($0), lifetime: minute) }
+        let begin = ContinuousClock.now
+        let answers = try await store.ask(questions)
+        let spent = ContinuousClock.now - begin
+        #expect(answers == questions.map { _ in .unavailable(.late) })
+        #expect(spent >= .milliseconds(20))
+        #expect(spent < .milliseconds(250))
+        #expect(try await !store.mayBeAsked)
+        #expect(try await store.ask(questions[0]) == .unavailable(.away))
+        // The connection is closed half a second after the oldest command.
+        try await eventually(within: .seconds(2)) { try await store.counters().connectionFailures >= 1 }
+        #expect(ContinuousClock.now - begin >= .milliseconds(500))
+        try await Task.sleep(for: .seconds(2))
+        #expect(try await store.counters().connectionFailures <= 6)
+        server.thaw()
+        try await store.ready(within: .seconds(5))
+        #expect(try await store.ask(questions[0]) == .absent)
+        #expect(store.lines.all.filter { $0.contains("in use") }.count == 2)
+        try await store.stop()
+    }
+
+    @Test("A short pause costs some answers but not the connection")
+    func shortPause() async throws {
+        let server = try RedisServer()
+        let store = try StoreDriver.redis(StoreSettings.plain(port: server.port))
+        try await store.ready()
+        server.freeze()
+        let questions = (1...3).map { StoreQuestion.create(.test($0), Self.one, lifetime: minute) }
+        #expect(try await store.ask(questions) == questions.map { _ in .unavailable(.late) })
+        #expect(try await !store.mayBeAsked)
+        server.thaw()
+        try await store.ready(within: .seconds(2))
+        let counters = try await store.counters()
+        #expect(counters.connections == 1)
+        #expect(counters.failures(.late) == 3)
+        // They were written all the same: a question told late may have been carried out.
+        let answer = try await store.ask(.create(.test(2), Self.two, lifetime: 1000))
+        #expect(answer == .record(Binding(backend: Self.one, epoch: 1), remaining: 1000))
+        try await store.stop()
+    }
+
+    @Test("A killed store: whoever waits is told at once, nothing is sent while it is away, and it is used again")
+    func killed() async throws {
+        let server = try RedisServer()
+        let store = try StoreDriver.redis(StoreSettings.plain(port: server.port))
+        try await store.ready()
+        server.freeze()
+        let questions = (1...100).map { StoreQuestion.touch(.test($0), lifetime: minute) }
+        async let answers = store.ask(questions)
+        try await Task.sleep(for: .milliseconds(3))
+        server.kill()
+        let possible: Set<StoreAnswer> = [.unavailable(.lost), .unavailable(.late)]
+        #expect(try await Set(answers).isSubset(of: possible))
+        try await eventually(within: .seconds(1)) { try await !store.mayBeAsked }
+        #expect(try await store.ask(questions[0]) == .unavailable(.away))
+        try await Task.sleep(for: .seconds(3))
+        // Attempts are paced.
+        #expect(try await (2...9).contains(store.counters().connectionFailures))
+        try server.start()
+        try await store.ready(within: .seconds(5))
+        #expect(try await store.ask(questions[0]) == .absent)
+        let warnings = store.lines.all.filter { $0.hasPrefix("warning") }
+        #expect(warnings.count == Set(warnings).count)
+        try await store.stop()
+    }
+
+    @Test("Questions beyond the capacity of the queue are told so, the others answered")
+    func fullQueue() async throws {
+        try await with { _, store in
+            let questions = (0..<10_050).map { StoreQuestion.touch(.test(UInt64($0)), lifetime: minute) }
+            let answers = try await store.ask(questions)
+            let answered = answers.prefix { $0 == .absent }.count
+            #expect((9_990...10_000).contains(answered))
+            #expect(answers.dropFirst(answered).allSatisfy { $0 == .unavailable(.full) })
+        }
+    }
+
+    @Test("A stop answers everybody who waits, and nobody is asked any more")
+    func stop() async throws {
+        let server = try RedisServer()
+        let store = try StoreDriver.redis(StoreSettings.patient(server))
+        try await store.ready()
+        server.freeze()
+        async let answers = store.ask((1...10).map { .touch(.test($0), lifetime: minute) })
+        try await Task.sleep(for: .milliseconds(50))
+        try await store.stop()
+        #expect(try await answers.allSatisfy { $0 == .unavailable(.lost) })
+        server.thaw()
+    }
+
+    @Test("Many loops share one store, its pacing and its log")
+    func manyLoops() async throws {
+        let server = try RedisServer()
+        let outlook = StoreOutlook(loops: 4)
+        let settings = try StoreSettings.plain(port: server.port)
+        var stores: [StoreDriver] = []
+        for _ in 0..<4 {
+            stores.append(
+                try StoreDriver { loop, logger in
+                    let store = RedisStore(eventLoop: loop, settings: settings, outlook: outlook, logger: logger)
+                    store.start()
+                    return store
+                })
+        }
+        for store in stores { try await store.ready() }
+        server.kill()
+        try await Task.sleep(for: .seconds(3))
+        var failures: UInt64 = 0
+        for store in stores { failures += try await store.counters().connectionFailures }
+        // Four losses, and two attempts a second.
+        #expect((4 + 1...4 + 8).contains(failures))
+        try server.start()
+        for store in stores { try await store.ready(within: .seconds(5)) }
+        let warnings = stores.flatMap(\.lines.all).filter { $0.hasPrefix("warning") }
+        #expect(warnings.count == Set(warnings).count)
+        for store in stores { try await store.stop() }
+    }
+
+    @Test("What is asked, answered and missed is counted")
+    func counting() async throws {
+        try await with { _, store in
+            let first = Binding(backend: Self.one, epoch: 1)
+            _ = try await store.ask([
+                .create(key, Self.one, lifetime: minute), .create(key, Self.one, lifetime: minute),
+                .touch(.test(9), lifetime: minute), .rebind(key, from: first, to: Self.two, lifetime: minute),
+                .restore(key, first, lifetime: minute),
+                .restore(key, Binding(backend: Self.one, epoch: 0), lifetime: 1),
+            ])
+            let counters = try await store.counters()
+            #expect(StoreCounters.Kind.allCases.map(counters.asked) == [2, 2, 1, 1])
+            #expect(StoreCounters.Outcome.allCases.map(counters.answered) == [2, 2, 1, 0])
+            #expect(StoreFailure.allCases.map(counters.failures) == [0, 0, 0, 1, 0])
+            #expect(counters.latency.count == 5)
+            #expect(counters.connections == 1)
+        }
+    }
+}
