@@ -1,4 +1,6 @@
 import ArgumentParser
+import Control
+import Foundation
 
 @main
 struct Limpet: AsyncParsableCommand {
@@ -7,7 +9,33 @@ struct Limpet: AsyncParsableCommand {
         discussion: """
             Any number of replicas run side by side and send each session to its backend, whichever of them it meets. \
             They share what they know through Redis.
+
+            Exit codes: 0, 1 (the answer is no, or it failed), 2 (wrong usage).
             """,
-        version: "limpet 0.1.0",
-        subcommands: [WhoamiCommand.self])
+        version: "limpet \(Version.current)",
+        subcommands: [RunCommand.self, CheckCommand.self, WhoamiCommand.self])
+
+    static func main() async {
+        do {
+            var command = try parseAsRoot()
+            if var command = command as? any AsyncParsableCommand {
+                try await command.run()
+            } else {
+                try command.run()
+            }
+        } catch {
+            end(with: error)
+        }
+    }
+
+    /// Help and version end well and go to standard output; wrong usage ends with 2.
+    private static func end(with error: any Error) -> Never {
+        let code = exitCode(for: error)
+        let message = fullMessage(for: error)
+        if !message.isEmpty {
+            let output = code.isSuccess ? FileHandle.standardOutput : FileHandle.standardError
+            output.write(Data((message + "\n").utf8))
+        }
+        Foundation.exit(code == .validationFailure ? 2 : code.rawValue)
+    }
 }

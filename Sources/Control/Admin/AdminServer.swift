@@ -1,0 +1,26 @@
+package import NIOCore
+import ServiceLifecycle
+
+/// The admin listener: for operators and probes, never reachable through an entry point.
+package struct AdminServer: Service {
+    package let listener: AuxiliaryListener
+
+    /// Listens.
+    ///
+    /// - Parameter replica: its name, a label of the metrics.
+    /// - Throws: `ListenError`.
+    package static func start(
+        on address: ListenAddress, group: any EventLoopGroup, replica: String, phase: ReplicaPhase,
+        source: any MetricsSource
+    ) async throws(ListenError) -> AdminServer {
+        let page = AdminPage(replica: replica, phase: phase, source: source)
+        let listener = try await AuxiliaryListener.start(on: address, group: group) { AdminHandler(page: page) }
+        return AdminServer(listener: listener)
+    }
+
+    /// Serves until the replica has stopped.
+    package func run() async throws {
+        try? await gracefulShutdown()
+        await listener.stop()
+    }
+}

@@ -1,0 +1,114 @@
+import Affinity
+
+/// Every metric: its name, its kind and what it means. Units are in the names.
+enum Metric: String, CaseIterable {
+    case info = "limpet_info"
+    case requests = "limpet_requests_total"
+    case refusals = "limpet_requests_refused_total"
+    case openConnections = "limpet_open_connections"
+    case backendUp = "limpet_backend_up"
+    case cacheEntries = "limpet_cache_entries"
+    case cacheCapacity = "limpet_cache_capacity_entries"
+    case cacheHits = "limpet_cache_hits_total"
+    case cacheMisses = "limpet_cache_misses_total"
+    case storeAvailable = "limpet_store_available"
+    case storeLatency = "limpet_store_latency_seconds"
+    case storeFailures = "limpet_store_failures_total"
+    case accessLogDropped = "limpet_access_log_dropped_lines_total"
+    case cpu = "process_cpu_seconds_total"
+    case residentMemory = "process_resident_memory_bytes"
+    case startTime = "process_start_time_seconds"
+    case openDescriptors = "process_open_fds"
+    case maxDescriptors = "process_max_fds"
+
+    enum Kind: String {
+        case counter, gauge, histogram
+    }
+
+    var kind: Kind {
+        switch self {
+        case .storeLatency: .histogram
+        case .requests, .refusals, .cacheHits, .cacheMisses, .storeFailures, .accessLogDropped, .cpu: .counter
+        case .info, .openConnections, .backendUp, .cacheEntries, .cacheCapacity, .storeAvailable, .residentMemory,
+            .startTime, .openDescriptors, .maxDescriptors:
+            .gauge
+        }
+    }
+
+    var help: String {
+        switch self {
+        case .info: "Always 1; the labels name the replica and its version."
+        case .requests: "Requests that a service has answered, by status and by why they went where they went."
+        case .refusals: "Requests that were refused before any service saw them."
+        case .openConnections: "Connections of clients that are open."
+        case .backendUp: "1 while the backend is taken to be up, 0 while it is down."
+        case .cacheEntries: "Bindings in the local cache."
+        case .cacheCapacity: "Bindings that the local cache can hold."
+        case .cacheHits: "Decisions that the local cache made alone."
+        case .cacheMisses: "Decisions for which the local cache did not suffice."
+        case .storeAvailable: "1 while the store is asked, 0 while requests are decided without it."
+        case .storeLatency: "Time from asking the store to its answer."
+        case .storeFailures: "Questions that the store did not answer, by kind."
+        case .accessLogDropped: "Lines of the access log that were dropped because it could not keep up."
+        case .cpu: "CPU time used, user and system."
+        case .residentMemory: "Memory in RAM."
+        case .startTime: "When the process started, since 1970."
+        case .openDescriptors: "File descriptors that are open."
+        case .maxDescriptors: "File descriptors that may be open."
+        }
+    }
+}
+
+/// Writes everything that is measured as Prometheus reads it.
+enum Measurements {
+    static func text(_ snapshot: MetricsSnapshot, _ process: ProcessMeasurements, replica: String) -> String {
+        var text = MetricsText()
+        text.add(.info, [([("replica", replica), ("version", Version.current)], 1)])
+        addTraffic(snapshot, to: &text)
+        addCache(snapshot, to: &text)
+        addStore(snapshot, to: &text)
+        text.add(.accessLogDropped, [([], Double(snapshot.droppedAccessLogLines))])
+        addProcess(process, to: &text)
+        return text.text
+    }
+
+    private static func addTraffic(_ snapshot: MetricsSnapshot, to text: inout MetricsText) {
+        text.add(
+            .requests,
+            snapshot.requests.map { kind, count in
+                let provenance = kind.provenance?.rawValue ?? "none"
+                let labels = [("service", kind.service), ("code", String(kind.status)), ("provenance", provenance)]
+                return (labels, Double(count))
+            })
+        text.add(.refusals, snapshot.refusals.map { ([("reason", $0.key)], Double($0.value)) })
+        text.add(.openConnections, snapshot.openConnections.map { ([("entrypoint", $0.key)], Double($0.value)) })
+        text.add(
+            .backendUp,
+            snapshot.backendsUp.map { ([("service", $0.key.service), ("backend", $0.key.name)], $0.value ? 1 : 0) })
+    }
+
+    private static func addCache(_ snapshot: MetricsSnapshot, to text: inout MetricsText) {
+        guard let cache = snapshot.cache else { return }
+        text.add(.cacheEntries, [([], Double(cache.entries))])
+        text.add(.cacheCapacity, [([], Double(cache.capacity))])
+        text.add(.cacheHits, [([], Double(cache.hits))])
+        text.add(.cacheMisses, [([], Double(cache.misses))])
+    }
+
+    private static func addStore(_ snapshot: MetricsSnapshot, to text: inout MetricsText) {
+        guard let isAvailable = snapshot.storeIsAvailable else { return }
+        text.add(.storeAvailable, [([], isAvailable ? 1 : 0)])
+        if let latency = snapshot.storeLatency { text.add(.storeLatency, latency) }
+        text.add(
+            .storeFailures,
+            StoreFailure.allCases.map { ([("kind", $0.rawValue)], Double(snapshot.storeFailures[$0] ?? 0)) })
+    }
+
+    private static func addProcess(_ process: ProcessMeasurements, to text: inout MetricsText) {
+        text.add(.cpu, [([], process.cpuSeconds)])
+        text.add(.residentMemory, [([], Double(process.residentByteCount))])
+        text.add(.startTime, [([], process.startSeconds)])
+        text.add(.openDescriptors, [([], Double(process.openDescriptors))])
+        text.add(.maxDescriptors, [([], Double(process.maxDescriptors))])
+    }
+}

@@ -1,0 +1,79 @@
+package import Affinity
+
+/// All that is measured, as it stands at one moment. Counts only grow while the process lives.
+package struct MetricsSnapshot: Equatable, Sendable {
+    package struct RequestKind: Hashable, Sendable {
+        package var service: String
+        /// Of the response as the client got it.
+        package var status: Int
+        /// Nil where no backend was chosen.
+        package var provenance: Provenance?
+
+        package init(service: String, status: Int, provenance: Provenance?) {
+            self.service = service
+            self.status = status
+            self.provenance = provenance
+        }
+    }
+
+    package struct Backend: Hashable, Sendable {
+        package var service: String
+        package var name: String
+
+        package init(service: String, name: String) {
+            self.service = service
+            self.name = name
+        }
+    }
+
+    /// Counts per bucket, with the sum of all values.
+    package struct Histogram: Equatable, Sendable {
+        /// In seconds, ascending.
+        package var upperBounds: [Double]
+        /// Of each bucket alone; one more than bounds, the last for what is above all of them.
+        package var counts: [UInt64]
+        /// In seconds.
+        package var sum: Double
+
+        package init(upperBounds: [Double], counts: [UInt64], sum: Double) {
+            self.upperBounds = upperBounds
+            self.counts = counts
+            self.sum = sum
+        }
+    }
+
+    package struct Cache: Equatable, Sendable {
+        package var entries: Int
+        package var capacity: Int
+        package var hits: UInt64
+        package var misses: UInt64
+
+        package init(entries: Int, capacity: Int, hits: UInt64, misses: UInt64) {
+            self.entries = entries
+            self.capacity = capacity
+            self.hits = hits
+            self.misses = misses
+        }
+    }
+
+    package var requests: [RequestKind: UInt64] = [:]
+    /// Requests that Limpet refused itself, by reason: few fixed words.
+    package var refusals: [String: UInt64] = [:]
+    /// By entry point.
+    package var openConnections: [String: Int] = [:]
+    package var backendsUp: [Backend: Bool] = [:]
+    package var cache: Cache?
+    /// Whether the store would be asked now; nil without a shared store.
+    package var storeIsAvailable: Bool?
+    package var storeLatency: Histogram?
+    package var storeFailures: [StoreFailure: UInt64] = [:]
+    package var droppedAccessLogLines: UInt64 = 0
+
+    package init() {}
+}
+
+/// Who knows the numbers.
+package protocol MetricsSource: Sendable {
+    /// Gathers them from wherever they are counted.
+    func snapshot() async -> MetricsSnapshot
+}

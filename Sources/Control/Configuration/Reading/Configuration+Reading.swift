@@ -1,0 +1,57 @@
+extension Configuration {
+    init(_ section: SettingSection, _ surroundings: Surroundings) {
+        section.check(
+            known: ["entryPoints", "fleet", "replica", "store", "log", "accessLog", "http"],
+            unavailable: [
+                "providers", "api", "ping", "metrics", "tracing", "certificatesResolvers", "global", "serversTransport",
+                "tcpServersTransport", "hostResolver", "experimental", "core", "spiffe", "tcp", "udp", "tls", "ocsp",
+            ])
+        let listeners = Listeners(section.section("entryPoints"))
+        store = StoreOptions(section.section("store"))
+        let context = HTTPContext(entryPointNames: listeners.entryPoints.map(\.name), lease: store.lease)
+        (routers, services) = context.read(section.section("http"))
+        (entryPoints, admin) = (listeners.entryPoints, listeners.admin)
+        fleet = FleetSettings(section.section("fleet"), surroundings)
+        replica = ReplicaSettings(section.section("replica"), surroundings)
+        log = LogSettings(section.section("log"))
+        accessLog = section.section("accessLog").map(AccessLogSettings.init)
+        if store.redis != nil, fleet.secret == nil, !FleetSettings.namesSecret(section.section("fleet"), surroundings) {
+            section.section("store")?.mistake(
+                "needs a fleet secret, as replicas share it: set fleet.secretFile or \(FleetSettings.secretVariable)",
+                key: "redis")
+        }
+    }
+}
+
+extension ReplicaSettings {
+    init(_ section: SettingSection?, _ surroundings: Surroundings) {
+        section?.check(known: ["name", "threads"])
+        name = section?["name"]?.nonEmptyString() ?? "\(surroundings.hostName)-\(surroundings.processID)"
+        threads = section?["threads"]?.integer(1...1024) ?? max(surroundings.coreCount, 1)
+    }
+}
+
+extension LogSettings {
+    init(_ section: SettingSection?) {
+        section?.check(
+            known: ["level", "format"],
+            unavailable: ["filePath", "noColor", "maxSize", "maxBackups", "maxAge", "compress"])
+        let aliases: [String: Level] = ["warn": .warning, "fatal": .critical, "panic": .critical]
+        level = section?["level"]?.choice(Level.self, aliases: aliases) ?? .info
+        format = section?["format"]?.choice(Format.self) ?? .json
+    }
+}
+
+extension AccessLogSettings {
+    private enum Format: String, CaseIterable {
+        case json
+    }
+
+    init(_ section: SettingSection) {
+        section.check(
+            known: ["format", "filePath"],
+            unavailable: ["bufferingSize", "filters", "fields", "addInternals", "dualOutput", "otlp"])
+        _ = section["format"]?.choice(Format.self, unavailable: ["common", "genericclf"])
+        filePath = section["filePath"]?.nonEmptyString()
+    }
+}

@@ -1,0 +1,39 @@
+#if canImport(Glibc)
+import Glibc
+#elseif canImport(Musl)
+import Musl
+#else
+import Darwin
+#endif
+
+/// Reads small files whole.
+enum FileContents {
+    struct Failure: Error, Equatable {
+        /// As in "cannot be read: no such file or directory".
+        let reason: String
+    }
+
+    static func bytes(of path: String, byteCountMax: Int) throws(Failure) -> [UInt8] {
+        let descriptor = open(path, O_RDONLY | O_CLOEXEC)
+        guard descriptor >= 0 else { throw failure() }
+        defer { close(descriptor) }
+        var bytes: [UInt8] = []
+        var part = [UInt8](repeating: 0, count: 65536)
+        while true {
+            let count = read(descriptor, &part, part.count)
+            if count == 0 { return bytes }
+            guard count > 0 else {
+                if errno == EINTR { continue }
+                throw failure()
+            }
+            bytes += part[..<count]
+            guard bytes.count <= byteCountMax else {
+                throw Failure(reason: "cannot be read: it has more than \(byteCountMax) bytes")
+            }
+        }
+    }
+
+    private static func failure() -> Failure {
+        Failure(reason: "cannot be read: " + String(cString: strerror(errno)).lowercased())
+    }
+}

@@ -1,0 +1,71 @@
+extension FleetSettings {
+    static let secretVariable = "LIMPET_FLEET_SECRET"
+    private static let keyFilesMax = 16
+
+    init(_ section: SettingSection?, _ surroundings: Surroundings) {
+        section?.check(known: ["secret", "secretFile", "cookieKeyFiles", "namespace"])
+        secret = Self.secret(section, surroundings)
+        cookieKeys = (section?["cookieKeyFiles"]?.list() ?? []).compactMap { Secret(file: $0)?.longEnough($0) }
+        if cookieKeys.count > Self.keyFilesMax {
+            section?["cookieKeyFiles"]?.mistake("must not have more than \(Self.keyFilesMax) files")
+        }
+        namespace = section?["namespace"].flatMap(Self.namespace) ?? "limpet"
+    }
+
+    /// Whether a secret is named, readable or not.
+    static func namesSecret(_ section: SettingSection?, _ surroundings: Surroundings) -> Bool {
+        section?["secret"] != nil || section?["secretFile"] != nil || surroundings.environment[secretVariable] != nil
+    }
+
+    private static func secret(_ section: SettingSection?, _ surroundings: Surroundings) -> Secret? {
+        if let section, let value = section["secret"] {
+            if section["secretFile"] != nil { value.mistake("stands beside secretFile: write one of them") }
+            return value.string().flatMap { Secret(Array($0.utf8)).longEnough(value) }
+        }
+        if let value = section?["secretFile"] { return Secret(file: value)?.longEnough(value) }
+        guard let text = surroundings.environment[secretVariable] else { return nil }
+        let secret = Secret(Array(text.utf8))
+        guard secret.bytes.count < Secret.byteCountMin else { return secret }
+        section?.mistake(Secret.tooShort(secret.bytes.count, "\(secretVariable) "), key: "secret")
+        return nil
+    }
+
+    private static func namespace(_ value: SettingValue) -> String? {
+        guard let text = value.nonEmptyString() else { return nil }
+        let isValid = text.utf8.allSatisfy {
+            $0 > 0x20 && $0 < 0x7F && $0 != UInt8(ascii: "{") && $0 != UInt8(ascii: "}")
+        }
+        guard isValid, text.utf8.count <= 64 else {
+            value.mistake("must be at most 64 characters of printable ASCII without spaces and braces")
+            return nil
+        }
+        return text
+    }
+}
+
+extension Secret {
+    private static let byteCountMax = 65536
+
+    /// The contents of the file that the value names, without line ends after it.
+    init?(file value: SettingValue) {
+        guard let path = value.nonEmptyString() else { return nil }
+        do throws(FileContents.Failure) {
+            var bytes = try FileContents.bytes(of: path, byteCountMax: Self.byteCountMax)
+            while let last = bytes.last, last == UInt8(ascii: "\n") || last == UInt8(ascii: "\r") { bytes.removeLast() }
+            self.init(bytes)
+        } catch {
+            value.mistake("\(path) \(error.reason)")
+            return nil
+        }
+    }
+
+    func longEnough(_ value: SettingValue) -> Secret? {
+        guard bytes.count < Self.byteCountMin else { return self }
+        value.mistake(Self.tooShort(bytes.count))
+        return nil
+    }
+
+    static func tooShort(_ count: Int, _ what: String = "") -> String {
+        "\(what)has \(count) bytes, and at least \(byteCountMin) are needed"
+    }
+}

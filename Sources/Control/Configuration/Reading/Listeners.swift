@@ -1,0 +1,73 @@
+/// The section `entryPoints`.
+struct Listeners {
+    private static let adminName = "admin"
+
+    /// In the order of their names.
+    var entryPoints: [EntryPointSettings]
+    var admin: ListenAddress
+
+    init(_ section: SettingSection?) {
+        entryPoints = []
+        admin = ListenAddress(host: "127.0.0.1", port: 8081)
+        var taken: [ListenAddress: String] = [:]
+        for (name, value) in section?.entries ?? [] {
+            guard let entry = value.section() else { continue }
+            let address = Self.address(of: entry, name, &taken)
+            if name == Self.adminName {
+                entry.check(known: ["address"])
+                if let address { admin = address }
+            } else {
+                let peers = Self.trustedPeers(of: entry)
+                let known = address ?? ListenAddress(host: nil, port: 0)
+                entryPoints.append(EntryPointSettings(name: name, address: known, trustedPeers: peers))
+            }
+        }
+        entryPoints.sort { $0.name.utf8.lexicographicallyPrecedes($1.name.utf8) }
+        if entryPoints.isEmpty {
+            entryPoints = [
+                EntryPointSettings(name: "web", address: ListenAddress(host: nil, port: 8000), trustedPeers: [])
+            ]
+        }
+    }
+
+    private static func address(
+        of entry: SettingSection, _ name: String, _ taken: inout [ListenAddress: String]
+    ) -> ListenAddress? {
+        guard let value = entry.required("address", "write host:port, or :port for all interfaces"),
+            let text = value.string()
+        else { return nil }
+        do throws(AddressError) {
+            let address = try ListenAddress(text)
+            if address.port != 0, let other = taken.updateValue(name, forKey: address) {
+                value.mistake("is the address of entry point \(other) already")
+            }
+            return address
+        } catch {
+            value.mistake(error.description)
+            return nil
+        }
+    }
+
+    private static func trustedPeers(of entry: SettingSection) -> [AddressRange] {
+        entry.check(
+            known: ["address", "forwardedHeaders"],
+            unavailable: [
+                "asDefault", "reusePort", "proxyProtocol", "http", "http2", "http3", "transport", "observability",
+                "udp",
+                "allowACMEByPass",
+            ])
+        let forwarded = entry.section("forwardedHeaders")
+        forwarded?.check(
+            known: ["trustedIPs"],
+            unavailable: ["insecure", "connection", "notAppendXForwardedFor", "addXForwardedSchemeHeaders"])
+        return (forwarded?["trustedIPs"]?.list() ?? []).compactMap { value in
+            guard let text = value.string() else { return nil }
+            do throws(AddressError) {
+                return try AddressRange(text)
+            } catch {
+                value.mistake(error.description)
+                return nil
+            }
+        }
+    }
+}

@@ -1,0 +1,79 @@
+extension ServiceSettings {
+    private enum Strategy: String, CaseIterable {
+        case hrw
+    }
+
+    init(name: String, _ value: SettingValue, lease: Duration) {
+        self.name = name
+        backends = []
+        guard let section = value.section() else { return }
+        section.check(
+            known: ["loadBalancer"],
+            unavailable: ["weighted", "mirroring", "failover", "highestRandomWeight", "middlewares"])
+        guard let balancer = section.section("loadBalancer") else {
+            if section.present("loadBalancer") == nil, section.entries.isEmpty {
+                section.mistake("is missing: a service has a loadBalancer", key: "loadBalancer")
+            }
+            return
+        }
+        balancer.check(
+            known: ["sticky", "strategy", "servers"],
+            unavailable: [
+                "healthCheck", "passiveHealthCheck", "passHostHeader", "responseForwarding", "serversTransport",
+            ])
+        _ = balancer["strategy"]?.choice(Strategy.self, unavailable: ["wrr", "p2c", "leasttime"])
+        sticky = balancer.section("sticky").flatMap { StickySettings($0, service: name, lease: lease) }
+        backends = Self.backends(balancer["servers"])
+        if balancer["servers"]?.list().isEmpty ?? true {
+            balancer.warning("has no servers: every request of this service will be answered with 503")
+        }
+    }
+
+    private static func backends(_ value: SettingValue?) -> [BackendSettings] {
+        var names: [String: Int] = [:]
+        var places: [String: Int] = [:]
+        var backends: [BackendSettings] = []
+        for (index, element) in (value?.list() ?? []).enumerated() {
+            guard let section = element.section(), let backend = BackendSettings(section) else { continue }
+            if let other = places.updateValue(index, forKey: "\(backend.host.lowercased()):\(backend.port)") {
+                section["url"]?.mistake("is the server of servers[\(other)] already")
+            } else if let other = names.updateValue(index, forKey: backend.name) {
+                (section["name"] ?? section["url"])?.mistake("is the name of servers[\(other)] already")
+            }
+            backends.append(backend)
+        }
+        return backends
+    }
+}
+
+extension BackendSettings {
+    private static let nameByteCountMax = 256
+
+    init?(_ section: SettingSection) {
+        section.check(known: ["url", "name", "weight", "draining"], unavailable: ["preservePath"])
+        let given = section["name"].flatMap(Self.name)
+        weight = section["weight"]?.integer(0...65535) ?? 1
+        isDraining = section["draining"]?.bool() ?? false
+        guard let value = section.required("url", "write http://host:port"), let text = value.string() else {
+            return nil
+        }
+        do throws(AddressError) {
+            let url = try ServerURL(text)
+            if url.hasPath { value.warning("has a path, which has no effect: requests keep their own") }
+            name = given ?? text
+            (host, port) = (url.host, url.port)
+        } catch {
+            value.mistake(error.description)
+            return nil
+        }
+    }
+
+    private static func name(_ value: SettingValue) -> String? {
+        guard let text = value.nonEmptyString() else { return nil }
+        guard text.utf8.count <= nameByteCountMax, text.utf8.allSatisfy({ $0 >= 0x20 && $0 != 0x7F }) else {
+            value.mistake("must be at most \(nameByteCountMax) bytes without control characters")
+            return nil
+        }
+        return text
+    }
+}

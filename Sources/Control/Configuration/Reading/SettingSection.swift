@@ -1,0 +1,82 @@
+import Routing
+import Yams
+
+/// A mapping of the file. An empty one may also be written as nothing at all.
+struct SettingSection {
+    private let value: SettingValue
+    private let pairs: [(key: Node, value: Node)]
+
+    init(_ value: SettingValue) {
+        self.value = value
+        pairs = value.node.mapping.map(Array.init) ?? []
+    }
+
+    /// Records every key that is neither known nor, as one that another version or Traefik has, known to be missing.
+    func check(known: [String], unavailable: [String] = []) {
+        for (keyNode, _) in pairs {
+            let key = keyNode.string ?? ""
+            guard !known.contains(key) else { continue }
+            value.mistakes.add(
+                Self.problem(of: key, known: known, unavailable: unavailable),
+                at: SettingValue.place(of: keyNode), key: path(to: key))
+        }
+    }
+
+    private static func problem(of key: String, known: [String], unavailable: [String]) -> String {
+        if unavailable.contains(key) { return "is not available in this version" }
+        if key == "<<" { return "merge keys are not available in this version" }
+        if let nearest = Spelling.nearest(to: key, among: known + unavailable) {
+            return "unknown key, did you mean \(nearest)?"
+        }
+        return "unknown key, there are \(known.joined(separator: ", "))"
+    }
+
+    /// The value of a key, if the key is there. Of a null: nil too, for keys that have a default.
+    subscript(_ key: String) -> SettingValue? {
+        guard let value = present(key), !value.isNull else { return nil }
+        return value
+    }
+
+    /// The section of a key, if the key is there, even with nothing after it.
+    func section(_ key: String) -> SettingSection? {
+        present(key)?.section()
+    }
+
+    /// Whatever stands after a key, null too.
+    func present(_ key: String) -> SettingValue? {
+        guard let pair = pairs.first(where: { $0.key.string == key }) else { return nil }
+        return value(of: pair)
+    }
+
+    /// All entries, in the order of the file.
+    var entries: [(name: String, value: SettingValue)] {
+        pairs.map { (name: $0.key.string ?? "", value: value(of: $0)) }
+    }
+
+    /// A value that must be there; that it is not is recorded at the section's own key.
+    func required(_ key: String, _ use: String) -> SettingValue? {
+        if let value = self[key] { return value }
+        value.mistakes.add("is missing: \(use)", at: value.keyPlace, key: path(to: key))
+        return nil
+    }
+
+    /// A mistake that concerns the section as a whole, or a key of it, whether that is there or not.
+    func mistake(_ message: String, key: String? = nil) {
+        let place = key.flatMap(present)?.keyPlace ?? value.keyPlace
+        value.mistakes.add(message, at: place, key: key.map(path(to:)) ?? value.key)
+    }
+
+    func warning(_ message: String) {
+        value.mistakes.add(message, at: value.keyPlace, key: value.key, severity: .warning)
+    }
+
+    private func value(of pair: (key: Node, value: Node)) -> SettingValue {
+        SettingValue(
+            node: pair.value, key: path(to: pair.key.string ?? ""), keyPlace: SettingValue.place(of: pair.key),
+            mistakes: value.mistakes)
+    }
+
+    private func path(to key: String) -> String {
+        value.key.isEmpty ? key : "\(value.key).\(key)"
+    }
+}

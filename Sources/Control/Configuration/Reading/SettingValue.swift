@@ -1,0 +1,140 @@
+import Routing
+import Yams
+
+/// One value of the file, with its key and its place. Reading it as something it is not is recorded as a mistake, and
+/// yields nil.
+struct SettingValue {
+    let node: Node
+    /// From the root, as in `store.redis.endpoints[0]`.
+    let key: String
+    /// Where its key stands; for an element of a list, where it begins.
+    let keyPlace: Mistake.Place?
+    let mistakes: MistakeList
+
+    /// Where the value itself begins.
+    var place: Mistake.Place? { Self.place(of: node) ?? keyPlace }
+
+    static func place(of node: Node) -> Mistake.Place? {
+        node.mark.map { Mistake.Place(line: $0.line, column: $0.column) }
+    }
+
+    func mistake(_ message: String) {
+        mistakes.add(message, at: place, key: key)
+    }
+
+    func warning(_ message: String) {
+        mistakes.add(message, at: place, key: key, severity: .warning)
+    }
+
+    /// Whether nothing, or YAML's null, stands after the key.
+    var isNull: Bool {
+        guard let scalar = node.scalar, scalar.style == .plain else { return false }
+        return ["", "~", "null", "Null", "NULL"].contains(scalar.string)
+    }
+
+    /// A single value as it stands, whatever it is meant to be; nil for null, mappings and lists.
+    var text: String? { isNull ? nil : node.scalar?.string }
+
+    var isMapping: Bool { node.mapping != nil }
+
+    var isList: Bool { node.sequence != nil }
+
+    private var kind: String {
+        switch node {
+        case .scalar: isNull ? "nothing" : "a single value"
+        case .mapping: "a mapping"
+        case .sequence: "a list"
+        case .alias: "an alias"
+        }
+    }
+
+    func string() -> String? {
+        guard let text else {
+            mistake("must be a text, and is \(kind)")
+            return nil
+        }
+        return text
+    }
+
+    /// A text with at least one character.
+    func nonEmptyString() -> String? {
+        guard let text = string() else { return nil }
+        guard text.isEmpty else { return text }
+        mistake("must not be empty")
+        return nil
+    }
+
+    func bool() -> Bool? {
+        switch text?.lowercased() {
+        case "true": return true
+        case "false": return false
+        default:
+            mistake("must be true or false")
+            return nil
+        }
+    }
+
+    func integer(_ range: ClosedRange<Int>) -> Int? {
+        guard let text, let number = Int(text), range.contains(number) else {
+            mistake("must be a whole number from \(range.lowerBound) to \(range.upperBound)")
+            return nil
+        }
+        return number
+    }
+
+    /// In Go's syntax, or a whole number of seconds.
+    func duration(_ range: ClosedRange<Duration>) -> Duration? {
+        guard let text, let duration = DurationText.read(text) else {
+            mistake("must be a duration such as 500ms, 20s or 1m30s, or a whole number of seconds")
+            return nil
+        }
+        guard range.contains(duration) else {
+            let (least, most) = (DurationText.write(range.lowerBound), DurationText.write(range.upperBound))
+            mistake("must be a duration from \(least) to \(most)")
+            return nil
+        }
+        return duration
+    }
+
+    /// One of the values of an enumeration, in any case.
+    ///
+    /// - Parameters:
+    ///   - aliases: other words for some of them, in small letters.
+    ///   - unavailable: words that another version, or Traefik, knows.
+    func choice<Choice: RawRepresentable<String> & CaseIterable>(
+        _ type: Choice.Type, aliases: [String: Choice] = [:], unavailable: [String] = []
+    ) -> Choice? {
+        let text = text?.lowercased()
+        if let choice = Choice.allCases.first(where: { $0.rawValue == text }) { return choice }
+        if let text, let choice = aliases[text] { return choice }
+        if let text, unavailable.contains(text) {
+            mistake("\(text) is not available in this version")
+        } else {
+            let words = Choice.allCases.map(\.rawValue)
+            mistake("must be \(words.count > 1 ? "one of " : "")\(words.joined(separator: ", "))")
+        }
+        return nil
+    }
+
+    /// The elements; none after a mistake.
+    func list() -> [SettingValue] {
+        if isNull { return [] }
+        guard let sequence = node.sequence else {
+            mistake("must be a list, and is \(kind)")
+            return []
+        }
+        return sequence.enumerated()
+            .map { index, element in
+                let place = Self.place(of: element)
+                return SettingValue(node: element, key: "\(key)[\(index)]", keyPlace: place, mistakes: mistakes)
+            }
+    }
+
+    func section() -> SettingSection? {
+        guard isNull || node.mapping != nil else {
+            mistake("must be a mapping, and is \(kind)")
+            return nil
+        }
+        return SettingSection(self)
+    }
+}

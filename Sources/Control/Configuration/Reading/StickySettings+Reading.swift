@@ -1,0 +1,166 @@
+import Crypto
+
+extension StickySettings {
+    private static let idleTimeouts = Duration.seconds(1)...(.seconds(366 * 86400))
+    private static let idleTimeoutDefault = Duration.seconds(86400)
+
+    /// Nil where no session key is named; that is recorded.
+    init?(_ section: SettingSection, service: String, lease: Duration) {
+        section.check(
+            known: ["cookie", "header", "query", "appCookie", "clientIP", "idleTimeout", "onUnavailable"],
+            unavailable: ["absoluteTimeout"])
+        let cookie = section.present("cookie").flatMap { CookieSettings($0, service: service) }
+        sources = [
+            section.present("header").flatMap(Self.name).map(SessionKeySource.header),
+            section.present("query").flatMap { Self.name($0, isToken: false) }.map(SessionKeySource.query),
+            section.present("appCookie").flatMap(Self.name).map(SessionKeySource.appCookie),
+            section.present("clientIP").flatMap(Self.clientIP),
+            cookie.map(SessionKeySource.cookie),
+        ].compactMap(\.self)
+        idleTimeout = section["idleTimeout"]?.duration(Self.idleTimeouts) ?? Self.idleTimeoutDefault
+        onUnavailable =
+            section["onUnavailable"]?.choice(Unavailability.self, unavailable: ["detour", "reject"]) ?? .move
+        if idleTimeout < lease * 4 {
+            section["idleTimeout"]?.mistake(
+                "must be at least four times store.lease, that is \(DurationText.write(lease * 4))")
+        }
+        checkTogether(section)
+        if sources.isEmpty {
+            if section.entries.isEmpty {
+                section.mistake("names no session key: add cookie, header, query, appCookie or clientIP")
+            }
+            return nil
+        }
+    }
+
+    private func checkTogether(_ section: SettingSection) {
+        if cookie != nil, let clientIP = section.present("clientIP") {
+            clientIP.mistake("cannot stand beside cookie: every request has a client address, no cookie would be used")
+        }
+        if let cookie, sources.contains(.appCookie(name: cookie.name)) {
+            section["appCookie"]?.mistake("has the name of Limpet's own cookie")
+        }
+    }
+
+    /// Written as the name alone, or as a mapping with `name`.
+    private static func name(_ value: SettingValue) -> String? { name(value, isToken: true) }
+
+    private static func name(_ value: SettingValue, isToken: Bool) -> String? {
+        var nameValue = value
+        if value.isMapping {
+            guard let section = value.section() else { return nil }
+            section.check(known: ["name", "learn"])
+            if let learn = section["learn"], learn.bool() == true {
+                learn.mistake("true is not available in this version")
+            }
+            guard let inner = section.required("name", "say where the session key stands") else { return nil }
+            nameValue = inner
+        }
+        guard let text = nameValue.nonEmptyString() else { return nil }
+        guard !isToken || Token.isToken(text) else {
+            nameValue.mistake(Token.advice)
+            return nil
+        }
+        return text
+    }
+
+    private static func clientIP(_ value: SettingValue) -> SessionKeySource? {
+        if value.text != nil {
+            return value.bool() == true ? .clientIP(ipv4Prefix: 32, ipv6Prefix: 64) : nil
+        }
+        guard let section = value.section() else { return nil }
+        section.check(known: ["ipv4Prefix", "ipv6Prefix"])
+        return .clientIP(
+            ipv4Prefix: section["ipv4Prefix"]?.integer(1...32) ?? 32,
+            ipv6Prefix: section["ipv6Prefix"]?.integer(1...128) ?? 64)
+    }
+}
+
+extension CookieSettings {
+    /// Nil for `false`, and for what is no cookie's settings at all. `true` is the same as `{}`.
+    init?(_ value: SettingValue, service: String) {
+        self.init(defaultsFor: service)
+        if value.text != nil {
+            guard value.bool() == true else { return nil }
+            return
+        }
+        guard let section = value.section() else { return nil }
+        section.check(
+            known: ["name", "secure", "httpOnly", "sameSite", "maxAge", "path", "domain"], unavailable: ["expires"])
+        if let value = section["name"], let text = value.nonEmptyString() {
+            if Token.isToken(text) { name = text } else { value.mistake(Token.advice) }
+        }
+        isSecure = section["secure"]?.bool() ?? false
+        isHTTPOnly = section["httpOnly"]?.bool() ?? false
+        sameSite = section["sameSite"].flatMap(Self.sameSite)
+        maxAgeSeconds = section["maxAge"]?.integer(0...Int(Int32.max)) ?? 0
+        if let value = section["path"], let text = value.string() { path = Self.path(text, value) }
+        if let value = section["domain"], let text = value.string(), !text.isEmpty { domain = Self.domain(text, value) }
+        checkTogether(section)
+    }
+
+    /// With the name that Traefik gives the cookie of a service from a file.
+    private init(defaultsFor service: String) {
+        let digest = Insecure.SHA1.hash(data: Array("_TRAEFIK_BACKEND_\(service)@file".utf8))
+        let digits = Array("0123456789abcdef")
+        let hex = digest.prefix(3).flatMap { [digits[Int($0 >> 4)], digits[Int($0 & 15)]] }
+        name = "_" + String(hex.prefix(5))
+        isSecure = false
+        isHTTPOnly = false
+        maxAgeSeconds = 0
+        path = "/"
+    }
+
+    /// Traefik's empty text is the same as none.
+    private static func sameSite(_ value: SettingValue) -> SameSite? {
+        value.text?.isEmpty == true ? nil : value.choice(SameSite.self)
+    }
+
+    private static func path(_ text: String, _ value: SettingValue) -> String {
+        if !text.hasPrefix("/") || !isAttribute(text) {
+            value.mistake("must start with / and have no semicolon, space or control character")
+        }
+        return text
+    }
+
+    private static func domain(_ text: String, _ value: SettingValue) -> String {
+        if !HostSyntax.isHost(text.hasPrefix(".") ? text.dropFirst() : text[...]) {
+            value.mistake("must be a domain, such as example.com")
+        }
+        return text
+    }
+
+    private static func isAttribute(_ text: String) -> Bool {
+        text.utf8.allSatisfy { $0 > 0x20 && $0 < 0x7F && $0 != UInt8(ascii: ";") }
+    }
+
+    /// What browsers refuse (RFC 6265bis, sections 4.1.3 and 5.6).
+    private func checkTogether(_ section: SettingSection) {
+        let lowercased = name.lowercased()
+        if sameSite == SameSite.none, !isSecure {
+            section["sameSite"]?.warning("none is refused by browsers unless secure is true")
+        }
+        if lowercased.hasPrefix("__secure-") || lowercased.hasPrefix("__host-"), !isSecure {
+            section["name"]?.mistake("is refused by browsers unless secure is true")
+        }
+        if lowercased.hasPrefix("__host-"), path != "/" || domain != nil {
+            section["name"]?.mistake("is refused by browsers unless path is / and there is no domain")
+        }
+    }
+}
+
+/// The names of fields and cookies (RFC 9110, section 5.6.2).
+enum Token {
+    static let advice = "must be a token: letters, digits and !#$%&'*+-.^_`|~"
+
+    static func isToken(_ text: String) -> Bool {
+        !text.isEmpty
+            && text.utf8.allSatisfy { byte in
+                switch byte {
+                case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"): true
+                case UInt8(ascii: "0")...UInt8(ascii: "9"): true
+                default: "!#$%&'*+-.^_`|~".utf8.contains(byte)
+                }
+            }
+    }
+}

@@ -1,0 +1,99 @@
+package import Affinity
+
+/// What the access log says about one exchange. The slices must stay valid only while the record is rendered. There is
+/// no place in it for cookies, credentials or session keys.
+package struct AccessLogRecord {
+    /// The moment at which the exchange ended.
+    package var time: WallTime
+    package var durationNanoseconds: Int64
+    /// From sending the request to the backend to its response head; nil where none was reached.
+    package var originDurationNanoseconds: Int64?
+    package var entryPoint: String
+    package var router: String?
+    package var service: String?
+    package var backend: String?
+    /// The backend's `host:port`.
+    package var backendAddress: String?
+    /// As far as it is known who it is: behind a trusted proxy, whom that names.
+    package var clientHost: String
+    package var clientPort: Int?
+    package var method: UnsafeRawBufferPointer
+    package var host: UnsafeRawBufferPointer
+    /// As it was sent, query included.
+    package var target: UnsafeRawBufferPointer
+    package var isHTTP10: Bool
+    /// Of the body, as received.
+    package var requestByteCount: UInt64
+    /// Nil where the backend gave none.
+    package var originStatus: Int?
+    package var status: Int
+    /// Of the body, as sent.
+    package var responseByteCount: UInt64
+    package var retryCount: Int
+    package var provenance: Provenance?
+    package var fingerprint: Fingerprint?
+    /// Why Limpet itself answered or gave up, in short English.
+    package var refusal: String?
+
+    /// A record of nothing yet.
+    package init(time: WallTime, entryPoint: String, clientHost: String, status: Int) {
+        self.time = time
+        self.entryPoint = entryPoint
+        self.clientHost = clientHost
+        self.status = status
+        durationNanoseconds = 0
+        method = UnsafeRawBufferPointer(start: nil, count: 0)
+        host = method
+        target = method
+        isHTTP10 = false
+        requestByteCount = 0
+        responseByteCount = 0
+        retryCount = 0
+    }
+
+    /// Of a fingerprint so many characters are logged: enough to follow a session, too few to look it up in the store.
+    private static let fingerprintLength = 10
+
+    /// One line of JSON with Traefik's keys, and Limpet's own `Backend`, `Provenance`, `SessionFingerprint` and
+    /// `Refusal`. What is not known is left out.
+    ///
+    /// - Parameter redacting: the query parameters whose values are session keys.
+    package func line(redacting parameters: QueryRedaction) -> [UInt8] {
+        var line = JSONLine()
+        line.add("time", time.text)
+        line.add("Duration", durationNanoseconds)
+        if let originDurationNanoseconds {
+            line.add("OriginDuration", originDurationNanoseconds)
+            line.add("Overhead", durationNanoseconds &- originDurationNanoseconds)
+        }
+        addRoute(to: &line)
+        addRequest(to: &line, parameters)
+        if let originStatus { line.add("OriginStatus", originStatus) }
+        line.add("DownstreamStatus", status)
+        line.add("DownstreamContentSize", responseByteCount)
+        if retryCount > 0 { line.add("RetryAttempts", retryCount) }
+        if let provenance { line.add("Provenance", provenance.rawValue) }
+        if let fingerprint { line.add("SessionFingerprint", String(fingerprint.text.prefix(Self.fingerprintLength))) }
+        if let refusal { line.add("Refusal", refusal) }
+        line.close()
+        return line.bytes
+    }
+
+    private func addRoute(to line: inout JSONLine) {
+        line.add("entryPointName", entryPoint)
+        if let router { line.add("RouterName", router) }
+        if let service { line.add("ServiceName", service) }
+        if let backend { line.add("Backend", backend) }
+        if let backendAddress { line.add("ServiceAddr", backendAddress) }
+    }
+
+    private func addRequest(to line: inout JSONLine, _ parameters: QueryRedaction) {
+        line.add("ClientHost", clientHost)
+        if let clientPort { line.add("ClientPort", String(clientPort)) }
+        line.add("RequestMethod", method)
+        line.add("RequestHost", host)
+        parameters.redact(target).withUnsafeBytes { line.add("RequestPath", $0) }
+        line.add("RequestProtocol", isHTTP10 ? "HTTP/1.0" : "HTTP/1.1")
+        line.add("RequestContentSize", requestByteCount)
+    }
+}

@@ -1,0 +1,88 @@
+/// One JSON object on one line, written field by field. Whatever bytes go in, one valid line comes out: no terminal and
+/// no line-oriented program can be misled by it.
+struct JSONLine {
+    /// Ends with a line feed once `close` was called.
+    private(set) var bytes: [UInt8] = []
+
+    init() {
+        bytes.reserveCapacity(768)
+        bytes.append(UInt8(ascii: "{"))
+    }
+
+    mutating func close() {
+        bytes.append(UInt8(ascii: "}"))
+        bytes.append(UInt8(ascii: "\n"))
+    }
+
+    mutating func add(_ name: String, _ number: some FixedWidthInteger) {
+        open(name)
+        bytes.append(contentsOf: String(number).utf8)
+    }
+
+    mutating func add(_ name: String, _ text: String) {
+        open(name)
+        quote(text.utf8)
+    }
+
+    /// - Parameter text: bytes from the network; what is no UTF-8 becomes U+FFFD.
+    mutating func add(_ name: String, _ text: UnsafeRawBufferPointer) {
+        open(name)
+        quote(text)
+    }
+
+    private mutating func open(_ name: String) {
+        if bytes.count > 1 { bytes.append(UInt8(ascii: ",")) }
+        quote(name.utf8)
+        bytes.append(UInt8(ascii: ":"))
+    }
+
+    private mutating func quote(_ text: some Collection<UInt8>) {
+        bytes.append(UInt8(ascii: "\""))
+        VisibleText.append(text, to: &bytes)
+        bytes.append(UInt8(ascii: "\""))
+    }
+}
+
+/// Text in which nothing acts: control characters and separators are escaped as JSON escapes them.
+enum VisibleText {
+    static func append(_ text: some Collection<UInt8>, to bytes: inout [UInt8]) {
+        var decoder = UTF8()
+        var iterator = text.makeIterator()
+        while true {
+            switch decoder.decode(&iterator) {
+            case .scalarValue(let scalar): append(scalar, to: &bytes)
+            case .error: append("\u{FFFD}", to: &bytes)
+            case .emptyInput: return
+            }
+        }
+    }
+
+    private static func append(_ scalar: Unicode.Scalar, to bytes: inout [UInt8]) {
+        switch scalar {
+        case "\"", "\\":
+            bytes.append(UInt8(ascii: "\\"))
+            bytes.append(UInt8(truncatingIfNeeded: scalar.value))
+        case "\n": bytes.append(contentsOf: "\\n".utf8)
+        case "\r": bytes.append(contentsOf: "\\r".utf8)
+        case "\t": bytes.append(contentsOf: "\\t".utf8)
+        case _ where acts(scalar): appendEscape(scalar, to: &bytes)
+        default: bytes.append(contentsOf: UTF8.encode(scalar) ?? UTF8.encodedReplacementCharacter)
+        }
+    }
+
+    /// Whether a terminal, a browser or an editor might do something on it: C0, DEL, C1, line separators, and marks
+    /// that turn the direction of writing.
+    private static func acts(_ scalar: Unicode.Scalar) -> Bool {
+        switch scalar.value {
+        case 0..<0x20, 0x7F...0x9F, 0x2028...0x202E, 0x2066...0x2069: true
+        default: false
+        }
+    }
+
+    private static func appendEscape(_ scalar: Unicode.Scalar, to bytes: inout [UInt8]) {
+        let digits = String(scalar.value, radix: 16)
+        bytes.append(contentsOf: "\\u".utf8)
+        bytes.append(contentsOf: repeatElement(UInt8(ascii: "0"), count: 4 - digits.utf8.count))
+        bytes.append(contentsOf: digits.utf8)
+    }
+}

@@ -1,0 +1,31 @@
+import ArgumentParser
+import Control
+
+struct RunCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "run",
+        abstract: "Run a replica.",
+        discussion: """
+            Serves until SIGTERM or SIGINT, then finishes what is under way. If the configuration has mistakes, all of \
+            them are printed and nothing is started.
+            """)
+
+    @Option(help: "The configuration file.")
+    var config: String
+
+    func run() async throws {
+        let file: ConfigurationFile
+        do {
+            file = try ConfigurationFile(path: config)
+        } catch let refusal {
+            throw Failure(refusal.description)
+        }
+        do {
+            try await Replica(file.configuration, warnings: file.warnings).run()
+        } catch let error as ListenError {
+            throw Failure("\(error)")
+        } catch let error as AccessLogError {
+            throw Failure("\(error)")
+        }
+    }
+}
