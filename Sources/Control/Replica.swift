@@ -20,19 +20,17 @@ package struct Replica: Sendable {
 
     /// Serves until SIGTERM or SIGINT, then finishes what is under way.
     ///
-    /// - Throws: `ListenError` and `AccessLogError`, each one clear sentence, when it cannot start.
+    /// - Throws: `ListenError`, `SnapshotMistake` and `AccessLogError`, each one clear sentence, when it cannot start.
     package func run() async throws {
         // A reader of our output that went away must not end the process.
         signal(SIGPIPE, SIG_IGN)
         for warning in warnings { logger.warning("configuration", metadata: ["warning": "\(warning)"]) }
         let phase = ReplicaPhase()
         let accessLog = try configuration.accessLog.map(AccessLog.init)
-        let dataPlane = DataPlane(configuration: configuration, accessLog: accessLog)
         let adminGroup = MultiThreadedEventLoopGroup(numberOfThreads: 1)
         do {
-            let admin = try await AdminServer.start(
-                on: configuration.admin, group: adminGroup, replica: configuration.replica.name, phase: phase,
-                source: dataPlane)
+            let dataPlane = try await DataPlane.start(configuration, accessLog: accessLog, logger: logger)
+            let admin = try await admin(adminGroup, phase, over: dataPlane)
             logger.notice(
                 "started",
                 metadata: [
@@ -47,6 +45,19 @@ package struct Replica: Sendable {
         }
         await stop(accessLog, adminGroup)
         logger.notice("stopped")
+    }
+
+    private func admin(
+        _ group: MultiThreadedEventLoopGroup, _ phase: ReplicaPhase, over dataPlane: DataPlane
+    ) async throws -> AdminServer {
+        do {
+            return try await AdminServer.start(
+                on: configuration.admin, group: group, replica: configuration.replica.name, phase: phase,
+                source: dataPlane)
+        } catch {
+            await dataPlane.stop()
+            throw error
+        }
     }
 
     private func run(_ services: [any Service]) async throws {

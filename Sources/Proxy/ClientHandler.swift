@@ -231,7 +231,7 @@ final class ClientHandler: ChannelInboundHandler, DeadlineHolder {
 
     /// Answers a request that never became an exchange, and closes: where the next one begins cannot be known.
     private func refuse(_ answer: ErrorAnswer) {
-        worker.counters.refused[answer.rawValue, default: 0] &+= 1
+        worker.counters.refused[answer.label, default: 0] &+= 1
         var bytes = worker.spareBuffers.take()
         answer.write(into: &bytes, closing: true, bodiless: false)
         write(bytes)

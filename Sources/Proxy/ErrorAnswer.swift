@@ -19,6 +19,23 @@ enum ErrorAnswer: Int, CaseIterable {
         self = ErrorAnswer(rawValue: status) ?? .badRequest
     }
 
+    /// Labels metrics.
+    var label: String {
+        switch self {
+        case .badRequest: "bad_request"
+        case .notFound: "no_route"
+        case .requestTimeout: "request_timeout"
+        case .contentTooLarge: "content_too_large"
+        case .uriTooLong: "uri_too_long"
+        case .fieldsTooLarge: "fields_too_large"
+        case .notImplemented: "not_implemented"
+        case .badGateway: "bad_gateway"
+        case .serviceUnavailable: "service_unavailable"
+        case .gatewayTimeout: "gateway_timeout"
+        case .versionNotSupported: "version_not_supported"
+        }
+    }
+
     /// For a body that breaks a rule.
     init(_ refusal: BodyRefusal) {
         switch refusal {

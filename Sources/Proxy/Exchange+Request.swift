@@ -13,6 +13,7 @@ extension Exchange {
         guard let backend, !requestIsComplete, isTakingBody else { return }
         let step = bytes.withUnsafeReadableBytes { requestBody.scan($0) }
         if step.accepted > 0, let piece = bytes.readSlice(length: step.accepted) {
+            record?.requestBytes &+= UInt64(step.accepted)
             backend.write(worker.compact(piece))
             backend.flush()
             client?.deadline = .now() + worker.limits.bodyGap

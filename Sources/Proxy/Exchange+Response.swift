@@ -67,6 +67,7 @@ extension Exchange {
         guard let client, let service else { return impossible() }
         phase = .responding
         status = head.status
+        recordResponseHead()
         responsePersists = head.isPersistent && head.framing != .untilClose
         responseFraming = head.framing
         responseBody = BodyScanner(head.framing, limits: worker.limits.message)
@@ -134,6 +135,7 @@ extension Exchange {
 
     private func afterBody(_ step: BodyScanner.Step, _ bytes: inout ByteBuffer) {
         client?.flush()
+        record?.responseBytes &+= UInt64(step.accepted)
         switch step.outcome {
         case .more:
             bodyGoesOn()

@@ -52,6 +52,11 @@ final class Exchange: StoreWaiter {
     var interimCount = 0
     var status = 0
 
+    // What the exchange log is told, where there is one.
+    var record: ExchangeRecord?
+    var began = NIODeadline.distantPast
+    var sent = NIODeadline.distantPast
+
     /// Counts the connections asked for, so that a late one is recognised.
     private(set) var attempt: UInt64 = 0
 
@@ -78,15 +83,16 @@ final class Exchange: StoreWaiter {
     /// Finds the service, the session and the backend of the request. Its fields are in the worker's table.
     func start(_ head: RequestHead, in bytes: UnsafeRawBufferPointer) {
         guard let client else { return impossible() }
+        beginRecord(head, bytes, client)
         guard !head.wantsUpgrade else {
             clientPersists = false
             return answer(.notImplemented)
         }
-        guard let service = worker.route(head, in: bytes, entryPoint: client.entryPoint) else {
-            worker.counters.unrouted &+= 1
+        guard let (service, router) = worker.route(head, in: bytes, entryPoint: client.entryPoint) else {
             return answer(.notFound)
         }
         self.service = service
+        record?.router = worker.nameOfRouter(router)
         decide(head, bytes, client, service)
     }
 
@@ -159,6 +165,7 @@ final class Exchange: StoreWaiter {
 
     /// Not over a pooled connection: one that was lost says little good about the others.
     private func connectAnew(_ pool: BackendPool) {
+        if case .deciding = phase {} else { record?.retries += 1 }
         phase = .connecting
         attempt &+= 1
         pool.connect(for: self)
@@ -199,6 +206,7 @@ final class Exchange: StoreWaiter {
     private func send(over connection: BackendHandler, _ service: ServiceRuntime, _ index: Int) {
         backend = connection
         phase = .requesting
+        if record != nil { sent = .now() }
         connection.begin(self)
         connection.write(upstreamHead.bytes(authority: service.pools[index].backend.authority))
         guard requestIsComplete else { return sendBody(connection) }
@@ -212,6 +220,7 @@ final class Exchange: StoreWaiter {
     func answer(_ answer: ErrorAnswer) {
         guard let client else { return }
         status = answer.rawValue
+        if service == nil { worker.counters.refused[answer.label, default: 0] &+= 1 }
         let persists = clientPersists && requestIsComplete
         var bytes = worker.spareBuffers.take()
         answer.write(into: &bytes, closing: !persists, bodiless: method == .head)

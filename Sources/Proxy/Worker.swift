@@ -22,7 +22,7 @@ package final class Worker {
     private(set) var services: [ServiceRuntime] = []
 
     private let snapshot: Snapshot
-    private let accessLog: (any AccessLog)?
+    let exchangeLog: (any ExchangeLog)?
     private let sweep = DeadlineSweep()
     private var clients: [ObjectIdentifier: ClientHandler] = [:]
     private var random = SystemRandomNumberGenerator()
@@ -32,19 +32,19 @@ package final class Worker {
     private static let lastRequestGrace = TimeAmount.seconds(1)
 
     package init(
-        loop: any EventLoop, snapshot: Snapshot, store: any BindingStore, cache: BindingCache, limits: ProxyLimits,
-        replicaName: String, accessLog: (any AccessLog)?
+        loop: any EventLoop, entryPoints: Int, snapshot: Snapshot, store: any BindingStore, cache: BindingCache, limits: ProxyLimits,
+        replicaName: String, exchangeLog: (any ExchangeLog)?
     ) {
         self.loop = loop
         self.snapshot = snapshot
         self.store = store
         self.limits = limits
         self.replicaName = replicaName
-        self.accessLog = accessLog
+        self.exchangeLog = exchangeLog
         scanner = HeadScanner(limits: limits.message)
         requestFields = FieldTable(capacity: limits.message.fieldCount)
         responseFields = FieldTable(capacity: limits.message.fieldCount)
-        counters = WorkerCounters(services: snapshot.services.count)
+        counters = WorkerCounters(services: snapshot.services.count, entryPoints: entryPoints)
         services = snapshot.services.enumerated().map { index, service in
             ServiceRuntime(service, index: index, worker: self, cache: cache, cookieKeys: snapshot.cookieKeys)
         }
@@ -70,16 +70,20 @@ package final class Worker {
 
     // MARK: Requests
 
-    func route(_ head: RequestHead, in bytes: UnsafeRawBufferPointer, entryPoint: EntryPoint) -> ServiceRuntime? {
+    func route(_ head: RequestHead, in bytes: UnsafeRawBufferPointer, entryPoint: EntryPoint) -> (ServiceRuntime, router: Int)? {
         let request = RequestView(head: head, bytes: bytes, fields: requestFields)
         guard let router = snapshot.routes.match(request, entryPoint: entryPoint.index) else { return nil }
-        return services[snapshot.serviceOfRoute[router]]
+        return (services[snapshot.serviceOfRoute[router]], router)
     }
+
+    /// The name of a router, by its place in the route table.
+    func nameOfRouter(_ index: Int) -> String { snapshot.routerNames[index] }
 
     func exchangeFinished(_ exchange: Exchange) {
         if let service = exchange.service {
             counters.services[service.index].count(exchange.route?.provenance, status: exchange.status)
         }
+        if let exchangeLog, let record = exchange.finishedRecord() { exchangeLog.append(record) }
     }
 
     func backendFailed(_ service: ServiceRuntime, _ backend: Int) {
@@ -104,14 +108,13 @@ package final class Worker {
 
     func clientOpened(_ client: ClientHandler) {
         clients[ObjectIdentifier(client)] = client
-        counters.clientConnections += 1
-        counters.clientConnectionsAccepted &+= 1
+        counters.clientConnections[client.entryPoint.index] += 1
         sweep.add(client)
     }
 
     func clientClosed(_ client: ClientHandler) {
         guard clients.removeValue(forKey: ObjectIdentifier(client)) != nil else { return }
-        counters.clientConnections -= 1
+        counters.clientConnections[client.entryPoint.index] -= 1
         sweep.remove(client)
     }
 

@@ -4,22 +4,19 @@ package import Affinity
 package struct WorkerCounters: Sendable {
     /// Requests by service, in the order of the snapshot.
     package var services: [ServiceCounters]
-    /// Requests that no router matched.
-    package var unrouted: UInt64 = 0
-    /// Requests refused before routing, by status.
-    package var refused: [Int: UInt64] = [:]
-    package var clientConnections: Int = 0
-    package var clientConnectionsAccepted: UInt64 = 0
+    /// Requests that were refused before a service saw them, by the label of the answer.
+    package var refused: [String: UInt64] = [:]
+    /// Open client connections by entry point, in the order of the configuration.
+    package var clientConnections: [Int]
     package var backendConnections: Int = 0
     package var backendConnectFailures: UInt64 = 0
     /// Requests sent a second time.
     package var repeated: UInt64 = 0
-    /// Session keys over the limit, treated as absent.
-    package var oversizedKeys: UInt64 = 0
     /// States that cannot be; each failed its exchange. Anything above 0 is a bug.
     package var impossible: UInt64 = 0
 
-    init(services: Int) {
+    init(services: Int, entryPoints: Int) {
+        clientConnections = Array(repeating: 0, count: entryPoints)
         self.services = Array(repeating: ServiceCounters(), count: services)
     }
 }

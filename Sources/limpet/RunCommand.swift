@@ -26,6 +26,8 @@ struct RunCommand: AsyncParsableCommand {
             throw Failure("\(error)")
         } catch let error as AccessLogError {
             throw Failure("\(error)")
+        } catch let error as SnapshotMistake {
+            throw Failure("\(error)")
         }
     }
 }

@@ -44,13 +44,13 @@ final class ProxyHarness: Sendable {
             passHostHeader: options.passHost)
         let routes = RouteTable([Router(name: "all", rule: try Rule("PathPrefix(`/`)"), entryPoints: [0])])
         let snapshot = Snapshot(
-            routes: routes, serviceOfRoute: [0], services: [service], cookieKeys: options.cookieKeys)
+            routes: routes, serviceOfRoute: [0], routerNames: ["all"], services: [service], cookieKeys: options.cookieKeys)
         let limits = options.limits
         worker = try await loop.submit {
             let store = MemoryStore(records: MemoryRecords(capacity: 1000, seed: 1), eventLoop: loop)
             let worker = Worker(
-                loop: loop, snapshot: snapshot, store: store, cache: BindingCache(entries: 1000), limits: limits,
-                replicaName: "r1", accessLog: nil)
+                loop: loop, entryPoints: 1, snapshot: snapshot, store: store, cache: BindingCache(entries: 1000), limits: limits,
+                replicaName: "r1", exchangeLog: nil)
             worker.start()
             return NIOLoopBound(worker, eventLoop: loop)
         }.get()

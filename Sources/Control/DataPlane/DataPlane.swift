@@ -16,8 +16,15 @@ package final class DataPlane: Sendable {
     private let loops: [LoopPlane]
     private let listeners: [any Channel]
     private let cache: BindingCache
-    private let services: [Service]
+    private let services: [Proxy.Service]
+    private let configuration: Configuration
+    private let accessLog: AccessLog?
     private let logger: Logger
+
+    var entryPointNames: [String] { configuration.entryPoints.map(\.name) }
+    var cacheCapacity: Int { configuration.store.cacheEntries }
+    var hasSharedStore: Bool { configuration.store.redis != nil }
+    func droppedLogLines() -> UInt64 { accessLog?.droppedCount ?? 0 }
 
     /// What one event loop holds.
     fileprivate struct LoopPlane: Sendable {
@@ -31,9 +38,12 @@ package final class DataPlane: Sendable {
     /// - Throws: ``ListenError`` or ``SnapshotMistake``, each one sentence for people. A store that is away is no
     ///   failure.
     package static func start(
-        _ configuration: Configuration, accessLog: (any AccessLog)?, logger: Logger
+        _ configuration: Configuration, accessLog: AccessLog?, logger: Logger
     ) async throws -> DataPlane {
         let keys = FleetKeys(configuration.fleet)
+        let exchangeLog = accessLog.map {
+            ExchangeLogWriter(log: $0, redaction: QueryRedaction(configuration.services))
+        }
         let snapshot = try Snapshot(configuration, keys: keys)
         let cache = BindingCache(entries: configuration.store.cacheEntries)
         let group = MultiThreadedEventLoopGroup(numberOfThreads: configuration.replica.threads)
@@ -44,14 +54,14 @@ package final class DataPlane: Sendable {
                 loops.append(
                     try await loop.submit {
                         LoopPlane(
-                            loop, snapshot: snapshot, store: stores.make(on: loop), cache: cache,
-                            replicaName: configuration.replica.name, accessLog: accessLog)
+                            loop, configuration, snapshot: snapshot, store: stores.make(on: loop), cache: cache,
+                            exchangeLog: exchangeLog)
                     }.get())
             }
             let listeners = try await listen(configuration, group, loops)
             return DataPlane(
                 group: group, loops: loops, listeners: listeners, cache: cache, services: snapshot.services,
-                logger: logger)
+                configuration: configuration, accessLog: accessLog, logger: logger)
         } catch {
             try? await group.shutdownGracefully()
             throw error
@@ -60,13 +70,15 @@ package final class DataPlane: Sendable {
 
     private init(
         group: MultiThreadedEventLoopGroup, loops: [LoopPlane], listeners: [any Channel], cache: BindingCache,
-        services: [Service], logger: Logger
+        services: [Proxy.Service], configuration: Configuration, accessLog: AccessLog?, logger: Logger
     ) {
         self.group = group
         self.loops = loops
         self.listeners = listeners
         self.cache = cache
         self.services = services
+        self.configuration = configuration
+        self.accessLog = accessLog
         self.logger = logger
     }
 
@@ -139,7 +151,7 @@ package final class DataPlane: Sendable {
 
 /// What the event loops of a replica have counted.
 package struct DataPlaneCounters: Sendable {
-    package var services: [Service]
+    package var services: [Proxy.Service]
     package var cache: BindingCache.Counts
     package var cacheBytes: Int
     /// One for each event loop.
@@ -152,12 +164,12 @@ package struct DataPlaneCounters: Sendable {
 extension DataPlane.LoopPlane {
     /// On its loop.
     fileprivate init(
-        _ loop: any EventLoop, snapshot: Snapshot, store: LoopStore, cache: BindingCache, replicaName: String,
-        accessLog: (any AccessLog)?
+        _ loop: any EventLoop, _ configuration: Configuration, snapshot: Snapshot, store: LoopStore,
+        cache: BindingCache, exchangeLog: (any ExchangeLog)?
     ) {
         let worker = Worker(
-            loop: loop, snapshot: snapshot, store: store.asked, cache: cache, limits: ProxyLimits(),
-            replicaName: replicaName, accessLog: accessLog)
+            loop: loop, entryPoints: configuration.entryPoints.count, snapshot: snapshot, store: store.asked,
+            cache: cache, limits: ProxyLimits(), replicaName: configuration.replica.name, exchangeLog: exchangeLog)
         self.init(
             worker: NIOLoopBound(worker, eventLoop: loop), store: NIOLoopBound(store, eventLoop: loop))
         store.start()

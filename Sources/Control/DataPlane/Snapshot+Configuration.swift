@@ -15,7 +15,8 @@ extension Snapshot {
         }
         self.init(
             routes: RouteTable(configuration.routers.map(\.router)),
-            serviceOfRoute: configuration.routers.map(\.service), services: services, cookieKeys: keys.cookies)
+            serviceOfRoute: configuration.routers.map(\.service), routerNames: configuration.routers.map(\.name),
+            services: services, cookieKeys: keys.cookies)
     }
 }
 

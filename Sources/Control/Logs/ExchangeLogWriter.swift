@@ -1,0 +1,41 @@
+import Proxy
+
+/// Writes finished exchanges down as lines of the access log, session keys in query strings redacted.
+struct ExchangeLogWriter: ExchangeLog {
+    let log: AccessLog
+    let redaction: QueryRedaction
+
+    func append(_ record: ExchangeRecord) {
+        record.method.withUnsafeBytes { method in
+            record.host.withUnsafeBytes { host in
+                record.target.withUnsafeBytes { target in
+                    var line = AccessLogRecord(record)
+                    (line.method, line.host, line.target) = (method, host, target)
+                    log.append(line.line(redacting: redaction))
+                }
+            }
+        }
+    }
+}
+
+extension AccessLogRecord {
+    /// All but the slices.
+    fileprivate init(_ record: ExchangeRecord) {
+        self.init(
+            time: .now, entryPoint: record.entryPoint, clientHost: record.clientAddress, status: record.status)
+        durationNanoseconds = record.duration
+        originDurationNanoseconds = record.backendDuration
+        router = record.router
+        service = record.service
+        backend = record.backend?.name
+        backendAddress = record.backend?.address
+        clientPort = record.clientPort
+        isHTTP10 = record.isHTTP10
+        requestByteCount = record.requestBytes
+        originStatus = record.isBackendStatus ? record.status : nil
+        responseByteCount = record.responseBytes
+        retryCount = record.retries
+        provenance = record.provenance
+        fingerprint = record.fingerprint
+    }
+}

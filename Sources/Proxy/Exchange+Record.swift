@@ -1,0 +1,44 @@
+import Affinity
+import HTTPWire
+import NIOCore
+
+/// What the exchange log is told. Gathered only where there is one.
+extension Exchange {
+    func beginRecord(_ head: RequestHead, _ bytes: UnsafeRawBufferPointer, _ client: ClientHandler) {
+        guard worker.exchangeLog != nil else { return }
+        began = .now()
+        record = ExchangeRecord(
+            entryPoint: client.entryPoint.name, clientAddress: client.identity?.address ?? "",
+            clientPort: client.identity?.port ?? 0, method: Array(bytes[head.methodRange]),
+            host: head.host.map { Array(bytes[$0]) } ?? [], target: Array(bytes[head.target]),
+            isHTTP10: head.version == .http10)
+    }
+
+    func recordResponseHead() {
+        guard record != nil else { return }
+        record?.isBackendStatus = true
+        record?.backendDuration = (NIODeadline.now() - sent).nanoseconds
+    }
+
+    /// The record as it stands at the end.
+    func finishedRecord() -> ExchangeRecord? {
+        guard var record else { return nil }
+        record.status = status
+        record.duration = (NIODeadline.now() - began).nanoseconds
+        record.provenance = route?.provenance
+        if let service {
+            record.service = service.description.name
+            if service.sticky != nil { record.fingerprint = sessionFingerprint }
+            if let route {
+                let backend = service.pools[route.backend].backend
+                record.backend = (backend.name, backend.authority)
+            }
+        }
+        return record
+    }
+
+    /// Nil where the request has no session.
+    private var sessionFingerprint: Fingerprint? {
+        route?.provenance == .balanced ? nil : decision.fingerprint
+    }
+}
