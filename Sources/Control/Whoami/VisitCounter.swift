@@ -15,19 +15,25 @@ final class VisitCounter: Sendable {
 
     init() {}
 
+    /// How many sessions are remembered.
+    var count: Int { counts.withLock { $0.young.count + $0.old.count } }
+
     /// Counts one visit, and says how many there have been; nil where the request carries no session key.
     ///
     /// The key is the first of the field `X-Session-ID`, the parameter `sid` and the first cookie.
     func visit(_ head: HTTPRequestHead) -> Int? {
-        guard let key = Self.sessionKey(of: head) else { return nil }
+        Self.sessionKey(of: head).map { visit(sessionKey: $0) }
+    }
+
+    func visit(sessionKey: Substring) -> Int {
         var hasher = Hasher()
-        hasher.combine(key)
+        hasher.combine(sessionKey)
         let session = hasher.finalize()
         return counts.withLock { counts in
-            let count = (counts.young[session] ?? counts.old[session] ?? 0) &+ 1
+            let visits = (counts.young[session] ?? counts.old[session] ?? 0) &+ 1
             if counts.young.count >= Self.generationSize { counts = Counts(old: counts.young) }
-            counts.young[session] = count
-            return count
+            counts.young[session] = visits
+            return visits
         }
     }
 

@@ -7,16 +7,17 @@ extension Configuration {
                 "tcpServersTransport", "hostResolver", "experimental", "core", "spiffe", "tcp", "udp", "tls", "ocsp",
             ])
         let listeners = Listeners(section.section("entryPoints"))
-        store = StoreOptions(section.section("store"))
+        let (storeSection, fleetSection) = (section.section("store"), section.section("fleet"))
+        store = StoreOptions(storeSection)
         let context = HTTPContext(entryPointNames: listeners.entryPoints.map(\.name), lease: store.lease)
         (routers, services) = context.read(section.section("http"))
         (entryPoints, admin) = (listeners.entryPoints, listeners.admin)
-        fleet = FleetSettings(section.section("fleet"), surroundings)
+        fleet = FleetSettings(fleetSection, of: section, surroundings)
         replica = ReplicaSettings(section.section("replica"), surroundings)
         log = LogSettings(section.section("log"))
         accessLog = section.section("accessLog").map(AccessLogSettings.init)
-        if store.redis != nil, fleet.secret == nil, !FleetSettings.namesSecret(section.section("fleet"), surroundings) {
-            section.section("store")?.mistake(
+        if store.redis != nil, fleet.secret == nil, !FleetSettings.namesSecret(fleetSection, surroundings) {
+            storeSection?.mistake(
                 "needs a fleet secret, as replicas share it: set fleet.secretFile or \(FleetSettings.secretVariable)",
                 key: "redis")
         }

@@ -61,7 +61,7 @@ package struct ConfigurationFile {
     /// The tree of the file. What is no YAML, or holds a key twice, has no tree: it is the only mistake then.
     private static func compose(_ yaml: String, _ mistakes: MistakeList) throws(ConfigurationRefusal) -> Node {
         do {
-            return try Yams.compose(yaml: yaml) ?? Node("")
+            return try Yams.compose(yaml: yaml) ?? Node("", .implicit, .plain)
         } catch let error as YamlError {
             let (message, mark) = explain(error)
             mistakes.add(message, at: mark.map { Mistake.Place(line: $0.line, column: $0.column) }, key: "")

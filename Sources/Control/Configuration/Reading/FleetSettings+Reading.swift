@@ -2,9 +2,10 @@ extension FleetSettings {
     static let secretVariable = "LIMPET_FLEET_SECRET"
     private static let keyFilesMax = 16
 
-    init(_ section: SettingSection?, _ surroundings: Surroundings) {
+    /// - Parameter root: where a mistake stands if there is no section.
+    init(_ section: SettingSection?, of root: SettingSection, _ surroundings: Surroundings) {
         section?.check(known: ["secret", "secretFile", "cookieKeyFiles", "namespace"])
-        secret = Self.secret(section, surroundings)
+        secret = Self.secret(section, of: root, surroundings)
         cookieKeys = (section?["cookieKeyFiles"]?.list() ?? []).compactMap { Secret(file: $0)?.longEnough($0) }
         if cookieKeys.count > Self.keyFilesMax {
             section?["cookieKeyFiles"]?.mistake("must not have more than \(Self.keyFilesMax) files")
@@ -17,7 +18,9 @@ extension FleetSettings {
         section?["secret"] != nil || section?["secretFile"] != nil || surroundings.environment[secretVariable] != nil
     }
 
-    private static func secret(_ section: SettingSection?, _ surroundings: Surroundings) -> Secret? {
+    private static func secret(_ section: SettingSection?, of root: SettingSection, _ surroundings: Surroundings)
+        -> Secret?
+    {
         if let section, let value = section["secret"] {
             if section["secretFile"] != nil { value.mistake("stands beside secretFile: write one of them") }
             return value.string().flatMap { Secret(Array($0.utf8)).longEnough(value) }
@@ -26,7 +29,7 @@ extension FleetSettings {
         guard let text = surroundings.environment[secretVariable] else { return nil }
         let secret = Secret(Array(text.utf8))
         guard secret.bytes.count < Secret.byteCountMin else { return secret }
-        section?.mistake(Secret.tooShort(secret.bytes.count, "\(secretVariable) "), key: "secret")
+        root.mistake(Secret.tooShort(secret.bytes.count, "\(secretVariable) "), key: "fleet.secret")
         return nil
     }
 

@@ -1,0 +1,320 @@
+import Control
+import Testing
+
+@Suite("A mistake in a configuration")
+struct ConfigurationMistakeTests {
+    /// The file, and every line that `check` says about it.
+    static let files: [(String, [String])] = [
+        (
+            "entryPoint: {}\nbananas: 1\nproviders: { docker: {} }\n",
+            [
+                "1:1: entryPoint: unknown key, did you mean entryPoints?",
+                "2:1: bananas: unknown key, there are entryPoints, fleet, replica, store, log, accessLog, http",
+                "3:1: providers: is not available in this version",
+            ]
+        ),
+        ("- a\n", ["1:1: must be a mapping, and is a list"]),
+        ("just text", ["1:1: must be a mapping, and is a single value"]),
+        ("http: []", ["1:7: http: must be a mapping, and is a list"]),
+        ("http: {\n", ["2:1: is no valid YAML: did not find expected node content"]),
+        ("log: { level: info }\nlog: { level: debug }\n", ["1:1: the same key stands twice in one mapping: \"log\""]),
+        (
+            "log: { level: loud, format: xml, filePath: a }",
+            [
+                "1:15: log.level: must be one of trace, debug, info, notice, warning, error, critical",
+                "1:29: log.format: must be one of json, common",
+                "1:34: log.filePath: is not available in this version",
+            ]
+        ),
+        (
+            "accessLog: { format: common, filePath: [] }",
+            [
+                "1:22: accessLog.format: common is not available in this version",
+                "1:40: accessLog.filePath: must be a text, and is a list",
+            ]
+        ),
+        (
+            "replica: { name: '', threads: 0 }",
+            [
+                "1:18: replica.name: must not be empty",
+                "1:31: replica.threads: must be a whole number from 1 to 1024",
+            ]
+        ),
+        (
+            """
+            entryPoints:
+              web: { address: 8000 }
+              a: { address: ":80a" }
+              b: { address: "x y:80" }
+              c: { address: ":8000", forwardedHeaders: { trustedIPs: [10.0.0.0/33, banana], insecure: true } }
+              d: { address: ":8000", proxyProtocol: {} }
+              e: {}
+              admin: { address: ":1", forwardedHeaders: {} }
+            """,
+            [
+                "2:19: entryPoints.web.address: \"8000\" has no port: write host:port, or :port for all interfaces",
+                "3:17: entryPoints.a.address: \":80a\" does not end with a port from 0 to 65535",
+                "4:17: entryPoints.b.address: \"x y:80\" has no valid host before its port: "
+                    + "write a name, an IPv4 address or an [IPv6 address]",
+                "5:59: entryPoints.c.forwardedHeaders.trustedIPs[0]: \"10.0.0.0/33\" has no valid prefix length: "
+                    + "write 0 to 32 after the slash",
+                "5:72: entryPoints.c.forwardedHeaders.trustedIPs[1]: \"banana\" is no address range: "
+                    + "write it as 10.0.0.0/8 or fd00::/8",
+                "5:81: entryPoints.c.forwardedHeaders.insecure: is not available in this version",
+                "6:17: entryPoints.d.address: is the address of entry point c already",
+                "6:26: entryPoints.d.proxyProtocol: is not available in this version",
+                "7:3: entryPoints.e.address: is missing: write host:port, or :port for all interfaces",
+                "8:27: entryPoints.admin.forwardedHeaders: unknown key, there are address",
+            ]
+        ),
+        (
+            """
+            fleet:
+              secret: short
+              cookieKeyFiles: /nowhere
+              namespace: "a{b}"
+            """,
+            [
+                "2:11: fleet.secret: has 5 bytes, and at least 16 are needed",
+                "3:19: fleet.cookieKeyFiles: must be a list, and is a single value",
+                "4:14: fleet.namespace: must be at most 64 characters of printable ASCII without spaces and braces",
+            ]
+        ),
+        (
+            "fleet: { secret: 0123456789abcdef, secretFile: /nowhere, cookieKeyFiles: [/nowhere/k] }",
+            [
+                "1:18: fleet.secret: stands beside secretFile: write one of them",
+                "1:75: fleet.cookieKeyFiles[0]: /nowhere/k cannot be read: no such file or directory",
+            ]
+        ),
+        (
+            "fleet: { secretFile: /nowhere }\nstore: { redis: {} }",
+            ["1:22: fleet.secretFile: /nowhere cannot be read: no such file or directory"]
+        ),
+        (
+            "store:\n  redis:\n    endpoints: [redis://a:b@c]\n",
+            [
+                "2:3: store.redis: needs a fleet secret, as replicas share it: set fleet.secretFile or LIMPET_FLEET_SECRET",
+                "3:17: store.redis.endpoints[0]: \"redis://…@…\" holds credentials: write them as username and passwordFile",
+            ]
+        ),
+        (
+            """
+            fleet: { secret: 0123456789abcdef }
+            store:
+              redis:
+                endpoints: ["redis://a", "redis://b"]
+                username: u
+                sentinel: {}
+                cluster: true
+                connectTimeout: 0
+                commandTimeout: 20
+              cache: { entries: 0 }
+              lease: -5ms
+            """,
+            [
+                "4:16: store.redis.endpoints: must be one endpoint: several (Sentinel, Cluster) are not available in this version",
+                "5:15: store.redis.username: needs a password: set passwordFile",
+                "6:5: store.redis.sentinel: is not available in this version",
+                "7:5: store.redis.cluster: is not available in this version",
+                "8:21: store.redis.connectTimeout: must be a duration from 1ms to 1m",
+                "10:21: store.cache.entries: must be a whole number from 1 to 100000000",
+                "11:10: store.lease: must be a duration such as 500ms, 20s or 1m30s, or a whole number of seconds",
+            ]
+        ),
+        (
+            """
+            http:
+              middlewares: {}
+              routers:
+                a: { rule: "PathPrefx(`/`)", service: shop, middlewares: [m], tls: {} }
+                b: { rule: "Host(`a`", service: none, entryPoints: [web, admin], priority: high }
+                c: {}
+                "d@file": { rule: "Path(`/`)", service: shop }
+                e: { rule: [], service: }
+              services:
+                shop: { weighted: {} }
+                shop2: {}
+            """,
+            [
+                "2:3: http.middlewares: is not available in this version",
+                "4:16: http.routers.a.rule: there is no matcher PathPrefx: did you mean PathPrefix?\n"
+                    + "    PathPrefx(`/`)\n    ^",
+                "4:49: http.routers.a.middlewares: is not available in this version",
+                "4:67: http.routers.a.tls: is not available in this version",
+                "5:16: http.routers.b.rule: found the end of the rule where \",\" or \")\" should stand\n"
+                    + "    Host(`a`\n            ^",
+                "5:37: http.routers.b.service: there is no service none",
+                "5:62: http.routers.b.entryPoints[1]: there is no entry point admin for routers, there are web",
+                "5:80: http.routers.b.priority: must be a whole number from -9223372036854775808 to 9223372036854774807",
+                "6:5: http.routers.c.rule: is missing: write a rule such as Host(`example.com`)",
+                "6:5: http.routers.c.service: is missing: name one of http.services",
+                "7:5: http.routers.d@file: a name must not be empty, and not contain @ or control characters",
+                "8:5: http.routers.e.service: is missing: name one of http.services",
+                "8:16: http.routers.e.rule: must be a text, and is a list",
+                "10:13: http.services.shop.weighted: is not available in this version",
+                "11:5: http.services.shop2.loadBalancer: is missing: a service has a loadBalancer",
+            ]
+        ),
+        (
+            """
+            http:
+              services:
+                s:
+                  loadBalancer:
+                    strategy: p2c
+                    healthCheck: {}
+                    servers:
+                      - { url: "http://a:1", weight: 65536 }
+                      - { url: "http://A:1", name: b }
+                      - { url: "http://c", name: http://a:1 }
+                      - { url: "https://d" }
+                      - { url: "http://u:p@d" }
+                      - { url: "http://d:0" }
+                      - { url: "http://" }
+                      - { url: "d:80", draining: maybe, preservePath: true }
+                      - { name: e }
+                      - { url: "http://f/path" }
+            """,
+            [
+                "5:19: http.services.s.loadBalancer.strategy: p2c is not available in this version",
+                "6:9: http.services.s.loadBalancer.healthCheck: is not available in this version",
+                "8:42: http.services.s.loadBalancer.servers[0].weight: must be a whole number from 0 to 65535",
+                "9:20: http.services.s.loadBalancer.servers[1].url: is the server of servers[0] already",
+                "10:38: http.services.s.loadBalancer.servers[2].name: is the name of servers[0] already",
+                "11:20: http.services.s.loadBalancer.servers[3].url: \"https://d\" asks for TLS to the backend, "
+                    + "which is not available in this version",
+                "12:20: http.services.s.loadBalancer.servers[4].url: \"http://…@…\" must not hold credentials",
+                "13:20: http.services.s.loadBalancer.servers[5].url: \"http://d:0\" has no valid port: "
+                    + "write a number from 1 to 65535",
+                "14:20: http.services.s.loadBalancer.servers[6].url: \"http://\" has no valid host: "
+                    + "write a name, an IPv4 address or an [IPv6 address]",
+                "15:20: http.services.s.loadBalancer.servers[7].url: \"d:80\" is no URL: write http://host:port",
+                "15:38: http.services.s.loadBalancer.servers[7].draining: must be true or false",
+                "15:45: http.services.s.loadBalancer.servers[7].preservePath: is not available in this version",
+                "16:13: http.services.s.loadBalancer.servers[8].url: is missing: write http://host:port",
+                "17:20: warning: http.services.s.loadBalancer.servers[9].url: has a path, which has no effect: "
+                    + "requests keep their own",
+            ]
+        ),
+        (
+            "http: { services: { s: { loadBalancer: { servers: [] } } } }",
+            [
+                "1:26: warning: http.services.s.loadBalancer: has no servers: "
+                    + "every request of this service will be answered with 503"
+            ]
+        ),
+    ]
+
+    @Test("is named with its place, together with all others", arguments: files.map(\.0))
+    func isNamed(_ yaml: String) throws {
+        let expected = try #require(Self.files.first { $0.0 == yaml }).1
+        #expect(ConfigurationSample.mistakes(yaml) == expected)
+    }
+
+    static let stickies: [(String, [String])] = [
+        ("     {}", ["6:5: …: names no session key: add cookie, header, query, appCookie or clientIP"]),
+        (
+            "     { cookie: {}, clientIP: {} }",
+            [
+                "7:30: ….clientIP: cannot stand beside cookie: every request has a client address, no cookie would be used"
+            ]
+        ),
+        (
+            "     { cookie: { name: a }, appCookie: { name: a } }",
+            ["7:40: ….appCookie: has the name of Limpet's own cookie"]
+        ),
+        (
+            "     { header: 'a b', query: { learn: true }, appCookie: [] }",
+            [
+                "7:16: ….header: must be a token: letters, digits and !#$%&'*+-.^_`|~",
+                "7:23: ….query.name: is missing: say where the session key stands",
+                "7:39: ….query.learn: true is not available in this version",
+                "7:58: ….appCookie: must be a text, and is a list",
+            ]
+        ),
+        (
+            "     { header: , onUnavailable: detour, absoluteTimeout: 1h, idleTimeout: 1m5 }",
+            [
+                "7:16: ….header: must be a text, and is nothing",
+                "7:33: ….onUnavailable: detour is not available in this version",
+                "7:41: ….absoluteTimeout: is not available in this version",
+                "7:75: ….idleTimeout: must be a duration such as 500ms, 20s or 1m30s, or a whole number of seconds",
+            ]
+        ),
+        (
+            "     { header: a, idleTimeout: 1s }",
+            ["7:32: ….idleTimeout: must be at least four times store.lease, that is 2s"]
+        ),
+        (
+            "     { cookie: { name: 'a;b', secure: 1, httpOnly: yes, sameSite: x, maxAge: -1, path: a, domain: 'a b' } }",
+            [
+                "7:24: ….cookie.name: must be a token: letters, digits and !#$%&'*+-.^_`|~",
+                "7:39: ….cookie.secure: must be true or false",
+                "7:52: ….cookie.httpOnly: must be true or false",
+                "7:67: ….cookie.sameSite: must be one of none, lax, strict",
+                "7:78: ….cookie.maxAge: must be a whole number from 0 to 2147483647",
+                "7:88: ….cookie.path: must start with / and have no semicolon, space or control character",
+                "7:99: ….cookie.domain: must be a domain, such as example.com",
+            ]
+        ),
+        (
+            "     { cookie: { name: __Host-a, secure: true, domain: a.b, sameSite: none } }",
+            ["7:24: ….cookie.name: is refused by browsers unless path is / and there is no domain"]
+        ),
+        (
+            "     { cookie: { name: __Secure-a } }",
+            ["7:24: ….cookie.name: is refused by browsers unless secure is true"]
+        ),
+        (
+            "     { cookie: { sameSite: none } }",
+            ["7:28: warning: ….cookie.sameSite: none is refused by browsers unless secure is true"]
+        ),
+        (
+            "     { clientIP: { ipv4Prefix: 33, ipv6Prefix: 0 } }",
+            [
+                "7:32: ….clientIP.ipv4Prefix: must be a whole number from 1 to 32",
+                "7:48: ….clientIP.ipv6Prefix: must be a whole number from 1 to 128",
+            ]
+        ),
+        ("     { clientIP: 7 }", ["7:18: ….clientIP: must be true or false"]),
+    ]
+
+    @Test("in sticky is named with its place", arguments: stickies.map(\.0))
+    func stickyIsNamed(_ yaml: String) throws {
+        let expected = try #require(Self.stickies.first { $0.0 == yaml }).1
+        #expect(ConfigurationSample.stickyMistakes(yaml) == expected)
+    }
+
+    @Test("never shows a secret")
+    func hidesSecrets() {
+        let texts = [
+            "fleet: { secret: hunter2 }",
+            "fleet: {secret: 0123456789abcdef}\nstore: { redis: { endpoints: [\"redis://u:hunter2@h\"] } }",
+            "fleet: {secret: 0123456789abcdef}\nstore: { redis: { endpoints: [\"u:hunter2@h\"] } }",
+            "fleet: {secret: 0123456789abcdef}\nstore: { redis: { endpoints: [\"hunter2://h\"] } }",
+            "http: { services: { s: { loadBalancer: { servers: [{ url: \"http://u:hunter2@h\" }] } } } }",
+        ]
+        for text in texts {
+            let mistakes = ConfigurationSample.mistakes(text)
+            #expect(!mistakes.isEmpty)
+            #expect(!mistakes.contains { $0.contains("hunter2") })
+        }
+        let environment = ["LIMPET_FLEET_SECRET": "hunter2"]
+        #expect(
+            ConfigurationSample.mistakes("fleet: {}", environment: environment) == [
+                "1:1: fleet.secret: LIMPET_FLEET_SECRET has 7 bytes, and at least 16 are needed"
+            ])
+        #expect(
+            ConfigurationSample.mistakes("", environment: environment) == [
+                "1:1: fleet.secret: LIMPET_FLEET_SECRET has 7 bytes, and at least 16 are needed"
+            ])
+    }
+
+    @Test("that a file cannot be read is one sentence")
+    func missingFile() throws {
+        let path = TemporaryFile.path()
+        let refusal = try #require(throws: ConfigurationRefusal.self) { try ConfigurationFile(path: path) }
+        #expect(refusal.description == "\(path): cannot be read: no such file or directory")
+    }
+}

@@ -1,0 +1,234 @@
+import Routing
+import Testing
+
+@testable import Control
+
+@Suite("A configuration")
+struct ConfigurationTests {
+    @Test("that says nothing has the defaults")
+    func defaults() throws {
+        for yaml in ["", "{}", "http:\n", "# nothing\n"] {
+            let configuration = try ConfigurationSample.read(yaml).configuration
+            #expect(configuration.entryPoints.map(\.name) == ["web"])
+            #expect(configuration.entryPoints[0].address == ListenAddress(host: nil, port: 8000))
+            #expect(configuration.admin == ListenAddress(host: "127.0.0.1", port: 8081))
+            #expect(configuration.fleet == FleetSettings(secret: nil, cookieKeys: [], namespace: "limpet"))
+            #expect(configuration.replica == ReplicaSettings(name: "host-7", threads: 4))
+            #expect(configuration.store == StoreOptions(redis: nil, cacheEntries: 1_000_000, lease: .milliseconds(500)))
+            #expect(configuration.log == LogSettings(level: .info, format: .json))
+            #expect(configuration.accessLog == nil)
+            #expect(configuration.routers.isEmpty && configuration.services.isEmpty)
+        }
+    }
+
+    static let whole = """
+        entryPoints:
+          web:   { address: ":8000", forwardedHeaders: { trustedIPs: ["10.0.0.0/8", "fd00::1"] } }
+          inner: { address: "[::1]:8001" }
+          admin: { address: "127.0.0.1:9081" }
+        fleet:
+          secret: 0123456789abcdef
+          namespace: shop-fleet
+        replica: { name: r1, threads: 2 }
+        store:
+          redis:
+            endpoints: ["redis://redis.internal:6380/2"]
+            username: limpet
+            password: hunter2
+            connectTimeout: 1s
+            commandTimeout: 15ms
+          cache: { entries: 5000 }
+          lease: 400ms
+        log: { level: WARN, format: common }
+        accessLog: { format: json, filePath: access.log }
+        http:
+          routers:
+            shop: { rule: "Host(`shop.example`) && PathPrefix(`/`)", service: shop@file, entryPoints: [web] }
+            all: { rule: "PathPrefix(`/`)", service: plain, priority: 1 }
+          services:
+            shop:
+              loadBalancer:
+                strategy: hrw
+                sticky:
+                  header: X-Session-ID
+                  query: { name: sid, learn: false }
+                  appCookie: { name: JSESSIONID }
+                  cookie: { name: shop_sid, secure: true, httpOnly: true, sameSite: Lax, maxAge: 60, path: /a, domain: b.c }
+                  idleTimeout: 1h30m
+                  onUnavailable: move
+                servers:
+                  - { url: "http://10.0.0.11:8080", name: web-1, weight: 3, draining: false }
+                  - { url: "http://[fd00::12]/", weight: 0, draining: true }
+            plain: { loadBalancer: { servers: [{ url: "http://plain" }] } }
+        """
+
+    @Test("is read whole, down to each value")
+    func everyValue() throws {
+        let file = try ConfigurationSample.read(Self.whole)
+        let configuration = file.configuration
+        #expect(file.warnings.isEmpty)
+        #expect(
+            configuration.entryPoints == [
+                EntryPointSettings(name: "inner", address: ListenAddress(host: "::1", port: 8001), trustedPeers: []),
+                EntryPointSettings(
+                    name: "web", address: ListenAddress(host: nil, port: 8000),
+                    trustedPeers: [try AddressRange("10.0.0.0/8"), try AddressRange("fd00::1/128")]),
+            ])
+        #expect(configuration.admin == ListenAddress(host: "127.0.0.1", port: 9081))
+        #expect(configuration.fleet.secret == Secret(Array("0123456789abcdef".utf8)))
+        #expect(configuration.fleet.namespace == "shop-fleet")
+        #expect(configuration.replica == ReplicaSettings(name: "r1", threads: 2))
+        #expect(
+            configuration.store
+                == StoreOptions(
+                    redis: RedisOptions(
+                        address: .tcp(host: "redis.internal", port: 6380), database: 2, username: "limpet",
+                        password: Secret(Array("hunter2".utf8)), connectTimeout: .seconds(1),
+                        commandTimeout: .milliseconds(15)),
+                    cacheEntries: 5000, lease: .milliseconds(400)))
+        #expect(configuration.log == LogSettings(level: .warning, format: .common))
+        #expect(configuration.accessLog == AccessLogSettings(filePath: "access.log"))
+        #expect(configuration.summary == "2 entry points, 2 routers, 2 services, 3 backends")
+    }
+
+    @Test("gives routers the indices of their entry points and services")
+    func routers() throws {
+        let configuration = try ConfigurationSample.read(Self.whole).configuration
+        #expect(configuration.routers.map(\.name) == ["all", "shop"])
+        #expect(configuration.services.map(\.name) == ["plain", "shop"])
+        #expect(configuration.routers.map(\.service) == [0, 1])
+        #expect(configuration.routers.map(\.router.entryPoints) == [[0, 1], [1]])
+        #expect(configuration.routers.map(\.router.priority) == [1, nil])
+    }
+
+    @Test("gives services their session keys in the order of asking, and their backends")
+    func services() throws {
+        let shop = try ConfigurationSample.read(Self.whole).configuration.services[1]
+        let cookie = CookieSettings(
+            name: "shop_sid", isSecure: true, isHTTPOnly: true, sameSite: .lax, maxAgeSeconds: 60, path: "/a",
+            domain: "b.c")
+        #expect(
+            shop.sticky
+                == StickySettings(
+                    sources: [
+                        .header(name: "X-Session-ID"), .query(name: "sid"), .appCookie(name: "JSESSIONID"),
+                        .cookie(cookie),
+                    ], idleTimeout: .seconds(5400), onUnavailable: .move))
+        #expect(shop.sticky?.cookie == cookie)
+        #expect(
+            shop.backends == [
+                BackendSettings(name: "web-1", host: "10.0.0.11", port: 8080, weight: 3, isDraining: false),
+                BackendSettings(name: "http://[fd00::12]/", host: "fd00::12", port: 80, weight: 0, isDraining: true),
+            ])
+    }
+
+    /// The name, and whether a cookie is set, for each form in which Traefik takes `sticky.cookie`.
+    static let stickyForms: [(String, String?)] = [
+        ("{ sticky: { cookie: { name: my-cookie } }, servers: [{ url: \"http://a\" }] }", "my-cookie"),
+        ("{ sticky: { cookie: {} }, servers: [{ url: \"http://a\" }] }", "_8d0a2"),
+        ("{ sticky: { cookie: }, servers: [{ url: \"http://a\" }] }", "_8d0a2"),
+        ("{ sticky: { cookie: true }, servers: [{ url: \"http://a\" }] }", "_8d0a2"),
+        ("{ sticky: { cookie: false, header: a }, servers: [{ url: \"http://a\" }] }", nil),
+    ]
+
+    @Test("takes Traefik's forms of a sticky cookie", arguments: stickyForms.map(\.0))
+    func takesForm(_ balancer: String) throws {
+        let expected = try #require(Self.stickyForms.first { $0.0 == balancer }).1
+        let cookie = try ConfigurationSample.service(balancer).sticky?.cookie
+        if expected == "my-cookie" || expected == nil {
+            #expect(cookie?.name == expected)
+        } else {
+            #expect(cookie?.name.utf8.count == 6)
+        }
+        guard let cookie else { return }
+        #expect(!cookie.isSecure && !cookie.isHTTPOnly && cookie.sameSite == nil && cookie.domain == nil)
+        #expect(cookie.maxAgeSeconds == 0 && cookie.path == "/")
+    }
+
+    @Test("takes the block form in which Traefik's documentation writes it")
+    func blockForm() throws {
+        let yaml = """
+            http:
+              services:
+                my-service:
+                  loadBalancer:
+                    sticky:
+                      cookie:
+                        name: my_sticky_cookie_name
+                        secure: true
+                        httpOnly: true
+                        sameSite: none
+                    servers:
+                    - url: "http://127.0.0.1:8081"
+            """
+        let cookie = try ConfigurationSample.read(yaml).configuration.services[0].sticky?.cookie
+        #expect(cookie?.name == "my_sticky_cookie_name")
+        #expect(cookie?.isSecure == true && cookie?.sameSite == CookieSettings.SameSite.none)
+    }
+
+    @Test(
+        "names a cookie as Traefik names that of a service from a file",
+        arguments: [("my-service", "_4fcce"), ("app", "_fb0b0")])
+    func defaultCookieName(_ service: String, _ expected: String) throws {
+        let yaml =
+            "http: { services: { \(service): { loadBalancer: { sticky: { cookie: {} }, servers: [{url: http://a}] } } } }"
+        #expect(try ConfigurationSample.read(yaml).configuration.services[0].sticky?.cookie?.name == expected)
+    }
+
+    @Test("without an idle timeout keeps sessions for a day")
+    func idleTimeoutDefault() throws {
+        #expect(try ConfigurationSample.service("{ sticky: { header: a } }").sticky?.idleTimeout == .seconds(86400))
+    }
+
+    @Test("cuts client addresses as it says")
+    func clientIP() throws {
+        let forms: [(String, SessionKeySource)] = [
+            ("{}", .clientIP(ipv4Prefix: 32, ipv6Prefix: 64)), ("true", .clientIP(ipv4Prefix: 32, ipv6Prefix: 64)),
+            ("{ ipv4Prefix: 24, ipv6Prefix: 56 }", .clientIP(ipv4Prefix: 24, ipv6Prefix: 56)),
+        ]
+        for (form, source) in forms {
+            #expect(try ConfigurationSample.service("{ sticky: { clientIP: \(form) } }").sticky?.sources == [source])
+        }
+    }
+
+    @Test("takes the fleet secret from the environment")
+    func secretFromEnvironment() throws {
+        let yaml = "store: { redis: {} }"
+        let secret = "0123456789abcdef0"
+        let configuration = try ConfigurationSample.read(yaml, environment: ["LIMPET_FLEET_SECRET": secret])
+            .configuration
+        #expect(configuration.fleet.secret == Secret(Array(secret.utf8)))
+        #expect(configuration.store.redis?.address == .tcp(host: "127.0.0.1", port: 6379))
+    }
+
+    @Test("takes secrets from files, without the line end")
+    func secretsFromFiles() throws {
+        try TemporaryFile.with("0123456789abcdef\r\n") { path in
+            let yaml =
+                "fleet: { secretFile: \(path), cookieKeyFiles: [\(path)] }\nstore: { redis: { passwordFile: \(path) } }"
+            let configuration = try ConfigurationSample.read(yaml).configuration
+            let secret = Secret(Array("0123456789abcdef".utf8))
+            #expect(configuration.fleet.secret == secret)
+            #expect(configuration.fleet.cookieKeys == [secret])
+            #expect(configuration.store.redis?.password == secret)
+        }
+    }
+
+    @Test("takes a Redis by Unix socket")
+    func unixSocket() throws {
+        let yaml =
+            "fleet: {secret: 0123456789abcdef}\nstore: { redis: { endpoints: [\"unix:///run/redis.sock?db=3\"] } }"
+        let redis = try ConfigurationSample.read(yaml).configuration.store.redis
+        #expect(redis?.address == .unix(path: "/run/redis.sock"))
+        #expect(redis?.database == 3)
+    }
+
+    @Test("shows no secret in a description or a dump")
+    func secretsStayHidden() throws {
+        let configuration = try ConfigurationSample.read(Self.whole).configuration
+        var dumped = "\(configuration)" + String(reflecting: configuration)
+        dump(configuration, to: &dumped)
+        #expect(!dumped.contains("hunter2") && !dumped.contains("0123456789abcdef"))
+        #expect(!dumped.contains("104, 117, 110"))
+    }
+}

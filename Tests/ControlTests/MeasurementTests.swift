@@ -1,0 +1,92 @@
+import Affinity
+import Foundation
+import Testing
+
+@testable import Control
+
+enum MetricsSample {
+    static var numbers: MetricsSnapshot {
+        var numbers = MetricsSnapshot()
+        numbers.requests[.init(service: "shop", status: 200, provenance: .cached)] = 7
+        numbers.requests[.init(service: "a\"b\\c\nd", status: 503, provenance: nil)] = 1
+        numbers.refusals["host"] = 2
+        numbers.openConnections["web"] = 3
+        numbers.backendsUp[.init(service: "shop", name: "web-1")] = true
+        numbers.backendsUp[.init(service: "shop", name: "web-2")] = false
+        numbers.cache = .init(entries: 1, capacity: 10, hits: 5, misses: 6)
+        numbers.storeIsAvailable = false
+        numbers.storeLatency = .init(upperBounds: [0.0005, 0.001], counts: [1, 2, 3], sum: 0.25)
+        numbers.storeFailures[.late] = 4
+        return numbers
+    }
+}
+
+@Suite("Measurements")
+struct MeasurementTests {
+    private static var process: ProcessMeasurements {
+        ProcessMeasurements(
+            cpuSeconds: 1.5, residentByteCount: 4096, startSeconds: 1_767_225_599.25, openDescriptors: 12,
+            maxDescriptors: 1024)
+    }
+
+    @Test("are written as Prometheus reads them, to the letter")
+    func text() {
+        let text = Measurements.text(MetricsSample.numbers, Self.process, replica: "r1")
+        let samples = text.split(separator: "\n").filter { !$0.hasPrefix("#") }
+        #expect(
+            samples == [
+                "limpet_info{replica=\"r1\",version=\"\(Version.current)\"} 1",
+                "limpet_requests_total{service=\"a\\\"b\\\\c\\nd\",code=\"503\",provenance=\"none\"} 1",
+                "limpet_requests_total{service=\"shop\",code=\"200\",provenance=\"cached\"} 7",
+                "limpet_requests_refused_total{reason=\"host\"} 2",
+                "limpet_open_connections{entrypoint=\"web\"} 3",
+                "limpet_backend_up{service=\"shop\",backend=\"web-1\"} 1",
+                "limpet_backend_up{service=\"shop\",backend=\"web-2\"} 0",
+                "limpet_cache_entries 1", "limpet_cache_capacity_entries 10", "limpet_cache_hits_total 5",
+                "limpet_cache_misses_total 6", "limpet_store_available 0",
+                "limpet_store_latency_seconds_bucket{le=\"0.0005\"} 1",
+                "limpet_store_latency_seconds_bucket{le=\"0.001\"} 3",
+                "limpet_store_latency_seconds_bucket{le=\"+Inf\"} 6",
+                "limpet_store_latency_seconds_sum 0.25", "limpet_store_latency_seconds_count 6",
+                "limpet_store_failures_total{kind=\"away\"} 0", "limpet_store_failures_total{kind=\"full\"} 0",
+                "limpet_store_failures_total{kind=\"late\"} 4", "limpet_store_failures_total{kind=\"lost\"} 0",
+                "limpet_store_failures_total{kind=\"refused\"} 0", "limpet_access_log_dropped_lines_total 0",
+                "process_cpu_seconds_total 1.5", "process_resident_memory_bytes 4096",
+                "process_start_time_seconds 1767225599.25", "process_open_fds 12", "process_max_fds 1024",
+            ])
+    }
+
+    @Test("leave out what there is none of")
+    func empty() {
+        let text = Measurements.text(MetricsSnapshot(), Self.process, replica: "r1")
+        #expect(!text.contains("limpet_store") && !text.contains("limpet_cache") && !text.contains("limpet_requests"))
+        #expect(text.contains("# TYPE limpet_info gauge\n"))
+    }
+
+    @Test("follow Prometheus's conventions for names")
+    func names() {
+        for metric in Metric.allCases {
+            #expect(metric.rawValue.hasSuffix("_total") == (metric.kind == .counter))
+            #expect(metric.rawValue.hasPrefix("limpet_") || metric.rawValue.hasPrefix("process_"))
+            #expect(metric.help.hasSuffix(".") && !metric.help.contains("\n"))
+        }
+    }
+
+    @Test("of this process are those of the operating system")
+    func process() {
+        let now = ProcessMeasurements.current()
+        #expect(now.cpuSeconds > 0)
+        #expect(now.residentByteCount > 1 << 20)
+        #expect(abs(now.startSeconds - Date().timeIntervalSince1970) < 3600)
+        #expect(now.openDescriptors >= 3 && now.openDescriptors <= now.maxDescriptors)
+    }
+
+    @Test("survive a command name that looks like fields")
+    func hostileCommandName() {
+        var process = ProcessMeasurements()
+        let fields = (3...52).map { $0 == 3 ? "S" : String($0) }.joined(separator: " ")
+        process.readStat("1 (a) b (c 9 9) \(fields)")
+        #expect(process.residentByteCount == 24 * sysconf(Int32(_SC_PAGESIZE)))
+        process.readStat("nothing")
+    }
+}
