@@ -12,8 +12,8 @@ enum HostName {
         return UnsafeRawBufferPointer(rebasing: host[..<end])
     }
 
-    /// Where the port begins, unless the colon is one of several of a bare IPv6 address.
-    private static func portColon(of host: UnsafeRawBufferPointer) -> Int? {
+    /// Where the port begins, if there is one, unless the colon is one of several of a bare IPv6 address.
+    static func portColon(of host: UnsafeRawBufferPointer) -> Int? {
         guard let last = host.lastIndex(of: UInt8(ascii: ":")) else { return nil }
         if last > 0, host[last - 1] == UInt8(ascii: "]") { return last }
         let isBracketed = host[0] == UInt8(ascii: "[")

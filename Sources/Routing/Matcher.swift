@@ -81,9 +81,12 @@ struct Matcher: Equatable, Sendable {
             throw RuleError(
                 offset: value.offset, message: "Host takes printable ASCII only: write other names in their xn-- form")
         }
-        let name = value.bytes.withUnsafeBytes { Array(HostName.canonical($0)).map(\.lowercased) }
-        guard !name.isEmpty, name.count + 2 >= value.bytes.count else {
+        guard value.bytes.withUnsafeBytes({ HostName.portColon(of: $0) }) == nil else {
             throw RuleError(offset: value.offset, message: "Host takes a name without a port")
+        }
+        let name = value.bytes.withUnsafeBytes { Array(HostName.canonical($0)).map(\.lowercased) }
+        guard !name.isEmpty else {
+            throw RuleError(offset: value.offset, message: "Host takes a name, and a dot is none")
         }
         let isBelow = name.starts(with: [star, UInt8(ascii: ".")])
         guard !name.dropFirst(isBelow ? 1 : 0).contains(star) else {

@@ -6,8 +6,8 @@ struct CheckCommand: AsyncParsableCommand {
         commandName: "check",
         abstract: "Check a configuration file without starting anything.",
         discussion: """
-            Prints every mistake as file:line:column: key: message, sorted by place, and ends with exit code 1 if there \
-            is one. The files of secrets that the configuration names are read too.
+            Prints every mistake as file:line:column: key: message, sorted by place, and ends with exit code 1 if \
+            there is one. The files of secrets that the configuration names are read too.
             """)
 
     @Option(help: "The configuration file.")

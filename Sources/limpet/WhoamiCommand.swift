@@ -1,14 +1,16 @@
 import ArgumentParser
 import Control
+import Foundation
 
 struct WhoamiCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "whoami",
         abstract: "Run a demonstration backend.",
         discussion: """
-            Answers every request with its name, the request as it arrived, and how often this session has been here: \
-            the session is the field X-Session-ID, the query parameter sid, or the first cookie. Counts are kept in the \
-            memory of this process. \"Accept: application/json\" gives JSON. Every answer names the backend in X-Backend.
+            Answers every request with its name, the request as it arrived, and how often this session has been \
+            here: the session is the field X-Session-ID, the query parameter sid, or the first cookie. Counts are kept \
+            in the memory of this process. "Accept: application/json" gives JSON. Every answer names the backend in \
+            X-Backend.
 
             /health                          200
             /slow?ms=500                     answers after so many milliseconds
@@ -38,6 +40,8 @@ struct WhoamiCommand: AsyncParsableCommand {
             throw Failure("\(error)")
         }
         print("\(name) listens on \(whoami.listener.address)")
+        // Who started us by a pipe waits for that line.
+        fflush(nil)
         try await whoami.runUntilSignal()
     }
 }

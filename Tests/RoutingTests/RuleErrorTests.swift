@@ -29,6 +29,10 @@ struct RuleErrorTests {
         ("PathPrefix(`a`)", 11, "the value of PathPrefix must start with /"),
         ("Host(`bücher.example`)", 5, "Host takes printable ASCII only: write other names in their xn-- form"),
         ("Host(`a:80`)", 5, "Host takes a name without a port"),
+        ("Host(`a:8`)", 5, "Host takes a name without a port"),
+        ("Host(`a:`)", 5, "Host takes a name without a port"),
+        ("Host(`[::1]:8`)", 5, "Host takes a name without a port"),
+        ("Host(`.`)", 5, "Host takes a name, and a dot is none"),
         ("Host(`a.*.b`)", 5, "in Host a * stands alone or for the whole first label: *.example.com"),
         ("Header(`Host`, `a`)", 7, "Header never matches the Host field: write Host(`name`)"),
         ("Path(`/`) && HostRegexp(`a`)", 13, "HostRegexp is not available in this version"),
@@ -51,6 +55,32 @@ struct RuleErrorTests {
     func nesting(_ opening: String) throws {
         let error = try #require(throws: RuleError.self) { try Rule(String(repeating: opening, count: 100_000)) }
         #expect(error.message == "the rule is nested deeper than 100 levels")
+    }
+
+    @Test("never stops the process, and lies within the rule")
+    func anyWords() {
+        let words = [
+            "Host(`a`)", "Path(`/`)", "Header", "(", ")", "!", "&&", "||", "&", ",", "`", "`/x`", "\"", "\\", " ", "ü",
+            "\n",
+            "Query(`a`)", "*", "\0",
+        ]
+        var state: UInt64 = 42
+        var accepted = 0
+        for _ in 0..<20_000 {
+            var text = ""
+            state = state &* 6_364_136_223_846_793_005 &+ 1_442_695_040_888_963_407
+            for index in 0..<Int(state >> 61) + 1 {
+                text += words[Int(truncatingIfNeeded: (state >> (8 * UInt64(index % 7))) & 0xFF) % words.count]
+            }
+            do throws(RuleError) {
+                _ = try Rule(text)
+                accepted += 1
+            } catch {
+                #expect((0...text.utf8.count).contains(error.offset))
+                #expect(error.caret(under: text).hasSuffix("^"))
+            }
+        }
+        #expect(accepted > 100)
     }
 
     @Test("is shown by a caret under its line")
