@@ -130,9 +130,9 @@ final class ClientHandler: ChannelInboundHandler, DeadlineHolder {
         switch state {
         case .awaitingHead:
             held = bytes
-        case .busy(let exchange):
+        case .busy:
             held = bytes
-            if !exchange.wantsRequestBytes { pauseReading() }
+            if !wantsMore { pauseReading() }
         case .closing, .closed:
             break
         }
@@ -192,7 +192,16 @@ final class ClientHandler: ChannelInboundHandler, DeadlineHolder {
     /// There is room for the body now: what was held is offered again, and reading goes on.
     func bodyIsWanted() {
         consumeHeld()
-        if held == nil { resumeReading() }
+        // What is still held may be the first part of something that only more bytes make whole.
+        if held == nil || wantsMore { resumeReading() }
+    }
+
+    private var wantsMore: Bool {
+        switch state {
+        case .awaitingHead, .closing: true
+        case .busy(let exchange): exchange.wantsRequestBytes
+        case .closed: false
+        }
     }
 
     func pauseReading() {

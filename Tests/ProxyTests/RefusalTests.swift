@@ -1,5 +1,6 @@
 import Foundation
 import LimpetTestKit
+import Synchronization
 import Testing
 
 @testable import Proxy
@@ -38,21 +39,28 @@ struct RefusalTests {
 
     @Test("a bad body is answered with 400; what was sent upstream stays incomplete and both connections close")
     func badBody() async throws {
+        let arrived = ScriptedBackend.Flag()
         let closed = ScriptedBackend.Flag()
+        let rest = Received()
         let backend = try ScriptedBackend { connection, _ in
             _ = try connection.receive(until: "\r\n\r\n")
-            let rest = try connection.receiveAll()
-            if rest == Array("3\r\nabc\r\n".utf8) { closed.set() }
+            let body = try connection.receive(until: "abc\r\n")
+            arrived.set()
+            rest.set(Array(body.utf8) + (try connection.receiveAll()))
+            closed.set()
         }
         defer { backend.close() }
         try await withProxy(to: [backend.port]) { proxy in
-            let response = try proxy.exchange(
-                """
-                POST / HTTP/1.1\r\nHost: a\r\nX-Session-ID: s\r\nTransfer-Encoding: chunked\r\n\r\n\
-                3\r\nabc\r\nzz\r\nGET /smuggled HTTP/1.1\r\nHost: a\r\n\r\n
-                """)
+            let client = try proxy.connect()
+            try client.send(
+                "POST / HTTP/1.1\r\nHost: a\r\nX-Session-ID: s\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n")
+            #expect(arrived.isSet(within: 5))
+            try client.send("z")
+            try client.send("z\r\nGET /smuggled HTTP/1.1\r\nHost: a\r\n\r\n")
+            let response = String(decoding: try client.receiveAll(), as: UTF8.self)
             #expect(response.hasPrefix("HTTP/1.1 400 Bad Request\r\n"))
-            #expect(closed.isSet(within: 2), "the backend saw more or less than the good part of the body")
+            #expect(closed.isSet(within: 5), "the backend's connection was not closed")
+            #expect(rest.text == "3\r\nabc\r\n", "the backend saw more or less than the good part of the body")
             #expect(backend.connectionCount == 1)
         }
     }
@@ -96,4 +104,13 @@ struct RefusalTests {
             #expect(backend.connectionCount == 2)
         }
     }
+}
+
+/// What a script read.
+private final class Received: Sendable {
+    private let bytes = Mutex<[UInt8]>([])
+
+    var text: String { bytes.withLock { String(decoding: $0, as: UTF8.self) } }
+
+    func set(_ received: [UInt8]) { bytes.withLock { $0 = received } }
 }
