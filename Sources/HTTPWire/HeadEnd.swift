@@ -1,9 +1,9 @@
 /// Says when a head that comes in pieces is worth scanning (again), so that a sender of single bytes costs work in
 /// proportion to its bytes, not to their square.
 ///
-/// Scan at the first read; if that is `.incomplete`, scan again only when `find` says so: when the empty line that
-/// ends a head has come, when a limit is passed or a line is plainly malformed, and whenever the bytes have doubled,
-/// so that nonsense is refused long before its head would end. The scanner's word is what counts; if it still says
+/// Scan at the first read; if that is `.incomplete`, scan again only when `find` says so: when the first line or the
+/// empty line that ends a head has come, when a limit is passed or a line is plainly malformed, and whenever the bytes
+/// have doubled, so that nonsense is refused long before its head would end. The scanner's word is what counts; if it still says
 /// `.incomplete`, go on. One value serves one head.
 package struct HeadEnd: Sendable {
     private let limits: MessageLimits
@@ -45,7 +45,10 @@ package struct HeadEnd: Sendable {
         lineStart = index &+ 1
         if isEmpty { return false }
         lines &+= 1
-        if lines == 1 { sectionStart = lineStart }
+        if lines == 1 {
+            sectionStart = lineStart
+            return true
+        }
         return lines &- 1 > limits.fieldCount
     }
 
