@@ -63,7 +63,8 @@ package final class FieldTable {
         return nil
     }
 
-    /// The byte ranges that hold the kept field lines, in order, neighbours joined: one range where nothing was removed.
+    /// The byte ranges that hold the kept field lines, in order, neighbours joined: one range where nothing was
+    /// removed.
     package func forEachKeptRun(_ body: (Range<Int>) -> Void) {
         var start: Int?
         for index in 0..<count {

@@ -3,8 +3,8 @@
 ///
 /// Scan at the first read; if that is `.incomplete`, scan again only when `find` says so: when the first line or the
 /// empty line that ends a head has come, when a limit is passed or a line is plainly malformed, and whenever the bytes
-/// have doubled, so that nonsense is refused long before its head would end. The scanner's word is what counts; if it still says
-/// `.incomplete`, go on. One value serves one head.
+/// have doubled, so that nonsense is refused long before its head would end. The scanner's word is what counts; if it
+/// still says `.incomplete`, go on. One value serves one head.
 package struct HeadEnd: Sendable {
     private let limits: MessageLimits
     /// The bytes already searched.
