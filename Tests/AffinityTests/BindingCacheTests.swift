@@ -18,9 +18,9 @@ struct BindingCacheTests {
             expiresAt: now.advanced(byMilliseconds: lifetime))
     }
 
-    /// Fingerprints that share one set of a cache with one set.
-    private func fill(_ cache: BindingCache, _ count: Int, _ entry: BindingCache.Entry, from first: UInt64 = 1000) {
-        for low in 0..<UInt64(count) { cache.store(entry, for: Fingerprint(high: low, low: first + low), now: now) }
+    /// Stores sessions that share the set of a cache with one set.
+    private func fill(_ cache: BindingCache, _ count: UInt64, _ entry: BindingCache.Entry) {
+        for low in 0..<count { cache.store(entry, for: Fingerprint(high: low, low: 1000 + low), now: now) }
     }
 
     @Test("what is stored is found, to the tick, and by no other fingerprint")

@@ -314,12 +314,12 @@ struct DecisionTests {
             return
         }
         let asked = fleet.now
-        fleet.pass(15)
+        fleet.pass(300)
         _ = fleet.answer(&decision, .record(fleet.binding(1, 1), remaining: 60_000), to: question, asked: asked)
         let entry = try #require(fleet.entry(fingerprint))
         let end = asked.advanced(byMilliseconds: 60_000)
         #expect(entry.expiresAt <= end && entry.expiresAt > end.advanced(byMilliseconds: -70))
-        fleet.pass(60_000 - 15)
+        fleet.pass(60_000 - 300)
         #expect(fleet.entry(fingerprint) == nil)
     }
 
