@@ -7,22 +7,25 @@ extension SessionAffinity {
     /// By the best living knowledge, of any age.
     func decideAlone(_ decision: Decision, _ entry: BindingCache.Entry?, _ now: Instant) -> Step {
         guard let known = Knowledge(entry: entry, hint: decision.hint) else { return guess(decision, now) }
-        let binding = known.binding
-        if let index = usable(binding.backend) {
-            let provenance: Provenance = known.origin == .hint ? .hinted : .cached
-            return .forward(Route(backend: index, binding: binding, provenance: provenance))
-        }
-        return known.isGuess ? guess(decision, now) : moveUnheard(decision, from: binding, now)
+        if let route = route(by: known) { return .forward(route) }
+        return known.isGuess ? guess(decision, now) : moveUnheard(decision, from: known.binding, now)
     }
 
-    /// Sends this request to a backend without binding the session to it: to its own, where that is usable.
+    /// Binds the session to nothing: sends this request to its own backend, or where that is not usable to the first in
+    /// order.
     func detour(_ decision: Decision, _ now: Instant) -> Step {
         let known = Knowledge(entry: cache.peek(decision.fingerprint, now: now), hint: decision.hint)
-        guard let index = known.flatMap({ usable($0.binding.backend) }) ?? firstUsable(decision.fingerprint) else {
-            return .refuse(.noBackend)
-        }
+        if let known, let route = route(by: known) { return .forward(route) }
+        guard let index = firstUsable(decision.fingerprint) else { return .refuse(.noBackend) }
         let binding = known?.binding ?? Binding(backend: membership.backends[index].hash, epoch: 0)
         return .forward(Route(backend: index, binding: binding, provenance: .detoured))
+    }
+
+    /// To the backend that is known to be the session's, if that is usable.
+    private func route(by known: Knowledge) -> Route? {
+        usable(known.binding.backend).map {
+            Route(backend: $0, binding: known.binding, provenance: known.origin == .hint ? .hinted : .cached)
+        }
     }
 
     /// The first in the session's order, which every replica would choose, remembered as a guess. Not for a session

@@ -294,6 +294,21 @@ struct DecisionTests {
         #expect(fleet.entry(fingerprint)?.binding.backend == stranger)
     }
 
+    @Test("a request that has no question left goes to the session's own backend, where another has found it")
+    func noQuestionLeft() throws {
+        var fleet = try Fleet()
+        let own = order(fleet)[3]
+        var decision = Decision(fingerprint: fingerprint)
+        var step = fleet.begin(&decision)
+        for epoch: UInt32 in 5..<9 {
+            guard case .ask(let question) = step else { break }
+            if epoch == 8 { fleet.know(fingerprint, fleet.binding(own, 90), .confirmed) }
+            let record = Binding(backend: .of(name: "gone", key: PlacementTests.key), epoch: epoch)
+            step = fleet.answer(&decision, .record(record, remaining: 1000), to: question)
+        }
+        #expect(step == .forward(Route(backend: own, binding: fleet.binding(own, 90), provenance: .cached)))
+    }
+
     @Test("a foreign value is replaced by the proposal")
     func foreign() throws {
         var fleet = try Fleet()
