@@ -103,6 +103,18 @@ struct BindingCacheTests {
         #expect(cache.counts() == BindingCache.Counts(confirmed: 1, dirty: 0, guesses: 0))
     }
 
+    @Test("an entry that is over when it comes supersedes what it should, and takes no other's place")
+    func overAlready() {
+        let cache = BindingCache(entries: 1, shards: 1)
+        fill(cache, 16, entry(1))
+        #expect(!cache.store(entry(1, lifetime: 0), for: fingerprint, now: now))
+        #expect(cache.counts().all == 16)
+        let first = Fingerprint(high: 0, low: 1000)
+        #expect(cache.peek(first, now: now) != nil)
+        #expect(cache.store(entry(2, lifetime: -5), for: first, now: now))
+        #expect(cache.peek(first, now: now) == nil)
+    }
+
     @Test(
         "a lifetime of centuries is cut, not wrapped", arguments: [Int64.max, 1_000_000_000_000_000, 200_000_000_000])
     func longLifetime(lifetime: Int64) {
