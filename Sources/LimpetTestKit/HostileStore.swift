@@ -67,6 +67,9 @@ private final class HostileHandler: ChannelInboundHandler {
     private let script: HostileStore.Script
     private let connection: Int
     private var received = ByteBuffer()
+    /// Responses that wait until the one before has been sent.
+    private var waiting: [HostileStore.Response] = []
+    private var isSending = false
 
     init(script: @escaping HostileStore.Script, connection: Int) {
         self.script = script
@@ -75,7 +78,15 @@ private final class HostileHandler: ChannelInboundHandler {
 
     func channelRead(context: ChannelHandlerContext, data: NIOAny) {
         received.writeImmutableBuffer(unwrapInboundIn(data))
-        while let command = nextCommand() { respond(script(command, connection), to: command, context) }
+        while let command = nextCommand() {
+            let response = script(command, connection)
+            if case .honest = response {
+                waiting.append(.bytes(Self.honest(command)))
+            } else {
+                waiting.append(response)
+            }
+        }
+        respond(context)
     }
 
     func errorCaught(context: ChannelHandlerContext, error: any Error) {
@@ -105,16 +116,23 @@ private final class HostileHandler: ChannelInboundHandler {
         return length
     }
 
-    private func respond(_ response: HostileStore.Response, to command: [String], _ context: ChannelHandlerContext) {
+    private func respond(_ context: ChannelHandlerContext) {
+        while !isSending, !waiting.isEmpty { send(waiting.removeFirst(), context) }
+    }
+
+    private func send(_ response: HostileStore.Response, _ context: ChannelHandlerContext) {
         switch response {
-        case .nothing: break
+        case .nothing, .honest: break
         case .bytes(let text): write(text, context)
-        case .drip(let text, let gap): drip(Array(text.utf8)[...], gap, context)
-        case .flood(let text): flood(ByteBuffer(string: text), context)
+        case .drip(let text, let gap):
+            isSending = true
+            drip(Array(text.utf8)[...], gap, context)
+        case .flood(let text):
+            isSending = true
+            flood(ByteBuffer(string: text), context)
         case .bytesAndClose(let text):
             write(text, context)
             context.close(promise: nil)
-        case .honest: write(Self.honest(command), context)
         }
     }
 
@@ -132,7 +150,11 @@ private final class HostileHandler: ChannelInboundHandler {
     }
 
     private func drip(_ bytes: ArraySlice<UInt8>, _ gap: TimeAmount, _ context: ChannelHandlerContext) {
-        guard let byte = bytes.first, context.channel.isActive else { return }
+        guard context.channel.isActive else { return }
+        guard let byte = bytes.first else {
+            isSending = false
+            return respond(context)
+        }
         context.writeAndFlush(NIOAny(ByteBuffer(bytes: [byte])), promise: nil)
         let context = context.loopBound
         context.eventLoop.assumeIsolated().scheduleTask(in: gap) {

@@ -15,8 +15,8 @@ struct RedisErrorCode: Hashable, Sendable, CustomStringConvertible {
 
     /// `ERR` where the error does not begin with a word in capitals.
     init(_ text: UnsafeRawBufferPointer) {
-        let word = text.prefix { (UInt8(ascii: "A")...UInt8(ascii: "Z")).contains($0) }
-        let stands = (1...Self.longest).contains(word.count)
+        let word = text.prefix { $0 != UInt8(ascii: " ") }
+        let stands = (1...Self.longest).contains(word.count) && word.allSatisfy { (0x41...0x5A).contains($0) }
         description = stands ? String(decoding: word, as: UTF8.self) : "ERR"
     }
 }
