@@ -83,10 +83,10 @@ let package = Package(
 if Context.environment["LIMPET_FUZZ"] != nil {
     package.targets += [
         .executableTarget(
-            name: "FuzzHTTPWire", dependencies: ["HTTPWire"], path: "Tests/Fuzz/HTTPWire",
-            exclude: ["README.md", "http.dict"], swiftSettings: strict + [.unsafeFlags(["-parse-as-library"])]),
+            name: "FuzzRESP", dependencies: ["CLimpetRESP"], path: "Tests/Fuzz/RESP", exclude: ["README.md"],
+            swiftSettings: strict + [.unsafeFlags(["-parse-as-library"])]),
         .executableTarget(
-            name: "BenchHTTPWire", dependencies: ["HTTPWire"], path: "Tests/Bench/HTTPWire", exclude: ["README.md"],
-            swiftSettings: strict),
+            name: "BenchStore", dependencies: ["Affinity", "Store", logging] + nio, path: "Tests/Bench/Store",
+            exclude: ["README.md"], swiftSettings: strict),
     ]
 }

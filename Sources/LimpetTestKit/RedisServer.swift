@@ -69,8 +69,14 @@ package final class RedisServer: Sendable {
     }
 
     /// It takes connections and bytes, and answers nothing.
-    package func freeze() { Foundation.kill(pid, SIGSTOP) }
-    package func thaw() { Foundation.kill(pid, SIGCONT) }
+    package func freeze() { signal(SIGSTOP) }
+    package func thaw() { signal(SIGCONT) }
+
+    /// Nobody, where none runs: the number 0 would mean this process and its like.
+    private func signal(_ signal: Int32) {
+        guard pid > 0 else { return }
+        Foundation.kill(pid, signal)
+    }
 
     /// What `redis-cli` prints for a command.
     @discardableResult

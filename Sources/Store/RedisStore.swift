@@ -225,6 +225,8 @@ extension RedisStore {
         let timeout = TimeAmount.nanoseconds(max(1, settings.connectTimeout.wholeNanoseconds))
         let bootstrap = ClientBootstrap(group: eventLoop)
             .connectTimeout(timeout)
+            // Nothing is read before there is somebody to read it.
+            .channelOption(.autoRead, value: false)
             .channelOption(.maxMessagesPerRead, value: 1)
             .channelOption(
                 .recvAllocator, value: AdaptiveRecvByteBufferAllocator(minimum: 4096, initial: 4096, maximum: 1 << 16))
@@ -253,6 +255,7 @@ extension RedisStore {
         phase = .greeting(connection)
         do {
             try channel.pipeline.syncOperations.addHandler(connection)
+            try channel.syncOptions?.setOption(.autoRead, value: true)
         } catch {
             connection.end(StoreTrouble(connecting: error))
         }

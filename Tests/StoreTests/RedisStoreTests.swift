@@ -209,7 +209,7 @@ struct RedisStoreTests {
         #expect(try server.command("-n", "4", "EXISTS", name) == "1")
     }
 
-    @Test("The narrow rights that the README names are enough")
+    @Test("A user needs no more rights than these")
     func narrowRights() async throws {
         let server = try RedisServer()
         try server.command(
