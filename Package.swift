@@ -58,9 +58,11 @@ let package = Package(
         .target(
             name: "LimpetTestKit", dependencies: ["Affinity", "Store", logging, http1] + nio, swiftSettings: strict),
         .testTarget(
-            name: "AffinityTests", dependencies: ["Affinity", "LimpetTestKit"], exclude: ["Golden"], swiftSettings: strict),
+            name: "AffinityTests", dependencies: ["Affinity", "LimpetTestKit"], exclude: ["Golden"],
+            swiftSettings: strict),
         .testTarget(
-            name: "HTTPWireTests", dependencies: ["HTTPWire", embedded, http1, .product(name: "Yams", package: "Yams")] + nio,
+            name: "HTTPWireTests",
+            dependencies: ["HTTPWire", embedded, http1, .product(name: "Yams", package: "Yams")] + nio,
             swiftSettings: strict),
         .testTarget(name: "RoutingTests", dependencies: ["Routing", "HTTPWire"], swiftSettings: strict),
         .testTarget(
@@ -68,11 +70,14 @@ let package = Package(
             swiftSettings: strict),
         .testTarget(
             name: "ProxyTests",
-            dependencies: ["Proxy", "Affinity", "HTTPWire", "Routing", "Store", "LimpetTestKit", embedded, crypto, logging] + nio,
+            dependencies: [
+                "Proxy", "Affinity", "HTTPWire", "Routing", "Store", "LimpetTestKit", embedded, crypto, logging,
+            ] + nio,
             swiftSettings: strict),
         .testTarget(
             name: "ControlTests",
-            dependencies: ["Control", "Proxy", "Affinity", "Routing", "LimpetTestKit", logging] + nio, swiftSettings: strict),
+            dependencies: ["Control", "Proxy", "Affinity", "Routing", "LimpetTestKit", logging] + nio,
+            swiftSettings: strict),
         .testTarget(
             name: "FleetTests", dependencies: ["limpet", "LimpetTestKit", logging] + nio, swiftSettings: strict),
         .testTarget(name: "LayoutTests", swiftSettings: strict),

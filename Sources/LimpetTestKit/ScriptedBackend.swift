@@ -1,7 +1,8 @@
+import Synchronization
+
 #if canImport(Glibc)
 import Glibc
 #endif
-import Synchronization
 
 /// A TCP server whose every connection runs a script on a thread of its own: for answers that no real server gives, and
 /// for seeing the very bytes that were sent to it.
@@ -86,7 +87,11 @@ package enum Threads {
         }
         var thread = pthread_t()
         let job = Unmanaged.passRetained(Job(body))
-        pthread_create(&thread, nil, { Unmanaged<Job>.fromOpaque($0!).takeRetainedValue().body(); return nil }, job.toOpaque())
+        pthread_create(
+            &thread, nil,
+            {
+                Unmanaged<Job>.fromOpaque($0!).takeRetainedValue().body(); return nil
+            }, job.toOpaque())
         pthread_detach(thread)
     }
 }

@@ -72,7 +72,8 @@ extension Exchange {
         responseFraming = head.framing
         responseBody = BodyScanner(head.framing, limits: worker.limits.message)
         dropsChunks = version == .http10 && head.framing == .chunked
-        let closes = !clientPersists || !requestIsComplete || worker.isStopping || dropsChunks
+        let closes =
+            !clientPersists || !requestIsComplete || worker.isStopping || dropsChunks
             || head.framing == .untilClose
         clientPersists = !closes
         let additions = DownstreamHead.Additions(
@@ -93,7 +94,8 @@ extension Exchange {
     private func joinBody(_ bytes: inout ByteBuffer, to out: inout ByteBuffer) -> BodyScanner.Step? {
         guard bytes.readableBytes <= Self.joinedBody else { return nil }
         return bytes.readWithUnsafeReadableBytes { source in
-            let step = dropsChunks
+            let step =
+                dropsChunks
                 ? responseBody.scan(source) { out.writeBytes(UnsafeRawBufferPointer(rebasing: source[$0])) }
                 : responseBody.scan(source)
             if !dropsChunks { out.writeBytes(UnsafeRawBufferPointer(rebasing: source[..<step.accepted])) }

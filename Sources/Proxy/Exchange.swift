@@ -102,7 +102,8 @@ final class Exchange: StoreWaiter {
         guard let identity = client.identity else { return impossible() }
         let presented = service.presentedSession(head, in: bytes, fields: worker.requestFields, client: identity)
         upstreamHead = UpstreamHead(
-            head, in: bytes, fields: worker.requestFields, client: identity, passHost: service.description.passHostHeader,
+            head, in: bytes, fields: worker.requestFields, client: identity,
+            passHost: service.description.passHostHeader,
             into: worker.spareBuffers.take())
         switch presented {
         case .none:
@@ -124,7 +125,8 @@ final class Exchange: StoreWaiter {
     private func begin(_ decision: Decision, _ service: ServiceRuntime) {
         self.decision = decision
         perform(
-            service.affinity.begin(&self.decision, storeMayBeAsked: worker.store.mayBeAsked, now: worker.now()), service)
+            service.affinity.begin(&self.decision, storeMayBeAsked: worker.store.mayBeAsked, now: worker.now()), service
+        )
     }
 
     private func balance(_ service: ServiceRuntime) {

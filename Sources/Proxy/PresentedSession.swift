@@ -79,9 +79,7 @@ extension ServiceRuntime {
     }
 
     private func address(_ client: ClientIdentity, _ ipv4Prefix: Int, _ ipv6Prefix: Int) -> [UInt8]? {
-        guard !client.addressBytes.isEmpty else { return nil }
-        let prefix = client.addressBytes.count == 4 ? ipv4Prefix : ipv6Prefix
-        return AddressMask.masked(client.addressBytes, prefix)
+        client.bits.map { $0.prefix($0.isIPv6 ? ipv6Prefix : ipv4Prefix).bytes }
     }
 
     private func ownCookie(_ bytes: UnsafeRawBufferPointer, _ fields: FieldTable) -> SessionCookie.Opened? {

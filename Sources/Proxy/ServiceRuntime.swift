@@ -27,9 +27,10 @@ final class ServiceRuntime: StoreWaiter {
             settings: description.sticky?.settings ?? AffinitySettings())
         let cookie = description.sticky?.cookie
         sessionCookie = cookie == nil ? nil : SessionCookie(keys: cookieKeys, service: description.name)
-        cookieScope = description.sticky?.sources.compactMap {
-            if case .cookie(let scope) = $0 { scope } else { nil }
-        }.first
+        cookieScope =
+            description.sticky?.sources.compactMap {
+                if case .cookie(let scope) = $0 { scope } else { nil }
+            }.first
         cookiePrefix = Array("Set-Cookie: \(cookie?.name ?? "")=".utf8)
         cookieSuffix = Array("\(cookie?.suffix ?? "")\r\n".utf8)
     }

@@ -11,7 +11,10 @@ package struct Snapshot: Sendable {
     /// Sealing keys of our cookies: the first seals, all open.
     package var cookieKeys: [SymmetricKey]
 
-    package init(routes: RouteTable, serviceOfRoute: [Int], routerNames: [String], services: [Service], cookieKeys: [SymmetricKey]) {
+    package init(
+        routes: RouteTable, serviceOfRoute: [Int], routerNames: [String], services: [Service],
+        cookieKeys: [SymmetricKey]
+    ) {
         self.routes = routes
         self.serviceOfRoute = serviceOfRoute
         self.routerNames = routerNames

@@ -32,7 +32,8 @@ package final class Worker {
     private static let lastRequestGrace = TimeAmount.seconds(1)
 
     package init(
-        loop: any EventLoop, entryPoints: Int, snapshot: Snapshot, store: any BindingStore, cache: BindingCache, limits: ProxyLimits,
+        loop: any EventLoop, entryPoints: Int, snapshot: Snapshot, store: any BindingStore, cache: BindingCache,
+        limits: ProxyLimits,
         replicaName: String, exchangeLog: (any ExchangeLog)?
     ) {
         self.loop = loop
@@ -70,7 +71,9 @@ package final class Worker {
 
     // MARK: Requests
 
-    func route(_ head: RequestHead, in bytes: UnsafeRawBufferPointer, entryPoint: EntryPoint) -> (ServiceRuntime, router: Int)? {
+    func route(_ head: RequestHead, in bytes: UnsafeRawBufferPointer, entryPoint: EntryPoint) -> (
+        ServiceRuntime, router: Int
+    )? {
         let request = RequestView(head: head, bytes: bytes, fields: requestFields)
         guard let router = snapshot.routes.match(request, entryPoint: entryPoint.index) else { return nil }
         return (services[snapshot.serviceOfRoute[router]], router)

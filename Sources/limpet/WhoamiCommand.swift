@@ -31,11 +31,15 @@ struct WhoamiCommand: AsyncParsableCommand {
     }
 
     func run() async throws {
+        let address: ListenAddress
+        do {
+            address = try ListenAddress(listen)
+        } catch {
+            throw ValidationError("--listen \(error)")
+        }
         let whoami: Whoami
         do {
-            whoami = try await Whoami.start(name: name, on: try ListenAddress(listen))
-        } catch let error as AddressError {
-            throw ValidationError("--listen \(error)")
+            whoami = try await Whoami.start(name: name, on: address)
         } catch {
             throw Failure("\(error)")
         }

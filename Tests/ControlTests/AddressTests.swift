@@ -1,4 +1,5 @@
 import Control
+import Proxy
 import Testing
 
 @Suite("An address")

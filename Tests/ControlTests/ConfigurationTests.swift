@@ -1,4 +1,6 @@
+import Proxy
 import Routing
+import Store
 import Testing
 
 @testable import Control
@@ -12,7 +14,7 @@ struct ConfigurationTests {
             #expect(configuration.entryPoints.map(\.name) == ["web"])
             #expect(configuration.entryPoints[0].address == ListenAddress(host: nil, port: 8000))
             #expect(configuration.admin == ListenAddress(host: "127.0.0.1", port: 8081))
-            #expect(configuration.fleet == FleetSettings(secret: nil, cookieKeys: [], namespace: "limpet"))
+            #expect(configuration.fleet == FleetSettings(secret: nil, cookieKeys: [], namespace: .limpet))
             #expect(configuration.replica == ReplicaSettings(name: "host-7", threads: 4))
             #expect(configuration.store == StoreOptions(redis: nil, cacheEntries: 1_000_000, lease: .milliseconds(500)))
             #expect(configuration.log == LogSettings(level: .info, format: .json))
@@ -76,15 +78,16 @@ struct ConfigurationTests {
             ])
         #expect(configuration.admin == ListenAddress(host: "127.0.0.1", port: 9081))
         #expect(configuration.fleet.secret == Secret(Array("0123456789abcdef".utf8)))
-        #expect(configuration.fleet.namespace == "shop-fleet")
+        #expect(configuration.fleet.namespace.description == "shop-fleet")
         #expect(configuration.replica == ReplicaSettings(name: "r1", threads: 2))
         #expect(
             configuration.store
                 == StoreOptions(
                     redis: RedisOptions(
-                        address: .tcp(host: "redis.internal", port: 6380), database: 2, username: "limpet",
-                        password: Secret(Array("hunter2".utf8)), connectTimeout: .seconds(1),
-                        commandTimeout: .milliseconds(15)),
+                        endpoint: RedisEndpoint(
+                            address: .host("redis.internal", port: 6380),
+                            credentials: RedisCredentials(username: "limpet", password: "hunter2"), database: 2),
+                        connectTimeout: .seconds(1), commandTimeout: .milliseconds(15)),
                     cacheEntries: 5000, lease: .milliseconds(400)))
         #expect(configuration.log == LogSettings(level: .warning, format: .common))
         #expect(configuration.accessLog == AccessLogSettings(filePath: "access.log"))
@@ -198,7 +201,7 @@ struct ConfigurationTests {
         let configuration = try ConfigurationSample.read(yaml, environment: ["LIMPET_FLEET_SECRET": secret])
             .configuration
         #expect(configuration.fleet.secret == Secret(Array(secret.utf8)))
-        #expect(configuration.store.redis?.address == .tcp(host: "127.0.0.1", port: 6379))
+        #expect(configuration.store.redis?.endpoint.address == .host("127.0.0.1", port: 6379))
     }
 
     @Test("takes secrets from files, without the line end")
@@ -210,7 +213,7 @@ struct ConfigurationTests {
             let secret = Secret(Array("0123456789abcdef".utf8))
             #expect(configuration.fleet.secret == secret)
             #expect(configuration.fleet.cookieKeys == [secret])
-            #expect(configuration.store.redis?.password == secret)
+            #expect(configuration.store.redis?.endpoint.credentials?.password == "0123456789abcdef")
         }
     }
 
@@ -219,8 +222,8 @@ struct ConfigurationTests {
         let yaml =
             "fleet: {secret: 0123456789abcdef}\nstore: { redis: { endpoints: [\"unix:///run/redis.sock?db=3\"] } }"
         let redis = try ConfigurationSample.read(yaml).configuration.store.redis
-        #expect(redis?.address == .unix(path: "/run/redis.sock"))
-        #expect(redis?.database == 3)
+        #expect(redis?.endpoint.address == .unixSocket(path: "/run/redis.sock"))
+        #expect(redis?.endpoint.database == 3)
     }
 
     @Test("shows no secret in a description or a dump")

@@ -55,7 +55,8 @@ struct FailureTests {
         try await withProxy(to: [dead, good.port]) { proxy in
             for number in 0..<20 {
                 let response = try proxy.exchange(
-                    "POST / HTTP/1.1\r\nHost: h\r\nX-Session-ID: \(number)\r\nConnection: close\r\nContent-Length: 0\r\n\r\n")
+                    "POST / HTTP/1.1\r\nHost: h\r\nX-Session-ID: \(number)\r\nConnection: close\r\nContent-Length: 0\r\n\r\n"
+                )
                 #expect(response.hasSuffix("good"))
             }
             #expect(!proxy.health.isUp(0))

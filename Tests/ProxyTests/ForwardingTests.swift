@@ -16,7 +16,8 @@ struct ForwardingTests {
             let response = try client.receive(until: "hello")
             #expect(response == "HTTP/1.1 200 OK\r\nX-Kept: yes\r\nContent-Length: 5\r\n\r\nhello")
             let head = try #require(backend.heads.first)
-            #expect(head.hasPrefix("GET /path?q=1 HTTP/1.1\r\nHost: example.test\r\nX-Session-ID: s\r\nAccept: */*\r\n"))
+            #expect(
+                head.hasPrefix("GET /path?q=1 HTTP/1.1\r\nHost: example.test\r\nX-Session-ID: s\r\nAccept: */*\r\n"))
         }
     }
 
@@ -72,7 +73,7 @@ struct ForwardingTests {
         let backend = try ScriptedBackend.answering(ok(""))
         defer { backend.close() }
         var options = ProxyHarness.Options()
-        options.trusted = [.init(address: [127, 0, 0, 0], prefixLength: 8)]
+        options.trusted = [try AddressRange("127.0.0.0/8")]
         try await withProxy(to: [backend.port], options) { proxy in
             _ = try proxy.exchange(
                 """
@@ -205,7 +206,8 @@ struct ForwardingTests {
         }
         defer { backend.close() }
         try await withProxy(to: [backend.port]) { proxy in
-            let head = "POST / HTTP/1.1\r\nHost: h\r\nX-Session-ID: s\r\nExpect: 100-continue\r\nContent-Length: 4\r\n\r\n"
+            let head =
+                "POST / HTTP/1.1\r\nHost: h\r\nX-Session-ID: s\r\nExpect: 100-continue\r\nContent-Length: 4\r\n\r\n"
             let client = try proxy.connect()
             try client.send(head)
             try #expect(client.receive(until: "\r\n\r\n") == "HTTP/1.1 100 Continue\r\n\r\n")

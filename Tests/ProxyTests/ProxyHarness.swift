@@ -18,7 +18,7 @@ final class ProxyHarness: Sendable {
         var isSticky = true
         var cookie = CookieAttributes(name: "limpet")
         var passHost = true
-        var trusted: [EntryPoint.Network] = []
+        var trusted: [AddressRange] = []
         var service = "app"
         var cookieKeys = [SymmetricKey(data: [UInt8](repeating: 7, count: 32))]
     }
@@ -44,17 +44,19 @@ final class ProxyHarness: Sendable {
             passHostHeader: options.passHost)
         let routes = RouteTable([Router(name: "all", rule: try Rule("PathPrefix(`/`)"), entryPoints: [0])])
         let snapshot = Snapshot(
-            routes: routes, serviceOfRoute: [0], routerNames: ["all"], services: [service], cookieKeys: options.cookieKeys)
+            routes: routes, serviceOfRoute: [0], routerNames: ["all"], services: [service],
+            cookieKeys: options.cookieKeys)
         let limits = options.limits
         worker = try await loop.submit {
             let store = MemoryStore(records: MemoryRecords(capacity: 1000, seed: 1), eventLoop: loop)
             let worker = Worker(
-                loop: loop, entryPoints: 1, snapshot: snapshot, store: store, cache: BindingCache(entries: 1000), limits: limits,
+                loop: loop, entryPoints: 1, snapshot: snapshot, store: store, cache: BindingCache(entries: 1000),
+                limits: limits,
                 replicaName: "r1", exchangeLog: nil)
             worker.start()
             return NIOLoopBound(worker, eventLoop: loop)
         }.get()
-        let entryPoint = EntryPoint(name: "web", index: 0, trustedNetworks: options.trusted)
+        let entryPoint = EntryPoint(name: "web", index: 0, trustedPeers: options.trusted)
         listener = try await Listener.bootstrap(
             entryPoint: entryPoint, group: group, workers: WorkerDirectory([worker]),
             gate: ConnectionGate(limit: limits.clientConnections)

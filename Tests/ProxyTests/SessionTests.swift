@@ -67,7 +67,8 @@ struct SessionTests {
             let own = try #require(Self.cookie(of: try proxy.exchange(Self.request(""))))
             var altered = Array(own.utf8)
             altered[40] = altered[40] == 65 ? 66 : 65
-            for bad in [foreign, String(own.dropLast()), own + "A", String(decoding: altered, as: UTF8.self), "b1", ""] {
+            for bad in [foreign, String(own.dropLast()), own + "A", String(decoding: altered, as: UTF8.self), "b1", ""]
+            {
                 let response = try proxy.exchange(Self.request("Cookie: limpet=\(bad)\r\n"))
                 #expect(response.hasPrefix("HTTP/1.1 200 OK\r\n"))
                 #expect(Self.cookie(of: response) != nil, "\(bad.count) bytes were believed")
@@ -107,7 +108,9 @@ struct SessionTests {
             name: "c", secure: true, httpOnly: true, sameSite: .strict, maxAge: 42, path: "/foo", domain: "foo.com")
         try await withBackends(options) { proxy in
             let line = try #require(
-                try proxy.exchange(Self.request("")).components(separatedBy: "\r\n").first { $0.hasPrefix("Set-Cookie: c=") })
+                try proxy.exchange(Self.request("")).components(separatedBy: "\r\n").first {
+                    $0.hasPrefix("Set-Cookie: c=")
+                })
             #expect(line.hasSuffix("; Path=/foo; Domain=foo.com; Max-Age=42; HttpOnly; Secure; SameSite=Strict"))
         }
     }

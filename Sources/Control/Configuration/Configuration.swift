@@ -1,3 +1,6 @@
+package import Proxy
+package import Store
+
 /// All that a configuration file says, checked. Nothing in it can be wrong any more, except towards the outside
 /// world: a port may be taken, a store away.
 package struct Configuration: Equatable, Sendable {
@@ -32,8 +35,8 @@ package struct FleetSettings: Equatable, Sendable {
     package var secret: Secret?
     /// Sealing keys: the first seals, all open. Empty: derived from the secret.
     package var cookieKeys: [Secret]
-    /// The prefix of keys and channels in the store: printable ASCII without braces.
-    package var namespace: String
+    /// The prefix of keys and channels in the store.
+    package var namespace: StoreNamespace
 }
 
 /// What may differ between replicas: `replica`.
@@ -56,16 +59,8 @@ package struct StoreOptions: Equatable, Sendable {
 
 /// The Redis that is asked: `store.redis`.
 package struct RedisOptions: Equatable, Sendable {
-    package enum Address: Hashable, Sendable {
-        /// A name or an address; IPv6 without brackets.
-        case tcp(host: String, port: Int)
-        case unix(path: String)
-    }
-
-    package var address: Address
-    package var database: Int
-    package var username: String?
-    package var password: Secret?
+    /// With the credentials to use there.
+    package var endpoint: RedisEndpoint
     package var connectTimeout: Duration
     /// How long a request waits for the store.
     package var commandTimeout: Duration

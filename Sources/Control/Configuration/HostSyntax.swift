@@ -1,3 +1,5 @@
+import Proxy
+
 /// What may stand as a host in an address or a URL.
 enum HostSyntax {
     /// A name of letters, digits, hyphens, underscores and dots, an IPv4 address, or an IPv6 address in brackets.

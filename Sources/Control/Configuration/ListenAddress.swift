@@ -1,3 +1,5 @@
+package import Proxy
+
 /// Where a listener listens, as Traefik writes it: `:8000`, `127.0.0.1:8000`, `[::1]:8000`, `localhost:8000`.
 package struct ListenAddress: Hashable, Sendable, CustomStringConvertible {
     /// Nil: all interfaces. IPv6 without brackets.
@@ -30,14 +32,5 @@ package struct ListenAddress: Hashable, Sendable, CustomStringConvertible {
     package var description: String {
         guard let host else { return ":\(port)" }
         return host.contains(":") ? "[\(host)]:\(port)" : "\(host):\(port)"
-    }
-}
-
-/// Why a text is no address.
-package struct AddressError: Error, Equatable, Sendable, CustomStringConvertible {
-    package let description: String
-
-    init(_ text: String, _ problem: String) {
-        description = "\"\(text)\" \(problem)"
     }
 }

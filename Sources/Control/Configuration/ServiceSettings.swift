@@ -17,6 +17,8 @@ package struct ServiceSettings: Equatable, Sendable {
     package var backends: [BackendSettings]
     /// Nil: requests are balanced without affinity.
     package var sticky: StickySettings?
+    /// Whether a backend sees the client's Host; otherwise that of its own URL.
+    package var passHostHeader: Bool
 }
 
 /// One server of a service: `servers[]`. Names and addresses are unique within the service.

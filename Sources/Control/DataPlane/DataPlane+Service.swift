@@ -69,7 +69,9 @@ extension DataPlaneCounters {
         var counts = [UInt64](repeating: 0, count: LatencyHistogram.bounds.count + 1)
         var sum: UInt64 = 0
         for store in stores {
-            for failure in StoreFailure.allCases { snapshot.storeFailures[failure, default: 0] &+= store.failures(failure) }
+            for failure in StoreFailure.allCases {
+                snapshot.storeFailures[failure, default: 0] &+= store.failures(failure)
+            }
             for (index, count) in store.latency.counts.enumerated() { counts[index] &+= count }
             sum &+= store.latency.sum
         }

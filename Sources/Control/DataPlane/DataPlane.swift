@@ -179,10 +179,6 @@ extension DataPlane.LoopPlane {
 
 extension EntryPoint {
     fileprivate init(_ settings: EntryPointSettings, index: Int) {
-        self.init(
-            name: settings.name, index: index,
-            trustedNetworks: settings.trustedPeers.map {
-                Network(address: $0.network.bytes, prefixLength: $0.prefixLength)
-            })
+        self.init(name: settings.name, index: index, trustedPeers: settings.trustedPeers)
     }
 }

@@ -17,7 +17,7 @@ struct LoopStores: Sendable {
         if let redis = configuration.store.redis {
             shared = .redis(
                 StoreSettings(
-                    endpoint: RedisEndpoint(redis), namespace: StoreNamespace(configuration.fleet.namespace) ?? .limpet,
+                    endpoint: redis.endpoint, namespace: configuration.fleet.namespace,
                     connectTimeout: redis.connectTimeout, commandTimeout: redis.commandTimeout),
                 StoreOutlook(loops: loops))
         } else {
@@ -34,16 +34,5 @@ struct LoopStores: Sendable {
         case .memory(let records):
             .memory(MemoryStore(records: records, eventLoop: loop))
         }
-    }
-}
-
-extension RedisEndpoint {
-    fileprivate init(_ redis: RedisOptions) {
-        let address: Address =
-            switch redis.address {
-            case .tcp(let host, let port): .host(host, port: port)
-            case .unix(let path): .unixSocket(path: path)
-            }
-        self.init(address: address, credentials: nil, database: redis.database)
     }
 }

@@ -11,7 +11,7 @@ extension Snapshot {
     package init(_ configuration: Configuration, keys: FleetKeys) throws(SnapshotMistake) {
         var services: [Service] = []
         for settings in configuration.services {
-            services.append(try Service(settings, lease: configuration.store.lease, keys: keys))
+            services.append(try Service(settings, budget: configuration.store.redis?.commandTimeout, keys: keys))
         }
         self.init(
             routes: RouteTable(configuration.routers.map(\.router)),
@@ -26,7 +26,7 @@ package struct SnapshotMistake: Error, CustomStringConvertible {
 }
 
 extension Service {
-    fileprivate init(_ settings: ServiceSettings, lease: Duration, keys: FleetKeys) throws(SnapshotMistake) {
+    fileprivate init(_ settings: ServiceSettings, budget: Duration?, keys: FleetKeys) throws(SnapshotMistake) {
         let membership: Membership
         do {
             membership = try Membership(
@@ -38,13 +38,13 @@ extension Service {
             name: settings.name,
             backends: settings.backends.map { Backend(name: $0.name, host: $0.host, port: $0.port) },
             membership: membership, health: HealthTable(count: membership.count),
-            sticky: settings.sticky.map { Sticky($0, service: settings.name, keys: keys) },
-            passHostHeader: true)
+            sticky: settings.sticky.map { Sticky($0, service: settings.name, budget: budget, keys: keys) },
+            passHostHeader: settings.passHostHeader)
     }
 }
 
 extension Sticky {
-    fileprivate init(_ settings: StickySettings, service: String, keys: FleetKeys) {
+    fileprivate init(_ settings: StickySettings, service: String, budget: Duration?, keys: FleetKeys) {
         func scope(_ source: SessionSource) -> FingerprintScope {
             FingerprintScope(key: keys.fingerprint, service: service, source: source)
         }
@@ -59,9 +59,12 @@ extension Sticky {
             }
         }
         let idle = settings.idleTimeout.wholeMilliseconds
+        let affinity =
+            budget.map { AffinitySettings(idleTimeout: idle, budget: $0.wholeMilliseconds) }
+            ?? AffinitySettings(idleTimeout: idle)
         self.init(
             sources: sources, cookie: settings.cookie.map(CookieAttributes.init),
-            settings: AffinitySettings(idleTimeout: idle), renewal: CookieRenewal(idleTimeout: idle))
+            settings: affinity, renewal: CookieRenewal(idleTimeout: idle))
     }
 }
 

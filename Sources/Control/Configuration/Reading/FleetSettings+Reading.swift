@@ -1,3 +1,5 @@
+import Store
+
 extension FleetSettings {
     static let secretVariable = "LIMPET_FLEET_SECRET"
     private static let keyFilesMax = 16
@@ -10,7 +12,7 @@ extension FleetSettings {
         if cookieKeys.count > Self.keyFilesMax {
             section?["cookieKeyFiles"]?.mistake("must not have more than \(Self.keyFilesMax) files")
         }
-        namespace = section?["namespace"].flatMap(Self.namespace) ?? "limpet"
+        namespace = section?["namespace"].flatMap(Self.namespace) ?? .limpet
     }
 
     /// Whether a secret is named, readable or not.
@@ -33,16 +35,13 @@ extension FleetSettings {
         return nil
     }
 
-    private static func namespace(_ value: SettingValue) -> String? {
+    private static func namespace(_ value: SettingValue) -> StoreNamespace? {
         guard let text = value.nonEmptyString() else { return nil }
-        let isValid = text.utf8.allSatisfy {
-            $0 > 0x20 && $0 < 0x7F && $0 != UInt8(ascii: "{") && $0 != UInt8(ascii: "}")
-        }
-        guard isValid, text.utf8.count <= 64 else {
-            value.mistake("must be at most 64 characters of printable ASCII without spaces and braces")
+        guard let namespace = StoreNamespace(text) else {
+            value.mistake("must be 1 to 64 letters, digits, or any of . _ - :")
             return nil
         }
-        return text
+        return namespace
     }
 }
 

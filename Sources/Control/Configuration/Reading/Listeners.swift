@@ -1,3 +1,5 @@
+import Proxy
+
 /// The section `entryPoints`.
 struct Listeners {
     private static let adminName = "admin"

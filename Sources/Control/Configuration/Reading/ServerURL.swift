@@ -1,3 +1,5 @@
+import Proxy
+
 /// The URL of a backend: `http://host:port`.
 struct ServerURL: Equatable {
     let host: String

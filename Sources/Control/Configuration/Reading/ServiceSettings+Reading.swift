@@ -1,3 +1,5 @@
+import Proxy
+
 extension ServiceSettings {
     private enum Strategy: String, CaseIterable {
         case hrw
@@ -6,6 +8,7 @@ extension ServiceSettings {
     init(name: String, _ value: SettingValue, lease: Duration) {
         self.name = name
         backends = []
+        passHostHeader = true
         guard let section = value.section() else { return }
         section.check(
             known: ["loadBalancer"],
@@ -17,10 +20,9 @@ extension ServiceSettings {
             return
         }
         balancer.check(
-            known: ["sticky", "strategy", "servers"],
-            unavailable: [
-                "healthCheck", "passiveHealthCheck", "passHostHeader", "responseForwarding", "serversTransport",
-            ])
+            known: ["sticky", "strategy", "servers", "passHostHeader"],
+            unavailable: ["healthCheck", "passiveHealthCheck", "responseForwarding", "serversTransport"])
+        passHostHeader = balancer["passHostHeader"]?.bool() ?? true
         _ = balancer["strategy"]?.choice(Strategy.self, unavailable: ["wrr", "p2c", "leasttime"])
         sticky = balancer.section("sticky").flatMap { StickySettings($0, service: name, lease: lease) }
         backends = Self.backends(balancer["servers"])

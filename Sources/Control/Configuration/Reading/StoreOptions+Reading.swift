@@ -1,3 +1,5 @@
+import Store
+
 extension StoreOptions {
     private static let leases = Duration.milliseconds(100)...(.seconds(60))
 
@@ -18,19 +20,13 @@ extension RedisOptions {
         section.check(
             known: ["endpoints", "username", "password", "passwordFile", "connectTimeout", "commandTimeout"],
             unavailable: ["sentinel", "cluster", "tls"])
-        let url = Self.url(section)
-        address = url?.address ?? .tcp(host: "127.0.0.1", port: 6379)
-        database = url?.database ?? 0
-        username = section["username"]?.nonEmptyString()
-        password = Self.password(section)
-        if let username = section["username"], section["password"] == nil, section["passwordFile"] == nil {
-            username.mistake("needs a password: set passwordFile")
-        }
+        endpoint = Self.endpoint(section) ?? RedisEndpoint(address: .host("127.0.0.1", port: RedisEndpoint.defaultPort))
+        endpoint.credentials = Self.credentials(section)
         connectTimeout = section["connectTimeout"]?.duration(Self.timeouts) ?? .milliseconds(500)
         commandTimeout = section["commandTimeout"]?.duration(Self.timeouts) ?? .milliseconds(20)
     }
 
-    private static func url(_ section: SettingSection) -> RedisURL? {
+    private static func endpoint(_ section: SettingSection) -> RedisEndpoint? {
         guard let value = section["endpoints"] else { return nil }
         let list = value.list()
         guard list.count <= 1 else {
@@ -42,17 +38,41 @@ extension RedisOptions {
             return nil
         }
         guard let text = first.string() else { return nil }
-        do throws(AddressError) {
-            return try RedisURL(text)
+        do throws(RedisEndpointError) {
+            let endpoint = try RedisEndpoint(text)
+            if endpoint.credentials != nil {
+                first.mistake("holds credentials: write them as username and passwordFile")
+            }
+            return endpoint
         } catch {
             first.mistake(error.description)
             return nil
         }
     }
 
-    private static func password(_ section: SettingSection) -> Secret? {
-        guard let value = section["password"] else { return section["passwordFile"].flatMap(Secret.init(file:)) }
+    private static func credentials(_ section: SettingSection) -> RedisCredentials? {
+        let username = section["username"]?.nonEmptyString()
+        guard let password = password(section) else {
+            if let username = section["username"], section["password"] == nil, section["passwordFile"] == nil {
+                username.mistake("needs a password: set passwordFile")
+            }
+            return nil
+        }
+        return RedisCredentials(username: username, password: password)
+    }
+
+    private static func password(_ section: SettingSection) -> String? {
+        guard let value = section["password"] else {
+            return section["passwordFile"].flatMap { file in
+                guard let secret = Secret(file: file) else { return nil }
+                guard let text = String(validating: secret.bytes, as: UTF8.self) else {
+                    file.mistake("does not hold UTF-8 text")
+                    return nil
+                }
+                return text
+            }
+        }
         if section["passwordFile"] != nil { value.mistake("stands beside passwordFile: write one of them") }
-        return value.string().map { Secret(Array($0.utf8)) }
+        return value.string()
     }
 }

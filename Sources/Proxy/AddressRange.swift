@@ -1,5 +1,3 @@
-import NIOCore
-
 #if canImport(Glibc)
 import Glibc
 #elseif canImport(Musl)
@@ -29,6 +27,14 @@ package struct AddressRange: Hashable, Sendable, CustomStringConvertible {
             }
         }
 
+        /// An address as it stands in a packet: 4 or 16 bytes. One of IPv4 that is mapped into IPv6
+        /// (`::ffff:a.b.c.d`, RFC 4291, section 2.5.5.2) is the address of IPv4.
+        init(packet bytes: [UInt8]) {
+            let isMapped =
+                bytes.count == 16 && bytes[..<10].allSatisfy { $0 == 0 } && bytes[10] == 0xFF && bytes[11] == 0xFF
+            self.bytes = isMapped ? Array(bytes[12...]) : bytes
+        }
+
         private init(bytes: [UInt8]) {
             self.bytes = bytes
         }
@@ -53,11 +59,16 @@ package struct AddressRange: Hashable, Sendable, CustomStringConvertible {
             throw AddressError(text, "is no address range: write it as 10.0.0.0/8 or fd00::/8")
         }
         let bitCount = address.bytes.count * 8
-        guard let length = parts.count == 1 ? bitCount : Int(decimal: parts[1]), length <= bitCount else {
+        guard let length = parts.count == 1 ? bitCount : Self.number(parts[1]), length <= bitCount else {
             throw AddressError(text, "has no valid prefix length: write 0 to \(bitCount) after the slash")
         }
         network = address.prefix(length)
         prefixLength = length
+    }
+
+    /// Digits and nothing else.
+    private static func number(_ text: Substring) -> Int? {
+        text.utf8.allSatisfy { (UInt8(ascii: "0")...UInt8(ascii: "9")).contains($0) } ? Int(text) : nil
     }
 
     package func contains(_ address: Bits) -> Bool {
