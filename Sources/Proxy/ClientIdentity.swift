@@ -2,7 +2,7 @@ import NIOCore
 
 /// Who is at the other end of a client connection, and the forwarding fields that say so to a backend. Made once per
 /// connection, because nothing in it changes from request to request.
-struct ClientIdentity {
+final class ClientIdentity {
     /// The address as text, without port; empty for a Unix socket.
     let address: String
     let port: Int
@@ -10,8 +10,11 @@ struct ClientIdentity {
     let bits: AddressRange.Bits?
     /// Whether its X-Forwarded-* fields are believed.
     let isTrusted: Bool
-    /// `X-Real-Ip`, `X-Forwarded-Proto`, `X-Forwarded-Port` and `X-Forwarded-Server` as lines.
-    let staticLines: [UInt8]
+    /// X-Forwarded-For and X-Real-Ip as lines; empty without an address.
+    let forwardedForLine: [UInt8]
+    let realIPLine: [UInt8]
+    /// X-Forwarded-Proto, X-Forwarded-Port and X-Forwarded-Server as lines.
+    let routeLines: [UInt8]
 
     init(remote: SocketAddress?, local: SocketAddress?, entryPoint: EntryPoint, replicaName: String) {
         let bits = Self.bits(of: remote)
@@ -19,11 +22,10 @@ struct ClientIdentity {
         address = Self.text(of: remote)
         port = remote?.port ?? 0
         isTrusted = bits.map { bits in entryPoint.trustedPeers.contains { $0.contains(bits) } } ?? false
-        var lines = ""
-        if !address.isEmpty { lines += "X-Real-Ip: \(address)\r\n" }
-        lines += "X-Forwarded-Proto: http\r\nX-Forwarded-Port: \(local?.port ?? 80)\r\n"
-        lines += "X-Forwarded-Server: \(replicaName)\r\n"
-        staticLines = Array(lines.utf8)
+        forwardedForLine = address.isEmpty ? [] : Array("X-Forwarded-For: \(address)\r\n".utf8)
+        realIPLine = address.isEmpty ? [] : Array("X-Real-Ip: \(address)\r\n".utf8)
+        let port = "X-Forwarded-Port: \(local?.port ?? 80)\r\n"
+        routeLines = Array("X-Forwarded-Proto: http\r\n\(port)X-Forwarded-Server: \(replicaName)\r\n".utf8)
     }
 
     private static func text(of address: SocketAddress?) -> String {

@@ -22,15 +22,18 @@ enum DownstreamHead {
     ) {
         fields.removeHopByHop(in: source)
         if additions.dropsChunks, let encoding = fields.first(.transferEncoding) { fields.remove(encoding) }
-        writeStatusLine(head, source, &buffer)
-        fields.forEachKeptRun { buffer.writeBytes(source[$0]) }
-        if !additions.setCookie.isEmpty { buffer.writeBytes(additions.setCookie) }
-        if additions.closes {
-            buffer.writeStaticString("Connection: close\r\n")
-        } else if additions.keepsAlive {
-            buffer.writeStaticString("Connection: keep-alive\r\n")
+        let bound = head.length + additions.setCookie.count + 64
+        HeadWriter.write(into: &buffer, atMost: bound) { writer in
+            writeStatusLine(head, source, &writer)
+            fields.forEachKeptRun { writer.write($0, of: source) }
+            writer.write(additions.setCookie)
+            if additions.closes {
+                writer.write("Connection: close\r\n")
+            } else if additions.keepsAlive {
+                writer.write("Connection: keep-alive\r\n")
+            }
+            writer.write("\r\n")
         }
-        buffer.writeStaticString("\r\n")
     }
 
     /// An interim response is passed on without its hop-by-hop fields.
@@ -43,10 +46,10 @@ enum DownstreamHead {
 
     /// The version is ours (RFC 9112, section 2.3); status and reason are the backend's.
     private static func writeStatusLine(
-        _ head: ResponseHead, _ source: UnsafeRawBufferPointer, _ buffer: inout ByteBuffer
+        _ head: ResponseHead, _ source: UnsafeRawBufferPointer, _ writer: inout HeadWriter
     ) {
         let version = 8
-        buffer.writeStaticString("HTTP/1.1")
-        buffer.writeBytes(source[head.statusLine.lowerBound + version..<head.fieldsStart])
+        writer.write("HTTP/1.1")
+        writer.write(head.statusLine.lowerBound + version..<head.fieldsStart, of: source)
     }
 }

@@ -29,19 +29,17 @@ package struct Service: Sendable {
 package struct Backend: Sendable {
     package var name: String
     /// A host name or an IP address, without brackets.
-    package var host: String
-    package var port: Int
+    package let host: String
+    package let port: Int
+    /// What stands in a Host field (RFC 9110, section 7.2).
+    let authority: String
 
     package init(name: String, host: String, port: Int) {
         self.name = name
         self.host = host
         self.port = port
-    }
-
-    /// What stands in a Host field (RFC 9110, section 7.2).
-    var authority: String {
-        let host = host.utf8.contains(UInt8(ascii: ":")) ? "[\(host)]" : host
-        return port == 80 ? host : "\(host):\(port)"
+        let bracketed = host.utf8.contains(UInt8(ascii: ":")) ? "[\(host)]" : host
+        authority = port == 80 ? bracketed : "\(bracketed):\(port)"
     }
 }
 

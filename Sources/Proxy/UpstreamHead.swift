@@ -21,21 +21,28 @@ struct UpstreamHead {
         _ head: RequestHead, in source: UnsafeRawBufferPointer, fields: FieldTable, client: ClientIdentity,
         passHost: Bool, into buffer: consuming ByteBuffer
     ) {
-        bytes = buffer
         fields.removeHopByHop(in: source)
-        Self.writeRequestLine(head, source, &bytes)
-        hostOffset = nil
-        if !passHost || head.host == nil {
-            if let own = fields.first(.host) { fields.remove(own) }
-            hostOffset = bytes.writerIndex
+        if head.version == .http10, let expect = fields.first(.expect) { fields.remove(expect) }
+        let needsHost = !passHost || head.host == nil
+        if needsHost, let own = fields.first(.host) { fields.remove(own) }
+        var hostOffset = 0
+        HeadWriter.write(into: &buffer, atMost: Self.bound(head, client)) { writer in
+            Self.writeRequestLine(head, source, &writer)
+            hostOffset = writer.count
+            if client.isTrusted {
+                Self.writeTrusted(head, source, fields, client, &writer)
+            } else {
+                Self.writeUntrusted(head, source, fields, client, &writer)
+            }
+            writer.write("\r\n")
         }
-        if head.version == .http10, head.expectsContinue, let expect = fields.first(.expect) { fields.remove(expect) }
-        if client.isTrusted {
-            Self.writeTrusted(head, source, fields, client, &bytes)
-        } else {
-            Self.writeUntrusted(head, source, fields, client, &bytes)
-        }
-        bytes.writeStaticString("\r\n")
+        self.hostOffset = needsHost ? hostOffset : nil
+        bytes = buffer
+    }
+
+    /// No head is longer than what came, what is always added, and the names of the fields that repeat its values.
+    private static func bound(_ head: RequestHead, _ client: ClientIdentity) -> Int {
+        2 * head.length + client.forwardedForLine.count + client.realIPLine.count + client.routeLines.count + 256
     }
 
     /// The bytes to send to a backend of that authority.
@@ -56,46 +63,43 @@ struct UpstreamHead {
     }
 
     private static func writeRequestLine(
-        _ head: RequestHead, _ source: UnsafeRawBufferPointer, _ bytes: inout ByteBuffer
+        _ head: RequestHead, _ source: UnsafeRawBufferPointer, _ writer: inout HeadWriter
     ) {
         if head.version == .http11, head.authority == nil {
-            bytes.writeBytes(source[head.methodRange.lowerBound..<head.fieldsStart])
+            writer.write(head.methodRange.lowerBound..<head.fieldsStart, of: source)
             return
         }
-        bytes.writeBytes(source[head.methodRange])
-        bytes.writeStaticString(" ")
+        writer.write(head.methodRange, of: source)
+        writer.write(" ")
         if head.authority == nil {
-            bytes.writeBytes(source[head.target])
+            writer.write(head.target, of: source)
         } else {
             // Absolute form: the authority equals Host, which is checked with the head; only path and query go on.
-            if head.path.isEmpty { bytes.writeStaticString("/") }
-            bytes.writeBytes(source[head.path])
+            if head.path.isEmpty { writer.write("/") }
+            writer.write(head.path, of: source)
             if let query = head.query {
-                bytes.writeStaticString("?")
-                bytes.writeBytes(source[query])
+                writer.write("?")
+                writer.write(query, of: source)
             }
         }
-        bytes.writeStaticString(" HTTP/1.1\r\n")
+        writer.write(" HTTP/1.1\r\n")
     }
 
     private static func writeUntrusted(
         _ head: RequestHead, _ source: UnsafeRawBufferPointer, _ fields: FieldTable, _ client: ClientIdentity,
-        _ bytes: inout ByteBuffer
+        _ writer: inout HeadWriter
     ) {
         FieldName.forwarding.forEach(fields.removeAll)
-        fields.forEachKeptRun { bytes.writeBytes(source[$0]) }
-        if !client.address.isEmpty {
-            bytes.writeStaticString("X-Forwarded-For: ")
-            bytes.writeString(client.address)
-            bytes.writeStaticString("\r\n")
-        }
-        bytes.writeBytes(client.staticLines)
-        writeForwardedHost(head, source, &bytes)
+        fields.forEachKeptRun { writer.write($0, of: source) }
+        writer.write(client.forwardedForLine)
+        writer.write(client.realIPLine)
+        writer.write(client.routeLines)
+        writeForwardedHost(head, source, &writer)
     }
 
     private static func writeTrusted(
         _ head: RequestHead, _ source: UnsafeRawBufferPointer, _ fields: FieldTable, _ client: ClientIdentity,
-        _ bytes: inout ByteBuffer
+        _ writer: inout HeadWriter
     ) {
         var chain: [UInt8] = []
         while let index = fields.first(.xForwardedFor) {
@@ -104,25 +108,27 @@ struct UpstreamHead {
             chain += source[field.valueRange]
             fields.remove(index)
         }
-        let isForwarded = fields.first(.xForwardedProto) != nil
+        let hasRealIP = fields.first(.xRealIP) != nil
+        let hasRoute = fields.first(.xForwardedProto) != nil
         let hasHost = fields.first(.xForwardedHost) != nil
-        fields.forEachKeptRun { bytes.writeBytes(source[$0]) }
-        bytes.writeStaticString("X-Forwarded-For: ")
-        bytes.writeBytes(chain)
-        if !chain.isEmpty, !client.address.isEmpty { bytes.writeStaticString(", ") }
-        bytes.writeString(client.address)
-        bytes.writeStaticString("\r\n")
-        if !isForwarded { bytes.writeBytes(client.staticLines) }
-        if !hasHost { writeForwardedHost(head, source, &bytes) }
+        fields.forEachKeptRun { writer.write($0, of: source) }
+        writer.write("X-Forwarded-For: ")
+        writer.write(chain)
+        if !chain.isEmpty, !client.address.isEmpty { writer.write(", ") }
+        writer.write(Array(client.address.utf8))
+        writer.write("\r\n")
+        if !hasRealIP { writer.write(client.realIPLine) }
+        if !hasRoute { writer.write(client.routeLines) }
+        if !hasHost { writeForwardedHost(head, source, &writer) }
     }
 
     private static func writeForwardedHost(
-        _ head: RequestHead, _ source: UnsafeRawBufferPointer, _ bytes: inout ByteBuffer
+        _ head: RequestHead, _ source: UnsafeRawBufferPointer, _ writer: inout HeadWriter
     ) {
         guard let host = head.host else { return }
-        bytes.writeStaticString("X-Forwarded-Host: ")
-        bytes.writeBytes(source[host])
-        bytes.writeStaticString("\r\n")
+        writer.write("X-Forwarded-Host: ")
+        writer.write(host, of: source)
+        writer.write("\r\n")
     }
 }
 
