@@ -190,7 +190,7 @@ final class ClientHandler: ChannelInboundHandler, DeadlineHolder {
     }
 
     /// There is room for the body now: what was held is offered again, and reading goes on.
-    func bodyIsWanted() {
+    func inputIsWanted() {
         consumeHeld()
         // What is still held may be the first part of something that only more bytes make whole.
         if held == nil || wantsMore { resumeReading() }
@@ -223,7 +223,7 @@ final class ClientHandler: ChannelInboundHandler, DeadlineHolder {
         state = .awaitingHead
         isIdle = true
         deadline = .now() + worker.limits.idleTimeout
-        bodyIsWanted()
+        inputIsWanted()
     }
 
     /// The response cannot be finished: the only way to say so is to cut it.

@@ -5,7 +5,7 @@ import NIOCore
 extension Exchange {
     /// The client's handler has passed the head and can give the body.
     func headWasTaken() {
-        if case .requesting = phase, !requestIsComplete { client?.bodyIsWanted() }
+        if case .requesting = phase, !requestIsComplete { client?.inputIsWanted() }
     }
 
     /// Takes as many bytes as belong to the request and may be sent now.
@@ -45,7 +45,7 @@ extension Exchange {
     func sendBody(_ connection: BackendHandler) {
         connection.flush()
         client?.deadline = .now() + worker.limits.bodyGap
-        client?.bodyIsWanted()
+        client?.inputIsWanted()
     }
 
     func requestWasSent() {
@@ -64,7 +64,7 @@ extension Exchange {
         guard let backend, backend.isWritable, !requestIsComplete, isTakingBody else { return }
         backend.deadline = .distantFuture
         client?.deadline = .now() + worker.limits.bodyGap
-        client?.bodyIsWanted()
+        client?.inputIsWanted()
     }
 
     /// What was sent upstream stays incomplete, and both connections close.
