@@ -16,13 +16,15 @@ package final class RedisServer: Sendable {
 
     /// Starts the server and returns when it answers.
     ///
-    /// - Parameter settings: further arguments, such as `["--maxmemory", "1mb"]`.
-    package init(_ settings: [String] = []) throws {
+    /// - Parameters:
+    ///   - settings: further arguments, such as `["--maxmemory", "1mb"]`.
+    ///   - port: any that is free unless given.
+    package init(_ settings: [String] = [], port: Int? = nil) throws {
         let name = "limpet-redis-\(UInt64.random(in: 0 ... .max))"
         directory = FileManager.default.temporaryDirectory.appendingPathComponent(name)
         try FileManager.default.createDirectory(at: directory, withIntermediateDirectories: true)
         socketPath = directory.appendingPathComponent("redis.sock").path
-        port = try Self.freePort()
+        self.port = try port ?? LoopbackPort.free()
         self.settings = settings
         process = Mutex(nil)
         try start()
@@ -110,23 +112,5 @@ package final class RedisServer: Sendable {
             if FileManager.default.isExecutableFile(atPath: path) { return URL(fileURLWithPath: path) }
         }
         throw Failure(description: "\(name) is not installed, and these tests need it (apt-get install redis-server)")
-    }
-
-    /// A port that nobody listened on a moment ago.
-    private static func freePort() throws -> Int {
-        let descriptor = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
-        guard descriptor >= 0 else { throw Failure(description: "no socket: errno \(errno)") }
-        defer { close(descriptor) }
-        var address = sockaddr_in()
-        address.sin_family = sa_family_t(AF_INET)
-        address.sin_addr.s_addr = UInt32(0x7F00_0001).bigEndian
-        var length = socklen_t(MemoryLayout<sockaddr_in>.size)
-        let result = withUnsafeMutablePointer(to: &address) { pointer in
-            pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) {
-                bind(descriptor, $0, length) == 0 ? getsockname(descriptor, $0, &length) : -1
-            }
-        }
-        guard result == 0 else { throw Failure(description: "no free port: errno \(errno)") }
-        return Int(UInt16(bigEndian: address.sin_port))
     }
 }

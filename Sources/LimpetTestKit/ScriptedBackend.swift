@@ -21,7 +21,7 @@ package final class ScriptedBackend: Sendable {
 
     /// Listens on a free port of 127.0.0.1 (or the one given). An error that a script throws ends its connection.
     package init(port: Int = 0, script: @escaping Script) throws {
-        let descriptor = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
+        let descriptor = TCPSocket.make()
         self.descriptor = descriptor
         var on: Int32 = 1
         setsockopt(descriptor, SOL_SOCKET, SO_REUSEADDR, &on, socklen_t(MemoryLayout<Int32>.size))
@@ -67,7 +67,7 @@ package final class ScriptedBackend: Sendable {
                 state.connections += 1
                 return state.connections
             }
-            let connection = TCPSocket(descriptor: accepted)
+            let connection = TCPSocket(accepted: accepted)
             connection.setTimeout(seconds: 20)
             Threads.detach {
                 try? script(connection, number)

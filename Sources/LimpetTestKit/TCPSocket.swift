@@ -10,19 +10,31 @@ package final class TCPSocket: @unchecked Sendable {
 
     package struct Failure: Error, CustomStringConvertible {
         package let description: String
+        /// The `errno` of the call that failed.
+        package let code: Int32
 
         init(_ what: String) {
-            description = "\(what): \(String(cString: strerror(errno)))"
+            code = errno
+            description = "\(what): \(String(cString: strerror(code)))"
         }
+
+        /// Nobody listens there.
+        package var isRefusal: Bool { code == ECONNREFUSED }
     }
 
-    init(descriptor: Int32) {
+    /// Takes over a descriptor that `accept` gave.
+    init(accepted descriptor: Int32) {
+        self.descriptor = descriptor
+        _ = fcntl(descriptor, F_SETFD, FD_CLOEXEC)
+    }
+
+    private init(_ descriptor: Int32) {
         self.descriptor = descriptor
     }
 
     /// Connects to a port on 127.0.0.1. Reads and writes fail after `timeout` seconds.
     package convenience init(port: Int, timeout: Int = 10) throws {
-        let descriptor = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
+        let descriptor = Self.make()
         guard descriptor >= 0 else { throw Failure("socket") }
         var address = Self.loopback(port)
         let connected = withUnsafePointer(to: &address) {
@@ -35,11 +47,16 @@ package final class TCPSocket: @unchecked Sendable {
             Glibc.close(descriptor)
             throw failure
         }
-        self.init(descriptor: descriptor)
+        self.init(descriptor)
         setTimeout(seconds: timeout)
     }
 
     deinit { close() }
+
+    /// A descriptor that no child process inherits; negative where there is none.
+    static func make() -> Int32 {
+        socket(AF_INET, Int32(SOCK_STREAM.rawValue | SOCK_CLOEXEC.rawValue), 0)
+    }
 
     static func loopback(_ port: Int) -> sockaddr_in {
         var address = sockaddr_in()

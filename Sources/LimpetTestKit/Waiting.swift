@@ -1,0 +1,42 @@
+#if canImport(Glibc)
+import Glibc
+#endif
+
+/// Waiting for what another process or thread does.
+package enum Waiting {
+    /// The first value that `body` returns, called every few milliseconds for so long; nil if it never did. Blocks.
+    package static func poll<Value>(within seconds: Double, _ body: () throws -> Value?) rethrows -> Value? {
+        let end = ContinuousClock.now + .seconds(seconds)
+        while true {
+            if let value = try body() { return value }
+            guard ContinuousClock.now < end else { return nil }
+            usleep(5000)
+        }
+    }
+
+    /// Whether the condition came true in so many seconds. Blocks.
+    package static func until(within seconds: Double, _ condition: () throws -> Bool) rethrows -> Bool {
+        try poll(within: seconds) { try condition() ? true : nil } ?? false
+    }
+}
+
+extension Threads {
+    /// Runs blocking work on a thread of its own, and waits for it without holding one of Swift's.
+    package static func run<Value: Sendable>(_ body: @escaping @Sendable () throws -> Value) async throws -> Value {
+        try await withCheckedThrowingContinuation { continuation in
+            detach { continuation.resume(with: Result { try body() }) }
+        }
+    }
+
+    /// Runs `body` for 0..<count, each on a thread of its own, all at once. Throws the first error when all have ended.
+    package static func run<Value: Sendable>(
+        _ count: Int, _ body: @escaping @Sendable (Int) throws -> Value
+    ) async throws -> [Value] {
+        try await withThrowingTaskGroup(of: (Int, Value).self) { group in
+            for index in 0..<count { group.addTask { (index, try await run { try body(index) }) } }
+            var values: [Int: Value] = [:]
+            for try await (index, value) in group { values[index] = value }
+            return values.sorted { $0.key < $1.key }.map(\.value)
+        }
+    }
+}

@@ -1,0 +1,71 @@
+import LimpetTestKit
+
+/// Something that a fleet should not have done.
+struct Unexpected: Error, CustomStringConvertible {
+    let description: String
+}
+
+/// A client with one kept connection to each replica. For one thread.
+final class FleetClient {
+    private let ports: [Int]
+    private var connections: [Int: HTTPConnection] = [:]
+
+    init(_ fleet: Fleet) {
+        ports = fleet.ports
+    }
+
+    /// The backend that serves a session (field `X-Session-ID`) at a replica.
+    func backend(of session: String, at replica: Int, _ target: String = "/") throws -> String {
+        try backend(HTTPRequest("GET", target, fields: ["X-Session-ID": session]), at: replica)
+    }
+
+    func backend(_ request: HTTPRequest, at replica: Int) throws -> String {
+        try exchange(request, at: replica).servedBy()
+    }
+
+    func exchange(_ request: HTTPRequest, at replica: Int) throws -> HTTPResponse {
+        let connection = try connections[replica] ?? HTTPConnection(port: ports[replica])
+        connections[replica] = connection
+        let response = try connection.exchange(request)
+        if response["Connection"] == "close" { connections[replica] = nil }
+        return response
+    }
+
+    /// The backend of each session, as all replicas say.
+    ///
+    /// - Throws: where two say otherwise.
+    func backends(of sessions: [String]) throws -> [String: String] {
+        var backends: [String: String] = [:]
+        for session in sessions {
+            for replica in ports.indices {
+                let backend = try backend(of: session, at: replica)
+                if let other = backends.updateValue(backend, forKey: session), other != backend {
+                    throw Unexpected(description: "\(session): \(other), but \(backend) at replica \(replica)")
+                }
+            }
+        }
+        return backends
+    }
+}
+
+extension HTTPResponse {
+    /// The name of the backend that answered with 200.
+    func servedBy() throws -> String {
+        guard status == 200, let name = self["X-Backend"] else {
+            throw Unexpected(description: "\(status) \(text)")
+        }
+        return name
+    }
+
+    /// The cookie that is set, as a client sends it back.
+    var cookie: String? {
+        self["Set-Cookie"].flatMap { $0.split(separator: ";").first }.map(String.init)
+    }
+}
+
+extension Fleet {
+    /// The backends of sessions as all replicas say, asked on a thread.
+    func agreement(on sessions: [String]) async throws -> [String: String] {
+        try await Threads.run { try FleetClient(self).backends(of: sessions) }
+    }
+}

@@ -1,0 +1,55 @@
+import Foundation
+import LimpetTestKit
+import Testing
+
+extension FleetTests {
+    @Suite("SIGTERM")
+    struct StopTests {
+        private struct Stop: Sendable {
+            var isSaid = false
+            var isRefused = false
+            var response: HTTPResponse?
+            var seconds = 0.0
+            var end: ChildProcess.End?
+        }
+
+        @Test("a request under way is answered and told to close; new ones are refused, /ping says 503; the end is 0")
+        func stop() async throws {
+            try await withFleet(.init(replicas: 1)) { fleet in
+                let stop = try await Threads.run {
+                    let replica = fleet.replicas[0]
+                    let connection = try HTTPConnection(port: replica.port)
+                    try connection.send(HTTPRequest("GET", "/slow?ms=1500", fields: ["X-Session-ID": "s"]))
+                    // The request has reached a backend when the replica holds a connection to it and to us.
+                    Thread.sleep(forTimeInterval: 0.3)
+                    var stop = Stop()
+                    let begin = ContinuousClock.now
+                    replica.process.signal(SIGTERM)
+                    stop.isSaid = Waiting.until(within: 1) { (try? replica.admin("/ping"))?.status == 503 }
+                    stop.isRefused = Waiting.until(within: 1) { Self.refuses(replica.port) }
+                    stop.response = try connection.receive()
+                    stop.end = replica.process.waitForEnd(within: 5)
+                    stop.seconds = (ContinuousClock.now - begin) / .seconds(1)
+                    return stop
+                }
+                #expect(stop.isSaid, "/ping did not say 503")
+                #expect(stop.isRefused, "connections were still taken")
+                #expect(stop.response?.status == 200)
+                #expect(stop.response?["Connection"] == "close")
+                #expect(stop.end == .exited(0))
+                #expect(stop.seconds < 4)
+            }
+        }
+
+        private static func refuses(_ port: Int) -> Bool {
+            do {
+                _ = try TCPSocket(port: port)
+                return false
+            } catch let error as TCPSocket.Failure {
+                return error.isRefusal
+            } catch {
+                return false
+            }
+        }
+    }
+}

@@ -1,0 +1,138 @@
+import Foundation
+import LimpetTestKit
+import Testing
+
+extension FleetTests {
+    @Suite("The store is not what it should be")
+    struct StoreAtStartTests {
+        private static let sessions = (0..<30).map { "session-\($0)" }
+        private static let notUsed = "The store is not used."
+
+        /// Each replica has said so, once.
+        private func expectSaidOnce(_ fleet: Fleet, _ reason: String) {
+            for replica in fleet.replicas {
+                let lines = replica.errorLog.split(separator: "\n").filter { $0.contains(Self.notUsed) }
+                #expect(lines.count == 1 && lines[0].contains(reason), "\(replica.name) said \(lines)")
+            }
+        }
+
+        /// Served and agreed without the store; with it, within 5 s of what `mend` does, and at the same backends.
+        private func expectServedThenMended(_ fleet: Fleet, reason: String, _ mend: @escaping @Sendable () throws -> Void)
+            async throws
+        {
+            let before = try await fleet.agreement(on: Self.sessions)
+            #expect(Set(before.values).count > 1)
+            let isSaid = try await Threads.run {
+                Waiting.until(within: 5) { fleet.replicas.allSatisfy { $0.errorLog.contains(Self.notUsed) } }
+            }
+            #expect(isSaid)
+            let isBack = try await Threads.run {
+                try mend()
+                return fleet.allUseStore(within: 5)
+            }
+            #expect(isBack, "the store is not in use after 5 s")
+            try await #expect(fleet.agreement(on: Self.sessions) == before)
+            expectSaidOnce(fleet, reason)
+            for replica in fleet.replicas {
+                #expect(replica.errorLog.split(separator: "\n").count { $0.contains("The store is in use.") } == 1)
+            }
+        }
+
+        @Test("absent at the start: said once, served by hashing, used within 5 s of its appearance")
+        func absent() async throws {
+            try await withFleet(.init(store: .absent)) { fleet in
+                try await expectServedThenMended(fleet, reason: "no connection can be made") { try fleet.startRedis() }
+                try #expect(fleet.records().count == Self.sessions.count)
+            }
+        }
+
+        @Test("a wrong password: said once, served by hashing, used within 5 s of the right one")
+        func wrongPassword() async throws {
+            let options = Fleet.Options(store: .running(["--requirepass", "another-password"]), password: "the-password")
+            try await withFleet(options) { fleet in
+                try await expectServedThenMended(fleet, reason: "user or password is wrong") {
+                    try fleet.redis.command(
+                        "-a", "another-password", "--no-auth-warning", "CONFIG", "SET", "requirepass", "the-password")
+                }
+                for replica in fleet.replicas { #expect(!replica.errorLog.contains("the-password")) }
+            }
+        }
+
+        @Test("a web server in its place: said once, served by hashing, a Redis used within 5 s of its appearance")
+        func webServer() async throws {
+            try await withFleet(.init(replicas: 0, store: .absent)) { fleet in
+                let impostor = try await Threads.run {
+                    let impostor = try WhoamiProcess("impostor", in: fleet.directory, port: fleet.storePort)
+                    for _ in 0..<3 { try fleet.addReplica() }
+                    return impostor
+                }
+                let before = try await fleet.agreement(on: Self.sessions)
+                let isSaid = try await Threads.run {
+                    Waiting.until(within: 5) { fleet.replicas.allSatisfy { $0.errorLog.contains(Self.notUsed) } }
+                }
+                #expect(isSaid)
+                expectSaidOnce(fleet, "does not speak Redis's protocol")
+                let isBack = try await Threads.run {
+                    impostor.process.kill()
+                    try fleet.startRedis()
+                    return fleet.allUseStore(within: 5)
+                }
+                #expect(isBack)
+                try await #expect(fleet.agreement(on: Self.sessions) == before)
+            }
+        }
+
+        @Test("values that Limpet did not write are obeyed by nobody, dialled by nobody, and repaired")
+        func foreignValues() async throws {
+            try await withFleet { fleet in
+                for (name, spoil) in Self.foreign {
+                    let session = "session \(name)"
+                    let home = try await fleet.agreement(on: [session])
+                    let (key, record) = try #require(try fleet.records().first)
+                    try spoil(fleet.redis, key, record)
+                    // Known sessions are asked about again after a second, and a new replica knows none.
+                    let isRenewed = try await Threads.run {
+                        try fleet.restartReplica(2)
+                        Thread.sleep(forTimeInterval: 1.1)
+                        return fleet.allUseStore(within: 5)
+                    }
+                    #expect(isRenewed, "\(name)")
+                    let served = try await Threads.run {
+                        let client = FleetClient(fleet)
+                        return try [2, 0, 1].map { try client.backend(of: session, at: $0) }
+                    }
+                    #expect(Set(served).count == 1, "\(name): \(served)")
+                    let repaired = try fleet.records()[key]
+                    #expect(UInt64(repaired ?? "") != nil && repaired != "", "\(name): left as \((repaired ?? "").prefix(40))")
+                    let backendBits = UInt64(record).map { $0 >> 24 }
+                    if served == [home[session]] {
+                        #expect(repaired.flatMap(UInt64.init).map { $0 >> 24 } == backendBits, "\(name)")
+                    }
+                    try fleet.redis.command("FLUSHALL")
+                }
+                let isUsed = try await Threads.run { fleet.allUseStore(within: 5) }
+                #expect(isUsed)
+            }
+        }
+
+        private typealias Spoiling = @Sendable (RedisServer, _ key: String, _ record: String) throws -> Void
+
+        private static let foreign: [(String, Spoiling)] = [
+            ("garbage", { redis, key, _ in try redis.command("SET", key, "not a record") }),
+            ("empty", { redis, key, _ in try redis.command("SET", key, "") }),
+            ("negative", { redis, key, _ in try redis.command("SET", key, "-1") }),
+            ("an address", { redis, key, _ in try redis.command("SET", key, "http://127.0.0.1:1/") }),
+            ("an unknown backend", { redis, key, _ in try redis.command("SET", key, String(12345 << 24 | 7)) }),
+            ("the last epoch", { redis, key, record in
+                let backend = (UInt64(record) ?? 0) >> 24
+                try redis.command("SET", key, String(backend << 24 | (1 << 24 - 1)))
+            }),
+            ("a list", { redis, key, _ in
+                try redis.command("DEL", key)
+                try redis.command("RPUSH", key, "1", "2")
+            }),
+            ("large", { redis, key, _ in try redis.command("SET", key, String(repeating: "9", count: 20_000)) }),
+            ("huge", { redis, key, _ in try redis.command("SETRANGE", key, "1048576", "x") }),
+        ]
+    }
+}
