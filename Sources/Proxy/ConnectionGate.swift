@@ -1,4 +1,4 @@
-import NIOCore
+package import NIOCore
 import Synchronization
 
 /// Counts the open client connections of a replica, over all listeners and loops.
@@ -25,54 +25,59 @@ package final class ConnectionGate: Sendable {
 
 /// Accepts connections while there is room; further ones wait in the kernel's queue. One batch of accepts may pass the
 /// limit. Where accepting fails (no file descriptors left) it pauses, because the socket would stay readable and spin.
-final class AcceptHandler: ChannelDuplexHandler {
-    typealias InboundIn = any Channel
-    typealias InboundOut = any Channel
-    typealias OutboundIn = Never
-    typealias OutboundOut = Never
+///
+/// Add it to the channel of a listener before all others.
+package final class AcceptHandler: ChannelDuplexHandler {
+    package typealias InboundIn = any Channel
+    package typealias InboundOut = any Channel
+    package typealias OutboundIn = Never
+    package typealias OutboundOut = Never
 
     private static let pause = TimeAmount.milliseconds(100)
 
     private let gate: ConnectionGate
     private var isPaused = false
-    private var wantsRead = false
 
-    init(gate: ConnectionGate) {
+    package init(gate: ConnectionGate) {
         self.gate = gate
     }
 
-    func channelRead(context: ChannelHandlerContext, data: NIOAny) {
+    package func channelRead(context: ChannelHandlerContext, data: NIOAny) {
         let gate = self.gate
         gate.opened()
         unwrapInboundIn(data).closeFuture.whenComplete { _ in gate.closed() }
         context.fireChannelRead(data)
     }
 
-    func read(context: ChannelHandlerContext) {
-        if isPaused { return wantsRead = true }
-        guard gate.hasRoom else {
-            wantsRead = true
-            return wait(context)
-        }
-        context.read()
+    package func read(context: ChannelHandlerContext) {
+        if gate.hasRoom { context.read() } else { pause(context) }
     }
 
-    func errorCaught(context: ChannelHandlerContext, error: any Error) {
-        wait(context)
+    package func errorCaught(context: ChannelHandlerContext, error: any Error) {
+        pause(context)
     }
 
-    private func wait(_ context: ChannelHandlerContext) {
+    /// Withholding `read` would not do: after an error the channel still has the read of before, and polls for it.
+    private func pause(_ context: ChannelHandlerContext) {
         guard !isPaused else { return }
         isPaused = true
+        try? context.channel.syncOptions?.setOption(.autoRead, value: false)
+        resumeLater(context)
+    }
+
+    private func resumeLater(_ context: ChannelHandlerContext) {
         let bound = NIOLoopBound((self, context), eventLoop: context.eventLoop)
         context.eventLoop.scheduleTask(in: Self.pause) {
             let (handler, context) = bound.value
-            handler.isPaused = false
-            if handler.wantsRead {
-                handler.wantsRead = false
-                handler.read(context: context)
-            }
+            handler.resume(context)
         }
+    }
+
+    private func resume(_ context: ChannelHandlerContext) {
+        guard context.channel.isActive else { return }
+        guard gate.hasRoom else { return resumeLater(context) }
+        isPaused = false
+        try? context.channel.syncOptions?.setOption(.autoRead, value: true)
     }
 }
 

@@ -1,11 +1,11 @@
 import NIOCore
 import NIOHTTP1
 import NIOPosix
-import Synchronization
+import Proxy
 
 /// An HTTP/1.1 server beside the data path, on NIOHTTP1: for operators, probes and demonstrations.
 package struct AuxiliaryListener: Sendable {
-    /// More connections than this at once are closed unanswered.
+    /// Further connections wait until there is room.
     package static let connectionsMax = 1000
     /// A connection on which nothing moves for so long is closed.
     static let idleMax = TimeAmount.seconds(120)
@@ -21,12 +21,16 @@ package struct AuxiliaryListener: Sendable {
     static func start<Handler: ChannelInboundHandler>(
         on address: ListenAddress, group: any EventLoopGroup, handler: @escaping @Sendable () -> Handler
     ) async throws(ListenError) -> AuxiliaryListener where Handler.InboundIn == HTTPServerRequestPart {
-        let connections = ConnectionCount()
+        let gate = ConnectionGate(limit: connectionsMax)
         let bootstrap = ServerBootstrap(group: group)
             .serverChannelOption(.socketOption(.so_reuseaddr), value: 1)
+            .serverChannelInitializer { channel in
+                channel.eventLoop.makeCompletedFuture {
+                    try channel.pipeline.syncOperations.addHandler(AcceptHandler(gate: gate))
+                }
+            }
             .childChannelInitializer { channel in
-                guard connections.admit(channel) else { return channel.close() }
-                return channel.eventLoop.makeCompletedFuture {
+                channel.eventLoop.makeCompletedFuture {
                     let pipeline = channel.pipeline.syncOperations
                     try pipeline.addHandler(IdleStateHandler(allTimeout: idleMax))
                     try pipeline.addHandler(IdleCloser())
@@ -42,18 +46,6 @@ package struct AuxiliaryListener: Sendable {
     /// Accepts nothing more. Connections that are open end with their event loop.
     package func stop() async {
         try? await channel.close()
-    }
-}
-
-/// Counts the open connections of one listener.
-private final class ConnectionCount: Sendable {
-    private let open = Atomic<Int>(0)
-
-    /// Whether one more may be served; it counts until it is closed.
-    func admit(_ channel: any Channel) -> Bool {
-        let (before, _) = open.add(1, ordering: .relaxed)
-        channel.closeFuture.whenComplete { _ in self.open.subtract(1, ordering: .relaxed) }
-        return before < AuxiliaryListener.connectionsMax
     }
 }
 
