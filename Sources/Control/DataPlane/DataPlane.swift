@@ -12,6 +12,9 @@ package final class DataPlane: Sendable {
     /// How long exchanges under way may still take once the stop has begun.
     package static let grace = Duration.seconds(30)
 
+    /// How long a start waits for the store.
+    private static let storeGrace = Duration.seconds(1)
+
     private let group: MultiThreadedEventLoopGroup
     private let loops: [LoopPlane]
     private let listeners: [any Channel]
@@ -58,6 +61,7 @@ package final class DataPlane: Sendable {
                             exchangeLog: exchangeLog)
                     }.get())
             }
+            await awaitStores(of: loops)
             let listeners = try await listen(configuration, group, loops)
             return DataPlane(
                 group: group, loops: loops, listeners: listeners, cache: cache, services: snapshot.services,
@@ -80,6 +84,19 @@ package final class DataPlane: Sendable {
         self.configuration = configuration
         self.accessLog = accessLog
         self.logger = logger
+    }
+
+    /// Returns when the store may be asked, or has shown that it is away, or is silent for too long: a request before
+    /// that would be hashed, and a session that has moved be sent astray.
+    private static func awaitStores(of loops: [LoopPlane]) async {
+        let end = ContinuousClock.now + storeGrace
+        for plane in loops {
+            while ContinuousClock.now < end {
+                let isSettled = try? await plane.loop.submit { plane.store.value.isSettled }.get()
+                if isSettled ?? true { break }
+                try? await Task.sleep(for: .milliseconds(1))
+            }
+        }
     }
 
     private static func listen(

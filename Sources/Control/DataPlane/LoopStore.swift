@@ -20,6 +20,9 @@ enum LoopStore {
         }
     }
 
+    /// Whether it is known if it may be asked.
+    var isSettled: Bool { asked.mayBeAsked || counters.connectionFailures > 0 }
+
     func start() {
         if case .redis(let store) = self { store.start() }
     }
