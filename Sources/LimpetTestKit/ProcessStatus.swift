@@ -4,10 +4,10 @@ import Glibc
 
 /// What Linux says about a process (proc(5)) at one moment.
 package struct ProcessStatus: Sendable {
-    /// Memory in RAM that is its own, in bytes: file pages that it shares with others do not count.
-    package let anonymous: Int
     /// Memory in RAM, in bytes.
     package let resident: Int
+    /// The most that `resident` has been, in bytes.
+    package let peak: Int
     /// User and system time, in seconds.
     package let cpu: Double
     /// `R`, `S`, `T` …
@@ -20,7 +20,7 @@ package struct ProcessStatus: Sendable {
             if words.count >= 2 { kibibytes[words[0]] = Int(words[1]) }
         }
         resident = (kibibytes["VmRSS:"] ?? 0) * 1024
-        anonymous = (kibibytes["RssAnon:"] ?? 0) * 1024
+        peak = (kibibytes["VmHWM:"] ?? 0) * 1024
         // Behind the command's name, which may hold anything but stands in parentheses.
         let stat = try TextFile.read("/proc/\(pid)/stat")
         let fields = stat[(stat.lastIndex(of: ")") ?? stat.startIndex)...].split(separator: " ").dropFirst()

@@ -12,6 +12,9 @@ final class Fleet: Sendable {
         var store: Store? = .running([])
         /// What the replicas say to it.
         var password: String?
+        /// How long requests wait for the store. Long by default: what is decided with it does not depend on how busy
+        /// the machine is.
+        var budget = "2s"
         /// The settings under `sticky`.
         var sticky = "header: X-Session-ID"
         /// The settings under `log`.
@@ -25,8 +28,10 @@ final class Fleet: Sendable {
     }
 
     enum Store: Sendable {
-        /// A redis-server with these arguments.
+        /// A redis-server with these arguments, which the replicas can use.
         case running([String])
+        /// A redis-server with these arguments, which they cannot.
+        case unusable([String])
         /// Nobody listens there yet.
         case absent
     }
@@ -53,15 +58,27 @@ final class Fleet: Sendable {
         directory = folder.path
         storePort = try LoopbackPort.free()
         do {
-            if case .running(let settings) = options.store { try startRedis(settings) }
+            switch options.store {
+            case .running(let settings), .unusable(let settings): try startRedis(settings)
+            case .absent, nil: break
+            }
             for number in 0..<options.backends {
                 let backend = try WhoamiProcess("b\(number)", in: directory)
                 parts.withLock { $0.backends.append(backend) }
             }
             for _ in 0..<options.replicas { try addReplica() }
+            try awaitStore()
         } catch {
             end()
             throw error
+        }
+    }
+
+    /// A store that works is in use before a test begins.
+    private func awaitStore() throws {
+        guard case .running = options.store else { return }
+        guard allUseStore(within: 5) else {
+            throw Unexpected(description: "the store is not in use")
         }
     }
 
@@ -114,7 +131,7 @@ final class Fleet: Sendable {
         return index
     }
 
-    /// Waits until every replica asks the store, or none does.
+    /// Whether within so many seconds every replica asks the store, or none does.
     func allUseStore(_ use: Bool = true, within seconds: Double) -> Bool {
         Waiting.until(within: seconds) { replicas.allSatisfy { $0.usesStore == use } }
     }
@@ -179,6 +196,6 @@ final class Fleet: Sendable {
     private var redisSection: String {
         guard options.store != nil else { return "" }
         let password = options.password.map { ", password: \"\($0)\"" } ?? ""
-        return "  redis: { endpoints: [\"redis://127.0.0.1:\(storePort)/0\"]\(password) }"
+        return "  redis: { endpoints: [\"redis://127.0.0.1:\(storePort)/0\"], commandTimeout: \(options.budget)\(password) }"
     }
 }

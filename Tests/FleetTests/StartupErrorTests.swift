@@ -106,8 +106,8 @@ extension FleetTests {
                 """)
             #expect(outcome.end == .exited(1))
             for part in [
-                ":1:34: entryPoints.web.address", ":2:15: log.level", ":3:1: stor", "did you mean store",
-                ":5:29: http.routers.all.rule", ":6:56: http.services.app.loadBalancer.servers[0].url",
+                ":1:32: entryPoints.web.address", ":2:15: log.level", ":3:1: stor", "did you mean store",
+                ":5:27: http.routers.all.rule", ":6:56: http.services.app.loadBalancer.servers[0].url",
             ] {
                 #expect(outcome.errors.contains(part), "\(part) is not in: \(outcome.errors)")
             }

@@ -48,7 +48,7 @@ extension FleetTests {
 
         @Test("a wrong password: said once, served by hashing, used within 5 s of the right one")
         func wrongPassword() async throws {
-            let options = Fleet.Options(store: .running(["--requirepass", "another-password"]), password: "the-password")
+            let options = Fleet.Options(store: .unusable(["--requirepass", "another-password"]), password: "the-password")
             try await withFleet(options) { fleet in
                 try await expectServedThenMended(fleet, reason: "user or password is wrong") {
                     try fleet.redis.command(
@@ -99,14 +99,16 @@ extension FleetTests {
                     #expect(isRenewed, "\(name)")
                     let served = try await Threads.run {
                         let client = FleetClient(fleet)
-                        return try [2, 0, 1].map { try client.backend(of: session, at: $0) }
+                        let first = try [2, 0, 1].map { try client.backend(of: session, at: $0) }
+                        Thread.sleep(forTimeInterval: 1.1)
+                        return try (first, [2, 0, 1].map { try client.backend(of: session, at: $0) })
                     }
-                    #expect(Set(served).count == 1, "\(name): \(served)")
+                    // Who knows nothing may place it elsewhere, until those have spoken who know.
+                    #expect(Set(served.1).count == 1, "\(name): \(served)")
                     let repaired = try fleet.records()[key]
-                    #expect(UInt64(repaired ?? "") != nil && repaired != "", "\(name): left as \((repaired ?? "").prefix(40))")
-                    let backendBits = UInt64(record).map { $0 >> 24 }
-                    if served == [home[session]] {
-                        #expect(repaired.flatMap(UInt64.init).map { $0 >> 24 } == backendBits, "\(name)")
+                    #expect(repaired.flatMap(UInt64.init) != nil, "\(name): left as \((repaired ?? "").prefix(40))")
+                    if served.1 == Array(repeating: home[session], count: 3) {
+                        #expect(repaired?.backendBits == record.backendBits, "\(name)")
                     }
                     try fleet.redis.command("FLUSHALL")
                 }
@@ -124,8 +126,7 @@ extension FleetTests {
             ("an address", { redis, key, _ in try redis.command("SET", key, "http://127.0.0.1:1/") }),
             ("an unknown backend", { redis, key, _ in try redis.command("SET", key, String(12345 << 24 | 7)) }),
             ("the last epoch", { redis, key, record in
-                let backend = (UInt64(record) ?? 0) >> 24
-                try redis.command("SET", key, String(backend << 24 | (1 << 24 - 1)))
+                try redis.command("SET", key, String((record.backendBits ?? 0) << 24 | (1 << 24 - 1)))
             }),
             ("a list", { redis, key, _ in
                 try redis.command("DEL", key)

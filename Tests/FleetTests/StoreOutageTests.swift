@@ -23,7 +23,7 @@ extension FleetTests {
 
         @Test("a store that hangs costs no request, at most its budget, and no session its backend")
         func hangs() async throws {
-            try await withFleet { fleet in
+            try await withFleet(.init(budget: "20ms")) { fleet in
                 let home = try await fleet.agreement(on: Self.known)
                 let before = try await load(fleet, "before", seconds: 3)
                 try await Threads.run { try fleet.freeze() }
@@ -111,4 +111,6 @@ extension Fleet {
 extension String {
     /// Of a record as the store holds it.
     var epoch: UInt64? { UInt64(self).map { $0 & (1 << 24 - 1) } }
+    /// Likewise.
+    var backendBits: UInt64? { UInt64(self).map { $0 >> 24 } }
 }

@@ -1,0 +1,190 @@
+import Foundation
+import LimpetTestKit
+import Synchronization
+import Testing
+
+extension FleetTests {
+    /// The numbers are those of an optimised build, which `LIMPET_RELEASE_BIN` names; another one has some slack.
+    @Suite("Memory, descriptors and slow clients")
+    struct ResourceTests {
+        private static let isRelease = LimpetProgram.releasePath != nil
+        private static let mebi = 1 << 20
+
+        private static func resident(_ fleet: Fleet) throws -> Int {
+            try ProcessStatus(fleet.replicas[0].process.pid).resident
+        }
+
+        /// Requests over new connections, so that what is made once is made.
+        private static func warm(_ fleet: Fleet, _ request: HTTPRequest) throws {
+            for _ in 0..<100 {
+                _ = try HTTPConnection(port: fleet.ports[0]).exchange(request).servedBy()
+            }
+        }
+
+        @Test("an idle replica is small, also with a large cache; sessions cost what the cache reserves for them")
+        func idle() async throws {
+            try await withFleet(.init(replicas: 1, cacheEntries: 1_000_000)) { fleet in
+                let (idle, full) = try await Threads.run {
+                    let idle = try Self.resident(fleet)
+                    let client = FleetClient(fleet)
+                    for number in 0..<5000 { _ = try client.backend(of: "session-\(number)", at: 0) }
+                    return (idle, try Self.resident(fleet))
+                }
+                print("idle: \(idle / 1024) KiB; with 5,000 sessions in a cache for 1,000,000: \(full / 1024) KiB")
+                #expect(idle <= (Self.isRelease ? 40 : 60) * Self.mebi)
+                // All slots of such a cache take 50 MB.
+                #expect(full <= idle + 56 * Self.mebi)
+            }
+        }
+
+        @Test("an idle connection costs at most 12 KiB, also after a head of 16 KiB")
+        func idleConnections() async throws {
+            let head = HTTPRequest(
+                fields: Dictionary(uniqueKeysWithValues: (0..<64).map { ("X-Field-\($0)", String(repeating: "v", count: 240)) }))
+            try await withFleet(.init(replicas: 1, store: nil)) { fleet in
+                for (name, request) in [("unused", nil), ("after 16 KiB", head)] {
+                    let bytes = try await Threads.run {
+                        try Self.warm(fleet, head)
+                        let before = try Self.resident(fleet)
+                        let connections = try (0..<2000).map { _ in try HTTPConnection(port: fleet.ports[0]) }
+                        if let request {
+                            for connection in connections { _ = try connection.exchange(request).servedBy() }
+                        }
+                        try Self.awaitConnections(fleet, connections.count)
+                        let after = try Self.resident(fleet)
+                        connections.forEach { $0.socket.close() }
+                        try Self.awaitConnections(fleet, 0)
+                        return (after - before) / connections.count
+                    }
+                    print("an idle connection, \(name): \(bytes) bytes")
+                    #expect(bytes <= (Self.isRelease ? 12 : 16) * 1024, "\(name)")
+                }
+            }
+        }
+
+        private static func awaitConnections(_ fleet: Fleet, _ count: Int) throws {
+            let metric = "limpet_open_connections{entrypoint=\"web\"}"
+            guard try Waiting.until(within: 10, { try fleet.replicas[0].metric(metric) == Double(count) }) else {
+                throw Unexpected(description: "there are not \(count) connections")
+            }
+        }
+
+        @Test("a download that nobody reads and an upload that nobody takes are held back")
+        func backPressure() async throws {
+            let size = (Self.isRelease ? 1024 : 256) * Self.mebi
+            let stalled = try ScriptedBackend { connection, _ in
+                _ = try connection.receive(until: "\r\n\r\n")
+                Thread.sleep(forTimeInterval: 3)
+            }
+            defer { stalled.close() }
+            try await withFleet(.init(replicas: 1, backends: 1, store: nil, sticky: "query: sid")) { fleet in
+                let (idle, peak, received) = try await Threads.run {
+                    let idle = try Self.resident(fleet)
+                    let received = try Self.download(fleet, size)
+                    return (idle, try ProcessStatus(fleet.replicas[0].process.pid).peak, received)
+                }
+                print("download of \(size >> 20) MiB: \(idle / 1024) KiB idle, \(peak / 1024) KiB at most")
+                #expect(received == size)
+                #expect(peak <= idle + 64 * Self.mebi)
+            }
+            let options = Fleet.Options(replicas: 1, backends: 0, store: nil, ownBackends: [stalled.port])
+            try await withFleet(options) { fleet in
+                let (idle, peak, sent) = try await Threads.run {
+                    let idle = try Self.resident(fleet)
+                    let sent = try Self.upload(fleet, size)
+                    return (idle, try ProcessStatus(fleet.replicas[0].process.pid).peak, sent)
+                }
+                print("upload to a stalled backend: \(sent >> 10) KiB taken, \(idle / 1024) KiB idle, \(peak / 1024) KiB at most")
+                #expect(sent < size)
+                #expect(peak <= idle + 64 * Self.mebi)
+            }
+        }
+
+        /// Reads nothing for a second, then all. Returns the bytes of the body.
+        private static func download(_ fleet: Fleet, _ size: Int) throws -> Int {
+            let connection = try HTTPConnection(port: fleet.ports[0])
+            try connection.send(HTTPRequest("GET", "/bytes?n=\(size)"))
+            _ = try connection.receiveHead()
+            Thread.sleep(forTimeInterval: 1)
+            var received = 0
+            while received < size {
+                let piece = try connection.receiveBody()
+                guard !piece.isEmpty else { break }
+                received += piece.count
+            }
+            return received
+        }
+
+        /// Sends until nothing is taken for a second. Returns how much was.
+        private static func upload(_ fleet: Fleet, _ size: Int) throws -> Int {
+            let socket = try TCPSocket(port: fleet.ports[0], timeout: 1)
+            try socket.send("POST / HTTP/1.1\r\nHost: h\r\nContent-Length: \(size)\r\n\r\n")
+            let piece = [UInt8](repeating: UInt8(ascii: "x"), count: 16384)
+            var sent = 0
+            while sent < size {
+                do { try socket.send(piece) } catch { break }
+                sent += piece.count
+            }
+            return sent
+        }
+
+        @Test("clients that send a byte a second are answered with 408 after 10 s, and delay nobody")
+        func slowloris() async throws {
+            try await withFleet(.init(replicas: 1)) { fleet in
+                let isOver = Mutex(false)
+                async let canary = FixedRate(rate: 50, threads: 4).run(fleet, isOver: { isOver.withLock { $0 } }) {
+                    ("canary-\($0 % 20)", 0)
+                }
+                let slow = try await Threads.run {
+                    defer { isOver.withLock { $0 = true } }
+                    return try Self.crawl(fleet, connections: 200)
+                }
+                let samples = try await canary
+                print("p99 beside 200 slow clients: \(samples.quantile(0.99)) ms")
+                #expect(samples.count > 400)
+                #expect(samples.allSatisfy { $0.failure == nil })
+                #expect(samples.quantile(0.99) < 100)
+                #expect(slow.count == 200)
+                let odd = slow.filter { !$0.answer.hasPrefix("HTTP/1.1 408 ") || !(9.5...13).contains($0.seconds) }
+                #expect(odd.isEmpty)
+            }
+        }
+
+        private static func crawl(_ fleet: Fleet, connections: Int) throws -> [(answer: String, seconds: Double)] {
+            let begin = ContinuousClock.now
+            let sockets = try (0..<connections).map { _ in try TCPSocket(port: fleet.ports[0]) }
+            for (second, letter) in "GET / HTT".enumerated() {
+                let wait = (begin + .seconds(second) - .now) / .seconds(1)
+                if wait > 0 { Thread.sleep(forTimeInterval: wait) }
+                for socket in sockets { try socket.send(String(letter)) }
+            }
+            return try sockets.map { socket in
+                let answer = String(decoding: try socket.receiveAll(), as: UTF8.self)
+                return (answer, (ContinuousClock.now - begin) / .seconds(1))
+            }
+        }
+
+        @Test("no descriptors left: no spinning, and service again when there are")
+        func descriptors() async throws {
+            let limited = ["/bin/sh", "-c", "ulimit -n 128; exec \"$0\" \"$@\""]
+            try await withFleet(.init(replicas: 1, prefix: limited)) { fleet in
+                let (share, isServing) = try await Threads.run {
+                    let replica = fleet.replicas[0]
+                    let idle = try (0..<300).map { _ in try TCPSocket(port: replica.port) }
+                    // The admin listener, too, is asked in vain.
+                    let admin = try TCPSocket(port: replica.adminPort)
+                    Thread.sleep(forTimeInterval: 0.5)
+                    let before = try ProcessStatus(replica.process.pid).cpu
+                    Thread.sleep(forTimeInterval: 2)
+                    let share = (try ProcessStatus(replica.process.pid).cpu - before) / 2
+                    (idle + [admin]).forEach { $0.close() }
+                    let isServing = Waiting.until(within: 5) { (try? FleetClient(fleet).backend(of: "s", at: 0)) != nil }
+                    return (share, isServing)
+                }
+                print("without descriptors: \(Int(share * 100)) % of a core")
+                #expect(share < 0.2)
+                #expect(isServing)
+            }
+        }
+    }
+}
