@@ -115,8 +115,8 @@ package final class BindingCache: @unchecked Sendable {
     }
 
     /// Keeps an entry, unless more is known: a living entry of the session with a higher epoch stands, and at an equal
-    /// epoch one of a higher kind, or one that was confirmed later. Returns whether it was kept. An entry whose lifetime
-    /// is over already takes the place of what it supersedes, and no other's.
+    /// epoch one of a higher kind, or one that was confirmed later. Returns whether it was kept. An entry whose
+    /// lifetime is over already takes the place of what it supersedes, and no other's.
     @discardableResult
     package func store(_ entry: Entry, for fingerprint: Fingerprint, now: Instant) -> Bool {
         let (shard, index) = place(fingerprint)

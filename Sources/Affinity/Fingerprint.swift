@@ -1,4 +1,5 @@
-/// The keyed 128-bit hash of (service, source, session key): the only form in which a key is stored, compared or logged.
+/// The keyed 128-bit hash of (service, source, session key): the only form in which a key is stored, compared or
+/// logged.
 package struct Fingerprint: Hashable, Sendable {
     package static let textLength = 22
 

@@ -3,8 +3,9 @@ import Glibc
 #endif
 
 /// A blocking TCP socket for tests that must say exactly which bytes go out when, and see exactly what comes back.
+///
+/// Unchecked: the descriptor is set once; the kernel serialises what threads do with it.
 package final class TCPSocket: @unchecked Sendable {
-    // Unchecked: the descriptor is set once; the kernel serialises what threads do with it.
     private let descriptor: Int32
     private var isClosed = false
 

@@ -267,8 +267,8 @@ struct Simulation {
         highest[key] = (current, route.binding.epoch)
     }
 
-    /// A question that may override a record rests on knowledge of it, or of a higher epoch; and only what is not usable
-    /// is moved off, or what overlooked a confirmed binding.
+    /// A question that may override a record rests on knowledge of it, or of a higher epoch; and only what is not
+    /// usable is moved off, or what overlooked a confirmed binding.
     private mutating func checkQuestion(_ exchange: Exchange, _ decision: Decision) {
         if exchange.questions > 4 { broken.append("I11: \(exchange.questions) questions for one request") }
         let entry = fleet.entry(decision.fingerprint, replica: exchange.replica)

@@ -1,0 +1,62 @@
+/// Which module may import what: the table of `docs/architecture.md`.
+enum ImportRules {
+    private static let operatingSystem: Set<String> = ["Glibc", "Musl", "Darwin"]
+    private static let transport: Set<String> = ["NIOCore", "NIOPosix"]
+    private static let parts: Set<String> = ["Affinity", "HTTPWire", "Routing", "Store", "Proxy"]
+
+    static let allowed: [String: Set<String>] = [
+        "Affinity": ["Synchronization"],
+        "HTTPWire": [],
+        "Routing": ["HTTPWire"],
+        "CLimpetRESP": [],
+        "Store": transport.union(["Affinity", "CLimpetRESP", "Logging", "Synchronization"]),
+        "Proxy": transport.union(operatingSystem)
+            .union(["Affinity", "HTTPWire", "Routing", "Store", "Crypto", "Logging", "Synchronization"]),
+        "Control": parts.union(transport).union(operatingSystem)
+            .union(["NIOHTTP1", "Crypto", "Foundation", "Logging", "Synchronization"])
+            .union(["ServiceLifecycle", "UnixSignals", "Yams"]),
+        "limpet": ["Control", "ArgumentParser", "Foundation"],
+        "LimpetTestKit": transport.union(operatingSystem)
+            .union(["Affinity", "Store", "Foundation", "Logging", "NIOHTTP1", "Synchronization"]),
+    ]
+
+    static let all: [FileRule] = [modules, hiredis]
+
+    private static let modules = FileRule(
+        "a module imports only what stands below it",
+        broken: SourceFile("Sources/Affinity/Clock.swift", "package import Foundation\n"),
+        kept: SourceFile("Sources/Affinity/Clock.swift", "import Synchronization\n")
+    ) { file in
+        guard let module = file.module, file.isSwift else { return [] }
+        guard let allowed = allowed[String(module)] else { return ["\(file.path):1: there is no module \(module)"] }
+        return file.faults { line in
+            guard let imported = importedModule(line), !allowed.contains(imported) else { return nil }
+            return "\(module) must not import \(imported)"
+        }
+    }
+
+    /// Of `@testable package import struct Affinity.Binding`: Affinity.
+    static func importedModule(_ line: Substring) -> String? {
+        let words = line.split(separator: " ")
+        guard let place = words.firstIndex(of: "import"),
+            words[..<place].allSatisfy({
+                $0.hasPrefix("@") || ["package", "public", "internal", "private", "fileprivate"].contains($0)
+            })
+        else { return nil }
+        let kinds: Set<Substring> = ["struct", "class", "enum", "protocol", "func", "var", "let", "typealias"]
+        let rest = words[(place + 1)...].drop { kinds.contains($0) }
+        return rest.first?.split(separator: ".").first.map(String.init)
+    }
+
+    private static let hiredis = FileRule(
+        "only CLimpetRESP touches hiredis",
+        broken: SourceFile("Sources/Store/Reader.swift", "let reader = hiredisReaderCreate()\n"),
+        kept: SourceFile("Sources/Store/Reader.swift", "/// What hiredis calls a reader.\nlet reader = 1\n")
+    ) { file in
+        guard file.isProduct, file.module != "CLimpetRESP" else { return [] }
+        return file.faults { line in
+            let isComment = line.drop { $0 == " " }.hasPrefix("//")
+            return !isComment && line.lowercased().contains("hiredis") ? "hiredis is CLimpetRESP's alone" : nil
+        }
+    }
+}

@@ -1,0 +1,69 @@
+import Testing
+
+@Suite("The layout of the project")
+struct LayoutTests {
+    private static let rules = ImportRules.all + WordRules.all + SizeRules.all
+    private let tree: ProjectTree
+
+    init() throws {
+        tree = try ProjectTree.read()
+    }
+
+    @Test("every file keeps every rule", arguments: rules)
+    func files(_ rule: FileRule) {
+        #expect(tree.files.count > 100)
+        #expect(tree.files.flatMap(rule.faults) == [])
+    }
+
+    @Test("every rule finds the file that breaks it, and passes one that just keeps it", arguments: rules)
+    func ruleCanFail(_ rule: FileRule) {
+        #expect(rule.faults(rule.broken).count == 1)
+        #expect(rule.faults(rule.kept) == [])
+    }
+
+    @Test("the table of imports names every module there is, and no other")
+    func modules() {
+        let modules = Set(tree.files.compactMap(\.module).map(String.init))
+        #expect(modules == Set(ImportRules.allowed.keys))
+    }
+
+    @Test(
+        "imports are recognised in every form",
+        arguments: [
+            ("import NIOCore", "NIOCore"), ("package import Affinity", "Affinity"), ("@testable import Proxy", "Proxy"),
+            ("@preconcurrency package import struct Logging.Logger", "Logging"),
+        ])
+    func importForms(_ line: String, _ module: String) {
+        #expect(ImportRules.importedModule(line[...]) == module)
+    }
+
+    @Test("the top level holds what it should and nothing else")
+    func topLevel() {
+        #expect(TreeRules.strangers(tree.paths) == [])
+        #expect(TreeRules.strangers(["Makefile", "docs/Makefile"]).count == 1)
+    }
+
+    @Test("no two files of the sources have the same name")
+    func uniqueNames() {
+        #expect(TreeRules.sharedNames(tree.paths) == [])
+        let twins = ["Sources/Proxy/Limits.swift", "Sources/Store/Limits.swift", "Tests/StoreTests/Limits.swift"]
+        #expect(TreeRules.sharedNames(twins).count == 1)
+    }
+
+    @Test("every file is named for what is in it")
+    func tellingNames() {
+        #expect(TreeRules.emptyNames(tree.paths) == [])
+        let empty = [
+            "Sources/Store/StoreUtils.swift", "Sources/Store/NewStore.swift", "Tests/StoreTests/TestHelpers.swift",
+        ]
+        #expect(
+            TreeRules.emptyNames(empty + ["Sources/Store/NewsFeed.swift", "Sources/Store/Renewal.swift"]).count == 3)
+    }
+
+    @Test("links between the pages lead somewhere")
+    func links() {
+        #expect(tree.files.flatMap { TreeRules.deadLinks($0, among: tree.paths) } == [])
+        let page = SourceFile("docs/a.md", "[b](b.md) [c](../README.md#top) [d](https://d) `[e](e.md)` [f](gone.md)\n")
+        #expect(TreeRules.deadLinks(page, among: ["docs/a.md", "docs/b.md", "README.md"]).count == 1)
+    }
+}

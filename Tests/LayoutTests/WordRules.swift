@@ -1,0 +1,53 @@
+/// What must not be written, and where.
+enum WordRules {
+    static let all: [FileRule] = [crashes, leftovers, chance, printing, unchecked, machinePaths]
+
+    private static let crashes = FileRule.banned(
+        "nothing in the product ends the process on purpose",
+        { /\b(?:try!|as!|fatalError\()/ },
+        broken: SourceFile("Sources/Store/A.swift", "let a = try! b()\n"),
+        kept: SourceFile("Tests/StoreTests/A.swift", "let a = try! b()\n"))
+
+    private static let leftovers = FileRule.banned(
+        "nothing is left for later",
+        { /\b(?:TODO|FIXME|XXX)\b/ },
+        broken: SourceFile("Sources/Store/A.swift", "// TODO: the rest\n"),
+        kept: SourceFile("Sources/Store/A.swift", "let template = \"XXXXXX\"\n"))
+
+    private static let chance = FileRule.banned(
+        "policy has no chance and no per-process hash of its own",
+        { /\bHasher\(|\.random\(/ },
+        broken: SourceFile("Sources/Affinity/A.swift", "let index = Int.random(in: 0..<3)\n"),
+        kept: SourceFile("Sources/Control/A.swift", "let index = Int.random(in: 0..<3)\n"),
+        where: { $0.module == "Affinity" })
+
+    private static let printing = FileRule.banned(
+        "only the command prints",
+        { /(?:^|[^A-Za-z0-9_.])print\(/ },
+        broken: SourceFile("Sources/Proxy/A.swift", "    print(\"here\")\n"),
+        kept: SourceFile("Sources/Proxy/A.swift", "    fingerprint(of: key)\n"),
+        where: { $0.isProduct && $0.module != "limpet" })
+
+    /// Every path that only one machine has.
+    private static let machinePaths = FileRule.banned(
+        "no file knows a path of somebody's machine",
+        { /(?:^|[^A-Za-z0-9_.$}\/*-])\/(?:work|root|farm|home)(?:\/|\b)/ },
+        broken: SourceFile("scripts/run", "cd /" + "work/limpet\n"),
+        kept: SourceFile("scripts/run", "cd \"$work/limpet\"; ls deploy/work\n"),
+        where: { _ in true })
+
+    private static let unchecked = FileRule(
+        "whoever vouches for Sendable says why",
+        broken: SourceFile("Sources/Store/A.swift", "/// A box.\nfinal class Box: @unchecked Sendable {}\n"),
+        kept: SourceFile(
+            "Sources/Store/A.swift", "/// Unchecked: written once.\n\nfinal class Box: @unchecked Sendable {}\n")
+    ) { file in
+        guard file.isSwift, file.module != nil else { return [] }
+        return file.lines.indices.compactMap { index in
+            guard file.lines[index].contains(": @unchecked Sendable") else { return nil }
+            let before = file.lines[max(index - 6, 0)..<index].map { $0.drop { $0 == " " } }
+            let isExplained = before.contains { $0.hasPrefix("//") && $0.contains("Unchecked:") }
+            return isExplained ? nil : "\(file.path):\(index + 1): @unchecked Sendable without \"Unchecked: why\" above"
+        }
+    }
+}
