@@ -66,4 +66,14 @@ struct LayoutTests {
         let page = SourceFile("docs/a.md", "[b](b.md) [c](../README.md#top) [d](https://d) `[e](e.md)` [f](gone.md)\n")
         #expect(TreeRules.deadLinks(page, among: ["docs/a.md", "docs/b.md", "README.md"]).count == 1)
     }
+
+    @Test("every test that holds a promise of the README is there")
+    func promises() throws {
+        let page = try #require(tree.files.first { $0.path == "README.md" })
+        #expect(page.lines.contains { $0.hasPrefix("| **") })
+        #expect(TreeRules.unknownTests(page, among: tree.files) == [])
+        let tests = [SourceFile("Tests/A.swift", "@Test(\"it holds\")\n")]
+        let table = SourceFile("README.md", "| **P.** \"word\" | \"it holds\" · \"it does not\" |\n")
+        #expect(TreeRules.unknownTests(table, among: tests).count == 1)
+    }
 }

@@ -54,6 +54,18 @@ enum TreeRules {
         }
     }
 
+    /// Tests that the table of promises names, each as `"name"`, and that no file has.
+    static func unknownTests(_ page: SourceFile, among files: [SourceFile]) -> Faults {
+        let tests = files.filter { $0.path.hasPrefix("Tests/") }
+        return page.lines.enumerated().filter { $0.element.hasPrefix("| **") }.flatMap { index, line -> Faults in
+            let cell = line.split(separator: "|").dropFirst().first ?? ""
+            return cell.matches(of: /"[^"]+"/).compactMap { match in
+                let exists = tests.contains { $0.text.contains(match.0) }
+                return exists ? nil : "\(page.path):\(index + 1): there is no test \(match.0)"
+            }
+        }
+    }
+
     private static func resolve(_ target: Substring, from page: String) -> String {
         var parts = Array(page.split(separator: "/").dropLast())
         for part in target.split(separator: "/") {

@@ -111,7 +111,7 @@ struct StoreSemanticsTests {
     func touch(_ kind: Kind) async throws {
         try await withStore(kind) { store in
             #expect(try await store.ask(.touch(key, lifetime: minute)) == .absent)
-            _ = try await store.ask(.create(key, Self.one, lifetime: 1000))
+            _ = try await store.ask(.create(key, Self.one, lifetime: minute / 2))
             let first = Binding(backend: Self.one, epoch: 1)
             #expect(try await store.ask(.touch(key, lifetime: minute)) == .record(first, remaining: minute))
             expectRecord(try await store.ask(.create(key, Self.two, lifetime: minute)), first)
