@@ -20,7 +20,9 @@ final class ReceiveBuffers {
         return buffer
     }
 
+    /// The small buffer of a connection's first read is not kept: all reads of the loop would become small.
     func giveBack(_ buffer: consuming ByteBuffer) {
+        guard buffer.capacity >= Self.capacity else { return }
         spare = buffer
     }
 }
