@@ -33,9 +33,10 @@ extension ServerBootstrap {
         do {
             guard address.host == nil else { return try await bind(host: address.host ?? "", port: address.port).get() }
             do {
-                return try await bind(host: "::", port: address.port).get()
+                // Not by name: on a host without IPv6 the resolver does not know even its numbers.
+                return try await bind(to: SocketAddress(ipAddress: "::", port: address.port)).get()
             } catch let error as IOError where [EAFNOSUPPORT, EADDRNOTAVAIL].contains(error.errnoCode) {
-                return try await bind(host: "0.0.0.0", port: address.port).get()
+                return try await bind(to: SocketAddress(ipAddress: "0.0.0.0", port: address.port)).get()
             }
         } catch {
             throw ListenError(address, error)
