@@ -9,7 +9,8 @@ extension FleetTests {
         private static let sessions = (0..<200).map { "session-\($0)" }
 
         /// All requests go out before any response is read; the connections are spread over the replicas.
-        private static func atOnce(_ requests: [HTTPRequest], _ connections: [HTTPConnection]) throws -> [HTTPResponse] {
+        private static func atOnce(_ requests: [HTTPRequest], _ connections: [HTTPConnection]) throws -> [HTTPResponse]
+        {
             for (request, connection) in zip(requests, connections) { try connection.send(request) }
             return try connections.prefix(requests.count).map { try $0.receive() }
         }
@@ -57,7 +58,8 @@ extension FleetTests {
                         let request = HTTPRequest(fields: ["Cookie": "a=b; \(cookie)"])
                         let later = try Self.atOnce(Array(repeating: request, count: 9), connections)
                         for response in later where try response.servedBy() != backend || response.cookie != nil {
-                            torn.append("\(backend), then \(try response.servedBy()), cookie \(response.cookie ?? "none")")
+                            torn.append(
+                                "\(backend), then \(try response.servedBy()), cookie \(response.cookie ?? "none")")
                         }
                     }
                     return torn

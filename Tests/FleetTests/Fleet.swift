@@ -196,6 +196,7 @@ final class Fleet: Sendable {
     private var redisSection: String {
         guard options.store != nil else { return "" }
         let password = options.password.map { ", password: \"\($0)\"" } ?? ""
-        return "  redis: { endpoints: [\"redis://127.0.0.1:\(storePort)/0\"], commandTimeout: \(options.budget)\(password) }"
+        return
+            "  redis: { endpoints: [\"redis://127.0.0.1:\(storePort)/0\"], commandTimeout: \(options.budget)\(password) }"
     }
 }

@@ -11,7 +11,9 @@ extension FleetTests {
             sticky: "header: X-Session-ID, query: sid, appCookie: APPID, cookie: { name: sid }", log: "level: trace",
             hasAccessLog: true)
 
-        @Test("a cookie that is forged, cut, altered or of another service begins a new session, everywhere, without error")
+        @Test(
+            "a cookie that is forged, cut, altered or of another service begins a new session, everywhere, without error"
+        )
         func forged() async throws {
             try await withFleet(.init(backends: 2, sticky: "cookie: { name: sid }")) { fleet in
                 let client = try await Threads.run { try Self.cookies(of: fleet) }
@@ -51,7 +53,8 @@ extension FleetTests {
             }
             var forged = [
                 ("of another service", other), ("cut", String(own.dropLast())), ("longer", own + "A"),
-                ("empty", "sid="), ("quoted", "sid=\"\(own.dropFirst(4))\""), ("long", "sid=" + String(repeating: "A", count: 8000)),
+                ("empty", "sid="), ("quoted", "sid=\"\(own.dropFirst(4))\""),
+                ("long", "sid=" + String(repeating: "A", count: 8000)),
                 ("a backend's name", "sid=b1"), ("strange", "sid=%00%ff<script>'--"),
             ]
             let text = Array(own)
@@ -74,7 +77,10 @@ extension FleetTests {
                     let metrics = try fleet.replicas.map { try $0.admin("/metrics").text }
                     fleet.replicas.forEach { $0.stop() }
                     return try fleet.replicas.flatMap { replica in
-                        try [replica.errorLog, TextFile.read(replica.process.outputPath), TextFile.read(replica.log + ".access")]
+                        try [
+                            replica.errorLog, TextFile.read(replica.process.outputPath),
+                            TextFile.read(replica.log + ".access"),
+                        ]
                     } + metrics
                 }
                 #expect(logs.contains { $0.contains("\"RequestPath\":\"/find?sid=REDACTED\"") })

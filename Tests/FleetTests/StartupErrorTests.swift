@@ -17,7 +17,9 @@ extension FleetTests {
             let process = try ChildProcess([LimpetProgram.path()] + arguments, environment: environment, log: log)
             let end = process.waitForEnd(within: 15)
             process.kill()
-            defer { [process.outputPath, process.errorPath].forEach { try? FileManager.default.removeItem(atPath: $0) } }
+            defer {
+                [process.outputPath, process.errorPath].forEach { try? FileManager.default.removeItem(atPath: $0) }
+            }
             return Outcome(
                 end: end, output: try TextFile.read(process.outputPath), errors: try TextFile.read(process.errorPath))
         }
@@ -37,7 +39,9 @@ extension FleetTests {
                 try TextFile.write(text, to: path)
                 let outcome = try Self.run(["run", "--config", path])
                 // Whatever it was, nothing is left that listens.
-                if (try? TCPSocket(port: admin)) != nil { throw Unexpected(description: "somebody listens on \(admin)") }
+                if (try? TCPSocket(port: admin)) != nil {
+                    throw Unexpected(description: "somebody listens on \(admin)")
+                }
                 return outcome
             }
         }
@@ -63,7 +67,8 @@ extension FleetTests {
             let other = try ScriptedBackend { _, _ in }
             defer { other.close() }
             let outcome = try await start(Self.head, port: other.port)
-            expectOneSentence(outcome, "cannot listen on 127.0.0.1:\(other.port)", "another process listens there already")
+            expectOneSentence(
+                outcome, "cannot listen on 127.0.0.1:\(other.port)", "another process listens there already")
         }
 
         @Test("a file of the secret that cannot be read")

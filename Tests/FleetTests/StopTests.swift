@@ -20,7 +20,7 @@ extension FleetTests {
                     let replica = fleet.replicas[0]
                     let connection = try HTTPConnection(port: replica.port)
                     try connection.send(HTTPRequest("GET", "/slow?ms=1500", fields: ["X-Session-ID": "s"]))
-                    // The request has reached a backend when the replica holds a connection to it and to us.
+                    // Until it has reached the backend, which nothing outside shows before it answers.
                     Thread.sleep(forTimeInterval: 0.3)
                     var stop = Stop()
                     let begin = ContinuousClock.now
@@ -28,6 +28,7 @@ extension FleetTests {
                     stop.isSaid = Waiting.until(within: 1) { (try? replica.admin("/ping"))?.status == 503 }
                     stop.isRefused = Waiting.until(within: 1) { Self.refuses(replica.port) }
                     stop.response = try connection.receive()
+                    connection.socket.close()
                     stop.end = replica.process.waitForEnd(within: 5)
                     stop.seconds = (ContinuousClock.now - begin) / .seconds(1)
                     return stop

@@ -17,7 +17,9 @@ extension FleetTests {
         }
 
         /// Served and agreed without the store; with it, within 5 s of what `mend` does, and at the same backends.
-        private func expectServedThenMended(_ fleet: Fleet, reason: String, _ mend: @escaping @Sendable () throws -> Void)
+        private func expectServedThenMended(
+            _ fleet: Fleet, reason: String, _ mend: @escaping @Sendable () throws -> Void
+        )
             async throws
         {
             let before = try await fleet.agreement(on: Self.sessions)
@@ -48,7 +50,8 @@ extension FleetTests {
 
         @Test("a wrong password: said once, served by hashing, used within 5 s of the right one")
         func wrongPassword() async throws {
-            let options = Fleet.Options(store: .unusable(["--requirepass", "another-password"]), password: "the-password")
+            let options = Fleet.Options(
+                store: .unusable(["--requirepass", "another-password"]), password: "the-password")
             try await withFleet(options) { fleet in
                 try await expectServedThenMended(fleet, reason: "user or password is wrong") {
                     try fleet.redis.command(
@@ -117,6 +120,29 @@ extension FleetTests {
             }
         }
 
+        @Test("a value larger than a reply may be costs its session the store, and nobody a request")
+        func hugeValue() async throws {
+            try await withFleet { fleet in
+                _ = try await fleet.agreement(on: ["session"])
+                let key = try #require(try fleet.records().first?.key)
+                try fleet.redis.command("SETRANGE", key, "1048576", "x")
+                let others = try await fleet.agreement(on: Self.sessions)
+                let served = try await Threads.run {
+                    try fleet.restartReplica(2)
+                    let client = FleetClient(fleet)
+                    return try (0..<60).map { number in
+                        Thread.sleep(forTimeInterval: 0.05)
+                        return try client.backend(of: "session", at: number % 3)
+                    }
+                }
+                #expect(Set(served).isSubset(of: Set(fleet.backends.map(\.name))))
+                try fleet.redis.command("DEL", key)
+                let isUsed = try await Threads.run { fleet.allUseStore(within: 5) }
+                #expect(isUsed)
+                try await #expect(fleet.agreement(on: Self.sessions) == others)
+            }
+        }
+
         private typealias Spoiling = @Sendable (RedisServer, _ key: String, _ record: String) throws -> Void
 
         private static let foreign: [(String, Spoiling)] = [
@@ -125,15 +151,20 @@ extension FleetTests {
             ("negative", { redis, key, _ in try redis.command("SET", key, "-1") }),
             ("an address", { redis, key, _ in try redis.command("SET", key, "http://127.0.0.1:1/") }),
             ("an unknown backend", { redis, key, _ in try redis.command("SET", key, String(12345 << 24 | 7)) }),
-            ("the last epoch", { redis, key, record in
-                try redis.command("SET", key, String((record.backendBits ?? 0) << 24 | (1 << 24 - 1)))
-            }),
-            ("a list", { redis, key, _ in
-                try redis.command("DEL", key)
-                try redis.command("RPUSH", key, "1", "2")
-            }),
+            (
+                "the last epoch",
+                { redis, key, record in
+                    try redis.command("SET", key, String((record.backendBits ?? 0) << 24 | (1 << 24 - 1)))
+                }
+            ),
+            (
+                "a list",
+                { redis, key, _ in
+                    try redis.command("DEL", key)
+                    try redis.command("RPUSH", key, "1", "2")
+                }
+            ),
             ("large", { redis, key, _ in try redis.command("SET", key, String(repeating: "9", count: 20_000)) }),
-            ("huge", { redis, key, _ in try redis.command("SETRANGE", key, "1048576", "x") }),
         ]
     }
 }
