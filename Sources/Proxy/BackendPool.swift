@@ -66,7 +66,7 @@ final class BackendPool {
             .connectTimeout(worker.limits.connectTimeout)
             .channelOption(.maxMessagesPerRead, value: 1)
             .channelOption(.recvAllocator, value: allocator)
-            .channelOption(.socketOption(.tcp_nodelay), value: 1)
+            .channelOption(.tcpOption(.tcp_nodelay), value: 1)
             .channelInitializer { channel in
                 channel.eventLoop.makeCompletedFuture {
                     try channel.pipeline.syncOperations.addHandler(handler.value)

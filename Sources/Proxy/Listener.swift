@@ -23,7 +23,7 @@ package enum Listener {
                 }
             }
             .childChannelOption(.maxMessagesPerRead, value: 1)
-            .childChannelOption(.socketOption(.tcp_nodelay), value: 1)
+            .childChannelOption(.tcpOption(.tcp_nodelay), value: 1)
             .childChannelInitializer { channel in
                 channel.eventLoop.makeCompletedFuture {
                     try workers.worker(of: channel.eventLoop).adopt(channel, entryPoint: entryPoint)

@@ -1,6 +1,6 @@
 /// What must not be written, and where.
 enum WordRules {
-    static let all: [FileRule] = [crashes, leftovers, chance, printing, unchecked, machinePaths]
+    static let all: [FileRule] = [crashes, leftovers, chance, printing, unchecked, machinePaths, tcpOptions]
 
     private static let crashes = FileRule.banned(
         "nothing in the product ends the process on purpose",
@@ -27,6 +27,14 @@ enum WordRules {
         broken: SourceFile("Sources/Proxy/A.swift", "    print(\"here\")\n"),
         kept: SourceFile("Sources/Proxy/A.swift", "    fingerprint(of: key)\n"),
         where: { $0.isProduct && $0.module != "limpet" })
+
+    /// TCP_NODELAY has the number of SO_DEBUG, which only the superuser may set: a connection that is made so works for
+    /// root, and for nobody else.
+    private static let tcpOptions = FileRule.banned(
+        "TCP's options are set on TCP, not on the socket",
+        { /socketOption\(\.tcp_\w+/ },
+        broken: SourceFile("Sources/Proxy/A.swift", ".channelOption(.socketOption(.tcp_nodelay), value: 1)\n"),
+        kept: SourceFile("Sources/Proxy/A.swift", ".channelOption(.tcpOption(.tcp_nodelay), value: 1)\n"))
 
     /// Every path that only one machine has.
     private static let machinePaths = FileRule.banned(
