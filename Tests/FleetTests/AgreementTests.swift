@@ -118,7 +118,8 @@ extension FleetTests {
                 let served = try await clients
                 #expect(ends == Array(repeating: .exited(0), count: 3))
                 #expect(served.flatMap(\.failures).isEmpty)
-                #expect(served.allSatisfy { $0.answers > 20 && $0.refused > 0 })
+                #expect(served.allSatisfy { $0.answers > 20 })
+                #expect(served.map(\.refused).reduce(0, +) > 0)
             }
         }
     }

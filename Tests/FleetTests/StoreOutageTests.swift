@@ -85,6 +85,8 @@ extension FleetTests {
                 let isBack = try await Threads.run { fleet.allUseStore(within: 5) }
                 #expect(isBack)
                 try #expect(fleet.records().isEmpty)
+                // Replicas use what they have just read for up to a second.
+                try await Task.sleep(for: .seconds(1.2))
                 try await #expect(fleet.agreement(on: Self.known) == home)
                 try #expect(fleet.records() == records)
                 try await #expect(fleet.agreement(on: guessed) == guesses)
