@@ -12,7 +12,9 @@ extension FleetTests {
 
         /// Three of four requests are of known sessions; each new session comes to every replica in turn.
         private static func request(_ number: Int, _ phase: String) -> (session: String, replica: Int) {
-            if number % 4 != 3 { return (known[number % known.count], number / 7 % 3) }
+            guard number % 4 == 3 else {
+                return (known[number % known.count], number / 7 % 3)
+            }
             return ("\(phase)-\(number / 12)", number / 4 % 3)
         }
 
