@@ -1,6 +1,14 @@
 import NIOCore
 import NIOPosix
 
+#if canImport(Glibc)
+import Glibc
+#elseif canImport(Musl)
+import Musl
+#elseif canImport(Darwin)
+import Darwin
+#endif
+
 /// Why the store cannot be used. Said once for each cause, in words for people, until it has been of use again.
 enum StoreTrouble: Error, Hashable, Sendable {
     /// No connection could be made.
@@ -61,6 +69,8 @@ extension StoreTrouble {
                 return
             }
             self.init(connecting: last.error)
+        } else if let failure = error as? IOError {
+            self = .unreachable(String(cString: strerror(failure.errnoCode)).lowercased())
         } else {
             self = .unreachable("\(error)")
         }

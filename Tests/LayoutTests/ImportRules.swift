@@ -9,7 +9,7 @@ enum ImportRules {
         "HTTPWire": [],
         "Routing": ["HTTPWire"],
         "CLimpetRESP": [],
-        "Store": transport.union(["Affinity", "CLimpetRESP", "Logging", "Synchronization"]),
+        "Store": transport.union(operatingSystem).union(["Affinity", "CLimpetRESP", "Logging", "Synchronization"]),
         "Proxy": transport.union(operatingSystem)
             .union(["Affinity", "HTTPWire", "Routing", "Store", "Crypto", "Logging", "Synchronization"]),
         "Control": parts.union(transport).union(operatingSystem)
