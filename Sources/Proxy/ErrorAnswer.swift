@@ -66,12 +66,14 @@ enum ErrorAnswer: Int, CaseIterable {
     /// - Parameters:
     ///   - closing: says so in the head.
     ///   - bodiless: the request was HEAD: the length is stated, the body left out.
-    func write(into buffer: inout ByteBuffer, closing: Bool, bodiless: Bool) {
+    /// - Returns: the number of bytes of the body that were written.
+    @discardableResult
+    func write(into buffer: inout ByteBuffer, closing: Bool, bodiless: Bool) -> UInt64 {
         let body = "\(rawValue) \(reason)\n"
         buffer.writeString("HTTP/1.1 \(rawValue) \(reason)\r\nContent-Type: text/plain; charset=utf-8\r\n")
         buffer.writeString("Content-Length: \(body.utf8.count)\r\n")
         if closing { buffer.writeStaticString("Connection: close\r\n") }
         buffer.writeStaticString("\r\n")
-        if !bodiless { buffer.writeString(body) }
+        return bodiless ? 0 : UInt64(buffer.writeString(body))
     }
 }

@@ -225,7 +225,8 @@ final class Exchange: StoreWaiter {
         if service == nil { worker.counters.refused[answer.label, default: 0] &+= 1 }
         let persists = clientPersists && requestIsComplete
         var bytes = worker.spareBuffers.take()
-        answer.write(into: &bytes, closing: !persists, bodiless: method == .head)
+        let bodySize = answer.write(into: &bytes, closing: !persists, bodiless: method == .head)
+        record?.responseBytes = bodySize
         client.write(bytes)
         client.flush()
         worker.spareBuffers.giveBack(bytes)

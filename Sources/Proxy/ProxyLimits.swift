@@ -24,8 +24,6 @@ package struct ProxyLimits: Sendable {
     package var clientConnections = 10_000
     /// Interim (1xx) responses to one request.
     package var interimResponses = 8
-    /// Bytes of pipelined requests held while one is under way.
-    package var pipelinedBytes = 64 * 1024
     /// After the last response of a connection that is being closed: how long its unread input is discarded, so that
     /// the client sees the response before the reset.
     package var lingerTimeout = TimeAmount.seconds(2)

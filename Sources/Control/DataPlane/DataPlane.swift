@@ -50,9 +50,9 @@ package final class DataPlane: Sendable {
         let snapshot = try Snapshot(configuration, keys: keys)
         let cache = BindingCache(entries: configuration.store.cacheEntries)
         let group = MultiThreadedEventLoopGroup(numberOfThreads: configuration.replica.threads)
+        var loops: [LoopPlane] = []
         do {
             let stores = LoopStores(configuration, loops: configuration.replica.threads, logger: logger)
-            var loops: [LoopPlane] = []
             for loop in group.makeIterator() {
                 loops.append(
                     try await loop.submit {
@@ -67,9 +67,21 @@ package final class DataPlane: Sendable {
                 group: group, loops: loops, listeners: listeners, cache: cache, services: snapshot.services,
                 configuration: configuration, accessLog: accessLog, logger: logger)
         } catch {
-            try? await group.shutdownGracefully()
+            await end(loops, group)
             throw error
         }
+    }
+
+    /// Ends what runs on the loops, then the loops.
+    private static func end(_ loops: [LoopPlane], _ group: MultiThreadedEventLoopGroup) async {
+        for plane in loops {
+            let (worker, store) = (plane.worker, plane.store)
+            try? await plane.loop.flatSubmit {
+                worker.value.shutDown()
+                return store.value.stop(on: store.eventLoop)
+            }.get()
+        }
+        try? await group.shutdownGracefully()
     }
 
     private init(
@@ -128,12 +140,7 @@ package final class DataPlane: Sendable {
         }
         let cut = await openClients()
         if cut > 0 { logger.warning("exchanges were cut at the end of the stop", metadata: ["connections": "\(cut)"]) }
-        await onEachLoop { $0.worker.value.shutDown() }
-        for plane in loops {
-            let store = plane.store
-            try? await plane.loop.flatSubmit { store.value.stop(on: store.eventLoop) }.get()
-        }
-        try? await group.shutdownGracefully()
+        await Self.end(loops, group)
     }
 
     private func openClients() async -> Int {
