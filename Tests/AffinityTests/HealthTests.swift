@@ -64,6 +64,46 @@ struct HealthTests {
         }
     }
 
+    @Test("a table that judges alone lets every backend that is down be left")
+    func judgesAlone() {
+        let table = HealthTable(count: 2)
+        #expect(!table.mayLeave(0))
+        table.markDown(0)
+        #expect(table.mayLeave(0) && !table.mayLeave(1))
+        table.markUp(0)
+        #expect(!table.mayLeave(0))
+    }
+
+    @Test("a table of a fleet lets a backend be left that is down and agreed to be, until it is up again")
+    func judgedByFleet() {
+        let table = HealthTable(count: 65, judgesAlone: false)
+        table.setMayLeave(64, true)
+        #expect(!table.mayLeave(64))
+        table.markDown(64)
+        #expect(table.mayLeave(64))
+        table.setMayLeave(64, false)
+        #expect(!table.mayLeave(64))
+        table.setMayLeave(64, true)
+        table.markUp(64)
+        table.markDown(64)
+        #expect(!table.mayLeave(64))
+    }
+
+    @Test("what the fleet avoids is still up here; strangers are neither avoided nor left")
+    func avoided() {
+        let table = HealthTable(count: 3, judgesAlone: false)
+        table.setAvoided(1, true)
+        #expect((0..<3).map { table.isAvoided($0) } == [false, true, false])
+        #expect(table.isUp(1) && !table.mayLeave(1))
+        table.setAvoided(1, false)
+        #expect(!table.isAvoided(1))
+        for stranger in [-1, 3, Int.max, .min] {
+            table.setAvoided(stranger, true)
+            table.setMayLeave(stranger, true)
+            #expect(!table.isAvoided(stranger) && !table.mayLeave(stranger))
+        }
+    }
+
     @Test("loops that mark different backends at once lose nothing")
     func concurrent() async {
         let table = HealthTable(count: 64)
