@@ -27,14 +27,24 @@ package final class BindingCache: @unchecked Sendable {
         package var confirmedAt: Instant
         /// Kept to 67 ms, rounded down.
         package var expiresAt: Instant
+        /// The store is to be asked before the entry is used, whenever it was confirmed: the answer came late, from
+        /// another server, or may have been overtaken by a message.
+        package var isSuspect: Bool
+        /// When the session began, in seconds of the wall clock since 1970, where that is known.
+        package var born: UInt32?
         /// Touches asked since the lifetime was last extended.
         package var touches: UInt8
 
-        package init(binding: Binding, kind: Kind, confirmedAt: Instant, expiresAt: Instant, touches: UInt8 = 0) {
+        package init(
+            binding: Binding, kind: Kind, confirmedAt: Instant, expiresAt: Instant, isSuspect: Bool = false,
+            born: UInt32? = nil, touches: UInt8 = 0
+        ) {
             self.binding = binding
             self.kind = kind
             self.confirmedAt = confirmedAt
             self.expiresAt = expiresAt
+            self.isSuspect = isSuspect
+            self.born = born
             self.touches = touches
         }
     }
@@ -120,26 +130,36 @@ package final class BindingCache: @unchecked Sendable {
     @discardableResult
     package func store(_ entry: Entry, for fingerprint: Fingerprint, now: Instant) -> Bool {
         let (shard, index) = place(fingerprint)
+        return shards[shard].state.withLock { keep(entry, fingerprint, shard, index, now, &$0) }
+    }
+
+    /// Keeps what the store answered, as `store` does, unless it is below what was heard since it was asked for: then
+    /// returns false. Where that cannot be told any more, the entry is suspect.
+    package func fill(_ entry: Entry, for fingerprint: Fingerprint, asked: Instant, now: Instant) -> Bool {
+        let (shard, index) = place(fingerprint)
         return shards[shard].state.withLock { state in
-            let set = shards[shard].usedSet(at: index)
-            let tick = CacheTick(now)
-            guard let way = set.way(of: fingerprint.low) else {
-                guard entry.expiresAt > now else { return false }
-                let way = set.victim(now: tick, use: CacheTick.use(now))
-                put(entry, fingerprint, set, way, now, seenTwice: false, &state)
-                return true
-            }
             var entry = entry
-            let slot = set[way]
-            if slot.isLive(tick), let kind = slot.kind {
-                let old = slot.entry(kind, now: now)
-                guard Self.replaces(entry, old) else { return false }
-                // The touches asked still count where their effect is not seen: this answer may be older than theirs.
-                let isExtended = entry.expiresAt > old.expiresAt.advanced(byMilliseconds: 100)
-                entry.touches = isExtended ? entry.touches : max(entry.touches, old.touches)
+            switch state.floors.judge(fingerprint, epoch: entry.binding.epoch, asked: asked) {
+            case .superseded: return false
+            case .unsure: entry.isSuspect = true
+            case .admitted: break
             }
-            put(entry, fingerprint, set, way, now, seenTwice: slot.isLive(tick) && slot.isSeenTwice, &state)
+            _ = keep(entry, fingerprint, shard, index, now, &state)
             return true
+        }
+    }
+
+    /// Takes in that the store now holds this binding: of a session that is known here unless more is known, with the
+    /// lifetime that its entry has. Answers that are under way and below it will not be kept.
+    package func hear(_ binding: Binding, of fingerprint: Fingerprint, now: Instant) {
+        let (shard, index) = place(fingerprint)
+        shards[shard].state.withLock { state in
+            state.floors.raise(fingerprint, to: binding.epoch, now: now)
+            guard let (set, way, kind) = live(fingerprint, shard, index, now) else { return }
+            var entry = set[way].entry(kind, now: now)
+            guard binding.epoch >= entry.binding.epoch else { return }
+            (entry.binding, entry.kind, entry.confirmedAt, entry.isSuspect) = (binding, .confirmed, now, false)
+            put(entry, fingerprint, set, way, now, seenTwice: set[way].isSeenTwice, &state)
         }
     }
 
@@ -211,9 +231,35 @@ package final class BindingCache: @unchecked Sendable {
         return (set, way, kind)
     }
 
+    private func keep(
+        _ entry: Entry, _ fingerprint: Fingerprint, _ shard: Int, _ index: Int, _ now: Instant,
+        _ state: inout CacheShard.State
+    ) -> Bool {
+        let set = shards[shard].usedSet(at: index)
+        let tick = CacheTick(now)
+        guard let way = set.way(of: fingerprint.low) else {
+            guard entry.expiresAt > now else { return false }
+            let way = set.victim(now: tick, use: CacheTick.use(now))
+            put(entry, fingerprint, set, way, now, seenTwice: false, &state)
+            return true
+        }
+        var entry = entry
+        let slot = set[way]
+        if slot.isLive(tick), let kind = slot.kind {
+            let old = slot.entry(kind, now: now)
+            guard Self.replaces(entry, old) else { return false }
+            // The touches asked still count where their effect is not seen: this answer may be older than theirs.
+            let isExtended = entry.expiresAt > old.expiresAt.advanced(byMilliseconds: 100)
+            entry.touches = isExtended ? entry.touches : max(entry.touches, old.touches)
+        }
+        put(entry, fingerprint, set, way, now, seenTwice: slot.isLive(tick) && slot.isSeenTwice, &state)
+        return true
+    }
+
     private static func replaces(_ new: Entry, _ old: Entry) -> Bool {
         if new.binding.epoch != old.binding.epoch { return new.binding.epoch > old.binding.epoch }
         if new.kind != old.kind { return new.kind.rawValue > old.kind.rawValue }
+        if new.isSuspect != old.isSuspect { return old.isSuspect }
         return CacheTick(new.confirmedAt).distance(from: CacheTick(old.confirmedAt)) >= 0
     }
 

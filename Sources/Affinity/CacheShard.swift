@@ -1,6 +1,7 @@
 import Synchronization
 
-/// A part of the cache under one lock: its sets, which of them were ever used, and how many entries it holds.
+/// A part of the cache under one lock: its sets, which of them were ever used, how many entries it holds, and what was
+/// heard lately.
 ///
 /// A set's memory is not touched before a session lands there.
 struct CacheShard: ~Copyable {
@@ -8,6 +9,7 @@ struct CacheShard: ~Copyable {
     struct State: Sendable {
         var occupied = BindingCache.Counts()
         var sweptUpTo = 0
+        var floors = EpochFloors()
         private let padding: (UInt64, UInt64, UInt64, UInt64, UInt64, UInt64, UInt64, UInt64, UInt64, UInt64, UInt64) =
             (0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0)
     }

@@ -1,16 +1,19 @@
-/// One entry of the cache beside its tag: 24 bytes. The last four are free, for when the session was born.
+/// One entry of the cache beside its tag: 24 bytes.
 struct CacheSlot {
-    /// From the low end: the record (53 bits), the kind (2; 0 is an empty slot), seen twice (1), eight bits free.
+    /// From the low end: the record (53 bits), the kind (2; 0 is an empty slot), seen twice (1), suspect (1), seven
+    /// bits free.
     private var packed: UInt64
     private(set) var expires: CacheTick
     private(set) var confirmed: CacheTick
     private(set) var used: UInt16
     var touches: UInt8
     private let free0: UInt8
-    private let free1: UInt32
+    /// 0 where it is not known.
+    private var born: UInt32
 
     private static let kindShift: UInt64 = 53
     private static let seenTwice: UInt64 = 1 << 55
+    private static let suspect: UInt64 = 1 << 56
 
     static let empty = CacheSlot()
 
@@ -21,12 +24,15 @@ struct CacheSlot {
         used = 0
         touches = 0
         free0 = 0
-        free1 = 0
+        born = 0
     }
 
     init(_ entry: BindingCache.Entry, now: Instant, seenTwice: Bool) {
         self.init()
-        packed = entry.binding.record | UInt64(entry.kind.rawValue) << Self.kindShift | (seenTwice ? Self.seenTwice : 0)
+        packed = entry.binding.record | UInt64(entry.kind.rawValue) << Self.kindShift
+        if seenTwice { packed |= Self.seenTwice }
+        if entry.isSuspect { packed |= Self.suspect }
+        born = entry.born ?? 0
         expires = CacheTick(entry.expiresAt, atMostFarFrom: now)
         confirmed = CacheTick(entry.confirmedAt)
         used = CacheTick.use(now)
@@ -48,7 +54,8 @@ struct CacheSlot {
     func entry(_ kind: BindingCache.Kind, now: Instant) -> BindingCache.Entry {
         BindingCache.Entry(
             binding: binding, kind: kind, confirmedAt: confirmed.instant(near: now),
-            expiresAt: expires.instant(near: now), touches: touches)
+            expiresAt: expires.instant(near: now), isSuspect: packed & Self.suspect != 0, born: born == 0 ? nil : born,
+            touches: touches)
     }
 
     mutating func markUsed(now: Instant) {

@@ -7,17 +7,27 @@ package struct CookieRenewal: Sendable {
     package let validity: UInt32
     /// By how much the clocks of two replicas may differ: two minutes, but at most a third of the validity.
     package let tolerance: UInt32
+    /// Seconds after a session began at which it ends, hints and all; nil: it may go on.
+    package let absolute: UInt32?
 
-    /// - Parameter idleTimeout: in milliseconds, or nil where none is set. Rounded up to whole seconds.
-    package init(idleTimeout: Int64?) {
-        let seconds = idleTimeout.map { UInt32(clamping: max(0, $0 / 1000) + ($0 % 1000 > 0 ? 1 : 0)) }
-        validity = max(1, seconds ?? Self.defaultValidity)
+    /// - Parameters:
+    ///   - idleTimeout: in milliseconds, or nil where none is set. Rounded up to whole seconds.
+    ///   - absoluteTimeout: likewise.
+    package init(idleTimeout: Int64?, absoluteTimeout: Int64? = nil) {
+        validity = max(1, idleTimeout.map(Self.wholeSeconds) ?? Self.defaultValidity)
         tolerance = min(120, validity / 3)
+        absolute = absoluteTimeout.map { max(1, Self.wholeSeconds($0)) }
     }
 
-    /// Whether the hint counts: not issued in the future, nor too long ago, clocks allowed for.
+    private static func wholeSeconds(_ milliseconds: Int64) -> UInt32 {
+        UInt32(clamping: max(0, milliseconds / 1000) + (milliseconds % 1000 > 0 ? 1 : 0))
+    }
+
+    /// Whether the hint counts: not issued in the future, nor too long ago, clocks allowed for; and its session not
+    /// over.
     package func isValid(_ hint: Hint, now: UInt32) -> Bool {
         let age = Int64(now) - Int64(hint.issued)
+        if let absolute, Int64(now) - Int64(hint.born) >= Int64(absolute) { return false }
         return age >= -Int64(tolerance) && age <= Int64(validity) + Int64(tolerance)
     }
 

@@ -34,6 +34,8 @@ package enum Step: Hashable, Sendable {
 package enum Refusal: Hashable, Sendable {
     /// No backend of the service may take this request: 503.
     case noBackend
+    /// The session's own backend may not, and the session is to go to no other: 503.
+    case backendUnavailable
 }
 
 /// Where a request goes.

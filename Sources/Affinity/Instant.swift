@@ -4,6 +4,9 @@
 package struct Instant: Comparable, Hashable, Sendable {
     package var nanoseconds: Int64
 
+    package static let distantPast = Instant(nanoseconds: .min)
+    package static let distantFuture = Instant(nanoseconds: .max)
+
     package init(nanoseconds: Int64) {
         self.nanoseconds = nanoseconds
     }

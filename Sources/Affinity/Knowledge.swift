@@ -1,38 +1,52 @@
-/// The best that is known here of a session without the store: by epoch, ties confirmed > hint > dirty > guess.
+/// The best that is known here of a session: by epoch, ties read > confirmed > hint > dirty > guess.
 struct Knowledge {
     enum Origin: Comparable {
         case guess, dirty, hint, confirmed
+        /// As a store says that takes no writes.
+        case read
     }
 
     let binding: Binding
     let origin: Origin
+    /// When the session began, where that is known.
+    let born: UInt32?
 
     init?(entry: BindingCache.Entry?, hint: Hint?) {
-        switch (entry.map(Self.init(_:)), hint) {
-        case (nil, nil): return nil
-        case (let known?, nil): self = known
-        case (nil, let hint?): self.init(binding: hint.binding, origin: .hint)
-        case (let known?, let hint?):
-            let hinted = Self(binding: hint.binding, origin: .hint)
-            self = known.outweighs(hinted) ? known : hinted
-        }
+        guard let best = Self.best(entry.map(Self.init(_:)), hint.map(Self.init(_:))) else { return nil }
+        self = best
+    }
+
+    init(read binding: Binding, born: UInt32?) {
+        self.init(binding: binding, origin: .read, born: born)
+    }
+
+    /// The one of two that outweighs the other.
+    static func best(_ first: Knowledge?, _ second: Knowledge?) -> Knowledge? {
+        guard let first, let second else { return first ?? second }
+        return first.outweighs(second) ? first : second
     }
 
     /// Made without knowledge: it may fill an empty store, never override a record.
     var isGuess: Bool { binding.epoch == 0 }
 
-    private init(binding: Binding, origin: Origin) {
+    private init(binding: Binding, origin: Origin, born: UInt32?) {
         self.binding = binding
         self.origin = origin
+        self.born = born
+    }
+
+    private init(_ hint: Hint) {
+        self.init(binding: hint.binding, origin: .hint, born: hint.born)
     }
 
     private init(_ entry: BindingCache.Entry) {
-        binding = entry.binding
-        switch entry.kind {
-        case .confirmed: origin = .confirmed
-        case .dirty: origin = .dirty
-        case .guess: origin = .guess
-        }
+        let origin: Origin =
+            switch entry.kind {
+            case .confirmed: .confirmed
+            case .dirty: .dirty
+            case .guess: .guess
+            }
+        self.init(binding: entry.binding, origin: origin, born: entry.born)
     }
 
     private func outweighs(_ other: Knowledge) -> Bool {

@@ -1,14 +1,23 @@
 /// Deciding without the store: it may not be asked, or did not answer in time.
 extension SessionAffinity {
-    func decideAlone(_ decision: Decision, _ now: Instant) -> Step {
-        decideAlone(decision, cache.peek(decision.fingerprint, now: now), now)
+    /// - Parameter read: what a store that takes no writes says.
+    mutating func decideAlone(_ decision: Decision, _ now: Instant, read: Knowledge? = nil) -> Step {
+        decideAlone(decision, cache.peek(decision.fingerprint, now: now), now, read: read)
     }
 
     /// By the best living knowledge, of any age.
-    func decideAlone(_ decision: Decision, _ entry: BindingCache.Entry?, _ now: Instant) -> Step {
-        guard let known = Knowledge(entry: entry, hint: decision.hint) else { return guess(decision, now) }
+    mutating func decideAlone(
+        _ decision: Decision, _ entry: BindingCache.Entry?, _ now: Instant, read: Knowledge? = nil
+    ) -> Step {
+        let remembered = Knowledge(entry: entry, hint: decision.hint)
+        guard let known = Knowledge.best(remembered, read) else { return guess(decision, now) }
         if let route = route(by: known) { return .forward(route) }
-        return known.isGuess ? guess(decision, now) : moveUnheard(decision, from: known.binding, now)
+        if known.isGuess { return guess(decision, now) }
+        switch departure(from: known.binding, now, storeIsAway: true) {
+        case .move: return moveUnheard(decision, from: known, now)
+        case .detour: return detour(decision, from: known.binding)
+        case .reject: return .refuse(.backendUnavailable)
+        }
     }
 
     /// Binds the session to nothing: sends this request to its own backend, or where that is not usable to the first in
@@ -16,40 +25,55 @@ extension SessionAffinity {
     func detour(_ decision: Decision, _ now: Instant) -> Step {
         let known = Knowledge(entry: cache.peek(decision.fingerprint, now: now), hint: decision.hint)
         if let known, let route = route(by: known) { return .forward(route) }
+        return detour(decision, from: known?.binding)
+    }
+
+    /// To where a move would go, for this request only.
+    func detour(_ decision: Decision, from binding: Binding?) -> Step {
         guard let index = firstUsable(decision.fingerprint) else { return .refuse(.noBackend) }
-        let binding = known?.binding ?? Binding(backend: membership.backends[index].hash, epoch: 0)
+        let binding = binding ?? Binding(backend: membership.backends[index].hash, epoch: 0)
         return .forward(Route(backend: index, binding: binding, provenance: .detoured))
     }
 
     /// To the backend that is known to be the session's, if that is usable.
     private func route(by known: Knowledge) -> Route? {
         usable(known.binding.backend).map {
-            Route(backend: $0, binding: known.binding, provenance: known.origin == .hint ? .hinted : .cached)
+            let provenance: Provenance =
+                switch known.origin {
+                case .hint: .hinted
+                case .read: .stored
+                case .guess, .dirty, .confirmed: .cached
+                }
+            return Route(backend: $0, binding: known.binding, provenance: provenance)
         }
     }
 
     /// The first in the session's order, which every replica would choose, remembered as a guess. Not for a session
     /// whose client may never return: its cookie carries the guess.
-    private func guess(_ decision: Decision, _ now: Instant) -> Step {
+    private mutating func guess(_ decision: Decision, _ now: Instant) -> Step {
         guard let index = firstUsable(decision.fingerprint) else { return .refuse(.noBackend) }
         let binding = Binding(backend: membership.backends[index].hash, epoch: 0)
-        if !decision.isNew { remember(binding, .guess, of: decision, now) }
+        if !decision.isNew { remember(binding, .guess, born: nil, of: decision, now) }
         return .forward(Route(backend: index, binding: binding, provenance: .hashed))
     }
 
     /// A move that the store has yet to hear of.
-    private func moveUnheard(_ decision: Decision, from binding: Binding, _ now: Instant) -> Step {
+    private mutating func moveUnheard(_ decision: Decision, from known: Knowledge, _ now: Instant) -> Step {
         guard let index = firstUsable(decision.fingerprint) else { return .refuse(.noBackend) }
-        guard binding.epoch < Binding.epochMax else { return detour(decision, now) }
-        let moved = Binding(backend: membership.backends[index].hash, epoch: binding.epoch + 1)
-        remember(moved, .dirty, of: decision, now)
+        guard known.binding.epoch < Binding.epochMax else { return detour(decision, from: known.binding) }
+        let moved = Binding(backend: membership.backends[index].hash, epoch: known.binding.epoch + 1)
+        remember(moved, .dirty, born: known.binding.isTombstone ? nil : known.born, of: decision, now)
         return .forward(Route(backend: index, binding: moved, provenance: .rebound))
     }
 
-    private func remember(_ binding: Binding, _ kind: BindingCache.Kind, of decision: Decision, _ now: Instant) {
+    private mutating func remember(
+        _ binding: Binding, _ kind: BindingCache.Kind, born: UInt32?, of decision: Decision, _ now: Instant
+    ) {
+        let term = term(born: born, now)
         let entry = BindingCache.Entry(
-            binding: binding, kind: kind, confirmedAt: now,
-            expiresAt: now.advanced(byMilliseconds: settings.recordLifetime))
-        cache.store(entry, for: decision.fingerprint, now: now)
+            binding: binding, kind: kind, confirmedAt: now, expiresAt: now.advanced(byMilliseconds: term.lifetime),
+            born: term.born)
+        guard cache.store(entry, for: decision.fingerprint, now: now) else { return }
+        offers.add(decision.fingerprint, isGuess: kind == .guess)
     }
 }

@@ -1,5 +1,13 @@
 /// Deciding with the store: proposing what is known, obeying what it holds, moving off what is not usable.
 extension SessionAffinity {
+    /// What the store holds, as it said or as it was told.
+    struct Record {
+        let binding: Binding
+        /// In milliseconds.
+        let remaining: Int64
+        let born: UInt32?
+    }
+
     /// A session that nobody can know: placed, and nothing written anywhere until the client returns.
     mutating func placeUnrecorded(_ decision: Decision, _ now: Instant) -> Step {
         guard let index = place(decision, now) else { return .refuse(.noBackend) }
@@ -10,31 +18,59 @@ extension SessionAffinity {
 
     /// Offers the store the best living knowledge, or a placement where there is none.
     mutating func propose(_ decision: inout Decision, _ known: Knowledge?, _ now: Instant) -> Step {
+        decision.isPlacement = false
         if let known, usable(known.binding.backend) != nil {
-            let binding = known.binding
-            let question: StoreQuestion =
-                binding.epoch <= 1
-                ? .create(decision.fingerprint, binding.backend, lifetime: settings.recordLifetime)
-                : .restore(decision.fingerprint, binding, lifetime: settings.recordLifetime)
-            return ask(&decision, question, now)
+            return ask(&decision, offer(known, of: decision.fingerprint, now), now)
         }
         // A guess whose backend is gone is no knowledge: raised to an epoch, it would override a record.
-        if let known, !known.isGuess { return move(&decision, from: known.binding, now) }
+        if let known, !known.isGuess {
+            switch departure(from: known.binding, now, storeIsAway: false) {
+            case .move: return move(&decision, from: known.binding, born: known.born, now)
+            // The session may have been moved already, and is then to be found where it is.
+            case .detour, .reject: return ask(&decision, offer(known, of: decision.fingerprint, now), now)
+            }
+        }
         guard let index = place(decision, now) else { return .refuse(.noBackend) }
         decision.isPlacement = true
+        let term = term(born: nil, now)
         let hash = membership.backends[index].hash
-        return ask(&decision, .create(decision.fingerprint, hash, lifetime: settings.recordLifetime), now)
+        return ask(&decision, .create(decision.fingerprint, hash, lifetime: term.lifetime, born: term.born), now)
     }
 
-    /// Moves the session off a binding that is a tombstone or whose backend is not usable: to the first in its order.
-    mutating func move(_ decision: inout Decision, from binding: Binding, _ now: Instant) -> Step {
-        guard let index = firstUsable(decision.fingerprint) else { return .refuse(.noBackend) }
+    /// The question that tells the store what is known here.
+    func offer(_ known: Knowledge, of fingerprint: Fingerprint, _ now: Instant) -> StoreQuestion {
+        let term = term(born: known.born, now)
+        let binding = known.binding
+        return binding.epoch <= 1
+            ? .create(fingerprint, binding.backend, lifetime: term.lifetime, born: term.born)
+            : .restore(fingerprint, binding, lifetime: term.lifetime, born: term.born)
+    }
+
+    /// The session's binding, as the store has it, is a tombstone or to a backend that is not usable.
+    mutating func leave(_ decision: inout Decision, _ binding: Binding, born: UInt32?, _ now: Instant) -> Step {
+        switch departure(from: binding, now, storeIsAway: false) {
+        case .move: move(&decision, from: binding, born: born, now)
+        case .detour: detour(decision, from: binding)
+        case .reject: .refuse(.backendUnavailable)
+        }
+    }
+
+    /// Moves the session to the first in its order; one that was dropped is placed like a new one.
+    private mutating func move(_ decision: inout Decision, from binding: Binding, born: UInt32?, _ now: Instant) -> Step
+    {
+        let target = binding.isTombstone ? place(decision, now) : firstUsable(decision.fingerprint)
+        guard let target else { return .refuse(.noBackend) }
         guard binding.epoch < Binding.epochMax else { return detour(decision, now) }
-        return ask(&decision, rebind(decision, from: binding, to: membership.backends[index].hash), now)
+        let hash = membership.backends[target].hash
+        let born = binding.isTombstone ? nil : born
+        return ask(&decision, rebind(decision, from: binding, to: hash, born: born, now), now)
     }
 
-    func rebind(_ decision: Decision, from binding: Binding, to backend: BackendHash) -> StoreQuestion {
-        .rebind(decision.fingerprint, from: binding, to: backend, lifetime: settings.recordLifetime)
+    func rebind(
+        _ decision: Decision, from binding: Binding, to backend: BackendHash, born: UInt32?, _ now: Instant
+    ) -> StoreQuestion {
+        let term = term(born: born, now)
+        return .rebind(decision.fingerprint, from: binding, to: backend, lifetime: term.lifetime, born: term.born)
     }
 
     /// Asks, while the request has questions and time left.
@@ -49,15 +85,29 @@ extension SessionAffinity {
         return .ask(question)
     }
 
-    /// The store holds `binding`. Obeys it, unless more is known by now or its backend is not usable.
-    mutating func settle(
-        _ decision: inout Decision, _ binding: Binding, provenance: Provenance, _ now: Instant
+    /// Takes in what the store holds and goes by it; unless more was heard since it was asked.
+    mutating func fill(
+        _ decision: inout Decision, _ record: Record, asked: Asking, provenance: Provenance, _ now: Instant
     ) -> Step {
+        let isKept = confirm(record, of: decision.fingerprint, asked: asked, now)
         let entry = cache.peek(decision.fingerprint, now: now)
-        if let known = Knowledge(entry: entry, hint: decision.hint), known.binding.epoch > binding.epoch {
+        let known = Knowledge(entry: entry, hint: decision.hint)
+        if let known, known.binding.epoch > record.binding.epoch {
+            if let entry, isCurrent(entry, decision.hint, now) {
+                return settle(&decision, entry.binding, born: entry.born, provenance: .cached, now)
+            }
             return propose(&decision, known, now)
         }
-        guard let index = usable(binding.backend) else { return move(&decision, from: binding, now) }
+        guard isKept else { return propose(&decision, known, now) }
+        return settle(&decision, record.binding, born: record.born, provenance: provenance, now)
+    }
+
+    /// Goes by a binding, if its backend is usable.
+    private mutating func settle(
+        _ decision: inout Decision, _ binding: Binding, born: UInt32?, provenance: Provenance, _ now: Instant
+    ) -> Step {
+        guard let index = usable(binding.backend) else { return leave(&decision, binding, born: born, now) }
+        let entry = cache.peek(decision.fingerprint, now: now)
         let touch = entry.flatMap { $0.binding == binding ? dueTouch(decision.fingerprint, $0, now) : nil }
         return .forward(Route(backend: index, binding: binding, provenance: provenance, touch: touch))
     }
@@ -72,14 +122,17 @@ extension SessionAffinity {
         return entry.binding.backend
     }
 
-    /// Remembers what the store said or wrote. Its lifetime counts from when it was asked.
-    func confirm(
-        _ binding: Binding, of fingerprint: Fingerprint, asked: Instant, remaining: Int64, _ now: Instant
-    ) {
-        let expiresAt = asked.advanced(byMilliseconds: min(remaining, settings.recordLifetime))
+    /// Remembers what the store said or wrote; its lifetime counts from when it was asked. An answer that is older than
+    /// the lease, or of a server whose changes are not heard, is not used again without asking. Returns false where a
+    /// higher epoch was heard since: then nothing is kept.
+    func confirm(_ record: Record, of fingerprint: Fingerprint, asked: Asking, _ now: Instant) -> Bool {
+        let term = term(born: record.born, now)
+        let isOld = now > asked.at.advanced(byMilliseconds: settings.lease)
         let entry = BindingCache.Entry(
-            binding: binding, kind: .confirmed, confirmedAt: asked, expiresAt: expiresAt)
-        cache.store(entry, for: fingerprint, now: now)
+            binding: record.binding, kind: .confirmed, confirmedAt: asked.at,
+            expiresAt: asked.at.advanced(byMilliseconds: min(record.remaining, term.lifetime)),
+            isSuspect: isOld || !asked.isOfChannel, born: term.born)
+        return cache.fill(entry, for: fingerprint, asked: asked.at, now: now)
     }
 
     /// Why a request goes where a question of its own made the store point. Counts a placement that is now recorded.
@@ -87,11 +140,11 @@ extension SessionAffinity {
         of question: StoreQuestion, _ decision: inout Decision, _ now: Instant
     ) -> Provenance {
         switch question {
-        case .create(_, let backend, _):
+        case .create(_, let backend, _, _):
             if decision.isPlacement, let index = membership.index(of: backend) { load.placed(on: index, now: now) }
             decision.isPlacement = false
             return .claimed
-        case .restore, .touch:
+        case .restore, .touch, .drop:
             return .claimed
         case .rebind:
             return .rebound

@@ -10,55 +10,82 @@ extension SessionAffinity {
         // Twentieths of the lifetime below which touches 1, 2, 3 and 4 are due: 15, 11, 7, 3.
         let lifetime = settings.recordLifetime
         guard entry.touches < 4, remaining * 20 < lifetime * (15 - 4 * Int64(entry.touches)) else { return nil }
+        let term = term(born: entry.born, now)
+        // A session near the end of its time gains nothing.
+        guard (term.lifetime - remaining) * 20 > lifetime else { return nil }
         var number = entry.touches + 1
         while number < 4, remaining * 20 < lifetime * (15 - 4 * Int64(number)) { number += 1 }
         guard cache.claimTouch(fingerprint, number: number, now: now) else { return nil }
-        return .touch(fingerprint, lifetime: lifetime)
+        return .touch(fingerprint, lifetime: term.lifetime)
     }
 
-    /// What to ask next, the store having answered a touch, or the question that an earlier touch led to: it has lost
-    /// the binding, or holds an older one. Its answer comes here too, and leads to no more.
-    package func touchAnswered(
-        _ fingerprint: Fingerprint, _ answer: StoreAnswer, to question: StoreQuestion, asked: Instant, now: Instant
+    /// What to ask next, the store having answered a question that no request waits for (a touch, an offer), or the one
+    /// that its answer led to. That one's answer comes here too, and leads to no more.
+    package mutating func answeredAside(
+        _ answer: StoreAnswer, to question: StoreQuestion, asked: Asking, now: Instant
     ) -> StoreQuestion? {
+        let fingerprint = question.fingerprint
         switch answer {
         case .written:
             guard let written = question.proposal else { return nil }
-            confirm(written, of: fingerprint, asked: asked, remaining: settings.recordLifetime, now)
+            noteWritten(question, written, now)
+            let record = Record(binding: written, remaining: question.lifetime, born: question.born)
+            _ = confirm(record, of: fingerprint, asked: asked, now)
             return nil
-        case .record(let record, let remaining):
-            return touchFound(record, remaining, fingerprint, question, asked: asked, now)
-        case .absent, .foreign:
-            guard question.isTouch, let known = confirmed(fingerprint, now) else { return nil }
-            return known.epoch == 1 && answer == .absent
-                ? .create(fingerprint, known.backend, lifetime: settings.recordLifetime)
-                : .restore(fingerprint, known, lifetime: settings.recordLifetime)
-        case .unavailable:
+        case .record(let binding, let remaining, let born):
+            return found(Record(binding: binding, remaining: remaining, born: born), question, asked: asked, now)
+        case .absent:
+            return question.isTouch ? restoring(fingerprint, now) : nil
+        case .foreign:
+            guard case .create(_, let backend, let lifetime, let born) = question else {
+                return question.isTouch ? restoring(fingerprint, isForeign: true, now) : nil
+            }
+            let binding = Binding(backend: backend, epoch: 1)
+            return .restore(fingerprint, binding, lifetime: lifetime, born: born)
+        case .readOnly, .unavailable:
+            offerAgain(question, now)
             return nil
         }
     }
 
-    private func touchFound(
-        _ record: Binding, _ remaining: Int64, _ fingerprint: Fingerprint, _ question: StoreQuestion, asked: Instant,
-        _ now: Instant
+    private mutating func found(
+        _ record: Record, _ question: StoreQuestion, asked: Asking, _ now: Instant
     ) -> StoreQuestion? {
-        if question.isTouch {
-            if let mine = unheard(by: record, fingerprint, now) {
-                return .rebind(fingerprint, from: record, to: mine, lifetime: settings.recordLifetime)
-            }
-            if let known = confirmed(fingerprint, now), known.epoch > record.epoch {
-                return .restore(fingerprint, known, lifetime: settings.recordLifetime)
-            }
+        let fingerprint = question.fingerprint
+        if question.isTouch || question.isFirstOffer, let mine = unheard(by: record.binding, fingerprint, now) {
+            let term = term(born: record.born, now)
+            return .rebind(fingerprint, from: record.binding, to: mine, lifetime: term.lifetime, born: term.born)
         }
-        confirm(record, of: fingerprint, asked: asked, remaining: remaining, now)
+        if question.isTouch, let known = confirmed(fingerprint, now), known.binding.epoch > record.binding.epoch {
+            return offer(known, of: fingerprint, now)
+        }
+        _ = confirm(record, of: fingerprint, asked: asked, now)
         return nil
     }
 
+    /// The store has lost what it once confirmed, or holds a foreign value in its place.
+    private func restoring(_ fingerprint: Fingerprint, isForeign: Bool = false, _ now: Instant) -> StoreQuestion? {
+        guard let known = confirmed(fingerprint, now) else { return nil }
+        guard isForeign else { return offer(known, of: fingerprint, now) }
+        let term = term(born: known.born, now)
+        return .restore(fingerprint, known.binding, lifetime: term.lifetime, born: term.born)
+    }
+
     /// What the store once confirmed, and whose lifetime is not over.
-    private func confirmed(_ fingerprint: Fingerprint, _ now: Instant) -> Binding? {
+    private func confirmed(_ fingerprint: Fingerprint, _ now: Instant) -> Knowledge? {
         guard let entry = cache.peek(fingerprint, now: now), entry.kind == .confirmed, !entry.binding.isTombstone else {
             return nil
         }
-        return entry.binding
+        return Knowledge(entry: entry, hint: nil)
+    }
+}
+
+extension StoreQuestion {
+    /// Whether it may be an offer of a guess.
+    fileprivate var isFirstOffer: Bool {
+        switch self {
+        case .create: true
+        case .restore, .rebind, .touch, .drop: false
+        }
     }
 }

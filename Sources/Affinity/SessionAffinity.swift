@@ -1,61 +1,79 @@
 /// Decides where the requests of one service go, on one event loop: the affinity protocol for one request.
 ///
-/// Pure: told the time and what others said, it says what to do next. The cache and the health of backends are shared
-/// with the replica's other loops; all else is this loop's own. As long as a backend may take a request, the request is
-/// routed, whatever the store does, after a bounded number of questions.
+/// Pure: told the time and what others said, it says what to do next. The cache, the coherence of what it holds and the
+/// health of backends are shared with the replica's other loops; all else is this loop's own. As long as a backend may
+/// take a request, the request is routed, whatever the store does, after a bounded number of questions.
 package struct SessionAffinity {
     /// A proposal and three moves.
     static let questionsMax = 4
 
     package let membership: Membership
     package let cache: BindingCache
+    package let coherence: Coherence
     package let health: HealthTable
     package let settings: AffinitySettings
+    /// Seconds of the wall clock since 1970 at the origin of instants. Matters only where sessions end by age.
+    package var wallOrigin: Int64
     var load: PlacementLoad
+    var offers: Offers
 
     /// - Parameter health: as long as the membership; a backend beyond its end counts as down.
-    package init(membership: Membership, cache: BindingCache, health: HealthTable, settings: AffinitySettings) {
+    package init(
+        membership: Membership, cache: BindingCache, coherence: Coherence, health: HealthTable,
+        settings: AffinitySettings, wallOrigin: Int64 = 0
+    ) {
         self.membership = membership
         self.cache = cache
+        self.coherence = coherence
         self.health = health
         self.settings = settings
+        self.wallOrigin = wallOrigin
         load = PlacementLoad(backends: membership.count, halfLife: settings.idleTimeout)
+        offers = Offers(lineage: coherence.lineage)
     }
 
     /// The first step of a request.
     package mutating func begin(_ decision: inout Decision, storeMayBeAsked: Bool, now: Instant) -> Step {
         let entry = cache.lookup(decision.fingerprint, now: now)
-        guard storeMayBeAsked else { return decideAlone(decision, entry, now) }
-        if let entry, isFresh(entry, decision.hint, now) {
-            guard let index = usable(entry.binding.backend) else { return move(&decision, from: entry.binding, now) }
-            let touch = dueTouch(decision.fingerprint, entry, now)
-            return .forward(Route(backend: index, binding: entry.binding, provenance: .cached, touch: touch))
+        if let entry, isCurrent(entry, decision.hint, now) {
+            if let index = usable(entry.binding.backend) {
+                let touch = storeMayBeAsked ? dueTouch(decision.fingerprint, entry, now) : nil
+                return .forward(Route(backend: index, binding: entry.binding, provenance: .cached, touch: touch))
+            }
+            guard storeMayBeAsked else { return decideAlone(decision, entry, now) }
+            return leave(&decision, entry.binding, born: entry.born, now)
         }
+        guard storeMayBeAsked else { return decideAlone(decision, entry, now) }
         if decision.isNew, entry == nil { return placeUnrecorded(decision, now) }
         return propose(&decision, Knowledge(entry: entry, hint: decision.hint), now)
     }
 
-    /// The next step, the store having answered a question of this decision.
-    /// - Parameter asked: when the question was handed to the store.
+    /// The next step, the store having answered a question of this decision, or of another for the same session.
     package mutating func storeAnswered(
-        _ decision: inout Decision, _ answer: StoreAnswer, to question: StoreQuestion, asked: Instant, now: Instant
+        _ decision: inout Decision, _ answer: StoreAnswer, to question: StoreQuestion, asked: Asking, now: Instant
     ) -> Step {
         let fingerprint = decision.fingerprint
         switch answer {
         case .written:
             guard let written = question.proposal else { return decideAlone(decision, now) }
-            confirm(written, of: fingerprint, asked: asked, remaining: settings.recordLifetime, now)
-            return settle(&decision, written, provenance: provenance(of: question, &decision, now), now)
-        case .record(let record, let remaining):
-            if let mine = unheard(by: record, fingerprint, now) {
-                return ask(&decision, rebind(decision, from: record, to: mine), now)
+            noteWritten(question, written, now)
+            let provenance = provenance(of: question, &decision, now)
+            let record = Record(binding: written, remaining: question.lifetime, born: question.born)
+            return fill(&decision, record, asked: asked, provenance: provenance, now)
+        case .record(let binding, let remaining, let born):
+            if let mine = unheard(by: binding, fingerprint, now) {
+                return ask(&decision, rebind(decision, from: binding, to: mine, born: born, now), now)
             }
-            confirm(record, of: fingerprint, asked: asked, remaining: remaining, now)
-            return settle(&decision, record, provenance: .stored, now)
+            let record = Record(binding: binding, remaining: remaining, born: born)
+            return fill(&decision, record, asked: asked, provenance: .stored, now)
         case .foreign:
-            guard case .create(_, let backend, let lifetime) = question else { return decideAlone(decision, now) }
+            guard case .create(_, let backend, let lifetime, let born) = question else {
+                return decideAlone(decision, now)
+            }
             let binding = Binding(backend: backend, epoch: 1)
-            return ask(&decision, .restore(fingerprint, binding, lifetime: lifetime), now)
+            return ask(&decision, .restore(fingerprint, binding, lifetime: lifetime, born: born), now)
+        case .readOnly(let binding, _, let born):
+            return decideAlone(decision, now, read: Knowledge(read: binding, born: born))
         case .absent, .unavailable:
             return decideAlone(decision, now)
         }
@@ -75,16 +93,32 @@ package struct SessionAffinity {
         return index
     }
 
-    /// The first backend of the session's order that may take a session it does not have.
+    /// The first backend of the session's order that may take a session it does not have: of those that most of the
+    /// fleet can reach, if there are any.
     func firstUsable(_ fingerprint: Fingerprint) -> Int? {
-        membership.choose(fingerprint) { health.isUp($0) }
+        membership.choose(fingerprint) { health.isUp($0) && !health.isAvoided($0) }
+            ?? membership.choose(fingerprint) { health.isUp($0) }
     }
 
-    /// Whether an entry serves without the store being asked. While the store may be asked, only for a short time after
-    /// it confirmed the entry, and never against a hint that knows more.
-    private func isFresh(_ entry: BindingCache.Entry, _ hint: Hint?, _ now: Instant) -> Bool {
-        guard entry.kind == .confirmed, !entry.binding.isTombstone else { return false }
+    /// Whether an entry serves without the store being asked: the channel vouches for it, and no hint knows more.
+    func isCurrent(_ entry: BindingCache.Entry, _ hint: Hint?, _ now: Instant) -> Bool {
+        guard entry.kind == .confirmed, !entry.binding.isTombstone, !entry.isSuspect else { return false }
         if let hint, hint.binding.epoch > entry.binding.epoch { return false }
-        return now < entry.confirmedAt.advanced(byMilliseconds: settings.freshness)
+        return coherence.covers(entry.confirmedAt, now: now)
+    }
+
+    /// What a record is to be written with now: how long it lives, in milliseconds, and when its session began, where
+    /// sessions end by age. A session whose beginning is not known begins now.
+    func term(born: UInt32?, _ now: Instant) -> (lifetime: Int64, born: UInt32?) {
+        guard let absoluteTimeout = settings.absoluteTimeout else { return (settings.recordLifetime, nil) }
+        let wall = wallClock(now)
+        // A clock that runs ahead must not prolong the session.
+        let born = min(born ?? wall, wall)
+        let left = absoluteTimeout - Int64(wall - born) * 1000
+        return (max(1, min(settings.recordLifetime, left)), born)
+    }
+
+    private func wallClock(_ now: Instant) -> UInt32 {
+        UInt32(clamping: wallOrigin &+ now.nanoseconds / 1_000_000_000)
     }
 }

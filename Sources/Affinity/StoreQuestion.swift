@@ -1,20 +1,23 @@
-/// What a decision asks of the store. Lifetimes are in milliseconds and positive.
+/// What a decision asks of the store. Lifetimes are in milliseconds and positive. `born` is when the session began, in
+/// seconds of the wall clock since 1970; it is part of the record where sessions end by age.
 package enum StoreQuestion: Hashable, Sendable {
     /// Bind at epoch 1 if the record is absent, else say what is there.
-    case create(Fingerprint, BackendHash, lifetime: Int64)
+    case create(Fingerprint, BackendHash, lifetime: Int64, born: UInt32? = nil)
     /// Write the binding, of an epoch above 1 or over a foreign value, if the record is absent, foreign or of a lower
     /// epoch; else say what is there.
-    case restore(Fingerprint, Binding, lifetime: Int64)
+    case restore(Fingerprint, Binding, lifetime: Int64, born: UInt32? = nil)
     /// Compare-and-set: bind to `to` at `from.epoch + 1`, unless the record's epoch is above `from.epoch`, or equal
     /// with another backend; then say what is there.
-    case rebind(Fingerprint, from: Binding, to: BackendHash, lifetime: Int64)
+    case rebind(Fingerprint, from: Binding, to: BackendHash, lifetime: Int64, born: UInt32? = nil)
     /// Extend the lifetime and say what is there.
     case touch(Fingerprint, lifetime: Int64)
+    /// Write a tombstone one epoch above the record, and above the epoch `above`; say which.
+    case drop(Fingerprint, above: UInt32, lifetime: Int64)
 
     package var fingerprint: Fingerprint {
         switch self {
-        case .create(let fingerprint, _, _), .restore(let fingerprint, _, _), .rebind(let fingerprint, _, _, _),
-            .touch(let fingerprint, _):
+        case .create(let fingerprint, _, _, _), .restore(let fingerprint, _, _, _),
+            .rebind(let fingerprint, _, _, _, _), .touch(let fingerprint, _), .drop(let fingerprint, _, _):
             fingerprint
         }
     }
@@ -22,17 +25,41 @@ package enum StoreQuestion: Hashable, Sendable {
     /// The binding that stands in the store if this question is answered `written`.
     package var proposal: Binding? {
         switch self {
-        case .create(_, let backend, _): Binding(backend: backend, epoch: 1)
-        case .restore(_, let binding, _): binding
-        case .rebind(_, let from, let backend, _): Binding(backend: backend, epoch: from.epoch &+ 1)
-        case .touch: nil
+        case .create(_, let backend, _, _): Binding(backend: backend, epoch: 1)
+        case .restore(_, let binding, _, _): binding
+        case .rebind(_, let from, let backend, _, _): Binding(backend: backend, epoch: from.epoch &+ 1)
+        case .touch, .drop: nil
+        }
+    }
+
+    /// In milliseconds.
+    package var lifetime: Int64 {
+        switch self {
+        case .create(_, _, let lifetime, _), .restore(_, _, let lifetime, _), .rebind(_, _, _, let lifetime, _),
+            .touch(_, let lifetime), .drop(_, _, let lifetime):
+            lifetime
+        }
+    }
+
+    package var born: UInt32? {
+        switch self {
+        case .create(_, _, _, let born), .restore(_, _, _, let born), .rebind(_, _, _, _, let born): born
+        case .touch, .drop: nil
+        }
+    }
+
+    /// Whether what it wrote is published, so that every replica hears of it.
+    var isBroadcast: Bool {
+        switch self {
+        case .restore, .rebind, .drop: true
+        case .create, .touch: false
         }
     }
 
     var isTouch: Bool {
         switch self {
         case .touch: true
-        case .create, .restore, .rebind: false
+        case .create, .restore, .rebind, .drop: false
         }
     }
 }
@@ -42,13 +69,16 @@ package enum StoreAnswer: Hashable, Sendable {
     /// The question's binding was written, with the whole lifetime asked for.
     case written
     /// The record that the store holds (a tombstone is one), and the milliseconds it has to live. Never above what
-    /// was asked for.
-    case record(Binding, remaining: Int64)
+    /// was asked for. With when the session began, where the record says so.
+    case record(Binding, remaining: Int64, born: UInt32? = nil)
+    /// The store refused to write (OOM, READONLY, NOREPLICAS …), and holds this record, as far as it knows: a server
+    /// that takes no writes may be behind.
+    case readOnly(Binding, remaining: Int64, born: UInt32? = nil)
     /// There is no record. Only a touch is answered so.
     case absent
     /// The store holds something that Limpet would not write.
     case foreign
-    /// Not asked, or not answered within the budget.
+    /// Not asked, not answered within the budget, or refused and there is no record.
     case unavailable(StoreFailure)
 }
 

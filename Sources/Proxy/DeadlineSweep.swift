@@ -19,10 +19,12 @@ final class DeadlineSweep {
     private var holders: [any DeadlineHolder] = []
     private var task: RepeatedTask?
 
-    func start(on loop: any EventLoop) {
-        let bound = NIOLoopBound(self, eventLoop: loop)
+    /// - Parameter eachTime: what else is to be seen to as often.
+    func start(on loop: any EventLoop, eachTime: @escaping () -> Void = {}) {
+        let bound = NIOLoopBound((sweep: self, eachTime: eachTime), eventLoop: loop)
         task = loop.scheduleRepeatedTask(initialDelay: Self.interval, delay: Self.interval) { _ in
-            bound.value.sweep(now: .now())
+            bound.value.sweep.sweep(now: .now())
+            bound.value.eachTime()
         }
     }
 

@@ -145,13 +145,22 @@ final class Exchange: StoreWaiter {
             connect(service, route.backend)
         case .ask(let question):
             phase = .deciding
-            worker.store.ask(question, for: self)
+            worker.ask(question, for: self)
         case .refuse:
             answer(.serviceUnavailable)
         }
     }
 
-    func storeAnswered(_ answer: StoreAnswer, to question: StoreQuestion, asked: Instant) {
+    /// The answer is for all who asked of this session meanwhile.
+    func storeAnswered(_ answer: StoreAnswer, to question: StoreQuestion, asked: Asking) {
+        let others = worker.landed(question)
+        proceed(by: answer, to: question, asked: asked)
+        guard !others.isEmpty else { return }
+        let found = answer.forOthers(than: question)
+        for other in others { other.proceed(by: found, to: question, asked: asked) }
+    }
+
+    private func proceed(by answer: StoreAnswer, to question: StoreQuestion, asked: Asking) {
         guard case .deciding = phase, let service else { return }
         perform(
             service.affinity.storeAnswered(&decision, answer, to: question, asked: asked, now: worker.now()), service)

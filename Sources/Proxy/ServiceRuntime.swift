@@ -17,13 +17,16 @@ final class ServiceRuntime: StoreWaiter {
 
     var sticky: Sticky? { description.sticky }
 
-    init(_ description: Service, index: Int, worker: Worker, cache: BindingCache, cookieKeys: [SymmetricKey]) {
+    init(
+        _ description: Service, index: Int, worker: Worker, cache: BindingCache, coherence: Coherence,
+        cookieKeys: [SymmetricKey]
+    ) {
         self.description = description
         self.index = index
         self.worker = worker
         pools = description.backends.map { BackendPool(backend: $0, worker: worker) }
         affinity = SessionAffinity(
-            membership: description.membership, cache: cache, health: description.health,
+            membership: description.membership, cache: cache, coherence: coherence, health: description.health,
             settings: description.sticky?.settings ?? AffinitySettings())
         let cookie = description.sticky?.cookie
         sessionCookie = cookie == nil ? nil : SessionCookie(keys: cookieKeys, service: description.name)
@@ -63,10 +66,9 @@ final class ServiceRuntime: StoreWaiter {
         return cookiePrefix + sessionCookie.seal(id, hint, random: worker.randomNonce()) + cookieSuffix
     }
 
-    /// Only touches are asked for the service rather than for an exchange: nobody waits for them.
-    func storeAnswered(_ answer: StoreAnswer, to question: StoreQuestion, asked: Instant) {
-        let next = affinity.touchAnswered(
-            question.fingerprint, answer, to: question, asked: asked, now: worker.now())
+    /// Touches and offers are asked for the service rather than for an exchange: nobody waits for them.
+    func storeAnswered(_ answer: StoreAnswer, to question: StoreQuestion, asked: Asking) {
+        let next = affinity.answeredAside(answer, to: question, asked: asked, now: worker.now())
         if let next, worker.store.mayBeAsked { worker.store.ask(next, for: self) }
     }
 }

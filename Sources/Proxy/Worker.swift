@@ -27,18 +27,21 @@ package final class Worker {
     private var clients: [ObjectIdentifier: ClientHandler] = [:]
     private var random = SystemRandomNumberGenerator()
     private var prober: HealthProber?
+    private let coherence: Coherence
+    private var flights = SingleFlight<Exchange>()
+    private var offering: OfferPace?
 
     /// How long an idle client connection may still bring a request after the stop began.
     private static let lastRequestGrace = TimeAmount.seconds(1)
 
     package init(
         loop: any EventLoop, entryPoints: Int, snapshot: Snapshot, store: any BindingStore, cache: BindingCache,
-        limits: ProxyLimits,
-        replicaName: String, exchangeLog: (any ExchangeLog)?
+        coherence: Coherence, limits: ProxyLimits, replicaName: String, exchangeLog: (any ExchangeLog)?
     ) {
         self.loop = loop
         self.snapshot = snapshot
         self.store = store
+        self.coherence = coherence
         self.limits = limits
         self.replicaName = replicaName
         self.exchangeLog = exchangeLog
@@ -47,13 +50,27 @@ package final class Worker {
         responseFields = FieldTable(capacity: limits.message.fieldCount)
         counters = WorkerCounters(services: snapshot.services.count, entryPoints: entryPoints)
         services = snapshot.services.enumerated().map { index, service in
-            ServiceRuntime(service, index: index, worker: self, cache: cache, cookieKeys: snapshot.cookieKeys)
+            ServiceRuntime(
+                service, index: index, worker: self, cache: cache, coherence: coherence,
+                cookieKeys: snapshot.cookieKeys)
         }
         prober = HealthProber(worker: self)
+        offering = OfferPace(worker: self)
     }
 
     package func start() {
-        sweep.start(on: loop)
+        setClocks()
+        sweep.start(on: loop) { [weak self] in
+            guard let self else { return }
+            setClocks()
+            offering?.startIfDue()
+        }
+    }
+
+    /// The wall clock may be set while we run.
+    private func setClocks() {
+        let origin = Int64(wallClock()) - now().nanoseconds / 1_000_000_000
+        for service in services { service.affinity.wallOrigin = origin }
     }
 
     // MARK: Time and chance
@@ -68,6 +85,20 @@ package final class Worker {
     }
 
     func randomNonce() -> (UInt64, UInt32) { (random.next(), random.next()) }
+
+    // MARK: The store
+
+    /// Asks for an exchange, or has it wait for the answer that another has asked for.
+    func ask(_ question: StoreQuestion, for exchange: Exchange) {
+        guard flights.board(question.fingerprint, exchange) else { return }
+        store.ask(question, for: exchange)
+    }
+
+    /// A question is answered. Returns those who waited for it too.
+    func landed(_ question: StoreQuestion) -> [Exchange] { flights.land(question.fingerprint) }
+
+    /// Whether the store can be told now what it has not heard.
+    var mayOffer: Bool { store.mayBeAsked && coherence.isLive(now()) }
 
     // MARK: Requests
 
@@ -151,6 +182,8 @@ package final class Worker {
         }
         prober?.stop()
         prober = nil
+        offering?.stop()
+        offering = nil
         sweep.stop()
         services = []
     }

@@ -18,6 +18,6 @@ package protocol StoreWaiter: AnyObject {
     /// - Parameters:
     ///   - answer: what the store said, or why it did not.
     ///   - question: the question as asked.
-    ///   - asked: when it was handed to the store. Lifetimes count from here.
-    func storeAnswered(_ answer: StoreAnswer, to question: StoreQuestion, asked: Instant)
+    ///   - asked: how it was put to the store.
+    func storeAnswered(_ answer: StoreAnswer, to question: StoreQuestion, asked: Asking)
 }

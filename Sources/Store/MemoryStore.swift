@@ -9,7 +9,7 @@ package final class MemoryStore: BindingStore {
         let waiter: any StoreWaiter
         let question: StoreQuestion
         let answer: StoreAnswer
-        let asked: Instant
+        let asking: Asking
     }
 
     private let records: MemoryRecords
@@ -31,7 +31,7 @@ package final class MemoryStore: BindingStore {
         counters.countAsked(question)
         if answers.isEmpty { eventLoop.assumeIsolated().execute { self.tell() } }
         let answer = records.answer(question, now: now)
-        answers.append(Told(waiter: waiter, question: question, answer: answer, asked: now))
+        answers.append(Told(waiter: waiter, question: question, answer: answer, asking: Asking(at: now)))
     }
 
     private func tell() {
@@ -39,8 +39,8 @@ package final class MemoryStore: BindingStore {
         answers.removeAll()
         let now = Instant.now
         for each in told {
-            counters.countAnswered(each.answer, microseconds: (now.nanoseconds &- each.asked.nanoseconds) / 1000)
-            each.waiter.storeAnswered(each.answer, to: each.question, asked: each.asked)
+            counters.countAnswered(each.answer, microseconds: (now.nanoseconds &- each.asking.at.nanoseconds) / 1000)
+            each.waiter.storeAnswered(each.answer, to: each.question, asked: each.asking)
         }
     }
 }

@@ -22,16 +22,16 @@ struct RESPCursor {
         append("\r\n")
     }
 
-    /// A bulk string of decimal digits.
-    mutating func append(bulk number: UInt64) {
-        withUnsafeTemporaryAllocation(byteCount: 20, alignment: 1) { digits in
+    /// A bulk string of decimal digits; with a suffix, of those, a colon and the digits of the suffix.
+    mutating func append(bulk number: UInt64, suffix: UInt32? = nil) {
+        withUnsafeTemporaryAllocation(byteCount: 31, alignment: 1) { digits in
             var first = digits.count
-            var rest = number
-            repeat {
+            if let suffix {
+                Self.put(UInt64(suffix), in: digits, before: &first)
                 first -= 1
-                digits[first] = UInt8(ascii: "0") + UInt8(truncatingIfNeeded: rest % 10)
-                rest /= 10
-            } while rest > 0
+                digits[first] = UInt8(ascii: ":")
+            }
+            Self.put(number, in: digits, before: &first)
             let length = digits.count - first
             append("$")
             if length >= 10 { append(byte: UInt8(ascii: "0") + UInt8(truncatingIfNeeded: length / 10)) }
@@ -40,6 +40,15 @@ struct RESPCursor {
             append(UnsafeRawBufferPointer(rebasing: digits[first...]))
             append("\r\n")
         }
+    }
+
+    private static func put(_ number: UInt64, in digits: UnsafeMutableRawBufferPointer, before first: inout Int) {
+        var rest = number
+        repeat {
+            first -= 1
+            digits[first] = UInt8(ascii: "0") + UInt8(truncatingIfNeeded: rest % 10)
+            rest /= 10
+        } while rest > 0
     }
 
     private mutating func append(byte: UInt8) {

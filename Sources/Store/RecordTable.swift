@@ -7,6 +7,7 @@ struct RecordTable {
         var fingerprint: Fingerprint
         var binding: Binding
         var end: Instant
+        var born: UInt32?
     }
 
     /// How many records are drawn to find one that makes room.
@@ -29,24 +30,39 @@ struct RecordTable {
         let place = places[question.fingerprint]
         let end = now.advanced(byMilliseconds: question.lifetime)
         guard let place, records[place].end > now else {
+            if case .drop(_, let above, _) = question { return bury(question, above: above, at: place, end) }
             guard let proposal = question.proposal else { return .absent }
-            write(Record(fingerprint: question.fingerprint, binding: proposal, end: end), at: place, now: now)
+            write(question, proposal, at: place, end)
             return .written
         }
         let held = records[place]
-        if case .touch = question {
+        let remaining = min(question.lifetime, held.end.milliseconds(since: now))
+        switch question {
+        case .touch:
             records[place].end = end
-            return .record(held.binding, remaining: question.lifetime)
+            return .record(held.binding, remaining: question.lifetime, born: held.born)
+        case .drop(_, let above, _):
+            return bury(question, above: max(above, held.binding.epoch), at: place, max(end, held.end))
+        case .create, .restore, .rebind:
+            guard let proposal = question.proposal, question.overrides(held.binding) else {
+                return .record(held.binding, remaining: remaining, born: held.born)
+            }
+            write(question, proposal, at: place, end)
+            return .written
         }
-        guard let proposal = question.proposal, question.overrides(held.binding) else {
-            return .record(held.binding, remaining: min(question.lifetime, held.end.milliseconds(since: now)))
-        }
-        records[place].binding = proposal
-        records[place].end = end
-        return .written
     }
 
-    private mutating func write(_ record: Record, at known: Int?, now: Instant) {
+    private mutating func bury(_ question: StoreQuestion, above epoch: UInt32, at place: Int?, _ end: Instant)
+        -> StoreAnswer
+    {
+        guard epoch < Binding.epochMax else { return .unavailable(.refused) }
+        let tombstone = Binding(backend: .tombstone, epoch: epoch + 1)
+        write(question, tombstone, at: place, end)
+        return .record(tombstone, remaining: question.lifetime)
+    }
+
+    private mutating func write(_ question: StoreQuestion, _ binding: Binding, at known: Int?, _ end: Instant) {
+        let record = Record(fingerprint: question.fingerprint, binding: binding, end: end, born: question.born)
         if let known {
             records[known] = record
         } else if records.count < capacity {
@@ -82,9 +98,9 @@ extension StoreQuestion {
     /// Whether what the question asks to write stands above a record that lives.
     fileprivate func overrides(_ held: Binding) -> Bool {
         switch self {
-        case .create, .touch: false
-        case .restore(_, let binding, _): held.epoch < binding.epoch
-        case .rebind(_, let from, _, _): held.epoch < from.epoch || held == from
+        case .create, .touch, .drop: false
+        case .restore(_, let binding, _, _): held.epoch < binding.epoch
+        case .rebind(_, let from, _, _, _): held.epoch < from.epoch || held == from
         }
     }
 }

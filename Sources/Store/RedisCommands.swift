@@ -9,6 +9,7 @@ struct RedisCommands {
     private let keyStart: [UInt8]
     private let restoreStart: [UInt8]
     private let rebindStart: [UInt8]
+    private let dropStart: [UInt8]
 
     init(namespace: StoreNamespace) {
         self.namespace = namespace
@@ -16,6 +17,7 @@ struct RedisCommands {
         keyStart = Array("$\(prefix.utf8.count + Fingerprint.textLength)\r\n\(prefix)".utf8)
         restoreStart = Self.start(of: .restore, arguments: 2)
         rebindStart = Self.start(of: .rebind, arguments: 3)
+        dropStart = Self.start(of: .drop, arguments: 2)
     }
 
     private static func start(of script: RedisScript, arguments: Int) -> [UInt8] {
@@ -36,38 +38,40 @@ struct RedisCommands {
     /// Writes the command, or two, that a question is asked with.
     func ask(_ question: StoreQuestion, in buffer: inout ByteBuffer) {
         switch question {
-        case .create(let fingerprint, let backend, let lifetime):
-            create(fingerprint, Binding(backend: backend, epoch: 1), lifetime, in: &buffer)
-        case .restore(let fingerprint, let binding, let lifetime):
+        case .create(let fingerprint, let backend, let lifetime, let born):
+            append(to: &buffer) {
+                $0.append("*7\r\n$3\r\nSET\r\n")
+                $0.append(keyStart, fingerprint)
+                $0.append(bulk: Binding(backend: backend, epoch: 1).record, suffix: born)
+                $0.append("$2\r\nNX\r\n$3\r\nGET\r\n$2\r\nPX\r\n")
+                $0.append(bulk: UInt64(clamping: lifetime))
+                $0.append("*2\r\n$4\r\nPTTL\r\n")
+                $0.append(keyStart, fingerprint)
+            }
+        case .restore(let fingerprint, let binding, let lifetime, let born):
             append(to: &buffer) {
                 $0.append(restoreStart)
                 $0.append(keyStart, fingerprint)
-                $0.append(bulk: binding.record)
+                $0.append(bulk: binding.record, suffix: born)
                 $0.append(bulk: UInt64(clamping: lifetime))
             }
-        case .rebind(let fingerprint, let from, let to, let lifetime):
+        case .rebind(let fingerprint, let from, let to, let lifetime, let born):
             let binding = Binding(backend: to, epoch: from.epoch &+ 1)
             append(to: &buffer) {
                 $0.append(rebindStart)
                 $0.append(keyStart, fingerprint)
-                $0.append(bulk: binding.record)
+                $0.append(bulk: binding.record, suffix: born)
                 $0.append(bulk: UInt64(clamping: lifetime))
                 $0.append(bulk: from.record)
             }
         case .touch(let fingerprint, let lifetime): touch(fingerprint, lifetime, in: &buffer)
-        }
-    }
-
-    private func create(_ fingerprint: Fingerprint, _ binding: Binding, _ lifetime: Int64, in buffer: inout ByteBuffer)
-    {
-        append(to: &buffer) {
-            $0.append("*7\r\n$3\r\nSET\r\n")
-            $0.append(keyStart, fingerprint)
-            $0.append(bulk: binding.record)
-            $0.append("$2\r\nNX\r\n$3\r\nGET\r\n$2\r\nPX\r\n")
-            $0.append(bulk: UInt64(clamping: lifetime))
-            $0.append("*2\r\n$4\r\nPTTL\r\n")
-            $0.append(keyStart, fingerprint)
+        case .drop(let fingerprint, let above, let lifetime):
+            append(to: &buffer) {
+                $0.append(dropStart)
+                $0.append(keyStart, fingerprint)
+                $0.append(bulk: UInt64(above))
+                $0.append(bulk: UInt64(clamping: lifetime))
+            }
         }
     }
 
@@ -96,20 +100,28 @@ struct RedisCommands {
 
     /// Asks with the whole script, after the store said that it does not know it. False when there is no memory.
     func evaluate(_ question: StoreQuestion, in buffer: inout ByteBuffer) -> Bool {
-        var arguments: [String] = []
+        let script: RedisScript
+        let arguments: [String]
         switch question {
         case .create, .touch:
             assertionFailure("no script stands behind this question")
             return false
-        case .restore(_, let binding, let lifetime):
-            arguments = [RedisScript.restore.source, "1", key(question.fingerprint)]
-            arguments += [String(binding.record), String(lifetime)]
-        case .rebind(_, let from, let to, let lifetime):
+        case .restore(_, let binding, let lifetime, let born):
+            script = .restore
+            arguments = [Self.record(binding, born), String(lifetime)]
+        case .rebind(_, let from, let to, let lifetime, let born):
             let binding = Binding(backend: to, epoch: from.epoch &+ 1)
-            arguments = [RedisScript.rebind.source, "1", key(question.fingerprint)]
-            arguments += [String(binding.record), String(lifetime), String(from.record)]
+            script = .rebind
+            arguments = [Self.record(binding, born), String(lifetime), String(from.record)]
+        case .drop(_, let above, let lifetime):
+            script = .drop
+            arguments = [String(above), String(lifetime)]
         }
-        return Self.format(["EVAL"] + arguments, in: &buffer)
+        return Self.format(["EVAL", script.source, "1", key(question.fingerprint)] + arguments, in: &buffer)
+    }
+
+    private static func record(_ binding: Binding, _ born: UInt32?) -> String {
+        born.map { "\(binding.record):\($0)" } ?? "\(binding.record)"
     }
 
     func key(_ fingerprint: Fingerprint) -> String { "\(namespace):\(fingerprint.text)" }

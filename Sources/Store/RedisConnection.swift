@@ -47,10 +47,10 @@ final class RedisConnection: ChannelInboundHandler {
     // MARK: Questions
 
     /// False when the queue is full. What is asked leaves with the next `flush`.
-    func ask(_ question: StoreQuestion, for waiter: any StoreWaiter, now: Instant) -> Bool {
-        guard state.ask(question, for: waiter, now: now) else { return false }
+    func ask(_ question: StoreQuestion, for waiter: any StoreWaiter, _ asking: Asking) -> Bool {
+        guard state.ask(question, for: waiter, asking) else { return false }
         commands.ask(question, in: &outbound)
-        arm(now: now)
+        arm(now: asking.at)
         return true
     }
 

@@ -10,7 +10,7 @@ struct RedisConnectionState {
     struct Asked {
         let question: StoreQuestion
         let waiter: any StoreWaiter
-        let asked: Instant
+        let asking: Asking
     }
 
     enum Ending: Equatable {
@@ -51,7 +51,7 @@ struct RedisConnectionState {
 
     private struct Waiting {
         let question: StoreQuestion
-        let asked: Instant
+        let asking: Asking
         /// Nil once told.
         var waiter: (any StoreWaiter)?
         /// The first of two replies.
@@ -60,7 +60,7 @@ struct RedisConnectionState {
 
     private enum Half {
         case won
-        case record(Binding)
+        case record(Record)
         case foreign
         case refused
     }
@@ -86,15 +86,16 @@ struct RedisConnectionState {
     var depth: Int { owed.count }
 
     /// Takes a question in, whose commands are to be sent now. False when the queue is full.
-    mutating func ask(_ question: StoreQuestion, for waiter: any StoreWaiter, now: Instant) -> Bool {
+    mutating func ask(_ question: StoreQuestion, for waiter: any StoreWaiter, _ asking: Asking) -> Bool {
         guard owed.count + 2 <= Self.capacity else { return false }
         let number = firstQuestion &+ UInt64(waiting.count)
-        waiting.append(Waiting(question: question, asked: now, waiter: waiter))
+        waiting.append(Waiting(question: question, asking: asking, waiter: waiter))
+        let now = asking.at
         switch question {
         case .create:
             owe(.create, number, now)
             owe(.createLifetime, number, now)
-        case .restore, .rebind: owe(.script, number, now)
+        case .restore, .rebind, .drop: owe(.script, number, now)
         case .touch: owe(.touch, number, now)
         }
         return true
@@ -128,10 +129,10 @@ struct RedisConnectionState {
         let half: Half
         switch reply {
         case .none: half = next.command == .create ? .won : .refused
-        case .record(let binding): half = .record(binding)
+        case .record(let record): half = .record(record)
         case .foreignText, .wrongType: half = .foreign
         case .refusal, .noScript: half = .refused
-        case .integer, .pair, .status, .alien: return .close(.mistypedReply)
+        case .integer, .verdict, .status, .alien: return .close(.mistypedReply)
         }
         if let place = place(of: next.question) { waiting[offset: place].half = half }
         return .wait
@@ -142,16 +143,18 @@ struct RedisConnectionState {
         switch reply {
         case .integer(let milliseconds): lifetime = milliseconds
         case .refusal, .noScript, .wrongType: lifetime = nil
-        case .none, .pair, .record, .foreignText, .status, .alien: return .close(.mistypedReply)
+        case .none, .verdict, .record, .foreignText, .status, .alien: return .close(.mistypedReply)
         }
         guard let place = place(of: next.question) else { return .wait }
         let isCreate = next.command == .createLifetime
         switch waiting[offset: place].half {
         case .won: return answer(next.question, .written)
-        case .record(let binding):
+        case .record(let record):
             guard let lifetime else { return answer(next.question, .unavailable(.refused)) }
             if lifetime == -1, isCreate { return followUp(.touch, .touch, next.question, now) }
-            return answer(next.question, record(binding, lifetime, at: place))
+            let remaining = remaining(lifetime, at: place)
+            let found = isCreate ? record.found(remaining) : record.foundByReading(remaining)
+            return answer(next.question, found)
         case .foreign: return answer(next.question, isCreate ? .foreign : .unavailable(.refused))
         case .refused:
             guard isCreate else { return answer(next.question, .unavailable(.refused)) }
@@ -161,13 +164,14 @@ struct RedisConnectionState {
 
     private mutating func scriptReply(to next: Owed, _ reply: RedisReply, _ now: Instant) -> Action {
         switch reply {
-        case .pair(0, _): return answer(next.question, .written)
-        case .pair(let value, let lifetime):
-            guard let record = UInt64(exactly: value), let binding = Binding(record: record) else {
-                return .close(.mistypedReply)
-            }
+        case .verdict(record: 0, _, _):
             guard let place = place(of: next.question) else { return .wait }
-            return answer(next.question, self.record(binding, lifetime, at: place))
+            if case .drop = waiting[offset: place].question { return answer(next.question, .unavailable(.refused)) }
+            return answer(next.question, .written)
+        case .verdict(let binding, let lifetime, let born):
+            guard let record = Record(binding: binding, born: born) else { return .close(.mistypedReply) }
+            guard let place = place(of: next.question) else { return .wait }
+            return answer(next.question, record.found(remaining(lifetime, at: place)))
         case .noScript where next.command == .script:
             return followUp(.evaluation, .evaluation, next.question, now)
         case .noScript, .refusal, .wrongType:
@@ -179,29 +183,29 @@ struct RedisConnectionState {
     private mutating func touchReply(to next: Owed, _ reply: RedisReply, _ now: Instant) -> Action {
         switch reply {
         case .none: return answer(next.question, absence(for: next.question))
-        case .record(let binding):
+        case .record(let record):
             guard let place = place(of: next.question) else { return .wait }
-            return answer(next.question, record(binding, -1, at: place))
+            return answer(next.question, record.found(remaining(-1, at: place)))
         case .foreignText, .wrongType: return answer(next.question, .foreign)
         case .refusal, .noScript:
             return followUp(.read, .read, next.question, now)
-        case .integer, .pair, .status, .alien: return .close(.mistypedReply)
+        case .integer, .verdict, .status, .alien: return .close(.mistypedReply)
         }
     }
 
     /// A create that found a record which was gone when it was to be given a lifetime is told of the record.
     private func absence(for question: UInt64) -> StoreAnswer {
         guard let place = place(of: question), case .create = waiting[offset: place].question,
-            case .record(let binding) = waiting[offset: place].half
+            case .record(let record) = waiting[offset: place].half
         else { return .absent }
-        return .record(binding, remaining: 0)
+        return record.found(0)
     }
 
     /// - Parameter lifetime: as PTTL says it: -1 is none, which the question has just changed or cannot change, and
     ///   -2 that the record is gone by now.
-    private func record(_ binding: Binding, _ lifetime: Int64, at place: Int) -> StoreAnswer {
+    private func remaining(_ lifetime: Int64, at place: Int) -> Int64 {
         let asked = waiting[offset: place].question.lifetime
-        return .record(binding, remaining: lifetime == -1 ? asked : max(0, min(asked, lifetime)))
+        return lifetime == -1 ? asked : max(0, min(asked, lifetime))
     }
 
     private mutating func followUp(_ followUp: FollowUp, _ command: Command, _ question: UInt64, _ now: Instant)
@@ -234,14 +238,14 @@ struct RedisConnectionState {
             waiting.removeFirst()
             firstQuestion &+= 1
         }
-        return Asked(question: entry.question, waiter: waiter, asked: entry.asked)
+        return Asked(question: entry.question, waiter: waiter, asking: entry.asking)
     }
 
     // MARK: Time
 
     /// When to look again whether something is late, or nil if nothing can be.
     var nextDeadline: Instant? {
-        let late = waiting.first.map { $0.asked.nanoseconds &+ budget }
+        let late = waiting.first.map { $0.asking.at.nanoseconds &+ budget }
         let dead = owed.first.map { $0.sent.nanoseconds &+ patience }
         guard let dead else { return late.map(Instant.init(nanoseconds:)) }
         return Instant(nanoseconds: min(dead, late ?? dead))
@@ -249,7 +253,7 @@ struct RedisConnectionState {
 
     /// Takes out the next question whose budget is over.
     mutating func nextLate(now: Instant) -> Asked? {
-        guard let first = waiting.first, now.nanoseconds &- first.asked.nanoseconds >= budget else { return nil }
+        guard let first = waiting.first, now.nanoseconds &- first.asking.at.nanoseconds >= budget else { return nil }
         return take(at: 0)
     }
 
@@ -263,5 +267,15 @@ struct RedisConnectionState {
     mutating func nextLost() -> Asked? {
         owed.removeAll()
         return waiting.isEmpty ? nil : take(at: 0)
+    }
+}
+
+extension Record {
+    fileprivate func found(_ remaining: Int64) -> StoreAnswer {
+        .record(binding, remaining: remaining, born: born)
+    }
+
+    fileprivate func foundByReading(_ remaining: Int64) -> StoreAnswer {
+        .readOnly(binding, remaining: remaining, born: born)
     }
 }

@@ -4,9 +4,9 @@ import Affinity
 enum RedisReply: Equatable {
     case none
     case integer(Int64)
-    /// What the scripts answer: the record they found, or 0 where they wrote, and its lifetime.
-    case pair(Int64, Int64)
-    case record(Binding)
+    /// What the scripts answer: a record, or 0, with its lifetime and when its session began, or 0.
+    case verdict(record: Int64, lifetime: Int64, born: Int64)
+    case record(Record)
     /// A string that Limpet would not have written.
     case foreignText
     case status
@@ -21,10 +21,10 @@ enum RedisReply: Equatable {
         switch value {
         case .none: self = .none
         case .integer(let integer): self = .integer(integer)
-        case .string(let text): self = Binding(recordText: text).map(RedisReply.record) ?? .foreignText
+        case .string(let text): self = Record(text).map(RedisReply.record) ?? .foreignText
         case .status: self = .status
         case .error(let text): self = Self.error(text)
-        case .array(let elements): self = Self.pair(elements)
+        case .array(let elements): self = Self.verdict(elements)
         }
     }
 
@@ -36,25 +36,11 @@ enum RedisReply: Equatable {
         }
     }
 
-    private static func pair(_ elements: RESPElements) -> RedisReply {
+    private static func verdict(_ elements: RESPElements) -> RedisReply {
         var elements = elements
-        guard elements.count == 2, case .integer(let first) = elements.next(),
-            case .integer(let second) = elements.next()
+        guard elements.count == 3, case .integer(let record) = elements.next(),
+            case .integer(let lifetime) = elements.next(), case .integer(let born) = elements.next()
         else { return .alien }
-        return .pair(first, second)
-    }
-}
-
-extension Binding {
-    /// The binding that the text of a record stands for. Nil for anything that Limpet would not write, so also for
-    /// leading zeros, signs and spaces: the scripts judge alike.
-    init?(recordText text: UnsafeRawBufferPointer) {
-        guard (1...16).contains(text.count), text[0] != UInt8(ascii: "0") else { return nil }
-        var record: UInt64 = 0
-        for byte in text {
-            guard (UInt8(ascii: "0")...UInt8(ascii: "9")).contains(byte) else { return nil }
-            record = record * 10 + UInt64(byte - UInt8(ascii: "0"))
-        }
-        self.init(record: record)
+        return .verdict(record: record, lifetime: lifetime, born: born)
     }
 }

@@ -1,16 +1,17 @@
 /// A script that the store runs, known to it by the SHA-1 of its source.
 ///
-/// Both take the key, and as arguments the record to write and its lifetime in milliseconds. They answer
-/// `{record found, its lifetime}`, or `{0, lifetime}` where they wrote; what they write they publish. A value that
-/// Limpet would not write and a value of another type count as absent; a record without a lifetime is given one.
+/// Each takes a key. `restore` and `rebind` take the record to write and its lifetime in milliseconds; they answer
+/// `{record found, its lifetime, when its session began or 0}`, or zeros where they wrote. What is written is
+/// published. A value that Limpet would not write and a value of another type count as absent; a record without a
+/// lifetime is given one.
 struct RedisScript: Sendable {
     let source: String
     let sha1: String
 
     /// Writes unless a record of the same epoch or a higher one is there.
     static let restore = RedisScript(
-        source: prelude + "if e > 0 and e >= tonumber(ARGV[1]) % 16777216 then return held() end\n" + write,
-        sha1: "961552fad69881bd7d1168e054fd98e52c155e45")
+        source: prelude + "if e > 0 and e >= integer(ARGV[1]) % 16777216 then return held() end\n" + write,
+        sha1: "c99a074135a1292dd93785fb8db9c22427f2390b")
 
     /// Compare-and-set. Writes unless the record's epoch is above that of the expected record, its third argument,
     /// or equal with another backend.
@@ -18,16 +19,38 @@ struct RedisScript: Sendable {
         source: prelude + """
             local x = tonumber(ARGV[3])
             local xe = x % 16777216
-            if e > xe or (e == xe and v ~= x) then return held() end
+            if e > xe or (e > 0 and e == xe and v ~= x) then return held() end
 
             """ + write,
-        sha1: "e8ac70d8c2fdc79350f9c5a3f93a932d734e6d44")
+        sha1: "7df0d07106c4ed060249af45f895050ff91b5d4f")
 
-    /// Reads: `v` is the record and `e` its epoch, or `e` is 0. Values are below 2^53, so Lua's doubles are exact.
+    /// Writes a tombstone one epoch above the record and above its first argument, for the lifetime of its second
+    /// or as long as the record would have lived. Answers like the others with what it wrote, or with zeros where
+    /// there is no such epoch.
+    static let drop = RedisScript(
+        source: prelude + """
+            local t = e > 0 and redis.call('PTTL', KEYS[1]) or 0
+            e = math.max(e, tonumber(ARGV[1])) + 1
+            if e > 16776215 then return {0, 0, 0} end
+            t = string.format('%.0f', math.min(math.max(t, tonumber(ARGV[2])), 9007199254740991))
+            redis.call('SET', KEYS[1], e, 'PX', t)
+            redis.call('PUBLISH', string.sub(KEYS[1], 1, -23) .. 'rebind', string.sub(KEYS[1], -22) .. ' ' .. e)
+            return {e, tonumber(t), 0}
+            """,
+        sha1: "ea85b5a7f58d7a46bb462900181f8164957e6154")
+
+    /// Reads: `v` is the record's integer, `e` its epoch and `b` when its session began, or `e` is 0. Values are below
+    /// 2^53, so Lua's doubles are exact.
     private static let prelude = """
         local g = redis.pcall('GET', KEYS[1])
         if type(g) == 'table' and not string.find(g.err, 'WRONGTYPE', 1, true) then return g end
-        local v = type(g) == 'string' and #g <= 16 and string.find(g, '^[1-9]%d*$') and tonumber(g) or 0
+        local function integer(s) return tonumber(string.match(s, '^%d+')) end
+        local v, b = 0, 0
+        if type(g) == 'string' and #g <= 27 then
+          local n, s = string.match(g, '^([1-9]%d*):([1-9]%d*)$')
+          n, s = n or string.match(g, '^[1-9]%d*$'), s or '0'
+          if n and #n <= 16 and #s <= 10 and tonumber(s) <= 4294967295 then v, b = tonumber(n), tonumber(s) end
+        end
         local e = v % 16777216
         if v >= 9007199254740992 or e > 16776215 then e = 0 end
         local function held()
@@ -36,7 +59,7 @@ struct RedisScript: Sendable {
             redis.call('PEXPIRE', KEYS[1], ARGV[2])
             t = tonumber(ARGV[2])
           end
-          return {v, t}
+          return {v, t, b}
         end
 
         """
@@ -45,6 +68,6 @@ struct RedisScript: Sendable {
     private static let write = """
         redis.call('SET', KEYS[1], ARGV[1], 'PX', ARGV[2])
         redis.call('PUBLISH', string.sub(KEYS[1], 1, -23) .. 'rebind', string.sub(KEYS[1], -22) .. ' ' .. ARGV[1])
-        return {0, tonumber(ARGV[2])}
+        return {0, 0, 0}
         """
 }

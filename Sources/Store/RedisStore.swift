@@ -57,18 +57,18 @@ package final class RedisStore: BindingStore {
     }
 
     package func ask(_ question: StoreQuestion, for waiter: any StoreWaiter) {
-        let now = Instant.now
+        let asking = Asking(at: .now, isOfChannel: false)
         counters.countAsked(question)
         let failure: StoreFailure
         if !question.isWritable {
             failure = .refused
         } else if case .serving(let connection, _) = phase, !breaker.isOpen {
-            if connection.ask(question, for: waiter, now: now) { return flushSoon() }
+            if connection.ask(question, for: waiter, asking) { return flushSoon() }
             failure = .full
         } else {
             failure = .away
         }
-        let asked = RedisConnectionState.Asked(question: question, waiter: waiter, asked: now)
+        let asked = RedisConnectionState.Asked(question: question, waiter: waiter, asking: asking)
         postponed.append((asked, failure))
         flushSoon()
     }
@@ -86,13 +86,13 @@ package final class RedisStore: BindingStore {
         guard !postponed.isEmpty else { return }
         let told = postponed
         postponed.removeAll()
-        for (asked, failure) in told { tell(asked, .unavailable(failure), now: asked.asked) }
+        for (asked, failure) in told { tell(asked, .unavailable(failure), now: asked.asking.at) }
     }
 
     func tell(_ asked: RedisConnectionState.Asked, _ answer: StoreAnswer, now: Instant) {
-        let microseconds = (now.nanoseconds &- asked.asked.nanoseconds) / 1000
+        let microseconds = (now.nanoseconds &- asked.asking.at.nanoseconds) / 1000
         counters.countAnswered(answer, microseconds: microseconds)
-        asked.waiter.storeAnswered(answer, to: asked.question, asked: asked.asked)
+        asked.waiter.storeAnswered(answer, to: asked.question, asked: asked.asking)
     }
 
     // MARK: Life

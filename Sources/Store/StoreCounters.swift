@@ -3,11 +3,12 @@ package import Affinity
 /// What one event loop has asked of the store and heard from it, since the start.
 package struct StoreCounters: Sendable {
     package enum Kind: String, CaseIterable, Sendable {
-        case create, restore, rebind, touch
+        case create, restore, rebind, touch, drop
     }
 
     package enum Outcome: String, CaseIterable, Sendable {
         case written, record, absent, foreign
+        case readOnly = "read_only"
     }
 
     private var askedByKind = [UInt64](repeating: 0, count: Kind.allCases.count)
@@ -34,6 +35,7 @@ package struct StoreCounters: Sendable {
         case .restore: askedByKind[Kind.restore.index] &+= 1
         case .rebind: askedByKind[Kind.rebind.index] &+= 1
         case .touch: askedByKind[Kind.touch.index] &+= 1
+        case .drop: askedByKind[Kind.drop.index] &+= 1
         }
     }
 
@@ -43,6 +45,7 @@ package struct StoreCounters: Sendable {
         case .record: answeredByOutcome[Outcome.record.index] &+= 1
         case .absent: answeredByOutcome[Outcome.absent.index] &+= 1
         case .foreign: answeredByOutcome[Outcome.foreign.index] &+= 1
+        case .readOnly: answeredByOutcome[Outcome.readOnly.index] &+= 1
         case .unavailable(let failure):
             failuresByKind[failure.index] &+= 1
             return
@@ -58,6 +61,7 @@ extension StoreCounters.Kind {
         case .restore: 1
         case .rebind: 2
         case .touch: 3
+        case .drop: 4
         }
     }
 }
@@ -69,6 +73,7 @@ extension StoreCounters.Outcome {
         case .record: 1
         case .absent: 2
         case .foreign: 3
+        case .readOnly: 4
         }
     }
 }

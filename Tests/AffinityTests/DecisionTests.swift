@@ -19,18 +19,23 @@ struct DecisionTests {
         #expect(fleet.asked.isEmpty)
     }
 
-    @Test(
-        "an entry is used without asking for the freshness after it was asked for, and no longer while the store may be asked"
-    )
-    func freshness() throws {
+    @Test("an entry is used without asking while the channel is live, as long as its generation lasts")
+    func generation() throws {
         var fleet = try Fleet()
         fleet.hold(fingerprint, fleet.binding(3, 7))
-        fleet.know(fingerprint, fleet.binding(3, 7), .confirmed, age: 900)
+        fleet.know(fingerprint, fleet.binding(3, 7), .confirmed)
+        fleet.pass(60_000)
         #expect(fleet.serve(fingerprint).route?.provenance == .cached)
-        fleet.pass(100)
+        fleet.setChannel(live: false)
         #expect(fleet.serve(fingerprint).route?.provenance == .stored)
         #expect(fleet.asked == [.restore(fingerprint, fleet.binding(3, 7), lifetime: fleet.settings.recordLifetime)])
+        fleet.pass(100)
+        fleet.setChannel(live: true, isNew: true)
+        #expect(fleet.serve(fingerprint).route?.provenance == .stored)
+        fleet.pass(100)
+        #expect(fleet.serve(fingerprint).route?.provenance == .stored)
         #expect(fleet.serve(fingerprint).route?.provenance == .cached)
+        #expect(fleet.asked.count == 3)
     }
 
     @Test("an authentic hint with a higher epoch makes the entry not usable; one of the same epoch does not")

@@ -7,6 +7,8 @@ struct Fleet {
         case refusal(Refusal)
     }
 
+    /// The wall clock at the origin of instants, in seconds since 1970.
+    static let wallOrigin: Int64 = 1_700_000_000
     static let names = ["web-1", "web-2", "web-3", "web-4", "web-5"]
 
     var store = ModelStore()
@@ -17,14 +19,18 @@ struct Fleet {
     var now = Instant(nanoseconds: 1_000_000_000_000)
     let membership: Membership
     let settings: AffinitySettings
+    private let judgesAlone: Bool
     private(set) var replicas: [SessionAffinity] = []
+    /// How long the channel of each replica has been live at the start, in milliseconds.
+    static let generationAge: Int64 = 1000
     /// What was asked, in order.
     private(set) var asked: [StoreQuestion] = []
 
     init(
         replicas count: Int = 1, weights: [UInt16] = [1, 1, 1, 1, 1], draining: Set<String> = [],
-        settings: AffinitySettings = AffinitySettings(idleTimeout: 30 * 60 * 1000)
+        settings: AffinitySettings = AffinitySettings(idleTimeout: 30 * 60 * 1000), judgesAlone: Bool = true
     ) throws {
+        self.judgesAlone = judgesAlone
         membership = try PlacementTests.membership(Self.names, weights: weights, draining: draining)
         self.settings = settings
         for _ in 0..<count { replicas.append(makeReplica()) }
@@ -37,6 +43,14 @@ struct Fleet {
         replicas[replica].cache.peek(fingerprint, now: now)
     }
 
+    /// Whether the coherence channel of a replica is live, in the generation it began with or in a new one.
+    func setChannel(live: Bool, isNew: Bool = false, lineage: UInt64 = 0, replica: Int = 0) {
+        let began = isNew ? now : Instant(nanoseconds: 1_000_000_000_000).advanced(byMilliseconds: -Self.generationAge)
+        let standing = Coherence.Standing(
+            liveUntil: live ? .distantFuture : .distantPast, generationBegan: began, lineage: lineage)
+        replicas[replica].coherence.publish(standing)
+    }
+
     mutating func pass(_ milliseconds: Int64) { now = now.advanced(byMilliseconds: milliseconds) }
 
     mutating func markDown(_ index: Int) { for replica in replicas { replica.health.markDown(index) } }
@@ -46,12 +60,13 @@ struct Fleet {
 
     /// Puts an entry into a replica's cache.
     mutating func know(
-        _ fingerprint: Fingerprint, _ binding: Binding, _ kind: BindingCache.Kind, age: Int64 = 0, replica: Int = 0
+        _ fingerprint: Fingerprint, _ binding: Binding, _ kind: BindingCache.Kind, age: Int64 = 0,
+        born: UInt32? = nil, replica: Int = 0
     ) {
         let since = now.advanced(byMilliseconds: -age)
         let entry = BindingCache.Entry(
             binding: binding, kind: kind, confirmedAt: since,
-            expiresAt: since.advanced(byMilliseconds: settings.recordLifetime))
+            expiresAt: since.advanced(byMilliseconds: settings.recordLifetime), born: born)
         replicas[replica].cache.store(entry, for: fingerprint, now: now)
     }
 
@@ -66,17 +81,19 @@ struct Fleet {
 
     mutating func answer(
         _ decision: inout Decision, _ answer: StoreAnswer, to question: StoreQuestion, asked: Instant? = nil,
-        replica: Int = 0
+        isOfChannel: Bool = true, replica: Int = 0
     ) -> Step {
-        replicas[replica].storeAnswered(&decision, answer, to: question, asked: asked ?? now, now: now)
+        replicas[replica].storeAnswered(
+            &decision, answer, to: question, asked: Asking(at: asked ?? now, isOfChannel: isOfChannel), now: now)
     }
 
-    mutating func touchAnswered(
-        _ fingerprint: Fingerprint, _ answer: StoreAnswer, to question: StoreQuestion, asked: Instant? = nil,
-        replica: Int = 0
+    mutating func answeredAside(
+        _ answer: StoreAnswer, to question: StoreQuestion, asked: Instant? = nil, replica: Int = 0
     ) -> StoreQuestion? {
-        replicas[replica].touchAnswered(fingerprint, answer, to: question, asked: asked ?? now, now: now)
+        replicas[replica].answeredAside(answer, to: question, asked: Asking(at: asked ?? now), now: now)
     }
+
+    mutating func nextOffer(replica: Int = 0) -> StoreQuestion? { replicas[replica].nextOffer(now: now) }
 
     /// Serves a request to its end, the store answering at once; the touch is left unanswered.
     mutating func serve(_ fingerprint: Fingerprint, hint: Hint? = nil, isNew: Bool = false, replica: Int = 0) -> Outcome
@@ -105,10 +122,13 @@ struct Fleet {
     }
 
     private func makeReplica() -> SessionAffinity {
-        SessionAffinity(
-            membership: membership, cache: BindingCache(entries: 1000, shards: 4),
-            health: HealthTable(count: membership.count),
-            settings: settings)
+        let coherence = Coherence(primaries: 1)
+        let began = now.advanced(byMilliseconds: -Self.generationAge)
+        coherence.publish(Coherence.Standing(liveUntil: .distantFuture, generationBegan: began, lineage: 0))
+        return SessionAffinity(
+            membership: membership, cache: BindingCache(entries: 1000, shards: 4), coherence: coherence,
+            health: HealthTable(count: membership.count, judgesAlone: judgesAlone), settings: settings,
+            wallOrigin: Self.wallOrigin)
     }
 }
 

@@ -7,12 +7,18 @@ struct ModelStore {
         case foreign
     }
 
-    private(set) var records: [Fingerprint: (value: Value, expires: Instant)] = [:]
+    struct Record {
+        var value: Value
+        var expires: Instant
+        var born: UInt32?
+    }
+
+    private(set) var records: [Fingerprint: Record] = [:]
     /// Every binding written, in order.
     private(set) var written: [Binding] = []
 
     mutating func put(_ fingerprint: Fingerprint, _ value: Value, until expires: Instant) {
-        records[fingerprint] = (value, expires)
+        records[fingerprint] = Record(value: value, expires: expires, born: nil)
     }
 
     mutating func flush() { records = [:] }
@@ -30,33 +36,36 @@ struct ModelStore {
 
     mutating func answer(_ question: StoreQuestion, now: Instant) -> StoreAnswer {
         switch question {
-        case .create(let fingerprint, let backend, let lifetime):
+        case .create(let fingerprint, let backend, let lifetime, let born):
             if let record = records[fingerprint], record.expires > now {
                 return record.value == .foreign ? .foreign : held(fingerprint, now)
             }
-            return write(fingerprint, Binding(backend: backend, epoch: 1), lifetime, now)
-        case .restore(let fingerprint, let binding, let lifetime):
+            return write(fingerprint, Binding(backend: backend, epoch: 1), lifetime, born, now)
+        case .restore(let fingerprint, let binding, let lifetime, let born):
             if let held = self.binding(fingerprint, now: now), held.epoch >= binding.epoch {
                 return self.held(fingerprint, now)
             }
-            return write(fingerprint, binding, lifetime, now)
-        case .rebind(let fingerprint, let from, let backend, let lifetime):
+            return write(fingerprint, binding, lifetime, born, now)
+        case .rebind(let fingerprint, let from, let backend, let lifetime, let born):
             if let held = self.binding(fingerprint, now: now),
                 held.epoch > from.epoch || held.epoch == from.epoch && held.backend != from.backend
             {
                 return self.held(fingerprint, now)
             }
-            return write(fingerprint, Binding(backend: backend, epoch: from.epoch + 1), lifetime, now)
+            return write(fingerprint, Binding(backend: backend, epoch: from.epoch + 1), lifetime, born, now)
         case .touch(let fingerprint, let lifetime):
             guard let record = records[fingerprint], record.expires > now else { return .absent }
             records[fingerprint]?.expires = now.advanced(byMilliseconds: lifetime)
             return record.value == .foreign ? .foreign : held(fingerprint, now)
+        case .drop(let fingerprint, let above, let lifetime):
+            drop(fingerprint, above: above, lifetime: lifetime, now: now)
+            return held(fingerprint, now)
         }
     }
 
     /// An operator's drop: a tombstone one epoch up.
-    mutating func drop(_ fingerprint: Fingerprint, lifetime: Int64, now: Instant) {
-        let epoch = (binding(fingerprint, now: now)?.epoch ?? 0) + 1
+    mutating func drop(_ fingerprint: Fingerprint, above: UInt32 = 0, lifetime: Int64, now: Instant) {
+        let epoch = max(binding(fingerprint, now: now)?.epoch ?? 0, above) + 1
         put(
             fingerprint, .binding(Binding(backend: .tombstone, epoch: epoch)),
             until: now.advanced(byMilliseconds: lifetime))
@@ -66,13 +75,14 @@ struct ModelStore {
         guard let binding = binding(fingerprint, now: now), let remaining = remaining(fingerprint, now: now) else {
             return .foreign
         }
-        return .record(binding, remaining: remaining)
+        return .record(binding, remaining: remaining, born: records[fingerprint]?.born)
     }
 
     private mutating func write(
-        _ fingerprint: Fingerprint, _ binding: Binding, _ lifetime: Int64, _ now: Instant
+        _ fingerprint: Fingerprint, _ binding: Binding, _ lifetime: Int64, _ born: UInt32?, _ now: Instant
     ) -> StoreAnswer {
-        records[fingerprint] = (.binding(binding), now.advanced(byMilliseconds: lifetime))
+        records[fingerprint] = Record(
+            value: .binding(binding), expires: now.advanced(byMilliseconds: lifetime), born: born)
         written.append(binding)
         return .written
     }

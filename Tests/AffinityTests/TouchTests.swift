@@ -23,10 +23,10 @@ struct TouchTests {
         fleet.pass(2000)
         let route = try #require(fleet.serve(fingerprint).route)
         #expect(route.touch == touch(fleet))
-        #expect(route.provenance == .stored)
+        #expect(route.provenance == .cached)
         #expect(fleet.serve(fingerprint).route?.touch == nil)
         let answer = fleet.store.answer(touch(fleet), now: fleet.now)
-        #expect(fleet.touchAnswered(fingerprint, answer, to: touch(fleet)) == nil)
+        #expect(fleet.answeredAside(answer, to: touch(fleet)) == nil)
         #expect(fleet.entry(fingerprint)?.touches == 0)
         fleet.pass(fleet.settings.recordLifetime / 4 - 1000)
         #expect(fleet.serve(fingerprint).route?.touch == nil)
@@ -39,6 +39,7 @@ struct TouchTests {
         #expect(fleet.serve(fingerprint).route?.touch != nil)
         for _ in 0..<20 {
             fleet.pass(1500)
+            fleet.setChannel(live: true, isNew: true)
             let route = try #require(fleet.serve(fingerprint).route)
             #expect(route.provenance == .stored && route.touch == nil)
         }
@@ -54,9 +55,9 @@ struct TouchTests {
             guard let question = fleet.serve(fingerprint).route?.touch else { continue }
             touches += 1
             if answered {
-                _ = fleet.touchAnswered(fingerprint, fleet.store.answer(question, now: fleet.now), to: question)
+                _ = fleet.answeredAside(fleet.store.answer(question, now: fleet.now), to: question)
             } else {
-                _ = fleet.touchAnswered(fingerprint, .unavailable(.late), to: question)
+                _ = fleet.answeredAside(.unavailable(.late), to: question)
             }
         }
         #expect(touches >= 3 && touches <= 4, "\(touches)")
@@ -70,7 +71,7 @@ struct TouchTests {
             let route = try #require(fleet.serve(fingerprint).route)
             #expect(route.backend == 3 && route.binding.epoch == 2)
             if let question = route.touch {
-                _ = fleet.touchAnswered(fingerprint, fleet.store.answer(question, now: fleet.now), to: question)
+                _ = fleet.answeredAside(fleet.store.answer(question, now: fleet.now), to: question)
             }
         }
     }
@@ -91,7 +92,7 @@ struct TouchTests {
     func absent(epoch: UInt32) throws {
         var fleet = try Fleet()
         fleet.know(fingerprint, fleet.binding(3, epoch), .confirmed)
-        let next = fleet.touchAnswered(fingerprint, .absent, to: touch(fleet))
+        let next = fleet.answeredAside(.absent, to: touch(fleet))
         let lifetime = fleet.settings.recordLifetime
         #expect(
             next
@@ -99,8 +100,8 @@ struct TouchTests {
                     ? .create(fingerprint, fleet.backend(3), lifetime: lifetime)
                     : .restore(fingerprint, fleet.binding(3, 2), lifetime: lifetime)))
         let question = try #require(next)
-        #expect(fleet.touchAnswered(fingerprint, .written, to: question) == nil)
-        #expect(fleet.touchAnswered(fingerprint, .absent, to: question) == nil)
+        #expect(fleet.answeredAside(.written, to: question) == nil)
+        #expect(fleet.answeredAside(.absent, to: question) == nil)
     }
 
     @Test("a touch that finds a foreign value restores the binding, at epoch 1 too")
@@ -108,7 +109,7 @@ struct TouchTests {
         var fleet = try Fleet()
         fleet.know(fingerprint, fleet.binding(3, 1), .confirmed)
         #expect(
-            fleet.touchAnswered(fingerprint, .foreign, to: touch(fleet))
+            fleet.answeredAside(.foreign, to: touch(fleet))
                 == .restore(fingerprint, fleet.binding(3, 1), lifetime: fleet.settings.recordLifetime))
     }
 
@@ -116,11 +117,11 @@ struct TouchTests {
     func lowerAndHigher() throws {
         var fleet = try bound()
         #expect(
-            fleet.touchAnswered(fingerprint, .record(fleet.binding(1, 1), remaining: 9000), to: touch(fleet))
+            fleet.answeredAside(.record(fleet.binding(1, 1), remaining: 9000), to: touch(fleet))
                 == .restore(fingerprint, fleet.binding(3, 2), lifetime: fleet.settings.recordLifetime))
         #expect(fleet.entry(fingerprint)?.binding == fleet.binding(3, 2))
         #expect(
-            fleet.touchAnswered(fingerprint, .record(fleet.binding(1, 3), remaining: 9000), to: touch(fleet)) == nil)
+            fleet.answeredAside(.record(fleet.binding(1, 3), remaining: 9000), to: touch(fleet)) == nil)
         #expect(fleet.entry(fingerprint)?.binding == fleet.binding(1, 3))
     }
 
@@ -129,13 +130,13 @@ struct TouchTests {
         var fleet = try Fleet()
         fleet.know(fingerprint, fleet.binding(3, 1), .confirmed)
         #expect(
-            fleet.touchAnswered(fingerprint, .record(fleet.binding(1, 1), remaining: 9000), to: touch(fleet))
+            fleet.answeredAside(.record(fleet.binding(1, 1), remaining: 9000), to: touch(fleet))
                 == .rebind(
                     fingerprint, from: fleet.binding(1, 1), to: fleet.backend(3),
                     lifetime: fleet.settings.recordLifetime))
         var above = try bound()
         #expect(
-            above.touchAnswered(fingerprint, .record(above.binding(1, 2), remaining: 9000), to: touch(above)) == nil)
+            above.answeredAside(.record(above.binding(1, 2), remaining: 9000), to: touch(above)) == nil)
         #expect(above.entry(fingerprint)?.binding == above.binding(1, 2))
     }
 
@@ -144,7 +145,7 @@ struct TouchTests {
         var fleet = try bound()
         let grave = Binding(backend: .tombstone, epoch: 3)
         fleet.hold(fingerprint, grave)
-        #expect(fleet.touchAnswered(fingerprint, .record(grave, remaining: 9000), to: touch(fleet)) == nil)
+        #expect(fleet.answeredAside(.record(grave, remaining: 9000), to: touch(fleet)) == nil)
         #expect(fleet.serve(fingerprint).route?.binding.epoch == 4)
     }
 
@@ -152,7 +153,7 @@ struct TouchTests {
     func unavailable(failure: StoreFailure) throws {
         var fleet = try bound()
         let before = fleet.entry(fingerprint)
-        #expect(fleet.touchAnswered(fingerprint, .unavailable(failure), to: touch(fleet)) == nil)
+        #expect(fleet.answeredAside(.unavailable(failure), to: touch(fleet)) == nil)
         #expect(fleet.entry(fingerprint) == before)
     }
 }

@@ -10,6 +10,7 @@ struct RedisCommandsTests {
         Fingerprint(high: 0, low: 0), Fingerprint(high: .max, low: .max), Fingerprint.test(12_345),
     ]
     private static let lifetimes: [Int64] = [1, 9, 10, 99, 1_800_000, 999_999_999, 1_000_000_000, .max]
+    private static let births: [UInt32?] = [nil, 1, 1_700_000_000, .max]
     private static let bindings = [
         Binding(backend: .tombstone, epoch: 1), Binding(backend: BackendHash(bits: 1), epoch: 9),
         Binding(backend: BackendHash(bits: .max), epoch: Binding.epochMax),
@@ -32,7 +33,10 @@ struct RedisCommandsTests {
         for fingerprint in Self.fingerprints {
             let key = "\(name):\(fingerprint.text)"
             for lifetime in Self.lifetimes {
-                for binding in Self.bindings { check(commands, fingerprint, key, lifetime, binding) }
+                for binding in Self.bindings {
+                    for born in Self.births { check(commands, fingerprint, key, lifetime, binding, born) }
+                }
+                checkDrop(commands, fingerprint, key, lifetime)
                 let touch = ["GETEX", key, "PX", String(lifetime)]
                 expect([touch]) { commands.ask(.touch(fingerprint, lifetime: lifetime), in: &$0) }
             }
@@ -42,23 +46,34 @@ struct RedisCommandsTests {
     }
 
     private func check(
-        _ commands: RedisCommands, _ fingerprint: Fingerprint, _ key: String, _ lifetime: Int64, _ binding: Binding
+        _ commands: RedisCommands, _ fingerprint: Fingerprint, _ key: String, _ lifetime: Int64, _ binding: Binding,
+        _ born: UInt32?
     ) {
+        let suffix = born.map { ":\($0)" } ?? ""
         let first = Binding(backend: binding.backend, epoch: 1)
-        let set = ["SET", key, String(first.record), "NX", "GET", "PX", String(lifetime)]
+        let set = ["SET", key, String(first.record) + suffix, "NX", "GET", "PX", String(lifetime)]
         expect([set, ["PTTL", key]]) {
-            commands.ask(.create(fingerprint, binding.backend, lifetime: lifetime), in: &$0)
+            commands.ask(.create(fingerprint, binding.backend, lifetime: lifetime, born: born), in: &$0)
         }
-        let restore = StoreQuestion.restore(fingerprint, binding, lifetime: lifetime)
-        let restoreTail = ["1", key, String(binding.record), String(lifetime)]
+        let restore = StoreQuestion.restore(fingerprint, binding, lifetime: lifetime, born: born)
+        let restoreTail = ["1", key, String(binding.record) + suffix, String(lifetime)]
         expect([["EVALSHA", RedisScript.restore.sha1] + restoreTail]) { commands.ask(restore, in: &$0) }
         expect([["EVAL", RedisScript.restore.source] + restoreTail]) { #expect(commands.evaluate(restore, in: &$0)) }
 
         let from = Binding(backend: BackendHash(bits: 77), epoch: binding.epoch - 1)
-        let rebind = StoreQuestion.rebind(fingerprint, from: from, to: binding.backend, lifetime: lifetime)
-        let rebindTail = ["1", key, String(binding.record), String(lifetime), String(from.record)]
+        let rebind = StoreQuestion.rebind(fingerprint, from: from, to: binding.backend, lifetime: lifetime, born: born)
+        let rebindTail = ["1", key, String(binding.record) + suffix, String(lifetime), String(from.record)]
         expect([["EVALSHA", RedisScript.rebind.sha1] + rebindTail]) { commands.ask(rebind, in: &$0) }
         expect([["EVAL", RedisScript.rebind.source] + rebindTail]) { #expect(commands.evaluate(rebind, in: &$0)) }
+    }
+
+    private func checkDrop(_ commands: RedisCommands, _ fingerprint: Fingerprint, _ key: String, _ lifetime: Int64) {
+        for above in [0, 9, Binding.epochMax - 1] {
+            let drop = StoreQuestion.drop(fingerprint, above: above, lifetime: lifetime)
+            let tail = ["1", key, String(above), String(lifetime)]
+            expect([["EVALSHA", RedisScript.drop.sha1] + tail]) { commands.ask(drop, in: &$0) }
+            expect([["EVAL", RedisScript.drop.source] + tail]) { #expect(commands.evaluate(drop, in: &$0)) }
+        }
     }
 
     @Test("Any arguments can be formatted, empty ones and all bytes of UTF-8 included")

@@ -6,7 +6,7 @@ import Testing
 @Suite("The questions under way on a connection")
 struct RedisConnectionStateTests {
     private final class Nobody: StoreWaiter {
-        func storeAnswered(_ answer: StoreAnswer, to question: StoreQuestion, asked: Instant) {}
+        func storeAnswered(_ answer: StoreAnswer, to question: StoreQuestion, asked: Asking) {}
     }
 
     private static let binding = Binding(backend: BackendHash(bits: 7), epoch: 4)
@@ -17,6 +17,8 @@ struct RedisConnectionStateTests {
 
     private func at(_ milliseconds: Int64) -> Instant { Instant(nanoseconds: milliseconds * 1_000_000) }
 
+    private func asking(_ milliseconds: Int64) -> Asking { Asking(at: at(milliseconds)) }
+
     private func state() -> RedisConnectionState {
         RedisConnectionState(budget: 20_000_000, patience: 500_000_000)
     }
@@ -24,7 +26,7 @@ struct RedisConnectionStateTests {
     /// Asks one question and hands in replies; the last action, as text.
     private func outcome(_ question: StoreQuestion, _ replies: RedisReply...) -> String {
         var state = state()
-        _ = state.ask(question, for: nobody, now: at(0))
+        _ = state.ask(question, for: nobody, asking(0))
         var last = ""
         for reply in replies { last = state.received(reply, now: at(1)).text }
         return last
@@ -34,7 +36,7 @@ struct RedisConnectionStateTests {
 
     @Test("A create is answered by its two replies together")
     func creates() {
-        let record = RedisReply.record(Self.binding)
+        let record = RedisReply.record(Record(Self.binding))
         #expect(outcome(create, .none) == "wait")
         #expect(outcome(create, .none, .integer(1000)) == "answer written")
         #expect(outcome(create, .none, .refusal) == "answer written")
@@ -48,7 +50,7 @@ struct RedisConnectionStateTests {
 
     @Test("A record without a lifetime is given one")
     func mending() {
-        let record = RedisReply.record(Self.binding)
+        let record = RedisReply.record(Record(Self.binding))
         #expect(outcome(create, record, .integer(-1)) == "send touch")
         #expect(outcome(create, record, .integer(-1), record) == "answer record 7/4 1000")
         #expect(outcome(create, record, .integer(-1), .none) == "answer record 7/4 0")
@@ -57,14 +59,14 @@ struct RedisConnectionStateTests {
 
     @Test("A refused write is followed by one read, and what is found is the answer")
     func refusals() {
-        let record = RedisReply.record(Self.binding)
+        let record = RedisReply.record(Record(Self.binding))
         #expect(outcome(create, .refusal, .integer(-2)) == "send read")
-        #expect(outcome(create, .refusal, .refusal, record, .integer(300)) == "answer record 7/4 300")
-        #expect(outcome(create, .refusal, .refusal, record, .integer(-1)) == "answer record 7/4 1000")
+        #expect(outcome(create, .refusal, .refusal, record, .integer(300)) == "answer read 7/4 300")
+        #expect(outcome(create, .refusal, .refusal, record, .integer(-1)) == "answer read 7/4 1000")
         #expect(outcome(create, .refusal, .integer(-2), .none, .integer(-2)) == Self.refused)
         #expect(outcome(create, .refusal, .integer(-2), .refusal, .refusal) == Self.refused)
         #expect(outcome(restore, .refusal) == "send read")
-        #expect(outcome(restore, .refusal, record, .integer(300)) == "answer record 7/4 300")
+        #expect(outcome(restore, .refusal, record, .integer(300)) == "answer read 7/4 300")
         #expect(outcome(restore, .refusal, .foreignText, .integer(300)) == Self.refused)
         #expect(outcome(touch, .refusal) == "send read")
         #expect(outcome(touch, .refusal, .none, .integer(-2)) == Self.refused)
@@ -73,29 +75,52 @@ struct RedisConnectionStateTests {
     @Test("A script that is not known is run from its source, once")
     func unknownScripts() {
         #expect(outcome(restore, .noScript) == "send evaluation")
-        #expect(outcome(restore, .noScript, .pair(0, 1000)) == "answer written")
+        #expect(outcome(restore, .noScript, .verdict(record: 0, lifetime: 0, born: 0)) == "answer written")
         #expect(outcome(restore, .noScript, .noScript) == "send read")
     }
 
     @Test("A script says that it wrote, or what it found")
     func scripts() {
-        #expect(outcome(restore, .pair(0, 1000)) == "answer written")
-        #expect(outcome(restore, .pair(Int64(Self.binding.record), 77)) == "answer record 7/4 77")
-        #expect(outcome(restore, .pair(1 << 53, 77)) == "close mistypedReply")
-        #expect(outcome(restore, .pair(-1, 77)) == "close mistypedReply")
+        #expect(outcome(restore, .verdict(record: 0, lifetime: 0, born: 0)) == "answer written")
+        #expect(outcome(restore, .verdict(record: Int64(Self.binding.record), lifetime: 77, born: 0)) == "answer record 7/4 77")
+        #expect(outcome(restore, .verdict(record: 1 << 53, lifetime: 77, born: 0)) == "close mistypedReply")
+        #expect(outcome(restore, .verdict(record: -1, lifetime: 77, born: 0)) == "close mistypedReply")
+    }
+
+    @Test("A drop says which tombstone it wrote, or that there is no epoch left for one")
+    func drops() {
+        let drop = StoreQuestion.drop(.test(4), above: 3, lifetime: 1000)
+        #expect(outcome(drop, .verdict(record: 5, lifetime: 5000, born: 0)) == "answer record 0/5 1000")
+        #expect(outcome(drop, .verdict(record: 0, lifetime: 0, born: 0)) == Self.refused)
+        #expect(outcome(drop, .noScript) == "send evaluation")
+        #expect(outcome(drop, .refusal) == "send read")
+        #expect(outcome(drop, .refusal, .record(Record(Self.binding)), .integer(9)) == "answer read 7/4 9")
+    }
+
+    @Test("When a session began is part of the answer")
+    func born() {
+        let record = RedisReply.record(Record(Self.binding, born: 1_700_000_000))
+        let integer = Int64(Self.binding.record)
+        let found = "answer record 7/4 600 born 1700000000"
+        #expect(outcome(create, record, .integer(600)) == found)
+        #expect(outcome(touch, record) == "answer record 7/4 1000 born 1700000000")
+        #expect(outcome(restore, .verdict(record: integer, lifetime: 600, born: 1_700_000_000)) == found)
+        #expect(outcome(restore, .refusal, record, .integer(9)) == "answer read 7/4 9 born 1700000000")
+        #expect(outcome(restore, .verdict(record: integer, lifetime: 9, born: -1)) == "close mistypedReply")
+        #expect(outcome(restore, .verdict(record: integer, lifetime: 9, born: 1 << 32)) == "close mistypedReply")
     }
 
     @Test("A touch says what is there")
     func touches() {
         #expect(outcome(touch, .none) == "answer absent")
-        #expect(outcome(touch, .record(Self.binding)) == "answer record 7/4 1000")
+        #expect(outcome(touch, .record(Record(Self.binding))) == "answer record 7/4 1000")
         #expect(outcome(touch, .foreignText) == "answer foreign")
         #expect(outcome(touch, .wrongType) == "answer foreign")
     }
 
     @Test(
         "A reply that does not fit the command closes",
-        arguments: [RedisReply.status, .alien, .pair(1, 1), .integer(3)])
+        arguments: [RedisReply.status, .alien, .verdict(record: 1, lifetime: 1, born: 0), .integer(3)])
     func mistyped(_ reply: RedisReply) {
         #expect(outcome(create, reply) == "close mistypedReply")
         #expect(outcome(touch, reply) == "close mistypedReply")
@@ -107,7 +132,7 @@ struct RedisConnectionStateTests {
         #expect(outcome(restore, .none) == "close mistypedReply")
         #expect(outcome(restore, .integer(1)) == "close mistypedReply")
         var state = state()
-        _ = state.ask(touch, for: nobody, now: at(0))
+        _ = state.ask(touch, for: nobody, asking(0))
         _ = state.nextLate(now: at(20))
         #expect(state.received(.integer(1), now: at(21)).text == "close mistypedReply")
     }
@@ -120,8 +145,8 @@ struct RedisConnectionStateTests {
     @Test("A question is late at its budget, in the order of asking, and its place in the queue stays")
     func lateness() {
         var state = state()
-        _ = state.ask(touch, for: nobody, now: at(0))
-        _ = state.ask(create, for: nobody, now: at(5))
+        _ = state.ask(touch, for: nobody, asking(0))
+        _ = state.ask(create, for: nobody, asking(5))
         #expect(state.nextDeadline == at(20))
         #expect(state.nextLate(now: at(19)) == nil)
         #expect(state.nextLate(now: at(20))?.question == touch)
@@ -129,7 +154,7 @@ struct RedisConnectionStateTests {
         #expect(state.nextDeadline == at(25))
         #expect(state.depth == 3)
         // The reply to the late one is nobody's, and the next one's is its own.
-        #expect(state.received(.record(Self.binding), now: at(21)).text == "wait")
+        #expect(state.received(.record(Record(Self.binding)), now: at(21)).text == "wait")
         #expect(state.received(.none, now: at(22)).text == "wait")
         #expect(state.received(.integer(1000), now: at(22)).text == "answer written")
         #expect(state.nextDeadline == nil)
@@ -138,15 +163,15 @@ struct RedisConnectionStateTests {
     @Test("What is sent for a question's sake changes nothing about when it is late")
     func lateFollowUp() {
         var state = state()
-        _ = state.ask(restore, for: nobody, now: at(0))
-        _ = state.ask(touch, for: nobody, now: at(10))
+        _ = state.ask(restore, for: nobody, asking(0))
+        _ = state.ask(touch, for: nobody, asking(10))
         #expect(state.received(.noScript, now: at(15)).text == "send evaluation")
         #expect(state.nextDeadline == at(20))
         #expect(state.nextLate(now: at(20))?.question == restore)
         #expect(state.received(.none, now: at(21)).text == "answer absent")
-        #expect(state.received(.pair(0, 1000), now: at(22)).text == "wait")
+        #expect(state.received(.verdict(record: 0, lifetime: 0, born: 0), now: at(22)).text == "wait")
         // A late question is not worth another command.
-        _ = state.ask(restore, for: nobody, now: at(100))
+        _ = state.ask(restore, for: nobody, asking(100))
         _ = state.nextLate(now: at(120))
         #expect(state.received(.noScript, now: at(121)).text == "wait")
         #expect(state.depth == 0)
@@ -155,7 +180,7 @@ struct RedisConnectionStateTests {
     @Test("A command unanswered for half a second is the connection's end")
     func patience() {
         var state = state()
-        _ = state.ask(touch, for: nobody, now: at(0))
+        _ = state.ask(touch, for: nobody, asking(0))
         _ = state.nextLate(now: at(20))
         #expect(state.nextDeadline == at(500))
         #expect(!state.isDead(now: at(499)))
@@ -167,7 +192,7 @@ struct RedisConnectionStateTests {
     @Test("Whoever waits when the connection is lost is told, once")
     func loss() {
         var state = state()
-        for question in [touch, create, restore] { _ = state.ask(question, for: nobody, now: at(0)) }
+        for question in [touch, create, restore] { _ = state.ask(question, for: nobody, asking(0)) }
         _ = state.received(.none, now: at(1))
         #expect(state.nextLost()?.question == create)
         #expect(state.nextLost()?.question == restore)
@@ -179,7 +204,7 @@ struct RedisConnectionStateTests {
     func capacity() {
         var state = state()
         var taken = 0
-        while state.ask(create, for: nobody, now: at(0)) { taken += 1 }
+        while state.ask(create, for: nobody, asking(0)) { taken += 1 }
         #expect(taken == 5000)
         #expect(state.depth == RedisConnectionState.capacity)
     }
@@ -197,7 +222,7 @@ struct RedisConnectionStateTests {
     func anything() {
         var random = SplitMix(seed: 3)
         let replies: [RedisReply] = [
-            .none, .integer(500), .pair(0, 1), .record(Self.binding), .foreignText, .wrongType, .noScript, .refusal,
+            .none, .integer(500), .verdict(record: 0, lifetime: 0, born: 0), .record(Record(Self.binding)), .foreignText, .wrongType, .noScript, .refusal,
         ]
         for _ in 0..<2000 {
             var state = state()
@@ -207,7 +232,7 @@ struct RedisConnectionStateTests {
                 time += Int64(random.next() % 4)
                 if random.next() % 2 == 0 {
                     let question = [create, restore, touch][Int(random.next() % 3)]
-                    asked += state.ask(question, for: nobody, now: at(time)) ? 1 : 0
+                    asked += state.ask(question, for: nobody, asking(time)) ? 1 : 0
                 } else if state.depth > 0 {
                     switch state.received(replies[Int(random.next() % 8)], now: at(time)) {
                     case .answer: told += 1
@@ -227,8 +252,10 @@ extension RedisConnectionState.Action {
     fileprivate var text: String {
         switch self {
         case .wait: "wait"
-        case .answer(_, .record(let binding, let remaining)):
-            "answer record \(binding.backend.bits)/\(binding.epoch) \(remaining)"
+        case .answer(_, .record(let binding, let remaining, let born)):
+            "answer record \(binding.backend.bits)/\(binding.epoch) \(remaining)" + (born.map { " born \($0)" } ?? "")
+        case .answer(_, .readOnly(let binding, let remaining, let born)):
+            "answer read \(binding.backend.bits)/\(binding.epoch) \(remaining)" + (born.map { " born \($0)" } ?? "")
         case .answer(_, let answer): "answer \(answer)"
         case .send(let followUp, _): "send \(followUp)"
         case .probed(let isWell): "probed \(isWell)"

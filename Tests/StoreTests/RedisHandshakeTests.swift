@@ -105,9 +105,18 @@ struct RecordTextTests {
             ("16776215", Binding(backend: .tombstone, epoch: Binding.epochMax)), ("16776216", nil),
             ("9007199254740992", nil), ("9999999999999999", nil), ("10000000000000000", nil), ("16777216", nil),
             ("0", nil), ("", nil), ("01", nil), ("+1", nil), ("-1", nil), (" 1", nil), ("1 ", nil), ("1.0", nil),
-            ("1e3", nil), ("0x1", nil), ("nan", nil), ("1\0", nil), ("16777217:5", nil),
+            ("1e3", nil), ("0x1", nil), ("nan", nil), ("1\0", nil), ("16777217:", nil), (":5", nil), ("16777217:05", nil), ("16777217:0", nil),
+            ("16777217:4294967296", nil), ("16777217:99999999999", nil), ("16777217:-5", nil), ("16777217:5 ", nil),
+            ("16777217:5:5", nil), ("9007199254740992:5", nil),
         ])
     func texts(_ text: String, _ binding: Binding?) {
-        #expect(Array(text.utf8).withUnsafeBytes { Binding(recordText: $0) } == binding)
+        #expect(Array(text.utf8).withUnsafeBytes { Record($0) } == binding.map { Record($0) })
+    }
+
+    @Test("A record may say when its session began", arguments: [1, 1_700_000_000, .max] as [UInt32])
+    func born(_ born: UInt32) {
+        let binding = Binding(backend: BackendHash(bits: .max), epoch: Binding.epochMax)
+        let text = "\(binding.record):\(born)"
+        #expect(Array(text.utf8).withUnsafeBytes { Record($0) } == Record(binding, born: born))
     }
 }

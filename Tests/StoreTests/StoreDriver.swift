@@ -93,7 +93,7 @@ private final class Waiter: StoreWaiter {
         self.collector = collector
     }
 
-    func storeAnswered(_ answer: StoreAnswer, to question: StoreQuestion, asked: Instant) {
+    func storeAnswered(_ answer: StoreAnswer, to question: StoreQuestion, asked: Asking) {
         #expect(!isTold, "told twice")
         #expect(question == self.question, "told of another's question")
         #expect(!collector.isAsking, "told from within ask")

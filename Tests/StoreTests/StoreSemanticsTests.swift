@@ -36,7 +36,7 @@ struct StoreSemanticsTests {
         _ answer: StoreAnswer, _ binding: Binding, _ range: ClosedRange<Int64> = 50_000...60_000,
         _ location: SourceLocation = #_sourceLocation
     ) {
-        guard case .record(binding, let remaining) = answer else {
+        guard case .record(binding, let remaining, nil) = answer else {
             Issue.record("\(answer) is not \(binding)", sourceLocation: location)
             return
         }
@@ -140,6 +140,65 @@ struct StoreSemanticsTests {
             expectRecord(try await store.ask(.restore(key, first, lifetime: minute)), tombstone)
             let revive = StoreQuestion.rebind(key, from: tombstone, to: Self.two, lifetime: minute)
             #expect(try await store.ask(revive) == .written)
+        }
+    }
+
+    @Test("A drop leaves a tombstone above whatever is known, for the longer of both lifetimes", arguments: Kind.allCases)
+    func drop(_ kind: Kind) async throws {
+        try await withStore(kind) { store in
+            func tombstone(_ epoch: UInt32) -> Binding { Binding(backend: .tombstone, epoch: epoch) }
+            let drop = StoreQuestion.drop(key, above: 0, lifetime: minute)
+            expectRecord(try await store.ask(drop), tombstone(1), minute...minute)
+            expectRecord(try await store.ask(drop), tombstone(2), minute...minute)
+            _ = try await store.ask(.restore(key, Binding(backend: Self.one, epoch: 6), lifetime: 2 * minute))
+            expectRecord(try await store.ask(.drop(key, above: 3, lifetime: minute)), tombstone(7), minute...minute)
+            let found = try await store.ask(.create(key, Self.two, lifetime: 10 * minute))
+            expectRecord(found, tombstone(7), 110_000...120_000)
+            expectRecord(try await store.ask(.drop(key, above: 20, lifetime: minute)), tombstone(21), minute...minute)
+        }
+    }
+
+    @Test("A drop has no epoch beyond the highest", arguments: Kind.allCases)
+    func dropAtTheEnd(_ kind: Kind) async throws {
+        try await withStore(kind) { store in
+            let refused = StoreAnswer.unavailable(.refused)
+            let last = Binding(backend: .tombstone, epoch: Binding.epochMax)
+            let above = Binding.epochMax
+            #expect(try await store.ask(.drop(key, above: above, lifetime: minute)) == refused)
+            expectRecord(try await store.ask(.drop(key, above: above - 1, lifetime: minute)), last, minute...minute)
+            #expect(try await store.ask(.drop(key, above: 1, lifetime: minute)) == refused)
+            expectRecord(try await store.ask(.touch(key, lifetime: minute)), last)
+        }
+    }
+
+    @Test("When the session began is kept with the record and told with it", arguments: Kind.allCases)
+    func born(_ kind: Kind) async throws {
+        try await withStore(kind) { store in
+            let first = Binding(backend: Self.one, epoch: 1)
+            let third = Binding(backend: Self.one, epoch: 3)
+            #expect(try await store.ask(.create(key, Self.one, lifetime: minute, born: 7)) == .written)
+            for question in [
+                StoreQuestion.create(key, Self.two, lifetime: 1000), .touch(key, lifetime: 1000),
+                .create(key, Self.two, lifetime: 1000, born: 8), .restore(key, first, lifetime: 1000),
+                .rebind(key, from: Binding(backend: Self.two, epoch: 1), to: Self.two, lifetime: 1000),
+            ] {
+                let answer = try await store.ask(question)
+                guard case .record(first, 1...1000, 7) = answer else {
+                    Issue.record("\(question): \(answer)")
+                    continue
+                }
+            }
+            let rebind = StoreQuestion.rebind(key, from: first, to: Self.two, lifetime: minute, born: .max)
+            #expect(try await store.ask(rebind) == .written)
+            let second = Binding(backend: Self.two, epoch: 2)
+            let touch = StoreQuestion.touch(key, lifetime: minute)
+            #expect(try await store.ask(touch) == .record(second, remaining: minute, born: .max))
+            #expect(try await store.ask(.restore(key, third, lifetime: minute, born: 1)) == .written)
+            #expect(try await store.ask(touch) == .record(third, remaining: minute, born: 1))
+            #expect(try await store.ask(.restore(key, third, lifetime: minute, born: 0)) == .unavailable(.refused))
+            let fourth = Binding(backend: .tombstone, epoch: 4)
+            #expect(try await store.ask(.drop(key, above: 0, lifetime: minute)) == .record(fourth, remaining: minute))
+            #expect(try await store.ask(touch) == .record(fourth, remaining: minute))
         }
     }
 

@@ -49,6 +49,7 @@ package final class DataPlane: Sendable {
         }
         let snapshot = try Snapshot(configuration, keys: keys)
         let cache = BindingCache(entries: configuration.store.cacheEntries)
+        let coherence = configuration.store.redis == nil ? Coherence.alone() : Coherence(primaries: 1)
         let group = MultiThreadedEventLoopGroup(numberOfThreads: configuration.replica.threads)
         var loops: [LoopPlane] = []
         do {
@@ -58,7 +59,7 @@ package final class DataPlane: Sendable {
                     try await loop.submit {
                         LoopPlane(
                             loop, configuration, snapshot: snapshot, store: stores.make(on: loop), cache: cache,
-                            exchangeLog: exchangeLog)
+                            coherence: coherence, exchangeLog: exchangeLog)
                     }.get())
             }
             await awaitStores(of: loops)
@@ -189,11 +190,12 @@ extension DataPlane.LoopPlane {
     /// On its loop.
     fileprivate init(
         _ loop: any EventLoop, _ configuration: Configuration, snapshot: Snapshot, store: LoopStore,
-        cache: BindingCache, exchangeLog: (any ExchangeLog)?
+        cache: BindingCache, coherence: Coherence, exchangeLog: (any ExchangeLog)?
     ) {
         let worker = Worker(
             loop: loop, entryPoints: configuration.entryPoints.count, snapshot: snapshot, store: store.asked,
-            cache: cache, limits: ProxyLimits(), replicaName: configuration.replica.name, exchangeLog: exchangeLog)
+            cache: cache, coherence: coherence, limits: ProxyLimits(), replicaName: configuration.replica.name,
+            exchangeLog: exchangeLog)
         self.init(
             worker: NIOLoopBound(worker, eventLoop: loop), store: NIOLoopBound(store, eventLoop: loop))
         store.start()

@@ -11,7 +11,7 @@ extension Snapshot {
     package init(_ configuration: Configuration, keys: FleetKeys) throws(SnapshotMistake) {
         var services: [Service] = []
         for settings in configuration.services {
-            services.append(try Service(settings, budget: configuration.store.redis?.commandTimeout, keys: keys))
+            services.append(try Service(settings, store: configuration.store, keys: keys))
         }
         self.init(
             routes: RouteTable(configuration.routers.map(\.router)),
@@ -26,7 +26,7 @@ package struct SnapshotMistake: Error, CustomStringConvertible {
 }
 
 extension Service {
-    fileprivate init(_ settings: ServiceSettings, budget: Duration?, keys: FleetKeys) throws(SnapshotMistake) {
+    fileprivate init(_ settings: ServiceSettings, store: StoreOptions, keys: FleetKeys) throws(SnapshotMistake) {
         let membership: Membership
         do {
             membership = try Membership(
@@ -37,14 +37,15 @@ extension Service {
         self.init(
             name: settings.name,
             backends: settings.backends.map { Backend(name: $0.name, host: $0.host, port: $0.port) },
-            membership: membership, health: HealthTable(count: membership.count),
-            sticky: settings.sticky.map { Sticky($0, service: settings.name, budget: budget, keys: keys) },
+            membership: membership,
+            health: HealthTable(count: membership.count, judgesAlone: store.redis == nil),
+            sticky: settings.sticky.map { Sticky($0, service: settings.name, store: store, keys: keys) },
             passHostHeader: settings.passHostHeader)
     }
 }
 
 extension Sticky {
-    fileprivate init(_ settings: StickySettings, service: String, budget: Duration?, keys: FleetKeys) {
+    fileprivate init(_ settings: StickySettings, service: String, store: StoreOptions, keys: FleetKeys) {
         func scope(_ source: SessionSource) -> FingerprintScope {
             FingerprintScope(key: keys.fingerprint, service: service, source: source)
         }
@@ -59,9 +60,9 @@ extension Sticky {
             }
         }
         let idle = settings.idleTimeout.wholeMilliseconds
-        let affinity =
-            budget.map { AffinitySettings(idleTimeout: idle, budget: $0.wholeMilliseconds) }
-            ?? AffinitySettings(idleTimeout: idle)
+        let affinity = AffinitySettings(
+            idleTimeout: idle, lease: store.lease.wholeMilliseconds,
+            budget: store.redis?.commandTimeout.wholeMilliseconds ?? 20)
         self.init(
             sources: sources, cookie: settings.cookie.map(CookieAttributes.init),
             settings: affinity, renewal: CookieRenewal(idleTimeout: idle))

@@ -1,0 +1,34 @@
+/// First in, first out; where it is full the newcomer finds no place.
+struct BoundedQueue<Element: Sendable>: Sendable {
+    private let capacity: Int
+    private var elements: [Element] = []
+    private var start = 0
+
+    init(capacity: Int) {
+        self.capacity = capacity
+    }
+
+    var count: Int { elements.count - start }
+    var isEmpty: Bool { count == 0 }
+    var first: Element? { isEmpty ? nil : elements[start] }
+
+    mutating func append(_ element: Element) {
+        guard count < capacity else { return }
+        elements.append(element)
+    }
+
+    mutating func popFirst() -> Element? {
+        guard !isEmpty else { return nil }
+        let element = elements[start]
+        start += 1
+        // Moving what is left pays once half of the storage is spent.
+        if start == elements.count {
+            elements.removeAll()
+            start = 0
+        } else if start >= 64, start * 2 >= elements.count {
+            elements.removeFirst(start)
+            start = 0
+        }
+        return element
+    }
+}

@@ -1,0 +1,127 @@
+/// The coherence channel to one primary: whether every change of a known binding is being heard.
+///
+/// A subscriber connection hears the changes; a heartbeat, written to the primary over another connection and published
+/// there, proves that it does: a primary delivers in order and closes rather than skips, so a heartbeat that comes back
+/// shows that every earlier message has been applied. Pure: the shell connects, sends and reads; it publishes the
+/// `standing` after each event.
+package struct CoherenceChannel: Sendable {
+    /// Milliseconds between two heartbeats.
+    package static let beatInterval: Int64 = 100
+    /// Heartbeats under way that are remembered; a lease has fewer.
+    private static let underWayMax = 64
+
+    /// In doubt is a live channel that is past its lease: the clock says so, no event.
+    package enum State: String, Hashable, Sendable {
+        /// No subscription. → proving
+        case down
+        /// Subscribed; no heartbeat has come back. → live, down
+        case proving
+        /// A heartbeat has come back. → down
+        case live
+    }
+
+    /// What an echo was worth.
+    package enum Echo: Hashable, Sendable {
+        case proven
+        /// The data in the store is not what it was: everything remembered is to be asked again.
+        case provenAnew
+        /// Unknown, or of another server than the subscription's.
+        case ignored
+    }
+
+    private struct Beat {
+        let sequence: UInt64
+        let sentAt: Instant
+    }
+
+    package private(set) var state = State.down
+    /// Generations begun.
+    package private(set) var generations: UInt64 = 0
+    private let lease: Int64
+    private var beats: [Beat] = []
+    private var nextSequence: UInt64 = 1
+    private var server: ServerIdentity?
+    private var era: String?
+    private var provenAt: Instant?
+    private var liveUntil = Instant.distantPast
+    private var generationBegan = Instant.distantFuture
+    private var lineage: UInt64 = 0
+
+    /// - Parameter lease: milliseconds.
+    package init(lease: Int64) {
+        self.lease = lease
+    }
+
+    package var standing: Coherence.Standing {
+        switch state {
+        case .down:
+            Coherence.Standing(liveUntil: .distantPast, generationBegan: .distantFuture, lineage: lineage)
+        case .proving, .live:
+            Coherence.Standing(liveUntil: liveUntil, generationBegan: generationBegan, lineage: lineage)
+        }
+    }
+
+    /// The server that is subscribed to.
+    package var subscribed: ServerIdentity? { state == .down ? nil : server }
+
+    /// The subscription stands: from now on messages are heard. A new generation begins.
+    package mutating func subscribed(to server: ServerIdentity, now: Instant) {
+        if let before = self.server, before != server { lineage &+= 1 }
+        self.server = server
+        state = .proving
+        provenAt = now
+        begin(now)
+    }
+
+    /// The number of the heartbeat to send now.
+    package mutating func beat(now: Instant) -> UInt64 {
+        if beats.count >= Self.underWayMax { beats.removeFirst() }
+        let sequence = nextSequence
+        nextSequence &+= 1
+        beats.append(Beat(sequence: sequence, sentAt: now))
+        return sequence
+    }
+
+    /// A heartbeat has come back over the subscription, every message before it applied.
+    package mutating func echoed(_ sequence: UInt64, from server: ServerIdentity.RunID, era: String, now: Instant)
+        -> Echo
+    {
+        guard state != .down, server == self.server?.runID,
+            let index = beats.firstIndex(where: { $0.sequence == sequence })
+        else { return .ignored }
+        let sentAt = beats[index].sentAt
+        beats.removeFirst(index + 1)
+        provenAt = now
+        let isSameEra = self.era == nil || self.era == era
+        self.era = era
+        if !isSameEra {
+            lineage &+= 1
+            begin(now)
+        }
+        state = .live
+        liveUntil = max(liveUntil, sentAt.advanced(byMilliseconds: lease))
+        return isSameEra ? .proven : .provenAnew
+    }
+
+    /// The subscription is lost, or the store said that it is no primary.
+    package mutating func lost() {
+        state = .down
+        liveUntil = .distantPast
+        generationBegan = .distantFuture
+    }
+
+    /// Whether the subscription is to be given up: no heartbeat has come back for two leases.
+    package func isSilent(_ now: Instant) -> Bool {
+        guard state != .down, let provenAt else { return false }
+        return now > provenAt.advanced(byMilliseconds: 2 * lease)
+    }
+
+    /// Whether decisions may rest on what is remembered.
+    package func isLive(_ now: Instant) -> Bool { state == .live && now < liveUntil }
+
+    private mutating func begin(_ now: Instant) {
+        generations &+= 1
+        generationBegan = now
+        liveUntil = .distantPast
+    }
+}

@@ -1,0 +1,64 @@
+/// What an event loop has to tell the store without being asked for it by a request: its own writes that the store may
+/// have lost, and what it decided while the store was away.
+///
+/// Bounded: what finds no place is told when its session's next request comes, or not at all where the store keeps what
+/// it acknowledged.
+struct Offers: Sendable {
+    /// A write that the store acknowledged and every replica heard of.
+    struct Written: Sendable {
+        let fingerprint: Fingerprint
+        let binding: Binding
+        let born: UInt32?
+        let at: Instant
+    }
+
+    /// Own writes are repeated for so long after a loss, in milliseconds.
+    static let memory: Int64 = 60_000
+    private static let writtenMax = 10_000
+    private static let waitingMax = 100_000
+
+    private var written = BoundedQueue<Written>(capacity: writtenMax)
+    private var repeats = BoundedQueue<Written>(capacity: writtenMax)
+    private var moves = BoundedQueue<Fingerprint>(capacity: waitingMax)
+    private var guesses = BoundedQueue<Fingerprint>(capacity: waitingMax)
+    /// The last that was seen.
+    private(set) var lineage: UInt64
+
+    init(lineage: UInt64) {
+        self.lineage = lineage
+    }
+
+    var isEmpty: Bool { repeats.isEmpty && moves.isEmpty && guesses.isEmpty }
+    var count: Int { repeats.count + moves.count + guesses.count }
+
+    /// A session was moved, or guessed at, without the store.
+    mutating func add(_ fingerprint: Fingerprint, isGuess: Bool) {
+        if isGuess { guesses.append(fingerprint) } else { moves.append(fingerprint) }
+    }
+
+    /// The store has acknowledged a write that is broadcast.
+    mutating func note(_ write: Written) {
+        written.append(write)
+        while let oldest = written.first, isForgotten(oldest, write.at) { _ = written.popFirst() }
+    }
+
+    /// The store may have lost the latest writes: those of the last minute are to be repeated.
+    mutating func observe(lineage: UInt64, now: Instant) {
+        guard lineage != self.lineage else { return }
+        self.lineage = lineage
+        while let write = written.popFirst() {
+            if !isForgotten(write, now) { repeats.append(write) }
+        }
+    }
+
+    /// A write is to be repeated later.
+    mutating func repeatLater(_ write: Written) { repeats.append(write) }
+
+    mutating func nextRepeat() -> Written? { repeats.popFirst() }
+    mutating func nextMove() -> Fingerprint? { moves.popFirst() }
+    mutating func nextGuess() -> Fingerprint? { guesses.popFirst() }
+
+    private func isForgotten(_ write: Written, _ now: Instant) -> Bool {
+        now.milliseconds(since: write.at) > Self.memory
+    }
+}

@@ -1,0 +1,93 @@
+import Testing
+
+@testable import Affinity
+
+@Suite("Sessions that end by age")
+struct AgeTests {
+    let fingerprint = Fingerprint(high: 0x31, low: 0x32)
+    static let hour: Int64 = 3_600_000
+    let settings = AffinitySettings(idleTimeout: 30 * 60_000, absoluteTimeout: 2 * hour)
+
+    private var began: UInt32 { UInt32(Fleet.wallOrigin + 1000) }
+
+    @Test("a session's beginning is written with its record, and its lifetime never exceeds its age's end")
+    func clipped() throws {
+        var fleet = try Fleet(settings: settings)
+        _ = fleet.serve(fingerprint)
+        #expect(fleet.asked.last?.born == began)
+        #expect(fleet.asked.last?.lifetime == settings.recordLifetime)
+        fleet.pass(2 * Self.hour - 60_000)
+        fleet.store.flush()
+        _ = fleet.serve(fingerprint, hint: Hint(binding: fleet.binding(1, 3), born: began, issued: began))
+        #expect(fleet.asked.last == .restore(fingerprint, fleet.binding(1, 3), lifetime: 60_000, born: began))
+        let remaining = try #require(fleet.entry(fingerprint)?.expiresAt.milliseconds(since: fleet.now))
+        #expect(remaining <= 60_000 && remaining > 59_900)
+    }
+
+    @Test("touched all the while it ends at its age, and the next request begins another")
+    func ends() throws {
+        var fleet = try Fleet(settings: settings)
+        let first = try #require(fleet.serve(fingerprint).route)
+        for _ in 0..<23 {
+            fleet.pass(5 * 60_000)
+            let route = try #require(fleet.serve(fingerprint).route)
+            #expect(route.binding == first.binding && route.provenance == .cached)
+            if let touch = route.touch {
+                _ = fleet.answeredAside(fleet.store.answer(touch, now: fleet.now), to: touch)
+            }
+        }
+        fleet.pass(5 * 60_000)
+        #expect(fleet.entry(fingerprint) == nil)
+        #expect(fleet.store.binding(fingerprint, now: fleet.now) == nil)
+        #expect(fleet.serve(fingerprint).route?.provenance == .claimed)
+        #expect(fleet.asked.last?.born == began + 7200)
+    }
+
+    @Test("I12: near its end a session is not touched in vain")
+    func noTouchInVain() throws {
+        var fleet = try Fleet(settings: settings)
+        _ = fleet.serve(fingerprint)
+        fleet.pass(30 * 60_000)
+        if let touch = fleet.serve(fingerprint).route?.touch {
+            _ = fleet.answeredAside(fleet.store.answer(touch, now: fleet.now), to: touch)
+        }
+        var touches = 0
+        for _ in 0..<85 {
+            fleet.pass(60_000)
+            guard let touch = fleet.serve(fingerprint).route?.touch else { continue }
+            touches += 1
+            _ = fleet.answeredAside(fleet.store.answer(touch, now: fleet.now), to: touch)
+        }
+        #expect(touches >= 2 && touches <= 6, "\(touches)")
+    }
+
+    @Test("a move keeps the beginning, a session dropped begins anew")
+    func moves() throws {
+        var fleet = try Fleet(settings: settings)
+        let home = try #require(fleet.serve(fingerprint).route?.backend)
+        fleet.pass(60_000)
+        fleet.markDown(home)
+        _ = fleet.serve(fingerprint)
+        #expect(fleet.asked.last?.born == began)
+        fleet.store.drop(fingerprint, lifetime: 60_000, now: fleet.now)
+        fleet.replicas[0].cache.hear(Binding(backend: .tombstone, epoch: 3), of: fingerprint, now: fleet.now)
+        _ = fleet.serve(fingerprint)
+        #expect(fleet.asked.last?.born == began + 60)
+    }
+
+    @Test("a beginning in the future, of a clock that runs ahead, prolongs nothing")
+    func clockAhead() throws {
+        var fleet = try Fleet(settings: settings)
+        let hint = Hint(binding: fleet.binding(1, 3), born: .max, issued: began)
+        _ = fleet.serve(fingerprint, hint: hint)
+        #expect(fleet.asked.last?.born == began)
+    }
+
+    @Test("a hint of a session that is over does not count")
+    func hints() {
+        let renewal = CookieRenewal(idleTimeout: 1_800_000, absoluteTimeout: 2 * Self.hour)
+        let binding = Binding(backend: BackendHash(bits: 5), epoch: 2)
+        #expect(renewal.isValid(Hint(binding: binding, born: 1000, issued: 8000), now: 8199))
+        #expect(!renewal.isValid(Hint(binding: binding, born: 1000, issued: 8000), now: 8200))
+    }
+}

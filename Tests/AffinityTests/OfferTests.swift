@@ -1,0 +1,123 @@
+import Testing
+
+@testable import Affinity
+
+@Suite("Telling the store after an outage")
+struct OfferTests {
+    private func sessions(_ count: UInt64) -> [Fingerprint] {
+        (1...count).map { Fingerprint(high: $0 << 40, low: $0) }
+    }
+
+    /// Offers everything there is, the store answering at once.
+    @discardableResult
+    private func sweep(_ fleet: inout Fleet) -> [StoreQuestion] {
+        var made: [StoreQuestion] = []
+        while let offer = fleet.nextOffer() {
+            made.append(offer)
+            var next: StoreQuestion? = offer
+            while let question = next {
+                next = fleet.answeredAside(fleet.store.answer(question, now: fleet.now), to: question)
+            }
+        }
+        return made
+    }
+
+    @Test("sessions moved and guessed at without the store are told it by a sweep, moves first")
+    func swept() throws {
+        var fleet = try Fleet()
+        let (moved, guessed) = (sessions(20), sessions(40).suffix(20))
+        for session in moved { fleet.know(session, fleet.binding(fleet.membership.ranked(session)[0], 1), .confirmed) }
+        fleet.storeMayBeAsked = false
+        fleet.setChannel(live: false)
+        fleet.markDown(0)
+        for session in guessed + moved { _ = fleet.serve(session) }
+        let dirty = moved.filter { fleet.entry($0)?.kind == .dirty }
+        #expect(!dirty.isEmpty)
+        fleet.setChannel(live: true, isNew: true)
+        fleet.storeMayBeAsked = true
+        #expect(fleet.replicas[0].hasOffers)
+        let made = sweep(&fleet)
+        #expect(made.count == dirty.count + guessed.count)
+        #expect(made.prefix(dirty.count).allSatisfy { $0.proposal?.epoch == 2 })
+        #expect(made.dropFirst(dirty.count).allSatisfy { $0.proposal?.epoch == 1 })
+        #expect(!fleet.replicas[0].hasOffers)
+        for session in dirty + guessed {
+            #expect(fleet.entry(session)?.kind == .confirmed)
+            #expect(fleet.store.binding(session, now: fleet.now) == fleet.entry(session)?.binding)
+        }
+    }
+
+    @Test("a session that a request has told of meanwhile is not told of again")
+    func toldAlready() throws {
+        var fleet = try Fleet()
+        let session = sessions(1)[0]
+        fleet.storeMayBeAsked = false
+        _ = fleet.serve(session)
+        fleet.storeMayBeAsked = true
+        _ = fleet.serve(session)
+        #expect(fleet.nextOffer() == nil)
+    }
+
+    @Test("I9: a guess that is offered overrides nothing")
+    func guess() throws {
+        var fleet = try Fleet()
+        let session = sessions(1)[0]
+        fleet.storeMayBeAsked = false
+        let guessed = try #require(fleet.serve(session).route)
+        fleet.hold(session, fleet.binding((guessed.backend + 1) % 5, 1))
+        sweep(&fleet)
+        #expect(fleet.entry(session)?.binding == fleet.binding((guessed.backend + 1) % 5, 1))
+    }
+
+    @Test("an offer without an answer is made again")
+    func unanswered() throws {
+        var fleet = try Fleet()
+        let session = sessions(1)[0]
+        fleet.storeMayBeAsked = false
+        _ = fleet.serve(session)
+        let offer = try #require(fleet.nextOffer())
+        #expect(fleet.nextOffer() == nil)
+        #expect(fleet.answeredAside(.unavailable(.late), to: offer) == nil)
+        #expect(fleet.nextOffer() == offer)
+    }
+
+    @Test("after another lineage own rebinds, restores and drops of the last minute are repeated, once")
+    func repeated() throws {
+        var fleet = try Fleet()
+        let sessions = sessions(2)
+        for (session, pause) in zip(sessions, [30_000, 0] as [Int64]) {
+            let home = fleet.membership.ranked(session)[0]
+            fleet.hold(session, fleet.binding(home, 1))
+            fleet.know(session, fleet.binding(home, 1), .confirmed)
+            fleet.markDown(home)
+            #expect(fleet.serve(session).route?.provenance == .rebound)
+            fleet.markUp(home)
+            fleet.pass(pause + 20_000)
+        }
+        fleet.store.flush()
+        #expect(fleet.nextOffer() == nil)
+        fleet.pass(11_000)
+        fleet.setChannel(live: true, isNew: true, lineage: 1)
+        let made = sweep(&fleet)
+        // The first was written more than a minute ago.
+        #expect(made.map(\.fingerprint) == [sessions[1]])
+        #expect(fleet.store.binding(sessions[1], now: fleet.now) == fleet.entry(sessions[1])?.binding)
+        #expect(sweep(&fleet).isEmpty)
+    }
+
+    @Test("what waits to be told is bounded")
+    func bounded() throws {
+        var offers = Offers(lineage: 0)
+        for session in sessions(250_000) { offers.add(session, isGuess: true) }
+        #expect(offers.count == 100_000)
+        for number in 0..<30_000 as Range<UInt32> {
+            offers.note(
+                Offers.Written(
+                    fingerprint: Fingerprint(high: 1, low: UInt64(number)),
+                    binding: Binding(backend: BackendHash(bits: 1), epoch: number + 1), born: nil,
+                    at: Instant(nanoseconds: 0)))
+        }
+        offers.observe(lineage: 1, now: Instant(nanoseconds: 0))
+        #expect(offers.count == 110_000)
+    }
+}

@@ -1,0 +1,48 @@
+import Testing
+
+@testable import Affinity
+
+@Suite("One question a session")
+struct SingleFlightTests {
+    let fingerprint = Fingerprint(high: 0x51, low: 0x52)
+
+    @Test("the first asks, the others wait, each for its own session, and after the landing the next asks again")
+    func flights() {
+        var flights = SingleFlight<Int>()
+        let other = Fingerprint(high: 0x51, low: 0x53)
+        #expect(flights.board(fingerprint, 0))
+        #expect(!flights.board(fingerprint, 1))
+        #expect(flights.board(other, 2))
+        #expect(!flights.board(fingerprint, 3))
+        #expect(flights.count == 2)
+        #expect(flights.land(fingerprint) == [1, 3])
+        #expect(flights.land(fingerprint).isEmpty)
+        #expect(flights.board(fingerprint, 4))
+        #expect(flights.land(other).isEmpty)
+    }
+
+    @Test("what one wrote the others find, and each goes by its own hint again")
+    func answers() throws {
+        var fleet = try Fleet()
+        var (leader, follower, knowing) = (
+            Decision(fingerprint: fingerprint), Decision(fingerprint: fingerprint),
+            Decision(fingerprint: fingerprint, hint: fleet.hint(2, 4))
+        )
+        guard case .ask(let question) = fleet.begin(&leader), case .ask = fleet.begin(&follower),
+            case .ask = fleet.begin(&knowing)
+        else {
+            Issue.record("not asked")
+            return
+        }
+        let answer = fleet.store.answer(question, now: fleet.now)
+        #expect(answer == .written)
+        let shared = answer.forOthers(than: question)
+        let first = fleet.finish(&leader, fleet.answer(&leader, answer, to: question))
+        let second = fleet.finish(&follower, fleet.answer(&follower, shared, to: question))
+        #expect(first.route?.provenance == .claimed && second.route?.provenance == .stored)
+        #expect(first.route?.backend == second.route?.backend)
+        let third = fleet.finish(&knowing, fleet.answer(&knowing, shared, to: question))
+        #expect(third.route == Route(backend: 2, binding: fleet.binding(2, 4), provenance: .claimed))
+        #expect((0..<5).map { fleet.replicas[0].load.load(of: $0) }.reduce(0, +) == 1)
+    }
+}
