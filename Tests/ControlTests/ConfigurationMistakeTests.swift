@@ -118,8 +118,19 @@ struct ConfigurationMistakeTests {
                 "6:5: store.redis.sentinel: is not available in this version",
                 "7:5: store.redis.cluster: is not available in this version",
                 "8:21: store.redis.connectTimeout: must be a duration from 1ms to 1m",
+                "9:21: store.redis.commandTimeout: must be below store.lease, that is 500ms: "
+                    + "make it shorter, or the lease longer",
                 "10:21: store.cache.entries: must be a whole number from 1 to 100000000",
                 "11:10: store.lease: must be a duration such as 500ms, 20s or 1m30s, or a whole number of seconds",
+            ]
+        ),
+        ("store: { lease: 99ms }", ["1:17: store.lease: must be a duration from 100ms to 10s"]),
+        ("store: { lease: 11s }", ["1:17: store.lease: must be a duration from 100ms to 10s"]),
+        (
+            "fleet: { secret: 0123456789abcdef }\nstore: { lease: 1s, redis: { commandTimeout: 1s } }",
+            [
+                "2:46: store.redis.commandTimeout: must be below store.lease, that is 1s: "
+                    + "make it shorter, or the lease longer"
             ]
         ),
         (
@@ -234,17 +245,31 @@ struct ConfigurationMistakeTests {
             ]
         ),
         (
-            "     { header: , onUnavailable: detour, absoluteTimeout: 1h, idleTimeout: 1m5 }",
+            "     { header: , onUnavailable: stay, absoluteTimeout: -1h, idleTimeout: 1m5 }",
             [
                 "7:16: ….header: must be a text, and is nothing",
-                "7:33: ….onUnavailable: detour is not available in this version",
-                "7:41: ….absoluteTimeout: is not available in this version",
-                "7:75: ….idleTimeout: must be a duration such as 500ms, 20s or 1m30s, or a whole number of seconds",
+                "7:33: ….onUnavailable: must be one of move, detour, reject",
+                "7:56: ….absoluteTimeout: must be a duration such as 500ms, 20s or 1m30s, or a whole number of seconds",
+                "7:74: ….idleTimeout: must be a duration such as 500ms, 20s or 1m30s, or a whole number of seconds",
             ]
         ),
         (
             "     { header: a, idleTimeout: 1s }",
             ["7:32: ….idleTimeout: must be at least four times store.lease, that is 2s"]
+        ),
+        (
+            "     { header: a, absoluteTimeout: 12h }",
+            [
+                "7:36: ….absoluteTimeout: must be at least idleTimeout, that is 24h: "
+                    + "make it longer, or idleTimeout shorter"
+            ]
+        ),
+        (
+            "     { clientIP: {}, idleTimeout: 2m, absoluteTimeout: 90s }",
+            [
+                "7:56: ….absoluteTimeout: must be at least idleTimeout, that is 2m: "
+                    + "make it longer, or idleTimeout shorter"
+            ]
         ),
         (
             "     { cookie: { name: 'a;b', secure: 1, httpOnly: yes, sameSite: x, maxAge: -1, path: a, domain: 'a b' } }",

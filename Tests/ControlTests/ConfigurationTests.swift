@@ -57,7 +57,8 @@ struct ConfigurationTests {
                   appCookie: { name: JSESSIONID }
                   cookie: { name: shop_sid, secure: true, httpOnly: true, sameSite: Lax, maxAge: 60, path: /a, domain: b.c }
                   idleTimeout: 1h30m
-                  onUnavailable: move
+                  absoluteTimeout: 12h
+                  onUnavailable: detour
                 servers:
                   - { url: "http://10.0.0.11:8080", name: web-1, weight: 3, draining: false }
                   - { url: "http://[fd00::12]/", weight: 0, draining: true }
@@ -116,7 +117,7 @@ struct ConfigurationTests {
                     sources: [
                         .header(name: "X-Session-ID"), .query(name: "sid"), .appCookie(name: "JSESSIONID"),
                         .cookie(cookie),
-                    ], idleTimeout: .seconds(5400), onUnavailable: .move))
+                    ], idleTimeout: .seconds(5400), absoluteTimeout: .seconds(43200), onUnavailable: .detour))
         #expect(shop.sticky?.cookie == cookie)
         #expect(
             shop.backends == [
@@ -181,6 +182,34 @@ struct ConfigurationTests {
     @Test("without an idle timeout keeps sessions for a day")
     func idleTimeoutDefault() throws {
         #expect(try ConfigurationSample.service("{ sticky: { header: a } }").sticky?.idleTimeout == .seconds(86400))
+    }
+
+    @Test("bounds sessions as a whole where it says so, whatever identifies them")
+    func absoluteTimeout() throws {
+        #expect(try ConfigurationSample.service("{ sticky: { header: a } }").sticky?.absoluteTimeout == nil)
+        for source in ["header: a", "query: a", "appCookie: a", "clientIP: {}", "cookie: {}"] {
+            let sticky = "{ \(source), idleTimeout: 30m, absoluteTimeout: 30m }"
+            let settings = try ConfigurationSample.service("{ sticky: \(sticky) }").sticky
+            #expect(settings?.absoluteTimeout == .seconds(1800), "\(source)")
+        }
+    }
+
+    @Test("says what becomes of a session whose backend is away", arguments: StickySettings.Unavailability.allCases)
+    func onUnavailable(_ choice: StickySettings.Unavailability) throws {
+        let service = try ConfigurationSample.service("{ sticky: { header: a, onUnavailable: \(choice.rawValue) } }")
+        #expect(service.sticky?.onUnavailable == choice)
+        #expect(try ConfigurationSample.service("{ sticky: { header: a } }").sticky?.onUnavailable == .move)
+    }
+
+    @Test("takes a lease from 100 ms to 10 s, above the time that a request waits for the store")
+    func leases() throws {
+        for (lease, timeout) in [("100ms", "99ms"), ("10s", "9s"), ("500ms", "20ms")] {
+            let yaml =
+                "fleet: {secret: 0123456789abcdef}\nstore: { lease: \(lease), redis: { commandTimeout: \(timeout) } }"
+            let store = try ConfigurationSample.read(yaml).configuration.store
+            let read = try #require(store.redis)
+            #expect(store.lease == DurationText.read(lease) && read.commandTimeout == DurationText.read(timeout))
+        }
     }
 
     @Test("cuts client addresses as it says")

@@ -15,6 +15,8 @@ final class Fleet: Sendable {
         /// How long requests wait for the store. Long by default: what is decided with it does not depend on how busy
         /// the machine is.
         var budget = "2s"
+        /// How long a replica may act on a binding that has moved; above the budget.
+        var lease = "5s"
         /// The settings under `sticky`.
         var sticky = "header: X-Session-ID"
         /// The settings under `log`.
@@ -179,6 +181,7 @@ final class Fleet: Sendable {
             fleet: { secret: "\(Self.secret)", namespace: \(Self.namespace) }
             store:
               cache: { entries: \(options.cacheEntries) }
+              lease: \(options.lease)
             \(redisSection)
             log: { \(options.log) }
             \(options.hasAccessLog ? "accessLog: { filePath: \"\(directory)/\(name).access\" }" : "")

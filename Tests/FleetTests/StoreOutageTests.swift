@@ -25,7 +25,7 @@ extension FleetTests {
 
         @Test("a store that hangs costs no request, at most its budget, and no session its backend")
         func hangs() async throws {
-            try await withFleet(.init(budget: "20ms")) { fleet in
+            try await withFleet(.init(budget: "20ms", lease: "500ms")) { fleet in
                 let home = try await fleet.agreement(on: Self.known)
                 let before = try await load(fleet, "before", seconds: 3)
                 try await Threads.run { try fleet.freeze() }

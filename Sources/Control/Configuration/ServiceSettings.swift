@@ -41,12 +41,18 @@ package struct StickySettings: Equatable, Sendable {
     package var sources: [SessionKeySource]
     /// How long a binding outlives the session's last request; at least four leases.
     package var idleTimeout: Duration
+    /// How long a session may last however busy it is, from its first request; at least `idleTimeout`. Nil: for ever.
+    package var absoluteTimeout: Duration?
     /// What happens to a session whose backend is not usable.
     package var onUnavailable: Unavailability
 
     package enum Unavailability: String, CaseIterable, Sendable {
         /// Moved to the next backend in order, for good.
         case move
+        /// Served by the next backend in order for this request; back home as soon as its own is usable.
+        case detour
+        /// Answered with 503 until its own is usable.
+        case reject
     }
 
     /// Our own cookie, which a request without any session key is given; nil: such a request has no session.

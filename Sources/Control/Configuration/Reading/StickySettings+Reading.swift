@@ -1,14 +1,15 @@
 import Crypto
 
 extension StickySettings {
-    private static let idleTimeouts = Duration.seconds(1)...(.seconds(366 * 86400))
+    private static let timeouts = Duration.seconds(1)...(.seconds(366 * 86400))
     private static let idleTimeoutDefault = Duration.seconds(86400)
 
     /// Nil where no session key is named; that is recorded.
     init?(_ section: SettingSection, service: String, lease: Duration) {
         section.check(
-            known: ["cookie", "header", "query", "appCookie", "clientIP", "idleTimeout", "onUnavailable"],
-            unavailable: ["absoluteTimeout"])
+            known: [
+                "cookie", "header", "query", "appCookie", "clientIP", "idleTimeout", "absoluteTimeout", "onUnavailable",
+            ])
         let cookie = section.present("cookie").flatMap { CookieSettings($0, service: service) }
         sources = [
             section.present("header").flatMap(Self.name).map(SessionKeySource.header),
@@ -17,19 +18,28 @@ extension StickySettings {
             section.present("clientIP").flatMap(Self.clientIP),
             cookie.map(SessionKeySource.cookie),
         ].compactMap(\.self)
-        idleTimeout = section["idleTimeout"]?.duration(Self.idleTimeouts) ?? Self.idleTimeoutDefault
-        onUnavailable =
-            section["onUnavailable"]?.choice(Unavailability.self, unavailable: ["detour", "reject"]) ?? .move
-        if idleTimeout < lease * 4 {
-            section["idleTimeout"]?.mistake(
-                "must be at least four times store.lease, that is \(DurationText.write(lease * 4))")
-        }
+        idleTimeout = section["idleTimeout"]?.duration(Self.timeouts) ?? Self.idleTimeoutDefault
+        absoluteTimeout = section["absoluteTimeout"]?.duration(Self.timeouts)
+        onUnavailable = section["onUnavailable"]?.choice(Unavailability.self) ?? .move
+        checkTimeouts(section, lease: lease)
         checkTogether(section)
         if sources.isEmpty {
             if section.entries.isEmpty {
                 section.mistake("names no session key: add cookie, header, query, appCookie or clientIP")
             }
             return nil
+        }
+    }
+
+    private func checkTimeouts(_ section: SettingSection, lease: Duration) {
+        if idleTimeout < lease * 4 {
+            section["idleTimeout"]?.mistake(
+                "must be at least four times store.lease, that is \(DurationText.write(lease * 4))")
+        }
+        if let absoluteTimeout, absoluteTimeout < idleTimeout {
+            section["absoluteTimeout"]?.mistake(
+                "must be at least idleTimeout, that is \(DurationText.write(idleTimeout)): "
+                    + "make it longer, or idleTimeout shorter")
         }
     }
 

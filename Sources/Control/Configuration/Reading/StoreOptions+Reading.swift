@@ -1,15 +1,21 @@
 import Store
 
 extension StoreOptions {
-    private static let leases = Duration.milliseconds(100)...(.seconds(60))
+    private static let leases = Duration.milliseconds(100)...(.seconds(10))
 
     init(_ section: SettingSection?) {
         section?.check(known: ["redis", "cache", "lease"])
-        redis = section?.section("redis").map(RedisOptions.init)
+        let redisSection = section?.section("redis")
+        redis = redisSection.map(RedisOptions.init)
         let cache = section?.section("cache")
         cache?.check(known: ["entries"])
         cacheEntries = cache?["entries"]?.integer(1...100_000_000) ?? 1_000_000
         lease = section?["lease"]?.duration(Self.leases) ?? .milliseconds(500)
+        // An answer older than the lease is not kept: who waits for it so long never learns anything.
+        if let redis, redis.commandTimeout >= lease {
+            redisSection?["commandTimeout"]?.mistake(
+                "must be below store.lease, that is \(DurationText.write(lease)): make it shorter, or the lease longer")
+        }
     }
 }
 
