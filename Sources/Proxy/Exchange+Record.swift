@@ -26,6 +26,7 @@ extension Exchange {
         record.status = status
         record.duration = (NIODeadline.now() - began).nanoseconds
         record.provenance = route?.provenance
+        record.epoch = route.flatMap(Self.epoch)
         if let service {
             record.service = service.description.name
             if service.sticky != nil { record.fingerprint = sessionFingerprint }
@@ -35,6 +36,13 @@ extension Exchange {
             }
         }
         return record
+    }
+
+    private static func epoch(of route: Route) -> UInt32? {
+        switch route.provenance {
+        case .balanced, .detoured: nil
+        case .cached, .stored, .claimed, .rebound, .hinted, .hashed, .placed: route.binding.epoch
+        }
     }
 
     /// Nil where the request has no session.

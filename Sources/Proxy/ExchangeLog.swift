@@ -31,6 +31,8 @@ package struct ExchangeRecord: Sendable {
     package var responseBytes: UInt64 = 0
     package var provenance: Provenance?
     package var fingerprint: Fingerprint?
+    /// Of the session's binding; nil without a session, and where the exchange was only detoured.
+    package var epoch: UInt32?
     /// Connections and sendings beyond the first.
     package var retries = 0
     /// Nanoseconds from the head of the request to the end of the exchange.

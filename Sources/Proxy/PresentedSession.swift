@@ -14,7 +14,7 @@ enum PresentedSession {
 }
 
 extension ServiceRuntime {
-    /// Session keys longer than this are treated as absent.
+    /// Session keys longer than this are counted, and treated as absent.
     static let sessionKeyMax = 4096
     /// Cookies of our own name that are tried in one request.
     private static let cookiesTried = 4
@@ -51,7 +51,11 @@ extension ServiceRuntime {
     }
 
     private func isUsable(_ key: UnsafeRawBufferPointer) -> Bool {
-        !key.isEmpty && key.count <= Self.sessionKeyMax
+        guard key.count <= Self.sessionKeyMax else {
+            worker.counters.oversizedSessionKeys &+= 1
+            return false
+        }
+        return !key.isEmpty
     }
 
     private func header(

@@ -9,7 +9,7 @@ final class ServiceRuntime: StoreWaiter {
     let pools: [BackendPool]
     var affinity: SessionAffinity
     let sessionCookie: SessionCookie?
-    private let worker: Worker
+    let worker: Worker
     private let cookieScope: FingerprintScope?
     private let cookieSuffix: [UInt8]
     private let cookiePrefix: [UInt8]

@@ -12,6 +12,8 @@ package struct WorkerCounters: Sendable {
     package var backendConnectFailures: UInt64 = 0
     /// Requests sent a second time.
     package var repeated: UInt64 = 0
+    /// Session keys that were too long and counted as absent.
+    package var oversizedSessionKeys: UInt64 = 0
     /// States that cannot be; each failed its exchange. Anything above 0 is a bug.
     package var impossible: UInt64 = 0
 

@@ -40,6 +40,7 @@ struct AccessLogTests {
             record.retryCount = 1
             record.provenance = .cached
             record.fingerprint = Fingerprint(high: 1, low: 2)
+            record.epoch = 3
         }
         #expect(
             String(decoding: line, as: UTF8.self) == """
@@ -48,7 +49,7 @@ struct AccessLogTests {
                 "ServiceAddr":"10.0.0.11:8080","ClientHost":"10.0.0.9","ClientPort":"4711","RequestMethod":"GET",\
                 "RequestHost":"shop.example","RequestPath":"/a?b=c","RequestProtocol":"HTTP/1.1",\
                 "RequestContentSize":3,"OriginStatus":404,"DownstreamStatus":404,"DownstreamContentSize":100,\
-                "RetryAttempts":1,"Provenance":"cached","SessionFingerprint":"AAAAAAAAAA"}
+                "RetryAttempts":1,"Provenance":"cached","SessionFingerprint":"AAAAAAAAAA","Epoch":3}
 
                 """)
     }

@@ -21,6 +21,7 @@ final class ProxyHarness: Sendable {
         var trusted: [AddressRange] = []
         var service = "app"
         var cookieKeys = [SymmetricKey(data: [UInt8](repeating: 7, count: 32))]
+        var exchangeLog: (any ExchangeLog)?
     }
 
     let port: Int
@@ -47,12 +48,13 @@ final class ProxyHarness: Sendable {
             routes: routes, serviceOfRoute: [0], routerNames: ["all"], services: [service],
             cookieKeys: options.cookieKeys)
         let limits = options.limits
+        let exchangeLog = options.exchangeLog
         worker = try await loop.submit {
             let store = MemoryStore(records: MemoryRecords(capacity: 1000, seed: 1), eventLoop: loop)
             let worker = Worker(
                 loop: loop, entryPoints: 1, snapshot: snapshot, store: store, cache: BindingCache(entries: 1000),
                 limits: limits,
-                replicaName: "r1", exchangeLog: nil)
+                replicaName: "r1", exchangeLog: exchangeLog)
             worker.start()
             return NIOLoopBound(worker, eventLoop: loop)
         }.get()

@@ -32,6 +32,8 @@ package struct AccessLogRecord {
     package var retryCount: Int
     package var provenance: Provenance?
     package var fingerprint: Fingerprint?
+    /// Of the session's binding; nil without a session, and where the exchange was only detoured.
+    package var epoch: UInt32?
 
     /// A record of nothing yet.
     package init(time: WallTime, entryPoint: String, clientHost: String, status: Int) {
@@ -52,8 +54,8 @@ package struct AccessLogRecord {
     /// Of a fingerprint so many characters are logged: enough to follow a session, too few to look it up in the store.
     private static let fingerprintLength = 10
 
-    /// One line of JSON with Traefik's keys, and Limpet's own `Backend`, `Provenance` and `SessionFingerprint`.
-    /// What is not known is left out.
+    /// One line of JSON with Traefik's keys, and Limpet's own `Backend`, `Provenance`, `SessionFingerprint` and
+    /// `Epoch`. What is not known is left out.
     ///
     /// - Parameter redacting: the query parameters whose values are session keys.
     package func line(redacting parameters: QueryRedaction) -> [UInt8] {
@@ -72,6 +74,7 @@ package struct AccessLogRecord {
         if retryCount > 0 { line.add("RetryAttempts", retryCount) }
         if let provenance { line.add("Provenance", provenance.rawValue) }
         if let fingerprint { line.add("SessionFingerprint", String(fingerprint.text.prefix(Self.fingerprintLength))) }
+        if let epoch { line.add("Epoch", epoch) }
         line.close()
         return line.bytes
     }

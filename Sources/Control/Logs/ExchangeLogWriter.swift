@@ -37,5 +37,6 @@ extension AccessLogRecord {
         retryCount = record.retries
         provenance = record.provenance
         fingerprint = record.fingerprint
+        epoch = record.epoch
     }
 }
