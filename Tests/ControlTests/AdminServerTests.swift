@@ -6,10 +6,12 @@ import Testing
 
 @Suite("The admin listener")
 struct AdminServerTests {
-    private struct Source: MetricsSource {
+    private struct Source: MetricsSource, FleetSource {
         let numbers: MetricsSnapshot
+        var view = FleetSample.view
 
         func snapshot() async -> MetricsSnapshot { numbers }
+        func fleet() async -> FleetView { view }
     }
 
     private static func with(
@@ -79,6 +81,37 @@ struct AdminServerTests {
             }
             #expect(error?.description == "cannot listen on 127.0.0.1:\(port): another process listens there already")
         }
+    }
+
+    @Test("shows the fleet as JSON in every phase, to be read and not to be changed")
+    func fleet() async throws {
+        try await Self.with { port, phase in
+            let answer = try await Loopback.ask(port, "/api/fleet")
+            #expect(answer.status == 200 && answer.head.contains("Content-Type: application/json"))
+            #expect(try FleetView(json: Array(answer.body.utf8)) == FleetSample.view)
+            let head = try await Loopback.ask(port, "/api/fleet", method: "HEAD")
+            #expect(head.status == 200 && head.body.isEmpty)
+            #expect(head.head.contains("Content-Length: \(answer.body.utf8.count)"))
+            for method in ["POST", "PUT", "DELETE", "PATCH"] {
+                #expect(try await Loopback.ask(port, "/api/fleet", method: method, body: "{}").status == 405)
+            }
+            for path in ["/api", "/api/", "/api/fleet/", "/api/sessions"] {
+                #expect(try await Loopback.ask(port, path).status == 404)
+            }
+            phase.stop()
+            #expect(try await Loopback.ask(port, "/api/fleet").status == 200)
+        }
+    }
+
+    @Test("says so where what it is asked for cannot be written down")
+    func unwritable() async throws {
+        var source = Source(numbers: MetricsSnapshot())
+        source.view.replicas[0].heard = .nan
+        let server = try await AdminServer.start(
+            on: ListenAddress(host: "127.0.0.1", port: 0), group: MultiThreadedEventLoopGroup.singleton, replica: "r1",
+            phase: ReplicaPhase(), source: source)
+        #expect(try await Loopback.ask(server.listener.address.port, "/api/fleet").status == 503)
+        await server.listener.stop()
     }
 
     @Test("shows every metric in Prometheus's format")

@@ -17,6 +17,9 @@ enum MetricsSample {
         numbers.storeIsAvailable = false
         numbers.storeLatency = .init(upperBounds: [0.0005, 0.001], counts: [1, 2, 3], sum: 0.25)
         numbers.storeFailures[.late] = 4
+        numbers.channel = .init(isLive: true, generations: 2, messages: 9)
+        numbers.fleet = .init(replicas: 3, configurations: 2)
+        numbers.oversizedSessionKeys = 8
         return numbers
     }
 }
@@ -50,7 +53,10 @@ struct MeasurementTests {
                 "limpet_store_latency_seconds_sum 0.25", "limpet_store_latency_seconds_count 6",
                 "limpet_store_failures_total{kind=\"away\"} 0", "limpet_store_failures_total{kind=\"full\"} 0",
                 "limpet_store_failures_total{kind=\"late\"} 4", "limpet_store_failures_total{kind=\"lost\"} 0",
-                "limpet_store_failures_total{kind=\"refused\"} 0", "limpet_access_log_dropped_lines_total 0",
+                "limpet_store_failures_total{kind=\"refused\"} 0", "limpet_channel_live 1",
+                "limpet_channel_generations_total 2", "limpet_channel_messages_total 9", "limpet_fleet_replicas 3",
+                "limpet_fleet_configurations 2", "limpet_oversized_session_keys_total 8",
+                "limpet_access_log_dropped_lines_total 0",
                 "process_cpu_seconds_total 1.5", "process_resident_memory_bytes 4096",
                 "process_start_time_seconds 1767225599.25", "process_open_fds 12", "process_max_fds 1024",
             ])
@@ -60,6 +66,7 @@ struct MeasurementTests {
     func empty() {
         let text = Measurements.text(MetricsSnapshot(), Self.process, replica: "r1")
         #expect(!text.contains("limpet_store") && !text.contains("limpet_cache") && !text.contains("limpet_requests"))
+        #expect(!text.contains("limpet_channel") && !text.contains("limpet_fleet"))
         #expect(text.contains("# TYPE limpet_info gauge\n"))
     }
 

@@ -1,13 +1,13 @@
 import NIOCore
 import NIOHTTP1
 
-/// Answers `/ping`, `/ready` and `/metrics` on one connection of the admin listener.
+/// Answers `/ping`, `/ready`, `/metrics` and `/api/fleet` on one connection of the admin listener.
 final class AdminHandler: ChannelInboundHandler {
     typealias InboundIn = HTTPServerRequestPart
     typealias OutboundOut = HTTPServerResponsePart
 
-    /// Gathering the numbers may take so long; then it is given up.
-    static let metricsTimeout = TimeAmount.seconds(5)
+    /// Gathering what is asked for may take so long; then it is given up.
+    static let gatheringTimeout = TimeAmount.seconds(5)
 
     private let page: AdminPage
     private var head: HTTPRequestHead?
@@ -34,21 +34,29 @@ final class AdminHandler: ChannelInboundHandler {
         let path = head.uri.prefix { $0 != "?" }
         switch page.answer(isRead: [.GET, .HEAD].contains(head.method), path: path) {
         case .text(let status, let text): send(status, text, to: head, context)
-        case .metrics: sendMetrics(to: head, context)
+        case .metrics:
+            gather(for: head, type: "text/plain; version=0.0.4; charset=utf-8", context) { [page] in
+                await page.metrics()
+            }
+        case .fleet:
+            gather(for: head, type: "application/json", context) { [page] in try await page.fleet() }
         }
     }
 
-    private func sendMetrics(to head: HTTPRequestHead, _ context: ChannelHandlerContext) {
+    /// Sends what is gathered elsewhere, once it is there.
+    private func gather(
+        for head: HTTPRequestHead, type: String, _ context: ChannelHandlerContext,
+        _ body: @escaping @Sendable () async throws -> String
+    ) {
         let promise = context.eventLoop.makePromise(of: String.self)
-        let timeout = context.eventLoop.scheduleTask(in: Self.metricsTimeout) { promise.fail(ChannelError.eof) }
-        promise.completeWithTask { [page] in await page.metrics() }
+        let timeout = context.eventLoop.scheduleTask(in: Self.gatheringTimeout) { promise.fail(ChannelError.eof) }
+        promise.completeWithTask(body)
         promise.futureResult.assumeIsolated().whenComplete { [self] result in
             timeout.cancel()
             guard context.channel.isActive else { return }
             switch result {
-            case .success(let text):
-                send(.ok, text, to: head, type: "text/plain; version=0.0.4; charset=utf-8", context)
-            case .failure: send(.serviceUnavailable, "the numbers could not be gathered in time\n", to: head, context)
+            case .success(let text): send(.ok, text, to: head, type: type, context)
+            case .failure: send(.serviceUnavailable, "the answer could not be gathered in time\n", to: head, context)
             }
         }
     }

@@ -14,6 +14,12 @@ enum Metric: String, CaseIterable {
     case storeAvailable = "limpet_store_available"
     case storeLatency = "limpet_store_latency_seconds"
     case storeFailures = "limpet_store_failures_total"
+    case channelLive = "limpet_channel_live"
+    case channelGenerations = "limpet_channel_generations_total"
+    case channelMessages = "limpet_channel_messages_total"
+    case fleetReplicas = "limpet_fleet_replicas"
+    case fleetConfigurations = "limpet_fleet_configurations"
+    case oversizedSessionKeys = "limpet_oversized_session_keys_total"
     case accessLogDropped = "limpet_access_log_dropped_lines_total"
     case cpu = "process_cpu_seconds_total"
     case residentMemory = "process_resident_memory_bytes"
@@ -28,9 +34,11 @@ enum Metric: String, CaseIterable {
     var kind: Kind {
         switch self {
         case .storeLatency: .histogram
-        case .requests, .refusals, .cacheHits, .cacheMisses, .storeFailures, .accessLogDropped, .cpu: .counter
-        case .info, .openConnections, .backendUp, .cacheEntries, .cacheCapacity, .storeAvailable, .residentMemory,
-            .startTime, .openDescriptors, .maxDescriptors:
+        case .requests, .refusals, .cacheHits, .cacheMisses, .storeFailures, .channelGenerations, .channelMessages,
+            .oversizedSessionKeys, .accessLogDropped, .cpu:
+            .counter
+        case .info, .openConnections, .backendUp, .cacheEntries, .cacheCapacity, .storeAvailable, .channelLive,
+            .fleetReplicas, .fleetConfigurations, .residentMemory, .startTime, .openDescriptors, .maxDescriptors:
             .gauge
         }
     }
@@ -49,6 +57,12 @@ enum Metric: String, CaseIterable {
         case .storeAvailable: "1 while the store is asked, 0 while requests are decided without it."
         case .storeLatency: "Time from asking the store to its answer."
         case .storeFailures: "Questions that the store did not answer, by kind."
+        case .channelLive: "1 while the cache may be used without asking the store: a move would be heard."
+        case .channelGenerations: "Times at which all that the cache held became suspect."
+        case .channelMessages: "Changed bindings that were heard from the store."
+        case .fleetReplicas: "Replicas that are heard, this one included."
+        case .fleetConfigurations: "Different configurations among the replicas; 1 where all agree."
+        case .oversizedSessionKeys: "Session keys that were too long and counted as absent."
         case .accessLogDropped: "Lines of the access log that were dropped because it could not keep up."
         case .cpu: "CPU time used, user and system."
         case .residentMemory: "Memory in RAM."
@@ -67,6 +81,8 @@ enum Measurements {
         addTraffic(snapshot, to: &text)
         addCache(snapshot, to: &text)
         addStore(snapshot, to: &text)
+        addFleet(snapshot, to: &text)
+        text.add(.oversizedSessionKeys, [([], Double(snapshot.oversizedSessionKeys))])
         text.add(.accessLogDropped, [([], Double(snapshot.droppedAccessLogLines))])
         addProcess(process, to: &text)
         return text.text
@@ -102,6 +118,18 @@ enum Measurements {
         text.add(
             .storeFailures,
             StoreFailure.allCases.map { ([("kind", $0.rawValue)], Double(snapshot.storeFailures[$0] ?? 0)) })
+    }
+
+    private static func addFleet(_ snapshot: MetricsSnapshot, to text: inout MetricsText) {
+        if let channel = snapshot.channel {
+            text.add(.channelLive, [([], channel.isLive ? 1 : 0)])
+            text.add(.channelGenerations, [([], Double(channel.generations))])
+            text.add(.channelMessages, [([], Double(channel.messages))])
+        }
+        if let fleet = snapshot.fleet {
+            text.add(.fleetReplicas, [([], Double(fleet.replicas))])
+            text.add(.fleetConfigurations, [([], Double(fleet.configurations))])
+        }
     }
 
     private static func addProcess(_ process: ProcessMeasurements, to text: inout MetricsText) {

@@ -56,6 +56,34 @@ package struct MetricsSnapshot: Equatable, Sendable {
         }
     }
 
+    /// The channel by which this replica hears of moves.
+    package struct Channel: Equatable, Sendable {
+        /// Whether the cache may be used without asking the store.
+        package var isLive: Bool
+        /// How often what was known before became suspect.
+        package var generations: UInt64
+        /// Bindings that were heard.
+        package var messages: UInt64
+
+        package init(isLive: Bool, generations: UInt64, messages: UInt64) {
+            self.isLive = isLive
+            self.generations = generations
+            self.messages = messages
+        }
+    }
+
+    package struct Fleet: Equatable, Sendable {
+        /// This one included.
+        package var replicas: Int
+        /// Different configurations among them.
+        package var configurations: Int
+
+        package init(replicas: Int, configurations: Int) {
+            self.replicas = replicas
+            self.configurations = configurations
+        }
+    }
+
     package var requests: [RequestKind: UInt64] = [:]
     /// Requests that Limpet refused itself, by reason: few fixed words.
     package var refusals: [String: UInt64] = [:]
@@ -67,6 +95,12 @@ package struct MetricsSnapshot: Equatable, Sendable {
     package var storeIsAvailable: Bool?
     package var storeLatency: Histogram?
     package var storeFailures: [StoreFailure: UInt64] = [:]
+    /// Nil where there is none: without a shared store.
+    package var channel: Channel?
+    /// Nil where it is not known.
+    package var fleet: Fleet?
+    /// Session keys that were longer than a key may be.
+    package var oversizedSessionKeys: UInt64 = 0
     package var droppedAccessLogLines: UInt64 = 0
 
     package init() {}

@@ -18,6 +18,7 @@ extension DataPlane: MetricsSource {
         snapshot.requests = counters.requests
         for worker in counters.workers {
             snapshot.refusals.merge(worker.refused, uniquingKeysWith: &+)
+            snapshot.oversizedSessionKeys &+= worker.oversizedSessionKeys
             for (name, open) in zip(entryPointNames, worker.clientConnections) {
                 snapshot.openConnections[name, default: 0] += open
             }
@@ -31,6 +32,8 @@ extension DataPlane: MetricsSource {
         snapshot.cache = counters.cacheMeasures(capacity: cacheCapacity)
         snapshot.droppedAccessLogLines = droppedLogLines()
         if hasSharedStore { counters.addStore(to: &snapshot) }
+        let fleet = await fleet()
+        snapshot.fleet = .init(replicas: fleet.replicas.count, configurations: fleet.configurationCount)
         return snapshot
     }
 }

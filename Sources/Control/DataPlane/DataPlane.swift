@@ -24,6 +24,11 @@ package final class DataPlane: Sendable {
     private let accessLog: AccessLog?
     private let logger: Logger
 
+    let fingerprint: ConfigurationFingerprint
+    /// A random number of this process.
+    let instance = String(UInt64.random(in: 0 ... .max), radix: 16)
+
+    var replicaName: String { configuration.replica.name }
     var entryPointNames: [String] { configuration.entryPoints.map(\.name) }
     var cacheCapacity: Int { configuration.store.cacheEntries }
     var hasSharedStore: Bool { configuration.store.redis != nil }
@@ -66,7 +71,8 @@ package final class DataPlane: Sendable {
             let listeners = try await listen(configuration, group, loops)
             return DataPlane(
                 group: group, loops: loops, listeners: listeners, cache: cache, services: snapshot.services,
-                configuration: configuration, accessLog: accessLog, logger: logger)
+                configuration: configuration,
+                fingerprint: ConfigurationFingerprint(configuration, keys: keys), accessLog: accessLog, logger: logger)
         } catch {
             await end(loops, group)
             throw error
@@ -87,7 +93,8 @@ package final class DataPlane: Sendable {
 
     private init(
         group: MultiThreadedEventLoopGroup, loops: [LoopPlane], listeners: [any Channel], cache: BindingCache,
-        services: [Proxy.Service], configuration: Configuration, accessLog: AccessLog?, logger: Logger
+        services: [Proxy.Service], configuration: Configuration, fingerprint: ConfigurationFingerprint,
+        accessLog: AccessLog?, logger: Logger
     ) {
         self.group = group
         self.loops = loops
@@ -95,6 +102,7 @@ package final class DataPlane: Sendable {
         self.cache = cache
         self.services = services
         self.configuration = configuration
+        self.fingerprint = fingerprint
         self.accessLog = accessLog
         self.logger = logger
     }

@@ -8,11 +8,14 @@ package struct FleetKeys: Sendable {
     package let fingerprint: FingerprintKey
     /// Seal and open our cookies: the first seals, all open.
     package let cookies: [SymmetricKey]
+    /// Keys the fingerprint of the configuration.
+    let configuration: SymmetricKey
 
     /// A fleet without a secret is one replica: its keys live as long as it does.
     package init(_ fleet: FleetSettings) {
         let secret = fleet.secret.map { SymmetricKey(data: $0.bytes) } ?? SymmetricKey(size: .bits256)
         fingerprint = Self.fingerprintKey(secret)
+        configuration = Self.derive(secret, "limpet configuration 1", 32)
         cookies =
             fleet.cookieKeys.isEmpty
             ? [Self.derive(secret, "limpet cookie 1", 32)]

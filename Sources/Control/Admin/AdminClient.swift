@@ -1,0 +1,170 @@
+import NIOCore
+import NIOHTTP1
+import NIOPosix
+package import Proxy
+
+#if canImport(Glibc)
+import Glibc
+#elseif canImport(Musl)
+import Musl
+#else
+import Darwin
+#endif
+
+/// Asks the admin listener of a replica.
+package struct AdminClient: Sendable {
+    /// For connecting and the whole answer.
+    static let timeout = TimeAmount.seconds(5)
+    /// A longer answer is refused.
+    static let byteCountMax = 1 << 20
+
+    /// As it was given.
+    package let url: String
+    private let server: ServerURL
+
+    /// - Parameter url: `http://host:port`.
+    /// - Throws: `AddressError`, whose message says what would be right.
+    package init(_ url: String) throws(AddressError) {
+        self.url = url
+        server = try ServerURL(url)
+        guard !server.hasPath else { throw AddressError(url, "has a path: write http://host:port") }
+    }
+
+    /// The fleet as that replica sees it, and the JSON in which it said so.
+    package func fleet() async throws(AdminClientError) -> (view: FleetView, json: String) {
+        let bytes = try await get("/api/fleet")
+        do {
+            return (try FleetView(json: bytes), String(decoding: bytes, as: UTF8.self))
+        } catch {
+            throw AdminClientError(url: url, problem: "answered with something else than a fleet")
+        }
+    }
+
+    /// The body of an answer with status 200.
+    func get(_ path: String) async throws(AdminClientError) -> [UInt8] {
+        let end = NIODeadline.now() + Self.timeout
+        let channel: any Channel
+        do {
+            channel = try await ClientBootstrap(group: MultiThreadedEventLoopGroup.singleton)
+                .connectTimeout(Self.timeout)
+                .connect(host: server.host, port: server.port).get()
+        } catch {
+            throw AdminClientError(url: url, problem: "cannot be reached: \(Self.reason(error))")
+        }
+        do {
+            let bytes = try await channel.eventLoop.flatSubmit { answer(to: path, over: channel, until: end) }.get()
+            try? await channel.close()
+            return bytes
+        } catch {
+            try? await channel.close()
+            let problem = (error as? AdminAnswerFailure)?.problem ?? "broke the connection: \(Self.reason(error))"
+            throw AdminClientError(url: url, problem: problem)
+        }
+    }
+
+    /// On the channel's loop.
+    private func answer(
+        to path: String, over channel: any Channel, until end: NIODeadline
+    ) -> EventLoopFuture<[UInt8]> {
+        let promise = channel.eventLoop.makePromise(of: [UInt8].self)
+        let timer = channel.eventLoop.scheduleTask(deadline: end) { promise.fail(AdminAnswerFailure.late) }
+        promise.futureResult.assumeIsolated().whenComplete { _ in timer.cancel() }
+        do {
+            try channel.pipeline.syncOperations.addHTTPClientHandlers()
+            try channel.pipeline.syncOperations.addHandler(AdminAnswerHandler(promise))
+        } catch {
+            promise.fail(error)
+            return promise.futureResult
+        }
+        let host = server.host.contains(":") ? "[\(server.host)]" : server.host
+        let fields = HTTPHeaders([
+            ("Host", "\(host):\(server.port)"), ("Accept", "application/json"), ("Connection", "close"),
+        ])
+        let head = HTTPRequestHead(version: .http1_1, method: .GET, uri: path, headers: fields)
+        channel.write(HTTPClientRequestPart.head(head), promise: nil)
+        channel.writeAndFlush(HTTPClientRequestPart.end(nil), promise: nil)
+        return promise.futureResult
+    }
+
+    private static func reason(_ error: any Error) -> String {
+        switch error {
+        case ChannelError.connectTimeout: return "no answer within \(timeout.nanoseconds / 1_000_000_000) s"
+        case let failure as NIOConnectionError:
+            guard let last = failure.connectionErrors.last else { return "its host has no address" }
+            return reason(last.error)
+        case let failure as IOError: return String(cString: strerror(failure.errnoCode)).lowercased()
+        default: return "\(error)"
+        }
+    }
+}
+
+/// Why an admin listener did not answer, in one sentence that names it.
+package struct AdminClientError: Error, CustomStringConvertible {
+    package let description: String
+
+    init(url: String, problem: String) {
+        description = "the admin listener \(url) \(problem)"
+    }
+}
+
+/// What is wrong with an answer.
+private enum AdminAnswerFailure: Error {
+    case status(Int)
+    case tooLong
+    case late
+    case cut
+    case malformed
+
+    var problem: String {
+        switch self {
+        case .status(let code): "answered with status \(code)"
+        case .tooLong: "answered with more than \(AdminClient.byteCountMax >> 20) MiB"
+        case .late: "did not answer within \(AdminClient.timeout.nanoseconds / 1_000_000_000) s"
+        case .cut: "closed the connection before its answer was complete"
+        case .malformed: "does not speak HTTP"
+        }
+    }
+}
+
+/// Collects one answer.
+private final class AdminAnswerHandler: ChannelInboundHandler {
+    typealias InboundIn = HTTPClientResponsePart
+
+    private let answer: EventLoopPromise<[UInt8]>
+    private var body: [UInt8] = []
+
+    init(_ answer: EventLoopPromise<[UInt8]>) {
+        self.answer = answer
+    }
+
+    func channelRead(context: ChannelHandlerContext, data: NIOAny) {
+        switch unwrapInboundIn(data) {
+        case .head(let head):
+            if head.status != .ok { fail(.status(Int(head.status.code)), context) }
+        case .body(let bytes):
+            guard body.count + bytes.readableBytes <= AdminClient.byteCountMax else { return fail(.tooLong, context) }
+            body.append(contentsOf: bytes.readableBytesView)
+        case .end:
+            answer.succeed(body)
+        }
+    }
+
+    func channelInactive(context: ChannelHandlerContext) {
+        answer.fail(AdminAnswerFailure.cut)
+    }
+
+    func errorCaught(context: ChannelHandlerContext, error: any Error) {
+        switch error {
+        case HTTPParserError.invalidEOFState: answer.fail(AdminAnswerFailure.cut)
+        case is HTTPParserError: answer.fail(AdminAnswerFailure.malformed)
+        default: answer.fail(error)
+        }
+        context.close(promise: nil)
+    }
+
+    /// What comes after that is read by nobody.
+    private func fail(_ failure: AdminAnswerFailure, _ context: ChannelHandlerContext) {
+        answer.fail(failure)
+        context.close(promise: nil)
+    }
+}

@@ -1,0 +1,102 @@
+import Crypto
+import Store
+
+/// 64 bits that stand for what must be equal in all replicas of a fleet, so that replicas which differ can see it.
+///
+/// Of the configuration it takes what decides where a session goes: the namespace, and of each service its name, its
+/// backends' names and weights, and its sticky settings; the order in which services and backends are written does not
+/// count. It does not take
+/// - addresses of backends that have a name: the name is the backend's identity, and its address may be known
+///   differently in two places;
+/// - `draining` and cookie keys, which are changed replica by replica while the fleet runs;
+/// - the attributes of our cookie beside its name: they tell a browser what to do and no replica;
+/// - routers and all else that a replica decides for itself.
+///
+/// It is keyed from the fleet secret: replicas with different secrets differ, and nobody without the secret learns
+/// anything from it. A replica without a secret has another one at each start.
+package struct ConfigurationFingerprint: Hashable, Sendable, CustomStringConvertible {
+    package let bits: UInt64
+
+    package init(_ configuration: Configuration, keys: FleetKeys) {
+        var encoding = ConfigurationEncoding()
+        encoding.add(configuration)
+        let code = HMAC<SHA256>.authenticationCode(for: encoding.bytes, using: keys.configuration)
+        bits = code.prefix(8).reduce(0) { $0 << 8 | UInt64($1) }
+    }
+
+    /// 16 hexadecimal digits.
+    package var description: String {
+        let digits = String(bits, radix: 16)
+        return String(repeating: "0", count: 16 - digits.utf8.count) + digits
+    }
+}
+
+/// A configuration as bytes, the same on every replica. Numbers have eight bytes, all else goes with its length, so
+/// that no two configurations meet by concatenation. A change of what is written changes every fingerprint: replicas of
+/// two versions would then see each other as different.
+private struct ConfigurationEncoding {
+    private(set) var bytes: [UInt8] = []
+
+    mutating func add(_ configuration: Configuration) {
+        add(configuration.fleet.namespace.description)
+        let services = Self.sorted(configuration.services, by: \.name)
+        add(services.count)
+        for service in services { add(service) }
+    }
+
+    private mutating func add(_ service: ServiceSettings) {
+        add(service.name)
+        let backends = Self.sorted(service.backends, by: \.name)
+        add(backends.count)
+        for backend in backends {
+            add(backend.name)
+            add(backend.weight)
+        }
+        add(service.sticky == nil ? 0 : 1)
+        if let sticky = service.sticky { add(sticky) }
+    }
+
+    private mutating func add(_ sticky: StickySettings) {
+        add(sticky.sources.count)
+        for source in sticky.sources { add(source) }
+        add(sticky.idleTimeout.wholeMilliseconds)
+        add(sticky.absoluteTimeout == nil ? 0 : 1)
+        if let absoluteTimeout = sticky.absoluteTimeout { add(absoluteTimeout.wholeMilliseconds) }
+        add(sticky.onUnavailable.rawValue)
+    }
+
+    private mutating func add(_ source: SessionKeySource) {
+        switch source {
+        case .header(let name):
+            add("header")
+            add(name.lowercased())
+        case .query(let name):
+            add("query")
+            add(name)
+        case .appCookie(let name):
+            add("appCookie")
+            add(name)
+        case .clientIP(let ipv4Prefix, let ipv6Prefix):
+            add("clientIP")
+            add(ipv4Prefix)
+            add(ipv6Prefix)
+        case .cookie(let cookie):
+            add("cookie")
+            add(cookie.name)
+        }
+    }
+
+    private mutating func add(_ number: some FixedWidthInteger) {
+        withUnsafeBytes(of: UInt64(truncatingIfNeeded: number).littleEndian) { bytes.append(contentsOf: $0) }
+    }
+
+    private mutating func add(_ text: String) {
+        add(text.utf8.count)
+        bytes.append(contentsOf: text.utf8)
+    }
+
+    /// By their bytes: the order of `String` depends on the version of Unicode.
+    private static func sorted<Element>(_ elements: [Element], by name: KeyPath<Element, String>) -> [Element] {
+        elements.sorted { $0[keyPath: name].utf8.lexicographicallyPrecedes($1[keyPath: name].utf8) }
+    }
+}

@@ -1,0 +1,71 @@
+/// A fleet as a table for people, with a sentence below it for whatever is not as it should be.
+package struct FleetTable: CustomStringConvertible {
+    private static let headings = ["NAME", "VERSION", "CONFIGURATION", "LEASE", "HEARD", "DOWN"]
+
+    private let view: FleetView
+
+    package init(_ view: FleetView) {
+        self.view = view
+    }
+
+    /// Lines, each with its end.
+    package var description: String {
+        let replicas = view.replicas.sorted { ($0.name, $0.instance) < ($1.name, $1.instance) }
+        let rows = [Self.headings] + replicas.map(row)
+        let widths = Self.headings.indices.map { column in rows.map { $0[column].count }.max() ?? 0 }
+        let lines = rows.map { row in
+            let cells = zip(row, widths).map { cell, width in
+                cell + String(repeating: " ", count: width - cell.count)
+            }
+            return String(cells.joined(separator: "  ").reversed().drop { $0 == " " }.reversed())
+        }
+        return (lines + [""] + notes).joined(separator: "\n") + "\n"
+    }
+
+    private var asked: FleetView.Replica? { view.replicas.first(where: \.isSelf) }
+
+    private func row(_ replica: FleetView.Replica) -> [String] {
+        [
+            Self.visible(replica.name) + (replica.isSelf ? " (asked)" : ""), Self.visible(replica.version),
+            Self.visible(replica.configuration) + (differs(replica) ? " *" : ""), replica.lease.rawValue,
+            replica.isSelf ? "-" : Self.seconds(replica.heard),
+            replica.down.isEmpty ? "-" : replica.down.map(Self.visible).joined(separator: ", "),
+        ]
+    }
+
+    private func differs(_ replica: FleetView.Replica) -> Bool {
+        guard let asked else { return false }
+        return replica.configuration != asked.configuration
+    }
+
+    private var notes: [String] {
+        var notes: [String] = []
+        if view.configurationsAgree {
+            notes.append("The configurations agree.")
+        } else {
+            notes.append("* The configuration is not that of the replica that was asked.")
+        }
+        guard let store = view.store else {
+            return notes + ["There is no shared store: sessions are in the memory of this replica."]
+        }
+        notes.append(store.isAvailable ? "The store is in use." : "The store is not used.")
+        if store.isFailoverGuarded == false {
+            notes.append(
+                "A fail-over of Redis may lose moves: set min-replicas-to-write and min-replicas-max-lag there.")
+        }
+        return notes
+    }
+
+    /// `0.3s`, in tenths; what no clock can say is shown as unknown.
+    private static func seconds(_ seconds: Double) -> String {
+        guard let tenths = Int64(exactly: (seconds * 10).rounded()) else { return "?" }
+        return "\(Double(tenths) / 10)s"
+    }
+
+    /// Other replicas say it, so it must not act on a terminal.
+    private static func visible(_ text: String) -> String {
+        var bytes: [UInt8] = []
+        VisibleText.append(text.utf8, to: &bytes)
+        return String(decoding: bytes, as: UTF8.self)
+    }
+}

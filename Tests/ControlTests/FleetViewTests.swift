@@ -1,0 +1,135 @@
+import Affinity
+import Foundation
+import Logging
+import Proxy
+import Testing
+
+@testable import Control
+
+enum FleetSample {
+    static func replica(
+        _ name: String, configuration: String = "00000000000000aa", lease: FleetView.Lease = .live,
+        isSelf: Bool = false, heard: Double = 0.25, down: [String] = []
+    ) -> FleetView.Replica {
+        FleetView.Replica(
+            name: name, instance: "i-\(name)", version: "1.2.3", configuration: configuration, lease: lease,
+            isSelf: isSelf, heard: heard, down: down)
+    }
+
+    static let view = FleetView(
+        replicas: [
+            replica("r2", configuration: "00000000000000bb", lease: .doubt, down: ["shop/web-1", "shop/web-2"]),
+            replica("r1", isSelf: true, heard: 0),
+        ],
+        store: FleetView.Store(isAvailable: true, isFailoverGuarded: false))
+}
+
+@Suite("The view of a fleet")
+struct FleetViewTests {
+    @Test("as JSON has every key, null where a thing is not known")
+    func json() throws {
+        #expect(
+            try FleetSample.view.json() == """
+                {"configurationsAgree":false,"replicas":[{"configuration":"00000000000000bb",\
+                "down":["shop/web-1","shop/web-2"],"heard":0.25,"instance":"i-r2","lease":"doubt","name":"r2",\
+                "self":false,"version":"1.2.3"},{"configuration":"00000000000000aa","down":[],"heard":0,\
+                "instance":"i-r1","lease":"live","name":"r1","self":true,"version":"1.2.3"}],\
+                "store":{"available":true,"failoverGuarded":false}}
+                """)
+        var view = FleetSample.view
+        view.store?.isFailoverGuarded = nil
+        #expect(try view.json().contains("\"failoverGuarded\":null"))
+        view.store = nil
+        #expect(try view.json().hasSuffix("\"store\":null}"))
+    }
+
+    @Test("is read as it was written", arguments: [nil, true, false])
+    func readBack(_ guarded: Bool?) throws {
+        var view = FleetSample.view
+        view.store?.isFailoverGuarded = guarded
+        #expect(try FleetView(json: Array(view.json().utf8)) == view)
+        view.store = nil
+        #expect(try FleetView(json: Array(view.json().utf8)) == view)
+    }
+
+    @Test(
+        "is not read from anything else",
+        arguments: ["", "null", "[]", "{}", "{\"replicas\":7}", "{\"replicas\":[{}],\"store\":null}", "<html>"])
+    func unreadable(_ text: String) {
+        #expect(throws: (any Error).self) { try FleetView(json: Array(text.utf8)) }
+    }
+
+    @Test("is sound where all agree and none is cut off")
+    func soundness() {
+        let own = FleetSample.replica("r1", isSelf: true)
+        func view(_ other: FleetView.Replica) -> FleetView { FleetView(replicas: [own, other], store: nil) }
+        #expect(view(FleetSample.replica("r2")).isSound)
+        #expect(!view(FleetSample.replica("r2", configuration: "00000000000000bb")).isSound)
+        for lease in [FleetView.Lease.doubt, .proving, .down] {
+            #expect(!view(FleetSample.replica("r2", lease: lease)).isSound)
+        }
+        // A backend that is down is no trouble of the fleet's.
+        #expect(view(FleetSample.replica("r2", down: ["shop/web-1"])).isSound)
+        #expect(FleetView(replicas: [FleetSample.replica("r1", lease: .none, isSelf: true)], store: nil).isSound)
+    }
+
+    @Test("as a table marks who differs, and says what is to be done")
+    func table() {
+        #expect(
+            "\(FleetTable(FleetSample.view))" == """
+                NAME        VERSION  CONFIGURATION       LEASE  HEARD  DOWN
+                r1 (asked)  1.2.3    00000000000000aa    live   -      -
+                r2          1.2.3    00000000000000bb *  doubt  0.3s   shop/web-1, shop/web-2
+
+                * The configuration is not that of the replica that was asked.
+                The store is in use.
+                A fail-over of Redis may lose moves: set min-replicas-to-write and min-replicas-max-lag there.
+
+                """)
+        let alone = FleetView(replicas: [FleetSample.replica("r1", lease: .none, isSelf: true)], store: nil)
+        #expect(
+            "\(FleetTable(alone))" == """
+                NAME        VERSION  CONFIGURATION     LEASE  HEARD  DOWN
+                r1 (asked)  1.2.3    00000000000000aa  none   -      -
+
+                The configurations agree.
+                There is no shared store: sessions are in the memory of this replica.
+
+                """)
+    }
+
+    @Test("as a table lets no name act on a terminal, and shows any number")
+    func hostileTable() {
+        let strange = FleetSample.replica(
+            "\u{1B}[2J\nr1", configuration: "\u{9B}x", heard: .infinity, down: ["a\u{202E}b/\u{7}"])
+        let text = "\(FleetTable(FleetView(replicas: [strange], store: nil)))"
+        #expect(text.unicodeScalars.allSatisfy { $0 == "\n" || (0x20..<0x7F).contains($0.value) })
+        #expect(text.contains("\\u001b[2J\\nr1") && text.contains(" ? "))
+    }
+
+    @Test("of a replica without a shared store is this replica alone, which is sound")
+    func dataPlane() async throws {
+        let yaml = """
+            entryPoints: { web: { address: "127.0.0.1:0" } }
+            replica: { name: r1, threads: 1 }
+            fleet: { secret: 0123456789abcdef }
+            http: { services: { shop: { loadBalancer: { servers: [{ url: "http://127.0.0.1:9", name: web-1 }] } } } }
+            """
+        let configuration = try ConfigurationSample.read(yaml).configuration
+        let dataPlane = try await DataPlane.start(configuration, accessLog: nil, logger: Logger(label: "test"))
+        let view = await dataPlane.fleet()
+        let metrics = await dataPlane.snapshot()
+        let services = await dataPlane.measure().services
+        services[0].health.markDown(0)
+        let viewOfTrouble = await dataPlane.fleet()
+        await dataPlane.stop()
+        let fingerprint = ConfigurationFingerprint(configuration, keys: FleetKeys(configuration.fleet))
+        let own = try #require(view.replicas.first)
+        #expect(view.replicas.count == 1 && view.store == nil && view.isSound)
+        #expect(own.name == "r1" && own.isSelf && own.heard == 0 && own.lease == .none && own.down.isEmpty)
+        #expect(own.version == Version.current && own.configuration == fingerprint.description)
+        #expect(viewOfTrouble.replicas.map(\.down) == [["shop/web-1"]])
+        #expect(viewOfTrouble.replicas.map(\.instance) == [own.instance])
+        #expect(metrics.fleet == MetricsSnapshot.Fleet(replicas: 1, configurations: 1) && metrics.channel == nil)
+    }
+}

@@ -1,0 +1,62 @@
+import Foundation
+import LimpetTestKit
+import Testing
+
+extension FleetTests {
+    @Suite("limpet fleet")
+    struct FleetCommandTests {
+        private struct Outcome: Sendable {
+            let end: ChildProcess.End?
+            let output: String
+            let errors: String
+        }
+
+        private static func run(_ arguments: [String]) throws -> Outcome {
+            let log = FileManager.default.temporaryDirectory
+                .appendingPathComponent("limpet-fleet-\(UInt64.random(in: 0 ... .max))").path
+            let process = try ChildProcess([LimpetProgram.path(), "fleet"] + arguments, log: log)
+            let end = process.waitForEnd(within: 15)
+            process.kill()
+            defer {
+                [process.outputPath, process.errorPath].forEach { try? FileManager.default.removeItem(atPath: $0) }
+            }
+            return Outcome(
+                end: end, output: try TextFile.read(process.outputPath), errors: try TextFile.read(process.errorPath))
+        }
+
+        @Test("shows the replica that is asked, for people and for programs")
+        func shows() async throws {
+            try await withFleet(.init(replicas: 1, backends: 1, store: nil)) { fleet in
+                let url = "http://127.0.0.1:\(fleet.replicas[0].adminPort)"
+                let table = try await Threads.run { try Self.run(["--admin", url]) }
+                #expect(table.end == .exited(0) && table.errors.isEmpty)
+                let lines = table.output.split(separator: "\n")
+                #expect(lines[0].split(separator: " ").first == "NAME")
+                #expect(lines[1].hasPrefix("\(fleet.replicas[0].name) (asked)  "))
+                #expect(table.output.contains("The configurations agree.\n"))
+                let json = try await Threads.run { try Self.run(["--json", "--admin", url]) }
+                #expect(json.end == .exited(0) && json.errors.isEmpty)
+                let object = try JSONSerialization.jsonObject(with: Data(json.output.utf8)) as? [String: Any]
+                let replica = try #require((object?["replicas"] as? [[String: Any]])?.first)
+                #expect(replica["name"] as? String == fleet.replicas[0].name && replica["self"] as? Bool == true)
+                let configuration = try #require(replica["configuration"] as? String)
+                #expect(configuration.utf8.count == 16 && lines[1].contains("  \(configuration)  "))
+                #expect(object?["configurationsAgree"] as? Bool == true && object?["store"] is NSNull)
+            }
+        }
+
+        @Test("says in one sentence, with the URL, that nobody answers there")
+        func nobody() async throws {
+            let url = "http://127.0.0.1:\(try LoopbackPort.free())"
+            let outcome = try await Threads.run { try Self.run(["--admin", url]) }
+            #expect(outcome.end == .exited(1) && outcome.output.isEmpty)
+            #expect(outcome.errors == "Error: the admin listener \(url) cannot be reached: connection refused\n")
+        }
+
+        @Test("ends with 2 where it is used wrongly", arguments: [["--admin", "8081"], ["--jsn"], ["now"]])
+        func usage(_ arguments: [String]) async throws {
+            let outcome = try await Threads.run { try Self.run(arguments) }
+            #expect(outcome.end == .exited(2) && outcome.output.isEmpty && !outcome.errors.isEmpty)
+        }
+    }
+}
