@@ -1,5 +1,6 @@
 import Affinity
 import Foundation
+import Logging
 import Testing
 
 @testable import Control
@@ -77,6 +78,26 @@ struct MeasurementTests {
             #expect(metric.rawValue.hasPrefix("limpet_") || metric.rawValue.hasPrefix("process_"))
             #expect(metric.help.hasSuffix(".") && !metric.help.contains("\n"))
         }
+    }
+
+    @Test("of a data plane count the session keys that were too long, on whichever event loop")
+    func oversizedSessionKeys() async throws {
+        let yaml = """
+            entryPoints: { web: { address: "127.0.0.1:0" } }
+            replica: { threads: 2 }
+            http:
+              routers: { all: { rule: "PathPrefix(`/`)", service: shop } }
+              services: { shop: { loadBalancer: { sticky: { header: X-Session-ID }, servers: [] } } }
+            """
+        let configuration = try ConfigurationSample.read(yaml).configuration
+        let dataPlane = try await DataPlane.start(configuration, accessLog: nil, logger: Logger(label: "test"))
+        for count in [4096, 4097, 8192, 1, 4097] {
+            let field = "X-Session-ID: " + String(repeating: "k", count: count)
+            #expect(try await Loopback.ask(dataPlane.ports[0], "/", [field]).status == 503)
+        }
+        let metrics = await dataPlane.snapshot()
+        await dataPlane.stop()
+        #expect(metrics.oversizedSessionKeys == 3)
     }
 
     @Test("of this process are those of the operating system")

@@ -55,12 +55,13 @@ struct SessionKeyTests {
     }
 
     /// Keys that somebody or something could take for one another, each to be sent as it stands.
-    private static let lookAlikes: [String] = longOnes + [
-        "a", "A", "%61", "%41", "aa", "a%20", "%20a", "a+", "a%00", "%00a", "a%00b", "%00", "a%0D%0Ab", "a%0d%0ab",
-        "a%0Ab", "a%0Db", "%0D%0AX-Session-ID:b", "{a}", "{b}a", "a{b}", "a{}", "{}a", "%7Ba%7D", "limpet:{a}",
-        "%D0%B0", "%C3%A9", "e%CC%81", "%EF%BD%81", "a%E2%80%8B", "%E2%80%8Ba", "%FF", "%fF", "%C0%80", "*", "?", "0",
-        "00", "-0", "null", "..", ".", "/a", "a/", "a'", "a%22", "a%26sid=b", "a=", "=a", "a==", "1e1", "10",
-    ]
+    private static let lookAlikes: [String] =
+        longOnes + [
+            "a", "A", "%61", "%41", "aa", "a%20", "%20a", "a+", "a%00", "%00a", "a%00b", "%00", "a%0D%0Ab", "a%0d%0ab",
+            "a%0Ab", "a%0Db", "%0D%0AX-Session-ID:b", "{a}", "{b}a", "a{b}", "a{}", "{}a", "%7Ba%7D", "limpet:{a}",
+            "%D0%B0", "%C3%A9", "e%CC%81", "%EF%BD%81", "a%E2%80%8B", "%E2%80%8Ba", "%FF", "%fF", "%C0%80", "*", "?",
+            "0", "00", "-0", "null", "..", ".", "/a", "a/", "a'", "a%22", "a%26sid=b", "a=", "=a", "a==", "1e1", "10",
+        ]
 
     /// Up to the longest that counts, different at their ends alone.
     private static let longOnes: [String] = [4095, 4096].flatMap { count in
