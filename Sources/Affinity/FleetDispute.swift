@@ -1,0 +1,396 @@
+/// One backend that somebody in the fleet cannot reach, as this replica sees the dispute about it.
+///
+/// A replica *announces* its own evidence under a number. Whoever hears the announcement probes the backend, and from
+/// then on names the announcement in its verdict: so a verdict is known to be newer without two clocks being compared.
+/// Once a replica has voted so, its later verdicts count as they come.
+struct FleetDispute {
+    typealias Round = FleetMessage.Round
+    typealias Verdict = FleetMessage.Verdict
+
+    /// What this replica thinks of the backend.
+    enum Own {
+        case up
+        /// A connection failed, and another is being tried. May become up or down.
+        case suspected(since: Instant)
+        /// May become up.
+        case down
+    }
+
+    /// Another replica's announcement.
+    struct Claim {
+        let number: UInt32
+        let heardAt: Instant
+        /// The announcer was known before it made this announcement, which is therefore as young as it seems.
+        let isFresh: Bool
+        var state: State
+
+        enum State {
+            /// To be answered by a probe.
+            case open
+            /// A probe that began after it is under way.
+            case probing
+            /// In the order in which they were answered.
+            case answered(UInt64)
+            /// It rests on an announcement that is being answered: its announcer counts those answers.
+            case covered
+        }
+    }
+
+    /// What another replica has said of the backend.
+    struct Testimony {
+        /// The last verdict that was up or down.
+        var isUp: Bool?
+        var answers: [Round] = []
+        /// While its probe is under way: the announcements for which it is.
+        var probingFor: [Round] = []
+        /// Its verdict was found to be newer than what the dispute rests on.
+        var isAccepted = false
+    }
+
+    private enum Probe {
+        case none
+        case running(since: Instant, for: [Round])
+    }
+
+    /// How the votes stand.
+    struct Tally {
+        var up = 0
+        var down = 0
+        /// Those who may still answer.
+        var outstanding = 0
+    }
+
+    /// Milliseconds from the beginning of one probe to that of the next.
+    static let probeGap: Int64 = 250
+    /// Milliseconds between the probes by which a vote is kept current.
+    static let probeInterval: Int64 = 1000
+    /// Milliseconds that a suspicion has to be resolved by the connection that raised it, before a probe is made.
+    static let suspicionGrace: Int64 = 100
+    /// Milliseconds after which a probe that is under way is told to the others, so that they wait for it.
+    static let tellingDelay: Int64 = 100
+
+    private(set) var own = Own.up
+    /// The number of this replica's own announcement.
+    private(set) var announcement: UInt32?
+    /// Whether the announcement rests on others that were heard shortly before.
+    private(set) var isJoined = false
+    var mayLeave = false
+    var isAvoided = false
+    private(set) var claims: [UInt64: Claim] = [:]
+    private var testimonies: [UInt64: Testimony] = [:]
+    /// The announcements that a verdict must answer to be counted.
+    private var grounds: Set<Round> = []
+    /// Since when answers are expected; nil as long as nobody can have heard of it.
+    private var since: Instant?
+    private var probe = Probe.none
+    private var lastProbe: Instant?
+    private var isProbeTold = false
+    private var answerCount: UInt64 = 0
+    private let instance: UInt64
+    /// Milliseconds for which an announcement counts as made just now.
+    private let youth: Int64
+
+    init(instance: UInt64, youth: Int64) {
+        self.instance = instance
+        self.youth = youth
+    }
+
+    /// Whether nothing is left to dispute.
+    var isOver: Bool {
+        if case .up = own, case .none = probe { return claims.isEmpty }
+        return false
+    }
+
+    /// Whether this replica has anything to say to the others.
+    var isWorthTelling: Bool {
+        if case .up = own { return !claims.isEmpty }
+        return true
+    }
+
+    // MARK: Own evidence
+
+    /// Returns whether that is news. `number` is used up only then.
+    mutating func suspect(number: UInt32, now: Instant) -> Bool {
+        guard case .up = own else { return false }
+        own = .suspected(since: now)
+        announce(number)
+        return true
+    }
+
+    /// The backend counts as down here, or as up again. Returns whether that is news.
+    mutating func judge(isUp: Bool, number: UInt32) -> Bool {
+        switch (own, isUp) {
+        case (.up, true), (.down, false):
+            return false
+        case (.up, false):
+            announce(number)
+            own = .down
+        case (.suspected, false):
+            own = .down
+        case (.suspected, true), (.down, true):
+            withdraw()
+        }
+        return true
+    }
+
+    /// The channel was interrupted: what was heard before counts no more, and own evidence is announced anew.
+    mutating func beginAnew(number: UInt32) {
+        claims = [:]
+        testimonies = [:]
+        grounds = []
+        since = nil
+        if case .running(let began, _) = probe { probe = .running(since: began, for: []) }
+        if announcement != nil { announce(number) }
+    }
+
+    private mutating func announce(_ number: UInt32) {
+        announcement = number
+        isJoined = false
+        rest(on: [Round(instance: instance, number: number)], since: nil)
+    }
+
+    private mutating func withdraw() {
+        own = .up
+        announcement = nil
+        isJoined = false
+        rest(on: [], since: nil)
+        reopenCovered()
+    }
+
+    private mutating func rest(on rounds: Set<Round>, since: Instant?) {
+        grounds = rounds
+        self.since = since
+        for other in testimonies.keys { testimonies[other]?.isAccepted = false }
+        acceptTestimonies()
+    }
+
+    // MARK: Probes
+
+    mutating func probeIsDue(now: Instant) -> Bool {
+        guard case .none = probe, has(passed: Self.probeGap, since: lastProbe, now) else { return false }
+        if claims.values.contains(where: { $0.isOpen }) { return true }
+        switch own {
+        case .suspected(let since): return has(passed: Self.suspicionGrace, since: since, now)
+        case .up: return !claims.isEmpty && has(passed: Self.probeInterval, since: lastProbe, now)
+        case .down: return false
+        }
+    }
+
+    private func has(passed milliseconds: Int64, since start: Instant?, _ now: Instant) -> Bool {
+        start.map { now >= $0.advanced(byMilliseconds: milliseconds) } ?? true
+    }
+
+    mutating func probeBegan(now: Instant) {
+        var rounds: [Round] = []
+        for (other, claim) in claims where claim.isOpen {
+            claims[other]?.state = .probing
+            rounds.append(Round(instance: other, number: claim.number))
+        }
+        probe = .running(since: now, for: rounds)
+        lastProbe = now
+        isProbeTold = false
+    }
+
+    /// Returns whether that is news to the others. `number` is used up where an announcement comes of it.
+    mutating func probeEnded(isUp: Bool, number: UInt32, now: Instant) -> Bool {
+        guard case .running(_, let rounds) = probe else { return false }
+        probe = .none
+        let answered = rounds.filter { claims[$0.instance]?.number == $0.number }
+        for round in answered {
+            answerCount += 1
+            claims[round.instance]?.state = .answered(answerCount)
+        }
+        let isNews = isUp ? cameUp(answered) : wentDown(answered, number: number, now: now)
+        return isNews || !answered.isEmpty
+    }
+
+    private mutating func cameUp(_ answered: [Round]) -> Bool {
+        var isNews = false
+        switch own {
+        case .up: break
+        case .suspected, .down:
+            withdraw()
+            isNews = true
+        }
+        ground(on: answered)
+        return isNews
+    }
+
+    private mutating func wentDown(_ answered: [Round], number: UInt32, now: Instant) -> Bool {
+        switch own {
+        case .up where answered.isEmpty:
+            return suspect(number: number, now: now)
+        case .up:
+            own = .down
+            announce(number)
+            if answered.allSatisfy({ isYoung($0, now) }) {
+                isJoined = true
+                rest(on: Set(answered).union(grounds), since: earliest(answered))
+            }
+        case .suspected:
+            own = .down
+            ground(on: answered.filter { isYoung($0, now) })
+        case .down:
+            ground(on: answered.filter { isYoung($0, now) })
+            return false
+        }
+        return true
+    }
+
+    /// Further announcements whose answers count.
+    private mutating func ground(on rounds: [Round]) {
+        guard !rounds.isEmpty else { return }
+        grounds.formUnion(rounds)
+        if since == nil { since = earliest(rounds) }
+        acceptTestimonies()
+    }
+
+    private func earliest(_ rounds: [Round]) -> Instant? { rounds.compactMap { claims[$0.instance]?.heardAt }.min() }
+
+    private func isYoung(_ round: Round, _ now: Instant) -> Bool {
+        guard let claim = claims[round.instance], claim.number == round.number else { return false }
+        return claim.isFresh && now < claim.heardAt.advanced(byMilliseconds: youth)
+    }
+
+    // MARK: The others
+
+    /// This replica's own message has come back: everyone who listens has heard the announcement.
+    mutating func announcementHeard(_ number: UInt32, now: Instant) {
+        if number == announcement, since == nil { since = now }
+    }
+
+    /// Another replica's verdict, or nil where its message has none on this backend.
+    /// - Parameter wasKnown: whether an earlier message of that replica was heard.
+    mutating func heard(_ verdict: Verdict?, from other: UInt64, wasKnown: Bool, now: Instant) {
+        guard let verdict else { return forget(other) }
+        hearClaim(verdict, from: other, wasKnown: wasKnown, now: now)
+        var testimony = testimonies[other] ?? Testimony()
+        switch verdict.state {
+        case .unsure:
+            testimony.probingFor = verdict.answers
+        case .up, .down:
+            testimony.isUp = verdict.state == .up
+            testimony.answers = verdict.answers
+            testimony.probingFor = []
+        }
+        testimonies[other] = testimony
+        accept(other)
+    }
+
+    mutating func forget(_ other: UInt64) {
+        testimonies[other] = nil
+        dropClaim(of: other)
+    }
+
+    private mutating func dropClaim(of other: UInt64) {
+        guard claims.removeValue(forKey: other) != nil else { return }
+        grounds = grounds.filter { $0.instance != other }
+        if grounds.isEmpty { since = nil }
+        reopenCovered()
+    }
+
+    /// What their announcers rested on may be gone: they are answered by themselves.
+    private mutating func reopenCovered() {
+        for (other, claim) in claims {
+            if case .covered = claim.state { claims[other]?.state = .open }
+        }
+    }
+
+    private mutating func hearClaim(_ verdict: Verdict, from other: UInt64, wasKnown: Bool, now: Instant) {
+        guard let number = verdict.announcement?.number else { return dropClaim(of: other) }
+        guard claims[other]?.number != number else { return }
+        dropClaim(of: other)
+        let isCovered = verdict.announcement?.isJoined == true && verdict.answers.contains { isAnswering($0, now) }
+        claims[other] = Claim(
+            number: number, heardAt: now, isFresh: wasKnown, state: isCovered ? .covered : .open)
+    }
+
+    /// Whether this replica's verdict names the round, or will: and the round is young.
+    private func isAnswering(_ round: Round, _ now: Instant) -> Bool {
+        if round.instance == instance { return round.number == announcement }
+        guard isYoung(round, now), let claim = claims[round.instance] else { return false }
+        switch claim.state {
+        case .open, .probing, .answered: return true
+        case .covered: return false
+        }
+    }
+
+    private mutating func acceptTestimonies() {
+        for other in testimonies.keys { accept(other) }
+    }
+
+    private mutating func accept(_ other: UInt64) {
+        guard let testimony = testimonies[other], testimony.isUp != nil, !testimony.isAccepted else { return }
+        let isAnnouncer = claims[other].map { grounds.contains(Round(instance: other, number: $0.number)) } ?? false
+        if isAnnouncer || testimony.answers.contains(where: grounds.contains) {
+            testimonies[other]?.isAccepted = true
+        }
+    }
+
+    // MARK: The votes
+
+    /// The votes, this replica's own left out; nil as long as nothing can be said.
+    /// - Parameters:
+    ///   - lease: milliseconds after which silence abstains.
+    ///   - probeTimeout: milliseconds that are added for those who said that they are probing.
+    ///   - waits: whether those count who may still answer without being known.
+    func tally(
+        members: some Collection<UInt64>, lease: Int64, probeTimeout: Int64, waits: Bool, now: Instant
+    ) -> Tally? {
+        guard let since else { return nil }
+        let isInTime = now < since.advanced(byMilliseconds: lease)
+        let isInProbeTime = now < since.advanced(byMilliseconds: lease + probeTimeout)
+        if waits, isInTime { return nil }
+        var tally = Tally()
+        for member in members {
+            let testimony = testimonies[member] ?? Testimony()
+            if testimony.isAccepted, let isUp = testimony.isUp {
+                if isUp { tally.up += 1 } else { tally.down += 1 }
+            } else if isInTime || isInProbeTime && testimony.probingFor.contains(where: grounds.contains) {
+                tally.outstanding += 1
+            }
+        }
+        return tally
+    }
+
+    // MARK: What is said
+
+    func verdict(service: ServiceHash, backend: BackendHash, now: Instant) -> Verdict {
+        var answers = claims.compactMap { other, claim -> (order: UInt64, round: Round)? in
+            guard case .answered(let order) = claim.state else { return nil }
+            return (order, Round(instance: other, number: claim.number))
+        }.sorted { $0.order < $1.order }.map(\.round)
+        var state: Verdict.State =
+            switch own {
+            case .up: .up
+            case .suspected: .unsure
+            case .down: .down
+            }
+        if isLongProbing(now), case .running(_, let rounds) = probe {
+            state = .unsure
+            answers += rounds.filter { claims[$0.instance]?.number == $0.number }
+        }
+        return Verdict(
+            service: service, backend: backend, state: state,
+            announcement: announcement.map { .init(number: $0, isJoined: isJoined) },
+            answers: answers.suffix(FleetMessage.answersMax))
+    }
+
+    /// True once for a probe that others wait for and that takes its time.
+    mutating func mustTellProbe(now: Instant) -> Bool {
+        guard !isProbeTold, isLongProbing(now) else { return false }
+        isProbeTold = true
+        return true
+    }
+
+    private func isLongProbing(_ now: Instant) -> Bool {
+        guard case .running(let began, let rounds) = probe, !rounds.isEmpty else { return false }
+        return now >= began.advanced(byMilliseconds: Self.tellingDelay)
+    }
+}
+
+extension FleetDispute.Claim {
+    fileprivate var isOpen: Bool {
+        if case .open = state { true } else { false }
+    }
+}

@@ -1,0 +1,71 @@
+/// Which other replicas are there, as far as they have been heard on the fleet's channel.
+package struct FleetRoster: Sendable {
+    /// Further replicas are not listed, and have no vote here.
+    package static let capacity = 1024
+    /// Milliseconds between two messages of a replica, in a fleet of at most 20.
+    package static let intervalMin: Int64 = 1000
+    /// A replica is forgotten when it has missed as many messages.
+    private static let missesMax: Int64 = 3
+
+    /// Another replica, and when it was last heard.
+    package struct Member: Sendable {
+        package internal(set) var sender: FleetMessage.Sender
+        package internal(set) var lease: FleetMessage.Lease
+        package internal(set) var heardAt: Instant
+        /// It was heard since the channel was last subscribed to.
+        var isCurrent: Bool
+        var sequence: UInt64
+        var interval: Int64
+
+        func isSilent(_ now: Instant) -> Bool { now >= heardAt.advanced(byMilliseconds: FleetRoster.silence(interval)) }
+    }
+
+    package private(set) var members: [UInt64: Member] = [:]
+    private let configuration: UInt64
+
+    /// - Parameter configuration: this replica's own fingerprint.
+    package init(configuration: UInt64) {
+        self.configuration = configuration
+    }
+
+    /// Whether every replica that is heard is configured as this one is.
+    package var configurationsAgree: Bool { members.values.allSatisfy { $0.sender.configuration == configuration } }
+
+    /// Milliseconds between two messages of a replica that hears this roster. Everyone hears everyone: past 20
+    /// replicas, each speaks less often, so that what the fleet sends grows with its size and not with the square.
+    package var interval: Int64 { max(Self.intervalMin, Int64(members.count + 1) * Self.intervalMin / 20) }
+
+    /// Milliseconds after which a replica that speaks at this interval counts as gone.
+    package static func silence(_ interval: Int64) -> Int64 { missesMax * max(interval, intervalMin) }
+
+    /// Returns false where the message tells nothing: it is late, or the roster is full.
+    mutating func heard(_ message: FleetMessage, now: Instant) -> Bool {
+        let instance = message.sender.instance
+        if let known = members[instance] {
+            guard message.sequence > known.sequence else { return false }
+        } else {
+            guard members.count < Self.capacity else { return false }
+        }
+        members[instance] = Member(
+            sender: message.sender, lease: message.lease, heardAt: now, isCurrent: true, sequence: message.sequence,
+            interval: message.interval)
+        return true
+    }
+
+    /// Returns those that have been silent for too long, and are now forgotten.
+    mutating func forgetSilent(now: Instant) -> [UInt64] {
+        let gone = members.filter { $0.value.isSilent(now) }.map(\.key)
+        for instance in gone { members[instance] = nil }
+        return gone
+    }
+
+    /// Messages may have been missed: who was known has still to be heard again.
+    mutating func beginAnew() {
+        for instance in members.keys { members[instance]?.isCurrent = false }
+    }
+
+    /// It was this replica that did not listen: nobody's silence counts before now.
+    mutating func forgiveSilence(now: Instant) {
+        for instance in members.keys { members[instance]?.heardAt = now }
+    }
+}

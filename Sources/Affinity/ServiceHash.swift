@@ -1,0 +1,21 @@
+/// The 48-bit keyed hash of a service's name: what names a service between replicas.
+package struct ServiceHash: Hashable, Sendable {
+    package static let bitCount: UInt64 = 48
+
+    /// Always below 2^48.
+    package let bits: UInt64
+
+    /// Keeps the low 48 bits.
+    package init(bits: UInt64) {
+        self.bits = bits & (1 << Self.bitCount - 1)
+    }
+
+    /// The hash of a service's name under the fleet's key: the same on every replica.
+    package static func of(name: String, key: FingerprintKey) -> ServiceHash {
+        var sip = SipHash(key)
+        // No name has this length, and it is not the one that leads a backend's name: the uses of the key never meet.
+        sip.absorb(.max - 1)
+        sip.absorb(prefixed: name.utf8)
+        return ServiceHash(bits: sip.finish().0 >> (64 - bitCount))
+    }
+}
