@@ -88,7 +88,7 @@ package struct FleetHealth: Sendable {
     }
 
     /// Whether a publication waits only for time to pass: a tick after ``publicationGap`` may bring it.
-    package var isHoldingBack: Bool { isNews }
+    package var isHoldingBack: Bool { isNews && credit > 0 }
 
     // MARK: Own evidence
 
@@ -107,6 +107,11 @@ package struct FleetHealth: Sendable {
     package mutating func probed(_ place: BackendPlace, isUp: Bool, now: Instant) -> [Action] {
         guard disputes[place] != nil else { return [] }
         return changed(place, now: now) { $0.probeEnded(isUp: isUp, number: $1, now: now) }
+    }
+
+    /// Whether the backend counts as down here: after a probe this may be news to whoever made the probe.
+    package func isDown(_ place: BackendPlace) -> Bool {
+        if case .down = disputes[place]?.own { true } else { false }
     }
 
     private mutating func changed(

@@ -10,7 +10,7 @@ import Synchronization
 /// itself.
 package final class HealthTable: Sendable {
     package let count: Int
-    package let judgesAlone: Bool
+    private let alone: Atomic<Bool>
     private let down: Flags
     private let leavable: Flags
     private let avoided: Flags
@@ -18,11 +18,17 @@ package final class HealthTable: Sendable {
     /// - Parameter judgesAlone: whether a backend that is down may be left without anybody else having been heard.
     package init(count: Int, judgesAlone: Bool = true) {
         self.count = count
-        self.judgesAlone = judgesAlone
+        alone = Atomic(judgesAlone)
         down = Flags(count: count)
         leavable = Flags(count: count)
         avoided = Flags(count: count)
     }
+
+    /// Whether what is down here may be left without the fleet having agreed.
+    package var judgesAlone: Bool { alone.load(ordering: .relaxed) }
+
+    /// Whether there is nobody to agree with: no fleet, or a fleet of one.
+    package func setJudgesAlone(_ value: Bool) { alone.store(value, ordering: .relaxed) }
 
     /// False for an index that is not in the table.
     package func isUp(_ index: Int) -> Bool { contains(index) && !down[index] }

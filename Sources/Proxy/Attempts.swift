@@ -19,9 +19,10 @@ struct Attempts {
         case backendFailed
     }
 
-    mutating func connectFailed() -> AfterConnectFailure {
+    /// - Parameter isUp: false where the backend counts as down by now: then nothing is learnt by waiting for it again.
+    mutating func connectFailed(isUp: Bool) -> AfterConnectFailure {
         connectFailures += 1
-        return connectFailures < 2 ? .connectAgain : .backendFailed
+        return isUp && connectFailures < 2 ? .connectAgain : .backendFailed
     }
 
     /// Another backend was chosen.

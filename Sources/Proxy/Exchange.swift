@@ -193,8 +193,9 @@ final class Exchange: StoreWaiter {
     /// Once more to the same backend; then it counts as failed, and the decision says where to go instead.
     func connectFailed(attempt: UInt64) {
         guard case .connecting = phase, attempt == self.attempt, let service, let route else { return }
-        switch attempts.connectFailed() {
+        switch attempts.connectFailed(isUp: service.description.health.isUp(route.backend)) {
         case .connectAgain:
+            worker.backendSuspected(service, route.backend)
             connectAnew(service.pools[route.backend])
         case .backendFailed:
             worker.backendFailed(service, route.backend)

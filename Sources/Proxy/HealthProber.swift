@@ -5,28 +5,58 @@ import NIOPosix
 /// Carries out what ``BackendHealth`` decides for the backends that this event loop found failing: marks them in the
 /// replica's health table, and probes them by TCP connect until they answer.
 ///
-/// Each loop probes what it found itself; whichever sees the backend answer first marks it up for all.
+/// Each loop probes what it found itself; whichever sees the backend answer first marks it up for all. Where the fleet
+/// judges too, it is told of every change.
 final class HealthProber {
     private let worker: Worker
-    private var states: [Place: BackendHealth] = [:]
+    private var states: [BackendPlace: BackendHealth] = [:]
     private var isStopped = false
-
-    private struct Place: Hashable {
-        let service: Int
-        let backend: Int
-    }
+    var evidence: HealthEvidence?
 
     init(worker: Worker) {
         self.worker = worker
     }
 
+    /// A connection could not be made; it is tried once more.
+    func backendSuspected(_ service: ServiceRuntime, _ backend: Int) {
+        guard service.description.health.isUp(backend) else { return }
+        evidence?.suspected(BackendPlace(service: service.index, backend: backend))
+    }
+
     /// A connection could not be made, twice.
     func backendFailed(_ service: ServiceRuntime, _ backend: Int) {
         // Another loop may have marked it up while this one still probes; the failure is newer.
-        service.description.health.markDown(backend)
-        let place = Place(service: service.index, backend: backend)
+        let isNews = service.description.health.markDown(backend)
+        let place = BackendPlace(service: service.index, backend: backend)
         let action = states[place, default: BackendHealth()].connectionFailed(now: worker.now())
         perform(action, place, service)
+        if isNews { evidence?.changed(place) }
+    }
+
+    /// A connection was made that no request had asked for.
+    func backendAnswered(_ service: ServiceRuntime, _ backend: Int) {
+        let place = BackendPlace(service: service.index, backend: backend)
+        if states[place] == nil {
+            markUp(place, service)
+        } else {
+            advance(place, service) { $0.connectionSucceeded() }
+        }
+    }
+
+    /// Whether a TCP connection can be made now, told in this turn of the loop or a later one.
+    func probe(_ service: ServiceRuntime, _ backend: Int, then: @escaping (Bool) -> Void) {
+        let backend = service.pools[backend].backend
+        let bound = NIOLoopBound(then, eventLoop: worker.loop)
+        ClientBootstrap(group: worker.loop)
+            .connectTimeout(worker.limits.connectTimeout)
+            .connect(host: backend.host, port: backend.port)
+            .flatMap { $0.close() }
+            .whenComplete { result in
+                switch result {
+                case .success: bound.value(true)
+                case .failure: bound.value(false)
+                }
+            }
     }
 
     func stop() {
@@ -34,7 +64,7 @@ final class HealthProber {
         states = [:]
     }
 
-    private func perform(_ action: BackendHealth.Action, _ place: Place, _ service: ServiceRuntime) {
+    private func perform(_ action: BackendHealth.Action, _ place: BackendPlace, _ service: ServiceRuntime) {
         switch action {
         case .doNothing:
             break
@@ -45,12 +75,12 @@ final class HealthProber {
         case .probe:
             probe(place, service)
         case .markUp:
-            service.description.health.markUp(place.backend)
             states[place] = nil
+            markUp(place, service)
         }
     }
 
-    private func schedule(_ at: Instant, _ place: Place, _ service: ServiceRuntime) {
+    private func schedule(_ at: Instant, _ place: BackendPlace, _ service: ServiceRuntime) {
         let bound = NIOLoopBound((self, service), eventLoop: worker.loop)
         let delay = TimeAmount.milliseconds(max(0, at.milliseconds(since: worker.now())) + 1)
         worker.loop.scheduleTask(in: delay) {
@@ -59,26 +89,20 @@ final class HealthProber {
         }
     }
 
-    private func probe(_ place: Place, _ service: ServiceRuntime) {
-        let backend = service.pools[place.backend].backend
-        let bound = NIOLoopBound((self, service), eventLoop: worker.loop)
-        ClientBootstrap(group: worker.loop)
-            .connectTimeout(worker.limits.connectTimeout)
-            .connect(host: backend.host, port: backend.port)
-            .flatMap { $0.close() }
-            .whenComplete { result in
-                let (prober, service) = bound.value
-                prober.advance(place, service) { state in
-                    switch result {
-                    case .success: state.probeSucceeded()
-                    case .failure: state.probeFailed(now: prober.worker.now())
-                    }
-                }
+    private func probe(_ place: BackendPlace, _ service: ServiceRuntime) {
+        probe(service, place.backend) { isUp in
+            self.advance(place, service) { state in
+                isUp ? state.probeSucceeded() : state.probeFailed(now: self.worker.now())
             }
+        }
+    }
+
+    private func markUp(_ place: BackendPlace, _ service: ServiceRuntime) {
+        if service.description.health.markUp(place.backend) { evidence?.changed(place) }
     }
 
     private func advance(
-        _ place: Place, _ service: ServiceRuntime, _ event: (inout BackendHealth) -> BackendHealth.Action
+        _ place: BackendPlace, _ service: ServiceRuntime, _ event: (inout BackendHealth) -> BackendHealth.Action
     ) {
         guard !isStopped, var state = states[place] else { return }
         let action = event(&state)

@@ -26,7 +26,7 @@ package final class Worker {
     private let sweep = DeadlineSweep()
     private var clients: [ObjectIdentifier: ClientHandler] = [:]
     private var random = SystemRandomNumberGenerator()
-    private var prober: HealthProber?
+    private(set) var prober: HealthProber?
     private let coherence: Coherence
     private var flights = SingleFlight<Exchange>()
     private var offering: OfferPace?
@@ -118,6 +118,15 @@ package final class Worker {
             counters.services[service.index].count(exchange.route?.provenance, status: exchange.status)
         }
         if let exchangeLog, let record = exchange.finishedRecord() { exchangeLog.append(record) }
+    }
+
+    /// Lets the fleet's judge know what this loop finds out about backends.
+    package func report(to evidence: HealthEvidence) {
+        prober?.evidence = evidence
+    }
+
+    func backendSuspected(_ service: ServiceRuntime, _ backend: Int) {
+        prober?.backendSuspected(service, backend)
     }
 
     func backendFailed(_ service: ServiceRuntime, _ backend: Int) {

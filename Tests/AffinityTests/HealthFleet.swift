@@ -1,0 +1,189 @@
+@testable import Affinity
+
+/// Replicas that judge the health of backends together over a channel like Redis's: one order for all, everyone hears
+/// everything unless he is deaf, and time passes in steps of a millisecond.
+struct HealthFleet {
+    static let lease: Int64 = 500
+    static let probeTimeout: Int64 = 1000
+    static let place = BackendPlace(service: 0, backend: 0)
+
+    /// How a replica fares that connects to the backend.
+    enum Path {
+        case open
+        /// Fails at once.
+        case refused
+        /// Fails after the time-out.
+        case silent
+    }
+
+    struct Replica {
+        var health: FleetHealth
+        var path = Path.open
+        var isUp = true
+        var mayLeave = false
+        var isAvoided = false
+        var isAlone = false
+        var agree = true
+        var lease = FleetMessage.Lease.live
+        /// Neither its clock nor its ears work.
+        var isFrozen = false
+        /// Publications fail at once.
+        var isMute = false
+        /// Milliseconds from publishing to being heard.
+        var delay: Int64 = 1
+        var probesAt: [Int64] = []
+        var publications: [(at: Int64, size: Int)] = []
+        /// When its own probe of what is down is due.
+        var reprobeAt: Int64?
+    }
+
+    private enum Event {
+        case deliver(to: Int, [UInt8])
+        case probeEnds(Int, Path)
+        case secondFailure(Int)
+    }
+
+    var replicas: [Replica] = []
+    private(set) var now: Int64 = 0
+    private var events: [(at: Int64, order: Int, event: Event)] = []
+    private var order = 0
+    /// Whether a message to a replica is lost.
+    var loses: (Int) -> Bool = { _ in false }
+
+    init(_ count: Int, configurations: [UInt64] = []) {
+        for index in 0..<count { add(configuration: index < configurations.count ? configurations[index] : 7) }
+    }
+
+    mutating func add(configuration: UInt64 = 7) {
+        let instance = UInt64(replicas.count + 1) &* 0x1234_5678_9abc_def1
+        let health = FleetHealth(
+            own: .init(instance: instance, configuration: configuration, name: "r\(replicas.count)", version: "1"),
+            services: [.init(hash: ServiceHash(bits: 5), backends: [BackendHash(bits: 9), BackendHash(bits: 10)])],
+            lease: Self.lease, probeTimeout: Self.probeTimeout)
+        replicas.append(Replica(health: health))
+        perform(replicas.count - 1) { $0.subscribed(now: $1) }
+    }
+
+    var instant: Instant { Instant(nanoseconds: now * 1_000_000) }
+
+    mutating func run(_ milliseconds: Int64) {
+        for _ in 0..<milliseconds { step() }
+    }
+
+    /// Runs until the condition holds. Returns how many milliseconds that took, or nil.
+    mutating func run(until condition: (HealthFleet) -> Bool, atMost limit: Int64) -> Int64? {
+        let start = now
+        while now < start + limit {
+            if condition(self) { return now - start }
+            step()
+        }
+        return condition(self) ? now - start : nil
+    }
+
+    private mutating func step() {
+        now += 1
+        let due = events.filter { $0.at <= now }.sorted { ($0.at, $0.order) < ($1.at, $1.order) }
+        events.removeAll { $0.at <= now }
+        for event in due { carryOut(event.event) }
+        for index in replicas.indices where !replicas[index].isFrozen {
+            if now % 50 == Int64(index) % 50 || replicas[index].health.isHoldingBack && now % 10 == 0 {
+                let lease = replicas[index].lease
+                perform(index) { $0.tick(lease: lease, now: $1) }
+            }
+            if let at = replicas[index].reprobeAt, now >= at { reprobe(index) }
+        }
+    }
+
+    private mutating func schedule(_ event: Event, in delay: Int64) {
+        order += 1
+        events.append((now + max(delay, 1), order, event))
+    }
+
+    private mutating func carryOut(_ event: Event) {
+        switch event {
+        case .deliver(let index, let payload):
+            // A frozen process finds in its socket's buffer what came meanwhile.
+            if replicas[index].isFrozen { return schedule(event, in: 1) }
+            payload.withUnsafeBytes { bytes in perform(index) { $0.heard(bytes, now: $1) } }
+        case .probeEnds(let index, let path):
+            probeEnded(index, isUp: path == .open)
+        case .secondFailure(let index):
+            if replicas[index].path != .open { mark(index, isUp: false) }
+        }
+    }
+
+    private mutating func perform(_ index: Int, _ event: (inout FleetHealth, Instant) -> [FleetHealth.Action]) {
+        for action in event(&replicas[index].health, instant) {
+            switch action {
+            case .publish(let payload):
+                guard !replicas[index].isMute else {
+                    replicas[index].health.publicationFailed()
+                    continue
+                }
+                replicas[index].publications.append((now, payload.count))
+                for other in replicas.indices where !loses(other) {
+                    schedule(.deliver(to: other, payload), in: replicas[index].delay)
+                }
+            case .probe(Self.place):
+                replicas[index].probesAt.append(now)
+                let path = replicas[index].path
+                schedule(.probeEnds(index, path), in: path == .silent ? Self.probeTimeout : 1)
+            case .probe: break
+            case .setMayLeave(_, let value): replicas[index].mayLeave = value
+            case .setAvoided(_, let value): replicas[index].isAvoided = value
+            case .setAlone(let value): replicas[index].isAlone = value
+            case .setConfigurationsAgree(let value): replicas[index].agree = value
+            }
+        }
+    }
+
+    private mutating func probeEnded(_ index: Int, isUp: Bool) {
+        perform(index) { $0.probed(Self.place, isUp: isUp, now: $1) }
+        if isUp {
+            mark(index, isUp: true)
+        } else if replicas[index].health.isDown(Self.place) {
+            mark(index, isUp: false)
+        }
+    }
+
+    /// As the prober does for what is down here.
+    private mutating func reprobe(_ index: Int) {
+        replicas[index].reprobeAt = now + 1000
+        if replicas[index].path == .open { mark(index, isUp: true) }
+    }
+
+    private mutating func mark(_ index: Int, isUp: Bool) {
+        replicas[index].isUp = isUp
+        replicas[index].reprobeAt = isUp ? nil : replicas[index].reprobeAt ?? now + 1000
+        perform(index) { $0.judged(Self.place, isUp: isUp, now: $1) }
+    }
+
+    // MARK: What tests do
+
+    /// A request of this replica wants to connect, and finds the path as it is. Its first failure is now.
+    mutating func request(at index: Int) {
+        guard replicas[index].isUp, replicas[index].path != .open, !replicas[index].isFrozen else { return }
+        perform(index) { $0.suspected(Self.place, now: $1) }
+        schedule(.secondFailure(index), in: replicas[index].path == .silent ? Self.probeTimeout : 1)
+    }
+
+    mutating func resubscribe(_ index: Int) {
+        perform(index) { $0.subscribed(now: $1) }
+    }
+
+    mutating func setPath(_ path: Path, _ indices: some Sequence<Int>) {
+        for index in indices { replicas[index].path = path }
+    }
+
+    /// Whether the replica's sessions may leave the backend.
+    func leaves(_ index: Int) -> Bool {
+        let replica = replicas[index]
+        return !replica.isUp && (replica.isAlone || replica.mayLeave) && replica.lease == .live
+    }
+
+    static func running(_ count: Int) -> HealthFleet {
+        var fleet = HealthFleet(count)
+        fleet.run(4000)
+        return fleet
+    }
+}
