@@ -21,11 +21,10 @@ package enum Waiting {
 }
 
 extension Threads {
-    /// Runs blocking work on a thread of its own, and waits for it without holding one of Swift's.
+    /// Runs blocking work on a thread of its own, and waits for it without holding one of Swift's. It is still the
+    /// caller's task that runs it: what is expected there counts for the test.
     package static func run<Value: Sendable>(_ body: @escaping @Sendable () throws -> Value) async throws -> Value {
-        try await withCheckedThrowingContinuation { continuation in
-            detach { continuation.resume(with: Result { try body() }) }
-        }
+        try await withTaskExecutorPreference(ThreadPerJob.shared) { try body() }
     }
 
     /// Runs `body` for 0..<count, each on a thread of its own, all at once. Throws the first error when all have ended.
@@ -38,5 +37,15 @@ extension Threads {
             for try await (index, value) in group { values[index] = value }
             return values.sorted { $0.key < $1.key }.map(\.value)
         }
+    }
+}
+
+/// Runs each part of a task on a thread of its own.
+private final class ThreadPerJob: TaskExecutor {
+    static let shared = ThreadPerJob()
+
+    func enqueue(_ job: consuming ExecutorJob) {
+        let job = UnownedJob(job)
+        Threads.detach { job.runSynchronously(on: self.asUnownedTaskExecutor()) }
     }
 }
