@@ -21,6 +21,10 @@ package final class TCPSocket: @unchecked Sendable {
 
         /// Nobody listens there.
         package var isRefusal: Bool { code == ECONNREFUSED }
+        /// The other end reset the connection.
+        package var isReset: Bool { code == ECONNRESET }
+        /// Nothing came, or nothing was taken, for as long as was to be waited.
+        package var isTimeout: Bool { code == EAGAIN }
     }
 
     /// Takes over a descriptor that `accept` gave.
