@@ -69,8 +69,13 @@ package final class LimpetProcess: Sendable {
     }
 
     /// Another one in its place, once it has ended. Blocks until that is ready.
-    package func startAgain() throws -> LimpetProcess {
-        try LimpetProcess(name, port, adminPort, log: log, configurationPath, prefix)
+    ///
+    /// - Parameter configuration: the text of its configuration file, given its ports; the same unless given.
+    package func startAgain(
+        configuration: ((_ port: Int, _ adminPort: Int) -> String)? = nil
+    ) throws -> LimpetProcess {
+        if let configuration { try TextFile.write(configuration(port, adminPort), to: configurationPath) }
+        return try LimpetProcess(name, port, adminPort, log: log, configurationPath, prefix)
     }
 
     /// Asks it to stop and waits for that: how it ended, or nil if it did not within so many seconds. Blocks.

@@ -11,6 +11,8 @@ struct FixedRate: Sendable {
         /// In seconds.
         let latency: Double
         let session: String
+        /// Of the request; no two are alike.
+        let target: String
         /// Nil where the request failed.
         let backend: String?
         let failure: String?
@@ -20,6 +22,10 @@ struct FixedRate: Sendable {
     var rate = 200.0
     /// Threads, each with a connection to every replica, which take turns.
     var threads = 20
+    /// Whether clients go to the next replica where one takes no connection.
+    var movesOn = false
+    /// What begins all targets: different for loads of which one history is made.
+    var name = "load"
 
     /// Runs until `isOver`, and returns what became of every request.
     ///
@@ -30,7 +36,7 @@ struct FixedRate: Sendable {
     ) async throws -> [Sample] {
         let begin = ContinuousClock.now
         return try await Threads.run(threads) { thread in
-            let client = FleetClient(fleet)
+            let client = FleetClient(fleet, movesOn: movesOn)
             var samples: [Sample] = []
             var number = thread
             while !isOver() {
@@ -38,7 +44,8 @@ struct FixedRate: Sendable {
                 let wait = (due - .now) / .seconds(1)
                 if wait > 0 { Thread.sleep(forTimeInterval: wait) }
                 let (session, replica) = request(number)
-                samples.append(Self.sample(client, session, replica, begin: begin, due: due))
+                let target = "/\(name)/\(number)"
+                samples.append(Self.sample(client, session, target, replica, begin: begin, due: due))
                 number += threads
             }
             return samples
@@ -46,19 +53,20 @@ struct FixedRate: Sendable {
     }
 
     private static func sample(
-        _ client: FleetClient, _ session: String, _ replica: Int, begin: ContinuousClock.Instant,
+        _ client: FleetClient, _ session: String, _ target: String, _ replica: Int, begin: ContinuousClock.Instant,
         due: ContinuousClock.Instant
     ) -> Sample {
         var backend: String?
         var failure: String?
         do {
-            backend = try client.backend(of: session, at: replica)
+            backend = try client.backend(of: session, at: replica, target)
         } catch {
             failure = "\(error)"
         }
         let latency = (ContinuousClock.now - due) / .seconds(1)
         return Sample(
-            time: (due - begin) / .seconds(1), latency: latency, session: session, backend: backend, failure: failure)
+            time: (due - begin) / .seconds(1), latency: latency, session: session, target: target, backend: backend,
+            failure: failure)
     }
 }
 
@@ -68,6 +76,31 @@ extension [FixedRate.Sample] {
         let sorted = map(\.latency).sorted()
         guard !sorted.isEmpty else { return 0 }
         return sorted[Swift.min(sorted.count - 1, Int(share * Double(sorted.count)))] * 1000
+    }
+
+    /// Those that were to be sent in a part of the load's time, in seconds since it began.
+    func during(_ phase: Range<Double>) -> [FixedRate.Sample] { filter { phase.contains($0.time) } }
+
+    /// The seconds of the load, each with what was to be sent in it.
+    var seconds: [(second: Int, samples: [FixedRate.Sample])] {
+        Dictionary(grouping: self) { Int($0.time) }.sorted { $0.key < $1.key }.map { ($0.key, $0.value) }
+    }
+
+    /// In words: how many, how many failed, and p50, p99 and the worst in milliseconds.
+    var figures: String {
+        let latencies = [0.5, 0.99, 1].map { String(format: "%.1f", quantile($0)) }.joined(separator: ", ")
+        return "\(count) requests, \(count { $0.failure != nil }) failed; p50, p99, worst: \(latencies) ms"
+    }
+
+    /// The backend that answered, by the target of each request that was answered.
+    var seen: [String: String] {
+        reduce(into: [:]) { $0[$1.target] = $1.backend }
+    }
+
+    /// What went wrong, shortened.
+    var failures: [String] {
+        let failed = compactMap { sample in sample.failure.map { "\(String(format: "%.2f", sample.time)) s: \($0)" } }
+        return failed.count > 10 ? failed.prefix(10) + ["and \(failed.count - 10) more"] : failed
     }
 
     /// The backends of each session.

@@ -27,6 +27,15 @@ final class Fleet: Sendable {
         var prefix: [String] = []
         /// Addresses of backends that the test runs itself, beside those of the fleet.
         var ownBackends: [Int] = []
+        /// Whether each replica reaches the store through a fault proxy of its own.
+        var hasFaultProxies = false
+        /// Whether each replica runs as a group of its own, by which the kernel can tell its packets from others'.
+        var hasOwnGroups = false
+        /// Backends that run, and that the configuration does not name.
+        var unnamedBackends: Set<String> = []
+        var drainingBackends: Set<String> = []
+        /// What the sealing keys are made of, the first to seal; none: made of the fleet secret.
+        var cookieKeys: [String] = []
     }
 
     enum Store: Sendable {
@@ -43,17 +52,19 @@ final class Fleet: Sendable {
 
     let directory: String
     let storePort: Int
-    private let options: Options
-    private let parts = Mutex(Parts())
+    private let parts: Mutex<Parts>
 
     private struct Parts {
+        /// Of replicas that are started from now on.
+        var options: Options
         var redis: RedisServer?
+        var faults: [FaultProxy] = []
         var backends: [WhoamiProcess] = []
         var replicas: [LimpetProcess] = []
     }
 
     init(_ options: Options) throws {
-        self.options = options
+        parts = Mutex(Parts(options: options))
         let folder = FileManager.default.temporaryDirectory
             .appendingPathComponent("limpet-fleet-\(UInt64.random(in: 0 ... .max))")
         try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
@@ -64,10 +75,7 @@ final class Fleet: Sendable {
             case .running(let settings), .unusable(let settings): try startRedis(settings)
             case .absent, nil: break
             }
-            for number in 0..<options.backends {
-                let backend = try WhoamiProcess("b\(number)", in: directory)
-                parts.withLock { $0.backends.append(backend) }
-            }
+            for _ in 0..<options.backends { try addBackend() }
             for _ in 0..<options.replicas { try addReplica() }
             try awaitStore()
         } catch {
@@ -78,7 +86,7 @@ final class Fleet: Sendable {
 
     /// A store that works is in use before a test begins.
     private func awaitStore() throws {
-        guard case .running = options.store else { return }
+        guard case .running = options.store, !replicas.isEmpty else { return }
         guard allUseStore(within: 5) else {
             throw Unexpected(description: "the store is not in use")
         }
@@ -92,6 +100,9 @@ final class Fleet: Sendable {
             return redis
         }
     }
+    /// The fault proxies, in the order of the replicas.
+    var faults: [FaultProxy] { parts.withLock { $0.faults } }
+    var options: Options { parts.withLock { $0.options } }
     var backends: [WhoamiProcess] { parts.withLock { $0.backends } }
     var replicas: [LimpetProcess] { parts.withLock { $0.replicas } }
     var ports: [Int] { replicas.map(\.port) }
@@ -103,13 +114,43 @@ final class Fleet: Sendable {
         parts.withLock { $0.redis = redis }
     }
 
-    /// One more, of the same configuration.
+    /// One more, of the configuration that new replicas have.
     func addReplica() throws {
-        let name = "r\(replicas.count)"
-        let replica = try LimpetProcess(name, in: directory, prefix: options.prefix) { port, adminPort in
-            configuration(name, port, adminPort)
+        let (index, options) = (replicas.count, options)
+        if options.hasFaultProxies {
+            let proxy = try FaultProxy(target: storePort)
+            parts.withLock { $0.faults.append(proxy) }
+        }
+        let group = options.hasOwnGroups ? PacketFilter.prefix(group: Self.group(of: index)) : []
+        let replica = try LimpetProcess("r\(index)", in: directory, prefix: options.prefix + group) {
+            configuration(of: index, port: $0, adminPort: $1)
         }
         parts.withLock { $0.replicas.append(replica) }
+    }
+
+    /// One more, which replicas learn of when they are started again.
+    func addBackend() throws {
+        let backend = try WhoamiProcess("b\(backends.count)", in: directory)
+        parts.withLock { $0.backends.append(backend) }
+    }
+
+    /// The group that a replica runs as, where each has its own.
+    static func group(of index: Int) -> UInt32 { 61_000 + UInt32(index) }
+
+    /// Changes what replicas are told when they are started, or started again with `rollReplicas`.
+    func change(_ change: (inout Options) -> Void) {
+        parts.withLock { change(&$0.options) }
+    }
+
+    /// Stops the replicas and starts them again, one after the other, with what they are told now. Says how they ended.
+    @discardableResult
+    func rollReplicas() throws -> [ChildProcess.End?] {
+        try replicas.indices.map { index in
+            let end = replicas[index].stop()
+            let next = try replicas[index].startAgain { self.configuration(of: index, port: $0, adminPort: $1) }
+            parts.withLock { $0.replicas[index] = next }
+            return end
+        }
     }
 
     /// Stops a replica with SIGTERM and starts it again; says how it ended.
@@ -153,7 +194,7 @@ final class Fleet: Sendable {
     @discardableResult
     func end() -> [ChildProcess.End?] {
         let parts = parts.withLock { parts in
-            defer { parts = Parts() }
+            defer { parts = Parts(options: parts.options) }
             return parts
         }
         let running = parts.replicas.filter { $0.process.ended == nil }
@@ -163,43 +204,8 @@ final class Fleet: Sendable {
         for backend in parts.backends { backend.process.kill() }
         parts.redis?.thaw()
         parts.redis?.kill()
+        parts.faults.forEach { $0.stop() }
         try? FileManager.default.removeItem(atPath: directory)
         return ends
-    }
-
-    // MARK: What its replicas are told
-
-    private func configuration(_ name: String, _ port: Int, _ adminPort: Int) -> String {
-        let servers =
-            backends.map { "{ url: \"http://127.0.0.1:\($0.port)\", name: \($0.name) }" }
-            + options.ownBackends.enumerated().map { "{ url: \"http://127.0.0.1:\($1)\", name: own\($0) }" }
-        return """
-            entryPoints:
-              web: { address: "127.0.0.1:\(port)" }
-              admin: { address: "127.0.0.1:\(adminPort)" }
-            replica: { name: \(name), threads: 2 }
-            fleet: { secret: "\(Self.secret)", namespace: \(Self.namespace) }
-            store:
-              cache: { entries: \(options.cacheEntries) }
-              lease: \(options.lease)
-            \(redisSection)
-            log: { \(options.log) }
-            \(options.hasAccessLog ? "accessLog: { filePath: \"\(directory)/\(name).access\" }" : "")
-            http:
-              routers:
-                other: { rule: "PathPrefix(`/other`)", service: other }
-                app: { rule: "PathPrefix(`/`)", service: app }
-              services:
-                app: { loadBalancer: { sticky: { \(options.sticky) }, servers: [ \(servers.joined(separator: ", ")) ] } }
-                other: { loadBalancer: { sticky: { \(options.sticky) }, servers: [ \(servers.joined(separator: ", ")) ] } }
-
-            """
-    }
-
-    private var redisSection: String {
-        guard options.store != nil else { return "" }
-        let password = options.password.map { ", password: \"\($0)\"" } ?? ""
-        return
-            "  redis: { endpoints: [\"redis://127.0.0.1:\(storePort)/0\"], commandTimeout: \(options.budget)\(password) }"
     }
 }

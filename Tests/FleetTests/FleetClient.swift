@@ -5,13 +5,17 @@ struct Unexpected: Error, CustomStringConvertible {
     let description: String
 }
 
-/// A client with one kept connection to each replica. For one thread.
+/// A client with one kept connection to each replica, those that join later included. For one thread.
 final class FleetClient {
-    private let ports: [Int]
+    private let fleet: Fleet
+    private let movesOn: Bool
     private var connections: [Int: HTTPConnection] = [:]
 
-    init(_ fleet: Fleet) {
-        ports = fleet.ports
+    /// - Parameter movesOn: whether it goes to the next replica, as a load balancer does, where one takes no connection,
+    ///   or ends one before it has answered anything on it.
+    init(_ fleet: Fleet, movesOn: Bool = false) {
+        self.fleet = fleet
+        self.movesOn = movesOn
     }
 
     /// The backend that serves a session (field `X-Session-ID`) at a replica.
@@ -24,10 +28,23 @@ final class FleetClient {
     }
 
     func exchange(_ request: HTTPRequest, at replica: Int) throws -> HTTPResponse {
-        let connection = try connections[replica] ?? HTTPConnection(port: ports[replica])
-        connections[replica] = connection
+        guard movesOn else { return try exchangeOnce(request, at: replica) }
+        let count = fleet.ports.count
+        for offset in 0..<count - 1 {
+            let isKept = connections[(replica + offset) % count] != nil
+            do {
+                return try exchangeOnce(request, at: (replica + offset) % count)
+            } catch  where !isKept {
+                continue
+            }
+        }
+        return try exchangeOnce(request, at: (replica + count - 1) % count)
+    }
+
+    private func exchangeOnce(_ request: HTTPRequest, at replica: Int) throws -> HTTPResponse {
+        let connection = try connections.removeValue(forKey: replica) ?? HTTPConnection(port: fleet.ports[replica])
         let response = try connection.exchange(request)
-        if response["Connection"] == "close" { connections[replica] = nil }
+        if response["Connection"] != "close" { connections[replica] = connection }
         return response
     }
 
@@ -37,7 +54,7 @@ final class FleetClient {
     func backends(of sessions: [String]) throws -> [String: String] {
         var backends: [String: String] = [:]
         for session in sessions {
-            for replica in ports.indices {
+            for replica in fleet.ports.indices {
                 let backend = try backend(of: session, at: replica)
                 if let other = backends.updateValue(backend, forKey: session), other != backend {
                     throw Unexpected(description: "\(session): \(other), but \(backend) at replica \(replica)")

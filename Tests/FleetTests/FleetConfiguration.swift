@@ -1,0 +1,67 @@
+import LimpetTestKit
+
+/// What its replicas are told.
+extension Fleet {
+    /// The text of a replica's configuration file.
+    func configuration(of index: Int, port: Int, adminPort: Int) -> String {
+        let options = options
+        let sticky = "sticky: { \(options.sticky) }, servers: [ \(servers.joined(separator: ", ")) ]"
+        return """
+            entryPoints:
+              web: { address: "127.0.0.1:\(port)" }
+              admin: { address: "127.0.0.1:\(adminPort)" }
+            replica: { name: r\(index), threads: 2 }
+            fleet: { secret: "\(Self.secret)", namespace: \(Self.namespace)\(cookieKeyFiles) }
+            store:
+              cache: { entries: \(options.cacheEntries) }
+              lease: \(options.lease)
+            \(redisSection(of: index))
+            log: { \(options.log) }
+            \(options.hasAccessLog ? "accessLog: { filePath: \"\(accessLog(of: index))\" }" : "")
+            http:
+              routers:
+                other: { rule: "PathPrefix(`/other`)", service: other }
+                app: { rule: "PathPrefix(`/`)", service: app }
+              services:
+                app: { loadBalancer: { \(sticky) } }
+                other: { loadBalancer: { \(sticky) } }
+
+            """
+    }
+
+    /// The path of a replica's access log, all runs together.
+    func accessLog(of index: Int) -> String { "\(directory)/r\(index).access" }
+
+    private var servers: [String] {
+        let options = options
+        let own = backends.filter { !options.unnamedBackends.contains($0.name) }.map { backend in
+            let draining = options.drainingBackends.contains(backend.name) ? ", draining: true" : ""
+            return "{ url: \"http://127.0.0.1:\(backend.port)\", name: \(backend.name)\(draining) }"
+        }
+        return own
+            + options.ownBackends.enumerated().map { "{ url: \"http://127.0.0.1:\($1)\", name: own\($0) }" }
+    }
+
+    private var cookieKeyFiles: String {
+        let keys = options.cookieKeys
+        guard !keys.isEmpty else { return "" }
+        return ", cookieKeyFiles: [\(keys.map { "\"\(keyFile($0))\"" }.joined(separator: ", "))]"
+    }
+
+    private func keyFile(_ key: String) -> String { "\(directory)/\(key).key" }
+
+    /// Sets the sealing keys of replicas that are started from now on; each is made of its name.
+    func setCookieKeys(_ keys: [String]) throws {
+        for key in keys { try TextFile.write("a-sealing-key-that-is-only-a-test-\(key)\n", to: keyFile(key)) }
+        change { $0.cookieKeys = keys }
+    }
+
+    private func redisSection(of index: Int) -> String {
+        let options = options
+        guard options.store != nil else { return "" }
+        let port = options.hasFaultProxies ? faults[index].port : storePort
+        let password = options.password.map { ", password: \"\($0)\"" } ?? ""
+        return
+            "  redis: { endpoints: [\"redis://127.0.0.1:\(port)/0\"], commandTimeout: \(options.budget)\(password) }"
+    }
+}
