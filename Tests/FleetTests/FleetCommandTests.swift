@@ -45,6 +45,39 @@ extension FleetTests {
             }
         }
 
+        /// What a replica could say, and why that is not well.
+        private static let troubles: [(json: String, trouble: String)] = [
+            (fleet(("aa", "live"), ("bb", "live")), "* The configuration is not that of the replica that was asked."),
+            (fleet(("aa", "live"), ("aa", "down")), "  aa             down  "),
+        ]
+
+        private static func fleet(_ replicas: (configuration: String, lease: String)...) -> String {
+            let list = replicas.enumerated().map { index, replica in
+                """
+                {"configuration":"\(replica.configuration)","down":[],"heard":0.5,"instance":"\(index)",\
+                "lease":"\(replica.lease)","name":"r\(index)","self":\(index == 0),"version":"0.1.0","later":1}
+                """
+            }
+            return "{\"replicas\":[\(list.joined(separator: ","))],\"store\":{\"available\":true},\"later\":[]}"
+        }
+
+        @Test("ends with 1 where replicas differ or one is cut off, having shown it", arguments: troubles.indices)
+        func troubled(_ index: Int) async throws {
+            let (json, trouble) = Self.troubles[index]
+            let response = "HTTP/1.1 200 OK\r\nContent-Length: \(json.utf8.count)\r\nConnection: close\r\n\r\n" + json
+            let server = try ScriptedBackend { connection, _ in
+                _ = try connection.receive(until: "\r\n\r\n")
+                try connection.send(response)
+            }
+            defer { server.close() }
+            let url = "http://127.0.0.1:\(server.port)"
+            let table = try await Threads.run { try Self.run(["--admin", url]) }
+            #expect(table.end == .exited(1) && table.errors.isEmpty)
+            #expect(table.output.contains(trouble), "\(table.output)")
+            let program = try await Threads.run { try Self.run(["--json", "--admin", url]) }
+            #expect(program.end == .exited(1) && program.errors.isEmpty && program.output == json + "\n")
+        }
+
         @Test("says in one sentence, with the URL, that nobody answers there")
         func nobody() async throws {
             let url = "http://127.0.0.1:\(try LoopbackPort.free())"

@@ -82,7 +82,9 @@ package struct AdminClient: Sendable {
         ])
         let head = HTTPRequestHead(version: .http1_1, method: .GET, uri: path, headers: fields)
         channel.write(HTTPClientRequestPart.head(head), promise: nil)
-        channel.writeAndFlush(HTTPClientRequestPart.end(nil), promise: nil)
+        // A connection that is closed already will not say so again.
+        channel.writeAndFlush(HTTPClientRequestPart.end(nil))
+            .whenFailure { _ in promise.fail(AdminAnswerFailure.cut) }
         return promise.futureResult
     }
 
