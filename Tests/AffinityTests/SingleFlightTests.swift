@@ -10,15 +10,17 @@ struct SingleFlightTests {
     func flights() {
         var flights = SingleFlight<Int>()
         let other = Fingerprint(high: 0x51, low: 0x53)
-        #expect(flights.board(fingerprint, 0))
-        #expect(!flights.board(fingerprint, 1))
-        #expect(flights.board(other, 2))
-        #expect(!flights.board(fingerprint, 3))
+        let asks = [
+            flights.board(fingerprint, 0), flights.board(fingerprint, 1), flights.board(other, 2),
+            flights.board(fingerprint, 3),
+        ]
+        #expect(asks == [true, false, true, false])
         #expect(flights.count == 2)
-        #expect(flights.land(fingerprint) == [1, 3])
-        #expect(flights.land(fingerprint).isEmpty)
-        #expect(flights.board(fingerprint, 4))
-        #expect(flights.land(other).isEmpty)
+        let landed = [flights.land(fingerprint), flights.land(fingerprint)]
+        #expect(landed == [[1, 3], []])
+        let asksAgain = flights.board(fingerprint, 4)
+        let alone = flights.land(other)
+        #expect(asksAgain && alone.isEmpty)
     }
 
     @Test("what one wrote the others find, and each goes by its own hint again")

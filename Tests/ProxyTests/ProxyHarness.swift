@@ -53,6 +53,7 @@ final class ProxyHarness: Sendable {
             let store = MemoryStore(records: MemoryRecords(capacity: 1000, seed: 1), eventLoop: loop)
             let worker = Worker(
                 loop: loop, entryPoints: 1, snapshot: snapshot, store: store, cache: BindingCache(entries: 1000),
+                coherence: .alone(),
                 limits: limits,
                 replicaName: "r1", exchangeLog: exchangeLog)
             worker.start()
