@@ -133,13 +133,8 @@ struct FleetDispute {
         return true
     }
 
-    /// The channel was interrupted: what was heard before counts no more, and own evidence is announced anew.
+    /// The channel was interrupted: own evidence is announced anew, and what was heard before does not count for it.
     mutating func beginAnew(number: UInt32) {
-        claims = [:]
-        testimonies = [:]
-        grounds = []
-        since = nil
-        if case .running(let began, _) = probe { probe = .running(since: began, for: []) }
         if announcement != nil { announce(number) }
     }
 
@@ -153,8 +148,17 @@ struct FleetDispute {
         own = .up
         announcement = nil
         isJoined = false
-        rest(on: [], since: nil)
+        let answered = answeredRounds
+        rest(on: Set(answered), since: earliest(answered))
         reopenCovered()
+    }
+
+    /// Open announcements that this replica's verdict names, in the order in which it answered them.
+    private var answeredRounds: [Round] {
+        claims.compactMap { other, claim -> (order: UInt64, round: Round)? in
+            guard case .answered(let order) = claim.state else { return nil }
+            return (order, Round(instance: other, number: claim.number))
+        }.sorted { $0.order < $1.order }.map(\.round)
     }
 
     private mutating func rest(on rounds: Set<Round>, since: Instant?) {
@@ -262,7 +266,7 @@ struct FleetDispute {
     /// Another replica's verdict, or nil where its message has none on this backend.
     /// - Parameter wasKnown: whether an earlier message of that replica was heard.
     mutating func heard(_ verdict: Verdict?, from other: UInt64, wasKnown: Bool, now: Instant) {
-        guard let verdict else { return forget(other) }
+        guard let verdict else { return heardNothing(from: other) }
         hearClaim(verdict, from: other, wasKnown: wasKnown, now: now)
         var testimony = testimonies[other] ?? Testimony()
         switch verdict.state {
@@ -277,6 +281,17 @@ struct FleetDispute {
         accept(other)
     }
 
+    /// It has nothing against the backend, and may not know that others have: that it was up still counts.
+    private mutating func heardNothing(from other: UInt64) {
+        dropClaim(of: other)
+        guard let testimony = testimonies[other], testimony.isAccepted, testimony.isUp == true else {
+            testimonies[other] = nil
+            return
+        }
+        testimonies[other]?.probingFor = []
+    }
+
+    /// It is gone: it abstains.
     mutating func forget(_ other: UInt64) {
         testimonies[other] = nil
         dropClaim(of: other)
@@ -356,10 +371,7 @@ struct FleetDispute {
     // MARK: What is said
 
     func verdict(service: ServiceHash, backend: BackendHash, now: Instant) -> Verdict {
-        var answers = claims.compactMap { other, claim -> (order: UInt64, round: Round)? in
-            guard case .answered(let order) = claim.state else { return nil }
-            return (order, Round(instance: other, number: claim.number))
-        }.sorted { $0.order < $1.order }.map(\.round)
+        var answers = answeredRounds
         var state: Verdict.State =
             switch own {
             case .up: .up

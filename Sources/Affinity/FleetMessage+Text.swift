@@ -1,6 +1,7 @@
-/// A message as it travels, in ASCII:
+/// A message as it travels, in one line of ASCII:
 ///
-///     1 <instance> <sequence> <configuration> <interval> <lease> <name> <version>[ <verdict>]...
+///     <version of the format> <instance> <sequence> <configuration> <interval> <lease>
+///     <name> <version>[ <verdict>]...
 ///
 /// where a verdict is `<service>.<backend>.<state>[!<announcement>][@<instance>.<number>]...`, with `+` instead of
 /// `!` where the announcement is joined. Numbers are in base 64; a state of the lease or of a verdict is one letter.

@@ -27,6 +27,8 @@ struct HealthFleet {
         var lease = FleetMessage.Lease.live
         /// Neither its clock nor its ears work.
         var isFrozen = false
+        /// Its subscriber connection is away: what others publish is lost to it.
+        var isDeaf = false
         /// Publications fail at once.
         var isMute = false
         /// Milliseconds from publishing to being heard.
@@ -47,8 +49,6 @@ struct HealthFleet {
     private(set) var now: Int64 = 0
     private var events: [(at: Int64, order: Int, event: Event)] = []
     private var order = 0
-    /// Whether a message to a replica is lost.
-    var loses: (Int) -> Bool = { _ in false }
 
     init(_ count: Int, configurations: [UInt64] = []) {
         for index in 0..<count { add(configuration: index < configurations.count ? configurations[index] : 7) }
@@ -104,6 +104,7 @@ struct HealthFleet {
         case .deliver(let index, let payload):
             // A frozen process finds in its socket's buffer what came meanwhile.
             if replicas[index].isFrozen { return schedule(event, in: 1) }
+            if replicas[index].isDeaf { return }
             payload.withUnsafeBytes { bytes in perform(index) { $0.heard(bytes, now: $1) } }
         case .probeEnds(let index, let path):
             probeEnded(index, isUp: path == .open)
@@ -121,7 +122,7 @@ struct HealthFleet {
                     continue
                 }
                 replicas[index].publications.append((now, payload.count))
-                for other in replicas.indices where !loses(other) {
+                for other in replicas.indices {
                     schedule(.deliver(to: other, payload), in: replicas[index].delay)
                 }
             case .probe(Self.place):
@@ -165,6 +166,13 @@ struct HealthFleet {
         guard replicas[index].isUp, replicas[index].path != .open, !replicas[index].isFrozen else { return }
         perform(index) { $0.suspected(Self.place, now: $1) }
         schedule(.secondFailure(index), in: replicas[index].path == .silent ? Self.probeTimeout : 1)
+    }
+
+    mutating func setDeaf(_ index: Int, _ value: Bool) {
+        guard value != replicas[index].isDeaf else { return }
+        replicas[index].isDeaf = value
+        replicas[index].lease = value ? .lost : .live
+        if !value { resubscribe(index) }
     }
 
     mutating func resubscribe(_ index: Int) {

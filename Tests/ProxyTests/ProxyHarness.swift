@@ -99,6 +99,12 @@ final class ProxyHarness: Sendable {
         return try await worker.eventLoop.submit { worker.value.counters }.get()
     }
 
+    /// Runs `body` with the worker, on its loop.
+    func onLoop<Value: Sendable>(_ body: @escaping @Sendable (Worker) -> Value) async throws -> Value {
+        let worker = worker
+        return try await worker.eventLoop.submit { body(worker.value) }.get()
+    }
+
     /// Begins the stop, as SIGTERM does.
     func stop() async throws {
         let worker = worker

@@ -1,0 +1,109 @@
+import Affinity
+import LimpetTestKit
+import NIOCore
+import Synchronization
+import Testing
+
+@testable import Proxy
+
+@Suite("The fleet's judge at work")
+struct FleetJudgeTests {
+    @Test("replicas that cannot reach a backend agree on it over the channel, and on its return")
+    func agreement() async throws {
+        let port = try closedPort()
+        let bus = Bus()
+        try await withProxy(to: [port]) { first in
+            try await withProxy(to: [port]) { second in
+                try await bus.join([first, second])
+                #expect(!first.health.judgesAlone && !second.health.judgesAlone)
+                let answer = try first.exchange("GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n")
+                #expect(answer.hasPrefix("HTTP/1.1 503"))
+                #expect(Waiting.until(within: 2) { first.health.mayLeave(0) && second.health.mayLeave(0) })
+                let backend = try ScriptedBackend(port: port) { _, _ in }
+                defer { backend.close() }
+                #expect(Waiting.until(within: 5) { first.health.isUp(0) && second.health.isUp(0) })
+                #expect(!first.health.mayLeave(0) && !second.health.mayLeave(0))
+                try await bus.stop()
+            }
+        }
+    }
+
+    @Test("a replica whose peer reaches the backend may not leave it")
+    func disagreement() async throws {
+        let backend = try ScriptedBackend.answering(ok("here"))
+        defer { backend.close() }
+        let bus = Bus()
+        try await withProxy(to: [try closedPort()]) { first in
+            try await withProxy(to: [backend.port]) { second in
+                try await bus.join([first, second])
+                let connections = backend.connectionCount
+                _ = try first.exchange("GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n")
+                #expect(Waiting.until(within: 2) { backend.connectionCount > connections })
+                #expect(!Waiting.until(within: 1.5) { first.health.mayLeave(0) })
+                #expect(!first.health.isUp(0))
+                #expect(second.health.isUp(0) && !second.health.isAvoided(0))
+                try await bus.stop()
+            }
+        }
+    }
+}
+
+/// Carries payloads between judges, each on its own loop, as Redis would.
+private final class Bus: Sendable {
+    private let judges = Mutex<[NIOLoopBound<FleetJudge>]>([])
+
+    func join(_ proxies: [ProxyHarness]) async throws {
+        for (number, proxy) in proxies.enumerated() { try await join(proxy, number: UInt64(number + 1)) }
+        try await waitUntilHeard(count: proxies.count)
+    }
+
+    private func join(_ proxy: ProxyHarness, number: UInt64) async throws {
+        let judge = try await proxy.onLoop { worker in
+            let judge = FleetJudge(
+                worker: worker,
+                own: .init(instance: number, configuration: 1, name: "r\(number)", version: "1"),
+                key: ProxyHarness.key, lease: 500, channel: Line(self))
+            worker.report(to: judge.evidence)
+            return NIOLoopBound(judge, eventLoop: worker.loop)
+        }
+        judges.withLock { $0.append(judge) }
+        try await judge.eventLoop.submit {
+            judge.value.subscribed()
+            judge.value.start()
+        }.get()
+    }
+
+    private func waitUntilHeard(count: Int) async throws {
+        for judge in judges.withLock({ $0 }) {
+            let end = ContinuousClock.now + .seconds(5)
+            while try await judge.eventLoop.submit({ judge.value.roster.members.count }).get() < count - 1 {
+                try #require(ContinuousClock.now < end)
+                await Task.yield()
+            }
+        }
+    }
+
+    func stop() async throws {
+        for judge in judges.withLock({ $0 }) { try await judge.eventLoop.submit { judge.value.stop() }.get() }
+    }
+
+    func publish(_ payload: [UInt8]) {
+        for judge in judges.withLock({ $0 }) {
+            judge.eventLoop.execute { payload.withUnsafeBytes { judge.value.heard($0) } }
+        }
+    }
+
+    private final class Line: FleetChannel {
+        let lease = FleetMessage.Lease.live
+        private let bus: Bus
+
+        init(_ bus: Bus) { self.bus = bus }
+
+        func publish(_ payload: [UInt8]) -> Bool {
+            bus.publish(payload)
+            return true
+        }
+
+        func configurationsAgree(_ agree: Bool) {}
+    }
+}
