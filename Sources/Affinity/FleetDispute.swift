@@ -227,9 +227,11 @@ struct FleetDispute {
         case .up:
             own = .down
             announce(number)
-            if answered.allSatisfy({ isYoung($0, now) }) {
+            // Its verdict names all that it ever answered: it rests on all of them, or on none.
+            let named = answeredRounds
+            if named.count <= FleetMessage.answersMax, named.allSatisfy({ isYoung($0, now) }) {
                 isJoined = true
-                rest(on: Set(answered).union(grounds), since: earliest(answered))
+                rest(on: Set(named).union(grounds), since: earliest(named))
             }
         case .suspected:
             own = .down
@@ -315,7 +317,9 @@ struct FleetDispute {
         guard let number = verdict.announcement?.number else { return dropClaim(of: other) }
         guard claims[other]?.number != number else { return }
         dropClaim(of: other)
-        let isCovered = verdict.announcement?.isJoined == true && verdict.answers.contains { isAnswering($0, now) }
+        let isCovered =
+            verdict.announcement?.isJoined == true && !verdict.answers.isEmpty
+            && verdict.answers.allSatisfy { isAnswering($0, now) }
         claims[other] = Claim(
             number: number, heardAt: now, isFresh: wasKnown, state: isCovered ? .covered : .open)
     }
