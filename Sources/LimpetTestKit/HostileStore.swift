@@ -13,7 +13,8 @@ package final class HostileStore: Sendable {
         /// The same again and again, as fast as it is taken.
         case flood(String)
         case bytesAndClose(String)
-        /// What a Redis says to the commands of a handshake and to PING.
+        /// What a Redis says to the commands of a handshake, to SUBSCRIBE, to PING and to a heartbeat, which it
+        /// publishes to whoever has subscribed.
         case honest
     }
 
@@ -23,25 +24,35 @@ package final class HostileStore: Sendable {
     private let group = MultiThreadedEventLoopGroup(numberOfThreads: 1)
     private let listener: any Channel
     private let accepted: Accepted
+    private let connected: NIOLoopBound<Connected>
 
     package init(_ script: @escaping Script) async throws {
         let accepted = Accepted()
+        let loop = group.next()
+        let connected = try await loop.submit { NIOLoopBound(Connected(), eventLoop: loop) }.get()
         listener = try await ServerBootstrap(group: group)
             .serverChannelOption(.socketOption(.so_reuseaddr), value: 1)
             .childChannelInitializer { channel in
                 channel.eventLoop.makeCompletedFuture {
-                    let handler = HostileHandler(script: script, connection: accepted.add())
+                    let handler = HostileHandler(script: script, connection: accepted.add(), among: connected.value)
                     try channel.pipeline.syncOperations.addHandler(handler)
                 }
             }
             .bind(host: "127.0.0.1", port: 0).get()
         self.accepted = accepted
+        self.connected = connected
     }
 
     package var port: Int { listener.localAddress?.port ?? 0 }
 
     /// Connections taken so far.
     package var connections: Int { accepted.count }
+
+    /// Sends bytes to whoever has subscribed, unasked.
+    package func push(_ text: String) async throws {
+        let connected = connected
+        try await listener.eventLoop.submit { connected.value.send(text) { $0.isSubscribed } }.get()
+    }
 
     package func stop() async throws {
         try await group.shutdownGracefully()
@@ -61,19 +72,45 @@ private final class Accepted: Sendable {
     }
 }
 
+/// The connections that are open, on the one loop of all.
+private final class Connected {
+    private var handlers: [ObjectIdentifier: HostileHandler] = [:]
+
+    func add(_ handler: HostileHandler) { handlers[ObjectIdentifier(handler)] = handler }
+    func remove(_ handler: HostileHandler) { handlers[ObjectIdentifier(handler)] = nil }
+
+    func send(_ text: String, to isMeant: (HostileHandler) -> Bool) {
+        for handler in handlers.values where isMeant(handler) { handler.write(text) }
+    }
+}
+
 private final class HostileHandler: ChannelInboundHandler {
     typealias InboundIn = ByteBuffer
 
     private let script: HostileStore.Script
     private let connection: Int
+    private let others: Connected
+    private var context: ChannelHandlerContext?
+    private(set) var isSubscribed = false
     private var received = ByteBuffer()
     /// Responses that wait until the one before has been sent.
     private var waiting: [HostileStore.Response] = []
     private var isSending = false
 
-    init(script: @escaping HostileStore.Script, connection: Int) {
+    init(script: @escaping HostileStore.Script, connection: Int, among others: Connected) {
         self.script = script
         self.connection = connection
+        self.others = others
+    }
+
+    func handlerAdded(context: ChannelHandlerContext) {
+        self.context = context
+        others.add(self)
+    }
+
+    func handlerRemoved(context: ChannelHandlerContext) {
+        self.context = nil
+        others.remove(self)
     }
 
     func channelRead(context: ChannelHandlerContext, data: NIOAny) {
@@ -81,7 +118,7 @@ private final class HostileHandler: ChannelInboundHandler {
         while let command = nextCommand() {
             let response = script(command, connection)
             if case .honest = response {
-                waiting.append(.bytes(Self.honest(command)))
+                waiting.append(.bytes(honest(command)))
             } else {
                 waiting.append(response)
             }
@@ -136,13 +173,38 @@ private final class HostileHandler: ChannelInboundHandler {
         }
     }
 
-    private static func honest(_ command: [String]) -> String {
+    private static let runID = String(repeating: "a1", count: 20)
+    private static let info = """
+        redis_version:7.0.15
+        run_id:\(runID)
+        role:master
+        master_replid:\(runID)
+
+        """
+
+    private func honest(_ command: [String]) -> String {
         switch command.first {
-        case "INFO": "$21\r\nredis_version:7.0.15\n\r\n"
-        case "PING": "+PONG\r\n"
-        case "AUTH", "SELECT": "+OK\r\n"
-        default: "-ERR this command is the script's\r\n"
+        case "INFO": return Self.bulk(Self.info)
+        case "PING": return "+PONG\r\n"
+        case "AUTH", "SELECT": return "+OK\r\n"
+        case "SUBSCRIBE":
+            isSubscribed = true
+            return command.dropFirst().enumerated().map {
+                "*3\r\n\(Self.bulk("subscribe"))\(Self.bulk($0.element)):\($0.offset + 1)\r\n"
+            }.joined()
+        case "EVALSHA" where command.count == 8 && command[2] == "2":
+            let echo = "\(command[5]) \(command[6]) \(String(repeating: "e", count: 16))"
+            let message = ["message", command[3], echo].map(Self.bulk).joined()
+            others.send("*3\r\n\(message)") { $0.isSubscribed }
+            return "$-1\r\n"
+        default: return "-ERR this command is the script's\r\n"
         }
+    }
+
+    private static func bulk(_ text: String) -> String { "$\(text.utf8.count)\r\n\(text)\r\n" }
+
+    func write(_ text: String) {
+        context?.writeAndFlush(NIOAny(ByteBuffer(string: text)), promise: nil)
     }
 
     private func write(_ text: String, _ context: ChannelHandlerContext) {

@@ -1,27 +1,27 @@
 package import Affinity
 
-/// Keeps the attempts of all event loops of a replica to two a second while the store is away. Once one of them has
+/// Keeps the attempts of all connections of a replica to two a second while the store is away. Once one of them has
 /// connected the others may follow.
 package struct ReconnectPacing: Sendable {
     /// The least time between two attempts while the store is away, in milliseconds.
     package static let interval: Int64 = 500
-    /// However often the store has come and gone, all loops may be back this soon, in milliseconds.
+    /// However often the store has come and gone, all may be back this soon, in milliseconds.
     package static let longestReturn: Int64 = 4000
 
-    /// Attempts that may be made at once, one for each loop at most. Earned by time, so that a store that takes
+    /// Attempts that may be made at once, one for each connection at most. Earned by time, so that a store that takes
     /// connections and drops them is not overrun.
     private var spare: Int
     private let earning: Int64
-    private let loops: Int
+    private let connections: Int
     private var refilled: Instant
     private var lastAttempt: Instant?
     private var isBack = true
 
-    /// - Parameter loops: how many event loops keep a connection.
-    package init(loops: Int, now: Instant) {
-        self.loops = max(1, loops)
-        spare = self.loops
-        earning = max(1, min(Self.interval, Self.longestReturn / Int64(self.loops)))
+    /// - Parameter connections: how many are kept.
+    package init(connections: Int, now: Instant) {
+        self.connections = max(1, connections)
+        spare = self.connections
+        earning = max(1, min(Self.interval, Self.longestReturn / Int64(self.connections)))
         refilled = now
     }
 
@@ -48,7 +48,7 @@ package struct ReconnectPacing: Sendable {
     private mutating func refill(now: Instant) {
         let earned = now.milliseconds(since: refilled) / earning
         guard earned > 0 else { return }
-        spare = Int(min(Int64(loops), Int64(spare) + min(earned, Int64(loops))))
-        refilled = spare == loops ? now : refilled.advanced(byMilliseconds: earned * earning)
+        spare = Int(min(Int64(connections), Int64(spare) + min(earned, Int64(connections))))
+        refilled = spare == connections ? now : refilled.advanced(byMilliseconds: earned * earning)
     }
 }

@@ -124,6 +124,12 @@ struct RedisCommands {
         born.map { "\(binding.record):\($0)" } ?? "\(binding.record)"
     }
 
+    func publish(_ payload: [UInt8], on channel: String, in buffer: inout ByteBuffer) {
+        buffer.writeString("*3\r\n$7\r\nPUBLISH\r\n$\(channel.utf8.count)\r\n\(channel)\r\n$\(payload.count)\r\n")
+        buffer.writeBytes(payload)
+        buffer.writeStaticString("\r\n")
+    }
+
     func key(_ fingerprint: Fingerprint) -> String { "\(namespace):\(fingerprint.text)" }
 
     /// Formats any command. False when there is no memory.

@@ -25,6 +25,11 @@ final class RedisConnection: ChannelInboundHandler {
     private var store: RedisStore?
     private var context: ChannelHandlerContext?
     private var phase = Phase.opening
+    /// Why it is to end as soon as nobody waits for it.
+    private var farewell: StoreTrouble?
+    private var channelNames: ChannelNames?
+    /// What the server says of itself. Nil until the handshake is over.
+    private(set) var report: ServerReport?
     private var state: RedisConnectionState
     private var outbound = ByteBuffer()
     private var timer: (callback: NIOScheduledCallback, due: Instant)?
@@ -58,6 +63,49 @@ final class RedisConnection: ChannelInboundHandler {
         state.probe(now: now)
         commands.probe(in: &outbound)
         arm(now: now)
+    }
+
+    /// Whether questions may be asked of it.
+    var isLeaving: Bool { farewell != nil }
+
+    /// Ends the connection when everybody who waits has been told, which a budget bounds.
+    func leave(_ trouble: StoreTrouble) {
+        guard store != nil, farewell == nil else { return }
+        farewell = trouble
+        endIfLeft()
+    }
+
+    private func endIfLeft() {
+        if let farewell, !state.isAwaited { end(farewell) }
+    }
+
+    // MARK: The coherence channel
+
+    var takesErrand: Bool { state.takesErrand }
+
+    func beat(_ sequence: UInt64, _ names: ChannelNames, now: Instant) {
+        guard state.beat(sequence, now: now) else { return }
+        channelNames = names
+        sendBeat(sequence, ["EVALSHA", RedisScript.heartbeat.sha1], now: now)
+    }
+
+    /// Each has an era of its own to offer: the same one twice would hide that the first was lost.
+    private func sendBeat(_ sequence: UInt64, _ start: [String], now: Instant) {
+        guard let names = channelNames, let report else { return }
+        let era = UInt64.random(in: 0...(.max)).hexadecimal
+        let arguments = ["2", names.heartbeat, names.era, String(sequence), report.identity.runID.description, era]
+        guard RedisCommands.format(start + arguments, in: &outbound) else {
+            return end(.misbehaves("there is no memory for a heartbeat"))
+        }
+        arm(now: now)
+        store?.flushSoon()
+    }
+
+    func publish(_ payload: [UInt8], on channel: String, now: Instant) -> Bool {
+        guard state.publication(now: now) else { return false }
+        commands.publish(payload, on: channel, in: &outbound)
+        arm(now: now)
+        return true
     }
 
     func flush() {
@@ -152,13 +200,17 @@ final class RedisConnection: ChannelInboundHandler {
             switch action {
             case .wait: break
             case .fail(let trouble): end(trouble)
-            case .done:
+            case .done(let report):
                 phase = .serving
-                store?.connectionServes(now: now)
+                self.report = report
+                store?.connectionServes(report, now: now)
             }
         case .serving:
             if case .error(let text) = reply { store?.refused(with: RedisErrorCode(text), now: now) }
-            perform(state.received(RedisReply(reply), now: now), now: now)
+            let reply = RedisReply(reply)
+            perform(state.received(reply, now: now), now: now)
+            if reply == .readOnly { store?.foundReplica() }
+            endIfLeft()
         }
     }
 
@@ -167,6 +219,7 @@ final class RedisConnection: ChannelInboundHandler {
         case .wait: break
         case .answer(let asked, let answer): store?.answered(asked, answer, now: now)
         case .send(let followUp, let question): send(followUp, question, now: now)
+        case .sendBeat(let sequence): sendBeat(sequence, ["EVAL", RedisScript.heartbeat.source], now: now)
         case .probed(let isWell): store?.probeAnswered(isWell: isWell, now: now)
         case .close(.surplusReply): end(.surplusReply)
         case .close(.mistypedReply): end(.misbehaves("it sent a reply that does not fit what was asked"))
@@ -230,6 +283,7 @@ extension RedisConnection: NIOScheduledCallbackHandler {
         case .serving:
             while let late = state.nextLate(now: now) { store?.missed(late, now: now) }
             if state.isDead(now: now) { return end(.silent) }
+            endIfLeft()
         }
         arm(now: now)
     }

@@ -23,6 +23,8 @@ struct RedisConnectionState {
         case answer(Asked, StoreAnswer)
         /// Send this for the question's sake; the queue counts on it already.
         case send(FollowUp, StoreQuestion)
+        /// The script of this heartbeat was not known: send it from its source. The queue counts on it already.
+        case sendBeat(UInt64)
         /// The probe was answered; well is in the budget and not with an error.
         case probed(isWell: Bool)
         case close(Ending)
@@ -41,10 +43,12 @@ struct RedisConnectionState {
     /// A command whose reply is owed.
     private enum Command {
         case create, createLifetime, script, evaluation, touch, read, readLifetime, probe
+        case beat, beatEvaluation, publication
     }
 
     private struct Owed {
         let command: Command
+        /// Of a heartbeat, its sequence number.
         let question: UInt64
         let sent: Instant
     }
@@ -66,6 +70,8 @@ struct RedisConnectionState {
     }
 
     static let capacity = 10_000
+    /// Heartbeats and publications under way.
+    static let errandsMax = 8
 
     private let budget: Int64
     private let patience: Int64
@@ -73,6 +79,7 @@ struct RedisConnectionState {
     /// In the order of asking; the first has the number `firstQuestion`.
     private var waiting = CircularBuffer<Waiting>(initialCapacity: 64)
     private var firstQuestion: UInt64 = 0
+    private var errands = 0
 
     /// - Parameters:
     ///   - budget: nanoseconds that a question waits.
@@ -106,6 +113,27 @@ struct RedisConnectionState {
         owe(.probe, .max, now)
     }
 
+    var takesErrand: Bool { errands < Self.errandsMax }
+
+    /// Whether anybody waits to be told.
+    var isAwaited: Bool { !waiting.isEmpty }
+
+    /// Takes a heartbeat in, which is to be sent now. False when too much is under way.
+    mutating func beat(_ sequence: UInt64, now: Instant) -> Bool {
+        guard takesErrand else { return false }
+        errands += 1
+        owe(.beat, sequence, now)
+        return true
+    }
+
+    /// Takes a publication in, which is to be sent now. False when too much is under way.
+    mutating func publication(now: Instant) -> Bool {
+        guard takesErrand else { return false }
+        errands += 1
+        owe(.publication, .max, now)
+        return true
+    }
+
     private mutating func owe(_ command: Command, _ question: UInt64, _ now: Instant) {
         owed.append(Owed(command: command, question: question, sent: now))
     }
@@ -122,6 +150,21 @@ struct RedisConnectionState {
         case .probe:
             let spent = now.nanoseconds &- next.sent.nanoseconds
             return .probed(isWell: spent <= budget && reply == .status)
+        case .beat, .beatEvaluation, .publication: return errandReply(to: next, reply, now)
+        }
+    }
+
+    /// One that is refused is left away: the lease is not extended, and that is all.
+    private mutating func errandReply(to next: Owed, _ reply: RedisReply, _ now: Instant) -> Action {
+        errands -= 1
+        switch (next.command, reply) {
+        case (.beat, .noScript):
+            errands += 1
+            owe(.beatEvaluation, next.question, now)
+            return .sendBeat(next.question)
+        case (_, .refusal), (_, .readOnly), (_, .noScript), (_, .wrongType): return .wait
+        case (.publication, .integer), (.beat, .none), (.beatEvaluation, .none): return .wait
+        default: return .close(.mistypedReply)
         }
     }
 
@@ -131,7 +174,7 @@ struct RedisConnectionState {
         case .none: half = next.command == .create ? .won : .refused
         case .record(let record): half = .record(record)
         case .foreignText, .wrongType: half = .foreign
-        case .refusal, .noScript: half = .refused
+        case .refusal, .readOnly, .noScript: half = .refused
         case .integer, .verdict, .status, .alien: return .close(.mistypedReply)
         }
         if let place = place(of: next.question) { waiting[offset: place].half = half }
@@ -142,7 +185,7 @@ struct RedisConnectionState {
         let lifetime: Int64?
         switch reply {
         case .integer(let milliseconds): lifetime = milliseconds
-        case .refusal, .noScript, .wrongType: lifetime = nil
+        case .refusal, .readOnly, .noScript, .wrongType: lifetime = nil
         case .none, .verdict, .record, .foreignText, .status, .alien: return .close(.mistypedReply)
         }
         guard let place = place(of: next.question) else { return .wait }
@@ -174,7 +217,7 @@ struct RedisConnectionState {
             return answer(next.question, record.found(remaining(lifetime, at: place)))
         case .noScript where next.command == .script:
             return followUp(.evaluation, .evaluation, next.question, now)
-        case .noScript, .refusal, .wrongType:
+        case .noScript, .refusal, .readOnly, .wrongType:
             return followUp(.read, .read, next.question, now)
         case .none, .integer, .record, .foreignText, .status, .alien: return .close(.mistypedReply)
         }
@@ -187,7 +230,7 @@ struct RedisConnectionState {
             guard let place = place(of: next.question) else { return .wait }
             return answer(next.question, record.found(remaining(-1, at: place)))
         case .foreignText, .wrongType: return answer(next.question, .foreign)
-        case .refusal, .noScript:
+        case .refusal, .readOnly, .noScript:
             return followUp(.read, .read, next.question, now)
         case .integer, .verdict, .status, .alien: return .close(.mistypedReply)
         }

@@ -4,6 +4,7 @@ struct RedisErrorCode: Hashable, Sendable, CustomStringConvertible {
     let description: String
 
     static let wrongType = RedisErrorCode("WRONGTYPE")
+    static let readOnly = RedisErrorCode("READONLY")
     static let noScript = RedisErrorCode("NOSCRIPT")
     static let wrongPassword = RedisErrorCode("WRONGPASS")
     static let noAuthentication = RedisErrorCode("NOAUTH")

@@ -1,9 +1,11 @@
-/// What a new connection says before its first question, and what it makes of the replies: who we are, which
-/// database, and whether this is a Redis that has the commands.
+import Affinity
+
+/// What a new connection says before anything else, and what it makes of the replies: who we are, which database, and
+/// whether this is a Redis that has the commands and takes writes.
 struct RedisHandshake {
     enum Action: Equatable {
         case wait
-        case done
+        case done(ServerReport)
         case fail(StoreTrouble)
     }
 
@@ -26,7 +28,7 @@ struct RedisHandshake {
             commands.append(["SELECT", String(endpoint.database)])
             steps.append(.select(endpoint.database))
         }
-        commands.append(["INFO", "server"])
+        commands.append(["INFO", "server", "replication"])
         steps.append(.inform)
         self.commands = commands
         self.steps = steps[...]
@@ -61,17 +63,36 @@ struct RedisHandshake {
             guard let colon = line.firstIndex(of: ":") else { continue }
             fields[line[..<colon]] = line[line.index(after: colon)...]
         }
-        if fields["redis_mode"] == "sentinel" { return .fail(.sentinel) }
-        if fields["server_name"] == "valkey" || fields["valkey_version"] != nil { return .done }
-        guard let version = fields["redis_version"] else { return .fail(.notRedis) }
-        let major = version.prefix { $0 != "." }
-        guard let major = Int(major), major >= 7 else {
-            return .fail(.tooOld(version: String(version.filter(isPartOfVersion).prefix(16))))
+        if let trouble = troubleWithVersion(fields) { return .fail(trouble) }
+        guard let runID = fields["run_id"].flatMap(identifier), let lineage = fields["master_replid"].flatMap(identifier)
+        else { return .fail(.noIdentity) }
+        guard fields["role"] == "master" else { return .fail(.replica) }
+        return .done(
+            ServerReport(
+                identity: ServerIdentity(runID: ServerIdentity.RunID(runID), replicationID: lineage),
+                demandsReplicas: fields["min_slaves_good_slaves"] != nil,
+                connectedReplicas: fields["connected_slaves"].flatMap { Int($0) } ?? 0))
+    }
+
+    private static func troubleWithVersion(_ fields: [Substring: Substring]) -> StoreTrouble? {
+        if fields["redis_mode"] == "sentinel" { return .sentinel }
+        if fields["server_name"] == "valkey" || fields["valkey_version"] != nil { return nil }
+        guard let version = fields["redis_version"] else { return .notRedis }
+        guard let major = Int(version.prefix { $0 != "." }), major >= 7 else {
+            return .tooOld(version: String(version.filter(isPartOfVersion).prefix(16)))
         }
-        return .done
+        return nil
     }
 
     private static func isPartOfVersion(_ character: Character) -> Bool {
         character.isASCII && (character.isLetter || character.isNumber || character == "." || character == "-")
+    }
+
+    /// Both are 40 hexadecimal digits; a heartbeat carries the first, so that it must be one word.
+    private static func identifier(_ text: Substring) -> String? {
+        guard (1...64).contains(text.utf8.count), text.allSatisfy({ $0.isASCII && ($0.isLetter || $0.isNumber) }) else {
+            return nil
+        }
+        return String(text)
     }
 }

@@ -12,6 +12,8 @@ enum RedisReply: Equatable {
     case status
     case wrongType
     case noScript
+    /// A write was refused: the server is a replica.
+    case readOnly
     /// Any other error.
     case refusal
     /// Nothing that any of our commands is answered with.
@@ -32,6 +34,7 @@ enum RedisReply: Equatable {
         switch RedisErrorCode(text) {
         case .wrongType: .wrongType
         case .noScript: .noScript
+        case .readOnly: .readOnly
         default: .refusal
         }
     }

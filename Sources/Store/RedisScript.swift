@@ -39,6 +39,21 @@ struct RedisScript: Sendable {
             """,
         sha1: "ea85b5a7f58d7a46bb462900181f8164957e6154")
 
+    /// A heartbeat: takes its key, that of the era, a sequence number, the run id of the server it is sent to and 16
+    /// random characters for the era if there is none. Writes first: a server that takes no writes lets none come
+    /// back. Answers nothing.
+    static let heartbeat = RedisScript(
+        source: """
+            redis.call('SET', KEYS[1], ARGV[1], 'PX', 5000)
+            local e = redis.pcall('SET', KEYS[2], ARGV[3], 'NX', 'GET')
+            if e and (type(e) ~= 'string' or #e ~= 16) then
+              redis.call('SET', KEYS[2], ARGV[3])
+              e = nil
+            end
+            redis.call('PUBLISH', KEYS[1], ARGV[1] .. ' ' .. ARGV[2] .. ' ' .. (e or ARGV[3]))
+            """,
+        sha1: "f7dd42699c4bbc1aca66d01b1d79461fadb9ba93")
+
     /// Reads: `v` is the record's integer, `e` its epoch and `b` when its session began, or `e` is 0. Values are below
     /// 2^53, so Lua's doubles are exact.
     private static let prelude = """

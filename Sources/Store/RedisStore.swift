@@ -1,7 +1,6 @@
 package import Affinity
 package import Logging
 package import NIOCore
-import NIOPosix
 
 /// The store in a Redis, as one event loop sees it: one pipelined connection, made again when it is lost.
 ///
@@ -10,11 +9,15 @@ import NIOPosix
 package final class RedisStore: BindingStore {
     private enum Phase {
         case idle
-        case waiting(Scheduled<Void>)
-        case connecting(EventLoopFuture<any Channel>)
+        case dialing
         case greeting(RedisConnection)
         case serving(RedisConnection, since: Instant)
         case stopped
+    }
+
+    /// How the server of the connection compares with the one whose changes are heard.
+    private enum Agreement {
+        case nothingHeard, same, other
     }
 
     /// A connection lost after this long, in milliseconds, was a good one: the next may be made at once.
@@ -23,20 +26,30 @@ package final class RedisStore: BindingStore {
     package let eventLoop: any EventLoop
     /// Read on the loop.
     package private(set) var counters = StoreCounters()
-    private let settings: StoreSettings
+    let settings: StoreSettings
     private let outlook: StoreOutlook
     private let logger: Logger
     private let commands: RedisCommands
     private var phase = Phase.idle
     private var breaker = StoreBreaker()
-    private var delay = ReconnectDelay()
+    private let dialer: RedisDialer
+    private let link: ChannelLink
+    private var watch: ChannelLink.Watch?
+    private var compared: (version: UInt64, agreement: Agreement)?
     private var channel: (any Channel)?
     private var postponed: [(RedisConnectionState.Asked, StoreFailure)] = []
     private var isTickScheduled = false
 
-    /// - Parameter outlook: one for all loops of the replica that use this store.
-    package init(eventLoop: any EventLoop, settings: StoreSettings, outlook: StoreOutlook, logger: Logger) {
+    /// - Parameters:
+    ///   - outlook: one for all loops of the replica that use this store.
+    ///   - link: says which server the coherence channel hears; one for all loops, too.
+    package init(
+        eventLoop: any EventLoop, settings: StoreSettings, outlook: StoreOutlook, link: ChannelLink = ChannelLink(),
+        logger: Logger
+    ) {
         self.eventLoop = eventLoop
+        self.link = link
+        dialer = RedisDialer(eventLoop: eventLoop, settings: settings, outlook: outlook)
         self.settings = settings
         self.outlook = outlook
         self.logger = logger
@@ -46,8 +59,8 @@ package final class RedisStore: BindingStore {
     // MARK: Questions
 
     package var mayBeAsked: Bool {
-        guard case .serving = phase else { return false }
-        return !breaker.isOpen
+        guard case .serving(let connection, _) = phase, !breaker.isOpen, !connection.isLeaving else { return false }
+        return agreement(of: connection) != .other
     }
 
     /// Commands under way.
@@ -57,12 +70,16 @@ package final class RedisStore: BindingStore {
     }
 
     package func ask(_ question: StoreQuestion, for waiter: any StoreWaiter) {
-        let asking = Asking(at: .now, isOfChannel: false)
+        let now = Instant.now
         counters.countAsked(question)
+        var asking = Asking(at: now, isOfChannel: false)
         let failure: StoreFailure
         if !question.isWritable {
             failure = .refused
-        } else if case .serving(let connection, _) = phase, !breaker.isOpen {
+        } else if mayBeAsked, case .serving(let connection, _) = phase {
+            // Compared after the time was taken: if the channel has come to hear another server since, the question
+            // is of a generation before that.
+            asking = Asking(at: now, isOfChannel: agreement(of: connection) == .same)
             if connection.ask(question, for: waiter, asking) { return flushSoon() }
             failure = .full
         } else {
@@ -100,23 +117,72 @@ package final class RedisStore: BindingStore {
     /// Begins to connect.
     package func start() {
         guard case .idle = phase else { return }
-        connect()
+        let bound = NIOLoopBound(self, eventLoop: eventLoop)
+        let loop = eventLoop
+        watch = link.watch { event in
+            guard case .serverChanged = event else { return }
+            loop.execute { bound.value.leaveOtherServer() }
+        }
+        phase = .dialing
+        dialer.dial { self.dialed($0) }
     }
 
     /// Tells everybody who waits, and closes the connection. The store cannot be started again.
     package func stop() -> EventLoopFuture<Void> {
         let ending = phase
         phase = .stopped
+        if let watch { link.end(watch) }
+        watch = nil
         tick()
+        let dialing = dialer.stop()
         switch ending {
-        case .idle, .stopped: break
-        case .waiting(let attempt): attempt.cancel()
-        case .connecting(let attempt):
-            let loop = eventLoop
-            return attempt.flatMap { $0.closeFuture }.flatMapError { _ in loop.makeSucceededVoidFuture() }
+        case .idle, .stopped, .dialing: break
         case .greeting(let connection), .serving(let connection, _): connection.end(.closed)
         }
-        return channel?.closeFuture ?? eventLoop.makeSucceededVoidFuture()
+        let closing = channel?.closeFuture
+        return dialing.flatMap { closing ?? dialing }
+    }
+}
+
+// MARK: - The coherence channel
+
+extension RedisStore {
+    /// Whether a heartbeat would be sent now; a breaker that is open is no hindrance.
+    var mayBeat: Bool {
+        guard case .serving(let connection, _) = phase else { return false }
+        return connection.takesErrand && !connection.isLeaving
+    }
+
+    func beat(_ sequence: UInt64, _ names: ChannelNames) {
+        guard case .serving(let connection, _) = phase else { return }
+        connection.beat(sequence, names, now: .now)
+    }
+
+    /// False when it cannot be tried now.
+    func publish(_ payload: [UInt8], on channel: String) -> Bool {
+        guard mayBeat, case .serving(let connection, _) = phase,
+            connection.publish(payload, on: channel, now: .now)
+        else { return false }
+        flushSoon()
+        return true
+    }
+
+    private func agreement(of connection: RedisConnection) -> Agreement {
+        let version = link.version
+        if let compared, compared.version == version { return compared.agreement }
+        let agreement: Agreement =
+            switch link.server {
+            case .none: .nothingHeard
+            case connection.report?.identity: .same
+            case .some: .other
+            }
+        compared = (version, agreement)
+        return agreement
+    }
+
+    private func leaveOtherServer() {
+        guard case .serving(let connection, _) = phase, agreement(of: connection) == .other else { return }
+        connection.leave(.otherServer)
     }
 }
 
@@ -146,10 +212,23 @@ extension RedisStore {
             "The store refuses commands.", metadata: ["store": "\(settings.endpoint)", "error": "\(code)"])
     }
 
+    /// A write was refused because the server has become a replica.
+    func foundReplica() {
+        guard case .serving(let connection, _) = phase else { return }
+        connection.leave(.replica)
+        link.doubt(.replica)
+    }
+
     /// The handshake is over.
-    func connectionServes(now: Instant) {
+    func connectionServes(_ report: ServerReport, now: Instant) {
         guard case .greeting(let connection) = phase else { return }
         phase = .serving(connection, since: now)
+        compared = nil
+        if let heard = link.server, heard != report.identity {
+            guard heard.runID == report.identity.runID else { return connection.leave(.otherServer) }
+            // The same server with another history: this connection is the one that knows.
+            link.doubt(.otherHistory)
+        }
         counters.connections &+= 1
         outlook.connected()
         perform(breaker.connected(now: now))
@@ -159,7 +238,7 @@ extension RedisStore {
     func connectionEnded(_ trouble: StoreTrouble) {
         breaker.disconnected()
         if case .serving(_, let since) = phase, Instant.now.milliseconds(since: since) >= Self.goodAge {
-            delay.reset()
+            dialer.reset()
         }
         if case .stopped = phase { return }
         attemptFailed(trouble)
@@ -173,7 +252,7 @@ extension RedisStore {
             probe(at: time)
         case .probe(let time): probe(at: time)
         case .close:
-            guard outlook.isNewsThatInUse(now: .now) else { break }
+            guard outlook.isNewsThatInUse(to: .store, now: .now) else { break }
             logger.info("The store is in use.", metadata: ["store": "\(settings.endpoint)"])
         }
     }
@@ -190,7 +269,7 @@ extension RedisStore {
     }
 
     private func report(_ trouble: StoreTrouble) {
-        guard outlook.isNews(trouble, now: .now) else { return }
+        guard outlook.isNews(trouble, to: .store, now: .now) else { return }
         logger.warning(
             "The store is not used.",
             metadata: ["store": "\(settings.endpoint)", "reason": "\(trouble.description)"])
@@ -200,49 +279,10 @@ extension RedisStore {
 // MARK: - Connecting
 
 extension RedisStore {
-    private func connect() {
-        guard outlook.admitsAttempt(now: .now) else { return connectLater() }
-        let attempt = open()
-        phase = .connecting(attempt)
-        attempt.assumeIsolated().whenComplete { self.attemptEnded($0) }
-    }
-
-    private func connectLater() {
-        let wait = TimeAmount.milliseconds(delay.next(random: .random(in: 0...(.max))))
-        phase = .waiting(eventLoop.assumeIsolated().scheduleTask(in: wait) { self.connect() })
-    }
-
-    private func attemptFailed(_ trouble: StoreTrouble) {
-        counters.connectionFailures &+= 1
-        outlook.failed()
-        report(trouble)
-        connectLater()
-    }
-
-    /// Resolving a name may take longer than the timeout, which bounds each connection: the resolver's own
-    /// timeouts bound that.
-    private func open() -> EventLoopFuture<any Channel> {
-        let timeout = TimeAmount.nanoseconds(max(1, settings.connectTimeout.wholeNanoseconds))
-        let bootstrap = ClientBootstrap(group: eventLoop)
-            .connectTimeout(timeout)
-            // Nothing is read before there is somebody to read it.
-            .channelOption(.autoRead, value: false)
-            .channelOption(.maxMessagesPerRead, value: 1)
-            .channelOption(
-                .recvAllocator, value: AdaptiveRecvByteBufferAllocator(minimum: 4096, initial: 4096, maximum: 1 << 16))
-        switch settings.endpoint.address {
-        case .host(let host, let port):
-            return bootstrap.channelOption(.tcpOption(.tcp_nodelay), value: 1).connect(host: host, port: port)
-        case .unixSocket(let path): return bootstrap.connect(unixDomainSocketPath: path)
-        }
-    }
-
-    private func attemptEnded(_ result: Result<any Channel, any Error>) {
-        switch (result, phase) {
-        case (.success(let channel), .connecting): adopt(channel)
-        case (.success(let channel), _): channel.close(promise: nil)
-        case (.failure(let error), .connecting): attemptFailed(StoreTrouble(connecting: error))
-        case (.failure, _): break
+    private func dialed(_ result: Result<any Channel, StoreTrouble>) {
+        switch result {
+        case .success(let channel): adopt(channel)
+        case .failure(let trouble): attemptFailed(trouble)
         }
     }
 
@@ -259,5 +299,13 @@ extension RedisStore {
         } catch {
             connection.end(StoreTrouble(connecting: error))
         }
+    }
+
+    private func attemptFailed(_ trouble: StoreTrouble) {
+        counters.connectionFailures &+= 1
+        outlook.failed()
+        report(trouble)
+        phase = .dialing
+        dialer.dialLater { self.dialed($0) }
     }
 }

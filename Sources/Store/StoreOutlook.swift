@@ -4,10 +4,26 @@ import Synchronization
 /// What the event loops of one replica know together about their store: when it was last tried, and which of its
 /// troubles have been said. Touched only when a connection comes or goes.
 package final class StoreOutlook: Sendable {
-    private struct State {
-        var pacing: ReconnectPacing
+    /// Who has something to say.
+    enum Speaker {
+        case store, channel
+    }
+
+    private struct News {
         var said: Set<StoreTrouble> = []
         var inUseSince: Instant?
+
+        mutating func add(_ trouble: StoreTrouble, now: Instant) -> Bool {
+            if let inUseSince, now.milliseconds(since: inUseSince) >= goodWhile { said.removeAll() }
+            guard said.insert(trouble).inserted else { return false }
+            inUseSince = nil
+            return true
+        }
+    }
+
+    private struct State {
+        var pacing: ReconnectPacing
+        var news: [Speaker: News] = [:]
         var refusals: [RedisErrorCode: Instant] = [:]
     }
 
@@ -20,7 +36,8 @@ package final class StoreOutlook: Sendable {
 
     /// - Parameter loops: how many event loops keep a connection.
     package init(loops: Int) {
-        state = Mutex(State(pacing: ReconnectPacing(loops: loops, now: .now)))
+        // The coherence channel's subscription is one connection more.
+        state = Mutex(State(pacing: ReconnectPacing(connections: loops + 1, now: .now)))
     }
 
     func admitsAttempt(now: Instant) -> Bool {
@@ -35,21 +52,16 @@ package final class StoreOutlook: Sendable {
         state.withLock { $0.pacing.failed() }
     }
 
-    /// Whether this trouble is to be said: not again until the store has been of use for a while.
-    func isNews(_ trouble: StoreTrouble, now: Instant) -> Bool {
-        state.withLock { state in
-            if let since = state.inUseSince, now.milliseconds(since: since) >= Self.goodWhile { state.said.removeAll() }
-            guard state.said.insert(trouble).inserted else { return false }
-            state.inUseSince = nil
-            return true
-        }
+    /// Whether this trouble is to be said: not again until it has been over for a while.
+    func isNews(_ trouble: StoreTrouble, to speaker: Speaker, now: Instant) -> Bool {
+        state.withLock { $0.news[speaker, default: News()].add(trouble, now: now) }
     }
 
-    /// The store answers. Whether that is to be said.
-    func isNewsThatInUse(now: Instant) -> Bool {
+    /// The store answers, or the channel hears. Whether that is to be said.
+    func isNewsThatInUse(to speaker: Speaker, now: Instant) -> Bool {
         state.withLock { state in
-            guard state.inUseSince == nil else { return false }
-            state.inUseSince = now
+            guard state.news[speaker]?.inUseSince == nil else { return false }
+            state.news[speaker, default: News()].inUseSince = now
             return true
         }
     }

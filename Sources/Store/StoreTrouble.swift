@@ -23,6 +23,15 @@ enum StoreTrouble: Error, Hashable, Sendable {
     case speaksTLS
     case sentinel
     case tooOld(version: String)
+    /// It does not name itself, so that two connections cannot be told to lead to the same server.
+    case noIdentity
+    case replica
+    /// A data connection leads to another server than the coherence channel.
+    case otherServer
+    /// The same server has taken over other data.
+    case otherHistory
+    /// Heartbeats do not come back.
+    case unproven
     case wrongPassword
     case passwordNeeded
     case noPermission(command: String)
@@ -43,6 +52,11 @@ enum StoreTrouble: Error, Hashable, Sendable {
         case .speaksTLS: "it speaks TLS, but the endpoint's URL says no TLS"
         case .sentinel: "this is a Sentinel, not a Redis that holds data"
         case .tooOld(let version): "it is Redis \(version), and 7.0 or later, or Valkey, is needed"
+        case .noIdentity: "it gives no run_id and master_replid in INFO, as a Redis does"
+        case .replica: "it is a replica, which takes no writes"
+        case .otherServer: "two connections to it lead to different servers"
+        case .otherHistory: "it has taken over another server's data"
+        case .unproven: "heartbeats do not come back"
         case .wrongPassword: "user or password is wrong"
         case .passwordNeeded: "it wants a password"
         case .noPermission(let command): "its user may not run \(command)"

@@ -218,6 +218,44 @@ struct RedisConnectionStateTests {
         }
     }
 
+    @Test("A heartbeat's reply is nobody's, and a script that is not known is sent whole")
+    func heartbeats() {
+        func outcome(_ replies: RedisReply...) -> String {
+            var state = state()
+            _ = state.beat(7, now: at(0))
+            var last = ""
+            for reply in replies { last = state.received(reply, now: at(1)).text }
+            return last
+        }
+        #expect(outcome(.none) == "wait")
+        #expect(outcome(.noScript) == "send beat 7")
+        #expect(outcome(.noScript, .none) == "wait")
+        #expect(outcome(.noScript, .noScript) == "wait")
+        for refusal in [RedisReply.refusal, .readOnly, .wrongType] { #expect(outcome(refusal) == "wait") }
+        for alien in [RedisReply.status, .integer(1), .alien] { #expect(outcome(alien) == "close mistypedReply") }
+    }
+
+    @Test("Heartbeats and publications under way are few, and keep their place among the questions")
+    func errands() {
+        var state = state()
+        for number in 0..<UInt64(RedisConnectionState.errandsMax) {
+            let isTaken = number % 2 == 0 ? state.beat(number, now: at(0)) : state.publication(now: at(0))
+            #expect(isTaken)
+        }
+        #expect(!state.takesErrand)
+        let isOverfull = state.beat(99, now: at(0)) || state.publication(now: at(0))
+        #expect(!isOverfull)
+        _ = state.ask(touch, for: nobody, asking(1))
+        for number in 0..<RedisConnectionState.errandsMax {
+            let reply = number % 2 == 0 ? RedisReply.none : .integer(3)
+            #expect(state.received(reply, now: at(2)).text == "wait")
+        }
+        #expect(state.takesErrand)
+        #expect(state.received(.none, now: at(2)).text == "answer absent")
+        _ = state.publication(now: at(3))
+        #expect(state.received(.none, now: at(4)).text == "close mistypedReply")
+    }
+
     @Test("Whatever comes in whatever order, each waiter is told exactly once")
     func anything() {
         var random = SplitMix(seed: 3)
@@ -237,7 +275,7 @@ struct RedisConnectionStateTests {
                     switch state.received(replies[Int(random.next() % 8)], now: at(time)) {
                     case .answer: told += 1
                     case .close: isOpen = false
-                    case .wait, .send, .probed: break
+                    case .wait, .send, .sendBeat, .probed: break
                     }
                 }
                 while state.nextLate(now: at(time)) != nil { told += 1 }
@@ -258,6 +296,7 @@ extension RedisConnectionState.Action {
             "answer read \(binding.backend.bits)/\(binding.epoch) \(remaining)" + (born.map { " born \($0)" } ?? "")
         case .answer(_, let answer): "answer \(answer)"
         case .send(let followUp, _): "send \(followUp)"
+        case .sendBeat(let sequence): "send beat \(sequence)"
         case .probed(let isWell): "probed \(isWell)"
         case .close(let ending): "close \(ending)"
         }

@@ -25,20 +25,42 @@ struct RedisHandshakeTests {
     @Test("It says who we are, which database, and asks what this is")
     func commands() throws {
         let plain = RedisHandshake(endpoint: try RedisEndpoint("redis://h"))
-        #expect(plain.commands == [["INFO", "server"]])
+        #expect(plain.commands == [["INFO", "server", "replication"]])
         let whole = RedisHandshake(endpoint: try RedisEndpoint("redis://u:p@h/3"))
-        #expect(whole.commands == [["AUTH", "u", "p"], ["SELECT", "3"], ["INFO", "server"]])
+        #expect(whole.commands == [["AUTH", "u", "p"], ["SELECT", "3"], ["INFO", "server", "replication"]])
         let passwordOnly = RedisHandshake(endpoint: try RedisEndpoint("redis://:p@h"))
-        #expect(passwordOnly.commands == [["AUTH", "p"], ["INFO", "server"]])
+        #expect(passwordOnly.commands == [["AUTH", "p"], ["INFO", "server", "replication"]])
+    }
+
+    private static let primary = "\r\nrun_id:r1\r\nmaster_replid:p1\r\nrole:master\r\nconnected_slaves:2\r\n"
+    private static let identity = ServerIdentity(runID: ServerIdentity.RunID("r1"), replicationID: "p1")
+    private static let done = RedisHandshake.Action.done(
+        ServerReport(identity: identity, demandsReplicas: false, connectedReplicas: 2))
+
+    @Test("Which server it is, and whether it takes writes, is asked at once")
+    func identities() throws {
+        let version = "redis_version:7.0.15"
+        let guarded = ServerReport(identity: Self.identity, demandsReplicas: true, connectedReplicas: 2)
+        let cases: [(String, RedisHandshake.Action)] = [
+            (version + Self.primary + "min_slaves_good_slaves:0\r\n", .done(guarded)),
+            (version, .fail(.noIdentity)), (version + "\nrole:master\nrun_id:r1", .fail(.noIdentity)),
+            (version + "\nrole:master\nmaster_replid:p1", .fail(.noIdentity)),
+            (version + "\nrun_id:a b\nmaster_replid:p1\nrole:master", .fail(.noIdentity)),
+            (version + "\nrun_id:\nmaster_replid:p1\nrole:master", .fail(.noIdentity)),
+            (version + "\nrun_id:r1\nmaster_replid:p1\nrole:slave", .fail(.replica)),
+            (version + "\nrun_id:r1\nmaster_replid:p1", .fail(.replica)),
+        ]
+        for (fields, action) in cases { #expect(try outcome("redis://h", info(fields)) == action) }
     }
 
     @Test("Redis 7 or later and any Valkey will do; an older Redis is named")
     func versions() throws {
         let versions = [
-            ("# Server\r\nredis_version:7.0.15\r\n", RedisHandshake.Action.done), ("redis_version:8.2.0", .done),
-            ("redis_version:10.0.0", .done), ("redis_version:6.2.14", .fail(.tooOld(version: "6.2.14"))),
-            ("redis_version:7.2.4\r\nserver_name:valkey\r\nvalkey_version:8.0.1", .done),
-            ("redis_version:6.2.0\r\nvalkey_version:9.0.0", .done),
+            ("# Server\r\nredis_version:7.0.15\r\n" + Self.primary, Self.done),
+            ("redis_version:8.2.0" + Self.primary, Self.done), ("redis_version:10.0.0" + Self.primary, Self.done),
+            ("redis_version:6.2.14", .fail(.tooOld(version: "6.2.14"))),
+            ("redis_version:7.2.4\r\nserver_name:valkey\r\nvalkey_version:8.0.1" + Self.primary, Self.done),
+            ("redis_version:6.2.0\r\nvalkey_version:9.0.0" + Self.primary, Self.done),
             ("redis_version:7.0.0\r\nredis_mode:sentinel", .fail(.sentinel)), ("# nothing", .fail(.notRedis)),
             ("redis_version:\u{1B}[31mevil 1", .fail(.tooOld(version: "31mevil1"))),
         ]

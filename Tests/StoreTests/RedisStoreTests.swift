@@ -24,7 +24,7 @@ struct RedisStoreTests {
         try await driver.stop()
     }
 
-    @Test("Redis knows the scripts by the names we give them", arguments: [RedisScript.restore, .rebind, .drop])
+    @Test("Redis knows the scripts by the names we give them", arguments: [RedisScript.restore, .rebind, .drop, .heartbeat])
     func scriptNames(_ script: RedisScript) throws {
         #expect(try RedisServer().command("SCRIPT", "LOAD", script.source) == script.sha1)
     }
@@ -138,13 +138,28 @@ struct RedisStoreTests {
         }
     }
 
-    @Test("A read-only replica is read, and otherwise as if it were away")
+    @Test("A primary that has become a replica is read once, and not asked until it is a primary again")
     func readOnly() async throws {
         try await with { server, store in
             _ = try await store.ask(.create(key, Self.one, lifetime: minute))
             try server.command("REPLICAOF", "127.0.0.1", "1")
-            try await expectRefusals(store)
+            let first = Binding(backend: Self.one, epoch: 1)
+            let answers = try await store.ask([
+                .create(key, Self.two, lifetime: minute), .rebind(key, from: first, to: Self.two, lifetime: minute),
+                .drop(.test(2), above: 1, lifetime: minute),
+            ])
+            for answer in answers.prefix(2) {
+                guard case .readOnly(first, 1...60_000, nil) = answer else {
+                    Issue.record("\(answer)")
+                    continue
+                }
+            }
+            #expect(answers[2] == .unavailable(.refused))
+            #expect(try await store.ask(.touch(key, lifetime: minute)) == .unavailable(.away))
+            try await eventually(within: .seconds(3)) { try await store.counters().connectionFailures >= 2 }
+            #expect(store.lines.all.contains { $0.contains("it is a replica") })
             try server.command("REPLICAOF", "NO", "ONE")
+            try await store.ready(within: .seconds(5))
             #expect(try await store.ask(.create(.test(5), Self.one, lifetime: minute)) == .written)
         }
     }

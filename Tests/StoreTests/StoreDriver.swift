@@ -46,6 +46,14 @@ final class StoreDriver: Sendable {
         try await loop.submit { [store] in body(store.value) }.get()
     }
 
+    /// Runs `body` on the loop; the store is one in a Redis.
+    func runRedis<Result: Sendable>(_ body: @Sendable @escaping (RedisStore) -> Result) throws -> Result {
+        try loop.submit { [redis] in
+            guard let store = redis.value else { throw NotInTime() }
+            return body(store)
+        }.wait()
+    }
+
     func counters() async throws -> StoreCounters {
         try await loop.submit { [redis] in redis.value?.counters ?? StoreCounters() }.get()
     }
@@ -74,6 +82,13 @@ final class StoreDriver: Sendable {
         return try await promise.futureResult.get()
     }
 
+    /// How a question was put to the store.
+    func asking(_ question: StoreQuestion) async throws -> Asking {
+        let promise = loop.makePromise(of: Asking.self)
+        loop.execute { [store] in store.value.ask(question, for: AskingWaiter(promise: promise)) }
+        return try await promise.futureResult.get()
+    }
+
     func stop() async throws {
         try await loop.flatSubmit { [redis, loop] in redis.value?.stop() ?? loop.makeSucceededVoidFuture() }.get()
         try await group.shutdownGracefully()
@@ -99,6 +114,16 @@ private final class Waiter: StoreWaiter {
         #expect(!collector.isAsking, "told from within ask")
         isTold = true
         collector.add(answer, at: index)
+    }
+}
+
+private final class AskingWaiter: StoreWaiter {
+    private let promise: EventLoopPromise<Asking>
+
+    init(promise: EventLoopPromise<Asking>) { self.promise = promise }
+
+    func storeAnswered(_ answer: StoreAnswer, to question: StoreQuestion, asked: Asking) {
+        promise.succeed(asked)
     }
 }
 

@@ -1,0 +1,63 @@
+import Affinity
+import Synchronization
+
+/// Which server a coherence channel hears, as the data connections of all event loops compare themselves with: only
+/// what the same server says can be superseded by nothing but what is heard.
+package final class ChannelLink: Sendable {
+    enum Event: Sendable {
+        /// The channel hears another server, or none.
+        case serverChanged
+        /// A data connection found that the channel's server is no primary any more, or has another history.
+        case doubted(StoreTrouble)
+    }
+
+    /// A name for somebody who watches.
+    struct Watch: Hashable, Sendable {
+        fileprivate let number: Int
+    }
+
+    private struct State {
+        var server: ServerIdentity?
+        var watchers: [Watch: @Sendable (Event) -> Void] = [:]
+        var nextWatch = 0
+    }
+
+    private let state = Mutex(State())
+    private let changes = Atomic<UInt64>(0)
+
+    package init() {}
+
+    /// Grows with each change of the server, so that comparing costs one load while nothing changes.
+    var version: UInt64 { changes.load(ordering: .acquiring) }
+
+    /// The server that is heard; nil while the channel is down.
+    var server: ServerIdentity? { state.withLock { $0.server } }
+
+    func set(_ server: ServerIdentity?) {
+        let told = state.withLock { state in
+            guard state.server != server else { return [@Sendable (Event) -> Void]() }
+            state.server = server
+            changes.add(1, ordering: .releasing)
+            return Array(state.watchers.values)
+        }
+        for watcher in told { watcher(.serverChanged) }
+    }
+
+    func doubt(_ trouble: StoreTrouble) {
+        for watcher in state.withLock({ Array($0.watchers.values) }) { watcher(.doubted(trouble)) }
+    }
+
+    /// `body` is called on whatever loop the event came from.
+    func watch(_ body: @escaping @Sendable (Event) -> Void) -> Watch {
+        state.withLock { state in
+            let watch = Watch(number: state.nextWatch)
+            state.nextWatch += 1
+            state.watchers[watch] = body
+            return watch
+        }
+    }
+
+    func end(_ watch: Watch) {
+        state.withLock { _ = $0.watchers.removeValue(forKey: watch) }
+    }
+}

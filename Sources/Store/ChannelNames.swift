@@ -1,0 +1,81 @@
+import Affinity
+
+/// The keys and channels of coherence, and the reading of what is said on them.
+struct ChannelNames {
+    /// What came over a subscription, whole and well formed as RESP.
+    enum Message {
+        case rebind(Fingerprint, Binding)
+        case echo(sequence: UInt64, server: ServerIdentity.RunID, era: String)
+        case fleet(UnsafeRawBufferPointer)
+        /// Nothing that Limpet would say there.
+        case alien
+    }
+
+    /// Bytes of a message of the fleet.
+    static let fleetMax = 16 * 1024
+
+    /// Moves of bindings: `<fingerprint> <record>`.
+    let rebind: String
+    /// Key and channel of this replica's heartbeats: `<sequence> <run id> <era>`.
+    let heartbeat: String
+    /// Which life of the data this is.
+    let era: String
+    /// What replicas say of themselves.
+    let fleet: String
+
+    init(namespace: StoreNamespace, instance: InstanceID) {
+        rebind = "\(namespace):rebind"
+        heartbeat = "\(namespace):hb:\(instance)"
+        era = "\(namespace):era"
+        fleet = "\(namespace):fleet"
+    }
+
+    /// In the order in which they are subscribed to.
+    var channels: [String] { [rebind, heartbeat, fleet] }
+
+    /// Whether this acknowledges the subscription to the channel of this number, from 0.
+    func isAcknowledgement(_ reply: RESPValue, of number: Int) -> Bool {
+        guard case .array(var elements) = reply, elements.count == 3, channels.indices.contains(number),
+            case .string(let kind) = elements.next(), kind.reads("subscribe"),
+            case .string(let channel) = elements.next(), channel.reads(channels[number]),
+            case .integer(let count) = elements.next()
+        else { return false }
+        return count == Int64(number + 1)
+    }
+
+    /// The message that a reply is; nil if it is none, or of a channel that was not subscribed to.
+    func message(_ reply: RESPValue) -> Message? {
+        guard case .array(var elements) = reply, elements.count == 3,
+            case .string(let kind) = elements.next(), kind.reads("message"),
+            case .string(let channel) = elements.next(), case .string(let payload) = elements.next()
+        else { return nil }
+        if channel.reads(rebind) { return Self.rebind(payload) ?? .alien }
+        if channel.reads(heartbeat) { return Self.echo(payload) ?? .alien }
+        guard channel.reads(fleet) else { return nil }
+        return payload.count <= Self.fleetMax ? .fleet(payload) : .alien
+    }
+
+    private static func rebind(_ payload: UnsafeRawBufferPointer) -> Message? {
+        let length = Fingerprint.textLength
+        guard payload.count > length + 1, payload[length] == UInt8(ascii: " "),
+            let fingerprint = Fingerprint(text: payload[..<length]),
+            let record = Record(UnsafeRawBufferPointer(rebasing: payload[(length + 1)...]))
+        else { return nil }
+        return .rebind(fingerprint, record.binding)
+    }
+
+    private static func echo(_ payload: UnsafeRawBufferPointer) -> Message? {
+        guard payload.count <= 128, payload.allSatisfy({ (0x20...0x7E).contains($0) }) else { return nil }
+        let words = String(decoding: payload, as: UTF8.self).split(separator: " ", omittingEmptySubsequences: false)
+        guard words.count == 3, words[0].first != "+", let sequence = UInt64(words[0]), !words[1].isEmpty,
+            !words[2].isEmpty
+        else { return nil }
+        return .echo(sequence: sequence, server: ServerIdentity.RunID(String(words[1])), era: String(words[2]))
+    }
+}
+
+extension UnsafeRawBufferPointer {
+    fileprivate func reads(_ text: String) -> Bool {
+        count == text.utf8.count && elementsEqual(text.utf8)
+    }
+}

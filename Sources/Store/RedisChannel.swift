@@ -1,0 +1,240 @@
+package import Affinity
+package import Logging
+package import NIOCore
+
+/// The coherence channel to one primary: the shell around `CoherenceChannel`, its subscription and its heartbeats.
+/// Confined to the event loop of the store over which the heartbeats go, from `start` to the end of `stop`.
+///
+/// Tells `Coherence` what it vouches for, the cache what it hears, and the link which server that is of.
+package final class RedisChannel {
+    private enum Phase {
+        case idle
+        case dialing
+        case greeting(SubscriberConnection)
+        case hearing(SubscriberConnection)
+        case stopped
+    }
+
+    /// Of the replica, as all that hear or send know it.
+    package struct Shared {
+        package let coherence: Coherence
+        package let cache: BindingCache
+        package let link: ChannelLink
+        package let outlook: StoreOutlook
+
+        package init(coherence: Coherence, cache: BindingCache, link: ChannelLink, outlook: StoreOutlook) {
+            self.coherence = coherence
+            self.cache = cache
+            self.link = link
+            self.outlook = outlook
+        }
+    }
+
+    package let eventLoop: any EventLoop
+    /// Read on the loop.
+    package private(set) var counters = ChannelCounters()
+    /// What the server that is heard says of itself. Nil before the first subscription.
+    package private(set) var report: ServerReport?
+    /// Called on the loop with every message of the fleet, this replica's own included: at most 16 KiB, valid within
+    /// the call only.
+    package var onFleetMessage: ((UnsafeRawBufferPointer, Instant) -> Void)?
+    private let settings: StoreSettings
+    private let shared: Shared
+    private let store: RedisStore
+    private let names: ChannelNames
+    private let primary: Int
+    private let logger: Logger
+    private let dialer: RedisDialer
+    private var phase = Phase.idle
+    private var core: CoherenceChannel
+    private var socket: (any Channel)?
+    private var watch: ChannelLink.Watch?
+    private var timer: (callback: NIOScheduledCallback, due: Instant)?
+
+    /// - Parameters:
+    ///   - store: of the loop on which the channel lives; the heartbeats go over its connection.
+    ///   - instance: one for the process.
+    ///   - lease: how long an echo vouches for what is remembered, in milliseconds.
+    ///   - primary: the number of the primary in `Coherence`.
+    package init(
+        store: RedisStore, instance: InstanceID, lease: Int64, shared: Shared, primary: Int = 0, logger: Logger
+    ) {
+        self.store = store
+        eventLoop = store.eventLoop
+        settings = store.settings
+        self.shared = shared
+        self.primary = primary
+        self.logger = logger
+        names = ChannelNames(namespace: store.settings.namespace, instance: instance)
+        dialer = RedisDialer(eventLoop: store.eventLoop, settings: store.settings, outlook: shared.outlook)
+        core = CoherenceChannel(lease: lease)
+    }
+
+    package var state: CoherenceChannel.State { core.state }
+
+    /// Generations begun.
+    package var generations: UInt64 { core.generations }
+
+    /// Publishes a message to the fleet. False where that cannot be tried now: no connection, too many under way, or
+    /// above 16 KiB.
+    package func publishFleet(_ payload: [UInt8]) -> Bool {
+        guard payload.count <= ChannelNames.fleetMax else { return false }
+        return store.publish(payload, on: names.fleet)
+    }
+
+    // MARK: Life
+
+    package func start() {
+        guard case .idle = phase else { return }
+        let bound = NIOLoopBound(self, eventLoop: eventLoop)
+        let loop = eventLoop
+        watch = shared.link.watch { event in
+            guard case .doubted(let trouble) = event else { return }
+            loop.execute { bound.value.doubted(trouble) }
+        }
+        phase = .dialing
+        dialer.dial { self.dialed($0) }
+        arm(.now)
+    }
+
+    /// Closes the subscription. The channel cannot be started again.
+    package func stop() -> EventLoopFuture<Void> {
+        let ending = phase
+        phase = .stopped
+        timer?.callback.cancel()
+        timer = nil
+        if let watch { shared.link.end(watch) }
+        watch = nil
+        let dialing = dialer.stop()
+        switch ending {
+        case .idle, .stopped, .dialing: break
+        case .greeting(let connection), .hearing(let connection): connection.end(.closed)
+        }
+        let closing = socket?.closeFuture
+        return dialing.flatMap { closing ?? dialing }
+    }
+
+    private func dialed(_ result: Result<any Channel, StoreTrouble>) {
+        switch result {
+        case .success(let channel): adopt(channel)
+        case .failure(let trouble): attemptFailed(trouble)
+        }
+    }
+
+    private func adopt(_ channel: any Channel) {
+        guard let connection = SubscriberConnection(owner: self, settings: settings, names: names) else {
+            channel.close(promise: nil)
+            return attemptFailed(.misbehaves("there is no memory for a connection"))
+        }
+        socket = channel
+        phase = .greeting(connection)
+        do {
+            try channel.pipeline.syncOperations.addHandler(connection)
+            try channel.syncOptions?.setOption(.autoRead, value: true)
+        } catch {
+            connection.end(StoreTrouble(connecting: error))
+        }
+    }
+
+    private func attemptFailed(_ trouble: StoreTrouble) {
+        counters.connectionFailures &+= 1
+        shared.outlook.failed()
+        if shared.outlook.isNews(trouble, to: .channel, now: .now) {
+            logger.warning(
+                "Moves of sessions are not heard; the store is asked instead.",
+                metadata: ["store": "\(settings.endpoint)", "reason": "\(trouble.description)"])
+        }
+        phase = .dialing
+        dialer.dialLater { self.dialed($0) }
+    }
+
+    /// A data connection found that the server is not what the subscription takes it for.
+    private func doubted(_ trouble: StoreTrouble) {
+        guard case .hearing(let connection) = phase else { return }
+        connection.end(trouble)
+    }
+}
+
+// MARK: - What the subscription says
+
+extension RedisChannel {
+    func subscribed(to report: ServerReport) {
+        guard case .greeting(let connection) = phase else { return }
+        phase = .hearing(connection)
+        counters.connections &+= 1
+        shared.outlook.connected()
+        self.report = report
+        // Before the generation begins: whoever asks in it knows which server is heard.
+        shared.link.set(report.identity)
+        core.subscribed(to: report.identity, now: .now)
+        publish()
+        beat(.now)
+    }
+
+    func subscriptionEnded(_ trouble: StoreTrouble) {
+        core.lost()
+        publish()
+        shared.link.set(nil)
+        if case .stopped = phase { return }
+        attemptFailed(trouble)
+    }
+
+    func heard(_ message: ChannelNames.Message, now: Instant) {
+        switch message {
+        case .rebind(let fingerprint, let binding):
+            counters.rebinds &+= 1
+            shared.cache.hear(binding, of: fingerprint, now: now)
+        case .echo(let sequence, let server, let era):
+            guard core.echoed(sequence, from: server, era: era, now: now) != .ignored else { break }
+            publish()
+            proven(now)
+        case .fleet(let payload):
+            counters.fleetMessages &+= 1
+            onFleetMessage?(payload, now)
+        case .alien: counters.aliens &+= 1
+        }
+    }
+
+    private func proven(_ now: Instant) {
+        counters.echoes &+= 1
+        dialer.reset()
+        guard shared.outlook.isNewsThatInUse(to: .channel, now: now) else { return }
+        logger.info("Moves of sessions are heard.", metadata: ["store": "\(settings.endpoint)"])
+    }
+
+    private func publish() {
+        shared.coherence.publish(core.standing, primary: primary)
+    }
+}
+
+// MARK: - Heartbeats
+
+extension RedisChannel: NIOScheduledCallbackHandler {
+    private static let interval = CoherenceChannel.beatInterval
+
+    private func beat(_ now: Instant) {
+        guard case .hearing = phase, store.mayBeat else { return }
+        counters.heartbeats &+= 1
+        store.beat(core.beat(now: now), names)
+    }
+
+    private func arm(_ due: Instant) {
+        let wait = TimeAmount.nanoseconds(max(0, due.nanoseconds &- Instant.now.nanoseconds))
+        guard let callback = try? eventLoop.assumeIsolated().scheduleCallback(in: wait, handler: self) else { return }
+        timer = (callback, due)
+    }
+
+    package func handleScheduledCallback(eventLoop: some EventLoop) {
+        guard let due = timer?.due else { return }
+        timer = nil
+        let now = Instant.now
+        if case .hearing(let connection) = phase, core.isSilent(now) {
+            connection.end(.unproven)
+        } else {
+            beat(now)
+        }
+        // Beats that a busy loop has missed are not made up for.
+        let next = due.advanced(byMilliseconds: Self.interval)
+        arm(next > now ? next : now.advanced(byMilliseconds: Self.interval))
+    }
+}

@@ -1,0 +1,162 @@
+import Affinity
+import NIOCore
+
+/// The connection over which a coherence channel hears: handshake, subscription, then nothing but messages. Confined
+/// to the event loop of its channel.
+///
+/// Whatever is no message of a channel that was subscribed to ends it: what follows could not be trusted to be whole.
+final class SubscriberConnection: ChannelInboundHandler {
+    typealias InboundIn = ByteBuffer
+
+    private enum Phase {
+        case opening
+        case greeting(RedisHandshake)
+        case subscribing(ServerReport, acknowledged: Int)
+        case hearing
+        case ended
+    }
+
+    /// A message has four values, and INFO says less than a bulk may hold.
+    private static let limits = RESPLimits(records: 4, nesting: 1)
+
+    private let settings: StoreSettings
+    private let names: ChannelNames
+    private let reader: RESPReader
+    /// Nil once ended.
+    private var owner: RedisChannel?
+    private var context: ChannelHandlerContext?
+    private var phase = Phase.opening
+    private var deadline: Scheduled<Void>?
+
+    /// Nil when there is no memory.
+    init?(owner: RedisChannel, settings: StoreSettings, names: ChannelNames) {
+        guard let reader = RESPReader(limits: Self.limits) else { return nil }
+        self.owner = owner
+        self.settings = settings
+        self.names = names
+        self.reader = reader
+    }
+
+    /// Does nothing when it has ended.
+    func end(_ trouble: StoreTrouble) {
+        guard let owner else { return }
+        phase = .ended
+        self.owner = nil
+        deadline?.cancel()
+        deadline = nil
+        owner.subscriptionEnded(trouble)
+        context?.close(promise: nil)
+    }
+
+    // MARK: Channel
+
+    func handlerAdded(context: ChannelHandlerContext) {
+        self.context = context
+        if context.channel.isActive { greet(context) }
+    }
+
+    func handlerRemoved(context: ChannelHandlerContext) {
+        self.context = nil
+    }
+
+    func channelActive(context: ChannelHandlerContext) {
+        greet(context)
+    }
+
+    func channelInactive(context: ChannelHandlerContext) {
+        endByPeer()
+    }
+
+    func errorCaught(context: ChannelHandlerContext, error: any Error) {
+        endByPeer()
+    }
+
+    private func endByPeer() {
+        if case .hearing = phase { end(.closed) } else { end(.closedInHandshake) }
+    }
+
+    func channelRead(context: ChannelHandlerContext, data: NIOAny) {
+        // Whoever asks later than this is told of what these bytes say, too.
+        let now = Instant.now
+        unwrapInboundIn(data).withUnsafeReadableBytes { bytes in
+            if case .greeting = phase, bytes.first == StoreTrouble.alertOfTLS { return end(.speaksTLS) }
+            let fault = reader.feed(bytes)
+            reader.drain { reply in
+                receive(reply, now: now)
+                return owner != nil
+            }
+            if let fault { end(trouble(of: fault)) }
+        }
+    }
+
+    // MARK: Replies
+
+    private func greet(_ context: ChannelHandlerContext) {
+        guard case .opening = phase else { return }
+        let handshake = RedisHandshake(endpoint: settings.endpoint)
+        phase = .greeting(handshake)
+        send(handshake.commands, context)
+        let wait = TimeAmount.nanoseconds(max(1, settings.connectTimeout.wholeNanoseconds))
+        deadline = context.eventLoop.assumeIsolated().scheduleTask(in: wait) { self.end(.silent) }
+    }
+
+    private func send(_ commands: [[String]], _ context: ChannelHandlerContext) {
+        var buffer = context.channel.allocator.buffer(capacity: 256)
+        for command in commands where !RedisCommands.format(command, in: &buffer) {
+            return end(.misbehaves("there is no memory for its first commands"))
+        }
+        context.writeAndFlush(NIOAny(buffer), promise: nil)
+    }
+
+    private func receive(_ reply: RESPValue, now: Instant) {
+        switch phase {
+        case .opening, .ended: break
+        case .greeting(var handshake):
+            let action = handshake.received(reply)
+            phase = .greeting(handshake)
+            switch action {
+            case .wait: break
+            case .fail(let trouble): end(trouble)
+            case .done(let report):
+                phase = .subscribing(report, acknowledged: 0)
+                if let context { send([["SUBSCRIBE"] + names.channels], context) }
+            }
+        case .subscribing(let report, let acknowledged):
+            acknowledge(reply, report, acknowledged)
+        case .hearing:
+            guard let message = names.message(reply) else {
+                return end(.misbehaves("it sent a subscriber something that is no message"))
+            }
+            owner?.heard(message, now: now)
+        }
+    }
+
+    private func acknowledge(_ reply: RESPValue, _ report: ServerReport, _ number: Int) {
+        if case .error(let text) = reply {
+            let code = RedisErrorCode(text)
+            return end(
+                code == .noPermission
+                    ? .noPermission(command: "SUBSCRIBE") : .refuses(command: "SUBSCRIBE", code))
+        }
+        guard names.isAcknowledgement(reply, of: number) else {
+            return end(.misbehaves("it does not answer SUBSCRIBE as a Redis does"))
+        }
+        guard number + 1 == names.channels.count else {
+            phase = .subscribing(report, acknowledged: number + 1)
+            return
+        }
+        phase = .hearing
+        deadline?.cancel()
+        deadline = nil
+        owner?.subscribed(to: report)
+    }
+
+    private func trouble(of fault: RESPFault) -> StoreTrouble {
+        switch (phase, fault) {
+        case (.greeting, _): .notRedis
+        case (_, .malformed): .misbehaves("it sent a subscriber bytes that are no message")
+        case (_, .tooLarge): .misbehaves("it sent a subscriber more than a message may be")
+        case (_, .noMemory): .misbehaves("there is no memory for its message")
+        }
+    }
+}

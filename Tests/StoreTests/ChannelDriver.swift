@@ -1,0 +1,79 @@
+import Affinity
+import LimpetTestKit
+import Logging
+import NIOCore
+import NIOPosix
+import Synchronization
+
+@testable import Store
+
+/// A store and its coherence channel on one loop, as a replica has them.
+final class ChannelDriver: Sendable {
+    struct Parts {
+        let store: RedisStore
+        let channel: RedisChannel
+    }
+
+    let store: StoreDriver
+    let coherence = Coherence(primaries: 1)
+    let cache = BindingCache(entries: 10_000)
+    let link = ChannelLink()
+    let outlook = StoreOutlook(loops: 1)
+    let fleet = Payloads()
+    private let parts: NIOLoopBound<Parts>
+
+    init(_ settings: StoreSettings, lease: Int64 = 500) throws {
+        let store = try StoreDriver { [outlook, link] loop, logger in
+            let store = RedisStore(eventLoop: loop, settings: settings, outlook: outlook, link: link, logger: logger)
+            store.start()
+            return store
+        }
+        self.store = store
+        let shared = RedisChannel.Shared(coherence: coherence, cache: cache, link: link, outlook: outlook)
+        let lines = store.lines
+        let loop = store.loop
+        parts = try store.runRedis { redis in
+            let channel = RedisChannel(
+                store: redis, instance: InstanceID(random: .random(in: 0...(.max))), lease: lease, shared: shared,
+                logger: Logger(label: "test") { _ in lines.handler })
+            channel.start()
+            return NIOLoopBound(Parts(store: redis, channel: channel), eventLoop: loop)
+        }
+        try run { [fleet] parts in
+            parts.channel.onFleetMessage = { payload, _ in fleet.append(payload) }
+        }
+    }
+
+    @discardableResult
+    func run<Result: Sendable>(_ body: @Sendable @escaping (Parts) -> Result) throws -> Result {
+        try store.loop.submit { [parts] in body(parts.value) }.wait()
+    }
+
+    var isLive: Bool { coherence.isLive(.now) }
+
+    var counters: ChannelCounters { get throws { try run { $0.channel.counters } } }
+    var generations: UInt64 { get throws { try run { $0.channel.generations } } }
+    var isUp: Bool { get throws { try run { $0.channel.state != .down } } }
+
+    /// Waits until what is remembered may be used.
+    func live(within limit: Duration = .seconds(5)) async throws {
+        try await eventually(within: limit) { self.isLive }
+    }
+
+    func stop() async throws {
+        try await store.loop.flatSubmit { [parts] in parts.value.channel.stop() }.get()
+        try await store.stop()
+    }
+}
+
+/// What was heard of the fleet.
+final class Payloads: Sendable {
+    private let payloads = Mutex<[[UInt8]]>([])
+
+    var all: [[UInt8]] { payloads.withLock { $0 } }
+
+    func append(_ payload: UnsafeRawBufferPointer) {
+        let bytes = Array(payload)
+        payloads.withLock { $0.append(bytes) }
+    }
+}

@@ -1,0 +1,336 @@
+import Affinity
+import LimpetTestKit
+import NIOCore
+import Synchronization
+import Testing
+
+@testable import Store
+
+@Suite("The coherence channel of a real Redis", .serialized)
+struct RedisChannelTests {
+    private static let one = BackendHash(bits: 0x1ABC_DEF1)
+    private static let two = BackendHash(bits: 2)
+    private let key = Fingerprint.test(1)
+    private let minute: Int64 = 60_000
+
+    private func with(
+        _ settings: [String] = [], _ body: (RedisServer, ChannelDriver) async throws -> Void
+    ) async throws {
+        let server = try RedisServer(settings)
+        let driver = try ChannelDriver(StoreSettings.plain(port: server.port))
+        try await driver.store.ready()
+        try await driver.live()
+        try await body(server, driver)
+        try await driver.stop()
+    }
+
+    private func remember(_ binding: Binding, in driver: ChannelDriver) {
+        let now = Instant.now
+        let entry = BindingCache.Entry(
+            binding: binding, kind: .confirmed, confirmedAt: now, expiresAt: now.advanced(byMilliseconds: minute))
+        #expect(driver.cache.store(entry, for: key, now: now))
+    }
+
+    private func calls(_ command: String, _ server: RedisServer) throws -> Int {
+        let line = try server.command("INFO", "commandstats").split(whereSeparator: \.isNewline)
+            .first { $0.hasPrefix("cmdstat_\(command):") }
+        return line.flatMap { Int($0.drop { $0 != "=" }.dropFirst().prefix(while: \.isNumber)) } ?? 0
+    }
+
+    @Test("It is live within half a second, and stays so")
+    func start() async throws {
+        let server = try RedisServer()
+        let begin = ContinuousClock.now
+        let driver = try ChannelDriver(StoreSettings.plain(port: server.port))
+        try await driver.live()
+        #expect(ContinuousClock.now - begin < .milliseconds(500))
+        for _ in 0..<100 {
+            #expect(driver.isLive)
+            try await Task.sleep(for: .milliseconds(10))
+        }
+        #expect(try driver.generations == 1)
+        #expect(try (8...13).contains(driver.counters.heartbeats))
+        #expect(try driver.run { $0.channel.report?.demandsReplicas } == false)
+        #expect(driver.store.lines.all.filter { $0.contains("Moves of sessions are heard") }.count == 1)
+        let keys = try server.command("--scan").split(separator: "\n")
+        let name = try #require(keys.first { $0.hasPrefix("limpet:hb:") })
+        #expect(name.count == "limpet:hb:".count + 16)
+        #expect(try (1...5000).contains(Int(server.command("PTTL", String(name))) ?? 0))
+        #expect(try server.command("PTTL", "limpet:era") == "-1")
+        try await driver.stop()
+        #expect(!driver.isLive)
+    }
+
+    @Test("A move by another replica is heard and applied; an unknown session is not taken in")
+    func rebinds() async throws {
+        try await with { server, driver in
+            let other = try StoreDriver.redis(StoreSettings.patient(server))
+            try await other.ready()
+            let first = Binding(backend: Self.one, epoch: 1)
+            #expect(try await other.ask(.create(key, Self.one, lifetime: minute)) == .written)
+            remember(first, in: driver)
+            #expect(try await other.ask(.rebind(key, from: first, to: Self.two, lifetime: minute)) == .written)
+            let stranger = Fingerprint.test(2)
+            #expect(try await other.ask(.restore(stranger, Binding(backend: Self.one, epoch: 2), lifetime: 99)) == .written)
+            let second = Binding(backend: Self.two, epoch: 2)
+            try await eventually(within: .seconds(2)) { try driver.counters.rebinds == 2 }
+            #expect(driver.cache.peek(key, now: .now)?.binding == second)
+            #expect(driver.cache.peek(stranger, now: .now) == nil)
+            let drop = try await other.ask(.drop(key, above: 0, lifetime: minute))
+            #expect(drop == .record(Binding(backend: .tombstone, epoch: 3), remaining: minute))
+            try await eventually(within: .seconds(2)) {
+                driver.cache.peek(key, now: .now)?.binding == Binding(backend: .tombstone, epoch: 3)
+            }
+            #expect(try driver.counters.aliens == 0)
+            try await other.stop()
+        }
+    }
+
+    @Test("A rebind's message with an absurd payload is ignored and counted, and the channel stays")
+    func alienMessages() async throws {
+        try await with { server, driver in
+            remember(Binding(backend: Self.one, epoch: 1), in: driver)
+            let record = String(Binding(backend: Self.two, epoch: 2).record)
+            let payloads = [
+                "", " ", "x", key.text, "\(key.text) ", "\(key.text)  \(record)", "\(key.text) 16777215",
+                "\(key.text) -1", "\(key.text) \(record) ", "\(key.text.dropLast())! \(record)",
+                // Bits where a fingerprint has none.
+                "\(key.text.dropLast())B \(record)", "\(key.text) 9007199254740992", "\u{FF}\u{FE}",
+                String(repeating: "a", count: 20_000),
+            ]
+            for payload in payloads { try server.command("PUBLISH", "limpet:rebind", payload) }
+            try await eventually(within: .seconds(2)) { try driver.counters.aliens == UInt64(payloads.count) }
+            #expect(driver.cache.peek(key, now: .now)?.binding.epoch == 1)
+            // The tombstone of the largest epoch is a record as any other.
+            try server.command("PUBLISH", "limpet:rebind", "\(key.text) \(Binding.epochMax)")
+            try await eventually(within: .seconds(2)) { driver.cache.peek(key, now: .now)?.binding.isTombstone == true }
+            #expect(try driver.counters.connections == 1)
+            #expect(driver.isLive)
+        }
+    }
+
+    @Test("FLUSHALL begins a new generation within a heartbeat, without a reconnection")
+    func flush() async throws {
+        try await with { server, driver in
+            let learnt = Instant.now
+            #expect(driver.coherence.covers(learnt, now: .now))
+            let lineage = driver.coherence.lineage
+            try server.command("FLUSHALL")
+            try await eventually(within: .milliseconds(500)) { try driver.generations == 2 }
+            #expect(!driver.coherence.covers(learnt, now: .now))
+            #expect(driver.coherence.lineage != lineage)
+            #expect(driver.isLive)
+            // Each new era is another.
+            try server.command("FLUSHALL")
+            try await eventually(within: .milliseconds(500)) { try driver.generations == 3 }
+            #expect(try driver.counters.connections == 1)
+        }
+    }
+
+    @Test("An era that is none is replaced", arguments: [["SET", "limpet:era", "x"], ["RPUSH", "limpet:era", "x"]])
+    func mendedEra(_ command: [String]) async throws {
+        try await with { server, driver in
+            try server.command("DEL", "limpet:era")
+            try server.command(command)
+            try await eventually(within: .seconds(1)) { try driver.generations >= 2 && driver.isLive }
+            #expect(try server.command("STRLEN", "limpet:era") == "16")
+        }
+    }
+
+    @Test("A subscription that is lost takes the channel down at once; it is live again in a new generation")
+    func lostSubscription() async throws {
+        try await with { server, driver in
+            let learnt = Instant.now
+            try server.command("CLIENT", "KILL", "TYPE", "pubsub")
+            try await eventually(within: .milliseconds(500)) { !driver.coherence.covers(learnt, now: .now) }
+            try await driver.live(within: .seconds(2))
+            #expect(!driver.coherence.covers(learnt, now: .now))
+            #expect(try driver.generations == 2)
+            #expect(try await driver.store.counters().connections == 1)
+        }
+    }
+
+    @Test("A data connection that is lost leaves the channel live")
+    func lostData() async throws {
+        try await with { server, driver in
+            try server.command("CLIENT", "KILL", "TYPE", "normal", "SKIPME", "yes")
+            try await eventually(within: .seconds(3)) { try await driver.store.counters().connections == 2 }
+            try await driver.store.ready()
+            let echoes = try driver.counters.echoes
+            try await eventually(within: .seconds(1)) { try driver.counters.echoes > echoes }
+            #expect(driver.isLive)
+            #expect(try driver.generations == 1)
+            #expect(try driver.counters.connections == 1)
+        }
+    }
+
+    @Test("Scripts that the store forgot are sent again, and the lease goes on")
+    func forgottenScripts() async throws {
+        try await with { server, driver in
+            for _ in 0..<3 {
+                let echoes = try driver.counters.echoes
+                try server.command("SCRIPT", "FLUSH")
+                try await eventually(within: .seconds(1)) { try driver.counters.echoes >= echoes + 2 }
+                #expect(driver.isLive)
+            }
+            #expect(try driver.generations == 1)
+            #expect(try (3...5).contains(calls("eval", server)))
+        }
+    }
+
+    @Test("A server that starts again, empty, is another one")
+    func restart() async throws {
+        try await with { server, driver in
+            let learnt = Instant.now
+            let lineage = driver.coherence.lineage
+            server.kill()
+            try await eventually(within: .seconds(1)) { try !driver.isUp }
+            #expect(!driver.isLive)
+            try server.start()
+            try await driver.live(within: .seconds(5))
+            #expect(!driver.coherence.covers(learnt, now: .now))
+            #expect(driver.coherence.lineage != lineage)
+            try await driver.store.ready()
+        }
+    }
+
+    @Test("A primary that becomes a replica takes the channel down, and promoted again it is live")
+    func demotion() async throws {
+        try await with { server, driver in
+            try server.command("REPLICAOF", "127.0.0.1", "1")
+            try await eventually(within: .milliseconds(500)) { try !driver.isUp }
+            #expect(try await !driver.store.mayBeAsked)
+            try server.command("REPLICAOF", "NO", "ONE")
+            try await driver.live(within: .seconds(6))
+            try await driver.store.ready()
+            #expect(driver.store.lines.all.contains { $0.contains("it is a replica") })
+        }
+    }
+
+    @Test("Too few replicas to write: no echo, so doubt, and then the subscription is given up")
+    func tooFewReplicas() async throws {
+        try await with { server, driver in
+            try server.command("CONFIG", "SET", "min-replicas-to-write", "1")
+            try await eventually(within: .seconds(1)) { !driver.isLive }
+            try await eventually(within: .seconds(2)) { try driver.counters.connectionFailures >= 1 }
+            try await eventually(within: .seconds(3)) { try driver.run { $0.channel.report?.demandsReplicas } == true }
+            try server.command("CONFIG", "SET", "min-replicas-to-write", "0")
+            try await driver.live(within: .seconds(5))
+        }
+    }
+
+    @Test("A server that sleeps leaves doubt, and is trusted again when it wakes")
+    func sleep() async throws {
+        try await with { server, driver in
+            async let slept = Threads.run { try server.command("DEBUG", "SLEEP", "0.8") }
+            try await eventually(within: .seconds(2)) { !driver.isLive }
+            #expect(try driver.isUp)
+            _ = try await slept
+            try await driver.live(within: .seconds(5))
+        }
+    }
+
+    @Test("A frozen server: after two leases the subscription is given up, and made again when it thaws")
+    func frozen() async throws {
+        try await with { server, driver in
+            server.freeze()
+            try await eventually(within: .milliseconds(900)) { !driver.isLive }
+            try await eventually(within: .seconds(2)) { try !driver.isUp }
+            try await Task.sleep(for: .seconds(2))
+            let attempts = try await driver.store.counters().connectionFailures + driver.counters.connectionFailures
+            #expect(attempts <= 9)
+            server.thaw()
+            try await driver.live(within: .seconds(5))
+        }
+    }
+
+    @Test("What is asked over a connection to the server that is heard is known to be so")
+    func sameServer() async throws {
+        try await with { _, driver in
+            let heard = try await driver.store.asking(.touch(key, lifetime: minute))
+            #expect(heard.isOfChannel)
+            driver.link.set(nil)
+            let unheard = try await driver.store.asking(.touch(key, lifetime: minute))
+            #expect(!unheard.isOfChannel)
+        }
+    }
+
+    @Test("A data connection to another server than the one that is heard is given up")
+    func otherServer() async throws {
+        try await with { _, driver in
+            let other = ServerIdentity(runID: ServerIdentity.RunID("other"), replicationID: "x")
+            let heard = try #require(driver.link.server)
+            driver.link.set(other)
+            #expect(try await !driver.store.mayBeAsked)
+            #expect(try await driver.store.ask(.touch(key, lifetime: minute)) == .unavailable(.away))
+            try await eventually(within: .seconds(2)) { try await driver.store.counters().connectionFailures >= 1 }
+            #expect(driver.store.lines.all.contains { $0.contains("lead to different servers") })
+            // No heartbeat comes through, so the subscription is given up, and both meet again.
+            try await eventually(within: .seconds(5)) { driver.link.server == heard }
+            try await driver.live(within: .seconds(5))
+            try await driver.store.ready()
+        }
+    }
+
+    @Test("A server that took over other data is found out by the connection that is made after it")
+    func otherHistory() async throws {
+        try await with { server, driver in
+            let before = try #require(driver.link.server)
+            driver.link.set(ServerIdentity(runID: before.runID, replicationID: "older"))
+            #expect(try await !driver.store.mayBeAsked)
+            // A data connection that is made sees another history than the subscription's.
+            try await eventually(within: .seconds(5)) { driver.link.server == before }
+            try await driver.live(within: .seconds(5))
+            try await driver.store.ready()
+        }
+    }
+
+    @Test("Whoever speaks to the fleet hears himself and the others; what is too long is not sent")
+    func fleet() async throws {
+        try await with { server, driver in
+            let other = try ChannelDriver(StoreSettings.plain(port: server.port))
+            try await other.live()
+            let payload = Array("hello \u{0}\r\n".utf8)
+            #expect(try driver.run { $0.channel.publishFleet(payload) })
+            let longest = [UInt8](repeating: 7, count: ChannelNames.fleetMax)
+            #expect(try other.run { $0.channel.publishFleet(longest) })
+            #expect(try !other.run { $0.channel.publishFleet(longest + [7]) })
+            for each in [driver, other] {
+                try await eventually(within: .seconds(2)) { each.fleet.all.count == 2 }
+                #expect(Set(each.fleet.all) == [payload, longest])
+            }
+            #expect(driver.isLive && other.isLive)
+            try await other.stop()
+        }
+    }
+
+    @Test("Without the right to subscribe the store is used all the same, and what is missing is said")
+    func noRight() async throws {
+        let server = try RedisServer()
+        try server.command("ACL", "SETUSER", "limpet", "on", ">hush", "~limpet:*", "&limpet:*", "+@all", "-subscribe")
+        var settings = try StoreSettings.patient(server)
+        settings.endpoint = try RedisEndpoint("redis://limpet:hush@127.0.0.1:\(server.port)")
+        let driver = try ChannelDriver(settings)
+        try await driver.store.ready()
+        try await eventually(within: .seconds(5)) { try driver.counters.connectionFailures >= 2 }
+        #expect(try await driver.store.ask(.touch(key, lifetime: minute)) == .absent)
+        #expect(driver.store.lines.all.filter { $0.contains("may not run SUBSCRIBE") }.count == 1)
+        #expect(!driver.isLive)
+        try await driver.stop()
+    }
+
+    @Test("A user needs no more rights than these")
+    func narrowRights() async throws {
+        let server = try RedisServer()
+        try server.command(
+            "ACL", "SETUSER", "limpet", "on", ">hush", "~limpet:*", "&limpet:*", "+set", "+get", "+getex", "+pttl",
+            "+pexpire", "+eval", "+evalsha", "+publish", "+subscribe", "+ping", "+info")
+        var settings = try StoreSettings.patient(server)
+        settings.endpoint = try RedisEndpoint("redis://limpet:hush@127.0.0.1:\(server.port)")
+        let driver = try ChannelDriver(settings)
+        try await driver.live()
+        #expect(try driver.run { $0.channel.publishFleet([1]) })
+        try await eventually(within: .seconds(2)) { driver.fleet.all.count == 1 }
+        try await driver.stop()
+    }
+}
