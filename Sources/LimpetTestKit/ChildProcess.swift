@@ -22,7 +22,7 @@ package final class ChildProcess: Sendable {
     private let end = Mutex<End?>(nil)
 
     /// Starts it with no signal blocked or ignored, and our environment with `environment` on top. It inherits no
-    /// descriptor that closes on exec, as those of this kit do.
+    /// descriptor: a socket that a child holds, too, is neither closed nor reset when a test does that.
     ///
     /// - Parameters:
     ///   - command: the path of an executable, and its arguments.
@@ -45,6 +45,9 @@ package final class ChildProcess: Sendable {
         posix_spawn_file_actions_addopen(&actions, STDIN_FILENO, "/dev/null", O_RDONLY, 0)
         posix_spawn_file_actions_addopen(&actions, STDOUT_FILENO, output, flags, 0o600)
         posix_spawn_file_actions_addopen(&actions, STDERR_FILENO, error, flags, 0o600)
+        for descriptor in openDescriptors() where descriptor > STDERR_FILENO {
+            posix_spawn_file_actions_addclose(&actions, descriptor)
+        }
         var attributes = posix_spawnattr_t()
         posix_spawnattr_init(&attributes)
         defer { posix_spawnattr_destroy(&attributes) }
@@ -62,6 +65,20 @@ package final class ChildProcess: Sendable {
         }
         guard code == 0 else { throw Failure(description: "\(command[0]): \(String(cString: strerror(code)))") }
         return pid
+    }
+
+    /// Those of this process. One that is closed meanwhile does no harm.
+    private static func openDescriptors() -> [Int32] {
+        guard let directory = opendir("/proc/self/fd") else { return [] }
+        defer { closedir(directory) }
+        var descriptors: [Int32] = []
+        while let entry = readdir(directory) {
+            let name = withUnsafePointer(to: &entry.pointee.d_name) {
+                $0.withMemoryRebound(to: CChar.self, capacity: 256) { String(cString: $0) }
+            }
+            if let descriptor = Int32(name) { descriptors.append(descriptor) }
+        }
+        return descriptors
     }
 
     private static func variables(_ changes: [String: String]) -> [String] {
