@@ -20,8 +20,8 @@ package final class FaultProxy: Sendable {
         case none
         /// Each byte comes so much later, in order.
         case delay(milliseconds: Int, Direction)
-        /// Nothing comes through; all of it does, in order, when the fault ends. At most 1 MiB a direction is held here,
-        /// the rest waits in the kernel's buffers.
+        /// Nothing comes through; all of it does, in order, when the fault ends. At most 1 MiB a direction is held
+        /// here, the rest waits in the kernel's buffers.
         case stall
         /// All bytes vanish, for as long as the connection lasts: no other fault replaces this one. Neither end learns
         /// that the other has gone.

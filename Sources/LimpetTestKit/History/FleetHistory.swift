@@ -1,7 +1,7 @@
 /// What all replicas of a fleet did, to be held against what the affinity protocol promises. Pure.
 package struct FleetHistory: Sendable {
-    /// A time in which the store could not be asked, or not by everybody, from the first moment of trouble to the one at
-    /// which all replicas are known to be well again.
+    /// A time in which the store could not be asked, or not by everybody, from the first moment of trouble to the one
+    /// at which all replicas are known to be well again.
     package struct Outage: Sendable {
         /// In seconds since 1970.
         package let begin: Double
