@@ -8,6 +8,8 @@ struct FixedRate: Sendable {
     struct Sample: Sendable {
         /// Since the load began, in seconds.
         let time: Double
+        /// The moment itself, in seconds since 1970.
+        let wallTime: Double
         /// In seconds.
         let latency: Double
         let session: String
@@ -34,7 +36,7 @@ struct FixedRate: Sendable {
         _ fleet: Fleet, isOver: @escaping @Sendable () -> Bool,
         _ request: @escaping @Sendable (Int) -> (session: String, replica: Int)
     ) async throws -> [Sample] {
-        let begin = ContinuousClock.now
+        let (begin, wallBegin) = (ContinuousClock.now, Fleet.wallClock)
         return try await Threads.run(threads) { thread in
             let client = FleetClient(fleet, movesOn: movesOn)
             var samples: [Sample] = []
@@ -45,28 +47,24 @@ struct FixedRate: Sendable {
                 if wait > 0 { Thread.sleep(forTimeInterval: wait) }
                 let (session, replica) = request(number)
                 let target = "/\(name)/\(number)"
-                samples.append(Self.sample(client, session, target, replica, begin: begin, due: due))
+                let (backend, failure) = Self.answer { try client.backend(of: session, at: replica, target) }
+                let time = Double(number) / rate
+                samples.append(
+                    Sample(
+                        time: time, wallTime: wallBegin + time, latency: (ContinuousClock.now - due) / .seconds(1),
+                        session: session, target: target, backend: backend, failure: failure))
                 number += threads
             }
             return samples
         }.flatMap(\.self)
     }
 
-    private static func sample(
-        _ client: FleetClient, _ session: String, _ target: String, _ replica: Int, begin: ContinuousClock.Instant,
-        due: ContinuousClock.Instant
-    ) -> Sample {
-        var backend: String?
-        var failure: String?
+    private static func answer(_ body: () throws -> String) -> (backend: String?, failure: String?) {
         do {
-            backend = try client.backend(of: session, at: replica, target)
+            return (try body(), nil)
         } catch {
-            failure = "\(error)"
+            return (nil, "\(error)")
         }
-        let latency = (ContinuousClock.now - due) / .seconds(1)
-        return Sample(
-            time: (due - begin) / .seconds(1), latency: latency, session: session, target: target, backend: backend,
-            failure: failure)
     }
 }
 

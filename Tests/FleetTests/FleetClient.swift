@@ -11,8 +11,8 @@ final class FleetClient {
     private let movesOn: Bool
     private var connections: [Int: HTTPConnection] = [:]
 
-    /// - Parameter movesOn: whether it goes to the next replica, as a load balancer does, where one takes no connection,
-    ///   or ends one before it has answered anything on it.
+    /// - Parameter movesOn: whether it goes to the next replica, as a load balancer does, where one takes no
+    ///   connection, or ends one before it has answered anything on it.
     init(_ fleet: Fleet, movesOn: Bool = false) {
         self.fleet = fleet
         self.movesOn = movesOn
