@@ -1,0 +1,165 @@
+import Foundation
+import LimpetTestKit
+import Synchronization
+import Testing
+
+extension FleetTests {
+    /// Under load all the while; clients go to the next replica where one takes no connection.
+    @Suite("The fleet changes")
+    struct ScaleTests {
+        private static let known = (0..<90).map { "known-\($0)" }
+
+        /// Known sessions at all replicas, and now and then one that was never seen.
+        private static func load(
+            _ fleet: Fleet, newcomers: Bool, _ body: @escaping @Sendable () throws -> Void
+        ) async throws -> [FixedRate.Sample] {
+            let load = FixedRate(rate: 200, threads: 12, movesOn: true)
+            return try await fleet.underLoad(load) { number in
+                let isNew = newcomers && number % 10 == 9
+                return (isNew ? "new-\(number)" : known[number % known.count], number / 3 % fleet.ports.count)
+            } _: {
+                Thread.sleep(forTimeInterval: 0.5)
+                try body()
+                Thread.sleep(forTimeInterval: 0.5)
+            }
+        }
+
+        /// Known sessions that were served by anybody but the backend they had.
+        private static func moved(_ samples: [FixedRate.Sample], _ home: [String: String]) -> [String: Set<String>] {
+            samples.backends.filter { session, backends in home[session].map { backends != [$0] } ?? false }
+        }
+
+        private static func roll(_ fleet: Fleet) throws {
+            let ends = try fleet.rollReplicas()
+            #expect(ends.allSatisfy { $0 == .exited(0) }, "the replicas ended so: \(ends)")
+        }
+
+        @Test("a replica that joins takes its part: no request fails, no session moves")
+        func replicaJoins() async throws {
+            try await withFleet { fleet in
+                let home = try await fleet.agreement(on: Self.known)
+                let samples = try await Self.load(fleet, newcomers: true) {
+                    try fleet.addReplica()
+                    // It has not got a tenth of them as soon as it is there.
+                    Thread.sleep(forTimeInterval: 0.5)
+                }
+                #expect(samples.failures.isEmpty)
+                #expect(Self.moved(samples, home).isEmpty)
+                let torn = samples.backends.filter { $0.value.count != 1 }
+                #expect(torn.isEmpty)
+                let served = try fleet.replicas[3].metric(
+                    "limpet_requests_total{service=\"app\",code=\"200\",provenance=\"stored\"}")
+                #expect(served ?? 0 > 0)
+                try await #expect(fleet.agreement(on: Self.known) == home)
+            }
+        }
+
+        @Test("a backend that is added gets new sessions; no request fails, no session moves")
+        func backendAdded() async throws {
+            try await withFleet { fleet in
+                let home = try await fleet.agreement(on: Self.known)
+                let samples = try await Self.load(fleet, newcomers: false) {
+                    try fleet.addBackend()
+                    try Self.roll(fleet)
+                }
+                #expect(samples.failures.isEmpty)
+                #expect(Self.moved(samples, home).isEmpty)
+                let newcomers = try await fleet.agreement(on: (0..<40).map { "later-\($0)" })
+                #expect(newcomers.values.contains("b3"))
+                try await #expect(fleet.agreement(on: Self.known) == home)
+            }
+        }
+
+        @Test("the sessions of a backend that is taken out move, and no other; no request fails")
+        func backendRemoved() async throws {
+            try await withFleet { fleet in
+                let home = try await fleet.agreement(on: Self.known)
+                let samples = try await Self.load(fleet, newcomers: true) {
+                    fleet.change { $0.unnamedBackends = ["b2"] }
+                    try Self.roll(fleet)
+                }
+                #expect(samples.failures.isEmpty)
+                #expect(Self.moved(samples, home.filter { $0.value != "b2" }).isEmpty)
+                let after = try await fleet.agreement(on: Self.known)
+                #expect(home.values.contains("b2") && !after.values.contains("b2"))
+                #expect(home.filter { $0.value != "b2" }.allSatisfy { after[$0.key] == $0.value })
+            }
+        }
+
+        @Test("a draining backend keeps its sessions and gets no new ones; no request fails")
+        func backendDrained() async throws {
+            try await withFleet { fleet in
+                let home = try await fleet.agreement(on: Self.known)
+                let samples = try await Self.load(fleet, newcomers: true) {
+                    fleet.change { $0.drainingBackends = ["b2"] }
+                    try Self.roll(fleet)
+                }
+                #expect(samples.failures.isEmpty)
+                #expect(Self.moved(samples, home).isEmpty)
+                let newcomers = try await fleet.agreement(on: (0..<60).map { "later-\($0)" })
+                #expect(Set(newcomers.values) == ["b0", "b1"])
+                try await #expect(fleet.agreement(on: Self.known) == home)
+                #expect(home.values.contains("b2"))
+            }
+        }
+
+        /// A client with a cookie, which it keeps as it is told.
+        private struct Browser {
+            let backend: String
+            var cookie: String
+        }
+
+        /// Each of a few threads has sessions of its own, which it uses in turn.
+        private static func browse(_ fleet: Fleet, _ isOver: @escaping @Sendable () -> Bool) async throws -> [String] {
+            try await Threads.run(4) { thread in
+                let client = FleetClient(fleet, movesOn: true)
+                var browsers = try (0..<8).map { number in
+                    let first = try client.exchange(HTTPRequest(), at: (thread + number) % 3)
+                    return Browser(backend: try first.servedBy(), cookie: first.cookie ?? "")
+                }
+                var faults: [String] = []
+                var number = 0
+                while !isOver() {
+                    let index = number % browsers.count
+                    let request = HTTPRequest(fields: ["Cookie": browsers[index].cookie])
+                    let response = try client.exchange(request, at: number / 7 % 3)
+                    let backend = try response.servedBy()
+                    if backend != browsers[index].backend {
+                        faults.append("\(thread)/\(index) left \(browsers[index].backend) for \(backend)")
+                    }
+                    browsers[index].cookie = response.cookie ?? browsers[index].cookie
+                    number += 1
+                    Thread.sleep(forTimeInterval: 0.005)
+                }
+                return faults
+            }.flatMap(\.self)
+        }
+
+        @Test("sealing keys are rolled under load: no session loses its backend")
+        func keysRolled() async throws {
+            // A hint is renewed after a second here, a quarter of its validity.
+            let options = Fleet.Options(
+                budget: "200ms", lease: "500ms", sticky: "cookie: { name: sid }, idleTimeout: 4s")
+            try await withFleet(options) { fleet in
+                try await Threads.run {
+                    try fleet.setCookieKeys(["old"])
+                    try Self.roll(fleet)
+                }
+                let isOver = Mutex(false)
+                async let faults = Self.browse(fleet) { isOver.withLock { $0 } }
+                try await Threads.run {
+                    defer { isOver.withLock { $0 = true } }
+                    Thread.sleep(forTimeInterval: 0.5)
+                    for keys in [["old", "new"], ["new", "old"], ["new"]] {
+                        try fleet.setCookieKeys(keys)
+                        try Self.roll(fleet)
+                        // All hints are renewed in time for the old key to go.
+                        if keys == ["new", "old"] { Thread.sleep(forTimeInterval: 2.5) }
+                    }
+                    Thread.sleep(forTimeInterval: 0.5)
+                }
+                try await #expect(faults.isEmpty)
+            }
+        }
+    }
+}
