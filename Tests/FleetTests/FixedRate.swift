@@ -76,14 +76,6 @@ extension [FixedRate.Sample] {
         return sorted[Swift.min(sorted.count - 1, Int(share * Double(sorted.count)))] * 1000
     }
 
-    /// Those that were to be sent in a part of the load's time, in seconds since it began.
-    func during(_ phase: Range<Double>) -> [FixedRate.Sample] { filter { phase.contains($0.time) } }
-
-    /// The seconds of the load, each with what was to be sent in it.
-    var seconds: [(second: Int, samples: [FixedRate.Sample])] {
-        Dictionary(grouping: self) { Int($0.time) }.sorted { $0.key < $1.key }.map { ($0.key, $0.value) }
-    }
-
     /// In words: how many, how many failed, and p50, p99 and the worst in milliseconds.
     var figures: String {
         let latencies = [0.5, 0.99, 1].map { String(format: "%.1f", quantile($0)) }.joined(separator: ", ")
