@@ -12,12 +12,25 @@ package struct FleetRoster: Sendable {
         package internal(set) var sender: FleetMessage.Sender
         package internal(set) var lease: FleetMessage.Lease
         package internal(set) var heardAt: Instant
+        /// Backends that it takes to be down.
+        package internal(set) var down: [Down]
         /// It was heard since the channel was last subscribed to.
         var isCurrent: Bool
         var sequence: UInt64
         var interval: Int64
 
         func isSilent(_ now: Instant) -> Bool { now >= heardAt.advanced(byMilliseconds: FleetRoster.silence(interval)) }
+    }
+
+    /// A backend as replicas name it to each other.
+    package struct Down: Hashable, Sendable {
+        package let service: ServiceHash
+        package let backend: BackendHash
+
+        package init(service: ServiceHash, backend: BackendHash) {
+            self.service = service
+            self.backend = backend
+        }
     }
 
     package private(set) var members: [UInt64: Member] = [:]
@@ -30,6 +43,9 @@ package struct FleetRoster: Sendable {
 
     /// Whether every replica that is heard is configured as this one is.
     package var configurationsAgree: Bool { members.values.allSatisfy { $0.sender.configuration == configuration } }
+
+    /// Those that are not configured as this one is.
+    package var differing: [Member] { members.values.filter { $0.sender.configuration != configuration } }
 
     /// Milliseconds between two messages of a replica that hears this roster. Everyone hears everyone: past 20
     /// replicas, each speaks less often, so that what the fleet sends grows with its size and not with the square.
@@ -47,8 +63,9 @@ package struct FleetRoster: Sendable {
             guard members.count < Self.capacity else { return false }
         }
         members[instance] = Member(
-            sender: message.sender, lease: message.lease, heardAt: now, isCurrent: true, sequence: message.sequence,
-            interval: message.interval)
+            sender: message.sender, lease: message.lease, heardAt: now,
+            down: message.verdicts.filter { $0.state == .down }.map { Down(service: $0.service, backend: $0.backend) },
+            isCurrent: true, sequence: message.sequence, interval: message.interval)
         return true
     }
 

@@ -38,6 +38,8 @@ package final class RedisChannel {
     /// Called on the loop with every message of the fleet, this replica's own included: at most 16 KiB, valid within
     /// the call only.
     package var onFleetMessage: ((UnsafeRawBufferPointer, Instant) -> Void)?
+    /// Called on the loop each time the channel is subscribed to.
+    package var onSubscription: (() -> Void)?
     private let settings: StoreSettings
     private let shared: Shared
     private let store: RedisStore
@@ -169,6 +171,7 @@ extension RedisChannel {
         core.subscribed(to: report.identity, now: .now)
         publish()
         beat(.now)
+        onSubscription?()
     }
 
     func subscriptionEnded(_ trouble: StoreTrouble) {

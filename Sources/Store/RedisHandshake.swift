@@ -64,7 +64,8 @@ struct RedisHandshake {
             fields[line[..<colon]] = line[line.index(after: colon)...]
         }
         if let trouble = troubleWithVersion(fields) { return .fail(trouble) }
-        guard let runID = fields["run_id"].flatMap(identifier), let lineage = fields["master_replid"].flatMap(identifier)
+        guard let runID = fields["run_id"].flatMap(identifier),
+            let lineage = fields["master_replid"].flatMap(identifier)
         else { return .fail(.noIdentity) }
         guard fields["role"] == "master" else { return .fail(.replica) }
         return .done(

@@ -71,7 +71,8 @@ struct RedisChannelTests {
             remember(first, in: driver)
             #expect(try await other.ask(.rebind(key, from: first, to: Self.two, lifetime: minute)) == .written)
             let stranger = Fingerprint.test(2)
-            #expect(try await other.ask(.restore(stranger, Binding(backend: Self.one, epoch: 2), lifetime: 99)) == .written)
+            #expect(
+                try await other.ask(.restore(stranger, Binding(backend: Self.one, epoch: 2), lifetime: 99)) == .written)
             let second = Binding(backend: Self.two, epoch: 2)
             try await eventually(within: .seconds(2)) { try driver.counters.rebinds == 2 }
             #expect(driver.cache.peek(key, now: .now)?.binding == second)

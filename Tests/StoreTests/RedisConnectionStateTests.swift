@@ -82,7 +82,9 @@ struct RedisConnectionStateTests {
     @Test("A script says that it wrote, or what it found")
     func scripts() {
         #expect(outcome(restore, .verdict(record: 0, lifetime: 0, born: 0)) == "answer written")
-        #expect(outcome(restore, .verdict(record: Int64(Self.binding.record), lifetime: 77, born: 0)) == "answer record 7/4 77")
+        #expect(
+            outcome(restore, .verdict(record: Int64(Self.binding.record), lifetime: 77, born: 0))
+                == "answer record 7/4 77")
         #expect(outcome(restore, .verdict(record: 1 << 53, lifetime: 77, born: 0)) == "close mistypedReply")
         #expect(outcome(restore, .verdict(record: -1, lifetime: 77, born: 0)) == "close mistypedReply")
     }
@@ -260,7 +262,8 @@ struct RedisConnectionStateTests {
     func anything() {
         var random = SplitMix(seed: 3)
         let replies: [RedisReply] = [
-            .none, .integer(500), .verdict(record: 0, lifetime: 0, born: 0), .record(Record(Self.binding)), .foreignText, .wrongType, .noScript, .refusal,
+            .none, .integer(500), .verdict(record: 0, lifetime: 0, born: 0), .record(Record(Self.binding)),
+            .foreignText, .wrongType, .noScript, .refusal,
         ]
         for _ in 0..<2000 {
             var state = state()

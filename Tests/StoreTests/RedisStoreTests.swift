@@ -24,7 +24,9 @@ struct RedisStoreTests {
         try await driver.stop()
     }
 
-    @Test("Redis knows the scripts by the names we give them", arguments: [RedisScript.restore, .rebind, .drop, .heartbeat])
+    @Test(
+        "Redis knows the scripts by the names we give them",
+        arguments: [RedisScript.restore, .rebind, .drop, .heartbeat])
     func scriptNames(_ script: RedisScript) throws {
         #expect(try RedisServer().command("SCRIPT", "LOAD", script.source) == script.sha1)
     }

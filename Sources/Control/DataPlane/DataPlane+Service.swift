@@ -32,6 +32,10 @@ extension DataPlane: MetricsSource {
         snapshot.cache = counters.cacheMeasures(capacity: cacheCapacity)
         snapshot.droppedAccessLogLines = droppedLogLines()
         if hasSharedStore { counters.addStore(to: &snapshot) }
+        if let sight = await sight() {
+            snapshot.channel = .init(
+                isLive: sight.lease == .live, generations: sight.generations, messages: sight.moves)
+        }
         let fleet = await fleet()
         snapshot.fleet = .init(replicas: fleet.replicas.count, configurations: fleet.configurationCount)
         return snapshot

@@ -17,6 +17,7 @@ package final class DataPlane: Sendable {
 
     private let group: MultiThreadedEventLoopGroup
     private let loops: [LoopPlane]
+    private let post: NIOLoopBound<FleetPost>?
     private let listeners: [any Channel]
     private let cache: BindingCache
     private let services: [Proxy.Service]
@@ -25,8 +26,9 @@ package final class DataPlane: Sendable {
     private let logger: Logger
 
     let fingerprint: ConfigurationFingerprint
+    let keys: FleetKeys
     /// A random number of this process.
-    let instance = String(UInt64.random(in: 0 ... .max), radix: 16)
+    let instance: UInt64
 
     var replicaName: String { configuration.replica.name }
     var entryPointNames: [String] { configuration.entryPoints.map(\.name) }
@@ -57,6 +59,7 @@ package final class DataPlane: Sendable {
         let coherence = configuration.store.redis == nil ? Coherence.alone() : Coherence(primaries: 1)
         let group = MultiThreadedEventLoopGroup(numberOfThreads: configuration.replica.threads)
         var loops: [LoopPlane] = []
+        var post: NIOLoopBound<FleetPost>?
         do {
             let stores = LoopStores(configuration, loops: configuration.replica.threads, logger: logger)
             for loop in group.makeIterator() {
@@ -67,20 +70,52 @@ package final class DataPlane: Sendable {
                             coherence: coherence, exchangeLog: exchangeLog)
                     }.get())
             }
-            await awaitStores(of: loops)
+            let fingerprint = ConfigurationFingerprint(configuration, keys: keys)
+            let own = FleetMessage.Sender(
+                instance: .random(in: 0 ... .max), configuration: fingerprint.bits, name: configuration.replica.name,
+                version: Version.current)
+            post = try await joinFleet(
+                own, configuration, keys: keys, stores: stores, coherence: coherence, cache: cache, loops: loops,
+                logger: logger)
+            await awaitStores(of: loops, post)
             let listeners = try await listen(configuration, group, loops)
             return DataPlane(
-                group: group, loops: loops, listeners: listeners, cache: cache, services: snapshot.services,
-                configuration: configuration,
-                fingerprint: ConfigurationFingerprint(configuration, keys: keys), accessLog: accessLog, logger: logger)
+                group: group, loops: loops, post: post, listeners: listeners, cache: cache,
+                services: snapshot.services, configuration: configuration, fingerprint: fingerprint, keys: keys,
+                instance: own.instance, accessLog: accessLog, logger: logger)
         } catch {
-            await end(loops, group)
+            await end(loops, post, group)
             throw error
         }
     }
 
+    /// Nil where nothing is shared.
+    private static func joinFleet(
+        _ own: FleetMessage.Sender, _ configuration: Configuration, keys: FleetKeys, stores: LoopStores,
+        coherence: Coherence, cache: BindingCache, loops: [LoopPlane], logger: Logger
+    ) async throws -> NIOLoopBound<FleetPost>? {
+        guard let first = loops.first, let shared = stores.shared(coherence: coherence, cache: cache) else {
+            return nil
+        }
+        let lease = configuration.store.lease.wholeMilliseconds
+        let post = try await first.loop.submit { () -> NIOLoopBound<FleetPost>? in
+            guard case .redis(let store) = first.store.value else { return nil }
+            let post = FleetPost(
+                own, key: keys.fingerprint, lease: lease, worker: first.worker.value, store: store, shared: shared,
+                logger: logger)
+            post.start()
+            return NIOLoopBound(post, eventLoop: first.loop)
+        }.get()
+        guard let post, let evidence = try await first.loop.submit({ post.value.evidence }).get() else { return post }
+        for plane in loops { try await plane.loop.submit { plane.worker.value.report(to: evidence) }.get() }
+        return post
+    }
+
     /// Ends what runs on the loops, then the loops.
-    private static func end(_ loops: [LoopPlane], _ group: MultiThreadedEventLoopGroup) async {
+    private static func end(
+        _ loops: [LoopPlane], _ post: NIOLoopBound<FleetPost>?, _ group: MultiThreadedEventLoopGroup
+    ) async {
+        if let post { try? await post.eventLoop.flatSubmit { post.value.stop() }.get() }
         for plane in loops {
             let (worker, store) = (plane.worker, plane.store)
             try? await plane.loop.flatSubmit {
@@ -92,24 +127,27 @@ package final class DataPlane: Sendable {
     }
 
     private init(
-        group: MultiThreadedEventLoopGroup, loops: [LoopPlane], listeners: [any Channel], cache: BindingCache,
-        services: [Proxy.Service], configuration: Configuration, fingerprint: ConfigurationFingerprint,
-        accessLog: AccessLog?, logger: Logger
+        group: MultiThreadedEventLoopGroup, loops: [LoopPlane], post: NIOLoopBound<FleetPost>?,
+        listeners: [any Channel], cache: BindingCache, services: [Proxy.Service], configuration: Configuration,
+        fingerprint: ConfigurationFingerprint, keys: FleetKeys, instance: UInt64, accessLog: AccessLog?, logger: Logger
     ) {
         self.group = group
         self.loops = loops
+        self.post = post
         self.listeners = listeners
         self.cache = cache
         self.services = services
         self.configuration = configuration
         self.fingerprint = fingerprint
+        self.keys = keys
+        self.instance = instance
         self.accessLog = accessLog
         self.logger = logger
     }
 
     /// Returns when the store may be asked, or has shown that it is away, or is silent for too long: a request before
     /// that would be hashed, and a session that has moved be sent astray.
-    private static func awaitStores(of loops: [LoopPlane]) async {
+    private static func awaitStores(of loops: [LoopPlane], _ post: NIOLoopBound<FleetPost>?) async {
         let end = ContinuousClock.now + storeGrace
         for plane in loops {
             while ContinuousClock.now < end {
@@ -117,6 +155,11 @@ package final class DataPlane: Sendable {
                 if isSettled ?? true { break }
                 try? await Task.sleep(for: .milliseconds(1))
             }
+        }
+        while let post, ContinuousClock.now < end {
+            let isSettled = try? await post.eventLoop.submit { post.value.isSettled }.get()
+            if isSettled ?? true { break }
+            try? await Task.sleep(for: .milliseconds(1))
         }
     }
 
@@ -149,7 +192,7 @@ package final class DataPlane: Sendable {
         }
         let cut = await openClients()
         if cut > 0 { logger.warning("exchanges were cut at the end of the stop", metadata: ["connections": "\(cut)"]) }
-        await Self.end(loops, group)
+        await Self.end(loops, post, group)
     }
 
     private func openClients() async -> Int {
@@ -157,6 +200,12 @@ package final class DataPlane: Sendable {
     }
 
     // MARK: Counters
+
+    /// What this replica knows of the fleet; nil where nothing is shared.
+    func sight() async -> FleetPost.Sight? {
+        guard let post else { return nil }
+        return try? await post.eventLoop.submit { post.value.sight }.get()
+    }
 
     /// What all event loops have counted, in one read of each.
     package func measure() async -> DataPlaneCounters {

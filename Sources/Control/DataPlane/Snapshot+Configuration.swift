@@ -60,12 +60,20 @@ extension Sticky {
             }
         }
         let idle = settings.idleTimeout.wholeMilliseconds
+        let absolute = settings.absoluteTimeout?.wholeMilliseconds
+        let onUnavailable: AffinitySettings.Unavailability =
+            switch settings.onUnavailable {
+            case .move: .move
+            case .detour: .detour
+            case .reject: .reject
+            }
         let affinity = AffinitySettings(
-            idleTimeout: idle, lease: store.lease.wholeMilliseconds,
+            idleTimeout: idle, absoluteTimeout: absolute, onUnavailable: onUnavailable,
+            lease: store.lease.wholeMilliseconds,
             budget: store.redis?.commandTimeout.wholeMilliseconds ?? 20)
         self.init(
             sources: sources, cookie: settings.cookie.map(CookieAttributes.init),
-            settings: affinity, renewal: CookieRenewal(idleTimeout: idle))
+            settings: affinity, renewal: CookieRenewal(idleTimeout: idle, absoluteTimeout: absolute))
     }
 }
 

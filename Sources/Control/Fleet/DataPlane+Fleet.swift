@@ -1,18 +1,68 @@
 import Affinity
 import Proxy
+import Store
 
 extension DataPlane: FleetSource {
-    /// This replica alone: it knows of no other.
     package func fleet() async -> FleetView {
         let counters = await measure()
-        let isAvailable = counters.storesInUse > 0
+        let sight = await sight()
         let own = FleetView.Replica(
-            name: replicaName, instance: instance, version: Version.current, configuration: fingerprint.description,
-            lease: hasSharedStore && !isAvailable ? .down : .none, isSelf: true, heard: 0, down: counters.backendsDown)
+            name: replicaName, instance: Self.text(instance), version: Version.current,
+            configuration: fingerprint.description, lease: sight.map { FleetView.Lease($0.lease) } ?? .none,
+            isSelf: true, heard: 0, down: counters.backendsDown)
+        let names = BackendNames(counters.services, keys: keys)
+        let now = Instant.now
+        let others = sight?.others.map { FleetView.Replica($0, names: names, now: now) } ?? []
         return FleetView(
-            replicas: [own],
-            store: hasSharedStore ? FleetView.Store(isAvailable: isAvailable, isFailoverGuarded: nil) : nil)
+            replicas: [own] + others.sorted { ($0.name, $0.instance) < ($1.name, $1.instance) },
+            store: hasSharedStore
+                ? FleetView.Store(
+                    isAvailable: counters.storesInUse > 0, isFailoverGuarded: sight?.isFailoverGuarded) : nil)
     }
+
+    fileprivate static func text(_ bits: UInt64) -> String {
+        let digits = String(bits, radix: 16)
+        return String(repeating: "0", count: 16 - digits.utf8.count) + digits
+    }
+}
+
+extension FleetView.Replica {
+    fileprivate init(_ member: FleetRoster.Member, names: BackendNames, now: Instant) {
+        self.init(
+            name: member.sender.name, instance: DataPlane.text(member.sender.instance),
+            version: member.sender.version, configuration: DataPlane.text(member.sender.configuration),
+            lease: FleetView.Lease(member.lease), isSelf: false,
+            heard: Double(max(0, now.milliseconds(since: member.heardAt))) / 1000,
+            down: member.down.map { names.name(of: $0) }.sorted())
+    }
+}
+
+extension FleetView.Lease {
+    fileprivate init(_ lease: FleetMessage.Lease) {
+        switch lease {
+        case .live: self = .live
+        case .doubt: self = .doubt
+        case .proving: self = .proving
+        case .lost: self = .down
+        }
+    }
+}
+
+/// The names of what replicas call by hashes.
+private struct BackendNames {
+    private var names: [FleetRoster.Down: String] = [:]
+
+    init(_ services: [Proxy.Service], keys: FleetKeys) {
+        for service in services {
+            let hash = ServiceHash.of(name: service.name, key: keys.fingerprint)
+            for (backend, member) in zip(service.backends, service.membership.backends) {
+                names[FleetRoster.Down(service: hash, backend: member.hash)] = "\(service.name)/\(backend.name)"
+            }
+        }
+    }
+
+    /// A replica that is configured otherwise may speak of what is not known here.
+    func name(of down: FleetRoster.Down) -> String { names[down] ?? "?/?" }
 }
 
 extension DataPlaneCounters {

@@ -1,0 +1,103 @@
+import Affinity
+import Logging
+import NIOCore
+import Proxy
+import Store
+
+/// Where a replica meets the others: hears the moves they make and what they say of themselves, tells them of itself,
+/// and judges the health of backends with them. One for a replica that shares its store, on its first event loop.
+final class FleetPost: FleetChannel {
+    /// What it knows, for people and metrics.
+    struct Sight: Sendable {
+        var lease: FleetMessage.Lease
+        var generations: UInt64
+        var moves: UInt64
+        var others: [FleetRoster.Member]
+        /// Whether a server that was replaced stops taking writes; nil before one was heard.
+        var isFailoverGuarded: Bool?
+    }
+
+    private let channel: RedisChannel
+    private let coherence: Coherence
+    private let logger: Logger
+    /// Nil once stopped.
+    private var judge: FleetJudge?
+    private var hasSaidGuard = false
+
+    /// On the loop that the worker and the store belong to.
+    ///
+    /// - Parameters:
+    ///   - own: how this replica introduces itself.
+    ///   - key: the fleet's.
+    ///   - lease: milliseconds.
+    init(
+        _ own: FleetMessage.Sender, key: FingerprintKey, lease: Int64, worker: Worker, store: RedisStore,
+        shared: RedisChannel.Shared, logger: Logger
+    ) {
+        coherence = shared.coherence
+        self.logger = logger
+        channel = RedisChannel(
+            store: store, instance: InstanceID(random: own.instance), lease: lease, shared: shared, logger: logger)
+        judge = FleetJudge(worker: worker, own: own, key: key, lease: lease, channel: self)
+    }
+
+    /// Where the workers of all loops report what they find out about backends.
+    var evidence: HealthEvidence? { judge?.evidence }
+
+    /// Whether it is known if moves are heard.
+    var isSettled: Bool { coherence.isLive(.now) || channel.counters.connectionFailures > 0 }
+
+    func start() {
+        channel.onFleetMessage = { [weak self] payload, _ in self?.judge?.heard(payload) }
+        channel.onSubscription = { [weak self] in self?.subscribed() }
+        channel.start()
+        judge?.start()
+    }
+
+    /// To be called before the worker is shut down and the store is stopped.
+    func stop() -> EventLoopFuture<Void> {
+        judge?.stop()
+        judge = nil
+        return channel.stop()
+    }
+
+    var sight: Sight {
+        Sight(
+            lease: lease, generations: channel.generations, moves: channel.counters.rebinds,
+            others: judge.map { Array($0.roster.members.values) } ?? [],
+            isFailoverGuarded: channel.report?.demandsReplicas)
+    }
+
+    private func subscribed() {
+        judge?.subscribed()
+        guard !hasSaidGuard, let report = channel.report, !report.demandsReplicas else { return }
+        hasSaidGuard = true
+        logger.notice(
+            "Redis takes writes without its replicas (min-replicas-to-write is 0): the bound on staleness does not hold across a fail-over.",
+            metadata: ["replicas": "\(report.connectedReplicas)"])
+    }
+
+    // MARK: What the judge is given
+
+    var lease: FleetMessage.Lease {
+        switch channel.state {
+        case .down: .lost
+        case .proving: .proving
+        case .live: coherence.isLive(.now) ? .live : .doubt
+        }
+    }
+
+    func publish(_ payload: [UInt8]) -> Bool { channel.publishFleet(payload) }
+
+    func configurationsAgree(_ agree: Bool) {
+        coherence.setConfigurationsAgree(agree)
+        guard !agree else { return logger.notice("all replicas are configured alike again") }
+        let differing = judge?.roster.differing.map(\.sender.name).sorted() ?? []
+        logger.warning(
+            "replicas of the fleet are configured differently: compare what `limpet fleet` says of them",
+            metadata: ["differing": "\(differing.joined(separator: ", "))"])
+    }
+}
+
+@available(*, unavailable)
+extension FleetPost: Sendable {}
