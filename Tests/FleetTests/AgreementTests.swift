@@ -72,11 +72,11 @@ extension FleetTests {
         @Test("all replicas restarted at once: every session is where it was")
         func restartAll() async throws {
             try await withFleet { fleet in
-                _ = try await fleet.agreement(on: Self.sessions)
+                let first = try await fleet.agreement(on: Self.sessions)
                 // Many sessions are not where hashing alone would send them.
                 try await Threads.run { fleet.backends[1].process.kill() }
-                let before = try await fleet.agreement(on: Self.sessions)
-                try await Threads.run { try fleet.restartBackend(1) }
+                let before = try await fleet.agreement(after: first, lost: "b1")
+                try await fleet.returnBackend(1)
                 let records = try fleet.records()
                 let ends = try await Threads.run(3) { try fleet.restartReplica($0) }
                 #expect(ends == Array(repeating: .exited(0), count: 3))
@@ -97,10 +97,10 @@ extension FleetTests {
         func rollingRestart() async throws {
             try await withFleet { fleet in
                 // Many sessions are not where hashing alone would send them.
-                _ = try await fleet.agreement(on: Self.sessions)
+                let first = try await fleet.agreement(on: Self.sessions)
                 try await Threads.run { fleet.backends[1].process.kill() }
-                let home = try await fleet.agreement(on: Self.sessions)
-                try await Threads.run { try fleet.restartBackend(1) }
+                let home = try await fleet.agreement(after: first, lost: "b1")
+                try await fleet.returnBackend(1)
                 let isOver = Mutex(false)
                 let ports = fleet.ports
                 async let clients = Threads.run(6) { client in

@@ -14,9 +14,9 @@ final class Fleet: Sendable {
         var password: String?
         /// How long requests wait for the store. Long by default: what is decided with it does not depend on how busy
         /// the machine is.
-        var budget = "2s"
+        var budget = "800ms"
         /// How long a replica may act on a binding that has moved; above the budget.
-        var lease = "5s"
+        var lease = "1s"
         /// The settings under `sticky`.
         var sticky = "header: X-Session-ID"
         /// The settings under `log`.
@@ -48,6 +48,8 @@ final class Fleet: Sendable {
     }
 
     static let namespace = "fleettest"
+    /// Of the keys of sessions, and of no other.
+    static let recordPattern = "\(namespace):" + String(repeating: "?", count: 22)
     static let secret = "the-secret-of-a-fleet-that-is-only-a-test"
 
     let directory: String
@@ -179,11 +181,11 @@ final class Fleet: Sendable {
         Waiting.until(within: seconds) { replicas.allSatisfy { $0.usesStore == use } }
     }
 
-    /// Everything in the store: key and value.
+    /// All records of sessions in the store: key and value.
     func records() throws -> [String: String] {
         let redis = try redis
         var records: [String: String] = [:]
-        let keys = try redis.command("--scan").split(separator: "\n").map(String.init)
+        let keys = try redis.command("--scan", "--pattern", Self.recordPattern).split(separator: "\n").map(String.init)
         guard !keys.isEmpty else { return [:] }
         let values = try redis.command(["MGET"] + keys).split(separator: "\n", omittingEmptySubsequences: false)
         for (key, value) in zip(keys, values) { records[key] = String(value) }

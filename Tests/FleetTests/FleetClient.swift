@@ -81,6 +81,40 @@ extension HTTPResponse {
 }
 
 extension Fleet {
+    /// The backends of sessions at all replicas once those of a backend that is gone have all moved off it. Until the
+    /// replicas agree that it is gone they are detoured, so this is asked again and again.
+    ///
+    /// - Parameter home: where they were; none has moved before.
+    func agreement(after home: [String: String], lost backend: String) async throws -> [String: String] {
+        let lost = home.values.count { $0 == backend }
+        let sessions = Array(home.keys)
+        return try await Threads.run {
+            guard
+                try Waiting.until(
+                    within: 10,
+                    {
+                        let client = FleetClient(self)
+                        for session in sessions {
+                            for replica in self.ports.indices { _ = try client.backend(of: session, at: replica) }
+                        }
+                        return try self.records().values.count { ($0.epoch ?? 0) > 1 } >= lost
+                    })
+            else { throw Unexpected(description: "sessions are still bound to \(backend)") }
+            return try FleetClient(self).backends(of: sessions)
+        }
+    }
+
+    /// Starts a backend again and returns when every replica takes it to be up.
+    func returnBackend(_ index: Int) async throws {
+        let metric = "limpet_backend_up{service=\"app\",backend=\"\(backends[index].name)\"}"
+        try await Threads.run {
+            try self.restartBackend(index)
+            guard try Waiting.until(within: 10, { try self.replicas.allSatisfy { try $0.metric(metric) == 1 } }) else {
+                throw Unexpected(description: "a backend that is back is not used")
+            }
+        }
+    }
+
     /// The backends of sessions as all replicas say, asked on a thread.
     func agreement(on sessions: [String]) async throws -> [String: String] {
         try await Threads.run { try FleetClient(self).backends(of: sessions) }
