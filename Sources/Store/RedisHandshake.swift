@@ -65,12 +65,12 @@ struct RedisHandshake {
         }
         if let trouble = troubleWithVersion(fields) { return .fail(trouble) }
         guard let runID = fields["run_id"].flatMap(identifier),
-            let lineage = fields["master_replid"].flatMap(identifier)
+            let history = fields["master_replid"].flatMap(identifier)
         else { return .fail(.noIdentity) }
         guard fields["role"] == "master" else { return .fail(.replica) }
         return .done(
             ServerReport(
-                identity: ServerIdentity(runID: ServerIdentity.RunID(runID), replicationID: lineage),
+                identity: ServerIdentity(runID: ServerIdentity.RunID(runID), replicationID: history),
                 demandsReplicas: fields["min_slaves_good_slaves"] != nil,
                 connectedReplicas: fields["connected_slaves"].flatMap { Int($0) } ?? 0))
     }

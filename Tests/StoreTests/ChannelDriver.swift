@@ -22,7 +22,10 @@ final class ChannelDriver: Sendable {
     let fleet = Payloads()
     private let parts: NIOLoopBound<Parts>
 
-    init(_ settings: StoreSettings, lease: Int64 = 500) throws {
+    init(
+        _ settings: StoreSettings, lease: Int64 = 500,
+        instance: InstanceID = InstanceID(random: .random(in: 0...(.max)))
+    ) throws {
         let store = try StoreDriver { [outlook, link] loop, logger in
             let store = RedisStore(eventLoop: loop, settings: settings, outlook: outlook, link: link, logger: logger)
             store.start()
@@ -34,7 +37,7 @@ final class ChannelDriver: Sendable {
         let loop = store.loop
         parts = try store.runRedis { redis in
             let channel = RedisChannel(
-                store: redis, instance: InstanceID(random: .random(in: 0...(.max))), lease: lease, shared: shared,
+                store: redis, instance: instance, lease: lease, shared: shared,
                 logger: Logger(label: "test") { _ in lines.handler })
             channel.start()
             return NIOLoopBound(Parts(store: redis, channel: channel), eventLoop: loop)

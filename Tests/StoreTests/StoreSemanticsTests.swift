@@ -144,7 +144,7 @@ struct StoreSemanticsTests {
     }
 
     @Test(
-        "A drop leaves a tombstone above whatever is known, for the longer of both lifetimes", arguments: Kind.allCases)
+        "A drop leaves a tombstone above what is known, for the longer of both lifetimes", arguments: Kind.allCases)
     func drop(_ kind: Kind) async throws {
         try await withStore(kind) { store in
             func tombstone(_ epoch: UInt32) -> Binding { Binding(backend: .tombstone, epoch: epoch) }

@@ -1,0 +1,182 @@
+import Affinity
+import LimpetTestKit
+import NIOCore
+import Synchronization
+import Testing
+
+@testable import Store
+
+@Suite("A store that misbehaves on the coherence channel", .serialized)
+struct HostileChannelTests {
+    private static let instance = InstanceID(random: 0x12)
+    private static let heartbeat = "limpet:hb:0000000000000012"
+    private static let acknowledgements = ["limpet:rebind", heartbeat, "limpet:fleet"].enumerated().map {
+        "*3\r\n\(bulk("subscribe"))\(bulk($0.element)):\($0.offset + 1)\r\n"
+    }.joined()
+
+    private static func bulk(_ text: String) -> String { "$\(text.utf8.count)\r\n\(text)\r\n" }
+
+    private static func message(_ parts: String...) -> String {
+        "*\(parts.count)\r\n" + parts.map(bulk).joined()
+    }
+
+    private func driver(_ hostile: HostileStore) throws -> ChannelDriver {
+        var settings = try StoreSettings.plain(port: hostile.port)
+        settings.commandTimeout = .milliseconds(100)
+        return try ChannelDriver(settings, instance: Self.instance)
+    }
+
+    @Test(
+        "What is no message ends the subscription, which is made again",
+        arguments: [
+            "+OK\r\n", ":1\r\n", "$-1\r\n", "*-1\r\n", "*0\r\n", "-ERR what\r\n", bulk("message"), "garbage\r\n",
+            "\u{0}\r\n", message("message", "limpet:rebind"), message("message", "limpet:rebind", "a", "b"),
+            message("pmessage", "limpet:rebind", "x"), message("message", "limpet:other", "x"),
+            message("subscribe", "limpet:rebind", "x"), message("message", "\u{FF}", "x"),
+            "*3\r\n\(bulk("subscribe"))\(bulk("limpet:rebind")):1\r\n",
+            "*3\r\n\(bulk("message"))\(bulk("limpet:rebind")):1\r\n",
+            "*3\r\n\(bulk("message"))\(bulk("limpet:rebind"))*1\r\n:1\r\n",
+            "*3\r\n\(bulk("message"))\(bulk("limpet:fleet"))$104857600\r\n" + String(repeating: "a", count: 200_000),
+            message("message", "limpet:fleet", String(repeating: "a", count: 40_000)), "*1000000000\r\n",
+            String(repeating: "*1\r\n", count: 9), "$9223372036854775807\r\n" + String(repeating: "a", count: 100_000),
+        ])
+    func misdeeds(_ bytes: String) async throws {
+        let hostile = try await HostileStore { _, _ in .honest }
+        let driver = try driver(hostile)
+        try await driver.live()
+        try await driver.store.ready()
+        try await hostile.push(bytes)
+        try await eventually(within: .seconds(2)) { try driver.counters.connectionFailures == 1 }
+        try await eventually(within: .seconds(5)) { try driver.counters.connections == 2 && driver.isLive }
+        #expect(try driver.generations == 2)
+        #expect(try await driver.store.counters().connections == 1)
+        #expect(driver.fleet.all.isEmpty)
+        try await driver.stop()
+        try await hostile.stop()
+    }
+
+    @Test(
+        "What is no answer to SUBSCRIBE ends the attempt, and the next one may be good",
+        arguments: [
+            (HostileStore.Response.bytes("+OK\r\n"), "does not answer SUBSCRIBE"),
+            (.bytes("-NOPERM no\r\n"), "may not run SUBSCRIBE"),
+            (.bytes("-WHAT no\r\n"), "refuses SUBSCRIBE with WHAT"),
+            (.bytes("*3\r\n\(bulk("subscribe"))\(bulk("limpet:other")):1\r\n"), "does not answer SUBSCRIBE"),
+            (.bytes("*3\r\n\(bulk("subscribe"))\(bulk("limpet:rebind")):2\r\n"), "does not answer SUBSCRIBE"),
+            (.bytes(message("message", "limpet:rebind", "x")), "does not answer SUBSCRIBE"),
+            (.flood("*200\r\n:1\r\n"), "more than a message may be"), (.flood("a"), "bytes that are no message"),
+            (.nothing, "left a command without an answer"), (.bytesAndClose(""), "closed the connection at once"),
+            (.drip(acknowledgements, gap: .milliseconds(50)), "left a command without an answer"),
+            (.drip(acknowledgements + "*3\r\n$7\r\n", gap: .milliseconds(2)), "heartbeats do not come back"),
+        ])
+    func subscription(_ response: HostileStore.Response, _ reason: String) async throws {
+        let count = Counter()
+        let hostile = try await HostileStore { command, _ in
+            command[0] == "SUBSCRIBE" && count.next() == 1 ? response : .honest
+        }
+        let driver = try driver(hostile)
+        try await eventually(within: .seconds(10)) { driver.isLive }
+        #expect(try driver.counters.connectionFailures >= 1)
+        #expect(driver.store.lines.all.contains { $0.contains(reason) })
+        try await driver.stop()
+        try await hostile.stop()
+    }
+
+    @Test("An echo of nothing that was sent, or of another server, proves nothing")
+    func forgedEchoes() async throws {
+        let hostile = try await HostileStore { command, _ in command[0] == "EVALSHA" ? .bytes("$-1\r\n") : .honest }
+        let driver = try driver(hostile)
+        try await eventually(within: .seconds(5)) { try driver.isUp && driver.counters.heartbeats >= 1 }
+        let runID = String(repeating: "a1", count: 20)
+        let payloads = [
+            "99999 \(runID) e", "1 other e", "0 \(runID) e", "-1 \(runID) e", "+1 \(runID) e",
+            "18446744073709551616 \(runID) e", "1 \(runID)", "1 \(runID) ", "1  e", "1 \(runID) e e", "",
+            "1 \(runID) \u{7F}", String(repeating: "1", count: 5000),
+        ]
+        for payload in payloads { try await hostile.push(Self.message("message", Self.heartbeat, payload)) }
+        try await eventually(within: .seconds(1)) { try driver.counters.aliens == 10 }
+        #expect(try driver.counters.echoes == 0)
+        #expect(!driver.isLive)
+        // The right one does.
+        let last = try driver.counters.heartbeats
+        try await hostile.push(Self.message("message", Self.heartbeat, "\(last) \(runID) e"))
+        try await eventually(within: .seconds(1)) { try driver.counters.echoes == 1 }
+        try await driver.stop()
+        try await hostile.stop()
+    }
+
+    @Test(
+        "A heartbeat's reply that is none ends the data connection, and answers no question",
+        arguments: ["+OK\r\n", ":1\r\n", "*0\r\n", "$-1\r\n$-1\r\n"])
+    func heartbeatReplies(_ reply: String) async throws {
+        let count = Counter()
+        let hostile = try await HostileStore { command, _ in
+            switch command[0] {
+            case "EVALSHA": count.next() == 3 ? .bytes(reply) : .honest
+            case "GETEX": .bytes("$8\r\n16777217\r\n")
+            default: .honest
+            }
+        }
+        let driver = try driver(hostile)
+        try await driver.store.ready()
+        let record = StoreAnswer.record(Binding(backend: BackendHash(bits: 1), epoch: 1), remaining: 60_000)
+        var isLost = false
+        for _ in 0..<400 where !isLost {
+            let answer = try await driver.store.ask(.touch(.test(1), lifetime: 60_000))
+            isLost = try await driver.store.counters().connectionFailures > 0
+            #expect(answer == record || answer == .unavailable(.lost) || answer == .unavailable(.away))
+            try await Task.sleep(for: .milliseconds(1))
+        }
+        #expect(isLost)
+        try await driver.live()
+        try await driver.store.ready()
+        #expect(try await driver.store.ask(.touch(.test(1), lifetime: 60_000)) == record)
+        #expect(try driver.counters.connections == 1)
+        try await driver.stop()
+        try await hostile.stop()
+    }
+
+    @Test("A store that does not name its server is not used, and that is said")
+    func emulation() async throws {
+        let info = "redis_version:7.0.15\r\nrole:master\r\n"
+        let hostile = try await HostileStore { command, _ in
+            command[0] == "INFO" ? .bytes(Self.bulk(info)) : .honest
+        }
+        let driver = try driver(hostile)
+        try await eventually(within: .seconds(5)) { try await driver.store.counters().connectionFailures >= 2 }
+        #expect(try await !driver.store.mayBeAsked)
+        #expect(!driver.isLive)
+        #expect(driver.store.lines.all.contains { $0.contains("gives no run_id") })
+        try await driver.stop()
+        try await hostile.stop()
+    }
+
+    @Test("A flood of messages is heard in bounded memory while questions are answered")
+    func flood() async throws {
+        let hostile = try await HostileStore { command, _ in command[0] == "GETEX" ? .bytes("$-1\r\n") : .honest }
+        let driver = try driver(hostile)
+        try await driver.live()
+        try await driver.store.ready()
+        let rebind = Self.message("message", "limpet:rebind", "\(Fingerprint.test(1).text) 33554434")
+        let batch = String(repeating: rebind, count: 2000)
+        for _ in 0..<5 { try await hostile.push(batch) }
+        #expect(try await driver.store.ask(.touch(.test(1), lifetime: 60_000)) == .absent)
+        try await eventually(within: .seconds(2)) { try driver.counters.rebinds == 10_000 }
+        #expect(try driver.counters.connections == 1)
+        try await eventually(within: .seconds(2)) { driver.isLive }
+        try await driver.stop()
+        try await hostile.stop()
+    }
+}
+
+/// Counts calls from 1.
+private final class Counter: Sendable {
+    private let number = Mutex(0)
+
+    func next() -> Int {
+        number.withLock {
+            $0 += 1
+            return $0
+        }
+    }
+}
