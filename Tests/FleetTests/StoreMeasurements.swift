@@ -20,8 +20,8 @@ extension FleetTests {
 
         // MARK: Staleness
 
-        /// Two replicas are cut off from a backend, so that most of the fleet takes it to be down; the third reaches it,
-        /// and so stays with it until it hears of each move.
+        /// Two replicas are cut off from a backend, so that most of the fleet takes it to be down; the third reaches
+        /// it, and so stays with it until it hears of each move.
         @Test("how long a replica serves a session from where it was after another has moved it")
         func staleness() async throws {
             let filter = try PacketFilter()
@@ -57,7 +57,9 @@ extension FleetTests {
             var last = moved
             while true {
                 let asked = ContinuousClock.now
-                guard try client.backend(of: session, at: 2) == "b1" else { return (last - moved) / .milliseconds(1) }
+                guard try client.backend(of: session, at: 2) == "b1" else {
+                    return (last - moved) / .milliseconds(1)
+                }
                 last = asked
                 guard asked - moved < .seconds(5) else { throw Unexpected(description: "\(session) is not followed") }
             }
