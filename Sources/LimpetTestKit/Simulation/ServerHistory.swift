@@ -1,0 +1,103 @@
+import Affinity
+
+/// What one server held, and when: what decisions are judged by.
+struct ServerHistory {
+    /// A binding that stood in the store.
+    struct Reign {
+        enum End: String {
+            /// A write of a higher epoch, which is published.
+            case superseded
+            /// All data were lost, and a changed era or server says so.
+            case announced
+            /// Its lifetime was over.
+            case expired
+            /// It was evicted or overwritten, and nobody is told.
+            case silent
+        }
+
+        let binding: Binding
+        let since: Moment
+        /// Counts the records of a session: another is one that was made when there was none.
+        let incarnation: Int
+        var isPublished: Bool
+        var until: Moment?
+        var end: End?
+    }
+
+    enum Verdict {
+        case fine(incarnation: Int)
+        case wrong(String)
+    }
+
+    /// How long the end of a reign may be overlooked.
+    struct Grace {
+        /// The bound of the protocol.
+        let told: Moment
+        let expired: Moment
+        let untold: Moment
+    }
+
+    private var reigns: [Fingerprint: [Reign]] = [:]
+    private var announcements: [Moment] = []
+
+    mutating func begin(
+        _ binding: Binding, of session: Fingerprint, isPublished: Bool, continues: Bool, now: Moment
+    ) {
+        let last = reigns[session]?.last?.incarnation ?? 0
+        reigns[session, default: []].append(
+            Reign(
+                binding: binding, since: now, incarnation: continues ? last : last + 1, isPublished: isPublished,
+                until: nil, end: nil))
+    }
+
+    mutating func end(_ session: Fingerprint, _ end: Reign.End, at moment: Moment) {
+        guard let index = reigns[session]?.indices.last, reigns[session]?[index].until == nil else { return }
+        reigns[session]?[index].until = moment
+        reigns[session]?[index].end = end
+    }
+
+    mutating func announceLoss(at moment: Moment) {
+        announcements.append(moment)
+        for session in reigns.keys { end(session, .announced, at: moment) }
+    }
+
+    /// Every epoch of a session that stands was made void, without a record of that.
+    func incarnation(of session: Fingerprint) -> Int { reigns[session]?.last?.incarnation ?? 0 }
+
+    /// Whether a decision may rest on this binding now.
+    /// - Parameter expiry: when the record that stands, if any does, is over.
+    func judge(
+        _ binding: Binding, of session: Fingerprint, expiry: Moment?, grace: Grace, now: Moment
+    ) -> Verdict {
+        var reason = "the store never held it"
+        for reign in (reigns[session] ?? []).reversed() where reign.binding == binding {
+            let until = reign.until ?? (expiry ?? now)
+            let end = reign.end ?? .expired
+            if reign.until == nil, now <= until { return .fine(incarnation: reign.incarnation) }
+            let allowed =
+                switch end {
+                case .superseded, .announced: grace.told
+                case .expired: grace.expired
+                case .silent: grace.untold
+                }
+            let told = firstTold(after: reign, session, end)
+            if now <= until + allowed, told.map({ now <= $0 + grace.told }) ?? true {
+                return .fine(incarnation: reign.incarnation)
+            }
+            let what = told == nil ? "\(end.rawValue)" : "superseded by word of it"
+            reason = "\(what) \(now - (told ?? until)) µs ago"
+            break
+        }
+        return .wrong(reason)
+    }
+
+    /// When, after a reign that ended silently, it was said that something else stands.
+    private func firstTold(after reign: Reign, _ session: Fingerprint, _ end: Reign.End) -> Moment? {
+        guard end == .silent, let until = reign.until else { return nil }
+        let published = (reigns[session] ?? []).first {
+            $0.since >= until && $0.isPublished && $0.binding.epoch > reign.binding.epoch
+        }?.since
+        let announced = announcements.first { $0 >= until }
+        return [published, announced].compactMap { $0 }.min()
+    }
+}

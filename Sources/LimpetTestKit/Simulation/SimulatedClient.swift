@@ -1,0 +1,23 @@
+import Affinity
+
+/// Somebody with a session.
+struct SimulatedClient {
+    let index: Int
+    /// It has our own cookie; else a key of the application, without hints.
+    let hasCookie: Bool
+    var session: Fingerprint
+    var hint: Hint?
+    /// No response has brought the cookie yet.
+    var isNew: Bool
+
+    init(index: Int, hasCookie: Bool, session: Fingerprint) {
+        self.index = index
+        self.hasCookie = hasCookie
+        self.session = session
+        isNew = hasCookie
+    }
+
+    mutating func forget(_ session: Fingerprint) {
+        self = SimulatedClient(index: index, hasCookie: hasCookie, session: session)
+    }
+}

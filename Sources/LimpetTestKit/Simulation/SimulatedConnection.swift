@@ -1,0 +1,88 @@
+import Affinity
+
+/// A connection of a replica to a server of the store: two links that deliver in order, or not at all.
+final class SimulatedConnection {
+    enum Kind: Hashable, Sendable {
+        case subscriber
+        case data(loop: Int)
+    }
+
+    /// A command that is to be answered.
+    struct Pending {
+        enum Purpose {
+            case question(StorePurpose, StoreQuestion)
+            case beat
+            case probe
+        }
+
+        let token: Int
+        let purpose: Purpose
+        let asked: Moment
+        let asking: Asking
+        /// The one who waited has been told that it is late.
+        var isLate = false
+    }
+
+    let id: Int
+    let kind: Kind
+    let primary: Int
+    let replica: SimulatedReplica
+    let life: Int
+    let server: SimulatedServer
+    /// Of this connection's server, when it was made: a server that has restarted since knows nothing of it.
+    let serverLife: Int
+
+    var isOpen = true
+    var isOpenAtServer = true
+    /// Nothing gets through any more, and neither end is told.
+    var isDead = false
+    var isSubscribed = false
+    var identity: ServerIdentity?
+    var isServing = false
+    var delay: Moment = 0
+    var delayedUntil: Moment = 0
+    var lastUp: Moment = 0
+    var lastDown: Moment = 0
+    /// Until then the replica, which is paused, reads nothing.
+    var heldUntil: Moment = 0
+    var pending: [Pending] = []
+    var breaker = BreakerModel()
+
+    init(
+        id: Int, kind: Kind, primary: Int, replica: SimulatedReplica, server: SimulatedServer
+    ) {
+        self.id = id
+        self.kind = kind
+        self.primary = primary
+        self.replica = replica
+        life = replica.life
+        self.server = server
+        serverLife = server.life
+    }
+
+    var isCurrent: Bool { life == replica.life && isOpen }
+}
+
+/// Whether the store may be asked: three misses close a connection to questions until a probe is answered in time.
+struct BreakerModel {
+    static let missesToOpen = 3
+    static let probeInterval: Moment = 250_000
+
+    private(set) var isOpen = true
+    private var misses = 0
+
+    mutating func answered() { misses = 0 }
+
+    /// Returns whether it opens now.
+    mutating func missed() -> Bool {
+        guard !isOpen else { return false }
+        misses += 1
+        isOpen = misses >= Self.missesToOpen
+        return isOpen
+    }
+
+    mutating func probeAnswered() {
+        isOpen = false
+        misses = 0
+    }
+}

@@ -1,0 +1,109 @@
+import Affinity
+
+/// A replica: the pure cores as they are shipped, and what stands around them in a process.
+final class SimulatedReplica {
+    /// What an event loop has of its own.
+    struct Loop {
+        var affinity: SessionAffinity
+        var flights = SingleFlight<Int>()
+        /// The connections to the primaries.
+        var data: [SimulatedConnection?]
+    }
+
+    /// The way to hear of changes at one primary.
+    struct Hearing {
+        var channel: CoherenceChannel
+        var subscriber: SimulatedConnection?
+        /// The server that was subscribed to last.
+        var server: SimulatedServer?
+        /// What was published under a rule that is turned off.
+        var oldest: Instant?
+    }
+
+    let index: Int
+    /// Grows with each process.
+    var life = 0
+    var membershipIndex = 0
+    let membership: Membership
+    /// The places of its backends in the world.
+    let places: [Int]
+    let cache: BindingCache
+    let coherence: Coherence
+    let health: HealthTable
+    let renewal: CookieRenewal
+    var loops: [Loop] = []
+    var hearings: [Hearing]
+    var fleet: FleetHealth
+    var isFleetTickComing = false
+    var probers: [BackendHealth]
+    var pausedUntil: Moment = 0
+    /// Attempts to connect in a row that failed.
+    var failedAttempts = 0
+    /// Own writes that were acknowledged and published.
+    var acknowledged: [(session: Fingerprint, binding: Binding, at: Moment)] = []
+    var lastTouches: [Fingerprint: [Moment]] = [:]
+    private let drift: Int64
+    private let wallStart: Int64
+    private let origin: Int64
+
+    init(
+        index: Int, life: Int, membershipIndex: Int, membership: Membership, places: [Int], scenario: Scenario,
+        key: FingerprintKey, judgesAlone: Bool, settings: AffinitySettings, instance: UInt64
+    ) {
+        self.index = index
+        self.life = life
+        self.membershipIndex = membershipIndex
+        self.membership = membership
+        self.places = places
+        drift = scenario.clockDrift[index]
+        origin = 1_000_000_000_000 + Int64(index) * 7_654_321_987
+        wallStart = 1_700_000_000 + scenario.wallOffset[index]
+        cache = BindingCache(entries: scenario.cacheEntries, shards: 1)
+        coherence = Coherence(primaries: scenario.primaryCount)
+        health = HealthTable(count: membership.count, judgesAlone: judgesAlone)
+        renewal = CookieRenewal(
+            idleTimeout: settings.idleTimeout, absoluteTimeout: settings.absoluteTimeout)
+        let channel = CoherenceChannel(lease: scenario.settings.lease)
+        hearings = (0..<scenario.primaryCount).map { _ in Hearing(channel: channel) }
+        probers = Array(repeating: BackendHealth(), count: membership.count)
+        fleet = FleetHealth(
+            own: .init(instance: instance, configuration: UInt64(membershipIndex), name: "replica", version: "1"),
+            services: [
+                .init(hash: .of(name: "service", key: key), backends: membership.backends.map(\.hash))
+            ], lease: scenario.settings.lease, probeTimeout: Simulation.connectTimeout / 1000)
+        let affinity = SessionAffinity(
+            membership: membership, cache: cache, coherence: coherence, health: health, settings: settings,
+            wallOrigin: wallStart - origin / 1_000_000_000)
+        loops = (0..<scenario.loopCount).map { _ in
+            Loop(affinity: affinity, data: Array(repeating: nil, count: scenario.primaryCount))
+        }
+    }
+
+    func instant(_ now: Moment) -> Instant {
+        Instant(nanoseconds: origin + now * 1000 + now * drift / 1000)
+    }
+
+    func wall(_ now: Moment) -> UInt32 { UInt32(clamping: wallStart + now / 1_000_000) }
+
+    /// Whether every loop may ask every primary.
+    func mayAskAll(loop: Int) -> Bool { loops[loop].data.allSatisfy { mayAsk($0) } }
+
+    func mayAsk(loop: Int, primary: Int) -> Bool { mayAsk(loops[loop].data[primary]) }
+
+    private func mayAsk(_ connection: SimulatedConnection?) -> Bool {
+        guard let connection, connection.isServing, connection.isOpen else { return false }
+        return !connection.breaker.isOpen
+    }
+
+    func isOfChannel(_ connection: SimulatedConnection) -> Bool {
+        guard let server = hearings[connection.primary].channel.subscribed else { return false }
+        return connection.identity == server
+    }
+
+    /// Whether an entry would serve without a question, as this replica sees it.
+    func isCurrent(_ entry: BindingCache.Entry, hint: Hint?, now: Moment) -> Bool {
+        entry.kind == .confirmed && !entry.binding.isTombstone && !entry.isSuspect
+            && hint.map { $0.binding.epoch <= entry.binding.epoch } ?? true
+            && coherence.covers(entry.confirmedAt, now: instant(now))
+    }
+}

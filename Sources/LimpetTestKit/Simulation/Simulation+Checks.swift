@@ -1,0 +1,220 @@
+import Affinity
+
+/// The invariants of a single decision.
+extension Simulation {
+    /// Microseconds by which a decision may lag behind: lease, drift, one turn of the store.
+    var bound: Moment { scenario.settings.lease * 1001 + 1100 }
+
+    private var grace: ServerHistory.Grace {
+        let lifetime = scenario.settings.recordLifetime
+        // A wall clock that is ahead ends a session earlier than another knows.
+        let skew: Moment = scenario.settings.absoluteTimeout == nil ? 0 : 4_000_000
+        return ServerHistory.Grace(
+            told: bound, expired: lifetime * 2 + 3000 + skew, untold: lifetime * 1002 + bound + skew)
+    }
+
+    func check(_ route: Route, of request: SimulatedRequest, _ basis: DecisionBasis) {
+        let replica = request.replica
+        let who = "replica \(replica.index).\(request.loop), \(name(request.session))"
+        if !replica.health.isUp(route.backend) { fail("I11", "\(who): routed to a backend that is down") }
+        if let hint = request.hint, route.binding.epoch < hint.binding.epoch {
+            fail("I6", "\(who): \(name(route.binding)) is below the hint's \(name(hint.binding))")
+        }
+        if route.provenance != .detoured,
+            replica.membership.backends[route.backend].hash != route.binding.backend
+        {
+            fail("I4", "\(who): the route is not its binding's")
+        }
+        if request.isForged, route.provenance != .placed, route.provenance != .hashed {
+            fail("I13", "\(who): a cookie that does not open led to \(route.provenance.rawValue)")
+        }
+        checkDelay(of: request, who)
+        checkChoice(route, request, who)
+        if case .alone = basis { coverage.count("degraded decisions") }
+        guard let (server, binding) = ground(of: route, basis, request) else { return }
+        coverage.count("undegraded decisions")
+        judge(binding, of: request, on: server, who)
+        if route.touch == nil { checkLifetime(request) }
+        if case .rebound = route.provenance, case .alone = basis { made[request.session, default: []].insert(binding) }
+    }
+
+    /// The server by whose history a decision is judged; nil where it is degraded.
+    private func ground(
+        of route: Route, _ basis: DecisionBasis, _ request: SimulatedRequest
+    ) -> (SimulatedServer, Binding)? {
+        let primary = primary(of: request.session)
+        switch basis {
+        case .alone:
+            if route.provenance == .rebound { made[request.session, default: []].insert(route.binding) }
+            return nil
+        case .cache:
+            guard let server = request.replica.hearings[primary].server else { return nil }
+            if scenario.isGuarded, server !== primaries[primary].current {
+                fail("I1", "\(name(request.session)): cached by a primary that was replaced")
+            }
+            return (server, route.binding)
+        case .answer(let binding, let origin):
+            if scenario.isGuarded, !origin.isAuthoritative {
+                fail("I1", "\(name(request.session)): answered by a primary that was replaced")
+            }
+            return (origin.server, binding)
+        }
+    }
+
+    private func judge(
+        _ binding: Binding, of request: SimulatedRequest, on server: SimulatedServer, _ who: String
+    ) {
+        let session = request.session
+        let verdict = server.history.judge(
+            binding, of: session, expiry: server.records[session]?.expires, grace: grace, now: now)
+        switch verdict {
+        case .wrong(let reason): fail("I1", "\(who): decided by \(name(binding)), \(reason)")
+        case .fine(let incarnation):
+            let key = HighestKey(
+                replica: request.replica.index, life: request.life, session: session, server: server.id,
+                serverLife: server.life, incarnation: incarnation)
+            if let before = highest[key], before > binding.epoch {
+                fail("I2", "\(who): decided by \(name(binding)) after epoch \(before)")
+            }
+            highest[key] = binding.epoch
+        }
+    }
+
+    /// I7, I11: a choice made without knowledge is the one everybody would make.
+    private func checkChoice(_ route: Route, _ request: SimulatedRequest, _ who: String) {
+        let replica = request.replica
+        let isChoice: Bool
+        switch route.provenance {
+        case .hashed, .detoured, .placed: isChoice = true
+        default: isChoice = false
+        }
+        guard isChoice else { return }
+        let membership = replica.membership
+        let isOwn = route.binding.backend == membership.backends[route.backend].hash
+        if route.provenance == .detoured, isOwn { return }
+        if !membership.takesNewSessions(route.backend) { fail("I7", "\(who): chose a backend that takes none") }
+        if route.provenance == .placed { return }
+        let candidates = membership.ranked(request.session).filter {
+            membership.takesNewSessions($0) && replica.health.isUp($0)
+        }
+        let first = candidates.first { !replica.health.isAvoided($0) } ?? candidates.first
+        if first != route.backend { fail("I7", "\(who): \(route.provenance.rawValue) to another than the first") }
+    }
+
+    /// I11: the store may hold a request up for the budget, and for one question that was asked just before.
+    private func checkDelay(of request: SimulatedRequest, _ who: String) {
+        if request.questions > 4 { fail("I11", "\(who): \(request.questions) questions") }
+        guard let since = request.askedSince else { return }
+        let paused = request.replica.pausedUntil + 1000
+        if now - max(since, min(paused, now)) > 2 * scenario.settings.budget * 1000 + 1000, paused < since {
+            fail("I11", "\(who): held up for \((now - since) / 1000) ms")
+        }
+    }
+
+    func check(_ refusal: Refusal, of request: SimulatedRequest) {
+        let replica = request.replica
+        coverage.count("refusals")
+        switch refusal {
+        case .backendUnavailable:
+            if scenario.settings.onUnavailable != .reject { fail("I11", "rejected, though that is not asked for") }
+        case .noBackend:
+            let membership = replica.membership
+            if (0..<membership.count).contains(where: { membership.takesNewSessions($0) && replica.health.isUp($0) }) {
+                fail("I11", "replica \(replica.index), \(name(request.session)): refused while a backend is usable")
+            }
+        }
+    }
+
+    // MARK: Questions
+
+    func check(_ question: StoreQuestion, of request: SimulatedRequest) {
+        if request.isForged { fail("I13", "a cookie that does not open led to \(describe(question))") }
+        checkMove(
+            question, of: request.session, lastRecord: request.lastRecord, at: request.replica, isRequest: true,
+            hint: request.hint)
+    }
+
+    /// I9: what may override a record rests on knowledge, and moves off what is not usable only. I14: not alone.
+    func checkMove(
+        _ question: StoreQuestion, of session: Fingerprint, lastRecord: Binding?, at replica: SimulatedReplica,
+        isRequest: Bool, hint: Hint? = nil
+    ) {
+        let who = "replica \(replica.index), \(name(session))"
+        let entry = replica.cache.peek(session, now: replica.instant(now))
+        switch question {
+        case .create, .touch, .drop: return
+        case .restore(_, let binding, _, _):
+            let isForeign = binding.epoch == 1
+            if !isForeign, made[session]?.contains(binding) != true {
+                fail("I9", "\(who): restores \(name(binding)), which nobody knows")
+            }
+        case .rebind(_, let from, let backend, _, _):
+            let isConfirmed = from.epoch == 1 && entry?.binding == Binding(backend: backend, epoch: 1)
+                && entry?.kind == .confirmed
+            if isConfirmed || from.isTombstone { return }
+            let known = [entry?.binding, hint?.binding, lastRecord].compactMap { $0 }
+            if !known.contains(from) { fail("I9", "\(who): moves off \(name(from)), knowing \(known.map(name))") }
+            guard let index = replica.membership.index(of: from.backend) else { return }
+            if replica.health.isUp(index) { fail("I9", "\(who): moves off \(name(from)), which is usable") }
+            coverage.count("moves asked for")
+            checkConsent(replica, index, who)
+        }
+    }
+
+    private func checkConsent(_ replica: SimulatedReplica, _ backend: Int, _ who: String) {
+        if !replica.coherence.isLive(replica.instant(now)) {
+            return fail("I14", "\(who): moves a session while its channel is not live")
+        }
+        let place = replica.places[backend]
+        let longAgo = now - 5_000_000
+        let voters = replicas.filter { $0.places.contains(place) }
+        let up = voters.count {
+            $0 !== replica && reachSince[$0.index][place] < longAgo && isInReach(place, of: $0)
+        }
+        if up * 2 >= voters.count, !isInReach(place, of: replica) {
+            fail("I14", "\(who): moves a session off \(world[place]), which \(up) of \(voters.count) replicas reach")
+        }
+    }
+
+    /// Of two bindings of epoch 1 the one that the store once confirmed stands (section 6).
+    func checkConfirmed(
+        _ before: BindingCache.Entry?, _ answer: StoreAnswer, _ step: Step, _ request: SimulatedRequest
+    ) {
+        guard case .record(let record, _, _) = answer, record.epoch == 1, !record.isTombstone, let before,
+            before.kind == .confirmed, before.binding.epoch == 1, before.binding != record,
+            let index = request.replica.membership.index(of: before.binding.backend),
+            request.replica.health.isUp(index), case .forward(let route) = step, route.binding == record
+        else { return }
+        fail("§6", "\(name(request.session)): \(name(record)) displaces \(name(before.binding)), once confirmed")
+    }
+
+    // MARK: Lifetimes
+
+    /// I12: at most four touches in a lifetime.
+    func checkTouches(_ request: SimulatedRequest) {
+        let replica = request.replica
+        let lifetime = scenario.settings.recordLifetime
+        let since = now - lifetime * 998 + 4 * Self.patience
+        var touches = replica.lastTouches[request.session, default: []].filter { $0 > since }
+        touches.append(now)
+        replica.lastTouches[request.session] = touches
+        if touches.count > 4 {
+            fail("I12", "replica \(replica.index), \(name(request.session)): \(touches.count) touches in a lifetime")
+        }
+    }
+
+    /// I15: a session that was used now lives for the idle timeout, if no touch is needed.
+    func checkLifetime(_ request: SimulatedRequest) {
+        let replica = request.replica
+        guard scenario.settings.absoluteTimeout == nil else { return }
+        let place = primary(of: request.session)
+        guard let server = replica.hearings[place].server, let record = server.living(request.session, now: now),
+            let entry = replica.cache.peek(request.session, now: replica.instant(now)),
+            entry.binding == record.binding, entry.touches == 0 || !has(.touch)
+        else { return }
+        let idle = scenario.settings.idleTimeout
+        if record.expires < now + idle * 998 - 70_000 {
+            fail("I15", "\(name(request.session)): in use, and gone in \((record.expires - now) / 1000) ms")
+        }
+    }
+}

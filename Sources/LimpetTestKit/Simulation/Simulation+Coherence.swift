@@ -1,0 +1,116 @@
+import Affinity
+
+/// The coherence channel of a replica: what is sent for it, and what it makes of what it hears.
+extension Simulation {
+    /// The heartbeat and what else goes by the clock.
+    func beat(_ replica: SimulatedReplica) {
+        schedule(.beat, of: replica, after: CoherenceChannel.beatInterval * 1000)
+        let instant = replica.instant(now)
+        for primary in replica.hearings.indices {
+            if let subscriber = replica.hearings[primary].subscriber, subscriber.isOpen,
+                replica.hearings[primary].channel.isSilent(instant)
+            {
+                coverage.count("silent subscriptions")
+                abandon(subscriber, "no echo for two leases")
+            }
+            guard let data = replica.loops[0].data[primary], data.isOpen, data.isServing, let identity = data.identity
+            else { continue }
+            guard data.pending.count(where: \.isBeat) < 8 else { continue }
+            let sequence = replica.hearings[primary].channel.beat(now: instant)
+            let token = enqueue(.beat, over: data)
+            send(.beat(sequence, from: identity.runID, token: token), over: data)
+        }
+    }
+
+    func echoed(
+        _ sequence: UInt64, _ runID: ServerIdentity.RunID, _ era: UInt64, over connection: SimulatedConnection
+    ) {
+        let replica = connection.replica
+        let primary = connection.primary
+        let own = replica.hearings[primary].channel.subscribed?.runID
+        let heard = has(.sameServer) ? runID : own ?? runID
+        let echo = replica.hearings[primary].channel.echoed(
+            sequence, from: heard, era: has(.era) ? String(era) : "", now: replica.instant(now))
+        switch echo {
+        case .ignored: return coverage.count("echoes ignored")
+        case .proven: break
+        case .provenAnew:
+            coverage.count("eras")
+            tell("replica \(replica.index): another era")
+        }
+        publishStanding(primary, of: replica)
+    }
+
+    /// Says what the channel vouches for; where a rule is off, more than it does.
+    func publishStanding(_ primary: Int, of replica: SimulatedReplica) {
+        let channel = replica.hearings[primary].channel
+        var standing = channel.standing
+        if channel.state == .live {
+            if !has(.lease) { standing.liveUntil = .distantFuture }
+            if !has(.leaseFromSending) {
+                standing.liveUntil = replica.instant(now).advanced(byMilliseconds: scenario.settings.lease)
+            }
+        }
+        if !has(.generation), standing.generationBegan != .distantFuture {
+            let oldest = replica.hearings[primary].oldest ?? standing.generationBegan
+            replica.hearings[primary].oldest = oldest
+            standing.generationBegan = oldest
+        }
+        if !has(.replay) { standing.lineage = 0 }
+        replica.coherence.publish(standing, primary: primary)
+    }
+
+    func heard(_ binding: Binding, of session: Fingerprint, over connection: SimulatedConnection) {
+        let replica = connection.replica
+        guard has(.messageOrder) else {
+            return schedule(.hearLate(session, binding), of: replica, after: 150_000)
+        }
+        hear(binding, of: session, at: replica)
+    }
+
+    func hear(_ binding: Binding, of session: Fingerprint, at replica: SimulatedReplica) {
+        coverage.count("messages heard")
+        tell("replica \(replica.index): hears \(name(session)) \(name(binding))")
+        let instant = replica.instant(now)
+        guard !has(.floors) else { return replica.cache.hear(binding, of: session, now: instant) }
+        guard var entry = replica.cache.peek(session, now: instant), binding.epoch >= entry.binding.epoch else { return }
+        (entry.binding, entry.kind, entry.confirmedAt, entry.isSuspect) = (binding, .confirmed, instant, false)
+        replica.cache.store(entry, for: session, now: instant)
+    }
+
+    // MARK: Timers
+
+    func fire(_ timer: ReplicaTimer, at replica: SimulatedReplica) {
+        switch timer {
+        case .beat: beat(replica)
+        case .fleetTick:
+            schedule(.fleetTick, of: replica, after: 50_000)
+            fleetTick(replica)
+        case .fleetTickSoon:
+            replica.isFleetTickComing = false
+            fleetTick(replica)
+        case .offers(let loop): offer(loop, at: replica)
+        case .connect(let kind, let primary): connect(kind, primary, at: replica)
+        case .connectTimeout(let connection):
+            if !connection.isServing { abandon(connection, "not connected in time, or to another server") }
+        case .deadline(let connection, let token): deadline(token, over: connection)
+        case .patience(let connection, let token):
+            if connection.pending.contains(where: { $0.token == token }) { abandon(connection, "no answer") }
+        case .breakerProbe(let connection): probe(over: connection)
+        case .tell(let purpose, let question, let answer, let asking, let origin):
+            deliver(answer, to: purpose, question, asking, origin, at: replica)
+        case .arrive(let client, let loop, let forged): begin(client, loop, forged: forged, at: replica)
+        case .backendFailed(let request): backendFailed(request)
+        case .backendAnswered(let request): backendAnswered(request)
+        case .probeBackend(let index): probeBackend(index, at: replica)
+        case .fleetProbed(let index, let isUp): fleetProbed(index, isUp: isUp, at: replica)
+        case .hearLate(let session, let binding): hear(binding, of: session, at: replica)
+        }
+    }
+}
+
+extension SimulatedConnection.Pending {
+    var isBeat: Bool {
+        if case .beat = purpose { true } else { false }
+    }
+}

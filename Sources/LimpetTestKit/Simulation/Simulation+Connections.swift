@@ -1,0 +1,225 @@
+import Affinity
+
+/// The network, and what a replica does to have connections.
+extension Simulation {
+    private func flight(_ connection: SimulatedConnection) -> Moment {
+        let spike = now < connection.delayedUntil ? connection.delay : 0
+        return scenario.latency + spike + random.int(0...200)
+    }
+
+    func send(_ command: StoreCommand, over connection: SimulatedConnection) {
+        guard !connection.isDead else { return }
+        connection.lastUp = max(connection.lastUp, now + flight(connection))
+        queue.add(.atServer(connection, command), at: connection.lastUp)
+    }
+
+    func send(_ reply: StoreReply, over connection: SimulatedConnection) {
+        guard !connection.isDead, connection.isOpen else { return }
+        connection.lastDown = max(connection.lastDown, now + flight(connection))
+        queue.add(.atReplica(connection, reply), at: connection.lastDown)
+    }
+
+    // MARK: Connecting
+
+    /// The server that a replica takes for the primary.
+    private func address(_ primary: Int, for replica: SimulatedReplica) -> SimulatedServer {
+        let place = primaries[primary]
+        if let former = place.former, place.misled & 1 << replica.index != 0 { return former }
+        return place.current
+    }
+
+    func connect(_ kind: SimulatedConnection.Kind, _ primary: Int, at replica: SimulatedReplica) {
+        guard connection(kind, primary, of: replica)?.isOpen != true else { return }
+        let connection = SimulatedConnection(
+            id: nextSerial(), kind: kind, primary: primary, replica: replica, server: address(primary, for: replica))
+        connection.heldUntil = replica.pausedUntil
+        switch kind {
+        case .subscriber: replica.hearings[primary].subscriber = connection
+        case .data(let loop): replica.loops[loop].data[primary] = connection
+        }
+        send(.hello, over: connection)
+        schedule(.connectTimeout(connection), of: replica, after: Self.connectTimeout)
+    }
+
+    func connection(
+        _ kind: SimulatedConnection.Kind, _ primary: Int, of replica: SimulatedReplica
+    ) -> SimulatedConnection? {
+        switch kind {
+        case .subscriber: replica.hearings[primary].subscriber
+        case .data(let loop): replica.loops[loop].data[primary]
+        }
+    }
+
+    func schedule(_ timer: ReplicaTimer, of replica: SimulatedReplica, after delay: Moment) {
+        queue.add(.timer(replica, life: replica.life, timer), at: now + delay)
+    }
+
+    /// Gives a connection up, and makes another one soon.
+    func abandon(_ connection: SimulatedConnection, _ reason: String) {
+        guard connection.isCurrent else { return }
+        let replica = connection.replica
+        tell("replica \(replica.index): gives up \(describe(connection)): \(reason)")
+        close(connection)
+        switch connection.kind {
+        case .subscriber:
+            replica.hearings[connection.primary].channel.lost()
+            publishStanding(connection.primary, of: replica)
+        case .data:
+            let lost = connection.pending
+            connection.pending = []
+            for pending in lost { tellLost(pending, over: connection) }
+        }
+        replica.failedAttempts += 1
+        let ceiling: Moment = min(2_000_000, 100_000 << min(replica.failedAttempts, 5))
+        schedule(
+            .connect(connection.kind, primary: connection.primary), of: replica, after: random.int(1000...ceiling))
+    }
+
+    /// Both ends forget it; what is on its way to the server arrives.
+    private func close(_ connection: SimulatedConnection) {
+        connection.isOpen = false
+        connection.isServing = false
+        connection.server.subscribers.removeAll { $0 === connection }
+    }
+
+    private func tellLost(_ pending: SimulatedConnection.Pending, over connection: SimulatedConnection) {
+        guard case .question(let purpose, let question) = pending.purpose, !pending.isLate else { return }
+        schedule(
+            .tell(purpose, question, .unavailable(.lost), pending.asking, nil), of: connection.replica, after: 0)
+    }
+
+    // MARK: What arrives
+
+    func arrive(_ reply: StoreReply, over connection: SimulatedConnection, _ entry: EventQueue.Entry) {
+        guard connection.isCurrent, !connection.isDead else { return }
+        if now < connection.heldUntil { return queue.postpone(entry, to: connection.heldUntil) }
+        let replica = connection.replica
+        switch reply {
+        case .hello(let identity, let isPrimary):
+            guard isPrimary else { return abandon(connection, "it is no primary") }
+            connection.identity = identity
+            if case .subscriber = connection.kind { return send(.subscribe, over: connection) }
+            connection.isServing = true
+            replica.failedAttempts = 0
+            probe(over: connection)
+        case .subscribed: subscribed(connection)
+        case .answer(let token, let answer, let origin): answered(token, answer, origin, over: connection)
+        case .done(let token, let refused): done(token, refused, over: connection)
+        case .heard(let session, let binding): heard(binding, of: session, over: connection)
+        case .echo(let sequence, let runID, let era): echoed(sequence, runID, era, over: connection)
+        case .fleet(let payload): fleetHeard(payload, at: replica)
+        case .closed: abandon(connection, "closed by the server")
+        }
+    }
+
+    private func subscribed(_ connection: SimulatedConnection) {
+        guard let identity = connection.identity else { return }
+        let replica = connection.replica
+        connection.isServing = true
+        replica.failedAttempts = 0
+        replica.hearings[connection.primary].server = connection.server
+        replica.hearings[connection.primary].channel.subscribed(to: identity, now: replica.instant(now))
+        tell("replica \(replica.index): subscribed at redis \(connection.server.id)")
+        publishStanding(connection.primary, of: replica)
+        if connection.primary == 0 { perform(replica.fleet.subscribed(now: replica.instant(now)), at: replica) }
+    }
+
+    private func take(_ token: Int, over connection: SimulatedConnection) -> SimulatedConnection.Pending? {
+        guard let first = connection.pending.first else { return nil }
+        guard first.token == token else {
+            fail("FIFO", "\(describe(connection)): an answer out of order")
+            return nil
+        }
+        return connection.pending.removeFirst()
+    }
+
+    private func answered(
+        _ token: Int, _ answer: StoreAnswer, _ origin: AnswerOrigin, over connection: SimulatedConnection
+    ) {
+        guard let pending = take(token, over: connection),
+            case .question(let purpose, let question) = pending.purpose
+        else { return }
+        if !pending.isLate {
+            connection.breaker.answered()
+            deliver(answer, to: purpose, question, pending.asking, origin, at: connection.replica)
+        }
+        if origin.refused == .readOnly { abandon(connection, "it takes no writes any more") }
+    }
+
+    private func done(_ token: Int, _ refused: WriteRefusal?, over connection: SimulatedConnection) {
+        guard let pending = take(token, over: connection) else { return }
+        switch pending.purpose {
+        case .question: break
+        case .beat:
+            guard refused == .readOnly else { return }
+            abandon(connection, "it takes no heartbeats")
+            if let subscriber = connection.replica.hearings[connection.primary].subscriber {
+                abandon(subscriber, "the primary has another role")
+            }
+        case .probe:
+            if now - pending.asked <= scenario.settings.budget * 1000 {
+                connection.breaker.probeAnswered()
+            } else {
+                schedule(.breakerProbe(connection), of: connection.replica, after: BreakerModel.probeInterval)
+            }
+        }
+    }
+
+    // MARK: Asking
+
+    func probe(over connection: SimulatedConnection) {
+        guard connection.isCurrent, connection.isServing, connection.breaker.isOpen else { return }
+        let token = enqueue(.probe, over: connection)
+        send(.probe(token: token), over: connection)
+    }
+
+    @discardableResult
+    func enqueue(
+        _ purpose: SimulatedConnection.Pending.Purpose, over connection: SimulatedConnection
+    ) -> Int {
+        let token = nextSerial()
+        let replica = connection.replica
+        let asking = Asking(at: replica.instant(now), isOfChannel: replica.isOfChannel(connection))
+        connection.pending.append(.init(token: token, purpose: purpose, asked: now, asking: asking))
+        schedule(.patience(connection, token: token), of: replica, after: Self.patience)
+        return token
+    }
+
+    func ask(_ question: StoreQuestion, for purpose: StorePurpose, loop: Int, at replica: SimulatedReplica) {
+        let primary = primary(of: question.fingerprint)
+        guard replica.mayAsk(loop: loop, primary: primary), let connection = replica.loops[loop].data[primary],
+            !isElsewhere(connection)
+        else {
+            let asking = Asking(at: replica.instant(now), isOfChannel: false)
+            return schedule(.tell(purpose, question, .unavailable(.away), asking, nil), of: replica, after: 0)
+        }
+        let token = enqueue(.question(purpose, question), over: connection)
+        tell("replica \(replica.index).\(loop): asks \(describe(question))")
+        send(.ask(question, token: token), over: connection)
+        schedule(.deadline(connection, token: token), of: replica, after: scenario.settings.budget * 1000)
+    }
+
+    /// A data connection to another server than the channel's is given up.
+    private func isElsewhere(_ connection: SimulatedConnection) -> Bool {
+        let replica = connection.replica
+        guard has(.sameServer), replica.hearings[connection.primary].channel.subscribed != nil,
+            !replica.isOfChannel(connection)
+        else { return false }
+        schedule(.connectTimeout(connection), of: replica, after: 0)
+        connection.isServing = false
+        return true
+    }
+
+    func deadline(_ token: Int, over connection: SimulatedConnection) {
+        guard let index = connection.pending.firstIndex(where: { $0.token == token }),
+            case .question(let purpose, let question) = connection.pending[index].purpose
+        else { return }
+        connection.pending[index].isLate = true
+        let asking = connection.pending[index].asking
+        if connection.breaker.missed() {
+            coverage.count("breakers opened")
+            schedule(.breakerProbe(connection), of: connection.replica, after: BreakerModel.probeInterval)
+        }
+        deliver(.unavailable(.late), to: purpose, question, asking, nil, at: connection.replica)
+    }
+}

@@ -1,0 +1,104 @@
+import Affinity
+
+/// How the rules of the protocol that are turned off are turned off.
+extension Simulation {
+    /// What the core is told of an answer.
+    func garbled(
+        _ answer: StoreAnswer, _ question: StoreQuestion, _ asking: Asking, at replica: SimulatedReplica
+    ) -> (StoreAnswer, StoreQuestion, Asking) {
+        var (answer, question, asking) = (answer, question, asking)
+        let instant = replica.instant(now)
+        if !has(.lifetimeFromSending) {
+            let age = instant.milliseconds(since: asking.at)
+            if case .record(let binding, let remaining, let born) = answer {
+                answer = .record(binding, remaining: remaining + age, born: born)
+            }
+            question = question.living(question.lifetime + age)
+        }
+        if !has(.fillGeneration) {
+            let hearing = replica.hearings[primary(of: question.fingerprint)]
+            if asking.at < hearing.channel.standing.generationBegan {
+                asking = Asking(at: instant, isOfChannel: asking.isOfChannel)
+            }
+        }
+        if !has(.sameServer) { asking = Asking(at: asking.at, isOfChannel: true) }
+        return (answer, question, asking)
+    }
+
+    /// The settings that a replica decides by.
+    var decisionSettings: AffinitySettings {
+        let settings = scenario.settings
+        guard !has(.replyAge) else { return settings }
+        return AffinitySettings(
+            idleTimeout: settings.idleTimeout, absoluteTimeout: settings.absoluteTimeout,
+            onUnavailable: settings.onUnavailable, lease: 1_000_000, budget: settings.budget)
+    }
+
+    /// The question by which a guess would take the place of the record that it met.
+    func guessOverriding(
+        _ answer: StoreAnswer, _ question: StoreQuestion, at replica: SimulatedReplica
+    ) -> StoreQuestion? {
+        guard !has(.guessYields), case .create = question, case .record(let record, _, let born) = answer,
+            let entry = replica.cache.peek(question.fingerprint, now: replica.instant(now)), entry.kind == .guess,
+            entry.binding.backend != record.backend, !record.isTombstone
+        else { return nil }
+        return .rebind(
+            question.fingerprint, from: record, to: entry.binding.backend, lifetime: question.lifetime, born: born)
+    }
+
+    /// A guess whose backend failed counts as a move.
+    func raiseGuess(_ route: Route, _ request: SimulatedRequest) {
+        guard !has(.guessEpoch), let last = request.route, last.provenance == .hashed else { return }
+        let replica = request.replica
+        let instant = replica.instant(now)
+        let raised = Binding(backend: route.binding.backend, epoch: last.binding.epoch + 2)
+        let entry = BindingCache.Entry(
+            binding: raised, kind: .dirty, confirmedAt: instant,
+            expiresAt: instant.advanced(byMilliseconds: scenario.settings.recordLifetime))
+        replica.cache.store(entry, for: request.session, now: instant)
+    }
+
+    /// The move that a replica makes though its channel is not live.
+    func unlicensedMove(_ route: Route, _ request: SimulatedRequest) -> StoreQuestion? {
+        let replica = request.replica
+        guard !has(.moveOnlyLive), route.provenance == .detoured, scenario.settings.onUnavailable == .move,
+            !replica.coherence.isLive(replica.instant(now)), request.questions == 0,
+            replica.mayAsk(loop: request.loop, primary: primary(of: request.session)), !route.binding.isTombstone,
+            route.binding.epoch > 0
+        else { return nil }
+        return .rebind(
+            request.session, from: route.binding, to: replica.membership.backends[route.backend].hash,
+            lifetime: scenario.settings.recordLifetime)
+    }
+
+    /// As many for as against count as a majority.
+    func leaveOnTies(_ replica: SimulatedReplica) {
+        guard !has(.tie), replica.coherence.isLive(replica.instant(now)) else { return }
+        for (index, place) in replica.places.enumerated() where !replica.health.isUp(index) {
+            let others = replicas.filter { $0 !== replica }.compactMap { other in
+                other.places.firstIndex(of: place).map { other.health.isUp($0) }
+            }
+            let up = others.count { $0 }
+            if others.count - up + 1 >= up { replica.health.setMayLeave(index, true) }
+        }
+    }
+}
+
+extension StoreQuestion {
+    var isTouch: Bool {
+        if case .touch = self { true } else { false }
+    }
+
+    /// The same with another lifetime.
+    func living(_ lifetime: Int64) -> StoreQuestion {
+        switch self {
+        case .create(let session, let backend, _, let born): .create(session, backend, lifetime: lifetime, born: born)
+        case .restore(let session, let binding, _, let born):
+            .restore(session, binding, lifetime: lifetime, born: born)
+        case .rebind(let session, let from, let backend, _, let born):
+            .rebind(session, from: from, to: backend, lifetime: lifetime, born: born)
+        case .touch(let session, _): .touch(session, lifetime: lifetime)
+        case .drop(let session, let above, _): .drop(session, above: above, lifetime: lifetime)
+        }
+    }
+}

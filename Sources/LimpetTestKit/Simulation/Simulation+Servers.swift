@@ -1,0 +1,233 @@
+import Affinity
+
+/// The store: commands, replication, fail-over.
+extension Simulation {
+    func schedule(_ timer: ServerTimer, of server: SimulatedServer, after delay: Moment) {
+        queue.add(.serverTimer(server, timer, generation: server.generation), at: now + delay)
+    }
+
+    // MARK: Commands
+
+    func arrive(_ command: StoreCommand, over connection: SimulatedConnection, _ entry: EventQueue.Entry) {
+        let server = connection.server
+        guard !connection.isDead, isReachable(server, by: connection.replica) else { return }
+        guard server.isAlive else { return }
+        if now < server.stalledUntil { return queue.postpone(entry, to: server.stalledUntil) }
+        guard connection.isOpenAtServer, connection.serverLife == server.life else {
+            return send(.closed, over: connection)
+        }
+        switch command {
+        case .hello: send(.hello(server.identity, isPrimary: server.isPrimary), over: connection)
+        case .subscribe:
+            server.subscribers.append(connection)
+            send(.subscribed, over: connection)
+        case .ask(let question, let token), .drop(let question, let token):
+            let (answer, origin) = execute(question, on: server)
+            send(.answer(token: token, answer, origin), over: connection)
+        case .beat(let sequence, let runID, let token):
+            let refused = beat(sequence, from: runID, of: connection.replica, connection.life, on: server)
+            send(.done(token: token, refused: refused), over: connection)
+        case .probe(let token): send(.done(token: token, refused: nil), over: connection)
+        case .publishFleet(let payload): publish(.fleet(payload), on: server)
+        }
+    }
+
+    func isReachable(_ server: SimulatedServer, by replica: SimulatedReplica) -> Bool {
+        server.reachableBy.map { $0 & 1 << replica.index != 0 } ?? true
+    }
+
+    private func refusal(of server: SimulatedServer) -> WriteRefusal? {
+        if !server.isPrimary { return .readOnly }
+        if scenario.isGuarded, has(.guardedFailOver), server.isShortOfReplicas { return .noReplicas }
+        return now < server.memoryFullUntil ? .outOfMemory : nil
+    }
+
+    private func beat(
+        _ sequence: UInt64, from runID: ServerIdentity.RunID, of replica: SimulatedReplica, _ life: Int,
+        on server: SimulatedServer
+    ) -> WriteRefusal? {
+        if has(.writeHeartbeat), let refusal = refusal(of: server) { return refusal }
+        let era = server.era ?? server.name()
+        if server.era == nil {
+            server.era = era
+            replicateLater(.era(era), from: server)
+        }
+        publish(.echo(sequence, from: runID, era: era, replica: replica.index, life: life), on: server)
+        return nil
+    }
+
+    /// Hands a message to those who are subscribed, here and at the replica.
+    private func publish(_ step: ReplicationStep, on server: SimulatedServer) {
+        for connection in server.subscribers where connection.isOpenAtServer {
+            switch step {
+            case .heard(let session, let binding): send(.heard(session, binding), over: connection)
+            case .echo(let sequence, let runID, let era, let replica, let life):
+                guard connection.replica.index == replica, connection.life == life else { continue }
+                send(.echo(sequence, from: runID, era: era), over: connection)
+            case .fleet(let payload): send(.fleet(payload), over: connection)
+            case .put, .expire, .era, .flush: break
+            }
+        }
+        if server.isPrimary { replicateLater(step, from: server) }
+    }
+
+    // MARK: Questions
+
+    private func execute(_ question: StoreQuestion, on server: SimulatedServer) -> (StoreAnswer, AnswerOrigin) {
+        let refused = refusal(of: server)
+        let origin = AnswerOrigin(
+            server: server, at: now, refused: refused,
+            isAuthoritative: primaries[server.primary].current === server)
+        let answer = refused == nil ? written(question, on: server) : refusedAnswer(question, on: server)
+        tell("redis \(server.id): \(describe(question)) → \(describe(answer))")
+        return (answer, origin)
+    }
+
+    private func refusedAnswer(_ question: StoreQuestion, on server: SimulatedServer) -> StoreAnswer {
+        coverage.count("refused writes")
+        guard let record = server.living(question.fingerprint, now: now), let binding = record.binding else {
+            return .unavailable(.refused)
+        }
+        return .readOnly(binding, remaining: remaining(record, question), born: record.born)
+    }
+
+    private func remaining(_ record: StoredRecord, _ question: StoreQuestion) -> Int64 {
+        min((record.expires - now) / 1000, question.lifetime)
+    }
+
+    private func held(_ record: StoredRecord, _ question: StoreQuestion) -> StoreAnswer {
+        guard let binding = record.binding else { return .foreign }
+        return .record(binding, remaining: remaining(record, question), born: record.born)
+    }
+
+    private func written(_ question: StoreQuestion, on server: SimulatedServer) -> StoreAnswer {
+        let session = question.fingerprint
+        let record = server.living(session, now: now)
+        switch question {
+        case .create(_, let backend, _, _):
+            if let record { return held(record, question) }
+            return write(Binding(backend: backend, epoch: 1), question, isPublished: false, on: server)
+        case .restore(_, let binding, _, _):
+            if let record, let held = record.binding, held.epoch >= binding.epoch || !has(.restore) {
+                return self.held(record, question)
+            }
+            return write(binding, question, isPublished: true, on: server)
+        case .rebind(_, let from, let backend, _, _):
+            if has(.compareAndSet), let record, let held = record.binding,
+                held.epoch > from.epoch || held.epoch == from.epoch && held.backend != from.backend
+            {
+                return self.held(record, question)
+            }
+            return write(Binding(backend: backend, epoch: from.epoch + 1), question, isPublished: true, on: server)
+        case .touch:
+            guard var record else { return .absent }
+            record.expires = now + question.lifetime * 1000
+            server.records[session] = record
+            replicateLater(.expire(session, record.expires), from: server)
+            return held(record, question)
+        case .drop(_, let above, let lifetime):
+            return drop(session, record, above: above, lifetime: lifetime, on: server)
+        }
+    }
+
+    private func write(
+        _ binding: Binding, _ question: StoreQuestion, isPublished: Bool, on server: SimulatedServer
+    ) -> StoreAnswer {
+        put(
+            StoredRecord(value: .binding(binding, born: question.born), expires: now + question.lifetime * 1000),
+            question.fingerprint, isPublished: isPublished, on: server)
+        return .written
+    }
+
+    private func drop(
+        _ session: Fingerprint, _ record: StoredRecord?, above: UInt32, lifetime: Int64, on server: SimulatedServer
+    ) -> StoreAnswer {
+        let tombstone = Binding(backend: .tombstone, epoch: max(record?.binding?.epoch ?? 0, above) + 1)
+        coverage.count("drops")
+        guard has(.tombstone) else {
+            server.put(session, nil, isPublished: false, end: .superseded, now: now)
+            replicateLater(.put(session, nil, .superseded), from: server)
+            return .unavailable(.refused)
+        }
+        let expires = max(now + lifetime * 1000, record?.expires ?? 0)
+        put(
+            StoredRecord(value: .binding(tombstone, born: nil), expires: expires), session, isPublished: true,
+            on: server)
+        return .record(tombstone, remaining: (expires - now) / 1000)
+    }
+
+    private func put(
+        _ record: StoredRecord, _ session: Fingerprint, isPublished: Bool, on server: SimulatedServer
+    ) {
+        let before = server.put(session, record, isPublished: isPublished, end: .superseded, now: now)
+        if let before, let binding = record.binding, binding.epoch <= before.epoch, binding != before {
+            fail("I3", "\(name(session)): the record fell to \(name(binding)) from \(name(before))")
+        }
+        if let binding = record.binding { made[session, default: []].insert(binding) }
+        replicateLater(.put(session, record, .superseded), from: server)
+        if isPublished, has(.broadcast), let binding = record.binding {
+            publish(.heard(session, binding), on: server)
+        }
+    }
+
+    // MARK: Replication
+
+    func replicateLater(_ step: ReplicationStep, from server: SimulatedServer) {
+        let place = primaries[server.primary]
+        guard server === place.current, let standby = place.standby, standby.isAlive, server.reachableBy == nil else {
+            return
+        }
+        server.lastReplication = max(server.lastReplication, now + scenario.latency + server.replicationLag)
+        queue.add(.replication(standby, step, generation: standby.generation), at: server.lastReplication)
+    }
+
+    func replicate(_ step: ReplicationStep, to server: SimulatedServer) {
+        switch step {
+        case .put(let session, let record, let end):
+            server.put(session, record, isPublished: true, end: end, now: now)
+        case .expire(let session, let expires): server.records[session]?.expires = expires
+        case .era(let era): server.era = era
+        case .flush: server.adopt([:], era: nil, now: now)
+        case .heard, .echo, .fleet: publish(step, on: server)
+        }
+    }
+
+    func fire(_ timer: ServerTimer, at server: SimulatedServer, _ generation: Int) {
+        guard server.generation == generation else { return }
+        let place = primaries[server.primary]
+        switch timer {
+        case .cron:
+            guard server.isAlive, server.isPrimary else { return }
+            if now >= server.stalledUntil {
+                server.isShortOfReplicas =
+                    !server.hasOtherReplicas && now - server.lastAcknowledged > scenario.guardLag
+                server.save()
+            }
+            schedule(.cron, of: server, after: 1_000_000)
+        case .acknowledge:
+            guard server.isAlive, !server.isPrimary, place.standby === server else { return }
+            let primary = place.current
+            if primary.isAlive, primary.reachableBy == nil { primary.lastAcknowledged = now + scenario.latency }
+            schedule(.acknowledge, of: server, after: 200_000)
+        case .restarted: revive(server)
+        }
+    }
+
+    /// What the standby has not heard is lost.
+    func promote(_ primary: Int, _ generation: Int) {
+        guard primaries[primary].isFailing, let standby = primaries[primary].standby else { return }
+        let former = primaries[primary].current
+        guard former.generation == generation else { return }
+        coverage.count("fail-overs")
+        tell("redis \(standby.id) takes over from \(former.id)")
+        standby.changeHistory()
+        standby.isPrimary = true
+        standby.hasOtherReplicas = true
+        standby.isShortOfReplicas = false
+        schedule(.cron, of: standby, after: 1_000_000)
+        primaries[primary].former = former
+        primaries[primary].current = standby
+        primaries[primary].standby = nil
+        primaries[primary].isFailing = false
+    }
+}

@@ -1,0 +1,34 @@
+import Affinity
+
+/// What is said in traces.
+extension Simulation {
+    func describe(_ question: StoreQuestion) -> String {
+        let session = name(question.fingerprint)
+        return switch question {
+        case .create(_, let backend, _, _): "create \(session) \(name(Binding(backend: backend, epoch: 1)))"
+        case .restore(_, let binding, _, _): "restore \(session) \(name(binding))"
+        case .rebind(_, let from, let backend, _, _):
+            "rebind \(session) \(name(from)) to \(name(Binding(backend: backend, epoch: from.epoch + 1)))"
+        case .touch: "touch \(session)"
+        case .drop(_, let above, _): "drop \(session) above \(above)"
+        }
+    }
+
+    func describe(_ answer: StoreAnswer) -> String {
+        switch answer {
+        case .written: "written"
+        case .record(let binding, let remaining, _): "record \(name(binding)) for \(remaining) ms"
+        case .readOnly(let binding, _, _): "read only \(name(binding))"
+        case .absent: "absent"
+        case .foreign: "foreign"
+        case .unavailable(let failure): "unavailable: \(failure.rawValue)"
+        }
+    }
+
+    func describe(_ connection: SimulatedConnection) -> String {
+        switch connection.kind {
+        case .subscriber: "the subscription at redis \(connection.server.id)"
+        case .data(let loop): "loop \(loop)'s connection to redis \(connection.server.id)"
+        }
+    }
+}

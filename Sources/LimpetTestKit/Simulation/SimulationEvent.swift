@@ -1,0 +1,103 @@
+import Affinity
+
+/// Microseconds since a simulation began.
+typealias Moment = Int64
+
+/// What can happen next.
+enum SimulationEvent {
+    case choice(Int)
+    case atServer(SimulatedConnection, StoreCommand)
+    case atReplica(SimulatedConnection, StoreReply)
+    case timer(SimulatedReplica, life: Int, ReplicaTimer)
+    case replication(SimulatedServer, ReplicationStep, generation: Int)
+    case serverTimer(SimulatedServer, ServerTimer, generation: Int)
+    case promotion(primary: Int, generation: Int)
+    case response(client: Int, session: Fingerprint, Hint)
+}
+
+/// What a replica sends over a connection.
+enum StoreCommand {
+    case hello
+    case subscribe
+    case ask(StoreQuestion, token: Int)
+    case beat(UInt64, from: ServerIdentity.RunID, token: Int)
+    case probe(token: Int)
+    case publishFleet([UInt8])
+    /// An operator's drop.
+    case drop(StoreQuestion, token: Int)
+}
+
+/// What a server sends back.
+enum StoreReply {
+    case hello(ServerIdentity, isPrimary: Bool)
+    case subscribed
+    case answer(token: Int, StoreAnswer, AnswerOrigin)
+    case done(token: Int, refused: WriteRefusal?)
+    case heard(Fingerprint, Binding)
+    case echo(UInt64, from: ServerIdentity.RunID, era: UInt64)
+    case fleet([UInt8])
+    case closed
+}
+
+/// Where and when an answer was given.
+struct AnswerOrigin {
+    let server: SimulatedServer
+    let at: Moment
+    var refused: WriteRefusal?
+    /// The server was the primary that counted.
+    let isAuthoritative: Bool
+}
+
+enum WriteRefusal {
+    case readOnly, noReplicas, outOfMemory
+}
+
+/// What a primary tells its replica, in order.
+enum ReplicationStep {
+    case put(Fingerprint, StoredRecord?, End)
+    case expire(Fingerprint, Moment)
+    case era(UInt64?)
+    case flush
+    case heard(Fingerprint, Binding)
+    case echo(UInt64, from: ServerIdentity.RunID, era: UInt64, replica: Int, life: Int)
+    case fleet([UInt8])
+
+    /// How the record before came to its end.
+    enum End { case superseded, silent }
+}
+
+enum ServerTimer {
+    /// Counts the replicas in reach.
+    case cron
+    /// The replica acknowledges what it has.
+    case acknowledge
+    case restarted
+}
+
+/// What a replica does by the clock.
+enum ReplicaTimer {
+    case beat
+    case fleetTick
+    case fleetTickSoon
+    case offers(loop: Int)
+    case connect(SimulatedConnection.Kind, primary: Int)
+    case connectTimeout(SimulatedConnection)
+    case deadline(SimulatedConnection, token: Int)
+    case patience(SimulatedConnection, token: Int)
+    case breakerProbe(SimulatedConnection)
+    case tell(StorePurpose, StoreQuestion, StoreAnswer, Asking, AnswerOrigin?)
+    case arrive(client: Int, loop: Int, forged: Bool)
+    case backendFailed(request: Int)
+    case backendAnswered(request: Int)
+    case probeBackend(Int)
+    case fleetProbed(Int, isUp: Bool)
+    case hearLate(Fingerprint, Binding)
+}
+
+/// For what a question was asked.
+enum StorePurpose {
+    case request(Int)
+    /// A touch or an offer, `loop` its event loop; `isFollowUp`: the question that its answer led to.
+    case aside(loop: Int, isFollowUp: Bool)
+    case drop
+}
