@@ -7,7 +7,8 @@ extension SessionAffinity {
     /// there is none. Its answer goes to `answeredAside`. The caller limits their rate.
     package mutating func nextOffer(now: Instant) -> StoreQuestion? {
         offers.observe(lineage: coherence.lineage, now: now)
-        if let write = offers.nextRepeat() {
+        while let write = offers.nextRepeat() {
+            guard !isOver(write, now) else { continue }
             let term = term(born: write.born, now)
             return .restore(write.fingerprint, write.binding, lifetime: term.lifetime, born: term.born)
         }
@@ -29,17 +30,23 @@ extension SessionAffinity {
         return Knowledge(entry: entry, hint: nil).map { offer($0, of: fingerprint, now) }
     }
 
-    /// An offer that got no answer is made again later.
+    /// Whether the session may have ended since: then its key may stand for another by now.
+    private func isOver(_ write: Offers.Written, _ now: Instant) -> Bool {
+        now >= write.at.advanced(byMilliseconds: settings.recordLifetime) || isOver(born: write.born, now)
+    }
+
+    /// An offer that got no answer is made again later: of what was decided without the store as long as it is
+    /// remembered, of an own write unless more is known by now.
     mutating func offerAgain(_ question: StoreQuestion, _ now: Instant) {
-        guard let entry = cache.peek(question.fingerprint, now: now) else { return }
-        switch entry.kind {
+        let entry = cache.peek(question.fingerprint, now: now)
+        switch entry?.kind {
         case .dirty: offers.add(question.fingerprint, isGuess: false)
         case .guess: offers.add(question.fingerprint, isGuess: true)
-        case .confirmed:
-            guard question.isBroadcast, question.proposal == entry.binding else { return }
-            offers.repeatLater(
-                Offers.Written(
-                    fingerprint: question.fingerprint, binding: entry.binding, born: entry.born, at: now))
+        case .confirmed, nil:
+            guard case .restore(let fingerprint, let binding, _, let born) = question,
+                entry == nil || entry?.binding == binding
+            else { return }
+            offers.repeatLater(Offers.Written(fingerprint: fingerprint, binding: binding, born: born, at: now))
         }
     }
 

@@ -85,7 +85,7 @@ extension SessionAffinity {
         return .ask(question)
     }
 
-    /// Takes in what the store holds and goes by it; unless more was heard since it was asked.
+    /// Takes in what the store holds and goes by it; unless more was heard since it was asked, or that is too long ago.
     mutating func fill(
         _ decision: inout Decision, _ record: Record, asked: Asking, provenance: Provenance, _ now: Instant
     ) -> Step {
@@ -98,7 +98,7 @@ extension SessionAffinity {
             }
             return propose(&decision, known, now)
         }
-        guard isKept else { return propose(&decision, known, now) }
+        guard isKept, !isOld(asked, now) else { return propose(&decision, known, now) }
         return settle(&decision, record.binding, born: record.born, provenance: provenance, now)
     }
 
@@ -127,12 +127,16 @@ extension SessionAffinity {
     /// higher epoch was heard since: then nothing is kept.
     func confirm(_ record: Record, of fingerprint: Fingerprint, asked: Asking, _ now: Instant) -> Bool {
         let term = term(born: record.born, now)
-        let isOld = now > asked.at.advanced(byMilliseconds: settings.lease)
         let entry = BindingCache.Entry(
             binding: record.binding, kind: .confirmed, confirmedAt: asked.at,
             expiresAt: asked.at.advanced(byMilliseconds: min(record.remaining, term.lifetime)),
-            isSuspect: isOld || !asked.isOfChannel, born: term.born)
+            isSuspect: isOld(asked, now) || !asked.isOfChannel, born: term.born)
         return cache.fill(entry, for: fingerprint, asked: asked.at, now: now)
+    }
+
+    /// Whether an answer has been on its way, or unread, for so long that it proves nothing any more.
+    private func isOld(_ asked: Asking, _ now: Instant) -> Bool {
+        now > asked.at.advanced(byMilliseconds: settings.lease)
     }
 
     /// Why a request goes where a question of its own made the store point. Counts a placement that is now recorded.

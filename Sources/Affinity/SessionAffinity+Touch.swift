@@ -56,6 +56,10 @@ extension SessionAffinity {
             let term = term(born: record.born, now)
             return .rebind(fingerprint, from: record.binding, to: mine, lifetime: term.lifetime, born: term.born)
         }
+        // A drop, or a write of ours that was to be repeated and stands: to be repeated again, should it be lost.
+        if question.isBroadcast, question.proposal == record.binding || record.binding.isTombstone {
+            noteWritten(question, record.binding, now)
+        }
         if question.isTouch, let known = confirmed(fingerprint, now), known.binding.epoch > record.binding.epoch {
             return offer(known, of: fingerprint, now)
         }

@@ -118,6 +118,12 @@ package struct SessionAffinity {
         return (max(1, min(settings.recordLifetime, left)), born)
     }
 
+    /// Whether sessions end by age, and this one has.
+    func isOver(born: UInt32?, _ now: Instant) -> Bool {
+        guard let absoluteTimeout = settings.absoluteTimeout, let born else { return false }
+        return (Int64(wallClock(now)) - Int64(born)) * 1000 >= absoluteTimeout
+    }
+
     private func wallClock(_ now: Instant) -> UInt32 {
         UInt32(clamping: wallOrigin &+ now.nanoseconds / 1_000_000_000)
     }

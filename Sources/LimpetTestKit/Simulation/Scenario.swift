@@ -70,7 +70,6 @@ package struct Scenario: Sendable {
         isGuarded = random.percent(60)
         latency = random.int(50...500)
         clockDrift = (0..<replicaCount).map { _ in random.int(-1000...1000) }
-        wallOffset = (0..<replicaCount).map { _ in random.int(-1...1) }
         let isCrowded = random.percent(20)
         cacheEntries = isCrowded ? 1 : 1000
         cookies = (0..<(isCrowded ? 24 : 6)).map { _ in random.percent(50) }
@@ -83,6 +82,9 @@ package struct Scenario: Sendable {
             idleTimeout: [2000, 5000, 30_000, 30_000][random.below(4)], absoluteTimeout: absolute,
             onUnavailable: random.percent(80) ? .move : random.percent(50) ? .detour : .reject, lease: lease,
             budget: random.int(5...lease / 2))
+        // Clocks differ by no more than hints allow for.
+        let tolerance = Int64(CookieRenewal(idleTimeout: settings.idleTimeout).tolerance)
+        wallOffset = (0..<replicaCount).map { _ in random.int(0...min(2, tolerance)) }
         // A guard is one only as long as the inequality holds.
         let least = guardLag + 1_000_000 + lease * 1002 + 20_000
         downAfter = isGuarded ? least + random.int(0...500_000) : random.int(200_000...2_500_000)

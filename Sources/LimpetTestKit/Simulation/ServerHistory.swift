@@ -33,7 +33,7 @@ struct ServerHistory {
     struct Grace {
         /// The bound of the protocol.
         let told: Moment
-        let expired: Moment
+        var expired: Moment
         let untold: Moment
     }
 

@@ -46,6 +46,8 @@ final class SimulatedServer {
     /// There are replicas beside the one that is simulated.
     var hasOtherReplicas = false
     var lastReplication: Moment = 0
+    /// When its data became others.
+    var lastLoss: Moment = -1 << 40
     var replicationLag: Moment = 0
     /// What is on its disk.
     private var saved: (records: [Fingerprint: StoredRecord], era: UInt64?) = ([:], nil)
@@ -94,6 +96,7 @@ final class SimulatedServer {
     func adopt(_ records: [Fingerprint: StoredRecord], era: UInt64?, now: Moment) {
         closeExpired(now: now)
         history.announceLoss(at: now)
+        lastLoss = now
         self.records = records.filter { $0.value.expires > now }
         self.era = era
         for (session, record) in self.records {
@@ -137,4 +140,5 @@ struct PrimaryPlace {
     /// The replicas that still take the former one for the primary.
     var misled = 0
     var isFailing = false
+    var failures = 0
 }

@@ -33,8 +33,8 @@ extension Simulation {
         if case .alone = basis { coverage.count("degraded decisions") }
         guard let (server, binding) = ground(of: route, basis, request) else { return }
         coverage.count("undegraded decisions")
-        judge(binding, of: request, on: server, who)
-        if route.touch == nil { checkLifetime(request) }
+        judge(binding, of: request, on: server, basis, who)
+        if route.touch == nil { checkLifetime(request, on: server) }
         if case .rebound = route.provenance, case .alone = basis { made[request.session, default: []].insert(binding) }
     }
 
@@ -62,9 +62,13 @@ extension Simulation {
     }
 
     private func judge(
-        _ binding: Binding, of request: SimulatedRequest, on server: SimulatedServer, _ who: String
+        _ binding: Binding, of request: SimulatedRequest, on server: SimulatedServer, _ basis: DecisionBasis,
+        _ who: String
     ) {
         let session = request.session
+        var grace = grace
+        // An answer may be as old as the lease.
+        if case .answer = basis { grace.expired += bound }
         let verdict = server.history.judge(
             binding, of: session, expiry: server.records[session]?.expires, grace: grace, now: now)
         switch verdict {
@@ -167,6 +171,8 @@ extension Simulation {
         }
         let place = replica.places[backend]
         let longAgo = now - 5_000_000
+        // The vote of a process that is gone counts until its silence is noticed.
+        guard lastRestart < longAgo else { return }
         let voters = replicas.filter { $0.places.contains(place) }
         let up = voters.count {
             $0 !== replica && reachSince[$0.index][place] < longAgo && isInReach(place, of: $0)
@@ -204,13 +210,16 @@ extension Simulation {
     }
 
     /// I15: a session that was used now lives for the idle timeout, if no touch is needed.
-    func checkLifetime(_ request: SimulatedRequest) {
+    func checkLifetime(_ request: SimulatedRequest, on server: SimulatedServer) {
         let replica = request.replica
-        guard scenario.settings.absoluteTimeout == nil else { return }
         let place = primary(of: request.session)
-        guard let server = replica.hearings[place].server, let record = server.living(request.session, now: now),
+        guard scenario.settings.absoluteTimeout == nil, replica.mayAsk(loop: request.loop, primary: place) else {
+            return
+        }
+        guard server === primaries[place].current, let record = server.living(request.session, now: now),
             let entry = replica.cache.peek(request.session, now: replica.instant(now)),
-            entry.binding == record.binding, entry.touches == 0 || !has(.touch)
+            entry.binding == record.binding, entry.touches == 0 || !has(.touch),
+            now - server.lastLoss > scenario.settings.recordLifetime * 1000
         else { return }
         let idle = scenario.settings.idleTimeout
         if record.expires < now + idle * 998 - 70_000 {

@@ -42,6 +42,7 @@ extension Simulation {
             instance: names.next())
         if index < replicas.count {
             closeAll(of: replicas[index])
+            lastRestart = now
             requests = requests.filter { $0.value.replica !== replicas[index] }
             replicas[index] = replica
         } else {

@@ -123,7 +123,10 @@ extension Simulation {
     }
 
     private func send(_ touch: StoreQuestion, of request: SimulatedRequest) {
-        guard has(.touch) else { return checkLifetime(request) }
+        guard has(.touch) else {
+            let server = request.replica.hearings[primary(of: request.session)].server
+            return server.map { checkLifetime(request, on: $0) } ?? ()
+        }
         coverage.count("touches")
         checkTouches(request)
         ask(touch, for: .aside(loop: request.loop, isFollowUp: false), loop: request.loop, at: request.replica)
@@ -206,13 +209,13 @@ extension Simulation {
         case .stored, .claimed, .rebound:
             guard let origin, origin.refused == nil, route.binding == said else { return .alone }
             return .answer(route.binding, origin)
-        case .cached:
+        case .cached where said != nil:
             let entry = request.replica.cache.peek(request.session, now: request.replica.instant(now))
             guard let entry, entry.binding == route.binding,
                 request.replica.isCurrent(entry, hint: request.decision.hint, now: now)
             else { return .alone }
             return .cache
-        case .hinted, .hashed, .detoured, .placed, .balanced: return .alone
+        case .cached, .hinted, .hashed, .detoured, .placed, .balanced: return .alone
         }
     }
 
@@ -224,7 +227,10 @@ extension Simulation {
     }
 
     private func noteAcknowledged(_ answer: StoreAnswer, _ question: StoreQuestion, at replica: SimulatedReplica) {
-        guard case .written = answer, let binding = question.proposal, binding.epoch > 1 else { return }
+        var written: Binding?
+        if case .written = answer, let binding = question.proposal, binding.epoch > 1 { written = binding }
+        if case .drop = question, case .record(let tombstone, _, _) = answer { written = tombstone }
+        guard let binding = written else { return }
         replica.acknowledged.append((question.fingerprint, binding, now))
     }
 

@@ -214,10 +214,9 @@ extension Simulation {
     }
 
     /// What the standby has not heard is lost.
-    func promote(_ primary: Int, _ generation: Int) {
-        guard primaries[primary].isFailing, let standby = primaries[primary].standby else { return }
+    func promote(_ primary: Int, _ failure: Int) {
+        guard primaries[primary].isFailing, primaries[primary].failures == failure, let standby = primaries[primary].standby else { return }
         let former = primaries[primary].current
-        guard former.generation == generation else { return }
         coverage.count("fail-overs")
         tell("redis \(standby.id) takes over from \(former.id)")
         standby.changeHistory()

@@ -9,7 +9,7 @@ extension Simulation {
             // the store prevents.
             guard !primaries[primary].isFailing, primaries[primary].former == nil else { return }
             coverage.count("stalls")
-            primaries[primary].current.stalledUntil = now + lasting
+            primaries[primary].current.stalledUntil = max(primaries[primary].current.stalledUntil, now + lasting)
         case .crash(let primary, let isSilent): crash(primary, isSilent: isSilent)
         case .partition(let primary, let reachableBy): cutOff(primary, reachableBy: reachableBy)
         case .heal(let primary): heal(primary)
@@ -97,9 +97,10 @@ extension Simulation {
 
     private func fail(over primary: Int) {
         primaries[primary].isFailing = true
-        let generation = primaries[primary].current.generation
+        primaries[primary].failures += 1
         if primaries[primary].standby != nil {
-            queue.add(.promotion(primary: primary, generation: generation), at: now + scenario.downAfter)
+            let failure = primaries[primary].failures
+            queue.add(.promotion(primary: primary, failure: failure), at: now + scenario.downAfter)
         }
     }
 

@@ -42,6 +42,7 @@ package final class Simulation {
     var cutBackends: [Set<Int>]
     /// Since when a backend has been within a replica's reach, and the replica's channel live.
     var reachSince: [[Moment]]
+    var lastRestart: Moment = 0
     var serial = 0
     var made: [Fingerprint: Set<Binding>] = [:]
     /// When a record was last lost without a word.
@@ -153,7 +154,7 @@ package final class Simulation {
             if now < server.stalledUntil { return queue.postpone(entry, to: server.stalledUntil) }
             replicate(step, to: server)
         case .serverTimer(let server, let timer, let generation): fire(timer, at: server, generation)
-        case .promotion(let primary, let generation): promote(primary, generation)
+        case .promotion(let primary, let failure): promote(primary, failure)
         case .response(let client, let session, let hint): receive(hint, session, client)
         }
     }

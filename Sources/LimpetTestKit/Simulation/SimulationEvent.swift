@@ -11,7 +11,7 @@ enum SimulationEvent {
     case timer(SimulatedReplica, life: Int, ReplicaTimer)
     case replication(SimulatedServer, ReplicationStep, generation: Int)
     case serverTimer(SimulatedServer, ServerTimer, generation: Int)
-    case promotion(primary: Int, generation: Int)
+    case promotion(primary: Int, failure: Int)
     case response(client: Int, session: Fingerprint, Hint)
 }
 
