@@ -74,7 +74,7 @@ package final class Coherence: Sendable {
         now.nanoseconds < liveUntil.load(ordering: .acquiring)
     }
 
-    /// Whether what was learnt at this time may be used now without asking: it would have been heard of, had it changed.
+    /// Whether what was learnt at this time may be used now without asking: a change would have been heard.
     package func covers(_ learnt: Instant, now: Instant) -> Bool {
         isLive(now) && learnt.nanoseconds >= generationBegan.load(ordering: .acquiring)
     }

@@ -3,7 +3,7 @@ extension SessionAffinity {
     /// Whether there is something to tell the store.
     package var hasOffers: Bool { !offers.isEmpty || coherence.lineage != offers.lineage }
 
-    /// The next question that tells the store what it has not heard or may have lost, knowledge before guesses; nil when
+    /// The next question that tells the store what it has not heard or may have lost, knowledge first; nil when
     /// there is none. Its answer goes to `answeredAside`. The caller limits their rate.
     package mutating func nextOffer(now: Instant) -> StoreQuestion? {
         offers.observe(lineage: coherence.lineage, now: now)

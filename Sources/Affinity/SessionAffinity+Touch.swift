@@ -4,7 +4,10 @@ extension SessionAffinity {
     ///
     /// The first is due when less than 3/4 of the lifetime remains. While it has no answer, each further one waits for
     /// another fifth of the lifetime to pass, so that there are at most four in a lifetime, whatever becomes of them.
-    func dueTouch(_ fingerprint: Fingerprint, _ entry: BindingCache.Entry, _ now: Instant) -> StoreQuestion? {
+    func dueTouch(
+        _ fingerprint: Fingerprint, _ entry: BindingCache.Entry, _ now: Instant,
+        if mayBeAsked: @autoclosure () -> Bool = true
+    ) -> StoreQuestion? {
         guard entry.kind == .confirmed else { return nil }
         let remaining = entry.expiresAt.milliseconds(since: now)
         // Twentieths of the lifetime below which touches 1, 2, 3 and 4 are due: 15, 11, 7, 3.
@@ -12,7 +15,7 @@ extension SessionAffinity {
         guard entry.touches < 4, remaining * 20 < lifetime * (15 - 4 * Int64(entry.touches)) else { return nil }
         let term = term(born: entry.born, now)
         // A session near the end of its time gains nothing.
-        guard (term.lifetime - remaining) * 20 > lifetime else { return nil }
+        guard (term.lifetime - remaining) * 20 > lifetime, mayBeAsked() else { return nil }
         var number = entry.touches + 1
         while number < 4, remaining * 20 < lifetime * (15 - 4 * Int64(number)) { number += 1 }
         guard cache.claimTouch(fingerprint, number: number, now: now) else { return nil }

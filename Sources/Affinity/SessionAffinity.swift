@@ -33,17 +33,20 @@ package struct SessionAffinity {
     }
 
     /// The first step of a request.
-    package mutating func begin(_ decision: inout Decision, storeMayBeAsked: Bool, now: Instant) -> Step {
+    /// - Parameter storeMayBeAsked: looked at only where it matters, so not for most requests of a known session.
+    package mutating func begin(
+        _ decision: inout Decision, storeMayBeAsked: @autoclosure () -> Bool, now: Instant
+    ) -> Step {
         let entry = cache.lookup(decision.fingerprint, now: now)
         if let entry, isCurrent(entry, decision.hint, now) {
             if let index = usable(entry.binding.backend) {
-                let touch = storeMayBeAsked ? dueTouch(decision.fingerprint, entry, now) : nil
+                let touch = dueTouch(decision.fingerprint, entry, now, if: storeMayBeAsked())
                 return .forward(Route(backend: index, binding: entry.binding, provenance: .cached, touch: touch))
             }
-            guard storeMayBeAsked else { return decideAlone(decision, entry, now) }
+            guard storeMayBeAsked() else { return decideAlone(decision, entry, now) }
             return leave(&decision, entry.binding, born: entry.born, now)
         }
-        guard storeMayBeAsked else { return decideAlone(decision, entry, now) }
+        guard storeMayBeAsked() else { return decideAlone(decision, entry, now) }
         if decision.isNew, entry == nil { return placeUnrecorded(decision, now) }
         return propose(&decision, Knowledge(entry: entry, hint: decision.hint), now)
     }
@@ -80,11 +83,13 @@ package struct SessionAffinity {
     }
 
     /// The next step, the backend of the last route being out of reach. The caller has marked it down.
-    package mutating func backendFailed(_ decision: inout Decision, storeMayBeAsked: Bool, now: Instant) -> Step {
+    package mutating func backendFailed(
+        _ decision: inout Decision, storeMayBeAsked: @autoclosure () -> Bool, now: Instant
+    ) -> Step {
         decision.failures += 1
         decision.asking = nil
         guard decision.failures <= membership.count else { return .refuse(.noBackend) }
-        return begin(&decision, storeMayBeAsked: storeMayBeAsked, now: now)
+        return begin(&decision, storeMayBeAsked: storeMayBeAsked(), now: now)
     }
 
     /// A backend's place, if sessions that are bound to it may go there.
