@@ -49,7 +49,8 @@ final class ChannelDriver: Sendable {
 
     @discardableResult
     func run<Result: Sendable>(_ body: @Sendable @escaping (Parts) -> Result) throws -> Result {
-        try store.loop.submit { [parts] in body(parts.value) }.wait()
+        if store.loop.inEventLoop { return body(parts.value) }
+        return try store.loop.submit { [parts] in body(parts.value) }.wait()
     }
 
     var isLive: Bool { coherence.isLive(.now) }
