@@ -1,4 +1,5 @@
 package import Affinity
+import Logging
 import NIOCore
 
 /// Carries out what ``FleetHealth`` decides: probes, marks the health tables, and speaks to the other replicas. One for
@@ -94,7 +95,7 @@ package final class FleetJudge {
             case .probe(let place):
                 probe(place)
             case .setMayLeave(let place, let value):
-                service(of: place)?.description.health.setMayLeave(place.backend, value)
+                setMayLeave(place, value)
             case .setAvoided(let place, let value):
                 service(of: place)?.description.health.setAvoided(place.backend, value)
             case .setAlone(let value):
@@ -104,6 +105,15 @@ package final class FleetJudge {
             }
         }
         if health.isHoldingBack { tickSoon() }
+    }
+
+    private func setMayLeave(_ place: BackendPlace, _ value: Bool) {
+        guard let service = service(of: place) else { return }
+        service.description.health.setMayLeave(place.backend, value)
+        guard value else { return }
+        worker.logger.warning(
+            "The fleet agrees that a backend is down; its sessions are moved as they come.",
+            metadata: service.metadata(of: place.backend))
     }
 
     /// What is held back goes out as soon as it may, not only with the next tick.

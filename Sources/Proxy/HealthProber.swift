@@ -1,4 +1,5 @@
 import Affinity
+import Logging
 import NIOCore
 import NIOPosix
 
@@ -30,7 +31,9 @@ final class HealthProber {
         let place = BackendPlace(service: service.index, backend: backend)
         let action = states[place, default: BackendHealth()].connectionFailed(now: worker.now())
         perform(action, place, service)
-        if isNews { evidence?.changed(place) }
+        guard isNews else { return }
+        worker.logger.warning("A backend cannot be reached.", metadata: service.metadata(of: backend))
+        evidence?.changed(place)
     }
 
     /// A connection was made that no request had asked for.
@@ -98,7 +101,9 @@ final class HealthProber {
     }
 
     private func markUp(_ place: BackendPlace, _ service: ServiceRuntime) {
-        if service.description.health.markUp(place.backend) { evidence?.changed(place) }
+        guard service.description.health.markUp(place.backend) else { return }
+        worker.logger.notice("A backend can be reached again.", metadata: service.metadata(of: place.backend))
+        evidence?.changed(place)
     }
 
     private func advance(
@@ -113,3 +118,10 @@ final class HealthProber {
 
 @available(*, unavailable)
 extension HealthProber: Sendable {}
+
+extension ServiceRuntime {
+    /// What a log line on one of its backends says.
+    func metadata(of backend: Int) -> Logger.Metadata {
+        ["service": "\(description.name)", "backend": "\(pools[backend].backend.name)"]
+    }
+}

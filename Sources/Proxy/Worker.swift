@@ -1,6 +1,7 @@
 package import Affinity
 import Crypto
 import HTTPWire
+package import Logging
 package import NIOCore
 import Routing
 package import Store
@@ -23,6 +24,7 @@ package final class Worker {
 
     private let snapshot: Snapshot
     let exchangeLog: (any ExchangeLog)?
+    let logger: Logger
     private let sweep = DeadlineSweep()
     private var clients: [ObjectIdentifier: ClientHandler] = [:]
     private var random = SystemRandomNumberGenerator()
@@ -36,7 +38,7 @@ package final class Worker {
 
     package init(
         loop: any EventLoop, entryPoints: Int, snapshot: Snapshot, store: any BindingStore, cache: BindingCache,
-        coherence: Coherence, limits: ProxyLimits, replicaName: String, exchangeLog: (any ExchangeLog)?
+        coherence: Coherence, limits: ProxyLimits, replicaName: String, exchangeLog: (any ExchangeLog)?, logger: Logger
     ) {
         self.loop = loop
         self.snapshot = snapshot
@@ -45,6 +47,7 @@ package final class Worker {
         self.limits = limits
         self.replicaName = replicaName
         self.exchangeLog = exchangeLog
+        self.logger = logger
         scanner = HeadScanner(limits: limits.message)
         requestFields = FieldTable(capacity: limits.message.fieldCount)
         responseFields = FieldTable(capacity: limits.message.fieldCount)

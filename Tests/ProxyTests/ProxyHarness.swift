@@ -2,6 +2,7 @@ import Affinity
 import Crypto
 import Foundation
 import LimpetTestKit
+import Logging
 import NIOCore
 import NIOPosix
 import Routing
@@ -55,7 +56,8 @@ final class ProxyHarness: Sendable {
                 loop: loop, entryPoints: 1, snapshot: snapshot, store: store, cache: BindingCache(entries: 1000),
                 coherence: .alone(),
                 limits: limits,
-                replicaName: "r1", exchangeLog: exchangeLog)
+                replicaName: "r1", exchangeLog: exchangeLog,
+                logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() })
             worker.start()
             return NIOLoopBound(worker, eventLoop: loop)
         }.get()

@@ -67,7 +67,7 @@ package final class DataPlane: Sendable {
                     try await loop.submit {
                         LoopPlane(
                             loop, configuration, snapshot: snapshot, store: stores.make(on: loop), cache: cache,
-                            coherence: coherence, exchangeLog: exchangeLog)
+                            coherence: coherence, exchangeLog: exchangeLog, logger: logger)
                     }.get())
             }
             let fingerprint = ConfigurationFingerprint(configuration, keys: keys)
@@ -247,12 +247,12 @@ extension DataPlane.LoopPlane {
     /// On its loop.
     fileprivate init(
         _ loop: any EventLoop, _ configuration: Configuration, snapshot: Snapshot, store: LoopStore,
-        cache: BindingCache, coherence: Coherence, exchangeLog: (any ExchangeLog)?
+        cache: BindingCache, coherence: Coherence, exchangeLog: (any ExchangeLog)?, logger: Logger
     ) {
         let worker = Worker(
             loop: loop, entryPoints: configuration.entryPoints.count, snapshot: snapshot, store: store.asked,
             cache: cache, coherence: coherence, limits: ProxyLimits(), replicaName: configuration.replica.name,
-            exchangeLog: exchangeLog)
+            exchangeLog: exchangeLog, logger: logger)
         self.init(
             worker: NIOLoopBound(worker, eventLoop: loop), store: NIOLoopBound(store, eventLoop: loop))
         store.start()
