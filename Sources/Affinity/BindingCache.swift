@@ -150,7 +150,8 @@ package final class BindingCache: @unchecked Sendable {
     }
 
     /// Takes in that the store now holds this binding: of a session that is known here unless more is known, with the
-    /// lifetime that its entry has. Answers that are under way and below it will not be kept.
+    /// lifetime that its entry has; where that may not be the record's, the store is asked before the entry is used.
+    /// Answers that are under way and below it will not be kept.
     package func hear(_ binding: Binding, of fingerprint: Fingerprint, now: Instant) {
         let (shard, index) = place(fingerprint)
         shards[shard].state.withLock { state in
@@ -158,7 +159,9 @@ package final class BindingCache: @unchecked Sendable {
             guard let (set, way, kind) = live(fingerprint, shard, index, now) else { return }
             var entry = set[way].entry(kind, now: now)
             guard binding.epoch >= entry.binding.epoch else { return }
-            (entry.binding, entry.kind, entry.confirmedAt, entry.isSuspect) = (binding, .confirmed, now, false)
+            // The lifetime is the record's only where the store had said so, and where no session ends by age.
+            let isSuspect = entry.kind != .confirmed || entry.born != nil
+            (entry.binding, entry.kind, entry.confirmedAt, entry.isSuspect) = (binding, .confirmed, now, isSuspect)
             put(entry, fingerprint, set, way, now, seenTwice: set[way].isSeenTwice, &state)
         }
     }

@@ -77,9 +77,9 @@ package struct Scenario: Sendable {
 
     private mutating func drawSettings(_ random: inout SeededRandom) {
         let lease = random.int(200...500)
-        let absolute: Int64? = random.percent(15) ? 12_000 : nil
+        let idle: Int64 = [2000, 5000, 30_000, 30_000][random.below(4)]
         settings = AffinitySettings(
-            idleTimeout: [2000, 5000, 30_000, 30_000][random.below(4)], absoluteTimeout: absolute,
+            idleTimeout: idle, absoluteTimeout: random.percent(15) ? max(12_000, idle) : nil,
             onUnavailable: random.percent(80) ? .move : random.percent(50) ? .detour : .reject, lease: lease,
             budget: random.int(5...lease / 2))
         // Clocks differ by no more than hints allow for.

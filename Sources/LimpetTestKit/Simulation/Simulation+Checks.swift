@@ -174,8 +174,9 @@ extension Simulation {
         // The vote of a process that is gone counts until its silence is noticed.
         guard lastRestart < longAgo else { return }
         let voters = replicas.filter { $0.places.contains(place) }
+        let server = replica.hearings[0].server
         let up = voters.count {
-            $0 !== replica && reachSince[$0.index][place] < longAgo && isInReach(place, of: $0)
+            $0 !== replica && $0.hearings[0].server === server && reachSince[$0.index][place] < longAgo && isInReach(place, of: $0)
         }
         if up * 2 >= voters.count, !isInReach(place, of: replica) {
             fail("I14", "\(who): moves a session off \(world[place]), which \(up) of \(voters.count) replicas reach")

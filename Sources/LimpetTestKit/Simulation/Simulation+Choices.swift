@@ -80,7 +80,8 @@ extension Simulation {
     private func pause(_ replica: SimulatedReplica, _ lasting: Moment) {
         coverage.count("pauses")
         disturb(replica)
-        replica.pausedUntil = max(replica.pausedUntil, now + lasting)
+        guard now + lasting > replica.pausedUntil + 1000 else { return }
+        replica.pausedUntil = now + lasting
         let connections = replica.hearings.map(\.subscriber) + replica.loops.flatMap(\.data)
         for connection in connections.compactMap({ $0 }) {
             connection.heldUntil = replica.pausedUntil + random.int(0...4) * 10

@@ -222,6 +222,7 @@ extension Simulation {
         standby.changeHistory()
         standby.isPrimary = true
         standby.hasOtherReplicas = true
+        standby.lastLoss = now
         standby.isShortOfReplicas = false
         schedule(.cron, of: standby, after: 1_000_000)
         primaries[primary].former = former
