@@ -49,7 +49,10 @@ package struct FleetRoster: Sendable {
 
     /// Milliseconds between two messages of a replica that hears this roster. Everyone hears everyone: past 20
     /// replicas, each speaks less often, so that what the fleet sends grows with its size and not with the square.
-    package var interval: Int64 { max(Self.intervalMin, Int64(members.count + 1) * Self.intervalMin / 20) }
+    package var interval: Int64 { Self.interval(replicas: members.count + 1) }
+
+    /// Milliseconds between two messages of a replica in a fleet of this size.
+    package static func interval(replicas: Int) -> Int64 { max(intervalMin, Int64(replicas) * intervalMin / 20) }
 
     /// Milliseconds after which a replica that speaks at this interval counts as gone.
     package static func silence(_ interval: Int64) -> Int64 { missesMax * max(interval, intervalMin) }
