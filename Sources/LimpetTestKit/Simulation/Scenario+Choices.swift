@@ -1,3 +1,5 @@
+import Affinity
+
 extension Scenario {
     /// Something that befalls the fleet. Between two choices everything takes its course.
     package struct Choice: Sendable {
@@ -56,10 +58,51 @@ extension Scenario {
             now += gap(&random)
             if random.percent(5) { favourite = random.below(cookies.count) }
             let client = random.percent(50) ? favourite : random.below(cookies.count)
-            let salt = random.next()
-            choices.append(Choice(at: now, salt: salt, action: action(client, &random)))
+            if random.percent(3) {
+                for (delay, action) in pattern(client, &random) {
+                    choices.append(Choice(at: now + delay, salt: random.next(), action: action))
+                    now += delay
+                }
+            } else {
+                let salt = random.next()
+                choices.append(Choice(at: now, salt: salt, action: action(client, &random)))
+            }
         }
         return choices
+    }
+
+    /// What chance alone would seldom bring together: waits, each before what happens then.
+    private func pattern(_ client: Int, _ random: inout SeededRandom) -> [(Moment, Action)] {
+        let replica = random.below(replicaCount)
+        let loop = random.below(loopCount)
+        let request = Action.request(client: client, replica: replica, loop: loop)
+        let wire = Wire(replica: replica, primary: random.below(primaryCount), kind: .data(loop: loop))
+        let late = random.int(settings.budget * 200...settings.budget * 490)
+        let forget = Action.forget(client: client)
+        switch random.below(3) {
+        case 0:
+            // An answer is on its way while the session is dropped.
+            let drop = Action.drop(client: client, replica: (replica + 1) % replicaCount)
+            return [
+                (0, forget), (100, .delay(wire, by: late, lasting: late * 2)), (100, request), (late + 2000, drop),
+                (late + 100_000, request),
+            ]
+        case 1:
+            // An answer is late, and its session returns when the record is about to end.
+            let lifetime = settings.recordLifetime * 1000
+            return [
+                (0, forget), (100, .delay(wire, by: late, lasting: late * 2)), (100, request),
+                (lifetime > 4_000_000 ? late : lifetime + late + random.int(9000...max(9000, late - 60_000)), request),
+            ]
+        case _:
+            // The channel is late while one of those who hear it moves a session.
+            let hearing = Wire(replica: replica, primary: wire.primary, kind: .subscriber)
+            return [
+                (0, .delay(hearing, by: random.int(50_000...400_000), lasting: 600_000)), (1000, request),
+                (2000, .drop(client: client, replica: (replica + 1) % replicaCount)),
+                (random.int(1000...300_000), .request(client: client, replica: replica, loop: 1 - loop)),
+            ]
+        }
     }
 
     private func gap(_ random: inout SeededRandom) -> Moment {
@@ -82,7 +125,8 @@ extension Scenario {
     }
 
     private func trouble(_ client: Int, _ random: inout SeededRandom) -> Action {
-        let kind: Profile = profile == .everything ? [.connections, .failOver, .losses, .health][random.below(4)] : profile
+        let kinds: [Profile] = profile == .everything ? [.connections, .failOver, .losses, .health] : [profile]
+        let kind = kinds[random.below(kinds.count)]
         // None of the troubles comes alone.
         if random.percent(12) { return ofConnections(&random) }
         return switch kind {

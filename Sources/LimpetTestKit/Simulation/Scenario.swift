@@ -81,7 +81,7 @@ package struct Scenario: Sendable {
         settings = AffinitySettings(
             idleTimeout: idle, absoluteTimeout: random.percent(15) ? max(12_000, idle) : nil,
             onUnavailable: random.percent(80) ? .move : random.percent(50) ? .detour : .reject, lease: lease,
-            budget: random.int(5...lease / 2))
+            budget: random.int(5...lease * 9 / 10))
         // Clocks differ by no more than hints allow for.
         let tolerance = Int64(CookieRenewal(idleTimeout: settings.idleTimeout).tolerance)
         wallOffset = (0..<replicaCount).map { _ in random.int(0...min(2, tolerance)) }

@@ -69,7 +69,7 @@ struct ServerHistory {
     func judge(
         _ binding: Binding, of session: Fingerprint, expiry: Moment?, grace: Grace, now: Moment
     ) -> Verdict {
-        var reason = "the store never held it"
+        var reason: String?
         for reign in (reigns[session] ?? []).reversed() where reign.binding == binding {
             let until = reign.until ?? (expiry ?? now)
             let end = reign.end ?? .expired
@@ -85,10 +85,9 @@ struct ServerHistory {
                 return .fine(incarnation: reign.incarnation)
             }
             let what = told == nil ? "\(end.rawValue)" : "superseded by word of it"
-            reason = "\(what) \(now - (told ?? until)) µs ago"
-            break
+            reason = reason ?? "\(what) \(now - (told ?? until)) µs ago"
         }
-        return .wrong(reason)
+        return .wrong(reason ?? "the store never held it")
     }
 
     /// When, after a reign that ended silently, it was said that something else stands.

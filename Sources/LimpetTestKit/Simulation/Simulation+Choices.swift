@@ -11,7 +11,8 @@ extension Simulation {
         case .burst(let client):
             for replica in replicas {
                 for loop in replica.loops.indices {
-                    schedule(.arrive(client: client, loop: loop, forged: false), of: replica, after: random.int(0...300))
+                    let delay = random.int(0...300)
+                    schedule(.arrive(client: client, loop: loop, forged: false), of: replica, after: delay)
                 }
             }
         case .forgery(let client, let replica):

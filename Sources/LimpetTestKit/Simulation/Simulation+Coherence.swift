@@ -73,7 +73,9 @@ extension Simulation {
         tell("replica \(replica.index): hears \(name(session)) \(name(binding))")
         let instant = replica.instant(now)
         guard !has(.floors) else { return replica.cache.hear(binding, of: session, now: instant) }
-        guard var entry = replica.cache.peek(session, now: instant), binding.epoch >= entry.binding.epoch else { return }
+        guard var entry = replica.cache.peek(session, now: instant), binding.epoch >= entry.binding.epoch else {
+            return
+        }
         (entry.binding, entry.kind, entry.confirmedAt, entry.isSuspect) = (binding, .confirmed, instant, false)
         replica.cache.store(entry, for: session, now: instant)
     }

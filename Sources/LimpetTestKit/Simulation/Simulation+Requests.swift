@@ -130,8 +130,9 @@ extension Simulation {
         coverage.count("touches")
         checkTouches(request)
         ask(touch, for: .aside(loop: request.loop, isFollowUp: false), loop: request.loop, at: request.replica)
-        guard !has(.touchReply), let binding = request.replica.cache.peek(
-            request.session, now: request.replica.instant(now))?.binding
+        guard !has(.touchReply),
+            let binding = request.replica.cache.peek(
+                request.session, now: request.replica.instant(now))?.binding
         else { return }
         // As if it had been answered well.
         aside(
@@ -145,7 +146,8 @@ extension Simulation {
         _ answer: StoreAnswer, to purpose: StorePurpose, _ question: StoreQuestion, _ asking: Asking,
         _ origin: AnswerOrigin?, at replica: SimulatedReplica
     ) {
-        let (answer, question, asking) = garbled(answer, question, asking, at: replica)
+        let asking = garbled(asking, of: question, at: replica)
+        defer { prolong(question.fingerprint, answer, asking, at: replica) }
         tell("replica \(replica.index): \(describe(question)) is answered \(describe(answer))")
         switch purpose {
         case .request(let id):

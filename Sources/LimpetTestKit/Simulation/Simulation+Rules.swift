@@ -2,19 +2,10 @@ import Affinity
 
 /// How the rules of the protocol that are turned off are turned off.
 extension Simulation {
-    /// What the core is told of an answer.
-    func garbled(
-        _ answer: StoreAnswer, _ question: StoreQuestion, _ asking: Asking, at replica: SimulatedReplica
-    ) -> (StoreAnswer, StoreQuestion, Asking) {
-        var (answer, question, asking) = (answer, question, asking)
+    /// How the core is told that a question was put.
+    func garbled(_ asking: Asking, of question: StoreQuestion, at replica: SimulatedReplica) -> Asking {
+        var asking = asking
         let instant = replica.instant(now)
-        if !has(.lifetimeFromSending) {
-            let age = instant.milliseconds(since: asking.at)
-            if case .record(let binding, let remaining, let born) = answer {
-                answer = .record(binding, remaining: remaining + age, born: born)
-            }
-            question = question.living(question.lifetime + age)
-        }
         if !has(.fillGeneration) {
             let hearing = replica.hearings[primary(of: question.fingerprint)]
             if asking.at < hearing.channel.standing.generationBegan {
@@ -22,7 +13,17 @@ extension Simulation {
             }
         }
         if !has(.sameServer) { asking = Asking(at: asking.at, isOfChannel: true) }
-        return (answer, question, asking)
+        return asking
+    }
+
+    /// What was just answered lives from now on.
+    func prolong(_ session: Fingerprint, _ answer: StoreAnswer, _ asking: Asking, at replica: SimulatedReplica) {
+        let instant = replica.instant(now)
+        guard !has(.lifetimeFromSending), recordIn(answer) != nil || answer == .written,
+            var entry = replica.cache.peek(session, now: instant), entry.kind == .confirmed
+        else { return }
+        entry.expiresAt = entry.expiresAt.advanced(byMilliseconds: instant.milliseconds(since: asking.at))
+        replica.cache.store(entry, for: session, now: instant)
     }
 
     /// The settings that a replica decides by.
@@ -87,18 +88,5 @@ extension Simulation {
 extension StoreQuestion {
     var isTouch: Bool {
         if case .touch = self { true } else { false }
-    }
-
-    /// The same with another lifetime.
-    func living(_ lifetime: Int64) -> StoreQuestion {
-        switch self {
-        case .create(let session, let backend, _, let born): .create(session, backend, lifetime: lifetime, born: born)
-        case .restore(let session, let binding, _, let born):
-            .restore(session, binding, lifetime: lifetime, born: born)
-        case .rebind(let session, let from, let backend, _, let born):
-            .rebind(session, from: from, to: backend, lifetime: lifetime, born: born)
-        case .touch(let session, _): .touch(session, lifetime: lifetime)
-        case .drop(let session, let above, _): .drop(session, above: above, lifetime: lifetime)
-        }
     }
 }

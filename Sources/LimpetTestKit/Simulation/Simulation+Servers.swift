@@ -215,7 +215,9 @@ extension Simulation {
 
     /// What the standby has not heard is lost.
     func promote(_ primary: Int, _ failure: Int) {
-        guard primaries[primary].isFailing, primaries[primary].failures == failure, let standby = primaries[primary].standby else { return }
+        guard primaries[primary].isFailing, primaries[primary].failures == failure,
+            let standby = primaries[primary].standby
+        else { return }
         let former = primaries[primary].current
         coverage.count("fail-overs")
         tell("redis \(standby.id) takes over from \(former.id)")
