@@ -57,6 +57,8 @@ let package = Package(
             swiftSettings: strict),
         .target(
             name: "LimpetTestKit", dependencies: ["Affinity", "Store", logging, http1] + nio, swiftSettings: strict),
+        // For whoever works on the protocol: scripts/simulate. Not a product.
+        .executableTarget(name: "simulate", dependencies: ["LimpetTestKit"], swiftSettings: strict),
         .testTarget(
             name: "AffinityTests", dependencies: ["Affinity", "LimpetTestKit"], exclude: ["Golden"],
             swiftSettings: strict),

@@ -39,15 +39,12 @@ extension SessionAffinity {
     /// remembered, of an own write unless more is known by now.
     mutating func offerAgain(_ question: StoreQuestion, _ now: Instant) {
         let entry = cache.peek(question.fingerprint, now: now)
-        switch entry?.kind {
-        case .dirty: offers.add(question.fingerprint, isGuess: false)
-        case .guess: offers.add(question.fingerprint, isGuess: true)
-        case .confirmed, nil:
-            guard case .restore(let fingerprint, let binding, _, let born) = question,
-                entry == nil || entry?.binding == binding
-            else { return }
-            offers.repeatLater(Offers.Written(fingerprint: fingerprint, binding: binding, born: born, at: now))
+        if entry?.kind == .dirty { return offers.add(question.fingerprint, isGuess: false) }
+        if case .restore(let fingerprint, let binding, _, let born) = question {
+            if let entry, entry.kind == .confirmed, entry.binding != binding { return }
+            return offers.repeatLater(Offers.Written(fingerprint: fingerprint, binding: binding, born: born, at: now))
         }
+        if entry?.kind == .guess { offers.add(question.fingerprint, isGuess: true) }
     }
 
     /// The store has acknowledged a write. What is broadcast is repeated, should the store lose it.

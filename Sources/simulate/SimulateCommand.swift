@@ -45,7 +45,7 @@ struct SimulateCommand {
         var shrinker = SimulationShrinker(without: options.without)
         guard let (smallest, violation) = try shrinker.shrink(scenario(seed)) else { return }
         print("\nseed \(seed), shrunk to \(smallest.choices.count) choices: \(violation)")
-        try trace(smallest, last: Int(ProcessInfo.processInfo.environment["LAST"] ?? "") ?? 80)
+        try trace(smallest, last: 80)
         print("\nto see it again: scripts/simulate \(replay(seed))")
     }
 

@@ -16,6 +16,7 @@ enum ImportRules {
             .union(["NIOHTTP1", "Crypto", "Foundation", "Logging", "Synchronization"])
             .union(["ServiceLifecycle", "UnixSignals", "Yams"]),
         "limpet": ["Control", "ArgumentParser", "Foundation"],
+        "simulate": ["LimpetTestKit", "Foundation", "Synchronization"],
         "LimpetTestKit": transport.union(operatingSystem)
             .union(["Affinity", "Store", "Foundation", "Logging", "NIOHTTP1", "Synchronization"]),
     ]

@@ -79,7 +79,7 @@ extension Scenario {
         let wire = Wire(replica: replica, primary: random.below(primaryCount), kind: .data(loop: loop))
         let late = random.int(settings.budget * 200...settings.budget * 490)
         let forget = Action.forget(client: client)
-        switch random.below(3) {
+        switch random.below(4) {
         case 0:
             // An answer is on its way while the session is dropped.
             let drop = Action.drop(client: client, replica: (replica + 1) % replicaCount)
@@ -93,6 +93,14 @@ extension Scenario {
             return [
                 (0, forget), (100, .delay(wire, by: late, lasting: late * 2)), (100, request),
                 (lifetime > 4_000_000 ? late : lifetime + late + random.int(9000...max(9000, late - 60_000)), request),
+            ]
+        case 2:
+            // It is on its way while the subscription is lost, and the session dropped before there is another.
+            let hearing = Wire(replica: replica, primary: wire.primary, kind: .subscriber)
+            return [
+                (0, forget), (100, .delay(wire, by: late, lasting: late * 2)), (100, request),
+                (late + 2000, .cut(hearing)), (1000, .drop(client: client, replica: (replica + 1) % replicaCount)),
+                (late + 200_000, request), (300_000, request),
             ]
         case _:
             // The channel is late while one of those who hear it moves a session.

@@ -146,8 +146,9 @@ extension Simulation {
         _ answer: StoreAnswer, to purpose: StorePurpose, _ question: StoreQuestion, _ asking: Asking,
         _ origin: AnswerOrigin?, at replica: SimulatedReplica
     ) {
-        let asking = garbled(asking, of: question, at: replica)
-        defer { prolong(question.fingerprint, answer, asking, at: replica) }
+        let asked = asking
+        let asking = garbled(asked, of: question, at: replica)
+        defer { shiftLifetime(question.fingerprint, answer, asked: asked, told: asking, at: replica) }
         tell("replica \(replica.index): \(describe(question)) is answered \(describe(answer))")
         switch purpose {
         case .request(let id):

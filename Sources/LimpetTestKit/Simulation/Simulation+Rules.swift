@@ -16,13 +16,17 @@ extension Simulation {
         return asking
     }
 
-    /// What was just answered lives from now on.
-    func prolong(_ session: Fingerprint, _ answer: StoreAnswer, _ asking: Asking, at replica: SimulatedReplica) {
+    /// What was just answered lives from now on; or, where only its generation is counted from now, as it should.
+    func shiftLifetime(
+        _ session: Fingerprint, _ answer: StoreAnswer, asked: Asking, told: Asking, at replica: SimulatedReplica
+    ) {
         let instant = replica.instant(now)
-        guard !has(.lifetimeFromSending), recordIn(answer) != nil || answer == .written,
+        var shift = asked.at.milliseconds(since: told.at)
+        if !has(.lifetimeFromSending) { shift += instant.milliseconds(since: asked.at) }
+        guard shift != 0, recordIn(answer) != nil || answer == .written,
             var entry = replica.cache.peek(session, now: instant), entry.kind == .confirmed
         else { return }
-        entry.expiresAt = entry.expiresAt.advanced(byMilliseconds: instant.milliseconds(since: asking.at))
+        entry.expiresAt = entry.expiresAt.advanced(byMilliseconds: shift)
         replica.cache.store(entry, for: session, now: instant)
     }
 
