@@ -147,12 +147,15 @@ final class Fleet: Sendable {
     /// Stops the replicas and starts them again, one after the other, with what they are told now. Says how they ended.
     @discardableResult
     func rollReplicas() throws -> [ChildProcess.End?] {
-        try replicas.indices.map { index in
-            let end = replicas[index].stop()
-            let next = try replicas[index].startAgain { self.configuration(of: index, port: $0, adminPort: $1) }
-            parts.withLock { $0.replicas[index] = next }
-            return end
-        }
+        try replicas.indices.map { try rollReplica($0) }
+    }
+
+    /// Stops a replica and starts it again with what it is told now. Says how it ended.
+    func rollReplica(_ index: Int) throws -> ChildProcess.End? {
+        let end = replicas[index].stop()
+        let next = try replicas[index].startAgain { self.configuration(of: index, port: $0, adminPort: $1) }
+        parts.withLock { $0.replicas[index] = next }
+        return end
     }
 
     /// Stops a replica with SIGTERM and starts it again; says how it ended.
@@ -182,8 +185,10 @@ final class Fleet: Sendable {
     }
 
     /// All records of sessions in the store: key and value.
-    func records() throws -> [String: String] {
-        let redis = try redis
+    func records() throws -> [String: String] { try records(of: redis) }
+
+    /// Likewise, of another server.
+    func records(of redis: RedisServer) throws -> [String: String] {
         var records: [String: String] = [:]
         let keys = try redis.command("--scan", "--pattern", Self.recordPattern).split(separator: "\n").map(String.init)
         guard !keys.isEmpty else { return [:] }

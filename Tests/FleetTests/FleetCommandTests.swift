@@ -78,6 +78,34 @@ extension FleetTests {
             #expect(program.end == .exited(1) && program.errors.isEmpty && program.output == json + "\n")
         }
 
+        @Test("replicas that are configured differently see it: in the log, the metrics and the table")
+        func differing() async throws {
+            try await withFleet { fleet in
+                let metric = "limpet_fleet_configurations"
+                func awaitMetric(_ count: Double) async throws {
+                    let isSeen = try await Threads.run {
+                        try Waiting.until(within: 10) {
+                            try fleet.replicas.allSatisfy { try $0.metric(metric) == count }
+                        }
+                    }
+                    #expect(isSeen)
+                }
+                try await awaitMetric(1)
+                fleet.change { $0.unnamedBackends = ["b2"] }
+                try await Threads.run { _ = try fleet.rollReplica(2) }
+                try await awaitMetric(2)
+                let url = "http://127.0.0.1:\(fleet.replicas[0].adminPort)"
+                let table = try await Threads.run { try Self.run(["--admin", url]) }
+                #expect(table.end == .exited(1) && table.output.contains("\nr2 "), "\(table.output)")
+                let log = fleet.replicas[0].errorLog
+                #expect(log.contains("configured differently") && log.contains("\"differing\":\"r2\""), "\(log)")
+                fleet.change { $0.unnamedBackends = [] }
+                try await Threads.run { _ = try fleet.rollReplica(2) }
+                try await awaitMetric(1)
+                #expect(fleet.replicas[0].errorLog.contains("configured alike again"))
+            }
+        }
+
         @Test("says in one sentence, with the URL, that nobody answers there")
         func nobody() async throws {
             let url = "http://127.0.0.1:\(try LoopbackPort.free())"

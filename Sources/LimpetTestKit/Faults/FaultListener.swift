@@ -7,7 +7,8 @@ import NIOPosix
 final class FaultListener: @unchecked Sendable {
     let loop: any EventLoop
     private let port: Int
-    private let target: Int
+    /// The port behind it, of connections to come.
+    var target: Int
     private var listening: (any Channel)?
     private var newcomers = FaultProxy.Newcomers.welcome
     private var standing: [FaultProxy.Kind: FaultProxy.Fault] = [:]

@@ -100,6 +100,11 @@ package final class FaultProxy: Sendable {
         try listener.loop.flatSubmit { [listener] in listener.receive(newcomers) }.wait()
     }
 
+    /// Connections to come lead to another port of 127.0.0.1, as when an address passes to another server.
+    package func lead(to target: Int) throws {
+        try onLoop { $0.target = target }
+    }
+
     /// No fault any more; what is half-open stays so.
     package func heal() throws {
         try set(.none)
