@@ -93,11 +93,10 @@ package struct CoherenceChannel: Sendable {
         beats.removeFirst(index + 1)
         provenAt = now
         let isSameEra = self.era == nil || self.era == era
+        if !isSameEra { lineage &+= 1 }
+        // Of a first era it is not known what was there before: it may have come with the loss of what was read since.
+        if self.era != era { begin(now) }
         self.era = era
-        if !isSameEra {
-            lineage &+= 1
-            begin(now)
-        }
         state = .live
         liveUntil = max(liveUntil, sentAt.advanced(byMilliseconds: lease))
         return isSameEra ? .proven : .provenAnew

@@ -41,7 +41,8 @@ extension SessionAffinity {
         let entry = cache.peek(question.fingerprint, now: now)
         if entry?.kind == .dirty { return offers.add(question.fingerprint, isGuess: false) }
         if case .restore(let fingerprint, let binding, _, let born) = question {
-            if let entry, entry.kind == .confirmed, entry.binding != binding { return }
+            let isKnownBetter = entry.map { $0.binding.epoch >= binding.epoch && $0.binding != binding } ?? false
+            if isKnownBetter { return }
             return offers.repeatLater(Offers.Written(fingerprint: fingerprint, binding: binding, born: born, at: now))
         }
         if entry?.kind == .guess { offers.add(question.fingerprint, isGuess: true) }

@@ -52,6 +52,8 @@ extension Simulation {
         standby.follow(current)
         standby.adopt(current.records, era: current.era, now: now)
         current.lastAcknowledged = now
+        // What was touched at another server was not touched here.
+        current.lastLoss = now
         current.lastReplication = max(current.lastReplication, now)
         schedule(.acknowledge, of: standby, after: 100_000)
     }

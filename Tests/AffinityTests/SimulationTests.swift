@@ -1,0 +1,72 @@
+import LimpetTestKit
+import Testing
+
+@Suite("Replicas under faults")
+struct SimulationTests {
+    private static let steps = 300
+
+    @Test("every invariant holds, whatever the trouble", arguments: Scenario.Profile.allCases)
+    func invariants(_ profile: Scenario.Profile) async throws {
+        let campaign = SimulationCampaign(seeds: 1..<21, steps: Self.steps, profile: profile)
+        let result = try await campaign.run(workers: 2)
+        #expect(result.findings.map { "seed \($0.seed): \($0.violation)" } == [])
+        #expect(result.coverage.count(of: "undegraded decisions") > 1000)
+        #expect(result.coverage.count(of: "degraded decisions") > 100)
+    }
+
+    @Test("all of it happens: every way to decide but balancing, every kind of trouble")
+    func coverage() async throws {
+        let campaign = SimulationCampaign(seeds: 100..<130, steps: Self.steps, profile: .everything)
+        let coverage = try await campaign.run(workers: 2).coverage
+        for provenance in coverage.provenances where provenance.value < 20 {
+            Issue.record("\(provenance.key) \(provenance.value)")
+        }
+        #expect(coverage.provenances.count == 8)
+        let troubles = [
+            "connections cut", "connections delayed", "connections half-open", "pauses", "stalls", "primaries dead",
+            "primaries cut off", "fail-overs", "flushes", "restarts", "restarts, empty", "evictions", "foreign values",
+            "drops", "memory full", "refused writes", "backends broken", "backends out of one replica's reach",
+            "consents", "moves asked for", "messages heard", "eras", "silent subscriptions", "breakers opened",
+            "touches", "offers", "writes repeated", "waited for another's answer", "hints expired", "forgeries",
+        ]
+        for trouble in troubles { #expect(coverage.count(of: trouble) > 0, "\(trouble)") }
+    }
+
+    /// The first seed of `scripts/simulate --rules` that misses the rule (docs/simulation.md).
+    private static let missedAt: [SimulationRule: UInt64] = [
+SEEDS
+    ]
+
+    @Test("without a rule of the protocol an invariant breaks", arguments: SimulationRule.allCases)
+    func ruleIsMissed(_ rule: SimulationRule) throws {
+        let seed = try #require(Self.missedAt[rule])
+        let scenario = Scenario(seed: seed, steps: Self.steps)
+        #expect(try Simulation(scenario, without: [rule]).run() != nil)
+        #expect(try Simulation(scenario).run() == nil)
+    }
+
+    @Test("the same seed is the same run")
+    func deterministic() throws {
+        func trace() throws -> [String] {
+            let simulation = try Simulation(Scenario(seed: 7, steps: 100))
+            var lines: [String] = []
+            simulation.trace = { lines.append($0) }
+            simulation.run()
+            return lines
+        }
+        let first = try trace()
+        #expect(first.count > 100)
+        #expect(try trace() == first)
+    }
+
+    @Test("what breaks an invariant is made small, and still breaks it")
+    func shrunk() throws {
+        let scenario = Scenario(seed: 1, steps: Self.steps)
+        var shrinker = SimulationShrinker(without: [.broadcast], budget: 60)
+        let (smallest, violation) = try #require(try shrinker.shrink(scenario))
+        #expect(smallest.choices.count * 4 < scenario.choices.count)
+        let again = try Simulation(smallest, without: [.broadcast]).run()
+        #expect(again?.description == violation.description)
+        #expect(try Simulation(smallest).run() == nil)
+    }
+}
