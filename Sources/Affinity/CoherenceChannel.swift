@@ -93,9 +93,13 @@ package struct CoherenceChannel: Sendable {
         beats.removeFirst(index + 1)
         provenAt = now
         let isSameEra = self.era == nil || self.era == era
-        if !isSameEra { lineage &+= 1 }
-        // Of a first era it is not known what was there before: it may have come with the loss of what was read since.
-        if self.era != era { begin(now) }
+        if !isSameEra {
+            lineage &+= 1
+            begin(now)
+        } else if self.era == nil {
+            // What was there before is not known: the era may have come with the loss of what was read since.
+            generationBegan = now
+        }
         self.era = era
         state = .live
         liveUntil = max(liveUntil, sentAt.advanced(byMilliseconds: lease))

@@ -31,6 +31,16 @@ struct CoherenceTests {
         #expect(channel.state == .live)
     }
 
+    @Test("with the first era a generation begins: it may have come with the loss of what was read since the subscription")
+    func firstEra() {
+        var channel = CoherenceChannel(lease: 500)
+        channel.subscribed(to: server, now: start)
+        let beat = channel.beat(now: at(100))
+        #expect(channel.echoed(beat, from: server.runID, era: "e", now: at(101)) == .proven)
+        #expect(channel.standing.generationBegan == at(101))
+        #expect(channel.standing.lineage == 0)
+    }
+
     @Test("an echo counts once, whoever it is of, and a lease never shrinks")
     func echoes() {
         var channel = live()

@@ -141,4 +141,37 @@ struct HearingTests {
             #expect(fleet.serve(fingerprint).route?.provenance == .cached)
         }
     }
+
+    @Test("a lifetime that may not be the record's is asked for: of what the store never said, and where age ends sessions")
+    func lifetimeUnknown() throws {
+        var fleet = try Fleet()
+        fleet.know(fingerprint, fleet.binding(1, 0), .guess)
+        fleet.replicas[0].cache.hear(fleet.binding(2, 3), of: fingerprint, now: fleet.now)
+        #expect(fleet.entry(fingerprint)?.isSuspect == true)
+        fleet.replicas[0].cache.remove(fingerprint)
+        let entry = BindingCache.Entry(
+            binding: fleet.binding(1, 1), kind: .confirmed, confirmedAt: fleet.now,
+            expiresAt: fleet.now.advanced(byMilliseconds: 60_000), born: 7)
+        fleet.replicas[0].cache.store(entry, for: fingerprint, now: fleet.now)
+        fleet.replicas[0].cache.hear(fleet.binding(2, 2), of: fingerprint, now: fleet.now)
+        #expect(fleet.entry(fingerprint)?.isSuspect == true)
+    }
+
+    @Test("an answer that is read later than a lease after its question is no ground for a decision: it is asked again")
+    func oldAnswer() throws {
+        var fleet = try Fleet()
+        fleet.hold(fingerprint, fleet.binding(1, 3))
+        let asked = fleet.now
+        var first = Decision(fingerprint: fingerprint)
+        let question = try question(&fleet, &first)
+        let answer = fleet.store.answer(question, now: fleet.now)
+        fleet.pass(fleet.settings.lease + 1)
+        // One that came to the same question later has its budget still.
+        var second = Decision(fingerprint: fingerprint)
+        guard case .ask = fleet.answer(&second, answer, to: question, asked: asked) else {
+            Issue.record("the old answer was followed")
+            return
+        }
+        #expect(fleet.entry(fingerprint)?.isSuspect == true)
+    }
 }

@@ -113,6 +113,69 @@ struct OfferTests {
         #expect(more.isEmpty)
     }
 
+    /// A session of which this replica wrote epoch 2.
+    private func written(_ fleet: inout Fleet) throws -> Fingerprint {
+        let session = sessions(1)[0]
+        let home = fleet.membership.ranked(session)[0]
+        fleet.hold(session, fleet.binding(home, 1))
+        fleet.know(session, fleet.binding(home, 1), .confirmed)
+        fleet.markDown(home)
+        #expect(fleet.serve(session).route?.provenance == .rebound)
+        return session
+    }
+
+    @Test("what was repeated is repeated after the next loss too, though the store had it still at the last")
+    func repeatedAgain() throws {
+        var fleet = try Fleet()
+        let session = try written(&fleet)
+        for lineage in 1...3 as ClosedRange<UInt64> {
+            if lineage != 2 { fleet.store.flush() }
+            fleet.setChannel(live: true, isNew: true, lineage: lineage)
+            let made = sweep(&fleet)
+            #expect(made.map(\.fingerprint) == [session])
+            #expect(fleet.store.binding(session, now: fleet.now)?.epoch == 2)
+        }
+    }
+
+    @Test("a drop is repeated after a loss")
+    func droppedAgain() throws {
+        var fleet = try Fleet()
+        let session = sessions(1)[0]
+        let drop = StoreQuestion.drop(session, above: 3, lifetime: fleet.settings.recordLifetime)
+        let next = fleet.answeredAside(fleet.store.answer(drop, now: fleet.now), to: drop)
+        #expect(next == nil)
+        fleet.store.flush()
+        fleet.setChannel(live: true, isNew: true, lineage: 1)
+        sweep(&fleet)
+        #expect(fleet.store.binding(session, now: fleet.now) == Binding(backend: .tombstone, epoch: 4))
+    }
+
+    @Test("a repeat that is refused outlives the session's entry, and a guess or a lower epoch in its place")
+    func refusedRepeat() throws {
+        for other in [nil, BindingCache.Kind.guess, .confirmed] {
+            var fleet = try Fleet()
+            let session = try written(&fleet)
+            fleet.setChannel(live: true, isNew: true, lineage: 1)
+            let first = fleet.nextOffer()
+            let offer = try #require(first)
+            fleet.replicas[0].cache.remove(session)
+            if let other { fleet.know(session, fleet.binding(3, other == .guess ? 0 : 1), other) }
+            _ = fleet.answeredAside(.unavailable(.refused), to: offer)
+            let again = fleet.nextOffer()
+            #expect(again?.proposal == offer.proposal)
+        }
+    }
+
+    @Test("a write whose session may be over is not repeated: its key may stand for another by now")
+    func overMeanwhile() throws {
+        var fleet = try Fleet(settings: AffinitySettings(idleTimeout: 30_000))
+        _ = try written(&fleet)
+        fleet.pass(fleet.settings.recordLifetime)
+        fleet.setChannel(live: true, isNew: true, lineage: 1)
+        let none = fleet.nextOffer()
+        #expect(none == nil)
+    }
+
     @Test("what waits to be told is bounded")
     func bounded() {
         var offers = Offers(lineage: 0)

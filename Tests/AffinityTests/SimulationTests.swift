@@ -34,7 +34,34 @@ struct SimulationTests {
 
     /// The first seed of `scripts/simulate --rules` that misses the rule (docs/simulation.md).
     private static let missedAt: [SimulationRule: UInt64] = [
-SEEDS
+        .lease: 2,
+        .leaseFromSending: 168,
+        .generation: 1,
+        .writeHeartbeat: 7,
+        .sameServer: 250,
+        .era: 1,
+        .messageOrder: 47,
+        .broadcast: 1,
+        .floors: 4,
+        .fillGeneration: 9,
+        .replyAge: 541,
+        .lifetimeFromSending: 3,
+        .restore: 1,
+        .compareAndSet: 14,
+        .sweep: 1,
+        .guessYields: 8,
+        .guessEpoch: 22,
+        .replay: 1,
+        .singleFlight: 2,
+        .tombstone: 1,
+        .touch: 3,
+        .touchReply: 3,
+        .hintEpoch: 5,
+        .consent: 9,
+        .tie: 38,
+        .moveOnlyLive: 54,
+        .confirmedStands: 45,
+        .guardedFailOver: 7,
     ]
 
     @Test("without a rule of the protocol an invariant breaks", arguments: SimulationRule.allCases)
