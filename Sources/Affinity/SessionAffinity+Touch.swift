@@ -22,8 +22,8 @@ extension SessionAffinity {
         return .touch(fingerprint, lifetime: term.lifetime)
     }
 
-    /// What to ask next, the store having answered a question that no request waits for (a touch, an offer), or the one
-    /// that its answer led to. That one's answer comes here too, and leads to no more.
+    /// What to ask next, the store having answered a question that no request waits for (a touch, an offer), or one
+    /// that such an answer led to. Their answers come here too; after three questions there are no more.
     package mutating func answeredAside(
         _ answer: StoreAnswer, to question: StoreQuestion, asked: Asking, now: Instant
     ) -> StoreQuestion? {

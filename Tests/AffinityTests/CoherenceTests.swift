@@ -31,7 +31,7 @@ struct CoherenceTests {
         #expect(channel.state == .live)
     }
 
-    @Test("with the first era a generation begins: it may have come with the loss of what was read since the subscription")
+    @Test("with the first era a generation begins: it may have come with the loss of what was read before")
     func firstEra() {
         var channel = CoherenceChannel(lease: 500)
         channel.subscribed(to: server, now: start)

@@ -142,7 +142,7 @@ struct HearingTests {
         }
     }
 
-    @Test("a lifetime that may not be the record's is asked for: of what the store never said, and where age ends sessions")
+    @Test("a lifetime that may not be the record's is asked for: of what the store never said, and where sessions age")
     func lifetimeUnknown() throws {
         var fleet = try Fleet()
         fleet.know(fingerprint, fleet.binding(1, 0), .guess)
@@ -157,7 +157,7 @@ struct HearingTests {
         #expect(fleet.entry(fingerprint)?.isSuspect == true)
     }
 
-    @Test("an answer that is read later than a lease after its question is no ground for a decision: it is asked again")
+    @Test("an answer that is read a lease after its question is no ground for a decision: it is asked again")
     func oldAnswer() throws {
         var fleet = try Fleet()
         fleet.hold(fingerprint, fleet.binding(1, 3))

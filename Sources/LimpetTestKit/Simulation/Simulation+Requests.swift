@@ -129,7 +129,7 @@ extension Simulation {
         }
         coverage.count("touches")
         checkTouches(request)
-        ask(touch, for: .aside(loop: request.loop, isFollowUp: false), loop: request.loop, at: request.replica)
+        ask(touch, for: .aside(loop: request.loop, number: 1), loop: request.loop, at: request.replica)
         guard !has(.touchReply),
             let binding = request.replica.cache.peek(
                 request.session, now: request.replica.instant(now))?.binding
@@ -137,7 +137,7 @@ extension Simulation {
         // As if it had been answered well.
         aside(
             .record(binding, remaining: touch.lifetime), to: touch,
-            Asking(at: request.replica.instant(now)), loop: request.loop, isFollowUp: true, at: request.replica)
+            Asking(at: request.replica.instant(now)), loop: request.loop, number: 1, at: request.replica)
     }
 
     // MARK: Answers
@@ -158,17 +158,17 @@ extension Simulation {
             for waiter in waiters.compactMap({ requests[$0] }) {
                 answered(waiter, answer.forOthers(than: question), to: question, asking, origin)
             }
-        case .aside(let loop, let isFollowUp):
+        case .aside(let loop, let number):
             if question.isTouch, !has(.touchReply) { return }
-            aside(answer, to: question, asking, loop: loop, isFollowUp: isFollowUp, at: replica)
+            aside(answer, to: question, asking, loop: loop, number: number, at: replica)
         case .drop:
             if !has(.tombstone) { return replica.cache.remove(question.fingerprint) }
-            aside(answer, to: question, asking, loop: 0, isFollowUp: false, at: replica)
+            aside(answer, to: question, asking, loop: 0, number: 1, at: replica)
         }
     }
 
     private func aside(
-        _ answer: StoreAnswer, to question: StoreQuestion, _ asking: Asking, loop: Int, isFollowUp: Bool,
+        _ answer: StoreAnswer, to question: StoreQuestion, _ asking: Asking, loop: Int, number: Int,
         at replica: SimulatedReplica
     ) {
         let guess = guessOverriding(answer, question, at: replica)
@@ -176,9 +176,9 @@ extension Simulation {
         let next = replica.loops[loop].affinity.answeredAside(
             answer, to: question, asked: asking, now: replica.instant(now))
         guard let next = guess ?? next else { return }
-        if isFollowUp, guess == nil { return fail("I12", "the answer to a follow-up leads to \(describe(next))") }
+        if number >= 3, guess == nil { return fail("I12", "a fourth question comes of it: \(describe(next))") }
         checkMove(next, of: question.fingerprint, lastRecord: recordIn(answer), at: replica, isRequest: false)
-        ask(next, for: .aside(loop: loop, isFollowUp: true), loop: loop, at: replica)
+        ask(next, for: .aside(loop: loop, number: number + 1), loop: loop, at: replica)
     }
 
     private func answered(
@@ -247,6 +247,6 @@ extension Simulation {
         let kind = replica.cache.peek(question.fingerprint, now: instant)?.kind
         if !has(.sweep), kind != .confirmed { return }
         coverage.count(kind == .confirmed || kind == nil ? "writes repeated" : "offers")
-        ask(question, for: .aside(loop: loop, isFollowUp: false), loop: loop, at: replica)
+        ask(question, for: .aside(loop: loop, number: 1), loop: loop, at: replica)
     }
 }

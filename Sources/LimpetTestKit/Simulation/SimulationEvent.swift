@@ -97,7 +97,7 @@ enum ReplicaTimer {
 /// For what a question was asked.
 enum StorePurpose {
     case request(Int)
-    /// A touch or an offer, `loop` its event loop; `isFollowUp`: the question that its answer led to.
-    case aside(loop: Int, isFollowUp: Bool)
+    /// A touch or an offer, `loop` its event loop, or the questions that its answer led to.
+    case aside(loop: Int, number: Int)
     case drop
 }
