@@ -156,6 +156,7 @@ package struct FleetHealth: Sendable {
         }
         let other = message.sender.instance
         guard other != own.instance else { return heardItself(verdicts, now: now) }
+        guard message.lease != .left else { return roster.left(message) ? forget(other, now: now) : [] }
         let wasKnown = roster.members[other]?.isCurrent == true
         guard roster.heard(message, now: now) else {
             ignoredMessages &+= 1
@@ -166,6 +167,18 @@ package struct FleetHealth: Sendable {
             var dispute = disputes[place] ?? emptyDispute
             dispute.heard(verdicts[place], from: other, wasKnown: wasKnown, now: now)
             disputes[place] = dispute
+            actions += advance(place, now: now)
+        }
+        judgeFleet(into: &actions, now: now)
+        publish(into: &actions, now: now)
+        return actions
+    }
+
+    /// A replica has stopped: it has no vote, and nobody waits for its answer.
+    private mutating func forget(_ other: UInt64, now: Instant) -> [Action] {
+        var actions: [Action] = []
+        for place in disputes.keys.sorted() {
+            disputes[place]?.forget(other)
             actions += advance(place, now: now)
         }
         judgeFleet(into: &actions, now: now)
@@ -289,6 +302,14 @@ package struct FleetHealth: Sendable {
     }
 
     // MARK: Publishing
+
+    /// The last that this replica says, so that the others need not wait for it to fall silent. Nothing that it decides
+    /// may be carried out afterwards.
+    package mutating func farewell() -> [UInt8] {
+        sequence += 1
+        return FleetMessage(sender: own, sequence: sequence, lease: .left, interval: roster.interval, verdicts: [])
+            .encoded()
+    }
 
     /// What was to be published was not sent.
     package mutating func publicationFailed() {

@@ -46,6 +46,8 @@ package struct FleetMessage: Equatable, Sendable {
         case doubt = 0x44
         case proving = 0x50
         case lost = 0x58
+        /// It stops: from here on it is not there.
+        case left = 0x47
     }
 
     /// An announcement against one backend, by the replica that made it and its number there.

@@ -72,6 +72,14 @@ package struct FleetRoster: Sendable {
         return true
     }
 
+    /// The sender of the message has stopped. Returns false where it was not there, or has begun anew meanwhile.
+    mutating func left(_ message: FleetMessage) -> Bool {
+        let instance = message.sender.instance
+        guard let known = members[instance], message.sequence > known.sequence else { return false }
+        members[instance] = nil
+        return true
+    }
+
     /// Returns those that have been silent for too long, and are now forgotten.
     mutating func forgetSilent(now: Instant) -> [UInt64] {
         let gone = members.filter { $0.value.isSilent(now) }.map(\.key)

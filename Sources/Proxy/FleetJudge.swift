@@ -51,8 +51,10 @@ package final class FleetJudge {
         }
     }
 
-    /// Lets go of everything. To be called before the worker is shut down.
+    /// Takes leave of the fleet and lets go of everything. To be called before the worker is shut down.
     package func stop() {
+        // Unsaid, the others find out by its silence.
+        _ = channel.publish(health.farewell())
         isStopped = true
         ticks?.cancel()
         ticks = nil

@@ -68,8 +68,12 @@ final class ServiceRuntime: StoreWaiter {
 
     /// Touches and offers are asked for the service rather than for an exchange: nobody waits for them.
     func storeAnswered(_ answer: StoreAnswer, to question: StoreQuestion, asked: Asking) {
-        let next = affinity.answeredAside(answer, to: question, asked: asked, now: worker.now())
-        if let next, worker.store.mayBeAsked { worker.store.ask(next, for: self) }
+        guard let next = affinity.answeredAside(answer, to: question, asked: asked, now: worker.now()) else { return }
+        guard worker.store.mayBeAsked else {
+            _ = affinity.answeredAside(.unavailable(.away), to: next, asked: asked, now: worker.now())
+            return
+        }
+        worker.store.ask(next, for: self)
     }
 }
 

@@ -159,6 +159,22 @@ struct FleetHealthTests {
         #expect(time >= HealthFleet.lease && time <= HealthFleet.lease + 100)
     }
 
+    @Test("a replica that stops says so: nobody waits for it, and it has no vote")
+    func farewell() throws {
+        var fleet = HealthFleet.running(3)
+        // The one that goes reaches the backend, and has said so.
+        fleet.setPath(.refused, [0, 1])
+        fleet.replicas[1].isFrozen = true
+        fleet.request(at: 0)
+        fleet.run(300)
+        #expect(!fleet.leaves(0))
+        fleet.leave(2)
+        fleet.replicas[1].isFrozen = false
+        let found = fleet.run(until: { $0.leaves(0) && $0.leaves(1) }, atMost: 400)
+        #expect(found != nil)
+        #expect(fleet.replicas[0].health.roster.members.count == 1)
+    }
+
     @Test("a replica that still probes is waited for")
     func stillProbing() {
         var fleet = HealthFleet.running(2)

@@ -20,7 +20,7 @@ struct FleetMessageTests {
         return FleetMessage(
             sender: .init(instance: random.next(), configuration: random.next(), name: "web-1.example", version: "0.1"),
             sequence: random.next() >> UInt64.random(in: 0..<64, using: &random),
-            lease: [.live, .doubt, .proving, .lost].randomElement(using: &random) ?? .live,
+            lease: [.live, .doubt, .proving, .lost, .left].randomElement(using: &random) ?? .live,
             interval: Int64.random(in: 0...FleetMessage.intervalMax, using: &random), verdicts: verdicts)
     }
 

@@ -64,6 +64,12 @@ struct HealthFleet {
         perform(replicas.count - 1) { $0.subscribed(now: $1) }
     }
 
+    /// A replica stops in good order.
+    mutating func leave(_ index: Int) {
+        perform(index) { health, _ in [.publish(health.farewell())] }
+        replicas[index].isFrozen = true
+    }
+
     var instant: Instant { Instant(nanoseconds: now * 1_000_000) }
 
     mutating func run(_ milliseconds: Int64) {

@@ -16,7 +16,8 @@ struct ChannelCostTests {
     /// In a fleet of this size a replica speaks of itself so often, in milliseconds.
     private static let interval = FleetRoster.interval(replicas: replicas)
 
-    @Test("Heartbeats and presence of 100 replicas take at most a tenth of one core of Redis", arguments: [false, true])
+    @Test(
+        "Heartbeats and presence of 100 replicas take at most a tenth of one core of Redis", arguments: [false, true])
     func cost(withPresence: Bool) async throws {
         let server = try RedisServer()
         var drivers: [ChannelDriver] = []

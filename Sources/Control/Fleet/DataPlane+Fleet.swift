@@ -43,7 +43,7 @@ extension FleetView.Lease {
         case .live: self = .live
         case .doubt: self = .doubt
         case .proving: self = .proving
-        case .lost: self = .down
+        case .lost, .left: self = .down
         }
     }
 }
