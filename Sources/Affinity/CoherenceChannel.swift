@@ -97,7 +97,8 @@ package struct CoherenceChannel: Sendable {
             lineage &+= 1
             begin(now)
         } else if self.era == nil {
-            // What was there before is not known: the era may have come with the loss of what was read since.
+            // What was there before is not known: the era may have come with the loss of what was read or written.
+            lineage &+= 1
             generationBegan = now
         }
         self.era = era
