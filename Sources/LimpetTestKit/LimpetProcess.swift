@@ -101,6 +101,9 @@ package final class LimpetProcess: Sendable {
     /// Whether it asks its store.
     package var usesStore: Bool { (try? metric("limpet_store_available")) == 1 }
 
+    /// Whether none of its event loops asks the store.
+    package var isWithoutStore: Bool { (try? metric("limpet_store_loops")) == 0 }
+
     /// What it has said on standard error, all runs together.
     package var errorLog: String { (try? TextFile.read(process.errorPath)) ?? "" }
 }

@@ -16,6 +16,7 @@ enum MetricsSample {
         numbers.backendsUp[.init(service: "shop", name: "web-2")] = false
         numbers.cache = .init(entries: 1, capacity: 10, hits: 5, misses: 6)
         numbers.storeIsAvailable = false
+        numbers.storeLoops = 1
         numbers.storeLatency = .init(upperBounds: [0.0005, 0.001], counts: [1, 2, 3], sum: 0.25)
         numbers.storeFailures[.late] = 4
         numbers.channel = .init(isLive: true, generations: 2, messages: 9)
@@ -48,6 +49,7 @@ struct MeasurementTests {
                 "limpet_backend_up{service=\"shop\",backend=\"web-2\"} 0",
                 "limpet_cache_entries 1", "limpet_cache_capacity_entries 10", "limpet_cache_hits_total 5",
                 "limpet_cache_misses_total 6", "limpet_store_available 0",
+                "limpet_store_loops 1",
                 "limpet_store_latency_seconds_bucket{le=\"0.0005\"} 1",
                 "limpet_store_latency_seconds_bucket{le=\"0.001\"} 3",
                 "limpet_store_latency_seconds_bucket{le=\"+Inf\"} 6",

@@ -181,7 +181,7 @@ final class Fleet: Sendable {
 
     /// Whether within so many seconds every replica asks the store, or none does.
     func allUseStore(_ use: Bool = true, within seconds: Double) -> Bool {
-        Waiting.until(within: seconds) { replicas.allSatisfy { $0.usesStore == use } }
+        Waiting.until(within: seconds) { replicas.allSatisfy { use ? $0.usesStore : $0.isWithoutStore } }
     }
 
     /// All records of sessions in the store: key and value.

@@ -123,7 +123,7 @@ struct FleetHistoryTests {
     func reading() throws {
         let log = """
             {"time":"2026-01-31T23:59:59.000250Z","Duration":1000000,"ServiceName":"app","Backend":"b0",\
-            "RequestPath":"/x","DownstreamStatus":200,"Provenance":"rebound","SessionFingerprint":"abcdefghij","epoch":2}
+            "RequestPath":"/x","DownstreamStatus":200,"Provenance":"rebound","SessionFingerprint":"abcdefghij","Epoch":2}
             {"time":"2026-01-31T23:59:59.000250Z","Duration":1000000,"DownstreamStatus":404}
             {"time":"2026-02-01T00:00:00.500000Z","Duration":0,"Backend":"b1","DownstreamStatus":200,\
             "Provenance":"hashed","SessionFingerprint":"abcdefghij"}

@@ -12,6 +12,7 @@ enum Metric: String, CaseIterable {
     case cacheHits = "limpet_cache_hits_total"
     case cacheMisses = "limpet_cache_misses_total"
     case storeAvailable = "limpet_store_available"
+    case storeLoops = "limpet_store_loops"
     case storeLatency = "limpet_store_latency_seconds"
     case storeFailures = "limpet_store_failures_total"
     case channelLive = "limpet_channel_live"
@@ -37,7 +38,8 @@ enum Metric: String, CaseIterable {
         case .requests, .refusals, .cacheHits, .cacheMisses, .storeFailures, .channelGenerations, .channelMessages,
             .oversizedSessionKeys, .accessLogDropped, .cpu:
             .counter
-        case .info, .openConnections, .backendUp, .cacheEntries, .cacheCapacity, .storeAvailable, .channelLive,
+        case .info, .openConnections, .backendUp, .cacheEntries, .cacheCapacity, .storeAvailable, .storeLoops,
+            .channelLive,
             .fleetReplicas, .fleetConfigurations, .residentMemory, .startTime, .openDescriptors, .maxDescriptors:
             .gauge
         }
@@ -54,7 +56,8 @@ enum Metric: String, CaseIterable {
         case .cacheCapacity: "Bindings that the local cache can hold."
         case .cacheHits: "Decisions that the local cache made alone."
         case .cacheMisses: "Decisions for which the local cache did not suffice."
-        case .storeAvailable: "1 while the store is asked, 0 while requests are decided without it."
+        case .storeAvailable: "1 while all event loops ask the store, 0 while some or all decide without it."
+        case .storeLoops: "Event loops that ask the store; the others decide without it."
         case .storeLatency: "Time from asking the store to its answer."
         case .storeFailures: "Questions that the store did not answer, by kind."
         case .channelLive: "1 while the cache may be used without asking the store: a move would be heard."
@@ -114,6 +117,7 @@ enum Measurements {
     private static func addStore(_ snapshot: MetricsSnapshot, to text: inout MetricsText) {
         guard let isAvailable = snapshot.storeIsAvailable else { return }
         text.add(.storeAvailable, [([], isAvailable ? 1 : 0)])
+        text.add(.storeLoops, [([], Double(snapshot.storeLoops))])
         if let latency = snapshot.storeLatency { text.add(.storeLatency, latency) }
         text.add(
             .storeFailures,

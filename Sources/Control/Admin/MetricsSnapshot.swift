@@ -91,8 +91,10 @@ package struct MetricsSnapshot: Equatable, Sendable {
     package var openConnections: [String: Int] = [:]
     package var backendsUp: [Backend: Bool] = [:]
     package var cache: Cache?
-    /// Whether the store would be asked now; nil without a shared store.
+    /// Whether all event loops would ask the store now; nil without a shared store.
     package var storeIsAvailable: Bool?
+    /// Event loops whose store would be asked now.
+    package var storeLoops = 0
     package var storeLatency: Histogram?
     package var storeFailures: [StoreFailure: UInt64] = [:]
     /// Nil where there is none: without a shared store.

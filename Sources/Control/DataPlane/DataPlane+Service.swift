@@ -72,7 +72,8 @@ extension DataPlaneCounters {
     }
 
     fileprivate func addStore(to snapshot: inout MetricsSnapshot) {
-        snapshot.storeIsAvailable = storesInUse > 0
+        snapshot.storeIsAvailable = storesInUse == stores.count
+        snapshot.storeLoops = storesInUse
         var counts = [UInt64](repeating: 0, count: LatencyHistogram.bounds.count + 1)
         var sum: UInt64 = 0
         for store in stores {

@@ -17,7 +17,8 @@ extension DataPlane: FleetSource {
             replicas: [own] + others.sorted { ($0.name, $0.instance) < ($1.name, $1.instance) },
             store: hasSharedStore
                 ? FleetView.Store(
-                    isAvailable: counters.storesInUse > 0, isFailoverGuarded: sight?.isFailoverGuarded) : nil)
+                    isAvailable: counters.storesInUse == counters.stores.count,
+                    isFailoverGuarded: sight?.isFailoverGuarded) : nil)
     }
 
     fileprivate static func text(_ bits: UInt64) -> String {

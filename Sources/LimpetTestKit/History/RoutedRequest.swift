@@ -48,7 +48,7 @@ extension RoutedRequest {
             else { return nil }
             return RoutedRequest(
                 start: end - Double(line.Duration) / 1e9, end: end, replica: replica, fingerprint: fingerprint,
-                backend: backend, provenance: provenance, epoch: line.epoch, target: line.RequestPath ?? "",
+                backend: backend, provenance: provenance, epoch: line.Epoch, target: line.RequestPath ?? "",
                 status: line.DownstreamStatus)
         }
     }
@@ -60,7 +60,7 @@ extension RoutedRequest {
         let SessionFingerprint: String?
         let Backend: String?
         let Provenance: String?
-        let epoch: UInt64?
+        let Epoch: UInt64?
         let RequestPath: String?
         let DownstreamStatus: Int
     }
