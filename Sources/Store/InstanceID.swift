@@ -8,8 +8,8 @@ package struct InstanceID: Hashable, Sendable, CustomStringConvertible {
 }
 
 extension UInt64 {
-    /// 16 digits.
-    var hexadecimal: String {
+    /// 16 hexadecimal digits.
+    package var hexadecimal: String {
         let digits = String(self, radix: 16)
         return String(repeating: "0", count: 16 - digits.count) + digits
     }

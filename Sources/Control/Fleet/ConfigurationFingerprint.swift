@@ -25,10 +25,7 @@ package struct ConfigurationFingerprint: Hashable, Sendable, CustomStringConvert
     }
 
     /// 16 hexadecimal digits.
-    package var description: String {
-        let digits = String(bits, radix: 16)
-        return String(repeating: "0", count: 16 - digits.utf8.count) + digits
-    }
+    package var description: String { bits.hexadecimal }
 }
 
 /// A configuration as bytes, the same on every replica. Numbers have eight bytes, all else goes with its length, so

@@ -7,7 +7,7 @@ extension DataPlane: FleetSource {
         let counters = await measure()
         let sight = await sight()
         let own = FleetView.Replica(
-            name: replicaName, instance: Self.text(instance), version: Version.current,
+            name: replicaName, instance: instance.hexadecimal, version: Version.current,
             configuration: fingerprint.description, lease: sight.map { FleetView.Lease($0.lease) } ?? .none,
             isSelf: true, heard: 0, down: counters.backendsDown)
         let names = BackendNames(counters.services, keys: keys)
@@ -20,18 +20,13 @@ extension DataPlane: FleetSource {
                     isAvailable: counters.storesInUse == counters.stores.count,
                     isFailoverGuarded: sight?.isFailoverGuarded) : nil)
     }
-
-    fileprivate static func text(_ bits: UInt64) -> String {
-        let digits = String(bits, radix: 16)
-        return String(repeating: "0", count: 16 - digits.utf8.count) + digits
-    }
 }
 
 extension FleetView.Replica {
     fileprivate init(_ member: FleetRoster.Member, names: BackendNames, now: Instant) {
         self.init(
-            name: member.sender.name, instance: DataPlane.text(member.sender.instance),
-            version: member.sender.version, configuration: DataPlane.text(member.sender.configuration),
+            name: member.sender.name, instance: member.sender.instance.hexadecimal,
+            version: member.sender.version, configuration: member.sender.configuration.hexadecimal,
             lease: FleetView.Lease(member.lease), isSelf: false,
             heard: Double(max(0, now.milliseconds(since: member.heardAt))) / 1000,
             down: member.down.map { names.name(of: $0) }.sorted())
