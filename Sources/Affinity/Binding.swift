@@ -19,7 +19,6 @@ package struct BackendHash: Hashable, Sendable {
 ///
 /// Epoch 0 is a guess, made without knowledge; it never stands in the store.
 package struct Binding: Hashable, Sendable {
-    package static let epochBitCount = 24
     /// Epochs above this one are never written: a record that carries one is foreign.
     package static let epochMax: UInt32 = 1 << 24 - 1 - 1000
 

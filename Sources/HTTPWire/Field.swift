@@ -13,5 +13,4 @@ package struct Field: Sendable {
 
     package var nameRange: Range<Int> { Int(nameStart)..<Int(nameEnd) }
     package var valueRange: Range<Int> { Int(valueStart)..<Int(valueEnd) }
-    package var lineRange: Range<Int> { Int(nameStart)..<Int(lineEnd) }
 }

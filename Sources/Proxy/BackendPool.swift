@@ -12,8 +12,6 @@ final class BackendPool {
         self.worker = worker
     }
 
-    var idleCount: Int { idle.count }
-
     /// The connection used last: the others may grow old and go.
     func takeIdle() -> BackendHandler? {
         while let connection = idle.popLast() {

@@ -131,8 +131,7 @@ package final class RedisChannel {
         socket = channel
         phase = .greeting(connection)
         do {
-            try channel.pipeline.syncOperations.addHandler(connection)
-            try channel.syncOptions?.setOption(.autoRead, value: true)
+            try RedisDialer.hand(channel, to: connection)
         } catch {
             connection.end(StoreTrouble(connecting: error))
         }

@@ -57,6 +57,12 @@ final class RedisDialer {
         return eventLoop.makeSucceededVoidFuture()
     }
 
+    /// Gives a channel that was dialed to who reads it: from here on it reads.
+    static func hand(_ channel: any Channel, to handler: some ChannelHandler) throws {
+        try channel.pipeline.syncOperations.addHandler(handler)
+        try channel.syncOptions?.setOption(.autoRead, value: true)
+    }
+
     private func attempt(_ taker: @escaping Taker) {
         guard outlook.admitsAttempt(now: .now) else { return wait(taker) }
         let attempt = open()

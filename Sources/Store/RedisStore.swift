@@ -294,8 +294,7 @@ extension RedisStore {
         self.channel = channel
         phase = .greeting(connection)
         do {
-            try channel.pipeline.syncOperations.addHandler(connection)
-            try channel.syncOptions?.setOption(.autoRead, value: true)
+            try RedisDialer.hand(channel, to: connection)
         } catch {
             connection.end(StoreTrouble(connecting: error))
         }
