@@ -1,0 +1,36 @@
+/// What one container says and is, as far as routing goes. Whether its labels make sense is not known yet.
+package struct DockerContribution: Equatable, Sendable {
+    /// As people know it, without the Engine's leading slash.
+    package var containerName: String
+    /// 64 hexadecimal digits: the stable name of the backend.
+    package var containerID: String
+    /// Seconds since 1970. Where two containers contradict each other, the one created first counts.
+    package var created: Int64
+    /// All of them, as the Engine gives them.
+    package var labels: [String: String]
+    /// Where it is reached; nil while it is not reachable: not running, starting or unhealthy.
+    package var host: String?
+    /// The TCP ports that it exposes, ascending.
+    package var exposedPorts: [Int]
+    /// It was told to stop and has not ended: it keeps its sessions and gets no new ones.
+    package var isDraining: Bool
+    /// What its service and its router are called where its labels name none.
+    package var defaultName: String
+    /// The rule of a router without one, rendered for this container; empty: such a router is a mistake.
+    package var defaultRule: String
+
+    package init(
+        containerName: String, containerID: String, created: Int64, labels: [String: String], host: String?,
+        exposedPorts: [Int], isDraining: Bool, defaultName: String, defaultRule: String
+    ) {
+        self.containerName = containerName
+        self.containerID = containerID
+        self.created = created
+        self.labels = labels
+        self.host = host
+        self.exposedPorts = exposedPorts
+        self.isDraining = isDraining
+        self.defaultName = defaultName
+        self.defaultRule = defaultRule
+    }
+}
