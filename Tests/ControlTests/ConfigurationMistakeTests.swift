@@ -163,8 +163,8 @@ struct ConfigurationMistakeTests {
                 "7:5: http.routers.d@file: a name must not be empty, and not contain @ or control characters",
                 "8:5: http.routers.e.service: is missing: name one of http.services",
                 "8:16: http.routers.e.rule: must be a text, and is a list",
-                "10:13: http.services.shop.weighted: is not available in this version",
-                "11:5: http.services.shop2.loadBalancer: is missing: a service has a loadBalancer",
+                "10:13: http.services.shop.weighted.services: is missing: name the services that share the requests",
+                "11:5: http.services.shop2.loadBalancer: is missing: a service has a loadBalancer, or is weighted",
             ]
         ),
         (
@@ -173,7 +173,7 @@ struct ConfigurationMistakeTests {
               services:
                 s:
                   loadBalancer:
-                    strategy: p2c
+                    strategy: leasttime
                     healthCheck: {}
                     servers:
                       - { url: "http://a:1", weight: 65536 }
@@ -188,7 +188,7 @@ struct ConfigurationMistakeTests {
                       - { url: "http://f/path" }
             """,
             [
-                "5:19: http.services.s.loadBalancer.strategy: p2c is not available in this version",
+                "5:19: http.services.s.loadBalancer.strategy: leasttime is not available in this version",
                 "6:9: http.services.s.loadBalancer.healthCheck: is not available in this version",
                 "8:42: http.services.s.loadBalancer.servers[0].weight: must be a whole number from 0 to 65535",
                 "9:20: http.services.s.loadBalancer.servers[1].url: is the server of servers[0] already",
@@ -240,7 +240,6 @@ struct ConfigurationMistakeTests {
             [
                 "7:16: ….header: must be a token: letters, digits and !#$%&'*+-.^_`|~",
                 "7:23: ….query.name: is missing: say where the session key stands",
-                "7:39: ….query.learn: true is not available in this version",
                 "7:58: ….appCookie: must be a text, and is a list",
             ]
         ),
@@ -301,6 +300,10 @@ struct ConfigurationMistakeTests {
                 "7:32: ….clientIP.ipv4Prefix: must be a whole number from 1 to 32",
                 "7:48: ….clientIP.ipv6Prefix: must be a whole number from 1 to 128",
             ]
+        ),
+        (
+            "     { query: { name: a, learn: true } }",
+            ["7:33: ….query.learn: must be false: a response has no query from which a session key could be learnt"]
         ),
         ("     { clientIP: 7 }", ["7:18: ….clientIP: must be true or false"]),
     ]

@@ -26,7 +26,7 @@ enum ConfigurationSample {
     /// The one service of a configuration that has this `loadBalancer`, written as a flow mapping.
     static func service(_ balancer: String) throws -> ServiceSettings {
         let file = try read("http: { services: { shop: { loadBalancer: \(balancer) } } }")
-        return file.configuration.services[0]
+        return file.configuration.http.services[0]
     }
 
     /// The mistakes in a `sticky` section, written as a flow mapping; columns count from its brace.

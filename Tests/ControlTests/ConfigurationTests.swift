@@ -19,7 +19,7 @@ struct ConfigurationTests {
             #expect(configuration.store == StoreOptions(redis: nil, cacheEntries: 1_000_000, lease: .milliseconds(500)))
             #expect(configuration.log == LogSettings(level: .info, format: .json))
             #expect(configuration.accessLog == nil)
-            #expect(configuration.routers.isEmpty && configuration.services.isEmpty)
+            #expect(configuration.http.routers.isEmpty && configuration.http.services.isEmpty)
         }
     }
 
@@ -98,31 +98,35 @@ struct ConfigurationTests {
     @Test("gives routers the indices of their entry points and services")
     func routers() throws {
         let configuration = try ConfigurationSample.read(Self.whole).configuration
-        #expect(configuration.routers.map(\.name) == ["all", "shop"])
-        #expect(configuration.services.map(\.name) == ["plain", "shop"])
-        #expect(configuration.routers.map(\.service) == [0, 1])
-        #expect(configuration.routers.map(\.router.entryPoints) == [[0, 1], [1]])
-        #expect(configuration.routers.map(\.router.priority) == [1, nil])
+        #expect(configuration.http.routers.map(\.name) == ["all", "shop"])
+        #expect(configuration.http.services.map(\.name) == ["plain", "shop"])
+        #expect(configuration.http.routers.map(\.service) == [0, 1])
+        #expect(configuration.http.routers.map(\.router.entryPoints) == [[0, 1], [1]])
+        #expect(configuration.http.routers.map(\.router.priority) == [1, nil])
     }
 
     @Test("gives services their session keys in the order of asking, and their backends")
     func services() throws {
-        let shop = try ConfigurationSample.read(Self.whole).configuration.services[1]
+        let shop = try ConfigurationSample.read(Self.whole).configuration.http.services[1]
         let cookie = CookieSettings(
             name: "shop_sid", isSecure: true, isHTTPOnly: true, sameSite: .lax, maxAgeSeconds: 60, path: "/a",
-            domain: "b.c")
+            domain: "b.c", acceptsTraefikCookie: false)
         #expect(
             shop.sticky
                 == StickySettings(
                     sources: [
-                        .header(name: "X-Session-ID"), .query(name: "sid"), .appCookie(name: "JSESSIONID"),
+                        .header(name: "X-Session-ID", learns: false), .query(name: "sid"),
+                        .appCookie(name: "JSESSIONID", learns: false),
                         .cookie(cookie),
                     ], idleTimeout: .seconds(5400), absoluteTimeout: .seconds(43200), onUnavailable: .detour))
         #expect(shop.sticky?.cookie == cookie)
         #expect(
             shop.backends == [
-                BackendSettings(name: "web-1", host: "10.0.0.11", port: 8080, weight: 3, isDraining: false),
-                BackendSettings(name: "http://[fd00::12]/", host: "fd00::12", port: 80, weight: 0, isDraining: true),
+                BackendSettings(
+                    name: "web-1", url: "http://10.0.0.11:8080", host: "10.0.0.11", port: 8080, weight: 3),
+                BackendSettings(
+                    name: "http://[fd00::12]/", url: "http://[fd00::12]/", host: "fd00::12", port: 80, weight: 0,
+                    isDraining: true),
             ])
     }
 
@@ -165,7 +169,7 @@ struct ConfigurationTests {
                     servers:
                     - url: "http://127.0.0.1:8081"
             """
-        let cookie = try ConfigurationSample.read(yaml).configuration.services[0].sticky?.cookie
+        let cookie = try ConfigurationSample.read(yaml).configuration.http.services[0].sticky?.cookie
         #expect(cookie?.name == "my_sticky_cookie_name")
         #expect(cookie?.isSecure == true && cookie?.sameSite == CookieSettings.SameSite.none)
     }
@@ -176,7 +180,7 @@ struct ConfigurationTests {
     func defaultCookieName(_ service: String, _ expected: String) throws {
         let yaml =
             "http: { services: { \(service): { loadBalancer: { sticky: { cookie: {} }, servers: [{url: http://a}] } } } }"
-        #expect(try ConfigurationSample.read(yaml).configuration.services[0].sticky?.cookie?.name == expected)
+        #expect(try ConfigurationSample.read(yaml).configuration.http.services[0].sticky?.cookie?.name == expected)
     }
 
     @Test("without an idle timeout keeps sessions for a day")

@@ -14,10 +14,10 @@ package struct Configuration: Equatable, Sendable {
     package var log: LogSettings
     /// Nil: none is written.
     package var accessLog: AccessLogSettings?
-    /// In the order of their names.
-    package var routers: [RouterSettings]
-    /// In the order of their names. Routers name them by index.
-    package var services: [ServiceSettings]
+    /// Where the dynamic part comes from, beside this file.
+    package var providers: ProviderSettings
+    /// The dynamic part.
+    package var http: HTTPConfiguration
 }
 
 /// A listener for clients: `entryPoints.<name>`.
@@ -92,10 +92,10 @@ package struct AccessLogSettings: Equatable, Sendable {
 extension Configuration {
     /// In a few words, for people.
     package var summary: String {
-        let backendCount = services.reduce(0) { $0 + $1.backends.count }
+        let backendCount = http.services.reduce(0) { $0 + $1.backends.count }
         return [
-            Self.count(entryPoints.count, "entry point"), Self.count(routers.count, "router"),
-            Self.count(services.count, "service"), Self.count(backendCount, "backend"),
+            Self.count(entryPoints.count, "entry point"), Self.count(http.routers.count, "router"),
+            Self.count(http.services.count, "service"), Self.count(backendCount, "backend"),
         ].joined(separator: ", ")
     }
 

@@ -52,7 +52,7 @@ package final class DataPlane: Sendable {
     ) async throws -> DataPlane {
         let keys = FleetKeys(configuration.fleet)
         let exchangeLog = accessLog.map {
-            ExchangeLogWriter(log: $0, redaction: QueryRedaction(configuration.services))
+            ExchangeLogWriter(log: $0, redaction: QueryRedaction(configuration.http.services))
         }
         let snapshot = try Snapshot(configuration, keys: keys)
         let cache = BindingCache(entries: configuration.store.cacheEntries)

@@ -10,12 +10,18 @@ extension Snapshot {
     ///   file alone cannot see.
     package init(_ configuration: Configuration, keys: FleetKeys) throws(SnapshotMistake) {
         var services: [Service] = []
-        for settings in configuration.services {
+        for settings in configuration.http.services {
             services.append(try Service(settings, store: configuration.store, keys: keys))
         }
+        let routers = configuration.http.routers
+        if routers.contains(where: { $0.service == nil }) {
+            let nobody = ServiceSettings(name: "", targets: .servers([]))
+            services.append(try Service(nobody, store: configuration.store, keys: keys))
+        }
+        let last = services.count - 1
         self.init(
-            routes: RouteTable(configuration.routers.map(\.router)),
-            serviceOfRoute: configuration.routers.map(\.service), routerNames: configuration.routers.map(\.name),
+            routes: RouteTable(routers.map(\.router)), serviceOfRoute: routers.map { $0.service ?? last },
+            routerNames: routers.map(\.name),
             services: services, cookieKeys: keys.cookies)
     }
 }
@@ -51,9 +57,9 @@ extension Sticky {
         }
         let sources = settings.sources.map { source -> Source in
             switch source {
-            case .header(let name): .header(name.lowercased(), scope(.header(name)))
+            case .header(let name, _): .header(name.lowercased(), scope(.header(name)))
             case .query(let name): .query(name, scope(.query(name)))
-            case .appCookie(let name): .appCookie(name, scope(.appCookie(name)))
+            case .appCookie(let name, _): .appCookie(name, scope(.appCookie(name)))
             case .clientIP(let ipv4Prefix, let ipv6Prefix):
                 .clientAddress(ipv4Prefix: ipv4Prefix, ipv6Prefix: ipv6Prefix, scope(.clientAddress))
             case .cookie: .cookie(scope(.cookie))

@@ -36,7 +36,7 @@ private struct ConfigurationEncoding {
 
     mutating func add(_ configuration: Configuration) {
         add(configuration.fleet.namespace.description)
-        let services = Self.sorted(configuration.services, by: \.name)
+        let services = Self.sorted(configuration.http.services, by: \.name)
         add(services.count)
         for service in services { add(service) }
     }
@@ -64,13 +64,13 @@ private struct ConfigurationEncoding {
 
     private mutating func add(_ source: SessionKeySource) {
         switch source {
-        case .header(let name):
+        case .header(let name, _):
             add("header")
             add(name.lowercased())
         case .query(let name):
             add("query")
             add(name)
-        case .appCookie(let name):
+        case .appCookie(let name, _):
             add("appCookie")
             add(name)
         case .clientIP(let ipv4Prefix, let ipv6Prefix):

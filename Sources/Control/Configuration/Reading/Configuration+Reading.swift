@@ -1,4 +1,5 @@
 extension Configuration {
+    /// All but the dynamic part.
     init(_ section: SettingSection, _ surroundings: Surroundings) {
         section.check(
             known: ["entryPoints", "fleet", "replica", "store", "log", "accessLog", "http"],
@@ -9,8 +10,9 @@ extension Configuration {
         let listeners = Listeners(section.section("entryPoints"))
         let (storeSection, fleetSection) = (section.section("store"), section.section("fleet"))
         store = StoreOptions(storeSection)
-        let context = HTTPContext(entryPointNames: listeners.entryPoints.map(\.name), lease: store.lease)
-        (routers, services) = context.read(section.section("http"))
+        // Read with those of all other sources.
+        http = HTTPConfiguration()
+        providers = ProviderSettings()
         (entryPoints, admin) = (listeners.entryPoints, listeners.admin)
         fleet = FleetSettings(fleetSection, of: section, surroundings)
         replica = ReplicaSettings(section.section("replica"), surroundings)

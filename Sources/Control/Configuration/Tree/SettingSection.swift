@@ -1,29 +1,34 @@
 import Routing
-import Yams
 
-/// A mapping of the file. An empty one may also be written as nothing at all.
+/// A mapping of a source. An empty one may also be written as nothing at all.
 struct SettingSection {
     private let value: SettingValue
-    private let pairs: [(key: Node, value: Node)]
+    private let pairs: [SettingNode.Entry]
 
-    init(_ value: SettingValue) {
+    init(_ value: SettingValue, entries: [SettingNode.Entry]) {
         self.value = value
-        pairs = value.node.mapping.map(Array.init) ?? []
+        pairs = entries
     }
+
+    /// From the root.
+    var key: String { value.key }
+
+    var isEmpty: Bool { pairs.isEmpty }
 
     /// Records every key that is neither known nor, as one that another version or Traefik has, known to be missing.
     func check(known: [String], unavailable: [String] = []) {
-        for (keyNode, _) in pairs {
-            let key = keyNode.string ?? ""
-            guard !known.contains(key) else { continue }
+        for pair in pairs where !known.contains(where: { isSame(pair.key, $0) }) {
             value.mistakes.add(
-                Self.problem(of: key, known: known, unavailable: unavailable),
-                at: SettingValue.place(of: keyNode), key: path(to: key))
+                problem(of: pair.key, known: known, unavailable: unavailable), at: pair.place, key: path(of: pair))
         }
     }
 
-    private static func problem(of key: String, known: [String], unavailable: [String]) -> String {
-        if unavailable.contains(key) { return "is not available in this version" }
+    private func isSame(_ written: String, _ key: String) -> Bool {
+        written == key || value.mistakes.isLabels && written.lowercased() == key.lowercased()
+    }
+
+    private func problem(of key: String, known: [String], unavailable: [String]) -> String {
+        if unavailable.contains(where: { isSame(key, $0) }) { return "is not available in this version" }
         if key == "<<" { return "merge keys are not available in this version" }
         if let nearest = Spelling.nearest(to: key, among: known + unavailable) {
             return "unknown key, did you mean \(nearest)?"
@@ -44,13 +49,13 @@ struct SettingSection {
 
     /// Whatever stands after a key, null too.
     func present(_ key: String) -> SettingValue? {
-        guard let pair = pairs.first(where: { $0.key.string == key }) else { return nil }
+        guard let pair = pairs.first(where: { isSame($0.key, key) }) else { return nil }
         return value(of: pair)
     }
 
-    /// All entries, in the order of the file.
+    /// All entries, in the order of the source.
     var entries: [(name: String, value: SettingValue)] {
-        pairs.map { (name: $0.key.string ?? "", value: value(of: $0)) }
+        pairs.map { (name: $0.key, value: value(of: $0)) }
     }
 
     /// A value that must be there; that it is not is recorded at the section's own key.
@@ -70,11 +75,11 @@ struct SettingSection {
         value.mistakes.add(message, at: value.keyPlace, key: value.key, severity: .warning)
     }
 
-    private func value(of pair: (key: Node, value: Node)) -> SettingValue {
-        SettingValue(
-            node: pair.value, key: path(to: pair.key.string ?? ""), keyPlace: SettingValue.place(of: pair.key),
-            mistakes: value.mistakes)
+    private func value(of pair: SettingNode.Entry) -> SettingValue {
+        SettingValue(node: pair.value, key: path(of: pair), keyPlace: pair.place, mistakes: value.mistakes)
     }
+
+    private func path(of pair: SettingNode.Entry) -> String { pair.path ?? path(to: pair.key) }
 
     private func path(to key: String) -> String {
         value.key.isEmpty ? key : "\(value.key).\(key)"

@@ -1,39 +1,3 @@
-package import Routing
-
-/// Which requests go to which service: `http.routers.<name>`.
-package struct RouterSettings: Equatable, Sendable {
-    /// Its entry points are indices into `Configuration.entryPoints`.
-    package var router: Router
-    /// An index into `Configuration.services`.
-    package var service: Int
-
-    package var name: String { router.name }
-}
-
-/// A named group of servers: `http.services.<name>.loadBalancer`.
-package struct ServiceSettings: Equatable, Sendable {
-    package var name: String
-    /// May be empty: the service then answers 503.
-    package var backends: [BackendSettings]
-    /// Nil: requests are balanced without affinity.
-    package var sticky: StickySettings?
-    /// Whether a backend sees the client's Host; otherwise that of its own URL.
-    package var passHostHeader: Bool
-}
-
-/// One server of a service: `servers[]`. Names and addresses are unique within the service.
-package struct BackendSettings: Equatable, Sendable {
-    /// What the store knows it by: `name`, else its URL as written.
-    package var name: String
-    /// A name or an address; IPv6 without brackets.
-    package var host: String
-    package var port: Int
-    /// 0...65535; 0 takes no new session.
-    package var weight: Int
-    /// Keeps its sessions, takes no new one.
-    package var isDraining: Bool
-}
-
 /// What identifies a session, and how long it lasts: `sticky`.
 package struct StickySettings: Equatable, Sendable {
     /// Where a session key is looked for, in the order of asking: the first that a request carries counts. At least
@@ -65,11 +29,15 @@ package struct StickySettings: Equatable, Sendable {
 /// Where a request carries its session key.
 package enum SessionKeySource: Equatable, Sendable {
     /// A field; its name as configured, compared without regard to case.
-    case header(name: String)
+    ///
+    /// `learns`: a response that carries it binds the value to the backend that sent it.
+    case header(name: String, learns: Bool)
     /// A parameter of the query.
     case query(name: String)
     /// A cookie that the application sets.
-    case appCookie(name: String)
+    ///
+    /// `learns`: a response that sets it binds the value to the backend that sent it.
+    case appCookie(name: String, learns: Bool)
     /// The client's address, cut to so many bits. Never beside another source that comes after it.
     case clientIP(ipv4Prefix: Int, ipv6Prefix: Int)
     /// The cookie that Limpet sets.
@@ -82,7 +50,7 @@ package struct CookieSettings: Equatable, Sendable {
         case none, lax, strict
     }
 
-    /// A token. Unless set, what Traefik would call the cookie of this service in a file.
+    /// A token. Unless set, what Traefik would call the cookie of this service.
     package var name: String
     package var isSecure: Bool
     package var isHTTPOnly: Bool
@@ -93,4 +61,7 @@ package struct CookieSettings: Equatable, Sendable {
     package var path: String
     /// Nil: no such attribute.
     package var domain: String?
+    /// Whether a cookie that Traefik set, which names a server by a hash of its URL, says where a session that nobody
+    /// knows begins.
+    package var acceptsTraefikCookie: Bool
 }

@@ -5,16 +5,17 @@ extension StickySettings {
     private static let idleTimeoutDefault = Duration.seconds(86400)
 
     /// Nil where no session key is named; that is recorded.
-    init?(_ section: SettingSection, service: String, lease: Duration) {
+    init?(_ section: SettingSection, cookieOf service: String, lease: Duration) {
         section.check(
             known: [
                 "cookie", "header", "query", "appCookie", "clientIP", "idleTimeout", "absoluteTimeout", "onUnavailable",
             ])
         let cookie = section.present("cookie").flatMap { CookieSettings($0, service: service) }
         sources = [
-            section.present("header").flatMap(Self.name).map(SessionKeySource.header),
-            section.present("query").flatMap { Self.name($0, isToken: false) }.map(SessionKeySource.query),
-            section.present("appCookie").flatMap(Self.name).map(SessionKeySource.appCookie),
+            section.present("header").flatMap { Self.place($0) }.map { .header(name: $0.name, learns: $0.learns) },
+            section.present("query").flatMap(Self.query).map(SessionKeySource.query),
+            section.present("appCookie").flatMap { Self.place($0) }
+                .map { .appCookie(name: $0.name, learns: $0.learns) },
             section.present("clientIP").flatMap(Self.clientIP),
             cookie.map(SessionKeySource.cookie),
         ].compactMap(\.self)
@@ -24,7 +25,7 @@ extension StickySettings {
         checkTimeouts(section, lease: lease)
         checkTogether(section)
         if sources.isEmpty {
-            if section.entries.isEmpty {
+            if section.isEmpty {
                 section.mistake("names no session key: add cookie, header, query, appCookie or clientIP")
             }
             return nil
@@ -47,22 +48,27 @@ extension StickySettings {
         if cookie != nil, let clientIP = section.present("clientIP") {
             clientIP.mistake("cannot stand beside cookie: every request has a client address, no cookie would be used")
         }
-        if let cookie, sources.contains(.appCookie(name: cookie.name)) {
+        for case .appCookie(let name, _) in sources where name == cookie?.name {
             section["appCookie"]?.mistake("has the name of Limpet's own cookie")
         }
     }
 
-    /// Written as the name alone, or as a mapping with `name`.
-    private static func name(_ value: SettingValue) -> String? { name(value, isToken: true) }
+    private static func query(_ value: SettingValue) -> String? {
+        guard let place = place(value, isToken: false) else { return nil }
+        if place.learns {
+            (value.section()?["learn"] ?? value).mistake(
+                "must be false: a response has no query from which a session key could be learnt")
+        }
+        return place.name
+    }
 
-    private static func name(_ value: SettingValue, isToken: Bool) -> String? {
-        var nameValue = value
+    /// Written as the name alone, or as a mapping with `name` and `learn`.
+    private static func place(_ value: SettingValue, isToken: Bool = true) -> (name: String, learns: Bool)? {
+        var (nameValue, learns) = (value, false)
         if value.isMapping {
             guard let section = value.section() else { return nil }
             section.check(known: ["name", "learn"])
-            if let learn = section["learn"], learn.bool() == true {
-                learn.mistake("true is not available in this version")
-            }
+            learns = section["learn"]?.bool() ?? false
             guard let inner = section.required("name", "say where the session key stands") else { return nil }
             nameValue = inner
         }
@@ -71,7 +77,7 @@ extension StickySettings {
             nameValue.mistake(Token.advice)
             return nil
         }
-        return text
+        return (text, learns)
     }
 
     private static func clientIP(_ value: SettingValue) -> SessionKeySource? {
@@ -96,12 +102,14 @@ extension CookieSettings {
         }
         guard let section = value.section() else { return nil }
         section.check(
-            known: ["name", "secure", "httpOnly", "sameSite", "maxAge", "path", "domain"], unavailable: ["expires"])
+            known: ["name", "secure", "httpOnly", "sameSite", "maxAge", "path", "domain", "acceptTraefikCookie"],
+            unavailable: ["expires"])
         if let value = section["name"], let text = value.nonEmptyString() {
             if Token.isToken(text) { name = text } else { value.mistake(Token.advice) }
         }
         isSecure = section["secure"]?.bool() ?? false
         isHTTPOnly = section["httpOnly"]?.bool() ?? false
+        acceptsTraefikCookie = section["acceptTraefikCookie"]?.bool() ?? false
         sameSite = section["sameSite"].flatMap(Self.sameSite)
         maxAgeSeconds = section["maxAge"]?.integer(0...Int(Int32.max)) ?? 0
         if let value = section["path"], let text = value.string() { path = Self.path(text, value) }
@@ -109,9 +117,9 @@ extension CookieSettings {
         checkTogether(section)
     }
 
-    /// With the name that Traefik gives the cookie of a service from a file.
+    /// With the name that Traefik gives the cookie of a service, which it calls `name@provider`.
     private init(defaultsFor service: String) {
-        let digest = Insecure.SHA1.hash(data: Array("_TRAEFIK_BACKEND_\(service)@file".utf8))
+        let digest = Insecure.SHA1.hash(data: Array("_TRAEFIK_BACKEND_\(service)".utf8))
         let digits = Array("0123456789abcdef")
         let hex = digest.prefix(3).flatMap { [digits[Int($0 >> 4)], digits[Int($0 & 15)]] }
         name = "_" + String(hex.prefix(5))
@@ -119,6 +127,7 @@ extension CookieSettings {
         isHTTPOnly = false
         maxAgeSeconds = 0
         path = "/"
+        acceptsTraefikCookie = false
     }
 
     /// Traefik's empty text is the same as none.

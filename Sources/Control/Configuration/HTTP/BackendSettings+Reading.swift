@@ -1,37 +1,10 @@
 import Proxy
 
-extension ServiceSettings {
-    private enum Strategy: String, CaseIterable {
-        case hrw
-    }
+extension BackendSettings {
+    private static let nameByteCountMax = 256
 
-    init(name: String, _ value: SettingValue, lease: Duration) {
-        self.name = name
-        backends = []
-        passHostHeader = true
-        guard let section = value.section() else { return }
-        section.check(
-            known: ["loadBalancer"],
-            unavailable: ["weighted", "mirroring", "failover", "highestRandomWeight", "middlewares"])
-        guard let balancer = section.section("loadBalancer") else {
-            if section.present("loadBalancer") == nil, section.entries.isEmpty {
-                section.mistake("is missing: a service has a loadBalancer", key: "loadBalancer")
-            }
-            return
-        }
-        balancer.check(
-            known: ["sticky", "strategy", "servers", "passHostHeader"],
-            unavailable: ["healthCheck", "passiveHealthCheck", "responseForwarding", "serversTransport"])
-        passHostHeader = balancer["passHostHeader"]?.bool() ?? true
-        _ = balancer["strategy"]?.choice(Strategy.self, unavailable: ["wrr", "p2c", "leasttime"])
-        sticky = balancer.section("sticky").flatMap { StickySettings($0, service: name, lease: lease) }
-        backends = Self.backends(balancer["servers"])
-        if balancer["servers"]?.list().isEmpty ?? true {
-            balancer.warning("has no servers: every request of this service will be answered with 503")
-        }
-    }
-
-    private static func backends(_ value: SettingValue?) -> [BackendSettings] {
+    /// The elements of `servers`; what two have in common and must not is recorded.
+    static func list(_ value: SettingValue?) -> [BackendSettings] {
         var names: [String: Int] = [:]
         var places: [String: Int] = [:]
         var backends: [BackendSettings] = []
@@ -46,10 +19,6 @@ extension ServiceSettings {
         }
         return backends
     }
-}
-
-extension BackendSettings {
-    private static let nameByteCountMax = 256
 
     init?(_ section: SettingSection) {
         section.check(known: ["url", "name", "weight", "draining"], unavailable: ["preservePath"])
@@ -63,6 +32,7 @@ extension BackendSettings {
             let url = try ServerURL(text)
             if url.hasPath { value.warning("has a path, which has no effect: requests keep their own") }
             name = given ?? text
+            self.url = text
             (host, port) = (url.host, url.port)
         } catch {
             value.mistake(error.description)

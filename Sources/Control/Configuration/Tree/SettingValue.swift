@@ -1,10 +1,7 @@
-import Routing
-import Yams
-
-/// One value of the file, with its key and its place. Reading it as something it is not is recorded as a mistake, and
+/// One value of a source, with its key and its place. Reading it as something it is not is recorded as a mistake, and
 /// yields nil.
 struct SettingValue {
-    let node: Node
+    let node: SettingNode
     /// From the root, as in `store.redis.endpoints[0]`.
     let key: String
     /// Where its key stands; for an element of a list, where it begins.
@@ -12,10 +9,12 @@ struct SettingValue {
     let mistakes: MistakeList
 
     /// Where the value itself begins.
-    var place: Mistake.Place? { Self.place(of: node) ?? keyPlace }
+    var place: Mistake.Place? { node.place ?? keyPlace }
 
-    static func place(of node: Node) -> Mistake.Place? {
-        node.mark.map { Mistake.Place(line: $0.line, column: $0.column) }
+    /// For people: `dynamic.yml:12`, or `container web-1`.
+    var origin: String {
+        guard let line = keyPlace?.line else { return "\(mistakes.source)" }
+        return "\(mistakes.source):\(line)"
     }
 
     func mistake(_ message: String) {
@@ -27,26 +26,22 @@ struct SettingValue {
     }
 
     /// Whether nothing, or YAML's null, stands after the key.
-    var isNull: Bool {
-        guard let scalar = node.scalar, scalar.style == .plain else { return false }
-        return ["", "~", "null", "Null", "NULL"].contains(scalar.string)
-    }
+    var isNull: Bool { node.content == .null }
 
     /// A single value as it stands, whatever it is meant to be; nil for null, mappings and lists.
-    var text: String? { isNull ? nil : node.scalar?.string }
-
-    var isMapping: Bool { node.mapping != nil }
-
-    var isList: Bool { node.sequence != nil }
-
-    private var kind: String {
-        switch node {
-        case .scalar: isNull ? "nothing" : "a single value"
-        case .mapping: "a mapping"
-        case .sequence: "a list"
-        case .alias: "an alias"
-        }
+    var text: String? {
+        if case .text(let text) = node.content { text } else { nil }
     }
+
+    var isMapping: Bool {
+        if case .mapping = node.content { true } else { false }
+    }
+
+    var isList: Bool {
+        if case .list = node.content { true } else { false }
+    }
+
+    private var kind: String { node.kind }
 
     func string() -> String? {
         guard let text else {
@@ -116,25 +111,43 @@ struct SettingValue {
         return nil
     }
 
-    /// The elements; none after a mistake.
+    /// The elements; none after a mistake. In a label they may stand in one text, with commas between.
     func list() -> [SettingValue] {
-        if isNull { return [] }
-        guard let sequence = node.sequence else {
+        switch node.content {
+        case .null:
+            return []
+        case .list(let elements):
+            return elements.enumerated()
+                .map { index, element in
+                    SettingValue(node: element, key: "\(key)[\(index)]", keyPlace: element.place, mistakes: mistakes)
+                }
+        case .text(let text) where mistakes.isLabels:
+            return text.split(separator: ",").compactMap { part in
+                let word = part.trimming(while: \.isWhitespace)
+                guard !word.isEmpty else { return nil }
+                return SettingValue(node: SettingNode(.text(word)), key: key, keyPlace: nil, mistakes: mistakes)
+            }
+        case .text, .mapping:
             mistake("must be a list, and is \(kind)")
             return []
         }
-        return sequence.enumerated()
-            .map { index, element in
-                let place = Self.place(of: element)
-                return SettingValue(node: element, key: "\(key)[\(index)]", keyPlace: place, mistakes: mistakes)
-            }
     }
 
     func section() -> SettingSection? {
-        guard isNull || node.mapping != nil else {
+        switch node.content {
+        case .null: return SettingSection(self, entries: [])
+        case .mapping(let entries): return SettingSection(self, entries: entries)
+        case .text, .list:
             mistake("must be a mapping, and is \(kind)")
             return nil
         }
-        return SettingSection(self)
+    }
+}
+
+extension Substring {
+    fileprivate func trimming(while isBlank: (Character) -> Bool) -> String {
+        var text = drop(while: isBlank)
+        while let last = text.last, isBlank(last) { text.removeLast() }
+        return String(text)
     }
 }

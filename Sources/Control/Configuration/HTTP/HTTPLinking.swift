@@ -1,0 +1,159 @@
+import Routing
+
+/// Finds what the names in all drafts refer to.
+///
+/// A mistake is recorded where it stands. What a container or another provider would have to say, and does not say now,
+/// may come: its router is kept and answers 503.
+struct HTTPLinking {
+    /// Weighted services of weighted services of …
+    private static let levelsMax = 8
+
+    private let routers: [RouterDraft]
+    /// In the order of their qualified names.
+    private var services: [ServiceDraft]
+    private var placeholders: [ServiceSettings] = []
+    private var indices: [String: Int] = [:]
+
+    /// - Parameter drafts: of one provider, no two objects of a kind have the same name, files excepted.
+    init(_ drafts: [HTTPDraft]) {
+        routers = Self.unique(drafts.flatMap(\.routers), \.value) { $0.provider.qualified($0.name) }
+        services = Self.unique(drafts.flatMap(\.services), \.value, name: \.settings.name)
+        for (index, service) in services.enumerated() { indices[service.settings.name] = index }
+    }
+
+    /// Sorted by name; a name that stands twice is recorded at the second, and the first counts.
+    private static func unique<Draft>(
+        _ drafts: [Draft], _ value: (Draft) -> SettingValue, name: (Draft) -> String
+    ) -> [Draft] {
+        var first: [String: SettingValue] = [:]
+        var named: [(name: String, draft: Draft)] = []
+        for draft in drafts {
+            let (name, value) = (name(draft), value(draft))
+            if let other = first[name] {
+                value.mistakes.add("stands in \(other.origin) already", at: value.keyPlace, key: value.key)
+            } else {
+                first[name] = value
+                named.append((name, draft))
+            }
+        }
+        return named.sorted { $0.name.utf8.lexicographicallyPrecedes($1.name.utf8) }.map(\.draft)
+    }
+
+    mutating func configuration() -> HTTPConfiguration {
+        var settings = services.map(\.settings)
+        for (index, service) in services.enumerated() where !service.children.isEmpty {
+            settings[index].targets = .services(service.children.compactMap { child(of: $0) })
+        }
+        checkLoops(settings)
+        let routers = routers.compactMap { router($0) }
+        return sorted(HTTPConfiguration(routers: routers, services: settings + placeholders))
+    }
+
+    private mutating func child(of child: ServiceDraft.Child) -> WeightedService? {
+        let reference = child.reference
+        if let index = index(of: reference, else: "its share of the requests goes to the others") {
+            return WeightedService(service: index, name: reference.text, weight: child.weight)
+        }
+        guard !reference.isOwn else { return nil }
+        // Kept by name, so that sessions of a service that is away for a moment are not moved for good.
+        let index = services.count + placeholders.count
+        placeholders.append(ServiceSettings(name: reference.qualified, targets: .servers([])))
+        indices[reference.qualified] = index
+        return WeightedService(service: index, name: reference.text, weight: child.weight)
+    }
+
+    private func router(_ draft: RouterDraft) -> RouterSettings? {
+        let service = draft.service.flatMap { index(of: $0, else: "the router answers 503 until it is there") }
+        guard let rule = draft.rule else { return nil }
+        let router = Router(
+            name: draft.provider.qualified(draft.name), rule: rule, priority: draft.priority,
+            entryPoints: draft.entryPoints)
+        return RouterSettings(router: router, service: service, middlewares: [], origin: draft.value.origin)
+    }
+
+    private func index(of reference: HTTPReference, else consequence: String) -> Int? {
+        if let index = indices[reference.qualified] { return index }
+        let names = services.filter { $0.provider == reference.provider }.map(\.name)
+        let advice = Spelling.nearest(to: reference.name, among: names).map { ", did you mean \($0)?" } ?? ""
+        if reference.isOwn {
+            reference.value.mistake("there is no service \(reference.text)\(advice)")
+        } else {
+            let advice = advice.isEmpty ? "" : "\(advice.dropFirst())"
+            reference.value.warning("there is no service \(reference.text) now: \(consequence)\(advice)")
+        }
+        return nil
+    }
+
+    /// Services are taken away whose services are all taken away already; what cannot be taken away leads in a circle.
+    private func checkLoops(_ settings: [ServiceSettings]) {
+        var waiting = settings.map { service -> Int in
+            if case .services(let children) = service.targets {
+                children.count { $0.service < settings.count }
+            } else {
+                0
+            }
+        }
+        var parents: [[Int]] = Array(repeating: [], count: settings.count)
+        for (index, service) in settings.enumerated() {
+            guard case .services(let children) = service.targets else { continue }
+            for child in children where child.service < settings.count { parents[child.service].append(index) }
+        }
+        var levels = Array(repeating: 0, count: settings.count)
+        var free = settings.indices.filter { waiting[$0] == 0 }
+        while let index = free.popLast() {
+            for parent in parents[index] {
+                levels[parent] = max(levels[parent], levels[index] + 1)
+                waiting[parent] -= 1
+                if waiting[parent] == 0 { free.append(parent) }
+            }
+        }
+        for (index, level) in levels.enumerated() where waiting[index] == 0 && level == Self.levelsMax + 1 {
+            services[index].value.mistake("nests weighted services more than \(Self.levelsMax) levels deep")
+        }
+        reportLoops(settings, isLooped: waiting.map { $0 > 0 })
+    }
+
+    /// Each loop once, at the service of it that is first by name.
+    private func reportLoops(_ settings: [ServiceSettings], isLooped: [Bool]) {
+        var isSeen = Array(repeating: false, count: settings.count)
+        for start in settings.indices where isLooped[start] && !isSeen[start] {
+            var path: [Int] = []
+            var index = start
+            while !isSeen[index] {
+                isSeen[index] = true
+                path.append(index)
+                guard case .services(let children) = settings[index].targets,
+                    let next = children.first(where: { $0.service < isLooped.count && isLooped[$0.service] })
+                else { break }
+                index = next.service
+            }
+            guard let begin = path.firstIndex(of: index) else { continue }
+            let loop = (path[begin...] + [index]).map { settings[$0].name }.joined(separator: " → ")
+            services[index].value.mistake("leads back to itself: \(loop)")
+        }
+    }
+
+    /// With placeholders at their places by name.
+    private func sorted(_ configuration: HTTPConfiguration) -> HTTPConfiguration {
+        guard !placeholders.isEmpty else { return configuration }
+        let order = configuration.services.indices.sorted {
+            let (left, right) = (configuration.services[$0].name, configuration.services[$1].name)
+            return left.utf8.lexicographicallyPrecedes(right.utf8)
+        }
+        var places = Array(repeating: 0, count: order.count)
+        for (place, index) in order.enumerated() { places[index] = place }
+        var sorted = configuration
+        sorted.services = order.map { index in
+            var service = configuration.services[index]
+            if case .services(let children) = service.targets {
+                service.targets = .services(
+                    children.map { WeightedService(service: places[$0.service], name: $0.name, weight: $0.weight) })
+            }
+            return service
+        }
+        for index in sorted.routers.indices {
+            sorted.routers[index].service = sorted.routers[index].service.map { places[$0] }
+        }
+        return sorted
+    }
+}

@@ -1,0 +1,49 @@
+/// Reads and links the dynamic configuration of all sources together.
+///
+/// A mistake in a file refuses the whole. A mistake of a container takes out what that container says, and nothing
+/// else.
+package struct HTTPReading {
+    /// Nil: refused.
+    package let configuration: HTTPConfiguration?
+    /// File by file in the order given, each sorted by place; then container by container.
+    package let mistakes: [Mistake]
+
+    package init(files: [SourceText], containers: [DockerContribution], context: HTTPContext) {
+        self.init(files.map { SourceTree($0) }, containers, context)
+    }
+
+    init(_ trees: [SourceTree], _ containers: [DockerContribution], _ context: HTTPContext) {
+        let drafts = trees.compactMap { $0.draft(context) }
+        var linking = HTTPLinking(drafts)
+        let linked = linking.configuration()
+        configuration = trees.contains(where: \.mistakes.hasErrors) ? nil : linked
+        mistakes = trees.flatMap(\.mistakes.sorted)
+    }
+}
+
+/// A file with its values, as far as it could be read.
+struct SourceTree {
+    let role: SourceText.Role
+    let mistakes: MistakeList
+    /// Nil: the file is not even a mapping, which is recorded.
+    let root: SettingSection?
+
+    init(_ source: SourceText) {
+        role = source.role
+        let mistakes = MistakeList(.file(source.name))
+        let node =
+            switch source.format {
+            case .yaml: SettingNode(yaml: source.text, mistakes)
+            case .toml: SettingNode(yaml: source.text, mistakes)
+            }
+        self.mistakes = mistakes
+        root = node.flatMap {
+            SettingValue(node: $0, key: "", keyPlace: Mistake.Place(line: 1, column: 1), mistakes: mistakes).section()
+        }
+    }
+
+    func draft(_ context: HTTPContext) -> HTTPDraft? {
+        if role == .dynamic { root?.check(known: ["http"], unavailable: ["tcp", "udp", "tls"]) }
+        return root?.section("http").map { HTTPDraft($0, of: .file, mistakes, context) }
+    }
+}

@@ -1,0 +1,32 @@
+/// Collects the mistakes of one source while it is read, so that all are reported together.
+final class MistakeList {
+    let source: Mistake.Source
+    private(set) var hasErrors = false
+    private var mistakes: [Mistake] = []
+
+    init(_ source: Mistake.Source) {
+        self.source = source
+    }
+
+    /// Whether keys are compared without case, and lists written with commas.
+    var isLabels: Bool {
+        if case .container = source { true } else { false }
+    }
+
+    func add(_ message: String, at place: Mistake.Place?, key: String, severity: Mistake.Severity = .error) {
+        if severity == .error { hasErrors = true }
+        mistakes.append(Mistake(severity: severity, source: source, place: place, key: key, message: message))
+    }
+
+    /// By place; of one place in the order of finding. Those without a place come first.
+    var sorted: [Mistake] {
+        mistakes.enumerated()
+            .sorted { left, right in
+                guard left.element.place != right.element.place else { return left.offset < right.offset }
+                guard let own = left.element.place else { return true }
+                guard let other = right.element.place else { return false }
+                return own < other
+            }
+            .map(\.element)
+    }
+}

@@ -1,0 +1,82 @@
+import Yams
+
+extension SettingNode {
+    /// The tree of a YAML text. What is no YAML, or holds a key twice, has none: that is recorded.
+    init?(yaml: String, _ mistakes: MistakeList) {
+        do {
+            guard let root = try Yams.compose(yaml: yaml) else {
+                self.init(.null)
+                return
+            }
+            var conversion = YAMLConversion()
+            self = try conversion.node(root, depth: 0)
+        } catch let excess as YAMLConversion.Excess {
+            mistakes.add(excess.message, at: excess.place, key: "")
+            return nil
+        } catch let error as YamlError {
+            let (message, mark) = Self.explain(error)
+            mistakes.add(message, at: mark.map { Mistake.Place(line: $0.line, column: $0.column) }, key: "")
+            return nil
+        } catch {
+            mistakes.add("cannot be read as YAML: \(error)", at: nil, key: "")
+            return nil
+        }
+    }
+
+    private static func explain(_ error: YamlError) -> (message: String, mark: Mark?) {
+        switch error {
+        case .scanner(_, let problem, let mark, _), .parser(_, let problem, let mark, _),
+            .composer(_, let problem, let mark, _):
+            return ("is no valid YAML: \(problem)", mark)
+        case .reader(let problem, _, _, _), .writer(let problem), .emitter(let problem), .representer(let problem):
+            return ("is no valid YAML: \(problem)", nil)
+        case .duplicatedKeysInMapping(let keys, let context):
+            let names = keys.map { "\"\($0)\"" }.joined(separator: ", ")
+            return ("the same key stands twice in one mapping: \(names)", context.mark)
+        case .no, .memory, .dataCouldNotBeDecoded:
+            return ("cannot be read as YAML", nil)
+        }
+    }
+}
+
+/// Copies Yams' tree. An alias stands for all that its anchor holds, and aliases of aliases multiply: so it is counted.
+private struct YAMLConversion {
+    struct Excess: Error {
+        let message: String
+        let place: Mistake.Place?
+    }
+
+    private static let depthMax = 64
+    private static let nodesMax = 2_000_000
+    private var nodes = 0
+
+    mutating func node(_ node: Node, depth: Int) throws -> SettingNode {
+        let place = Self.place(of: node)
+        nodes += 1
+        guard depth <= Self.depthMax else {
+            throw Excess(message: "is nested more than \(Self.depthMax) levels deep", place: place)
+        }
+        guard nodes <= Self.nodesMax else {
+            throw Excess(message: "holds more than \(Self.nodesMax) values, with those of its aliases", place: place)
+        }
+        switch node {
+        case .scalar(let scalar):
+            let isNull = scalar.style == .plain && ["", "~", "null", "Null", "NULL"].contains(scalar.string)
+            return SettingNode(isNull ? .null : .text(scalar.string), at: place)
+        case .mapping(let mapping):
+            let entries = try mapping.map { key, value in
+                SettingNode.Entry(
+                    key: key.string ?? "", place: Self.place(of: key), value: try self.node(value, depth: depth + 1))
+            }
+            return SettingNode(.mapping(entries), at: place)
+        case .sequence(let sequence):
+            return SettingNode(.list(try sequence.map { try self.node($0, depth: depth + 1) }), at: place)
+        case .alias:
+            return SettingNode(.null, at: place)
+        }
+    }
+
+    private static func place(of node: Node) -> Mistake.Place? {
+        node.mark.map { Mistake.Place(line: $0.line, column: $0.column) }
+    }
+}

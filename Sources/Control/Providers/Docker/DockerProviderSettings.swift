@@ -1,0 +1,37 @@
+/// `providers.docker`: which containers of which Engine contribute to the configuration. Keys, defaults and meaning are
+/// Traefik's. Whether the texts make sense is found out by `DockerSelection` and `DockerEndpoint`.
+package struct DockerProviderSettings: Equatable, Sendable {
+    /// Keys of Traefik's that there is nothing for.
+    package static let unavailableKeys = ["httpClientTimeout", "password", "tls", "useBindPortIP", "username"]
+
+    /// See `DockerEndpoint`.
+    package var endpoint = "unix:///var/run/docker.sock"
+    /// Whether a container without the label `traefik.enable` counts.
+    package var exposedByDefault = true
+    /// See `DockerRuleTemplate`.
+    package var defaultRule = "Host(`{{ normalize .Name }}`)"
+    /// See `DockerConstraint`; empty: every container counts.
+    package var constraints = ""
+    /// The network in which containers are reached that name none; empty: see `DockerSelection`.
+    package var network = ""
+    /// Whether changes are followed after the first listing.
+    package var watch = true
+    /// Whether a container that runs, but is starting or unhealthy, keeps its router, without a server.
+    package var allowEmptyServices = false
+
+    package init() {}
+}
+
+/// What is wrong with a setting of the Docker provider.
+package struct DockerSettingError: Error, Equatable, Sendable, CustomStringConvertible {
+    /// The key below `providers.docker`.
+    package let key: String
+    package let message: String
+
+    init(_ key: String, _ message: String) {
+        self.key = key
+        self.message = message
+    }
+
+    package var description: String { "providers.docker.\(key): \(message)" }
+}
