@@ -17,41 +17,24 @@ package struct FleetHealth: Sendable {
         /// Send this to the fleet's channel; where that fails at once, say so by ``FleetHealth/publicationFailed()``.
         case publish([UInt8])
         /// Probe the backend now, and report the outcome by ``FleetHealth/probed(_:isUp:now:)``.
-        case probe(BackendPlace)
-        case setMayLeave(BackendPlace, Bool)
-        case setAvoided(BackendPlace, Bool)
+        case probe(FleetBackend)
+        case setMayLeave(FleetBackend, Bool)
+        case setAvoided(FleetBackend, Bool)
         /// Whether this replica judges alone, for all backends.
         case setAlone(Bool)
         /// Whether all replicas that are heard are configured alike.
         case setConfigurationsAgree(Bool)
     }
 
-    /// One service whose sessions are shared.
-    package struct Service: Sendable {
-        package let hash: ServiceHash
-        package let backends: [BackendHash]
-
-        package init(hash: ServiceHash, backends: [BackendHash]) {
-            self.hash = hash
-            self.backends = backends
-        }
-    }
-
-    private struct Name: Hashable {
-        let service: ServiceHash
-        let backend: BackendHash
-    }
-
     package private(set) var roster: FleetRoster
     /// Messages that were none of this format, or told nothing.
     package private(set) var ignoredMessages: UInt64 = 0
-    private let own: FleetMessage.Sender
+    private var own: FleetMessage.Sender
     /// Milliseconds.
     private let leaseDuration: Int64
     private let probeTimeout: Int64
-    private let names: [BackendPlace: Name]
-    private let places: [Name: BackendPlace]
-    private var disputes: [BackendPlace: FleetDispute] = [:]
+    private var backends: Set<FleetBackend>
+    private var disputes: [FleetBackend: FleetDispute] = [:]
     private var lastNumber: UInt32 = 0
 
     private var lease = FleetMessage.Lease.lost
@@ -68,23 +51,15 @@ package struct FleetHealth: Sendable {
     private var creditedAt: Instant?
 
     /// - Parameters:
-    ///   - services: by their places; one without backends is not judged.
+    ///   - backends: those of services whose sessions are shared.
     ///   - lease: milliseconds.
     ///   - probeTimeout: milliseconds that a probe takes at most.
-    package init(own: FleetMessage.Sender, services: [Service], lease: Int64, probeTimeout: Int64) {
+    package init(own: FleetMessage.Sender, backends: Set<FleetBackend>, lease: Int64, probeTimeout: Int64) {
         self.own = own
         leaseDuration = lease
         self.probeTimeout = probeTimeout
         roster = FleetRoster(configuration: own.configuration)
-        var names: [BackendPlace: Name] = [:]
-        for (service, description) in services.enumerated() {
-            for (backend, hash) in description.backends.enumerated() {
-                names[BackendPlace(service: service, backend: backend)] = Name(
-                    service: description.hash, backend: hash)
-            }
-        }
-        self.names = names
-        places = Dictionary(names.map { ($0.value, $0.key) }, uniquingKeysWith: { min($0, $1) })
+        self.backends = backends
     }
 
     /// Whether a publication waits only for time to pass: a tick after ``publicationGap`` may bring it.
@@ -93,36 +68,36 @@ package struct FleetHealth: Sendable {
     // MARK: Own evidence
 
     /// A connection to the backend failed, and another is being tried.
-    package mutating func suspected(_ place: BackendPlace, now: Instant) -> [Action] {
-        changed(place, now: now) { $0.suspect(number: $1, now: now) }
+    package mutating func suspected(_ backend: FleetBackend, now: Instant) -> [Action] {
+        changed(backend, now: now) { $0.suspect(number: $1, now: now) }
     }
 
     /// The backend is down here now, or up again.
-    package mutating func judged(_ place: BackendPlace, isUp: Bool, now: Instant) -> [Action] {
-        guard !isUp || disputes[place] != nil else { return [] }
-        return changed(place, now: now) { $0.judge(isUp: isUp, number: $1) }
+    package mutating func judged(_ backend: FleetBackend, isUp: Bool, now: Instant) -> [Action] {
+        guard !isUp || disputes[backend] != nil else { return [] }
+        return changed(backend, now: now) { $0.judge(isUp: isUp, number: $1) }
     }
 
     /// A probe that was asked for has ended.
-    package mutating func probed(_ place: BackendPlace, isUp: Bool, now: Instant) -> [Action] {
-        guard disputes[place] != nil else { return [] }
-        return changed(place, now: now) { $0.probeEnded(isUp: isUp, number: $1, now: now) }
+    package mutating func probed(_ backend: FleetBackend, isUp: Bool, now: Instant) -> [Action] {
+        guard disputes[backend] != nil else { return [] }
+        return changed(backend, now: now) { $0.probeEnded(isUp: isUp, number: $1, now: now) }
     }
 
     /// Whether the backend counts as down here: after a probe this may be news to whoever made the probe.
-    package func isDown(_ place: BackendPlace) -> Bool {
-        if case .down = disputes[place]?.own { true } else { false }
+    package func isDown(_ backend: FleetBackend) -> Bool {
+        if case .down = disputes[backend]?.own { true } else { false }
     }
 
     private mutating func changed(
-        _ place: BackendPlace, now: Instant, _ event: (inout FleetDispute, UInt32) -> Bool
+        _ backend: FleetBackend, now: Instant, _ event: (inout FleetDispute, UInt32) -> Bool
     ) -> [Action] {
-        guard names[place] != nil else { return [] }
+        guard backends.contains(backend) else { return [] }
         let number = takeNumber()
-        var dispute = disputes[place] ?? emptyDispute
+        var dispute = disputes[backend] ?? emptyDispute
         if event(&dispute, number) { isNews = true }
-        disputes[place] = dispute
-        var actions = advance(place, now: now)
+        disputes[backend] = dispute
+        var actions = advance(backend, now: now)
         publish(into: &actions, now: now)
         return actions
     }
@@ -148,11 +123,10 @@ package struct FleetHealth: Sendable {
     }
 
     package mutating func heard(_ message: FleetMessage, now: Instant) -> [Action] {
-        var verdicts: [BackendPlace: FleetMessage.Verdict] = [:]
+        var verdicts: [FleetBackend: FleetMessage.Verdict] = [:]
         for verdict in message.verdicts {
-            if let place = places[Name(service: verdict.service, backend: verdict.backend)] {
-                verdicts[place] = verdict
-            }
+            let backend = FleetBackend(service: verdict.service, backend: verdict.backend)
+            if backends.contains(backend) { verdicts[backend] = verdict }
         }
         let other = message.sender.instance
         guard other != own.instance else { return heardItself(verdicts, now: now) }
@@ -163,11 +137,11 @@ package struct FleetHealth: Sendable {
             return []
         }
         var actions: [Action] = []
-        for place in Set(disputes.keys).union(verdicts.keys).sorted() {
-            var dispute = disputes[place] ?? emptyDispute
-            dispute.heard(verdicts[place], from: other, wasKnown: wasKnown, now: now)
-            disputes[place] = dispute
-            actions += advance(place, now: now)
+        for backend in Set(disputes.keys).union(verdicts.keys).sorted() {
+            var dispute = disputes[backend] ?? emptyDispute
+            dispute.heard(verdicts[backend], from: other, wasKnown: wasKnown, now: now)
+            disputes[backend] = dispute
+            actions += advance(backend, now: now)
         }
         judgeFleet(into: &actions, now: now)
         publish(into: &actions, now: now)
@@ -177,9 +151,9 @@ package struct FleetHealth: Sendable {
     /// A replica has stopped: it has no vote, and nobody waits for its answer.
     private mutating func forget(_ other: UInt64, now: Instant) -> [Action] {
         var actions: [Action] = []
-        for place in disputes.keys.sorted() {
-            disputes[place]?.forget(other)
-            actions += advance(place, now: now)
+        for backend in disputes.keys.sorted() {
+            disputes[backend]?.forget(other)
+            actions += advance(backend, now: now)
         }
         judgeFleet(into: &actions, now: now)
         publish(into: &actions, now: now)
@@ -188,13 +162,13 @@ package struct FleetHealth: Sendable {
 
     /// What comes back has reached everyone who listens.
     private mutating func heardItself(
-        _ verdicts: [BackendPlace: FleetMessage.Verdict], now: Instant
+        _ verdicts: [FleetBackend: FleetMessage.Verdict], now: Instant
     ) -> [Action] {
         var actions: [Action] = []
-        for (place, verdict) in verdicts.sorted(by: { $0.key < $1.key }) {
+        for (backend, verdict) in verdicts.sorted(by: { $0.key < $1.key }) {
             guard let announcement = verdict.announcement else { continue }
-            disputes[place]?.announcementHeard(announcement.number, now: now)
-            actions += advance(place, now: now)
+            disputes[backend]?.announcementHeard(announcement.number, now: now)
+            actions += advance(backend, now: now)
         }
         publish(into: &actions, now: now)
         return actions
@@ -206,10 +180,10 @@ package struct FleetHealth: Sendable {
         isNews = true
         roster.beginAnew()
         var actions: [Action] = []
-        for place in disputes.keys.sorted() {
+        for backend in disputes.keys.sorted() {
             let number = takeNumber()
-            disputes[place]?.beginAnew(number: number)
-            actions += advance(place, now: now)
+            disputes[backend]?.beginAnew(number: number)
+            actions += advance(backend, now: now)
         }
         judgeFleet(into: &actions, now: now)
         publish(into: &actions, now: now)
@@ -226,13 +200,13 @@ package struct FleetHealth: Sendable {
         if lease != self.lease { isNews = true }
         self.lease = lease
         for gone in roster.forgetSilent(now: now) {
-            for place in disputes.keys { disputes[place]?.forget(gone) }
+            for backend in disputes.keys { disputes[backend]?.forget(gone) }
         }
         var actions: [Action] = []
         judgeFleet(into: &actions, now: now)
-        for place in disputes.keys.sorted() {
-            if disputes[place]?.mustTellProbe(now: now) == true { isNews = true }
-            actions += advance(place, now: now)
+        for backend in disputes.keys.sorted() {
+            if disputes[backend]?.mustTellProbe(now: now) == true { isNews = true }
+            actions += advance(backend, now: now)
         }
         publish(into: &actions, now: now)
         return actions
@@ -268,23 +242,23 @@ package struct FleetHealth: Sendable {
     }
 
     /// Asks for the probe that is due, and says what the fleet's judgement has become.
-    private mutating func advance(_ place: BackendPlace, now: Instant) -> [Action] {
-        guard var dispute = disputes[place] else { return [] }
+    private mutating func advance(_ backend: FleetBackend, now: Instant) -> [Action] {
+        guard var dispute = disputes[backend] else { return [] }
         var actions: [Action] = []
         if dispute.probeIsDue(now: now) {
             dispute.probeBegan(now: now)
-            actions.append(.probe(place))
+            actions.append(.probe(backend))
         }
         let (mayLeave, isAvoided) = judge(dispute, now: now)
         if mayLeave != dispute.mayLeave {
             dispute.mayLeave = mayLeave
-            actions.append(.setMayLeave(place, mayLeave))
+            actions.append(.setMayLeave(backend, mayLeave))
         }
         if isAvoided != dispute.isAvoided {
             dispute.isAvoided = isAvoided
-            actions.append(.setAvoided(place, isAvoided))
+            actions.append(.setAvoided(backend, isAvoided))
         }
-        disputes[place] = dispute.isOver ? nil : dispute
+        disputes[backend] = dispute.isOver ? nil : dispute
         return actions
     }
 
@@ -346,8 +320,8 @@ package struct FleetHealth: Sendable {
 
     private mutating func nextMessage(now: Instant) -> FleetMessage {
         sequence += 1
-        let told = disputes.filter { $0.value.isWorthTelling }.compactMap { place, dispute in
-            names[place].map { (place, dispute.verdict(service: $0.service, backend: $0.backend, now: now)) }
+        let told = disputes.filter { $0.value.isWorthTelling }.map { backend, dispute in
+            (backend, dispute.verdict(service: backend.service, backend: backend.backend, now: now))
         }.sorted { first, second in
             // What is announced comes first: the rest may find no place.
             let isLater = (first.1.announcement == nil, second.1.announcement == nil)

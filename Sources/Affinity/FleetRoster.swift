@@ -13,24 +13,13 @@ package struct FleetRoster: Sendable {
         package internal(set) var lease: FleetMessage.Lease
         package internal(set) var heardAt: Instant
         /// Backends that it takes to be down.
-        package internal(set) var down: [Down]
+        package internal(set) var down: [FleetBackend]
         /// It was heard since the channel was last subscribed to.
         var isCurrent: Bool
         var sequence: UInt64
         var interval: Int64
 
         func isSilent(_ now: Instant) -> Bool { now >= heardAt.advanced(byMilliseconds: FleetRoster.silence(interval)) }
-    }
-
-    /// A backend as replicas name it to each other.
-    package struct Down: Hashable, Sendable {
-        package let service: ServiceHash
-        package let backend: BackendHash
-
-        package init(service: ServiceHash, backend: BackendHash) {
-            self.service = service
-            self.backend = backend
-        }
     }
 
     package private(set) var members: [UInt64: Member] = [:]
@@ -67,7 +56,9 @@ package struct FleetRoster: Sendable {
         }
         members[instance] = Member(
             sender: message.sender, lease: message.lease, heardAt: now,
-            down: message.verdicts.filter { $0.state == .down }.map { Down(service: $0.service, backend: $0.backend) },
+            down: message.verdicts.filter { $0.state == .down }.map {
+                FleetBackend(service: $0.service, backend: $0.backend)
+            },
             isCurrent: true, sequence: message.sequence, interval: message.interval)
         return true
     }

@@ -9,20 +9,28 @@ import Synchronization
 /// Flags are read and written without ordering: a loop may learn of a change a moment late, as it may of the change
 /// itself.
 package final class HealthTable: Sendable {
-    package let count: Int
     private let alone: Atomic<Bool>
-    private let down: Flags
-    private let leavable: Flags
-    private let avoided: Flags
+    private let backends: [Flags]
 
     /// - Parameter judgesAlone: whether a backend that is down may be left without anybody else having been heard.
     package init(count: Int, judgesAlone: Bool = true) {
-        self.count = count
         alone = Atomic(judgesAlone)
-        down = Flags(count: count)
-        leavable = Flags(count: count)
-        avoided = Flags(count: count)
+        backends = (0..<count).map { _ in Flags() }
     }
+
+    /// The table of a changed membership. What is found out of a backend that stays is found out in both tables, so
+    /// nothing is lost while some event loops use one and some the other.
+    ///
+    /// - Parameter kept: for each backend of the new membership its place in `old`, where it is the same server; nil
+    ///   for one that begins as up. A place that is none counts as nil.
+    package init(succeeding old: HealthTable, kept: [Int?]) {
+        alone = Atomic(old.judgesAlone)
+        backends = kept.map { place in
+            place.flatMap { old.backends.indices.contains($0) ? old.backends[$0] : nil } ?? Flags()
+        }
+    }
+
+    package var count: Int { backends.count }
 
     /// Whether what is down here may be left without the fleet having agreed.
     package var judgesAlone: Bool { alone.load(ordering: .relaxed) }
@@ -31,76 +39,58 @@ package final class HealthTable: Sendable {
     package func setJudgesAlone(_ value: Bool) { alone.store(value, ordering: .relaxed) }
 
     /// False for an index that is not in the table.
-    package func isUp(_ index: Int) -> Bool { contains(index) && !down[index] }
+    package func isUp(_ index: Int) -> Bool { contains(index) && backends[index].all & Flags.down == 0 }
 
     /// Whether this replica may move sessions off the backend: it is down here, and the fleet agrees or this replica
     /// judges alone. False for an index that is not in the table.
     package func mayLeave(_ index: Int) -> Bool {
-        contains(index) && down[index] && (judgesAlone || leavable[index])
+        guard contains(index) else { return false }
+        let flags = backends[index].all
+        return flags & Flags.down != 0 && (judgesAlone || flags & Flags.leavable != 0)
     }
 
     /// Whether most of the fleet says that the backend is down, though it is not down here: no target of moves and
     /// detours while there is another.
-    package func isAvoided(_ index: Int) -> Bool { contains(index) && avoided[index] }
+    package func isAvoided(_ index: Int) -> Bool { contains(index) && backends[index].all & Flags.avoided != 0 }
 
     /// Returns whether it was up.
     @discardableResult
     package func markDown(_ index: Int) -> Bool {
-        contains(index) && !down.set(index, true)
+        contains(index) && backends[index].set(Flags.down, true) & Flags.down == 0
     }
 
     /// It may not be left any more, until the fleet agrees again. Returns whether it was down.
     @discardableResult
     package func markUp(_ index: Int) -> Bool {
-        guard contains(index) else { return false }
-        leavable.set(index, false)
-        return down.set(index, false)
+        contains(index) && backends[index].set(Flags.down | Flags.leavable, false) & Flags.down != 0
     }
 
     /// The fleet's judgement on a backend that is down here. Without effect while it is up.
     package func setMayLeave(_ index: Int, _ value: Bool) {
-        if contains(index) { leavable.set(index, value) }
+        if contains(index) { _ = backends[index].set(Flags.leavable, value) }
     }
 
     package func setAvoided(_ index: Int, _ value: Bool) {
-        if contains(index) { avoided.set(index, value) }
+        if contains(index) { _ = backends[index].set(Flags.avoided, value) }
     }
 
-    private func contains(_ index: Int) -> Bool { index >= 0 && index < count }
+    private func contains(_ index: Int) -> Bool { index >= 0 && index < backends.count }
 
-    /// One bit for each backend.
-    ///
-    /// Unchecked: the pointer never changes and what it points to is atomic.
-    private final class Flags: @unchecked Sendable {
-        private let words: UnsafeMutablePointer<Atomic<UInt64>>
-        private let wordCount: Int
+    /// The flags of one backend, in one byte.
+    private final class Flags: Sendable {
+        static let down: UInt8 = 1
+        static let leavable: UInt8 = 2
+        static let avoided: UInt8 = 4
 
-        init(count: Int) {
-            wordCount = max(1, (count + 63) / 64)
-            words = .allocate(capacity: wordCount)
-            for word in 0..<wordCount { (words + word).initialize(to: Atomic(0)) }
-        }
+        private let bits = Atomic<UInt8>(0)
 
-        /// - Precondition: the index is in the table.
-        subscript(_ index: Int) -> Bool {
-            words[index / 64].load(ordering: .relaxed) & bit(index) != 0
-        }
+        var all: UInt8 { bits.load(ordering: .relaxed) }
 
-        /// Returns whether it was set.
-        @discardableResult
-        func set(_ index: Int, _ value: Bool) -> Bool {
-            let old =
-                value
-                ? words[index / 64].bitwiseOr(bit(index), ordering: .relaxed).oldValue
-                : words[index / 64].bitwiseAnd(~bit(index), ordering: .relaxed).oldValue
-            return old & bit(index) != 0
-        }
-
-        private func bit(_ index: Int) -> UInt64 { 1 << UInt64(index % 64) }
-
-        deinit {
-            words.deinitialize(count: wordCount)
-            words.deallocate()
+        /// Returns what they were.
+        func set(_ mask: UInt8, _ value: Bool) -> UInt8 {
+            value
+                ? bits.bitwiseOr(mask, ordering: .relaxed).oldValue
+                : bits.bitwiseAnd(~mask, ordering: .relaxed).oldValue
         }
     }
 }

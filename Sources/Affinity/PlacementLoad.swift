@@ -12,13 +12,22 @@ package struct PlacementLoad: Sendable {
     private static let stepsPerHalfLife: Int64 = 8
 
     private var loads: [UInt64]
-    private let step: Int64
+    private var step: Int64
     private var decayed: Instant?
 
     /// - Parameter halfLife: in milliseconds; about the life of a session. At least 8.
     package init(backends: Int, halfLife: Int64) {
         loads = Array(repeating: 0, count: backends)
-        step = max(1, halfLife / Self.stepsPerHalfLife)
+        step = Self.step(halfLife)
+    }
+
+    private static func step(_ halfLife: Int64) -> Int64 { max(1, halfLife / stepsPerHalfLife) }
+
+    /// Goes on with another membership: what counts for a backend that stays goes on counting.
+    mutating func reconfigure(from old: Membership, to new: Membership, halfLife: Int64) {
+        step = Self.step(halfLife)
+        guard old !== new else { return }
+        loads = new.backends.map { backend in old.index(of: backend.hash).map { loads[$0] } ?? 0 }
     }
 
     /// Whole placements that still count for the backend.

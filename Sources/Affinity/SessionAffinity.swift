@@ -7,11 +7,11 @@ package struct SessionAffinity {
     /// A proposal and three moves.
     static let questionsMax = 4
 
-    package let membership: Membership
+    package private(set) var membership: Membership
     package let cache: BindingCache
     package let coherence: Coherence
-    package let health: HealthTable
-    package let settings: AffinitySettings
+    package private(set) var health: HealthTable
+    package private(set) var settings: AffinitySettings
     /// Seconds of the wall clock since 1970 at the origin of instants. Matters only where sessions end by age.
     package var wallOrigin: Int64
     var load: PlacementLoad
@@ -30,6 +30,16 @@ package struct SessionAffinity {
         self.wallOrigin = wallOrigin
         load = PlacementLoad(backends: membership.count, halfLife: settings.idleTimeout)
         offers = Offers(lineage: coherence.lineage)
+    }
+
+    /// Goes on with other backends or settings. Decisions under way go on too: they know backends by their hashes. What
+    /// is still to be told to the store will be told.
+    /// - Parameter health: as long as the membership.
+    package mutating func reconfigure(membership: Membership, health: HealthTable, settings: AffinitySettings) {
+        load.reconfigure(from: self.membership, to: membership, halfLife: settings.idleTimeout)
+        self.membership = membership
+        self.health = health
+        self.settings = settings
     }
 
     /// The first step of a request.

@@ -1,15 +1,28 @@
+import Affinity
 import NIOCore
 import NIOPosix
 
-/// The connections of one event loop to one backend.
+/// One backend as one event loop knows it: its connections, and whether they succeed. It is the same object for as long
+/// as its service has the backend at its address, whatever else is configured anew.
 final class BackendPool {
     let backend: Backend
+    let hash: BackendHash
+    /// What this loop's own connections and probes say.
+    var reachability = BackendHealth()
     private let worker: Worker
     private var idle: [BackendHandler] = []
+    /// No longer of the configuration: its connections end with their exchanges.
+    private var isRetired = false
 
-    init(backend: Backend, worker: Worker) {
+    init(backend: Backend, hash: BackendHash, worker: Worker) {
         self.backend = backend
+        self.hash = hash
         self.worker = worker
+    }
+
+    func retire() {
+        isRetired = true
+        closeIdle()
     }
 
     /// The connection used last: the others may grow old and go.
@@ -22,7 +35,9 @@ final class BackendPool {
     }
 
     func giveBack(_ connection: BackendHandler) {
-        guard idle.count < worker.limits.idleBackendConnections, !worker.isStopping else { return connection.close() }
+        guard idle.count < worker.limits.idleBackendConnections, !worker.isStopping, !isRetired else {
+            return connection.close()
+        }
         connection.poolIndex = idle.count
         idle.append(connection)
     }

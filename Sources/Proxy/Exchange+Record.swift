@@ -30,10 +30,7 @@ extension Exchange {
         if let service {
             record.service = service.description.name
             if service.sticky != nil { record.fingerprint = sessionFingerprint }
-            if let route {
-                let backend = service.pools[route.backend].backend
-                record.backend = (backend.name, backend.authority)
-            }
+            if let backend = pool?.backend { record.backend = (backend.name, backend.authority) }
         }
         return record
     }

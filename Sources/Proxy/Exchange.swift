@@ -26,6 +26,8 @@ final class Exchange: StoreWaiter {
     var phase = Phase.deciding
     var client: ClientHandler?
     var service: ServiceRuntime?
+    /// The backend that the route leads to. It stays, while the configuration may give it another place, or none.
+    var pool: BackendPool?
     var backend: BackendHandler?
 
     // The request.
@@ -134,7 +136,7 @@ final class Exchange: StoreWaiter {
         guard let backend = service.nextBalanced() else { return answer(.serviceUnavailable) }
         let hash = service.description.membership.backends[backend].hash
         route = Route(backend: backend, binding: Binding(backend: hash, epoch: 0), provenance: .balanced)
-        connect(service, backend)
+        connect(service.pools[backend])
     }
 
     private func perform(_ step: Step, _ service: ServiceRuntime) {
@@ -142,7 +144,7 @@ final class Exchange: StoreWaiter {
         case .forward(let route):
             self.route = route
             if let touch = route.touch { worker.store.ask(touch, for: service) }
-            connect(service, route.backend)
+            connect(service.pools[route.backend])
         case .ask(let question):
             phase = .deciding
             worker.ask(question, for: self)
@@ -168,9 +170,9 @@ final class Exchange: StoreWaiter {
 
     // MARK: The connection
 
-    private func connect(_ service: ServiceRuntime, _ index: Int) {
-        let pool = service.pools[index]
-        if let idle = pool.takeIdle() { return send(over: idle, service, index) }
+    private func connect(_ pool: BackendPool) {
+        self.pool = pool
+        if let idle = pool.takeIdle() { return send(over: idle, pool) }
         connectAnew(pool)
     }
 
@@ -183,22 +185,20 @@ final class Exchange: StoreWaiter {
     }
 
     func connected(_ connection: BackendHandler, attempt: UInt64) {
-        guard case .connecting = phase, attempt == self.attempt, let service, let route else {
-            return connection.park()
-        }
+        guard case .connecting = phase, attempt == self.attempt, let pool else { return connection.park() }
         guard connection.isUsable else { return connectFailed(attempt: attempt) }
-        send(over: connection, service, route.backend)
+        send(over: connection, pool)
     }
 
     /// Once more to the same backend; then it counts as failed, and the decision says where to go instead.
     func connectFailed(attempt: UInt64) {
-        guard case .connecting = phase, attempt == self.attempt, let service, let route else { return }
-        switch attempts.connectFailed(isUp: service.description.health.isUp(route.backend)) {
+        guard case .connecting = phase, attempt == self.attempt, let service, let route, let pool else { return }
+        switch attempts.connectFailed(isUp: service.isUp(pool)) {
         case .connectAgain:
-            worker.backendSuspected(service, route.backend)
-            connectAnew(service.pools[route.backend])
+            worker.backendSuspected(service, pool)
+            connectAnew(pool)
         case .backendFailed:
-            worker.backendFailed(service, route.backend)
+            worker.backendFailed(service, pool)
             attempts.moved()
             if route.provenance == .balanced { return balance(service) }
             perform(
@@ -209,18 +209,18 @@ final class Exchange: StoreWaiter {
 
     /// The connection was lost with nothing received: a request without effects goes out once more. Returns whether.
     func sendAgain() -> Bool {
-        guard let service, let route, attempts.connectionLost() == .sendAgain else { return false }
+        guard let pool, attempts.connectionLost() == .sendAgain else { return false }
         worker.counters.repeated &+= 1
-        connectAnew(service.pools[route.backend])
+        connectAnew(pool)
         return true
     }
 
-    private func send(over connection: BackendHandler, _ service: ServiceRuntime, _ index: Int) {
+    private func send(over connection: BackendHandler, _ pool: BackendPool) {
         backend = connection
         phase = .requesting
         if record != nil { sent = .now() }
         connection.begin(self)
-        connection.write(upstreamHead.bytes(authority: service.pools[index].backend.authority))
+        connection.write(upstreamHead.bytes(authority: pool.backend.authority))
         guard requestIsComplete else { return sendBody(connection) }
         connection.flush()
         requestWasSent()
@@ -263,6 +263,7 @@ final class Exchange: StoreWaiter {
         backend = nil
         self.client = nil
         service = nil
+        pool = nil
         route = nil
         worker.spareBuffers.giveBack(upstreamHead.takeBytes())
         return client

@@ -9,7 +9,11 @@ package final class FleetJudge {
 
     private let worker: Worker
     private let channel: any FleetChannel
+    private let key: FingerprintKey
     private var health: FleetHealth
+    /// The services whose sessions are shared.
+    private var services: [ServiceHash: ServiceRuntime] = [:]
+    private var hashes: [String: ServiceHash] = [:]
     private var ticks: RepeatedTask?
     private var isTickComing = false
     private var isStopped = false
@@ -33,15 +37,32 @@ package final class FleetJudge {
     ) {
         self.worker = worker
         self.channel = channel
-        let services = worker.services.map { service in
-            FleetHealth.Service(
-                hash: .of(name: service.description.name, key: key),
-                backends: service.sticky == nil ? [] : service.description.membership.backends.map(\.hash))
-        }
+        self.key = key
         health = FleetHealth(
-            own: own, services: services, lease: lease,
+            own: own, backends: [], lease: lease, probeTimeout: worker.limits.connectTimeout.nanoseconds / 1_000_000)
+        findServices()
+        health = FleetHealth(
+            own: own, backends: backends, lease: lease,
             probeTimeout: worker.limits.connectTimeout.nanoseconds / 1_000_000)
         for service in worker.services { service.description.health.setJudgesAlone(false) }
+    }
+
+    private func findServices() {
+        services = [:]
+        hashes = [:]
+        for service in worker.services where service.sticky != nil {
+            let hash = ServiceHash.of(name: service.description.name, key: key)
+            services[hash] = service
+            hashes[service.description.name] = hash
+        }
+    }
+
+    private var backends: Set<FleetBackend> {
+        var backends: Set<FleetBackend> = []
+        for (hash, service) in services {
+            for pool in service.pools { backends.insert(FleetBackend(service: hash, backend: pool.hash)) }
+        }
+        return backends
     }
 
     package func start() {
@@ -70,22 +91,35 @@ package final class FleetJudge {
         perform(health.subscribed(now: worker.now()))
     }
 
-    func suspected(_ place: BackendPlace) {
-        perform(health.suspected(place, now: worker.now()))
+    func suspected(_ service: String, _ backend: BackendHash) {
+        guard let hash = hashes[service] else { return }
+        perform(health.suspected(FleetBackend(service: hash, backend: backend), now: worker.now()))
     }
 
-    func changed(_ place: BackendPlace) {
-        guard let service = service(of: place) else { return }
-        let isUp = service.description.health.isUp(place.backend)
-        perform(health.judged(place, isUp: isUp, now: worker.now()))
+    func changed(_ service: String, _ backend: BackendHash) {
+        guard let hash = hashes[service] else { return }
+        let shared = FleetBackend(service: hash, backend: backend)
+        guard let (service, pool) = find(shared) else { return }
+        perform(health.judged(shared, isUp: service.isUp(pool), now: worker.now()))
     }
 
     private func tick() {
         perform(health.tick(lease: channel.lease, now: worker.now()))
     }
 
-    private func service(of place: BackendPlace) -> ServiceRuntime? {
-        worker.services.indices.contains(place.service) ? worker.services[place.service] : nil
+    private func find(_ shared: FleetBackend) -> (ServiceRuntime, BackendPool)? {
+        guard let service = services[shared.service],
+            let index = service.description.membership.index(of: shared.backend)
+        else { return nil }
+        return (service, service.pools[index])
+    }
+
+    /// The health table that has the backend, and its place there.
+    private func entry(_ shared: FleetBackend) -> (HealthTable, Int)? {
+        guard let service = services[shared.service],
+            let index = service.description.membership.index(of: shared.backend)
+        else { return nil }
+        return (service.description.health, index)
     }
 
     private func perform(_ actions: [FleetHealth.Action]) {
@@ -94,12 +128,12 @@ package final class FleetJudge {
             switch action {
             case .publish(let payload):
                 if !channel.publish(payload) { health.publicationFailed() }
-            case .probe(let place):
-                probe(place)
-            case .setMayLeave(let place, let value):
-                setMayLeave(place, value)
-            case .setAvoided(let place, let value):
-                service(of: place)?.description.health.setAvoided(place.backend, value)
+            case .probe(let shared):
+                probe(shared)
+            case .setMayLeave(let shared, let value):
+                setMayLeave(shared, value)
+            case .setAvoided(let shared, let value):
+                if let (table, index) = entry(shared) { table.setAvoided(index, value) }
             case .setAlone(let value):
                 for service in worker.services { service.description.health.setJudgesAlone(value) }
             case .setConfigurationsAgree(let value):
@@ -109,13 +143,13 @@ package final class FleetJudge {
         if health.isHoldingBack { tickSoon() }
     }
 
-    private func setMayLeave(_ place: BackendPlace, _ value: Bool) {
-        guard let service = service(of: place) else { return }
-        service.description.health.setMayLeave(place.backend, value)
+    private func setMayLeave(_ shared: FleetBackend, _ value: Bool) {
+        guard let (service, pool) = find(shared), let (table, index) = entry(shared) else { return }
+        table.setMayLeave(index, value)
         guard value else { return }
         worker.logger.warning(
             "The fleet agrees that a backend is down; its sessions are moved as they come.",
-            metadata: service.metadata(of: place.backend))
+            metadata: service.metadata(of: pool))
     }
 
     /// What is held back goes out as soon as it may, not only with the next tick.
@@ -129,16 +163,16 @@ package final class FleetJudge {
         }
     }
 
-    private func probe(_ place: BackendPlace) {
-        guard let service = service(of: place), let prober = worker.prober else { return }
-        prober.probe(service, place.backend) { [self] isUp in
-            guard !isStopped else { return }
+    private func probe(_ shared: FleetBackend) {
+        guard let (service, pool) = find(shared), let prober = worker.prober else { return }
+        prober.probe(pool.backend) { [self] isUp in
+            guard !isStopped, service.index(of: pool) != nil else { return }
             // First the judgement, then the table, whose change is reported back: it is no news by then.
-            perform(health.probed(place, isUp: isUp, now: worker.now()))
+            perform(health.probed(shared, isUp: isUp, now: worker.now()))
             if isUp {
-                prober.backendAnswered(service, place.backend)
-            } else if health.isDown(place) {
-                prober.backendFailed(service, place.backend)
+                prober.backendAnswered(service, pool)
+            } else if health.isDown(shared) {
+                prober.backendFailed(service, pool)
             }
         }
     }

@@ -10,13 +10,13 @@ package struct HealthEvidence: Sendable {
     }
 
     /// A connection could not be made; it is tried once more.
-    func suspected(_ place: BackendPlace) {
-        onLoop { $0.suspected(place) }
+    func suspected(_ service: String, _ backend: BackendHash) {
+        onLoop { $0.suspected(service, backend) }
     }
 
     /// The backend was marked up or down. Its health table says which: two loops' reports may overtake each other.
-    func changed(_ place: BackendPlace) {
-        onLoop { $0.changed(place) }
+    func changed(_ service: String, _ backend: BackendHash) {
+        onLoop { $0.changed(service, backend) }
     }
 
     private func onLoop(_ report: @escaping @Sendable (FleetJudge) -> Void) {

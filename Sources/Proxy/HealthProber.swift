@@ -4,13 +4,12 @@ import NIOCore
 import NIOPosix
 
 /// Carries out what ``BackendHealth`` decides for the backends that this event loop found failing: marks them in the
-/// replica's health table, and probes them by TCP connect until they answer.
+/// replica's health table, and probes them by TCP connect until they answer, or are no longer configured.
 ///
 /// Each loop probes what it found itself; whichever sees the backend answer first marks it up for all. Where the fleet
 /// judges too, it is told of every change.
 final class HealthProber {
     private let worker: Worker
-    private var states: [BackendPlace: BackendHealth] = [:]
     private var isStopped = false
     var evidence: HealthEvidence?
 
@@ -19,36 +18,33 @@ final class HealthProber {
     }
 
     /// A connection could not be made; it is tried once more.
-    func backendSuspected(_ service: ServiceRuntime, _ backend: Int) {
-        guard service.description.health.isUp(backend) else { return }
-        evidence?.suspected(BackendPlace(service: service.index, backend: backend))
+    func backendSuspected(_ service: ServiceRuntime, _ pool: BackendPool) {
+        guard service.isUp(pool) else { return }
+        evidence?.suspected(service.description.name, pool.hash)
     }
 
     /// A connection could not be made, twice.
-    func backendFailed(_ service: ServiceRuntime, _ backend: Int) {
+    func backendFailed(_ service: ServiceRuntime, _ pool: BackendPool) {
+        guard let index = service.index(of: pool) else { return }
         // Another loop may have marked it up while this one still probes; the failure is newer.
-        let isNews = service.description.health.markDown(backend)
-        let place = BackendPlace(service: service.index, backend: backend)
-        let action = states[place, default: BackendHealth()].connectionFailed(now: worker.now())
-        perform(action, place, service)
+        let isNews = service.description.health.markDown(index)
+        perform(pool.reachability.connectionFailed(now: worker.now()), service, pool)
         guard isNews else { return }
-        worker.logger.warning("A backend cannot be reached.", metadata: service.metadata(of: backend))
-        evidence?.changed(place)
+        worker.logger.warning("A backend cannot be reached.", metadata: service.metadata(of: pool))
+        evidence?.changed(service.description.name, pool.hash)
     }
 
     /// A connection was made that no request had asked for.
-    func backendAnswered(_ service: ServiceRuntime, _ backend: Int) {
-        let place = BackendPlace(service: service.index, backend: backend)
-        if states[place] == nil {
-            markUp(place, service)
+    func backendAnswered(_ service: ServiceRuntime, _ pool: BackendPool) {
+        if pool.reachability.isUp {
+            markUp(service, pool)
         } else {
-            advance(place, service) { $0.connectionSucceeded() }
+            advance(service, pool) { $0.connectionSucceeded() }
         }
     }
 
     /// Whether a TCP connection can be made now, told in this turn of the loop or a later one.
-    func probe(_ service: ServiceRuntime, _ backend: Int, then: @escaping (Bool) -> Void) {
-        let backend = service.pools[backend].backend
+    func probe(_ backend: Backend, then: @escaping (Bool) -> Void) {
         let bound = NIOLoopBound(then, eventLoop: worker.loop)
         ClientBootstrap(group: worker.loop)
             .connectTimeout(worker.limits.connectTimeout)
@@ -64,55 +60,47 @@ final class HealthProber {
 
     func stop() {
         isStopped = true
-        states = [:]
     }
 
-    private func perform(_ action: BackendHealth.Action, _ place: BackendPlace, _ service: ServiceRuntime) {
+    private func perform(_ action: BackendHealth.Action, _ service: ServiceRuntime, _ pool: BackendPool) {
         switch action {
         case .doNothing:
             break
         case .markDown(let probeAt):
-            schedule(probeAt, place, service)
+            schedule(probeAt, service, pool)
         case .probeAgain(let at):
-            schedule(at, place, service)
+            schedule(at, service, pool)
         case .probe:
-            probe(place, service)
+            probe(pool.backend) { isUp in
+                self.advance(service, pool) { state in
+                    isUp ? state.probeSucceeded() : state.probeFailed(now: self.worker.now())
+                }
+            }
         case .markUp:
-            states[place] = nil
-            markUp(place, service)
+            markUp(service, pool)
         }
     }
 
-    private func schedule(_ at: Instant, _ place: BackendPlace, _ service: ServiceRuntime) {
-        let bound = NIOLoopBound((self, service), eventLoop: worker.loop)
+    private func schedule(_ at: Instant, _ service: ServiceRuntime, _ pool: BackendPool) {
+        let bound = NIOLoopBound((self, service, pool), eventLoop: worker.loop)
         let delay = TimeAmount.milliseconds(max(0, at.milliseconds(since: worker.now())) + 1)
         worker.loop.scheduleTask(in: delay) {
-            let (prober, service) = bound.value
-            prober.advance(place, service) { $0.probeIsDue(now: prober.worker.now()) }
+            let (prober, service, pool) = bound.value
+            prober.advance(service, pool) { $0.probeIsDue(now: prober.worker.now()) }
         }
     }
 
-    private func probe(_ place: BackendPlace, _ service: ServiceRuntime) {
-        probe(service, place.backend) { isUp in
-            self.advance(place, service) { state in
-                isUp ? state.probeSucceeded() : state.probeFailed(now: self.worker.now())
-            }
-        }
-    }
-
-    private func markUp(_ place: BackendPlace, _ service: ServiceRuntime) {
-        guard service.description.health.markUp(place.backend) else { return }
-        worker.logger.notice("A backend can be reached again.", metadata: service.metadata(of: place.backend))
-        evidence?.changed(place)
+    private func markUp(_ service: ServiceRuntime, _ pool: BackendPool) {
+        guard let index = service.index(of: pool), service.description.health.markUp(index) else { return }
+        worker.logger.notice("A backend can be reached again.", metadata: service.metadata(of: pool))
+        evidence?.changed(service.description.name, pool.hash)
     }
 
     private func advance(
-        _ place: BackendPlace, _ service: ServiceRuntime, _ event: (inout BackendHealth) -> BackendHealth.Action
+        _ service: ServiceRuntime, _ pool: BackendPool, _ event: (inout BackendHealth) -> BackendHealth.Action
     ) {
-        guard !isStopped, var state = states[place] else { return }
-        let action = event(&state)
-        states[place] = state
-        perform(action, place, service)
+        guard !isStopped, service.index(of: pool) != nil else { return }
+        perform(event(&pool.reachability), service, pool)
     }
 }
 
@@ -121,7 +109,7 @@ extension HealthProber: Sendable {}
 
 extension ServiceRuntime {
     /// What a log line on one of its backends says.
-    func metadata(of backend: Int) -> Logger.Metadata {
-        ["service": "\(description.name)", "backend": "\(pools[backend].backend.name)"]
+    func metadata(of pool: BackendPool) -> Logger.Metadata {
+        ["service": "\(description.name)", "backend": "\(pool.backend.name)"]
     }
 }

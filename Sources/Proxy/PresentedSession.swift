@@ -42,7 +42,7 @@ extension ServiceRuntime {
                     return .key(key.withUnsafeBytes { scope.fingerprint(of: $0) })
                 }
             case .cookie(let scope):
-                if let opened = ownCookie(bytes, fields) {
+                if let opened = openedCookie(bytes, fields) {
                     return .cookie(opened.session.withBytes { scope.fingerprint(of: $0) }, opened)
                 }
             }
@@ -86,12 +86,12 @@ extension ServiceRuntime {
         client.bits.map { $0.prefix($0.isIPv6 ? ipv6Prefix : ipv4Prefix).bytes }
     }
 
-    private func ownCookie(_ bytes: UnsafeRawBufferPointer, _ fields: FieldTable) -> SessionCookie.Opened? {
-        guard let name = sticky?.cookie?.name, let sealing = sessionCookie else { return nil }
+    private func openedCookie(_ bytes: UnsafeRawBufferPointer, _ fields: FieldTable) -> SessionCookie.Opened? {
+        guard let ownCookie = self.ownCookie else { return nil }
         var opened: SessionCookie.Opened?
         var tried = 0
-        forEachCookie(named: name, bytes, fields) { value in
-            opened = sealing.open(value)
+        forEachCookie(named: ownCookie.name, bytes, fields) { value in
+            opened = ownCookie.sealing.open(value)
             tried += 1
             return opened == nil && tried < Self.cookiesTried
         }

@@ -26,7 +26,7 @@ package struct Service: Sendable {
 }
 
 /// One server of a service.
-package struct Backend: Sendable {
+package struct Backend: Hashable, Sendable {
     package var name: String
     /// A host name or an IP address, without brackets.
     package let host: String

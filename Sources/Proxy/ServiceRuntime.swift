@@ -2,40 +2,78 @@ import Affinity
 import Crypto
 import Store
 
-/// One service as one event loop runs it: its decisions, its connections and its counters.
+/// One service as one event loop runs it: its decisions, its connections and its counters. It is the same object for as
+/// long as there is a service of its name; what is configured anew changes in place.
 final class ServiceRuntime: StoreWaiter {
-    let description: Service
-    let index: Int
-    let pools: [BackendPool]
+    private(set) var description: Service
+    /// In the order of the membership.
+    private(set) var pools: [BackendPool]
+    private(set) var ownCookie: OwnCookie?
     var affinity: SessionAffinity
-    let sessionCookie: SessionCookie?
+    var counters = ServiceCounters()
     let worker: Worker
-    private let cookieScope: FingerprintScope?
-    private let cookieSuffix: [UInt8]
-    private let cookiePrefix: [UInt8]
     private var turn = WeightedTurn()
 
     var sticky: Sticky? { description.sticky }
 
     init(
-        _ description: Service, index: Int, worker: Worker, cache: BindingCache, coherence: Coherence,
-        cookieKeys: [SymmetricKey]
+        _ description: Service, worker: Worker, cache: BindingCache, coherence: Coherence, cookieKeys: [SymmetricKey]
     ) {
         self.description = description
-        self.index = index
         self.worker = worker
-        pools = description.backends.map { BackendPool(backend: $0, worker: worker) }
+        pools = zip(description.backends, description.membership.backends).map {
+            BackendPool(backend: $0, hash: $1.hash, worker: worker)
+        }
         affinity = SessionAffinity(
             membership: description.membership, cache: cache, coherence: coherence, health: description.health,
             settings: description.sticky?.settings ?? AffinitySettings())
-        let cookie = description.sticky?.cookie
-        sessionCookie = cookie == nil ? nil : SessionCookie(keys: cookieKeys, service: description.name)
-        cookieScope =
-            description.sticky?.sources.compactMap {
-                if case .cookie(let scope) = $0 { scope } else { nil }
-            }.first
-        cookiePrefix = Array("Set-Cookie: \(cookie?.name ?? "")=".utf8)
-        cookieSuffix = Array("\(cookie?.suffix ?? "")\r\n".utf8)
+        ownCookie = OwnCookie(description, keys: cookieKeys)
+    }
+
+    /// Goes on as described now. Connections to a backend of the same name and address are kept; exchanges under way
+    /// finish where they are.
+    func adopt(_ description: Service, cookieKeys: [SymmetricKey]) {
+        affinity.reconfigure(
+            membership: description.membership, health: description.health,
+            settings: description.sticky?.settings ?? AffinitySettings())
+        if description.membership !== self.description.membership || description.backends != self.description.backends {
+            turn = WeightedTurn()
+            adoptBackends(description)
+        }
+        self.description = description
+        ownCookie = OwnCookie(description, keys: cookieKeys)
+    }
+
+    private func adoptBackends(_ description: Service) {
+        var old = Dictionary(pools.map { ($0.hash, $0) }, uniquingKeysWith: { first, _ in first })
+        pools = zip(description.backends, description.membership.backends).map { backend, member in
+            if let pool = old[member.hash], pool.backend == backend {
+                old[member.hash] = nil
+                return pool
+            }
+            return BackendPool(backend: backend, hash: member.hash, worker: worker)
+        }
+        for pool in old.values { pool.retire() }
+    }
+
+    /// There is no such service any more: exchanges under way finish, and nothing is kept for others.
+    func retire() {
+        for pool in pools { pool.retire() }
+    }
+
+    // MARK: Backends
+
+    /// The backend's place in the membership as it is now; nil where the service no longer has it at that address.
+    func index(of pool: BackendPool) -> Int? {
+        guard let index = description.membership.index(of: pool.hash), pools.indices.contains(index),
+            pools[index] === pool
+        else { return nil }
+        return index
+    }
+
+    /// False for a backend that the service no longer has.
+    func isUp(_ pool: BackendPool) -> Bool {
+        index(of: pool).map { description.health.isUp($0) } ?? false
     }
 
     /// The next backend for a request without a session: smooth weighted round robin over the usable ones.
@@ -43,9 +81,11 @@ final class ServiceRuntime: StoreWaiter {
         turn.next(description.membership, health: description.health)
     }
 
+    // MARK: Our own cookie
+
     func fingerprint(of id: SessionCookie.SessionID) -> Fingerprint {
-        guard let cookieScope else { return Fingerprint(high: id.high, low: id.low) }
-        return id.withBytes { cookieScope.fingerprint(of: $0) }
+        guard let scope = ownCookie?.scope else { return Fingerprint(high: id.high, low: id.low) }
+        return id.withBytes { scope.fingerprint(of: $0) }
     }
 
     /// The hint, if it is neither too old nor from the future.
@@ -59,12 +99,14 @@ final class ServiceRuntime: StoreWaiter {
         for id: SessionCookie.SessionID, presented: Hint?, route: Route, worker: Worker
     ) -> [UInt8] {
         let now = worker.wallClock()
-        guard let sticky, let sessionCookie, sticky.renewal.isDue(for: route, hint: presented, now: now) else {
+        guard let sticky, let ownCookie, sticky.renewal.isDue(for: route, hint: presented, now: now) else {
             return []
         }
         let hint = Hint(binding: route.binding, born: presented?.born ?? now, issued: now)
-        return cookiePrefix + sessionCookie.seal(id, hint, random: worker.randomNonce()) + cookieSuffix
+        return ownCookie.line(id, hint, random: worker.randomNonce())
     }
+
+    // MARK: The store
 
     /// Touches and offers are asked for the service rather than for an exchange: nobody waits for them.
     func storeAnswered(_ answer: StoreAnswer, to question: StoreQuestion, asked: Asking) {

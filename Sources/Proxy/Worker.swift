@@ -18,17 +18,20 @@ package final class Worker {
     let responseFields: FieldTable
     let receiveBuffers = ReceiveBuffers()
     var spareBuffers = SpareBuffers()
-    package internal(set) var counters: WorkerCounters
+    var counters: WorkerCounters
     private(set) var isStopping = false
+    private var isStopped = false
+    /// In the order of the snapshot.
     private(set) var services: [ServiceRuntime] = []
 
-    private let snapshot: Snapshot
+    private var snapshot: Snapshot
     let exchangeLog: (any ExchangeLog)?
     let logger: Logger
     private let sweep = DeadlineSweep()
     private var clients: [ObjectIdentifier: ClientHandler] = [:]
     private var random = SystemRandomNumberGenerator()
     private(set) var prober: HealthProber?
+    private let cache: BindingCache
     private let coherence: Coherence
     private var flights = SingleFlight<Exchange>()
     private var offering: OfferPace?
@@ -43,6 +46,7 @@ package final class Worker {
         self.loop = loop
         self.snapshot = snapshot
         self.store = store
+        self.cache = cache
         self.coherence = coherence
         self.limits = limits
         self.replicaName = replicaName
@@ -51,12 +55,8 @@ package final class Worker {
         scanner = HeadScanner(limits: limits.message)
         requestFields = FieldTable(capacity: limits.message.fieldCount)
         responseFields = FieldTable(capacity: limits.message.fieldCount)
-        counters = WorkerCounters(services: snapshot.services.count, entryPoints: entryPoints)
-        services = snapshot.services.enumerated().map { index, service in
-            ServiceRuntime(
-                service, index: index, worker: self, cache: cache, coherence: coherence,
-                cookieKeys: snapshot.cookieKeys)
-        }
+        counters = WorkerCounters(entryPoints: entryPoints)
+        services = snapshot.services.map(makeRuntime)
         prober = HealthProber(worker: self)
         offering = OfferPace(worker: self)
     }
@@ -68,6 +68,26 @@ package final class Worker {
             setClocks()
             offering?.startIfDue()
         }
+    }
+
+    private func makeRuntime(_ service: Service) -> ServiceRuntime {
+        ServiceRuntime(
+            service, worker: self, cache: cache, coherence: coherence, cookieKeys: snapshot.cookieKeys)
+    }
+
+    /// Serves by another configuration from this turn of the loop on. A service or a backend that is still there keeps
+    /// its connections, counters and bindings; exchanges under way finish where they are.
+    package func apply(_ snapshot: Snapshot) {
+        guard !isStopped else { return }
+        self.snapshot = snapshot
+        var kept = Dictionary(services.map { ($0.description.name, $0) }, uniquingKeysWith: { first, _ in first })
+        services = snapshot.services.map { service in
+            guard let runtime = kept.removeValue(forKey: service.name) else { return makeRuntime(service) }
+            runtime.adopt(service, cookieKeys: snapshot.cookieKeys)
+            return runtime
+        }
+        for runtime in kept.values { runtime.retire() }
+        setClocks()
     }
 
     /// The wall clock may be set while we run.
@@ -118,7 +138,7 @@ package final class Worker {
 
     func exchangeFinished(_ exchange: Exchange) {
         if let service = exchange.service {
-            counters.services[service.index].count(exchange.route?.provenance, status: exchange.status)
+            service.counters.count(exchange.route?.provenance, status: exchange.status)
         }
         if let exchangeLog, let record = exchange.finishedRecord() { exchangeLog.append(record) }
     }
@@ -128,12 +148,19 @@ package final class Worker {
         prober?.evidence = evidence
     }
 
-    func backendSuspected(_ service: ServiceRuntime, _ backend: Int) {
-        prober?.backendSuspected(service, backend)
+    func backendSuspected(_ service: ServiceRuntime, _ pool: BackendPool) {
+        prober?.backendSuspected(service, pool)
     }
 
-    func backendFailed(_ service: ServiceRuntime, _ backend: Int) {
-        prober?.backendFailed(service, backend)
+    func backendFailed(_ service: ServiceRuntime, _ pool: BackendPool) {
+        prober?.backendFailed(service, pool)
+    }
+
+    /// What this loop has counted until now.
+    package func measure() -> WorkerCounters {
+        var counters = counters
+        for service in services { counters.services[service.description.name] = service.counters }
+        return counters
     }
 
     // MARK: Buffers
@@ -188,6 +215,7 @@ package final class Worker {
 
     /// Cuts what has not ended by itself, and lets go of everything.
     package func shutDown() {
+        isStopped = true
         for client in clients.values { client.cut() }
         for service in services {
             for pool in service.pools { pool.closeIdle() }

@@ -2,8 +2,8 @@ package import Affinity
 
 /// What one event loop has counted. Only its loop writes it; a copy goes out when metrics are asked for.
 package struct WorkerCounters: Sendable {
-    /// Requests by service, in the order of the snapshot.
-    package var services: [ServiceCounters]
+    /// Requests by the service's name; filled in when it goes out.
+    package var services: [String: ServiceCounters] = [:]
     /// Requests that were refused before a service saw them, by the label of the answer.
     package var refused: [String: UInt64] = [:]
     /// Open client connections by entry point, in the order of the configuration.
@@ -17,9 +17,8 @@ package struct WorkerCounters: Sendable {
     /// States that cannot be; each failed its exchange. Anything above 0 is a bug.
     package var impossible: UInt64 = 0
 
-    init(services: Int, entryPoints: Int) {
+    init(entryPoints: Int) {
         clientConnections = Array(repeating: 0, count: entryPoints)
-        self.services = Array(repeating: ServiceCounters(), count: services)
     }
 }
 
@@ -27,30 +26,35 @@ package struct WorkerCounters: Sendable {
 package struct ServiceCounters: Sendable {
     private static let statuses = 100..<600
 
-    private var counts: [UInt64]
+    /// By provenance, then by status; a row is empty until something is counted in it.
+    private var rows: [[UInt64]]
 
     init() {
-        counts = Array(repeating: 0, count: (Provenance.allCases.count + 1) * Self.statuses.count)
+        rows = Array(repeating: [], count: Provenance.allCases.count + 1)
     }
 
     /// `provenance` is nil for a request that no backend was chosen for.
     mutating func count(_ provenance: Provenance?, status: Int) {
         guard Self.statuses.contains(status) else { return }
-        counts[Self.row(provenance) * Self.statuses.count + status - Self.statuses.lowerBound] &+= 1
+        let row = Self.row(provenance)
+        if rows[row].isEmpty { rows[row] = Array(repeating: 0, count: Self.statuses.count) }
+        rows[row][status - Self.statuses.lowerBound] &+= 1
     }
 
     /// Calls `body` for each pair that was counted.
     package func forEach(_ body: (Provenance?, _ status: Int, UInt64) -> Void) {
         for provenance in Provenance.allCases.map(Optional.some) + [nil] {
-            for status in Self.statuses {
-                let count = counts[Self.row(provenance) * Self.statuses.count + status - Self.statuses.lowerBound]
-                if count > 0 { body(provenance, status, count) }
+            for (status, count) in zip(Self.statuses, rows[Self.row(provenance)]) where count > 0 {
+                body(provenance, status, count)
             }
         }
     }
 
     package mutating func add(_ other: ServiceCounters) {
-        for index in counts.indices { counts[index] &+= other.counts[index] }
+        for (row, counts) in other.rows.enumerated() where !counts.isEmpty {
+            if rows[row].isEmpty { rows[row] = Array(repeating: 0, count: Self.statuses.count) }
+            for index in counts.indices { rows[row][index] &+= counts[index] }
+        }
     }
 
     private static func row(_ provenance: Provenance?) -> Int {

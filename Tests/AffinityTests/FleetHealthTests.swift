@@ -274,6 +274,9 @@ struct FleetHealthTests {
         #expect(health.heard(strange, now: Instant(nanoseconds: 1)).isEmpty)
         Array("nonsense".utf8).withUnsafeBytes { _ = health.heard($0, now: Instant(nanoseconds: 1)) }
         #expect(health.ignoredMessages == 2)
-        #expect(health.suspected(BackendPlace(service: 3, backend: 0), now: Instant(nanoseconds: 2)).isEmpty)
+        #expect(
+            health.suspected(
+                FleetBackend(service: ServiceHash(bits: 3), backend: BackendHash(bits: 9)), now: Instant(nanoseconds: 2)
+            ).isEmpty)
     }
 }

@@ -5,7 +5,7 @@
 struct HealthFleet {
     static let lease: Int64 = 500
     static let probeTimeout: Int64 = 1000
-    static let place = BackendPlace(service: 0, backend: 0)
+    static let backend = FleetBackend(service: ServiceHash(bits: 5), backend: BackendHash(bits: 9))
 
     /// How a replica fares that connects to the backend.
     enum Path {
@@ -58,7 +58,7 @@ struct HealthFleet {
         let instance = UInt64(replicas.count + 1) &* 0x1234_5678_9abc_def1
         let health = FleetHealth(
             own: .init(instance: instance, configuration: configuration, name: "r\(replicas.count)", version: "1"),
-            services: [.init(hash: ServiceHash(bits: 5), backends: [BackendHash(bits: 9), BackendHash(bits: 10)])],
+            backends: [Self.backend, FleetBackend(service: ServiceHash(bits: 5), backend: BackendHash(bits: 10))],
             lease: Self.lease, probeTimeout: Self.probeTimeout)
         replicas.append(Replica(health: health))
         perform(replicas.count - 1) { $0.subscribed(now: $1) }
@@ -131,7 +131,7 @@ struct HealthFleet {
                 for other in replicas.indices {
                     schedule(.deliver(to: other, payload), in: replicas[index].delay)
                 }
-            case .probe(Self.place):
+            case .probe(Self.backend):
                 replicas[index].probesAt.append(now)
                 let path = replicas[index].path
                 schedule(.probeEnds(index, path), in: path == .silent ? Self.probeTimeout : 1)
@@ -145,10 +145,10 @@ struct HealthFleet {
     }
 
     private mutating func probeEnded(_ index: Int, isUp: Bool) {
-        perform(index) { $0.probed(Self.place, isUp: isUp, now: $1) }
+        perform(index) { $0.probed(Self.backend, isUp: isUp, now: $1) }
         if isUp {
             mark(index, isUp: true)
-        } else if replicas[index].health.isDown(Self.place) {
+        } else if replicas[index].health.isDown(Self.backend) {
             mark(index, isUp: false)
         }
     }
@@ -162,7 +162,7 @@ struct HealthFleet {
     private mutating func mark(_ index: Int, isUp: Bool) {
         replicas[index].isUp = isUp
         replicas[index].reprobeAt = isUp ? nil : replicas[index].reprobeAt ?? now + 1000
-        perform(index) { $0.judged(Self.place, isUp: isUp, now: $1) }
+        perform(index) { $0.judged(Self.backend, isUp: isUp, now: $1) }
     }
 
     // MARK: What tests do
@@ -170,7 +170,7 @@ struct HealthFleet {
     /// A request of this replica wants to connect, and finds the path as it is. Its first failure is now.
     mutating func request(at index: Int) {
         guard replicas[index].isUp, replicas[index].path != .open, !replicas[index].isFrozen else { return }
-        perform(index) { $0.suspected(Self.place, now: $1) }
+        perform(index) { $0.suspected(Self.backend, now: $1) }
         schedule(.secondFailure(index), in: replicas[index].path == .silent ? Self.probeTimeout : 1)
     }
 

@@ -98,7 +98,7 @@ final class ProxyHarness: Sendable {
 
     func counters() async throws -> WorkerCounters {
         let worker = worker
-        return try await worker.eventLoop.submit { worker.value.counters }.get()
+        return try await worker.eventLoop.submit { worker.value.measure() }.get()
     }
 
     /// Runs `body` with the worker, on its loop.

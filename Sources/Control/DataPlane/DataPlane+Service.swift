@@ -46,10 +46,10 @@ extension DataPlaneCounters {
     fileprivate var requests: [MetricsSnapshot.RequestKind: UInt64] {
         var requests: [MetricsSnapshot.RequestKind: UInt64] = [:]
         for worker in workers {
-            for (service, counters) in zip(services, worker.services) {
+            for (service, counters) in worker.services {
                 counters.forEach { provenance, status, count in
                     let kind = MetricsSnapshot.RequestKind(
-                        service: service.name, status: status, provenance: provenance)
+                        service: service, status: status, provenance: provenance)
                     requests[kind, default: 0] &+= count
                 }
             }

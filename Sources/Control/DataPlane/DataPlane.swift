@@ -212,7 +212,7 @@ package final class DataPlane: Sendable {
         var total = DataPlaneCounters(
             services: services, cache: cache.counts(), cacheBytes: cache.byteCount)
         for counters in await onEachLoop({ plane in
-            (plane.worker.value.counters, plane.store.value.counters, plane.store.value.asked.mayBeAsked)
+            (plane.worker.value.measure(), plane.store.value.counters, plane.store.value.asked.mayBeAsked)
         }) {
             total.workers.append(counters.0)
             total.stores.append(counters.1)

@@ -46,19 +46,19 @@ extension FleetView.Lease {
 
 /// The names of what replicas call by hashes.
 private struct BackendNames {
-    private var names: [FleetRoster.Down: String] = [:]
+    private var names: [FleetBackend: String] = [:]
 
     init(_ services: [Proxy.Service], keys: FleetKeys) {
         for service in services {
             let hash = ServiceHash.of(name: service.name, key: keys.fingerprint)
             for (backend, member) in zip(service.backends, service.membership.backends) {
-                names[FleetRoster.Down(service: hash, backend: member.hash)] = "\(service.name)/\(backend.name)"
+                names[FleetBackend(service: hash, backend: member.hash)] = "\(service.name)/\(backend.name)"
             }
         }
     }
 
     /// A replica that is configured otherwise may speak of what is not known here.
-    func name(of down: FleetRoster.Down) -> String { names[down] ?? "?/?" }
+    func name(of down: FleetBackend) -> String { names[down] ?? "?/?" }
 }
 
 extension DataPlaneCounters {

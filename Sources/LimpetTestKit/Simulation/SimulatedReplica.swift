@@ -24,6 +24,7 @@ final class SimulatedReplica {
     /// Grows with each process.
     var life = 0
     var membershipIndex = 0
+    let service: ServiceHash
     let membership: Membership
     /// The places of its backends in the world.
     let places: [Int]
@@ -66,17 +67,23 @@ final class SimulatedReplica {
         let channel = CoherenceChannel(lease: scenario.settings.lease)
         hearings = (0..<scenario.primaryCount).map { _ in Hearing(channel: channel) }
         probers = Array(repeating: BackendHealth(), count: membership.count)
+        let service = ServiceHash.of(name: "service", key: key)
+        self.service = service
         fleet = FleetHealth(
             own: .init(instance: instance, configuration: UInt64(membershipIndex), name: "replica", version: "1"),
-            services: [
-                .init(hash: .of(name: "service", key: key), backends: membership.backends.map(\.hash))
-            ], lease: scenario.settings.lease, probeTimeout: Simulation.connectTimeout / 1000)
+            backends: Set(membership.backends.map { FleetBackend(service: service, backend: $0.hash) }),
+            lease: scenario.settings.lease, probeTimeout: Simulation.connectTimeout / 1000)
         let affinity = SessionAffinity(
             membership: membership, cache: cache, coherence: coherence, health: health, settings: settings,
             wallOrigin: wallStart - origin / 1_000_000_000)
         loops = (0..<scenario.loopCount).map { _ in
             Loop(affinity: affinity, data: Array(repeating: nil, count: scenario.primaryCount))
         }
+    }
+
+    /// A backend as it is named to the others.
+    func shared(_ backend: Int) -> FleetBackend {
+        FleetBackend(service: service, backend: membership.backends[backend].hash)
     }
 
     func instant(_ now: Moment) -> Instant {

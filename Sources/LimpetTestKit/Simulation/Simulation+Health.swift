@@ -36,8 +36,7 @@ extension Simulation {
         guard var request = requests[id], let route = request.route else { return }
         let replica = request.replica
         coverage.count("connections to backends failed")
-        let place = BackendPlace(service: 0, backend: route.backend)
-        perform(replica.fleet.suspected(place, now: replica.instant(now)), at: replica)
+        perform(replica.fleet.suspected(replica.shared(route.backend), now: replica.instant(now)), at: replica)
         let instant = replica.instant(now)
         perform(replica.probers[route.backend].connectionFailed(now: instant), route.backend, at: replica)
         let mayAsk = replica.mayAsk(loop: request.loop, primary: primary(of: request.session))
@@ -78,8 +77,7 @@ extension Simulation {
 
     private func mark(_ backend: Int, isUp: Bool, at replica: SimulatedReplica) {
         _ = isUp ? replica.health.markUp(backend) : replica.health.markDown(backend)
-        let place = BackendPlace(service: 0, backend: backend)
-        perform(replica.fleet.judged(place, isUp: isUp, now: replica.instant(now)), at: replica)
+        perform(replica.fleet.judged(replica.shared(backend), isUp: isUp, now: replica.instant(now)), at: replica)
     }
 
     func probeBackend(_ backend: Int, at replica: SimulatedReplica) {
@@ -107,11 +105,11 @@ extension Simulation {
     }
 
     func fleetProbed(_ backend: Int, isUp: Bool, at replica: SimulatedReplica) {
-        let place = BackendPlace(service: 0, backend: backend)
-        perform(replica.fleet.probed(place, isUp: isUp, now: replica.instant(now)), at: replica)
+        let shared = replica.shared(backend)
+        perform(replica.fleet.probed(shared, isUp: isUp, now: replica.instant(now)), at: replica)
         if isUp {
             perform(replica.probers[backend].connectionSucceeded(), backend, at: replica)
-        } else if replica.fleet.isDown(place) {
+        } else if replica.fleet.isDown(shared) {
             let instant = replica.instant(now)
             perform(replica.probers[backend].connectionFailed(now: instant), backend, at: replica)
         }
@@ -121,14 +119,18 @@ extension Simulation {
         for action in actions {
             switch action {
             case .publish(let payload): publish(payload, from: replica)
-            case .probe(let place):
-                let isUp = isInReach(replica.places[place.backend], of: replica)
-                schedule(.fleetProbed(place.backend, isUp: isUp), of: replica, after: 1000)
-            case .setMayLeave(let place, let value):
-                tell("replica \(replica.index): may leave \(place.backend): \(value)")
+            case .probe(let shared):
+                guard let backend = replica.membership.index(of: shared.backend) else { continue }
+                let isUp = isInReach(replica.places[backend], of: replica)
+                schedule(.fleetProbed(backend, isUp: isUp), of: replica, after: 1000)
+            case .setMayLeave(let shared, let value):
+                guard let backend = replica.membership.index(of: shared.backend) else { continue }
+                tell("replica \(replica.index): may leave \(backend): \(value)")
                 coverage.count(value ? "consents" : "consents withdrawn")
-                replica.health.setMayLeave(place.backend, value)
-            case .setAvoided(let place, let value): replica.health.setAvoided(place.backend, value)
+                replica.health.setMayLeave(backend, value)
+            case .setAvoided(let shared, let value):
+                guard let backend = replica.membership.index(of: shared.backend) else { continue }
+                replica.health.setAvoided(backend, value)
             case .setAlone(let value):
                 coverage.count("alone")
                 if has(.consent) { replica.health.setJudgesAlone(value) }

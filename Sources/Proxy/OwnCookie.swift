@@ -1,0 +1,29 @@
+import Affinity
+import Crypto
+
+/// How one service writes and reads our own cookie.
+struct OwnCookie {
+    let name: String
+    let sealing: SessionCookie
+    let scope: FingerprintScope?
+    private let prefix: [UInt8]
+    private let suffix: [UInt8]
+
+    /// Nil where the service has none.
+    init?(_ service: Service, keys: [SymmetricKey]) {
+        guard let sticky = service.sticky, let cookie = sticky.cookie else { return nil }
+        name = cookie.name
+        sealing = SessionCookie(keys: keys, service: service.name)
+        scope =
+            sticky.sources.compactMap {
+                if case .cookie(let scope) = $0 { scope } else { nil }
+            }.first
+        prefix = Array("Set-Cookie: \(cookie.name)=".utf8)
+        suffix = Array("\(cookie.suffix)\r\n".utf8)
+    }
+
+    /// The whole Set-Cookie line.
+    func line(_ id: SessionCookie.SessionID, _ hint: Hint, random: (UInt64, UInt32)) -> [UInt8] {
+        prefix + sealing.seal(id, hint, random: random) + suffix
+    }
+}
