@@ -40,7 +40,8 @@ package struct FleetHealth: Sendable {
     private var lease = FleetMessage.Lease.lost
     private var liveSince: Instant?
     private var lastTick: Instant?
-    private var isAlone = false
+    /// Whether this replica judges alone.
+    package private(set) var isAlone = false
     private var configurationsAgree = true
 
     private var sequence: UInt64 = 0
@@ -64,6 +65,34 @@ package struct FleetHealth: Sendable {
 
     /// Whether a publication waits only for time to pass: a tick after ``publicationGap`` may bring it.
     package var isHoldingBack: Bool { isNews && credit > 0 }
+
+    /// The replica is configured anew; others hear of it as soon as anything may be published. What is disputed of
+    /// backends that stay is disputed on.
+    ///
+    /// - Parameters:
+    ///   - configuration: the fingerprint of what must be configured alike everywhere.
+    ///   - backends: those of services whose sessions are shared.
+    ///   - renewed: those that are other servers now than before, under the same name: what was said of them is void.
+    package mutating func reconfigured(
+        configuration: UInt64, backends: Set<FleetBackend>, renewed: Set<FleetBackend> = [], now: Instant
+    ) -> [Action] {
+        self.backends = backends
+        var actions: [Action] = []
+        for backend in disputes.keys.sorted() where !backends.contains(backend) || renewed.contains(backend) {
+            guard let dispute = disputes.removeValue(forKey: backend) else { continue }
+            if dispute.mayLeave { actions.append(.setMayLeave(backend, false)) }
+            if dispute.isAvoided { actions.append(.setAvoided(backend, false)) }
+            if dispute.isWorthTelling { isNews = true }
+        }
+        if own.configuration != configuration {
+            own.configuration = configuration
+            roster.configuration = configuration
+            nextPresence = now
+        }
+        judgeFleet(into: &actions, now: now)
+        publish(into: &actions, now: now)
+        return actions
+    }
 
     // MARK: Own evidence
 

@@ -24,7 +24,7 @@ package struct FleetMessage: Equatable, Sendable {
         /// A random number of the process.
         package let instance: UInt64
         /// The fingerprint of what must be configured alike everywhere.
-        package let configuration: UInt64
+        package internal(set) var configuration: UInt64
         /// At most 64 letters, digits and `._:+@/-`: for people.
         package let name: String
         package let version: String

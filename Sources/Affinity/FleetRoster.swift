@@ -23,9 +23,9 @@ package struct FleetRoster: Sendable {
     }
 
     package private(set) var members: [UInt64: Member] = [:]
-    private let configuration: UInt64
+    /// This replica's own fingerprint.
+    var configuration: UInt64
 
-    /// - Parameter configuration: this replica's own fingerprint.
     package init(configuration: UInt64) {
         self.configuration = configuration
     }

@@ -5,14 +5,20 @@ import NIOCore
 /// Carries out what ``FleetHealth`` decides: probes, marks the health tables, and speaks to the other replicas. One for
 /// a replica that shares its store, confined to the loop of the worker whose prober it uses.
 package final class FleetJudge {
+    private struct Place {
+        let service: ServiceRuntime
+        let pool: BackendPool
+    }
+
     private static let tickInterval = TimeAmount.milliseconds(50)
 
     private let worker: Worker
     private let channel: any FleetChannel
     private let key: FingerprintKey
     private var health: FleetHealth
-    /// The services whose sessions are shared.
-    private var services: [ServiceHash: ServiceRuntime] = [:]
+    /// The backends of the services whose sessions are shared.
+    private var places: [FleetBackend: Place] = [:]
+    /// The hashes of those services, by name.
     private var hashes: [String: ServiceHash] = [:]
     private var ticks: RepeatedTask?
     private var isTickComing = false
@@ -40,29 +46,37 @@ package final class FleetJudge {
         self.key = key
         health = FleetHealth(
             own: own, backends: [], lease: lease, probeTimeout: worker.limits.connectTimeout.nanoseconds / 1_000_000)
-        findServices()
-        health = FleetHealth(
-            own: own, backends: backends, lease: lease,
-            probeTimeout: worker.limits.connectTimeout.nanoseconds / 1_000_000)
-        for service in worker.services { service.description.health.setJudgesAlone(false) }
+        reconfigured(configuration: own.configuration)
     }
 
-    private func findServices() {
-        services = [:]
+    /// The worker has taken over another configuration, in this turn of the loop. To be called before other workers do:
+    /// what they may do with it depends on what the others of the fleet are configured to.
+    ///
+    /// - Parameter configuration: the fingerprint of what must be configured alike everywhere.
+    package func reconfigured(configuration: UInt64) {
+        let old = places
+        findPlaces()
+        for service in worker.services { service.description.health.setJudgesAlone(health.isAlone) }
+        let renewed = places.filter { shared, place in old[shared].map { $0.pool !== place.pool } ?? false }
+        perform(
+            health.reconfigured(
+                configuration: configuration, backends: Set(places.keys), renewed: Set(renewed.keys),
+                now: worker.now()))
+        for (shared, place) in places where !place.service.isUp(place.pool) {
+            perform(health.judged(shared, isUp: false, now: worker.now()))
+        }
+    }
+
+    private func findPlaces() {
+        places = [:]
         hashes = [:]
         for service in worker.services where service.sticky != nil {
             let hash = ServiceHash.of(name: service.description.name, key: key)
-            services[hash] = service
             hashes[service.description.name] = hash
+            for pool in service.pools {
+                places[FleetBackend(service: hash, backend: pool.hash)] = Place(service: service, pool: pool)
+            }
         }
-    }
-
-    private var backends: Set<FleetBackend> {
-        var backends: Set<FleetBackend> = []
-        for (hash, service) in services {
-            for pool in service.pools { backends.insert(FleetBackend(service: hash, backend: pool.hash)) }
-        }
-        return backends
     }
 
     package func start() {
@@ -99,27 +113,18 @@ package final class FleetJudge {
     func changed(_ service: String, _ backend: BackendHash) {
         guard let hash = hashes[service] else { return }
         let shared = FleetBackend(service: hash, backend: backend)
-        guard let (service, pool) = find(shared) else { return }
-        perform(health.judged(shared, isUp: service.isUp(pool), now: worker.now()))
+        guard let (table, index) = entry(shared) else { return }
+        perform(health.judged(shared, isUp: table.isUp(index), now: worker.now()))
     }
 
     private func tick() {
         perform(health.tick(lease: channel.lease, now: worker.now()))
     }
 
-    private func find(_ shared: FleetBackend) -> (ServiceRuntime, BackendPool)? {
-        guard let service = services[shared.service],
-            let index = service.description.membership.index(of: shared.backend)
-        else { return nil }
-        return (service, service.pools[index])
-    }
-
-    /// The health table that has the backend, and its place there.
+    /// The health table that has the backend, and its index there.
     private func entry(_ shared: FleetBackend) -> (HealthTable, Int)? {
-        guard let service = services[shared.service],
-            let index = service.description.membership.index(of: shared.backend)
-        else { return nil }
-        return (service.description.health, index)
+        guard let place = places[shared], let index = place.service.index(of: place.pool) else { return nil }
+        return (place.service.description.health, index)
     }
 
     private func perform(_ actions: [FleetHealth.Action]) {
@@ -144,12 +149,12 @@ package final class FleetJudge {
     }
 
     private func setMayLeave(_ shared: FleetBackend, _ value: Bool) {
-        guard let (service, pool) = find(shared), let (table, index) = entry(shared) else { return }
+        guard let (table, index) = entry(shared) else { return }
         table.setMayLeave(index, value)
-        guard value else { return }
+        guard value, let place = places[shared] else { return }
         worker.logger.warning(
             "The fleet agrees that a backend is down; its sessions are moved as they come.",
-            metadata: service.metadata(of: pool))
+            metadata: place.service.metadata(of: place.pool))
     }
 
     /// What is held back goes out as soon as it may, not only with the next tick.
@@ -164,7 +169,8 @@ package final class FleetJudge {
     }
 
     private func probe(_ shared: FleetBackend) {
-        guard let (service, pool) = find(shared), let prober = worker.prober else { return }
+        guard let place = places[shared], let prober = worker.prober else { return }
+        let (service, pool) = (place.service, place.pool)
         prober.probe(pool.backend) { [self] isUp in
             guard !isStopped, service.index(of: pool) != nil else { return }
             // First the judgement, then the table, whose change is reported back: it is no news by then.

@@ -23,10 +23,13 @@ final class ProxyHarness: Sendable {
         var service = "app"
         var cookieKeys = [SymmetricKey(data: [UInt8](repeating: 7, count: 32))]
         var exchangeLog: (any ExchangeLog)?
+        /// The store of the event loop; left out: in memory.
+        var store: (@Sendable (any EventLoop) -> any BindingStore)?
     }
 
     let port: Int
-    let health: HealthTable
+    let options: Options
+    private let services: Mutex<[Service]>
     private let group: MultiThreadedEventLoopGroup
     private let worker: NIOLoopBound<Worker>
     private let listener: any Channel
@@ -35,23 +38,19 @@ final class ProxyHarness: Sendable {
 
     init(backends: [Int], options: Options = Options()) async throws {
         group = MultiThreadedEventLoopGroup(numberOfThreads: 1)
+        self.options = options
         let loop = group.next()
-        let membership = try Membership(
-            backends.indices.map { ("b\($0)", UInt16(1), false) }, key: Self.key)
-        health = HealthTable(count: backends.count)
-        let service = Service(
+        let first = Described(
             name: options.service,
-            backends: backends.enumerated().map { Backend(name: "b\($0.offset)", host: "127.0.0.1", port: $0.element) },
-            membership: membership, health: health, sticky: options.isSticky ? Self.sticky(options) : nil,
-            passHostHeader: options.passHost)
-        let routes = RouteTable([Router(name: "all", rule: try Rule("PathPrefix(`/`)"), entryPoints: [0])])
-        let snapshot = Snapshot(
-            routes: routes, serviceOfRoute: [0], routerNames: ["all"], services: [service],
-            cookieKeys: options.cookieKeys)
+            backends: backends.enumerated().map { Described.Backend("b\($0.offset)", $0.element) })
+        let snapshot = try first.snapshot(options, succeeding: [])
+        services = Mutex(snapshot.services)
         let limits = options.limits
         let exchangeLog = options.exchangeLog
         worker = try await loop.submit {
-            let store = MemoryStore(records: MemoryRecords(capacity: 1000, seed: 1), eventLoop: loop)
+            let store =
+                options.store?(loop)
+                ?? MemoryStore(records: MemoryRecords(capacity: 1000, seed: 1), eventLoop: loop)
             let worker = Worker(
                 loop: loop, entryPoints: 1, snapshot: snapshot, store: store, cache: BindingCache(entries: 1000),
                 coherence: .alone(),
@@ -69,22 +68,14 @@ final class ProxyHarness: Sendable {
         port = listener.localAddress?.port ?? 0
     }
 
-    private static func sticky(_ options: Options) -> Sticky {
-        func scope(_ source: SessionSource) -> FingerprintScope {
-            FingerprintScope(key: key, service: options.service, source: source)
-        }
-        let sources = options.sources.map { source -> Sticky.Source in
-            switch source {
-            case .header(let name): .header(name.lowercased(), scope(source))
-            case .query(let name): .query(name, scope(source))
-            case .appCookie(let name): .appCookie(name, scope(source))
-            case .clientAddress: .clientAddress(ipv4Prefix: 32, ipv6Prefix: 64, scope(source))
-            case .cookie: .cookie(scope(source))
-            }
-        }
-        return Sticky(
-            sources: sources, cookie: options.sources.contains(.cookie) ? options.cookie : nil,
-            settings: AffinitySettings(idleTimeout: 60_000), renewal: CookieRenewal(idleTimeout: 60_000))
+    /// The health of the first service's backends.
+    var health: HealthTable { services.withLock { $0[0].health } }
+
+    /// Swaps to other services, as a reload does.
+    func apply(_ described: Described...) async throws {
+        let snapshot = try Described.snapshot(described, options, succeeding: services.withLock { $0 })
+        try await onLoop { $0.apply(snapshot) }
+        services.withLock { $0 = snapshot.services }
     }
 
     func connect() throws -> TCPSocket { try TCPSocket(port: port) }

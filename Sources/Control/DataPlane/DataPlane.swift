@@ -4,6 +4,7 @@ import NIOCore
 import NIOPosix
 package import Proxy
 package import Store
+import Synchronization
 
 /// The running data plane of a replica: event loops with their workers and store connections, and the listeners.
 ///
@@ -16,19 +17,31 @@ package final class DataPlane: Sendable {
     private static let storeGrace = Duration.seconds(1)
 
     private let group: MultiThreadedEventLoopGroup
-    private let loops: [LoopPlane]
-    private let post: NIOLoopBound<FleetPost>?
+    let loops: [LoopPlane]
+    let post: NIOLoopBound<FleetPost>?
     private let listeners: [any Channel]
     private let cache: BindingCache
-    private let services: [Proxy.Service]
-    private let configuration: Configuration
+    let current: Mutex<Current>
+    /// The last change of the configuration that was asked for: the next one waits for it.
+    let lastChange = Mutex<Task<Result<Void, SnapshotMistake>, Never>?>(nil)
+    let redaction: CurrentRedaction
     private let accessLog: AccessLog?
     private let logger: Logger
 
-    let fingerprint: ConfigurationFingerprint
     let keys: FleetKeys
     /// A random number of this process.
     let instance: UInt64
+
+    /// What it serves by, as a whole.
+    struct Current: Sendable {
+        var configuration: Configuration
+        var snapshot: Snapshot
+        var fingerprint: ConfigurationFingerprint
+    }
+
+    private var configuration: Configuration { current.withLock { $0.configuration } }
+    /// Of the configuration that it serves by now.
+    var fingerprint: ConfigurationFingerprint { current.withLock { $0.fingerprint } }
 
     var replicaName: String { configuration.replica.name }
     var entryPointNames: [String] { configuration.entryPoints.map(\.name) }
@@ -37,7 +50,7 @@ package final class DataPlane: Sendable {
     func droppedLogLines() -> UInt64 { accessLog?.droppedCount ?? 0 }
 
     /// What one event loop holds.
-    fileprivate struct LoopPlane: Sendable {
+    struct LoopPlane: Sendable {
         let worker: NIOLoopBound<Worker>
         let store: NIOLoopBound<LoopStore>
         var loop: any EventLoop { worker.eventLoop }
@@ -51,9 +64,8 @@ package final class DataPlane: Sendable {
         _ configuration: Configuration, accessLog: AccessLog?, logger: Logger
     ) async throws -> DataPlane {
         let keys = FleetKeys(configuration.fleet)
-        let exchangeLog = accessLog.map {
-            ExchangeLogWriter(log: $0, redaction: QueryRedaction(configuration.http.services))
-        }
+        let redaction = CurrentRedaction(configuration.http.services)
+        let exchangeLog = accessLog.map { ExchangeLogWriter(log: $0, redaction: redaction) }
         let snapshot = try Snapshot(configuration, keys: keys)
         let cache = BindingCache(entries: configuration.store.cacheEntries)
         let coherence = configuration.store.redis == nil ? Coherence.alone() : Coherence(primaries: 1)
@@ -81,8 +93,8 @@ package final class DataPlane: Sendable {
             let listeners = try await listen(configuration, group, loops)
             return DataPlane(
                 group: group, loops: loops, post: post, listeners: listeners, cache: cache,
-                services: snapshot.services, configuration: configuration, fingerprint: fingerprint, keys: keys,
-                instance: own.instance, accessLog: accessLog, logger: logger)
+                current: Current(configuration: configuration, snapshot: snapshot, fingerprint: fingerprint),
+                keys: keys, instance: own.instance, redaction: redaction, accessLog: accessLog, logger: logger)
         } catch {
             await end(loops, post, group)
             throw error
@@ -128,17 +140,16 @@ package final class DataPlane: Sendable {
 
     private init(
         group: MultiThreadedEventLoopGroup, loops: [LoopPlane], post: NIOLoopBound<FleetPost>?,
-        listeners: [any Channel], cache: BindingCache, services: [Proxy.Service], configuration: Configuration,
-        fingerprint: ConfigurationFingerprint, keys: FleetKeys, instance: UInt64, accessLog: AccessLog?, logger: Logger
+        listeners: [any Channel], cache: BindingCache, current: Current, keys: FleetKeys, instance: UInt64,
+        redaction: CurrentRedaction, accessLog: AccessLog?, logger: Logger
     ) {
         self.group = group
         self.loops = loops
         self.post = post
         self.listeners = listeners
         self.cache = cache
-        self.services = services
-        self.configuration = configuration
-        self.fingerprint = fingerprint
+        self.current = Mutex(current)
+        self.redaction = redaction
         self.keys = keys
         self.instance = instance
         self.accessLog = accessLog
@@ -210,7 +221,7 @@ package final class DataPlane: Sendable {
     /// What all event loops have counted, in one read of each.
     package func measure() async -> DataPlaneCounters {
         var total = DataPlaneCounters(
-            services: services, cache: cache.counts(), cacheBytes: cache.byteCount)
+            services: current.withLock { $0.snapshot.services }, cache: cache.counts(), cacheBytes: cache.byteCount)
         for counters in await onEachLoop({ plane in
             (plane.worker.value.measure(), plane.store.value.counters, plane.store.value.asked.mayBeAsked)
         }) {

@@ -6,17 +6,26 @@ import Routing
 extension Snapshot {
     /// What the data plane serves by, made from a checked configuration.
     ///
+    /// - Parameter old: what it serves by until now: what has not changed is taken over, and what is known of the health
+    ///   of backends that stay.
     /// - Throws: where the names of two backends meet in their hash under this fleet secret, which the check of the
     ///   file alone cannot see.
-    package init(_ configuration: Configuration, keys: FleetKeys) throws(SnapshotMistake) {
+    package init(
+        _ configuration: Configuration, keys: FleetKeys, succeeding old: Snapshot? = nil
+    ) throws(SnapshotMistake) {
+        let known = Dictionary(
+            (old?.services ?? []).map { ($0.name, $0) }, uniquingKeysWith: { first, _ in first })
         var services: [Service] = []
         for settings in configuration.http.services {
-            services.append(try Service(settings, store: configuration.store, keys: keys))
+            let service = try Service(
+                settings, store: configuration.store, keys: keys, succeeding: known[settings.name])
+            services.append(service)
         }
         let routers = configuration.http.routers
         if routers.contains(where: { $0.service == nil }) {
             let nobody = ServiceSettings(name: "", targets: .servers([]))
-            services.append(try Service(nobody, store: configuration.store, keys: keys))
+            services.append(
+                try Service(nobody, store: configuration.store, keys: keys, succeeding: known[nobody.name]))
         }
         let last = services.count - 1
         self.init(
@@ -32,21 +41,48 @@ package struct SnapshotMistake: Error, CustomStringConvertible {
 }
 
 extension Service {
-    fileprivate init(_ settings: ServiceSettings, store: StoreOptions, keys: FleetKeys) throws(SnapshotMistake) {
-        let membership: Membership
+    fileprivate init(
+        _ settings: ServiceSettings, store: StoreOptions, keys: FleetKeys, succeeding old: Service?
+    ) throws(SnapshotMistake) {
+        let membership = try Self.membership(settings, keys, succeeding: old?.membership)
+        let backends = settings.backends.map { Backend(name: $0.name, host: $0.host, port: $0.port) }
+        self.init(
+            name: settings.name, backends: backends, membership: membership,
+            health: Self.health(membership, backends, succeeding: old)
+                ?? HealthTable(count: membership.count, judgesAlone: store.redis == nil),
+            sticky: settings.sticky.map { Sticky($0, service: settings.name, store: store, keys: keys) },
+            passHostHeader: settings.passHostHeader)
+    }
+
+    private static func membership(
+        _ settings: ServiceSettings, _ keys: FleetKeys, succeeding old: Membership?
+    ) throws(SnapshotMistake) -> Membership {
+        let backends = settings.backends.map {
+            (name: $0.name, weight: UInt16(clamping: $0.weight), isDraining: $0.isDraining)
+        }
+        if let old, old.count == backends.count,
+            zip(old.backends, backends).allSatisfy({
+                $0.name == $1.name && $0.weight == $1.weight && $0.isDraining == $1.isDraining
+            })
+        {
+            return old
+        }
         do {
-            membership = try Membership(
-                settings.backends.map { ($0.name, UInt16(clamping: $0.weight), $0.isDraining) }, key: keys.fingerprint)
+            return try Membership(backends, key: keys.fingerprint)
         } catch {
             throw SnapshotMistake(description: "service \"\(settings.name)\": \(error)")
         }
-        self.init(
-            name: settings.name,
-            backends: settings.backends.map { Backend(name: $0.name, host: $0.host, port: $0.port) },
-            membership: membership,
-            health: HealthTable(count: membership.count, judgesAlone: store.redis == nil),
-            sticky: settings.sticky.map { Sticky($0, service: settings.name, store: store, keys: keys) },
-            passHostHeader: settings.passHostHeader)
+    }
+
+    /// What is known of the health of backends that stay, by name and address. Nil where there was no such service.
+    private static func health(
+        _ membership: Membership, _ backends: [Backend], succeeding old: Service?
+    ) -> HealthTable? {
+        guard let old else { return nil }
+        if membership === old.membership, backends == old.backends { return old.health }
+        let places = Dictionary(
+            old.backends.enumerated().map { ($0.element, $0.offset) }, uniquingKeysWith: { first, _ in first })
+        return HealthTable(succeeding: old.health, kept: backends.map { places[$0] })
     }
 }
 

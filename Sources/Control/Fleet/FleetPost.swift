@@ -54,6 +54,11 @@ final class FleetPost: FleetChannel {
         judge?.start()
     }
 
+    /// The worker has taken over another configuration, in this turn of the loop.
+    func reconfigured(_ fingerprint: ConfigurationFingerprint) {
+        judge?.reconfigured(configuration: fingerprint.bits)
+    }
+
     /// To be called before the worker is shut down and the store is stopped.
     func stop() -> EventLoopFuture<Void> {
         judge?.stop()

@@ -3,7 +3,7 @@ import Proxy
 /// Writes finished exchanges down as lines of the access log, session keys in query strings redacted.
 struct ExchangeLogWriter: ExchangeLog {
     let log: AccessLog
-    let redaction: QueryRedaction
+    let redaction: CurrentRedaction
 
     func append(_ record: ExchangeRecord) {
         record.method.withUnsafeBytes { method in
@@ -11,7 +11,7 @@ struct ExchangeLogWriter: ExchangeLog {
                 record.target.withUnsafeBytes { target in
                     var line = AccessLogRecord(record)
                     (line.method, line.host, line.target) = (method, host, target)
-                    log.append(line.line(redacting: redaction))
+                    log.append(line.line(redacting: redaction.value))
                 }
             }
         }

@@ -10,8 +10,13 @@ package struct QueryRedaction: Sendable {
 
     /// Those of all services.
     package init(_ services: [ServiceSettings]) {
-        self.init(
-            names: services.flatMap { $0.sticky?.sources ?? [] }
+        self.init(names: Self.names(services))
+    }
+
+    /// The names of the parameters that carry session keys.
+    static func names(_ services: [ServiceSettings]) -> Set<String> {
+        Set(
+            services.flatMap { $0.sticky?.sources ?? [] }
                 .compactMap { source in
                     if case .query(let name) = source { return name }
                     return nil

@@ -1,0 +1,27 @@
+import Synchronization
+
+/// Hides the values of those query parameters that carry session keys, or once carried them under an earlier
+/// configuration: a request that began before a change may end long after it.
+final class CurrentRedaction: Sendable {
+    private struct State {
+        var names: Set<String>
+        var redaction: QueryRedaction
+    }
+
+    private let state: Mutex<State>
+
+    init(_ services: [ServiceSettings]) {
+        let names = QueryRedaction.names(services)
+        state = Mutex(State(names: names, redaction: QueryRedaction(names: names)))
+    }
+
+    var value: QueryRedaction { state.withLock { $0.redaction } }
+
+    /// Hides those of these services too.
+    func add(_ services: [ServiceSettings]) {
+        state.withLock { state in
+            state.names.formUnion(QueryRedaction.names(services))
+            state.redaction = QueryRedaction(names: state.names)
+        }
+    }
+}

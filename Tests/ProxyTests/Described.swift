@@ -1,0 +1,80 @@
+import Affinity
+import Routing
+
+@testable import Proxy
+
+/// A service as a test describes it.
+struct Described: Sendable {
+    struct Backend: Sendable {
+        var name: String
+        var port: Int
+        var weight: UInt16
+        var isDraining: Bool
+
+        init(_ name: String, _ port: Int, weight: UInt16 = 1, isDraining: Bool = false) {
+            self.name = name
+            self.port = port
+            self.weight = weight
+            self.isDraining = isDraining
+        }
+    }
+
+    var name = "app"
+    var backends: [Backend]
+    var isSticky = true
+
+    init(name: String = "app", backends: [Backend], isSticky: Bool = true) {
+        self.name = name
+        self.backends = backends
+        self.isSticky = isSticky
+    }
+
+    func snapshot(_ options: ProxyHarness.Options, succeeding old: [Service]) throws -> Snapshot {
+        try Self.snapshot([self], options, succeeding: old)
+    }
+
+    /// The services by their order: the first takes every path, each other one that of its name.
+    static func snapshot(
+        _ described: [Described], _ options: ProxyHarness.Options, succeeding old: [Service]
+    ) throws -> Snapshot {
+        let services = try described.map { try $0.service(options, succeeding: old) }
+        let routers = try services.enumerated().map { index, service in
+            let rule = index == 0 ? "PathPrefix(`/`)" : "PathPrefix(`/\(service.name)`)"
+            return Router(name: service.name, rule: try Rule(rule), entryPoints: [0])
+        }
+        return Snapshot(
+            routes: RouteTable(routers), serviceOfRoute: Array(services.indices), routerNames: services.map(\.name),
+            services: services, cookieKeys: options.cookieKeys)
+    }
+
+    private func service(_ options: ProxyHarness.Options, succeeding old: [Service]) throws -> Service {
+        let old = old.first { $0.name == name }
+        let membership = try Membership(
+            backends.map { ($0.name, $0.weight, $0.isDraining) }, key: ProxyHarness.key)
+        let backends = backends.map { Proxy.Backend(name: $0.name, host: "127.0.0.1", port: $0.port) }
+        let kept = backends.map { backend in old?.backends.firstIndex(of: backend) }
+        let health = old.map { HealthTable(succeeding: $0.health, kept: kept) }
+        return Service(
+            name: name, backends: backends, membership: membership,
+            health: health ?? HealthTable(count: backends.count),
+            sticky: options.isSticky && isSticky ? sticky(options) : nil, passHostHeader: options.passHost)
+    }
+
+    private func sticky(_ options: ProxyHarness.Options) -> Sticky {
+        func scope(_ source: SessionSource) -> FingerprintScope {
+            FingerprintScope(key: ProxyHarness.key, service: name, source: source)
+        }
+        let sources = options.sources.map { source -> Sticky.Source in
+            switch source {
+            case .header(let name): .header(name.lowercased(), scope(source))
+            case .query(let name): .query(name, scope(source))
+            case .appCookie(let name): .appCookie(name, scope(source))
+            case .clientAddress: .clientAddress(ipv4Prefix: 32, ipv6Prefix: 64, scope(source))
+            case .cookie: .cookie(scope(source))
+            }
+        }
+        return Sticky(
+            sources: sources, cookie: options.sources.contains(.cookie) ? options.cookie : nil,
+            settings: AffinitySettings(idleTimeout: 60_000), renewal: CookieRenewal(idleTimeout: 60_000))
+    }
+}
