@@ -1,0 +1,51 @@
+#if canImport(Glibc)
+import Glibc
+#elseif canImport(Musl)
+import Musl
+#else
+import Darwin
+#endif
+
+/// What shows that something at a path is no longer what it was, without reading it.
+struct FileStamp: Equatable {
+    private let device: UInt64
+    private let inode: UInt64
+    private let size: Int64
+    /// Nanoseconds since 1970; of directories zero, as they change with everything in them.
+    private let modified: Int64
+
+    /// Nil where nothing is. Does not follow a symbolic link.
+    init?(path: String) {
+        var status = stat()
+        guard lstat(path, &status) == 0 else { return nil }
+        let isDirectory = status.st_mode & S_IFMT == S_IFDIR
+        device = UInt64(truncatingIfNeeded: status.st_dev)
+        inode = UInt64(status.st_ino)
+        size = isDirectory ? 0 : Int64(status.st_size)
+        #if canImport(Darwin)
+        let time = status.st_mtimespec
+        #else
+        let time = status.st_mtim
+        #endif
+        modified = isDirectory ? 0 : Int64(time.tv_sec) &* 1_000_000_000 &+ Int64(time.tv_nsec)
+    }
+}
+
+extension WatchPlan {
+    /// Of all that matters, by path.
+    var stamps: [String: FileStamp] {
+        var stamps: [String: FileStamp] = [:]
+        for (directory, interest) in directories {
+            let names: any Sequence<String> =
+                switch interest {
+                case .names(let names): names
+                case .all: Self.names(in: directory)
+                }
+            for name in names {
+                let path = Self.join(directory, name)
+                stamps[path] = FileStamp(path: path)
+            }
+        }
+        return stamps
+    }
+}

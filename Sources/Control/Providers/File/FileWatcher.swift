@@ -1,0 +1,195 @@
+import Logging
+import NIOCore
+import NIOPosix
+import Synchronization
+
+/// Says when a file, or what is in a directory, may read differently.
+///
+/// It watches the directories on the way (``WatchPlan``), so it sees a file that is written in place, replaced by a
+/// rename, deleted and made again, or reached by a symbolic link that is pointed elsewhere. Where the system tells
+/// nothing of a directory, it looks once a second.
+final class FileWatcher: Sendable {
+    /// How often it looks where it is not told.
+    static let lookInterval = Duration.seconds(1)
+
+    private struct State {
+        var quiet = QuietPeriod()
+        var plan: WatchPlan?
+        #if canImport(Glibc)
+        var watches: [Inotify.Watch: Set<String>] = [:]
+        #endif
+        /// Why it is not told of some directory; nil where it is told of all.
+        var blindness: String?
+    }
+
+    private let source: FileProviderSettings.Source
+    private let isTold: Bool
+    private let logger: Logger
+    private let state = Mutex(State())
+    private let wake: AsyncStream<Void>.Continuation
+    private let wakes: AsyncStream<Void>
+
+    /// - Parameter isTold: whether the system is asked to tell of changes; else it looks.
+    init(_ source: FileProviderSettings.Source, isTold: Bool = true, logger: Logger) {
+        self.source = source
+        self.isTold = isTold
+        self.logger = logger
+        (wakes, wake) = AsyncStream.makeStream(bufferingPolicy: .bufferingNewest(1))
+    }
+
+    /// Runs until its task is cancelled. Once for each watcher.
+    ///
+    /// - Parameter changed: called once at the start, as something may have changed before, and after each change, as
+    ///   soon as a while has passed without another.
+    func run(_ changed: @escaping @Sendable () async -> Void) async {
+        await withDiscardingTaskGroup { group in
+            #if canImport(Glibc)
+            let inotify = isTold ? openInotify() : nil
+            refresh(inotify)
+            if let inotify { group.addTask { await self.listen(to: inotify) } }
+            #else
+            state.withLock { $0.blindness = "this system is not asked" }
+            #endif
+            group.addTask { await self.look() }
+            await changed()
+            for await _ in wakes {
+                guard await isQuiet() else { continue }
+                #if canImport(Glibc)
+                refresh(inotify)
+                #endif
+                await changed()
+            }
+            group.cancelAll()
+        }
+    }
+
+    private func happened() {
+        state.withLock { $0.quiet.happened(at: .now) }
+        wake.yield()
+    }
+
+    /// Waits until it is; false where nothing has happened, or it shall end.
+    private func isQuiet() async -> Bool {
+        while let end = state.withLock({ $0.quiet.end }) {
+            if state.withLock({ $0.quiet.isOver(at: .now) }) { return true }
+            guard (try? await Task.sleep(until: end)) != nil else { return false }
+        }
+        return false
+    }
+
+    private func go(blind reason: String) {
+        let isNew = state.withLock { state in
+            defer { state.blindness = reason }
+            return state.blindness == nil
+        }
+        guard isNew else { return }
+        logger.warning(
+            "The system does not tell of changes of files; they are looked for once a second.",
+            metadata: ["reason": "\(reason)"])
+    }
+
+    // MARK: Looking
+
+    private func look() async {
+        var last: [String: FileStamp]?
+        while (try? await Task.sleep(for: Self.lookInterval)) != nil {
+            guard state.withLock({ $0.blindness != nil }) else { continue }
+            let stamps = WatchPlan(source).stamps
+            if stamps != last { happened() }
+            last = stamps
+        }
+    }
+}
+
+#if canImport(Glibc)
+import Glibc
+
+extension FileWatcher {
+    /// Nil where there is none to be had.
+    fileprivate func openInotify() -> Inotify? {
+        do {
+            return try Inotify()
+        } catch {
+            go(blind: Self.reason(error))
+            return nil
+        }
+    }
+
+    /// Watches what is to be watched now. What changes while it looks around is seen, or looked at once more.
+    fileprivate func refresh(_ inotify: Inotify?) {
+        guard let inotify else {
+            if !isTold { state.withLock { $0.blindness = "it is not asked" } }
+            return
+        }
+        for _ in 0..<8 {
+            let plan = WatchPlan(source)
+            var watches: [Inotify.Watch: Set<String>] = [:]
+            for directory in plan.directories.keys {
+                do throws(Inotify.Failure) {
+                    watches[try inotify.add(directory), default: []].insert(directory)
+                } catch  where error.code != ENOENT && error.code != ENOTDIR {
+                    go(blind: "\(directory): \(Self.reason(error))")
+                } catch {
+                    continue
+                }
+            }
+            let (gone, isSettled) = state.withLock { state in
+                defer { (state.plan, state.watches) = (plan, watches) }
+                return (
+                    Set(state.watches.keys).subtracting(watches.keys), state.plan == plan && state.watches == watches
+                )
+            }
+            gone.forEach(inotify.remove)
+            if plan.isCut { go(blind: "there are more than \(WatchPlan.directoriesMax) directories") }
+            if isSettled { return }
+        }
+    }
+
+    /// Until it is cancelled, or nothing can be read any more.
+    fileprivate func listen(to inotify: Inotify) async {
+        do {
+            let descriptor = try inotify.duplicate()
+            let channel = try await Self.channel(reading: descriptor)
+            try await channel.executeThenClose { events in
+                for try await var buffer in events where concerns(Inotify.events(in: &buffer)) { happened() }
+            }
+        } catch {
+            guard !Task.isCancelled else { return }
+            go(blind: "\(error)")
+        }
+    }
+
+    private func concerns(_ events: [Inotify.Event]) -> Bool {
+        state.withLock { state in
+            events.contains { event in
+                event.isOverflow
+                    || state.watches[event.watch]?.contains { directory in
+                        state.plan?.concerns(event.name, in: directory) ?? true
+                    } ?? false
+            }
+        }
+    }
+
+    private static func channel(reading descriptor: Int32) async throws -> NIOAsyncChannel<ByteBuffer, Never> {
+        do {
+            // Reads must have room for a whole event, whatever the name in it.
+            return try await NIOPipeBootstrap(group: MultiThreadedEventLoopGroup.singleton)
+                .channelOption(.recvAllocator, value: FixedSizeRecvByteBufferAllocator(capacity: 65536))
+                .takingOwnershipOfDescriptor(input: descriptor) { channel in
+                    channel.eventLoop.makeCompletedFuture { try NIOAsyncChannel(wrappingChannelSynchronously: channel) }
+                }
+        } catch {
+            close(descriptor)
+            throw error
+        }
+    }
+
+    private static func reason(_ failure: Inotify.Failure) -> String {
+        switch failure.code {
+        case EMFILE: "fs.inotify.max_user_instances is reached"
+        case ENOSPC: "fs.inotify.max_user_watches is reached"
+        default: String(cString: strerror(failure.code)).lowercased()
+        }
+    }
+}
+#endif

@@ -1,0 +1,265 @@
+import Foundation
+import Logging
+import Synchronization
+import Testing
+
+@testable import Control
+
+@Suite("Watching files", .timeLimit(.minutes(1)))
+struct FileWatcherTests {
+    /// What a watched file, or all files below a watched directory, said whenever it may have changed.
+    private final class Reader: Sendable {
+        let texts: AsyncStream<String>
+        private let continuation: AsyncStream<String>.Continuation
+        private let last = Mutex<String?>(nil)
+        private let source: FileProviderSettings.Source
+
+        init(_ source: FileProviderSettings.Source) {
+            self.source = source
+            (texts, continuation) = AsyncStream.makeStream(bufferingPolicy: .bufferingNewest(100))
+        }
+
+        func read() {
+            let text = text
+            let isNew = last.withLock { last in
+                defer { last = text }
+                return last != text
+            }
+            if isNew { continuation.yield(text) }
+        }
+
+        private var text: String {
+            switch source {
+            case .file(let path): (try? String(contentsOfFile: path, encoding: .utf8)) ?? "none"
+            case .directory(let path):
+                (FileManager.default.enumerator(atPath: path)?.compactMap { $0 as? String } ?? []).sorted()
+                    .compactMap { name in
+                        (try? String(contentsOfFile: "\(path)/\(name)", encoding: .utf8)).map { "\(name)=\($0)" }
+                    }
+                    .joined(separator: ";")
+            }
+        }
+    }
+
+    /// Makes one change after the other, each once the one before it was seen, and returns what was seen.
+    private static func seen(
+        _ source: FileProviderSettings.Source, isTold: Bool = true, _ changes: [() throws -> Void]
+    ) async throws -> [String] {
+        let reader = Reader(source)
+        let watcher = FileWatcher(
+            source, isTold: isTold, logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() })
+        let watching = Task { await watcher.run { reader.read() } }
+        var seen: [String] = []
+        var rest = changes[...]
+        for await text in reader.texts {
+            seen.append(text)
+            guard let change = rest.popFirst() else { break }
+            try change()
+        }
+        watching.cancel()
+        await watching.value
+        return seen
+    }
+
+    @Test(
+        "a file that is written in place, replaced by a rename, deleted and made again is read",
+        arguments: [true, false])
+    func file(isTold: Bool) async throws {
+        try await TemporaryDirectory.with { directory in
+            try directory.write("1", to: "a.yml")
+            let seen = try await Self.seen(
+                .file(directory.path("a.yml")), isTold: isTold,
+                [
+                    { try directory.write("22", to: "a.yml") }, { try directory.replace("a.yml", with: "333") },
+                    { try directory.remove("a.yml") }, { try directory.write("4444", to: "a.yml") },
+                ])
+            #expect(seen == ["1", "22", "333", "none", "4444"])
+        }
+    }
+
+    @Test("a file that is not there yet, in a directory that is not there yet, is read when it comes")
+    func absent() async throws {
+        try await TemporaryDirectory.with { directory in
+            let seen = try await Self.seen(
+                .file(directory.path("x/y/a.yml")),
+                [
+                    {
+                        try directory.makeDirectory("x/y")
+                        try directory.write("1", to: "x/y/a.yml")
+                    }
+                ])
+            #expect(seen == ["none", "1"])
+        }
+    }
+
+    @Test("a link that is swapped as Kubernetes does it is followed")
+    func kubernetes() async throws {
+        try await TemporaryDirectory.with { directory in
+            for version in ["1", "2", "3"] {
+                try directory.makeDirectory("..\(version)")
+                try directory.write(version, to: "..\(version)/a.yml")
+            }
+            try directory.link("..data", to: "..1")
+            try directory.link("a.yml", to: "..data/a.yml")
+            func swap(_ version: String) throws {
+                try directory.link("..tmp", to: "..\(version)")
+                try directory.rename("..tmp", "..data")
+                if version == "2" { try directory.remove("..1") }
+            }
+            let seen = try await Self.seen(
+                .file(directory.path("a.yml")), [{ try swap("2") }, { try swap("3") }])
+            #expect(seen == ["1", "2", "3"])
+        }
+    }
+
+    @Test("a link to a file elsewhere is followed: the file may change, and the link")
+    func elsewhere() async throws {
+        try await TemporaryDirectory.with { directory in
+            try directory.makeDirectory("here")
+            try directory.makeDirectory("there/deep")
+            try directory.write("1", to: "there/deep/b")
+            try directory.write("4", to: "there/c")
+            try directory.link("here/a.yml", to: "../there/deep/b")
+            let seen = try await Self.seen(
+                .file(directory.path("here/a.yml")),
+                [
+                    { try directory.write("2", to: "there/deep/b") },
+                    { try directory.replace("there/deep/b", with: "3") },
+                    {
+                        try directory.link("here/new", to: directory.path("there/c"))
+                        try directory.rename("here/new", "here/a.yml")
+                    },
+                    { try directory.write("5", to: "there/c") },
+                ])
+            #expect(seen == ["1", "2", "3", "4", "5"])
+        }
+    }
+
+    @Test("the directory of a file is replaced as a whole")
+    func replacedParent() async throws {
+        try await TemporaryDirectory.with { directory in
+            try directory.makeDirectory("d")
+            try directory.makeDirectory("e")
+            try directory.write("1", to: "d/a.yml")
+            try directory.write("2", to: "e/a.yml")
+            let seen = try await Self.seen(
+                .file(directory.path("d/a.yml")),
+                [
+                    {
+                        try directory.rename("d", "old")
+                        try directory.rename("e", "d")
+                    },
+                    { try directory.write("3", to: "d/a.yml") },
+                ])
+            #expect(seen == ["1", "2", "3"])
+        }
+    }
+
+    @Test("files and sub-directories that come to a directory, change and go are read", arguments: [true, false])
+    func directory(isTold: Bool) async throws {
+        try await TemporaryDirectory.with { directory in
+            try directory.makeDirectory("d")
+            try directory.write("1", to: "d/a.yml")
+            let seen = try await Self.seen(
+                .directory(directory.path("d")), isTold: isTold,
+                [
+                    { try directory.write("2", to: "d/b.yml") },
+                    {
+                        try directory.makeDirectory("d/s/t")
+                        try directory.write("3", to: "d/s/t/c.yml")
+                    },
+                    { try directory.write("44", to: "d/s/t/c.yml") },
+                    { try directory.remove("d/s") },
+                    { try directory.rename("d/b.yml", "d/z.yml") },
+                ])
+            #expect(
+                seen == [
+                    "a.yml=1", "a.yml=1;b.yml=2", "a.yml=1;b.yml=2;s/t/c.yml=3", "a.yml=1;b.yml=2;s/t/c.yml=44",
+                    "a.yml=1;b.yml=2", "a.yml=1;z.yml=2",
+                ])
+        }
+    }
+
+    @Test("a directory that is replaced as a whole, and a link in it that leads out of it")
+    func replacedDirectory() async throws {
+        try await TemporaryDirectory.with { directory in
+            try directory.makeDirectory("d")
+            try directory.makeDirectory("e")
+            try directory.write("1", to: "d/a.yml")
+            try directory.write("2", to: "outside")
+            try directory.link("e/b.yml", to: "../outside")
+            let seen = try await Self.seen(
+                .directory(directory.path("d")),
+                [
+                    {
+                        try directory.rename("d", "old")
+                        try directory.rename("e", "d")
+                    },
+                    { try directory.write("3", to: "outside") },
+                ])
+            #expect(seen == ["a.yml=1", "b.yml=2", "b.yml=3"])
+        }
+    }
+
+    @Test("many writes in a row are one change, and what is written last is read")
+    func burst() async throws {
+        try await TemporaryDirectory.with { directory in
+            try directory.write("0", to: "a.yml")
+            let seen = try await Self.seen(
+                .file(directory.path("a.yml")),
+                [{ for number in 1...500 { try directory.replace("a.yml", with: "\(number)") } }])
+            #expect(seen == ["0", "500"])
+        }
+    }
+
+    @Test("loops of links end, and lead nowhere")
+    func loop() async throws {
+        try await TemporaryDirectory.with { directory in
+            try directory.link("a.yml", to: "b.yml")
+            try directory.link("b.yml", to: "a.yml")
+            let seen = try await Self.seen(
+                .file(directory.path("a.yml")), [{ try directory.replace("a.yml", with: "1") }])
+            #expect(seen == ["none", "1"])
+        }
+    }
+}
+
+@Suite("What is watched")
+struct WatchPlanTests {
+    @Test("of the directories on the way the next name alone matters, of the directory that is read everything")
+    func interests() async throws {
+        try await TemporaryDirectory.with { directory in
+            try directory.makeDirectory("d/s")
+            let file = WatchPlan(.file(directory.path("a.yml")))
+            #expect(file.concerns("a.yml", in: directory.path))
+            #expect(!file.concerns("b.yml", in: directory.path))
+            #expect(file.concerns(nil, in: directory.path))
+            #expect(!file.concerns("a.yml", in: directory.path("d")))
+            let whole = WatchPlan(.directory(directory.path("d/./../d/")))
+            #expect(whole.concerns("x", in: directory.path("d")) && whole.concerns("x", in: directory.path("d/s")))
+            #expect(whole.concerns("d", in: directory.path) && !whole.concerns("x", in: directory.path))
+        }
+    }
+
+    @Test("no more directories are watched than may be, and it is said that there are more")
+    func bound() async throws {
+        try await TemporaryDirectory.with { directory in
+            for number in 0...WatchPlan.directoriesMax { try directory.makeDirectory("d/\(number)") }
+            let plan = WatchPlan(.directory(directory.path("d")))
+            #expect(plan.isCut && plan.directories.count <= WatchPlan.directoriesMax + 16)
+        }
+    }
+
+    #if canImport(Glibc)
+    @Test("events are read whole, and lost ones are told")
+    func events() throws {
+        var buffer = ByteBufferSample.events([(3, 0x100, "a.yml"), (4, 0x400, ""), (-1, 0x4000, "")])
+        #expect(
+            Inotify.events(in: &buffer) == [
+                Inotify.Event(watch: 3, name: "a.yml", isOverflow: false),
+                Inotify.Event(watch: 4, name: nil, isOverflow: false),
+                Inotify.Event(watch: -1, name: nil, isOverflow: true),
+            ])
+    }
+    #endif
+}
