@@ -8,11 +8,12 @@ package struct DockerContribution: Equatable, Sendable {
     package var created: Int64
     /// All of them, as the Engine gives them.
     package var labels: [String: String]
-    /// Where it is reached; nil while it is not reachable: not running, starting or unhealthy.
+    /// Where it is reached: an IPv4 address, an IPv6 address without brackets, or this machine's name; nil while it is
+    /// not reachable: not running, starting or unhealthy.
     package var host: String?
     /// The TCP ports that it exposes, ascending.
     package var exposedPorts: [Int]
-    /// It was told to stop and has not ended: it keeps its sessions and gets no new ones.
+    /// It was told to stop and has not ended, or it is paused: it keeps its sessions and gets no new ones.
     package var isDraining: Bool
     /// What its service and its router are called where its labels name none.
     package var defaultName: String

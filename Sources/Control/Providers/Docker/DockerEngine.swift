@@ -1,0 +1,126 @@
+import Foundation
+import NIOCore
+import NIOHTTP1
+import NIOPosix
+
+#if canImport(Glibc)
+import Glibc
+#elseif canImport(Musl)
+import Musl
+#else
+import Darwin
+#endif
+
+/// A client of one Docker Engine. Each question has a connection of its own.
+struct DockerEngine: Sendable {
+    /// What an Engine may take and send.
+    struct Limits: Sendable {
+        var connect = TimeAmount.seconds(5)
+        /// For the head of an answer.
+        var head = TimeAmount.seconds(10)
+        /// For a whole answer, the stream of events excepted.
+        var answer = TimeAmount.seconds(30)
+        var answerMebibytes = 64
+        var eventMebibytes = 1
+        /// Events that wait to be taken.
+        var queuedEvents = 4096
+    }
+
+    /// The oldest API that has all that is asked for.
+    private static let versionMin = DockerAPIVersion(major: 1, minor: 24)
+    /// The newest one whose answers are known.
+    private static let versionMax = DockerAPIVersion(major: 1, minor: 47)
+
+    let endpoint: DockerEndpoint
+    let limits: Limits
+    /// As it says itself, such as `28.1.1`.
+    let engineVersion: String
+    /// The one that is spoken.
+    let apiVersion: DockerAPIVersion
+
+    /// Asks the Engine for its version and agrees on one: the newest that both know. An Engine that has left all that
+    /// Limpet knows behind is spoken to in its oldest.
+    ///
+    /// - Throws: `DockerEngineError`.
+    static func connect(to endpoint: DockerEndpoint, limits: Limits = Limits()) async throws -> DockerEngine {
+        struct Version: Decodable {
+            let Version: String?
+            let ApiVersion: String?
+            let MinAPIVersion: String?
+        }
+        let request = DockerRequest(endpoint: endpoint, limits: limits, path: "/version", version: nil)
+        let answer = try await request.answer()
+        guard answer.status == 200 else { throw request.error(answer) }
+        guard let version = try? JSONDecoder().decode(Version.self, from: Data(answer.body)),
+            let newest = version.ApiVersion.flatMap(DockerAPIVersion.init)
+        else { throw request.error(.foreign("it names no API version")) }
+        guard newest >= versionMin else { throw request.error(.outdated(newest.description)) }
+        let oldest = version.MinAPIVersion.flatMap(DockerAPIVersion.init) ?? versionMin
+        return DockerEngine(
+            endpoint: endpoint, limits: limits, engineVersion: String((version.Version ?? "unknown").prefix(40)),
+            apiVersion: max(min(newest, versionMax), oldest))
+    }
+
+    /// All containers, those that do not run too.
+    ///
+    /// - Throws: `DockerEngineError`.
+    func containers() async throws -> [DockerListing] {
+        let request = request("/containers/json", query: "all=1")
+        let answer = try await request.answer()
+        guard answer.status == 200 else { throw request.error(answer) }
+        return try request.decode(answer, as: [DockerListing].self)
+    }
+
+    /// One container; nil where it is no more.
+    ///
+    /// - Throws: `DockerEngineError`.
+    func container(_ id: String) async throws -> DockerContainer? {
+        guard !id.isEmpty, id.utf8.allSatisfy({ Character(Unicode.Scalar($0)).isHexDigit }) else { return nil }
+        let request = request("/containers/\(id)/json")
+        let answer = try await request.answer()
+        if answer.status == 404 { return nil }
+        guard answer.status == 200 else { throw request.error(answer) }
+        return try request.decode(answer, as: DockerContainer.self)
+    }
+
+    /// What happens to containers from now on, and, as far as the Engine remembers, since a time. Ends with a
+    /// `DockerEngineError`, never otherwise, unless nobody takes the events any more.
+    ///
+    /// - Parameter since: nanoseconds since 1970.
+    /// - Throws: `DockerEngineError`, where the stream does not begin.
+    func events(since: Int64) async throws -> AsyncThrowingStream<DockerEvent, any Error> {
+        let types = "%7B%22type%22%3A%5B%22container%22%2C%22network%22%5D%7D"
+        let (seconds, rest) = max(since, 0).quotientAndRemainder(dividingBy: 1_000_000_000)
+        let fraction = String(String(rest + 1_000_000_000).dropFirst())
+        return try await request("/events", query: "since=\(seconds).\(fraction)&filters=\(types)").events()
+    }
+
+    private func request(_ path: String, query: String? = nil) -> DockerRequest {
+        DockerRequest(endpoint: endpoint, limits: limits, path: path, query: query, version: apiVersion)
+    }
+}
+
+/// A version of the Engine's API, such as 1.41.
+struct DockerAPIVersion: Comparable, Sendable, CustomStringConvertible {
+    let major: Int
+    let minor: Int
+
+    init(major: Int, minor: Int) {
+        self.major = major
+        self.minor = minor
+    }
+
+    init?(_ text: String) {
+        let parts = text.split(separator: ".", omittingEmptySubsequences: false)
+        guard parts.count == 2, let major = Int(decimal: parts[0]), let minor = Int(decimal: parts[1]) else {
+            return nil
+        }
+        self.init(major: major, minor: minor)
+    }
+
+    static func < (left: DockerAPIVersion, right: DockerAPIVersion) -> Bool {
+        (left.major, left.minor) < (right.major, right.minor)
+    }
+
+    var description: String { "\(major).\(minor)" }
+}

@@ -1,0 +1,140 @@
+/// Reads the language of `DockerRuleTemplate`.
+struct DockerRuleTemplateParser {
+    private typealias Expression = DockerRuleTemplate.Expression
+    private typealias Function = DockerRuleTemplate.Function
+
+    private enum Token: Equatable {
+        case word(String)
+        case string(String)
+        case open, close, pipe
+    }
+
+    private static let depthMax = 20
+
+    private var tokens: ArraySlice<Token>
+    private var depth = 0
+
+    static func parts(of text: String) throws(DockerSettingError) -> [DockerRuleTemplate.Part] {
+        var parts: [DockerRuleTemplate.Part] = []
+        var rest = text[...]
+        while let start = rest.firstRange(of: "{{") {
+            if start.lowerBound > rest.startIndex { parts.append(.text(String(rest[..<start.lowerBound]))) }
+            rest = rest[start.upperBound...]
+            let (tokens, end) = try tokens(of: rest)
+            var parser = DockerRuleTemplateParser(tokens: tokens[...])
+            parts.append(.value(try parser.pipeline()))
+            guard parser.tokens.isEmpty else { throw mistake("there is a \")\" without its \"(\"") }
+            rest = rest[end...]
+        }
+        if !rest.isEmpty { parts.append(.text(String(rest))) }
+        return parts
+    }
+
+    /// What stands before `}}`, and the place behind it.
+    private static func tokens(of text: Substring) throws(DockerSettingError) -> ([Token], String.Index) {
+        var tokens: [Token] = []
+        var position = text.startIndex
+        while position < text.endIndex {
+            let rest = text[position...]
+            if rest.hasPrefix("}}") { return (tokens, text.index(position, offsetBy: 2)) }
+            let character = rest[position]
+            position = text.index(after: position)
+            switch character {
+            case _ where character.isWhitespace: break
+            case "(": tokens.append(.open)
+            case ")": tokens.append(.close)
+            case "|": tokens.append(.pipe)
+            case "`", "\"":
+                guard let end = text[position...].firstIndex(of: character) else {
+                    throw mistake("the string that begins with \(character) has no end")
+                }
+                guard character == "`" || !text[position..<end].contains("\\") else {
+                    throw mistake("escapes in strings are not available: write the string between backticks")
+                }
+                tokens.append(.string(String(text[position..<end])))
+                position = text.index(after: end)
+            case _ where character.isLetter || character.isNumber || "._$".contains(character):
+                let word = rest.prefix { $0.isLetter || $0.isNumber || "._$".contains($0) }
+                tokens.append(.word(String(word)))
+                position = word.endIndex
+            default: throw mistake("\"\(character)\" is not available: \(advice)")
+            }
+        }
+        throw mistake("a {{ has no }}")
+    }
+
+    /// Each next command takes the value before it as its last argument.
+    private mutating func pipeline() throws(DockerSettingError) -> DockerRuleTemplate.Expression {
+        depth += 1
+        defer { depth -= 1 }
+        guard depth <= Self.depthMax else { throw Self.mistake("parentheses are nested deeper than \(Self.depthMax)") }
+        var value = try command(nil)
+        while tokens.first == .pipe {
+            tokens.removeFirst()
+            value = try command(value)
+        }
+        return value
+    }
+
+    private mutating func command(_ piped: Expression?) throws(DockerSettingError) -> Expression {
+        guard case .word(let name) = tokens.first, !name.hasPrefix(".") else {
+            let value = try operand()
+            guard piped == nil else { throw Self.mistake("a value cannot stand behind a |: write a function") }
+            guard tokens.isEmpty || tokens.first == .pipe || tokens.first == .close else {
+                throw Self.mistake("two values stand side by side without a function before them")
+            }
+            return value
+        }
+        tokens.removeFirst()
+        if name == "index" { return try label(piped) }
+        guard let function = Function(rawValue: name) else {
+            throw Self.mistake("\(name) is not available: \(Self.advice)")
+        }
+        var arguments = try operands()
+        if let piped { arguments.append(piped) }
+        guard arguments.count == function.argumentCount else {
+            throw Self.mistake("\(name) takes \(function.argumentCount) values, and there are \(arguments.count)")
+        }
+        return .call(function, arguments)
+    }
+
+    /// `index .Labels "key"`
+    private mutating func label(_ piped: Expression?) throws(DockerSettingError) -> Expression {
+        guard tokens.first == .word(".Labels") else {
+            throw Self.mistake("index is for .Labels: index .Labels \"key\"")
+        }
+        tokens.removeFirst()
+        let keys = try operands() + (piped.map { [$0] } ?? [])
+        guard keys.count == 1 else { throw Self.mistake("index .Labels takes one key, and there are \(keys.count)") }
+        return .label(keys[0])
+    }
+
+    private mutating func operands() throws(DockerSettingError) -> [Expression] {
+        var operands: [Expression] = []
+        while let token = tokens.first, token != .pipe, token != .close { operands.append(try operand()) }
+        return operands
+    }
+
+    private mutating func operand() throws(DockerSettingError) -> Expression {
+        switch tokens.popFirst() {
+        case .string(let text): return .string(text)
+        case .word(".Name"): return .name
+        case .word(".ContainerName"): return .containerName
+        case .word(".Labels"): throw Self.mistake(".Labels stands alone: write index .Labels \"key\"")
+        case .word(let word): throw Self.mistake("\(word) is not available here: \(Self.advice)")
+        case .open:
+            let value = try pipeline()
+            guard tokens.popFirst() == .close else { throw Self.mistake("a \"(\" has no \")\"") }
+            return value
+        case .close, .pipe, nil: throw Self.mistake("a value is missing")
+        }
+    }
+
+    private static let advice =
+        "there are .Name, .ContainerName, index .Labels \"key\", strings, ( ), | and the functions "
+        + Function.allCases.map(\.rawValue).sorted().joined(separator: ", ")
+
+    private static func mistake(_ message: String) -> DockerSettingError {
+        DockerSettingError("defaultRule", message)
+    }
+}

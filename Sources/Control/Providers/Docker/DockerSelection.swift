@@ -1,0 +1,143 @@
+/// Decides which containers contribute to the configuration, and what. Pure.
+///
+/// Where a container is reached, in this order: by its label `traefik.docker.network` (or `limpet.`), the provider's
+/// network, the machine's own address in host mode, the container that it shares a network with, the network that it was
+/// created with, the first one by name.
+package struct DockerSelection: Sendable {
+    private let settings: DockerProviderSettings
+    private let constraint: DockerConstraint?
+    private let template: DockerRuleTemplate
+
+    /// - Throws: `DockerSettingError` for constraints or a default rule that make no sense.
+    package init(_ settings: DockerProviderSettings) throws(DockerSettingError) {
+        self.settings = settings
+        let isUnconstrained = settings.constraints.allSatisfy(\.isWhitespace)
+        constraint = isUnconstrained ? nil : try DockerConstraint(settings.constraints)
+        template = try DockerRuleTemplate(settings.defaultRule)
+    }
+
+    /// What containers contribute, by the time of their creation, and what is to be said about their labels, each in
+    /// one sentence.
+    ///
+    /// - Parameters:
+    ///   - isDraining: whether a container was told to end.
+    ///   - hostAddress: where containers in host mode are reached.
+    package func contributions(
+        of containers: [String: DockerContainer], hostAddress: String, isDraining: (DockerContainer) -> Bool
+    ) -> (contributions: [DockerContribution], warnings: [String]) {
+        let isWanted = constraint?.predicate() ?? { _ in true }
+        var choice = Choice(settings: settings, containers: containers, hostAddress: hostAddress)
+        var contributions: [DockerContribution] = []
+        let ordered = containers.values.sorted { ($0.created, $0.id) < ($1.created, $1.id) }
+        for container in ordered where isWanted(container.labels) {
+            guard let place = choice.place(of: container) else { continue }
+            let name = Self.defaultName(of: container)
+            let rule = template.rendered(name: name, containerName: container.name, labels: container.labels)
+            if rule == nil { choice.warn(container, "its default rule is longer than 16 KiB and left out") }
+            contributions.append(
+                DockerContribution(
+                    containerName: container.name, containerID: container.id,
+                    created: container.created / 1_000_000_000, labels: container.labels, host: place.address,
+                    exposedPorts: container.exposedPorts,
+                    isDraining: container.state == .paused || isDraining(container), defaultName: name,
+                    defaultRule: rule ?? ""))
+        }
+        return (contributions, choice.warnings)
+    }
+
+    /// Whether one of them is reached at the machine's own address.
+    package static func needsHostAddress(_ containers: some Sequence<DockerContainer>) -> Bool {
+        containers.contains { $0.networkMode == "host" }
+    }
+
+    /// `<service>-<project>` where Compose made it, else the container's name; normalised.
+    static func defaultName(of container: DockerContainer) -> String {
+        guard let project = container.labels["com.docker.compose.project"],
+            let service = container.labels["com.docker.compose.service"]
+        else { return DockerName.normalized(container.name) }
+        return DockerName.normalized("\(service)_\(project)")
+    }
+}
+
+extension DockerSelection {
+    /// Where a container that contributes is reached; nil: nowhere yet.
+    private struct Place {
+        let address: String?
+    }
+
+    /// Chooses for one container after the other, and gathers what is to be said about them.
+    private struct Choice {
+        let settings: DockerProviderSettings
+        let containers: [String: DockerContainer]
+        let hostAddress: String
+        private(set) var warnings: [String] = []
+
+        /// Containers that share the network of one another, one after the other.
+        private static let hopMax = 8
+
+        init(settings: DockerProviderSettings, containers: [String: DockerContainer], hostAddress: String) {
+            self.settings = settings
+            self.containers = containers
+            self.hostAddress = hostAddress
+        }
+
+        mutating func warn(_ container: DockerContainer, _ message: String) {
+            warnings.append("container \(container.name): \(message)")
+        }
+
+        /// Nil: the container does not contribute.
+        mutating func place(of container: DockerContainer) -> Place? {
+            let labels = DockerLabels(container.labels)
+            for problem in labels.problems { warn(container, problem) }
+            guard labels.isUsable, labels.isEnabled ?? settings.exposedByDefault else { return nil }
+            let runs = container.state == .running || container.state == .paused
+            guard runs || labels.allowsNonRunning else { return nil }
+            guard runs else { return Place(address: nil) }
+            guard container.health == .none || container.health == .healthy else {
+                return labels.allowsNonRunning || settings.allowEmptyServices ? Place(address: nil) : nil
+            }
+            if let address = address(of: container, labels.network, hops: 0) { return Place(address: address) }
+            warn(container, "it has no address in a network")
+            return labels.allowsNonRunning ? Place(address: nil) : nil
+        }
+
+        private mutating func address(of container: DockerContainer, _ label: String?, hops: Int) -> String? {
+            if let wanted = label ?? (settings.network.isEmpty ? nil : settings.network) {
+                if let address = container.networks[wanted]?.preferred { return address }
+                // Which is no mistake where it shares another's network, or the machine's: it has none of its own.
+                if !container.networks.isEmpty, container.networkMode != "host" {
+                    warn(
+                        container,
+                        "it has no address in the network \"\(wanted)\"; a network's name may begin with its project's")
+                }
+            }
+            if container.networkMode == "host" { return hostAddress }
+            if container.networkMode.hasPrefix("container:") {
+                return sharedAddress(of: container, label, hops: hops)
+            }
+            return anyAddress(of: container, isChosen: label != nil || !settings.network.isEmpty)
+        }
+
+        /// That of the container whose network it uses.
+        private mutating func sharedAddress(of container: DockerContainer, _ label: String?, hops: Int) -> String? {
+            let name = container.networkMode.dropFirst("container:".count)
+            guard let target = containers[String(name)] ?? containers.values.first(where: { $0.name == name }),
+                target.state == .running || target.state == .paused, hops < Self.hopMax
+            else { return nil }
+            return address(of: target, DockerLabels(target.labels).network ?? label, hops: hops + 1)
+        }
+
+        private mutating func anyAddress(of container: DockerContainer, isChosen: Bool) -> String? {
+            let reachable = container.networks.filter { $0.value.preferred != nil }
+            let own = container.networkMode == "default" ? "bridge" : container.networkMode
+            guard let first = reachable[own] != nil ? own : reachable.keys.min() else { return nil }
+            if reachable.count > 1, !isChosen {
+                let names = reachable.keys.sorted().joined(separator: ", ")
+                warn(
+                    container,
+                    "it is in the networks \(names); \(first) is used: choose one by the label traefik.docker.network")
+            }
+            return reachable[first]?.preferred
+        }
+    }
+}
