@@ -70,6 +70,16 @@ struct HealthFleet {
         replicas[index].isFrozen = true
     }
 
+    /// A replica is configured anew.
+    mutating func reconfigure(
+        _ index: Int, configuration: UInt64 = 7, backends: Set<FleetBackend> = [Self.backend],
+        renewed: Set<FleetBackend> = []
+    ) {
+        perform(index) {
+            $0.reconfigured(configuration: configuration, backends: backends, renewed: renewed, now: $1)
+        }
+    }
+
     var instant: Instant { Instant(nanoseconds: now * 1_000_000) }
 
     mutating func run(_ milliseconds: Int64) {
