@@ -6,11 +6,11 @@ struct ConfigurationMistakeTests {
     /// The file, and every line that `check` says about it.
     static let files: [(String, [String])] = [
         (
-            "entryPoint: {}\nbananas: 1\nproviders: { docker: {} }\n",
+            "entryPoint: {}\nbananas: 1\nping: {}\n",
             [
                 "1:1: entryPoint: unknown key, did you mean entryPoints?",
-                "2:1: bananas: unknown key, there are entryPoints, fleet, replica, store, log, accessLog, http",
-                "3:1: providers: is not available in this version",
+                "2:1: bananas: unknown key, there are entryPoints, providers, fleet, replica, store, log, accessLog, http",
+                "3:1: ping: is not available in this version",
             ]
         ),
         ("- a\n", ["1:1: must be a mapping, and is a list"]),

@@ -2,9 +2,9 @@ extension Configuration {
     /// All but the dynamic part.
     init(_ section: SettingSection, _ surroundings: Surroundings) {
         section.check(
-            known: ["entryPoints", "fleet", "replica", "store", "log", "accessLog", "http"],
+            known: ["entryPoints", "providers", "fleet", "replica", "store", "log", "accessLog", "http"],
             unavailable: [
-                "providers", "api", "ping", "metrics", "tracing", "certificatesResolvers", "global", "serversTransport",
+                "api", "ping", "metrics", "tracing", "certificatesResolvers", "global", "serversTransport",
                 "tcpServersTransport", "hostResolver", "experimental", "core", "spiffe", "tcp", "udp", "tls", "ocsp",
             ])
         let listeners = Listeners(section.section("entryPoints"))
@@ -12,7 +12,7 @@ extension Configuration {
         store = StoreOptions(storeSection)
         // Read with those of all other sources.
         http = HTTPConfiguration()
-        providers = ProviderSettings()
+        providers = ProviderSettings(section.section("providers"))
         (entryPoints, admin) = (listeners.entryPoints, listeners.admin)
         fleet = FleetSettings(fleetSection, of: section, surroundings)
         replica = ReplicaSettings(section.section("replica"), surroundings)

@@ -46,21 +46,28 @@ package struct ConfigurationFile {
             let mistake = Mistake(severity: .error, source: .file(path), place: nil, key: "", message: error.reason)
             throw ConfigurationRefusal(mistakes: [mistake])
         }
-        try self.init(yaml: String(decoding: bytes, as: UTF8.self), file: path, surroundings: surroundings)
+        guard let text = String(validating: bytes, as: UTF8.self) else {
+            let mistake = Mistake(
+                severity: .error, source: .file(path), place: nil, key: "", message: "is no UTF-8 text")
+            throw ConfigurationRefusal(mistakes: [mistake])
+        }
+        try self.init(yaml: text, file: path, surroundings: surroundings)
     }
 
     /// - Parameter file: what mistakes call it.
     package init(yaml: String, file: String, surroundings: Surroundings) throws(ConfigurationRefusal) {
         let main = SourceText(name: file, text: yaml, role: .main)
         let tree = SourceTree(main)
-        var configuration = tree.root.map { Configuration($0, surroundings) }
-        let context = configuration.map(HTTPContext.init)
-        let reading = context.map { HTTPReading([tree], [], $0) }
-        let mistakes = reading?.mistakes ?? tree.mistakes.sorted
-        if let http = reading?.configuration { configuration?.http = http }
-        guard let configuration, reading?.configuration != nil else { throw ConfigurationRefusal(mistakes: mistakes) }
+        guard var configuration = tree.root.map({ Configuration($0, surroundings) }) else {
+            throw ConfigurationRefusal(mistakes: tree.mistakes.sorted)
+        }
+        let dynamic = configuration.providers.file.map { DynamicFiles.read($0.source) } ?? DynamicFiles()
+        let reading = HTTPReading(
+            [tree] + dynamic.files.map { SourceTree($0) }, unreadable: dynamic.mistakes, [], HTTPContext(configuration))
+        guard let http = reading.configuration else { throw ConfigurationRefusal(mistakes: reading.mistakes) }
+        configuration.http = http
         self.configuration = configuration
-        sources = [main]
-        warnings = mistakes
+        sources = [main] + dynamic.files
+        warnings = reading.mistakes
     }
 }

@@ -8,16 +8,23 @@ package struct HTTPReading {
     /// File by file in the order given, each sorted by place; then container by container.
     package let mistakes: [Mistake]
 
-    package init(files: [SourceText], containers: [DockerContribution], context: HTTPContext) {
-        self.init(files.map { SourceTree($0) }, containers, context)
+    /// - Parameter unreadable: of files that should have been read too; an error among them refuses the whole.
+    package init(
+        files: [SourceText], unreadable: [Mistake] = [], containers: [DockerContribution], context: HTTPContext
+    ) {
+        self.init(files.map { SourceTree($0) }, unreadable: unreadable, containers, context)
     }
 
-    init(_ trees: [SourceTree], _ containers: [DockerContribution], _ context: HTTPContext) {
+    init(
+        _ trees: [SourceTree], unreadable: [Mistake], _ containers: [DockerContribution], _ context: HTTPContext
+    ) {
         let drafts = trees.compactMap { $0.draft(context) }
         var linking = HTTPLinking(drafts)
         let linked = linking.configuration()
-        configuration = trees.contains(where: \.mistakes.hasErrors) ? nil : linked
-        mistakes = trees.flatMap(\.mistakes.sorted)
+        let isRefused =
+            trees.contains(where: \.mistakes.hasErrors) || unreadable.contains { $0.severity == .error }
+        configuration = isRefused ? nil : linked
+        mistakes = unreadable + trees.flatMap(\.mistakes.sorted)
     }
 }
 
@@ -34,7 +41,7 @@ struct SourceTree {
         let node =
             switch source.format {
             case .yaml: SettingNode(yaml: source.text, mistakes)
-            case .toml: SettingNode(yaml: source.text, mistakes)
+            case .toml: SettingNode(toml: source.text, mistakes)
             }
         self.mistakes = mistakes
         root = node.flatMap {

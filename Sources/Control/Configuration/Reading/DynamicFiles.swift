@@ -1,0 +1,80 @@
+import Foundation
+
+/// The files of the file provider, as they are on disk.
+package struct DynamicFiles: Equatable, Sendable {
+    /// More, in a directory and below it, are refused.
+    package static let countMax = 10_000
+
+    /// By path.
+    package private(set) var files: [SourceText] = []
+    /// What cannot be read, each with its reason. All of them are errors.
+    package private(set) var mistakes: [Mistake] = []
+
+    /// Reads a file, or all `.yml`, `.yaml` and `.toml` in a directory and its directories. Names that begin with a dot
+    /// do not count; links are followed.
+    package static func read(_ source: FileProviderSettings.Source) -> DynamicFiles {
+        var read = DynamicFiles()
+        switch source {
+        case .file(let path): read.readFile(path)
+        case .directory(let path): for file in read.paths(in: path) { read.readFile(file) }
+        }
+        return read
+    }
+
+    /// A file by itself, whatever its name ends with; of a directory what belongs to it.
+    package static func read(path: String) -> DynamicFiles {
+        var isDirectory: ObjCBool = false
+        let exists = FileManager.default.fileExists(atPath: path, isDirectory: &isDirectory)
+        return read(exists && isDirectory.boolValue ? .directory(path) : .file(path))
+    }
+
+    private mutating func readFile(_ path: String) {
+        do {
+            let bytes = try FileContents.bytes(of: path, byteCountMax: ConfigurationFile.byteCountMax)
+            guard let text = String(validating: bytes, as: UTF8.self) else {
+                add("is no UTF-8 text", path)
+                return
+            }
+            files.append(SourceText(name: path, text: text, role: .dynamic))
+        } catch {
+            add(error.reason, path)
+        }
+    }
+
+    private mutating func paths(in directory: String) -> [String] {
+        var paths: [String] = []
+        var waiting = [(path: directory, depth: 0)]
+        while let (path, depth) = waiting.popLast() {
+            let names: [String]
+            do {
+                names = try FileManager.default.contentsOfDirectory(atPath: path)
+            } catch {
+                add("cannot be read as a directory", path)
+                continue
+            }
+            for name in names where !name.hasPrefix(".") {
+                let inner = path.hasSuffix("/") ? path + name : "\(path)/\(name)"
+                if Self.isDirectory(inner) {
+                    // A link may lead in a circle.
+                    if depth < 16 { waiting.append((inner, depth + 1)) } else { add("is nested too deep", inner) }
+                } else if [".yml", ".yaml", ".toml"].contains(where: name.lowercased().hasSuffix) {
+                    paths.append(inner)
+                }
+            }
+            guard paths.count <= Self.countMax else {
+                add("holds more than \(Self.countMax) files", directory)
+                return []
+            }
+        }
+        return paths.sorted { $0.utf8.lexicographicallyPrecedes($1.utf8) }
+    }
+
+    private static func isDirectory(_ path: String) -> Bool {
+        var isDirectory: ObjCBool = false
+        return FileManager.default.fileExists(atPath: path, isDirectory: &isDirectory) && isDirectory.boolValue
+    }
+
+    private mutating func add(_ message: String, _ path: String) {
+        mistakes.append(Mistake(severity: .error, source: .file(path), place: nil, key: "", message: message))
+    }
+}
