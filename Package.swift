@@ -35,7 +35,8 @@ let package = Package(
     targets: [
         .target(name: "Affinity", swiftSettings: strict),
         .target(name: "HTTPWire", swiftSettings: strict),
-        .target(name: "Routing", dependencies: ["HTTPWire"], swiftSettings: strict),
+        .target(name: "CLimpetRegex", linkerSettings: [.linkedLibrary("pcre2-8")]),
+        .target(name: "Routing", dependencies: ["CLimpetRegex", "HTTPWire"], swiftSettings: strict),
         .target(name: "CLimpetRESP", linkerSettings: [.linkedLibrary("hiredis")]),
         .target(name: "Store", dependencies: ["Affinity", "CLimpetRESP", logging] + nio, swiftSettings: strict),
         .target(
@@ -92,6 +93,9 @@ if Context.environment["LIMPET_FUZZ"] != nil {
         .executableTarget(
             name: "FuzzRESP", dependencies: ["CLimpetRESP"], path: "Tests/Fuzz/RESP", exclude: ["README.md"],
             swiftSettings: strict + [.unsafeFlags(["-parse-as-library"])]),
+        .executableTarget(
+            name: "BenchRouting", dependencies: ["Routing"], path: "Tests/Bench/Routing", exclude: ["README.md"],
+            swiftSettings: strict),
         .executableTarget(
             name: "BenchStore", dependencies: ["Affinity", "Store", logging] + nio, path: "Tests/Bench/Store",
             exclude: ["README.md"], swiftSettings: strict),

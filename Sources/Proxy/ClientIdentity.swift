@@ -1,4 +1,5 @@
 import NIOCore
+import Routing
 
 /// Who is at the other end of a client connection, and the forwarding fields that say so to a backend. Made once per
 /// connection, because nothing in it changes from request to request.

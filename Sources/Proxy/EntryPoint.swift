@@ -1,3 +1,5 @@
+package import Routing
+
 /// A listener's settings that a connection needs.
 package struct EntryPoint: Sendable {
     package var name: String

@@ -1,5 +1,6 @@
 import Affinity
 import HTTPWire
+import Routing
 
 /// What a request says about its session.
 enum PresentedSession {

@@ -1,5 +1,6 @@
 import Control
 import Proxy
+import Routing
 import Testing
 
 @Suite("An address")

@@ -7,7 +7,8 @@ enum ImportRules {
     static let allowed: [String: Set<String>] = [
         "Affinity": ["Synchronization"],
         "HTTPWire": [],
-        "Routing": ["HTTPWire"],
+        "CLimpetRegex": [],
+        "Routing": operatingSystem.union(["CLimpetRegex", "HTTPWire"]),
         "CLimpetRESP": [],
         "Store": transport.union(operatingSystem).union(["Affinity", "CLimpetRESP", "Logging", "Synchronization"]),
         "Proxy": transport.union(operatingSystem)
@@ -21,7 +22,7 @@ enum ImportRules {
             .union(["Affinity", "Store", "Foundation", "Logging", "NIOHTTP1", "Synchronization"]),
     ]
 
-    static let all: [FileRule] = [modules, hiredis]
+    static let all: [FileRule] = [modules, hiredis, pcre2]
 
     private static let modules = FileRule(
         "a module imports only what stands below it",
@@ -58,6 +59,18 @@ enum ImportRules {
         return file.faults { line in
             let isComment = line.drop { $0 == " " }.hasPrefix("//")
             return !isComment && line.lowercased().contains("hiredis") ? "hiredis is CLimpetRESP's alone" : nil
+        }
+    }
+
+    private static let pcre2 = FileRule(
+        "only CLimpetRegex touches PCRE2",
+        broken: SourceFile("Sources/Routing/Pattern.swift", "let code = pcre2_compile_8()\n"),
+        kept: SourceFile("Sources/Routing/Pattern.swift", "/// What PCRE2 compiled.\nlet code = 1\n")
+    ) { file in
+        guard file.isProduct, file.module != "CLimpetRegex" else { return [] }
+        return file.faults { line in
+            let isComment = line.drop { $0 == " " }.hasPrefix("//")
+            return !isComment && line.lowercased().contains("pcre2") ? "PCRE2 is CLimpetRegex's alone" : nil
         }
     }
 }

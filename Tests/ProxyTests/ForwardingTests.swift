@@ -1,5 +1,6 @@
 import Foundation
 import LimpetTestKit
+import Routing
 import Testing
 
 @testable import Proxy

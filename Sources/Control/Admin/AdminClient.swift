@@ -1,7 +1,8 @@
 import NIOCore
 import NIOHTTP1
 import NIOPosix
-package import Proxy
+import Proxy
+package import Routing
 
 #if canImport(Glibc)
 import Glibc

@@ -1,4 +1,5 @@
-package import Proxy
+import Proxy
+package import Routing
 package import Store
 
 /// All that a configuration file says, checked. Nothing in it can be wrong any more, except towards the outside

@@ -1,4 +1,4 @@
-import Proxy
+import Routing
 
 /// What may stand as a host in an address or a URL.
 enum HostSyntax {

@@ -1,4 +1,4 @@
-package import Proxy
+package import Routing
 
 /// Where a listener listens, as Traefik writes it: `:8000`, `127.0.0.1:8000`, `[::1]:8000`, `localhost:8000`.
 package struct ListenAddress: Hashable, Sendable, CustomStringConvertible {

@@ -1,4 +1,5 @@
 import Proxy
+import Routing
 
 extension BackendSettings {
     private static let nameByteCountMax = 256

@@ -1,4 +1,4 @@
-import Proxy
+import Routing
 
 /// The URL of a backend: `http://host:port`.
 struct ServerURL: Equatable {

@@ -1,4 +1,5 @@
 import Proxy
+import Routing
 
 /// The section `entryPoints`.
 struct Listeners {

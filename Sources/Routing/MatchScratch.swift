@@ -1,0 +1,67 @@
+import CLimpetRegex
+
+/// What one event loop needs to ask requests about patterns, and what it has counted meanwhile. Allocated once.
+package final class MatchScratch {
+    /// The bytes of a value that a pattern is asked about, decoded; a longer one is over the limit.
+    static let valueMax = 8192
+
+    /// Times at which a pattern went over a limit: too many steps, too much memory or too long a value.
+    package private(set) var patternsOverLimit: UInt64 = 0
+
+    /// Nil without memory; every match is over the limit then.
+    private let regex: OpaquePointer?
+    private let value: UnsafeMutableRawBufferPointer
+    private let repaired: UnsafeMutableRawBufferPointer
+
+    package init() {
+        regex = limpet_regex_scratch_new()
+        value = .allocate(byteCount: Self.valueMax, alignment: 8)
+        repaired = .allocate(byteCount: Self.valueMax * UTF8Repair.growth, alignment: 8)
+    }
+
+    deinit {
+        limpet_regex_scratch_free(regex)
+        value.deallocate()
+        repaired.deallocate()
+    }
+
+    /// Whether the pattern matches anywhere in the bytes as they are. Where a limit is met the answer is false, and
+    /// counted.
+    func holds(_ pattern: Pattern, for bytes: UnsafeRawBufferPointer) -> Bool {
+        guard bytes.count <= Self.valueMax else { return overLimit() }
+        return ask(pattern, bytes)
+    }
+
+    /// The same, for bytes that come one at a time.
+    func holds(_ pattern: Pattern, for bytes: PercentDecoding) -> Bool {
+        var bytes = bytes
+        var count = 0
+        while let byte = bytes.next() {
+            guard count < Self.valueMax else { return overLimit() }
+            value[count] = byte
+            count += 1
+        }
+        return ask(pattern, UnsafeRawBufferPointer(rebasing: value[..<count]))
+    }
+
+    /// The same, for the small letters of the bytes.
+    func holds(_ pattern: Pattern, forLowercased bytes: UnsafeRawBufferPointer) -> Bool {
+        guard bytes.count <= Self.valueMax else { return overLimit() }
+        for index in 0..<bytes.count { value[index] = bytes[index].lowercased }
+        return ask(pattern, UnsafeRawBufferPointer(rebasing: value[..<bytes.count]))
+    }
+
+    private func ask(_ pattern: Pattern, _ bytes: UnsafeRawBufferPointer) -> Bool {
+        guard let regex else { return overLimit() }
+        let subject = UTF8Repair.isValid(bytes) ? bytes : UTF8Repair.repair(bytes, in: repaired)
+        return pattern.matches(subject, regex) ?? overLimit()
+    }
+
+    private func overLimit() -> Bool {
+        patternsOverLimit &+= 1
+        return false
+    }
+}
+
+@available(*, unavailable)
+extension MatchScratch: Sendable {}

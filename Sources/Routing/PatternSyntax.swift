@@ -1,0 +1,183 @@
+/// Lets those patterns pass that mean the same to RE2, which Traefik's rules are written for, and to PCRE2, which
+/// matches them here. What only PCRE2 knows, and what the two read differently, is refused; what is no pattern at all
+/// is left to PCRE2 to say.
+struct PatternSyntax {
+    private static let repetitionMax = 1000
+
+    private let bytes: [UInt8]
+    private var position = 0
+
+    static func check(_ pattern: [UInt8]) throws(PatternError) {
+        var syntax = PatternSyntax(bytes: pattern)
+        try syntax.check()
+    }
+
+    private init(bytes: [UInt8]) {
+        self.bytes = bytes
+    }
+
+    private func byte(_ ahead: Int = 0) -> UInt8? {
+        position + ahead < bytes.count ? bytes[position + ahead] : nil
+    }
+
+    private func follows(_ text: StaticString, _ ahead: Int = 0) -> Bool {
+        text.withUTF8Buffer { bytes[min(position + ahead, bytes.count)...].starts(with: $0) }
+    }
+
+    private func refuse(_ message: String) -> PatternError { PatternError(offset: position, message: message) }
+
+    private mutating func check() throws(PatternError) {
+        while let byte = byte() {
+            switch byte {
+            case UInt8(ascii: "\\"): try escape()
+            case UInt8(ascii: "["): try characterClass()
+            case UInt8(ascii: "("): try group()
+            case UInt8(ascii: "*"), UInt8(ascii: "+"), UInt8(ascii: "?"): try quantifier(length: 1)
+            case UInt8(ascii: "{"):
+                if let length = try repetition() { try quantifier(length: length) } else { position += 1 }
+            default: position += 1
+            }
+        }
+    }
+
+    // MARK: Quantifiers
+
+    private mutating func quantifier(length: Int) throws(PatternError) {
+        position += length
+        if byte() == UInt8(ascii: "?") { position += 1 }
+        let isAnother: Bool
+        switch byte() {
+        case UInt8(ascii: "*"), UInt8(ascii: "+"), UInt8(ascii: "?"): isAnother = true
+        case UInt8(ascii: "{"): isAnother = try repetition() != nil
+        default: isAnother = false
+        }
+        if isAnother { throw refuse("a repetition of a repetition: put the inner one in parentheses") }
+    }
+
+    /// The length of `{2}`, `{2,}` or `{2,3}`; nil where the brace stands for itself.
+    private func repetition() throws(PatternError) -> Int? {
+        guard let end = bytes[position...].firstIndex(of: UInt8(ascii: "}")) else { return nil }
+        let inner = bytes[(position + 1)..<end]
+        let isCount = inner.allSatisfy { $0.isDigit || [0x20, 0x09, UInt8(ascii: ",")].contains($0) }
+        guard isCount, inner.contains(where: \.isDigit) else { return nil }
+        let numbers = inner.split(separator: UInt8(ascii: ","), omittingEmptySubsequences: false)
+        let isWritten = numbers.count <= 2 && !numbers[0].isEmpty && numbers.allSatisfy { $0.allSatisfy(\.isDigit) }
+        guard isWritten else { throw refuse("braces are read differently elsewhere: write {0,3}, or \\{ for a brace") }
+        for number in numbers where Int(String(decoding: number, as: UTF8.self)) ?? 0 > Self.repetitionMax {
+            throw refuse("at most \(Self.repetitionMax) repetitions can be asked for")
+        }
+        return end + 1 - position
+    }
+
+    // MARK: Groups
+
+    private mutating func group() throws(PatternError) {
+        if follows("(*") { throw refuse("(*…) is not available") }
+        guard follows("(?") else {
+            position += 1
+            return
+        }
+        if follows("(?=") || follows("(?!") || follows("(?<=") || follows("(?<!") {
+            throw refuse("lookaround is not available: combine matchers with && and ! instead")
+        }
+        if follows("(?P<") || follows("(?<") {
+            position += 3
+            return
+        }
+        guard let length = optionLength() else {
+            throw refuse("of the groups that begin with (? there are (?:…), (?P<name>…) and flags such as (?i)")
+        }
+        position += length
+    }
+
+    /// Of `(?:`, `(?i:` or `(?i-s)`, where it is one.
+    private func optionLength() -> Int? {
+        var end = position + 2
+        let flags = Array("imsU".utf8)
+        var count = 0
+        var isNegative = false
+        while end < bytes.count {
+            switch bytes[end] {
+            case UInt8(ascii: ":") where count > 0 || !isNegative: return end + 1 - position
+            case UInt8(ascii: ")") where count > 0: return end + 1 - position
+            case UInt8(ascii: "-") where !isNegative:
+                isNegative = true
+                count = 0
+            case let flag where flags.contains(flag): count += 1
+            default: return nil
+            }
+            end += 1
+        }
+        return nil
+    }
+}
+
+// MARK: Escapes and classes
+
+extension PatternSyntax {
+    private mutating func escape() throws(PatternError) {
+        guard let letter = byte(1) else {
+            position += 1
+            return
+        }
+        switch letter {
+        case UInt8(ascii: "Q"): skipQuotation()
+        case UInt8(ascii: "A"), UInt8(ascii: "b"), UInt8(ascii: "B"), UInt8(ascii: "z"): position += 2
+        default: try escapeOfCharacter(letter)
+        }
+    }
+
+    /// What an escape may be within a class and outside of it.
+    private mutating func escapeOfCharacter(_ letter: UInt8) throws(PatternError) {
+        switch letter {
+        case _ where letter.isDigit && letter != UInt8(ascii: "0"):
+            throw refuse("backreferences are not available; a character by its number is \\x{41}")
+        case UInt8(ascii: "x") where !follows("{", 2):
+            guard let high = byte(2), let low = byte(3), high.isHexDigit, low.isHexDigit else {
+                throw refuse("\\x takes two hexadecimal digits, or more between braces")
+            }
+        case UInt8(ascii: "v"): throw refuse("\\v is read differently elsewhere: write \\x0B")
+        case UInt8(ascii: "Z"): throw refuse("there is no \\Z: write \\z for the end")
+        case _ where letter.isLetter && !Array("afnrtdDsSwWpPx".utf8).contains(letter):
+            throw refuse("there is no \\\(Character(Unicode.Scalar(letter)))")
+        default: break
+        }
+        position += 2
+    }
+
+    private mutating func skipQuotation() {
+        position += 2
+        while position < bytes.count, !follows("\\E") { position += 1 }
+        position = min(position + 2, bytes.count)
+    }
+
+    /// From `[` to its `]`, which stands for itself where it comes first.
+    private mutating func characterClass() throws(PatternError) {
+        if follows("[[:<:]]") || follows("[[:>:]]") { throw refuse("write \\b for a boundary of words") }
+        position += follows("[^") ? 2 : 1
+        if byte() == UInt8(ascii: "]") { position += 1 }
+        while let byte = byte(), byte != UInt8(ascii: "]") {
+            if byte == UInt8(ascii: "\\"), let letter = self.byte(1) {
+                try escapeOfCharacter(letter)
+            } else if let length = namedClassLength() {
+                position += length
+            } else {
+                position += 1
+            }
+        }
+        position += 1
+    }
+
+    /// Of `[:alpha:]`.
+    private func namedClassLength() -> Int? {
+        guard follows("[:") else { return nil }
+        let name = bytes[(position + 2)...].prefix { $0.isLetter || $0 == UInt8(ascii: "^") }
+        return bytes[name.endIndex...].starts(with: Array(":]".utf8)) ? name.count + 4 : nil
+    }
+}
+
+extension UInt8 {
+    fileprivate var isDigit: Bool { self >= 0x30 && self <= 0x39 }
+    fileprivate var isLetter: Bool { (0x61...0x7A).contains(lowercased) }
+    fileprivate var isHexDigit: Bool { isDigit || (0x61...0x66).contains(lowercased) }
+}
