@@ -90,7 +90,7 @@ final class Exchange: StoreWaiter {
             clientPersists = false
             return answer(.notImplemented)
         }
-        guard let (service, router) = worker.route(head, in: bytes, entryPoint: client.entryPoint) else {
+        guard let (service, router) = worker.route(head, in: bytes, of: client) else {
             return answer(.notFound)
         }
         self.service = service

@@ -6,6 +6,7 @@ struct RequestView: RoutableRequest {
     let head: RequestHead
     let bytes: UnsafeRawBufferPointer
     let fields: FieldTable
+    let clientAddress: AddressRange.Bits?
 
     var host: UnsafeRawBufferPointer { head.host.map(slice) ?? UnsafeRawBufferPointer(start: nil, count: 0) }
     /// An empty path of an absolute-form target means `/` (RFC 9112, section 3.2.2).

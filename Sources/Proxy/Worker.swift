@@ -25,6 +25,7 @@ package final class Worker {
     private(set) var services: [ServiceRuntime] = []
 
     private var snapshot: Snapshot
+    private let matchScratch = MatchScratch()
     let exchangeLog: (any ExchangeLog)?
     let logger: Logger
     private let sweep = DeadlineSweep()
@@ -125,11 +126,14 @@ package final class Worker {
 
     // MARK: Requests
 
-    func route(_ head: RequestHead, in bytes: UnsafeRawBufferPointer, entryPoint: EntryPoint) -> (
+    func route(_ head: RequestHead, in bytes: UnsafeRawBufferPointer, of client: ClientHandler) -> (
         ServiceRuntime, router: Int
     )? {
-        let request = RequestView(head: head, bytes: bytes, fields: requestFields)
-        guard let router = snapshot.routes.match(request, entryPoint: entryPoint.index) else { return nil }
+        let request = RequestView(
+            head: head, bytes: bytes, fields: requestFields, clientAddress: client.identity?.bits)
+        let router = snapshot.routes.match(request, entryPoint: client.entryPoint.index, scratch: matchScratch)
+        counters.patternsOverLimit = matchScratch.patternsOverLimit
+        guard let router else { return nil }
         return (services[snapshot.serviceOfRoute[router]], router)
     }
 

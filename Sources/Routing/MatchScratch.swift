@@ -25,8 +25,8 @@ package final class MatchScratch {
         repaired.deallocate()
     }
 
-    /// Whether the pattern matches anywhere in the bytes as they are. Where a limit is met the answer is false, and
-    /// counted.
+    /// Whether the pattern matches anywhere in the bytes as they are. Where a limit is met that is counted, and the
+    /// answer is true, so that no further value is asked about.
     func holds(_ pattern: Pattern, for bytes: UnsafeRawBufferPointer) -> Bool {
         guard bytes.count <= Self.valueMax else { return overLimit() }
         return ask(pattern, bytes)
@@ -59,7 +59,7 @@ package final class MatchScratch {
 
     private func overLimit() -> Bool {
         patternsOverLimit &+= 1
-        return false
+        return true
     }
 }
 

@@ -69,14 +69,19 @@ struct PercentDecoding {
         }
     }
 
-    /// Whether the decoded bytes begin with `pattern`, and, unless `isPrefix`, end there too.
+    /// Whether the decoded bytes begin with `literal`, and, unless `isPrefix`, end there too.
     static func matches(
-        _ bytes: UnsafeRawBufferPointer, _ form: Form, _ pattern: UnsafeRawBufferPointer, isPrefix: Bool = false
+        _ bytes: UnsafeRawBufferPointer, _ form: Form, _ literal: UnsafeRawBufferPointer, isPrefix: Bool = false
     ) -> Bool {
-        var decoding = PercentDecoding(bytes, form)
-        for wanted in pattern {
-            guard decoding.next() == wanted else { return false }
+        PercentDecoding(bytes, form).matches(literal, isPrefix: isPrefix)
+    }
+
+    /// The same, of what is still to come.
+    func matches(_ literal: UnsafeRawBufferPointer, isPrefix: Bool = false) -> Bool {
+        var rest = self
+        for wanted in literal {
+            guard rest.next() == wanted else { return false }
         }
-        return isPrefix || decoding.next() == nil
+        return isPrefix || rest.next() == nil
     }
 }

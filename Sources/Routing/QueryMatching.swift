@@ -1,28 +1,28 @@
 /// Looks for a parameter in a query, in place.
 enum QueryMatching {
-    /// Whether any parameter of this name has exactly this value. A parameter without `=` has the empty value. As in
-    /// Traefik, `;` separates parameters as `&` does.
+    /// Whether `isWanted` holds for the value, still encoded, of any parameter of this name. A parameter without `=` has
+    /// the empty value. As in Traefik, `;` separates parameters as `&` does.
     static func hasParameter(
-        _ query: UnsafeRawBufferPointer, named name: UnsafeRawBufferPointer, value: UnsafeRawBufferPointer
+        _ query: UnsafeRawBufferPointer, named name: UnsafeRawBufferPointer, where isWanted: (PercentDecoding) -> Bool
     ) -> Bool {
         var start = 0
         while start <= query.count {
             let rest = query[start...]
             let end = rest.firstIndex { $0 == UInt8(ascii: "&") || $0 == UInt8(ascii: ";") } ?? query.count
-            if isParameter(UnsafeRawBufferPointer(rebasing: query[start..<end]), named: name, value: value) {
-                return true
-            }
+            let parameter = UnsafeRawBufferPointer(rebasing: query[start..<end])
+            if let value = value(of: parameter, named: name), isWanted(value) { return true }
             start = end + 1
         }
         return false
     }
 
-    private static func isParameter(
-        _ parameter: UnsafeRawBufferPointer, named name: UnsafeRawBufferPointer, value: UnsafeRawBufferPointer
-    ) -> Bool {
+    private static func value(
+        of parameter: UnsafeRawBufferPointer, named name: UnsafeRawBufferPointer
+    ) -> PercentDecoding? {
         let equals = parameter.firstIndex(of: UInt8(ascii: "=")) ?? parameter.count
+        let found = UnsafeRawBufferPointer(rebasing: parameter[..<equals])
+        guard PercentDecoding.matches(found, .query, name) else { return nil }
         let valueStart = min(equals + 1, parameter.count)
-        return PercentDecoding.matches(UnsafeRawBufferPointer(rebasing: parameter[..<equals]), .query, name)
-            && PercentDecoding.matches(UnsafeRawBufferPointer(rebasing: parameter[valueStart...]), .query, value)
+        return PercentDecoding(UnsafeRawBufferPointer(rebasing: parameter[valueStart...]), .query)
     }
 }

@@ -15,9 +15,10 @@ package struct Router: Equatable, Sendable {
         self.entryPoints = entryPoints
     }
 
+    var rank: Int { priority ?? rule.defaultPriority }
+
     func precedes(_ other: Router) -> Bool {
-        let (own, others) = (priority ?? rule.defaultPriority, other.priority ?? other.rule.defaultPriority)
-        return own != others ? own > others : name.utf8.lexicographicallyPrecedes(other.name.utf8)
+        rank != other.rank ? rank > other.rank : name.utf8.lexicographicallyPrecedes(other.name.utf8)
     }
 }
 
@@ -25,33 +26,63 @@ package struct Router: Equatable, Sendable {
 package struct RouteTable: Sendable {
     private struct Entry: Sendable {
         let start: RuleProgram.Step
+        /// Among those given to `init`.
         let router: Int
     }
 
     private var program = RuleProgram()
-    /// By entry point, in the order of asking.
-    private var entries: [[Entry]] = []
+    /// In the order of asking.
+    private var entries: [Entry] = []
+    /// By entry point; they name places in `entries`.
+    private var indices: [RouteIndex] = []
+    private let routers: [Router]
 
     package init(_ routers: [Router]) {
-        let entryPointCount = routers.flatMap(\.entryPoints).reduce(0) { max($0, $1 + 1) }
-        entries = Array(repeating: [], count: entryPointCount)
+        self.routers = routers
         for (index, router) in routers.enumerated().sorted(by: { $0.element.precedes($1.element) }) {
-            let entry = Entry(start: program.append(router.rule.expression), router: index)
-            for entryPoint in router.entryPoints where entryPoint >= 0 {
-                entries[entryPoint].append(entry)
-            }
+            entries.append(Entry(start: program.append(router.rule.expression), router: index))
+        }
+        let entryPointCount = routers.flatMap(\.entryPoints).reduce(0) { max($0, $1 + 1) }
+        indices = (0..<entryPointCount).map { entryPoint in
+            RouteIndex(
+                entries.enumerated().lazy.filter { routers[$0.element.router].entryPoints.contains(entryPoint) }
+                    .map { (rank: $0.offset, rule: routers[$0.element.router].rule.expression) })
         }
     }
 
     /// The index of the router among those given to `init`; nil where none takes the request. Allocates nothing.
     ///
-    /// - Parameter entryPoint: the index of the entry point that the request came in by.
-    package func match(_ request: some RoutableRequest, entryPoint: Int) -> Int? {
-        guard entries.indices.contains(entryPoint) else { return nil }
-        let host = HostName.canonical(request.host)
-        for entry in entries[entryPoint] where program.accepts(request, host: host, from: entry.start) {
-            return entry.router
+    /// - Parameters:
+    ///   - entryPoint: the index of the entry point that the request came in by.
+    ///   - scratch: the event loop's own; it counts the patterns that went over a limit.
+    package func match(_ request: some RoutableRequest, entryPoint: Int, scratch: MatchScratch) -> Int? {
+        guard indices.indices.contains(entryPoint) else { return nil }
+        let facts = RequestFacts(request)
+        let count = RouteIndex.listMax
+        return withUnsafeTemporaryAllocation(of: RouteCandidates.Cursor.self, capacity: count) { cursors in
+            var candidates = RouteCandidates(indices[entryPoint], for: facts, in: cursors)
+            while let place = candidates.next() {
+                let entry = entries[place]
+                if program.accepts(request, facts, from: entry.start, scratch) { return entry.router }
+            }
+            return nil
         }
-        return nil
+    }
+
+    /// What each router of an entry point says to a request, in the order of asking, those after the first that takes
+    /// it included. Counts nothing, and is not for the data plane: it asks all of them, one by one.
+    package func explain(_ request: some RoutableRequest, entryPoint: Int) -> RouteExplanation {
+        let scratch = MatchScratch()
+        let asked = entries.compactMap { entry -> RouteExplanation.AskedRouter? in
+            let router = routers[entry.router]
+            guard router.entryPoints.contains(entryPoint) else { return nil }
+            var matchers: [RouteExplanation.AskedMatcher] = []
+            let takes = program.trace(request, from: entry.start, scratch) { place, holds in
+                matchers.append(RouteExplanation.AskedMatcher(of: router.rule, at: place, holds: holds))
+            }
+            return RouteExplanation.AskedRouter(
+                index: entry.router, name: router.name, priority: router.rank, takes: takes, matchers: matchers)
+        }
+        return RouteExplanation(routers: asked)
     }
 }

@@ -1,5 +1,4 @@
-/// A rule of Traefik v3's language, of which this version knows the matchers Host, Path, PathPrefix, Header, Method and
-/// Query.
+/// A rule of Traefik v3's language, with all of its matchers and two more: Cookie and CookieRegexp.
 package struct Rule: Equatable, Sendable {
     /// As it was written.
     package let text: String
@@ -15,9 +14,11 @@ package struct Rule: Equatable, Sendable {
     package var defaultPriority: Int { text.utf8.count }
 
     /// Whether it holds for the request.
-    package func matches(_ request: some RoutableRequest) -> Bool {
+    ///
+    /// - Parameter scratch: counts the patterns that went over a limit. The rule does not hold then, whatever it says.
+    package func matches(_ request: some RoutableRequest, scratch: MatchScratch = MatchScratch()) -> Bool {
         var program = RuleProgram()
         let start = program.append(expression)
-        return program.accepts(request, host: HostName.canonical(request.host), from: start)
+        return program.accepts(request, RequestFacts(request), from: start, scratch)
     }
 }

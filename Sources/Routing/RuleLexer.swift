@@ -2,7 +2,8 @@
 struct RuleLexer {
     enum Kind: Equatable {
         case name(String)
-        case value([UInt8])
+        /// `escapes` are the places in the value before which a `\` stood.
+        case value([UInt8], escapes: [Int])
         case open, close, comma, and, or, not
         case end
 
@@ -53,8 +54,8 @@ struct RuleLexer {
         case UInt8(ascii: "!"): return .not
         case UInt8(ascii: "&"): return try doubled(byte, at: start, is: .and)
         case UInt8(ascii: "|"): return try doubled(byte, at: start, is: .or)
-        case UInt8(ascii: "`"): return .value(try backtickValue(from: start))
-        case UInt8(ascii: "\""): return .value(try quotedValue(from: start))
+        case UInt8(ascii: "`"): return .value(try backtickValue(from: start), escapes: [])
+        case UInt8(ascii: "\""): return try quotedValue(from: start)
         case _ where Self.isLetter(byte): return .name(name(from: start))
         default: throw unexpected(at: start)
         }
@@ -90,12 +91,13 @@ struct RuleLexer {
     }
 
     /// As in Go, of whose escapes `\"` and `\\` are known.
-    private mutating func quotedValue(from start: Int) throws(RuleError) -> [UInt8] {
+    private mutating func quotedValue(from start: Int) throws(RuleError) -> Kind {
         var value: [UInt8] = []
+        var escapes: [Int] = []
         while position < bytes.count {
             let byte = bytes[position]
             position += 1
-            if byte == UInt8(ascii: "\"") { return value }
+            if byte == UInt8(ascii: "\"") { return .value(value, escapes: escapes) }
             guard byte == UInt8(ascii: "\\") else {
                 value.append(byte)
                 continue
@@ -105,6 +107,7 @@ struct RuleLexer {
                     offset: position - 1,
                     message: "of the escapes only \\\" and \\\\ are known: write the value between backticks")
             }
+            escapes.append(value.count)
             value.append(bytes[position])
             position += 1
         }

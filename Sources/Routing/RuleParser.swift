@@ -77,14 +77,15 @@ struct RuleParser {
         var values: [Matcher.Value] = []
         while token.kind != .close {
             if !values.isEmpty { try expect(.comma, else: "\",\" or \")\"") }
-            guard case .value(let bytes) = token.kind else {
+            guard case .value(let bytes, let escapes) = token.kind else {
                 throw unexpected(wanted: "a value between backticks")
             }
-            values.append(Matcher.Value(bytes: bytes, offset: token.offset))
+            values.append(Matcher.Value(bytes: bytes, offset: token.offset, escapes: escapes))
             try advance()
         }
+        let end = token.offset + 1
         try advance()
-        return try Matcher.named(name, at: start, values: values)
+        return try Matcher.named(name, at: start..<end, values: values)
     }
 
     private mutating func advance() throws(RuleError) {

@@ -1,5 +1,5 @@
 /// Compiled rules: tests that say where to go on when they hold and when they do not. Negation is a swap of the two,
-/// so a match neither recurses nor allocates nor counts references.
+/// so a match neither recurses nor allocates.
 struct RuleProgram: Sendable {
     /// The index of a test, or the verdict.
     typealias Step = Int32
@@ -7,13 +7,14 @@ struct RuleProgram: Sendable {
     static let reject: Step = -2
 
     private struct Slice: Sendable {
-        let start: Int
-        let end: Int
+        let start: Int32
+        let end: Int32
     }
 
     private struct Test: Sendable {
         let kind: Matcher.Kind
         let first: Slice
+        /// The second value; of a pattern or a range of addresses, where it stands among them.
         let second: Slice
         let onTrue: Step
         let onFalse: Step
@@ -22,6 +23,10 @@ struct RuleProgram: Sendable {
     private var tests: [Test] = []
     /// The values of all tests.
     private var values: [UInt8] = []
+    private var patterns: [Pattern] = []
+    private var addresses: [AddressRange] = []
+    /// Where each test stands in its rule: for explanations.
+    private var places: [Range<Int>] = []
 
     /// Adds a rule; the result is the step at which its evaluation starts.
     mutating func append(_ expression: RuleExpression) -> Step {
@@ -43,44 +48,129 @@ struct RuleProgram: Sendable {
     }
 
     private mutating func append(_ matcher: Matcher, onTrue: Step, onFalse: Step) -> Step {
-        tests.append(
-            Test(
-                kind: matcher.kind, first: append(matcher.first), second: append(matcher.second),
-                onTrue: onTrue, onFalse: onFalse))
+        let first = append(matcher.first)
+        let second: Slice
+        if let pattern = matcher.pattern {
+            second = Slice(start: Int32(patterns.count), end: 0)
+            patterns.append(pattern)
+        } else if let range = matcher.addresses {
+            second = Slice(start: Int32(addresses.count), end: 0)
+            addresses.append(range)
+        } else {
+            second = append(matcher.second)
+        }
+        tests.append(Test(kind: matcher.kind, first: first, second: second, onTrue: onTrue, onFalse: onFalse))
+        places.append(matcher.place)
         return Step(tests.count - 1)
     }
 
     private mutating func append(_ value: [UInt8]) -> Slice {
         values.append(contentsOf: value)
-        return Slice(start: values.count - value.count, end: values.count)
+        return Slice(start: Int32(values.count - value.count), end: Int32(values.count))
     }
 
-    /// Whether the rule that starts at `start` holds for the request.
-    func accepts(_ request: some RoutableRequest, host: UnsafeRawBufferPointer, from start: Step) -> Bool {
+    // MARK: Matching
+
+    /// Whether the rule that starts at `start` holds for the request. One in which a pattern goes over its limit does
+    /// not, whatever stands around the pattern: else a `!` before it could be forced open.
+    func accepts(
+        _ request: some RoutableRequest, _ facts: RequestFacts, from start: Step, _ scratch: MatchScratch
+    ) -> Bool {
         values.withUnsafeBytes { values in
+            let countBefore = scratch.patternsOverLimit
             var step = start
             while step >= 0 {
                 let test = tests[Int(step)]
-                step = holds(test, request, host: host, values) ? test.onTrue : test.onFalse
+                step = holds(test, request, facts, values, scratch) ? test.onTrue : test.onFalse
+                if scratch.patternsOverLimit != countBefore { return false }
+            }
+            return step == Self.accept
+        }
+    }
+
+    /// The same, step by step: `body` is given the place of each matcher that is asked, and whether it held; nil where
+    /// a pattern went over its limit, which ends it.
+    func trace(
+        _ request: some RoutableRequest, from start: Step, _ scratch: MatchScratch, _ body: (Range<Int>, Bool?) -> Void
+    ) -> Bool {
+        let facts = RequestFacts(request)
+        return values.withUnsafeBytes { values in
+            var step = start
+            while step >= 0 {
+                let test = tests[Int(step)]
+                let countBefore = scratch.patternsOverLimit
+                let holds = holds(test, request, facts, values, scratch)
+                let isOverLimit = scratch.patternsOverLimit != countBefore
+                body(places[Int(step)], isOverLimit ? nil : holds)
+                if isOverLimit { return false }
+                step = holds ? test.onTrue : test.onFalse
             }
             return step == Self.accept
         }
     }
 
     private func holds(
-        _ test: Test, _ request: some RoutableRequest, host: UnsafeRawBufferPointer, _ values: UnsafeRawBufferPointer
+        _ test: Test, _ request: some RoutableRequest, _ facts: RequestFacts, _ values: UnsafeRawBufferPointer,
+        _ scratch: MatchScratch
     ) -> Bool {
-        let first = UnsafeRawBufferPointer(rebasing: values[test.first.start..<test.first.end])
-        let second = UnsafeRawBufferPointer(rebasing: values[test.second.start..<test.second.end])
-        return switch test.kind {
-        case .anyHost: true
-        case .host: HostName.isEqual(host, first)
-        case .hostBelow: HostName.isOneLabel(host, below: first)
-        case .path: PercentDecoding.matches(request.path, .path, first)
-        case .pathPrefix: PercentDecoding.matches(request.path, .path, first, isPrefix: true)
-        case .header: request.hasField(named: first) { $0.elementsEqual(second) }
-        case .method: request.method.elementsEqual(first)
-        case .query: request.query.map { QueryMatching.hasParameter($0, named: first, value: second) } ?? false
+        let first = Self.slice(test.first, of: values)
+        switch test.kind {
+        case .anyHost: return true
+        case .host: return HostName.isEqual(facts.host, first)
+        case .hostBelow: return HostName.isOneLabel(facts.host, below: first)
+        case .path: return PercentDecoding.matches(facts.path, .path, first)
+        case .pathPrefix: return PercentDecoding.matches(facts.path, .path, first, isPrefix: true)
+        case .method: return facts.method.elementsEqual(first)
+        case .clientAddress:
+            let range = addresses[Int(test.second.start)]
+            return facts.clientAddress.map { range.contains($0) } ?? false
+        case .header, .query, .cookie:
+            return hasValue(test.kind, request, facts, named: first, Self.slice(test.second, of: values))
+        case .hostPattern, .pathPattern, .headerPattern, .queryPattern, .cookiePattern:
+            return holds(patterns[Int(test.second.start)], test.kind, request, facts, named: first, scratch)
         }
+    }
+
+    private func hasValue(
+        _ kind: Matcher.Kind, _ request: some RoutableRequest, _ facts: RequestFacts,
+        named name: UnsafeRawBufferPointer, _ value: UnsafeRawBufferPointer
+    ) -> Bool {
+        switch kind {
+        case .header:
+            return request.hasField(named: name) { $0.elementsEqual(value) }
+        case .cookie:
+            return request.hasField(named: Self.cookie) { line in
+                CookieMatching.hasCookie(line, named: name) { $0.elementsEqual(value) }
+            }
+        default:
+            guard let query = facts.query else { return false }
+            return QueryMatching.hasParameter(query, named: name) { $0.matches(value) }
+        }
+    }
+
+    private func holds(
+        _ pattern: Pattern, _ kind: Matcher.Kind, _ request: some RoutableRequest, _ facts: RequestFacts,
+        named name: UnsafeRawBufferPointer, _ scratch: MatchScratch
+    ) -> Bool {
+        switch kind {
+        case .hostPattern: return scratch.holds(pattern, forLowercased: facts.host)
+        case .pathPattern: return scratch.holds(pattern, for: PercentDecoding(facts.path, .path))
+        case .headerPattern: return request.hasField(named: name) { scratch.holds(pattern, for: $0) }
+        case .cookiePattern:
+            return request.hasField(named: Self.cookie) { line in
+                CookieMatching.hasCookie(line, named: name) { scratch.holds(pattern, for: $0) }
+            }
+        default:
+            guard let query = facts.query else { return false }
+            return QueryMatching.hasParameter(query, named: name) { scratch.holds(pattern, for: $0) }
+        }
+    }
+
+    private static func slice(_ slice: Slice, of values: UnsafeRawBufferPointer) -> UnsafeRawBufferPointer {
+        UnsafeRawBufferPointer(rebasing: values[Int(slice.start)..<Int(slice.end)])
+    }
+
+    private static var cookie: UnsafeRawBufferPointer {
+        UnsafeRawBufferPointer(start: CookieMatching.field.utf8Start, count: CookieMatching.field.utf8CodeUnitCount)
     }
 }

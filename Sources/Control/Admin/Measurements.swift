@@ -21,6 +21,7 @@ enum Metric: String, CaseIterable {
     case fleetReplicas = "limpet_fleet_replicas"
     case fleetConfigurations = "limpet_fleet_configurations"
     case oversizedSessionKeys = "limpet_oversized_session_keys_total"
+    case patternsOverLimit = "limpet_rule_pattern_limit_total"
     case accessLogDropped = "limpet_access_log_dropped_lines_total"
     case cpu = "process_cpu_seconds_total"
     case residentMemory = "process_resident_memory_bytes"
@@ -36,7 +37,7 @@ enum Metric: String, CaseIterable {
         switch self {
         case .storeLatency: .histogram
         case .requests, .refusals, .cacheHits, .cacheMisses, .storeFailures, .channelGenerations, .channelMessages,
-            .oversizedSessionKeys, .accessLogDropped, .cpu:
+            .oversizedSessionKeys, .patternsOverLimit, .accessLogDropped, .cpu:
             .counter
         case .info, .openConnections, .backendUp, .cacheEntries, .cacheCapacity, .storeAvailable, .storeLoops,
             .channelLive,
@@ -66,6 +67,7 @@ enum Metric: String, CaseIterable {
         case .fleetReplicas: "Replicas that are heard, this one included."
         case .fleetConfigurations: "Different configurations among the replicas; 1 where all agree."
         case .oversizedSessionKeys: "Session keys that were too long and counted as absent."
+        case .patternsOverLimit: "Patterns of rules that went over a limit, so that their rule did not hold."
         case .accessLogDropped: "Lines of the access log that were dropped because it could not keep up."
         case .cpu: "CPU time used, user and system."
         case .residentMemory: "Memory in RAM."
@@ -86,6 +88,7 @@ enum Measurements {
         addStore(snapshot, to: &text)
         addFleet(snapshot, to: &text)
         text.add(.oversizedSessionKeys, [([], Double(snapshot.oversizedSessionKeys))])
+        text.add(.patternsOverLimit, [([], Double(snapshot.patternsOverLimit))])
         text.add(.accessLogDropped, [([], Double(snapshot.droppedAccessLogLines))])
         addProcess(process, to: &text)
         return text.text

@@ -103,6 +103,8 @@ package struct MetricsSnapshot: Equatable, Sendable {
     package var fleet: Fleet?
     /// Session keys that were longer than a key may be.
     package var oversizedSessionKeys: UInt64 = 0
+    /// Patterns of rules that went over a limit.
+    package var patternsOverLimit: UInt64 = 0
     package var droppedAccessLogLines: UInt64 = 0
 
     package init() {}
