@@ -1,3 +1,5 @@
+package import Routing
+
 /// What a router does to a request and its response before and after the service, in the configured order.
 package enum Middleware: Equatable, Sendable {
     case headers(HeaderEdits)
