@@ -38,10 +38,11 @@ let package = Package(
         .target(name: "CLimpetRegex", linkerSettings: [.linkedLibrary("pcre2-8")]),
         .target(name: "Routing", dependencies: ["CLimpetRegex", "HTTPWire"], swiftSettings: strict),
         .target(name: "CLimpetRESP", linkerSettings: [.linkedLibrary("hiredis")]),
+        .target(name: "CLimpetCrypt", linkerSettings: [.linkedLibrary("crypt")]),
         .target(name: "Store", dependencies: ["Affinity", "CLimpetRESP", logging] + nio, swiftSettings: strict),
         .target(
             name: "Proxy",
-            dependencies: ["Affinity", "HTTPWire", "Routing", "Store", crypto, logging] + nio,
+            dependencies: ["Affinity", "HTTPWire", "Routing", "Store", "CLimpetCrypt", crypto, logging] + nio,
             swiftSettings: strict),
         .target(
             name: "Control",

@@ -10,9 +10,11 @@ enum ImportRules {
         "CLimpetRegex": [],
         "Routing": operatingSystem.union(["CLimpetRegex", "HTTPWire"]),
         "CLimpetRESP": [],
+        "CLimpetCrypt": [],
         "Store": transport.union(operatingSystem).union(["Affinity", "CLimpetRESP", "Logging", "Synchronization"]),
         "Proxy": transport.union(operatingSystem)
-            .union(["Affinity", "HTTPWire", "Routing", "Store", "Crypto", "Logging", "Synchronization"]),
+            .union(["Affinity", "HTTPWire", "Routing", "Store", "CLimpetCrypt", "Crypto", "Logging", "Synchronization"]
+            ),
         "Control": parts.union(transport).union(operatingSystem)
             .union(["NIOHTTP1", "Crypto", "Foundation", "Logging", "Synchronization"])
             .union(["ServiceLifecycle", "UnixSignals", "Yams"]),
