@@ -37,6 +37,15 @@ extension FieldTable {
         }
     }
 
+    /// The same for a name in any mixture of cases. `bytes` are those that were scanned.
+    package func removeAll(named name: UnsafeRawBufferPointer, in bytes: UnsafeRawBufferPointer) {
+        var found = firstIndex(named: name, in: bytes)
+        while let index = found {
+            remove(index)
+            found = firstIndex(named: name, in: bytes, from: index + 1)
+        }
+    }
+
     private func removeNominated(
         by connection: Field, in bytes: UnsafeRawBufferPointer, keepingUpgrade: Bool,
         isProtected: (UnsafeRawBufferPointer) -> Bool

@@ -242,7 +242,7 @@ final class ClientHandler: ChannelInboundHandler, DeadlineHolder {
     private func refuse(_ answer: ErrorAnswer) {
         worker.counters.refused[answer.label, default: 0] &+= 1
         var bytes = worker.spareBuffers.take()
-        answer.write(into: &bytes, closing: true, bodiless: false)
+        OwnAnswer(answer).write(into: &bytes, closing: true, bodiless: false)
         write(bytes)
         flush()
         worker.spareBuffers.giveBack(bytes)

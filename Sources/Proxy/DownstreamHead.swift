@@ -11,8 +11,10 @@ enum DownstreamHead {
         var keepsAlive: Bool
         /// The chunked body is sent to the client without its chunks, because HTTP/1.0 does not know them.
         var dropsChunks: Bool
-        /// A whole Set-Cookie line, or nothing.
+        /// Whole Set-Cookie lines, or nothing.
         var setCookie: [UInt8]
+        /// What middlewares change. Our own cookies are none of theirs.
+        var edits: FieldEdits?
     }
 
     /// Marks fields of the table as removed.
@@ -22,10 +24,15 @@ enum DownstreamHead {
     ) {
         fields.removeHopByHop(in: source)
         if additions.dropsChunks, let encoding = fields.first(.transferEncoding) { fields.remove(encoding) }
-        let bound = head.length + additions.setCookie.count + 64
+        additions.edits?.dropped.forEach { name in
+            name.withUnsafeBytes { fields.removeAll(named: $0, in: source) }
+        }
+        let lines = additions.edits?.lines ?? []
+        let bound = head.length + lines.count + additions.setCookie.count + 64
         HeadWriter.write(into: &buffer, atMost: bound) { writer in
             writeStatusLine(head, source, &writer)
             fields.forEachKeptRun { writer.write($0, of: source) }
+            writer.write(lines)
             writer.write(additions.setCookie)
             if additions.closes {
                 writer.write("Connection: close\r\n")

@@ -1,7 +1,6 @@
 import HTTPWire
-import NIOCore
 
-/// The answers that Limpet gives itself: a status and a word, no detail of the inside.
+/// The mistakes and failures that Limpet answers itself, without a detail of the inside.
 enum ErrorAnswer: Int, CaseIterable {
     case badRequest = 400
     case notFound = 404
@@ -45,35 +44,5 @@ enum ErrorAnswer: Int, CaseIterable {
             .malformedChunkEnd, .forbiddenTrailer:
             self = .badRequest
         }
-    }
-
-    private var reason: StaticString {
-        switch self {
-        case .badRequest: "Bad Request"
-        case .notFound: "Not Found"
-        case .requestTimeout: "Request Timeout"
-        case .contentTooLarge: "Content Too Large"
-        case .uriTooLong: "URI Too Long"
-        case .fieldsTooLarge: "Request Header Fields Too Large"
-        case .notImplemented: "Not Implemented"
-        case .badGateway: "Bad Gateway"
-        case .serviceUnavailable: "Service Unavailable"
-        case .gatewayTimeout: "Gateway Timeout"
-        case .versionNotSupported: "HTTP Version Not Supported"
-        }
-    }
-
-    /// - Parameters:
-    ///   - closing: says so in the head.
-    ///   - bodiless: the request was HEAD: the length is stated, the body left out.
-    /// - Returns: the number of bytes of the body that were written.
-    @discardableResult
-    func write(into buffer: inout ByteBuffer, closing: Bool, bodiless: Bool) -> UInt64 {
-        let body = "\(rawValue) \(reason)\n"
-        buffer.writeString("HTTP/1.1 \(rawValue) \(reason)\r\nContent-Type: text/plain; charset=utf-8\r\n")
-        buffer.writeString("Content-Length: \(body.utf8.count)\r\n")
-        if closing { buffer.writeStaticString("Connection: close\r\n") }
-        buffer.writeStaticString("\r\n")
-        return bodiless ? 0 : UInt64(buffer.writeString(body))
     }
 }

@@ -78,7 +78,7 @@ extension Exchange {
         clientPersists = !closes
         let additions = DownstreamHead.Additions(
             closes: closes, keepsAlive: !closes && version == .http10, dropsChunks: dropsChunks,
-            setCookie: setCookie(service))
+            setCookie: setCookie(service), edits: passage?.response)
         var out = worker.spareBuffers.take()
         bytes.withUnsafeReadableBytes {
             DownstreamHead.write(head, in: $0, fields: worker.responseFields, adding: additions, into: &out)

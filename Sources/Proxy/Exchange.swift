@@ -39,6 +39,12 @@ final class Exchange: StoreWaiter {
     var clientPersists: Bool
     private(set) var attempts: Attempts
 
+    // What its router's middlewares do, where it has any.
+    var passage: MiddlewarePassage?
+    var pendingGate: BasicAuthGate?
+    /// Kept only where the head is looked at again in a later turn of the loop.
+    var heldHead: HeldHead?
+
     // Its session.
     var decision = Decision(fingerprint: Fingerprint(high: 0, low: 0), hint: nil, isNew: false)
     var session = SessionState.none
@@ -90,11 +96,19 @@ final class Exchange: StoreWaiter {
             clientPersists = false
             return answer(.notImplemented)
         }
-        guard let (service, router) = worker.route(head, in: bytes, of: client) else {
+        guard let router = worker.route(head, in: bytes, of: client) else {
             return answer(.notFound)
         }
+        if record != nil { record?.router = worker.nameOfRouter(router) }
+        guard let service = worker.service(of: router) else { return answer(.noService) }
+        guard let chain = worker.middlewares(of: router) else { return enter(service, head, bytes) }
+        pass(MiddlewarePassage(chain, to: service), head, bytes)
+    }
+
+    /// The request has come to its service.
+    func enter(_ service: ServiceRuntime, _ head: RequestHead, _ bytes: UnsafeRawBufferPointer) {
+        guard let client else { return impossible() }
         self.service = service
-        record?.router = worker.nameOfRouter(router)
         decide(head, bytes, client, service)
     }
 
@@ -102,10 +116,11 @@ final class Exchange: StoreWaiter {
         _ head: RequestHead, _ bytes: UnsafeRawBufferPointer, _ client: ClientHandler, _ service: ServiceRuntime
     ) {
         guard let identity = client.identity else { return impossible() }
-        let presented = service.presentedSession(head, in: bytes, fields: worker.requestFields, client: identity)
+        let presented = service.presentedSession(
+            head, in: bytes, fields: worker.requestFields, client: identity, edits: passage?.request)
         upstreamHead = UpstreamHead(
             head, in: bytes, fields: worker.requestFields, client: identity,
-            passHost: service.description.passHostHeader,
+            passHost: service.description.passHostHeader, passage: passage,
             into: worker.spareBuffers.take())
         switch presented {
         case .none:
@@ -228,14 +243,17 @@ final class Exchange: StoreWaiter {
 
     // MARK: Ends
 
+    func answer(_ error: ErrorAnswer) { answer(OwnAnswer(error)) }
+
     /// Answers without a backend. Where a body is still to come the connection closes: nobody will read it.
-    func answer(_ answer: ErrorAnswer) {
+    func answer(_ answer: OwnAnswer) {
         guard let client else { return }
-        status = answer.rawValue
+        status = answer.status
         if service == nil { worker.counters.refused[answer.label, default: 0] &+= 1 }
         let persists = clientPersists && requestIsComplete
         var bytes = worker.spareBuffers.take()
-        let bodySize = answer.write(into: &bytes, closing: !persists, bodiless: method == .head)
+        let bodySize = answer.write(
+            into: &bytes, edits: passage?.response, closing: !persists, bodiless: method == .head)
         record?.responseBytes = bodySize
         client.write(bytes)
         client.flush()
@@ -265,6 +283,8 @@ final class Exchange: StoreWaiter {
         service = nil
         pool = nil
         route = nil
+        passage = nil
+        heldHead = nil
         worker.spareBuffers.giveBack(upstreamHead.takeBytes())
         return client
     }

@@ -21,14 +21,20 @@ extension ServiceRuntime {
     private static let cookiesTried = 4
 
     /// Looks for the session key in the order of the sources.
+    /// - Parameter edits: a field that middlewares have set or removed is as they left it.
     func presentedSession(
-        _ head: RequestHead, in bytes: UnsafeRawBufferPointer, fields: FieldTable, client: ClientIdentity
+        _ head: RequestHead, in bytes: UnsafeRawBufferPointer, fields: FieldTable, client: ClientIdentity,
+        edits: FieldEdits? = nil
     ) -> PresentedSession {
         guard let sticky else { return .none }
         for source in sticky.sources {
             switch source {
             case .header(let name, let scope):
-                if let key = header(name, bytes, fields), isUsable(key) { return .key(scope.fingerprint(of: key)) }
+                if let edits, edits.drops(name.utf8) {
+                    if let key = fingerprint(of: edits.value(of: name.utf8), scope) { return .key(key) }
+                } else if let key = header(name, bytes, fields), isUsable(key) {
+                    return .key(scope.fingerprint(of: key))
+                }
             case .query(let name, let scope):
                 if let key = query(name, head, bytes), isUsable(key) { return .key(scope.fingerprint(of: key)) }
             case .appCookie(let name, let scope):
@@ -49,6 +55,11 @@ extension ServiceRuntime {
             }
         }
         return sticky.cookie == nil ? .none : .newSession
+    }
+
+    /// Of the value that a middleware has given a field.
+    private func fingerprint(of value: ArraySlice<UInt8>?, _ scope: FingerprintScope) -> Fingerprint? {
+        value?.withUnsafeBytes { isUsable($0) ? scope.fingerprint(of: $0) : nil }
     }
 
     private func isUsable(_ key: UnsafeRawBufferPointer) -> Bool {

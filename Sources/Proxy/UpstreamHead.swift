@@ -19,15 +19,16 @@ struct UpstreamHead {
     /// Marks fields of the table as removed.
     init(
         _ head: RequestHead, in source: UnsafeRawBufferPointer, fields: FieldTable, client: ClientIdentity,
-        passHost: Bool, into buffer: consuming ByteBuffer
+        passHost: Bool, passage: MiddlewarePassage? = nil, into buffer: consuming ByteBuffer
     ) {
         fields.removeHopByHop(in: source)
         if head.version == .http10, let expect = fields.first(.expect) { fields.remove(expect) }
         let needsHost = !passHost || head.host == nil
         if needsHost, let own = fields.first(.host) { fields.remove(own) }
         var hostOffset = 0
-        HeadWriter.write(into: &buffer, atMost: Self.bound(head, client)) { writer in
-            Self.writeRequestLine(head, source, &writer)
+        let path = passage?.path
+        HeadWriter.write(into: &buffer, atMost: Self.bound(head, client) + (path?.count ?? 0)) { writer in
+            Self.writeRequestLine(head, source, path: path, &writer)
             hostOffset = writer.count
             if client.isTrusted {
                 Self.writeTrusted(head, source, fields, client, &writer)
@@ -38,6 +39,29 @@ struct UpstreamHead {
         }
         self.hostOffset = needsHost ? hostOffset : nil
         bytes = buffer
+        if let edits = passage?.request, !edits.isEmpty { apply(edits) }
+    }
+
+    /// Takes away and adds what middlewares want; a Host of theirs is that of every backend.
+    private mutating func apply(_ edits: FieldEdits) {
+        if edits.drops("host") { hostOffset = nil }
+        let lines = edits.lines
+        var edited = ByteBufferAllocator().buffer(capacity: bytes.readableBytes + lines.count)
+        bytes.withUnsafeReadableBytes { head in
+            var start = head.startIndex
+            var isRequestLine = true
+            while let feed = head[start...].firstIndex(of: UInt8(ascii: "\n")) {
+                let line = head[start...feed]
+                start = feed + 1
+                if line.count == 2 { edited.writeBytes(lines) }
+                let name = line.prefix { $0 != UInt8(ascii: ":") }
+                if isRequestLine || !edits.drops(name.lazy.map(FieldEdit.lowered)) {
+                    edited.writeBytes(UnsafeRawBufferPointer(rebasing: line))
+                }
+                isRequestLine = false
+            }
+        }
+        bytes = edited
     }
 
     /// No head is longer than what came, what is always added, and the names of the fields that repeat its values.
@@ -63,20 +87,24 @@ struct UpstreamHead {
     }
 
     private static func writeRequestLine(
-        _ head: RequestHead, _ source: UnsafeRawBufferPointer, _ writer: inout HeadWriter
+        _ head: RequestHead, _ source: UnsafeRawBufferPointer, path: [UInt8]?, _ writer: inout HeadWriter
     ) {
-        if head.version == .http11, head.authority == nil {
+        if head.version == .http11, head.authority == nil, path == nil {
             writer.write(head.methodRange.lowerBound..<head.fieldsStart, of: source)
             return
         }
         writer.write(head.methodRange, of: source)
         writer.write(" ")
-        if head.authority == nil {
+        if head.authority == nil, path == nil {
             writer.write(head.target, of: source)
         } else {
             // Absolute form: the authority equals Host, which is checked with the head; only path and query go on.
-            if head.path.isEmpty { writer.write("/") }
-            writer.write(head.path, of: source)
+            if let path {
+                writer.write(path)
+            } else {
+                if head.path.isEmpty { writer.write("/") }
+                writer.write(head.path, of: source)
+            }
             if let query = head.query {
                 writer.write("?")
                 writer.write(query, of: source)

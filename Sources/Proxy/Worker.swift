@@ -23,6 +23,7 @@ package final class Worker {
     private var isStopped = false
     /// In the order of the snapshot.
     private(set) var services: [ServiceRuntime] = []
+    let passwordChecks: PasswordChecks
 
     private var snapshot: Snapshot
     private let matchScratch = MatchScratch()
@@ -42,9 +43,11 @@ package final class Worker {
 
     package init(
         loop: any EventLoop, entryPoints: Int, snapshot: Snapshot, store: any BindingStore, cache: BindingCache,
-        coherence: Coherence, limits: ProxyLimits, replicaName: String, exchangeLog: (any ExchangeLog)?, logger: Logger
+        coherence: Coherence, limits: ProxyLimits, replicaName: String, exchangeLog: (any ExchangeLog)?, logger: Logger,
+        passwords: PasswordVerifier = .shared
     ) {
         self.loop = loop
+        passwordChecks = PasswordChecks(verifier: passwords, loop: loop)
         self.snapshot = snapshot
         self.store = store
         self.cache = cache
@@ -126,19 +129,21 @@ package final class Worker {
 
     // MARK: Requests
 
-    func route(_ head: RequestHead, in bytes: UnsafeRawBufferPointer, of client: ClientHandler) -> (
-        ServiceRuntime, router: Int
-    )? {
+    /// The place in the route table of the router that takes the request.
+    func route(_ head: RequestHead, in bytes: UnsafeRawBufferPointer, of client: ClientHandler) -> Int? {
         let request = RequestView(
             head: head, bytes: bytes, fields: requestFields, clientAddress: client.identity?.bits)
         let router = snapshot.routes.match(request, entryPoint: client.entryPoint.index, scratch: matchScratch)
         counters.patternsOverLimit = matchScratch.patternsOverLimit
-        guard let router else { return nil }
-        return (services[snapshot.serviceOfRoute[router]], router)
+        return router
     }
 
-    /// The name of a router, by its place in the route table.
-    func nameOfRouter(_ index: Int) -> String { snapshot.routerNames[index] }
+    /// Nil where the router names a service that is not there now.
+    func service(of router: Int) -> ServiceRuntime? { snapshot.routers[router].service.map { services[$0] } }
+
+    func middlewares(of router: Int) -> MiddlewareChain? { snapshot.routers[router].middlewares }
+
+    func nameOfRouter(_ router: Int) -> String { snapshot.routers[router].name }
 
     func exchangeFinished(_ exchange: Exchange) {
         if let service = exchange.service {

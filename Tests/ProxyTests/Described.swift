@@ -43,7 +43,11 @@ struct Described: Sendable {
             return Router(name: service.name, rule: try Rule(rule), entryPoints: [0])
         }
         return Snapshot(
-            routes: RouteTable(routers), serviceOfRoute: Array(services.indices), routerNames: services.map(\.name),
+            routes: RouteTable(routers),
+            routers: services.enumerated().map { index, service in
+                RouterPlan(
+                    name: service.name, service: options.hasService ? index : nil, middlewares: options.middlewares)
+            },
             services: services, cookieKeys: options.cookieKeys)
     }
 

@@ -25,6 +25,9 @@ final class ProxyHarness: Sendable {
         var exchangeLog: (any ExchangeLog)?
         /// The store of the event loop; left out: in memory.
         var store: (@Sendable (any EventLoop) -> any BindingStore)?
+        var middlewares: [Middleware] = []
+        var hasService = true
+        var passwords = PasswordVerifier.shared
     }
 
     let port: Int
@@ -47,6 +50,7 @@ final class ProxyHarness: Sendable {
         services = Mutex(snapshot.services)
         let limits = options.limits
         let exchangeLog = options.exchangeLog
+        let passwords = options.passwords
         worker = try await loop.submit {
             let store =
                 options.store?(loop)
@@ -56,7 +60,7 @@ final class ProxyHarness: Sendable {
                 coherence: .alone(),
                 limits: limits,
                 replicaName: "r1", exchangeLog: exchangeLog,
-                logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() })
+                logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }, passwords: passwords)
             worker.start()
             return NIOLoopBound(worker, eventLoop: loop)
         }.get()

@@ -22,15 +22,9 @@ extension Snapshot {
             services.append(service)
         }
         let routers = configuration.http.routers
-        if routers.contains(where: { $0.service == nil }) {
-            let nobody = ServiceSettings(name: "", targets: .servers([]))
-            services.append(
-                try Service(nobody, store: configuration.store, keys: keys, succeeding: known[nobody.name]))
-        }
-        let last = services.count - 1
         self.init(
-            routes: RouteTable(routers.map(\.router)), serviceOfRoute: routers.map { $0.service ?? last },
-            routerNames: routers.map(\.name),
+            routes: RouteTable(routers.map(\.router)),
+            routers: routers.map { RouterPlan(name: $0.name, service: $0.service, middlewares: $0.middlewares) },
             services: services, cookieKeys: keys.cookies)
     }
 }

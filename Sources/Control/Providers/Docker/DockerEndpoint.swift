@@ -1,4 +1,4 @@
-package import Proxy
+package import Routing
 
 #if canImport(Glibc)
 import Glibc

@@ -1,0 +1,53 @@
+/// The middlewares of one router, made ready for requests: immutable, shared by the event loops. A router without any
+/// has none.
+final class MiddlewareChain: Sendable {
+    enum Step: Sendable {
+        case headers(FieldRules)
+        /// As written, and as X-Forwarded-Prefix tells it.
+        case stripPrefix([(path: [UInt8], told: [UInt8])])
+        case addPrefix([UInt8])
+        case redirectScheme(SchemeRedirect)
+        case basicAuth(BasicAuthGate)
+        case ipAllowList(IPAllowList)
+    }
+
+    /// What a `headers` middleware does, without what nobody may touch.
+    struct FieldRules: Sendable {
+        let request: [FieldEdit]
+        let response: [FieldEdit]
+    }
+
+    let steps: [Step]
+
+    /// Nil for no middlewares.
+    init?(_ middlewares: [Middleware]) {
+        guard !middlewares.isEmpty else { return nil }
+        steps = middlewares.map { middleware in
+            switch middleware {
+            case .headers(let edits): .headers(FieldRules(edits))
+            case .stripPrefix(let prefixes):
+                .stripPrefix(prefixes.map { (path: Array($0.utf8), told: PathEdit.escaped($0)) })
+            case .addPrefix(let prefix): .addPrefix(PathEdit.escaped(prefix))
+            case .redirectScheme(let redirect): .redirectScheme(redirect)
+            case .basicAuth(let settings): .basicAuth(BasicAuthGate(settings))
+            case .ipAllowList(let list): .ipAllowList(list)
+            }
+        }
+    }
+}
+
+extension MiddlewareChain.FieldRules {
+    init(_ edits: HeaderEdits) {
+        request = Self.edits(edits.requestSet, edits.requestRemove) { !FieldEdit.isFraming($0) }
+        response = Self.edits(edits.responseSet, edits.responseRemove) { !FieldEdit.isFraming($0) && $0 != "host" }
+    }
+
+    private static func edits(
+        _ set: [HeaderEdits.Field], _ removed: [String], where isAllowed: (String) -> Bool
+    ) -> [FieldEdit] {
+        // A request without Host is none.
+        let removals = removed.filter { isAllowed($0.lowercased()) && $0.lowercased() != "host" }
+            .map { FieldEdit.remove(name: $0) }
+        return removals + set.filter { isAllowed($0.name.lowercased()) }.map { .set(name: $0.name, value: $0.value) }
+    }
+}

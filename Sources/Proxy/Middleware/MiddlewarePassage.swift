@@ -1,0 +1,68 @@
+import HTTPWire
+
+/// One request on its way through the middlewares of its router: how far it is, and what they have done to it.
+final class MiddlewarePassage {
+    let chain: MiddlewareChain
+    let service: ServiceRuntime
+    private var next = 0
+    /// In place of the path as it came.
+    private(set) var path: [UInt8]?
+    var request = FieldEdits()
+    private var responses: [[FieldEdit]] = []
+
+    init(_ chain: MiddlewareChain, to service: ServiceRuntime) {
+        self.chain = chain
+        self.service = service
+    }
+
+    func nextStep() -> MiddlewareChain.Step? {
+        guard next < chain.steps.count else { return nil }
+        defer { next += 1 }
+        return chain.steps[next]
+    }
+
+    func apply(_ rules: MiddlewareChain.FieldRules) {
+        request.apply(rules.request)
+        responses.append(rules.response)
+    }
+
+    /// What becomes of the response's fields: it meets the middlewares in the opposite order.
+    var response: FieldEdits {
+        responses.reversed().reduce(into: FieldEdits()) { $0.apply($1) }
+    }
+
+    /// Calls `body` with the path as it is by now. An empty one, of an absolute target, means `/` (RFC 9112, section
+    /// 3.2.2).
+    func withPath<Result>(
+        _ head: RequestHead, in bytes: UnsafeRawBufferPointer, _ body: (UnsafeRawBufferPointer) -> Result
+    ) -> Result {
+        if let path { return path.withUnsafeBytes(body) }
+        guard !head.path.isEmpty else { return [UInt8(ascii: "/")].withUnsafeBytes(body) }
+        return body(UnsafeRawBufferPointer(rebasing: bytes[head.path]))
+    }
+
+    func strip(
+        _ prefixes: [(path: [UInt8], told: [UInt8])], _ head: RequestHead, in bytes: UnsafeRawBufferPointer
+    ) {
+        guard let stripped = withPath(head, in: bytes, { PathEdit.strip(prefixes, from: $0) }) else { return }
+        path = stripped.path
+        request.apply(.add(name: "X-Forwarded-Prefix", value: stripped.told))
+    }
+
+    func add(_ prefix: [UInt8], _ head: RequestHead, in bytes: UnsafeRawBufferPointer) {
+        path = withPath(head, in: bytes) { PathEdit.add(prefix, to: $0) }
+    }
+
+    /// The value of the request's first field of this name, as the middlewares have left it.
+    func value(
+        of name: StaticString, _ fields: FieldTable, in bytes: UnsafeRawBufferPointer
+    ) -> [UInt8]? {
+        let key = UnsafeBufferPointer(start: name.utf8Start, count: name.utf8CodeUnitCount)
+        if let value = request.value(of: key) { return Array(value) }
+        guard !request.drops(key), let index = fields.firstIndex(named: name, in: bytes) else { return nil }
+        return Array(bytes[fields[index].valueRange])
+    }
+}
+
+@available(*, unavailable)
+extension MiddlewarePassage: Sendable {}

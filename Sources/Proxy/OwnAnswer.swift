@@ -1,0 +1,82 @@
+import NIOCore
+
+/// An answer that Limpet gives itself: a status and a word, and fields where they belong to it.
+struct OwnAnswer {
+    let status: Int
+    /// Labels metrics, where no service saw the request.
+    let label: String
+    /// Whole lines.
+    let fields: [UInt8]
+
+    init(_ error: ErrorAnswer, fields: [UInt8] = []) {
+        status = error.rawValue
+        label = error.label
+        self.fields = fields
+    }
+
+    /// - Parameters:
+    ///   - status: 300...599.
+    ///   - fields: whole lines.
+    init(status: Int, label: String, fields: [UInt8] = []) {
+        self.status = status
+        self.label = label
+        self.fields = fields
+    }
+
+    /// The user or the password is missing, unknown or wrong (RFC 7617, section 2).
+    static func unauthorized(realm: String) -> OwnAnswer {
+        OwnAnswer(
+            status: 401, label: "unauthorized", fields: Array("WWW-Authenticate: Basic realm=\"\(realm)\"\r\n".utf8))
+    }
+
+    static func redirect(to location: [UInt8], status: Int) -> OwnAnswer {
+        OwnAnswer(
+            status: status, label: "redirected", fields: Array("Location: ".utf8) + location + Array("\r\n".utf8))
+    }
+
+    /// So many passwords wait to be checked that this one would wait too long.
+    static let tooManyPasswords = OwnAnswer(
+        status: 503, label: "passwords_overloaded", fields: Array("Retry-After: 1\r\n".utf8))
+
+    /// The router names a service or a middleware that is not there now.
+    static let noService = OwnAnswer(status: 503, label: "no_service")
+
+    /// - Parameters:
+    ///   - edits: what middlewares add to the response.
+    ///   - closing: says so in the head.
+    ///   - bodiless: the request was HEAD: the length is stated, the body left out.
+    /// - Returns: the number of bytes of the body that were written.
+    @discardableResult
+    func write(into buffer: inout ByteBuffer, edits: FieldEdits? = nil, closing: Bool, bodiless: Bool) -> UInt64 {
+        let reason = Self.reason(status)
+        let body = reason.isEmpty ? "\(status)\n" : "\(status) \(reason)\n"
+        buffer.writeString("HTTP/1.1 \(status) \(reason)\r\nContent-Type: text/plain; charset=utf-8\r\n")
+        buffer.writeString("Content-Length: \(body.utf8.count)\r\n")
+        buffer.writeBytes(fields)
+        if let edits { write(edits, into: &buffer) }
+        if closing { buffer.writeStaticString("Connection: close\r\n") }
+        buffer.writeStaticString("\r\n")
+        return bodiless ? 0 : UInt64(buffer.writeString(body))
+    }
+
+    /// What the answer says of itself stands.
+    private func write(_ edits: FieldEdits, into buffer: inout ByteBuffer) {
+        let own = ["content-type", "location", "www-authenticate", "retry-after"].map { Array($0.utf8) }
+        for edit in edits.appended where !own.contains(edit.key) { buffer.writeBytes(edit.line) }
+    }
+
+    /// Empty for a status that has no usual one.
+    private static func reason(_ status: Int) -> String { reasons[status] ?? "" }
+
+    private static let reasons: [Int: String] = [
+        301: "Moved Permanently", 302: "Found", 307: "Temporary Redirect", 308: "Permanent Redirect",
+        400: "Bad Request", 401: "Unauthorized", 402: "Payment Required", 403: "Forbidden", 404: "Not Found",
+        405: "Method Not Allowed", 406: "Not Acceptable", 408: "Request Timeout", 409: "Conflict", 410: "Gone",
+        412: "Precondition Failed", 413: "Content Too Large", 414: "URI Too Long", 418: "I'm a teapot",
+        421: "Misdirected Request", 422: "Unprocessable Content", 423: "Locked", 425: "Too Early",
+        428: "Precondition Required", 429: "Too Many Requests", 431: "Request Header Fields Too Large",
+        451: "Unavailable For Legal Reasons", 500: "Internal Server Error", 501: "Not Implemented", 502: "Bad Gateway",
+        503: "Service Unavailable", 504: "Gateway Timeout", 505: "HTTP Version Not Supported",
+        507: "Insufficient Storage", 511: "Network Authentication Required",
+    ]
+}
