@@ -1,7 +1,7 @@
 /// Looks for a parameter in a query, in place.
 enum QueryMatching {
-    /// Whether `isWanted` holds for the value, still encoded, of any parameter of this name. A parameter without `=` has
-    /// the empty value. As in Traefik, `;` separates parameters as `&` does.
+    /// Whether `isWanted` holds for the value of any parameter of this name. A parameter without `=` has the empty
+    /// value. As in Traefik, `;` separates parameters as `&` does.
     static func hasParameter(
         _ query: UnsafeRawBufferPointer, named name: UnsafeRawBufferPointer, where isWanted: (PercentDecoding) -> Bool
     ) -> Bool {

@@ -9,8 +9,8 @@ package protocol RoutableRequest {
     /// As it was sent: methods are case-sensitive (RFC 9110, section 9.1).
     var method: UnsafeRawBufferPointer { get }
 
-    /// The address of the other end of the connection, whatever fields of the request say; nil where it has none (a Unix
-    /// socket). An IPv4 address that was mapped into IPv6 is one of IPv4.
+    /// The address of the other end of the connection, whatever fields of the request say; nil where it has none (a
+    /// Unix socket). An IPv4 address that was mapped into IPv6 is one of IPv4.
     var clientAddress: AddressRange.Bits? { get }
 
     /// Whether `isWanted` holds for the value of any field of this name. Values come without the white space around

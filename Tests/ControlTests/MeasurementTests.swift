@@ -22,6 +22,7 @@ enum MetricsSample {
         numbers.channel = .init(isLive: true, generations: 2, messages: 9)
         numbers.fleet = .init(replicas: 3, configurations: 2)
         numbers.oversizedSessionKeys = 8
+        numbers.patternsOverLimit = 10
         return numbers
     }
 }
@@ -59,7 +60,7 @@ struct MeasurementTests {
                 "limpet_store_failures_total{kind=\"refused\"} 0", "limpet_channel_live 1",
                 "limpet_channel_generations_total 2", "limpet_channel_messages_total 9", "limpet_fleet_replicas 3",
                 "limpet_fleet_configurations 2", "limpet_oversized_session_keys_total 8",
-                "limpet_access_log_dropped_lines_total 0",
+                "limpet_rule_pattern_limit_total 10", "limpet_access_log_dropped_lines_total 0",
                 "process_cpu_seconds_total 1.5", "process_resident_memory_bytes 4096",
                 "process_start_time_seconds 1767225599.25", "process_open_fds 12", "process_max_fds 1024",
             ])
@@ -100,6 +101,26 @@ struct MeasurementTests {
         let metrics = await dataPlane.snapshot()
         await dataPlane.stop()
         #expect(metrics.oversizedSessionKeys == 3)
+    }
+
+    @Test("of a data plane count the patterns that went over a limit, whose rule does not hold then")
+    func patternsOverLimit() async throws {
+        let yaml = """
+            entryPoints: { web: { address: "127.0.0.1:0" } }
+            replica: { threads: 2 }
+            http:
+              routers: { all: { rule: "ClientIP(`127.0.0.1`) && HeaderRegexp(`X-Path`, `^(a+)+$`)", service: shop } }
+              services: { shop: { loadBalancer: { servers: [] } } }
+            """
+        let configuration = try ConfigurationSample.read(yaml).configuration
+        let dataPlane = try await DataPlane.start(configuration, accessLog: nil, logger: Logger(label: "test"))
+        for (tail, status) in [("", 503), ("!", 404), ("", 503), ("!", 404)] {
+            let field = "X-Path: " + String(repeating: "a", count: 40) + tail
+            #expect(try await Loopback.ask(dataPlane.ports[0], "/", [field]).status == status)
+        }
+        let metrics = await dataPlane.snapshot()
+        await dataPlane.stop()
+        #expect(metrics.patternsOverLimit == 2)
     }
 
     @Test("of this process are those of the operating system")

@@ -4,6 +4,7 @@ import Routing
 struct RequestSample: RoutableRequest {
     private let storage: Storage
     private let fields: [(name: String, value: String)]
+    let clientAddress: AddressRange.Bits?
 
     /// Keeps the bytes in place for as long as anybody may look.
     private final class Storage {
@@ -33,11 +34,13 @@ struct RequestSample: RoutableRequest {
 
     /// - Parameter target: path and query.
     init(
-        _ target: String = "/", method: String = "GET", host: String = "", fields: [(name: String, value: String)] = []
+        _ target: String = "/", method: String = "GET", host: String = "",
+        fields: [(name: String, value: String)] = [], client: [UInt8]? = nil
     ) {
         let parts = target.split(separator: "?", maxSplits: 1, omittingEmptySubsequences: false).map(String.init)
         storage = Storage(host: host, path: parts[0], query: parts.count > 1 ? parts[1] : nil, method: method)
         self.fields = fields
+        clientAddress = client.map(AddressRange.Bits.init(packet:))
     }
 
     var host: UnsafeRawBufferPointer { UnsafeRawBufferPointer(storage.host) }

@@ -3,6 +3,10 @@ import Testing
 
 @Suite("A mistake in a rule")
 struct RuleErrorTests {
+    private static let all =
+        "Host, HostRegexp, Path, PathPrefix, PathRegexp, Header, HeaderRegexp, Method, Query, QueryRegexp, ClientIP, "
+        + "Cookie, CookieRegexp"
+
     /// The rule, the offset and the message.
     static let mistakes: [(String, Int, String)] = [
         ("", 0, "the rule is empty"),
@@ -35,11 +39,29 @@ struct RuleErrorTests {
         ("Host(`.`)", 5, "Host takes a name, and a dot is none"),
         ("Host(`a.*.b`)", 5, "in Host a * stands alone or for the whole first label: *.example.com"),
         ("Header(`Host`, `a`)", 7, "Header never matches the Host field: write Host(`name`)"),
-        ("Path(`/`) && HostRegexp(`a`)", 13, "HostRegexp is not available in this version"),
-        ("clientip(`10.0.0.0/8`)", 0, "ClientIP is not available in this version"),
+        ("HostRegexp()", 0, "HostRegexp was given 0 values: write HostRegexp(`pattern`)"),
+        ("HeaderRegexp(`a`)", 0, "HeaderRegexp was given 1 values: write HeaderRegexp(`name`, `pattern`)"),
+        ("Cookie(`a`)", 0, "Cookie was given 1 values: write Cookie(`name`, `value`)"),
+        ("QueryRegexp(`a`, `b`, `c`)", 0, "QueryRegexp was given 3 values: write QueryRegexp(`name`, `pattern`)"),
+        ("PathRegexp(``)", 11, "a value of PathRegexp must not be empty"),
+        ("HostRegexp(`bücher`)", 13, "HostRegexp takes ASCII only: write other names in their xn-- form"),
+        (
+            "HeaderRegexp(`host`, `a`)", 13,
+            "HeaderRegexp never matches the Host field: write HostRegexp(`pattern`)"
+        ),
+        ("Cookie(`a b`, `c`)", 9, "no cookie has this in its name: write Cookie(`name`, …)"),
+        ("CookieRegexp(`a=b`, `c`)", 15, "no cookie has this in its name: write CookieRegexp(`name`, …)"),
+        (
+            "clientip(`10.0.0.0/33`)", 9,
+            "\"10.0.0.0/33\" has no valid prefix length: write 0 to 32 after the slash"
+        ),
+        ("ClientIP(`a`)", 9, "\"a\" is no address range: write it as 10.0.0.0/8 or fd00::/8"),
+        ("Host(`a`) && PathRegexp(`^/(a`)", 29, "not a regular expression: missing closing parenthesis"),
+        ("PathRegexp(`ä[`)", 15, "not a regular expression: missing terminating ] for character class"),
+        (#"PathRegexp("^\"\\d\"(?=x)")"#, 20, "lookaround is not available: combine matchers with && and ! instead"),
         ("PathPrefx(`/`)", 0, "there is no matcher PathPrefx: did you mean PathPrefix?"),
         ("Hots(`a`)", 0, "there is no matcher Hots: did you mean Host?"),
-        ("Banana(`/`)", 0, "there is no matcher Banana: there are Host, Path, PathPrefix, Header, Method, Query"),
+        ("Banana(`/`)", 0, "there is no matcher Banana: there are \(all)"),
         ("Host(`a`) && ü", 13, "unexpected ü"),
     ]
 

@@ -1,0 +1,91 @@
+import Routing
+import Testing
+
+@Suite("The syntax of patterns")
+struct PatternSyntaxTests {
+    private static let group = "of the groups that begin with (? there are (?:…), (?P<name>…) and flags such as (?i)"
+    private static let lookaround = "lookaround is not available: combine matchers with && and ! instead"
+    private static let reference = "backreferences are not available; a character by its number is \\x{41}"
+    private static let nested = "a repetition of a repetition: put the inner one in parentheses"
+    private static let braces = "braces are read differently elsewhere: write {0,3}, or \\{ for a brace"
+    private static let hex = "\\x takes two hexadecimal digits, or more between braces"
+    private static let many = "at most 1000 repetitions can be asked for"
+
+    /// The pattern, the offset in it and the message.
+    static let refused: [(String, Int, String)] = [
+        ("a(?=b)", 1, lookaround), ("a(?!b)", 1, lookaround), ("(?<=a)b", 0, lookaround), ("(?<!a)b", 0, lookaround),
+        ("(a)\\1", 3, reference), ("(a)[\\1]", 4, reference), ("\\8", 0, reference),
+        ("(?P=a)", 0, group), ("(?P>a)", 0, group), ("(?R)", 0, group), ("(?1)", 0, group), ("(?&a)", 0, group),
+        ("(?>a)", 0, group), ("(?|a)", 0, group), ("(?#a)", 0, group), ("(?x)a", 0, group), ("(?^)a", 0, group),
+        ("(?'a'b)", 0, group), ("(?C1)", 0, group), ("(?)a", 0, group), ("(?-)a", 0, group), ("(?", 0, group),
+        ("a(*ACCEPT)", 1, "(*…) is not available"), ("(*LIMIT_MATCH=9)a", 0, "(*…) is not available"),
+        ("a++", 2, nested), ("a*+", 2, nested), ("a**", 2, nested), ("a{2}{3}", 4, nested), ("a*??", 3, nested),
+        ("a{,3}", 1, braces), ("a{ 1, 2 }", 1, braces), ("a{1,2,3}", 1, braces),
+        ("a{1001}", 1, many), ("a{1,1001}", 1, many),
+        ("\\v", 0, "\\v is read differently elsewhere: write \\x0B"),
+        ("a\\Z", 1, "there is no \\Z: write \\z for the end"),
+        ("\\C", 0, "there is no \\C"), ("\\K", 0, "there is no \\K"), ("\\R", 0, "there is no \\R"),
+        ("\\h", 0, "there is no \\h"), ("\\N", 0, "there is no \\N"), ("\\G", 0, "there is no \\G"),
+        ("\\X", 0, "there is no \\X"), ("\\cA", 0, "there is no \\c"), ("\\k<a>", 0, "there is no \\k"),
+        ("\\g1", 0, "there is no \\g"), ("\\u0041", 0, "there is no \\u"), ("a\\E", 1, "there is no \\E"),
+        ("[\\b]", 1, "there is no \\b"), ("[\\Qa\\E]", 1, "there is no \\Q"), ("\\x4", 0, hex), ("[\\xg0]", 1, hex),
+        ("[[:<:]]a", 0, "write \\b for a boundary of words"),
+        ("*a", 0, "not a regular expression: quantifier does not follow a repeatable item"),
+        ("a)", 1, "not a regular expression: unmatched closing parenthesis"),
+        ("a\\", 2, "not a regular expression: \\ at end of pattern"),
+        ("[b-a]", 3, "not a regular expression: range out of order in character class"),
+        ("[[:wrong:]]", 3, "not a regular expression: unknown POSIX class name"),
+        ("\\p{Wrong}", 9, "not a regular expression: unknown property after \\P or \\p"),
+        (
+            String(repeating: "(", count: 101) + String(repeating: ")", count: 101), 101,
+            "not a regular expression: parentheses are too deeply nested"
+        ),
+    ]
+
+    @Test("refuses what RE2 does not have or reads differently, and says where", arguments: refused.map(\.0))
+    func refuses(_ pattern: String) throws {
+        let (_, offset, message) = try #require(Self.refused.first { $0.0 == pattern })
+        let error = try #require(throws: RuleError.self) { try Rule("PathRegexp(`\(pattern)`)") }
+        #expect(error.message == message)
+        #expect(error.offset == 12 + offset)
+    }
+
+    @Test(
+        "knows what RE2 has",
+        arguments: [
+            "a*?b+?c??d{2}?e{2,}?f{0,1000}", "(?i)a(?i-s:b)(?ims-U:c)(?U)d", "(?P<name>a)(?<other>b)(?:c)",
+            "\\d\\D\\s\\S\\w\\W\\b\\B\\A\\z", "\\a\\f\\n\\r\\t\\0\\012\\x0B\\x{10FFFF}",
+            "\\pL\\PL\\p{Greek}\\p{^Lu}\\P{Lu}",
+            "[[:alpha:][:^digit:]\\d\\pL\\x41-]", "[]a]", "[^]a]", "\\.\\+\\*\\?\\(\\)\\[\\]\\{\\}\\|\\^\\$\\\\\\-\\_",
+            "\\Q(?=a)*{1001}\\E", "\\Q(", "{id}", "a{", "a{x}", "a{}", "|", "a||b", "()", "[a&&b]", "(?i:)", "ä+",
+        ])
+    func knows(_ pattern: String) throws {
+        _ = try Rule("PathRegexp(`\(pattern)`)")
+    }
+
+    @Test("never stops the process, and mistakes lie within the rule")
+    func anyFragments() {
+        let fragments = [
+            "a", "ä", "(", ")", "(?", "(?:", "(?P<a>", "(?i)", "[", "]", "[^", "[:alpha:]", "-", "\\", "\\Q", "\\E",
+            "\\x",
+            "{", "}", "2", ",", "*", "+", "?", "|", "^", "$", "\\p", "\\b", " ", "\0",
+        ]
+        var state: UInt64 = 7
+        var accepted = 0
+        for _ in 0..<20_000 {
+            var pattern = ""
+            for _ in 0..<(2 + Int(state >> 60) / 2) {
+                state = state &* 6_364_136_223_846_793_005 &+ 1_442_695_040_888_963_407
+                pattern += fragments[Int((state >> 33) % UInt64(fragments.count))]
+            }
+            let text = "PathRegexp(`\(pattern)`)"
+            do throws(RuleError) {
+                _ = try Rule(text).matches(RequestSample("/a2,%C3%A4-"))
+                accepted += 1
+            } catch {
+                #expect((12...(12 + pattern.utf8.count)).contains(error.offset), "\(text): \(error)")
+            }
+        }
+        #expect(accepted > 1000)
+    }
+}
