@@ -1,6 +1,6 @@
 /// Which containers count, by their labels: ``Label(`key`, `value`)`` and ``LabelRegex(`key`, `expression`)`` with
-/// `&&`, `||`, `!` and parentheses, as Traefik has them. A label that is not there counts as empty. Letters of keys count
-/// as they are. An expression is looked for anywhere in the value.
+/// `&&`, `||`, `!` and parentheses, as Traefik has them. A label that is not there counts as empty. Letters of keys
+/// count as they are. An expression is looked for anywhere in the value.
 package indirect enum DockerConstraint: Equatable, Sendable {
     case label(key: String, value: String)
     case labelRegex(key: String, pattern: String)

@@ -80,3 +80,14 @@ package enum DockerEndpoint: Equatable, Sendable, CustomStringConvertible {
         let node: UInt64
     }
 }
+
+extension DockerProviderSettings {
+    /// - Throws: `DockerSettingError`.
+    package func parsedEndpoint() throws(DockerSettingError) -> DockerEndpoint {
+        do {
+            return try DockerEndpoint(endpoint)
+        } catch {
+            throw DockerSettingError("endpoint", error.description)
+        }
+    }
+}

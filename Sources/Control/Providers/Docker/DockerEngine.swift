@@ -83,12 +83,11 @@ struct DockerEngine: Sendable {
         return try request.decode(answer, as: DockerContainer.self)
     }
 
-    /// What happens to containers from now on, and, as far as the Engine remembers, since a time. Ends with a
-    /// `DockerEngineError`, never otherwise, unless nobody takes the events any more.
+    /// What happens to containers from now on, and, as far as the Engine remembers, since a time. To be closed.
     ///
     /// - Parameter since: nanoseconds since 1970.
     /// - Throws: `DockerEngineError`, where the stream does not begin.
-    func events(since: Int64) async throws -> AsyncThrowingStream<DockerEvent, any Error> {
+    func events(since: Int64) async throws -> DockerEvents {
         let types = "%7B%22type%22%3A%5B%22container%22%2C%22network%22%5D%7D"
         let (seconds, rest) = max(since, 0).quotientAndRemainder(dividingBy: 1_000_000_000)
         let fraction = String(String(rest + 1_000_000_000).dropFirst())

@@ -2,8 +2,8 @@
 /// at comes out. Pure: whatever the order in which they come, what is known ends as what is so.
 ///
 /// A container drains from the moment it is sent a signal that tells it to end until that run of it is over: it has
-/// ended, or it has been started since by the Engine's clock. So a repeated, late or lost event does no harm, and a lost
-/// connection ends no draining.
+/// ended, or it has been started since by the Engine's clock. So a repeated, late or lost event does no harm, and a
+/// lost connection ends no draining.
 struct DockerInventory: Sendable {
     private(set) var containers: [String: DockerContainer] = [:]
     /// The time of the last event, by the Engine's clock; 0: none was heard.
@@ -46,6 +46,8 @@ struct DockerInventory: Sendable {
             return false
         }
     }
+
+    var hasPending: Bool { !pending.isEmpty }
 
     /// Those to be looked at now. They are expected to be reported.
     mutating func takePending() -> [String] {

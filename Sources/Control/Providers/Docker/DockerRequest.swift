@@ -17,6 +17,18 @@ struct DockerAnswer: Equatable, Sendable {
     let body: [UInt8]
 }
 
+/// Events as they come.
+struct DockerEvents: Sendable {
+    /// Ends with a `DockerEngineError`, never otherwise, unless whoever takes them is cancelled.
+    let stream: AsyncThrowingStream<DockerEvent, any Error>
+    fileprivate let channel: any Channel
+
+    var isOpen: Bool { channel.isActive }
+
+    /// They come until then.
+    func close() { channel.close(promise: nil) }
+}
+
 /// One question to an Engine.
 struct DockerRequest: Sendable {
     let endpoint: DockerEndpoint
@@ -46,7 +58,7 @@ struct DockerRequest: Sendable {
     }
 
     /// - Throws: `DockerEngineError`.
-    func events() async throws -> AsyncThrowingStream<DockerEvent, any Error> {
+    func events() async throws -> DockerEvents {
         let (stream, continuation) = AsyncThrowingStream.makeStream(
             of: DockerEvent.self, throwing: (any Error).self, bufferingPolicy: .bufferingOldest(limits.queuedEvents))
         let loop = MultiThreadedEventLoopGroup.singleton.next()
@@ -60,9 +72,7 @@ struct DockerRequest: Sendable {
             channel.close(promise: nil)
             throw error(result)
         }
-        continuation.onTermination = { _ in channel.close(promise: nil) }
-        if !channel.isActive { continuation.finish(throwing: error(.eventsEnded)) }
-        return stream
+        return DockerEvents(stream: stream, channel: channel)
     }
 
     /// Sends it, and waits for what the handler makes of the answer. The connection is closed unless all goes well.

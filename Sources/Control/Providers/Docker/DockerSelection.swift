@@ -1,8 +1,8 @@
 /// Decides which containers contribute to the configuration, and what. Pure.
 ///
 /// Where a container is reached, in this order: by its label `traefik.docker.network` (or `limpet.`), the provider's
-/// network, the machine's own address in host mode, the container that it shares a network with, the network that it was
-/// created with, the first one by name.
+/// network, the machine's own address in host mode, the container that it shares a network with, the network that it
+/// was created with, the first one by name.
 package struct DockerSelection: Sendable {
     private let settings: DockerProviderSettings
     private let constraint: DockerConstraint?

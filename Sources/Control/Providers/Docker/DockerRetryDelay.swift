@@ -1,0 +1,26 @@
+/// How long to wait before the Engine is tried again: full jitter, so that replicas that lost it together do not return
+/// to it together.
+struct DockerRetryDelay: Sendable {
+    /// The longest wait before the first attempt, in milliseconds.
+    static let first: Int64 = 200
+    /// The longest wait of all, in milliseconds. A connection that held so long has proved itself.
+    static let longest: Int64 = 30_000
+
+    private var ceiling = first
+
+    /// The milliseconds to wait: evenly from 0 to a ceiling that doubles with each call.
+    ///
+    /// - Parameter random: 64 random bits.
+    mutating func next(random: UInt64) -> Int64 {
+        let range = UInt64(ceiling + 1)
+        ceiling = min(ceiling * 2, Self.longest)
+        return Int64(random.multipliedFullWidth(by: range).high)
+    }
+
+    /// A connection was lost.
+    ///
+    /// - Parameter held: for how long there was one, in milliseconds.
+    mutating func lost(held: Int64) {
+        if held >= Self.longest { ceiling = Self.first }
+    }
+}

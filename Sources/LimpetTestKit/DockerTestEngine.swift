@@ -1,0 +1,209 @@
+import Foundation
+import Synchronization
+
+/// A Docker Engine of a test's own: its socket, containers and networks are in a directory of its own, which goes with
+/// the last reference. Only root can have one. It leaves the packet filter and the forwarding of the machine alone.
+///
+/// Its containers see the machine's programs and libraries, read only, so that any of them can be run in one; `limpet`
+/// too, by `LimpetProgram.path()`. They are reached from the machine at their addresses in the network `network`.
+/// Everything here blocks.
+package final class DockerTestEngine: Sendable {
+    package struct Failure: Error, CustomStringConvertible {
+        package let description: String
+    }
+
+    /// The network that containers are in unless they ask for another.
+    package static let network = "apps"
+    static let image = "limpet-test"
+    private static let namePrefix = "limpet-docker-"
+
+    package let socketPath: String
+    private let directory: String
+    private let process: Mutex<ChildProcess?>
+
+    package var endpoint: String { "unix://\(socketPath)" }
+
+    /// Starts one without containers, and returns when it answers.
+    package init() throws {
+        let root = FileManager.default.temporaryDirectory
+        try Self.removeStale(in: root)
+        let name = "\(Self.namePrefix)\(getpid())-\(UInt32.random(in: 0 ... .max))"
+        directory = root.appendingPathComponent(name).path
+        socketPath = "\(directory)/docker.sock"
+        process = Mutex(nil)
+        try FileManager.default.createDirectory(atPath: directory, withIntermediateDirectories: true)
+        do {
+            try start()
+            try loadImage()
+            try createNetwork(Self.network)
+        } catch {
+            end()
+            throw error
+        }
+    }
+
+    deinit { end() }
+
+    /// Why there can be no Engine here; nil where there can.
+    package static let obstacle: String? = {
+        guard getuid() == 0 else { return "only root may start a Docker Engine" }
+        for (program, package) in [("dockerd", "docker.io"), ("curl", "curl")] where path(of: program) == nil {
+            return "\(program) is not installed (apt-get install \(package))"
+        }
+        do {
+            let engine = try DockerTestEngine()
+            try engine.run("trial", ["/bin/sleep", "100"])
+            return nil
+        } catch {
+            return "\(error)"
+        }
+    }()
+
+    // MARK: The Engine
+
+    /// Starts it, after it was stopped, with the containers that it had.
+    package func start() throws {
+        guard let dockerd = Self.path(of: "dockerd") else { throw Failure(description: "dockerd is not installed") }
+        let arguments = [
+            "--host", endpoint, "--data-root", "\(directory)/data", "--exec-root", "\(directory)/exec", "--pidfile",
+            "\(directory)/pid", "--storage-driver", "vfs", "--bridge", "none", "--iptables=false", "--ip6tables=false",
+            "--ip-forward=false", "--shutdown-timeout", "1",
+        ]
+        let child = try ChildProcess([dockerd] + arguments, log: "\(directory)/dockerd")
+        process.withLock { $0 = child }
+        let isUp = Waiting.until(within: 20) { child.ended != nil || (try? request("GET", "/_ping")) != nil }
+        guard isUp, child.ended == nil else {
+            let log = (try? TextFile.read(child.errorPath)) ?? ""
+            throw Failure(description: "dockerd did not start: \(log.split(separator: "\n").last ?? "it says nothing")")
+        }
+    }
+
+    /// Asks it to stop, and waits for that: its containers are stopped.
+    package func stop() {
+        process.withLock { process in
+            process?.signal(SIGTERM)
+            if process?.waitForEnd(within: 20) == nil { process?.kill() }
+            process = nil
+        }
+    }
+
+    /// As `kill -9` does: its containers run on.
+    package func kill() {
+        process.withLock { process in
+            process?.kill()
+            process = nil
+        }
+    }
+
+    /// It takes connections and says nothing.
+    package func freeze() { process.withLock { $0?.signal(SIGSTOP) } }
+    package func thaw() { process.withLock { $0?.signal(SIGCONT) } }
+
+    /// Ends all that it started.
+    private func end() {
+        thaw()
+        if process.withLock({ $0 == nil }), FileManager.default.fileExists(atPath: "\(directory)/data") { try? start() }
+        for container in (try? listed()) ?? [] { try? remove(container) }
+        // The machine's interfaces go with the networks.
+        _ = try? request("POST", "/networks/prune")
+        stop()
+        Self.remove(directory)
+    }
+
+    /// Directories of processes that are no more.
+    private static func removeStale(in root: URL) throws {
+        for name in try FileManager.default.contentsOfDirectory(atPath: root.path) where name.hasPrefix(namePrefix) {
+            guard let pid = Int32(name.dropFirst(namePrefix.count).prefix { $0 != "-" }), Glibc.kill(pid, 0) != 0 else {
+                continue
+            }
+            let directory = root.appendingPathComponent(name).path
+            let text = (try? TextFile.read("\(directory)/pid")) ?? ""
+            let command = Int32(text).flatMap { try? TextFile.read("/proc/\($0)/cmdline") } ?? ""
+            if let engine = Int32(text), command.contains(directory) { Glibc.kill(engine, SIGKILL) }
+            remove(directory)
+        }
+    }
+
+    private static func remove(_ directory: String) {
+        // The Engine leaves one mount behind.
+        umount2("\(directory)/exec/netns/default", Int32(MNT_DETACH))
+        try? FileManager.default.removeItem(atPath: directory)
+    }
+
+    static func path(of program: String) -> String? {
+        let folders =
+            (ProcessInfo.processInfo.environment["PATH"] ?? "").split(separator: ":") + ["/usr/sbin", "/sbin"]
+        return folders.map { "\($0)/\(program)" }.first { FileManager.default.isExecutableFile(atPath: $0) }
+    }
+
+    // MARK: Its API
+
+    /// What it answers, as JSON or as text.
+    ///
+    /// - Throws: where it cannot be asked, and where it answers with an error.
+    @discardableResult
+    func request(_ method: String, _ path: String, json: Any? = nil, body: Data? = nil) throws -> Any {
+        let content = try json.map { try JSONSerialization.data(withJSONObject: $0) } ?? body
+        let file = "\(directory)/body-\(UInt32.random(in: 0 ... .max))"
+        defer { try? FileManager.default.removeItem(atPath: file) }
+        var arguments = ["-s", "--max-time", "30", "--unix-socket", socketPath, "-X", method, "-w", "\n%{http_code}"]
+        if let content {
+            try content.write(to: URL(fileURLWithPath: file))
+            let type = json == nil ? "application/x-tar" : "application/json"
+            arguments += ["-H", "Content-Type: \(type)", "--data-binary", "@\(file)"]
+        }
+        let text = try Self.curl(arguments + ["http://docker\(path)"])
+        let parts = text.split(separator: "\n", omittingEmptySubsequences: false)
+        guard let status = parts.last.flatMap({ Int($0) }), (200..<400).contains(status) else {
+            throw Failure(description: "\(method) \(path): \(text)")
+        }
+        let answer = parts.dropLast().joined(separator: "\n")
+        return (try? JSONSerialization.jsonObject(with: Data(answer.utf8))) ?? answer
+    }
+
+    private static func curl(_ arguments: [String]) throws -> String {
+        let client = Process()
+        let output = Pipe()
+        client.executableURL = URL(fileURLWithPath: path(of: "curl") ?? "/usr/bin/curl")
+        client.arguments = arguments
+        client.standardOutput = output
+        client.standardError = FileHandle.nullDevice
+        try client.run()
+        let data = try output.fileHandleForReading.readToEnd() ?? Data()
+        client.waitUntilExit()
+        guard client.terminationStatus == 0 else {
+            throw Failure(description: "the Engine does not answer (curl \(client.terminationStatus))")
+        }
+        return String(decoding: data, as: UTF8.self)
+    }
+
+    /// A container's address in a network.
+    package func address(of container: String, in network: String = network) throws -> String? {
+        let description = try request("GET", "/containers/\(container)/json") as? [String: Any]
+        let settings = description?["NetworkSettings"] as? [String: Any]
+        let networks = settings?["Networks"] as? [String: [String: Any]]
+        return networks?[network]?["IPAddress"] as? String
+    }
+
+    private func listed() throws -> [String] {
+        let list = try request("GET", "/containers/json?all=1") as? [[String: Any]]
+        return (list ?? []).compactMap { $0["Id"] as? String }
+    }
+
+    /// An image with nothing in it but the links that programs of this machine are found by.
+    private func loadImage() throws {
+        let root = "\(directory)/image"
+        try FileManager.default.createDirectory(atPath: "\(root)/tmp", withIntermediateDirectories: true)
+        for name in ["bin", "sbin", "lib", "lib64"] {
+            guard let target = try? FileManager.default.destinationOfSymbolicLink(atPath: "/\(name)") else { continue }
+            try FileManager.default.createSymbolicLink(atPath: "\(root)/\(name)", withDestinationPath: target)
+        }
+        let archive = Process()
+        archive.executableURL = URL(fileURLWithPath: Self.path(of: "tar") ?? "/usr/bin/tar")
+        archive.arguments = ["-C", root, "-cf", "\(root).tar", "."]
+        try archive.run()
+        archive.waitUntilExit()
+        let image = try Data(contentsOf: URL(fileURLWithPath: "\(root).tar"))
+        try request("POST", "/images/create?fromSrc=-&repo=\(Self.image)", body: image)
+    }
+}
