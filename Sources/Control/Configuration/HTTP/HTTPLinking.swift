@@ -1,3 +1,4 @@
+import Proxy
 import Routing
 
 /// Finds what the names in all drafts refer to.
@@ -11,13 +12,22 @@ struct HTTPLinking {
     private let routers: [RouterDraft]
     /// In the order of their qualified names.
     private var services: [ServiceDraft]
+    private let middlewares: [String: MiddlewareDraft]
     private var placeholders: [ServiceSettings] = []
     private var indices: [String: Int] = [:]
+    private var missing = 0
+
+    private static let answers503 = "the router answers 503 until it is there"
+    /// To look for what was probably meant takes time.
+    private static let adviceMax = 50
 
     /// - Parameter drafts: of one provider, no two objects of a kind have the same name, files excepted.
     init(_ drafts: [HTTPDraft]) {
         routers = Self.unique(drafts.flatMap(\.routers), \.value) { $0.provider.qualified($0.name) }
         services = Self.unique(drafts.flatMap(\.services), \.value, name: \.settings.name)
+        let unique = Self.unique(drafts.flatMap(\.middlewares), \.value) { $0.provider.qualified($0.name) }
+        middlewares = Dictionary(
+            unique.map { ($0.provider.qualified($0.name), $0) }, uniquingKeysWith: { first, _ in first })
         for (index, service) in services.enumerated() { indices[service.settings.name] = index }
     }
 
@@ -45,13 +55,14 @@ struct HTTPLinking {
             settings[index].targets = .services(service.children.compactMap { child(of: $0) })
         }
         checkLoops(settings)
-        let routers = routers.compactMap { router($0) }
-        return sorted(HTTPConfiguration(routers: routers, services: settings + placeholders))
+        var linked: [RouterSettings] = []
+        for draft in routers { router(draft).map { linked.append($0) } }
+        return sorted(HTTPConfiguration(routers: linked, services: settings + placeholders))
     }
 
     private mutating func child(of child: ServiceDraft.Child) -> WeightedService? {
         let reference = child.reference
-        if let index = index(of: reference, else: "its share of the requests goes to the others") {
+        if let index = index(of: reference, else: "the other services serve its share until it is there") {
             return WeightedService(service: index, name: reference.text, weight: child.weight)
         }
         guard !reference.isOwn else { return nil }
@@ -62,26 +73,44 @@ struct HTTPLinking {
         return WeightedService(service: index, name: reference.text, weight: child.weight)
     }
 
-    private func router(_ draft: RouterDraft) -> RouterSettings? {
-        let service = draft.service.flatMap { index(of: $0, else: "the router answers 503 until it is there") }
+    private mutating func router(_ draft: RouterDraft) -> RouterSettings? {
+        var service = draft.service.flatMap { index(of: $0, else: Self.answers503) }
+        var passed: [Middleware] = []
+        for reference in draft.middlewares {
+            if let draft = middlewares[reference.qualified] {
+                draft.middleware.map { passed.append($0) }
+            } else {
+                let names = middlewares.values.filter { $0.provider == reference.provider }.map(\.name)
+                report(reference, is: "middleware", among: names, else: Self.answers503)
+                service = nil
+            }
+        }
         guard let rule = draft.rule else { return nil }
         let router = Router(
             name: draft.provider.qualified(draft.name), rule: rule, priority: draft.priority,
             entryPoints: draft.entryPoints)
-        return RouterSettings(router: router, service: service, middlewares: [], origin: draft.value.origin)
+        return RouterSettings(router: router, service: service, middlewares: passed, origin: draft.value.origin)
     }
 
-    private func index(of reference: HTTPReference, else consequence: String) -> Int? {
+    private mutating func index(of reference: HTTPReference, else consequence: String) -> Int? {
         if let index = indices[reference.qualified] { return index }
-        let names = services.filter { $0.provider == reference.provider }.map(\.name)
-        let advice = Spelling.nearest(to: reference.name, among: names).map { ", did you mean \($0)?" } ?? ""
-        if reference.isOwn {
-            reference.value.mistake("there is no service \(reference.text)\(advice)")
-        } else {
-            let advice = advice.isEmpty ? "" : "\(advice.dropFirst())"
-            reference.value.warning("there is no service \(reference.text) now: \(consequence)\(advice)")
-        }
+        let names = services.lazy.filter { $0.provider == reference.provider }.map(\.name)
+        report(reference, is: "service", among: Array(names), else: consequence)
         return nil
+    }
+
+    private mutating func report(
+        _ reference: HTTPReference, is kind: String, among names: [String], else consequence: String
+    ) {
+        missing += 1
+        let nearest = missing <= Self.adviceMax ? Spelling.nearest(to: reference.name, among: names.sorted()) : nil
+        let advice = nearest.map { ", did you mean \($0)?" } ?? ""
+        if reference.isOwn {
+            reference.value.mistake("there is no \(kind) \(reference.text)\(advice)")
+        } else {
+            reference.value.warning(
+                "there is no \(kind) \(reference.text) now\(advice.isEmpty ? ":" : advice) \(consequence)")
+        }
     }
 
     /// Services are taken away whose services are all taken away already; what cannot be taken away leads in a circle.

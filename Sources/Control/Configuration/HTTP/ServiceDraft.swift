@@ -13,22 +13,28 @@ struct ServiceDraft {
         var weight: Int
     }
 
-    private static let keys = ["loadBalancer", "weighted"]
+    private static let balancerKeys = ["sticky", "strategy", "passHostHeader"]
+    private static let balancerUnavailable = [
+        "healthCheck", "passiveHealthCheck", "responseForwarding", "serversTransport",
+    ]
     private static let unavailable = ["mirroring", "failover", "highestRandomWeight", "middlewares"]
 
-    init(name: String, _ value: SettingValue, of provider: ProviderName, _ context: HTTPContext) {
-        self.name = name
-        self.value = value
-        self.provider = provider
-        settings = ServiceSettings(name: provider.qualified(name), targets: .servers([]))
+    /// Of a file.
+    init(name: String, _ value: SettingValue, _ context: HTTPContext) {
+        self.init(name: name, value, of: .file)
         guard let section = value.section() else { return }
-        section.check(known: Self.keys, unavailable: Self.unavailable)
+        section.check(known: ["loadBalancer", "weighted"], unavailable: Self.unavailable)
+        Self.checkShapes(section)
         let (balancer, weighted) = (section.present("loadBalancer"), section.present("weighted"))
         if balancer != nil, weighted != nil {
-            section.mistake("has a loadBalancer already, and a service has one of the two", key: "weighted")
+            section.mistake("stands beside loadBalancer: a service is one of the two", key: "weighted")
         }
         if let balancer = balancer?.section() {
-            readBalancer(balancer, context)
+            readBalancer(balancer, ["servers"], context)
+            settings.targets = .servers(BackendSettings.list(balancer["servers"]))
+            if balancer["servers"]?.list().isEmpty ?? true {
+                balancer.warning("has no servers: every request of this service will be answered with 503")
+            }
         } else if let weighted = weighted?.section() {
             readWeighted(weighted, context)
         } else if section.isEmpty {
@@ -36,18 +42,51 @@ struct ServiceDraft {
         }
     }
 
-    private mutating func readBalancer(_ section: SettingSection, _ context: HTTPContext) {
-        section.check(
-            known: ["sticky", "strategy", "servers", "passHostHeader"],
-            unavailable: ["healthCheck", "passiveHealthCheck", "responseForwarding", "serversTransport"])
-        let strategy = section["strategy"]?.choice(ServiceSettings.Strategy.self, unavailable: ["leasttime"])
+    /// Of a container.
+    ///
+    /// - Parameter value: null where no label speaks of it.
+    init(name: String, _ value: SettingValue, _ container: DockerContribution, _ context: HTTPContext) {
+        self.init(name: name, value, of: .docker)
+        guard let section = value.section() else { return }
+        section.check(known: ["loadBalancer"], unavailable: Self.unavailable + ["weighted"])
+        Self.checkShapes(section)
+        guard let balancer = section.made("loadBalancer", section.present("loadBalancer")).section() else { return }
+        readBalancer(balancer, ["server"], context)
+        let server = balancer.made("server", balancer.present("server")).section()
+        let backend = server.flatMap { BackendSettings($0, of: container) }
+        settings.targets = .servers(backend.map { [$0] } ?? [])
+    }
+
+    private init(name: String, _ value: SettingValue, of provider: ProviderName) {
+        self.name = name
+        self.value = value
+        self.provider = provider
+        settings = ServiceSettings(name: provider.qualified(name), targets: .servers([]))
+    }
+
+    /// Whether two containers say the same of a service, their servers aside.
+    func says(theSameAs other: ServiceDraft) -> Bool {
+        var (own, others) = (settings, other.settings)
+        own.targets = .servers([])
+        others.targets = .servers([])
+        return own == others
+    }
+
+    private static func checkShapes(_ section: SettingSection) {
+        TraefikShape.check(section, "failover", TraefikShape.failover)
+        TraefikShape.check(section, "mirroring", TraefikShape.mirroring)
+        TraefikShape.check(section, "highestRandomWeight", TraefikShape.highestRandomWeight)
+    }
+
+    private mutating func readBalancer(_ section: SettingSection, _ servers: [String], _ context: HTTPContext) {
+        section.check(known: Self.balancerKeys + servers, unavailable: Self.balancerUnavailable)
+        TraefikShape.check(section, "healthCheck", TraefikShape.healthCheck)
+        TraefikShape.check(section, "passiveHealthCheck", TraefikShape.passiveHealthCheck)
+        TraefikShape.check(section, "responseForwarding", TraefikShape.responseForwarding)
         settings = ServiceSettings(
-            name: settings.name, targets: .servers(BackendSettings.list(section["servers"])),
-            sticky: sticky(section, context), passHostHeader: section["passHostHeader"]?.bool() ?? true,
-            strategy: strategy)
-        if section["servers"]?.list().isEmpty ?? true {
-            section.warning("has no servers: every request of this service will be answered with 503")
-        }
+            name: settings.name, targets: .servers([]), sticky: sticky(section, context),
+            passHostHeader: section["passHostHeader"]?.bool() ?? true,
+            strategy: section["strategy"]?.choice(ServiceSettings.Strategy.self, unavailable: ["leasttime"]))
     }
 
     private mutating func readWeighted(_ section: SettingSection, _ context: HTTPContext) {

@@ -105,7 +105,8 @@ extension CookieSettings {
             known: ["name", "secure", "httpOnly", "sameSite", "maxAge", "path", "domain", "acceptTraefikCookie"],
             unavailable: ["expires"])
         if let value = section["name"], let text = value.nonEmptyString() {
-            if Token.isToken(text) { name = text } else { value.mistake(Token.advice) }
+            name = Self.sanitized(text)
+            if name != text { value.warning("is no token: the cookie is called \(name), as Traefik would call it") }
         }
         isSecure = section["secure"]?.bool() ?? false
         isHTTPOnly = section["httpOnly"]?.bool() ?? false
@@ -128,6 +129,11 @@ extension CookieSettings {
         maxAgeSeconds = 0
         path = "/"
         acceptsTraefikCookie = false
+    }
+
+    /// Traefik's way to make a cookie's name of any text: byte for byte, a character that may not stand in it is `_`.
+    private static func sanitized(_ text: String) -> String {
+        String(text.unicodeScalars.map { Token.isToken(String($0)) ? Character($0) : "_" })
     }
 
     /// Traefik's empty text is the same as none.

@@ -19,12 +19,13 @@ package struct HTTPReading {
         _ trees: [SourceTree], unreadable: [Mistake], _ containers: [DockerContribution], _ context: HTTPContext
     ) {
         let drafts = trees.compactMap { $0.draft(context) }
-        var linking = HTTPLinking(drafts)
+        let labels = ContainerDrafts(containers, context)
+        var linking = HTTPLinking(drafts + labels.drafts)
         let linked = linking.configuration()
         let isRefused =
             trees.contains(where: \.mistakes.hasErrors) || unreadable.contains { $0.severity == .error }
         configuration = isRefused ? nil : linked
-        mistakes = unreadable + trees.flatMap(\.mistakes.sorted)
+        mistakes = unreadable + trees.flatMap(\.mistakes.sorted) + labels.mistakes.flatMap(\.sorted)
     }
 }
 
@@ -51,6 +52,6 @@ struct SourceTree {
 
     func draft(_ context: HTTPContext) -> HTTPDraft? {
         if role == .dynamic { root?.check(known: ["http"], unavailable: ["tcp", "udp", "tls"]) }
-        return root?.section("http").map { HTTPDraft($0, of: .file, mistakes, context) }
+        return root?.section("http").map { HTTPDraft($0, of: mistakes, context) }
     }
 }

@@ -23,7 +23,8 @@ struct SettingSection {
         }
     }
 
-    private func isSame(_ written: String, _ key: String) -> Bool {
+    /// Whether a key as it is written is this one.
+    func isSame(_ written: String, _ key: String) -> Bool {
         written == key || value.mistakes.isLabels && written.lowercased() == key.lowercased()
     }
 
@@ -65,6 +66,26 @@ struct SettingSection {
         return nil
     }
 
+    /// What stands for a key that is left out.
+    func made(_ key: String, _ text: String) -> SettingValue {
+        SettingValue(
+            node: SettingNode(.text(text)), key: path(to: key), keyPlace: value.keyPlace, mistakes: value.mistakes)
+    }
+
+    /// A mapping with nothing in it, under a name that a user could have given.
+    func empty(named name: String) -> SettingValue {
+        SettingValue(
+            node: SettingNode(.null), key: "\(value.key).\(name)", keyPlace: value.keyPlace, mistakes: value.mistakes)
+    }
+
+    /// What stands under a key, or as much as nothing.
+    func made(_ key: String, _ value: SettingValue?) -> SettingValue {
+        value
+            ?? SettingValue(
+                node: SettingNode(.null), key: path(to: key), keyPlace: self.value.keyPlace,
+                mistakes: self.value.mistakes)
+    }
+
     /// A mistake that concerns the section as a whole, or a key of it, whether that is there or not.
     func mistake(_ message: String, key: String? = nil) {
         let place = key.flatMap(present)?.keyPlace ?? value.keyPlace
@@ -81,7 +102,9 @@ struct SettingSection {
 
     private func path(of pair: SettingNode.Entry) -> String { pair.path ?? path(to: pair.key) }
 
+    /// Labels are mostly written in small letters.
     private func path(to key: String) -> String {
-        value.key.isEmpty ? key : "\(value.key).\(key)"
+        let key = value.mistakes.isLabels ? key.lowercased() : key
+        return value.key.isEmpty ? key : "\(value.key).\(key)"
     }
 }

@@ -1,0 +1,44 @@
+import Proxy
+
+extension BackendSettings {
+    private enum Scheme: String, CaseIterable {
+        case http
+    }
+
+    /// The server that a container is: `loadbalancer.server`. Nil where it is not reachable, and after a mistake.
+    init?(_ section: SettingSection, of container: DockerContribution) {
+        section.check(known: ["port", "scheme", "url", "weight", "draining"], unavailable: ["preservePath"])
+        let weight = section["weight"]?.integer(0...65535) ?? 1
+        let isDraining = section["draining"]?.bool() ?? false
+        _ = section["scheme"]?.choice(Scheme.self, unavailable: ["https", "h2c"])
+        let given = section["port"]?.integer(1...65535)
+        guard let url = Self.url(section, container, given) else { return nil }
+        do throws(AddressError) {
+            let place = try ServerURL(url)
+            if place.hasPath {
+                section["url"]?.warning("has a path, which has no effect: requests keep their own")
+            }
+            self.init(
+                name: container.containerID, url: url, host: place.host, port: place.port, weight: weight,
+                isDraining: isDraining || container.isDraining)
+        } catch {
+            (section["url"] ?? section.made("url", url)).mistake(error.description)
+            return nil
+        }
+    }
+
+    private static func url(_ section: SettingSection, _ container: DockerContribution, _ port: Int?) -> String? {
+        if let value = section["url"] {
+            for key in ["port", "scheme"] { section[key]?.mistake("stands beside url: write one of them") }
+            return container.host == nil ? nil : value.string()
+        }
+        guard let host = container.host else { return nil }
+        guard let port = port ?? container.exposedPorts.first else {
+            if section["port"] == nil {
+                section.mistake("is missing: the container exposes no TCP port, so say where it listens", key: "port")
+            }
+            return nil
+        }
+        return "http://\(host.contains(":") ? "[\(host)]" : host):\(port)"
+    }
+}

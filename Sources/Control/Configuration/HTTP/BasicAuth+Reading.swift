@@ -1,0 +1,81 @@
+import Proxy
+
+extension BasicAuth {
+    private static let fileByteCountMax = 1 << 20
+    private static let userForm = "must be name:hash as htpasswd writes it, with bcrypt, apr1 or {SHA}"
+
+    init?(_ section: SettingSection) {
+        section.check(known: ["users", "usersFile", "realm", "headerField", "removeHeader"])
+        let realm = section["realm"].flatMap(Self.realm) ?? "traefik"
+        let headerField = section["headerField"].flatMap(Self.headerField)
+        let removesHeader = section["removeHeader"]?.bool() ?? false
+        var users = (section["users"]?.list() ?? []).compactMap { value in
+            value.string().flatMap { Self.user($0[...]) { value.mistake($0) } }
+        }
+        if let file = section["usersFile"], let lines = Self.lines(file) {
+            for (index, line) in lines where !line.isEmpty && !line.hasPrefix("#") {
+                if let user = Self.user(line, { file.mistake("line \(index + 1) \($0)") }) { users.append(user) }
+            }
+        }
+        if users.isEmpty, section["users"]?.list().isEmpty ?? true, section["usersFile"] == nil {
+            section.mistake("names no user: add users or usersFile", key: "users")
+        }
+        var names: Set<String> = []
+        for user in users where !names.insert(user.name).inserted {
+            section.mistake("names the user \(user.name) twice", key: "users")
+        }
+        self.init(users: users, headerField: headerField, removesHeader: removesHeader)
+        self.realm = realm
+    }
+
+    private static func realm(_ value: SettingValue) -> String? {
+        guard let text = value.string() else { return nil }
+        if text.isEmpty { return nil }
+        guard text.utf8.allSatisfy({ $0 >= 0x20 && $0 < 0x7F && $0 != UInt8(ascii: "\"") && $0 != UInt8(ascii: "\\") })
+        else {
+            value.mistake("must be printable ASCII without \" and \\")
+            return nil
+        }
+        return text
+    }
+
+    private static func headerField(_ value: SettingValue) -> String? {
+        guard let text = value.string(), !text.isEmpty else { return nil }
+        return FieldRules.check(text, value) ? text : nil
+    }
+
+    /// The lines with their numbers from 0.
+    private static func lines(_ file: SettingValue) -> [(Int, Substring)]? {
+        guard let path = file.nonEmptyString() else { return nil }
+        do throws(FileContents.Failure) {
+            let bytes = try FileContents.bytes(of: path, byteCountMax: fileByteCountMax)
+            guard let text = String(validating: bytes, as: UTF8.self) else {
+                file.mistake("\(path) is no UTF-8 text")
+                return nil
+            }
+            let lines = text.split(omittingEmptySubsequences: false) { $0 == "\n" || $0 == "\r\n" }
+            if lines.allSatisfy({ $0.isEmpty || $0.hasPrefix("#") }) { file.mistake("\(path) names no user") }
+            return Array(lines.enumerated())
+        } catch {
+            file.mistake("\(path) \(error.reason)")
+            return nil
+        }
+    }
+
+    /// A mistake never shows the hash.
+    private static func user(_ line: Substring, _ mistake: (String) -> Void) -> User? {
+        guard let colon = line.firstIndex(of: ":"), colon > line.startIndex,
+            line.utf8.allSatisfy({ $0 >= 0x20 && $0 != 0x7F })
+        else {
+            mistake(userForm)
+            return nil
+        }
+        let text = String(line[line.index(after: colon)...])
+        guard let hash = PasswordHash(htpasswd: text) else {
+            let hint = text.contains("$$") ? ": $$ is Compose's way to write $, and only $ is right here" : ""
+            mistake(userForm + hint)
+            return nil
+        }
+        return User(name: String(line[..<colon]), passwordHash: hash)
+    }
+}

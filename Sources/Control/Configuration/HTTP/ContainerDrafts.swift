@@ -1,0 +1,128 @@
+/// What all containers say together.
+///
+/// A container with a mistake says nothing. Of containers that contradict each other the first counts: those that are
+/// to stay before those that are stopping, then in the order of their creation.
+struct ContainerDrafts {
+    private(set) var drafts: [HTTPDraft] = []
+    /// Of each container, in the order in which they count.
+    private(set) var mistakes: [MistakeList] = []
+
+    private var services: [String: ServiceDraft] = [:]
+    private var routers: [String: RouterDraft] = [:]
+    private var middlewares: [String: MiddlewareDraft] = [:]
+
+    init(_ containers: [DockerContribution], _ context: HTTPContext) {
+        let ordered = containers.sorted {
+            ($0.isDraining ? 1 : 0, $0.created, $0.containerID) < ($1.isDraining ? 1 : 0, $1.created, $1.containerID)
+        }
+        var isOtherProtocolNamed = false
+        for container in ordered {
+            let list = MistakeList(.container(container.containerName))
+            let labels = LabelTree(container.labels, list)
+            if let label = labels.otherProtocol, !isOtherProtocolNamed {
+                isOtherProtocolNamed = true
+                list.add(
+                    "has no effect, here or in other containers: of TCP, UDP and TLS nothing is available in this version",
+                    at: nil, key: label, severity: .warning)
+            }
+            let draft = HTTPDraft(container, labels, list, context)
+            mistakes.append(list)
+            if let draft, !list.hasErrors { add(draft) }
+        }
+        var all = HTTPDraft(.docker, MistakeList(.container("")))
+        all.services = Array(services.values)
+        all.routers = Array(routers.values)
+        all.middlewares = Array(middlewares.values)
+        drafts = [all]
+    }
+
+    private mutating func add(_ draft: HTTPDraft) {
+        guard !contradicts(draft) else { return }
+        for router in draft.routers where routers[router.name] == nil { routers[router.name] = router }
+        for middleware in draft.middlewares where middlewares[middleware.name] == nil {
+            middlewares[middleware.name] = middleware
+        }
+        for service in draft.services { add(service) }
+    }
+
+    private mutating func add(_ service: ServiceDraft) {
+        guard let first = services[service.name] else {
+            services[service.name] = service
+            return
+        }
+        var backends = first.settings.backends
+        for backend in service.settings.backends {
+            if backends.contains(where: { $0.url == backend.url }) {
+                service.value.warning("has the server \(backend.url) of another container, which is used once")
+            } else {
+                backends.append(backend)
+            }
+        }
+        services[service.name]?.settings.targets = .servers(backends)
+    }
+
+    /// Records what another container, which counts, says otherwise.
+    private func contradicts(_ draft: HTTPDraft) -> Bool {
+        for service in draft.services {
+            guard let other = services[service.name], !service.says(theSameAs: other) else { continue }
+            report(service.value, "the service \(service.name)", other.value)
+        }
+        for router in draft.routers {
+            guard let other = routers[router.name], !router.says(theSameAs: other) else { continue }
+            report(router.value, "the router \(router.name)", other.value)
+        }
+        for middleware in draft.middlewares {
+            guard let other = middlewares[middleware.name], middleware.middleware != other.middleware else { continue }
+            report(middleware.value, "the middleware \(middleware.name)", other.value)
+        }
+        return draft.mistakes.hasErrors
+    }
+
+    private func report(_ value: SettingValue, _ what: String, _ other: SettingValue) {
+        value.mistake("says of \(what) what \(other.mistakes.source) says otherwise: this container is left out")
+    }
+}
+
+extension HTTPDraft {
+    /// What a container's labels say, and what Traefik would add where they say nothing: a service for the container,
+    /// and a router with the default rule. Nil where they speak of other protocols alone.
+    init?(
+        _ container: DockerContribution, _ labels: LabelTree, _ mistakes: MistakeList, _ context: HTTPContext
+    ) {
+        self.init(.docker, mistakes)
+        if labels.http == nil, labels.otherProtocol != nil { return nil }
+        let made = SettingValue(
+            node: SettingNode(.null), key: labels.http?.key ?? "traefik.http", keyPlace: nil, mistakes: mistakes)
+        guard let section = (labels.http ?? made).section() else { return nil }
+        section.check(known: ["routers", "services", "middlewares"], unavailable: ["serversTransports"])
+        TraefikShape.check(section, "serversTransports", TraefikShape.serversTransport, isNamed: true)
+        middlewares = Self.middlewares(section, of: .docker)
+        let (serviceSection, routerSection) = (section.section("services"), section.section("routers"))
+        var named = Self.named(serviceSection)
+        if named.isEmpty, Self.needsService(container, routerSection) {
+            named = [Self.made(container.defaultName, in: section, "services")]
+        }
+        services = named.map { ServiceDraft(name: $0, $1, container, context) }
+        var routed = Self.named(routerSection)
+        if routed.isEmpty { routed = [Self.made(container.defaultName, in: section, "routers")] }
+        let defaults = RouterDraft.Defaults(rule: container.defaultRule, services: services.map(\.name))
+        routers = routed.compactMap { RouterDraft(name: $0, $1, of: .docker, context, defaults: defaults) }
+    }
+
+    /// Whether the container's own service is there: where it could have no port, only if a router asks for it.
+    private static func needsService(_ container: DockerContribution, _ routers: SettingSection?) -> Bool {
+        guard container.exposedPorts.isEmpty, container.host != nil, let routers, !routers.isEmpty else { return true }
+        return routers.entries.contains { _, value in
+            guard value.isMapping, let section = value.section() else { return true }
+            return section["service"] == nil
+        }
+    }
+
+    private static func made(
+        _ name: String, in section: SettingSection, _ key: String
+    ) -> (name: String, value: SettingValue) {
+        let kind = section.made(key, section.present(key))
+        guard let inner = kind.section() else { return (name, kind) }
+        return (name, inner.empty(named: name))
+    }
+}

@@ -1,0 +1,73 @@
+import Proxy
+
+extension HeaderEdits {
+    private static let unavailable = [
+        "accessControlAllowCredentials", "accessControlAllowHeaders", "accessControlAllowMethods",
+        "accessControlAllowOriginList", "accessControlAllowOriginListRegex", "accessControlExposeHeaders",
+        "accessControlMaxAge", "addVaryHeader", "allowedHosts", "hostsProxyHeaders", "sslProxyHeaders", "stsSeconds",
+        "stsIncludeSubdomains", "stsPreload", "forceSTSHeader", "frameDeny", "customFrameOptionsValue",
+        "contentTypeNosniff", "browserXssFilter", "customBrowserXSSValue", "contentSecurityPolicy",
+        "contentSecurityPolicyReportOnly", "publicKey", "referrerPolicy", "permissionsPolicy", "isDevelopment",
+        "featurePolicy", "sslRedirect", "sslTemporaryRedirect", "sslHost", "sslForceHost",
+    ]
+
+    init?(_ section: SettingSection) {
+        section.check(known: ["customRequestHeaders", "customResponseHeaders"], unavailable: Self.unavailable)
+        if section.isEmpty { section.mistake("says nothing: add customRequestHeaders or customResponseHeaders") }
+        let request = Self.edits(section.section("customRequestHeaders"))
+        let response = Self.edits(section.section("customResponseHeaders"))
+        self.init(
+            requestSet: request.set, requestRemove: request.remove, responseSet: response.set,
+            responseRemove: response.remove)
+    }
+
+    /// An empty value removes the field.
+    private static func edits(_ section: SettingSection?) -> (set: [Field], remove: [String]) {
+        var (set, remove): ([Field], [String]) = ([], [])
+        var names: Set<String> = []
+        for (name, value) in section?.entries ?? [] {
+            guard FieldRules.check(name, value), let text = value.isNull ? "" : value.string() else { continue }
+            if !names.insert(name.lowercased()).inserted {
+                value.mistake("stands twice: names of fields are compared without regard to case")
+            } else if !FieldRules.isValue(text) {
+                value.mistake("must hold no control character, and no space at its ends")
+            } else if text.isEmpty {
+                remove.append(name)
+            } else {
+                set.append(Field(name: name, value: text))
+            }
+        }
+        set.sort { $0.name.utf8.lexicographicallyPrecedes($1.name.utf8) }
+        remove.sort { $0.utf8.lexicographicallyPrecedes($1.utf8) }
+        return (set, remove)
+    }
+}
+
+/// Which fields a middleware may set (RFC 9110).
+enum FieldRules {
+    /// Of one connection and not of the message (RFC 9110, section 7.6.1), or of the message's framing.
+    private static let connection: Set<String> = [
+        "connection", "keep-alive", "proxy-connection", "te", "trailer", "transfer-encoding", "upgrade",
+        "content-length",
+    ]
+
+    /// Whether the field may be set; why not is recorded.
+    static func check(_ name: String, _ value: SettingValue) -> Bool {
+        if !Token.isToken(name) {
+            value.mistake("the name of a field \(Token.advice)")
+        } else if connection.contains(name.lowercased()) {
+            value.mistake("belongs to the connection, not to the message: the proxy alone sets it")
+        } else if name.lowercased() == "host" {
+            value.mistake(
+                "cannot be set in this version: with passHostHeader: false a backend sees the host of its own URL")
+        } else {
+            return true
+        }
+        return false
+    }
+
+    static func isValue(_ text: String) -> Bool {
+        !text.hasPrefix(" ") && !text.hasSuffix(" ")
+            && text.utf8.allSatisfy { $0 >= 0x20 && $0 != 0x7F || $0 == 0x09 }
+    }
+}

@@ -1,0 +1,67 @@
+import Proxy
+
+extension Middleware {
+    init?(stripPrefix section: SettingSection) {
+        section.check(known: ["prefixes"], unavailable: ["forceSlash"])
+        guard let list = section.required("prefixes", "name prefixes of paths, such as /api") else { return nil }
+        let prefixes = list.list().compactMap(Self.path)
+        if prefixes.isEmpty, list.isList, list.list().isEmpty { list.mistake("must name a prefix, such as /api") }
+        self = .stripPrefix(prefixes)
+    }
+
+    init?(addPrefix section: SettingSection) {
+        section.check(known: ["prefix"])
+        guard let value = section.required("prefix", "write a prefix of paths, such as /api"),
+            let prefix = Self.path(value)
+        else { return nil }
+        guard prefix.utf8.allSatisfy({ $0 > 0x20 && $0 < 0x7F && $0 != UInt8(ascii: "?") && $0 != UInt8(ascii: "#") })
+        else {
+            value.mistake("must hold neither space, ? and # nor letters beyond ASCII: write them as %20")
+            return nil
+        }
+        self = .addPrefix(prefix)
+    }
+
+    private static func path(_ value: SettingValue) -> String? {
+        guard let text = value.string() else { return nil }
+        guard text.hasPrefix("/"), text.utf8.allSatisfy({ $0 >= 0x20 && $0 != 0x7F }) else {
+            value.mistake("must begin with / and hold no control character")
+            return nil
+        }
+        return text
+    }
+}
+
+extension SchemeRedirect {
+    init?(_ section: SettingSection) {
+        section.check(known: ["scheme", "port", "permanent"], unavailable: ["forcePermanentRedirect"])
+        let port = section["port"].flatMap { $0.text?.isEmpty == true ? nil : $0.integer(1...65535) }
+        let isPermanent = section["permanent"]?.bool() ?? false
+        guard let scheme = section.required("scheme", "write https, or http")?.choice(Scheme.self) else { return nil }
+        self.init(scheme: scheme, port: port, isPermanent: isPermanent)
+    }
+}
+
+extension IPAllowList {
+    init?(_ section: SettingSection) {
+        section.check(known: ["sourceRange", "rejectStatusCode", "ipStrategy"])
+        let status = section["rejectStatusCode"]?.integer(400...599) ?? 403
+        let strategy = section.section("ipStrategy")
+        strategy?.check(known: ["depth"], unavailable: ["excludedIPs", "ipv6Subnet"])
+        // Traefik's 0 is the address of the peer.
+        let depth = strategy?["depth"]?.integer(0...100) ?? 0
+        guard let list = section.required("sourceRange", "name address ranges, such as 10.0.0.0/8") else { return nil }
+        let elements = list.list()
+        if elements.isEmpty, list.text != nil || list.isList { list.mistake("must name an address range") }
+        let ranges = elements.compactMap { value -> AddressRange? in
+            guard let text = value.string() else { return nil }
+            do throws(AddressError) {
+                return try AddressRange(text)
+            } catch {
+                value.mistake(error.description)
+                return nil
+            }
+        }
+        self.init(ranges: ranges, refusalStatus: status, depth: depth == 0 ? nil : depth)
+    }
+}

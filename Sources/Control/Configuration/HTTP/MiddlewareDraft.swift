@@ -1,0 +1,45 @@
+import Proxy
+
+/// A middleware as one source says it.
+struct MiddlewareDraft {
+    let name: String
+    let value: SettingValue
+    let provider: ProviderName
+    /// Nil: it has a mistake.
+    let middleware: Middleware?
+
+    private static let readers: [(key: String, read: @Sendable (SettingSection) -> Middleware?)] = [
+        ("headers", { HeaderEdits($0).map(Middleware.headers) }),
+        ("stripPrefix", { Middleware(stripPrefix: $0) }),
+        ("addPrefix", { Middleware(addPrefix: $0) }),
+        ("redirectScheme", { SchemeRedirect($0).map(Middleware.redirectScheme) }),
+        ("basicAuth", { BasicAuth($0).map(Middleware.basicAuth) }),
+        ("ipAllowList", { IPAllowList($0).map(Middleware.ipAllowList) }),
+    ]
+    private static let unavailable = [
+        "buffering", "chain", "circuitBreaker", "compress", "contentType", "digestAuth", "encodedCharacters", "errors",
+        "forwardAuth", "grpcWeb", "inFlightReq", "ipWhiteList", "passTLSClientCert", "plugin", "rateLimit",
+        "redirectRegex", "replacePath", "replacePathRegex", "retry", "stripPrefixRegex",
+    ]
+
+    init(name: String, _ value: SettingValue, of provider: ProviderName) {
+        self.name = name
+        self.value = value
+        self.provider = provider
+        guard let section = value.section() else {
+            middleware = nil
+            return
+        }
+        section.check(known: Self.readers.map(\.key), unavailable: Self.unavailable)
+        TraefikShape.check(section, "retry", TraefikShape.retry)
+        let found = Self.readers.filter { section.present($0.key) != nil }
+        if section.isEmpty {
+            section.mistake("says nothing: there are \(Self.readers.map(\.key).joined(separator: ", "))")
+        } else if found.count > 1 {
+            section.mistake(
+                "is \(found.map(\.key).joined(separator: " and ")) at once: give each a name of its own",
+                key: found[1].key)
+        }
+        middleware = found.first.flatMap { reader in section.section(reader.key).flatMap(reader.read) }
+    }
+}

@@ -1,0 +1,96 @@
+import Routing
+
+/// A router as one source says it.
+struct RouterDraft {
+    let name: String
+    let value: SettingValue
+    let provider: ProviderName
+    var rule: Rule?
+    var service: HTTPReference?
+    var middlewares: [HTTPReference]
+    var priority: Int?
+    /// Indices.
+    var entryPoints: Set<Int>
+
+    /// What a container's router is given where its labels say nothing.
+    struct Defaults {
+        var rule: String
+        /// The names of the container's services.
+        var services: [String]
+    }
+
+    init?(
+        name: String, _ value: SettingValue, of provider: ProviderName, _ context: HTTPContext,
+        defaults: Defaults? = nil
+    ) {
+        guard let section = value.section() else { return nil }
+        self.name = name
+        self.value = value
+        self.provider = provider
+        section.check(
+            known: ["rule", "service", "entryPoints", "priority", "middlewares"],
+            unavailable: ["tls", "observability", "parentRefs", "ruleSyntax", "deniedEncodedPathCharacters"])
+        rule = Self.ruleText(section, defaults).flatMap(Self.rule)
+        service = Self.serviceName(section, defaults).flatMap { HTTPReference($0, from: provider) }
+        middlewares = (section["middlewares"]?.list() ?? []).compactMap { HTTPReference($0, from: provider) }
+        entryPoints = Self.entryPoints(section["entryPoints"], context)
+        // Traefik's 0 is its default, the rule's length.
+        let priority = section["priority"]?.integer(Int.min...(Int.max - 1000))
+        self.priority = priority == 0 ? nil : priority
+    }
+
+    /// Whether two containers say the same of a router.
+    func says(theSameAs other: RouterDraft) -> Bool {
+        rule == other.rule && service?.qualified == other.service?.qualified && priority == other.priority
+            && entryPoints == other.entryPoints
+            && middlewares.map(\.qualified) == other.middlewares.map(\.qualified)
+    }
+
+    private static func ruleText(_ section: SettingSection, _ defaults: Defaults?) -> SettingValue? {
+        if let value = section["rule"] { return value }
+        guard let defaults, !defaults.rule.isEmpty else {
+            return section.required("rule", "write a rule such as Host(`example.com`)")
+        }
+        return section.made("rule", defaults.rule)
+    }
+
+    private static func serviceName(_ section: SettingSection, _ defaults: Defaults?) -> SettingValue? {
+        if let value = section["service"] { return value }
+        guard let defaults, let first = defaults.services.first else {
+            return section.required("service", "name one of http.services")
+        }
+        guard defaults.services.count == 1 else {
+            section.mistake(
+                "is missing: the container has the services \(defaults.services.sorted().joined(separator: ", "))",
+                key: "service")
+            return nil
+        }
+        return section.made("service", first)
+    }
+
+    private static func rule(_ value: SettingValue) -> Rule? {
+        guard let text = value.string() else { return nil }
+        do throws(RuleError) {
+            return try Rule(text)
+        } catch {
+            let caret = error.caret(under: text).split(separator: "\n", omittingEmptySubsequences: false)
+            value.mistake(([error.message] + caret.map { "    " + $0 }).joined(separator: "\n"))
+            return nil
+        }
+    }
+
+    /// Indices; all of them where none are named.
+    private static func entryPoints(_ value: SettingValue?, _ context: HTTPContext) -> Set<Int> {
+        guard let names = context.entryPointNames else {
+            for element in value?.list() ?? [] { _ = element.string() }
+            return []
+        }
+        let indices = (value?.list() ?? []).compactMap { element -> Int? in
+            guard let name = element.string() else { return nil }
+            if let index = names.firstIndex(of: name) { return index }
+            element.mistake("there is no entry point \(name) for routers, there are \(names.joined(separator: ", "))")
+            return nil
+        }
+        return indices.isEmpty ? Set(names.indices) : Set(indices)
+    }
+}

@@ -1,0 +1,31 @@
+/// Keys of sections of Traefik's that are refused as a whole: what is misspelled in them is said at once, not when they
+/// come.
+enum TraefikShape {
+    static let healthCheck = [
+        "path", "scheme", "mode", "method", "status", "port", "interval", "unhealthyInterval", "timeout", "hostname",
+        "followRedirects", "headers",
+    ]
+    static let passiveHealthCheck = ["failureWindow", "maxFailedAttempts"]
+    static let responseForwarding = ["flushInterval"]
+    static let failover = ["service", "fallback", "healthCheck", "errors"]
+    static let mirroring = ["service", "mirrorBody", "maxBodySize", "mirrors", "healthCheck"]
+    static let highestRandomWeight = ["services", "healthCheck"]
+    static let retry = [
+        "attempts", "initialInterval", "timeout", "status", "disableRetryOnNetworkError", "retryNonIdempotentMethod",
+        "maxRequestBodyBytes",
+    ]
+    static let serversTransport = [
+        "serverName", "insecureSkipVerify", "rootCAs", "certificates", "cipherSuites", "minVersion", "maxVersion",
+        "maxIdleConnsPerHost", "forwardingTimeouts", "disableHTTP2", "peerCertURI", "peerCertSANs", "spiffe",
+    ]
+
+    /// - Parameter isNamed: the section holds sections under names of the user's.
+    static func check(_ section: SettingSection, _ key: String, _ known: [String], isNamed: Bool = false) {
+        guard let value = section[key], value.isMapping, let inner = value.section() else { return }
+        guard isNamed else {
+            inner.check(known: known)
+            return
+        }
+        for entry in inner.entries where entry.value.isMapping { entry.value.section()?.check(known: known) }
+    }
+}

@@ -1,0 +1,165 @@
+import Routing
+
+/// The labels of a container as a tree: `traefik.http.routers.shop.rule` is a key in a mapping in a mapping. Keys keep
+/// the label as it is written, for mistakes. `limpet.` is the same as `traefik.`.
+struct LabelTree {
+    /// What stands under `http`; nil where no label speaks of it.
+    private(set) var http: SettingValue?
+    /// Of Traefik's other protocols, the first label that speaks of one.
+    private(set) var otherProtocol: String?
+
+    private static let prefixes = ["traefik", "limpet"]
+    /// What stands after the prefix: ours, other protocols', and what other providers and Traefik itself look at.
+    private static let sections = ["http", "enable", "docker"]
+    private static let otherProtocols = ["tcp", "udp", "tls"]
+    private static let depthMax = 24
+
+    init(_ labels: [String: String], _ mistakes: MistakeList) {
+        var root = LabelBranch()
+        for (label, text) in labels.sorted(by: { $0.key.utf8.lexicographicallyPrecedes($1.key.utf8) }) {
+            let parts = label.split(separator: ".", omittingEmptySubsequences: false)
+            guard let prefix = parts.first?.lowercased(), Self.prefixes.contains(prefix), parts.count > 1 else {
+                continue
+            }
+            switch parts[1].lowercased() {
+            case "http": Self.add(text, label, parts, to: &root, mistakes)
+            case let other where Self.otherProtocols.contains(other): otherProtocol = otherProtocol ?? label
+            case let section: Self.warn(label, section, mistakes)
+            }
+        }
+        guard !root.branches.isEmpty else { return }
+        let key = root.branches[0].path ?? "traefik.http"
+        http = SettingValue(node: root.branches[0].node(mistakes), key: key, keyPlace: nil, mistakes: mistakes)
+    }
+
+    private static func add(
+        _ text: String, _ label: String, _ parts: [Substring], to root: inout LabelBranch, _ mistakes: MistakeList
+    ) {
+        guard parts.count <= depthMax else {
+            mistakes.add("has more than \(depthMax) parts", at: nil, key: label)
+            return
+        }
+        guard parts.count > 2, let steps = LabelStep.steps(parts) else {
+            mistakes.add("must have words between its dots, and whole numbers in brackets", at: nil, key: label)
+            return
+        }
+        root.add(text, label: label, steps[...], level: 0, mistakes)
+    }
+
+    /// Labels that are nobody's business here are not read; but one that is nearly a section's hardly means nothing.
+    private static func warn(_ label: String, _ section: String, _ mistakes: MistakeList) {
+        guard !sections.contains(section), let nearest = Spelling.nearest(to: section, among: sections) else { return }
+        mistakes.add("has no effect, did you mean \(nearest)?", at: nil, key: label, severity: .warning)
+    }
+}
+
+/// One part of a label.
+struct LabelStep {
+    enum Name: Equatable {
+        case key(String)
+        /// `domains[0]` is two steps: the key, and this.
+        case index(Int)
+    }
+
+    let name: Name
+    /// The label up to here.
+    let path: String
+
+    /// Nil where a part is empty, or what stands in brackets is no number. The prefix has no step.
+    static func steps(_ parts: [Substring]) -> [LabelStep]? {
+        var steps: [LabelStep] = []
+        var path = parts.first.map(String.init) ?? ""
+        for part in parts.dropFirst() {
+            let key = part.prefix { $0 != "[" }
+            guard !key.isEmpty else { return nil }
+            path += ".\(key)"
+            steps.append(LabelStep(name: .key(String(key)), path: path))
+            var rest = part.dropFirst(key.count)
+            while !rest.isEmpty {
+                guard let end = rest.firstIndex(of: "]"), rest.hasPrefix("["),
+                    let index = Int(decimal: rest[rest.index(after: rest.startIndex)..<end])
+                else { return nil }
+                path += "[\(index)]"
+                steps.append(LabelStep(name: .index(index), path: path))
+                rest = rest[rest.index(after: end)...]
+            }
+        }
+        return steps
+    }
+}
+
+/// What the labels that begin alike say.
+private struct LabelBranch {
+    /// Of the step that leads here.
+    var name: LabelStep.Name?
+    var path: String?
+    /// Of the label that ends here.
+    var text: (value: String, label: String)?
+    var branches: [LabelBranch] = []
+
+    /// - Parameter level: 0 for `http`, 1 for `routers`, 2 for the router's name.
+    mutating func add(
+        _ value: String, label: String, _ steps: ArraySlice<LabelStep>, level: Int, _ mistakes: MistakeList
+    ) {
+        guard let step = steps.first else {
+            if let text, text.value != value {
+                mistakes.add("contradicts the label \(text.label)", at: nil, key: label)
+            } else {
+                text = (value, label)
+            }
+            return
+        }
+        let index = branches.firstIndex { isSame($0.name, step.name, level: level) } ?? branches.count
+        if index == branches.count { branches.append(LabelBranch(name: step.name, path: step.path)) }
+        branches[index].add(value, label: label, steps.dropFirst(), level: level + 1, mistakes)
+    }
+
+    /// Names that users give are compared as they are, all others without case.
+    private func isSame(_ left: LabelStep.Name?, _ right: LabelStep.Name, level: Int) -> Bool {
+        guard case .key(let left) = left, case .key(let right) = right else { return left == right }
+        let isGiven = level == 2 || name.map(Self.holdsFields) ?? false
+        return left == right || !isGiven && left.lowercased() == right.lowercased()
+    }
+
+    private static func holdsFields(_ name: LabelStep.Name) -> Bool {
+        guard case .key(let key) = name else { return false }
+        return ["customrequestheaders", "customresponseheaders"].contains(key.lowercased())
+    }
+
+    func node(_ mistakes: MistakeList) -> SettingNode {
+        guard let first = branches.first else { return SettingNode(.text(text?.value ?? "")) }
+        // Traefik's users turn a section on by "true" and say more beside it.
+        if let text, text.value.lowercased() != "true", !text.value.isEmpty {
+            mistakes.add("stands beside \(first.anyLabel ?? "others"), which says more", at: nil, key: text.label)
+        }
+        guard case .index = first.name else {
+            let keys = branches.compactMap { branch -> SettingNode.Entry? in
+                guard case .key(let key) = branch.name else {
+                    mistakes.add("is a list and a mapping", at: nil, key: branch.path ?? "")
+                    return nil
+                }
+                return SettingNode.Entry(key: key, place: nil, path: branch.path, value: branch.node(mistakes))
+            }
+            return SettingNode(.mapping(keys))
+        }
+        return SettingNode(.list(elements(mistakes)))
+    }
+
+    private func elements(_ mistakes: MistakeList) -> [SettingNode] {
+        var elements: [Int: SettingNode] = [:]
+        for branch in branches {
+            guard case .index(let index) = branch.name else {
+                mistakes.add("is a list and a mapping", at: nil, key: branch.path ?? "")
+                continue
+            }
+            guard index < branches.count else {
+                mistakes.add("must be counted from 0 without a gap", at: nil, key: branch.path ?? "")
+                continue
+            }
+            elements[index] = branch.node(mistakes)
+        }
+        return elements.sorted { $0.key < $1.key }.map(\.value)
+    }
+
+    private var anyLabel: String? { text?.label ?? branches.first?.anyLabel }
+}
