@@ -1,6 +1,7 @@
 import Affinity
 import Foundation
 import LimpetTestKit
+import Routing
 import Testing
 
 @testable import Proxy
