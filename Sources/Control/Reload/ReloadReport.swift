@@ -1,0 +1,65 @@
+/// How the configuration came to be what it is, for whoever asks from outside.
+package struct ReloadReport: Equatable, Sendable {
+    package struct Attempt: Equatable, Sendable {
+        package var at: WallTime
+        package var isSuccess: Bool
+    }
+
+    /// Mistakes that are kept; of further ones only their number.
+    static let mistakesMax = 100
+
+    /// When the running configuration was taken over.
+    package var loadedAt: WallTime
+    /// Nil: there was none since the start.
+    package var last: Attempt?
+    /// When the sources were last found right, be it at the start.
+    package var lastSuccessAt: WallTime
+    package var successes: UInt64 = 0
+    package var failures: UInt64 = 0
+    /// What is wrong, or hardly meant, with the sources as they are now: the first ``mistakesMax``.
+    package private(set) var mistakes: [Mistake] = []
+    package private(set) var mistakeCount = 0
+    /// When the file provider last had something new; nil since the start.
+    package var filesChangedAt: WallTime?
+    package var containersChangedAt: WallTime?
+
+    package init(startedAt: WallTime, mistakes: [Mistake] = []) {
+        loadedAt = startedAt
+        lastSuccessAt = startedAt
+        set(mistakes)
+    }
+
+    /// Whether the sources, as they were last looked at, are right.
+    package var isSound: Bool { last?.isSuccess ?? true }
+
+    /// The running configuration was replaced.
+    package mutating func succeeded(at now: WallTime, mistakes: [Mistake]) {
+        successes += 1
+        loadedAt = now
+        unchanged(at: now, mistakes: mistakes)
+    }
+
+    /// The sources are right, and say what is running already.
+    package mutating func unchanged(at now: WallTime, mistakes: [Mistake]) {
+        last = Attempt(at: now, isSuccess: true)
+        lastSuccessAt = now
+        set(mistakes)
+    }
+
+    package mutating func failed(at now: WallTime, mistakes: [Mistake]) {
+        failures += 1
+        last = Attempt(at: now, isSuccess: false)
+        set(mistakes)
+    }
+
+    /// The running configuration was replaced by one with newer containers, while the files are still wrong.
+    package mutating func replacedContainers(at now: WallTime) {
+        successes += 1
+        loadedAt = now
+    }
+
+    private mutating func set(_ mistakes: [Mistake]) {
+        self.mistakes = Array(mistakes.prefix(Self.mistakesMax))
+        mistakeCount = mistakes.count
+    }
+}

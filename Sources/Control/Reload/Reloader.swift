@@ -1,0 +1,229 @@
+import Logging
+import Synchronization
+
+/// Gathers what the sources of the dynamic configuration say while the replica runs, and makes the data plane serve by
+/// it. A configuration with mistakes changes nothing.
+final class Reloader: Sendable {
+    /// Where it reads, and what it changes.
+    struct Effects: Sendable {
+        /// The main file, with all that it names.
+        var readMain: @Sendable () throws(ConfigurationRefusal) -> ConfigurationFile
+        /// The files of the file provider; nil where there is none.
+        var readProvided: (@Sendable () -> ProvidedFiles)?
+        /// Makes the data plane serve by a configuration.
+        var apply: @Sendable (Configuration) async throws(SnapshotMistake) -> Void
+    }
+
+    private struct State {
+        var policy: ReloadPolicy
+        var sources: ReloadSources
+        var isDemanded = false
+        var running: Configuration
+        var report: ReloadReport
+    }
+
+    private let effects: Effects
+    private let logger: Logger
+    private let state: Mutex<State>
+    private let wake: AsyncStream<Void>.Continuation
+    private let wakes: AsyncStream<Void>
+
+    /// - Parameters:
+    ///   - running: what the data plane serves by, made from `inputs`.
+    ///   - mistakes: what was found in `inputs`.
+    init(
+        running: Configuration, inputs: ReloadSources.Inputs, mistakes: [Mistake], effects: Effects, logger: Logger
+    ) {
+        self.effects = effects
+        self.logger = logger
+        let policy = ReloadPolicy(window: running.providers.throttle)
+        state = Mutex(
+            State(
+                policy: policy, sources: ReloadSources(inputs), running: running,
+                report: ReloadReport(startedAt: .now, mistakes: mistakes)))
+        (wakes, wake) = AsyncStream.makeStream(bufferingPolicy: .bufferingNewest(1))
+    }
+
+    var report: ReloadReport { state.withLock { $0.report } }
+    /// What the data plane serves by.
+    var running: Configuration { state.withLock { $0.running } }
+
+    // MARK: What happens
+
+    /// The file provider may have something new.
+    func lookAtFiles() {
+        guard let read = effects.readProvided else { return }
+        let files = read()
+        state.withLock { state in
+            guard state.sources.found(files) else { return }
+            state.report.filesChangedAt = .now
+            state.policy.changed()
+        }
+        wake.yield()
+    }
+
+    /// Docker's containers are these now.
+    func containersChanged(_ containers: [DockerContribution]) {
+        state.withLock { state in
+            guard state.sources.found(containers) else { return }
+            state.report.containersChangedAt = .now
+            state.policy.changed()
+        }
+        wake.yield()
+    }
+
+    /// Everything is to be read again, now: the main file, too.
+    func demand() {
+        state.withLock { state in
+            state.isDemanded = true
+            state.policy.demanded()
+        }
+        wake.yield()
+    }
+
+    /// Until its task is cancelled.
+    func run() async {
+        await withDiscardingTaskGroup { group in
+            for await _ in wakes {
+                switch state.withLock({ $0.policy.next(at: .now) }) {
+                case .read:
+                    await reload()
+                    state.withLock { $0.policy.ended() }
+                    wake.yield()
+                case .wait(let until):
+                    group.addTask { [wake] in
+                        try? await Task.sleep(until: until)
+                        wake.yield()
+                    }
+                case .nothing: break
+                }
+            }
+            group.cancelAll()
+        }
+    }
+
+    // MARK: Reading
+
+    private func reload() async {
+        let isDemanded = state.withLock { state in
+            defer { state.isDemanded = false }
+            return state.isDemanded
+        }
+        if isDemanded, !readMain() { return }
+        let (inputs, unreadable) = state.withLock { state in
+            let inputs = state.sources.next(isDemanded: isDemanded)
+            return (inputs, state.sources.unreadable)
+        }
+        if !unreadable.isEmpty { refuse(unreadable, isAsked: isDemanded) }
+        if let inputs { await read(inputs, isAsked: isDemanded) }
+    }
+
+    /// Returns false where the main file is refused; then nothing is read.
+    private func readMain() -> Bool {
+        let file: ConfigurationFile
+        do throws(ConfigurationRefusal) {
+            file = try effects.readMain()
+        } catch {
+            refuse(error.mistakes, isAsked: true)
+            return false
+        }
+        let provided = effects.readProvided?()
+        let changes = state.withLock { state in
+            if let main = file.sources.first(where: { $0.role == .main }) { state.sources.found(main: main) }
+            if let provided, state.sources.found(provided) { state.report.filesChangedAt = .now }
+            return file.configuration.staticChanges(from: state.running)
+        }
+        if !changes.isEmpty {
+            logger.warning(
+                "A change of these keys takes effect at the next start.",
+                metadata: ["keys": "\(changes.joined(separator: ", "))"])
+        }
+        return true
+    }
+
+    private func read(_ inputs: ReloadSources.Inputs, isAsked: Bool) async {
+        let began = ContinuousClock.now
+        let running = running
+        let reading = HTTPReading(files: inputs.files, containers: inputs.containers, context: HTTPContext(running))
+        guard let http = reading.configuration else { return await refuse(inputs, reading.mistakes, isAsked: isAsked) }
+        var configuration = running
+        configuration.http = http
+        let isChanged = configuration != running
+        if isChanged {
+            do throws(SnapshotMistake) {
+                try await effects.apply(configuration)
+            } catch {
+                let source = Mistake.Source.file(inputs.main.name)
+                let mistake = Mistake(
+                    severity: .error, source: source, place: nil, key: "http", message: error.description)
+                return await refuse(inputs, reading.mistakes + [mistake], isAsked: isAsked)
+            }
+        }
+        accept(inputs, configuration, isChanged: isChanged, reading.mistakes, seconds: (.now - began) / .seconds(1))
+    }
+
+    private func accept(
+        _ inputs: ReloadSources.Inputs, _ configuration: Configuration, isChanged: Bool, _ mistakes: [Mistake],
+        seconds: Double
+    ) {
+        let (known, isWhole) = state.withLock { state in
+            let known = state.report.mistakes
+            let isWhole = inputs.files == state.sources.newest.files && state.sources.unreadable.isEmpty
+            state.running = configuration
+            state.sources.accepted(inputs)
+            if !isWhole {
+                if isChanged { state.report.replacedContainers(at: .now) }
+            } else if isChanged {
+                state.report.succeeded(at: .now, mistakes: mistakes)
+            } else {
+                state.report.unchanged(at: .now, mistakes: mistakes)
+            }
+            return (known, isWhole)
+        }
+        if isWhole { tell(mistakes.filter { !known.contains($0) }, level: .warning) }
+        guard isChanged else { return logger.info("The configuration says what it said before.") }
+        logger.notice(
+            "The configuration was taken over.",
+            metadata: ["configuration": "\(configuration.summary)", "seconds": "\((seconds * 1000).rounded() / 1000)"])
+    }
+
+    // MARK: Refusals
+
+    private func refuse(_ inputs: ReloadSources.Inputs, _ mistakes: [Mistake], isAsked: Bool) async {
+        let alone = state.withLock { state in
+            state.sources.refused(inputs)
+            return inputs.files == state.sources.inForce.files ? nil : state.sources.containersAlone
+        }
+        refuse(mistakes, isAsked: isAsked)
+        if let alone { await read(alone, isAsked: false) }
+    }
+
+    /// The same mistakes are counted and said once, unless somebody asks again.
+    private func refuse(_ mistakes: [Mistake], isAsked: Bool) {
+        let isNews = state.withLock { state in
+            let old = state.report
+            state.report.failed(at: .now, mistakes: mistakes)
+            let isNews = isAsked || old.isSound || old.mistakes != state.report.mistakes
+            if !isNews { state.report = old }
+            return isNews
+        }
+        guard isNews else { return }
+        logger.error(
+            "The configuration was refused; the one before it stays.",
+            metadata: ["mistakes": "\(mistakes.count { $0.severity == .error })"])
+        tell(mistakes, level: .error)
+    }
+
+    /// One line each, ``linesMax`` at most.
+    private func tell(_ mistakes: [Mistake], level: Logger.Level) {
+        for mistake in mistakes.prefix(Self.linesMax) {
+            let isError = mistake.severity == .error
+            logger.log(level: isError ? level : .warning, "configuration", metadata: [isError ? "mistake" : "warning": "\(mistake)"])
+        }
+        let rest = mistakes.count - Self.linesMax
+        if rest > 0 { logger.log(level: level, "and more mistakes", metadata: ["count": "\(rest)"]) }
+    }
+
+    /// Mistakes that the log has one by one.
+    static let linesMax = 20
+}
