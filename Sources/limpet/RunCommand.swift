@@ -7,7 +7,8 @@ struct RunCommand: AsyncParsableCommand {
         abstract: "Run a replica.",
         discussion: """
             Serves until SIGTERM or SIGINT, then finishes what is under way. If the configuration has mistakes, all of \
-            them are printed and nothing is started.
+            them are printed and nothing is started. Routers and services are read again when their files change, and \
+            on SIGHUP.
             """)
 
     @Option(help: "The configuration file.")
@@ -21,7 +22,7 @@ struct RunCommand: AsyncParsableCommand {
             throw Failure(refusal.description)
         }
         do {
-            try await Replica(file.configuration, warnings: file.warnings).run()
+            try await Replica(file, path: config).run()
         } catch let error as ListenError {
             throw Failure("\(error)")
         } catch let error as AccessLogError {

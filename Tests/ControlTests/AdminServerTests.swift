@@ -6,21 +6,13 @@ import Testing
 
 @Suite("The admin listener")
 struct AdminServerTests {
-    private struct Source: MetricsSource, FleetSource {
-        let numbers: MetricsSnapshot
-        var view = FleetSample.view
-
-        func snapshot() async -> MetricsSnapshot { numbers }
-        func fleet() async -> FleetView { view }
-    }
-
     private static func with(
         _ numbers: MetricsSnapshot = MetricsSnapshot(), _ body: (Int, ReplicaPhase) async throws -> Void
     ) async throws {
         let phase = ReplicaPhase()
         let server = try await AdminServer.start(
             on: ListenAddress(host: "127.0.0.1", port: 0), group: MultiThreadedEventLoopGroup.singleton, replica: "r1",
-            phase: phase, source: Source(numbers: numbers))
+            phase: phase, source: AdminSourceSample(numbers: numbers))
         try await body(server.listener.address.port, phase)
         await server.listener.stop()
     }
@@ -77,7 +69,7 @@ struct AdminServerTests {
             let error = await #expect(throws: ListenError.self) {
                 _ = try await AdminServer.start(
                     on: address, group: MultiThreadedEventLoopGroup.singleton, replica: "r2", phase: phase,
-                    source: Source(numbers: MetricsSnapshot()))
+                    source: AdminSourceSample())
             }
             #expect(error?.description == "cannot listen on 127.0.0.1:\(port): another process listens there already")
         }
@@ -105,7 +97,7 @@ struct AdminServerTests {
 
     @Test("says so where what it is asked for cannot be written down")
     func unwritable() async throws {
-        var source = Source(numbers: MetricsSnapshot())
+        var source = AdminSourceSample()
         source.view.replicas[0].heard = .nan
         let server = try await AdminServer.start(
             on: ListenAddress(host: "127.0.0.1", port: 0), group: MultiThreadedEventLoopGroup.singleton, replica: "r1",

@@ -147,7 +147,7 @@ struct ApplyTests {
     @Test("hides session keys in its access log by the services it had, too")
     func redaction() throws {
         func services(_ name: String) throws -> [ServiceSettings] {
-            try Self.shop("{ url: \"http://127.0.0.1:1\" }", sticky: "query: \(name)").services
+            try Self.shop("{ url: \"http://127.0.0.1:1\" }", sticky: "query: \(name)").http.services
         }
         let redaction = CurrentRedaction(try services("old"))
         redaction.add(try services("new"))

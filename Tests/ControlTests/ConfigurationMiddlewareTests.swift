@@ -1,6 +1,7 @@
 import Control
 import Foundation
 import Proxy
+import Routing
 import Testing
 
 @Suite("A middleware in a configuration")

@@ -1,3 +1,5 @@
+package import Affinity
+import Foundation
 import NIOCore
 import NIOHTTP1
 import NIOPosix
@@ -38,6 +40,21 @@ package struct AdminClient: Sendable {
             return (try FleetView(json: bytes), String(decoding: bytes, as: UTF8.self))
         } catch {
             throw AdminClientError(url: url, problem: "answered with something else than a fleet")
+        }
+    }
+
+    /// What that replica knows of a session, and the JSON in which it said so.
+    package func session(
+        _ fingerprint: Fingerprint, service: String
+    ) async throws(AdminClientError) -> (view: SessionView, json: String) {
+        let allowed = CharacterSet.alphanumerics.union(CharacterSet(charactersIn: "-._~"))
+        let name = service.addingPercentEncoding(withAllowedCharacters: allowed) ?? ""
+        let bytes = try await get("/api/sessions/\(fingerprint.hexadecimal)?service=\(name)")
+        do {
+            let view = try JSONDecoder().decode(SessionView.self, from: Data(bytes))
+            return (view, String(decoding: bytes, as: UTF8.self))
+        } catch {
+            throw AdminClientError(url: url, problem: "answered with something else than a session")
         }
     }
 

@@ -1,7 +1,7 @@
 import NIOCore
 import NIOHTTP1
 
-/// Answers `/ping`, `/ready`, `/metrics` and `/api/fleet` on one connection of the admin listener.
+/// Answers `/ping`, `/ready`, `/metrics` and what is under `/api` on one connection of the admin listener.
 final class AdminHandler: ChannelInboundHandler {
     typealias InboundIn = HTTPServerRequestPart
     typealias OutboundOut = HTTPServerResponsePart
@@ -31,31 +31,26 @@ final class AdminHandler: ChannelInboundHandler {
     }
 
     private func answer(_ head: HTTPRequestHead, _ context: ChannelHandlerContext) {
-        let path = head.uri.prefix { $0 != "?" }
-        switch page.answer(isRead: [.GET, .HEAD].contains(head.method), path: path) {
+        switch page.request(isRead: [.GET, .HEAD].contains(head.method), uri: head.uri) {
         case .text(let status, let text): send(status, text, to: head, context)
-        case .metrics:
-            gather(for: head, type: "text/plain; version=0.0.4; charset=utf-8", context) { [page] in
-                await page.metrics()
-            }
-        case .fleet:
-            gather(for: head, type: "application/json", context) { [page] in try await page.fleet() }
+        case .metrics: gather(for: head, context) { [page] in await page.metrics() }
+        case .api(let path): gather(for: head, context) { [page] in try await page.answer(path) }
         }
     }
 
     /// Sends what is gathered elsewhere, once it is there.
     private func gather(
-        for head: HTTPRequestHead, type: String, _ context: ChannelHandlerContext,
-        _ body: @escaping @Sendable () async throws -> String
+        for head: HTTPRequestHead, _ context: ChannelHandlerContext,
+        _ answer: @escaping @Sendable () async throws -> AdminPage.Answer
     ) {
-        let promise = context.eventLoop.makePromise(of: String.self)
+        let promise = context.eventLoop.makePromise(of: AdminPage.Answer.self)
         let timeout = context.eventLoop.scheduleTask(in: Self.gatheringTimeout) { promise.fail(ChannelError.eof) }
-        promise.completeWithTask(body)
+        promise.completeWithTask(answer)
         promise.futureResult.assumeIsolated().whenComplete { [self] result in
             timeout.cancel()
             guard context.channel.isActive else { return }
             switch result {
-            case .success(let text): send(.ok, text, to: head, type: type, context)
+            case .success(let answer): send(answer.status, answer.body, to: head, type: answer.type, context)
             case .failure: send(.serviceUnavailable, "the answer could not be gathered in time\n", to: head, context)
             }
         }

@@ -1,26 +1,36 @@
+import Foundation
 import NIOHTTP1
 
 /// What the admin listener has to say.
 struct AdminPage: Sendable {
     let replica: String
     let phase: ReplicaPhase
-    let source: any MetricsSource & FleetSource
+    let source: any AdminSource
 
-    enum Answer: Equatable {
+    enum Request: Equatable, Sendable {
         case text(HTTPResponseStatus, String)
         case metrics
-        case fleet
+        case api(APIPath)
+    }
+
+    /// What was gathered.
+    struct Answer: Sendable {
+        var status = HTTPResponseStatus.ok
+        var type = "application/json"
+        var body: String
     }
 
     /// - Parameter isRead: whether the method is GET or HEAD.
-    func answer(isRead: Bool, path: Substring) -> Answer {
-        guard ["/ping", "/ready", "/metrics", "/api/fleet"].contains(path) else {
-            return .text(.notFound, "404 page not found\n")
-        }
+    func request(isRead: Bool, uri: String) -> Request {
+        let path = uri.prefix { $0 != "?" }
+        let api = APIPath(uri)
+        let isKnown =
+            if case .nothing = api { false } else { api != nil || ["/ping", "/ready", "/metrics"].contains(path) }
+        guard isKnown else { return .text(.notFound, "404 page not found\n") }
         guard isRead else { return .text(.methodNotAllowed, "only GET and HEAD are answered here\n") }
+        if let api { return .api(api) }
         return switch (path, phase.current) {
         case ("/metrics", _): .metrics
-        case ("/api/fleet", _): .fleet
         case ("/ping", .starting), (_, .serving): .text(.ok, "OK")
         case (_, .starting): .text(.serviceUnavailable, "starting")
         case (_, .stopping): .text(.serviceUnavailable, "stopping")
@@ -29,11 +39,43 @@ struct AdminPage: Sendable {
 
     var isServing: Bool { phase.current != .stopping }
 
-    func metrics() async -> String {
-        Measurements.text(await source.snapshot(), ProcessMeasurements.current(), replica: replica)
+    func metrics() async -> Answer {
+        Answer(
+            type: "text/plain; version=0.0.4; charset=utf-8",
+            body: Measurements.text(await source.snapshot(), ProcessMeasurements.current(), replica: replica))
     }
 
-    func fleet() async throws -> String {
-        try await source.fleet().json()
+    func answer(_ path: APIPath) async throws -> Answer {
+        switch path {
+        case .fleet: return Answer(body: try await source.fleet().json())
+        case .overview: return try Self.json(await source.overview())
+        case .routers: return try Self.json(await source.routers())
+        case .services: return try Self.json(await source.services())
+        case .router(let name):
+            return try Self.found(await source.routers().first { $0.name == name }, "there is no router \(name)")
+        case .service(let name):
+            return try Self.found(await source.services().first { $0.name == name }, "there is no service \(name)")
+        case .session(let fingerprint, let name):
+            return try Self.found(
+                await source.session(fingerprint, service: name), "there is no service \(name)")
+        case .nothing(let message): return try Self.refusal(.notFound, message)
+        case .mistake(let message): return try Self.refusal(.badRequest, message)
+        }
+    }
+
+    private static func found(_ value: (some Encodable)?, _ otherwise: String) throws -> Answer {
+        guard let value else { return try refusal(.notFound, otherwise) }
+        return try json(value)
+    }
+
+    /// As Traefik words it.
+    private static func refusal(_ status: HTTPResponseStatus, _ message: String) throws -> Answer {
+        try json(["message": message], status: status)
+    }
+
+    private static func json(_ value: some Encodable, status: HTTPResponseStatus = .ok) throws -> Answer {
+        let encoder = JSONEncoder()
+        encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
+        return Answer(status: status, body: String(decoding: try encoder.encode(value), as: UTF8.self))
     }
 }

@@ -11,7 +11,7 @@ package struct AdminServer: Service {
     /// - Throws: `ListenError`.
     package static func start(
         on address: ListenAddress, group: any EventLoopGroup, replica: String, phase: ReplicaPhase,
-        source: any MetricsSource & FleetSource
+        source: any AdminSource
     ) async throws(ListenError) -> AdminServer {
         let page = AdminPage(replica: replica, phase: phase, source: source)
         let listener = try await AuxiliaryListener.start(on: address, group: group) { AdminHandler(page: page) }

@@ -20,6 +20,10 @@ enum Metric: String, CaseIterable {
     case channelMessages = "limpet_channel_messages_total"
     case fleetReplicas = "limpet_fleet_replicas"
     case fleetConfigurations = "limpet_fleet_configurations"
+    case configReloads = "limpet_config_reloads_total"
+    case configLastReloadSuccess = "limpet_config_last_reload_success"
+    case configLastSuccess = "limpet_config_last_reload_success_timestamp_seconds"
+    case providerUp = "limpet_provider_up"
     case oversizedSessionKeys = "limpet_oversized_session_keys_total"
     case patternsOverLimit = "limpet_rule_pattern_limit_total"
     case accessLogDropped = "limpet_access_log_dropped_lines_total"
@@ -37,10 +41,10 @@ enum Metric: String, CaseIterable {
         switch self {
         case .storeLatency: .histogram
         case .requests, .refusals, .cacheHits, .cacheMisses, .storeFailures, .channelGenerations, .channelMessages,
-            .oversizedSessionKeys, .patternsOverLimit, .accessLogDropped, .cpu:
+            .oversizedSessionKeys, .patternsOverLimit, .accessLogDropped, .cpu, .configReloads:
             .counter
         case .info, .openConnections, .backendUp, .cacheEntries, .cacheCapacity, .storeAvailable, .storeLoops,
-            .channelLive,
+            .channelLive, .configLastReloadSuccess, .configLastSuccess, .providerUp,
             .fleetReplicas, .fleetConfigurations, .residentMemory, .startTime, .openDescriptors, .maxDescriptors:
             .gauge
         }
@@ -66,6 +70,10 @@ enum Metric: String, CaseIterable {
         case .channelMessages: "Changed bindings that were heard from the store."
         case .fleetReplicas: "Replicas that are heard, this one included."
         case .fleetConfigurations: "Different configurations among the replicas; 1 where all agree."
+        case .configReloads: "Configurations that were read while the replica ran, and taken over or refused."
+        case .configLastReloadSuccess: "1 while the configuration as it was last read is right, 0 while it was refused."
+        case .configLastSuccess: "When a configuration was last read and found right, since 1970."
+        case .providerUp: "1 while the provider can be asked, 0 while it cannot."
         case .oversizedSessionKeys: "Session keys that were too long and counted as absent."
         case .patternsOverLimit: "Patterns of rules that went over a limit, so that their rule did not hold."
         case .accessLogDropped: "Lines of the access log that were dropped because it could not keep up."
@@ -87,6 +95,7 @@ enum Measurements {
         addCache(snapshot, to: &text)
         addStore(snapshot, to: &text)
         addFleet(snapshot, to: &text)
+        addReloads(snapshot, to: &text)
         text.add(.oversizedSessionKeys, [([], Double(snapshot.oversizedSessionKeys))])
         text.add(.patternsOverLimit, [([], Double(snapshot.patternsOverLimit))])
         text.add(.accessLogDropped, [([], Double(snapshot.droppedAccessLogLines))])
@@ -137,6 +146,19 @@ enum Measurements {
             text.add(.fleetReplicas, [([], Double(fleet.replicas))])
             text.add(.fleetConfigurations, [([], Double(fleet.configurations))])
         }
+    }
+
+    private static func addReloads(_ snapshot: MetricsSnapshot, to text: inout MetricsText) {
+        guard let reloads = snapshot.reloads else { return }
+        text.add(
+            .configReloads,
+            [
+                ([("result", "success")], Double(reloads.successes)),
+                ([("result", "failure")], Double(reloads.failures)),
+            ])
+        text.add(.configLastReloadSuccess, [([], reloads.isSound ? 1 : 0)])
+        text.add(.configLastSuccess, [([], reloads.lastSuccess)])
+        text.add(.providerUp, reloads.providersUp.map { ([("provider", $0.key)], $0.value ? 1 : 0) })
     }
 
     private static func addProcess(_ process: ProcessMeasurements, to text: inout MetricsText) {

@@ -84,6 +84,28 @@ package struct MetricsSnapshot: Equatable, Sendable {
         }
     }
 
+    /// How the configuration came to be what it is.
+    package struct Reloads: Equatable, Sendable {
+        package var successes: UInt64
+        package var failures: UInt64
+        /// Whether the sources, as they were last looked at, were right.
+        package var isSound: Bool
+        /// When they were last found right, in seconds since 1970.
+        package var lastSuccess: Double
+        /// Whether each provider can be asked.
+        package var providersUp: [String: Bool]
+
+        package init(
+            successes: UInt64, failures: UInt64, isSound: Bool, lastSuccess: Double, providersUp: [String: Bool]
+        ) {
+            self.successes = successes
+            self.failures = failures
+            self.isSound = isSound
+            self.lastSuccess = lastSuccess
+            self.providersUp = providersUp
+        }
+    }
+
     package var requests: [RequestKind: UInt64] = [:]
     /// Requests that Limpet refused itself, by reason: few fixed words.
     package var refusals: [String: UInt64] = [:]
@@ -101,6 +123,8 @@ package struct MetricsSnapshot: Equatable, Sendable {
     package var channel: Channel?
     /// Nil where it is not known.
     package var fleet: Fleet?
+    /// Nil where it is not known.
+    package var reloads: Reloads?
     /// Session keys that were longer than a key may be.
     package var oversizedSessionKeys: UInt64 = 0
     /// Patterns of rules that went over a limit.

@@ -20,7 +20,8 @@ package final class DataPlane: Sendable {
     let loops: [LoopPlane]
     let post: NIOLoopBound<FleetPost>?
     private let listeners: [any Channel]
-    private let cache: BindingCache
+    let cache: BindingCache
+    let coherence: Coherence
     let current: Mutex<Current>
     /// The last change of the configuration that was asked for: the next one waits for it.
     let lastChange = Mutex<Task<Result<Void, SnapshotMistake>, Never>?>(nil)
@@ -93,7 +94,7 @@ package final class DataPlane: Sendable {
             let listeners = try await listen(configuration, group, loops)
             return DataPlane(
                 group: group, loops: loops, post: post, listeners: listeners, cache: cache,
-                current: Current(configuration: configuration, snapshot: snapshot, fingerprint: fingerprint),
+                coherence: coherence, current: Current(configuration: configuration, snapshot: snapshot, fingerprint: fingerprint),
                 keys: keys, instance: own.instance, redaction: redaction, accessLog: accessLog, logger: logger)
         } catch {
             await end(loops, post, group)
@@ -140,7 +141,7 @@ package final class DataPlane: Sendable {
 
     private init(
         group: MultiThreadedEventLoopGroup, loops: [LoopPlane], post: NIOLoopBound<FleetPost>?,
-        listeners: [any Channel], cache: BindingCache, current: Current, keys: FleetKeys, instance: UInt64,
+        listeners: [any Channel], cache: BindingCache, coherence: Coherence, current: Current, keys: FleetKeys, instance: UInt64,
         redaction: CurrentRedaction, accessLog: AccessLog?, logger: Logger
     ) {
         self.group = group
@@ -148,6 +149,7 @@ package final class DataPlane: Sendable {
         self.post = post
         self.listeners = listeners
         self.cache = cache
+        self.coherence = coherence
         self.current = Mutex(current)
         self.redaction = redaction
         self.keys = keys

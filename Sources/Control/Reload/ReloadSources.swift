@@ -1,23 +1,24 @@
 /// The dynamic configuration as its sources say it: what they said last, and what of it is in force.
 struct ReloadSources: Equatable {
-    /// What one reading takes.
-    struct Inputs: Equatable {
+    /// What files say, and what hinders reading them.
+    struct Files: Equatable {
         /// The main file, whose `http` counts.
         var main: SourceText
-        /// The files of the file provider.
-        var provided: [SourceText] = []
-        var containers: [DockerContribution] = []
+        /// Those of the file provider.
+        var provided = DynamicFiles()
+    }
 
-        var files: [SourceText] { [main] + provided }
+    /// What one reading takes.
+    struct Inputs: Equatable {
+        var files: Files
+        var containers: [DockerContribution] = []
     }
 
     private(set) var newest: Inputs
     /// What the running configuration was made from.
     private(set) var inForce: Inputs
-    /// Why the files of the file provider cannot be had now; empty while they can.
-    private(set) var unreadable: [Mistake] = []
     /// Files that were refused, and need not be read again as they stand.
-    private var refused: [SourceText]?
+    private(set) var refused: Files?
 
     init(_ inputs: Inputs) {
         newest = inputs
@@ -25,13 +26,9 @@ struct ReloadSources: Equatable {
     }
 
     /// What the file provider has found. Returns whether it is something new.
-    mutating func found(_ files: ProvidedFiles) -> Bool {
-        let old = (newest.provided, unreadable)
-        switch files {
-        case .texts(let texts): (newest.provided, unreadable) = (texts, [])
-        case .unreadable(let mistakes): unreadable = mistakes
-        }
-        return old != (newest.provided, unreadable)
+    mutating func found(_ provided: DynamicFiles) -> Bool {
+        defer { newest.files.provided = provided }
+        return newest.files.provided != provided
     }
 
     /// What Docker has found. Returns whether it is something new.
@@ -41,35 +38,40 @@ struct ReloadSources: Equatable {
     }
 
     /// The main file has been read again.
-    mutating func found(main: SourceText) { newest.main = main }
+    mutating func found(main: SourceText) { newest.files.main = main }
 
-    /// What is to be read: all that is new; or, where the files cannot be had or are known to be wrong, the containers
-    /// with the files that are in force. Nil: nothing.
+    /// What is to be read: all that is new; where the files are known to be wrong, the containers with the files that
+    /// are in force. Nil: nothing.
+    ///
+    /// - Parameter isDemanded: whether the files are to be read however they stand: they may name others.
     func next(isDemanded: Bool) -> Inputs? {
-        guard unreadable.isEmpty, isDemanded || refused != newest.files else { return containersAlone }
-        return newest
+        isDemanded || refused != newest.files ? newest : containersAlone
     }
 
     /// The newest containers beside the files that are in force; nil where they are in force already.
     var containersAlone: Inputs? {
         guard newest.containers != inForce.containers else { return nil }
-        var inputs = inForce
-        inputs.containers = newest.containers
-        return inputs
+        return Inputs(files: inForce.files, containers: newest.containers)
     }
 
+    /// Whether these are the newest files.
+    func areNewest(_ files: Files) -> Bool { files == newest.files }
+
     /// The running configuration is made from these now.
-    mutating func accepted(_ inputs: Inputs) {
+    mutating func accept(_ inputs: Inputs) {
         inForce = inputs
-        if inputs.files == newest.files { refused = nil }
+        if areNewest(inputs.files) { refused = nil }
     }
 
     /// These were refused.
-    mutating func refused(_ inputs: Inputs) { refused = inputs.files }
+    mutating func refuse(_ inputs: Inputs) { refused = inputs.files }
 }
 
-/// What the file provider finds when it looks.
-enum ProvidedFiles: Equatable, Sendable {
-    case texts([SourceText])
-    case unreadable([Mistake])
+extension ReloadSources.Inputs {
+    /// What a replica starts with.
+    init(_ file: ConfigurationFile, containers: [DockerContribution] = []) {
+        let main = file.sources.first { $0.role == .main } ?? SourceText(name: "", text: "", role: .main)
+        let provided = DynamicFiles(files: file.sources.filter { $0.role == .dynamic })
+        self.init(files: .init(main: main, provided: provided), containers: containers)
+    }
 }

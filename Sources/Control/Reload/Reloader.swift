@@ -9,7 +9,7 @@ final class Reloader: Sendable {
         /// The main file, with all that it names.
         var readMain: @Sendable () throws(ConfigurationRefusal) -> ConfigurationFile
         /// The files of the file provider; nil where there is none.
-        var readProvided: (@Sendable () -> ProvidedFiles)?
+        var readProvided: (@Sendable () -> DynamicFiles)?
         /// Makes the data plane serve by a configuration.
         var apply: @Sendable (Configuration) async throws(SnapshotMistake) -> Void
     }
@@ -45,6 +45,8 @@ final class Reloader: Sendable {
     }
 
     var report: ReloadReport { state.withLock { $0.report } }
+    /// Why files of the file provider cannot be read; empty while they can.
+    var unreadable: [Mistake] { state.withLock { $0.sources.newest.files.provided.mistakes } }
     /// What the data plane serves by.
     var running: Configuration { state.withLock { $0.running } }
 
@@ -110,12 +112,9 @@ final class Reloader: Sendable {
             return state.isDemanded
         }
         if isDemanded, !readMain() { return }
-        let (inputs, unreadable) = state.withLock { state in
-            let inputs = state.sources.next(isDemanded: isDemanded)
-            return (inputs, state.sources.unreadable)
+        if let inputs = state.withLock({ $0.sources.next(isDemanded: isDemanded) }) {
+            await read(inputs, isAsked: isDemanded)
         }
-        if !unreadable.isEmpty { refuse(unreadable, isAsked: isDemanded) }
-        if let inputs { await read(inputs, isAsked: isDemanded) }
     }
 
     /// Returns false where the main file is refused; then nothing is read.
@@ -144,7 +143,10 @@ final class Reloader: Sendable {
     private func read(_ inputs: ReloadSources.Inputs, isAsked: Bool) async {
         let began = ContinuousClock.now
         let running = running
-        let reading = HTTPReading(files: inputs.files, containers: inputs.containers, context: HTTPContext(running))
+        let files = inputs.files
+        let reading = HTTPReading(
+            files: [files.main] + files.provided.files, unreadable: files.provided.mistakes,
+            containers: inputs.containers, context: HTTPContext(running))
         guard let http = reading.configuration else { return await refuse(inputs, reading.mistakes, isAsked: isAsked) }
         var configuration = running
         configuration.http = http
@@ -153,7 +155,7 @@ final class Reloader: Sendable {
             do throws(SnapshotMistake) {
                 try await effects.apply(configuration)
             } catch {
-                let source = Mistake.Source.file(inputs.main.name)
+                let source = Mistake.Source.file(files.main.name)
                 let mistake = Mistake(
                     severity: .error, source: source, place: nil, key: "http", message: error.description)
                 return await refuse(inputs, reading.mistakes + [mistake], isAsked: isAsked)
@@ -168,9 +170,9 @@ final class Reloader: Sendable {
     ) {
         let (known, isWhole) = state.withLock { state in
             let known = state.report.mistakes
-            let isWhole = inputs.files == state.sources.newest.files && state.sources.unreadable.isEmpty
+            let isWhole = state.sources.areNewest(inputs.files)
             state.running = configuration
-            state.sources.accepted(inputs)
+            state.sources.accept(inputs)
             if !isWhole {
                 if isChanged { state.report.replacedContainers(at: .now) }
             } else if isChanged {
@@ -191,7 +193,7 @@ final class Reloader: Sendable {
 
     private func refuse(_ inputs: ReloadSources.Inputs, _ mistakes: [Mistake], isAsked: Bool) async {
         let alone = state.withLock { state in
-            state.sources.refused(inputs)
+            state.sources.refuse(inputs)
             return inputs.files == state.sources.inForce.files ? nil : state.sources.containersAlone
         }
         refuse(mistakes, isAsked: isAsked)
@@ -218,7 +220,9 @@ final class Reloader: Sendable {
     private func tell(_ mistakes: [Mistake], level: Logger.Level) {
         for mistake in mistakes.prefix(Self.linesMax) {
             let isError = mistake.severity == .error
-            logger.log(level: isError ? level : .warning, "configuration", metadata: [isError ? "mistake" : "warning": "\(mistake)"])
+            logger.log(
+                level: isError ? level : .warning, "configuration",
+                metadata: [isError ? "mistake" : "warning": "\(mistake)"])
         }
         let rest = mistakes.count - Self.linesMax
         if rest > 0 { logger.log(level: level, "and more mistakes", metadata: ["count": "\(rest)"]) }

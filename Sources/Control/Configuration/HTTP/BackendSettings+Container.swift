@@ -1,4 +1,5 @@
 import Proxy
+import Routing
 
 extension BackendSettings {
     private enum Scheme: String, CaseIterable {

@@ -1,4 +1,5 @@
 import Proxy
+import Routing
 
 extension Middleware {
     init?(stripPrefix section: SettingSection) {

@@ -1,0 +1,116 @@
+/// What `/api/overview` says: how much there is, where it comes from, and what is wrong with it.
+package struct OverviewView: Encodable, Equatable, Sendable {
+    /// How many, and to how many of them something is the matter.
+    struct Count: Encodable, Equatable, Sendable {
+        var total: Int
+        var warnings: Int
+        var errors: Int
+    }
+
+    struct HTTP: Encodable, Equatable, Sendable {
+        var routers: Count
+        var services: Count
+        /// Uses of middlewares by routers.
+        var middlewares: Count
+    }
+
+    struct Provider: Encodable, Equatable, Sendable {
+        enum Status: String, Encodable, Sendable {
+            case up, down
+        }
+
+        var name: String
+        var status: Status
+        /// When it last had something new; null since the start.
+        @Always var lastChange: String?
+        @Always var error: String?
+    }
+
+    struct Features: Encodable, Equatable, Sendable {
+        var accessLog: Bool
+        var metrics = "Prometheus"
+        /// Whether replicas share a store.
+        var sharedStore: Bool
+    }
+
+    struct Attempt: Encodable, Equatable, Sendable {
+        enum Result: String, Encodable, Sendable {
+            case success, failure
+        }
+
+        var at: String
+        var result: Result
+    }
+
+    struct Reloads: Encodable, Equatable, Sendable {
+        var success: UInt64
+        var failure: UInt64
+    }
+
+    struct Mistake: Encodable, Equatable, Sendable {
+        var source: String
+        /// Null where it concerns the source as a whole, and in labels.
+        @Always var line: Int?
+        @Always var column: Int?
+        var key: String
+        var severity: String
+        var message: String
+    }
+
+    struct Loading: Encodable, Equatable, Sendable {
+        var loadedAt: String
+        /// Null: there was none since the start.
+        @Always var lastReload: Attempt?
+        var reloads: Reloads
+        /// With the sources as they are now, not as they were when the running configuration was taken over.
+        var mistakes: [Mistake]
+        /// Those that are not listed, too.
+        var mistakeCount: Int
+    }
+
+    var http: HTTP
+    var providers: [Provider]
+    var features: Features
+    var configuration: Loading
+}
+
+extension OverviewView.Loading {
+    init(_ report: ReloadReport) {
+        self.init(
+            loadedAt: report.loadedAt.text,
+            lastReload: report.last.map { .init(at: $0.at.text, result: $0.isSuccess ? .success : .failure) },
+            reloads: .init(success: report.successes, failure: report.failures),
+            mistakes: report.mistakes.map(OverviewView.Mistake.init), mistakeCount: report.mistakeCount)
+    }
+}
+
+extension OverviewView.Mistake {
+    init(_ mistake: Mistake) {
+        self.init(
+            source: "\(mistake.source)", line: mistake.place?.line, column: mistake.place?.column, key: mistake.key,
+            severity: mistake.severity == .error ? "error" : "warning", message: mistake.message)
+    }
+}
+
+extension OverviewView.HTTP {
+    /// - Parameter mistakes: with the sources as they are now.
+    init(_ configuration: HTTPConfiguration, mistakes: [Mistake]) {
+        func count(_ kind: String, _ total: Int) -> OverviewView.Count {
+            let own = mistakes.filter { $0.concerns(kind) }
+            let errors = own.count { $0.severity == .error }
+            return .init(total: total, warnings: own.count - errors, errors: errors)
+        }
+        self.init(
+            routers: count("routers", configuration.routers.count),
+            services: count("services", configuration.services.count),
+            middlewares: count("middlewares", configuration.routers.reduce(0) { $0 + $1.middlewares.count }))
+    }
+}
+
+extension Mistake {
+    /// Whether it stands under `http.<kind>`, in a file or in a label.
+    fileprivate func concerns(_ kind: String) -> Bool {
+        let parts = key.lowercased().split(separator: ".", maxSplits: 3).prefix(3).map(String.init)
+        return parts.starts(with: ["http", kind]) || parts.dropFirst().starts(with: ["http", kind])
+    }
+}

@@ -1,0 +1,123 @@
+import Affinity
+import Proxy
+
+/// One service as `/api/http/services` shows it: as it is configured, and how its servers are.
+package struct ServiceView: Encodable, Equatable, Sendable {
+    enum Kind: String, Encodable, Sendable {
+        case loadBalancer = "loadbalancer"
+        case weighted
+    }
+
+    enum ServerStatus: String, Encodable, Sendable {
+        case isUp = "UP"
+        case isDown = "DOWN"
+    }
+
+    struct Server: Encodable, Equatable, Sendable {
+        var name: String
+        var url: String
+        var weight: Int
+        var draining: Bool
+    }
+
+    struct Child: Encodable, Equatable, Sendable {
+        var name: String
+        var weight: Int
+    }
+
+    struct LoadBalancer: Encodable, Equatable, Sendable {
+        var servers: [Server]
+        var passHostHeader: Bool
+    }
+
+    struct Weighted: Encodable, Equatable, Sendable {
+        var services: [Child]
+    }
+
+    struct Sticky: Encodable, Equatable, Sendable {
+        /// In the order in which they count, as `header X-Session-ID`.
+        var sources: [String]
+        var onUnavailable: String
+        var idleTimeoutSeconds: Int64
+        @Always var absoluteTimeoutSeconds: Int64?
+    }
+
+    var name: String
+    var provider: String
+    var type: Kind
+    var strategy: String
+    /// Null: requests are balanced without affinity.
+    @Always var sticky: Sticky?
+    /// The names of routers, and of weighted services.
+    var usedBy: [String]
+    var loadBalancer: LoadBalancer?
+    var weighted: Weighted?
+    /// By URL; as this replica finds them.
+    var serverStatus: [String: ServerStatus]
+
+    /// All of a configuration, in its order.
+    ///
+    /// - Parameter running: the services of the data plane, with their health.
+    static func all(of configuration: HTTPConfiguration, running: [Proxy.Service]) -> [ServiceView] {
+        let running = Dictionary(running.map { ($0.name, $0) }, uniquingKeysWith: { first, _ in first })
+        var users: [[String]] = Array(repeating: [], count: configuration.services.count)
+        for router in configuration.routers {
+            if let service = router.service { users[service].append(router.name) }
+        }
+        for service in configuration.services {
+            guard case .services(let children) = service.targets else { continue }
+            for child in children { users[child.service].append(service.name) }
+        }
+        return zip(configuration.services, users).map { settings, users in
+            ServiceView(settings, usedBy: users, running: running[settings.name])
+        }
+    }
+
+    private init(_ settings: ServiceSettings, usedBy: [String], running: Proxy.Service?) {
+        name = settings.name
+        provider = RouterView.providerName(settings.name)
+        strategy = settings.strategy.rawValue
+        sticky = settings.sticky.map(Sticky.init)
+        self.usedBy = usedBy
+        serverStatus = [:]
+        switch settings.targets {
+        case .servers(let backends):
+            type = .loadBalancer
+            loadBalancer = LoadBalancer(
+                servers: backends.map {
+                    Server(name: $0.name, url: $0.url, weight: $0.weight, draining: $0.isDraining)
+                },
+                passHostHeader: settings.passHostHeader)
+            for backend in backends { serverStatus[backend.url] = Self.status(of: backend.name, in: running) }
+        case .services(let children):
+            type = .weighted
+            weighted = Weighted(services: children.map { Child(name: $0.name, weight: $0.weight) })
+        }
+    }
+
+    private static func status(of backend: String, in service: Proxy.Service?) -> ServerStatus? {
+        guard let service, let index = service.backends.firstIndex(where: { $0.name == backend }) else { return nil }
+        return service.health.isUp(index) ? .isUp : .isDown
+    }
+}
+
+extension ServiceView.Sticky {
+    fileprivate init(_ settings: StickySettings) {
+        self.init(
+            sources: settings.sources.map(\.text), onUnavailable: settings.onUnavailable.rawValue,
+            idleTimeoutSeconds: settings.idleTimeout.components.seconds,
+            absoluteTimeoutSeconds: settings.absoluteTimeout?.components.seconds)
+    }
+}
+
+extension SessionKeySource {
+    fileprivate var text: String {
+        switch self {
+        case .header(let name, let learns): "header \(name)\(learns ? ", learnt" : "")"
+        case .query(let name): "query \(name)"
+        case .appCookie(let name, let learns): "appCookie \(name)\(learns ? ", learnt" : "")"
+        case .clientIP(let ipv4Prefix, let ipv6Prefix): "clientIP /\(ipv4Prefix) /\(ipv6Prefix)"
+        case .cookie(let cookie): "cookie \(cookie.name)"
+        }
+    }
+}

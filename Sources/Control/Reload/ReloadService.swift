@@ -1,0 +1,22 @@
+import ServiceLifecycle
+import UnixSignals
+
+/// Watches the sources of the dynamic configuration for as long as the replica serves: SIGHUP demands a reading.
+struct ReloadService: Service {
+    let reloader: Reloader
+    /// Nil: files are read on demand alone.
+    let watcher: FileWatcher?
+    let hangups: UnixSignalsSequence
+
+    func run() async throws {
+        await cancelWhenGracefulShutdown {
+            await withDiscardingTaskGroup { group in
+                group.addTask { await reloader.run() }
+                if let watcher {
+                    group.addTask { await watcher.run { reloader.lookAtFiles() } }
+                }
+                for await _ in hangups { reloader.demand() }
+            }
+        }
+    }
+}

@@ -1,0 +1,172 @@
+import Affinity
+import Foundation
+import NIOPosix
+import Proxy
+import Testing
+
+@testable import Control
+
+@Suite("The API of the admin listener")
+struct AdminAPITests {
+    private static func ask(_ path: String, method: String = "GET") async throws -> Loopback.Response {
+        let server = try await AdminServer.start(
+            on: ListenAddress(host: "127.0.0.1", port: 0), group: MultiThreadedEventLoopGroup.singleton, replica: "r1",
+            phase: ReplicaPhase(), source: AdminSourceSample())
+        let answer = try await Loopback.ask(server.listener.address.port, path, method: method)
+        await server.listener.stop()
+        return answer
+    }
+
+    private static func json(_ path: String) async throws -> Any {
+        try JSONSerialization.jsonObject(with: Data(try await ask(path).body.utf8))
+    }
+
+    @Test("routers are shown with rule, priority, service and entry points, all of them or one by its name")
+    func routers() async throws {
+        let all = try #require(try await Self.json("/api/http/routers") as? [[String: Any]])
+        #expect(all.map { $0["name"] as? String } == ["a b", "rest"])
+        let one = try #require(try await Self.json("/api/http/routers/a%20b") as? [String: Any])
+        #expect(one["rule"] as? String == "Host(`a`)")
+        #expect(one["priority"] as? Int == 9)
+        #expect(one["status"] as? String == "enabled")
+        #expect(one["provider"] as? String == "file")
+        #expect(one["service"] as? String == "shop")
+        #expect(one["entryPoints"] as? [String] == ["web"])
+        #expect(all[1]["entryPoints"] as? [String] == ["alt", "web"])
+        #expect(all[1]["priority"] as? Int == 7)
+    }
+
+    @Test("services are shown with their servers, how they keep sessions, and who uses them")
+    func services() async throws {
+        let all = try #require(try await Self.json("/api/http/services") as? [[String: Any]])
+        #expect(all.map { $0["name"] as? String } == ["idle", "shop"])
+        let shop = try #require(try await Self.json("/api/http/services/shop") as? [String: Any])
+        #expect(shop["type"] as? String == "loadbalancer" && shop["strategy"] as? String == "hrw")
+        #expect(shop["usedBy"] as? [String] == ["a b", "rest"])
+        let balancer = try #require(shop["loadBalancer"] as? [String: Any])
+        let servers = try #require(balancer["servers"] as? [[String: Any]])
+        #expect(servers.map { $0["url"] as? String } == ["http://10.0.0.1:80", "http://10.0.0.2:80"])
+        #expect(servers.map { $0["name"] as? String } == ["web-1", "http://10.0.0.2:80"])
+        #expect(servers.map { $0["draining"] as? Bool } == [false, true])
+        let sticky = try #require(shop["sticky"] as? [String: Any])
+        #expect(sticky["sources"] as? [String] == ["header X-Session-ID"])
+        #expect(sticky["idleTimeoutSeconds"] as? Int == 1800)
+        #expect(all[0]["sticky"] is NSNull)
+    }
+
+    @Test("what is not there is 404, what cannot be 400, both with a message; nothing can be changed")
+    func missing() async throws {
+        for path in ["/api/http/routers/x", "/api/http/services/x@docker"] {
+            let answer = try await Self.ask(path)
+            #expect(answer.status == 404 && answer.body.contains("{\"message\":\"there is no "))
+        }
+        #expect(try await Self.ask("/api/http/routers/%ff").status == 400)
+        #expect(
+            try await Self.ask("/api/sessions/12?service=shop").body
+                == #"{"message":"a fingerprint has 32 hexadecimal digits"}"#)
+        let fingerprint = String(repeating: "0f", count: 16)
+        #expect(try await Self.ask("/api/sessions/\(fingerprint)").status == 400)
+        #expect(try await Self.ask("/api/sessions/\(fingerprint)?service=gone").status == 404)
+        for path in ["/api", "/api/", "/api/http", "/api/http/routers/a/b", "/api/overview/", "/apix/overview"] {
+            #expect(try await Self.ask(path).status == 404, "\(path)")
+        }
+        for path in ["/api/overview", "/api/http/services", "/api/http/services/shop"] {
+            #expect(try await Self.ask(path, method: "POST").status == 405)
+        }
+    }
+
+    @Test("the overview counts what there is and what is wrong with it, null where a thing is not known")
+    func overview() throws {
+        var report = ReloadReport(startedAt: WallTime(seconds: 0, nanoseconds: 0))
+        let place = Mistake.Place(line: 3, column: 5)
+        func mistake(_ key: String, _ severity: Mistake.Severity, _ place: Mistake.Place?) -> Mistake {
+            Mistake(severity: severity, source: .file("d.yml"), place: place, key: key, message: "m")
+        }
+        report.failed(
+            at: WallTime(seconds: 60, nanoseconds: 0),
+            mistakes: [
+                mistake("http.routers.a.rule", .error, place), mistake("http.services.b", .warning, place),
+                mistake("traefik.http.Services.c.loadbalancer", .error, nil), mistake("http", .error, nil),
+            ])
+        let http = OverviewView.HTTP(HTTPConfiguration(), mistakes: report.mistakes)
+        #expect(http.routers == .init(total: 0, warnings: 0, errors: 1))
+        #expect(http.services == .init(total: 0, warnings: 1, errors: 1))
+        let encoder = JSONEncoder()
+        encoder.outputFormatting = [.sortedKeys]
+        let json = String(decoding: try encoder.encode(OverviewView.Loading(report)), as: UTF8.self)
+        #expect(
+            json.hasPrefix(
+                """
+                {"lastReload":{"at":"1970-01-01T00:01:00.000000Z","result":"failure"},\
+                "loadedAt":"1970-01-01T00:00:00.000000Z","mistakeCount":4,"mistakes":[{"column":5,\
+                "key":"http.routers.a.rule","line":3,"message":"m","severity":"error","source":"d.yml"}
+                """))
+        #expect(json.contains(#"{"column":null,"key":"http","line":null,"#))
+        #expect(json.hasSuffix(#""reloads":{"failure":1,"success":0}}"#))
+    }
+}
+
+@Suite("What a replica says of a session")
+struct SessionViewTests {
+    private static let fingerprint = Fingerprint(high: 0x0123_4567_89AB_CDEF, low: 5)
+
+    private static func service(_ unavailable: AffinitySettings.Unavailability = .move) throws -> Proxy.Service {
+        let key = FingerprintKey(k0: 1, k1: 2)
+        let membership = try Membership([("a", 1, false), ("b", 1, false)], key: key)
+        let sticky = Sticky(
+            sources: [], cookie: nil, settings: AffinitySettings(onUnavailable: unavailable),
+            renewal: CookieRenewal(idleTimeout: 1000, absoluteTimeout: nil))
+        return Proxy.Service(
+            name: "shop", backends: [Backend(name: "a", host: "h", port: 1), Backend(name: "b", host: "h", port: 2)],
+            membership: membership, health: HealthTable(count: 2), sticky: sticky)
+    }
+
+    private static func entry(_ backend: BackendHash, suspect: Bool = false) -> BindingCache.Entry {
+        BindingCache.Entry(
+            binding: Binding(backend: backend, epoch: 3), kind: .dirty, confirmedAt: Instant(nanoseconds: 0),
+            expiresAt: .distantFuture, isSuspect: suspect)
+    }
+
+    @Test("a session that it knows is shown with its backend, and goes there while that is up")
+    func known() throws {
+        let service = try Self.service()
+        let entry = Self.entry(service.membership.backends[1].hash)
+        let view = SessionView(Self.fingerprint, of: service, entry: entry, isCovered: true)
+        #expect(view.fingerprint == "0123456789abcdef0000000000000005")
+        #expect(view.kind == .dirty && view.backend == "b" && view.epoch == 3 && view.suspect == false)
+        #expect(view.wouldGo == "b")
+        #expect(SessionView(Self.fingerprint, of: service, entry: entry, isCovered: false).suspect == true)
+        service.health.markDown(1)
+        #expect(SessionView(Self.fingerprint, of: service, entry: entry, isCovered: true).wouldGo == "a")
+    }
+
+    @Test("one that may go nowhere else is refused while its backend is down")
+    func rejected() throws {
+        let service = try Self.service(.reject)
+        let entry = Self.entry(service.membership.backends[1].hash)
+        service.health.markDown(1)
+        #expect(SessionView(Self.fingerprint, of: service, entry: entry, isCovered: true).wouldGo == nil)
+    }
+
+    @Test("of one that it does not know it says where hashing leads; null stands for what is not known")
+    func unknown() throws {
+        let service = try Self.service()
+        let view = SessionView(Self.fingerprint, of: service, entry: nil, isCovered: false)
+        #expect(view.kind == nil && view.backend == nil && view.epoch == nil && view.suspect == nil)
+        let first = service.membership.ranked(Self.fingerprint)[0]
+        #expect(view.wouldGo == service.membership.backends[first].name)
+        let json = String(decoding: try JSONEncoder().encode(view), as: UTF8.self)
+        #expect(json.contains("\"kind\":null") && json.contains("\"epoch\":null"))
+        #expect(try JSONDecoder().decode(SessionView.self, from: Data(json.utf8)) == view)
+    }
+
+    @Test("a fingerprint is read from 32 hexadecimal digits and from nothing else")
+    func fingerprints() {
+        let text = Self.fingerprint.hexadecimal
+        #expect(Fingerprint(hexadecimal: text) == Self.fingerprint)
+        #expect(Fingerprint(hexadecimal: text.uppercased()) == Self.fingerprint)
+        for wrong in ["", String(text.dropLast()), text + "0", "+" + text.dropFirst(), "g" + text.dropFirst()] {
+            #expect(Fingerprint(hexadecimal: wrong) == nil)
+        }
+    }
+}

@@ -1,0 +1,244 @@
+import Logging
+import Routing
+import Synchronization
+import Testing
+
+@testable import Control
+
+@Suite("Reloading", .timeLimit(.minutes(1)))
+struct ReloaderTests {
+    /// A replica without a data plane.
+    private final class Bench: Sendable {
+        struct State {
+            var main = Bench.main("/main")
+            var provided = DynamicFiles()
+            var applied: [Configuration] = []
+            var refusal: SnapshotMistake?
+        }
+
+        let state = Mutex(State())
+        let log = LogLines()
+
+        static func main(_ path: String, more: String = "", throttle: String = "0") -> String {
+            """
+            entryPoints: { web: { address: ":0" } }
+            providers: { providersThrottleDuration: \(throttle), file: { filename: /nowhere } }
+            \(more)
+            http:
+              routers: { main: { rule: "Path(`\(path)`)", service: s } }
+              services: { s: { loadBalancer: { servers: [ { url: "http://10.0.0.1" } ] } } }
+            """
+        }
+
+        /// A dynamic file with one router.
+        static func file(_ path: String) -> String {
+            "http: { routers: { dynamic: { rule: \"Path(`\(path)`)\", service: s } } }"
+        }
+
+        static let broken = "http:\n  routers:\n    dynamic: { rule: \"Pth(`/x`)\", service: s }\n"
+
+        func say(_ text: String) {
+            let file = SourceText(name: "d.yml", text: text, role: .dynamic)
+            state.withLock { $0.provided = DynamicFiles(files: [file]) }
+        }
+
+        func read() throws(ConfigurationRefusal) -> ConfigurationFile {
+            let yaml = state.withLock { $0.main }.replacing(", file: { filename: /nowhere }", with: "")
+            return try ConfigurationFile(yaml: yaml, file: "m.yml", surroundings: ConfigurationSample.surroundings)
+        }
+
+        func apply(_ configuration: Configuration) throws(SnapshotMistake) {
+            if let refusal = state.withLock({ $0.refusal }) { throw refusal }
+            state.withLock { $0.applied.append(configuration) }
+        }
+
+        /// The rules of each configuration that was served by.
+        var rules: [[String]] {
+            state.withLock { $0.applied }.map { $0.http.routers.map { $0.router.rule.text } }
+        }
+
+        func reloader() throws -> Reloader {
+            let file = try read()
+            return Reloader(
+                running: file.configuration, inputs: .init(file), mistakes: [],
+                effects: .init(
+                    readMain: { () throws(ConfigurationRefusal) -> ConfigurationFile in try self.read() },
+                    readProvided: { self.state.withLock { $0.provided } },
+                    apply: { (configuration: Configuration) async throws(SnapshotMistake) -> Void in
+                        try self.apply(configuration)
+                    }),
+                logger: Logger(label: "test") { _ in self.log })
+        }
+    }
+
+    /// Keeps every line.
+    private struct LogLines: LogHandler {
+        final class Lines: Sendable {
+            let all = Mutex<[String]>([])
+        }
+
+        var logLevel = Logger.Level.debug
+        var metadata: Logger.Metadata = [:]
+        let lines = Lines()
+
+        subscript(metadataKey key: String) -> Logger.Metadata.Value? {
+            get { metadata[key] }
+            set { metadata[key] = newValue }
+        }
+
+        func log(event: LogEvent) {
+            let fields = (event.metadata ?? [:]).sorted { $0.key < $1.key }.map { " \($0.key)=\($0.value)" }.joined()
+            lines.all.withLock { $0.append("\(event.level) \(event.message)\(fields)") }
+        }
+
+        func count(_ part: String) -> Int { lines.all.withLock { $0.count { $0.contains(part) } } }
+    }
+
+    private static func with(_ bench: Bench = Bench(), _ body: (Bench, Reloader) async throws -> Void) async throws {
+        let reloader = try bench.reloader()
+        let running = Task { await reloader.run() }
+        do { try await body(bench, reloader) } catch {
+            running.cancel()
+            throw error
+        }
+        running.cancel()
+        await running.value
+    }
+
+    /// Until it is so; the suite's time limit is the end of all patience.
+    private static func until(_ condition: () -> Bool) async throws {
+        while !condition() { try await Task.sleep(for: .milliseconds(2)) }
+    }
+
+    @Test("a changed file is served by, and one that says the same is not read")
+    func change() async throws {
+        try await Self.with { bench, reloader in
+            reloader.lookAtFiles()
+            bench.say(Bench.file("/a"))
+            reloader.lookAtFiles()
+            try await Self.until { bench.rules.count == 1 }
+            reloader.lookAtFiles()
+            bench.say(Bench.file("/b"))
+            reloader.lookAtFiles()
+            try await Self.until { reloader.report.successes == 2 }
+            #expect(bench.rules == [["Path(`/a`)", "Path(`/main`)"], ["Path(`/b`)", "Path(`/main`)"]])
+            #expect(reloader.report.isSound && reloader.report.failures == 0)
+            #expect(bench.log.count("The configuration was taken over.") == 2)
+        }
+    }
+
+    @Test("a file with mistakes changes nothing, each mistake is said with its place, and once")
+    func broken() async throws {
+        try await Self.with { bench, reloader in
+            bench.say(Bench.broken)
+            reloader.lookAtFiles()
+            try await Self.until { reloader.report.failures == 1 }
+            reloader.lookAtFiles()
+            #expect(bench.rules.isEmpty && !reloader.report.isSound)
+            #expect(reloader.report.mistakes.map(\.place) == [.init(line: 3, column: 22)])
+            #expect(bench.log.count("error configuration mistake=d.yml:3:22: http.routers.dynamic.rule: ") == 1)
+            bench.say(Bench.file("/a"))
+            reloader.lookAtFiles()
+            try await Self.until { reloader.report.isSound }
+            #expect(bench.rules.count == 1 && reloader.report.mistakes.isEmpty && reloader.report.failures == 1)
+        }
+    }
+
+    @Test("a broken file that is put back as it was is right again, without a swap")
+    func putBack() async throws {
+        try await Self.with { bench, reloader in
+            bench.say(Bench.broken)
+            reloader.lookAtFiles()
+            try await Self.until { !reloader.report.isSound }
+            bench.state.withLock { $0.provided = DynamicFiles() }
+            reloader.lookAtFiles()
+            try await Self.until { reloader.report.isSound }
+            #expect(bench.rules.isEmpty && reloader.report.successes == 0)
+        }
+    }
+
+    @Test("a file that cannot be read is a mistake, and what it said before stays")
+    func gone() async throws {
+        try await Self.with { bench, reloader in
+            bench.say(Bench.file("/a"))
+            reloader.lookAtFiles()
+            try await Self.until { reloader.report.successes == 1 }
+            bench.state.withLock { $0.provided = DynamicFiles.read(.file("/nowhere/d.yml")) }
+            reloader.lookAtFiles()
+            try await Self.until { reloader.report.failures == 1 }
+            #expect(bench.rules.count == 1)
+            #expect(reloader.unreadable.count == 1)
+            #expect(bench.log.count("mistake=/nowhere/d.yml: cannot be read: no such file or directory") == 1)
+        }
+    }
+
+    @Test("on demand the main file is read too; a changed static part is named and has no effect")
+    func demand() async throws {
+        try await Self.with { bench, reloader in
+            bench.state.withLock {
+                $0.main = Bench.main("/other", more: "log: { level: debug }\naccessLog: {}")
+            }
+            reloader.demand()
+            try await Self.until { reloader.report.successes == 1 }
+            #expect(bench.rules == [["Path(`/other`)"]])
+            #expect(reloader.running.log.level == .info && reloader.running.accessLog == nil)
+            #expect(bench.log.count("A change of these keys takes effect at the next start. keys=log, accessLog") == 1)
+        }
+    }
+
+    @Test("on demand a main file with mistakes changes nothing, and what is wrong is said each time")
+    func brokenMain() async throws {
+        try await Self.with { bench, reloader in
+            bench.state.withLock { $0.main = Bench.main("/other", more: "lgo: {}") }
+            for count in 1...2 {
+                reloader.demand()
+                try await Self.until { reloader.report.failures == count }
+            }
+            #expect(bench.rules.isEmpty)
+            #expect(bench.log.count("mistake=m.yml:3:1: lgo: ") == 2)
+        }
+    }
+
+    @Test(
+        "changes that come faster than the throttle are read together, the last one in the end; a demand does not wait")
+    func throttle() async throws {
+        let bench = Bench()
+        bench.state.withLock { $0.main = Bench.main("/main", throttle: "1h") }
+        try await Self.with(bench) { bench, reloader in
+            bench.say(Bench.file("/0"))
+            reloader.lookAtFiles()
+            try await Self.until { bench.rules.count == 1 }
+            for number in 1...9 {
+                bench.say(Bench.file("/\(number)"))
+                reloader.lookAtFiles()
+            }
+            reloader.demand()
+            try await Self.until { bench.rules.count == 2 }
+            #expect(bench.rules.last == ["Path(`/9`)", "Path(`/main`)"])
+        }
+    }
+
+    @Test("what cannot be served though it reads well is refused like a mistake")
+    func unservable() async throws {
+        try await Self.with { bench, reloader in
+            bench.state.withLock { $0.refusal = SnapshotMistake(description: "service \"s\": two hashes meet") }
+            bench.say(Bench.file("/a"))
+            reloader.lookAtFiles()
+            try await Self.until { reloader.report.failures == 1 }
+            #expect(bench.log.count("service \"s\": two hashes meet") == 1)
+            #expect(reloader.running.http.routers.count == 1)
+        }
+    }
+
+    @Test("of many mistakes the first twenty are said, and how many more there are")
+    func many() async throws {
+        try await Self.with { bench, reloader in
+            let routers = (10..<40).map { "    r\($0): { rule: \"Pth(`/`)\", service: s }" }
+            bench.say("http:\n  routers:\n" + routers.joined(separator: "\n"))
+            reloader.lookAtFiles()
+            try await Self.until { reloader.report.failures == 1 }
+            try await Self.until { bench.log.count("and more mistakes count=10") == 1 }
+            #expect(bench.log.count("configuration mistake=") == 20)
+        }
+    }
+}
