@@ -1,4 +1,4 @@
-import Foundation
+package import Foundation
 import Synchronization
 
 /// A Docker Engine of a test's own: its socket, containers and networks are in a directory of its own, which goes with
@@ -93,6 +93,11 @@ package final class DockerTestEngine: Sendable {
             process?.kill()
             process = nil
         }
+        // Its own part dies with it, and would be taken for running if another were started before it is gone.
+        let file = "\(directory)/exec/containerd/containerd.pid"
+        guard let pid = (try? TextFile.read(file)).flatMap({ Int32($0) }) else { return }
+        _ = Waiting.until(within: 5) { !Self.isRunning(pid) }
+        try? FileManager.default.removeItem(atPath: file)
     }
 
     /// It takes connections and says nothing.
@@ -107,21 +112,51 @@ package final class DockerTestEngine: Sendable {
         // The machine's interfaces go with the networks.
         _ = try? request("POST", "/networks/prune")
         stop()
+        Self.killAll(of: directory)
         Self.remove(directory)
     }
 
-    /// Directories of processes that are no more.
+    /// Takes over what is left of an Engine whose test process is no more, to end it.
+    private init(leftIn directory: String) {
+        self.directory = directory
+        socketPath = "\(directory)/docker.sock"
+        process = Mutex(nil)
+        Self.killAll(of: directory)
+        kill()
+    }
+
     private static func removeStale(in root: URL) throws {
         for name in try FileManager.default.contentsOfDirectory(atPath: root.path) where name.hasPrefix(namePrefix) {
-            guard let pid = Int32(name.dropFirst(namePrefix.count).prefix { $0 != "-" }), Glibc.kill(pid, 0) != 0 else {
-                continue
-            }
-            let directory = root.appendingPathComponent(name).path
-            let text = (try? TextFile.read("\(directory)/pid")) ?? ""
-            let command = Int32(text).flatMap { try? TextFile.read("/proc/\($0)/cmdline") } ?? ""
-            if let engine = Int32(text), command.contains(directory) { Glibc.kill(engine, SIGKILL) }
-            remove(directory)
+            let pid = Int32(name.dropFirst(namePrefix.count).prefix { $0 != "-" })
+            guard let pid, Glibc.kill(pid, 0) != 0 else { continue }
+            _ = DockerTestEngine(leftIn: root.appendingPathComponent(name).path)
         }
+    }
+
+    /// Every process that has the directory in its command, and what such a one has started.
+    private static func killAll(of directory: String) {
+        let names = (try? FileManager.default.contentsOfDirectory(atPath: "/proc")) ?? []
+        let pids = names.compactMap { Int32($0) }
+        let own = pids.filter {
+            $0 != getpid() && ((try? TextFile.read("/proc/\($0)/cmdline")) ?? "").contains(directory)
+        }
+        let children = pids.filter { own.contains(parent(of: $0) ?? 0) }
+        for pid in own + children { Glibc.kill(pid, SIGKILL) }
+    }
+
+    /// What stands behind the name in parentheses: state, parent.
+    private static func words(of pid: Int32) -> [Substring] {
+        let text = (try? TextFile.read("/proc/\(pid)/stat")) ?? ""
+        guard let end = text.lastIndex(of: ")") else { return [] }
+        return text[text.index(after: end)...].split(separator: " ")
+    }
+
+    private static func parent(of pid: Int32) -> Int32? {
+        words(of: pid).dropFirst().first.flatMap { Int32($0) }
+    }
+
+    private static func isRunning(_ pid: Int32) -> Bool {
+        words(of: pid).first.map { $0 != "Z" } ?? false
     }
 
     private static func remove(_ directory: String) {
@@ -131,9 +166,10 @@ package final class DockerTestEngine: Sendable {
     }
 
     static func path(of program: String) -> String? {
-        let folders =
-            (ProcessInfo.processInfo.environment["PATH"] ?? "").split(separator: ":") + ["/usr/sbin", "/sbin"]
-        return folders.map { "\($0)/\(program)" }.first { FileManager.default.isExecutableFile(atPath: $0) }
+        let folders = (ProcessInfo.processInfo.environment["PATH"] ?? "").split(separator: ":").map(String.init)
+        return (folders + ["/usr/sbin", "/sbin"]).map { "\($0)/\(program)" }.first {
+            FileManager.default.isExecutableFile(atPath: $0)
+        }
     }
 
     // MARK: Its API
@@ -142,7 +178,7 @@ package final class DockerTestEngine: Sendable {
     ///
     /// - Throws: where it cannot be asked, and where it answers with an error.
     @discardableResult
-    func request(_ method: String, _ path: String, json: Any? = nil, body: Data? = nil) throws -> Any {
+    package func request(_ method: String, _ path: String, json: Any? = nil, body: Data? = nil) throws -> Any {
         let content = try json.map { try JSONSerialization.data(withJSONObject: $0) } ?? body
         let file = "\(directory)/body-\(UInt32.random(in: 0 ... .max))"
         defer { try? FileManager.default.removeItem(atPath: file) }
