@@ -18,7 +18,8 @@ package final class DockerTestEngine: Sendable {
     private static let namePrefix = "limpet-docker-"
 
     package let socketPath: String
-    private let directory: String
+    /// Where all of it is, and whatever else a test wants to be gone with it.
+    package let directory: String
     private let process: Mutex<ChildProcess?>
 
     package var endpoint: String { "unix://\(socketPath)" }
@@ -52,6 +53,7 @@ package final class DockerTestEngine: Sendable {
         }
         do {
             let engine = try DockerTestEngine()
+            defer { engine.end() }
             try engine.run("trial", ["/bin/sleep", "100"])
             return nil
         } catch {
@@ -104,8 +106,9 @@ package final class DockerTestEngine: Sendable {
     package func freeze() { process.withLock { $0?.signal(SIGSTOP) } }
     package func thaw() { process.withLock { $0?.signal(SIGCONT) } }
 
-    /// Ends all that it started.
-    private func end() {
+    /// Ends all that it started. The last reference does so as well, but when that goes is not always certain.
+    package func end() {
+        guard FileManager.default.fileExists(atPath: directory) else { return }
         thaw()
         if process.withLock({ $0 == nil }), FileManager.default.fileExists(atPath: "\(directory)/data") { try? start() }
         for container in (try? listed()) ?? [] { try? remove(container) }

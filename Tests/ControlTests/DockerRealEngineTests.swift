@@ -1,5 +1,6 @@
 import LimpetTestKit
 import Logging
+import NIOCore
 import Testing
 
 @testable import Control
@@ -15,14 +16,30 @@ struct DockerRealEngineTests {
         _ change: (inout DockerProviderSettings) -> Void = { _ in },
         _ body: @escaping @Sendable (DockerTestEngine, DockerProvider, DockerChanges) throws -> Void
     ) async throws {
+        try await withEngine { engine, settings in
+            var settings = settings
+            change(&settings)
+            try await withDockerProvider(settings) { provider, changes in
+                #expect(changes.wait { _ in true })
+                try body(engine, provider, changes)
+            }
+        }
+    }
+
+    /// One Engine, ended whatever happens, and settings with its endpoint.
+    private static func withEngine(
+        _ body: (DockerTestEngine, DockerProviderSettings) async throws -> Void
+    ) async throws {
         let engine = try await Threads.run { try DockerTestEngine() }
         var settings = DockerProviderSettings()
         settings.endpoint = engine.endpoint
-        change(&settings)
-        try await withDockerProvider(settings) { provider, changes in
-            #expect(changes.wait { _ in true })
-            try body(engine, provider, changes)
+        do {
+            try await body(engine, settings)
+        } catch {
+            try await Threads.run { engine.end() }
+            throw error
         }
+        try await Threads.run { engine.end() }
     }
 
     private static func options(_ change: (inout Options) -> Void) -> Options {
@@ -167,50 +184,70 @@ struct DockerRealEngineTests {
         }
     }
 
+    @Test("an Engine that hangs is given up, and heard again once it goes on")
+    func hanging() async throws {
+        try await Self.withEngine { engine, settings in
+            var pace = DockerSession.Pace()
+            pace.retry = .milliseconds(100)
+            pace.listing = .milliseconds(100)
+            var limits = DockerEngine.Limits()
+            limits.head = .seconds(1)
+            try await withDockerProvider(settings, pace: pace, limits: limits) { provider, changes in
+                try engine.run("web", DockerTestEngine.obedient)
+                #expect(changes.wait { $0.count == 1 })
+                engine.freeze()
+                #expect(Waiting.until(within: 10) { !provider.status.isConnected })
+                #expect(provider.status.lastError?.contains("did not answer /containers/json within 1 s") == true)
+                #expect(changes.last?.count == 1)
+                engine.thaw()
+                try engine.run("more", DockerTestEngine.obedient)
+                #expect(changes.wait { $0.count == 2 })
+            }
+        }
+    }
+
     @Test("a container that was told to end before we came drains")
     func toldBefore() async throws {
-        let engine = try await Threads.run { try DockerTestEngine() }
-        var settings = DockerProviderSettings()
-        settings.endpoint = engine.endpoint
-        try await Threads.run {
-            // The first process of a container has no default for it.
-            let id = try engine.run("stubborn", ["/bin/sleep", "100"])
-            try engine.kill(id, signal: "TERM")
-            try engine.run("web", DockerTestEngine.obedient)
-        }
-        try await withDockerProvider(settings) { _, changes in
-            #expect(changes.wait { $0.map(\.isDraining) == [true, false] })
+        try await Self.withEngine { engine, settings in
+            try await Threads.run {
+                // The first process of a container has no default for it.
+                let id = try engine.run("stubborn", ["/bin/sleep", "100"])
+                try engine.kill(id, signal: "TERM")
+                try engine.run("web", DockerTestEngine.obedient)
+            }
+            try await withDockerProvider(settings) { _, changes in
+                #expect(changes.wait { $0.map(\.isDraining) == [true, false] })
+            }
         }
     }
 
     @Test("the Engine may come after us: its socket is found as soon as it is there")
     func late() async throws {
-        let engine = try await Threads.run { try DockerTestEngine() }
-        var settings = DockerProviderSettings()
-        settings.endpoint = engine.endpoint
-        try await Threads.run {
-            try engine.run("web", DockerTestEngine.obedient, Self.options { $0.isRestarted = true })
-            engine.stop()
-        }
-        try await withDockerProvider(settings) { provider, changes in
-            #expect(Waiting.until(within: 5) { provider.status.lastError?.contains("there is no socket") == true })
-            #expect(changes.all.isEmpty)
-            try engine.start()
-            #expect(changes.wait { $0.map(\.containerName) == ["web"] })
+        try await Self.withEngine { engine, settings in
+            try await Threads.run {
+                try engine.run("web", DockerTestEngine.obedient, Self.options { $0.isRestarted = true })
+                engine.stop()
+            }
+            try await withDockerProvider(settings) { provider, changes in
+                #expect(Waiting.until(within: 5) { provider.status.lastError?.contains("there is no socket") == true })
+                #expect(changes.all.isEmpty)
+                try engine.start()
+                #expect(changes.wait { $0.map(\.containerName) == ["web"] })
+            }
         }
     }
 
     @Test("the containers are listed once for whoever checks a configuration")
     func once() async throws {
-        let engine = try await Threads.run { try DockerTestEngine() }
-        var settings = DockerProviderSettings()
-        settings.endpoint = engine.endpoint
-        try await Threads.run {
-            try engine.run("web", DockerTestEngine.obedient, Self.options { $0.labels = ["traefik.enable": "maybe"] })
-            try engine.run("other", DockerTestEngine.obedient)
+        try await Self.withEngine { engine, settings in
+            try await Threads.run {
+                try engine.run(
+                    "web", DockerTestEngine.obedient, Self.options { $0.labels = ["traefik.enable": "maybe"] })
+                try engine.run("other", DockerTestEngine.obedient)
+            }
+            let listed = try await DockerProvider.list(settings, logger: Logger(label: "test"))
+            #expect(listed.contributions.map(\.containerName) == ["other"])
+            #expect(listed.warnings.count == 1)
         }
-        let listed = try await DockerProvider.list(settings, logger: Logger(label: "test"))
-        #expect(listed.contributions.map(\.containerName) == ["other"])
-        #expect(listed.warnings.count == 1)
     }
 }

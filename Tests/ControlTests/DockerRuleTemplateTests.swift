@@ -38,6 +38,7 @@ struct DockerRuleTemplateTests {
             ("{{ index .Name \"a\" }}", "index is for .Labels"), ("{{ index .Labels }}", "takes one key"),
             ("{{ $x }}", "$x is not available"), ("{{ sha256sum .Name }}", "sha256sum is not available"),
             ("{{ \(String(repeating: "(", count: 10_000)) }}", "nested deeper"),
+            ("{{ .Name \(String(repeating: "| lower ", count: 10_000)) }}", "more than 20 values are piped"),
         ])
     func mistakes(_ text: String, _ message: String) {
         let error = #expect(throws: DockerSettingError.self) { try DockerRuleTemplate(text) }

@@ -28,7 +28,7 @@ final class DockerAnswerHandler: ChannelInboundHandler {
         self.byteCountMax = byteCountMax
     }
 
-    func channelActive(context: ChannelHandlerContext) {
+    func handlerAdded(context: ChannelHandlerContext) {
         headTimer = context.eventLoop.scheduleTask(in: limits.head) { [answer, limits] in
             answer.fail(DockerAnswerFailure.late(limits.head))
         }

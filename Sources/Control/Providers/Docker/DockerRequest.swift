@@ -83,14 +83,23 @@ struct DockerRequest: Sendable {
     ) async throws -> Result {
         let channel: any Channel
         do {
-            channel = try await connect(on: loop, handler)
+            channel = try await connect(on: loop)
         } catch {
             promise.fail(error)
             throw self.error(DockerEngineError.Problem(connecting: error, limits))
         }
         let timer = loop.scheduleTask(in: time) { promise.fail(DockerAnswerFailure.late(time)) }
         defer { timer.cancel() }
-        send(over: channel, promise)
+        loop.execute {
+            do {
+                try channel.pipeline.syncOperations.addHTTPClientHandlers()
+                try channel.pipeline.syncOperations.addHandler(handler())
+                try channel.syncOptions?.setOption(.autoRead, value: true)
+            } catch {
+                promise.fail(error)
+            }
+            send(over: channel, promise)
+        }
         do {
             let answer = try await withTaskCancellationHandler {
                 try await promise.futureResult.get()
@@ -104,16 +113,11 @@ struct DockerRequest: Sendable {
         }
     }
 
-    private func connect(
-        on loop: any EventLoop, _ handler: @escaping @Sendable () -> any ChannelHandler
-    ) async throws -> any Channel {
+    /// A connection that is read once there is somebody who reads: of several that are tried at once, only the chosen
+    /// one is heard.
+    private func connect(on loop: any EventLoop) async throws -> any Channel {
         let bootstrap = ClientBootstrap(group: loop).connectTimeout(limits.connect)
-            .channelInitializer { channel in
-                channel.eventLoop.makeCompletedFuture {
-                    try channel.pipeline.syncOperations.addHTTPClientHandlers()
-                    try channel.pipeline.syncOperations.addHandler(handler())
-                }
-            }
+            .channelOption(.autoRead, value: false)
         switch endpoint {
         case .unix(let path): return try await bootstrap.connect(unixDomainSocketPath: path).get()
         case .tcp(let host, let port):

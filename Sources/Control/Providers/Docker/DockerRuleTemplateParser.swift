@@ -9,6 +9,7 @@ struct DockerRuleTemplateParser {
         case open, close, pipe
     }
 
+    /// Of parentheses in each other, and of functions behind each other.
     private static let depthMax = 20
 
     private var tokens: ArraySlice<Token>
@@ -69,8 +70,11 @@ struct DockerRuleTemplateParser {
         defer { depth -= 1 }
         guard depth <= Self.depthMax else { throw Self.mistake("parentheses are nested deeper than \(Self.depthMax)") }
         var value = try command(nil)
+        var count = 1
         while tokens.first == .pipe {
             tokens.removeFirst()
+            count += 1
+            guard count <= Self.depthMax else { throw Self.mistake("more than \(Self.depthMax) values are piped") }
             value = try command(value)
         }
         return value

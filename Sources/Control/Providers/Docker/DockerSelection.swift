@@ -108,7 +108,8 @@ extension DockerSelection {
                 if !container.networks.isEmpty, container.networkMode != "host" {
                     warn(
                         container,
-                        "it has no address in the network \"\(wanted)\"; a network's name may begin with its project's")
+                        "it has no address in the network \"\(wanted.prefix(100))\"; a network's name may begin with its project's"
+                    )
                 }
             }
             if container.networkMode == "host" { return hostAddress }
