@@ -4,23 +4,32 @@ import Control
 struct CheckCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "check",
-        abstract: "Check a configuration file without starting anything.",
+        abstract: "Check a configuration without starting anything.",
         discussion: """
-            Prints every mistake as file:line:column: key: message, sorted by place, and ends with exit code 1 if \
-            there is one. The files of secrets that the configuration names are read too.
+            Prints every mistake as file:line:column: key: message, file by file and sorted by place, then one line that \
+            sums up. With --config the file, those of its file provider, and the files of secrets and passwords that \
+            they name are read. With paths, files and directories are read as the file provider reads them; routers may \
+            then name any entry point. Containers are not asked.
+
+            Exit codes: 0, 1 (there is a mistake; warnings are none), 2 (wrong usage).
             """)
 
     @Option(help: "The configuration file.")
-    var config: String
+    var config: String?
+
+    @Argument(help: "Files or directories with routers, services and middlewares alone.")
+    var paths: [String] = []
+
+    func validate() throws {
+        guard (config == nil) != paths.isEmpty else {
+            throw ValidationError("name a configuration file by --config, or files and directories, and not both")
+        }
+    }
 
     func run() async throws {
-        do {
-            let file = try ConfigurationFile(path: config)
-            for warning in file.warnings { print(warning) }
-            print("\(config): ok: \(file.configuration.summary)")
-        } catch let refusal {
-            print(refusal)
-            throw ExitCode.failure
-        }
+        let check = config.map { ConfigurationCheck(config: $0) } ?? ConfigurationCheck(paths: paths)
+        for mistake in check.mistakes { print(mistake) }
+        print(check.summary)
+        guard check.isRight else { throw ExitCode.failure }
     }
 }

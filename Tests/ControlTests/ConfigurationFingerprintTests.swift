@@ -85,6 +85,21 @@ struct ConfigurationFingerprintTests {
         ("onUnavailable: move", "onUnavailable: reject"), ("ipv4Prefix: 24", "ipv4Prefix: 25"),
         ("ipv4Prefix: 24", "ipv4Prefix: 24, ipv6Prefix: 48"),
         ("        sticky: { clientIP: { ipv4Prefix: 24 } }\n", ""),
+        ("header: X-Session-ID", "header: { name: X-Session-ID, learn: true }"),
+        ("header: X-Session-ID", "appCookie: { name: X-Session-ID, learn: true }"),
+        ("cookie: { name: sid }", "cookie: { name: sid, acceptTraefikCookie: true }"),
+        ("sticky: { clientIP: { ipv4Prefix: 24 } }", "strategy: wrr\n        sticky: { clientIP: { ipv4Prefix: 24 } }"),
+        ("sticky: { clientIP: { ipv4Prefix: 24 } }", "strategy: p2c\n        sticky: { clientIP: { ipv4Prefix: 24 } }"),
+        ("    files:\n", "    both: { weighted: { services: [{ name: shop }, { name: files }] } }\n    files:\n"),
+        (
+            "    files:\n",
+            "    both: { weighted: { services: [{ name: shop, weight: 2 }, { name: files }] } }\n    files:\n"
+        ),
+        ("    files:\n", "    both: { weighted: { services: [{ name: shop }] } }\n    files:\n"),
+        (
+            "    files:\n",
+            "    both: { weighted: { services: [{ name: shop }], sticky: { cookie: { name: a } } } }\n    files:\n"
+        ),
     ]
 
     @Test("differs where anything that must be equal everywhere differs")
@@ -107,6 +122,7 @@ struct ConfigurationFingerprintTests {
         ("name: r1", "name: r2, threads: 1"), ("lease: 500ms", "lease: 1s, cache: { entries: 7 }"),
         ("PathPrefix(`/`)", "PathPrefix(`/shop`)"),
         ("loadBalancer:\n", "loadBalancer:\n        passHostHeader: false\n"),
+        ("loadBalancer:\n        sticky", "loadBalancer:\n        strategy: hrw\n        sticky"),
     ]
 
     @Test("is the same where only what a replica decides for itself differs", arguments: irrelevant.map(\.0))

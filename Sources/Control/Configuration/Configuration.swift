@@ -89,18 +89,3 @@ package struct AccessLogSettings: Equatable, Sendable {
     /// Nil: standard output.
     package var filePath: String?
 }
-
-extension Configuration {
-    /// In a few words, for people.
-    package var summary: String {
-        let backendCount = http.services.reduce(0) { $0 + $1.backends.count }
-        return [
-            Self.count(entryPoints.count, "entry point"), Self.count(http.routers.count, "router"),
-            Self.count(http.services.count, "service"), Self.count(backendCount, "backend"),
-        ].joined(separator: ", ")
-    }
-
-    private static func count(_ number: Int, _ noun: String) -> String {
-        "\(number) \(noun)\(number == 1 ? "" : "s")"
-    }
-}

@@ -3,13 +3,13 @@ import Store
 
 /// 64 bits that stand for what must be equal in all replicas of a fleet, so that replicas which differ can see it.
 ///
-/// Of the configuration it takes what decides where a session goes: the namespace, and of each service its name, its
-/// backends' names and weights, and its sticky settings; the order in which services and backends are written does not
-/// count. It does not take
+/// Of the configuration it takes what decides where a session goes: the namespace, and of each service its name, the
+/// names and weights of its backends or services, its strategy and its sticky settings; the order in which they are
+/// written does not count. It does not take
 /// - addresses of backends that have a name: the name is the backend's identity, and its address may be known
 ///   differently in two places;
 /// - `draining` and cookie keys, which are changed replica by replica while the fleet runs;
-/// - the attributes of our cookie beside its name: they tell a browser what to do and no replica;
+/// - the attributes of our cookie beside its name and `acceptTraefikCookie`: they tell a browser what to do and no replica;
 /// - routers and all else that a replica decides for itself.
 ///
 /// It is keyed from the fleet secret: replicas with different secrets differ, and nobody without the secret learns
@@ -43,14 +43,35 @@ private struct ConfigurationEncoding {
 
     private mutating func add(_ service: ServiceSettings) {
         add(service.name)
-        let backends = Self.sorted(service.backends, by: \.name)
-        add(backends.count)
-        for backend in backends {
-            add(backend.name)
-            add(backend.weight)
+        switch service.targets {
+        case .servers(let servers):
+            let backends = Self.sorted(servers, by: \.name)
+            add(backends.count)
+            for backend in backends {
+                add(backend.name)
+                add(backend.weight)
+            }
+        case .services(let services):
+            let children = Self.sorted(services, by: \.name)
+            // No number of backends.
+            add(Int64.min | Int64(children.count))
+            for child in children {
+                add(child.name)
+                add(child.weight)
+            }
         }
-        add(service.sticky == nil ? 0 : 1)
+        add((service.sticky == nil ? 0 : 1) | Self.strategyCode(of: service) << 1)
         if let sticky = service.sticky { add(sticky) }
+    }
+
+    /// 0 is what a service has that names none.
+    private static func strategyCode(of service: ServiceSettings) -> Int {
+        switch service.strategy {
+        case ServiceSettings.defaultStrategy(isSticky: service.sticky != nil): 0
+        case .hrw: 1
+        case .wrr: 2
+        case .p2c: 3
+        }
     }
 
     private mutating func add(_ sticky: StickySettings) {
@@ -64,21 +85,21 @@ private struct ConfigurationEncoding {
 
     private mutating func add(_ source: SessionKeySource) {
         switch source {
-        case .header(let name, _):
-            add("header")
+        case .header(let name, let learns):
+            add(learns ? "header, learnt" : "header")
             add(name.lowercased())
         case .query(let name):
             add("query")
             add(name)
-        case .appCookie(let name, _):
-            add("appCookie")
+        case .appCookie(let name, let learns):
+            add(learns ? "appCookie, learnt" : "appCookie")
             add(name)
         case .clientIP(let ipv4Prefix, let ipv6Prefix):
             add("clientIP")
             add(ipv4Prefix)
             add(ipv6Prefix)
         case .cookie(let cookie):
-            add("cookie")
+            add(cookie.acceptsTraefikCookie ? "cookie, also Traefik's" : "cookie")
             add(cookie.name)
         }
     }

@@ -35,8 +35,11 @@ package struct ServiceSettings: Equatable, Sendable {
         self.targets = targets
         self.sticky = sticky
         self.passHostHeader = passHostHeader
-        self.strategy = strategy ?? (sticky == nil ? .wrr : .hrw)
+        self.strategy = strategy ?? Self.defaultStrategy(isSticky: sticky != nil)
     }
+
+    /// That of a service that names none.
+    package static func defaultStrategy(isSticky: Bool) -> Strategy { isSticky ? .hrw : .wrr }
 
     /// Its servers; none of a weighted service.
     package var backends: [BackendSettings] {

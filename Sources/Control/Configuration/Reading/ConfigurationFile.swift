@@ -28,17 +28,20 @@ package struct ConfigurationFile {
     /// Larger files are refused.
     package static let byteCountMax = 16 << 20
 
-    /// Its `http` is what all files say together.
+    /// Its `http` is what all files and containers say together.
     package let configuration: Configuration
-    /// What is allowed, and hardly meant.
+    /// What is allowed, and hardly meant; and mistakes of containers, which take out nothing else.
     package let warnings: [Mistake]
     /// As they were read: the main file, then those of the file provider.
     package let sources: [SourceText]
 
     /// Reads a file, those of its file provider, and the files of secrets that they name.
     ///
+    /// - Parameter containers: what the Docker provider says, where it has been asked.
     /// - Throws: `ConfigurationRefusal` with every mistake in it.
-    package init(path: String, surroundings: Surroundings = .current) throws(ConfigurationRefusal) {
+    package init(
+        path: String, containers: [DockerContribution] = [], surroundings: Surroundings = .current
+    ) throws(ConfigurationRefusal) {
         let bytes: [UInt8]
         do {
             bytes = try FileContents.bytes(of: path, byteCountMax: Self.byteCountMax)
@@ -51,11 +54,13 @@ package struct ConfigurationFile {
                 severity: .error, source: .file(path), place: nil, key: "", message: "is no UTF-8 text")
             throw ConfigurationRefusal(mistakes: [mistake])
         }
-        try self.init(yaml: text, file: path, surroundings: surroundings)
+        try self.init(yaml: text, file: path, containers: containers, surroundings: surroundings)
     }
 
     /// - Parameter file: what mistakes call it.
-    package init(yaml: String, file: String, surroundings: Surroundings) throws(ConfigurationRefusal) {
+    package init(
+        yaml: String, file: String, containers: [DockerContribution] = [], surroundings: Surroundings
+    ) throws(ConfigurationRefusal) {
         let main = SourceText(name: file, text: yaml, role: .main)
         let tree = SourceTree(main)
         guard var configuration = tree.root.map({ Configuration($0, surroundings) }) else {
@@ -63,7 +68,8 @@ package struct ConfigurationFile {
         }
         let dynamic = configuration.providers.file.map { DynamicFiles.read($0.source) } ?? DynamicFiles()
         let reading = HTTPReading(
-            [tree] + dynamic.files.map { SourceTree($0) }, unreadable: dynamic.mistakes, [], HTTPContext(configuration))
+            [tree] + dynamic.files.map { SourceTree($0) }, unreadable: dynamic.mistakes, containers,
+            HTTPContext(configuration))
         guard let http = reading.configuration else { throw ConfigurationRefusal(mistakes: reading.mistakes) }
         configuration.http = http
         self.configuration = configuration

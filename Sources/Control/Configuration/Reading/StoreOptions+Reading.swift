@@ -1,6 +1,7 @@
 import Store
 
 extension StoreOptions {
+    static let leaseDefault = Duration.milliseconds(500)
     private static let leases = Duration.milliseconds(100)...(.seconds(10))
 
     init(_ section: SettingSection?) {
@@ -10,7 +11,7 @@ extension StoreOptions {
         let cache = section?.section("cache")
         cache?.check(known: ["entries"])
         cacheEntries = cache?["entries"]?.integer(1...100_000_000) ?? 1_000_000
-        lease = section?["lease"]?.duration(Self.leases) ?? .milliseconds(500)
+        lease = section?["lease"]?.duration(Self.leases) ?? Self.leaseDefault
         // An answer older than the lease is not kept: who waits for it so long never learns anything.
         if let redis, redis.commandTimeout >= lease {
             redisSection?["commandTimeout"]?.mistake(

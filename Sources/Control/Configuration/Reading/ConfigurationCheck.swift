@@ -1,0 +1,59 @@
+/// What `limpet check` says about a configuration.
+package struct ConfigurationCheck: Equatable, Sendable {
+    /// In the order in which they are read.
+    package private(set) var mistakes: [Mistake]
+    /// One line: what there is, or how much is wrong.
+    package private(set) var summary: String
+    package var isRight: Bool { !mistakes.contains { $0.severity == .error } }
+
+    /// The main file with the files that it names.
+    ///
+    /// - Parameter containers: what the Docker provider says, where it has been asked.
+    package init(config path: String, containers: [DockerContribution] = []) {
+        do throws(ConfigurationRefusal) {
+            let file = try ConfigurationFile(path: path, containers: containers)
+            self.init(path, file.warnings, file.configuration.summary)
+        } catch {
+            self.init(path, error.mistakes, "")
+        }
+    }
+
+    /// Files and directories, as the file provider reads them. Entry points of any name are taken, as they are not
+    /// known.
+    package init(paths: [String], containers: [DockerContribution] = []) {
+        let read = paths.map { DynamicFiles.read(path: $0) }
+        let reading = HTTPReading(
+            files: read.flatMap(\.files), unreadable: read.flatMap(\.mistakes), containers: containers,
+            context: HTTPContext(entryPointNames: nil, lease: StoreOptions.leaseDefault))
+        self.init(paths.joined(separator: " "), reading.mistakes, reading.configuration?.summary ?? "")
+    }
+
+    private init(_ what: String, _ mistakes: [Mistake], _ found: String) {
+        self.mistakes = mistakes
+        summary = ""
+        let errors = mistakes.count { $0.severity == .error }
+        let warnings = mistakes.count - errors
+        let counts = [(errors, "error"), (warnings, "warning")].filter { $0.0 > 0 }.map { $0.0.counting($0.1) }
+        let said = counts.joined(separator: ", ")
+        summary = isRight ? "\(what): ok: \(found)\(said.isEmpty ? "" : ", \(said)")" : "\(what): \(said)"
+    }
+}
+
+extension HTTPConfiguration {
+    /// In a few words, for people.
+    package var summary: String {
+        let backendCount = services.reduce(0) { $0 + $1.backends.count }
+        return [
+            routers.count.counting("router"), services.count.counting("service"), backendCount.counting("backend"),
+        ].joined(separator: ", ")
+    }
+}
+
+extension Configuration {
+    /// In a few words, for people.
+    package var summary: String { "\(entryPoints.count.counting("entry point")), \(http.summary)" }
+}
+
+extension Int {
+    fileprivate func counting(_ noun: String) -> String { "\(self) \(noun)\(self == 1 ? "" : "s")" }
+}
