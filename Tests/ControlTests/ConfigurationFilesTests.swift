@@ -47,6 +47,18 @@ struct ConfigurationFilesTests {
         }
     }
 
+    @Test("that are pipes or links to nothing are not waited for")
+    func pipes() throws {
+        try Self.with(["a.yml": ""]) { root in
+            #expect(mkfifo("\(root)/pipe.yml", 0o600) == 0)
+            try FileManager.default.createSymbolicLink(atPath: "\(root)/x.toml", withDestinationPath: "nowhere")
+            #expect(
+                Set(DynamicFiles.read(path: root).mistakes.map(\.description)) == [
+                    "\(root)/pipe.yml: is no file", "\(root)/x.toml: is no file",
+                ])
+        }
+    }
+
     @Test("that follow links in a circle come to an end")
     func circle() throws {
         try Self.with(["d/a.yml": ""]) { root in

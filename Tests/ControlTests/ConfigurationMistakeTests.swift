@@ -13,6 +13,7 @@ struct ConfigurationMistakeTests {
                 "3:1: ping: is not available in this version",
             ]
         ),
+        ("http: {}\n[a, b]: c\n", ["2:1: a key must be a text"]),
         ("- a\n", ["1:1: must be a mapping, and is a list"]),
         ("just text", ["1:1: must be a mapping, and is a single value"]),
         ("http: []", ["1:7: http: must be a mapping, and is a list"]),

@@ -183,6 +183,43 @@ struct ConfigurationTests {
         #expect(try ConfigurationSample.read(yaml).configuration.http.services[0].sticky?.cookie?.name == expected)
     }
 
+    @Test("calls a cookie as Traefik would where it is given what is no token")
+    func sanitizedCookieName() throws {
+        let names = [
+            ("/my/BACKEND-v1.0~rc1", "_my_BACKEND-v1.0~rc1"),
+            ("!#$%&'()*+-./:<=>?@[]^_`{|}~", "!#$%&'__*+-._________^_`_|_~"), ("é", "_"),
+        ]
+        for (name, expected) in names {
+            let quoted = name.replacing("'", with: "''")
+            let yaml = "http: {services: {a: {loadBalancer: {sticky: {cookie: {name: '\(quoted)'}}}}}}"
+            let file = try ConfigurationSample.read(yaml)
+            #expect(file.configuration.http.services[0].sticky?.cookie?.name == expected)
+            #expect(file.warnings.contains { $0.message.hasPrefix("is no token: the cookie is called \(expected)") })
+        }
+    }
+
+    @Test("takes a strategy; without one that of the service's kind")
+    func strategies() throws {
+        for strategy in ServiceSettings.Strategy.allCases {
+            #expect(try ConfigurationSample.service("{ strategy: \(strategy.rawValue) }").strategy == strategy)
+        }
+        #expect(try ConfigurationSample.service("{}").strategy == .wrr)
+        #expect(try ConfigurationSample.service("{ sticky: { header: a } }").strategy == .hrw)
+    }
+
+    @Test("says which session keys are learnt from responses, and which cookie of Traefik's is understood")
+    func learning() throws {
+        let sticky =
+            "{ header: { name: A, learn: true }, appCookie: { name: b, learn: true }, cookie: { acceptTraefikCookie: true } }"
+        let sources = try ConfigurationSample.service("{ sticky: \(sticky) }").sticky?.sources
+        #expect(sources?.prefix(2) == [.header(name: "A", learns: true), .appCookie(name: "b", learns: true)])
+        guard case .cookie(let cookie) = sources?.last else {
+            Issue.record("there is no cookie")
+            return
+        }
+        #expect(cookie.acceptsTraefikCookie)
+    }
+
     @Test("without an idle timeout keeps sessions for a day")
     func idleTimeoutDefault() throws {
         #expect(try ConfigurationSample.service("{ sticky: { header: a } }").sticky?.idleTimeout == .seconds(86400))

@@ -9,7 +9,8 @@ import Store
 /// - addresses of backends that have a name: the name is the backend's identity, and its address may be known
 ///   differently in two places;
 /// - `draining` and cookie keys, which are changed replica by replica while the fleet runs;
-/// - the attributes of our cookie beside its name and `acceptTraefikCookie`: they tell a browser what to do and no replica;
+/// - the attributes of our cookie beside its name and `acceptTraefikCookie`: they tell a browser what to do and no
+///   replica;
 /// - routers and all else that a replica decides for itself.
 ///
 /// It is keyed from the fleet secret: replicas with different secrets differ, and nobody without the secret learns

@@ -58,7 +58,7 @@ package struct DynamicFiles: Equatable, Sendable {
                     // A link may lead in a circle.
                     if depth < 16 { waiting.append((inner, depth + 1)) } else { add("is nested too deep", inner) }
                 } else if [".yml", ".yaml", ".toml"].contains(where: name.lowercased().hasSuffix) {
-                    paths.append(inner)
+                    if FileContents.isFile(inner) { paths.append(inner) } else { add("is no file", inner) }
                 }
             }
             guard paths.count <= Self.countMax else {

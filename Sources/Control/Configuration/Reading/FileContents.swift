@@ -13,6 +13,12 @@ enum FileContents {
         let reason: String
     }
 
+    /// Whether a file is there, or a link leads to one: no directory, pipe or device.
+    static func isFile(_ path: String) -> Bool {
+        var status = stat()
+        return stat(path, &status) == 0 && status.st_mode & S_IFMT == S_IFREG
+    }
+
     static func bytes(of path: String, byteCountMax: Int) throws(Failure) -> [UInt8] {
         let descriptor = open(path, O_RDONLY | O_CLOEXEC)
         guard descriptor >= 0 else { throw failure() }

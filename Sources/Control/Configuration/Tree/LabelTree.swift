@@ -13,8 +13,13 @@ struct LabelTree {
     private static let sections = ["http", "enable", "docker"]
     private static let otherProtocols = ["tcp", "udp", "tls"]
     private static let depthMax = 24
+    private static let countMax = 1000
 
     init(_ labels: [String: String], _ mistakes: MistakeList) {
+        guard labels.count <= Self.countMax else {
+            mistakes.add("has more than \(Self.countMax) labels", at: nil, key: "")
+            return
+        }
         var root = LabelBranch()
         for (label, text) in labels.sorted(by: { $0.key.utf8.lexicographicallyPrecedes($1.key.utf8) }) {
             let parts = label.split(separator: ".", omittingEmptySubsequences: false)

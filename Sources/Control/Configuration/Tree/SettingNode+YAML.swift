@@ -10,8 +10,8 @@ extension SettingNode {
             }
             var conversion = YAMLConversion()
             self = try conversion.node(root, depth: 0)
-        } catch let excess as YAMLConversion.Excess {
-            mistakes.add(excess.message, at: excess.place, key: "")
+        } catch let refusal as YAMLConversion.Refusal {
+            mistakes.add(refusal.message, at: refusal.place, key: "")
             return nil
         } catch let error as YamlError {
             let (message, mark) = Self.explain(error)
@@ -41,7 +41,7 @@ extension SettingNode {
 
 /// Copies Yams' tree. An alias stands for all that its anchor holds, and aliases of aliases multiply: so it is counted.
 private struct YAMLConversion {
-    struct Excess: Error {
+    struct Refusal: Error {
         let message: String
         let place: Mistake.Place?
     }
@@ -54,19 +54,22 @@ private struct YAMLConversion {
         let place = Self.place(of: node)
         nodes += 1
         guard depth <= Self.depthMax else {
-            throw Excess(message: "is nested more than \(Self.depthMax) levels deep", place: place)
+            throw Refusal(message: "is nested more than \(Self.depthMax) levels deep", place: place)
         }
         guard nodes <= Self.nodesMax else {
-            throw Excess(message: "holds more than \(Self.nodesMax) values, with those of its aliases", place: place)
+            throw Refusal(message: "holds more than \(Self.nodesMax) values, with those of its aliases", place: place)
         }
         switch node {
         case .scalar(let scalar):
             let isNull = scalar.style == .plain && ["", "~", "null", "Null", "NULL"].contains(scalar.string)
             return SettingNode(isNull ? .null : .text(scalar.string), at: place)
         case .mapping(let mapping):
-            let entries = try mapping.map { key, value in
-                SettingNode.Entry(
-                    key: key.string ?? "", place: Self.place(of: key), value: try self.node(value, depth: depth + 1))
+            let entries = try mapping.map { key, value -> SettingNode.Entry in
+                guard let name = key.scalar?.string else {
+                    throw Refusal(message: "a key must be a text", place: Self.place(of: key))
+                }
+                return SettingNode.Entry(
+                    key: name, place: Self.place(of: key), value: try self.node(value, depth: depth + 1))
             }
             return SettingNode(.mapping(entries), at: place)
         case .sequence(let sequence):
