@@ -11,6 +11,7 @@ package struct Replica: Sendable {
     private let path: String
     private let logger: Logger
 
+    /// As the files say it.
     private var configuration: Configuration { file.configuration }
 
     /// - Parameters:
@@ -22,16 +23,16 @@ package struct Replica: Sendable {
         logger = file.configuration.log.logger("limpet")
     }
 
-    /// Serves until SIGTERM or SIGINT, then finishes what is under way. Meanwhile SIGHUP makes it read its configuration
-    /// again.
+    /// Serves until SIGTERM or SIGINT, then finishes what is under way. Meanwhile it follows what is said of routers and
+    /// services; on SIGHUP it reads all of it again.
     ///
-    /// - Throws: `ListenError`, `SnapshotMistake` and `AccessLogError`, each one clear sentence, when it cannot start.
+    /// - Throws: `ListenError`, `SnapshotMistake`, `DockerSettingError` and `AccessLogError`, each one clear sentence,
+    ///   when it cannot start.
     package func run() async throws {
         // A reader of our output that went away must not end the process.
         signal(SIGPIPE, SIG_IGN)
         // Until the very end: whoever asks for a reading during the stop must not end it.
         let hangups = await UnixSignalsSequence(trapping: .sighup)
-        for warning in file.warnings { logger.warning("configuration", metadata: ["warning": "\(warning)"]) }
         let accessLog = try configuration.accessLog.map(AccessLog.init)
         let adminGroup = MultiThreadedEventLoopGroup(numberOfThreads: 1)
         do {
@@ -49,18 +50,52 @@ package struct Replica: Sendable {
         _ hangups: UnixSignalsSequence, _ accessLog: AccessLog?, _ adminGroup: MultiThreadedEventLoopGroup
     ) async throws {
         let phase = ReplicaPhase()
-        let dataPlane = try await DataPlane.start(configuration, accessLog: accessLog, logger: logger)
-        let reloader = reloader(of: dataPlane)
-        let admin = try await admin(adminGroup, phase, reloader, over: dataPlane)
+        let first = try await first()
+        let dataPlane = try await DataPlane.start(first.configuration, accessLog: accessLog, logger: logger)
+        let reloader = Reloader(
+            running: first.configuration, inputs: first.inputs, mistakes: first.mistakes,
+            effects: effects(on: dataPlane), logger: logger)
+        let docker = try docker(reloader)
+        let status = ReplicaStatus(dataPlane: dataPlane, reloader: reloader, docker: docker)
+        let admin = try await admin(adminGroup, phase, status)
         logger.notice(
             "started",
             metadata: [
-                "admin": "\(admin.listener.address)", "configuration": "\(configuration.summary)",
+                "admin": "\(admin.listener.address)", "configuration": "\(first.configuration.summary)",
                 "replica": "\(configuration.replica.name)",
             ])
         let reload = ReloadService(reloader: reloader, watcher: watcher, hangups: hangups)
         // Stopped from the last to the first: the phase is known to the outside before anything ends.
-        try await run([admin, dataPlane, reload, PhaseService(phase: phase)])
+        let services: [(any Service)?] = [admin, dataPlane, reload, docker, PhaseService(phase: phase)]
+        try await run(services.compactMap(\.self))
+    }
+
+    // MARK: The configuration
+
+    /// What it starts with.
+    private struct First {
+        var configuration: Configuration
+        var inputs: ReloadSources.Inputs
+        var mistakes: [Mistake]
+    }
+
+    /// What the files say, and the containers, if they can be asked.
+    private func first() async throws(DockerSettingError) -> First {
+        var first = First(configuration: configuration, inputs: .init(file), mistakes: file.warnings)
+        if let settings = configuration.providers.docker {
+            // For its mistakes.
+            _ = try DockerProvider(settings, logger: logger) { _ in }
+            let containers = await FirstListing.contributions(settings, logger: logger)
+            let reading = HTTPReading(
+                files: file.sources, containers: containers, context: HTTPContext(configuration))
+            if let http = reading.configuration {
+                first.configuration.http = http
+                first.inputs.containers = containers
+                first.mistakes = reading.mistakes
+            }
+        }
+        for mistake in first.mistakes { logger.warning("configuration", metadata: ["warning": "\(mistake)"]) }
+        return first
     }
 
     // MARK: Its parts
@@ -70,7 +105,12 @@ package struct Replica: Sendable {
         return FileWatcher(settings.source, logger: logger)
     }
 
-    private func reloader(of dataPlane: DataPlane) -> Reloader {
+    private func docker(_ reloader: Reloader) throws(DockerSettingError) -> DockerProvider? {
+        guard let settings = configuration.providers.docker else { return nil }
+        return try DockerProvider(settings, logger: logger) { reloader.containersChanged($0) }
+    }
+
+    private func effects(on dataPlane: DataPlane) -> Reloader.Effects {
         var effects = Reloader.Effects(
             readMain: { [path] () throws(ConfigurationRefusal) -> ConfigurationFile in
                 try ConfigurationFile(path: path)
@@ -81,20 +121,18 @@ package struct Replica: Sendable {
         if let source = configuration.providers.file?.source {
             effects.readProvided = { DynamicFiles.read(source) }
         }
-        return Reloader(
-            running: configuration, inputs: ReloadSources.Inputs(file), mistakes: file.warnings, effects: effects,
-            logger: logger)
+        return effects
     }
 
     private func admin(
-        _ group: MultiThreadedEventLoopGroup, _ phase: ReplicaPhase, _ reloader: Reloader, over dataPlane: DataPlane
+        _ group: MultiThreadedEventLoopGroup, _ phase: ReplicaPhase, _ status: ReplicaStatus
     ) async throws -> AdminServer {
         do {
             return try await AdminServer.start(
                 on: configuration.admin, group: group, replica: configuration.replica.name, phase: phase,
-                source: ReplicaStatus(dataPlane: dataPlane, reloader: reloader, docker: nil))
+                source: status)
         } catch {
-            await dataPlane.stop()
+            await status.dataPlane.stop()
             throw error
         }
     }

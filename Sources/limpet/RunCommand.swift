@@ -29,6 +29,8 @@ struct RunCommand: AsyncParsableCommand {
             throw Failure("\(error)")
         } catch let error as SnapshotMistake {
             throw Failure("\(error)")
+        } catch let error as DockerSettingError {
+            throw Failure("\(config): \(error)")
         }
     }
 }

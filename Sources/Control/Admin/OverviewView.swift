@@ -24,6 +24,8 @@ package struct OverviewView: Encodable, Equatable, Sendable {
         /// When it last had something new; null since the start.
         @Always var lastChange: String?
         @Always var error: String?
+        /// What is to be said about containers and labels, each in one sentence.
+        var warnings: [String] = []
     }
 
     struct Features: Encodable, Equatable, Sendable {

@@ -94,7 +94,8 @@ package final class DataPlane: Sendable {
             let listeners = try await listen(configuration, group, loops)
             return DataPlane(
                 group: group, loops: loops, post: post, listeners: listeners, cache: cache,
-                coherence: coherence, current: Current(configuration: configuration, snapshot: snapshot, fingerprint: fingerprint),
+                coherence: coherence,
+                current: Current(configuration: configuration, snapshot: snapshot, fingerprint: fingerprint),
                 keys: keys, instance: own.instance, redaction: redaction, accessLog: accessLog, logger: logger)
         } catch {
             await end(loops, post, group)
@@ -141,8 +142,8 @@ package final class DataPlane: Sendable {
 
     private init(
         group: MultiThreadedEventLoopGroup, loops: [LoopPlane], post: NIOLoopBound<FleetPost>?,
-        listeners: [any Channel], cache: BindingCache, coherence: Coherence, current: Current, keys: FleetKeys, instance: UInt64,
-        redaction: CurrentRedaction, accessLog: AccessLog?, logger: Logger
+        listeners: [any Channel], cache: BindingCache, coherence: Coherence, current: Current, keys: FleetKeys,
+        instance: UInt64, redaction: CurrentRedaction, accessLog: AccessLog?, logger: Logger
     ) {
         self.group = group
         self.loops = loops

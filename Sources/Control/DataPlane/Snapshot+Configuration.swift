@@ -6,8 +6,8 @@ import Routing
 extension Snapshot {
     /// What the data plane serves by, made from a checked configuration.
     ///
-    /// - Parameter old: what it serves by until now: what has not changed is taken over, and what is known of the health
-    ///   of backends that stay.
+    /// - Parameter old: what it serves by until now: what has not changed is taken over, and what is known of the
+    ///   health of backends that stay.
     /// - Throws: where the names of two backends meet in their hash under this fleet secret, which the check of the
     ///   file alone cannot see.
     package init(

@@ -7,8 +7,8 @@ import Synchronization
 struct ReplicaStatus: AdminSource {
     let dataPlane: DataPlane
     let reloader: Reloader
-    /// How the Docker provider is doing; nil where there is none.
-    let docker: (@Sendable () -> ProviderHealth)?
+    /// Nil where containers are not asked.
+    let docker: DockerProvider?
 
     func fleet() async -> FleetView { await dataPlane.fleet() }
 
@@ -31,11 +31,12 @@ struct ReplicaStatus: AdminSource {
                 name: "file", status: unreadable.isEmpty ? .up : .down, lastChange: report.filesChangedAt?.text,
                 error: unreadable.first.map { "\($0)" })
         ]
-        if let health = docker?() {
+        if let status = docker?.status {
             providers.append(
                 OverviewView.Provider(
-                    name: "docker", status: health.isUp ? .up : .down,
-                    lastChange: report.containersChangedAt?.text, error: health.error))
+                    name: "docker", status: status.isConnected ? .up : .down,
+                    lastChange: report.containersChangedAt?.text, error: status.isConnected ? nil : status.lastError,
+                    warnings: status.warnings))
         }
         return providers
     }
@@ -67,11 +68,4 @@ struct ReplicaStatus: AdminSource {
 
 extension WallTime {
     fileprivate var since1970: Double { Double(seconds) + Double(nanoseconds) / 1e9 }
-}
-
-/// Whether a provider can be asked.
-struct ProviderHealth: Equatable, Sendable {
-    var isUp: Bool
-    /// Why not, in one sentence.
-    var error: String?
 }

@@ -22,7 +22,7 @@ struct ReloaderTests {
         static func main(_ path: String, more: String = "", throttle: String = "0") -> String {
             """
             entryPoints: { web: { address: ":0" } }
-            providers: { providersThrottleDuration: \(throttle), file: { filename: /nowhere } }
+            providers: { providersThrottleDuration: \(throttle), file: { filename: nowhere } }
             \(more)
             http:
               routers: { main: { rule: "Path(`\(path)`)", service: s } }
@@ -43,7 +43,7 @@ struct ReloaderTests {
         }
 
         func read() throws(ConfigurationRefusal) -> ConfigurationFile {
-            let yaml = state.withLock { $0.main }.replacing(", file: { filename: /nowhere }", with: "")
+            let yaml = state.withLock { $0.main }.replacing(", file: { filename: nowhere }", with: "")
             return try ConfigurationFile(yaml: yaml, file: "m.yml", surroundings: ConfigurationSample.surroundings)
         }
 
