@@ -11,11 +11,23 @@ import Synchronization
 package final class HealthTable: Sendable {
     private let alone: Atomic<Bool>
     private let backends: [Flags]
+    /// Of a table of services: their tables. Then there are no backends.
+    private let services: [HealthTable]
 
     /// - Parameter judgesAlone: whether a backend that is down may be left without anybody else having been heard.
     package init(count: Int, judgesAlone: Bool = true) {
         alone = Atomic(judgesAlone)
         backends = (0..<count).map { _ in Flags() }
+        services = []
+    }
+
+    /// The table of a service whose members are services: each is as its own backends are, at any moment. Up while one
+    /// of them is; it may be left when all of them may; avoided when all that are up are. What is marked in it has no
+    /// effect.
+    package init(of services: [HealthTable]) {
+        alone = Atomic(true)
+        backends = []
+        self.services = services
     }
 
     /// The table of a changed membership. What is found out of a backend that stays is found out in both tables, so
@@ -28,9 +40,10 @@ package final class HealthTable: Sendable {
         backends = kept.map { place in
             place.flatMap { old.backends.indices.contains($0) ? old.backends[$0] : nil } ?? Flags()
         }
+        services = []
     }
 
-    package var count: Int { backends.count }
+    package var count: Int { services.isEmpty ? backends.count : services.count }
 
     /// Whether what is down here may be left without the fleet having agreed.
     package var judgesAlone: Bool { alone.load(ordering: .relaxed) }
@@ -39,19 +52,25 @@ package final class HealthTable: Sendable {
     package func setJudgesAlone(_ value: Bool) { alone.store(value, ordering: .relaxed) }
 
     /// False for an index that is not in the table.
-    package func isUp(_ index: Int) -> Bool { contains(index) && backends[index].all & Flags.down == 0 }
+    package func isUp(_ index: Int) -> Bool {
+        guard contains(index) else { return service(index)?.hasOneUp ?? false }
+        return backends[index].all & Flags.down == 0
+    }
 
     /// Whether this replica may move sessions off the backend: it is down here, and the fleet agrees or this replica
     /// judges alone. False for an index that is not in the table.
     package func mayLeave(_ index: Int) -> Bool {
-        guard contains(index) else { return false }
+        guard contains(index) else { return service(index)?.mayAllBeLeft ?? false }
         let flags = backends[index].all
         return flags & Flags.down != 0 && (judgesAlone || flags & Flags.leavable != 0)
     }
 
     /// Whether most of the fleet says that the backend is down, though it is not down here: no target of moves and
     /// detours while there is another.
-    package func isAvoided(_ index: Int) -> Bool { contains(index) && backends[index].all & Flags.avoided != 0 }
+    package func isAvoided(_ index: Int) -> Bool {
+        guard contains(index) else { return service(index)?.areAllAvoided ?? false }
+        return backends[index].all & Flags.avoided != 0
+    }
 
     /// Returns whether it was up.
     @discardableResult
@@ -73,6 +92,14 @@ package final class HealthTable: Sendable {
     package func setAvoided(_ index: Int, _ value: Bool) {
         if contains(index) { _ = backends[index].set(Flags.avoided, value) }
     }
+
+    private func service(_ index: Int) -> HealthTable? { services.indices.contains(index) ? services[index] : nil }
+
+    private var hasOneUp: Bool { (0..<count).contains { isUp($0) } }
+
+    private var mayAllBeLeft: Bool { (0..<count).allSatisfy { mayLeave($0) } }
+
+    private var areAllAvoided: Bool { (0..<count).allSatisfy { isAvoided($0) || !isUp($0) } }
 
     private func contains(_ index: Int) -> Bool { index >= 0 && index < backends.count }
 

@@ -64,8 +64,9 @@ extension Exchange {
 
     /// Passes on the head, with as much of the body as came with it where that is little.
     private func respond(_ head: ResponseHead, _ bytes: inout ByteBuffer) {
-        guard let client, let service else { return impossible() }
+        guard let client else { return impossible() }
         phase = .responding
+        heldHead = nil
         status = head.status
         recordResponseHead()
         responsePersists = head.isPersistent && head.framing != .untilClose
@@ -78,7 +79,7 @@ extension Exchange {
         clientPersists = !closes
         let additions = DownstreamHead.Additions(
             closes: closes, keepsAlive: !closes && version == .http10, dropsChunks: dropsChunks,
-            setCookie: setCookie(service), edits: passage?.response)
+            setCookie: setCookies(), edits: passage?.response)
         var out = worker.spareBuffers.take()
         bytes.withUnsafeReadableBytes {
             DownstreamHead.write(head, in: $0, fields: worker.responseFields, adding: additions, into: &out)
@@ -170,12 +171,6 @@ extension Exchange {
     private func responseIsComplete(leftover: Bool) {
         let persists = clientPersists
         finish(backendIsReusable: responsePersists && requestIsComplete && !leftover)?.exchangeEnded(persists: persists)
-    }
-
-    /// The line that gives the client our cookie, where it is to have one.
-    private func setCookie(_ service: ServiceRuntime) -> [UInt8] {
-        guard case .cookie(let id, let presented) = session, let route else { return [] }
-        return service.setCookie(for: id, presented: presented, route: route, worker: worker)
     }
 
     // MARK: Failures of the backend

@@ -49,6 +49,9 @@ final class Exchange: StoreWaiter {
     var decision = Decision(fingerprint: Fingerprint(high: 0, low: 0), hint: nil, isNew: false)
     var session = SessionState.none
     var route: Route?
+    /// The weighted services that led to this one, the outermost first.
+    var levels: [Level] = []
+    var failuresOfChildren = 0
 
     // The response.
     var responseBody = BodyScanner(.none, limits: MessageLimits())
@@ -109,19 +112,23 @@ final class Exchange: StoreWaiter {
     func enter(_ service: ServiceRuntime, _ head: RequestHead, _ bytes: UnsafeRawBufferPointer) {
         guard let client else { return impossible() }
         self.service = service
+        if service.isWeighted { heldHead = HeldHead(head, in: bytes) }
         decide(head, bytes, client, service)
     }
 
-    private func decide(
+    func decide(
         _ head: RequestHead, _ bytes: UnsafeRawBufferPointer, _ client: ClientHandler, _ service: ServiceRuntime
     ) {
         guard let identity = client.identity else { return impossible() }
         let presented = service.presentedSession(
             head, in: bytes, fields: worker.requestFields, client: identity, edits: passage?.request)
-        upstreamHead = UpstreamHead(
-            head, in: bytes, fields: worker.requestFields, client: identity,
-            passHost: service.description.passHostHeader, passage: passage,
-            into: worker.spareBuffers.take())
+        if !service.isWeighted {
+            worker.spareBuffers.giveBack(upstreamHead.takeBytes())
+            upstreamHead = UpstreamHead(
+                head, in: bytes, fields: worker.requestFields, client: identity,
+                passHost: service.description.passHostHeader, passage: passage,
+                into: worker.spareBuffers.take())
+        }
         switch presented {
         case .none:
             balance(service)
@@ -146,12 +153,12 @@ final class Exchange: StoreWaiter {
         )
     }
 
-    private func balance(_ service: ServiceRuntime) {
+    func balance(_ service: ServiceRuntime) {
         session = .none
-        guard let backend = service.nextBalanced() else { return answer(.serviceUnavailable) }
+        guard let backend = service.nextBalanced() else { return refused(.noBackend) }
         let hash = service.description.membership.backends[backend].hash
         route = Route(backend: backend, binding: Binding(backend: hash, epoch: 0), provenance: .balanced)
-        connect(service.pools[backend])
+        go(service, backend)
     }
 
     private func perform(_ step: Step, _ service: ServiceRuntime) {
@@ -159,12 +166,12 @@ final class Exchange: StoreWaiter {
         case .forward(let route):
             self.route = route
             if let touch = route.touch { worker.store.ask(touch, for: service) }
-            connect(service.pools[route.backend])
+            go(service, route.backend)
         case .ask(let question):
             phase = .deciding
             worker.ask(question, for: self)
-        case .refuse:
-            answer(.serviceUnavailable)
+        case .refuse(let refusal):
+            refused(refusal)
         }
     }
 
@@ -185,7 +192,7 @@ final class Exchange: StoreWaiter {
 
     // MARK: The connection
 
-    private func connect(_ pool: BackendPool) {
+    func connect(_ pool: BackendPool) {
         self.pool = pool
         if let idle = pool.takeIdle() { return send(over: idle, pool) }
         connectAnew(pool)
@@ -215,11 +222,15 @@ final class Exchange: StoreWaiter {
         case .backendFailed:
             worker.backendFailed(service, pool)
             attempts.moved()
-            if route.provenance == .balanced { return balance(service) }
-            perform(
-                service.affinity.backendFailed(
-                    &decision, storeMayBeAsked: worker.store.mayBeAsked, now: worker.now()), service)
+            if route.provenance == .balanced { balance(service) } else { decideAgain(service) }
         }
+    }
+
+    /// What was decided for cannot be reached.
+    func decideAgain(_ service: ServiceRuntime) {
+        perform(
+            service.affinity.backendFailed(&decision, storeMayBeAsked: worker.store.mayBeAsked, now: worker.now()),
+            service)
     }
 
     /// The connection was lost with nothing received: a request without effects goes out once more. Returns whether.
@@ -283,6 +294,7 @@ final class Exchange: StoreWaiter {
         service = nil
         pool = nil
         route = nil
+        levels = []
         passage = nil
         heldHead = nil
         worker.spareBuffers.giveBack(upstreamHead.takeBytes())

@@ -70,7 +70,7 @@ package final class FleetJudge {
     private func findPlaces() {
         places = [:]
         hashes = [:]
-        for service in worker.services where service.sticky != nil {
+        for service in worker.services where service.sharesSessions {
             let hash = ServiceHash.of(name: service.description.name, key: key)
             hashes[service.description.name] = hash
             for pool in service.pools {

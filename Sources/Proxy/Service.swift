@@ -3,8 +3,12 @@ package import Affinity
 /// One service of a snapshot: its backends and how its sessions are recognised. Immutable.
 package struct Service: Sendable {
     package var name: String
-    /// In the order of the membership.
+    /// In the order of the membership. None where there are children.
     package var backends: [Backend]
+    /// Of a weighted service: the places of its children among the snapshot's services, in the order of the membership,
+    /// which holds their names and weights. Its health is that of the children's tables together, see
+    /// ``HealthTable/init(of:)``. No service is below itself.
+    package var children: [Int]
     package var membership: Membership
     /// Shared by every event loop of the replica, and carried from snapshot to snapshot.
     package var health: HealthTable
@@ -13,11 +17,13 @@ package struct Service: Sendable {
     package var passHostHeader: Bool
 
     package init(
-        name: String, backends: [Backend], membership: Membership, health: HealthTable, sticky: Sticky?,
+        name: String, backends: [Backend], children: [Int] = [], membership: Membership, health: HealthTable,
+        sticky: Sticky?,
         passHostHeader: Bool = true
     ) {
         self.name = name
         self.backends = backends
+        self.children = children
         self.membership = membership
         self.health = health
         self.sticky = sticky

@@ -8,6 +8,12 @@ final class ServiceRuntime: StoreWaiter {
     private(set) var description: Service
     /// In the order of the membership.
     private(set) var pools: [BackendPool]
+    /// Of a weighted service: in the order of the membership.
+    private(set) var children: [ServiceRuntime] = []
+    private(set) var isWeighted: Bool
+    /// Whether its backends' health decides where sessions are that other replicas know: its own, or those of a
+    /// weighted service above it.
+    private(set) var sharesSessions: Bool
     private(set) var ownCookie: OwnCookie?
     var affinity: SessionAffinity
     var counters = ServiceCounters()
@@ -21,6 +27,8 @@ final class ServiceRuntime: StoreWaiter {
     ) {
         self.description = description
         self.worker = worker
+        isWeighted = !description.children.isEmpty
+        sharesSessions = description.sticky != nil
         pools = zip(description.backends, description.membership.backends).map {
             BackendPool(backend: $0, hash: $1.hash, worker: worker)
         }
@@ -42,6 +50,19 @@ final class ServiceRuntime: StoreWaiter {
         }
         self.description = description
         ownCookie = OwnCookie(description, keys: cookieKeys)
+        isWeighted = !description.children.isEmpty
+        sharesSessions = description.sticky != nil
+    }
+
+    /// Finds its children among the services of the snapshot.
+    func adoptChildren(_ services: [ServiceRuntime]) {
+        children = description.children.map { services[$0] }
+    }
+
+    /// Sessions above decide by its backends' health, and by that of the services below it.
+    func shareSessions() {
+        sharesSessions = true
+        for child in children where !child.sharesSessions { child.shareSessions() }
     }
 
     private func adoptBackends(_ description: Service) {

@@ -61,6 +61,7 @@ package final class Worker {
         responseFields = FieldTable(capacity: limits.message.fieldCount)
         counters = WorkerCounters(entryPoints: entryPoints)
         services = snapshot.services.map(makeRuntime)
+        adoptChildren()
         prober = HealthProber(worker: self)
         offering = OfferPace(worker: self)
     }
@@ -90,8 +91,14 @@ package final class Worker {
             runtime.adopt(service, cookieKeys: snapshot.cookieKeys)
             return runtime
         }
+        adoptChildren()
         for runtime in kept.values { runtime.retire() }
         setClocks()
+    }
+
+    private func adoptChildren() {
+        for service in services { service.adoptChildren(services) }
+        for service in services where service.isWeighted && service.sticky != nil { service.shareSessions() }
     }
 
     /// The wall clock may be set while we run.

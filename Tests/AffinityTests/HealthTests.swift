@@ -121,4 +121,31 @@ struct HealthTests {
         }
         for index in 0..<64 { #expect(table.isUp(index) == (index >= 32)) }
     }
+
+    @Test("a service of services is up while one backend is, may be left when all may, and knows it at once")
+    func servicesOfServices() {
+        let first = HealthTable(count: 2, judgesAlone: false)
+        let inner = HealthTable(of: [HealthTable(count: 1), HealthTable(count: 0)])
+        let table = HealthTable(of: [first, inner])
+        #expect(table.count == 2 && table.isUp(0) && table.isUp(1) && !table.isUp(2) && !table.isUp(-1))
+        #expect(inner.isUp(0) && !inner.isUp(1))
+        first.markDown(0)
+        #expect(table.isUp(0) && !table.mayLeave(0))
+        first.setAvoided(1, true)
+        #expect(table.isAvoided(0))
+        first.setAvoided(1, false)
+        #expect(!table.isAvoided(0) && !table.isAvoided(1))
+        first.markDown(1)
+        #expect(!table.isUp(0) && !table.mayLeave(0))
+        first.setMayLeave(0, true)
+        #expect(!table.mayLeave(0))
+        first.setMayLeave(1, true)
+        #expect(table.mayLeave(0) && !table.mayLeave(1))
+        first.markUp(0)
+        #expect(table.isUp(0) && !table.mayLeave(0))
+        // Its own marks are none.
+        table.markDown(1)
+        table.setMayLeave(1, true)
+        #expect(table.isUp(1) && !table.mayLeave(1))
+    }
 }

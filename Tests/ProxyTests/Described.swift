@@ -21,7 +21,20 @@ struct Described: Sendable {
 
     var name = "app"
     var backends: [Backend]
+    /// Of a weighted service: names of others, and their weights.
+    var children: [(name: String, weight: UInt16)] = []
     var isSticky = true
+    /// The name of our cookie, where it is another than that of the options.
+    var cookie: String?
+
+    /// A weighted service.
+    init(name: String, children: [(name: String, weight: UInt16)], isSticky: Bool = true, cookie: String? = nil) {
+        self.name = name
+        self.children = children
+        self.isSticky = isSticky
+        self.cookie = cookie
+        backends = []
+    }
 
     init(name: String = "app", backends: [Backend], isSticky: Bool = true) {
         self.name = name
@@ -37,7 +50,14 @@ struct Described: Sendable {
     static func snapshot(
         _ described: [Described], _ options: ProxyHarness.Options, succeeding old: [Service]
     ) throws -> Snapshot {
-        let services = try described.map { try $0.service(options, succeeding: old) }
+        var services = try described.map { try $0.service(options, succeeding: old) }
+        // Children stand behind their parents here.
+        for (index, one) in described.enumerated().reversed() where !one.children.isEmpty {
+            services[index].children = one.children.compactMap { child in
+                described.firstIndex { $0.name == child.name }
+            }
+            services[index].health = HealthTable(of: services[index].children.map { services[$0].health })
+        }
         let routers = try services.enumerated().map { index, service in
             let rule = index == 0 ? "PathPrefix(`/`)" : "PathPrefix(`/\(service.name)`)"
             return Router(name: service.name, rule: try Rule(rule), entryPoints: [0])
@@ -54,7 +74,8 @@ struct Described: Sendable {
     private func service(_ options: ProxyHarness.Options, succeeding old: [Service]) throws -> Service {
         let old = old.first { $0.name == name }
         let membership = try Membership(
-            backends.map { ($0.name, $0.weight, $0.isDraining) }, key: ProxyHarness.key)
+            backends.map { ($0.name, $0.weight, $0.isDraining) } + children.map { ($0.name, $0.weight, false) },
+            key: ProxyHarness.key)
         let backends = backends.map { Proxy.Backend(name: $0.name, host: "127.0.0.1", port: $0.port) }
         let kept = backends.map { backend in old?.backends.firstIndex(of: backend) }
         let health = old.map { HealthTable(succeeding: $0.health, kept: kept) }
@@ -77,8 +98,10 @@ struct Described: Sendable {
             case .cookie: .cookie(scope(source))
             }
         }
+        var attributes = options.cookie
+        if let cookie { attributes.name = cookie }
         return Sticky(
-            sources: sources, cookie: options.sources.contains(.cookie) ? options.cookie : nil,
+            sources: sources, cookie: options.sources.contains(.cookie) ? attributes : nil,
             settings: AffinitySettings(idleTimeout: 60_000), renewal: CookieRenewal(idleTimeout: 60_000))
     }
 }

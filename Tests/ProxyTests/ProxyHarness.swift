@@ -76,7 +76,9 @@ final class ProxyHarness: Sendable {
     var health: HealthTable { services.withLock { $0[0].health } }
 
     /// Swaps to other services, as a reload does.
-    func apply(_ described: Described...) async throws {
+    func apply(_ described: Described...) async throws { try await apply(described) }
+
+    func apply(_ described: [Described]) async throws {
         let snapshot = try Described.snapshot(described, options, succeeding: services.withLock { $0 })
         try await onLoop { $0.apply(snapshot) }
         services.withLock { $0 = snapshot.services }
@@ -155,11 +157,7 @@ extension ScriptedBackend {
 }
 
 /// A port on which nothing listens.
-func closedPort() throws -> Int {
-    let backend = try ScriptedBackend { _, _ in }
-    backend.close()
-    return backend.port
-}
+func closedPort() throws -> Int { try LoopbackPort.free() }
 
 func ok(_ body: String, _ fields: String = "") -> String {
     "HTTP/1.1 200 OK\r\n\(fields)Content-Length: \(body.utf8.count)\r\n\r\n\(body)"
