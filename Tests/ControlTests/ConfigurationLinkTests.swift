@@ -156,6 +156,13 @@ struct ConfigurationLinkTests {
             ["3:6: http.services.x: leads back to itself: x → x"]
         ),
         (
+            "v: { weighted: { services: [{ name: w }], sticky: { cookie: { name: c } } } }\n"
+                + "w: { weighted: { services: [{ name: x }, { name: y }] } }\n"
+                + "x: { loadBalancer: { servers: [{ url: \"http://x\" }], sticky: { cookie: { name: c } } } }\n"
+                + "y: { loadBalancer: { servers: [{ url: \"http://y\" }], sticky: { cookie: { name: c } } } }",
+            ["3:6: http.services.v: has the cookie c of a service below it: give each level a name of its own"]
+        ),
+        (
             "f: { failover: { service: a, falback: b } }\ns: { mirroring: {} }\n"
                 + "t: { loadBalancer: { servers: [{url: \"http://a\"}], healthCheck: { pth: /h } } }",
             [

@@ -6,9 +6,6 @@ import Routing
 /// A mistake is recorded where it stands. What a container or another provider would have to say, and does not say now,
 /// may come: its router is kept and answers 503.
 struct HTTPLinking {
-    /// Weighted services of weighted services of …
-    private static let levelsMax = 8
-
     private let routers: [RouterDraft]
     /// In the order of their qualified names.
     private var services: [ServiceDraft]
@@ -54,7 +51,7 @@ struct HTTPLinking {
         for (index, service) in services.enumerated() where !service.children.isEmpty {
             settings[index].targets = .services(service.children.compactMap { child(of: $0) })
         }
-        checkLoops(settings)
+        for fault in WeightedNesting(settings).faults { services[fault.service].value.mistake(fault.message) }
         var linked: [RouterSettings] = []
         for draft in routers { router(draft).map { linked.append($0) } }
         return sorted(HTTPConfiguration(routers: linked, services: settings + placeholders))
@@ -110,55 +107,6 @@ struct HTTPLinking {
         } else {
             reference.value.warning(
                 "there is no \(kind) \(reference.text) now\(advice.isEmpty ? ":" : advice) \(consequence)")
-        }
-    }
-
-    /// Services are taken away whose services are all taken away already; what cannot be taken away leads in a circle.
-    private func checkLoops(_ settings: [ServiceSettings]) {
-        var waiting = settings.map { service -> Int in
-            if case .services(let children) = service.targets {
-                children.count { $0.service < settings.count }
-            } else {
-                0
-            }
-        }
-        var parents: [[Int]] = Array(repeating: [], count: settings.count)
-        for (index, service) in settings.enumerated() {
-            guard case .services(let children) = service.targets else { continue }
-            for child in children where child.service < settings.count { parents[child.service].append(index) }
-        }
-        var levels = Array(repeating: 0, count: settings.count)
-        var free = settings.indices.filter { waiting[$0] == 0 }
-        while let index = free.popLast() {
-            for parent in parents[index] {
-                levels[parent] = max(levels[parent], levels[index] + 1)
-                waiting[parent] -= 1
-                if waiting[parent] == 0 { free.append(parent) }
-            }
-        }
-        for (index, level) in levels.enumerated() where waiting[index] == 0 && level == Self.levelsMax + 1 {
-            services[index].value.mistake("nests weighted services more than \(Self.levelsMax) levels deep")
-        }
-        reportLoops(settings, isLooped: waiting.map { $0 > 0 })
-    }
-
-    /// Each loop once, at the service of it that is first by name.
-    private func reportLoops(_ settings: [ServiceSettings], isLooped: [Bool]) {
-        var isSeen = Array(repeating: false, count: settings.count)
-        for start in settings.indices where isLooped[start] && !isSeen[start] {
-            var path: [Int] = []
-            var index = start
-            while !isSeen[index] {
-                isSeen[index] = true
-                path.append(index)
-                guard case .services(let children) = settings[index].targets,
-                    let next = children.first(where: { $0.service < isLooped.count && isLooped[$0.service] })
-                else { break }
-                index = next.service
-            }
-            guard let begin = path.firstIndex(of: index) else { continue }
-            let loop = (path[begin...] + [index]).map { settings[$0].name }.joined(separator: " → ")
-            services[index].value.mistake("leads back to itself: \(loop)")
         }
     }
 
