@@ -27,6 +27,7 @@ struct ConfigurationTOMLTests {
         ("a.\"b.c\" . d = 'x'\na.e = 1", "{a: {b.c: {d: \"x\"}, e: \"1\"}}"),
         ("[a.b]\nx = 1\n[a]\ny = 2", "{a: {b: {x: \"1\"}, y: \"2\"}}"),
         ("[[a]]\nx = 1\n[a.b]\ny = 2\n[[a]]\n", "{a: [{x: \"1\", b: {y: \"2\"}}, {}]}"),
+        ("[a.b.c]\n[a]\nb.d = 1", "{a: {b: {c: {}, d: \"1\"}}}"),
         ("[a]\nb.c = 1\n[a.b.d]\n", "{a: {b: {c: \"1\", d: {}}}}"),
         ("a = [1, [\n 2, # two\n 3,\n], {x = 1, y.z = 2}]", "{a: [\"1\", [\"2\", \"3\"], {x: \"1\", y: {z: \"2\"}}]}"),
         (#"a = "\u0041\t\"\\ é""#, "{a: \"A\t\"\\ é\"}"), ("a = '''\n'x\\''''", "{a: \"'x\\'\"}"),
@@ -49,13 +50,18 @@ struct ConfigurationTOMLTests {
     }
 
     static let refused: [(String, String)] = [
+        (
+            "a = 2023-02-29",
+            "1:5: is no valid TOML: \"2023-02-29\" is no number, boolean or time: a text stands in quotes"
+        ),
         ("a = 1\na = 2", "2:1: is no valid TOML: \"a\" stands there already (line 1)"),
         ("[a]\n[a]", "2:2: is no valid TOML: \"a\" stands there already (line 1)"),
         ("a.b = 1\n[a]", "2:2: is no valid TOML: \"a\" stands there already (line 1)"),
         ("a = {}\na.b = 1", "2:1: is no valid TOML: \"a\" stands there already (line 1)"),
         ("a = {}\n[a.b]", "2:2: is no valid TOML: \"a\" stands there already (line 1)"),
         ("a = []\n[[a]]", "2:3: is no valid TOML: \"a\" stands there already (line 1)"),
-        ("[a.b.c]\n[a]\nb.d = 1", "3:1: is no valid TOML: \"b\" stands there already (line 1)"),
+        ("[a.b.c]\n[a]\nb.c.d = 1", "3:3: is no valid TOML: \"c\" stands there already (line 1)"),
+        ("[a.b.c]\n[a]\nb.d = 1\n[a.b]", "4:4: is no valid TOML: \"b\" stands there already (line 1)"),
         ("a = 1 b = 2", "1:7: is no valid TOML: expected the end of the line"),
         ("é = 1", "1:1: is no valid TOML: expected a key: letters, digits, - and _, or a text in quotes"),
         ("a = é", "1:5: is no valid TOML: expected a value: a text stands in quotes"),

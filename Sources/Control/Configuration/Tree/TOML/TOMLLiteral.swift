@@ -51,8 +51,10 @@ enum TOMLLiteral {
             return isTime(String(match.1)) && isTime(String(match.2)) && offset.0 < 24 && offset.1 < 60
         }
         if let match = word.wholeMatch(of: date) {
-            guard let month = Int(match.2), let day = Int(match.3) else { return false }
-            return (1...12).contains(month) && (1...31).contains(day)
+            guard let year = Int(match.1), let month = Int(match.2), let day = Int(match.3) else { return false }
+            let isLeap = year % 4 == 0 && (year % 100 != 0 || year % 400 == 0)
+            let days = [31, isLeap ? 29 : 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31]
+            return (1...12).contains(month) && (1...days[month - 1]).contains(day)
         }
         guard let match = word.wholeMatch(of: time), let hour = Int(match.1), let minute = Int(match.2),
             let second = Int(match.3)

@@ -101,7 +101,9 @@ struct TOMLParser {
                 let inner = TOMLTable(.dottedKey, at: key.place)
                 table.add(key.name, at: key.place, .table(inner))
                 table = inner
-            case .table(let inner) where inner.origin == .dottedKey: table = inner
+            case .table(let inner) where inner.origin == .dottedKey || inner.origin == .implied:
+                inner.origin = .dottedKey
+                table = inner
             default: throw twice(key, in: table)
             }
         }
