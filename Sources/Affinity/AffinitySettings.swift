@@ -18,6 +18,8 @@ package struct AffinitySettings: Hashable, Sendable {
     /// How long a session lives at most, counted from its first request; nil: as long as it has requests.
     package let absoluteTimeout: Int64?
     package let onUnavailable: Unavailability
+    /// How a session is placed that nobody knows, where the placement will be recorded or carried in a hint.
+    package var placement: PlacementStrategy
     /// How long a record lives when it is written or touched: 4/3 of the idle timeout.
     package let recordLifetime: Int64
     /// How long the coherence channel counts as live after the sending of a heartbeat that came back.
@@ -28,12 +30,13 @@ package struct AffinitySettings: Hashable, Sendable {
     /// - Parameter idleTimeout: nil where none is configured. Cut to a second at least and a year at most.
     package init(
         idleTimeout: Int64? = nil, absoluteTimeout: Int64? = nil, onUnavailable: Unavailability = .move,
-        lease: Int64 = 500, budget: Int64 = 20
+        placement: PlacementStrategy = .hrw, lease: Int64 = 500, budget: Int64 = 20
     ) {
         let year: Int64 = 365 * 24 * 60 * 60 * 1000
         self.idleTimeout = min(max(1000, idleTimeout ?? Self.defaultIdleTimeout), year)
         self.absoluteTimeout = absoluteTimeout.map { min(max(1000, $0), year) }
         self.onUnavailable = onUnavailable
+        self.placement = placement
         recordLifetime = self.idleTimeout / 3 * 4
         self.lease = min(max(1, lease), year)
         self.budget = min(max(0, budget), year)

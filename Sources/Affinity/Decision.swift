@@ -5,6 +5,8 @@ package struct Decision: Sendable {
     package let hint: Hint?
     /// The session is given our cookie with this response: nobody can know it yet.
     package let isNew: Bool
+    /// Where a new session says that it comes from, without proof: a proposal of epoch 0, which overrides nothing.
+    package let proposal: BackendHash?
 
     /// When the first question was asked since the last backend was tried.
     var asking: Instant?
@@ -15,10 +17,14 @@ package struct Decision: Sendable {
     /// The binding proposed to the store is a placement of our own.
     var isPlacement = false
 
-    package init(fingerprint: Fingerprint, hint: Hint? = nil, isNew: Bool = false) {
+    /// - Parameter proposal: looked at only where the session is new.
+    package init(
+        fingerprint: Fingerprint, hint: Hint? = nil, isNew: Bool = false, proposal: BackendHash? = nil
+    ) {
         self.fingerprint = fingerprint
         self.hint = hint
         self.isNew = isNew
+        self.proposal = proposal
     }
 }
 

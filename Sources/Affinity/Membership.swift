@@ -44,7 +44,7 @@ package final class Membership: Sendable {
                 name: $0.name, weight: $0.weight, isDraining: $0.isDraining, hash: named.hash, seed: named.seed)
         }
         candidates = self.backends.map {
-            Candidate(seed: $0.seed, weight: $0.weight, takesNew: $0.weight > 0 && !$0.isDraining)
+            Candidate(seed: $0.seed, weight: $0.weight, isDraining: $0.isDraining)
         }
         let weights = Set(self.backends.map(\.weight).filter { $0 > 0 })
         weigh = weights.count > 1
@@ -54,6 +54,8 @@ package final class Membership: Sendable {
 
     package var count: Int { candidates.count }
 
+    var weights: [Int] { backends.map { Int($0.weight) } }
+
     /// The backend of this hash, or nil if the service has none: it may have been removed, or be the tombstone.
     package func index(of hash: BackendHash) -> Int? { places.index(of: hash) }
 
@@ -61,9 +63,17 @@ package final class Membership: Sendable {
     package func takesNewSessions(_ index: Int) -> Bool { candidates[index].takesNew }
 
     /// The first in the fingerprint's order that takes new sessions and is `usable`. Allocates nothing.
-    package func choose(_ fingerprint: Fingerprint, where usable: (Int) -> Bool) -> Int? {
+    ///
+    /// - Parameter draining: whether those are asked for instead that are draining.
+    package func choose(
+        _ fingerprint: Fingerprint, draining: Bool = false, where usable: (Int) -> Bool
+    ) -> Int? {
         var best: (index: Int, score: Score)?
-        for index in candidates.indices where candidates[index].takesNew && usable(index) {
+        for index in candidates.indices {
+            let candidate = candidates[index]
+            guard draining ? candidate.isDraining && candidate.weight > 0 : candidate.takesNew, usable(index) else {
+                continue
+            }
             let score = score(index, fingerprint)
             if let current = best, !score.precedes(current.score) { continue }
             best = (index, score)
@@ -96,6 +106,7 @@ package final class Membership: Sendable {
     private struct Candidate {
         let seed: UInt64
         let weight: UInt16
-        let takesNew: Bool
+        let isDraining: Bool
+        var takesNew: Bool { weight > 0 && !isDraining }
     }
 }

@@ -24,10 +24,14 @@ package struct PlacementLoad: Sendable {
     private static func step(_ halfLife: Int64) -> Int64 { max(1, halfLife / stepsPerHalfLife) }
 
     /// Goes on with another membership: what counts for a backend that stays goes on counting.
-    mutating func reconfigure(from old: Membership, to new: Membership, halfLife: Int64) {
+    ///
+    /// - Parameter kept: for each backend its place until now; nil for one that is new.
+    mutating func reconfigure(kept: [Int?]) {
+        loads = kept.map { place in place.map { loads[$0] } ?? 0 }
+    }
+
+    mutating func reconfigure(halfLife: Int64) {
         step = Self.step(halfLife)
-        guard old !== new else { return }
-        loads = new.backends.map { backend in old.index(of: backend.hash).map { loads[$0] } ?? 0 }
     }
 
     /// Whole placements that still count for the backend.

@@ -51,10 +51,11 @@ extension SessionAffinity {
     /// The first in the session's order, which every replica would choose, remembered as a guess. Not for a session
     /// whose client may never return: its cookie carries the guess.
     private mutating func guess(_ decision: Decision, _ now: Instant) -> Step {
-        guard let index = firstUsable(decision.fingerprint) else { return .refuse(.noBackend) }
+        let proposed = proposed(decision)
+        guard let index = proposed ?? firstUsable(decision.fingerprint) else { return .refuse(.noBackend) }
         let binding = Binding(backend: membership.backends[index].hash, epoch: 0)
-        if !decision.isNew { remember(binding, .guess, born: nil, of: decision, now) }
-        return .forward(Route(backend: index, binding: binding, provenance: .hashed))
+        if !decision.isNew { remember(binding, .guess, born: nil, of: decision.fingerprint, now) }
+        return .forward(Route(backend: index, binding: binding, provenance: proposed == nil ? .hashed : .hinted))
     }
 
     /// A move that the store has yet to hear of.
@@ -62,18 +63,19 @@ extension SessionAffinity {
         guard let index = firstUsable(decision.fingerprint) else { return .refuse(.noBackend) }
         guard known.binding.epoch < Binding.epochMax else { return detour(decision, from: known.binding) }
         let moved = Binding(backend: membership.backends[index].hash, epoch: known.binding.epoch + 1)
-        remember(moved, .dirty, born: known.binding.isTombstone ? nil : known.born, of: decision, now)
+        remember(moved, .dirty, born: known.binding.isTombstone ? nil : known.born, of: decision.fingerprint, now)
         return .forward(Route(backend: index, binding: moved, provenance: .rebound))
     }
 
-    private mutating func remember(
-        _ binding: Binding, _ kind: BindingCache.Kind, born: UInt32?, of decision: Decision, _ now: Instant
+    /// Keeps what was decided without the store, and has it told later.
+    mutating func remember(
+        _ binding: Binding, _ kind: BindingCache.Kind, born: UInt32?, of fingerprint: Fingerprint, _ now: Instant
     ) {
         let term = term(born: born, now)
         let entry = BindingCache.Entry(
             binding: binding, kind: kind, confirmedAt: now, expiresAt: now.advanced(byMilliseconds: term.lifetime),
             born: term.born)
-        guard cache.store(entry, for: decision.fingerprint, now: now) else { return }
-        offers.add(decision.fingerprint, isGuess: kind == .guess)
+        guard cache.store(entry, for: fingerprint, now: now) else { return }
+        offers.add(fingerprint, isGuess: kind == .guess)
     }
 }

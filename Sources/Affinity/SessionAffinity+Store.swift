@@ -154,10 +154,4 @@ extension SessionAffinity {
             return .rebound
         }
     }
-
-    /// The first placement of a session, with bounded load.
-    private mutating func place(_ decision: Decision, _ now: Instant) -> Int? {
-        load.choose(decision.fingerprint, of: membership, now: now) { [health] in health.isUp($0) }
-            ?? firstUsable(decision.fingerprint)
-    }
 }

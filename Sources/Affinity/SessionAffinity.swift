@@ -14,13 +14,19 @@ package struct SessionAffinity {
     package private(set) var settings: AffinitySettings
     /// Seconds of the wall clock since 1970 at the origin of instants. Matters only where sessions end by age.
     package var wallOrigin: Int64
+    /// Requests of this loop that are at the backends; whoever sends them counts them.
+    package var inFlight: InFlight
     var load: PlacementLoad
+    var turn: WeightedTurn
+    var random: SplitMix
     var offers: Offers
 
-    /// - Parameter health: as long as the membership; a backend beyond its end counts as down.
+    /// - Parameters:
+    ///   - health: as long as the membership; a backend beyond its end counts as down.
+    ///   - seed: what tells the placements of this loop from those of others; nil: all begin alike.
     package init(
         membership: Membership, cache: BindingCache, coherence: Coherence, health: HealthTable,
-        settings: AffinitySettings, wallOrigin: Int64 = 0
+        settings: AffinitySettings, wallOrigin: Int64 = 0, seed: UInt64? = nil
     ) {
         self.membership = membership
         self.cache = cache
@@ -29,6 +35,9 @@ package struct SessionAffinity {
         self.settings = settings
         self.wallOrigin = wallOrigin
         load = PlacementLoad(backends: membership.count, halfLife: settings.idleTimeout)
+        turn = WeightedTurn(membership.weights, seed: seed)
+        inFlight = InFlight(Array(repeating: 0, count: membership.count))
+        random = SplitMix(seed: seed ?? 0)
         offers = Offers(lineage: coherence.lineage)
     }
 
@@ -36,7 +45,13 @@ package struct SessionAffinity {
     /// is still to be told to the store will be told.
     /// - Parameter health: as long as the membership.
     package mutating func reconfigure(membership: Membership, health: HealthTable, settings: AffinitySettings) {
-        load.reconfigure(from: self.membership, to: membership, halfLife: settings.idleTimeout)
+        if settings.idleTimeout != self.settings.idleTimeout { load.reconfigure(halfLife: settings.idleTimeout) }
+        if membership !== self.membership {
+            let kept = membership.backends.map { self.membership.index(of: $0.hash) }
+            load.reconfigure(kept: kept)
+            turn.reconfigure(membership.weights, kept: kept)
+            inFlight.reconfigure(kept: kept)
+        }
         self.membership = membership
         self.health = health
         self.settings = settings
@@ -106,13 +121,6 @@ package struct SessionAffinity {
     func usable(_ backend: BackendHash) -> Int? {
         guard let index = membership.index(of: backend), health.isUp(index) else { return nil }
         return index
-    }
-
-    /// The first backend of the session's order that may take a session it does not have: of those that most of the
-    /// fleet can reach, if there are any.
-    func firstUsable(_ fingerprint: Fingerprint) -> Int? {
-        membership.choose(fingerprint) { health.isUp($0) && !health.isAvoided($0) }
-            ?? membership.choose(fingerprint) { health.isUp($0) }
     }
 
     /// Whether an entry serves without the store being asked: the channel vouches for it, and no hint knows more.

@@ -9,6 +9,8 @@ final class BackendPool {
     let hash: BackendHash
     /// What this loop's own connections and probes say.
     var reachability = BackendHealth()
+    /// Requests of this loop that are on their way to the backend, or at it.
+    var inFlight = 0
     private let worker: Worker
     private var idle: [BackendHandler] = []
     /// No longer of the configuration: its connections end with their exchanges.

@@ -27,7 +27,9 @@ final class Exchange: StoreWaiter {
     var client: ClientHandler?
     var service: ServiceRuntime?
     /// The backend that the route leads to. It stays, while the configuration may give it another place, or none.
-    var pool: BackendPool?
+    var pool: BackendPool? {
+        didSet { service?.requestWent(from: oldValue, to: pool) }
+    }
     var backend: BackendHandler?
 
     // The request.
@@ -155,10 +157,9 @@ final class Exchange: StoreWaiter {
 
     func balance(_ service: ServiceRuntime) {
         session = .none
-        guard let backend = service.nextBalanced() else { return refused(.noBackend) }
-        let hash = service.description.membership.backends[backend].hash
-        route = Route(backend: backend, binding: Binding(backend: hash, epoch: 0), provenance: .balanced)
-        go(service, backend)
+        guard let route = service.balance(client?.identity) else { return refused(.noBackend) }
+        self.route = route
+        go(service, route.backend)
     }
 
     private func perform(_ step: Step, _ service: ServiceRuntime) {
@@ -291,8 +292,8 @@ final class Exchange: StoreWaiter {
         backend?.end(isReusable: backendIsReusable)
         backend = nil
         self.client = nil
-        service = nil
         pool = nil
+        service = nil
         route = nil
         levels = []
         passage = nil

@@ -13,12 +13,19 @@ package struct Service: Sendable {
     /// Shared by every event loop of the replica, and carried from snapshot to snapshot.
     package var health: HealthTable
     package var sticky: Sticky?
+    /// How sessions are placed, and requests without a session.
+    package var strategy: PlacementStrategy
+    /// What stands for the client where requests without a session are spread by ``PlacementStrategy/hrw``; without it
+    /// they take turns.
+    package var clientScope: FingerprintScope?
     /// Whether the backend sees the client's Host; otherwise it sees that of its own URL.
     package var passHostHeader: Bool
 
+    /// - Parameter strategy: nil for the default: ``PlacementStrategy/hrw`` where sessions are kept, else
+    ///   ``PlacementStrategy/wrr``.
     package init(
         name: String, backends: [Backend], children: [Int] = [], membership: Membership, health: HealthTable,
-        sticky: Sticky?,
+        sticky: Sticky?, strategy: PlacementStrategy? = nil, clientScope: FingerprintScope? = nil,
         passHostHeader: Bool = true
     ) {
         self.name = name
@@ -27,7 +34,18 @@ package struct Service: Sendable {
         self.membership = membership
         self.health = health
         self.sticky = sticky
+        self.strategy = strategy ?? (sticky == nil ? .wrr : .hrw)
+        self.clientScope = clientScope
         self.passHostHeader = passHostHeader
+    }
+}
+
+extension Service {
+    /// What its decisions depend on.
+    var settings: AffinitySettings {
+        var settings = sticky?.settings ?? AffinitySettings()
+        settings.placement = strategy
+        return settings
     }
 }
 

@@ -1,5 +1,6 @@
 import Affinity
 import Crypto
+import Routing
 import Store
 
 /// One service as one event loop runs it: its decisions, its connections and its counters. It is the same object for as
@@ -18,7 +19,6 @@ final class ServiceRuntime: StoreWaiter {
     var affinity: SessionAffinity
     var counters = ServiceCounters()
     let worker: Worker
-    private var turn = WeightedTurn()
 
     var sticky: Sticky? { description.sticky }
 
@@ -34,7 +34,7 @@ final class ServiceRuntime: StoreWaiter {
         }
         affinity = SessionAffinity(
             membership: description.membership, cache: cache, coherence: coherence, health: description.health,
-            settings: description.sticky?.settings ?? AffinitySettings())
+            settings: description.settings, seed: worker.randomSeed())
         ownCookie = OwnCookie(description, keys: cookieKeys)
     }
 
@@ -42,10 +42,8 @@ final class ServiceRuntime: StoreWaiter {
     /// finish where they are.
     func adopt(_ description: Service, cookieKeys: [SymmetricKey]) {
         affinity.reconfigure(
-            membership: description.membership, health: description.health,
-            settings: description.sticky?.settings ?? AffinitySettings())
+            membership: description.membership, health: description.health, settings: description.settings)
         if description.membership !== self.description.membership || description.backends != self.description.backends {
-            turn = WeightedTurn()
             adoptBackends(description)
         }
         self.description = description
@@ -75,6 +73,7 @@ final class ServiceRuntime: StoreWaiter {
             return BackendPool(backend: backend, hash: member.hash, worker: worker)
         }
         for pool in old.values { pool.retire() }
+        affinity.inFlight = InFlight(pools.map(\.inFlight))
     }
 
     /// There is no such service any more: exchanges under way finish, and nothing is kept for others.
@@ -97,9 +96,24 @@ final class ServiceRuntime: StoreWaiter {
         index(of: pool).map { description.health.isUp($0) } ?? false
     }
 
-    /// The next backend for a request without a session: smooth weighted round robin over the usable ones.
-    func nextBalanced() -> Int? {
-        turn.next(description.membership, health: description.health)
+    /// A request goes to `new`, having been meant for `old`; nil: to none yet, to none any more.
+    func requestWent(from old: BackendPool?, to new: BackendPool?) {
+        if let old {
+            old.inFlight -= 1
+            if let index = index(of: old) { affinity.inFlight.ended(index) }
+        }
+        if let new {
+            new.inFlight += 1
+            if let index = index(of: new) { affinity.inFlight.began(index) }
+        }
+    }
+
+    /// Where a request without a session goes.
+    func balance(_ client: ClientIdentity?) -> Route? {
+        guard description.strategy == .hrw, let scope = description.clientScope, let bits = client?.bits else {
+            return affinity.balance(nil)
+        }
+        return affinity.balance(bits.bytes.withUnsafeBytes { scope.fingerprint(of: $0) })
     }
 
     // MARK: Our own cookie

@@ -118,6 +118,8 @@ package final class Worker {
         SessionCookie.SessionID(high: random.next(), low: random.next())
     }
 
+    func randomSeed() -> UInt64 { random.next() }
+
     func randomNonce() -> (UInt64, UInt32) { (random.next(), random.next()) }
 
     // MARK: The store

@@ -17,10 +17,10 @@ struct Fleet {
     /// False: the breaker is open.
     var storeMayBeAsked = true
     var now = Instant(nanoseconds: 1_000_000_000_000)
-    let membership: Membership
+    private(set) var membership: Membership
     let settings: AffinitySettings
     private let judgesAlone: Bool
-    private(set) var replicas: [SessionAffinity] = []
+    var replicas: [SessionAffinity] = []
     /// How long the channel of each replica has been live at the start, in milliseconds.
     static let generationAge: Int64 = 1000
     /// What was asked, in order.
@@ -55,6 +55,18 @@ struct Fleet {
 
     mutating func markDown(_ index: Int) { for replica in replicas { replica.health.markDown(index) } }
     mutating func markUp(_ index: Int) { for replica in replicas { replica.health.markUp(index) } }
+
+    /// All replicas go on with other backends.
+    mutating func reconfigure(_ names: [String], weights: [UInt16]? = nil, draining: Set<String> = []) throws {
+        let old = membership
+        membership = try PlacementTests.membership(names, weights: weights, draining: draining)
+        for index in replicas.indices {
+            let kept = membership.backends.map { old.index(of: $0.hash) }
+            replicas[index].reconfigure(
+                membership: membership, health: HealthTable(succeeding: replicas[index].health, kept: kept),
+                settings: settings)
+        }
+    }
 
     mutating func restart(replica: Int) { replicas[replica] = makeReplica() }
 
@@ -96,10 +108,32 @@ struct Fleet {
     mutating func nextOffer(replica: Int = 0) -> StoreQuestion? { replicas[replica].nextOffer(now: now) }
 
     /// Serves a request to its end, the store answering at once; the touch is left unanswered.
-    mutating func serve(_ fingerprint: Fingerprint, hint: Hint? = nil, isNew: Bool = false, replica: Int = 0) -> Outcome
-    {
-        var decision = Decision(fingerprint: fingerprint, hint: hint, isNew: isNew)
+    mutating func serve(
+        _ fingerprint: Fingerprint, hint: Hint? = nil, isNew: Bool = false, proposal: BackendHash? = nil,
+        replica: Int = 0
+    ) -> Outcome {
+        var decision = Decision(fingerprint: fingerprint, hint: hint, isNew: isNew, proposal: proposal)
         return finish(&decision, begin(&decision, replica: replica), replica: replica)
+    }
+
+    /// A backend issues a session key; the store answers at once.
+    mutating func learn(_ fingerprint: Fingerprint, from index: Int, replica: Int = 0) {
+        var learning = Learning(fingerprint: fingerprint, backend: backend(index))
+        var step = replicas[replica].learn(&learning, storeMayBeAsked: storeMayBeAsked, now: now)
+        while case .ask(let question) = step {
+            asked.append(question)
+            let said = failure.map { StoreAnswer.unavailable($0) } ?? store.answer(question, now: now)
+            step = replicas[replica].storeAnswered(&learning, said, to: question, asked: Asking(at: now), now: now)
+        }
+    }
+
+    /// Tells the store what it has not heard, all of it.
+    mutating func offerAll(replica: Int = 0) {
+        while var question = nextOffer(replica: replica) {
+            while let next = answeredAside(store.answer(question, now: now), to: question, replica: replica) {
+                question = next
+            }
+        }
     }
 
     mutating func backendFailed(_ decision: inout Decision, replica: Int = 0) -> Outcome {

@@ -45,6 +45,7 @@ extension Service {
             health: Self.health(membership, backends, succeeding: old)
                 ?? HealthTable(count: membership.count, judgesAlone: store.redis == nil),
             sticky: settings.sticky.map { Sticky($0, service: settings.name, store: store, keys: keys) },
+            clientScope: FingerprintScope(key: keys.fingerprint, service: settings.name, source: .clientAddress),
             passHostHeader: settings.passHostHeader)
     }
 

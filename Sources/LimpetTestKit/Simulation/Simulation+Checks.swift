@@ -84,6 +84,14 @@ extension Simulation {
         }
     }
 
+    /// The backends that may be given a session: those that are draining only where there is no other.
+    private func takers(of replica: SimulatedReplica) -> [Int] {
+        let backends = replica.membership.backends
+        let up = backends.indices.filter { replica.health.isUp($0) && backends[$0].weight > 0 }
+        let open = up.filter { !backends[$0].isDraining }
+        return open.isEmpty ? up : open
+    }
+
     /// I7, I11: a choice made without knowledge is the one everybody would make.
     private func checkChoice(_ route: Route, _ request: SimulatedRequest, _ who: String) {
         let replica = request.replica
@@ -96,11 +104,10 @@ extension Simulation {
         let membership = replica.membership
         let isOwn = route.binding.backend == membership.backends[route.backend].hash
         if route.provenance == .detoured, isOwn { return }
-        if !membership.takesNewSessions(route.backend) { fail("I7", "\(who): chose a backend that takes none") }
+        let takers = takers(of: replica)
+        if !takers.contains(route.backend) { fail("I7", "\(who): chose a backend that takes none") }
         if route.provenance == .placed { return }
-        let candidates = membership.ranked(request.session).filter {
-            membership.takesNewSessions($0) && replica.health.isUp($0)
-        }
+        let candidates = membership.ranked(request.session).filter { takers.contains($0) }
         let first = candidates.first { !replica.health.isAvoided($0) } ?? candidates.first
         if first != route.backend { fail("I7", "\(who): \(route.provenance.rawValue) to another than the first") }
     }
@@ -122,8 +129,7 @@ extension Simulation {
         case .backendUnavailable:
             if scenario.settings.onUnavailable != .reject { fail("I11", "rejected, though that is not asked for") }
         case .noBackend:
-            let membership = replica.membership
-            if (0..<membership.count).contains(where: { membership.takesNewSessions($0) && replica.health.isUp($0) }) {
+            if !takers(of: replica).isEmpty {
                 fail("I11", "replica \(replica.index), \(name(request.session)): refused while a backend is usable")
             }
         }

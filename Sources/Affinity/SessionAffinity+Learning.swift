@@ -1,0 +1,88 @@
+/// Learning which backend a session key belongs to from the response that issued it.
+extension SessionAffinity {
+    /// A first question, one over a foreign value or a tombstone, and one more.
+    private static let learningQuestionsMax = 3
+
+    /// A response carries a session key: binds it to the backend that issued it, at epoch 1, the first writer wins.
+    /// What is known of the session already, here or in the store, stands.
+    ///
+    /// The backend has said so, so it is knowledge and no guess: where the store cannot be asked it is remembered,
+    /// serves this replica's next requests, and is told to the store after the outage.
+    ///
+    /// - Returns: a question for which the response may be held for the budget at most.
+    package mutating func learn(
+        _ learning: inout Learning, storeMayBeAsked: @autoclosure () -> Bool, now: Instant
+    ) -> LearningStep {
+        guard membership.index(of: learning.backend) != nil else { return .done }
+        if let entry = cache.lookup(learning.fingerprint, now: now), entry.kind != .guess, !entry.binding.isTombstone {
+            // It is no new session. What is to be done about it the next request will find.
+            return .done
+        }
+        guard storeMayBeAsked() else { return rememberIssued(learning, now) }
+        let term = term(born: nil, now)
+        return ask(
+            &learning, .create(learning.fingerprint, learning.backend, lifetime: term.lifetime, born: term.born), now)
+    }
+
+    /// The next step, the store having answered a question of this learning, or of a request for the same session.
+    package mutating func storeAnswered(
+        _ learning: inout Learning, _ answer: StoreAnswer, to question: StoreQuestion, asked: Asking, now: Instant
+    ) -> LearningStep {
+        let fingerprint = learning.fingerprint
+        switch answer {
+        case .written:
+            guard let written = question.proposal else { return rememberIssued(learning, now) }
+            noteWritten(question, written, now)
+            if let index = membership.index(of: written.backend) { load.placed(on: index, now: now) }
+            let record = Record(binding: written, remaining: question.lifetime, born: question.born)
+            _ = confirm(record, of: fingerprint, asked: asked, now)
+            return .done
+        case .record(let binding, let remaining, let born):
+            guard binding.isTombstone, binding.epoch < Binding.epochMax else {
+                _ = confirm(
+                    Record(binding: binding, remaining: remaining, born: born), of: fingerprint, asked: asked, now)
+                return .done
+            }
+            let term = term(born: nil, now)
+            return ask(
+                &learning,
+                .rebind(fingerprint, from: binding, to: learning.backend, lifetime: term.lifetime, born: term.born), now
+            )
+        case .foreign:
+            guard case .create(_, let backend, let lifetime, let born) = question else {
+                return rememberIssued(learning, now)
+            }
+            let binding = Binding(backend: backend, epoch: 1)
+            return ask(&learning, .restore(fingerprint, binding, lifetime: lifetime, born: born), now)
+        case .readOnly(let binding, _, _):
+            // There is a record; only a dropped session is bound anew.
+            return binding.isTombstone ? rememberIssued(learning, over: binding, now) : .done
+        case .absent, .unavailable:
+            return rememberIssued(learning, now)
+        }
+    }
+
+    /// Asks, while there are questions and time left.
+    private mutating func ask(_ learning: inout Learning, _ question: StoreQuestion, _ now: Instant) -> LearningStep {
+        let asking = learning.asking ?? now
+        guard learning.questions < Self.learningQuestionsMax, now <= asking.advanced(byMilliseconds: settings.budget)
+        else { return rememberIssued(learning, now) }
+        learning.asking = asking
+        learning.questions += 1
+        return .ask(question)
+    }
+
+    /// - Parameter tombstone: what the session was dropped by, where that is known.
+    private mutating func rememberIssued(
+        _ learning: Learning, over tombstone: Binding? = nil, _ now: Instant
+    ) -> LearningStep {
+        let entry = cache.peek(learning.fingerprint, now: now)
+        // Another request may have found out meanwhile.
+        if let entry, entry.kind != .guess, !entry.binding.isTombstone { return .done }
+        let dropped = max(tombstone?.epoch ?? 0, entry?.binding.isTombstone == true ? entry?.binding.epoch ?? 0 : 0)
+        guard dropped < Binding.epochMax else { return .done }
+        let binding = Binding(backend: learning.backend, epoch: dropped + 1)
+        remember(binding, .dirty, born: nil, of: learning.fingerprint, now)
+        return .done
+    }
+}

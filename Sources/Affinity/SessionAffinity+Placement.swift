@@ -1,0 +1,85 @@
+/// Choosing a backend for a session or a request that has none.
+extension SessionAffinity {
+    /// Who may be given what is not theirs yet, in the order in which they are looked at.
+    private enum Candidates {
+        /// Up, and for most of the fleet so.
+        case preferred
+        /// Up here, though most of the fleet cannot reach it.
+        case doubtful
+        /// Draining, where there is nobody else: better served there than refused.
+        case draining
+    }
+
+    /// Where a request without a session goes: by the service's strategy, over the backends that may take it.
+    ///
+    /// - Parameter client: the fingerprint of whatever stands for the client; without one, ``PlacementStrategy/hrw`` is
+    ///   round robin.
+    package mutating func balance(_ client: Fingerprint?) -> Route? {
+        let chosen: Int? =
+            switch (settings.placement, client) {
+            case (.hrw, let client?): firstUsable(client)
+            case (.hrw, nil), (.wrr, _): nextInTurn()
+            case (.p2c, _): lessLoaded()
+            }
+        guard let chosen else { return nil }
+        let binding = Binding(backend: membership.backends[chosen].hash, epoch: 0)
+        return Route(backend: chosen, binding: binding, provenance: .balanced)
+    }
+
+    /// The first placement of a session.
+    mutating func place(_ decision: Decision, _ now: Instant) -> Int? {
+        if let proposed = proposed(decision) { return proposed }
+        switch settings.placement {
+        case .hrw:
+            return load.choose(decision.fingerprint, of: membership, now: now) { [health] in health.isUp($0) }
+                ?? firstUsable(decision.fingerprint)
+        case .wrr:
+            return nextInTurn()
+        case .p2c:
+            return lessLoaded()
+        }
+    }
+
+    /// The backend that a new session of our cookie comes from, if it may stay there.
+    func proposed(_ decision: Decision) -> Int? {
+        guard decision.isNew, let proposal = decision.proposal else { return nil }
+        return usable(proposal)
+    }
+
+    /// The first backend of the session's order that may take a session it does not have: of those that most of the
+    /// fleet can reach, if there are any; a draining one only where there is no other.
+    func firstUsable(_ fingerprint: Fingerprint) -> Int? {
+        membership.choose(fingerprint) { isOne($0, of: .preferred) }
+            ?? membership.choose(fingerprint) { isOne($0, of: .doubtful) }
+            ?? membership.choose(fingerprint, draining: true) { isOne($0, of: .draining) }
+    }
+
+    private mutating func nextInTurn() -> Int? {
+        let (membership, health) = (membership, health)
+        return turn.next { Self.isOne($0, of: .preferred, membership, health) }
+            ?? turn.next { Self.isOne($0, of: .doubtful, membership, health) }
+            ?? turn.next { Self.isOne($0, of: .draining, membership, health) }
+    }
+
+    private mutating func lessLoaded() -> Int? {
+        let (membership, health) = (membership, health)
+        return inFlight.choose(of: membership, random: &random) { Self.isOne($0, of: .preferred, membership, health) }
+            ?? inFlight.choose(of: membership, random: &random) { Self.isOne($0, of: .doubtful, membership, health) }
+            ?? inFlight.choose(of: membership, random: &random) { Self.isOne($0, of: .draining, membership, health) }
+    }
+
+    private func isOne(_ index: Int, of candidates: Candidates) -> Bool {
+        Self.isOne(index, of: candidates, membership, health)
+    }
+
+    private static func isOne(
+        _ index: Int, of candidates: Candidates, _ membership: Membership, _ health: HealthTable
+    ) -> Bool {
+        guard health.isUp(index) else { return false }
+        return switch candidates {
+        case .preferred: membership.takesNewSessions(index) && !health.isAvoided(index)
+        case .doubtful: membership.takesNewSessions(index)
+        case .draining: membership.backends[index].isDraining
+        }
+    }
+}
