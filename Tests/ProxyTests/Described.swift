@@ -24,6 +24,7 @@ struct Described: Sendable {
     /// Of a weighted service: names of others, and their weights.
     var children: [(name: String, weight: UInt16)] = []
     var isSticky = true
+    var strategy: PlacementStrategy?
     /// The name of our cookie, where it is another than that of the options.
     var cookie: String?
 
@@ -82,7 +83,9 @@ struct Described: Sendable {
         return Service(
             name: name, backends: backends, membership: membership,
             health: health ?? HealthTable(count: backends.count),
-            sticky: options.isSticky && isSticky ? sticky(options) : nil, passHostHeader: options.passHost)
+            sticky: options.isSticky && isSticky ? sticky(options) : nil, strategy: strategy,
+            clientScope: FingerprintScope(key: ProxyHarness.key, service: name, source: .clientAddress),
+            passHostHeader: options.passHost)
     }
 
     private func sticky(_ options: ProxyHarness.Options) -> Sticky {

@@ -48,6 +48,35 @@ struct FleetJudgeTests {
     }
 }
 
+extension FleetJudgeTests {
+    @Test("one that is configured anew judges the backends there are now, and forgets what was said of another address")
+    func reconfigured() async throws {
+        let port = try closedPort()
+        let back = try ScriptedBackend.answering(ok("there"))
+        defer { back.close() }
+        let bus = Bus()
+        try await withProxy(to: [port]) { first in
+            try await withProxy(to: [port]) { second in
+                try await bus.join([first, second])
+                _ = try first.exchange("GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n")
+                try await #expect(eventually { first.health.mayLeave(0) && second.health.mayLeave(0) })
+                let other = Described.Backend("other", try closedPort())
+                try await first.apply(Described(backends: [other, .init("b0", port)]))
+                try await bus.reconfigure(0)
+                #expect(first.health.mayLeave(1) && !first.health.judgesAlone)
+                try await second.apply(Described(backends: [other, .init("b0", back.port)]))
+                try await bus.reconfigure(1)
+                #expect(second.health.isUp(1) && !second.health.mayLeave(1))
+                // A backend that nobody had before.
+                first.health.markDown(1)
+                _ = try first.exchange("GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n")
+                try await #expect(eventually { first.health.mayLeave(0) && second.health.mayLeave(0) })
+                try await bus.stop()
+            }
+        }
+    }
+}
+
 /// Carries payloads between judges, each on its own loop, as Redis would.
 private final class Bus: Sendable {
     private let judges = Mutex<[NIOLoopBound<FleetJudge>]>([])
@@ -81,6 +110,12 @@ private final class Bus: Sendable {
                 await Task.yield()
             }
         }
+    }
+
+    /// The worker of a judge has taken over another configuration.
+    func reconfigure(_ index: Int) async throws {
+        let judge = judges.withLock { $0[index] }
+        try await judge.eventLoop.submit { judge.value.reconfigured(configuration: 2) }.get()
     }
 
     func stop() async throws {

@@ -188,3 +188,13 @@ extension ScriptedBackend {
         }
     }
 }
+
+/// Whether the condition comes true within five seconds.
+func eventually(_ condition: () async throws -> Bool) async throws -> Bool {
+    let end = ContinuousClock.now + .seconds(5)
+    while ContinuousClock.now < end {
+        if try await condition() { return true }
+        try await Task.sleep(for: .milliseconds(2))
+    }
+    return try await condition()
+}

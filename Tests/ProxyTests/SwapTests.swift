@@ -19,15 +19,6 @@ struct SwapTests {
         return try #require(try keys.first { try proxy.exchange(Self.request($0, closes: true)).hasSuffix(name) })
     }
 
-    private func eventually(_ condition: () async throws -> Bool) async throws -> Bool {
-        let end = ContinuousClock.now + .seconds(5)
-        while ContinuousClock.now < end {
-            if try await condition() { return true }
-            try await Task.sleep(for: .milliseconds(2))
-        }
-        return try await condition()
-    }
-
     @Test("costs no request and no session, whatever else is changed")
     func underTraffic() async throws {
         let backends = try (0..<3).map { try ScriptedBackend.answering(ok("b\($0)")) }
