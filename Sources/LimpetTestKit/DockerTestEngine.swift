@@ -163,9 +163,16 @@ package final class DockerTestEngine: Sendable {
     }
 
     private static func remove(_ directory: String) {
-        // The Engine leaves one mount behind.
-        umount2("\(directory)/exec/netns/default", Int32(MNT_DETACH))
-        try? FileManager.default.removeItem(atPath: directory)
+        // The Engine leaves mounts behind, more of them where it was killed.
+        let mounts = ((try? TextFile.read("/proc/self/mounts")) ?? "").split(separator: "\n")
+        for path in mounts.reversed().compactMap({ $0.split(separator: " ").dropFirst().first }) {
+            if path.hasPrefix(directory + "/") { umount2(String(path), Int32(MNT_DETACH)) }
+        }
+        // What ends may still remove files of its own meanwhile.
+        _ = Waiting.until(within: 5) {
+            try? FileManager.default.removeItem(atPath: directory)
+            return !FileManager.default.fileExists(atPath: directory)
+        }
     }
 
     static func path(of program: String) -> String? {
