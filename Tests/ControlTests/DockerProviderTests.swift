@@ -139,6 +139,25 @@ struct DockerProviderTests {
         }
     }
 
+    @Test("an event that comes before all containers have been looked at says nothing yet, and counts")
+    func earlyEvent() async throws {
+        let changes = DockerChanges()
+        let watch = DockerWatch(
+            try DockerSelection(DockerProviderSettings()),
+            status: DockerStatusBox(DockerProviderStatus(endpoint: "")), logger: Logger(label: "test"),
+            onChange: changes.add)
+        let networks = ["n": DockerContainer.Addresses(ipv4: "10.0.0.1")]
+        let containers = ["a", "b"].map { DockerContainer(id: $0, name: $0, networks: networks) }
+        await watch.listed(containers.map { DockerListing(id: $0.id, state: $0.state) }, isNew: true)
+        _ = await watch.takePending()
+        await watch.inspected("a", containers[0])
+        await watch.heard(DockerEvent(id: "a", .signal(.terminate), time: 1))
+        #expect(changes.all.isEmpty)
+        await watch.inspected("b", containers[1])
+        await watch.settled()
+        #expect(changes.all.map { $0.map(\.isDraining) } == [[true, false]])
+    }
+
     @Test("an Engine without containers contributes none, and says so")
     func empty() async throws {
         let server = try ScriptedEngine().server()
