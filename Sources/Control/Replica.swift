@@ -23,8 +23,8 @@ package struct Replica: Sendable {
         logger = file.configuration.log.logger("limpet")
     }
 
-    /// Serves until SIGTERM or SIGINT, then finishes what is under way. Meanwhile it follows what is said of routers and
-    /// services; on SIGHUP it reads all of it again.
+    /// Serves until SIGTERM or SIGINT, then finishes what is under way. Meanwhile it follows what is said of routers
+    /// and services; on SIGHUP it reads all of it again.
     ///
     /// - Throws: `ListenError`, `SnapshotMistake`, `DockerSettingError` and `AccessLogError`, each one clear sentence,
     ///   when it cannot start.

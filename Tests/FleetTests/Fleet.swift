@@ -34,8 +34,20 @@ final class Fleet: Sendable {
         /// Backends that run, and that the configuration does not name.
         var unnamedBackends: Set<String> = []
         var drainingBackends: Set<String> = []
+        /// Where routers and services stand; nil: in the main files.
+        var dynamic: Dynamic?
         /// What the sealing keys are made of, the first to seal; none: made of the fleet secret.
         var cookieKeys: [String] = []
+    }
+
+    /// Files beside the main ones, which all replicas read.
+    struct Dynamic: Sendable {
+        /// In the fleet's directory: a file, or a directory.
+        var path = "dynamic.yml"
+        var isDirectory = false
+        var throttle = "0s"
+        /// Makes them, before there are replicas; unless given, the file says what the main files would have said.
+        var prepare: (@Sendable (Fleet) throws -> Void)?
     }
 
     enum Store: Sendable {
@@ -78,6 +90,9 @@ final class Fleet: Sendable {
             case .absent, nil: break
             }
             for _ in 0..<options.backends { try addBackend() }
+            if let dynamic = options.dynamic {
+                if let prepare = dynamic.prepare { try prepare(self) } else { try say(http) }
+            }
             for _ in 0..<options.replicas { try addReplica() }
             try awaitStore()
         } catch {

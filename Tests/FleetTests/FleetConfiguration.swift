@@ -5,7 +5,6 @@ extension Fleet {
     /// The text of a replica's configuration file.
     func configuration(of index: Int, port: Int, adminPort: Int) -> String {
         let options = options
-        let sticky = "sticky: { \(options.sticky) }, servers: [ \(servers.joined(separator: ", ")) ]"
         return """
             entryPoints:
               web: { address: "127.0.0.1:\(port)" }
@@ -18,6 +17,19 @@ extension Fleet {
             \(redisSection(of: index))
             log: { \(options.log) }
             \(options.hasAccessLog ? "accessLog: { filePath: \"\(accessLog(of: index))\" }" : "")
+            \(options.dynamic.map(providers) ?? http)
+            """
+    }
+
+    private func providers(_ dynamic: Dynamic) -> String {
+        let source = "\(dynamic.isDirectory ? "directory" : "filename"): \"\(directory)/\(dynamic.path)\""
+        return "providers: { providersThrottleDuration: \(dynamic.throttle), file: { \(source) } }\n"
+    }
+
+    /// The section of routers and services.
+    var http: String {
+        let sticky = "sticky: { \(options.sticky) }, servers: [ \(servers.joined(separator: ", ")) ]"
+        return """
             http:
               routers:
                 other: { rule: "PathPrefix(`/other`)", service: other }
