@@ -46,6 +46,8 @@ final class Fleet: Sendable {
         var path = "dynamic.yml"
         var isDirectory = false
         var throttle = "0s"
+        /// Further settings under `providers`.
+        var more: String?
         /// Makes them, before there are replicas; unless given, the file says what the main files would have said.
         var prepare: (@Sendable (Fleet) throws -> Void)?
     }

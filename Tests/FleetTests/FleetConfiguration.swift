@@ -23,7 +23,8 @@ extension Fleet {
 
     private func providers(_ dynamic: Dynamic) -> String {
         let source = "\(dynamic.isDirectory ? "directory" : "filename"): \"\(directory)/\(dynamic.path)\""
-        return "providers: { providersThrottleDuration: \(dynamic.throttle), file: { \(source) } }\n"
+        let more = dynamic.more.map { ", " + $0 } ?? ""
+        return "providers: { providersThrottleDuration: \(dynamic.throttle), file: { \(source) }\(more) }\n"
     }
 
     /// The section of routers and services.

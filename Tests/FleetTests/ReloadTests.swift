@@ -268,6 +268,26 @@ extension FleetTests {
             }
         }
 
+        @Test("an Engine that is away holds up neither the start nor a reload, and is said to be away")
+        func engineAway() async throws {
+            let dynamic = Fleet.Dynamic(more: "docker: { endpoint: \"unix:///nowhere/docker.sock\" }")
+            try await withFleet(Self.options(dynamic)) { fleet in
+                let replica = fleet.replicas[0]
+                try await Threads.run {
+                    #expect(try replica.status("/") == 200)
+                    let isAway = try Waiting.until(within: 5) {
+                        try replica.metric("limpet_provider_up{provider=\"docker\"}") == 0
+                    }
+                    #expect(isAway && replica.errorLog.contains("docker is not heard"))
+                    try fleet.say(Self.route("a", to: fleet))
+                    #expect(try Waiting.until(within: 10) { try replica.status("/a") == 200 })
+                    let providers = try replica.json("/api/overview")["providers"] as? [[String: Any]]
+                    #expect(providers?.map { $0["status"] as? String } == ["up", "down"])
+                    #expect((providers?.last?["error"] as? String)?.contains("/nowhere/docker.sock") == true)
+                }
+            }
+        }
+
         @Test("SIGHUP during the stop does not end the process before its requests")
         func hangupDuringStop() async throws {
             try await withFleet(Self.options()) { fleet in

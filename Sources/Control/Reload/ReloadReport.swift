@@ -52,10 +52,13 @@ package struct ReloadReport: Equatable, Sendable {
         set(mistakes)
     }
 
-    /// The running configuration was replaced by one with newer containers, while the files are still wrong.
-    package mutating func replacedContainers(at now: WallTime) {
+    /// The running configuration was replaced, while some of the sources are still wrong.
+    ///
+    /// - Parameter mistakes: what is wrong; nil: what was wrong before.
+    package mutating func replacedPart(at now: WallTime, mistakes: [Mistake]?) {
         successes += 1
         loadedAt = now
+        if let mistakes { set(mistakes) }
     }
 
     private mutating func set(_ mistakes: [Mistake]) {

@@ -20,6 +20,8 @@ final class Reloader: Sendable {
         var isDemanded = false
         var running: Configuration
         var report: ReloadReport
+        /// Why the main file was refused when it was last read; empty where it was not.
+        var mainMistakes: [Mistake] = []
     }
 
     private let effects: Effects
@@ -123,11 +125,13 @@ final class Reloader: Sendable {
         do throws(ConfigurationRefusal) {
             file = try effects.readMain()
         } catch {
+            state.withLock { $0.mainMistakes = error.mistakes }
             refuse(error.mistakes, isAsked: true)
             return false
         }
         let provided = effects.readProvided?()
         let changes = state.withLock { state in
+            state.mainMistakes = []
             if let main = file.sources.first(where: { $0.role == .main }) { state.sources.found(main: main) }
             if let provided, state.sources.found(provided) { state.report.filesChangedAt = .now }
             return file.configuration.staticChanges(from: state.running)
@@ -170,11 +174,13 @@ final class Reloader: Sendable {
     ) {
         let (known, isWhole) = state.withLock { state in
             let known = state.report.mistakes
-            let isWhole = state.sources.areNewest(inputs.files)
+            let areNewest = state.sources.areNewest(inputs.files)
+            let isWhole = areNewest && state.mainMistakes.isEmpty
             state.running = configuration
             state.sources.accept(inputs)
             if !isWhole {
-                if isChanged { state.report.replacedContainers(at: .now) }
+                let wrong = areNewest ? state.mainMistakes + mistakes : nil
+                if isChanged { state.report.replacedPart(at: .now, mistakes: wrong) }
             } else if isChanged {
                 state.report.succeeded(at: .now, mistakes: mistakes)
             } else {

@@ -196,6 +196,12 @@ struct ReloaderTests {
             }
             #expect(bench.rules.isEmpty)
             #expect(bench.log.count("mistake=m.yml:3:1: lgo: ") == 2)
+            bench.say(Bench.file("/a"))
+            reloader.lookAtFiles()
+            try await Self.until { bench.rules.count == 1 }
+            #expect(bench.rules == [["Path(`/a`)", "Path(`/main`)"]])
+            try await Self.until { reloader.report.successes == 1 }
+            #expect(!reloader.report.isSound && reloader.report.mistakes.count == 1)
         }
     }
 
