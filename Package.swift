@@ -83,7 +83,7 @@ let package = Package(
             dependencies: ["Control", "Proxy", "Affinity", "Routing", "LimpetTestKit", logging] + nio,
             swiftSettings: strict),
         .testTarget(
-            name: "FleetTests", dependencies: ["limpet", "LimpetTestKit", logging] + nio, swiftSettings: strict),
+            name: "FleetTests", dependencies: ["limpet", "LimpetTestKit", crypto, logging] + nio, swiftSettings: strict),
         .testTarget(name: "LayoutTests", swiftSettings: strict),
     ]
 )

@@ -4,18 +4,21 @@ package struct HTTPRequest: Sendable {
     package var target: String
     package var fields: [String: String]
     package var body: [UInt8]?
+    package var host: String
 
     package init(
-        _ method: String = "GET", _ target: String = "/", fields: [String: String] = [:], body: [UInt8]? = nil
+        _ method: String = "GET", _ target: String = "/", fields: [String: String] = [:], body: [UInt8]? = nil,
+        host: String = "test.example"
     ) {
         self.method = method
         self.target = target
         self.fields = fields
         self.body = body
+        self.host = host
     }
 
     package var bytes: [UInt8] {
-        var head = "\(method) \(target) HTTP/1.1\r\nHost: test.example\r\n"
+        var head = "\(method) \(target) HTTP/1.1\r\nHost: \(host)\r\n"
         for (name, value) in fields.sorted(by: { $0.key < $1.key }) { head += "\(name): \(value)\r\n" }
         if let body { head += "Content-Length: \(body.count)\r\n" }
         return Array((head + "\r\n").utf8) + (body ?? [])
@@ -32,6 +35,12 @@ package struct HTTPResponse: Sendable {
     package subscript(_ name: String) -> String? {
         let name = name.lowercased()
         return fields.first { $0.name.lowercased() == name }?.value
+    }
+
+    /// The values of all fields of that name, in whatever case.
+    package func values(of name: String) -> [String] {
+        let name = name.lowercased()
+        return fields.filter { $0.name.lowercased() == name }.map(\.value)
     }
 
     package var text: String { String(decoding: body, as: UTF8.self) }
