@@ -134,7 +134,7 @@ final class Exchange: StoreWaiter {
         switch presented {
         case .none:
             balance(service)
-        case .key(let fingerprint):
+        case .key(let fingerprint, _):
             session = .none
             begin(Decision(fingerprint: fingerprint, hint: nil, isNew: false), service)
         case .cookie(let fingerprint, let opened):

@@ -7,6 +7,8 @@ struct OwnAnswer {
     let label: String
     /// Whole lines.
     let fields: [UInt8]
+    /// Where a redirect leads to.
+    private(set) var location: String?
 
     init(_ error: ErrorAnswer, fields: [UInt8] = []) {
         status = error.rawValue
@@ -30,8 +32,10 @@ struct OwnAnswer {
     }
 
     static func redirect(to location: [UInt8], status: Int) -> OwnAnswer {
-        OwnAnswer(
+        var answer = OwnAnswer(
             status: status, label: "redirected", fields: Array("Location: ".utf8) + location + Array("\r\n".utf8))
+        answer.location = String(decoding: location, as: UTF8.self)
+        return answer
     }
 
     /// So many passwords wait to be checked that this one would wait too long.

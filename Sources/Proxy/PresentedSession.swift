@@ -4,8 +4,8 @@ import Routing
 
 /// What a request says about its session.
 enum PresentedSession {
-    /// One of the configured sources is there.
-    case key(Fingerprint)
+    /// One of the configured sources is there, the one at this place.
+    case key(Fingerprint, source: Int)
     /// Our own cookie is there and authentic.
     case cookie(Fingerprint, SessionCookie.Opened)
     /// None is there, and our own cookie is configured: a session begins.
@@ -27,26 +27,26 @@ extension ServiceRuntime {
         edits: FieldEdits? = nil
     ) -> PresentedSession {
         guard let sticky else { return .none }
-        for source in sticky.sources {
+        for (index, source) in sticky.sources.enumerated() {
             switch source {
             case .header(let name, let scope):
                 if let edits, edits.drops(name.utf8) {
-                    if let key = fingerprint(of: edits.value(of: name.utf8), scope) { return .key(key) }
+                    if let key = fingerprint(of: edits.value(of: name.utf8), scope) { return .key(key, source: index) }
                 } else if let key = header(name, bytes, fields), isUsable(key) {
-                    return .key(scope.fingerprint(of: key))
+                    return .key(scope.fingerprint(of: key), source: index)
                 }
             case .query(let name, let scope):
-                if let key = query(name, head, bytes), isUsable(key) { return .key(scope.fingerprint(of: key)) }
+                if let key = query(name, head, bytes), isUsable(key) { return .key(scope.fingerprint(of: key), source: index) }
             case .appCookie(let name, let scope):
                 var found: UnsafeRawBufferPointer?
                 forEachCookie(named: name, bytes, fields) { value in
                     found = value
                     return false
                 }
-                if let found, isUsable(found) { return .key(scope.fingerprint(of: found)) }
+                if let found, isUsable(found) { return .key(scope.fingerprint(of: found), source: index) }
             case .clientAddress(let ipv4Prefix, let ipv6Prefix, let scope):
                 if let key = address(client, ipv4Prefix, ipv6Prefix) {
-                    return .key(key.withUnsafeBytes { scope.fingerprint(of: $0) })
+                    return .key(key.withUnsafeBytes { scope.fingerprint(of: $0) }, source: index)
                 }
             case .cookie(let scope):
                 if let opened = openedCookie(bytes, fields) {

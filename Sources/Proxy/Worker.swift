@@ -25,7 +25,7 @@ package final class Worker {
     private(set) var services: [ServiceRuntime] = []
     let passwordChecks: PasswordChecks
 
-    private var snapshot: Snapshot
+    private(set) var snapshot: Snapshot
     private let matchScratch = MatchScratch()
     let exchangeLog: (any ExchangeLog)?
     let logger: Logger
