@@ -9,7 +9,8 @@ struct CheckCommand: AsyncParsableCommand {
             Prints every mistake as file:line:column: key: message, file by file and sorted by place, then one line that \
             sums up. With --config the file, those of its file provider, and the files of secrets and passwords that \
             they name are read. With paths, files and directories are read as the file provider reads them; routers may \
-            then name any entry point. Containers are not asked.
+            then name any entry point. With --docker the labels of containers are read too; mistakes of a container are \
+            named by it, and take out what it contributes alone.
 
             Exit codes: 0, 1 (there is a mistake; warnings are none), 2 (wrong usage).
             """)
@@ -20,14 +21,22 @@ struct CheckCommand: AsyncParsableCommand {
     @Argument(help: "Files or directories with routers, services and middlewares alone.")
     var paths: [String] = []
 
+    @OptionGroup var containers: ContainerOptions
+
     func validate() throws {
-        guard (config == nil) != paths.isEmpty else {
+        guard config == nil || paths.isEmpty else {
             throw ValidationError("name a configuration file by --config, or files and directories, and not both")
+        }
+        guard config != nil || !paths.isEmpty || containers.docker else {
+            throw ValidationError("name a configuration file by --config, or files and directories, or ask --docker")
         }
     }
 
     func run() async throws {
-        let check = config.map { ConfigurationCheck(config: $0) } ?? ConfigurationCheck(paths: paths)
+        let contributions = try await containers.contributions(config: config)
+        let check =
+            config.map { ConfigurationCheck(config: $0, containers: contributions) }
+            ?? ConfigurationCheck(paths: paths, containers: contributions)
         for mistake in check.mistakes { print(mistake) }
         print(check.summary)
         guard check.isRight else { throw ExitCode.failure }

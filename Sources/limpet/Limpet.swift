@@ -13,7 +13,9 @@ struct Limpet: AsyncParsableCommand {
             Exit codes: 0, 1 (the answer is no, or it failed), 2 (wrong usage).
             """,
         version: "limpet \(Version.current)",
-        subcommands: [RunCommand.self, CheckCommand.self, WhoamiCommand.self, FleetCommand.self])
+        subcommands: [
+            RunCommand.self, CheckCommand.self, ExplainCommand.self, WhoamiCommand.self, FleetCommand.self,
+        ])
 
     static func main() async {
         do {

@@ -10,7 +10,8 @@ extension Worker {
     /// - Parameters:
     ///   - bytes: its head, whole.
     ///   - remote: where it comes from.
-    package func explain(_ bytes: [UInt8], at entryPoint: EntryPoint, from remote: SocketAddress) -> RequestExplanation {
+    package func explain(_ bytes: [UInt8], at entryPoint: EntryPoint, from remote: SocketAddress) -> RequestExplanation
+    {
         let client = ClientIdentity(remote: remote, local: nil, entryPoint: entryPoint, replicaName: replicaName)
         return bytes.withUnsafeBytes { bytes in
             switch scanner.scanRequest(bytes, into: requestFields) {
@@ -100,7 +101,7 @@ extension Worker {
         while let service = place {
             let level = explainLevel(service, presented(services[service]))
             explanation.levels.append(level)
-            let children = [Int]()
+            let children = services[service].description.children
             place = level.choice.flatMap { children.indices.contains($0) ? children[$0] : nil }
         }
     }

@@ -25,7 +25,9 @@ package struct ConfigurationCheck: Equatable, Sendable {
         let reading = HTTPReading(
             files: read.flatMap(\.files), unreadable: read.flatMap(\.mistakes), containers: containers,
             context: HTTPContext(entryPointNames: nil, lease: StoreOptions.leaseDefault))
-        self.init(paths.joined(separator: " "), reading.mistakes, reading.configuration?.summary ?? "")
+        self.init(
+            paths.isEmpty ? "containers" : paths.joined(separator: " "), reading.mistakes,
+            reading.configuration?.summary ?? "")
     }
 
     private init(_ what: String, _ mistakes: [Mistake], _ found: String) {

@@ -1,0 +1,64 @@
+import NIOCore
+import Routing
+
+/// A request that is to be explained, as somebody types it.
+package struct ExplainedRequest: Sendable {
+    package let method: String
+    /// As it was given.
+    package let url: String
+    /// As it was given.
+    package let client: String
+    /// The port that the URL names or means.
+    let port: Int
+    let remote: SocketAddress
+    /// The whole head, as a client would send it.
+    let head: [UInt8]
+
+    /// - Parameters:
+    ///   - url: `http://host[:port]/path?query`; what Limpet would refuse may stand in path and query.
+    ///   - fields: `Name: value` each. A Host field replaces that of the URL.
+    ///   - client: the address that the request comes from.
+    /// - Throws: one sentence that says what would be right.
+    package init(method: String, url: String, fields: [String], client: String) throws(ExplanationMistake) {
+        guard let scheme = url.firstRange(of: "://"),
+            ["http", "https"].contains(url[..<scheme.lowerBound].lowercased())
+        else { throw ExplanationMistake("\"\(url)\" is no URL: write http://host/path") }
+        let rest = url[scheme.upperBound...].prefix { $0 != "#" }
+        let authority = rest.prefix { $0 != "/" && $0 != "?" }
+        let isSecure = url[..<scheme.lowerBound].lowercased() == "https"
+        guard let remote = try? SocketAddress(ipAddress: client, port: 0) else {
+            throw ExplanationMistake("\"\(client)\" is no IP address")
+        }
+        for text in [method, String(rest)] + fields where text.utf8.contains(where: { $0 == 0x0D || $0 == 0x0A }) {
+            throw ExplanationMistake("a line end cannot stand in a request line or a field")
+        }
+        do {
+            port = try HostAndPort(authority, of: url, defaultPort: isSecure ? 443 : 80).port
+        } catch {
+            throw ExplanationMistake(error.description)
+        }
+        for field in fields where !field.contains(":") {
+            throw ExplanationMistake("\"\(field.prefix { $0 != " " })\" is no field: write 'Name: value'")
+        }
+        let target = rest.dropFirst(authority.count)
+        let path = target.hasPrefix("/") ? target : "/" + target
+        let namesHost = fields.contains { $0.lowercased().hasPrefix("host:") }
+        let lines =
+            ["\(method) \(path) HTTP/1.1"] + (namesHost ? [] : ["Host: \(authority)"])
+            + fields.map { field in
+                let name = field.prefix { $0 != ":" }
+                return "\(name): \(field.dropFirst(name.count + 1).drop { $0 == " " })"
+            }
+        (self.method, self.url, self.client, self.remote) = (method, url, client, remote)
+        head = Array((lines.joined(separator: "\r\n") + "\r\n\r\n").utf8)
+    }
+}
+
+/// Why a request cannot be explained, in one sentence.
+package struct ExplanationMistake: Error, CustomStringConvertible {
+    package let description: String
+
+    init(_ description: String) {
+        self.description = description
+    }
+}

@@ -1,0 +1,57 @@
+import Affinity
+import Logging
+import NIOCore
+import NIOPosix
+import Proxy
+import Routing
+import Store
+
+/// Explains requests under a configuration, by the data plane that would serve them, which is never started.
+package struct Explainer: Sendable {
+    private let configuration: Configuration
+    private let worker: NIOLoopBound<Worker>
+
+    /// - Throws: what also keeps a replica from serving by it.
+    package init(_ configuration: Configuration) async throws(SnapshotMistake) {
+        self.configuration = configuration
+        let snapshot = try Snapshot(configuration, keys: FleetKeys(configuration.fleet))
+        let loop = MultiThreadedEventLoopGroup.singleton.next()
+        let entryPoints = configuration.entryPoints.count
+        let name = configuration.replica.name
+        let made = try? await loop.submit {
+            NIOLoopBound(
+                Worker(
+                    loop: loop, entryPoints: entryPoints, snapshot: snapshot,
+                    store: MemoryStore(records: MemoryRecords(capacity: 1, seed: 0), eventLoop: loop),
+                    cache: BindingCache(entries: 1), coherence: .alone(), limits: ProxyLimits(), replicaName: name,
+                    exchangeLog: nil, logger: Logger(label: "explain") { _ in SwiftLogNoOpLogHandler() }),
+                eventLoop: loop)
+        }.get()
+        guard let made else { throw SnapshotMistake(description: "the event loop has ended") }
+        worker = made
+    }
+
+    /// - Parameter entryPoint: the one that the request comes in by; unless given the one that listens at the URL's
+    ///   port, else the first by name.
+    package func explain(
+        _ request: ExplainedRequest, entryPoint name: String? = nil
+    ) async throws(ExplanationMistake) -> Explanation {
+        let index = try entryPoint(name, for: request)
+        let settings = configuration.entryPoints[index]
+        let entryPoint = EntryPoint(name: settings.name, index: index, trustedPeers: settings.trustedPeers)
+        let worker = worker
+        let explained = try? await worker.eventLoop.submit {
+            worker.value.explain(request.head, at: entryPoint, from: request.remote)
+        }.get()
+        guard let explained else { throw ExplanationMistake("the event loop has ended") }
+        return Explanation(explained, of: request, at: settings.name, under: configuration)
+    }
+
+    private func entryPoint(_ name: String?, for request: ExplainedRequest) throws(ExplanationMistake) -> Int {
+        let known = configuration.entryPoints
+        guard let name else { return known.firstIndex { $0.address.port == request.port } ?? 0 }
+        if let index = known.firstIndex(where: { $0.name == name }) { return index }
+        throw ExplanationMistake(
+            "there is no entry point \(name): there are \(known.map(\.name).joined(separator: ", "))")
+    }
+}

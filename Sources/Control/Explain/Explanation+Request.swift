@@ -1,0 +1,136 @@
+import Affinity
+import HTTPWire
+import Proxy
+import Routing
+
+extension Explanation {
+    init(
+        _ explained: RequestExplanation, of request: ExplainedRequest, at entryPoint: String,
+        under configuration: Configuration
+    ) {
+        let http = configuration.http
+        let asked = explained.routes?.routers ?? []
+        let winner = explained.routes?.winner
+        let place = asked.firstIndex { $0.index == winner?.index } ?? asked.count
+        let kinds = winner.map { http.routers[$0.index].middlewares } ?? []
+        let levels = explained.levels.map { Level($0, http) }
+        let (status, reason) = Self.answer(explained.outcome, isEmpty: levels.last?.order.isEmpty ?? false)
+        self.init(
+            method: request.method, url: request.url, client: request.client, entryPoint: entryPoint, status: status,
+            reason: reason, router: winner.map { Router($0, http) },
+            passedOver: asked[..<place].map { Router($0, http) },
+            shadowed: asked.dropFirst(place + 1).filter(\.takes).map { Router($0, http) },
+            middlewares: zip(kinds, explained.passages).map { Middleware($0, $1, explained.outcome) }, levels: levels,
+            hasSecret: configuration.fleet.secret != nil)
+    }
+
+    /// What Limpet answers by itself.
+    private static func answer(_ outcome: RequestExplanation.Outcome, isEmpty: Bool) -> (Int?, String?) {
+        switch outcome {
+        case .malformed(let refusal):
+            return (refusal?.status ?? 400, refusal.map { "\($0.reason)" } ?? "the head has no end")
+        case .upgrade: return (501, "an Upgrade is not passed on")
+        case .noRouter: return (404, "no router takes it")
+        case .noService: return (503, "the router names a service or a middleware that is not there now")
+        case .answered(let status, let location): return (status, location.map { "to \($0)" } ?? "a middleware answers")
+        case .service: return isEmpty ? (503, "the service has no servers") : (nil, nil)
+        }
+    }
+}
+
+extension Explanation.Router {
+    fileprivate init(_ asked: RouteExplanation.AskedRouter, _ http: HTTPConfiguration) {
+        name = asked.name
+        rule = http.routers[asked.index].router.rule.text
+        priority = asked.priority
+        origin = http.routers[asked.index].origin
+        because =
+            asked.takes
+            ? asked.matchers.filter { $0.holds == true }.map(\.text) : asked.decidedBy.map { [Self.words($0)] } ?? []
+    }
+
+    private static func words(_ matcher: RouteExplanation.AskedMatcher) -> String {
+        switch matcher.holds {
+        case true?: "\(matcher.text) holds"
+        case false?: "\(matcher.text) does not hold"
+        case nil: "the pattern of \(matcher.text) goes over its limit"
+        }
+    }
+}
+
+extension Explanation.Middleware {
+    fileprivate init(
+        _ middleware: Middleware, _ passage: RequestExplanation.Passage, _ outcome: RequestExplanation.Outcome
+    ) {
+        kind =
+            switch middleware {
+            case .headers: "headers"
+            case .stripPrefix: "stripPrefix"
+            case .addPrefix: "addPrefix"
+            case .redirectScheme: "redirectScheme"
+            case .basicAuth: "basicAuth"
+            case .ipAllowList: "ipAllowList"
+            }
+        effect =
+            switch passage {
+            case .headers: "sets and removes fields"
+            case .path(let path): "the path is \(path)"
+            case .allowed: "lets it through"
+            case .credentials: "lets it through if the password is right"
+            case .answered: if case .answered(let status, _) = outcome { "answers with \(status)" } else { "answers" }
+            }
+    }
+}
+
+extension Explanation.Level {
+    fileprivate init(_ level: RequestExplanation.Level, _ http: HTTPConfiguration) {
+        let settings = http.services[level.service]
+        let targets = Self.targets(of: settings)
+        self.init(
+            service: settings.name, strategy: settings.strategy.rawValue,
+            sources: settings.sticky?.sources.map(\.words) ?? [], source: nil, fingerprint: nil, hint: nil,
+            begins: false, order: level.order.map { targets[$0] }, choice: level.choice.map { targets[$0].name })
+        switch level.session {
+        case .none: break
+        case .begins: begins = true
+        case .key(let index, let fingerprint):
+            source = sources.indices.contains(index) ? sources[index] : nil
+            self.fingerprint = fingerprint.hexadecimal
+        case .cookie(let fingerprint, let hint):
+            source = sources.last
+            self.fingerprint = fingerprint.hexadecimal
+            self.hint = hint.map { hint in
+                Explanation.Hint(target: level.choice.map { targets[$0].name }, epoch: hint.binding.epoch)
+            }
+        }
+    }
+
+    private static func targets(of settings: ServiceSettings) -> [Explanation.Target] {
+        switch settings.targets {
+        case .servers(let backends):
+            backends.map {
+                Explanation.Target(
+                    name: $0.name, url: $0.url, weight: $0.weight, draining: $0.isDraining,
+                    takesNewSessions: $0.weight > 0 && !$0.isDraining)
+            }
+        case .services(let services):
+            services.map {
+                Explanation.Target(
+                    name: $0.name, url: nil, weight: $0.weight, draining: false, takesNewSessions: $0.weight > 0)
+            }
+        }
+    }
+}
+
+extension SessionKeySource {
+    /// As `header X-Session-ID`.
+    var words: String {
+        switch self {
+        case .header(let name, let learns): "header \(name)" + (learns ? " (learnt)" : "")
+        case .query(let name): "query \(name)"
+        case .appCookie(let name, let learns): "cookie \(name)" + (learns ? " (learnt)" : "")
+        case .clientIP: "the client's address"
+        case .cookie(let cookie): "Limpet's cookie \(cookie.name)"
+        }
+    }
+}

@@ -1,0 +1,86 @@
+/// Where a request goes and why, for people (see `ExplanationText`) and for programs.
+package struct Explanation: Encodable, Equatable, Sendable {
+    package struct Router: Encodable, Equatable, Sendable {
+        var name: String
+        var rule: String
+        var priority: Int
+        /// Of a router that takes it: the matchers that hold. Of another: the one that decided against it, and how.
+        var because: [String]
+        /// Who says it.
+        var origin: String
+    }
+
+    package struct Middleware: Encodable, Equatable, Sendable {
+        var kind: String
+        /// What it does to this request.
+        var effect: String
+    }
+
+    package struct Target: Encodable, Equatable, Sendable {
+        var name: String
+        /// Of a backend.
+        @Always var url: String?
+        var weight: Int
+        var draining: Bool
+        /// Whether new sessions may go there.
+        var takesNewSessions: Bool
+    }
+
+    package struct Hint: Encodable, Equatable, Sendable {
+        /// Null where there is no such backend any more.
+        @Always var target: String?
+        var epoch: UInt32
+    }
+
+    package struct Level: Encodable, Equatable, Sendable {
+        var service: String
+        var strategy: String
+        /// Where session keys are looked for, in their order.
+        var sources: [String]
+        /// Where this request's stands; null where it has none.
+        @Always var source: String?
+        /// 32 hexadecimal digits.
+        @Always var fingerprint: String?
+        /// What the request's own cookie says.
+        @Always var hint: Hint?
+        /// Whether a session begins with this request.
+        var begins: Bool
+        /// In the session's order; in that of the configuration where there is none.
+        var order: [Target]
+        /// Where a session goes that nobody knows yet, while all are up; null where that is chance or turn.
+        @Always var choice: String?
+        /// What a running replica knows.
+        var live: Live?
+    }
+
+    package struct Live: Codable, Equatable, Sendable {
+        @Always var session: SessionView?
+        /// The names of those that the replica cannot reach.
+        var down: [String]
+    }
+
+    var method: String
+    var url: String
+    var client: String
+    var entryPoint: String
+    /// What Limpet answers by itself; null where a backend answers.
+    @Always var status: Int?
+    /// Why, where Limpet answers by itself.
+    @Always var reason: String?
+    @Always var router: Router?
+    /// Those that were asked before it.
+    var passedOver: [Router]
+    /// Those that would take it too, were they asked.
+    var shadowed: [Router]
+    var middlewares: [Middleware]
+    /// The service, and of a weighted service what it would choose.
+    var levels: [Level]
+    /// Whether fingerprints and orders are those of a running fleet: they depend on its secret.
+    var hasSecret: Bool
+
+    /// Whether a backend may get the request.
+    package var isServed: Bool {
+        status == nil
+            && levels.last.map { level in level.order.contains { level.live?.down.contains($0.name) != true } } == true
+    }
+}

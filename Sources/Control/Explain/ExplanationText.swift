@@ -1,0 +1,171 @@
+/// An explanation for people: a few labelled lines, the answer last.
+package struct ExplanationText: CustomStringConvertible {
+    /// Routers that were asked before the one that takes the request; further ones are counted.
+    private static let passedOverMax = 10
+    private static let labelWidth = 10
+
+    private let explanation: Explanation
+
+    package init(_ explanation: Explanation) {
+        self.explanation = explanation
+    }
+
+    /// Lines, each with its end.
+    package var description: String {
+        var lines = [line("request", "\(explanation.method) \(explanation.url)")]
+        lines.append(line("", "at entry point \(explanation.entryPoint), from \(explanation.client)"))
+        lines += routerLines
+        lines += explanation.middlewares.map { line("middleware", "\($0.kind): \($0.effect)") }
+        for level in explanation.levels { lines += levelLines(level) }
+        lines += ["", line("answer", answer)]
+        if !explanation.hasSecret, explanation.levels.contains(where: { $0.fingerprint != nil }) {
+            lines.append(line("", "No fleet secret is configured: fingerprint and order are other ones at each start."))
+        }
+        return lines.map { $0 + "\n" }.joined()
+    }
+
+    private func line(_ label: String, _ text: String) -> String {
+        let padding = String(repeating: " ", count: Self.labelWidth - label.count)
+        return text.isEmpty ? label : label + padding + " " + Self.visible(text)
+    }
+
+    // MARK: Routers
+
+    private var routerLines: [String] {
+        var lines: [String] = []
+        if let router = explanation.router {
+            lines.append(line("router", "\(router.name), priority \(router.priority), of \(router.origin)"))
+            lines.append(line("", "\(router.rule)"))
+            if router.because != [router.rule] {
+                lines.append(line("", "takes it by \(router.because.joined(separator: " and "))"))
+            }
+        } else if explanation.status == 404 {
+            lines.append(line("router", "none"))
+        }
+        let passed = explanation.passedOver
+        for (index, router) in passed.prefix(Self.passedOverMax).enumerated() {
+            let reason = router.because.first.map { ": \($0)" } ?? ""
+            lines.append(line(index == 0 ? "not" : "", "\(router.name), priority \(router.priority)\(reason)"))
+        }
+        if passed.count > Self.passedOverMax {
+            lines.append(line("", "and \(passed.count - Self.passedOverMax) more that do not take it"))
+        }
+        if let next = explanation.shadowed.first {
+            let more = explanation.shadowed.count > 1 ? " and \(explanation.shadowed.count - 1) more" : ""
+            lines.append(line("after it", "\(next.name), priority \(next.priority)\(more), would take it too"))
+        }
+        return lines
+    }
+
+    // MARK: Services
+
+    private func levelLines(_ level: Explanation.Level) -> [String] {
+        var lines = [line("service", "\(level.service), \(strategyWords(level))")]
+        lines += sessionLines(level)
+        lines += orderLines(level)
+        if let live = level.live { lines += liveLines(live, level) }
+        return lines
+    }
+
+    private func strategyWords(_ level: Explanation.Level) -> String {
+        let sticky = level.sources.isEmpty ? "not sticky" : "sticky by \(level.sources.joined(separator: ", then "))"
+        return "\(sticky); new ones are placed by \(level.strategy)"
+    }
+
+    private func sessionLines(_ level: Explanation.Level) -> [String] {
+        if level.begins { return [line("session", "none yet: one begins, by the cookie of the answer")] }
+        guard let source = level.source, let fingerprint = level.fingerprint else {
+            return level.sources.isEmpty ? [] : [line("session", "none: the request holds no session key")]
+        }
+        var lines = [line("session", "by \(source), fingerprint \(fingerprint)")]
+        if let hint = level.hint {
+            let target = hint.target.map { "bound to \($0)" } ?? "bound to a backend that is there no more"
+            lines.append(line("", "the cookie says: \(target), epoch \(hint.epoch)"))
+        }
+        return lines
+    }
+
+    private func orderLines(_ level: Explanation.Level) -> [String] {
+        let width = level.order.map { Self.visible(shown($0.name)).count }.max() ?? 0
+        var rank = 0
+        return level.order.enumerated().map { index, target in
+            var number = target.takesNewSessions ? "" : "-  "
+            if target.takesNewSessions, level.fingerprint != nil {
+                rank += 1
+                number = "\(rank). "
+            }
+            let name = shown(target.name)
+            var text = "\(number)\(name)\(String(repeating: " ", count: max(0, width - Self.visible(name).count)))"
+            for word in words(target, level) { text += "  \(word)" }
+            return line(index == 0 ? (level.fingerprint == nil ? "targets" : "order") : "", text)
+        }
+    }
+
+    private func words(_ target: Explanation.Target, _ level: Explanation.Level) -> [String] {
+        var words = [target.url].compactMap { $0 == target.name ? nil : $0 }
+        if target.weight != 1 { words.append("weight \(target.weight)") }
+        if target.draining { words.append("draining") }
+        if level.live?.down.contains(target.name) == true { words.append("DOWN") }
+        return words
+    }
+
+    private func liveLines(_ live: Explanation.Live, _ level: Explanation.Level) -> [String] {
+        guard let session = live.session else { return [] }
+        guard let kind = session.kind else {
+            return [line("now", "the replica does not know the session; it would ask the store")]
+        }
+        let bound = session.backend.map { "bound to \(shown($0))" } ?? "bound to a backend that is there no more"
+        let words =
+            switch kind {
+            case .confirmed: session.suspect == true ? "to be asked for again" : "confirmed"
+            case .dirty: "decided without the store"
+            case .guess: "guessed without the store"
+            }
+        return [line("now", "\(bound), epoch \(session.epoch ?? 0), \(words)")]
+    }
+
+    // MARK: The answer
+
+    private var answer: String {
+        if let status = explanation.status { return "\(status) from Limpet: \(explanation.reason ?? "")" }
+        guard let level = explanation.levels.last else { return "unknown" }
+        if let session = level.live?.session {
+            guard let target = session.wouldGo else { return "503 from Limpet: no server may take it now" }
+            guard session.kind == nil else { return "from \(named(target, level))" }
+            return "from \(named(target, level)), unless the store knows better"
+        }
+        if let hint = level.hint, let target = hint.target {
+            return "from \(named(target, level)), unless the session has moved since"
+        }
+        guard let choice = level.choice else { return "from any of \(level.service)'s servers: \(chance(level))" }
+        if level.order.count == 1 { return "from \(named(choice, level))" }
+        return "from \(named(choice, level)) if the session is new and the server up; once bound it stays where it is"
+    }
+
+    private func chance(_ level: Explanation.Level) -> String {
+        if level.fingerprint == nil, level.begins, level.strategy == "hrw" { return "a new session's name is random" }
+        switch level.strategy {
+        case "p2c": return "two are drawn, and the one with fewer requests under way is taken"
+        case "wrr": return "in turn, by weight"
+        default: return "by the client's address"
+        }
+    }
+
+    private func named(_ name: String, _ level: Explanation.Level) -> String {
+        let url = level.order.first { $0.name == name }?.url
+        return shown(name) + (url.map { $0 == name ? "" : " (\($0))" } ?? "")
+    }
+
+    /// Container ids are cut as the Engine's own tools cut them.
+    private func shown(_ name: String) -> String {
+        let isID = name.utf8.count == 64 && name.allSatisfy(\.isHexDigit)
+        return isID ? String(name.prefix(12)) : name
+    }
+
+    /// Part of it comes from files and from a replica: it must not act on a terminal.
+    private static func visible(_ text: String) -> String {
+        var bytes: [UInt8] = []
+        VisibleText.append(text.utf8, to: &bytes)
+        return String(decoding: bytes, as: UTF8.self)
+    }
+}
