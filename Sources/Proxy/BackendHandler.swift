@@ -98,6 +98,9 @@ final class BackendHandler: ChannelInboundHandler, DeadlineHolder {
 
     // MARK: What its pool and its exchange ask for
 
+    /// What an exchange has held of a response and cannot take yet.
+    func hold(_ bytes: ByteBuffer) { keep(bytes) }
+
     func begin(_ exchange: Exchange) {
         state = .busy(exchange)
         deadline = .distantFuture

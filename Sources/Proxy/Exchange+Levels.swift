@@ -9,6 +9,8 @@ extension Exchange {
         var decision: Decision
         let session: SessionState
         let route: Route?
+        /// The child that it decided for.
+        let target: BackendHash
         /// Children that turned out to have no backend for this request.
         var failures: Int
     }
@@ -22,9 +24,12 @@ extension Exchange {
         guard service.children.indices.contains(index), levels.count < Self.levelsMax, let client, let heldHead else {
             return impossible()
         }
+        let target = service.description.membership.backends[index].hash
         levels.append(
             Level(
-                service: service, decision: decision, session: session, route: route, failures: failuresOfChildren))
+                service: service, decision: decision, session: session, route: route, target: target,
+                failures: failuresOfChildren))
+        service.requestBegan(at: target)
         let child = service.children[index]
         self.service = child
         session = .none
@@ -38,6 +43,7 @@ extension Exchange {
     func refused(_ refusal: Refusal) {
         guard refusal == .noBackend, let level = levels.popLast() else { return answer(.serviceUnavailable) }
         pool = nil
+        level.service.requestEnded(at: level.target)
         service = level.service
         decision = level.decision
         session = level.session

@@ -37,7 +37,7 @@ extension Exchange {
 
     private var isTakingBody: Bool {
         switch phase {
-        case .requesting, .responding: true
+        case .requesting, .learning, .responding: true
         case .deciding, .connecting, .over: false
         }
     }

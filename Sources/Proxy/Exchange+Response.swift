@@ -14,6 +14,8 @@ extension Exchange {
             while bytes.readableBytes > 0, takeResponseHead(&bytes) {}
         case .responding:
             takeResponseBody(&bytes)
+        case .learning:
+            holdMore(&bytes)
         case .deciding, .connecting, .over:
             break
         }
@@ -37,7 +39,7 @@ extension Exchange {
             return takeInterim(head, &bytes)
         case .head(let head):
             responseHeadEnd = nil
-            respond(head, &bytes)
+            if !holdsResponse(&bytes) { respond(head, &bytes) }
             return false
         }
     }
@@ -184,6 +186,9 @@ extension Exchange {
             lost()
         case .responding:
             closedWhileResponding()
+        case .learning:
+            // What it said is held, and its end is seen when that has gone on.
+            break
         case .deciding, .connecting, .over:
             break
         }

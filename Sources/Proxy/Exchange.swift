@@ -14,8 +14,10 @@ final class Exchange: StoreWaiter {
         case deciding
         /// A connection to the backend is being made. → deciding (it failed), connecting, requesting, over
         case connecting
-        /// The head has been sent; the body may be on its way. → responding, connecting (sent again), over
+        /// The head has been sent; the body may be on its way. → learning, responding, connecting (sent again), over
         case requesting
+        /// The response head has come; it is held until the store knows of the session key in it. → responding, over
+        case learning
         /// The response head has been passed on. → over
         case responding
         /// Nothing more will be read or written for it.
@@ -63,6 +65,10 @@ final class Exchange: StoreWaiter {
     var responsePersists = false
     var dropsChunks = false
     var interimCount = 0
+    /// Session keys that the response issues and that are not bound yet.
+    var lessons = 0
+    var hasLearnt = false
+    var heldResponse: ByteBuffer?
     var status = 0
 
     // What the exchange log is told, where there is one.
@@ -141,10 +147,11 @@ final class Exchange: StoreWaiter {
             let hint = service.believable(opened.hint, now: worker.wallClock())
             session = .cookie(opened.session, presented: hint)
             begin(Decision(fingerprint: fingerprint, hint: hint, isNew: false), service)
-        case .newSession:
+        case .newSession(let proposal):
             let id = worker.randomSessionID()
             session = .cookie(id, presented: nil)
-            begin(Decision(fingerprint: service.fingerprint(of: id), hint: nil, isNew: true), service)
+            begin(
+                Decision(fingerprint: service.fingerprint(of: id), hint: nil, isNew: true, proposal: proposal), service)
         }
     }
 
@@ -295,9 +302,11 @@ final class Exchange: StoreWaiter {
         pool = nil
         service = nil
         route = nil
+        for level in levels { level.service.requestEnded(at: level.target) }
         levels = []
         passage = nil
         heldHead = nil
+        heldResponse = nil
         worker.spareBuffers.giveBack(upstreamHead.takeBytes())
         return client
     }

@@ -8,8 +8,8 @@ enum PresentedSession {
     case key(Fingerprint, source: Int)
     /// Our own cookie is there and authentic.
     case cookie(Fingerprint, SessionCookie.Opened)
-    /// None is there, and our own cookie is configured: a session begins.
-    case newSession
+    /// None is there, and our own cookie is configured: a session begins, where a cookie of Traefik's proposes it.
+    case newSession(proposal: BackendHash?)
     /// None is there, and nothing begins: the request is balanced.
     case none
 }
@@ -29,7 +29,7 @@ extension ServiceRuntime {
         guard let sticky else { return .none }
         for (index, source) in sticky.sources.enumerated() {
             switch source {
-            case .header(let name, let scope):
+            case .header(let name, let scope, _):
                 if let edits, edits.drops(name.utf8) {
                     if let key = fingerprint(of: edits.value(of: name.utf8), scope) { return .key(key, source: index) }
                 } else if let key = header(name, bytes, fields), isUsable(key) {
@@ -37,7 +37,7 @@ extension ServiceRuntime {
                 }
             case .query(let name, let scope):
                 if let key = query(name, head, bytes), isUsable(key) { return .key(scope.fingerprint(of: key), source: index) }
-            case .appCookie(let name, let scope):
+            case .appCookie(let name, let scope, _):
                 var found: UnsafeRawBufferPointer?
                 forEachCookie(named: name, bytes, fields) { value in
                     found = value
@@ -54,7 +54,19 @@ extension ServiceRuntime {
                 }
             }
         }
-        return sticky.cookie == nil ? .none : .newSession
+        return sticky.cookie == nil ? .none : .newSession(proposal: traefikBackend(bytes, fields))
+    }
+
+    private func traefikBackend(_ bytes: UnsafeRawBufferPointer, _ fields: FieldTable) -> BackendHash? {
+        guard let cookies = sticky?.traefikCookies, let name = ownCookie?.name else { return nil }
+        var found: BackendHash?
+        var tried = 0
+        forEachCookie(named: name, bytes, fields) { value in
+            found = cookies.backend(value)
+            tried += 1
+            return found == nil && tried < Self.cookiesTried
+        }
+        return found
     }
 
     /// Of the value that a middleware has given a field.
@@ -62,7 +74,7 @@ extension ServiceRuntime {
         value?.withUnsafeBytes { isUsable($0) ? scope.fingerprint(of: $0) : nil }
     }
 
-    private func isUsable(_ key: UnsafeRawBufferPointer) -> Bool {
+    func isUsable(_ key: UnsafeRawBufferPointer) -> Bool {
         guard key.count <= Self.sessionKeyMax else {
             worker.counters.oversizedSessionKeys &+= 1
             return false
@@ -70,7 +82,7 @@ extension ServiceRuntime {
         return !key.isEmpty
     }
 
-    private func header(
+    func header(
         _ name: String, _ bytes: UnsafeRawBufferPointer, _ fields: FieldTable
     ) -> UnsafeRawBufferPointer? {
         var name = name

@@ -76,23 +76,39 @@ package struct Sticky: Sendable {
     package var settings: AffinitySettings
     /// How long a hint in our cookie is believed, and when the cookie is sealed anew.
     package var renewal: CookieRenewal
+    /// What Traefik's cookies of our cookie's name stand for; nil: they have no effect.
+    package var traefikCookies: TraefikCookies?
 
     package enum Source: Sendable {
-        /// Name in lower case.
-        case header(String, FingerprintScope)
+        /// Name in lower case. What learns is looked for in responses, too: a key that a backend issues is bound to it.
+        case header(String, FingerprintScope, learns: Bool = false)
         case query(String, FingerprintScope)
         /// A cookie of the application.
-        case appCookie(String, FingerprintScope)
+        case appCookie(String, FingerprintScope, learns: Bool = false)
         case clientAddress(ipv4Prefix: Int, ipv6Prefix: Int, FingerprintScope)
         /// Our own cookie, by the name that its attributes say.
         case cookie(FingerprintScope)
     }
 
-    package init(sources: [Source], cookie: CookieAttributes?, settings: AffinitySettings, renewal: CookieRenewal) {
+    package init(
+        sources: [Source], cookie: CookieAttributes?, settings: AffinitySettings, renewal: CookieRenewal,
+        traefikCookies: TraefikCookies? = nil
+    ) {
         self.sources = sources
         self.cookie = cookie
         self.settings = settings
         self.renewal = renewal
+        self.traefikCookies = traefikCookies
+    }
+
+    /// Whether responses are looked at for session keys.
+    var learns: Bool {
+        sources.contains { source in
+            switch source {
+            case .header(_, _, let learns), .appCookie(_, _, let learns): learns
+            case .query, .clientAddress, .cookie: false
+            }
+        }
     }
 }
 

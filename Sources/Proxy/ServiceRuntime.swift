@@ -12,6 +12,7 @@ final class ServiceRuntime: StoreWaiter {
     /// Of a weighted service: in the order of the membership.
     private(set) var children: [ServiceRuntime] = []
     private(set) var isWeighted: Bool
+    private(set) var learns: Bool
     /// Whether its backends' health decides where sessions are that other replicas know: its own, or those of a
     /// weighted service above it.
     private(set) var sharesSessions: Bool
@@ -28,6 +29,7 @@ final class ServiceRuntime: StoreWaiter {
         self.description = description
         self.worker = worker
         isWeighted = !description.children.isEmpty
+        learns = description.sticky?.learns ?? false
         sharesSessions = description.sticky != nil
         pools = zip(description.backends, description.membership.backends).map {
             BackendPool(backend: $0, hash: $1.hash, worker: worker)
@@ -49,6 +51,7 @@ final class ServiceRuntime: StoreWaiter {
         self.description = description
         ownCookie = OwnCookie(description, keys: cookieKeys)
         isWeighted = !description.children.isEmpty
+        learns = description.sticky?.learns ?? false
         sharesSessions = description.sticky != nil
     }
 
@@ -73,7 +76,8 @@ final class ServiceRuntime: StoreWaiter {
             return BackendPool(backend: backend, hash: member.hash, worker: worker)
         }
         for pool in old.values { pool.retire() }
-        affinity.inFlight = InFlight(pools.map(\.inFlight))
+        // Requests at children are counted by the exchanges alone.
+        if description.children.isEmpty { affinity.inFlight = InFlight(pools.map(\.inFlight)) }
     }
 
     /// There is no such service any more: exchanges under way finish, and nothing is kept for others.
@@ -108,9 +112,19 @@ final class ServiceRuntime: StoreWaiter {
         }
     }
 
-    /// Where a request without a session goes.
+    /// Of a weighted service: a request goes to the child.
+    func requestBegan(at child: BackendHash) {
+        if let index = description.membership.index(of: child) { affinity.inFlight.began(index) }
+    }
+
+    func requestEnded(at child: BackendHash) {
+        if let index = description.membership.index(of: child) { affinity.inFlight.ended(index) }
+    }
+
+    /// Where a request without a session goes. Where others have sessions, it is not held to its client's address: it
+    /// may come by a proxy, and with it all those whose session is yet to begin.
     func balance(_ client: ClientIdentity?) -> Route? {
-        guard description.strategy == .hrw, let scope = description.clientScope, let bits = client?.bits else {
+        guard sticky == nil, description.strategy == .hrw, let scope = description.clientScope, let bits = client?.bits else {
             return affinity.balance(nil)
         }
         return affinity.balance(bits.bytes.withUnsafeBytes { scope.fingerprint(of: $0) })

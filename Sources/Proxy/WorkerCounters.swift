@@ -16,6 +16,8 @@ package struct WorkerCounters: Sendable {
     package var oversizedSessionKeys: UInt64 = 0
     /// Patterns of rules that went over a limit; the rule did not hold then.
     package var patternsOverLimit: UInt64 = 0
+    /// Session keys that a backend issued and that were bound to another one already.
+    package var keysLearntElsewhere: UInt64 = 0
     /// States that cannot be; each failed its exchange. Anything above 0 is a bug.
     package var impossible: UInt64 = 0
 

@@ -83,20 +83,20 @@ struct Described: Sendable {
         return Service(
             name: name, backends: backends, membership: membership,
             health: health ?? HealthTable(count: backends.count),
-            sticky: options.isSticky && isSticky ? sticky(options) : nil, strategy: strategy,
+            sticky: options.isSticky && isSticky ? sticky(options, membership) : nil, strategy: strategy,
             clientScope: FingerprintScope(key: ProxyHarness.key, service: name, source: .clientAddress),
             passHostHeader: options.passHost)
     }
 
-    private func sticky(_ options: ProxyHarness.Options) -> Sticky {
+    private func sticky(_ options: ProxyHarness.Options, _ membership: Membership) -> Sticky {
         func scope(_ source: SessionSource) -> FingerprintScope {
             FingerprintScope(key: ProxyHarness.key, service: name, source: source)
         }
         let sources = options.sources.map { source -> Sticky.Source in
             switch source {
-            case .header(let name): .header(name.lowercased(), scope(source))
+            case .header(let name): .header(name.lowercased(), scope(source), learns: options.learns)
             case .query(let name): .query(name, scope(source))
-            case .appCookie(let name): .appCookie(name, scope(source))
+            case .appCookie(let name): .appCookie(name, scope(source), learns: options.learns)
             case .clientAddress: .clientAddress(ipv4Prefix: 32, ipv6Prefix: 64, scope(source))
             case .cookie: .cookie(scope(source))
             }
@@ -105,6 +105,8 @@ struct Described: Sendable {
         if let cookie { attributes.name = cookie }
         return Sticky(
             sources: sources, cookie: options.sources.contains(.cookie) ? attributes : nil,
-            settings: AffinitySettings(idleTimeout: 60_000), renewal: CookieRenewal(idleTimeout: 60_000))
+            settings: AffinitySettings(idleTimeout: 60_000), renewal: CookieRenewal(idleTimeout: 60_000),
+            traefikCookies: options.acceptsTraefikCookies
+                ? TraefikCookies(names: membership.backends.map(\.name), membership: membership) : nil)
     }
 }

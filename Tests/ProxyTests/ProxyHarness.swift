@@ -27,6 +27,10 @@ final class ProxyHarness: Sendable {
         var store: (@Sendable (any EventLoop) -> any BindingStore)?
         var middlewares: [Middleware] = []
         var hasService = true
+        /// Whether headers and the application's cookies are learnt from responses.
+        var learns = false
+        /// Whether Traefik's cookies count; to Traefik the backends are called what they are called here.
+        var acceptsTraefikCookies = false
         var passwords = PasswordVerifier.shared
     }
 
