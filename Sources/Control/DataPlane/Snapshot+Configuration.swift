@@ -21,11 +21,21 @@ extension Snapshot {
                 settings, store: configuration.store, keys: keys, succeeding: known[settings.name])
             services.append(service)
         }
+        var isDone = services.map(\.children.isEmpty)
+        for index in services.indices { Self.joinHealth(of: index, in: &services, &isDone) }
         let routers = configuration.http.routers
         self.init(
             routes: RouteTable(routers.map(\.router)),
             routers: routers.map { RouterPlan(name: $0.name, service: $0.service, middlewares: $0.middlewares) },
             services: services, cookieKeys: keys.cookies)
+    }
+
+    /// Gives a weighted service the health of its children, theirs first. They do not lead back to it.
+    private static func joinHealth(of index: Int, in services: inout [Service], _ isDone: inout [Bool]) {
+        guard !isDone[index] else { return }
+        isDone[index] = true
+        for child in services[index].children { joinHealth(of: child, in: &services, &isDone) }
+        services[index].health = HealthTable(of: services[index].children.map { services[$0].health })
     }
 }
 
@@ -41,10 +51,14 @@ extension Service {
         let membership = try Self.membership(settings, keys, succeeding: old?.membership)
         let backends = settings.backends.map { Backend(name: $0.name, host: $0.host, port: $0.port) }
         self.init(
-            name: settings.name, backends: backends, membership: membership,
+            name: settings.name, backends: backends, children: settings.children.map(\.service),
+            membership: membership,
             health: Self.health(membership, backends, succeeding: old)
                 ?? HealthTable(count: membership.count, judgesAlone: store.redis == nil),
-            sticky: settings.sticky.map { Sticky($0, service: settings.name, store: store, keys: keys) },
+            sticky: settings.sticky.map { sticky in
+                Sticky(sticky, of: settings, membership: membership, store: store, keys: keys)
+            },
+            strategy: PlacementStrategy(settings.strategy),
             clientScope: FingerprintScope(key: keys.fingerprint, service: settings.name, source: .clientAddress),
             passHostHeader: settings.passHostHeader)
     }
@@ -52,9 +66,11 @@ extension Service {
     private static func membership(
         _ settings: ServiceSettings, _ keys: FleetKeys, succeeding old: Membership?
     ) throws(SnapshotMistake) -> Membership {
-        let backends = settings.backends.map {
-            (name: $0.name, weight: UInt16(clamping: $0.weight), isDraining: $0.isDraining)
-        }
+        let backends =
+            settings.backends.map {
+                (name: $0.name, weight: UInt16(clamping: $0.weight), isDraining: $0.isDraining)
+            }
+            + settings.children.map { (name: $0.name, weight: UInt16(clamping: $0.weight), isDraining: false) }
         if let old, old.count == backends.count,
             zip(old.backends, backends).allSatisfy({
                 $0.name == $1.name && $0.weight == $1.weight && $0.isDraining == $1.isDraining
@@ -82,15 +98,18 @@ extension Service {
 }
 
 extension Sticky {
-    fileprivate init(_ settings: StickySettings, service: String, store: StoreOptions, keys: FleetKeys) {
+    fileprivate init(
+        _ settings: StickySettings, of service: ServiceSettings, membership: Membership, store: StoreOptions,
+        keys: FleetKeys
+    ) {
         func scope(_ source: SessionSource) -> FingerprintScope {
-            FingerprintScope(key: keys.fingerprint, service: service, source: source)
+            FingerprintScope(key: keys.fingerprint, service: service.name, source: source)
         }
         let sources = settings.sources.map { source -> Source in
             switch source {
-            case .header(let name, _): .header(name.lowercased(), scope(.header(name)))
+            case .header(let name, let learns): .header(name.lowercased(), scope(.header(name)), learns: learns)
             case .query(let name): .query(name, scope(.query(name)))
-            case .appCookie(let name, _): .appCookie(name, scope(.appCookie(name)))
+            case .appCookie(let name, let learns): .appCookie(name, scope(.appCookie(name)), learns: learns)
             case .clientIP(let ipv4Prefix, let ipv6Prefix):
                 .clientAddress(ipv4Prefix: ipv4Prefix, ipv6Prefix: ipv6Prefix, scope(.clientAddress))
             case .cookie: .cookie(scope(.cookie))
@@ -110,7 +129,29 @@ extension Sticky {
             budget: store.redis?.commandTimeout.wholeMilliseconds ?? 20)
         self.init(
             sources: sources, cookie: settings.cookie.map(CookieAttributes.init),
-            settings: affinity, renewal: CookieRenewal(idleTimeout: idle, absoluteTimeout: absolute))
+            settings: affinity, renewal: CookieRenewal(idleTimeout: idle, absoluteTimeout: absolute),
+            traefikCookies: settings.cookie?.acceptsTraefikCookie == true
+                ? TraefikCookies(names: service.namesInTraefik, membership: membership) : nil)
+    }
+}
+
+extension ServiceSettings {
+    fileprivate var children: [WeightedService] {
+        if case .services(let services) = targets { services } else { [] }
+    }
+
+    /// What Traefik makes its cookies of: the URLs of servers, the names of a weighted service's services.
+    fileprivate var namesInTraefik: [String] { backends.map(\.url) + children.map(\.name) }
+}
+
+extension PlacementStrategy {
+    fileprivate init(_ strategy: ServiceSettings.Strategy) {
+        self =
+            switch strategy {
+            case .hrw: .hrw
+            case .wrr: .wrr
+            case .p2c: .p2c
+            }
     }
 }
 

@@ -114,7 +114,7 @@ extension Worker {
         ) -> RequestExplanation.Level {
             let order = fingerprint.map(membership.ranked) ?? Array(0..<membership.count)
             let placed = fingerprint.flatMap { fingerprint in
-                membership.choose(fingerprint) { _ in true }
+                service.description.strategy == .hrw ? membership.choose(fingerprint) { _ in true } : nil
             }
             let only = membership.count == 1 ? 0 : nil
             return RequestExplanation.Level(
