@@ -76,6 +76,11 @@ final class ProxyHarness: Sendable {
         port = listener.localAddress?.port ?? 0
     }
 
+    /// The services that it serves by.
+    var current: [Service] { services.withLock { $0 } }
+
+    func replace(_ services: [Service]) { self.services.withLock { $0 = services } }
+
     /// The health of the first service's backends.
     var health: HealthTable { services.withLock { $0[0].health } }
 
