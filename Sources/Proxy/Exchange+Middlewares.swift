@@ -59,7 +59,9 @@ extension Exchange: PasswordWaiter {
         switch result {
         case .verified:
             let isSeen = heldHead.look(worker) { head, bytes in
-                guard let credentials = passage.credentials(worker.requestFields, in: bytes) else { return impossible() }
+                guard let credentials = passage.credentials(worker.requestFields, in: bytes) else {
+                    return impossible()
+                }
                 passage.admit(credentials, gate)
                 pass(passage, head, bytes)
             }

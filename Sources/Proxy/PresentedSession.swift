@@ -36,7 +36,9 @@ extension ServiceRuntime {
                     return .key(scope.fingerprint(of: key), source: index)
                 }
             case .query(let name, let scope):
-                if let key = query(name, head, bytes), isUsable(key) { return .key(scope.fingerprint(of: key), source: index) }
+                if let key = query(name, head, bytes), isUsable(key) {
+                    return .key(scope.fingerprint(of: key), source: index)
+                }
             case .appCookie(let name, let scope, _):
                 var found: UnsafeRawBufferPointer?
                 forEachCookie(named: name, bytes, fields) { value in

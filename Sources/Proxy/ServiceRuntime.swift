@@ -124,7 +124,8 @@ final class ServiceRuntime: StoreWaiter {
     /// Where a request without a session goes. Where others have sessions, it is not held to its client's address: it
     /// may come by a proxy, and with it all those whose session is yet to begin.
     func balance(_ client: ClientIdentity?) -> Route? {
-        guard sticky == nil, description.strategy == .hrw, let scope = description.clientScope, let bits = client?.bits else {
+        guard sticky == nil, description.strategy == .hrw, let scope = description.clientScope, let bits = client?.bits
+        else {
             return affinity.balance(nil)
         }
         return affinity.balance(bits.bytes.withUnsafeBytes { scope.fingerprint(of: $0) })
