@@ -29,7 +29,7 @@ struct ExplainCommand: AsyncParsableCommand {
     @Option(help: "The address that the request comes from.")
     var client = "127.0.0.1"
 
-    @Option(help: "The entry point; by default the one at the URL's port, else the first.")
+    @Option(help: "The entry point; by default the one at the URL's port, else the first that has a router for it.")
     var entryPoint: String?
 
     @Flag(help: "Print JSON, for programs.")

@@ -96,7 +96,12 @@ extension FleetTests {
                       loadBalancer:
                         sticky:
                           cookie:
-                            { secure: true, httpOnly: true, sameSite: None, maxAge: 42, path: /foo, domain: foo.com }
+                            secure: true
+                            httpOnly: true
+                            sameSite: None
+                            maxAge: 42
+                            path: /foo
+                            domain: foo.com
                         servers: [ { url: B0 } ]
                 """
             try await with(backends: 1, services) { routed in

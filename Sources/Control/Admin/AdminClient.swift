@@ -1,4 +1,3 @@
-package import Affinity
 import Foundation
 import NIOCore
 import NIOHTTP1
@@ -43,19 +42,36 @@ package struct AdminClient: Sendable {
         }
     }
 
-    /// What that replica knows of a session, and the JSON in which it said so.
-    package func session(
-        _ fingerprint: Fingerprint, service: String
-    ) async throws(AdminClientError) -> (view: SessionView, json: String) {
-        let allowed = CharacterSet.alphanumerics.union(CharacterSet(charactersIn: "-._~"))
-        let name = service.addingPercentEncoding(withAllowedCharacters: allowed) ?? ""
-        let bytes = try await get("/api/sessions/\(fingerprint.hexadecimal)?service=\(name)")
+    /// What that replica knows of a session.
+    ///
+    /// - Parameter fingerprint: 32 hexadecimal digits.
+    package func session(_ fingerprint: String, of service: String) async throws(AdminClientError) -> SessionView {
+        try await decoded("/api/sessions/\(fingerprint)?service=\(Self.escaped(service))", what: "a session")
+    }
+
+    /// By URL, whether that replica can reach each server of a service.
+    package func servers(of service: String) async throws(AdminClientError) -> [String: Bool] {
+        let view: ServerStatus = try await decoded("/api/http/services/\(Self.escaped(service))", what: "a service")
+        return view.serverStatus.mapValues { $0 == "UP" }
+    }
+
+    private struct ServerStatus: Decodable {
+        let serverStatus: [String: String]
+    }
+
+    private func decoded<View: Decodable>(_ path: String, what: String) async throws(AdminClientError) -> View {
+        let bytes = try await get(path)
         do {
-            let view = try JSONDecoder().decode(SessionView.self, from: Data(bytes))
-            return (view, String(decoding: bytes, as: UTF8.self))
+            return try JSONDecoder().decode(View.self, from: Data(bytes))
         } catch {
-            throw AdminClientError(url: url, problem: "answered with something else than a session")
+            throw AdminClientError(url: url, problem: "answered with something else than \(what)")
         }
+    }
+
+    /// As it stands in a path or a query.
+    private static func escaped(_ name: String) -> String {
+        let allowed = CharacterSet.alphanumerics.union(CharacterSet(charactersIn: "-._~"))
+        return name.addingPercentEncoding(withAllowedCharacters: allowed) ?? ""
     }
 
     /// The body of an answer with status 200.

@@ -32,11 +32,32 @@ package struct Explainer: Sendable {
     }
 
     /// - Parameter entryPoint: the one that the request comes in by; unless given the one that listens at the URL's
-    ///   port, else the first by name.
+    ///   port, else the first by name at which a router takes it.
     package func explain(
         _ request: ExplainedRequest, entryPoint name: String? = nil
     ) async throws(ExplanationMistake) -> Explanation {
-        let index = try entryPoint(name, for: request)
+        let known = configuration.entryPoints
+        if let name {
+            guard let index = known.firstIndex(where: { $0.name == name }) else {
+                throw ExplanationMistake(
+                    "there is no entry point \(name): there are \(known.map(\.name).joined(separator: ", "))")
+            }
+            return try await explain(request, at: index)
+        }
+        if let index = known.firstIndex(where: { $0.address.port == request.port }) {
+            return try await explain(request, at: index)
+        }
+        var first: Explanation?
+        for index in known.indices {
+            let explanation = try await explain(request, at: index)
+            if explanation.router != nil { return explanation }
+            first = first ?? explanation
+        }
+        guard let first else { throw ExplanationMistake("there is no entry point") }
+        return first
+    }
+
+    private func explain(_ request: ExplainedRequest, at index: Int) async throws(ExplanationMistake) -> Explanation {
         let settings = configuration.entryPoints[index]
         let entryPoint = EntryPoint(name: settings.name, index: index, trustedPeers: settings.trustedPeers)
         let worker = worker
@@ -45,13 +66,5 @@ package struct Explainer: Sendable {
         }.get()
         guard let explained else { throw ExplanationMistake("the event loop has ended") }
         return Explanation(explained, of: request, at: settings.name, under: configuration)
-    }
-
-    private func entryPoint(_ name: String?, for request: ExplainedRequest) throws(ExplanationMistake) -> Int {
-        let known = configuration.entryPoints
-        guard let name else { return known.firstIndex { $0.address.port == request.port } ?? 0 }
-        if let index = known.firstIndex(where: { $0.name == name }) { return index }
-        throw ExplanationMistake(
-            "there is no entry point \(name): there are \(known.map(\.name).joined(separator: ", "))")
     }
 }

@@ -15,19 +15,3 @@ extension Explanation {
         }
     }
 }
-
-extension AdminClient {
-    /// By URL, whether each server of a service can be reached.
-    fileprivate func servers(of service: String) async throws(AdminClientError) -> [String: Bool] {
-        let view: ServerStatus = try await decoded("/api/http/services/\(Self.escaped(service))", what: "a service")
-        return view.serverStatus.mapValues { $0 == "UP" }
-    }
-
-    fileprivate func session(_ fingerprint: String, of service: String) async throws(AdminClientError) -> SessionView {
-        try await decoded("/api/sessions/\(fingerprint)?service=\(Self.escaped(service))", what: "a session")
-    }
-
-    private struct ServerStatus: Decodable {
-        let serverStatus: [String: String]
-    }
-}

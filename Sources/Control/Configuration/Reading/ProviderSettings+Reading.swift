@@ -47,5 +47,11 @@ extension DockerProviderSettings {
         network = section["network"]?.string() ?? network
         watch = section["watch"]?.bool() ?? watch
         allowEmptyServices = section["allowEmptyServices"]?.bool() ?? allowEmptyServices
+        do throws(DockerSettingError) {
+            _ = try parsedEndpoint()
+            _ = try DockerSelection(self)
+        } catch {
+            section.mistake(error.message, key: error.key)
+        }
     }
 }

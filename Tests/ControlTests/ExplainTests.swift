@@ -1,0 +1,170 @@
+import Foundation
+import Testing
+
+@testable import Control
+
+@Suite("explain says where a request would go, and why")
+struct ExplainTests {
+    private static let shop = """
+        entryPoints: { web: { address: ":8000" }, intern: { address: ":9000" } }
+        fleet: { secret: "0123456789abcdef0123" }
+        http:
+          routers:
+            api: { rule: "Host(`api.example`)", service: shop, middlewares: [strip], entryPoints: [web] }
+            admin: { rule: "PathPrefix(`/admin`) && !ClientIP(`10.0.0.0/8`)", service: shop, middlewares: [auth, near] }
+            old: { rule: "Path(`/old`)", service: shop, middlewares: [secure] }
+            deep: { rule: "PathPrefix(`/deep`)", service: both }
+            turns: { rule: "PathPrefix(`/turns`)", service: turns }
+            gone: { rule: "Path(`/gone`)", service: gone@docker }
+            empty: { rule: "Path(`/empty`)", service: empty }
+            shop: { rule: "Host(`shop.example`)", service: shop }
+          middlewares:
+            strip: { stripPrefix: { prefixes: [/v1] } }
+            secure: { redirectScheme: { scheme: https } }
+            near: { ipAllowList: { sourceRange: [192.0.2.0/24] } }
+            auth: { basicAuth: { users: ["u:{SHA}W6ph5Mm5Pz8GgiULbPgzG37mj9g="] } }
+          services:
+            both: { weighted: { services: [ { name: shop, weight: 3 }, { name: turns } ], sticky: { header: X-Level } } }
+            empty: { loadBalancer: { servers: [] } }
+            turns: { loadBalancer: { servers: [ { url: "http://127.0.0.1:9004" }, { url: "http://127.0.0.1:9005" } ] } }
+            shop:
+              loadBalancer:
+                sticky: { cookie: { name: shop_sid }, header: X-Session-ID }
+                servers:
+                  - { url: "http://127.0.0.1:9001", name: web-1 }
+                  - { url: "http://127.0.0.1:9002", name: web-2 }
+                  - { url: "http://127.0.0.1:9003", name: web-3, draining: true }
+        """
+
+    private func explain(
+        _ url: String, _ fields: [String] = [], method: String = "GET", client: String = "192.0.2.7",
+        entryPoint: String? = nil
+    ) async throws -> Explanation {
+        let surroundings = Surroundings(environment: [:], hostName: "here", processID: 1, coreCount: 1)
+        let file = try ConfigurationFile(yaml: Self.shop, file: "shop.yml", surroundings: surroundings)
+        let request = try ExplainedRequest(method: method, url: url, fields: fields, client: client)
+        return try await Explainer(file.configuration).explain(request, entryPoint: entryPoint)
+    }
+
+    @Test("the router that takes it, those before it with the matcher that decided, and what middlewares do")
+    func routing() async throws {
+        let explanation = try await explain("http://api.example/v1/cart?id=1", ["X-Session-ID: 42"])
+        #expect(explanation.router?.name == "api" && explanation.router?.origin == "shop.yml:5")
+        #expect(explanation.router?.because == ["Host(`api.example`)"])
+        let admin = try #require(explanation.passedOver.first { $0.name == "admin" })
+        #expect(admin.because == ["PathPrefix(`/admin`) does not hold"])
+        #expect(explanation.middlewares.map(\.effect) == ["the path is /cart"])
+        #expect(explanation.status == nil && explanation.isServed)
+    }
+
+    @Test(
+        "the session key, its fingerprint and the order, which is the same each time; draining servers take no new ones"
+    )
+    func order() async throws {
+        let (first, second) = (
+            try await explain("http://shop.example/", ["X-Session-ID: 42"]),
+            try await explain("http://shop.example/elsewhere", ["X-Session-ID: 42", "Cookie: shop_sid=x"])
+        )
+        let level = try #require(first.levels.first)
+        #expect(level.source == "header X-Session-ID" && level.fingerprint?.utf8.count == 32)
+        #expect(second.levels == first.levels)
+        #expect(Set(level.order.map(\.name)) == ["web-1", "web-2", "web-3"])
+        #expect(level.order.filter { !$0.takesNewSessions }.map(\.name) == ["web-3"])
+        #expect(level.choice == level.order.first { $0.takesNewSessions }?.name)
+        let other = try await explain("http://shop.example/", ["X-Session-ID: 43"])
+        #expect(other.levels.first?.fingerprint != level.fingerprint)
+    }
+
+    @Test("a request without a session key begins a session, and where it goes is chance")
+    func begins() async throws {
+        let level = try #require(try await explain("http://shop.example/").levels.first)
+        #expect(level.begins && level.source == nil && level.fingerprint == nil && level.choice == nil)
+        let text = ExplanationText(try await explain("http://shop.example/")).description
+        #expect(text.contains("session    none yet: one begins, by the cookie of the answer\n"))
+    }
+
+    @Test("a weighted service is followed into the service that it would choose")
+    func weighted() async throws {
+        let explanation = try await explain("http://x.example/deep", ["X-Level: 7", "X-Session-ID: 42"])
+        let (outer, inner) = (explanation.levels[0], explanation.levels[1])
+        #expect(outer.service == "both" && Set(outer.order.map(\.name)) == ["shop", "turns"])
+        #expect(inner.service == outer.choice)
+        #expect(explanation.levels.count == 2)
+    }
+
+    @Test(
+        "what Limpet answers by itself",
+        arguments: [
+            ("http://x.example/nowhere", [], 404, "no router takes it"),
+            ("http://x.example/gone", [], 503, "the router names a service or a middleware that is not there now"),
+            ("http://x.example/empty", [], 503, "the service has no servers"),
+            ("http://x.example/old", [], 302, "to https://x.example/old"),
+            ("http://x.example/admin", [], 401, "a middleware answers"),
+            (
+                "http://shop.example/", ["Upgrade: websocket", "Connection: upgrade"], 501,
+                "an Upgrade is not passed on"
+            ),
+            (
+                "http://shop.example/", ["Content-Length: 1", "Content-Length: 2"], 400,
+                "more than one Content-Length field"
+            ),
+        ])
+    func ownAnswers(_ url: String, _ fields: [String], _ status: Int, _ reason: String) async throws {
+        let explanation = try await explain(url, fields)
+        #expect(explanation.status == status && explanation.reason == reason && !explanation.isServed)
+        #expect(ExplanationText(explanation).description.contains("answer     \(status) from Limpet: \(reason)\n"))
+    }
+
+    @Test("addresses and passwords are met as they would be")
+    func middlewares() async throws {
+        let near = try await explain("http://x.example/admin", ["Authorization: Basic dTpw"])
+        #expect(near.status == nil && near.middlewares.map(\.kind) == ["basicAuth", "ipAllowList"])
+        let far = try await explain("http://x.example/admin", ["Authorization: Basic dTpw"], client: "198.51.100.1")
+        #expect(far.status == 403)
+        let intern = try await explain("http://x.example:8000/admin", client: "10.1.2.3")
+        #expect(intern.status == 404)
+        #expect(intern.passedOver.first { $0.name == "admin" }?.because == ["ClientIP(`10.0.0.0/8`) holds"])
+    }
+
+    @Test(
+        "the entry point is the one at the URL's port, or the one that is named, or the first that has a router for it")
+    func entryPoints() async throws {
+        #expect(try await explain("http://api.example:8000/").router?.name == "api")
+        let intern = try await explain("http://api.example:9000/")
+        #expect(intern.entryPoint == "intern" && intern.status == 404)
+        #expect(try await explain("http://api.example/").entryPoint == "web")
+        #expect(try await explain("http://api.example/", entryPoint: "web").router?.name == "api")
+        await #expect(throws: ExplanationMistake.self) { try await explain("http://x/", entryPoint: "wep") }
+    }
+
+    @Test("no session key and no cookie stands in what it says")
+    func secrecy() async throws {
+        let explanation = try await explain(
+            "http://shop.example/", ["X-Session-ID: very-secret-key", "Cookie: shop_sid=another-secret"])
+        for text in [ExplanationText(explanation).description, try explanation.json()] {
+            #expect(!text.contains("secret"))
+        }
+    }
+
+    @Test(
+        "a request that cannot be one says what would be right",
+        arguments: [
+            ("shop.example", [], "127.0.0.1", "\"shop.example\" is no URL: write http://host/path"),
+            (
+                "http://shop.example/", ["X-Session-ID"], "127.0.0.1",
+                "\"X-Session-ID\" is no field: write 'Name: value'"
+            ),
+            (
+                "http://shop.example/", ["A: b\r\nC: d"], "127.0.0.1",
+                "a line end cannot stand in a request line or a field"
+            ),
+            ("http://shop.example/", [], "here", "\"here\" is no IP address"),
+        ])
+    func usage(_ url: String, _ fields: [String], _ client: String, _ message: String) {
+        #expect {
+            _ = try ExplainedRequest(method: "GET", url: url, fields: fields, client: client)
+        } throws: { error in
+            "\(error)" == message
+        }
+    }
+}
