@@ -27,8 +27,8 @@ package struct TraefikCookies: Sendable {
         return backends[number]
     }
 
-    /// The first 8 bytes of the SHA-256 of a name.
-    static func value(of name: String) -> UInt64 {
+    /// The first 8 bytes of the SHA-256 of a name: written with 16 digits, what a cookie for it holds.
+    package static func value(of name: String) -> UInt64 {
         SHA256.hash(data: Array(name.utf8)).withUnsafeBytes { UInt64(bigEndian: $0.loadUnaligned(as: UInt64.self)) }
     }
 }

@@ -25,6 +25,7 @@ enum MetricsSample {
             successes: 4, failures: 1, isSound: false, lastSuccess: 1_767_225_600.5,
             providersUp: ["docker": false, "file": true])
         numbers.oversizedSessionKeys = 8
+        numbers.keysLearntElsewhere = 9
         numbers.patternsOverLimit = 10
         return numbers
     }
@@ -66,7 +67,8 @@ struct MeasurementTests {
                 "limpet_config_reloads_total{result=\"success\"} 4", "limpet_config_last_reload_success 0",
                 "limpet_config_last_reload_success_timestamp_seconds 1767225600.5",
                 "limpet_provider_up{provider=\"docker\"} 0", "limpet_provider_up{provider=\"file\"} 1",
-                "limpet_oversized_session_keys_total 8", "limpet_rule_pattern_limit_total 10",
+                "limpet_oversized_session_keys_total 8", "limpet_session_keys_learnt_elsewhere_total 9",
+                "limpet_rule_pattern_limit_total 10",
                 "limpet_access_log_dropped_lines_total 0",
                 "process_cpu_seconds_total 1.5", "process_resident_memory_bytes 4096",
                 "process_start_time_seconds 1767225599.25", "process_open_fds 12", "process_max_fds 1024",

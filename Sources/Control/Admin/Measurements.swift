@@ -25,6 +25,7 @@ enum Metric: String, CaseIterable {
     case configLastSuccess = "limpet_config_last_reload_success_timestamp_seconds"
     case providerUp = "limpet_provider_up"
     case oversizedSessionKeys = "limpet_oversized_session_keys_total"
+    case keysLearntElsewhere = "limpet_session_keys_learnt_elsewhere_total"
     case patternsOverLimit = "limpet_rule_pattern_limit_total"
     case accessLogDropped = "limpet_access_log_dropped_lines_total"
     case cpu = "process_cpu_seconds_total"
@@ -41,7 +42,7 @@ enum Metric: String, CaseIterable {
         switch self {
         case .storeLatency: .histogram
         case .requests, .refusals, .cacheHits, .cacheMisses, .storeFailures, .channelGenerations, .channelMessages,
-            .oversizedSessionKeys, .patternsOverLimit, .accessLogDropped, .cpu, .configReloads:
+            .oversizedSessionKeys, .keysLearntElsewhere, .patternsOverLimit, .accessLogDropped, .cpu, .configReloads:
             .counter
         case .info, .openConnections, .backendUp, .cacheEntries, .cacheCapacity, .storeAvailable, .storeLoops,
             .channelLive, .configLastReloadSuccess, .configLastSuccess, .providerUp,
@@ -75,6 +76,7 @@ enum Metric: String, CaseIterable {
         case .configLastSuccess: "When a configuration was last read and found right, since 1970."
         case .providerUp: "1 while the provider can be asked, 0 while it cannot."
         case .oversizedSessionKeys: "Session keys that were too long and counted as absent."
+        case .keysLearntElsewhere: "Session keys that a backend issued and that another one had already."
         case .patternsOverLimit: "Patterns of rules that went over a limit, so that their rule did not hold."
         case .accessLogDropped: "Lines of the access log that were dropped because it could not keep up."
         case .cpu: "CPU time used, user and system."
@@ -97,6 +99,7 @@ enum Measurements {
         addFleet(snapshot, to: &text)
         addReloads(snapshot, to: &text)
         text.add(.oversizedSessionKeys, [([], Double(snapshot.oversizedSessionKeys))])
+        text.add(.keysLearntElsewhere, [([], Double(snapshot.keysLearntElsewhere))])
         text.add(.patternsOverLimit, [([], Double(snapshot.patternsOverLimit))])
         text.add(.accessLogDropped, [([], Double(snapshot.droppedAccessLogLines))])
         addProcess(process, to: &text)

@@ -127,6 +127,7 @@ package struct MetricsSnapshot: Equatable, Sendable {
     package var reloads: Reloads?
     /// Session keys that were longer than a key may be.
     package var oversizedSessionKeys: UInt64 = 0
+    package var keysLearntElsewhere: UInt64 = 0
     /// Patterns of rules that went over a limit.
     package var patternsOverLimit: UInt64 = 0
     package var droppedAccessLogLines: UInt64 = 0

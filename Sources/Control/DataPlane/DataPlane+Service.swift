@@ -19,6 +19,7 @@ extension DataPlane: MetricsSource {
         for worker in counters.workers {
             snapshot.refusals.merge(worker.refused, uniquingKeysWith: &+)
             snapshot.oversizedSessionKeys &+= worker.oversizedSessionKeys
+            snapshot.keysLearntElsewhere &+= worker.keysLearntElsewhere
             snapshot.patternsOverLimit &+= worker.patternsOverLimit
             for (name, open) in zip(entryPointNames, worker.clientConnections) {
                 snapshot.openConnections[name, default: 0] += open
