@@ -47,14 +47,14 @@ extension Exchange: PasswordWaiter {
             answer(.tooManyPasswords)
         case nil:
             heldHead = HeldHead(head, in: bytes)
-            pendingGate = gate
+            passage.pendingGate = gate
         }
         return false
     }
 
     func passwordChecked(_ result: PasswordChecks.Result) {
-        guard case .deciding = phase, let passage, let gate = pendingGate, let heldHead else { return }
-        pendingGate = nil
+        guard case .deciding = phase, let passage, let gate = passage.pendingGate, let heldHead else { return }
+        passage.pendingGate = nil
         self.heldHead = nil
         switch result {
         case .verified:

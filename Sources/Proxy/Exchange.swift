@@ -45,7 +45,6 @@ final class Exchange: StoreWaiter {
 
     // What its router's middlewares do, where it has any.
     var passage: MiddlewarePassage?
-    var pendingGate: BasicAuthGate?
     /// Kept only where the head is looked at again in a later turn of the loop.
     var heldHead: HeldHead?
 

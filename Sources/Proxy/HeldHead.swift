@@ -2,7 +2,7 @@ import HTTPWire
 
 /// The head of a request that is looked at again in a later turn of the loop, when the worker's table holds another's.
 /// Not longer than the limits of heads allow.
-struct HeldHead {
+final class HeldHead {
     let head: RequestHead
     private let bytes: [UInt8]
 
@@ -23,3 +23,6 @@ struct HeldHead {
         }
     }
 }
+
+@available(*, unavailable)
+extension HeldHead: Sendable {}

@@ -41,7 +41,9 @@ struct StickyBehaviourTests {
     func strategies(_ strategy: PlacementStrategy) async throws {
         func describe(_ ports: [Int]) -> Described {
             var described = Described(
-                backends: [.init("http://b0", ports[0], weight: 1), .init("http://b1", ports[1], weight: 2)])
+                backends: [
+                    .init("http://backend-0", ports[0], weight: 1), .init("http://backend-1", ports[1], weight: 2),
+                ])
             described.strategy = strategy
             return described
         }
@@ -49,7 +51,7 @@ struct StickyBehaviourTests {
             for _ in 0..<6 {
                 let first = try proxy.exchange(Self.request())
                 let cookie = try #require(Self.cookie(first))
-                #expect(!cookie.contains("://") && !cookie.contains("b0") && !cookie.contains("b1"))
+                #expect(!cookie.contains("://") && !cookie.contains("backend"))
                 for _ in 0..<3 {
                     let next = try proxy.exchange(Self.request("Cookie: \(cookie)\r\n"))
                     #expect(next.suffix(2) == first.suffix(2) && Self.cookie(next) == nil)

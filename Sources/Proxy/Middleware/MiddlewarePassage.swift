@@ -8,6 +8,8 @@ final class MiddlewarePassage {
     /// In place of the path as it came.
     private(set) var path: [UInt8]?
     var request = FieldEdits()
+    /// The one whose password is being checked.
+    var pendingGate: BasicAuthGate?
     private var responses: [[FieldEdit]] = []
 
     init(_ chain: MiddlewareChain, to service: ServiceRuntime) {
