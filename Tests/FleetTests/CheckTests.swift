@@ -5,15 +5,8 @@ import Testing
 extension FleetTests {
     @Suite("limpet check")
     struct CheckTests {
-        private struct Outcome: Sendable {
-            let end: ChildProcess.End?
-            let output: String
-            let errors: String
-            let seconds: Double
-        }
-
         /// Runs `check` with these files beside it; `DIR` stands for where they are, there and in the output.
-        private static func check(_ files: [String: String], _ arguments: String...) async throws -> Outcome {
+        private static func check(_ files: [String: String], _ arguments: String...) async throws -> CommandOutcome {
             try await Threads.run {
                 let directory = FileManager.default.temporaryDirectory
                     .appendingPathComponent("limpet-check-\(UInt64.random(in: 0 ... .max))")
@@ -24,19 +17,7 @@ extension FleetTests {
                     try TextFile.write(text, to: directory.appendingPathComponent(name).path)
                 }
                 let command = arguments.map { $0.replacingOccurrences(of: "DIR", with: directory.path) }
-                let begin = ContinuousClock.now
-                let log = FileManager.default.temporaryDirectory
-                    .appendingPathComponent("limpet-check-log-\(UInt64.random(in: 0 ... .max))").path
-                let process = try ChildProcess([LimpetProgram.path(), "check"] + command, log: log)
-                let end = process.waitForEnd(within: 60)
-                let time = ContinuousClock.now - begin
-                process.kill()
-                let paths = [process.outputPath, process.errorPath]
-                defer { for path in paths { try? FileManager.default.removeItem(atPath: path) } }
-                return Outcome(
-                    end: end,
-                    output: try TextFile.read(paths[0]).replacingOccurrences(of: directory.path, with: "DIR"),
-                    errors: try TextFile.read(paths[1]), seconds: time / .seconds(1))
+                return try CommandOutcome(of: ["check"] + command).calling(directory.path, "DIR")
             }
         }
 

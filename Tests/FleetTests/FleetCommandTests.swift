@@ -5,23 +5,8 @@ import Testing
 extension FleetTests {
     @Suite("limpet fleet")
     struct FleetCommandTests {
-        private struct Outcome: Sendable {
-            let end: ChildProcess.End?
-            let output: String
-            let errors: String
-        }
-
-        private static func run(_ arguments: [String]) throws -> Outcome {
-            let log = FileManager.default.temporaryDirectory
-                .appendingPathComponent("limpet-fleet-\(UInt64.random(in: 0 ... .max))").path
-            let process = try ChildProcess([LimpetProgram.path(), "fleet"] + arguments, log: log)
-            let end = process.waitForEnd(within: 15)
-            process.kill()
-            defer {
-                [process.outputPath, process.errorPath].forEach { try? FileManager.default.removeItem(atPath: $0) }
-            }
-            return Outcome(
-                end: end, output: try TextFile.read(process.outputPath), errors: try TextFile.read(process.errorPath))
+        private static func run(_ arguments: [String]) throws -> CommandOutcome {
+            try CommandOutcome(of: ["fleet"] + arguments)
         }
 
         @Test("shows the replica that is asked, for people and for programs")

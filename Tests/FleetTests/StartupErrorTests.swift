@@ -5,27 +5,8 @@ import Testing
 extension FleetTests {
     @Suite("What cannot start says why")
     struct StartupErrorTests {
-        private struct Outcome: Sendable {
-            let end: ChildProcess.End?
-            let output: String
-            let errors: String
-        }
-
-        private static func run(_ arguments: [String], environment: [String: String] = [:]) throws -> Outcome {
-            let log = FileManager.default.temporaryDirectory
-                .appendingPathComponent("limpet-start-\(UInt64.random(in: 0 ... .max))").path
-            let process = try ChildProcess([LimpetProgram.path()] + arguments, environment: environment, log: log)
-            let end = process.waitForEnd(within: 15)
-            process.kill()
-            defer {
-                [process.outputPath, process.errorPath].forEach { try? FileManager.default.removeItem(atPath: $0) }
-            }
-            return Outcome(
-                end: end, output: try TextFile.read(process.outputPath), errors: try TextFile.read(process.errorPath))
-        }
-
         /// Runs a replica with a configuration in which `PORT`, `ADMIN` and `DIR` stand for what is free.
-        private func start(_ yaml: String, port: Int? = nil) async throws -> Outcome {
+        private func start(_ yaml: String, port: Int? = nil) async throws -> CommandOutcome {
             try await Threads.run {
                 let directory = FileManager.default.temporaryDirectory
                     .appendingPathComponent("limpet-start-\(UInt64.random(in: 0 ... .max))")
@@ -37,7 +18,7 @@ extension FleetTests {
                     .replacingOccurrences(of: "ADMIN", with: "\(admin)")
                     .replacingOccurrences(of: "DIR", with: directory.path)
                 try TextFile.write(text, to: path)
-                let outcome = try Self.run(["run", "--config", path])
+                let outcome = try CommandOutcome(of: ["run", "--config", path])
                 // Whatever it was, nothing is left that listens.
                 if (try? TCPSocket(port: admin)) != nil {
                     throw Unexpected(description: "somebody listens on \(admin)")
@@ -54,7 +35,7 @@ extension FleetTests {
 
             """
 
-        private func expectOneSentence(_ outcome: Outcome, _ parts: String...) {
+        private func expectOneSentence(_ outcome: CommandOutcome, _ parts: String...) {
             #expect(outcome.end == .exited(1))
             #expect(outcome.output.isEmpty)
             let lines = outcome.errors.split(separator: "\n")
@@ -82,7 +63,7 @@ extension FleetTests {
 
         @Test("a configuration file that is not there")
         func missingFile() async throws {
-            let outcome = try await Threads.run { try Self.run(["run", "--config", "/nowhere/limpet.yml"]) }
+            let outcome = try await Threads.run { try CommandOutcome(of: ["run", "--config", "/nowhere/limpet.yml"]) }
             expectOneSentence(outcome, "/nowhere/limpet.yml", "no such file or directory")
         }
 
@@ -121,7 +102,9 @@ extension FleetTests {
         @Test("wrong usage ends with 2, help with 0")
         func usage() async throws {
             let outcomes = try await Threads.run {
-                try [["run", "--konfig", "x"], ["run"], ["walk"], ["--help"], ["--version"]].map { try Self.run($0) }
+                try [["run", "--konfig", "x"], ["run"], ["walk"], ["--help"], ["--version"]].map {
+                    try CommandOutcome(of: $0)
+                }
             }
             #expect(outcomes.map(\.end) == [.exited(2), .exited(2), .exited(2), .exited(0), .exited(0)])
             for outcome in outcomes[..<3] { #expect(outcome.output.isEmpty && outcome.errors.contains("Usage:")) }

@@ -1,0 +1,67 @@
+import Foundation
+import LimpetTestKit
+import Testing
+
+extension FleetTests {
+    @Suite("limpet explain")
+    struct ExplainCommandTests {
+        private static let service = """
+            http:
+              routers: { all: { rule: "PathPrefix(`/`)", service: app } }
+              services:
+                app:
+                  loadBalancer:
+                    sticky: { header: X-Session-ID }
+                    servers: [ { url: B0, name: b0 }, { url: B1, name: b1 }, { url: NOBODY, name: dead, weight: 0 } ]
+            """
+
+        private func explain(
+            _ routed: RoutedReplica, _ session: String, _ more: String...
+        ) throws -> CommandOutcome {
+            try CommandOutcome(
+                of: ["explain", "--config", "\(routed.directory)/r0.yml", "-H", "X-Session-ID: \(session)"] + more
+                    + ["GET", "http://127.0.0.1:\(routed.replica.port)/cart"])
+        }
+
+        @Test("says where new sessions go, and by a running replica where known ones are, and it is so")
+        func agrees() async throws {
+            try await Threads.run {
+                let routed = try RoutedReplica(
+                    backends: 2, Self.service, settings: "fleet: { secret: \"\(Fleet.secret)\" }")
+                defer { _ = routed.end() }
+                let admin = "http://127.0.0.1:\(routed.replica.adminPort)"
+                for index in 0..<10 {
+                    let said = try explain(routed, "s\(index)")
+                    #expect(said.end == .exited(0) && said.errors.isEmpty)
+                    let served = try routed.backend("/cart", fields: ["X-Session-ID": "s\(index)"])
+                    #expect(said.output.contains("answer     from \(served) (http://"), "\(said.output)")
+                    let live = try explain(routed, "s\(index)", "--admin", admin)
+                    #expect(
+                        live.output.contains("now        bound to \(served), epoch 1, confirmed\n"), "\(live.output)")
+                    #expect(live.output.contains("answer     from \(served) (http://"), "\(live.output)")
+                }
+            }
+        }
+
+        @Test("ends with 1 where Limpet answers or nobody is asked, and with 2 where it is used wrongly")
+        func ends() async throws {
+            try await Threads.run {
+                let routed = try RoutedReplica(backends: 2, Self.service)
+                defer { _ = routed.end() }
+                let config = "\(routed.directory)/r0.yml"
+                let refused = try CommandOutcome(
+                    of: ["explain", "--config", config, "-H", "Content-Length: x", "GET", "http://a/"])
+                #expect(refused.end == .exited(1) && refused.output.contains("answer     400 from Limpet: "))
+                let nobody = try explain(routed, "s", "--admin", "http://127.0.0.1:\(try LoopbackPort.free())")
+                #expect(nobody.end == .exited(1) && nobody.errors.contains("cannot be reached"))
+                let json = try explain(routed, "s", "--json")
+                let object = try JSONSerialization.jsonObject(with: Data(json.output.utf8)) as? [String: Any]
+                #expect((object?["router"] as? [String: Any])?["name"] as? String == "all")
+                for wrong in [["GET", "nowhere"], ["GET"], ["-H", "x", "GET", "http://a/"], ["--endpoint", "x"]] {
+                    let outcome = try CommandOutcome(of: ["explain", "--config", config] + wrong)
+                    #expect(outcome.end == .exited(2) && outcome.output.isEmpty && outcome.errors.contains("Usage:"))
+                }
+            }
+        }
+    }
+}
