@@ -76,6 +76,14 @@ struct ConfigurationMiddlewareTests {
         }
     }
 
+    @Test("a hash that takes minutes to check is refused")
+    func costlyHash() {
+        let costly = Self.bcrypt.replacing(/^\$2y\$\d\d/, with: "$2y$17")
+        #expect(
+            Self.read("{ basicAuth: { users: ['u:\(costly)'] } }").mistakes.map { $0.hasSuffix("at most 16") } == [true]
+        )
+    }
+
     @Test("takes users from a file as htpasswd writes it")
     func usersFile() throws {
         try TemporaryFile.with("# comment\nu0:\(Self.bcrypt)\r\n\nu1:\(Self.sha)\n") { path in

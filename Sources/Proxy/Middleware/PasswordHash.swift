@@ -18,11 +18,18 @@ package enum PasswordHash: Equatable, Sendable, CustomStringConvertible {
             self = .apr1(salt: String(parts[2]), digest: String(parts[3]))
         } else {
             guard ["$2a$", "$2b$", "$2y$"].contains(where: text.hasPrefix), text.utf8.count == 60,
-                let cost = Int(text.dropFirst(4).prefix(2)), (4...31).contains(cost)
+                let cost = Self.cost(of: text), (4...31).contains(cost)
             else { return nil }
             self = .bcrypt(text)
         }
     }
+
+    /// Of bcrypt: each one more doubles the time that a check takes.
+    package var cost: Int? {
+        if case .bcrypt(let text) = self { Self.cost(of: text) } else { nil }
+    }
+
+    private static func cost(of text: String) -> Int? { Int(text.dropFirst(4).prefix(2)) }
 
     /// Does not show the hash.
     package var description: String { "(password hash)" }

@@ -2,6 +2,8 @@ import Proxy
 
 extension BasicAuth {
     private static let fileByteCountMax = 1 << 20
+    /// A check takes about four seconds then.
+    private static let costMax = 16
     private static let userForm = "must be name:hash as htpasswd writes it, with bcrypt, apr1 or {SHA}"
 
     init?(_ section: SettingSection) {
@@ -74,6 +76,11 @@ extension BasicAuth {
         guard let hash = PasswordHash(htpasswd: text) else {
             let hint = text.contains("$$") ? ": $$ is Compose's way to write $, and only $ is right here" : ""
             mistake(userForm + hint)
+            return nil
+        }
+        if let cost = hash.cost, cost > costMax {
+            mistake(
+                "has a bcrypt hash of cost \(cost), which takes minutes to check: make it anew with at most \(costMax)")
             return nil
         }
         return User(name: String(line[..<colon]), passwordHash: hash)
