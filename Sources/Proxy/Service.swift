@@ -41,6 +41,9 @@ package struct Service: Sendable {
 }
 
 extension Service {
+    /// Whether it has children, and no backends.
+    var isWeighted: Bool { !children.isEmpty }
+
     /// What its decisions depend on.
     var settings: AffinitySettings {
         var settings = sticky?.settings ?? AffinitySettings()

@@ -4,14 +4,15 @@ import Routing
 import Store
 
 /// One service as one event loop runs it: its decisions, its connections and its counters. It is the same object for as
-/// long as there is a service of its name; what is configured anew changes in place.
+/// long as there is a service of its name and kind, with backends or with children; what else is configured anew changes
+/// in place.
 final class ServiceRuntime: StoreWaiter {
     private(set) var description: Service
     /// In the order of the membership.
     private(set) var pools: [BackendPool]
     /// Of a weighted service: in the order of the membership.
     private(set) var children: [ServiceRuntime] = []
-    private(set) var isWeighted: Bool
+    let isWeighted: Bool
     private(set) var learns: Bool
     /// Whether its backends' health decides where sessions are that other replicas know: its own, or those of a
     /// weighted service above it.
@@ -28,7 +29,7 @@ final class ServiceRuntime: StoreWaiter {
     ) {
         self.description = description
         self.worker = worker
-        isWeighted = !description.children.isEmpty
+        isWeighted = description.isWeighted
         learns = description.sticky?.learns ?? false
         sharesSessions = description.sticky != nil
         pools = zip(description.backends, description.membership.backends).map {
@@ -50,7 +51,6 @@ final class ServiceRuntime: StoreWaiter {
         }
         self.description = description
         ownCookie = OwnCookie(description, keys: cookieKeys)
-        isWeighted = !description.children.isEmpty
         learns = description.sticky?.learns ?? false
         sharesSessions = description.sticky != nil
     }
@@ -77,7 +77,7 @@ final class ServiceRuntime: StoreWaiter {
         }
         for pool in old.values { pool.retire() }
         // Requests at children are counted by the exchanges alone.
-        if description.children.isEmpty { affinity.inFlight = InFlight(pools.map(\.inFlight)) }
+        if !isWeighted { affinity.inFlight = InFlight(pools.map(\.inFlight)) }
     }
 
     /// There is no such service any more: exchanges under way finish, and nothing is kept for others.

@@ -60,7 +60,7 @@ package final class Worker {
         requestFields = FieldTable(capacity: limits.message.fieldCount)
         responseFields = FieldTable(capacity: limits.message.fieldCount)
         counters = WorkerCounters(entryPoints: entryPoints)
-        services = snapshot.services.map(makeRuntime)
+        services = snapshot.services.map { makeRuntime($0) }
         adoptChildren()
         prober = HealthProber(worker: self)
         offering = OfferPace(worker: self)
@@ -80,6 +80,12 @@ package final class Worker {
             service, worker: self, cache: cache, coherence: coherence, cookieKeys: snapshot.cookieKeys)
     }
 
+    private func makeRuntime(_ service: Service, countingOnFrom counters: ServiceCounters) -> ServiceRuntime {
+        let runtime = makeRuntime(service)
+        runtime.counters = counters
+        return runtime
+    }
+
     /// Serves by another configuration from this turn of the loop on. A service or a backend that is still there keeps
     /// its connections, counters and bindings; exchanges under way finish where they are.
     package func apply(_ snapshot: Snapshot) {
@@ -87,7 +93,12 @@ package final class Worker {
         self.snapshot = snapshot
         var kept = Dictionary(services.map { ($0.description.name, $0) }, uniquingKeysWith: { first, _ in first })
         services = snapshot.services.map { service in
-            guard let runtime = kept.removeValue(forKey: service.name) else { return makeRuntime(service) }
+            guard let runtime = kept[service.name] else { return makeRuntime(service) }
+            // A request that is decided for backends has nothing ready for children, nor the other way round.
+            guard runtime.isWeighted == service.isWeighted else {
+                return makeRuntime(service, countingOnFrom: runtime.counters)
+            }
+            kept[service.name] = nil
             runtime.adopt(service, cookieKeys: snapshot.cookieKeys)
             return runtime
         }
