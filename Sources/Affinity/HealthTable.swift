@@ -97,7 +97,8 @@ package final class HealthTable: Sendable {
 
     private var hasOneUp: Bool { (0..<count).contains { isUp($0) } }
 
-    private var mayAllBeLeft: Bool { (0..<count).allSatisfy { mayLeave($0) } }
+    /// False of a service without backends: it is away for a moment, and nobody has found out anything of it.
+    private var mayAllBeLeft: Bool { count > 0 && (0..<count).allSatisfy { mayLeave($0) } }
 
     private var areAllAvoided: Bool { (0..<count).allSatisfy { isAvoided($0) || !isUp($0) } }
 

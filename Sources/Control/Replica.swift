@@ -85,7 +85,7 @@ package struct Replica: Sendable {
         if let settings = configuration.providers.docker {
             // For its mistakes.
             _ = try DockerProvider(settings, logger: logger) { _ in }
-            let containers = await FirstListing.contributions(settings, logger: logger)
+            let containers = await FirstListing.contributions(settings)
             let reading = HTTPReading(
                 files: file.sources, containers: containers, context: HTTPContext(configuration))
             if let http = reading.configuration {

@@ -4,8 +4,8 @@ import Routing
 import Store
 
 /// One service as one event loop runs it: its decisions, its connections and its counters. It is the same object for as
-/// long as there is a service of its name and kind, with backends or with children; what else is configured anew changes
-/// in place.
+/// long as there is a service of its name and kind, with backends or with children; what else is configured anew
+/// changes in place.
 final class ServiceRuntime: StoreWaiter {
     private(set) var description: Service
     /// In the order of the membership.

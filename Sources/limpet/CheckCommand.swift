@@ -33,10 +33,11 @@ struct CheckCommand: AsyncParsableCommand {
     }
 
     func run() async throws {
-        let contributions = try await containers.contributions(config: config)
+        let (contributions, warnings) = try await containers.listing(config: config)
         let check =
             config.map { ConfigurationCheck(config: $0, containers: contributions) }
             ?? ConfigurationCheck(paths: paths, containers: contributions)
+        for warning in warnings { print("docker: warning: \(warning)") }
         for mistake in check.mistakes { print(mistake) }
         print(check.summary)
         guard check.isRight else { throw ExitCode.failure }

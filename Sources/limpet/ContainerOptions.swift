@@ -13,19 +13,20 @@ struct ContainerOptions: ParsableArguments {
         guard endpoint == nil || docker else { throw ValidationError("--endpoint needs --docker") }
     }
 
-    /// What the containers say; nothing where they are not to be asked.
+    /// What the containers say, and what is to be said about them; nothing where they are not to be asked, or where
+    /// the configuration file is refused, which whoever reads it says.
     ///
     /// - Parameter config: the configuration file, whose Docker provider says where and which; nil: the defaults.
-    func contributions(config: String?) async throws -> [DockerContribution] {
-        guard docker else { return [] }
+    func listing(config: String?) async throws -> (contributions: [DockerContribution], warnings: [String]) {
+        guard docker else { return ([], []) }
         var settings = DockerProviderSettings()
-        if let config, let file = try? ConfigurationFile(path: config), let docker = file.configuration.providers.docker
-        {
-            settings = docker
+        if let config {
+            guard let file = try? ConfigurationFile(path: config) else { return ([], []) }
+            settings = file.configuration.providers.docker ?? settings
         }
         if let endpoint { settings.endpoint = endpoint }
         do {
-            return try await DockerProvider.contributions(settings)
+            return try await DockerProvider.list(settings)
         } catch {
             throw Failure("\(error)")
         }

@@ -46,7 +46,7 @@ struct ExplainCommand: AsyncParsableCommand {
         let file: ConfigurationFile
         do {
             file = try ConfigurationFile(
-                path: config, containers: try await containers.contributions(config: config))
+                path: config, containers: try await containers.listing(config: config).contributions)
         } catch let refusal as ConfigurationRefusal {
             throw Failure(refusal.description)
         }

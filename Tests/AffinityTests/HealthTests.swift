@@ -122,6 +122,13 @@ struct HealthTests {
         for index in 0..<64 { #expect(table.isUp(index) == (index >= 32)) }
     }
 
+    @Test("a service without backends is not up, and may not be left: it is away, and nobody agreed on that")
+    func emptyChild() {
+        let empty = HealthTable(count: 0)
+        let table = HealthTable(of: [HealthTable(count: 1), empty])
+        #expect(!table.isUp(1) && !table.mayLeave(1))
+    }
+
     @Test("a service of services is up while one backend is, may be left when all may, and knows it at once")
     func servicesOfServices() {
         let first = HealthTable(count: 2, judgesAlone: false)

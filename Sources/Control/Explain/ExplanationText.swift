@@ -147,7 +147,7 @@ package struct ExplanationText: CustomStringConvertible {
         switch level.strategy {
         case "p2c": return "two are drawn, and the one with fewer requests under way is taken"
         case "wrr": return "in turn, by weight"
-        default: return "by the client's address"
+        default: return level.sources.isEmpty ? "by the client's address" : "in turn, by weight"
         }
     }
 

@@ -1,17 +1,15 @@
+package import Routing
+
 /// Which containers count, by their labels: ``Label(`key`, `value`)`` and ``LabelRegex(`key`, `expression`)`` with
 /// `&&`, `||`, `!` and parentheses, as Traefik has them. A label that is not there counts as empty. Letters of keys
-/// count as they are. An expression is looked for anywhere in the value.
+/// count as they are. An expression is one of RE2's syntax, under the limits of those in rules, and is looked for
+/// anywhere in the value; where finding out would cost too much it is not found.
 package indirect enum DockerConstraint: Equatable, Sendable {
     case label(key: String, value: String)
-    case labelRegex(key: String, pattern: String)
+    case labelRegex(key: String, pattern: BoundedPattern)
     case not(DockerConstraint)
     case all([DockerConstraint])
     case any([DockerConstraint])
-
-    /// Of a regular expression; one that backtracks much must not take long.
-    static let patternByteCountMax = 1024
-    /// A longer value of a label is matched by no expression.
-    static let valueByteCountMax = 4096
 
     /// - Throws: `DockerSettingError` with the place in the text.
     package init(_ text: String) throws(DockerSettingError) {
@@ -24,11 +22,7 @@ package indirect enum DockerConstraint: Equatable, Sendable {
         case .label(let key, let value):
             return { ($0[key] ?? "") == value }
         case .labelRegex(let key, let pattern):
-            guard let regex = try? Self.regex(pattern) else { return { _ in false } }
-            return { labels in
-                let value = labels[key] ?? ""
-                return value.utf8.count <= Self.valueByteCountMax && value.firstMatch(of: regex) != nil
-            }
+            return { pattern.isFound(in: $0[key] ?? "") }
         case .not(let operand):
             let operand = operand.predicate()
             return { !operand($0) }
@@ -39,9 +33,5 @@ package indirect enum DockerConstraint: Equatable, Sendable {
             let operands = operands.map { $0.predicate() }
             return { labels in operands.contains { $0(labels) } }
         }
-    }
-
-    static func regex(_ pattern: String) throws -> Regex<AnyRegexOutput> {
-        try Regex(pattern).matchingSemantics(.unicodeScalar)
     }
 }

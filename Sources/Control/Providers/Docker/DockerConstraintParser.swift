@@ -1,3 +1,5 @@
+import Routing
+
 /// Reads the language of `DockerConstraint`: `!` binds tighter than `&&`, `&&` tighter than `||`.
 struct DockerConstraintParser {
     private static let depthMax = 50
@@ -59,15 +61,11 @@ struct DockerConstraintParser {
         let value = try value()
         try expect(")")
         guard name.lowercased() == "labelregex" else { return .label(key: key, value: value) }
-        guard value.utf8.count <= DockerConstraint.patternByteCountMax else {
-            throw mistake("the regular expression is longer than \(DockerConstraint.patternByteCountMax) bytes", place)
-        }
-        do {
-            _ = try DockerConstraint.regex(value)
+        do throws(RuleError) {
+            return .labelRegex(key: key, pattern: try BoundedPattern(value))
         } catch {
-            throw mistake("\"\(value)\" is no regular expression that is understood", place)
+            throw mistake("\"\(value.prefix(100))\" is \(error.message)", place)
         }
-        return .labelRegex(key: key, pattern: value)
     }
 
     /// Between backticks as it stands, or between quotation marks, where `\` stands before `"` and `\`.

@@ -52,7 +52,7 @@ package final class DockerProvider: Service, Sendable {
     ///
     /// - Throws: `DockerSettingError` and `DockerEngineError`.
     package static func list(
-        _ settings: DockerProviderSettings, logger: Logger
+        _ settings: DockerProviderSettings, logger: Logger = Logger(label: "docker") { _ in SwiftLogNoOpLogHandler() }
     ) async throws -> (contributions: [DockerContribution], warnings: [String]) {
         let (changes, continuation) = AsyncStream.makeStream(
             of: [DockerContribution].self, bufferingPolicy: .bufferingNewest(1))
