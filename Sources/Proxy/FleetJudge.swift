@@ -56,6 +56,7 @@ package final class FleetJudge {
     package func reconfigured(configuration: UInt64) {
         let old = places
         findPlaces()
+        for (shared, place) in old where places[shared] == nil { forget(place) }
         for service in worker.services { service.description.health.setJudgesAlone(health.isAlone) }
         let renewed = places.filter { shared, place in old[shared].map { $0.pool !== place.pool } ?? false }
         perform(
@@ -65,6 +66,13 @@ package final class FleetJudge {
         for (shared, place) in places where !place.service.isUp(place.pool) {
             perform(health.judged(shared, isUp: false, now: worker.now()))
         }
+    }
+
+    /// Nobody would take back what the fleet said of a backend that it judges no more.
+    private func forget(_ place: Place) {
+        guard let index = place.service.index(of: place.pool) else { return }
+        place.service.description.health.setMayLeave(index, false)
+        place.service.description.health.setAvoided(index, false)
     }
 
     private func findPlaces() {

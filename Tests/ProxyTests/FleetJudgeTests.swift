@@ -75,6 +75,31 @@ extension FleetJudgeTests {
             }
         }
     }
+
+    @Test("what the fleet said of a backend ends when its service has no sessions any more")
+    func noLongerShared() async throws {
+        let port = try closedPort()
+        let back = try ScriptedBackend.answering(ok("there"))
+        defer { back.close() }
+        let bus = Bus()
+        try await withProxy(to: [port]) { first in
+            try await withProxy(to: [port]) { second in
+                try await bus.join([first, second])
+                _ = try first.exchange("GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n")
+                try await #expect(eventually { first.health.mayLeave(0) && second.health.mayLeave(0) })
+                first.health.setAvoided(0, true)
+                try await first.apply(Described(backends: [.init("b0", port)], isSticky: false))
+                try await bus.reconfigure(0)
+                #expect(!first.health.mayLeave(0) && !first.health.isAvoided(0))
+                try await second.apply(Described(backends: [.init("b0", back.port)]))
+                try await bus.reconfigure(1)
+                try await first.apply(Described(backends: [.init("b0", port)]))
+                try await bus.reconfigure(0)
+                #expect(!first.health.isUp(0) && !first.health.mayLeave(0), "the other one reaches it")
+                try await bus.stop()
+            }
+        }
+    }
 }
 
 /// Carries payloads between judges, each on its own loop, as Redis would.
