@@ -26,8 +26,7 @@ extension ServiceRuntime {
         _ head: RequestHead, in bytes: UnsafeRawBufferPointer, fields: FieldTable, client: ClientIdentity,
         edits: FieldEdits? = nil
     ) -> PresentedSession {
-        guard let sticky else { return .none }
-        for (index, source) in sticky.sources.enumerated() {
+        for (index, source) in sources.enumerated() {
             switch source {
             case .header(let name, let scope, _):
                 if let edits, edits.drops(name.utf8) {
@@ -56,7 +55,7 @@ extension ServiceRuntime {
                 }
             }
         }
-        return sticky.cookie == nil ? .none : .newSession(proposal: traefikBackend(bytes, fields))
+        return ownCookie == nil ? .none : .newSession(proposal: traefikBackend(bytes, fields))
     }
 
     private func traefikBackend(_ bytes: UnsafeRawBufferPointer, _ fields: FieldTable) -> BackendHash? {

@@ -14,6 +14,9 @@ final class ServiceRuntime: StoreWaiter {
     private(set) var children: [ServiceRuntime] = []
     let isWeighted: Bool
     private(set) var learns: Bool
+    /// Where the session key is looked for. Of its own, as every request reads it: ``Sticky`` has many parts to copy.
+    private(set) var sources: [Sticky.Source]
+    private(set) var renewal: CookieRenewal?
     /// Whether its backends' health decides where sessions are that other replicas know: its own, or those of a
     /// weighted service above it.
     private(set) var sharesSessions: Bool
@@ -31,6 +34,8 @@ final class ServiceRuntime: StoreWaiter {
         self.worker = worker
         isWeighted = description.isWeighted
         learns = description.sticky?.learns ?? false
+        sources = description.sticky?.sources ?? []
+        renewal = description.sticky?.renewal
         sharesSessions = description.sticky != nil
         pools = zip(description.backends, description.membership.backends).map {
             BackendPool(backend: $0, hash: $1.hash, worker: worker)
@@ -52,6 +57,8 @@ final class ServiceRuntime: StoreWaiter {
         self.description = description
         ownCookie = OwnCookie(description, keys: cookieKeys)
         learns = description.sticky?.learns ?? false
+        sources = description.sticky?.sources ?? []
+        renewal = description.sticky?.renewal
         sharesSessions = description.sticky != nil
     }
 
@@ -140,7 +147,7 @@ final class ServiceRuntime: StoreWaiter {
 
     /// The hint, if it is neither too old nor from the future.
     func believable(_ hint: Hint, now: UInt32) -> Hint? {
-        guard let sticky, sticky.renewal.isValid(hint, now: now) else { return nil }
+        guard let renewal, renewal.isValid(hint, now: now) else { return nil }
         return hint
     }
 
@@ -149,7 +156,7 @@ final class ServiceRuntime: StoreWaiter {
         for id: SessionCookie.SessionID, presented: Hint?, route: Route, worker: Worker
     ) -> [UInt8] {
         let now = worker.wallClock()
-        guard let sticky, let ownCookie, sticky.renewal.isDue(for: route, hint: presented, now: now) else {
+        guard let renewal, renewal.isDue(for: route, hint: presented, now: now), let ownCookie else {
             return []
         }
         let hint = Hint(binding: route.binding, born: presented?.born ?? now, issued: now)

@@ -23,27 +23,33 @@ package struct Router: Equatable, Sendable {
 }
 
 /// Says which router handles a request: the first whose rule holds, by priority, then by name.
-package struct RouteTable: Sendable {
+///
+/// Immutable. A class, so that a request that looks into it counts one reference and not one for each of its parts.
+package final class RouteTable: Sendable {
     private struct Entry: Sendable {
         let start: RuleProgram.Step
         /// Among those given to `init`.
         let router: Int
     }
 
-    private var program = RuleProgram()
+    private let program: RuleProgram
     /// In the order of asking.
-    private var entries: [Entry] = []
+    private let entries: [Entry]
     /// By entry point; they name places in `entries`.
-    private var indices: [RouteIndex] = []
+    private let indices: [RouteIndex]
     private let routers: [Router]
 
     package init(_ routers: [Router]) {
-        self.routers = routers
+        var program = RuleProgram()
+        var entries: [Entry] = []
         for (index, router) in routers.enumerated().sorted(by: { $0.element.precedes($1.element) }) {
             entries.append(Entry(start: program.append(router.rule.expression), router: index))
         }
+        self.routers = routers
+        self.program = program
+        self.entries = entries
         let entryPointCount = routers.flatMap(\.entryPoints).reduce(0) { max($0, $1 + 1) }
-        indices = (0..<entryPointCount).map { entryPoint in
+        indices = (0..<entryPointCount).map { [entries] entryPoint in
             RouteIndex(
                 entries.enumerated().lazy.filter { routers[$0.element.router].entryPoints.contains(entryPoint) }
                     .map { (rank: $0.offset, rule: routers[$0.element.router].rule.expression) })
