@@ -99,7 +99,7 @@ final class HealthProber {
     private func advance(
         _ service: ServiceRuntime, _ pool: BackendPool, _ event: (inout BackendHealth) -> BackendHealth.Action
     ) {
-        guard !isStopped, service.index(of: pool) != nil else { return }
+        guard !isStopped, !service.isRetired, service.index(of: pool) != nil else { return }
         perform(event(&pool.reachability), service, pool)
     }
 }

@@ -24,6 +24,8 @@ final class ServiceRuntime: StoreWaiter {
     var affinity: SessionAffinity
     var counters = ServiceCounters()
     let worker: Worker
+    /// There is no such service any more: exchanges under way finish with what it was.
+    private(set) var isRetired = false
 
     var sticky: Sticky? { description.sticky }
 
@@ -89,6 +91,7 @@ final class ServiceRuntime: StoreWaiter {
 
     /// There is no such service any more: exchanges under way finish, and nothing is kept for others.
     func retire() {
+        isRetired = true
         for pool in pools { pool.retire() }
     }
 

@@ -185,6 +185,20 @@ struct SwapTests {
         }
     }
 
+    @Test("a backend that was down when its service was taken away is probed no more")
+    func probesEnd() async throws {
+        let port = try closedPort()
+        try await withProxy(to: [port]) { proxy in
+            _ = try proxy.exchange(Self.request("s", closes: true))
+            let health = proxy.health
+            #expect(!health.isUp(0))
+            try await proxy.apply(Described(name: "else", backends: []))
+            let back = try ScriptedBackend(port: port) { _, _ in }
+            defer { back.close() }
+            #expect(!Waiting.until(within: 2.5) { health.isUp(0) || back.connectionCount > 0 })
+        }
+    }
+
     @Test("while connecting: the connection is used if it is made, and the new configuration if it is not")
     func whileConnecting() async throws {
         let backend = try ScriptedBackend.answering(ok("new"))
