@@ -1,8 +1,8 @@
 import Affinity
 import Crypto
 
-/// How one service writes and reads our own cookie.
-struct OwnCookie {
+/// How one service writes and reads our own cookie. Immutable; a class, as every request looks into it.
+final class OwnCookie {
     let name: String
     let sealing: SessionCookie
     let scope: FingerprintScope?
@@ -27,3 +27,6 @@ struct OwnCookie {
         prefix + sealing.seal(id, hint, random: random) + suffix
     }
 }
+
+@available(*, unavailable)
+extension OwnCookie: Sendable {}
