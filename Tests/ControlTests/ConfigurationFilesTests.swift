@@ -63,7 +63,23 @@ struct ConfigurationFilesTests {
     func circle() throws {
         try Self.with(["d/a.yml": ""]) { root in
             try FileManager.default.createSymbolicLink(atPath: "\(root)/d/loop", withDestinationPath: "..")
-            #expect(!DynamicFiles.read(path: root).mistakes.isEmpty)
+            let read = DynamicFiles.read(path: root)
+            #expect(read.files.map(\.name) == ["\(root)/d/a.yml"])
+            #expect(
+                read.mistakes.map(\.description) == ["\(root)/d/loop: leads back to a directory that is being read"])
+        }
+    }
+
+    @Test("that two links lead to are read by both paths")
+    func twoLinks() throws {
+        try Self.with(["top/a.yml": "", "b/c.yml": ""]) { root in
+            for name in ["x", "y"] {
+                try FileManager.default.createSymbolicLink(
+                    atPath: "\(root)/top/\(name)", withDestinationPath: "../b")
+            }
+            let read = DynamicFiles.read(path: "\(root)/top")
+            #expect(read.files.map { $0.name.dropFirst(root.count + 5) } == ["a.yml", "x/c.yml", "y/c.yml"])
+            #expect(read.mistakes.isEmpty)
         }
     }
 

@@ -43,8 +43,13 @@ package struct DynamicFiles: Equatable, Sendable {
 
     private mutating func paths(in directory: String) -> [String] {
         var paths: [String] = []
-        var waiting = [(path: directory, depth: 0)]
-        while let (path, depth) = waiting.popLast() {
+        var waiting = [(path: directory, above: Set<String>())]
+        while let (path, above) = waiting.popLast() {
+            let place = Self.place(of: path)
+            guard !above.contains(place) else {
+                add("leads back to a directory that is being read", path)
+                continue
+            }
             let names: [String]
             do {
                 names = try FileManager.default.contentsOfDirectory(atPath: path)
@@ -55,8 +60,8 @@ package struct DynamicFiles: Equatable, Sendable {
             for name in names where !name.hasPrefix(".") {
                 let inner = path.hasSuffix("/") ? path + name : "\(path)/\(name)"
                 if Self.isDirectory(inner) {
-                    // A link may lead in a circle.
-                    if depth < 16 { waiting.append((inner, depth + 1)) } else { add("is nested too deep", inner) }
+                    let above = above.union([place])
+                    if above.count <= 16 { waiting.append((inner, above)) } else { add("is nested too deep", inner) }
                 } else if [".yml", ".yaml", ".toml"].contains(where: name.lowercased().hasSuffix) {
                     if FileContents.isFile(inner) { paths.append(inner) } else { add("is no file", inner) }
                 }
@@ -67,6 +72,11 @@ package struct DynamicFiles: Equatable, Sendable {
             }
         }
         return paths.sorted { $0.utf8.lexicographicallyPrecedes($1.utf8) }
+    }
+
+    /// Without symbolic links, which may lead in a circle.
+    private static func place(of path: String) -> String {
+        URL(fileURLWithPath: path).resolvingSymlinksInPath().path
     }
 
     private static func isDirectory(_ path: String) -> Bool {
