@@ -10,7 +10,7 @@ struct AddressTests {
         arguments: [
             (":8000", nil, 8000, ":8000"), ("127.0.0.1:0", "127.0.0.1", 0, "127.0.0.1:0"),
             ("[::1]:80", "::1", 80, "[::1]:80"), ("localhost:65535", "localhost", 65535, "localhost:65535"),
-            (":80/tcp", nil, 80, ":80"),
+            (":80/tcp", nil, 80, ":80"), ("web.internal.:80", "web.internal.", 80, "web.internal.:80"),
         ] as [(String, String?, Int, String)])
     func listenAddress(_ text: String, _ host: String?, _ port: Int, _ written: String) throws {
         let address = try ListenAddress(text)
@@ -22,6 +22,8 @@ struct AddressTests {
         "that is none is refused",
         arguments: [
             "", "80", ":", ":65536", ":-1", ":+1", "a b:80", "::1:80", "[::g]:80", "[]:80", ":80/udp", "a..b:80",
+            "a..:80",
+            ".:80",
         ])
     func refusedListenAddress(_ text: String) {
         #expect(throws: AddressError.self) { try ListenAddress(text) }

@@ -2,14 +2,16 @@ import Routing
 
 /// What may stand as a host in an address or a URL.
 enum HostSyntax {
-    /// A name of letters, digits, hyphens, underscores and dots, an IPv4 address, or an IPv6 address in brackets.
+    /// A name of letters, digits, hyphens, underscores and dots, an IPv4 address, or an IPv6 address in brackets. A
+    /// name may end with a dot: then it is looked up as it is, without search domains.
     static func isHost(_ text: Substring) -> Bool {
         if text.hasPrefix("[") {
             guard text.hasSuffix("]"), text.count > 2 else { return false }
             return AddressRange.Bits(withoutBrackets(text))?.isIPv6 ?? false
         }
-        return !text.isEmpty && text.utf8.count <= 253
-            && text.split(separator: ".", omittingEmptySubsequences: false).allSatisfy(isLabel)
+        let name = text.hasSuffix(".") ? text.dropLast() : text
+        return !name.isEmpty && name.utf8.count <= 253
+            && name.split(separator: ".", omittingEmptySubsequences: false).allSatisfy(isLabel)
     }
 
     static func withoutBrackets(_ host: Substring) -> String {
