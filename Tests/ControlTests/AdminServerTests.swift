@@ -75,6 +75,17 @@ struct AdminServerTests {
         }
     }
 
+    @Test("says that a host has no address")
+    func unknownHost() async throws {
+        let address = ListenAddress(host: "nowhere.invalid", port: 0)
+        let error = await #expect(throws: ListenError.self) {
+            _ = try await AdminServer.start(
+                on: address, group: MultiThreadedEventLoopGroup.singleton, replica: "r", phase: ReplicaPhase(),
+                source: AdminSourceSample())
+        }
+        #expect(error?.description == "cannot listen on nowhere.invalid:0: the host nowhere.invalid has no address")
+    }
+
     @Test("shows the fleet as JSON in every phase, to be read and not to be changed")
     func fleet() async throws {
         try await Self.with { port, phase in

@@ -29,6 +29,20 @@ package struct ListenAddress: Hashable, Sendable, CustomStringConvertible {
         self.init(host: host.isEmpty ? nil : HostSyntax.withoutBrackets(host), port: port)
     }
 
+    /// Whether no two sockets can listen on both: one that listens on all interfaces leaves its port to no other.
+    func overlaps(_ other: ListenAddress) -> Bool {
+        guard port != 0, port == other.port else { return false }
+        return host == other.host || covers(other) || other.covers(self)
+    }
+
+    private func covers(_ other: ListenAddress) -> Bool {
+        switch host {
+        case nil, "::": true
+        case "0.0.0.0": other.host.map { !$0.contains(":") } ?? true
+        default: false
+        }
+    }
+
     package var description: String {
         guard let host else { return ":\(port)" }
         return host.contains(":") ? "[\(host)]:\(port)" : "\(host):\(port)"

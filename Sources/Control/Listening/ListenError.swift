@@ -20,6 +20,7 @@ package struct ListenError: Error, CustomStringConvertible, Sendable {
         case let error as IOError where error.errnoCode == EACCES: reason = "this user may not use that port"
         case let error as IOError: reason = String(cString: strerror(error.errnoCode))
         case SocketAddressError.unknown(let host, _): reason = "the host \(host) has no address"
+        case let error as SocketAddressError.UnknownHost: reason = "the host \(error.host) has no address"
         default: reason = "\(error)"
         }
         description = "cannot listen on \(address): \(reason)"

@@ -12,7 +12,8 @@ struct Listeners {
     init(_ section: SettingSection?) {
         entryPoints = []
         admin = ListenAddress(host: "127.0.0.1", port: 8081)
-        var taken: [ListenAddress: String] = [:]
+        let isAdminGiven = section?.entries.contains { $0.name == Self.adminName } ?? false
+        var taken = isAdminGiven ? [] : [(name: Self.adminName, address: admin)]
         for (name, value) in section?.entries ?? [] {
             guard let entry = value.section() else { continue }
             let address = Self.address(of: entry, name, &taken)
@@ -34,16 +35,17 @@ struct Listeners {
     }
 
     private static func address(
-        of entry: SettingSection, _ name: String, _ taken: inout [ListenAddress: String]
+        of entry: SettingSection, _ name: String, _ taken: inout [(name: String, address: ListenAddress)]
     ) -> ListenAddress? {
         guard let value = entry.required("address", "write host:port, or :port for all interfaces"),
             let text = value.string()
         else { return nil }
         do throws(AddressError) {
             let address = try ListenAddress(text)
-            if address.port != 0, let other = taken.updateValue(name, forKey: address) {
-                value.mistake("is the address of entry point \(other) already")
+            if let other = taken.first(where: { $0.address.overlaps(address) }) {
+                value.mistake("is the address of entry point \(other.name) already")
             }
+            taken.append((name, address))
             return address
         } catch {
             value.mistake(error.description)
