@@ -83,7 +83,7 @@ struct ConfigurationLinkTests {
         let yaml = """
             http:
               routers:
-                r: { rule: "Path(`/`)", service: shpo, middlewares: [autg, x@kubernetescrd, ""] }
+                r: { rule: "Path(`/`)", service: shpo, middlewares: [autg, x@kubernetescrd, "", x@] }
               services: { shop: { loadBalancer: { servers: [{ url: "http://f" }] } } }
               middlewares: { auth: { addPrefix: { prefix: /a } } }
             """
@@ -94,6 +94,7 @@ struct ConfigurationLinkTests {
                 "f:3:64: http.routers.r.middlewares[1]: names the provider kubernetescrd, "
                     + "which is not available in this version: there are file, docker",
                 "f:3:81: http.routers.r.middlewares[2]: must not be empty",
+                "f:3:85: http.routers.r.middlewares[3]: has no provider after @: there are file, docker",
             ])
     }
 

@@ -35,6 +35,33 @@ struct ConfigurationMistakeTests {
             ]
         ),
         (
+            """
+            entryPoints:
+              a: { address: ":8000" }
+              b: { address: "127.0.0.1:8000" }
+              c: { address: "0.0.0.0:8001" }
+              d: { address: "[::1]:8001" }
+              e: { address: "127.0.0.1:8001" }
+              f: { address: ":8081" }
+            """,
+            [
+                "3:17: entryPoints.b.address: is the address of entry point a already",
+                "6:17: entryPoints.e.address: is the address of entry point c already",
+                "7:17: entryPoints.f.address: is the address of entry point admin already",
+            ]
+        ),
+        (
+            "http:\n  services:\n    s: { loadBalancer: { servers: { url: \"http://a\" } } }\n",
+            ["3:35: http.services.s.loadBalancer.servers: must be a list, and is a mapping"]
+        ),
+        (
+            "http:\n  routers:\n    {{ range $i := until 3 }}\n    r{{ $i }}: {}\n    {{ end }}\n",
+            [
+                "4:5: is no valid YAML: did not find expected key: templates of Go are not available in this version"
+            ]
+        ),
+        ("http: {}\n---\nhttp: {}\n", ["2:1: is no valid YAML: found another document"]),
+        (
             "replica: { name: '', threads: 0 }",
             [
                 "1:18: replica.name: must not be empty",

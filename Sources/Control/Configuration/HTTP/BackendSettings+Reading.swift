@@ -5,11 +5,11 @@ extension BackendSettings {
     private static let nameByteCountMax = 256
 
     /// The elements of `servers`; what two have in common and must not is recorded.
-    static func list(_ value: SettingValue?) -> [BackendSettings] {
+    static func list(_ elements: [SettingValue]) -> [BackendSettings] {
         var names: [String: Int] = [:]
         var places: [String: Int] = [:]
         var backends: [BackendSettings] = []
-        for (index, element) in (value?.list() ?? []).enumerated() {
+        for (index, element) in elements.enumerated() {
             guard let section = element.section(), let backend = BackendSettings(section) else { continue }
             if let other = places.updateValue(index, forKey: "\(backend.host.lowercased()):\(backend.port)") {
                 section["url"]?.mistake("is the server of servers[\(other)] already")

@@ -24,7 +24,11 @@ struct HTTPReference {
         let suffix = String(text[text.index(after: at)...])
         guard let provider = ProviderName(rawValue: suffix) else {
             let known = ProviderName.allCases.map(\.rawValue).joined(separator: ", ")
-            value.mistake("names the provider \(suffix), which is not available in this version: there are \(known)")
+            let problem =
+                suffix.isEmpty
+                ? "has no provider after @"
+                : "names the provider \(suffix), which is not available in this version"
+            value.mistake("\(problem): there are \(known)")
             return nil
         }
         self.provider = provider

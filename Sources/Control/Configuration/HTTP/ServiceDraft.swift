@@ -31,8 +31,9 @@ struct ServiceDraft {
         }
         if let balancer = balancer?.section() {
             readBalancer(balancer, ["servers"], context)
-            settings.targets = .servers(BackendSettings.list(balancer["servers"]))
-            if balancer["servers"]?.list().isEmpty ?? true {
+            let servers = balancer["servers"]?.list() ?? []
+            settings.targets = .servers(BackendSettings.list(servers))
+            if servers.isEmpty, balancer["servers"]?.isList ?? true {
                 balancer.warning("has no servers: every request of this service will be answered with 503")
             }
         } else if let weighted = weighted?.section() {

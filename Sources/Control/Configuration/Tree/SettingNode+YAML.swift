@@ -15,7 +15,8 @@ extension SettingNode {
             return nil
         } catch let error as YamlError {
             let (message, mark) = Self.explain(error)
-            mistakes.add(message, at: mark.map { Mistake.Place(line: $0.line, column: $0.column) }, key: "")
+            let hint = yaml.contains("{{") ? ": templates of Go are not available in this version" : ""
+            mistakes.add(message + hint, at: mark.map { Mistake.Place(line: $0.line, column: $0.column) }, key: "")
             return nil
         } catch {
             mistakes.add("cannot be read as YAML: \(error)", at: nil, key: "")
@@ -27,7 +28,8 @@ extension SettingNode {
         switch error {
         case .scanner(_, let problem, let mark, _), .parser(_, let problem, let mark, _),
             .composer(_, let problem, let mark, _):
-            return ("is no valid YAML: \(problem)", mark)
+            // A problem of libyaml may go on with what it did not say.
+            return ("is no valid YAML: \(problem.hasPrefix("but ") ? problem.dropFirst(4) : problem[...])", mark)
         case .reader(let problem, _, _, _), .writer(let problem), .emitter(let problem), .representer(let problem):
             return ("is no valid YAML: \(problem)", nil)
         case .duplicatedKeysInMapping(let keys, let context):
