@@ -41,6 +41,10 @@ struct ExplainCommand: AsyncParsableCommand {
     @Argument(help: "As http://shop.example/cart?id=1.")
     var url: String
 
+    func validate() throws {
+        _ = try usage()
+    }
+
     func run() async throws {
         let (request, replica) = try usage()
         let file: ConfigurationFile
@@ -65,12 +69,15 @@ struct ExplainCommand: AsyncParsableCommand {
 
     private func usage() throws -> (ExplainedRequest, AdminClient?) {
         do {
-            return (
-                try ExplainedRequest(method: method, url: url, fields: header, client: client),
-                try admin.map { try AdminClient($0) }
-            )
-        } catch {
-            throw ValidationError("\(error)")
+            let request = try ExplainedRequest(method: method, url: url, fields: header, client: client)
+            guard let admin else { return (request, nil) }
+            do {
+                return (request, try AdminClient(admin))
+            } catch {
+                throw ValidationError("--admin \(error)")
+            }
+        } catch let mistake as ExplanationMistake {
+            throw ValidationError("\(mistake)")
         }
     }
 }

@@ -90,6 +90,8 @@ struct ExplainTests {
         #expect(outer.service == "both" && Set(outer.order.map(\.name)) == ["shop", "turns"])
         #expect(inner.service == outer.choice)
         #expect(explanation.levels.count == 2)
+        let lines = ExplanationText(explanation).description.split(separator: "\n")
+        #expect(lines.allSatisfy { $0.last != " " })
     }
 
     @Test(
@@ -126,6 +128,11 @@ struct ExplainTests {
         #expect(intern.passedOver.first { $0.name == "admin" }?.because == ["ClientIP(`10.0.0.0/8`) holds"])
     }
 
+    @Test("a host may end with a dot, as in a request")
+    func finalDot() async throws {
+        #expect(try await explain("http://SHOP.example./", ["X-Session-ID: 42"]).router?.name == "shop")
+    }
+
     @Test(
         "the entry point is the one at the URL's port, or the one that is named, or the first that has a router for it")
     func entryPoints() async throws {
@@ -159,6 +166,10 @@ struct ExplainTests {
                 "a line end cannot stand in a request line or a field"
             ),
             ("http://shop.example/", [], "here", "\"here\" is no IP address"),
+            (
+                "http://me:very-secret@shop.example/", [], "127.0.0.1",
+                "the URL must not hold credentials: they are sent as a field, 'Authorization: Basic …'"
+            ),
         ])
     func usage(_ url: String, _ fields: [String], _ client: String, _ message: String) {
         #expect {

@@ -54,6 +54,10 @@ extension FleetTests {
                 #expect(refused.end == .exited(1) && refused.output.contains("answer     400 from Limpet: "))
                 let nobody = try explain(routed, "s", "--admin", "http://127.0.0.1:\(try LoopbackPort.free())")
                 #expect(nobody.end == .exited(1) && nobody.errors.contains("cannot be reached"))
+                // Without a secret two processes know one session by two fingerprints.
+                let stranger = try explain(routed, "s", "--admin", "http://127.0.0.1:\(routed.replica.adminPort)")
+                #expect(stranger.output.hasSuffix("So the replica cannot be asked about the session.\n"))
+                #expect(!stranger.output.contains("now  "))
                 let json = try explain(routed, "s", "--json")
                 let object = try JSONSerialization.jsonObject(with: Data(json.output.utf8)) as? [String: Any]
                 #expect((object?["router"] as? [String: Any])?["name"] as? String == "all")

@@ -25,6 +25,10 @@ package struct ExplainedRequest: Sendable {
         else { throw ExplanationMistake("\"\(url)\" is no URL: write http://host/path") }
         let rest = url[scheme.upperBound...].prefix { $0 != "#" }
         let authority = rest.prefix { $0 != "/" && $0 != "?" }
+        guard !authority.contains("@") else {
+            throw ExplanationMistake(
+                "the URL must not hold credentials: they are sent as a field, 'Authorization: Basic …'")
+        }
         let isSecure = url[..<scheme.lowerBound].lowercased() == "https"
         guard let remote = try? SocketAddress(ipAddress: client, port: 0) else {
             throw ExplanationMistake("\"\(client)\" is no IP address")

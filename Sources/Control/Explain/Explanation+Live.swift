@@ -1,5 +1,5 @@
 extension Explanation {
-    /// Adds what a running replica knows of the sessions and servers.
+    /// Adds what a running replica knows of the servers, and of the sessions, if its fingerprints are the ones here.
     ///
     /// - Throws: where the replica does not answer, or is configured otherwise.
     package mutating func ask(_ replica: AdminClient) async throws(AdminClientError) {
@@ -8,7 +8,7 @@ extension Explanation {
             let servers = try await replica.servers(of: service)
             let down = levels[index].order.filter { servers[$0.url ?? ""] == false }.map(\.name)
             var session: SessionView?
-            if let fingerprint = levels[index].fingerprint {
+            if hasSecret, let fingerprint = levels[index].fingerprint {
                 session = try await replica.session(fingerprint, of: service)
             }
             levels[index].live = Live(session: session, down: down)

@@ -20,6 +20,9 @@ package struct ExplanationText: CustomStringConvertible {
         lines += ["", line("answer", answer)]
         if !explanation.hasSecret, explanation.levels.contains(where: { $0.fingerprint != nil }) {
             lines.append(line("", "No fleet secret is configured: fingerprint and order are other ones at each start."))
+            if explanation.levels.contains(where: { $0.live != nil }) {
+                lines.append(line("", "So the replica cannot be asked about the session."))
+            }
         }
         return lines.map { $0 + "\n" }.joined()
     }
@@ -97,6 +100,7 @@ package struct ExplanationText: CustomStringConvertible {
             let name = shown(target.name)
             var text = "\(number)\(name)\(String(repeating: " ", count: max(0, width - Self.visible(name).count)))"
             for word in words(target, level) { text += "  \(word)" }
+            while text.last == " " { text.removeLast() }
             return line(index == 0 ? (level.fingerprint == nil ? "targets" : "order") : "", text)
         }
     }
