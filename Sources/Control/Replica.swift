@@ -113,7 +113,7 @@ package struct Replica: Sendable {
     private func effects(on dataPlane: DataPlane) -> Reloader.Effects {
         var effects = Reloader.Effects(
             readMain: { [path] () throws(ConfigurationRefusal) -> ConfigurationFile in
-                try ConfigurationFile(path: path)
+                try ConfigurationFile(path: path, isPipeTaken: false)
             },
             apply: { (configuration: Configuration) async throws(SnapshotMistake) -> Void in
                 try await dataPlane.apply(configuration)

@@ -59,6 +59,20 @@ struct ConfigurationFilesTests {
         }
     }
 
+    @Test("that are named one by one are not waited for either, whatever names them")
+    func namedPipes() throws {
+        try Self.with(["x/a.yml": ""]) { root in
+            let pipe = "\(root)/pipe.yml"
+            #expect(mkfifo(pipe, 0o600) == 0)
+            #expect(
+                DynamicFiles.read(.file(pipe)).mistakes.map(\.description) == ["\(pipe): cannot be read: is no file"])
+            #expect(
+                ConfigurationSample.mistakes("fleet: { secretFile: \(pipe) }") == [
+                    "1:22: fleet.secretFile: \(pipe) cannot be read: is no file"
+                ])
+        }
+    }
+
     @Test("that follow links in a circle come to an end")
     func circle() throws {
         try Self.with(["d/a.yml": ""]) { root in

@@ -37,14 +37,17 @@ package struct ConfigurationFile {
 
     /// Reads a file, those of its file provider, and the files of secrets that they name.
     ///
-    /// - Parameter containers: what the Docker provider says, where it has been asked.
+    /// - Parameters:
+    ///   - isPipeTaken: whether the file may be a pipe, whose end is waited for; the files that it names never may.
+    ///   - containers: what the Docker provider says, where it has been asked.
     /// - Throws: `ConfigurationRefusal` with every mistake in it.
     package init(
-        path: String, containers: [DockerContribution] = [], surroundings: Surroundings = .current
+        path: String, isPipeTaken: Bool = true, containers: [DockerContribution] = [],
+        surroundings: Surroundings = .current
     ) throws(ConfigurationRefusal) {
         let bytes: [UInt8]
         do {
-            bytes = try FileContents.bytes(of: path, byteCountMax: Self.byteCountMax)
+            bytes = try FileContents.bytes(of: path, byteCountMax: Self.byteCountMax, isPipeTaken: isPipeTaken)
         } catch {
             let mistake = Mistake(severity: .error, source: .file(path), place: nil, key: "", message: error.reason)
             throw ConfigurationRefusal(mistakes: [mistake])

@@ -19,10 +19,18 @@ enum FileContents {
         return stat(path, &status) == 0 && status.st_mode & S_IFMT == S_IFREG
     }
 
-    static func bytes(of path: String, byteCountMax: Int) throws(Failure) -> [UInt8] {
-        let descriptor = open(path, O_RDONLY | O_CLOEXEC)
+    /// - Parameter isPipeTaken: whether it may be a pipe or a device, and is waited for. What is read while a replica
+    ///   serves must not be one: nobody may ever write to it.
+    static func bytes(of path: String, byteCountMax: Int, isPipeTaken: Bool = false) throws(Failure) -> [UInt8] {
+        let descriptor = open(path, O_RDONLY | O_CLOEXEC | (isPipeTaken ? 0 : O_NONBLOCK))
         guard descriptor >= 0 else { throw failure() }
         defer { close(descriptor) }
+        var status = stat()
+        guard fstat(descriptor, &status) == 0 else { throw failure() }
+        // Of a directory the system says so at the first read.
+        guard isPipeTaken || [S_IFREG, S_IFDIR].contains(status.st_mode & S_IFMT) else {
+            throw Failure(reason: "cannot be read: is no file")
+        }
         var bytes: [UInt8] = []
         var part = [UInt8](repeating: 0, count: 65536)
         while true {
