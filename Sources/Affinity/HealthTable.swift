@@ -22,8 +22,8 @@ package final class HealthTable: Sendable {
     }
 
     /// The table of a service whose members are services: each is as its own backends are, at any moment. Up while one
-    /// of them is; it may be left when all of them may; avoided when all that are up are. What is marked in it has no
-    /// effect.
+    /// of them is; it may be left when there are some and all of them may; avoided when all that are up are. What is
+    /// marked in it has no effect.
     package init(of services: [HealthTable]) {
         alone = Atomic(true)
         backends = []
@@ -97,7 +97,7 @@ package final class HealthTable: Sendable {
 
     private var hasOneUp: Bool { (0..<count).contains { isUp($0) } }
 
-    /// False of a service without backends: it is away for a moment, and nobody has found out anything of it.
+    /// Not where there is none: other replicas may have some, and what is away for a moment comes back.
     private var mayAllBeLeft: Bool { count > 0 && (0..<count).allSatisfy { mayLeave($0) } }
 
     private var areAllAvoided: Bool { (0..<count).allSatisfy { isAvoided($0) || !isUp($0) } }

@@ -135,7 +135,7 @@ struct HealthTests {
         let inner = HealthTable(of: [HealthTable(count: 1), HealthTable(count: 0)])
         let table = HealthTable(of: [first, inner])
         #expect(table.count == 2 && table.isUp(0) && table.isUp(1) && !table.isUp(2) && !table.isUp(-1))
-        #expect(inner.isUp(0) && !inner.isUp(1))
+        #expect(inner.isUp(0) && !inner.isUp(1) && !inner.mayLeave(1))
         first.markDown(0)
         #expect(table.isUp(0) && !table.mayLeave(0))
         first.setAvoided(1, true)

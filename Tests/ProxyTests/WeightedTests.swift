@@ -199,6 +199,27 @@ struct WeightedTests {
         }
     }
 
+    @Test("keep the sessions of a child that has no backends for a while: others serve them until it has")
+    func childEmpty() async throws {
+        try await Self.withFamily { proxy, family in
+            var homes: [String: Substring] = [:]
+            for key in 0..<20 {
+                homes["\(key)"] = try proxy.exchange(Self.request("X-Session-ID: \(key)\r\n")).suffix(2)
+            }
+            #expect(homes.values.contains { $0.hasPrefix("a") })
+            try await proxy.apply([family[0], Described(name: "a", backends: []), family[2]])
+            for key in homes.keys {
+                let response = try proxy.exchange(Self.request("X-Session-ID: \(key)\r\n"))
+                #expect(response.hasPrefix("HTTP/1.1 200 ") && response.dropLast().hasSuffix("b"))
+            }
+            try await proxy.apply(family)
+            for (key, home) in homes {
+                let response = try proxy.exchange(Self.request("X-Session-ID: \(key)\r\n"))
+                #expect(response.dropLast().last == home.first)
+            }
+        }
+    }
+
     @Test("wait for the store on each level, and a client that goes away meanwhile ends the exchange")
     func heldStore() async throws {
         try await Self.withFamily(store: { HeldStore($0) }) { proxy, _ in
