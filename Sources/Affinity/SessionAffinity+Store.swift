@@ -148,7 +148,7 @@ extension SessionAffinity {
             if decision.isPlacement, let index = membership.index(of: backend) { load.placed(on: index, now: now) }
             decision.isPlacement = false
             return .claimed
-        case .restore, .touch, .drop:
+        case .restore, .touch, .drop, .look:
             return .claimed
         case .rebind:
             return .rebound

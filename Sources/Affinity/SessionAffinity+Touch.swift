@@ -92,7 +92,7 @@ extension StoreQuestion {
     fileprivate var isFirstOffer: Bool {
         switch self {
         case .create: true
-        case .restore, .rebind, .touch, .drop: false
+        case .restore, .rebind, .touch, .drop, .look: false
         }
     }
 }

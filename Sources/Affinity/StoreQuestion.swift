@@ -13,11 +13,14 @@ package enum StoreQuestion: Hashable, Sendable {
     case touch(Fingerprint, lifetime: Int64)
     /// Write a tombstone one epoch above the record, and above the epoch `above`; say which.
     case drop(Fingerprint, above: UInt32, lifetime: Int64)
+    /// Say what is there, and change nothing: for whoever looks on. No decision asks it.
+    case look(Fingerprint)
 
     package var fingerprint: Fingerprint {
         switch self {
         case .create(let fingerprint, _, _, _), .restore(let fingerprint, _, _, _),
-            .rebind(let fingerprint, _, _, _, _), .touch(let fingerprint, _), .drop(let fingerprint, _, _):
+            .rebind(let fingerprint, _, _, _, _), .touch(let fingerprint, _), .drop(let fingerprint, _, _),
+            .look(let fingerprint):
             fingerprint
         }
     }
@@ -28,23 +31,24 @@ package enum StoreQuestion: Hashable, Sendable {
         case .create(_, let backend, _, _): Binding(backend: backend, epoch: 1)
         case .restore(_, let binding, _, _): binding
         case .rebind(_, let from, let backend, _, _): Binding(backend: backend, epoch: from.epoch &+ 1)
-        case .touch, .drop: nil
+        case .touch, .drop, .look: nil
         }
     }
 
-    /// In milliseconds.
+    /// In milliseconds. A look gives none, so that what it finds may live as long as it will.
     package var lifetime: Int64 {
         switch self {
         case .create(_, _, let lifetime, _), .restore(_, _, let lifetime, _), .rebind(_, _, _, let lifetime, _),
             .touch(_, let lifetime), .drop(_, _, let lifetime):
             lifetime
+        case .look: .max
         }
     }
 
     package var born: UInt32? {
         switch self {
         case .create(_, _, _, let born), .restore(_, _, _, let born), .rebind(_, _, _, _, let born): born
-        case .touch, .drop: nil
+        case .touch, .drop, .look: nil
         }
     }
 
@@ -52,14 +56,14 @@ package enum StoreQuestion: Hashable, Sendable {
     var isBroadcast: Bool {
         switch self {
         case .restore, .rebind, .drop: true
-        case .create, .touch: false
+        case .create, .touch, .look: false
         }
     }
 
     var isTouch: Bool {
         switch self {
         case .touch: true
-        case .create, .restore, .rebind, .drop: false
+        case .create, .restore, .rebind, .drop, .look: false
         }
     }
 }
@@ -74,7 +78,7 @@ package enum StoreAnswer: Hashable, Sendable {
     /// The store refused to write (OOM, READONLY, NOREPLICAS …), and holds this record, as far as it knows: a server
     /// that takes no writes may be behind.
     case readOnly(Binding, remaining: Int64, born: UInt32? = nil)
-    /// There is no record. Only a touch is answered so.
+    /// There is no record. Only a touch or a look is answered so.
     case absent
     /// The store holds something that Limpet would not write.
     case foreign

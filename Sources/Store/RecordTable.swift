@@ -41,6 +41,8 @@ struct RecordTable {
         case .touch:
             records[place].end = end
             return .record(held.binding, remaining: question.lifetime, born: held.born)
+        case .look:
+            return .record(held.binding, remaining: remaining, born: held.born)
         case .drop(_, let above, _):
             return bury(question, above: max(above, held.binding.epoch), at: place, max(end, held.end))
         case .create, .restore, .rebind:
@@ -98,7 +100,7 @@ extension StoreQuestion {
     /// Whether what the question asks to write stands above a record that lives.
     fileprivate func overrides(_ held: Binding) -> Bool {
         switch self {
-        case .create, .touch, .drop: false
+        case .create, .touch, .drop, .look: false
         case .restore(_, let binding, _, _): held.epoch < binding.epoch
         case .rebind(_, let from, _, _, _): held.epoch < from.epoch || held == from
         }

@@ -72,6 +72,7 @@ struct RedisCommands {
                 $0.append(bulk: UInt64(above))
                 $0.append(bulk: UInt64(clamping: lifetime))
             }
+        case .look(let fingerprint): read(fingerprint, in: &buffer)
         }
     }
 
@@ -103,7 +104,7 @@ struct RedisCommands {
         let script: RedisScript
         let arguments: [String]
         switch question {
-        case .create, .touch:
+        case .create, .touch, .look:
             assertionFailure("no script stands behind this question")
             return false
         case .restore(_, let binding, let lifetime, let born):

@@ -42,7 +42,7 @@ struct RedisConnectionState {
 
     /// A command whose reply is owed.
     private enum Command {
-        case create, createLifetime, script, evaluation, touch, read, readLifetime, probe
+        case create, createLifetime, script, evaluation, touch, read, readLifetime, look, lookLifetime, probe
         case beat, beatEvaluation, publication
     }
 
@@ -64,6 +64,7 @@ struct RedisConnectionState {
 
     private enum Half {
         case won
+        case absent
         case record(Record)
         case foreign
         case refused
@@ -104,6 +105,9 @@ struct RedisConnectionState {
             owe(.createLifetime, number, now)
         case .restore, .rebind, .drop: owe(.script, number, now)
         case .touch: owe(.touch, number, now)
+        case .look:
+            owe(.look, number, now)
+            owe(.lookLifetime, number, now)
         }
         return true
     }
@@ -143,8 +147,8 @@ struct RedisConnectionState {
     mutating func received(_ reply: RedisReply, now: Instant) -> Action {
         guard let next = owed.popFirst() else { return .close(.surplusReply) }
         switch next.command {
-        case .create, .read: return firstHalf(of: next, reply)
-        case .createLifetime, .readLifetime: return secondHalf(of: next, reply, now)
+        case .create, .read, .look: return firstHalf(of: next, reply)
+        case .createLifetime, .readLifetime, .lookLifetime: return secondHalf(of: next, reply, now)
         case .script, .evaluation: return scriptReply(to: next, reply, now)
         case .touch: return touchReply(to: next, reply, now)
         case .probe:
@@ -171,7 +175,7 @@ struct RedisConnectionState {
     private mutating func firstHalf(of next: Owed, _ reply: RedisReply) -> Action {
         let half: Half
         switch reply {
-        case .none: half = next.command == .create ? .won : .refused
+        case .none: half = Self.nothing(after: next.command)
         case .record(let record): half = .record(record)
         case .foreignText, .wrongType: half = .foreign
         case .refusal, .readOnly, .noScript: half = .refused
@@ -179,6 +183,14 @@ struct RedisConnectionState {
         }
         if let place = place(of: next.question) { waiting[offset: place].half = half }
         return .wait
+    }
+
+    private static func nothing(after command: Command) -> Half {
+        switch command {
+        case .create: .won
+        case .look: .absent
+        default: .refused
+        }
     }
 
     private mutating func secondHalf(of next: Owed, _ reply: RedisReply, _ now: Instant) -> Action {
@@ -190,15 +202,17 @@ struct RedisConnectionState {
         }
         guard let place = place(of: next.question) else { return .wait }
         let isCreate = next.command == .createLifetime
+        let isRead = next.command == .readLifetime
         switch waiting[offset: place].half {
         case .won: return answer(next.question, .written)
+        case .absent: return answer(next.question, .absent)
         case .record(let record):
             guard let lifetime else { return answer(next.question, .unavailable(.refused)) }
             if lifetime == -1, isCreate { return followUp(.touch, .touch, next.question, now) }
             let remaining = remaining(lifetime, at: place)
-            let found = isCreate ? record.found(remaining) : record.foundByReading(remaining)
+            let found = isRead ? record.foundByReading(remaining) : record.found(remaining)
             return answer(next.question, found)
-        case .foreign: return answer(next.question, isCreate ? .foreign : .unavailable(.refused))
+        case .foreign: return answer(next.question, isRead ? .unavailable(.refused) : .foreign)
         case .refused:
             guard isCreate else { return answer(next.question, .unavailable(.refused)) }
             return followUp(.read, .read, next.question, now)

@@ -3,7 +3,7 @@ package import Affinity
 /// What one event loop has asked of the store and heard from it, since the start.
 package struct StoreCounters: Sendable {
     package enum Kind: String, CaseIterable, Sendable {
-        case create, restore, rebind, touch, drop
+        case create, restore, rebind, touch, drop, look
     }
 
     package enum Outcome: String, CaseIterable, Sendable {
@@ -36,6 +36,7 @@ package struct StoreCounters: Sendable {
         case .rebind: askedByKind[Kind.rebind.index] &+= 1
         case .touch: askedByKind[Kind.touch.index] &+= 1
         case .drop: askedByKind[Kind.drop.index] &+= 1
+        case .look: askedByKind[Kind.look.index] &+= 1
         }
     }
 
@@ -62,6 +63,7 @@ extension StoreCounters.Kind {
         case .rebind: 2
         case .touch: 3
         case .drop: 4
+        case .look: 5
         }
     }
 }

@@ -60,6 +60,9 @@ struct ModelStore {
         case .drop(let fingerprint, let above, let lifetime):
             drop(fingerprint, above: above, lifetime: lifetime, now: now)
             return held(fingerprint, now)
+        case .look(let fingerprint):
+            guard let record = records[fingerprint], record.expires > now else { return .absent }
+            return held(fingerprint, now)
         }
     }
 

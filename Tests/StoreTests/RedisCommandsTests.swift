@@ -41,6 +41,7 @@ struct RedisCommandsTests {
                 expect([touch]) { commands.ask(.touch(fingerprint, lifetime: lifetime), in: &$0) }
             }
             expect([["GET", key], ["PTTL", key]]) { commands.read(fingerprint, in: &$0) }
+            expect([["GET", key], ["PTTL", key]]) { commands.ask(.look(fingerprint), in: &$0) }
         }
         expect([["PING"]]) { commands.probe(in: &$0) }
     }

@@ -120,6 +120,24 @@ struct RedisConnectionStateTests {
         #expect(outcome(touch, .wrongType) == "answer foreign")
     }
 
+    @Test("A look is answered by its two replies together, and never followed by another command")
+    func looks() {
+        let look = StoreQuestion.look(.test(5))
+        let record = RedisReply.record(Record(Self.binding, born: 1_700_000_000))
+        #expect(outcome(look, record) == "wait")
+        #expect(outcome(look, record, .integer(600)) == "answer record 7/4 600 born 1700000000")
+        #expect(outcome(look, record, .integer(-2)) == "answer record 7/4 0 born 1700000000")
+        #expect(outcome(look, record, .integer(-1)) == "answer record 7/4 \(Int64.max) born 1700000000")
+        #expect(outcome(look, .none, .integer(-2)) == "answer absent")
+        #expect(outcome(look, .none, .integer(600)) == "answer absent")
+        #expect(outcome(look, .foreignText, .integer(600)) == "answer foreign")
+        #expect(outcome(look, .wrongType, .integer(-1)) == "answer foreign")
+        #expect(outcome(look, .refusal, .integer(600)) == Self.refused)
+        #expect(outcome(look, record, .refusal) == Self.refused)
+        #expect(outcome(look, .integer(3)) == "close mistypedReply")
+        #expect(outcome(look, record, .none) == "close mistypedReply")
+    }
+
     @Test(
         "A reply that does not fit the command closes",
         arguments: [RedisReply.status, .alien, .verdict(record: 1, lifetime: 1, born: 0), .integer(3)])

@@ -93,6 +93,40 @@ struct RedisStoreTests {
         }
     }
 
+    @Test("A look takes no notice of what is wrong but to say so")
+    func looks() async throws {
+        try await with { server, store in
+            let record = String(Binding(backend: Self.one, epoch: 1).record)
+            try server.command("SET", name, "hello", "PX", "50000")
+            #expect(try await store.ask(.look(key)) == .foreign)
+            #expect(try server.command("GET", name) == "hello")
+            #expect(try (1...50_000).contains(Int(server.command("PTTL", name)) ?? -1))
+            try server.command("SET", name, record)
+            let forever = StoreAnswer.record(Binding(backend: Self.one, epoch: 1), remaining: .max)
+            #expect(try await store.ask(.look(key)) == forever)
+            #expect(try server.command("PTTL", name) == "-1")
+            try server.command("DEL", name)
+            try server.command("LPUSH", name, "x")
+            #expect(try await store.ask(.look(key)) == .foreign)
+            #expect(try server.command("LLEN", name) == "1")
+            server.kill()
+            try await eventually(within: .seconds(5)) { try await !store.mayBeAsked }
+            #expect(try await store.ask(.look(key)) == .unavailable(.away))
+        }
+    }
+
+    @Test("A look is answered where nothing may be written")
+    func looksWithoutWrites() async throws {
+        try await with { server, store in
+            _ = try await store.ask(.create(key, Self.one, lifetime: minute))
+            try server.command("CONFIG", "SET", "min-replicas-to-write", "1")
+            guard case .record(Binding(backend: Self.one, epoch: 1), _, nil) = try await store.ask(.look(key)) else {
+                Issue.record("the record was not read")
+                return
+            }
+        }
+    }
+
     @Test("A record without a lifetime is given one by whoever meets it")
     func noLifetime() async throws {
         try await with { server, store in
@@ -398,13 +432,13 @@ struct RedisStoreTests {
                 .create(key, Self.one, lifetime: minute), .create(key, Self.one, lifetime: minute),
                 .touch(.test(9), lifetime: minute), .rebind(key, from: first, to: Self.two, lifetime: minute),
                 .restore(key, first, lifetime: minute),
-                .restore(key, Binding(backend: Self.one, epoch: 0), lifetime: 1),
+                .restore(key, Binding(backend: Self.one, epoch: 0), lifetime: 1), .look(key), .look(.test(9)),
             ])
             let counters = try await store.counters()
-            #expect(StoreCounters.Kind.allCases.map(counters.asked) == [2, 2, 1, 1, 0])
-            #expect(StoreCounters.Outcome.allCases.map(counters.answered) == [2, 2, 1, 0, 0])
+            #expect(StoreCounters.Kind.allCases.map(counters.asked) == [2, 2, 1, 1, 0, 2])
+            #expect(StoreCounters.Outcome.allCases.map(counters.answered) == [2, 3, 2, 0, 0])
             #expect(StoreFailure.allCases.map(counters.failures) == [0, 0, 0, 1, 0])
-            #expect(counters.latency.count == 5)
+            #expect(counters.latency.count == 7)
             #expect(counters.connections == 1)
         }
     }

@@ -118,6 +118,34 @@ struct StoreSemanticsTests {
         }
     }
 
+    @Test(
+        "A look says what is there or that nothing is, and leaves it and its lifetime alone", arguments: Kind.allCases)
+    func look(_ kind: Kind) async throws {
+        try await withStore(kind) { store in
+            #expect(try await store.ask(.look(key)) == .absent)
+            let (first, second) = (Binding(backend: Self.one, epoch: 1), Binding(backend: Self.two, epoch: 2))
+            #expect(try await store.ask(.create(key, Self.one, lifetime: minute)) == .written)
+            expectRecord(try await store.ask(.look(key)), first)
+            expectRecord(try await store.ask(.look(key)), first)
+            #expect(try await store.ask(.rebind(key, from: first, to: Self.two, lifetime: minute)) == .written)
+            expectRecord(try await store.ask(.look(key)), second)
+            // Told of the longer lifetime that the touch gave, so of the record's own.
+            _ = try await store.ask(.touch(key, lifetime: 90_000))
+            expectRecord(try await store.ask(.look(key)), second, 80_000...90_000)
+            let tombstone = Binding(backend: .tombstone, epoch: 3)
+            _ = try await store.ask(.drop(key, above: 0, lifetime: minute))
+            expectRecord(try await store.ask(.look(key)), tombstone, 80_000...90_000)
+        }
+    }
+
+    @Test("A look keeps nothing alive", arguments: Kind.allCases)
+    func lookingOn(_ kind: Kind) async throws {
+        try await withStore(kind) { store in
+            _ = try await store.ask(.create(key, Self.one, lifetime: 300))
+            try await eventually(within: .seconds(5)) { try await store.ask(.look(key)) == .absent }
+        }
+    }
+
     @Test("A record ends with its lifetime", arguments: Kind.allCases)
     func expiry(_ kind: Kind) async throws {
         try await withStore(kind) { store in

@@ -152,7 +152,7 @@ extension Simulation {
         let who = "replica \(replica.index), \(name(session))"
         let entry = replica.cache.peek(session, now: replica.instant(now))
         switch question {
-        case .create, .touch, .drop: return
+        case .create, .touch, .drop, .look: return
         case .restore(_, let binding, _, _):
             let isForeign = binding.epoch == 1
             if !isForeign, made[session]?.contains(binding) != true {

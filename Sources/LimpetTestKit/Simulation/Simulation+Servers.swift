@@ -127,6 +127,7 @@ extension Simulation {
             return held(record, question)
         case .drop(_, let above, let lifetime):
             return drop(session, record, above: above, lifetime: lifetime, on: server)
+        case .look: return record.map { held($0, question) } ?? .absent
         }
     }
 

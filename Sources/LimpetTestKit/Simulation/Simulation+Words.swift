@@ -11,6 +11,7 @@ extension Simulation {
             "rebind \(session) \(name(from)) to \(name(Binding(backend: backend, epoch: from.epoch + 1)))"
         case .touch: "touch \(session)"
         case .drop(_, let above, _): "drop \(session) above \(above)"
+        case .look: "look at \(session)"
         }
     }
 
