@@ -106,6 +106,9 @@ final class Exchange: StoreWaiter {
             clientPersists = false
             return answer(.notImplemented)
         }
+        guard !DotSegments.stand(in: UnsafeRawBufferPointer(rebasing: bytes[head.path])) else {
+            return answer(.badRequest)
+        }
         guard let router = worker.route(head, in: bytes, of: client) else {
             return answer(.notFound)
         }

@@ -100,17 +100,35 @@ struct LearningTests {
         #expect(fleet.serve(fingerprint, replica: 1).route?.backend == index)
     }
 
-    @Test("are adopted after the outage where somebody else has bound them by then")
-    func boundMeanwhile() throws {
+    @Test("outweigh after the outage what another replica guessed meanwhile and told first, but no move")
+    func guessedMeanwhile() throws {
+        for (epoch, isRight) in [(UInt32(1), true), (2, false)] {
+            var fleet = try Fleet(replicas: 2)
+            let (index, home) = (issuer(fleet), fleet.membership.ranked(fingerprint)[0])
+            fleet.storeMayBeAsked = false
+            fleet.learn(fingerprint, from: index)
+            #expect(fleet.serve(fingerprint, replica: 1).route?.backend == home)
+            fleet.storeMayBeAsked = true
+            fleet.hold(fingerprint, fleet.binding(home, epoch))
+            fleet.offerAll()
+            let bound = isRight ? fleet.binding(index, 2) : fleet.binding(home, epoch)
+            #expect(fleet.store.binding(fingerprint, now: fleet.now) == bound)
+            for replica in 0...1 {
+                #expect(fleet.serve(fingerprint, replica: replica).route?.backend == (isRight ? index : home))
+            }
+        }
+    }
+
+    @Test("outweigh such a guess on the session's next request, too")
+    func guessedMeanwhileAndAsked() throws {
         var fleet = try Fleet()
         let (index, home) = (issuer(fleet), fleet.membership.ranked(fingerprint)[0])
         fleet.storeMayBeAsked = false
         fleet.learn(fingerprint, from: index)
         fleet.storeMayBeAsked = true
         fleet.hold(fingerprint, fleet.binding(home, 1))
-        fleet.offerAll()
-        #expect(fleet.store.binding(fingerprint, now: fleet.now) == fleet.binding(home, 1))
-        #expect(fleet.serve(fingerprint).route?.backend == home)
+        #expect(fleet.serve(fingerprint).route?.backend == index)
+        #expect(fleet.store.binding(fingerprint, now: fleet.now) == fleet.binding(index, 2))
     }
 
     @Test("of a dropped session are bound above its tombstone, with the store and without", arguments: [true, false])

@@ -98,6 +98,7 @@ struct ExplainTests {
         "what Limpet answers by itself",
         arguments: [
             ("http://x.example/nowhere", [], 404, "no router takes it"),
+            ("http://x.example/shop/%2E%2e/admin", [], 400, "the path has a segment . or .."),
             ("http://x.example/gone", [], 503, "the router names a service or a middleware that is not there now"),
             ("http://x.example/empty", [], 503, "the service has no servers"),
             ("http://x.example/old", [], 302, "to https://x.example/old"),

@@ -8,6 +8,8 @@ package struct RequestExplanation: Sendable {
     package enum Outcome: Equatable, Sendable {
         /// The head is refused, and the connection closed. Nil: the head has no end.
         case malformed(HeadRefusal?)
+        /// Its path has a segment `.` or `..`: 400.
+        case dotSegment
         /// It asks for another protocol: 501.
         case upgrade
         /// No router takes it: 404.

@@ -28,8 +28,10 @@ extension Worker {
         let request = RequestView(head: head, bytes: bytes, fields: requestFields, clientAddress: client.bits)
         let routes = snapshot.routes.explain(request, entryPoint: entryPoint.index)
         var explanation = RequestExplanation(outcome: .noRouter, routes: routes)
+        let isUnsafe = DotSegments.stand(in: UnsafeRawBufferPointer(rebasing: bytes[head.path]))
+        if isUnsafe { explanation.outcome = .dotSegment }
         if head.wantsUpgrade { explanation.outcome = .upgrade }
-        guard !head.wantsUpgrade, let router = routes.winner?.index else { return explanation }
+        guard !head.wantsUpgrade, !isUnsafe, let router = routes.winner?.index else { return explanation }
         guard let place = snapshot.routers[router].service else {
             explanation.outcome = .noService
             return explanation

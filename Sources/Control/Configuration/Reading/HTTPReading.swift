@@ -39,6 +39,10 @@ struct SourceTree {
     init(_ source: SourceText) {
         role = source.role
         let mistakes = MistakeList(.file(source.name))
+        if source.role == .dynamic, source.text.utf8.isEmpty {
+            // As of a file that is about to be written.
+            mistakes.add("is empty: write http: {} where there are to be no routes", at: nil, key: "")
+        }
         let node =
             switch source.format {
             case .yaml: SettingNode(yaml: source.text, mistakes)
