@@ -9,7 +9,8 @@ struct ExplainCommand: AsyncParsableCommand {
         discussion: """
             Nothing is sent to a backend. From the configuration alone: which router takes the request and which do not, \
             what its middlewares do, which session key counts, its fingerprint, and the order of the backends for it. \
-            With --admin a running replica says what it knows of the session and which servers it cannot reach.
+            With --admin a running replica says where the session is, by its cache or the store, and which servers it \
+            cannot reach. Nothing changes by it.
 
             Exit codes: 0 (a backend would get it), 1 (Limpet would answer by itself; or the configuration is refused, \
             or the admin listener does not answer), 2 (wrong usage).

@@ -133,7 +133,8 @@ struct SessionViewTests {
         let entry = Self.entry(service.membership.backends[1].hash)
         let view = SessionView(Self.fingerprint, of: service, entry: entry, isCovered: true)
         #expect(view.fingerprint == "0123456789abcdef0000000000000005")
-        #expect(view.kind == .dirty && view.backend == "b" && view.epoch == 3 && view.suspect == false)
+        #expect(view.source == .cache && view.store == nil && view.kind == .dirty && view.backend == "b")
+        #expect(view.epoch == 3 && view.suspect == false)
         #expect(view.wouldGo == "b")
         #expect(SessionView(Self.fingerprint, of: service, entry: entry, isCovered: false).suspect == true)
         service.health.markDown(1)
@@ -148,6 +149,76 @@ struct SessionViewTests {
         #expect(SessionView(Self.fingerprint, of: service, entry: entry, isCovered: true).wouldGo == nil)
     }
 
+    private static func record(_ backend: BackendHash, epoch: UInt32) -> StoreAnswer {
+        .record(Binding(backend: backend, epoch: epoch), remaining: 1000)
+    }
+
+    @Test("what the cache vouches for is not looked up; a guess, a doubt, a tombstone and nothing are")
+    func vouching() {
+        var entry = Self.entry(BackendHash(bits: 5))
+        #expect(!SessionView.isVouchedFor(nil, isCovered: true))
+        #expect(!SessionView.isVouchedFor(entry, isCovered: true))
+        entry.kind = .confirmed
+        #expect(SessionView.isVouchedFor(entry, isCovered: true))
+        #expect(!SessionView.isVouchedFor(entry, isCovered: false))
+        entry.kind = .guess
+        #expect(!SessionView.isVouchedFor(entry, isCovered: true))
+        entry.kind = .confirmed
+        entry.isSuspect = true
+        #expect(!SessionView.isVouchedFor(entry, isCovered: true))
+        (entry.isSuspect, entry.binding.backend) = (false, .tombstone)
+        #expect(!SessionView.isVouchedFor(entry, isCovered: true))
+    }
+
+    @Test("what the store holds is shown as confirmed, and the session goes there while that is up")
+    func stored() throws {
+        let service = try Self.service()
+        let answer = Self.record(service.membership.backends[1].hash, epoch: 2)
+        let view = SessionView(Self.fingerprint, of: service, entry: nil, isCovered: true, answer: answer)
+        #expect(view.source == .store && view.store == .asked && view.kind == .confirmed)
+        #expect(view.backend == "b" && view.epoch == 2 && view.suspect == nil && view.wouldGo == "b")
+        service.health.markDown(1)
+        let moved = SessionView(Self.fingerprint, of: service, entry: nil, isCovered: true, answer: answer)
+        #expect(moved.backend == "b" && moved.wouldGo == "a")
+        let dropped = SessionView(
+            Self.fingerprint, of: service, entry: nil, isCovered: true, answer: Self.record(.tombstone, epoch: 3))
+        #expect(dropped.source == .store && dropped.backend == nil && dropped.epoch == 3 && dropped.wouldGo == "a")
+    }
+
+    @Test("between cache and store the higher epoch counts, and the store's at equal ones")
+    func rivals() throws {
+        let service = try Self.service()
+        let (a, b) = (service.membership.backends[0].hash, service.membership.backends[1].hash)
+        func view(_ epoch: UInt32, _ entry: BindingCache.Entry) -> SessionView {
+            let answer = Self.record(b, epoch: epoch)
+            return SessionView(Self.fingerprint, of: service, entry: entry, isCovered: true, answer: answer)
+        }
+        for (epoch, wins) in [(2, false), (3, true), (4, true)] as [(UInt32, Bool)] {
+            let view = view(epoch, Self.entry(a))
+            #expect(view.source == (wins ? .store : .cache) && view.store == .asked)
+            #expect(view.backend == (wins ? "b" : "a") && view.epoch == max(epoch, 3))
+        }
+        // The store had lost the session, and somebody who did not know bound it anew.
+        var entry = Self.entry(a, suspect: true)
+        (entry.binding.epoch, entry.kind) = (1, .confirmed)
+        #expect(view(1, entry).source == .cache && view(1, entry).wouldGo == "a")
+        service.health.markDown(0)
+        #expect(view(1, entry).source == .store && view(1, entry).wouldGo == "b")
+    }
+
+    @Test("a store that holds nothing, or what is no record, adds nothing; one without an answer is away")
+    func nothingStored() throws {
+        let service = try Self.service()
+        let entry = Self.entry(service.membership.backends[1].hash)
+        for answer in [StoreAnswer.absent, .foreign] + StoreFailure.allCases.map(StoreAnswer.unavailable) {
+            let known = SessionView(Self.fingerprint, of: service, entry: entry, isCovered: true, answer: answer)
+            #expect(known.source == .cache && known.kind == .dirty && known.wouldGo == "b")
+            let view = SessionView(Self.fingerprint, of: service, entry: nil, isCovered: true, answer: answer)
+            #expect(view.source == nil && view.kind == nil && view.backend == nil && view.epoch == nil)
+            #expect(view.store == ([.absent, .foreign].contains(answer) ? .asked : .away))
+        }
+    }
+
     @Test("of one that it does not know it says where hashing leads; null stands for what is not known")
     func unknown() throws {
         let service = try Self.service()
@@ -156,6 +227,7 @@ struct SessionViewTests {
         let first = service.membership.ranked(Self.fingerprint)[0]
         #expect(view.wouldGo == service.membership.backends[first].name)
         let json = String(decoding: try JSONEncoder().encode(view), as: UTF8.self)
+        #expect(json.contains("\"source\":null") && json.contains("\"store\":null"))
         #expect(json.contains("\"kind\":null") && json.contains("\"epoch\":null"))
         #expect(try JSONDecoder().decode(SessionView.self, from: Data(json.utf8)) == view)
     }

@@ -145,6 +145,54 @@ struct ExplainTests {
         await #expect(throws: ExplanationMistake.self) { try await explain("http://x/", entryPoint: "wep") }
     }
 
+    /// What stands for people, a replica having said this of the session; nil for what is not known.
+    private func live(
+        _ source: String?, _ store: String?, kind: String? = nil, hint: Bool = false, down: [String] = [],
+        url: String = "http://shop.example/"
+    ) async throws -> String {
+        func json(_ text: String?) -> String { text.map { "\"\($0)\"" } ?? "null" }
+        let isKnown = source != nil
+        let view = """
+            {"fingerprint":"00","service":"shop","source":\(json(source)),"store":\(json(store)),"kind":\(json(kind)),\
+            "backend":\(json(isKnown ? "web-1" : nil)),"epoch":\(isKnown ? "4" : "null"),\
+            "suspect":\(source == "cache" ? "\(store != nil)" : "null"),"wouldGo":"web-1"}
+            """
+        var explanation = try await explain(url, ["X-Session-ID: 42"])
+        let session = try JSONDecoder().decode(SessionView.self, from: Data(view.utf8))
+        explanation.levels[0].live = Explanation.Live(session: session, down: down)
+        if hint { explanation.levels[0].hint = Explanation.Hint(target: "web-2", epoch: 1) }
+        return ExplanationText(explanation).description
+    }
+
+    @Test("what a replica and the store know of the session")
+    func known() async throws {
+        for (source, store, kind, words) in [
+            ("cache", nil, "confirmed", "confirmed"), ("store", "asked", "confirmed", "by the store"),
+            ("cache", "asked", "confirmed", "confirmed before; the store does not know better"),
+            ("cache", "asked", "dirty", "decided without the store; the store does not know better"),
+            ("cache", "away", "guess", "guessed without the store; the store is away"),
+        ] {
+            let text = try await live(source, store, kind: kind)
+            #expect(text.contains("now        bound to web-1, epoch 4, \(words)\n"), "\(text)")
+            #expect(text.contains("answer     from web-1 (http://127.0.0.1:9001)\n"), "\(text)")
+        }
+    }
+
+    @Test("what becomes of a session that neither the replica nor the store knows")
+    func unknown() async throws {
+        let new = try await live(nil, "asked")
+        #expect(new.contains("now        unknown to the replica and to the store: a new session\n"), "\(new)")
+        #expect(new.contains("answer     from web-1 (http://127.0.0.1:9001), where it begins\n"), "\(new)")
+        let away = try await live(nil, "away")
+        #expect(away.contains("now        unknown to the replica; the store is away\n"), "\(away)")
+        #expect(away.contains("answer     from web-1 (http://127.0.0.1:9001) while the store is away\n"), "\(away)")
+        let cookie = try await live(nil, "asked", hint: true)
+        #expect(cookie.contains("now        unknown to the replica and to the store; the cookie counts\n"))
+        #expect(cookie.contains("answer     from web-2 (http://127.0.0.1:9002)\n"), "\(cookie)")
+        let down = try await live(nil, "asked", hint: true, down: ["web-2"])
+        #expect(down.contains("answer     from web-1 (http://127.0.0.1:9001)\n"), "\(down)")
+    }
+
     @Test("no session key and no cookie stands in what it says")
     func secrecy() async throws {
         let explanation = try await explain(

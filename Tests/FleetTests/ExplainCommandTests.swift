@@ -43,6 +43,55 @@ extension FleetTests {
             }
         }
 
+        /// Of a session, asked of a replica.
+        private static func explain(_ fleet: Fleet, _ session: String, at index: Int, _ more: String...) throws
+            -> CommandOutcome
+        {
+            let replica = fleet.replicas[index]
+            return try CommandOutcome(
+                of: [
+                    "explain", "--config", "\(fleet.directory)/r\(index).yml", "-H", "X-Session-ID: \(session)",
+                    "--admin", "http://127.0.0.1:\(replica.adminPort)",
+                ] + more + ["GET", "http://127.0.0.1:\(replica.port)/"])
+        }
+
+        @Test("a replica that never saw a session finds it in the store, changing nothing, and says when that is away")
+        func looksInTheStore() async throws {
+            try await withFleet(.init(replicas: 2)) { fleet in
+                try await Threads.run {
+                    let redis = try fleet.redis
+                    let response = try HTTPConnection(port: fleet.ports[0]).exchange(
+                        HTTPRequest(fields: ["X-Session-ID": "known"]))
+                    let served = try response.servedBy()
+                    let (key, value) = try #require(fleet.records().first)
+                    try redis.command("PEXPIRE", key, "100000")
+                    // Twice: what was found the first time was not kept.
+                    for _ in 0..<2 {
+                        let said = try Self.explain(fleet, "known", at: 1)
+                        #expect(said.end == .exited(0) && said.errors.isEmpty)
+                        #expect(
+                            said.output.contains("now        bound to \(served), epoch 1, by the store\n"),
+                            "\(said.output)")
+                        #expect(said.output.contains("answer     from \(served) (http://"), "\(said.output)")
+                    }
+                    let json = try Self.explain(fleet, "known", at: 1, "--json").output
+                    #expect(
+                        json.contains("\"source\" : \"store\"") && json.contains("\"store\" : \"asked\""), "\(json)")
+                    #expect(try (1...100_000).contains(Int(redis.command("PTTL", key)) ?? -1))
+                    let first = try Self.explain(fleet, "known", at: 0).output
+                    #expect(first.contains("now        bound to \(served), epoch 1, confirmed\n"), "\(first)")
+                    let new = try Self.explain(fleet, "new", at: 1).output
+                    #expect(new.contains("unknown to the replica and to the store: a new session\n"), "\(new)")
+                    #expect(try fleet.records() == [key: value])
+                    redis.kill()
+                    #expect(fleet.allUseStore(false, within: 10))
+                    let away = try Self.explain(fleet, "known", at: 1)
+                    #expect(away.end == .exited(0))
+                    #expect(away.output.contains("unknown to the replica; the store is away\n"), "\(away.output)")
+                }
+            }
+        }
+
         @Test("ends with 1 where Limpet answers or nobody is asked, and with 2 where it is used wrongly")
         func ends() async throws {
             try await Threads.run {

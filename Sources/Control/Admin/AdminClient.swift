@@ -42,7 +42,7 @@ package struct AdminClient: Sendable {
         }
     }
 
-    /// What that replica knows of a session.
+    /// What that replica, and the store where its cache does not suffice, know of a session.
     ///
     /// - Parameter fingerprint: 32 hexadecimal digits.
     package func session(_ fingerprint: String, of service: String) async throws(AdminClientError) -> SessionView {

@@ -2,40 +2,88 @@ package import Affinity
 import Proxy
 import Store
 
-/// What this replica knows of one session: what `/api/sessions/<fingerprint>` says. The store is not asked.
+/// What is known of one session: what `/api/sessions/<fingerprint>` says. From the replica's cache, and from the store
+/// where the cache does not vouch for the session; the store is only looked at, so nothing changes by it.
 package struct SessionView: Codable, Equatable, Sendable {
     package enum Kind: String, Codable, Sendable {
         case confirmed, dirty, guess
     }
 
+    /// Who says where the session is.
+    package enum Source: String, Codable, Sendable {
+        case cache, store
+    }
+
+    package enum StoreSight: String, Codable, Sendable {
+        /// It was asked, and answered.
+        case asked
+        /// It was to be asked, and gave no answer within its budget.
+        case away
+    }
+
     /// As the request has it, 32 hexadecimal digits.
     package var fingerprint: String
     package var service: String
-    /// Null where nothing is known; then so are `backend`, `epoch` and `suspect`.
+    /// Null where nothing is known; then so are `kind`, `backend`, `epoch` and `suspect`.
+    @Always package var source: Source?
+    /// Null where the store was not asked: the cache vouches for the session.
+    @Always package var store: StoreSight?
+    /// A record of the store is confirmed.
     @Always package var kind: Kind?
     /// The backend that the session is bound to. Null also where that is not configured any more, or the session was
     /// dropped.
     @Always package var backend: String?
     @Always package var epoch: UInt32?
-    /// Whether the store is asked before this is used.
+    /// Of what the cache says, whether the store is asked before it is used; null of what the store says.
     @Always package var suspect: Bool?
-    /// The backend to which its next request would go, if the store said nothing else; null: it would be refused.
+    /// The backend to which its next request would go, if nothing happens before; null: it would be refused.
     @Always package var wouldGo: String?
 
     /// - Parameters:
     ///   - entry: what the cache holds of the session.
     ///   - isCovered: whether the channel vouches for the entry.
+    ///   - answer: what the store said to a look; nil: it was not asked.
     init(
-        _ fingerprint: Fingerprint, of service: Proxy.Service, entry: BindingCache.Entry?, isCovered: Bool
+        _ fingerprint: Fingerprint, of service: Proxy.Service, entry: BindingCache.Entry?, isCovered: Bool,
+        answer: StoreAnswer? = nil
     ) {
         self.fingerprint = fingerprint.hexadecimal
         self.service = service.name
-        _kind = Always(wrappedValue: entry.map { Kind($0.kind) })
-        let index = entry.flatMap { service.membership.index(of: $0.binding.backend) }
+        _store = Always(wrappedValue: answer.map(StoreSight.init))
+        let record = answer.flatMap(Self.record).flatMap { Self.stands($0, against: entry, service) ? $0 : nil }
+        let binding = record ?? entry?.binding
+        _source = Always(wrappedValue: record != nil ? .store : entry.map { _ in .cache })
+        _kind = Always(wrappedValue: record != nil ? .confirmed : entry.map { Kind($0.kind) })
+        let index = binding.flatMap { service.membership.index(of: $0.backend) }
         _backend = Always(wrappedValue: index.map { service.membership.backends[$0].name })
-        _epoch = Always(wrappedValue: entry?.binding.epoch)
-        _suspect = Always(wrappedValue: entry.map { $0.isSuspect || !isCovered })
+        _epoch = Always(wrappedValue: binding?.epoch)
+        _suspect = Always(wrappedValue: record != nil ? nil : entry.map { $0.isSuspect || !isCovered })
         _wouldGo = Always(wrappedValue: Self.target(fingerprint, of: service, bound: index))
+    }
+
+    /// Whether the next request would be decided by the entry alone: then the store is not asked here either.
+    static func isVouchedFor(_ entry: BindingCache.Entry?, isCovered: Bool) -> Bool {
+        guard let entry, isCovered else { return false }
+        return entry.kind == .confirmed && !entry.isSuspect && !entry.binding.isTombstone
+    }
+
+    private static func record(_ answer: StoreAnswer) -> Binding? {
+        switch answer {
+        case .record(let binding, _, _), .readOnly(let binding, _, _): binding
+        case .written, .absent, .foreign, .unavailable: nil
+        }
+    }
+
+    /// Whether a request would go by the record. What the replica knows stands at a higher epoch; and at epoch 1 if
+    /// it had that confirmed, for then the store had lost it and somebody bound the session anew.
+    private static func stands(_ record: Binding, against entry: BindingCache.Entry?, _ service: Proxy.Service) -> Bool
+    {
+        guard let entry else { return true }
+        guard record.epoch == entry.binding.epoch else { return record.epoch > entry.binding.epoch }
+        guard record.epoch == 1, entry.kind == .confirmed, !record.isTombstone, record != entry.binding else {
+            return true
+        }
+        return service.membership.index(of: entry.binding.backend).map { service.health.isUp($0) } != true
     }
 
     private static func target(_ fingerprint: Fingerprint, of service: Proxy.Service, bound: Int?) -> String? {
@@ -48,6 +96,15 @@ package struct SessionView: Codable, Equatable, Sendable {
             membership.choose(fingerprint) { health.isUp($0) && !health.isAvoided($0) }
             ?? membership.choose(fingerprint) { health.isUp($0) }
         return index.map { membership.backends[$0].name }
+    }
+}
+
+extension SessionView.StoreSight {
+    fileprivate init(_ answer: StoreAnswer) {
+        switch answer {
+        case .unavailable: self = .away
+        case .written, .record, .readOnly, .absent, .foreign: self = .asked
+        }
     }
 }
 

@@ -115,17 +115,27 @@ package struct ExplanationText: CustomStringConvertible {
 
     private func liveLines(_ live: Explanation.Live, _ level: Explanation.Level) -> [String] {
         guard let session = live.session else { return [] }
-        guard let kind = session.kind else {
-            return [line("now", "the replica does not know the session; it would ask the store")]
-        }
         let bound = session.backend.map { "bound to \(shown($0))" } ?? "bound to a backend that is there no more"
-        let words =
-            switch kind {
-            case .confirmed: session.suspect == true ? "to be asked for again" : "confirmed"
-            case .dirty: "decided without the store"
-            case .guess: "guessed without the store"
-            }
-        return [line("now", "\(bound), epoch \(session.epoch ?? 0), \(words)")]
+        let known = "\(bound), epoch \(session.epoch ?? 0)"
+        switch (session.source, session.store) {
+        case (.store, _): return [line("now", "\(known), by the store")]
+        case (.cache, nil): return [line("now", "\(known), \(words(session))")]
+        case (.cache, .asked): return [line("now", "\(known), \(words(session)); the store does not know better")]
+        case (.cache, .away): return [line("now", "\(known), \(words(session)); the store is away")]
+        case (nil, .away): return [line("now", "unknown to the replica; the store is away")]
+        case (nil, _):
+            let end = level.hint == nil ? ": a new session" : "; the cookie counts"
+            return [line("now", "unknown to the replica and to the store\(end)")]
+        }
+    }
+
+    /// How the replica came to know of it.
+    private func words(_ session: SessionView) -> String {
+        switch session.kind {
+        case .dirty: "decided without the store"
+        case .guess: "guessed without the store"
+        case .confirmed, nil: session.suspect == true ? "confirmed before" : "confirmed"
+        }
     }
 
     // MARK: The answer
@@ -133,17 +143,24 @@ package struct ExplanationText: CustomStringConvertible {
     private var answer: String {
         if let status = explanation.status { return "\(status) from Limpet: \(explanation.reason ?? "")" }
         guard let level = explanation.levels.last else { return "unknown" }
-        if let session = level.live?.session {
-            guard let target = session.wouldGo else { return "503 from Limpet: no server may take it now" }
-            guard session.kind == nil else { return "from \(named(target, level))" }
-            return "from \(named(target, level)), unless the store knows better"
-        }
+        if let live = level.live, let session = live.session { return answer(session, live, level) }
         if let hint = level.hint, let target = hint.target {
             return "from \(named(target, level)), unless the session has moved since"
         }
         guard let choice = level.choice else { return "from any of \(level.service)'s servers: \(chance(level))" }
         if level.order.count == 1 { return "from \(named(choice, level))" }
         return "from \(named(choice, level)) if the session is new and the server up; once bound it stays where it is"
+    }
+
+    private func answer(_ session: SessionView, _ live: Explanation.Live, _ level: Explanation.Level) -> String {
+        guard let target = session.wouldGo else { return "503 from Limpet: no server may take it now" }
+        guard session.source == nil else { return "from \(named(target, level))" }
+        // What nobody else knows the request's own cookie may know.
+        let hinted = level.hint?.target.flatMap { live.down.contains($0) ? nil : $0 }
+        guard session.store == .asked else { return "from \(named(hinted ?? target, level)) while the store is away" }
+        guard level.hint == nil else { return "from \(named(hinted ?? target, level))" }
+        guard level.choice != nil else { return "from any of \(level.service)'s servers: \(chance(level))" }
+        return "from \(named(target, level)), where it begins"
     }
 
     private func chance(_ level: Explanation.Level) -> String {

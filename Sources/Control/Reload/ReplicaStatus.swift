@@ -62,7 +62,9 @@ struct ReplicaStatus: AdminSource {
         let now = Instant.now
         let entry = dataPlane.cache.peek(fingerprint, now: now)
         let isCovered = entry.map { dataPlane.coherence.covers($0.confirmedAt, now: now) } ?? false
-        return SessionView(fingerprint, of: service, entry: entry, isCovered: isCovered)
+        let isVouchedFor = SessionView.isVouchedFor(entry, isCovered: isCovered)
+        let answer = isVouchedFor ? nil : await dataPlane.look(fingerprint)
+        return SessionView(fingerprint, of: service, entry: entry, isCovered: isCovered, answer: answer)
     }
 }
 
