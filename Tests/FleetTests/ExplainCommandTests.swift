@@ -78,8 +78,14 @@ extension FleetTests {
                     #expect(
                         json.contains("\"source\" : \"store\"") && json.contains("\"store\" : \"asked\""), "\(json)")
                     #expect(try (1...100_000).contains(Int(redis.command("PTTL", key)) ?? -1))
-                    let first = try Self.explain(fleet, "known", at: 0).output
-                    #expect(first.contains("now        bound to \(served), epoch 1, confirmed\n"), "\(first)")
+                    // A replica vouches for what it has asked for since its channel was live.
+                    let isVouchedFor = Waiting.until(within: 10) {
+                        let request = HTTPRequest(fields: ["X-Session-ID": "known", "Connection": "close"])
+                        _ = try? HTTPConnection(port: fleet.ports[0]).exchange(request)
+                        let said = try? Self.explain(fleet, "known", at: 0).output
+                        return said?.contains("now        bound to \(served), epoch 1, confirmed\n") ?? false
+                    }
+                    #expect(isVouchedFor)
                     let new = try Self.explain(fleet, "new", at: 1).output
                     #expect(new.contains("unknown to the replica and to the store: a new session\n"), "\(new)")
                     #expect(try fleet.records() == [key: value])
