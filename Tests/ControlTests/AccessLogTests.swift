@@ -1,5 +1,6 @@
 import Affinity
 import Foundation
+import LimpetTestKit
 import Testing
 
 @testable import Control
@@ -67,18 +68,21 @@ struct AccessLogTests {
     }
 
     @Test("writes one valid line of JSON for any bytes")
-    func anyBytes() throws {
-        var generator = SplitMix(seed: 20_260_101)
-        for round in 0..<5000 {
-            let bytes = (0..<Int.random(in: 0...60, using: &generator)).map { _ in
-                UInt8.random(in: 0...255, using: &generator)
+    func anyBytes() async throws {
+        try await Threads.run {
+            var generator = SplitMix(seed: 20_260_101)
+            for round in 0..<5000 {
+                let bytes = (0..<Int.random(in: 0...60, using: &generator)).map { _ in
+                    UInt8.random(in: 0...255, using: &generator)
+                }
+                let line = Self.line(target: bytes, method: bytes.reversed(), host: bytes)
+                #expect(line.last == UInt8(ascii: "\n"))
+                #expect(!line.dropLast().contains { $0 < 0x20 || $0 == 0x7F }, "round \(round)")
+                let object = try JSONSerialization.jsonObject(with: Data(line)) as? [String: Any]
+                #expect(
+                    object?["RequestPath"] as? String == String(decoding: bytes, as: UTF8.self),
+                    "round \(round): \(bytes)")
             }
-            let line = Self.line(target: bytes, method: bytes.reversed(), host: bytes)
-            #expect(line.last == UInt8(ascii: "\n"))
-            #expect(!line.dropLast().contains { $0 < 0x20 || $0 == 0x7F }, "round \(round)")
-            let object = try JSONSerialization.jsonObject(with: Data(line)) as? [String: Any]
-            #expect(
-                object?["RequestPath"] as? String == String(decoding: bytes, as: UTF8.self), "round \(round): \(bytes)")
         }
     }
 

@@ -107,7 +107,8 @@ struct ApplyTests {
         defer { first.close() }
         let before = try Self.shop(Self.server(first, "a"))
         try await Self.withDataPlane(before) { dataPlane in
-            let names = try #require(Self.meetingNames(dataPlane.keys))
+            let keys = dataPlane.keys
+            let names = try #require(try await Threads.run { Self.meetingNames(keys) })
             let bad = try Self.shop(
                 "{ url: \"http://127.0.0.1:1\", name: \(names.0) }", "{ url: \"http://127.0.0.1:2\", name: \(names.1) }"
             )

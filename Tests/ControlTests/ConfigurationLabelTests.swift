@@ -1,4 +1,5 @@
 import Control
+import LimpetTestKit
 import Proxy
 import Routing
 import Testing
@@ -255,26 +256,28 @@ struct ConfigurationLabelTests {
     }
 
     @Test("never stop the process: any damage to them is read or named")
-    func damage() {
-        let labels = Self.mistaken.flatMap { Array($0.0) }
-        let parts =
-            labels.flatMap { $0.key.split(separator: ".").map(String.init) } + ["", "[0]", "a[1]", "[", "]", "="]
-        var generator = SplitMix(seed: 5)
-        var mistakes = 0
-        for _ in 0..<3000 {
-            var damaged: [String: String] = [:]
-            for _ in 0..<Int.random(in: 1...6, using: &generator) {
-                guard let label = labels.randomElement(using: &generator) else { return }
-                var words = label.key.split(separator: ".").map(String.init)
-                let place = Int.random(in: 1..<words.count, using: &generator)
-                words[place] = parts.randomElement(using: &generator) ?? ""
-                if Bool.random(using: &generator) { words.append(parts.randomElement(using: &generator) ?? "") }
-                damaged[words.joined(separator: ".")] = label.value
+    func damage() async throws {
+        try await Threads.run {
+            let labels = Self.mistaken.flatMap { Array($0.0) }
+            let parts =
+                labels.flatMap { $0.key.split(separator: ".").map(String.init) } + ["", "[0]", "a[1]", "[", "]", "="]
+            var generator = SplitMix(seed: 5)
+            var mistakes = 0
+            for _ in 0..<3000 {
+                var damaged: [String: String] = [:]
+                for _ in 0..<Int.random(in: 1...6, using: &generator) {
+                    guard let label = labels.randomElement(using: &generator) else { return }
+                    var words = label.key.split(separator: ".").map(String.init)
+                    let place = Int.random(in: 1..<words.count, using: &generator)
+                    words[place] = parts.randomElement(using: &generator) ?? ""
+                    if Bool.random(using: &generator) { words.append(parts.randomElement(using: &generator) ?? "") }
+                    damaged[words.joined(separator: ".")] = label.value
+                }
+                let reading = Reading.read([], [Reading.container("web", 1, damaged), Reading.container("good", 2)])
+                mistakes += reading.mistakes.isEmpty ? 0 : 1
+                #expect(reading.configuration?.routers.contains { $0.name == "good-default@docker" } == true)
             }
-            let reading = Reading.read([], [Reading.container("web", 1, damaged), Reading.container("good", 2)])
-            mistakes += reading.mistakes.isEmpty ? 0 : 1
-            #expect(reading.configuration?.routers.contains { $0.name == "good-default@docker" } == true)
+            #expect(mistakes > 1000)
         }
-        #expect(mistakes > 1000)
     }
 }

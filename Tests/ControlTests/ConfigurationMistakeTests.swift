@@ -1,4 +1,5 @@
 import Control
+import LimpetTestKit
 import Testing
 
 @Suite("A mistake in a configuration")
@@ -367,28 +368,30 @@ struct ConfigurationMistakeTests {
     }
 
     @Test("never stops the process: any damage to a file is read or refused")
-    func damage() {
-        let whole = Array(ConfigurationTests.whole.utf8)
-        var generator = SplitMix(seed: 7)
-        var refusals = 0
-        for _ in 0..<3000 {
-            var bytes = whole
-            for _ in 0..<Int.random(in: 1...4, using: &generator) {
-                let start = Int.random(in: 0..<bytes.count, using: &generator)
-                let end = min(start + Int.random(in: 0...12, using: &generator), bytes.count)
-                let other = Int.random(in: 0..<whole.count, using: &generator)
-                let patch = whole[other..<min(other + Int.random(in: 0...12, using: &generator), whole.count)]
-                bytes.replaceSubrange(start..<end, with: patch)
-                bytes[min(start, bytes.count - 1)] = UInt8.random(in: 0...255, using: &generator)
+    func damage() async throws {
+        try await Threads.run {
+            let whole = Array(ConfigurationTests.whole.utf8)
+            var generator = SplitMix(seed: 7)
+            var refusals = 0
+            for _ in 0..<3000 {
+                var bytes = whole
+                for _ in 0..<Int.random(in: 1...4, using: &generator) {
+                    let start = Int.random(in: 0..<bytes.count, using: &generator)
+                    let end = min(start + Int.random(in: 0...12, using: &generator), bytes.count)
+                    let other = Int.random(in: 0..<whole.count, using: &generator)
+                    let patch = whole[other..<min(other + Int.random(in: 0...12, using: &generator), whole.count)]
+                    bytes.replaceSubrange(start..<end, with: patch)
+                    bytes[min(start, bytes.count - 1)] = UInt8.random(in: 0...255, using: &generator)
+                }
+                do throws(ConfigurationRefusal) {
+                    _ = try ConfigurationSample.read(String(decoding: bytes, as: UTF8.self))
+                } catch {
+                    refusals += 1
+                    #expect(error.mistakes.contains { $0.severity == .error })
+                }
             }
-            do throws(ConfigurationRefusal) {
-                _ = try ConfigurationSample.read(String(decoding: bytes, as: UTF8.self))
-            } catch {
-                refusals += 1
-                #expect(error.mistakes.contains { $0.severity == .error })
-            }
+            #expect(refusals > 1000)
         }
-        #expect(refusals > 1000)
     }
 
     @Test("that a file cannot be read is one sentence")

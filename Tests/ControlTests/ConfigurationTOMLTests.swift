@@ -1,3 +1,4 @@
+import LimpetTestKit
 import Testing
 
 @testable import Control
@@ -120,18 +121,20 @@ struct ConfigurationTOMLTests {
     }
 
     @Test("never stops the process: any damage to a file is read or refused")
-    func damage() {
-        let whole = Array(Self.documents.map(\.0).joined(separator: "\n").utf8)
-        var generator = SplitMix(seed: 11)
-        for _ in 0..<3000 {
-            var bytes = whole
-            for _ in 0..<Int.random(in: 1...4, using: &generator) {
-                let start = Int.random(in: 0..<bytes.count, using: &generator)
-                let end = min(start + Int.random(in: 0...30, using: &generator), bytes.count)
-                let other = Int.random(in: 0..<whole.count, using: &generator)
-                bytes.replaceSubrange(start..<end, with: whole[other..<min(other + 12, whole.count)])
+    func damage() async throws {
+        try await Threads.run {
+            let whole = Array(Self.documents.map(\.0).joined(separator: "\n").utf8)
+            var generator = SplitMix(seed: 11)
+            for _ in 0..<3000 {
+                var bytes = whole
+                for _ in 0..<Int.random(in: 1...4, using: &generator) {
+                    let start = Int.random(in: 0..<bytes.count, using: &generator)
+                    let end = min(start + Int.random(in: 0...30, using: &generator), bytes.count)
+                    let other = Int.random(in: 0..<whole.count, using: &generator)
+                    bytes.replaceSubrange(start..<end, with: whole[other..<min(other + 12, whole.count)])
+                }
+                _ = Self.read(String(decoding: bytes, as: UTF8.self))
             }
-            _ = Self.read(String(decoding: bytes, as: UTF8.self))
         }
     }
 }

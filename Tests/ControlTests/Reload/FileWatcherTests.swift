@@ -1,4 +1,5 @@
 import Foundation
+import LimpetTestKit
 import Logging
 import Synchronization
 import Testing
@@ -41,7 +42,7 @@ struct FileWatcherTests {
         }
     }
 
-    private typealias Change = (expected: String, make: () throws -> Void)
+    private typealias Change = (expected: String, make: @Sendable () throws -> Void)
 
     /// Makes one change after the other, each once what the one before it led to was seen. Returns all that was seen.
     @discardableResult
@@ -58,7 +59,7 @@ struct FileWatcherTests {
             guard text == expected else { continue }
             guard let change = rest.popFirst() else { break }
             expected = change.expected
-            try change.make()
+            try await Threads.run(change.make)
         }
         watching.cancel()
         await watching.value
@@ -106,7 +107,7 @@ struct FileWatcherTests {
             }
             try directory.link("..data", to: "..1")
             try directory.link("a.yml", to: "..data/a.yml")
-            func swap(_ version: String) throws {
+            @Sendable func swap(_ version: String) throws {
                 try directory.link("..tmp", to: "..\(version)")
                 try directory.rename("..tmp", "..data")
                 if version == "2" { try directory.remove("..1") }
@@ -239,8 +240,10 @@ struct WatchPlanTests {
     @Test("no more directories are watched than may be, and it is said that there are more")
     func bound() async throws {
         try await TemporaryDirectory.with { directory in
-            for number in 0...WatchPlan.directoriesMax { try directory.makeDirectory("d/\(number)") }
-            let plan = WatchPlan(.directory(directory.path("d")))
+            let plan = try await Threads.run {
+                for number in 0...WatchPlan.directoriesMax { try directory.makeDirectory("d/\(number)") }
+                return WatchPlan(.directory(directory.path("d")))
+            }
             #expect(plan.isCut && plan.directories.count <= WatchPlan.directoriesMax + 16)
         }
     }
