@@ -44,7 +44,8 @@ package struct RouterView: Encodable, Equatable, Sendable {
 }
 
 extension Middleware {
-    fileprivate var kind: String {
+    /// As the configuration calls it.
+    var kind: String {
         switch self {
         case .headers: "headers"
         case .stripPrefix: "stripPrefix"

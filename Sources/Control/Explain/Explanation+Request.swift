@@ -63,15 +63,7 @@ extension Explanation.Middleware {
     fileprivate init(
         _ middleware: Middleware, _ passage: RequestExplanation.Passage, _ outcome: RequestExplanation.Outcome
     ) {
-        kind =
-            switch middleware {
-            case .headers: "headers"
-            case .stripPrefix: "stripPrefix"
-            case .addPrefix: "addPrefix"
-            case .redirectScheme: "redirectScheme"
-            case .basicAuth: "basicAuth"
-            case .ipAllowList: "ipAllowList"
-            }
+        kind = middleware.kind
         effect =
             switch passage {
             case .headers: "sets and removes fields"
