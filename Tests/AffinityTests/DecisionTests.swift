@@ -213,15 +213,16 @@ struct DecisionTests {
         #expect(fleet.store.binding(fingerprint, now: fleet.now) == fleet.binding(1, 2))
     }
 
-    @Test("equal epoch 1, other backend: the store's if ours is a hint, or dirty, or not usable")
+    @Test("equal epoch 1, other backend: the store's if ours is a hint, or not usable; ours if it was learnt")
     func equalEpochOneUnconfirmed() throws {
         var fleet = try Fleet()
         fleet.hold(fingerprint, fleet.binding(2, 1))
         #expect(fleet.serve(fingerprint, hint: fleet.hint(1, 1)).route?.backend == 2)
-        var dirty = try Fleet()
-        dirty.hold(fingerprint, dirty.binding(2, 1))
-        dirty.know(fingerprint, dirty.binding(1, 1), .dirty)
-        #expect(dirty.serve(fingerprint).route?.backend == 2)
+        var learnt = try Fleet()
+        learnt.hold(fingerprint, learnt.binding(2, 1))
+        learnt.know(fingerprint, learnt.binding(1, 1), .dirty)
+        #expect(
+            learnt.serve(fingerprint).route == Route(backend: 1, binding: learnt.binding(1, 2), provenance: .rebound))
         var down = try Fleet()
         down.hold(fingerprint, down.binding(2, 1))
         down.know(fingerprint, down.binding(1, 1), .confirmed, age: 2000)
