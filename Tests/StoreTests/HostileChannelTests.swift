@@ -124,7 +124,7 @@ struct HostileChannelTests {
         for _ in 0..<400 where !isLost {
             let answer = try await driver.store.ask(.touch(.test(1), lifetime: 60_000))
             isLost = try await driver.store.counters().connectionFailures > 0
-            // A heartbeat answers nil: a second one is a touch's answer to whoever looks at it, and its own is too many.
+            // A heartbeat answers nil: a second one is a touch's answer to whoever looks, and its own is one too many.
             let isPlausible = reply == "$-1\r\n$-1\r\n" && answer == .absent
             #expect(
                 answer == record || answer == .unavailable(.lost) || answer == .unavailable(.away) || isPlausible)
