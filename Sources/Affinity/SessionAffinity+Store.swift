@@ -112,12 +112,9 @@ extension SessionAffinity {
         return .forward(Route(backend: index, binding: binding, provenance: provenance, touch: touch))
     }
 
-    /// The backend that this replica knows of at epoch 1, where the store now holds another at epoch 1: somebody bound
-    /// the session who did not know, after the store had lost it, or before it heard which backend had issued the key.
-    /// What is remembered as dirty at epoch 1 was learnt: moves have higher ones.
+    /// The usable backend that this replica knows of, where the store's record does not stand against it.
     func unheard(by record: Binding, _ fingerprint: Fingerprint, _ now: Instant) -> BackendHash? {
-        guard record.epoch == 1, !record.isTombstone, let entry = cache.peek(fingerprint, now: now),
-            entry.kind != .guess, entry.binding.epoch == 1, entry.binding.backend != record.backend,
+        guard let entry = cache.peek(fingerprint, now: now), entry.isUnheard(by: record),
             usable(entry.binding.backend) != nil
         else { return nil }
         return entry.binding.backend

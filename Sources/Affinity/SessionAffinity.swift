@@ -125,7 +125,7 @@ package struct SessionAffinity {
 
     /// Whether an entry serves without the store being asked: the channel vouches for it, and no hint knows more.
     func isCurrent(_ entry: BindingCache.Entry, _ hint: Hint?, _ now: Instant) -> Bool {
-        guard entry.kind == .confirmed, !entry.binding.isTombstone, !entry.isSuspect else { return false }
+        guard entry.maySuffice else { return false }
         if let hint, hint.binding.epoch > entry.binding.epoch { return false }
         return coherence.covers(entry.confirmedAt, now: now)
     }

@@ -202,6 +202,12 @@ struct SessionViewTests {
         var entry = Self.entry(a, suspect: true)
         (entry.binding.epoch, entry.kind) = (1, .confirmed)
         #expect(view(1, entry).source == .cache && view(1, entry).wouldGo == "a")
+        // A backend had issued the key, and somebody guessed who had not heard of it.
+        entry.kind = .dirty
+        #expect(view(1, entry).source == .cache && view(1, entry).wouldGo == "a")
+        entry.kind = .guess
+        #expect(view(1, entry).source == .store && view(1, entry).wouldGo == "b")
+        entry.kind = .confirmed
         service.health.markDown(0)
         #expect(view(1, entry).source == .store && view(1, entry).wouldGo == "b")
     }

@@ -63,8 +63,7 @@ package struct SessionView: Codable, Equatable, Sendable {
 
     /// Whether the next request would be decided by the entry alone: then the store is not asked here either.
     static func isVouchedFor(_ entry: BindingCache.Entry?, isCovered: Bool) -> Bool {
-        guard let entry, isCovered else { return false }
-        return entry.kind == .confirmed && !entry.isSuspect && !entry.binding.isTombstone
+        isCovered && entry?.maySuffice == true
     }
 
     private static func record(_ answer: StoreAnswer) -> Binding? {
@@ -74,15 +73,13 @@ package struct SessionView: Codable, Equatable, Sendable {
         }
     }
 
-    /// Whether a request would go by the record. What the replica knows stands at a higher epoch; and at epoch 1 if
-    /// it had that confirmed, for then the store had lost it and somebody bound the session anew.
+    /// Whether a request would go by the record. What the replica knows stands at a higher epoch, and where nobody who
+    /// knew it made the record.
     private static func stands(_ record: Binding, against entry: BindingCache.Entry?, _ service: Proxy.Service) -> Bool
     {
         guard let entry else { return true }
         guard record.epoch == entry.binding.epoch else { return record.epoch > entry.binding.epoch }
-        guard record.epoch == 1, entry.kind == .confirmed, !record.isTombstone, record != entry.binding else {
-            return true
-        }
+        guard entry.isUnheard(by: record) else { return true }
         return service.membership.index(of: entry.binding.backend).map { service.health.isUp($0) } != true
     }
 
