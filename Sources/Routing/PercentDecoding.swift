@@ -29,7 +29,7 @@ struct PercentDecoding {
         }
         if byte == UInt8(ascii: "+"), form == .query { return 0x20 }
         guard byte == UInt8(ascii: "%"), let decoded = escaped() else { return byte }
-        if form == .path, Self.isReserved(decoded) {
+        if form == .path, PercentEscape.isReserved(decoded) {
             digitsLeft = 2
             return byte
         }
@@ -39,34 +39,10 @@ struct PercentDecoding {
 
     /// What the two digits from here on stand for.
     private func escaped() -> UInt8? {
-        guard position + 2 <= bytes.count, let high = Self.digit(bytes[position]),
-            let low = Self.digit(bytes[position + 1])
+        guard position + 2 <= bytes.count, let high = PercentEscape.digit(bytes[position]),
+            let low = PercentEscape.digit(bytes[position + 1])
         else { return nil }
         return high << 4 | low
-    }
-
-    private static func digit(_ byte: UInt8) -> UInt8? {
-        switch byte {
-        case UInt8(ascii: "0")...UInt8(ascii: "9"): byte - UInt8(ascii: "0")
-        case UInt8(ascii: "a")...UInt8(ascii: "f"): byte - UInt8(ascii: "a") + 10
-        case UInt8(ascii: "A")...UInt8(ascii: "F"): byte - UInt8(ascii: "A") + 10
-        default: nil
-        }
-    }
-
-    /// RFC 3986, section 2.2, and `%`, whose decoding would change what the path means.
-    private static func isReserved(_ byte: UInt8) -> Bool {
-        switch byte {
-        case UInt8(ascii: "!"), UInt8(ascii: "#"), UInt8(ascii: "$"), UInt8(ascii: "%"), UInt8(ascii: "&"),
-            UInt8(ascii: "'"),
-            UInt8(ascii: "("), UInt8(ascii: ")"), UInt8(ascii: "*"), UInt8(ascii: "+"), UInt8(ascii: ","),
-            UInt8(ascii: "/"),
-            UInt8(ascii: ":"), UInt8(ascii: ";"), UInt8(ascii: "="), UInt8(ascii: "?"), UInt8(ascii: "@"),
-            UInt8(ascii: "["),
-            UInt8(ascii: "]"):
-            true
-        default: false
-        }
     }
 
     /// Whether the decoded bytes begin with `literal`, and, unless `isPrefix`, end there too.

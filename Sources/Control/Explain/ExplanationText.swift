@@ -29,7 +29,7 @@ package struct ExplanationText: CustomStringConvertible {
 
     private func line(_ label: String, _ text: String) -> String {
         let padding = String(repeating: " ", count: Self.labelWidth - label.count)
-        return text.isEmpty ? label : label + padding + " " + Self.visible(text)
+        return text.isEmpty ? label : label + padding + " " + VisibleText.of(text)
     }
 
     // MARK: Routers
@@ -89,7 +89,7 @@ package struct ExplanationText: CustomStringConvertible {
     }
 
     private func orderLines(_ level: Explanation.Level) -> [String] {
-        let width = level.order.map { Self.visible(shown($0.name)).count }.max() ?? 0
+        let width = level.order.map { VisibleText.of(shown($0.name)).count }.max() ?? 0
         var rank = 0
         return level.order.enumerated().map { index, target in
             var number = target.takesNewSessions ? "" : "-  "
@@ -98,7 +98,7 @@ package struct ExplanationText: CustomStringConvertible {
                 number = "\(rank). "
             }
             let name = shown(target.name)
-            var text = "\(number)\(name)\(String(repeating: " ", count: max(0, width - Self.visible(name).count)))"
+            var text = "\(number)\(name)\(String(repeating: " ", count: max(0, width - VisibleText.of(name).count)))"
             for word in words(target, level) { text += "  \(word)" }
             while text.last == " " { text.removeLast() }
             return line(index == 0 ? (level.fingerprint == nil ? "targets" : "order") : "", text)
@@ -181,12 +181,5 @@ package struct ExplanationText: CustomStringConvertible {
     private func shown(_ name: String) -> String {
         let isID = name.utf8.count == 64 && name.allSatisfy(\.isHexDigit)
         return isID ? String(name.prefix(12)) : name
-    }
-
-    /// Part of it comes from files and from a replica: it must not act on a terminal.
-    private static func visible(_ text: String) -> String {
-        var bytes: [UInt8] = []
-        VisibleText.append(text.utf8, to: &bytes)
-        return String(decoding: bytes, as: UTF8.self)
     }
 }

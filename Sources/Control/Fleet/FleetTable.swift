@@ -26,10 +26,10 @@ package struct FleetTable: CustomStringConvertible {
 
     private func row(_ replica: FleetView.Replica) -> [String] {
         [
-            Self.visible(replica.name) + (replica.isSelf ? " (asked)" : ""), Self.visible(replica.version),
-            Self.visible(replica.configuration) + (differs(replica) ? " *" : ""), replica.lease.rawValue,
+            VisibleText.of(replica.name) + (replica.isSelf ? " (asked)" : ""), VisibleText.of(replica.version),
+            VisibleText.of(replica.configuration) + (differs(replica) ? " *" : ""), replica.lease.rawValue,
             replica.isSelf ? "-" : Self.seconds(replica.heard),
-            replica.down.isEmpty ? "-" : replica.down.map(Self.visible).joined(separator: ", "),
+            replica.down.isEmpty ? "-" : replica.down.map(VisibleText.of).joined(separator: ", "),
         ]
     }
 
@@ -60,12 +60,5 @@ package struct FleetTable: CustomStringConvertible {
     private static func seconds(_ seconds: Double) -> String {
         guard let tenths = Int64(exactly: (seconds * 10).rounded()) else { return "?" }
         return "\(Double(tenths) / 10)s"
-    }
-
-    /// Other replicas say it, so it must not act on a terminal.
-    private static func visible(_ text: String) -> String {
-        var bytes: [UInt8] = []
-        VisibleText.append(text.utf8, to: &bytes)
-        return String(decoding: bytes, as: UTF8.self)
     }
 }

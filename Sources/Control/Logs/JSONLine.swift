@@ -45,6 +45,13 @@ struct JSONLine {
 
 /// Text in which nothing acts: control characters and separators are escaped as JSON escapes them.
 enum VisibleText {
+    /// As it may be shown on a terminal, whoever has said it.
+    static func of(_ text: String) -> String {
+        var bytes: [UInt8] = []
+        append(text.utf8, to: &bytes)
+        return String(decoding: bytes, as: UTF8.self)
+    }
+
     static func append(_ text: some Collection<UInt8>, to bytes: inout [UInt8]) {
         var decoder = UTF8()
         var iterator = text.makeIterator()

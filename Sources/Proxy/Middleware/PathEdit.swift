@@ -1,3 +1,5 @@
+import Routing
+
 /// What middlewares do to the path of a request, which stays as it was sent but for that.
 enum PathEdit {
     /// The path behind the first of the prefixes that it begins with, and how that prefix is told the backend. Compared
@@ -51,7 +53,7 @@ enum PathEdit {
                 (index, wanted) = (index + 1, wanted + 1)
                 continue
             }
-            if isReserved(decoded) {
+            if PercentEscape.isReserved(decoded) {
                 let triple = triple(decoded)
                 guard prefix[wanted...].starts(with: triple) else { return nil }
                 wanted += triple.count
@@ -66,28 +68,17 @@ enum PathEdit {
 
     /// What a percent sign and two digits stand for.
     private static func escape(at index: Int, in bytes: UnsafeRawBufferPointer) -> UInt8? {
-        guard index + 2 < bytes.count, bytes[index] == UInt8(ascii: "%"), let high = digit(bytes[index + 1]),
-            let low = digit(bytes[index + 2])
+        guard index + 2 < bytes.count, bytes[index] == UInt8(ascii: "%"),
+            let high = PercentEscape.digit(bytes[index + 1]),
+            let low = PercentEscape.digit(bytes[index + 2])
         else { return nil }
         return high << 4 | low
-    }
-
-    private static func digit(_ byte: UInt8) -> UInt8? {
-        switch byte {
-        case UInt8(ascii: "0")...UInt8(ascii: "9"): byte - UInt8(ascii: "0")
-        case UInt8(ascii: "a")...UInt8(ascii: "f"): byte - UInt8(ascii: "a") + 10
-        case UInt8(ascii: "A")...UInt8(ascii: "F"): byte - UInt8(ascii: "A") + 10
-        default: nil
-        }
     }
 
     private static func triple(_ byte: UInt8) -> [UInt8] {
         let digits = Array("0123456789ABCDEF".utf8)
         return [UInt8(ascii: "%"), digits[Int(byte >> 4)], digits[Int(byte & 15)]]
     }
-
-    /// RFC 3986, section 2.2, and the percent sign.
-    private static func isReserved(_ byte: UInt8) -> Bool { Array("!#$%&'()*+,/:;=?@[]".utf8).contains(byte) }
 
     /// RFC 3986, section 3.3: pchar without the percent sign, and the slash.
     private static func isOfPath(_ byte: UInt8) -> Bool {
