@@ -12,7 +12,8 @@ package struct SessionAffinity {
     package let coherence: Coherence
     package private(set) var health: HealthTable
     package private(set) var settings: AffinitySettings
-    /// Seconds of the wall clock since 1970 at the origin of instants. Matters only where sessions end by age.
+    /// The wall clock at the origin of instants, in nanoseconds since 1970: whole seconds would let replicas of one
+    /// machine disagree by one of them. Matters only where sessions end by age.
     package var wallOrigin: Int64
     /// Requests of this loop that are at the backends; whoever sends them counts them.
     package var inFlight: InFlight
@@ -148,6 +149,6 @@ package struct SessionAffinity {
     }
 
     private func wallClock(_ now: Instant) -> UInt32 {
-        UInt32(clamping: wallOrigin &+ now.nanoseconds / 1_000_000_000)
+        UInt32(clamping: (wallOrigin &+ now.nanoseconds) / 1_000_000_000)
     }
 }

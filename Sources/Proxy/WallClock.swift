@@ -6,11 +6,18 @@ import Musl
 import Darwin
 #endif
 
-/// Seconds since 1970. The wall clock takes part only in the validity of hints.
+/// The time since 1970. It takes part only in the validity of hints, and where sessions end by age.
 enum WallClock {
-    static func seconds() -> UInt32 {
+    static func seconds() -> UInt32 { UInt32(clamping: read().tv_sec) }
+
+    static func nanoseconds() -> Int64 {
+        let time = read()
+        return Int64(time.tv_sec) &* 1_000_000_000 &+ Int64(time.tv_nsec)
+    }
+
+    private static func read() -> timespec {
         var time = timespec()
         clock_gettime(CLOCK_REALTIME, &time)
-        return UInt32(clamping: time.tv_sec)
+        return time
     }
 }

@@ -114,7 +114,7 @@ package final class Worker {
 
     /// The wall clock may be set while we run.
     private func setClocks() {
-        let origin = Int64(wallClock()) - now().nanoseconds / 1_000_000_000
+        let origin = WallClock.nanoseconds() &- now().nanoseconds
         for service in services { service.affinity.wallOrigin = origin }
     }
 

@@ -8,7 +8,7 @@ struct AgeTests {
     static let hour: Int64 = 3_600_000
     let settings = AffinitySettings(idleTimeout: 30 * 60_000, absoluteTimeout: 2 * hour)
 
-    private var began: UInt32 { UInt32(Fleet.wallOrigin + 1000) }
+    private var began: UInt32 { UInt32(Fleet.wallOrigin / 1_000_000_000 + 1000) }
 
     @Test("a session's beginning is written with its record, and its lifetime never exceeds its age's end")
     func clipped() throws {
@@ -22,6 +22,16 @@ struct AgeTests {
         #expect(fleet.asked.last == .restore(fingerprint, fleet.binding(1, 3), lifetime: 60_000, born: began))
         let remaining = try #require(fleet.entry(fingerprint)?.expiresAt.milliseconds(since: fleet.now))
         #expect(remaining <= 60_000 && remaining > 59_900)
+    }
+
+    @Test("replicas whose instants count from any part of a second agree on when it began", arguments: [0, 300, 999])
+    func phase(milliseconds: Int64) throws {
+        let fleet = try Fleet(settings: settings)
+        var affinity = fleet.replicas[0]
+        affinity.wallOrigin = Fleet.wallOrigin + 700_000_000 - milliseconds * 1_000_000
+        let now = fleet.now.advanced(byMilliseconds: milliseconds)
+        #expect(affinity.term(born: nil, now).born == began)
+        #expect(!affinity.isOver(born: began - 7199, now) && affinity.isOver(born: began - 7200, now))
     }
 
     @Test("touched all the while it ends at its age, and the next request begins another")

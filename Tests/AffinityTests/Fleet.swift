@@ -7,8 +7,8 @@ struct Fleet {
         case refusal(Refusal)
     }
 
-    /// The wall clock at the origin of instants, in seconds since 1970.
-    static let wallOrigin: Int64 = 1_700_000_000
+    /// The wall clock at the origin of instants, in nanoseconds since 1970.
+    static let wallOrigin: Int64 = 1_700_000_000_000_000_000
     static let names = ["web-1", "web-2", "web-3", "web-4", "web-5"]
 
     var store = ModelStore()

@@ -75,7 +75,7 @@ final class SimulatedReplica {
             lease: scenario.settings.lease, probeTimeout: Simulation.connectTimeout / 1000)
         let affinity = SessionAffinity(
             membership: membership, cache: cache, coherence: coherence, health: health, settings: settings,
-            wallOrigin: wallStart - origin / 1_000_000_000)
+            wallOrigin: wallStart * 1_000_000_000 - origin)
         loops = (0..<scenario.loopCount).map { _ in
             Loop(affinity: affinity, data: Array(repeating: nil, count: scenario.primaryCount))
         }
