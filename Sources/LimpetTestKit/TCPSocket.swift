@@ -38,22 +38,31 @@ package final class TCPSocket: @unchecked Sendable {
     }
 
     /// Connects to a port on 127.0.0.1. Reads and writes fail after `timeout` seconds.
-    package convenience init(port: Int, timeout: Int = 10) throws {
+    ///
+    /// - Parameter host: the last number of the address 127.0.0.`host` that it comes from; nil: as the kernel chooses.
+    package convenience init(port: Int, timeout: Int = 10, from host: UInt8? = nil) throws {
         let descriptor = Self.make()
         guard descriptor >= 0 else { throw Failure("socket") }
-        var address = Self.loopback(port)
-        let connected = withUnsafePointer(to: &address) {
-            $0.withMemoryRebound(to: sockaddr.self, capacity: 1) {
-                connect(descriptor, $0, socklen_t(MemoryLayout<sockaddr_in>.size))
-            }
-        }
-        guard connected == 0 else {
+        let isConnected =
+            (host.map { Self.call(bind, descriptor, Self.loopback(0, host: $0)) } ?? true)
+            && Self.call(connect, descriptor, Self.loopback(port))
+        guard isConnected else {
             let failure = Failure("connect to port \(port)")
             Glibc.close(descriptor)
             throw failure
         }
         self.init(descriptor)
         setTimeout(seconds: timeout)
+    }
+
+    private static func call(
+        _ function: (Int32, UnsafePointer<sockaddr>, socklen_t) -> Int32, _ descriptor: Int32, _ address: sockaddr_in
+    ) -> Bool {
+        withUnsafePointer(to: address) {
+            $0.withMemoryRebound(to: sockaddr.self, capacity: 1) {
+                function(descriptor, $0, socklen_t(MemoryLayout<sockaddr_in>.size)) == 0
+            }
+        }
     }
 
     deinit { close() }
@@ -63,11 +72,11 @@ package final class TCPSocket: @unchecked Sendable {
         socket(AF_INET, Int32(SOCK_STREAM.rawValue | SOCK_CLOEXEC.rawValue), 0)
     }
 
-    static func loopback(_ port: Int) -> sockaddr_in {
+    static func loopback(_ port: Int, host: UInt8 = 1) -> sockaddr_in {
         var address = sockaddr_in()
         address.sin_family = sa_family_t(AF_INET)
         address.sin_port = in_port_t(UInt16(port).bigEndian)
-        address.sin_addr.s_addr = UInt32(0x7F00_0001).bigEndian
+        address.sin_addr.s_addr = (0x7F00_0000 | UInt32(host)).bigEndian
         return address
     }
 

@@ -224,6 +224,14 @@ struct ConfigurationLabelTests {
                 "container x: traefik.http.routers.r: says of the router r what container old says otherwise: "
                     + "this container is left out"
             ])
+        let prefix = "traefik.http.middlewares.m.addprefix.prefix"
+        let middlewares = Reading.read(
+            [], [Reading.container("a", 1, [prefix: "/a"]), Reading.container("b", 2, [prefix: "/b"])])
+        #expect(
+            middlewares.mistakes.map(\.description) == [
+                "container b: traefik.http.middlewares.m: says of the middleware m what container a says otherwise: "
+                    + "this container is left out"
+            ])
     }
 
     @Test("of TCP, UDP and TLS are warned of once, and make no router")

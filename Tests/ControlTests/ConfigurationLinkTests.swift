@@ -175,6 +175,20 @@ struct ConfigurationLinkTests {
                 "5:69: http.services.t.loadBalancer.healthCheck.pth: unknown key, did you mean path?",
             ]
         ),
+        (
+            "h: { highestRandomWeight: { services: [], sticky: {} } }\n"
+                + "p: { loadBalancer: { servers: [{url: \"http://a\"}], serversTransport: t,\n"
+                + " passiveHealthCheck: { maxFailed: 1 }, responseForwarding: { flushInterval: 1s } } }",
+            [
+                "3:8: http.services.h.highestRandomWeight: is not available in this version",
+                "3:45: http.services.h.highestRandomWeight.sticky: unknown key, there are services, healthCheck",
+                "4:54: http.services.p.loadBalancer.serversTransport: is not available in this version",
+                "5:4: http.services.p.loadBalancer.passiveHealthCheck: is not available in this version",
+                "5:26: http.services.p.loadBalancer.passiveHealthCheck.maxFailed: unknown key, "
+                    + "there are failureWindow, maxFailedAttempts",
+                "5:42: http.services.p.loadBalancer.responseForwarding: is not available in this version",
+            ]
+        ),
     ]
 
     @Test("of services are named where they are wrong", arguments: mistaken.indices)

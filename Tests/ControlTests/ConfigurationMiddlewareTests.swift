@@ -192,8 +192,8 @@ struct ConfigurationMiddlewareTests {
     func unavailable() {
         let kinds = [
             "buffering", "chain", "circuitBreaker", "compress", "contentType", "digestAuth", "encodedCharacters",
-            "errors", "forwardAuth", "grpcWeb", "inFlightReq", "passTLSClientCert", "rateLimit", "redirectRegex",
-            "replacePath", "replacePathRegex", "retry", "stripPrefixRegex",
+            "errors", "forwardAuth", "grpcWeb", "inFlightReq", "ipWhiteList", "passTLSClientCert", "plugin",
+            "rateLimit", "redirectRegex", "replacePath", "replacePathRegex", "retry", "stripPrefixRegex",
         ]
         for kind in kinds {
             #expect(Self.read("{ \(kind): {} }").mistakes == ["10: ….\(kind): is not available in this version"])

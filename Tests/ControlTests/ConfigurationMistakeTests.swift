@@ -61,6 +61,17 @@ struct ConfigurationMistakeTests {
                 "4:5: is no valid YAML: did not find expected key: templates of Go are not available in this version"
             ]
         ),
+        (
+            "http:\n  serversTransports: { t: { insecureSkipVerify: true, serverNam: 1 } }\n",
+            [
+                "2:3: http.serversTransports: is not available in this version",
+                "2:55: http.serversTransports.t.serverNam: unknown key, did you mean serverName?",
+            ]
+        ),
+        (
+            "http:\n  routers:\n    a: { rule: \"Path(`/`)\", service: s }\n    b: {}\n    a: {}\n",
+            ["3:5: the same key stands twice in one mapping: \"a\""]
+        ),
         ("http: {}\n---\nhttp: {}\n", ["2:1: is no valid YAML: found another document"]),
         (
             "replica: { name: '', threads: 0 }",

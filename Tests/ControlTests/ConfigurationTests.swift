@@ -133,9 +133,10 @@ struct ConfigurationTests {
     /// The name, and whether a cookie is set, for each form in which Traefik takes `sticky.cookie`.
     static let stickyForms: [(String, String?)] = [
         ("{ sticky: { cookie: { name: my-cookie } }, servers: [{ url: \"http://a\" }] }", "my-cookie"),
-        ("{ sticky: { cookie: {} }, servers: [{ url: \"http://a\" }] }", "_8d0a2"),
-        ("{ sticky: { cookie: }, servers: [{ url: \"http://a\" }] }", "_8d0a2"),
-        ("{ sticky: { cookie: true }, servers: [{ url: \"http://a\" }] }", "_8d0a2"),
+        ("{ sticky: { cookie: {} }, servers: [{ url: \"http://a\" }] }", "_8705d"),
+        ("{ sticky: { cookie: }, servers: [{ url: \"http://a\" }] }", "_8705d"),
+        ("{ sticky: { cookie: true }, servers: [{ url: \"http://a\" }] }", "_8705d"),
+        ("{ sticky: { cookie: { name: my-cookie, sameSite: \"\" } }, servers: [{ url: \"http://a\" }] }", "my-cookie"),
         ("{ sticky: { cookie: false, header: a }, servers: [{ url: \"http://a\" }] }", nil),
     ]
 
@@ -143,11 +144,7 @@ struct ConfigurationTests {
     func takesForm(_ balancer: String) throws {
         let expected = try #require(Self.stickyForms.first { $0.0 == balancer }).1
         let cookie = try ConfigurationSample.service(balancer).sticky?.cookie
-        if expected == "my-cookie" || expected == nil {
-            #expect(cookie?.name == expected)
-        } else {
-            #expect(cookie?.name.utf8.count == 6)
-        }
+        #expect(cookie?.name == expected)
         guard let cookie else { return }
         #expect(!cookie.isSecure && !cookie.isHTTPOnly && cookie.sameSite == nil && cookie.domain == nil)
         #expect(cookie.maxAgeSeconds == 0 && cookie.path == "/")

@@ -110,14 +110,103 @@ extension FleetTests {
                     #expect(
                         Waiting.until(within: 15) {
                             let said = (try? replica.admin("/api/overview"))?.text ?? ""
-                            return said.contains("did you mean name?") && said.contains("another-cookie") == false
-                                && said.contains("other") && said.contains("only")
+                            return said.contains("did you mean name?") && !said.contains("another-cookie")
+                                && said.contains("what container only says otherwise")
                         }, "\((try? replica.admin("/api/overview"))?.text ?? "")\n\(replica.errorLog)")
                 }
                 #expect(try fleet.exchange("/bad").status == 404)
-                #expect(fleet.all("/cookie") { $0["X-Backend"] == "only" })
+                for replica in fleet.replicas.indices {
+                    #expect(fleet.backends(of: "/cookie", at: replica) == ["only"])
+                }
             }
             #expect(ends == [.exited(0), .exited(0)])
+        }
+
+        @Test("a container that is told to stop keeps its sessions and gets no new ones, until it is gone")
+        func stopping() async throws {
+            let ends = try await withContainers { fleet in
+                // The first process of a container has no default for a signal: it serves on until it is killed.
+                var stubborn = Self.header
+                stubborn.stopSignal = "SIGUSR1"
+                let first = try fleet.engine.runWhoami("one", stubborn)
+                _ = try fleet.engine.runWhoami("two", Self.header)
+                #expect(
+                    Waiting.until(within: 15) {
+                        fleet.replicas.indices.allSatisfy { fleet.backends(of: "/header", at: $0) == ["one", "two"] }
+                    })
+                func backend(_ session: String, _ replica: Int) throws -> String {
+                    try fleet.exchange("/header", at: replica, fields: ["X-Session-ID": session]).servedBy()
+                }
+                let sessions = (0..<20).map { "session-\($0)" }
+                let homes = try sessions.map { try backend($0, 0) }
+                #expect(Set(homes) == ["one", "two"])
+                try fleet.engine.kill(first, signal: "USR1")
+                #expect(
+                    Waiting.until(within: 15) {
+                        fleet.replicas.indices.allSatisfy { fleet.backends(of: "/header", at: $0) == ["two"] }
+                    })
+                for replica in fleet.replicas.indices {
+                    #expect(try sessions.map { try backend($0, replica) } == homes)
+                    let new = try (0..<10).map { try backend("new-\(replica)-\($0)", replica) }
+                    #expect(Set(new) == ["two"])
+                }
+                try fleet.engine.kill(first, signal: "KILL")
+                #expect(
+                    Waiting.until(within: 15) {
+                        sessions.allSatisfy { (try? backend($0, 0)) == "two" && (try? backend($0, 1)) == "two" }
+                    })
+            }
+            #expect(ends == [.exited(0), .exited(0)])
+        }
+
+        @Test("what is not exposed has no router; the default rule, another port and one that does not run are heeded")
+        func choices() async throws {
+            let docker = ", exposedByDefault: false, defaultRule: \"Host(`{{ .Name }}.example`)\""
+            let ends = try await withContainers(docker: docker) { fleet in
+                let shown = ["traefik.enable": "true"]
+                _ = try fleet.engine.runWhoami("hidden")
+                _ = try fleet.engine.runWhoami("shown", Self.labels(shown))
+                var exposing = Self.labels(
+                    shown.merging(["traefik.http.services.s.loadbalancer.server.port": "8080"]) { $1 })
+                exposing.exposedPorts = ["80/tcp"]
+                _ = try fleet.engine.run(
+                    "ported", [try LimpetProgram.path(), "whoami", "--listen", ":8080", "--name", "ported"], exposing)
+                let waiting = try fleet.engine.runWhoami(
+                    "waiting", Self.labels(shown.merging(["traefik.docker.allownonrunning": "true"]) { $1 }))
+                #expect(fleet.all("/", host: "shown.example") { $0["X-Backend"] == "shown" })
+                #expect(fleet.all("/", host: "ported.example") { $0["X-Backend"] == "ported" })
+                #expect(fleet.all("/", host: "waiting.example") { $0["X-Backend"] == "waiting" })
+                #expect(fleet.all("/", host: "hidden.example") { $0.status == 404 })
+                try fleet.engine.kill(waiting, signal: "KILL")
+                #expect(fleet.all("/", host: "waiting.example") { $0.status == 503 })
+                try fleet.engine.start(waiting)
+                #expect(fleet.all("/", host: "waiting.example") { $0["X-Backend"] == "waiting" })
+
+                try Self.check(fleet)
+            }
+            #expect(ends == [.exited(0), .exited(0)])
+        }
+
+        /// `check` and `explain` read the labels that the replicas go by.
+        private static func check(_ fleet: ContainerFleet) throws {
+            let config = "\(fleet.engine.directory)/r0.yml"
+            let right = try CommandOutcome(of: ["check", "--config", config, "--docker"])
+            #expect(right.end == .exited(0) && right.errors.isEmpty)
+            #expect(right.output.hasSuffix("ok: 1 entry point, 3 routers, 3 services, 3 backends\n"), "\(right.output)")
+            let explained = try CommandOutcome(
+                of: ["explain", "--config", config, "--docker", "GET", "http://ported.example/"])
+            #expect(explained.end == .exited(0))
+            #expect(explained.output.contains("\nrouter     ported@docker, "), "\(explained.output)")
+            #expect(try #/\nanswer     any of .*|\nanswer     from .*:8080/#.firstMatch(in: explained.output) != nil)
+            let bad = ["traefik.enable": "true", "traefik.http.routers.bad.rule": "Path(`/bad`"]
+            _ = try fleet.engine.runWhoami("bad", Self.labels(bad))
+            let wrong = try CommandOutcome(of: ["check", "--config", config, "--docker"])
+            #expect(wrong.end == .exited(1))
+            #expect(wrong.output.contains("container bad: traefik.http.routers.bad.rule: "), "\(wrong.output)")
+            fleet.engine.kill()
+            let away = try CommandOutcome(of: ["check", "--config", config, "--docker"])
+            #expect(away.end == .exited(1) && (away.output + away.errors).contains(fleet.engine.endpoint))
+            try fleet.engine.start()
         }
 
         @Test("an Engine that goes takes nothing with it, and is followed again when it is back")

@@ -155,7 +155,7 @@ extension FleetTests {
                     app:
                       loadBalancer:
                         sticky: { cookie: { name: test } }
-                        servers: [ { url: B0 }, { url: B1 } ]
+                        servers: [ { url: B0, name: b0 }, { url: B1, name: b1 } ]
                 """
             try await with(backends: 2, services) { routed in
                 let first = try routed.exchange()
@@ -168,9 +168,10 @@ extension FleetTests {
                 let follow = try #require(moved.cookie)
                 let again = try routed.backends[index].startAgain()
                 defer { again.process.kill() }
-                _ = Waiting.until(within: 5) {
+                let isBack = Waiting.until(within: 10) {
                     (try? routed.replica.metric("limpet_backend_up{service=\"app\",backend=\"\(home)\"}")) == 1
                 }
+                #expect(isBack)
                 for _ in 0..<4 { #expect(try routed.backend(fields: ["Cookie": follow]) == next) }
             }
         }

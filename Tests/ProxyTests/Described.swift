@@ -97,7 +97,7 @@ struct Described: Sendable {
             case .header(let name): .header(name.lowercased(), scope(source), learns: options.learns)
             case .query(let name): .query(name, scope(source))
             case .appCookie(let name): .appCookie(name, scope(source), learns: options.learns)
-            case .clientAddress: .clientAddress(ipv4Prefix: 32, ipv6Prefix: 64, scope(source))
+            case .clientAddress: .clientAddress(ipv4Prefix: options.ipv4Prefix, ipv6Prefix: 64, scope(source))
             case .cookie: .cookie(scope(source))
             }
         }

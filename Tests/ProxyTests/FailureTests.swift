@@ -232,6 +232,7 @@ struct FailureTests {
         try await withProxy(to: [backend.port]) { proxy in
             let client = try proxy.connect()
             try client.send("GET / HTTP/1.1\r\nHost: h\r\nX-Session-ID: s\r\n\r\n")
+            try await #require(eventually { sent.value > 0 })
             try await Task.sleep(for: .milliseconds(500))
             // What the kernel's buffers hold, and little more.
             #expect(sent.value < 32 << 20)

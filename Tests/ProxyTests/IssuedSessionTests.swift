@@ -118,7 +118,7 @@ struct IssuedSessionTests {
         try await withProxy(to: [backend.port], options) { proxy in
             let client = try proxy.connect()
             try client.send(Self.request())
-            while try await Self.held(proxy) < 1 {}
+            try await #require(eventually { try await Self.held(proxy) == 1 })
             client.setTimeout(seconds: 1)
             #expect(throws: TCPSocket.Failure.self) { _ = try client.receive() }
             client.setTimeout(seconds: 10)
@@ -134,9 +134,9 @@ struct IssuedSessionTests {
         try await Self.withBackends("Set-Cookie: APPID=key-#\r\n", store: { HeldStore($0) }) { proxy in
             let client = try proxy.connect()
             try client.send(Self.request())
-            while try await Self.held(proxy) < 1 {}
+            try await #require(eventually { try await Self.held(proxy) == 1 })
             client.reset()
-            while try await proxy.onLoop({ $0.openClients }) > 0 {}
+            try await #require(eventually { try await proxy.onLoop { $0.openClients } == 0 })
             try await proxy.onLoop { ($0.store as? HeldStore)?.release() }
             // The first backend has answered: it was the turn of one of them.
             let homes = try (0..<4).map { try proxy.exchange(Self.request("Cookie: APPID=key-\($0)\r\n")).suffix(2) }
@@ -164,7 +164,7 @@ struct IssuedSessionTests {
             // Both are asked for before the store answers either.
             let clients = try (0..<2).map { _ in try proxy.connect() }
             for client in clients { try client.send(Self.request()) }
-            while try await Self.held(proxy) < 2 {}
+            try await #require(eventually { try await Self.held(proxy) == 2 })
             try await proxy.onLoop { ($0.store as? HeldStore)?.release() }
             let bodies = try clients.map { String(decoding: try $0.receiveAll(), as: UTF8.self).suffix(2) }
             #expect(Set(bodies).count == 2)

@@ -17,6 +17,8 @@ final class ProxyHarness: Sendable {
         var limits = ProxyLimits()
         var sources: [SessionSource] = [.header("X-Session-ID"), .query("sid"), .appCookie("APPID"), .cookie]
         var isSticky = true
+        /// How many bits of a client's address count, where it is the source.
+        var ipv4Prefix = 32
         var cookie = CookieAttributes(name: "limpet")
         var passHost = true
         var trusted: [AddressRange] = []
@@ -96,8 +98,10 @@ final class ProxyHarness: Sendable {
     func connect() throws -> TCPSocket { try TCPSocket(port: port) }
 
     /// Sends the bytes on a connection of its own and returns all that comes until the proxy closes.
-    func exchange(_ request: String) throws -> String {
-        let client = try connect()
+    ///
+    /// - Parameter host: the last number of the address 127.0.0.`host` that it comes from; nil: of 127.0.0.1.
+    func exchange(_ request: String, from host: UInt8? = nil) throws -> String {
+        let client = try TCPSocket(port: port, from: host)
         try client.send(request)
         return String(decoding: try client.receiveAll(), as: UTF8.self)
     }

@@ -2,6 +2,7 @@ import Affinity
 import Crypto
 import Foundation
 import LimpetTestKit
+import Routing
 import Testing
 
 @testable import Proxy
@@ -36,6 +37,34 @@ struct SessionTests {
                 }
                 #expect(seen.count > 1)
             }
+        }
+    }
+
+    @Test("the address of the peer, or its beginning, is a key, whatever X-Forwarded-For says")
+    func clientAddress() async throws {
+        var options = ProxyHarness.Options()
+        options.sources = [.clientAddress]
+        options.trusted = [try AddressRange("127.0.0.0/8")]
+        try await withBackends(options) { proxy in
+            var homes: Set<String> = []
+            for host in UInt8(1)...24 {
+                let backends = try Set(
+                    (0..<3).map { number in
+                        String(
+                            try proxy.exchange(Self.request("X-Forwarded-For: 10.0.0.\(number)\r\n"), from: host)
+                                .suffix(2))
+                    })
+                #expect(backends.count == 1)
+                homes.formUnion(backends)
+            }
+            #expect(homes.count > 1)
+        }
+        options.ipv4Prefix = 27
+        try await withBackends(options) { proxy in
+            let near = try (UInt8(1)...31).map { try proxy.exchange(Self.request(""), from: $0).suffix(2) }
+            #expect(Set(near).count == 1)
+            let far = try (0..<8).map { try proxy.exchange(Self.request(""), from: $0 * 32 + 1).suffix(2) }
+            #expect(Set(far).count > 1)
         }
     }
 
@@ -158,7 +187,21 @@ struct SessionCookieTests {
     }
 
     @Test("sealing the same hint again gives another text, and no text shows the session's backend")
-    func hides() {
-        #expect(cookie.seal(id, hint, random: (3, 4)) != cookie.seal(id, hint, random: (3, 5)))
+    func hides() throws {
+        let telling = Hint(
+            binding: Binding(backend: BackendHash(bits: 0x1234_5678), epoch: 5), born: 0x6543_21FE, issued: 0x6543_2FED)
+        let texts = try [4, 5].map { try decoded(cookie.seal(id, telling, random: (3, $0))) }
+        for number in [telling.binding.backend.bits, telling.born, telling.issued] {
+            for order in [number.bigEndian, number.littleEndian] {
+                let shown = withUnsafeBytes(of: order) { Array($0) }
+                #expect(texts.allSatisfy { !$0.contains(shown) })
+            }
+        }
+        // All that is sealed, and the tag, differ, and not the nonce alone.
+        #expect(zip(texts[0], texts[1]).suffix(32).count { $0 == $1 } < 8)
+    }
+
+    private func decoded(_ text: [UInt8]) throws -> [UInt8] {
+        try #require(text.withUnsafeBytes { Base64URL.decode($0) })
     }
 }

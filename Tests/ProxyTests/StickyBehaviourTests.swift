@@ -17,6 +17,17 @@ struct StickyBehaviourTests {
             .map { String($0.dropFirst("Set-Cookie: ".count).prefix { $0 != ";" }) }
     }
 
+    /// That of a new session which one of a few backends serves.
+    private static func cookie(of backend: String, _ proxy: ProxyHarness) throws -> String {
+        for _ in 0..<100 {
+            let response = try proxy.exchange(request())
+            if response.hasSuffix(backend) { return try #require(cookie(response)) }
+        }
+        throw Unserved()
+    }
+
+    private struct Unserved: Error {}
+
     private static func plain(_ ports: [Int]) -> Described {
         Described(backends: ports.enumerated().map { .init("b\($0.offset)", $0.element) })
     }
@@ -65,17 +76,13 @@ struct StickyBehaviourTests {
         try await Self.withBackends(as: Self.plain) {
             proxy, backends in
             let ports = backends.map(\.port)
-            var cookie: String?
-            while cookie == nil {
-                let response = try proxy.exchange(Self.request())
-                if response.hasSuffix("b0") { cookie = Self.cookie(response) }
-            }
+            let cookie = try Self.cookie(of: "b0", proxy)
             try await proxy.apply(
                 Described(backends: [
                     .init("b0", ports[0], isDraining: true), .init("b1", ports[1]), .init("b2", ports[2]),
                 ]))
             for _ in 0..<4 {
-                #expect(try proxy.exchange(Self.request("Cookie: \(cookie ?? "")\r\n")).hasSuffix("b0"))
+                #expect(try proxy.exchange(Self.request("Cookie: \(cookie)\r\n")).hasSuffix("b0"))
                 #expect(try !proxy.exchange(Self.request()).hasSuffix("b0"))
             }
         }
@@ -98,24 +105,20 @@ struct StickyBehaviourTests {
         let second = try ScriptedBackend.answering(ok("b1"))
         defer { second.close() }
         try await withProxy(to: [first.port, second.port]) { proxy in
-            var cookie: String?
-            while cookie == nil {
-                let response = try proxy.exchange(Self.request())
-                if response.hasSuffix("b0") { cookie = Self.cookie(response) }
-            }
+            let cookie = try Self.cookie(of: "b0", proxy)
             // The session is known from its second request on.
-            _ = try proxy.exchange(Self.request("Cookie: \(cookie ?? "")\r\n"))
+            _ = try proxy.exchange(Self.request("Cookie: \(cookie)\r\n"))
             first.close()
             try await proxy.onLoop { worker in
                 _ = worker.services[0].description.health.markDown(0)
             }
-            let moved = try proxy.exchange(Self.request("Cookie: \(cookie ?? "")\r\n"))
+            let moved = try proxy.exchange(Self.request("Cookie: \(cookie)\r\n"))
             let renewed = try #require(Self.cookie(moved))
             #expect(moved.hasSuffix("b1"))
             try await proxy.onLoop { worker in
                 _ = worker.services[0].description.health.markUp(0)
             }
-            for known in [renewed, cookie ?? ""] {
+            for known in [renewed, cookie] {
                 #expect(try proxy.exchange(Self.request("Cookie: \(known)\r\n")).hasSuffix("b1"))
             }
         }
