@@ -2,13 +2,11 @@
 
 #define PCRE2_CODE_UNIT_WIDTH 8
 #include <pcre2.h>
-#include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 
-/* What a match may cost. */
+/* What a match may cost, beside its steps. */
 enum {
-    STEPS = 100000,
     /* Choices that are kept open at once, and what they may take, in KiB: for the interpreter. */
     DEPTH = 20000,
     HEAP = 4096,
@@ -115,7 +113,6 @@ limpet_regex_scratch *limpet_regex_scratch_new(void) {
         limpet_regex_scratch_free(scratch);
         return NULL;
     }
-    pcre2_set_match_limit(scratch->limits, STEPS);
     pcre2_set_depth_limit(scratch->limits, DEPTH);
     pcre2_set_heap_limit(scratch->limits, HEAP);
     /* NULL where there is no machine code; PCRE2 then uses the thread's own stack, or needs none. */
@@ -132,7 +129,10 @@ void limpet_regex_scratch_free(limpet_regex_scratch *scratch) {
     free(scratch);
 }
 
-int limpet_regex_match(const limpet_regex *regex, limpet_regex_scratch *scratch, const void *subject, size_t length) {
+int limpet_regex_match(
+    const limpet_regex *regex, limpet_regex_scratch *scratch, const void *subject, size_t length, uint32_t steps
+) {
+    pcre2_set_match_limit(scratch->limits, steps);
     if (subject == NULL) subject = "";
     int result = pcre2_match(regex->code, subject, length, 0, 0, scratch->match, scratch->limits);
     /* 0: it matched, and there are more groups than were asked for. */

@@ -9,7 +9,7 @@ extension Exchange: PasswordWaiter {
             case .headers(let rules):
                 passage.apply(rules)
             case .stripPrefix(let prefixes):
-                passage.strip(prefixes, head, in: bytes)
+                guard passage.strip(prefixes, head, in: bytes) else { return answer(.badRequest) }
             case .addPrefix(let prefix):
                 passage.add(prefix, head, in: bytes)
             case .redirectScheme(let redirect):

@@ -55,7 +55,7 @@ struct UpstreamHead {
                 start = feed + 1
                 if line.count == 2 { edited.writeBytes(lines) }
                 let name = line.prefix { $0 != UInt8(ascii: ":") }
-                if isRequestLine || !edits.drops(name.lazy.map(FieldEdit.lowered)) {
+                if isRequestLine || !edits.dropsSpelling(name) {
                     edited.writeBytes(UnsafeRawBufferPointer(rebasing: line))
                 }
                 isRequestLine = false

@@ -30,9 +30,10 @@ final class Pattern: Equatable, @unchecked Sendable {
     /// - Parameters:
     ///   - subject: UTF-8.
     ///   - scratch: nobody else's meanwhile.
+    ///   - steps: what finding out may cost.
     /// - Returns: nil where finding out would have cost too much.
-    func matches(_ subject: UnsafeRawBufferPointer, _ scratch: OpaquePointer) -> Bool? {
-        switch limpet_regex_match(code, scratch, subject.baseAddress, subject.count) {
+    func matches(_ subject: UnsafeRawBufferPointer, _ scratch: OpaquePointer, steps: UInt32) -> Bool? {
+        switch limpet_regex_match(code, scratch, subject.baseAddress, subject.count, steps) {
         case LIMPET_REGEX_FOUND: true
         case LIMPET_REGEX_NONE: false
         default: nil

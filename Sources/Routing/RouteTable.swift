@@ -63,6 +63,7 @@ package final class RouteTable: Sendable {
     ///   - scratch: the event loop's own; it counts the patterns that went over a limit.
     package func match(_ request: some RoutableRequest, entryPoint: Int, scratch: MatchScratch) -> Int? {
         guard indices.indices.contains(entryPoint) else { return nil }
+        scratch.beginRequest()
         let facts = RequestFacts(request)
         let count = RouteIndex.listMax
         return withUnsafeTemporaryAllocation(of: RouteCandidates.Cursor.self, capacity: count) { cursors in
@@ -83,6 +84,7 @@ package final class RouteTable: Sendable {
             let router = routers[entry.router]
             guard router.entryPoints.contains(entryPoint) else { return nil }
             var matchers: [RouteExplanation.AskedMatcher] = []
+            scratch.beginRequest()
             let takes = program.trace(request, from: entry.start, scratch) { place, holds in
                 matchers.append(RouteExplanation.AskedMatcher(of: router.rule, at: place, holds: holds))
             }

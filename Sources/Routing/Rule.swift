@@ -19,6 +19,7 @@ package struct Rule: Equatable, Sendable {
     package func matches(_ request: some RoutableRequest, scratch: MatchScratch = MatchScratch()) -> Bool {
         var program = RuleProgram()
         let start = program.append(expression)
+        scratch.beginRequest()
         return program.accepts(request, RequestFacts(request), from: start, scratch)
     }
 }

@@ -51,6 +51,14 @@ struct MiddlewareTests {
         #expect(told == (prefix.map { ["x-forwarded-prefix: \($0.lowercased())"] } ?? []))
     }
 
+    @Test(
+        "stripPrefix answers 400 where it would leave a dot segment, which a backend may take away",
+        arguments: ["/pub../admin", "/pub%2e%2e/admin", "/pub..;/admin", "/pub.", "/pub..", "/pub.%2fx", "/pub..\\x"])
+    func strippedToDots(_ target: String) async throws {
+        let outcome = try await Self.outcome([.stripPrefix(["/pub"]), .addPrefix("/public")], [Self.get(target)])
+        #expect(outcome.responses[0].hasPrefix("HTTP/1.1 400 ") && outcome.heads.isEmpty)
+    }
+
     @Test("addPrefix puts its prefix before the path; one after the other works on what the first has left")
     func addPrefix() async throws {
         let outcome = try await Self.outcome(
@@ -88,6 +96,16 @@ struct MiddlewareTests {
         #expect(lines.contains("host: h") && lines.contains("content-length: 2"))
         #expect(!lines.contains { $0.hasPrefix("user-agent") || $0.hasPrefix("connection") })
         #expect(head.hasPrefix("POST /p HTTP/1.1\r\n") && head.hasSuffix("\r\n\r\n"))
+    }
+
+    @Test("what a middleware sets or removes of a request is nowhere in it under another spelling")
+    func otherSpellings() async throws {
+        let edits = HeaderEdits(
+            requestSet: [.init(name: "X-User", value: "ada")], requestRemove: ["X-Remote-Address"])
+        let fields = "X_User: admin\r\nx-_user: admin\r\nX_Remote-Address: a\r\nXUser: kept\r\nX-User-Name: kept\r\n"
+        let head = try #require(try await Self.outcome([.headers(edits)], [Self.get("/", fields)]).heads.first)
+        let lines = head.fieldLines.filter { $0.contains("user") || $0.contains("remote") }
+        #expect(lines == ["xuser: kept", "x-user-name: kept", "x-user: ada"])
     }
 
     @Test("headers gives a backend the Host that it says, whatever the service would", arguments: [true, false])

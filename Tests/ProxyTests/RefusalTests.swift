@@ -50,7 +50,6 @@ struct RefusalTests {
         defer { backend.close() }
         try await withProxy(to: [backend.port]) { proxy in
             let response = try proxy.exchange("GET \(target) HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n")
-            // The scanner refuses a backslash by itself.
             #expect(response.hasPrefix(isRefused ? "HTTP/1.1 400 " : "HTTP/1.1 200 "))
         }
     }

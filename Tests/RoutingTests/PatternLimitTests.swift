@@ -34,6 +34,38 @@ struct PatternLimitTests {
     }
 
     @Test(
+        "is asked about many values for no longer than about a few, and then its rule does not hold",
+        arguments: ["CookieRegexp(`a`, `^(a+)+$`)", "!CookieRegexp(`a`, `^(a+)+$`)"])
+    func manyValues(_ text: String) throws {
+        let scratch = MatchScratch()
+        // Each by itself is below the limit.
+        let value = "a=" + String(repeating: "a", count: 14) + "b"
+        let one = RequestSample(fields: [("Cookie", value)])
+        #expect(try Rule(text).matches(one, scratch: scratch) == text.hasPrefix("!"))
+        #expect(scratch.patternsOverLimit == 0)
+        let many = RequestSample(fields: [("Cookie", Array(repeating: value, count: 4000).joined(separator: "; "))])
+        let rule = try Rule(text)
+        var holds = true
+        let spent = ContinuousClock().measure { holds = rule.matches(many, scratch: scratch) }
+        #expect(!holds && scratch.patternsOverLimit == 1)
+        #expect(spent < .milliseconds(200))
+        // The next request is not held to account for it.
+        #expect(try Rule(text).matches(one, scratch: scratch) == text.hasPrefix("!"))
+    }
+
+    @Test("that is cheap may stand in each of a thousand routers")
+    func manyRouters() throws {
+        let scratch = MatchScratch()
+        let table = try RouteTable(
+            (0..<1000).map {
+                Router(name: "r\($0)", rule: try Rule("PathRegexp(`^/[a-z]+/v[0-9]+/t\($0)$`)"), entryPoints: [0])
+            })
+        let request = RequestSample("/abcdefghijklmnopqrstuvwxyz/v123/t777")
+        #expect(table.match(request, entryPoint: 0, scratch: scratch) == 777)
+        #expect(scratch.patternsOverLimit == 0)
+    }
+
+    @Test(
         "over its limit cannot be forced open by a negation, nor by what stands beside it",
         arguments: [
             "!PathRegexp(`^/(a+)+$`)", "!(Path(`/x`) || PathRegexp(`^/(a+)+$`))", "!!PathRegexp(`^/(a+)+$`)",

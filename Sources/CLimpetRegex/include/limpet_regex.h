@@ -2,6 +2,7 @@
 #define LIMPET_REGEX_H
 
 #include <stddef.h>
+#include <stdint.h>
 
 /*
  * PCRE2's compiler and matcher, and nothing else of it. No type of PCRE2 is visible here.
@@ -34,7 +35,9 @@ void limpet_regex_scratch_free(limpet_regex_scratch *scratch);
 /* Finding out would have taken more steps or more memory than a match may take. */
 #define LIMPET_REGEX_OVER_LIMIT 2
 
-/* Whether the pattern matches anywhere in the subject. */
-int limpet_regex_match(const limpet_regex *regex, limpet_regex_scratch *scratch, const void *subject, size_t length);
+/* Whether the pattern matches anywhere in the subject, if that takes at most so many steps. */
+int limpet_regex_match(
+    const limpet_regex *regex, limpet_regex_scratch *scratch, const void *subject, size_t length, uint32_t steps
+);
 
 #endif

@@ -62,8 +62,9 @@ extension Worker {
                 explanation.passages.append(.headers)
                 continue
             case .stripPrefix(let prefixes):
-                passage.strip(prefixes, head, in: bytes)
+                let isSafe = passage.strip(prefixes, head, in: bytes)
                 explanation.passages.append(.path(path(passage, head, bytes)))
+                if !isSafe { explanation.outcome = .dotSegment }
                 continue
             case .addPrefix(let prefix):
                 passage.add(prefix, head, in: bytes)

@@ -63,6 +63,11 @@ struct FieldEdits {
     /// Whether a field of this name (in lower case) that was there is gone.
     func drops(_ key: some Collection<UInt8>) -> Bool { dropped.contains { $0.elementsEqual(key) } }
 
+    /// Whether a field is gone that is of such a name, or that a backend may take for one.
+    func dropsSpelling(_ name: some Collection<UInt8>) -> Bool {
+        dropped.contains { PlainFieldName($0).elementsEqual(PlainFieldName(name)) }
+    }
+
     func drops(_ key: StaticString) -> Bool {
         drops(UnsafeBufferPointer(start: key.utf8Start, count: key.utf8CodeUnitCount))
     }

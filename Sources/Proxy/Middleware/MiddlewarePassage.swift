@@ -43,12 +43,15 @@ final class MiddlewarePassage {
         return body(UnsafeRawBufferPointer(rebasing: bytes[head.path]))
     }
 
+    /// Returns false where what is left has a dot segment, as of `/pub../x` without `/pub`: that is refused, as it is
+    /// in a path as it comes.
     func strip(
         _ prefixes: [(path: [UInt8], told: [UInt8])], _ head: RequestHead, in bytes: UnsafeRawBufferPointer
-    ) {
-        guard let stripped = withPath(head, in: bytes, { PathEdit.strip(prefixes, from: $0) }) else { return }
+    ) -> Bool {
+        guard let stripped = withPath(head, in: bytes, { PathEdit.strip(prefixes, from: $0) }) else { return true }
         path = stripped.path
         request.apply(.add(name: "X-Forwarded-Prefix", value: stripped.told))
+        return stripped.path.withUnsafeBytes { !DotSegments.stand(in: $0) }
     }
 
     func add(_ prefix: [UInt8], _ head: RequestHead, in bytes: UnsafeRawBufferPointer) {
