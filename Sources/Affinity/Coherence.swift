@@ -30,6 +30,7 @@ package final class Coherence: Sendable {
     private let generationBegan: Atomic<Int64>
     private let lineages: Atomic<UInt64>
     private let agreement = Atomic<Bool>(true)
+    private let isReconfiguring = Atomic<Bool>(false)
 
     /// - Parameter primaries: the primaries of the store, 1 or more; the channel of each is down.
     package convenience init(primaries: Int) {
@@ -82,8 +83,16 @@ package final class Coherence: Sendable {
     /// Changes when the store may have lost what was written to it.
     package var lineage: UInt64 { lineages.load(ordering: .relaxed) }
 
-    /// Whether all replicas heard have the same configuration.
-    package var configurationsAgree: Bool { agreement.load(ordering: .relaxed) }
+    /// Whether all replicas heard have the same configuration, and all loops of this one.
+    package var configurationsAgree: Bool {
+        agreement.load(ordering: .relaxed) && !isReconfiguring.load(ordering: .relaxed)
+    }
+
+    /// While the event loops go over to another configuration, one after the other, they know different backends: a
+    /// loop that is still to change would take one that is new for one that is gone.
+    package func setReconfiguring(_ value: Bool) {
+        isReconfiguring.store(value, ordering: .relaxed)
+    }
 
     package func setConfigurationsAgree(_ agree: Bool) {
         agreement.store(agree, ordering: .relaxed)

@@ -53,11 +53,16 @@ package struct Route: Hashable, Sendable {
     package let provenance: Provenance
     /// To be asked beside the forwarding, without waiting; the answer goes to `touchAnswered`.
     package let touch: StoreQuestion?
+    /// When the session began, in seconds since 1970, where it ends by age and that is known.
+    package let born: UInt32?
 
-    package init(backend: Int, binding: Binding, provenance: Provenance, touch: StoreQuestion? = nil) {
+    package init(
+        backend: Int, binding: Binding, provenance: Provenance, touch: StoreQuestion? = nil, born: UInt32? = nil
+    ) {
         self.backend = backend
         self.binding = binding
         self.provenance = provenance
         self.touch = touch
+        self.born = born
     }
 }

@@ -11,8 +11,19 @@ import Synchronization
 package final class HealthTable: Sendable {
     private let alone: Atomic<Bool>
     private let backends: [Flags]
-    /// Of a table of services: their tables. Then there are no backends.
-    private let services: [HealthTable]
+    /// Of a table of services: these. Then there are no backends.
+    private let services: [Member]
+
+    /// A service as a member of another.
+    private struct Member: Sendable {
+        let health: HealthTable
+        /// Of each of its backends, or of the services in it, whether it may be given new sessions.
+        let takesNewSessions: [Bool]
+
+        var hasOneForNewSessions: Bool {
+            takesNewSessions.indices.contains { takesNewSessions[$0] && health.isUp($0) && !health.isAvoided($0) }
+        }
+    }
 
     /// - Parameter judgesAlone: whether a backend that is down may be left without anybody else having been heard.
     package init(count: Int, judgesAlone: Bool = true) {
@@ -22,12 +33,16 @@ package final class HealthTable: Sendable {
     }
 
     /// The table of a service whose members are services: each is as its own backends are, at any moment. Up while one
-    /// of them is; it may be left when there are some and all of them may; avoided when all that are up are. What is
-    /// marked in it has no effect.
-    package init(of services: [HealthTable]) {
+    /// of them is; it may be left when there are some and all of them may; avoided when all that are up are, or take no
+    /// new sessions. What is marked in it has no effect.
+    package init(of services: [(health: HealthTable, membership: Membership)]) {
         alone = Atomic(true)
         backends = []
-        self.services = services
+        self.services = services.map { health, membership in
+            Member(
+                health: health,
+                takesNewSessions: (0..<membership.count).map { membership.takesNewSessions($0) })
+        }
     }
 
     /// The table of a changed membership. What is found out of a backend that stays is found out in both tables, so
@@ -53,14 +68,14 @@ package final class HealthTable: Sendable {
 
     /// False for an index that is not in the table.
     package func isUp(_ index: Int) -> Bool {
-        guard contains(index) else { return service(index)?.hasOneUp ?? false }
+        guard contains(index) else { return member(index)?.health.hasOneUp ?? false }
         return backends[index].all & Flags.down == 0
     }
 
     /// Whether this replica may move sessions off the backend: it is down here, and the fleet agrees or this replica
     /// judges alone. False for an index that is not in the table.
     package func mayLeave(_ index: Int) -> Bool {
-        guard contains(index) else { return service(index)?.mayAllBeLeft ?? false }
+        guard contains(index) else { return member(index)?.health.mayAllBeLeft ?? false }
         let flags = backends[index].all
         return flags & Flags.down != 0 && (judgesAlone || flags & Flags.leavable != 0)
     }
@@ -68,7 +83,7 @@ package final class HealthTable: Sendable {
     /// Whether most of the fleet says that the backend is down, though it is not down here: no target of moves and
     /// detours while there is another.
     package func isAvoided(_ index: Int) -> Bool {
-        guard contains(index) else { return service(index)?.areAllAvoided ?? false }
+        guard contains(index) else { return member(index).map { !$0.hasOneForNewSessions } ?? false }
         return backends[index].all & Flags.avoided != 0
     }
 
@@ -93,14 +108,12 @@ package final class HealthTable: Sendable {
         if contains(index) { _ = backends[index].set(Flags.avoided, value) }
     }
 
-    private func service(_ index: Int) -> HealthTable? { services.indices.contains(index) ? services[index] : nil }
+    private func member(_ index: Int) -> Member? { services.indices.contains(index) ? services[index] : nil }
 
     private var hasOneUp: Bool { (0..<count).contains { isUp($0) } }
 
     /// Not where there is none: other replicas may have some, and what is away for a moment comes back.
     private var mayAllBeLeft: Bool { count > 0 && (0..<count).allSatisfy { mayLeave($0) } }
-
-    private var areAllAvoided: Bool { (0..<count).allSatisfy { isAvoided($0) || !isUp($0) } }
 
     private func contains(_ index: Int) -> Bool { index >= 0 && index < backends.count }
 

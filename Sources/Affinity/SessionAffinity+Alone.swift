@@ -30,7 +30,10 @@ extension SessionAffinity {
 
     /// To where a move would go, for this request only.
     func detour(_ decision: Decision, from binding: Binding?) -> Step {
-        guard let index = firstUsable(decision.fingerprint) else { return .refuse(.noBackend) }
+        firstUsable(decision.fingerprint).map { detour(to: $0, from: binding) } ?? .refuse(.noBackend)
+    }
+
+    func detour(to index: Int, from binding: Binding?) -> Step {
         let binding = binding ?? Binding(backend: membership.backends[index].hash, epoch: 0)
         return .forward(Route(backend: index, binding: binding, provenance: .detoured))
     }
@@ -44,7 +47,7 @@ extension SessionAffinity {
                 case .read: .stored
                 case .guess, .dirty, .confirmed: .cached
                 }
-            return Route(backend: $0, binding: known.binding, provenance: provenance)
+            return Route(backend: $0, binding: known.binding, provenance: provenance, born: known.born)
         }
     }
 
@@ -63,8 +66,9 @@ extension SessionAffinity {
         guard let index = firstUsable(decision.fingerprint) else { return .refuse(.noBackend) }
         guard known.binding.epoch < Binding.epochMax else { return detour(decision, from: known.binding) }
         let moved = Binding(backend: membership.backends[index].hash, epoch: known.binding.epoch + 1)
-        remember(moved, .dirty, born: known.binding.isTombstone ? nil : known.born, of: decision.fingerprint, now)
-        return .forward(Route(backend: index, binding: moved, provenance: .rebound))
+        let born = known.binding.isTombstone ? nil : known.born
+        remember(moved, .dirty, born: born, of: decision.fingerprint, now)
+        return .forward(Route(backend: index, binding: moved, provenance: .rebound, born: born))
     }
 
     /// Keeps what was decided without the store, and has it told later.

@@ -31,8 +31,8 @@ extension SessionAffinity {
         if let proposed = proposed(decision) { return proposed }
         switch settings.placement {
         case .hrw:
-            return load.choose(decision.fingerprint, of: membership, now: now) { [health] in health.isUp($0) }
-                ?? firstUsable(decision.fingerprint)
+            return firstWithinShare(decision.fingerprint, .preferred, now)
+                ?? firstWithinShare(decision.fingerprint, .doubtful, now) ?? firstUsable(decision.fingerprint)
         case .wrr:
             return nextInTurn()
         case .p2c:
@@ -48,10 +48,42 @@ extension SessionAffinity {
 
     /// The first backend of the session's order that may take a session it does not have: of those that most of the
     /// fleet can reach, if there are any; a draining one only where there is no other.
-    func firstUsable(_ fingerprint: Fingerprint) -> Int? {
-        membership.choose(fingerprint) { isOne($0, of: .preferred) }
-            ?? membership.choose(fingerprint) { isOne($0, of: .doubtful) }
-            ?? membership.choose(fingerprint, draining: true) { isOne($0, of: .draining) }
+    func firstUsable(_ fingerprint: Fingerprint, where isWanted: (Int) -> Bool = { _ in true }) -> Int? {
+        membership.choose(fingerprint) { isOne($0, of: .preferred) && isWanted($0) }
+            ?? membership.choose(fingerprint) { isOne($0, of: .doubtful) && isWanted($0) }
+            ?? membership.choose(fingerprint, draining: true) { isOne($0, of: .draining) && isWanted($0) }
+    }
+
+    /// For members that are services: where this request goes, those that it was meant for having handed it back though
+    /// they are up, as one does of whose backends only those are up that take no new sessions. Their sessions stay
+    /// theirs.
+    ///
+    /// - Parameters:
+    ///   - route: what was decided at first.
+    ///   - refused: who has handed it back.
+    package func elsewhere(_ decision: Decision, from route: Route?, besides refused: [BackendHash]) -> Step {
+        guard
+            let index = firstUsable(
+                decision.fingerprint, where: { !refused.contains(membership.backends[$0].hash) })
+        else { return .refuse(.noBackend) }
+        let hash = membership.backends[index].hash
+        return switch route?.provenance {
+        case .balanced:
+            .forward(Route(backend: index, binding: Binding(backend: hash, epoch: 0), provenance: .balanced))
+        case .placed:
+            .forward(Route(backend: index, binding: Binding(backend: hash, epoch: 1), provenance: .placed))
+        default:
+            detour(to: index, from: route?.binding)
+        }
+    }
+
+    /// The first in the session's order that has not had its share of new sessions yet.
+    private mutating func firstWithinShare(
+        _ fingerprint: Fingerprint, _ candidates: Candidates, _ now: Instant
+    ) -> Int? {
+        load.choose(fingerprint, of: membership, now: now) { [membership, health] in
+            Self.isOne($0, of: candidates, membership, health)
+        }
     }
 
     private mutating func nextInTurn() -> Int? {

@@ -107,9 +107,12 @@ extension SessionAffinity {
         _ decision: inout Decision, _ binding: Binding, born: UInt32?, provenance: Provenance, _ now: Instant
     ) -> Step {
         guard let index = usable(binding.backend) else { return leave(&decision, binding, born: born, now) }
-        let entry = cache.peek(decision.fingerprint, now: now)
-        let touch = entry.flatMap { $0.binding == binding ? dueTouch(decision.fingerprint, $0, now) : nil }
-        return .forward(Route(backend: index, binding: binding, provenance: provenance, touch: touch))
+        guard let entry = cache.peek(decision.fingerprint, now: now), entry.binding == binding else {
+            return .forward(Route(backend: index, binding: binding, provenance: provenance, born: born))
+        }
+        let touch = dueTouch(decision.fingerprint, entry, now)
+        return .forward(
+            Route(backend: index, binding: binding, provenance: provenance, touch: touch, born: entry.born))
     }
 
     /// The usable backend that this replica knows of, where the store's record does not stand against it.

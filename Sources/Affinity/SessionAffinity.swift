@@ -67,7 +67,8 @@ package struct SessionAffinity {
         if let entry, isCurrent(entry, decision.hint, now) {
             if let index = usable(entry.binding.backend) {
                 let touch = dueTouch(decision.fingerprint, entry, now, if: storeMayBeAsked())
-                return .forward(Route(backend: index, binding: entry.binding, provenance: .cached, touch: touch))
+                return .forward(
+                    Route(backend: index, binding: entry.binding, provenance: .cached, touch: touch, born: entry.born))
             }
             guard storeMayBeAsked() else { return decideAlone(decision, entry, now) }
             return leave(&decision, entry.binding, born: entry.born, now)

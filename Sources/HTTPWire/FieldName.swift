@@ -75,6 +75,15 @@ package enum FieldName: UInt8, Sendable, CaseIterable {
         }
     }
 
+    /// The well-known name that the bytes spell in any mixture of cases, or `.other`.
+    package init(spelledBy name: UnsafeRawBufferPointer) {
+        guard let start = name.baseAddress, !name.isEmpty else {
+            self = .other
+            return
+        }
+        self = Self.recognise(start, count: name.count)
+    }
+
     /// The well-known name that these token bytes (at least one) spell in any mixture of cases, or `.other`.
     static func recognise(_ name: UnsafeRawPointer, count: Int) -> FieldName {
         let found = wellKnown(name, count: count)

@@ -35,7 +35,7 @@ struct Attempts {
         case giveUp
     }
 
-    /// The connection was lost after bytes of the request went out and before a byte of the response came.
+    /// The connection was lost after bytes of the request went out and before a whole response head came.
     mutating func connectionLost() -> AfterLoss {
         guard mayBeRepeated, !wasRepeated else { return .giveUp }
         wasRepeated = true

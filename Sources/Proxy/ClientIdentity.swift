@@ -1,3 +1,4 @@
+import HTTPWire
 import NIOCore
 import Routing
 
@@ -27,6 +28,37 @@ final class ClientIdentity {
         realIPLine = address.isEmpty ? [] : Array("X-Real-Ip: \(address)\r\n".utf8)
         let port = "X-Forwarded-Port: \(local?.port ?? 80)\r\n"
         routeLines = Array("X-Forwarded-Proto: http\r\n\(port)X-Forwarded-Server: \(replicaName)\r\n".utf8)
+    }
+
+    /// Calls `body` with what a backend is told in a forwarding field unless a trusted peer says otherwise; nil: it is
+    /// told nothing.
+    ///
+    /// - Parameter host: as the request names it.
+    func withForwarded<Result>(
+        _ name: FieldName, host: UnsafeRawBufferPointer, _ body: (UnsafeRawBufferPointer?) -> Result
+    ) -> Result {
+        switch name {
+        case .xForwardedFor: Self.withValue(of: 0, in: forwardedForLine, body)
+        case .xRealIP: Self.withValue(of: 0, in: realIPLine, body)
+        case .xForwardedProto: Self.withValue(of: 0, in: routeLines, body)
+        case .xForwardedPort: Self.withValue(of: 1, in: routeLines, body)
+        case .xForwardedServer: Self.withValue(of: 2, in: routeLines, body)
+        case .xForwardedHost: body(host.isEmpty ? nil : host)
+        default: body(nil)
+        }
+    }
+
+    /// The value in one of some lines; nil where there is no such line.
+    private static func withValue<Result>(
+        of place: Int, in lines: [UInt8], _ body: (UnsafeRawBufferPointer?) -> Result
+    ) -> Result {
+        lines.withUnsafeBytes { lines in
+            var rest = lines[...]
+            for _ in 0..<place { rest = rest.drop { $0 != UInt8(ascii: "\n") }.dropFirst() }
+            let line = rest.prefix { $0 != UInt8(ascii: "\r") }
+            guard let colon = line.firstIndex(of: UInt8(ascii: ":")) else { return body(nil) }
+            return body(UnsafeRawBufferPointer(rebasing: line[(colon + 1)...].drop { $0 == UInt8(ascii: " ") }))
+        }
     }
 
     private static func text(of address: SocketAddress?) -> String {

@@ -12,7 +12,7 @@ extension Exchange {
         /// The child that it decided for.
         let target: BackendHash
         /// Children that turned out to have no backend for this request.
-        var failures: Int
+        let refused: [BackendHash]
     }
 
     /// Deeper than anybody nests services; a loop, which the configuration cannot have, ends here.
@@ -28,13 +28,13 @@ extension Exchange {
         levels.append(
             Level(
                 service: service, decision: decision, session: session, route: route, target: target,
-                failures: failuresOfChildren))
+                refused: refusedByChildren))
         service.requestBegan(at: target)
         let child = service.children[index]
         self.service = child
         session = .none
         route = nil
-        failuresOfChildren = 0
+        refusedByChildren = []
         let isSeen = heldHead.look(worker) { head, bytes in decide(head, bytes, client, child) }
         if !isSeen { impossible() }
     }
@@ -48,10 +48,23 @@ extension Exchange {
         decision = level.decision
         session = level.session
         route = level.route
-        failuresOfChildren = level.failures + 1
+        refusedByChildren = level.refused + [level.target]
         // Each child has had its turn, or as many turns as there are children.
-        guard failuresOfChildren < level.service.children.count else { return refused(.noBackend) }
-        if level.route?.provenance == .balanced { balance(level.service) } else { decideAgain(level.service) }
+        guard refusedByChildren.count < level.service.children.count else { return refused(.noBackend) }
+        decideAgain(level)
+    }
+
+    /// A child that is down is left as a backend would be. One that is up, and has nobody for this request, would only
+    /// be chosen again.
+    private func decideAgain(_ level: Level) {
+        if refusedByChildren.contains(where: level.service.isUp) {
+            perform(
+                level.service.affinity.elsewhere(decision, from: route, besides: refusedByChildren), level.service)
+        } else if level.route?.provenance == .balanced {
+            balance(level.service)
+        } else {
+            decideAgain(level.service)
+        }
     }
 
     /// The lines that give the client the cookies of the levels, the outermost first, where it is to have them.

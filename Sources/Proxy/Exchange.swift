@@ -52,9 +52,10 @@ final class Exchange: StoreWaiter {
     var decision = Decision(fingerprint: Fingerprint(high: 0, low: 0), hint: nil, isNew: false)
     var session = SessionState.none
     var route: Route?
+    private var balanceFailures = 0
     /// The weighted services that led to this one, the outermost first.
     var levels: [Level] = []
-    var failuresOfChildren = 0
+    var refusedByChildren: [BackendHash] = []
 
     // The response.
     var responseBody = BodyScanner(.none, limits: MessageLimits())
@@ -171,7 +172,7 @@ final class Exchange: StoreWaiter {
         go(service, route.backend)
     }
 
-    private func perform(_ step: Step, _ service: ServiceRuntime) {
+    func perform(_ step: Step, _ service: ServiceRuntime) {
         switch step {
         case .forward(let route):
             self.route = route
@@ -232,8 +233,15 @@ final class Exchange: StoreWaiter {
         case .backendFailed:
             worker.backendFailed(service, pool)
             attempts.moved()
-            if route.provenance == .balanced { balance(service) } else { decideAgain(service) }
+            if route.provenance == .balanced { balanceAgain(service) } else { decideAgain(service) }
         }
+    }
+
+    /// As many times as there are backends: one that comes and goes would keep a request going round.
+    private func balanceAgain(_ service: ServiceRuntime) {
+        balanceFailures += 1
+        guard balanceFailures <= service.pools.count else { return refused(.noBackend) }
+        balance(service)
     }
 
     /// What was decided for cannot be reached.
@@ -243,7 +251,8 @@ final class Exchange: StoreWaiter {
             service)
     }
 
-    /// The connection was lost with nothing received: a request without effects goes out once more. Returns whether.
+    /// The connection was lost before a whole response head had come: a request without effects goes out once more.
+    /// Returns whether.
     func sendAgain() -> Bool {
         guard let pool, attempts.connectionLost() == .sendAgain else { return false }
         worker.counters.repeated &+= 1
@@ -254,6 +263,7 @@ final class Exchange: StoreWaiter {
     private func send(over connection: BackendHandler, _ pool: BackendPool) {
         backend = connection
         phase = .requesting
+        responseHeadEnd = nil
         if record != nil { sent = .now() }
         connection.begin(self)
         connection.write(upstreamHead.bytes(authority: pool.backend.authority))

@@ -20,16 +20,17 @@ extension ServiceRuntime {
     }
 
     /// The value that the client has of this cookie after the response: the last that is set counts. Nil where it has
-    /// none, or keeps what it had.
+    /// none, or keeps what it had. One that is deleted takes nothing back: it may be the one of another path.
     private func issuedCookie(
         _ name: String, _ bytes: UnsafeRawBufferPointer, _ fields: FieldTable
     ) -> UnsafeRawBufferPointer? {
+        let now = worker.wallClock()
         var found: UnsafeRawBufferPointer?
         var index = fields.first(.setCookie)
         while let place = index {
             let field = UnsafeRawBufferPointer(rebasing: bytes[fields[place].valueRange])
-            if let cookie = SetCookie(field), cookie.name.elementsEqual(name.utf8) {
-                found = cookie.isDeletion ? nil : cookie.value
+            if let cookie = SetCookie(field), cookie.name.elementsEqual(name.utf8), !cookie.isDeletion(at: now) {
+                found = cookie.value
             }
             index = fields.next(.setCookie, after: place)
         }

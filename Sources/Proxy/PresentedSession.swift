@@ -21,7 +21,7 @@ extension ServiceRuntime {
     private static let cookiesTried = 4
 
     /// Looks for the session key in the order of the sources.
-    /// - Parameter edits: a field that middlewares have set or removed is as they left it.
+    /// - Parameter edits: a header that middlewares have set or removed is as they left it; cookies are the client's.
     func presentedSession(
         _ head: RequestHead, in bytes: UnsafeRawBufferPointer, fields: FieldTable, client: ClientIdentity,
         edits: FieldEdits? = nil
@@ -31,8 +31,8 @@ extension ServiceRuntime {
             case .header(let name, let scope, _):
                 if let edits, edits.drops(name.utf8) {
                     if let key = fingerprint(of: edits.value(of: name.utf8), scope) { return .key(key, source: index) }
-                } else if let key = header(name, bytes, fields), isUsable(key) {
-                    return .key(scope.fingerprint(of: key), source: index)
+                } else if let key = presentedField(name, head, bytes, fields, client, scope) {
+                    return .key(key, source: index)
                 }
             case .query(let name, let scope):
                 if let key = query(name, head, bytes), isUsable(key) {
@@ -81,6 +81,29 @@ extension ServiceRuntime {
             return false
         }
         return !key.isEmpty
+    }
+
+    /// Of a forwarding field what counts is what a backend is told, which a client cannot choose.
+    private func presentedField(
+        _ name: String, _ head: RequestHead, _ bytes: UnsafeRawBufferPointer, _ fields: FieldTable,
+        _ client: ClientIdentity, _ scope: FingerprintScope
+    ) -> Fingerprint? {
+        var name = name
+        return name.withUTF8 { name in
+            let name = UnsafeRawBufferPointer(name)
+            guard FieldName(spelledBy: name).isForwarding else {
+                guard let index = fields.firstIndex(named: name, in: bytes) else { return nil }
+                let key = UnsafeRawBufferPointer(rebasing: bytes[fields[index].valueRange])
+                return isUsable(key) ? scope.fingerprint(of: key) : nil
+            }
+            let view = RequestView(head: head, bytes: bytes, fields: fields, client: client)
+            var found: Fingerprint?
+            _ = view.hasField(named: name) { key in
+                if isUsable(key) { found = scope.fingerprint(of: key) }
+                return true
+            }
+            return found
+        }
     }
 
     func header(

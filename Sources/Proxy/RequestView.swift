@@ -1,13 +1,15 @@
 import HTTPWire
 import Routing
 
-/// A scanned head, as rules look at it.
+/// A scanned head, as rules look at it. Its forwarding fields are those that a backend will see: of a peer that is not
+/// trusted what we know ourselves, of one that is what it sent, and what we know where it sent nothing.
 struct RequestView: RoutableRequest {
     let head: RequestHead
     let bytes: UnsafeRawBufferPointer
     let fields: FieldTable
-    let clientAddress: AddressRange.Bits?
+    let client: ClientIdentity?
 
+    var clientAddress: AddressRange.Bits? { client?.bits }
     var host: UnsafeRawBufferPointer { head.host.map(slice) ?? UnsafeRawBufferPointer(start: nil, count: 0) }
     /// An empty path of an absolute-form target means `/` (RFC 9112, section 3.2.2).
     var path: UnsafeRawBufferPointer { head.path.isEmpty ? Self.root : slice(head.path) }
@@ -15,6 +17,24 @@ struct RequestView: RoutableRequest {
     var method: UnsafeRawBufferPointer { slice(head.methodRange) }
 
     func hasField(
+        named lowercasedName: UnsafeRawBufferPointer, where isWanted: (UnsafeRawBufferPointer) -> Bool
+    ) -> Bool {
+        let known = FieldName(spelledBy: lowercasedName)
+        guard known.isForwarding, let client, !client.isTrusted || !isSent(known) else {
+            return hasSentField(named: lowercasedName, where: isWanted)
+        }
+        return client.withForwarded(known, host: host) { $0.map(isWanted) ?? false }
+    }
+
+    /// Whether a peer that is trusted says so itself. Scheme, port and server are said together.
+    private func isSent(_ name: FieldName) -> Bool {
+        switch name {
+        case .xForwardedPort, .xForwardedServer: fields.first(.xForwardedProto) != nil
+        default: fields.first(name) != nil
+        }
+    }
+
+    private func hasSentField(
         named lowercasedName: UnsafeRawBufferPointer, where isWanted: (UnsafeRawBufferPointer) -> Bool
     ) -> Bool {
         var index = fields.firstIndex(named: lowercasedName, in: bytes)

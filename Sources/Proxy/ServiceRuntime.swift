@@ -26,6 +26,7 @@ final class ServiceRuntime: StoreWaiter {
     let worker: Worker
     /// There is no such service any more: exchanges under way finish with what it was.
     private(set) var isRetired = false
+    private var successor: ServiceRuntime?
 
     var sticky: Sticky? { description.sticky }
 
@@ -89,6 +90,16 @@ final class ServiceRuntime: StoreWaiter {
         if !isWeighted { affinity.inFlight = InFlight(pools.map(\.inFlight)) }
     }
 
+    /// Another kind of service has the name now, and counts on.
+    func retire(for successor: ServiceRuntime) {
+        successor.counters = counters
+        self.successor = successor
+        retire()
+    }
+
+    /// Where exchanges are counted that have been this service's from their start.
+    var counting: ServiceRuntime { successor?.counting ?? self }
+
     /// There is no such service any more: exchanges under way finish, and nothing is kept for others.
     func retire() {
         isRetired = true
@@ -108,6 +119,11 @@ final class ServiceRuntime: StoreWaiter {
     /// False for a backend that the service no longer has.
     func isUp(_ pool: BackendPool) -> Bool {
         index(of: pool).map { description.health.isUp($0) } ?? false
+    }
+
+    /// Of a weighted service: whether the child is up; false for one that it no longer has.
+    func isUp(_ child: BackendHash) -> Bool {
+        description.membership.index(of: child).map { description.health.isUp($0) } ?? false
     }
 
     /// A request goes to `new`, having been meant for `old`; nil: to none yet, to none any more.
@@ -162,7 +178,8 @@ final class ServiceRuntime: StoreWaiter {
         guard let renewal, renewal.isDue(for: route, hint: presented, now: now), let ownCookie else {
             return []
         }
-        let hint = Hint(binding: route.binding, born: presented?.born ?? now, issued: now)
+        // A cookie that says less than the record would let the session outlive its age.
+        let hint = Hint(binding: route.binding, born: route.born ?? presented?.born ?? now, issued: now)
         return ownCookie.line(id, hint, random: worker.randomNonce())
     }
 

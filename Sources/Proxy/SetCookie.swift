@@ -3,8 +3,10 @@ struct SetCookie {
     let name: UnsafeRawBufferPointer
     /// As it will be sent back: quotation marks are part of it.
     let value: UnsafeRawBufferPointer
-    /// The client is told to forget the cookie.
-    let isDeletion: Bool
+    /// Whether the last Max-Age that is one is not above zero; nil where there is none.
+    private var ageIsOver: Bool?
+    /// The last date that is one.
+    private var expires: CookieDate?
 
     /// Nil for a field without a name.
     init?(_ field: UnsafeRawBufferPointer) {
@@ -13,24 +15,31 @@ struct SetCookie {
         name = Self.trimmed(field, 0..<equals)
         value = Self.trimmed(field, (equals + 1)..<end)
         guard !name.isEmpty else { return nil }
-        isDeletion = value.isEmpty || Self.expiresNow(field, from: end)
+        readAttributes(of: field, from: end + 1)
     }
 
-    /// Whether the last Max-Age that is one is not above zero.
-    private static func expiresNow(_ field: UnsafeRawBufferPointer, from start: Int) -> Bool {
-        var expires = false
-        var start = start + 1
+    /// Whether the client is told to forget the cookie. An empty value is none to send back.
+    ///
+    /// - Parameter now: in seconds since 1970.
+    func isDeletion(at now: UInt32) -> Bool {
+        value.isEmpty || ageIsOver ?? expires.map { $0.seconds <= Int64(now) } ?? false
+    }
+
+    private mutating func readAttributes(of field: UnsafeRawBufferPointer, from start: Int) {
+        var start = start
         while start < field.endIndex {
             let end = field[start...].firstIndex(of: UInt8(ascii: ";")) ?? field.endIndex
             if let equals = field[start..<end].firstIndex(of: UInt8(ascii: "=")) {
-                let attribute = trimmed(field, start..<equals)
-                if attribute.lazy.map(FieldEdit.lowered).elementsEqual("max-age".utf8) {
-                    expires = isPast(trimmed(field, (equals + 1)..<end)) ?? expires
+                let name = Self.trimmed(field, start..<equals).lazy.map(FieldEdit.lowered)
+                let value = Self.trimmed(field, (equals + 1)..<end)
+                if name.elementsEqual("max-age".utf8) {
+                    ageIsOver = Self.isPast(value) ?? ageIsOver
+                } else if name.elementsEqual("expires".utf8) {
+                    expires = CookieDate(value) ?? expires
                 }
             }
             start = end + 1
         }
-        return expires
     }
 
     /// Nil for what is no number: such an attribute does not count.

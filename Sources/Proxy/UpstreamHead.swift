@@ -166,4 +166,13 @@ extension FieldName {
         .forwarded, .xForwardedFor, .xForwardedHost, .xForwardedProto, .xForwardedPort, .xForwardedServer,
         .xForwardedPrefix, .xForwardedOther, .xRealIP,
     ]
+
+    var isForwarding: Bool {
+        switch self {
+        case .forwarded, .xForwardedFor, .xForwardedHost, .xForwardedProto, .xForwardedPort, .xForwardedServer,
+            .xForwardedPrefix, .xForwardedOther, .xRealIP:
+            true
+        default: false
+        }
+    }
 }

@@ -80,12 +80,6 @@ package final class Worker {
             service, worker: self, cache: cache, coherence: coherence, cookieKeys: snapshot.cookieKeys)
     }
 
-    private func makeRuntime(_ service: Service, countingOnFrom counters: ServiceCounters) -> ServiceRuntime {
-        let runtime = makeRuntime(service)
-        runtime.counters = counters
-        return runtime
-    }
-
     /// Serves by another configuration from this turn of the loop on. A service or a backend that is still there keeps
     /// its connections, counters and bindings; exchanges under way finish where they are.
     package func apply(_ snapshot: Snapshot) {
@@ -93,12 +87,13 @@ package final class Worker {
         self.snapshot = snapshot
         var kept = Dictionary(services.map { ($0.description.name, $0) }, uniquingKeysWith: { first, _ in first })
         services = snapshot.services.map { service in
-            guard let runtime = kept[service.name] else { return makeRuntime(service) }
+            guard let runtime = kept.removeValue(forKey: service.name) else { return makeRuntime(service) }
             // A request that is decided for backends has nothing ready for children, nor the other way round.
             guard runtime.isWeighted == service.isWeighted else {
-                return makeRuntime(service, countingOnFrom: runtime.counters)
+                let successor = makeRuntime(service)
+                runtime.retire(for: successor)
+                return successor
             }
-            kept[service.name] = nil
             runtime.adopt(service, cookieKeys: snapshot.cookieKeys)
             return runtime
         }
@@ -151,8 +146,7 @@ package final class Worker {
 
     /// The place in the route table of the router that takes the request.
     func route(_ head: RequestHead, in bytes: UnsafeRawBufferPointer, of client: ClientHandler) -> Int? {
-        let request = RequestView(
-            head: head, bytes: bytes, fields: requestFields, clientAddress: client.identity?.bits)
+        let request = RequestView(head: head, bytes: bytes, fields: requestFields, client: client.identity)
         let router = snapshot.routes.match(request, entryPoint: client.entryPoint.index, scratch: matchScratch)
         counters.patternsOverLimit = matchScratch.patternsOverLimit
         return router
@@ -167,7 +161,7 @@ package final class Worker {
 
     func exchangeFinished(_ exchange: Exchange) {
         if let service = exchange.service {
-            service.counters.count(exchange.route?.provenance, status: exchange.status)
+            service.counting.counters.count(exchange.route?.provenance, status: exchange.status)
         }
         if let exchangeLog, let record = exchange.finishedRecord() { exchangeLog.append(record) }
     }

@@ -85,6 +85,24 @@ struct AgeTests {
         #expect(fleet.asked.last?.born == began + 60)
     }
 
+    @Test("a route says when its session began, whatever the hint was worth, by the cache and by the store")
+    func routes() throws {
+        var fleet = try Fleet(settings: settings)
+        // The hint has come too late to count: it is none.
+        #expect(fleet.serve(fingerprint).route?.born == began)
+        fleet.pass(35 * 60_000)
+        #expect(fleet.serve(fingerprint).route?.born == began)
+        fleet.restart(replica: 0)
+        let stored = try #require(fleet.serve(fingerprint).route)
+        #expect(stored.provenance == .stored && stored.born == began)
+        fleet.storeMayBeAsked = false
+        #expect(fleet.serve(fingerprint).route?.born == began)
+        fleet.markDown(stored.backend)
+        fleet.setChannel(live: false)
+        let moved = try #require(fleet.serve(fingerprint).route)
+        #expect(moved.provenance == .rebound && moved.born == began)
+    }
+
     @Test("a beginning in the future, of a clock that runs ahead, prolongs nothing")
     func clockAhead() throws {
         var fleet = try Fleet(settings: settings)

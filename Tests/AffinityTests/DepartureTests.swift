@@ -121,6 +121,10 @@ struct DepartureTests {
             #expect(fleet.serve(session).route?.provenance == .detoured)
             #expect(fleet.store.binding(session, now: fleet.now) == gone)
             fleet.replicas[0].coherence.setConfigurationsAgree(true)
+            // Nor while the loops of this replica are.
+            fleet.replicas[0].coherence.setReconfiguring(true)
+            #expect(fleet.serve(session).route?.provenance == .detoured)
+            fleet.replicas[0].coherence.setReconfiguring(false)
             #expect(fleet.serve(session).route?.provenance == .rebound)
             #expect(fleet.store.binding(session, now: fleet.now)?.epoch == 5)
         }

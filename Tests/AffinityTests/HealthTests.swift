@@ -123,17 +123,18 @@ struct HealthTests {
     }
 
     @Test("a service without backends is not up, and may not be left: it is away, and nobody agreed on that")
-    func emptyChild() {
+    func emptyChild() throws {
         let empty = HealthTable(count: 0)
-        let table = HealthTable(of: [HealthTable(count: 1), empty])
+        let table = try HealthTable(of: [(HealthTable(count: 1), Self.members([1])), (empty, Self.members([]))])
         #expect(!table.isUp(1) && !table.mayLeave(1))
     }
 
     @Test("a service of services is up while one backend is, may be left when all may, and knows it at once")
-    func servicesOfServices() {
+    func servicesOfServices() throws {
         let first = HealthTable(count: 2, judgesAlone: false)
-        let inner = HealthTable(of: [HealthTable(count: 1), HealthTable(count: 0)])
-        let table = HealthTable(of: [first, inner])
+        let inner = try HealthTable(
+            of: [(HealthTable(count: 1), Self.members([1])), (HealthTable(count: 0), Self.members([]))])
+        let table = try HealthTable(of: [(first, Self.members([1, 1])), (inner, Self.members([1, 1]))])
         #expect(table.count == 2 && table.isUp(0) && table.isUp(1) && !table.isUp(2) && !table.isUp(-1))
         #expect(inner.isUp(0) && !inner.isUp(1) && !inner.mayLeave(1))
         first.markDown(0)
@@ -154,5 +155,24 @@ struct HealthTests {
         table.markDown(1)
         table.setMayLeave(1, true)
         #expect(table.isUp(1) && !table.mayLeave(1))
+    }
+
+    @Test("a service of which only those are up that take no new sessions is up, and avoided")
+    func takesNothingNew() throws {
+        let health = HealthTable(count: 3)
+        let table = try HealthTable(of: [(health, Self.members([1, 0, 2], draining: ["c"]))])
+        #expect(table.isUp(0) && !table.isAvoided(0))
+        health.markDown(0)
+        #expect(table.isUp(0) && table.isAvoided(0))
+        health.markUp(0)
+        #expect(!table.isAvoided(0))
+        health.setAvoided(0, true)
+        #expect(table.isAvoided(0))
+    }
+
+    /// Backends that are called a, b and so on.
+    private static func members(_ weights: [UInt16], draining: Set<String> = []) throws -> Membership {
+        let names = Array(["a", "b", "c"].prefix(weights.count))
+        return try PlacementTests.membership(names, weights: weights, draining: draining)
     }
 }

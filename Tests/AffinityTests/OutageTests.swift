@@ -31,7 +31,7 @@ struct OutageTests {
         let hint = fleet.hint(3, 2)
         #expect(
             fleet.serve(fingerprint, hint: hint).route
-                == Route(backend: 3, binding: fleet.binding(3, 2), provenance: .hinted))
+                == Route(backend: 3, binding: fleet.binding(3, 2), provenance: .hinted, born: 0))
     }
 
     @Test("the best living knowledge counts: by epoch, ties confirmed > hint > dirty > guess")
@@ -59,7 +59,9 @@ struct OutageTests {
             if !fromHint { fleet.know(fingerprint, fleet.binding(home, 6), .confirmed) }
             let hint = fromHint ? fleet.hint(home, 6) : nil
             let route = fleet.serve(fingerprint, hint: hint).route
-            #expect(route == Route(backend: next, binding: fleet.binding(next, 7), provenance: .rebound))
+            let moved = fleet.binding(next, 7)
+            #expect(
+                route == Route(backend: next, binding: moved, provenance: .rebound, born: fromHint ? 0 : nil))
             #expect(fleet.entry(fingerprint)?.kind == .dirty)
             #expect(fleet.entry(fingerprint)?.binding == fleet.binding(next, 7))
             fleet.markUp(home)

@@ -71,6 +71,51 @@ struct PlacementStrategyTests {
         #expect(homes == [0, 20, 0, 0, 0, 20])
     }
 
+    @Test(
+        "a new session goes to none that most of the fleet cannot reach, while there is another",
+        arguments: PlacementStrategy.allCases)
+    func avoided(placement: PlacementStrategy) throws {
+        var affinity = try Self.affinity(placement, weights: [1, 1, 1])
+        affinity.health.setAvoided(1, true)
+        func homes() -> Set<Int> {
+            var random = Random(seed: 5)
+            return Set(
+                (0..<60).compactMap { _ in
+                    var decision = Decision(fingerprint: random.fingerprint(), isNew: true)
+                    let step = affinity.begin(&decision, storeMayBeAsked: true, now: Instant(nanoseconds: 0))
+                    guard case .forward(let route) = step else { return nil }
+                    return route.backend
+                })
+        }
+        #expect(homes() == [0, 2])
+        affinity.health.markDown(0)
+        affinity.health.markDown(2)
+        #expect(homes() == [1])
+    }
+
+    @Test("where it was handed back a request goes to the next in order, and its session stays")
+    func elsewhere() throws {
+        let affinity = try Self.affinity(.hrw, weights: [1, 1, 1])
+        let fingerprint = Fingerprint(high: 1, low: 2)
+        let order = affinity.membership.ranked(fingerprint)
+        let decision = Decision(fingerprint: fingerprint)
+        func binding(_ index: Int, _ epoch: UInt32) -> Binding {
+            Binding(backend: affinity.membership.backends[index].hash, epoch: epoch)
+        }
+        func elsewhere(_ provenance: Provenance, besides count: Int) -> Step {
+            affinity.elsewhere(
+                decision, from: Route(backend: order[0], binding: binding(order[0], 7), provenance: provenance),
+                besides: order.prefix(count).map { affinity.membership.backends[$0].hash })
+        }
+        let detour = Route(backend: order[1], binding: binding(order[0], 7), provenance: .detoured)
+        #expect(elsewhere(.cached, besides: 1) == .forward(detour))
+        let begun = Route(backend: order[2], binding: binding(order[2], 1), provenance: .placed)
+        #expect(elsewhere(.placed, besides: 2) == .forward(begun))
+        let balanced = Route(backend: order[1], binding: binding(order[1], 0), provenance: .balanced)
+        #expect(elsewhere(.balanced, besides: 1) == .forward(balanced))
+        #expect(elsewhere(.cached, besides: 3) == .refuse(.noBackend))
+    }
+
     @Test("wrr goes on when backends change: nobody is starved or flooded for what large weights left behind")
     func wrrReconfigured() throws {
         var affinity = try Self.affinity(.wrr, weights: [60_000, 1, 1])

@@ -57,7 +57,8 @@ struct Described: Sendable {
             services[index].children = one.children.compactMap { child in
                 described.firstIndex { $0.name == child.name }
             }
-            services[index].health = HealthTable(of: services[index].children.map { services[$0].health })
+            services[index].health = HealthTable(
+                of: services[index].children.map { (services[$0].health, services[$0].membership) })
         }
         let routers = try services.enumerated().map { index, service in
             let rule = index == 0 ? "PathPrefix(`/`)" : "PathPrefix(`/\(service.name)`)"

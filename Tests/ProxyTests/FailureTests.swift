@@ -13,6 +13,25 @@ struct FailureTests {
     private static let post =
         "POST / HTTP/1.1\r\nHost: h\r\nX-Session-ID: s\r\nConnection: close\r\nContent-Length: 4\r\n\r\nbody"
 
+    @Test("a response head that was cut has no part in that of the second attempt, however short")
+    func cutHead() async throws {
+        let backend = try ScriptedBackend { connection, number in
+            _ = try connection.receive(until: "\r\n\r\n")
+            guard number == 0 else { return try connection.send("HTTP/1.1 204 No Content\r\n\r\n") }
+            try connection.send("HTTP/1.1 200 OK\r\nX-Long: \(String(repeating: "a", count: 300))")
+            usleep(50_000)
+            try connection.send(String(repeating: "b", count: 300))
+            usleep(50_000)
+        }
+        defer { backend.close() }
+        var options = ProxyHarness.Options()
+        options.limits.responseHeadTimeout = .seconds(2)
+        try await withProxy(to: [backend.port], options) { proxy in
+            let response = try proxy.exchange("GET / HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n")
+            #expect(response.hasPrefix("HTTP/1.1 204 "))
+        }
+    }
+
     @Test("a backend that takes a POST and goes: 502, and the request is not sent again")
     func postOnce() async throws {
         let backend = try ScriptedBackend { connection, _ in _ = try connection.receive(until: "body") }

@@ -47,6 +47,20 @@ struct IssuedSessionTests {
             ("Set-Cookie: APPID=other\r\nSet-Cookie: APPID=key-#\r\n", "Cookie: APPID=key-#\r\n"),
             ("Set-Cookie: APPID=a=b-#=; max-age=x\r\n", "Cookie: APPID=a=b-#=\r\n"),
             ("X-SESSION-ID: key-#\r\nX-Session-ID: second\r\n", "X-Session-ID: key-#\r\n"),
+            (
+                "Set-Cookie: APPID=key-#; Path=/app\r\nSet-Cookie: APPID=x; Path=/; Max-Age=0\r\n",
+                "Cookie: APPID=key-#\r\n"
+            ),
+            (
+                "Set-Cookie: APPID=key-#\r\nSet-Cookie: APPID=x; Expires=Thu, 01-Jan-1970 00:00:10 GMT\r\n",
+                "Cookie: APPID=key-#\r\n"
+            ),
+            (
+                "Set-Cookie: APPID=key-#; expires=Thu, 01 Jan 1970 00:00:00 GMT; Max-Age=60\r\n",
+                "Cookie: APPID=key-#\r\n"
+            ),
+            ("Set-Cookie: APPID=key-#; Expires=Fri, 31 Dec 2100 23:59:59 GMT\r\n", "Cookie: APPID=key-#\r\n"),
+            ("Set-Cookie: APPID=key-#; Expires=yesterday\r\n", "Cookie: APPID=key-#\r\n"),
         ])
     func bound(_ issued: String, _ presented: String) async throws {
         try await Self.withBackends(issued) { proxy in
@@ -61,7 +75,8 @@ struct IssuedSessionTests {
             ("Set-Cookie: APPID=key-#; Max-Age=0\r\n", true), ("Set-Cookie: APPID=key-#; MAX-AGE = -1\r\n", true),
             ("Set-Cookie: APPID=\r\n", true), ("Set-Cookie: appid=key-#\r\n", true), ("Set-Cookie: APPID\r\n", true),
             ("Set-Cookie: XAPPID=key-#\r\n", true),
-            ("Set-Cookie: APPID=key-#\r\nSet-Cookie: APPID=x; Max-Age=0\r\n", true),
+            ("Set-Cookie: APPID=key-#; Expires=Thu, 01 Jan 1970 00:00:00 GMT\r\n", true),
+            ("Set-Cookie: APPID=key-#; Expires=Sunday, 06-Nov-94 08:49:37 GMT; Path=/\r\n", true),
             ("Set-Cookie: APPID=key-#\r\n", false),
         ])
     func notBound(_ issued: String, _ learns: Bool) async throws {

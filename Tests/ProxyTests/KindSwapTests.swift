@@ -32,6 +32,13 @@ struct KindSwapTests {
             try await proxy.apply(becomesWeighted ? weighted : plain)
             try await proxy.onLoop { ($0.store as? HeldStore)?.release() }
             try await #expect(answer.hasSuffix("served"))
+            // It is counted where the service of its name counts on.
+            var counted: UInt64 = 0
+            try await proxy.counters().services["app"]?.forEach { _, _, count in counted += count }
+            #expect(counted == (becomesWeighted ? 1 : 0))
+            var ofChild: UInt64 = 0
+            try await proxy.counters().services["child"]?.forEach { _, _, count in ofChild += count }
+            #expect(ofChild == (becomesWeighted ? 0 : 1))
         }
     }
 }

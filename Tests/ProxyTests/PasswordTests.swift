@@ -138,6 +138,38 @@ struct PasswordCheckTests {
         #expect(outcome.again == [.verified, nil, nil])
     }
 
+    @Test("of a user whose password has changed are made anew")
+    func changed() async throws {
+        let group = MultiThreadedEventLoopGroup(numberOfThreads: 1)
+        let verifier = PasswordVerifier(threads: 1, limit: 4)
+        let loop = group.next()
+        func gate(_ hash: PasswordHash) -> BasicAuthGate {
+            BasicAuthGate(BasicAuth(users: [BasicAuth.User(name: "ada", passwordHash: hash)]))
+        }
+        let old = gate(try #require(PasswordHash(htpasswd: PasswordTests.secret)))
+        let new = gate(.sha1("5en6G6MezRroT3XKqkdPOmY/BfQ="))
+        let checks = try await loop.submit {
+            NIOLoopBound(PasswordChecks(verifier: verifier, loop: loop), eventLoop: loop)
+        }.get()
+        let text = Data("ada:secret".utf8).base64EncodedString()
+        let credentials = try #require(Array("Basic \(text)".utf8).withUnsafeBytes { BasicCredentials(fieldValue: $0) })
+        var results: [PasswordChecks.Result?] = []
+        for gate in [old, old, gate(.sha1("")), new] {
+            let promise = loop.makePromise(of: PasswordChecks.Result.self)
+            let known = try await loop.submit {
+                let known = checks.value.check(credentials, gate, now: .now, for: Waiter { promise.succeed($0) })
+                if let known { promise.succeed(known) }
+                return known
+            }.get()
+            _ = try await promise.futureResult.get()
+            results.append(known)
+        }
+        // At once, where it is nothing but remembered.
+        #expect(results == [nil, .verified, nil, nil])
+        try await verifier.shutDown()
+        try await group.shutdownGracefully()
+    }
+
     @Test("of the same credentials are one: many of them do not fill the queue")
     func oneFlight() async throws {
         let outcome = try await results(Array(repeating: ("ada", "secret"), count: 100), limit: 1)

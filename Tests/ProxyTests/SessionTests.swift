@@ -201,6 +201,29 @@ struct SessionCookieTests {
         #expect(zip(texts[0], texts[1]).suffix(32).count { $0 == $1 } < 8)
     }
 
+    @Test("says of a session that ends by age when it began, as its record does and not as the cookie before")
+    func born() async throws {
+        try await withProxy(to: [try closedPort()]) { proxy in
+            let (id, renewed, begun) = try await proxy.onLoop { worker in
+                let service = worker.services[0]
+                let binding = Binding(backend: service.description.membership.backends[0].hash, epoch: 1)
+                func line(_ born: UInt32?) -> [UInt8] {
+                    service.setCookie(
+                        for: .init(high: 1, low: 2), presented: Hint(binding: binding, born: 7, issued: 8),
+                        route: Route(backend: 0, binding: binding, provenance: .stored, born: born), worker: worker)
+                }
+                return (SessionCookie.SessionID(high: 1, low: 2), line(5), line(nil))
+            }
+            let sealing = SessionCookie(keys: proxy.options.cookieKeys, service: "app")
+            for (line, born) in [(renewed, UInt32(5)), (begun, 7)] {
+                let text = String(decoding: line, as: UTF8.self)
+                let value = try #require(text.split(separator: "=", maxSplits: 1).last?.prefix { $0 != ";" })
+                let opened = try #require(Array(value.utf8).withUnsafeBytes { sealing.open($0) })
+                #expect(opened.session == id && opened.hint.born == born)
+            }
+        }
+    }
+
     private func decoded(_ text: [UInt8]) throws -> [UInt8] {
         try #require(text.withUnsafeBytes { Base64URL.decode($0) })
     }

@@ -110,6 +110,28 @@ struct WeightedTests {
     }
 
     @Test(
+        "give new sessions to no child that has nobody for them, and detour those of its sessions that it hands back",
+        arguments: [true, false])
+    func nobodyForNewSessions(_ isSticky: Bool) async throws {
+        try await Self.withFamily(isSticky: isSticky, childrenAreSticky: false) { proxy, family in
+            let request = { (key: Int) in Self.request("X-Session-ID: \(key)\r\n") }
+            let homes = try (0..<16).map { try proxy.exchange(request($0)).suffix(2).prefix(1) }
+            var changed = family
+            changed[1].backends[0].weight = 0
+            try await proxy.apply(changed)
+            try await proxy.onLoop { _ = $0.services[1].description.health.markDown(1) }
+            // Of child a only one is up that takes no new sessions, and its requests have none: all of them are new.
+            for key in 0..<40 {
+                let response = try proxy.exchange(request(key))
+                #expect(response.hasPrefix("HTTP/1.1 200 ") && response.suffix(2).hasPrefix("b"))
+            }
+            try await proxy.onLoop { _ = $0.services[1].description.health.markUp(1) }
+            guard isSticky else { return }
+            #expect(try (0..<16).map { try proxy.exchange(request($0)).suffix(2).prefix(1) } == homes)
+        }
+    }
+
+    @Test(
         "leave a child whose backends are all down, and move its sessions; one that has any left is kept",
         arguments: [
             true, false,

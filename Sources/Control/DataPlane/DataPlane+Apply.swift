@@ -1,3 +1,4 @@
+import Affinity
 import NIOCore
 import Proxy
 import Synchronization
@@ -35,6 +36,8 @@ extension DataPlane {
         let fingerprint = ConfigurationFingerprint(configuration, keys: keys)
         // Before the first request whose session key it hides.
         redaction.add(configuration.http.services)
+        coherence.setReconfiguring(true)
+        defer { coherence.setReconfiguring(false) }
         for (index, plane) in loops.enumerated() {
             // The fleet's judge first: whether a session may be moved off a backend that is gone depends on it.
             let post = index == 0 ? post : nil

@@ -35,7 +35,8 @@ extension Snapshot {
         guard !isDone[index] else { return }
         isDone[index] = true
         for child in services[index].children { joinHealth(of: child, in: &services, &isDone) }
-        services[index].health = HealthTable(of: services[index].children.map { services[$0].health })
+        services[index].health = HealthTable(
+            of: services[index].children.map { (services[$0].health, services[$0].membership) })
     }
 }
 

@@ -25,7 +25,7 @@ extension Worker {
     private func explain(
         _ head: RequestHead, _ bytes: UnsafeRawBufferPointer, _ entryPoint: EntryPoint, _ client: ClientIdentity
     ) -> RequestExplanation {
-        let request = RequestView(head: head, bytes: bytes, fields: requestFields, clientAddress: client.bits)
+        let request = RequestView(head: head, bytes: bytes, fields: requestFields, client: client)
         let routes = snapshot.routes.explain(request, entryPoint: entryPoint.index)
         var explanation = RequestExplanation(outcome: .noRouter, routes: routes)
         let isUnsafe = DotSegments.stand(in: UnsafeRawBufferPointer(rebasing: bytes[head.path]))
