@@ -98,6 +98,52 @@ extension FleetTests {
             }
         }
 
+        @Test("says of the README's example what the README says, and check finds nothing wrong with it")
+        func readme() async throws {
+            try await Threads.run {
+                let directory = FileManager.default.temporaryDirectory
+                    .appendingPathComponent("limpet-readme-\(UInt64.random(in: 0 ... .max))").path
+                try FileManager.default.createDirectory(atPath: directory, withIntermediateDirectories: true)
+                defer { try? FileManager.default.removeItem(atPath: directory) }
+                let lines = try Self.readme.components(separatedBy: "\n")
+                let example = try #require(Self.block(after: "with `shop.yml`:", in: lines))
+                let secret = "\(directory)/secret"
+                try TextFile.write(Fleet.secret, to: secret)
+                try TextFile.write(
+                    example.replacingOccurrences(of: "/etc/limpet/secret", with: secret), to: "\(directory)/shop.yml")
+                let command = "    $ .build/release/limpet explain --config shop.yml GET http://shop.example:8000/cart"
+                let start = try #require(lines.firstIndex(of: command))
+                let said = lines[(start + 1)...].prefix { $0.isEmpty || $0.hasPrefix("    ") }
+                    .map { String($0.dropFirst(4)) }.joined(separator: "\n")
+                let explained = try CommandOutcome(
+                    of: [
+                        "explain", "--config", "\(directory)/shop.yml", "GET", "http://shop.example:8000/cart",
+                    ]
+                ).calling("\(directory)/", "")
+                #expect(explained.end == .exited(0))
+                #expect(explained.output.trimmingCharacters(in: .newlines) == said.trimmingCharacters(in: .newlines))
+                let checked = try CommandOutcome(of: ["check", "--config", "\(directory)/shop.yml"])
+                #expect(checked.end == .exited(0), "\(checked.output)")
+            }
+        }
+
+        private static var readme: String {
+            get throws {
+                var root = URL(fileURLWithPath: #filePath)
+                for _ in 0..<3 { root.deleteLastPathComponent() }
+                return try TextFile.read(root.appendingPathComponent("README.md").path)
+            }
+        }
+
+        /// What stands between the next two fences.
+        private static func block(after line: String, in lines: [String]) -> String? {
+            guard let start = lines.firstIndex(of: line),
+                let opening = lines[start...].firstIndex(where: { $0.hasPrefix("```") }),
+                let closing = lines[(opening + 1)...].firstIndex(of: "```")
+            else { return nil }
+            return lines[(opening + 1)..<closing].joined(separator: "\n") + "\n"
+        }
+
         @Test("ends with 1 where Limpet answers or nobody is asked, and with 2 where it is used wrongly")
         func ends() async throws {
             try await Threads.run {

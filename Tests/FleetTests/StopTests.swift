@@ -19,7 +19,7 @@ extension FleetTests {
                 let stop = try await Threads.run {
                     let replica = fleet.replicas[0]
                     let connection = try HTTPConnection(port: replica.port)
-                    try connection.send(HTTPRequest("GET", "/slow?ms=1500", fields: ["X-Session-ID": "s"]))
+                    try connection.send(HTTPRequest("GET", "/slow?ms=2500", fields: ["X-Session-ID": "s"]))
                     // Until it has reached the backend, which nothing outside shows before it answers.
                     Thread.sleep(forTimeInterval: 0.3)
                     var stop = Stop()
@@ -38,7 +38,7 @@ extension FleetTests {
                 #expect(stop.response?.status == 200)
                 #expect(stop.response?["Connection"] == "close")
                 #expect(stop.end == .exited(0))
-                #expect(stop.seconds < 4)
+                #expect(stop.seconds < 5)
             }
         }
 

@@ -206,7 +206,7 @@ struct SwapTests {
         for isMade in [true, false] {
             let full = try FullListener()
             var options = ProxyHarness.Options()
-            options.limits.connectTimeout = isMade ? .seconds(10) : .milliseconds(300)
+            options.limits.connectTimeout = isMade ? .seconds(10) : .seconds(1)
             try await withProxy(to: [full.port], options) { proxy in
                 async let answer = Threads.run { try proxy.exchange(Self.request("s", closes: true)) }
                 try await #expect(eventually { try await proxy.counters().backendConnections == 1 })
