@@ -1,5 +1,6 @@
-import Routing
 import Testing
+
+@testable import Routing
 
 @Suite("The index of the route table")
 struct RouteIndexTests {
@@ -49,6 +50,28 @@ struct RouteIndexTests {
         return RequestSample(
             chance.one(of: paths) + chance.one(of: ["", "", "/", "x"]) + query, method: chance.one(of: ["GET", "PUT"]),
             host: chance.one(of: hosts))
+    }
+
+    @Test(
+        "of a thousand routers asks none but those that can hold",
+        arguments: [
+            ("Host(`shop#.example.com`) && PathPrefix(`/api/v1`)", "Shop777.example.com:8443", "/api/v1/items"),
+            ("PathPrefix(`/tenants/t#/`)", "shop.example.com", "/tenants/t777/items"),
+            ("Host(`shop.example.com`) && Path(`/tenants/t#`)", "shop.example.com", "/tenants/t777"),
+            ("Host(`*.shop#.example.com`) && PathRegexp(`^/[a-z]+`)", "eu.shop777.example.com", "/api"),
+        ])
+    func candidates(_ rule: String, _ host: String, _ path: String) throws {
+        let rules = try (0..<1000).map { try Rule(rule.replacing("#", with: "\($0)")) }
+        let index = RouteIndex(rules.enumerated().map { (rank: $0.offset, rule: $0.element.expression) })
+        let request = RequestSample(path, host: host)
+        let asked = withUnsafeTemporaryAllocation(of: RouteCandidates.Cursor.self, capacity: RouteIndex.listMax) {
+            var candidates = RouteCandidates(index, for: RequestFacts(request), in: $0)
+            var asked: [Int] = []
+            while let candidate = candidates.next() { asked.append(candidate) }
+            return asked
+        }
+        // A path that begins like the wanted one is looked at, too.
+        #expect(asked.contains(777) && asked.count <= 3, "\(asked)")
     }
 
     private static func first(_ routers: [Router], taking request: RequestSample, entryPoint: Int) -> String? {
