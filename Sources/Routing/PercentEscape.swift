@@ -10,6 +10,16 @@ package enum PercentEscape {
         }
     }
 
+    /// Whether each percent sign begins an escape.
+    static func areSound(in bytes: UnsafeRawBufferPointer) -> Bool {
+        var rest = bytes[...]
+        while let sign = rest.firstIndex(of: UInt8(ascii: "%")) {
+            rest = rest[(sign + 1)...]
+            guard rest.count >= 2, rest.prefix(2).allSatisfy({ digit($0) != nil }) else { return false }
+        }
+        return true
+    }
+
     /// RFC 3986, section 2.2, and `%`, whose decoding would change what the path means.
     package static func isReserved(_ byte: UInt8) -> Bool {
         switch byte {

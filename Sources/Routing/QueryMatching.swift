@@ -1,7 +1,8 @@
 /// Looks for a parameter in a query, in place.
 enum QueryMatching {
     /// Whether `isWanted` holds for the value of any parameter of this name. A parameter without `=` has the empty
-    /// value. As in Traefik, `;` separates parameters as `&` does.
+    /// value. As in Traefik, `;` separates parameters as `&` does, and one with a percent sign that begins no escape
+    /// is none.
     static func hasParameter(
         _ query: UnsafeRawBufferPointer, named name: UnsafeRawBufferPointer, where isWanted: (PercentDecoding) -> Bool
     ) -> Bool {
@@ -21,7 +22,7 @@ enum QueryMatching {
     ) -> PercentDecoding? {
         let equals = parameter.firstIndex(of: UInt8(ascii: "=")) ?? parameter.count
         let found = UnsafeRawBufferPointer(rebasing: parameter[..<equals])
-        guard PercentDecoding.matches(found, .query, name) else { return nil }
+        guard PercentDecoding.matches(found, .query, name), PercentEscape.areSound(in: parameter) else { return nil }
         let valueStart = min(equals + 1, parameter.count)
         return PercentDecoding(UnsafeRawBufferPointer(rebasing: parameter[valueStart...]), .query)
     }
