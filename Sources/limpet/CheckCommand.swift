@@ -33,13 +33,22 @@ struct CheckCommand: AsyncParsableCommand {
     }
 
     func run() async throws {
-        let (contributions, warnings) = try await containers.listing(config: config)
-        let check =
-            config.map { ConfigurationCheck(config: $0, containers: contributions) }
-            ?? ConfigurationCheck(paths: paths, containers: contributions)
-        for warning in warnings { print("docker: warning: \(warning)") }
+        let check = try await check()
         for mistake in check.mistakes { print(mistake) }
         print(check.summary)
         guard check.isRight else { throw ExitCode.failure }
+    }
+
+    private func check() async throws -> ConfigurationCheck {
+        let main: SourceText?
+        do {
+            main = try config.map { try SourceText(main: $0) }
+        } catch let refusal as ConfigurationRefusal {
+            return ConfigurationCheck(config: config ?? "", refusal: refusal)
+        }
+        let (contributions, warnings) = try await containers.listing(main)
+        for warning in warnings { print("docker: warning: \(warning)") }
+        return main.map { ConfigurationCheck(config: $0, containers: contributions) }
+            ?? ConfigurationCheck(paths: paths, containers: contributions)
     }
 }

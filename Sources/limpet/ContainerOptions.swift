@@ -16,12 +16,12 @@ struct ContainerOptions: ParsableArguments {
     /// What the containers say, and what is to be said about them; nothing where they are not to be asked, or where
     /// the configuration file is refused, which whoever reads it says.
     ///
-    /// - Parameter config: the configuration file, whose Docker provider says where and which; nil: the defaults.
-    func listing(config: String?) async throws -> (contributions: [DockerContribution], warnings: [String]) {
+    /// - Parameter main: the configuration file, whose Docker provider says where and which; nil: the defaults.
+    func listing(_ main: SourceText?) async throws -> (contributions: [DockerContribution], warnings: [String]) {
         guard docker else { return ([], []) }
         var settings = DockerProviderSettings()
-        if let config {
-            guard let file = try? ConfigurationFile(path: config) else { return ([], []) }
+        if let main {
+            guard let file = try? ConfigurationFile(main) else { return ([], []) }
             settings = file.configuration.providers.docker ?? settings
         }
         if let endpoint { settings.endpoint = endpoint }

@@ -50,8 +50,8 @@ struct ExplainCommand: AsyncParsableCommand {
         let (request, replica) = try usage()
         let file: ConfigurationFile
         do {
-            file = try ConfigurationFile(
-                path: config, containers: try await containers.listing(config: config).contributions)
+            let main = try SourceText(main: config)
+            file = try ConfigurationFile(main, containers: try await containers.listing(main).contributions)
         } catch let refusal as ConfigurationRefusal {
             throw Failure(refusal.description)
         }

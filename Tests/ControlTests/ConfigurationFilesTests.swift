@@ -207,10 +207,10 @@ struct ConfigurationFilesTests {
             #expect(right.isRight && right.summary == "\(root): ok: 1 router, 1 service, 1 backend")
             let one = ConfigurationCheck(paths: ["\(root)/a.yml", "\(root)/r.toml", "\(root)/none"])
             #expect(one.summary == "\(root)/a.yml \(root)/r.toml \(root)/none: 1 error")
-            let main = ConfigurationCheck(config: "\(root)/a.yml")
+            let main = ConfigurationCheck(config: try SourceText(main: "\(root)/a.yml"))
             #expect(main.summary == "\(root)/a.yml: ok: 1 entry point, 0 routers, 1 service, 1 backend")
             let bad = ConfigurationReading.container("c", 1, ["traefik.http.routers.r.rul": "x"])
-            let container = ConfigurationCheck(config: "\(root)/a.yml", containers: [bad])
+            let container = ConfigurationCheck(config: try SourceText(main: "\(root)/a.yml"), containers: [bad])
             #expect(!container.isRight && container.summary == "\(root)/a.yml: 1 error")
         }
     }

@@ -48,6 +48,29 @@ extension FleetTests {
                 wrong.output == "DIR/r.toml:3:11: http.routers.r.service: there is no service a\nDIR/r.toml: 1 error\n")
         }
 
+        @Test("reads a pipe once, also where containers are asked for")
+        func pipe() async throws {
+            try await Threads.run {
+                let engine = try ScriptedBackend { connection, _ in
+                    let head = try connection.receive(until: "\r\n\r\n")
+                    let body = head.contains(" /version ") ? #"{"ApiVersion":"1.41"}"# : "[]"
+                    try connection.send("HTTP/1.1 200 OK\r\nContent-Length: \(body.utf8.count)\r\n\r\n\(body)")
+                }
+                defer { engine.close() }
+                let log = FileManager.default.temporaryDirectory
+                    .appendingPathComponent("limpet-pipe-\(UInt64.random(in: 0 ... .max))").path
+                let command = "echo 'htp: {}' | \(try LimpetProgram.path()) check --config /dev/stdin --docker"
+                let process = try ChildProcess(
+                    ["/bin/sh", "-c", command + " --endpoint tcp://127.0.0.1:\(engine.port)"], log: log)
+                let end = process.waitForEnd(within: 60)
+                process.kill()
+                let output = try TextFile.read(process.outputPath)
+                for path in [process.outputPath, process.errorPath] { try FileManager.default.removeItem(atPath: path) }
+                #expect(end == .exited(1))
+                #expect(output.contains("/dev/stdin:1:1: htp: unknown key"), "\(output)")
+            }
+        }
+
         @Test("ends with 2 where it is asked for both kinds, or nothing")
         func usage() async throws {
             let outcomes = [try await Self.check([:]), try await Self.check([:], "--config", "a", "b")]

@@ -8,13 +8,15 @@ package struct ConfigurationCheck: Equatable, Sendable {
 
     /// The main file with the files that it names.
     ///
-    /// - Parameter containers: what the Docker provider says, where it has been asked.
-    package init(config path: String, containers: [DockerContribution] = []) {
+    /// - Parameters:
+    ///   - main: the main file, as it was read.
+    ///   - containers: what the Docker provider says, where it has been asked.
+    package init(config main: SourceText, containers: [DockerContribution] = []) {
         do throws(ConfigurationRefusal) {
-            let file = try ConfigurationFile(path: path, containers: containers)
-            self.init(path, file.warnings, file.configuration.summary)
+            let file = try ConfigurationFile(main, containers: containers)
+            self.init(main.name, file.warnings, file.configuration.summary)
         } catch {
-            self.init(path, error.mistakes, "")
+            self.init(main.name, error.mistakes, "")
         }
     }
 
@@ -28,6 +30,11 @@ package struct ConfigurationCheck: Equatable, Sendable {
         self.init(
             paths.isEmpty ? "containers" : paths.joined(separator: " "), reading.mistakes,
             reading.configuration?.summary ?? "")
+    }
+
+    /// The main file, which cannot be read.
+    package init(config path: String, refusal: ConfigurationRefusal) {
+        self.init(path, refusal.mistakes, "")
     }
 
     private init(_ what: String, _ mistakes: [Mistake], _ found: String) {

@@ -37,27 +37,10 @@ package struct ConfigurationFile {
 
     /// Reads a file, those of its file provider, and the files of secrets that they name.
     ///
-    /// - Parameters:
-    ///   - isPipeTaken: whether the file may be a pipe, whose end is waited for; the files that it names never may.
-    ///   - containers: what the Docker provider says, where it has been asked.
+    /// - Parameter path: may be a pipe, whose end is waited for; the files that it names never may.
     /// - Throws: `ConfigurationRefusal` with every mistake in it.
-    package init(
-        path: String, isPipeTaken: Bool = true, containers: [DockerContribution] = [],
-        surroundings: Surroundings = .current
-    ) throws(ConfigurationRefusal) {
-        let bytes: [UInt8]
-        do {
-            bytes = try FileContents.bytes(of: path, byteCountMax: Self.byteCountMax, isPipeTaken: isPipeTaken)
-        } catch {
-            let mistake = Mistake(severity: .error, source: .file(path), place: nil, key: "", message: error.reason)
-            throw ConfigurationRefusal(mistakes: [mistake])
-        }
-        guard let text = String(validating: bytes, as: UTF8.self) else {
-            let mistake = Mistake(
-                severity: .error, source: .file(path), place: nil, key: "", message: "is no UTF-8 text")
-            throw ConfigurationRefusal(mistakes: [mistake])
-        }
-        try self.init(yaml: text, file: path, containers: containers, surroundings: surroundings)
+    package init(path: String, surroundings: Surroundings = .current) throws(ConfigurationRefusal) {
+        try self.init(SourceText(main: path), surroundings: surroundings)
     }
 
     /// - Parameter file: what mistakes call it.
@@ -65,6 +48,16 @@ package struct ConfigurationFile {
         yaml: String, file: String, containers: [DockerContribution] = [], surroundings: Surroundings
     ) throws(ConfigurationRefusal) {
         let main = SourceText(name: file, text: yaml, role: .main)
+        try self.init(main, containers: containers, surroundings: surroundings)
+    }
+
+    /// - Parameters:
+    ///   - main: the main file, as it was read.
+    ///   - containers: what the Docker provider says, where it has been asked.
+    /// - Throws: `ConfigurationRefusal` with every mistake in it.
+    package init(
+        _ main: SourceText, containers: [DockerContribution] = [], surroundings: Surroundings = .current
+    ) throws(ConfigurationRefusal) {
         let tree = SourceTree(main)
         guard var configuration = tree.root.map({ Configuration($0, surroundings) }) else {
             throw ConfigurationRefusal(mistakes: tree.mistakes.sorted)
@@ -78,5 +71,27 @@ package struct ConfigurationFile {
         self.configuration = configuration
         sources = [main] + dynamic.files
         warnings = reading.mistakes
+    }
+}
+
+extension SourceText {
+    /// The main file.
+    ///
+    /// - Parameter isPipeTaken: whether it may be a pipe, whose end is waited for.
+    /// - Throws: `ConfigurationRefusal` where it cannot be read.
+    package init(main path: String, isPipeTaken: Bool = true) throws(ConfigurationRefusal) {
+        func refusal(_ message: String) -> ConfigurationRefusal {
+            ConfigurationRefusal(
+                mistakes: [Mistake(severity: .error, source: .file(path), place: nil, key: "", message: message)])
+        }
+        let bytes: [UInt8]
+        do {
+            bytes = try FileContents.bytes(
+                of: path, byteCountMax: ConfigurationFile.byteCountMax, isPipeTaken: isPipeTaken)
+        } catch {
+            throw refusal(error.reason)
+        }
+        guard let text = String(validating: bytes, as: UTF8.self) else { throw refusal("is no UTF-8 text") }
+        self.init(name: path, text: text, role: .main)
     }
 }
