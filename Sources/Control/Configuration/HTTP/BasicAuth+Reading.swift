@@ -1,12 +1,11 @@
 import Proxy
 
 extension BasicAuth {
-    private static let fileByteCountMax = 1 << 20
     /// A check takes about four seconds then.
     private static let costMax = 16
     private static let userForm = "must be name:hash as htpasswd writes it, with bcrypt, apr1 or {SHA}"
 
-    init?(_ section: SettingSection) {
+    init?(_ section: SettingSection, _ usersFiles: UsersFiles) {
         section.check(known: ["users", "usersFile", "realm", "headerField", "removeHeader"])
         let realm = section["realm"].flatMap(Self.realm) ?? "traefik"
         let headerField = section["headerField"].flatMap(Self.headerField)
@@ -14,7 +13,7 @@ extension BasicAuth {
         var users = (section["users"]?.list() ?? []).compactMap { value in
             value.string().flatMap { Self.user($0[...]) { value.mistake($0) } }
         }
-        if let file = section["usersFile"], let lines = Self.lines(file) {
+        if let file = section["usersFile"], let lines = Self.lines(file, usersFiles) {
             for (index, line) in lines where !line.isEmpty && !line.hasPrefix("#") {
                 if let user = Self.user(line, { file.mistake("line \(index + 1) \($0)") }) { users.append(user) }
             }
@@ -47,10 +46,10 @@ extension BasicAuth {
     }
 
     /// The lines with their numbers from 0.
-    private static func lines(_ file: SettingValue) -> [(Int, Substring)]? {
+    private static func lines(_ file: SettingValue, _ usersFiles: UsersFiles) -> [(Int, Substring)]? {
         guard let path = file.nonEmptyString() else { return nil }
         do throws(FileContents.Failure) {
-            let bytes = try FileContents.bytes(of: path, byteCountMax: fileByteCountMax)
+            let bytes = try usersFiles.bytes(of: path)
             guard let text = String(validating: bytes, as: UTF8.self) else {
                 file.mistake("\(path) is no UTF-8 text")
                 return nil

@@ -96,7 +96,7 @@ extension HTTPDraft {
         guard let section = (labels.http ?? made).section() else { return nil }
         section.check(known: ["routers", "services", "middlewares"], unavailable: ["serversTransports"])
         TraefikShape.check(section, "serversTransports", TraefikShape.serversTransport, isNamed: true)
-        middlewares = Self.middlewares(section, of: .docker)
+        middlewares = Self.middlewares(section, of: .docker, context)
         let (serviceSection, routerSection) = (section.section("services"), section.section("routers"))
         var named = Self.named(serviceSection)
         if named.isEmpty, Self.needsService(container, routerSection) {

@@ -19,14 +19,16 @@ struct HTTPDraft {
         services = Self.named(section.section("services")).map { name, value in
             ServiceDraft(name: name, value, context)
         }
-        middlewares = Self.middlewares(section, of: .file)
+        middlewares = Self.middlewares(section, of: .file, context)
         routers = Self.named(section.section("routers")).compactMap { name, value in
             RouterDraft(name: name, value, of: .file, context)
         }
     }
 
-    static func middlewares(_ section: SettingSection, of provider: ProviderName) -> [MiddlewareDraft] {
-        named(section.section("middlewares")).map { MiddlewareDraft(name: $0, $1, of: provider) }
+    static func middlewares(
+        _ section: SettingSection, of provider: ProviderName, _ context: HTTPContext
+    ) -> [MiddlewareDraft] {
+        named(section.section("middlewares")).map { MiddlewareDraft(name: $0, $1, of: provider, context) }
     }
 
     /// The entries of a mapping of objects, names that none can have refused.

@@ -8,13 +8,13 @@ struct MiddlewareDraft {
     /// Nil: it has a mistake.
     let middleware: Middleware?
 
-    private static let readers: [(key: String, read: @Sendable (SettingSection) -> Middleware?)] = [
-        ("headers", { HeaderEdits($0).map(Middleware.headers) }),
-        ("stripPrefix", { Middleware(stripPrefix: $0) }),
-        ("addPrefix", { Middleware(addPrefix: $0) }),
-        ("redirectScheme", { SchemeRedirect($0).map(Middleware.redirectScheme) }),
-        ("basicAuth", { BasicAuth($0).map(Middleware.basicAuth) }),
-        ("ipAllowList", { IPAllowList($0).map(Middleware.ipAllowList) }),
+    private static let readers: [(key: String, read: @Sendable (SettingSection, HTTPContext) -> Middleware?)] = [
+        ("headers", { section, _ in HeaderEdits(section).map(Middleware.headers) }),
+        ("stripPrefix", { section, _ in Middleware(stripPrefix: section) }),
+        ("addPrefix", { section, _ in Middleware(addPrefix: section) }),
+        ("redirectScheme", { section, _ in SchemeRedirect(section).map(Middleware.redirectScheme) }),
+        ("basicAuth", { BasicAuth($0, $1.usersFiles).map(Middleware.basicAuth) }),
+        ("ipAllowList", { section, _ in IPAllowList(section).map(Middleware.ipAllowList) }),
     ]
     private static let unavailable = [
         "buffering", "chain", "circuitBreaker", "compress", "contentType", "digestAuth", "encodedCharacters", "errors",
@@ -22,7 +22,7 @@ struct MiddlewareDraft {
         "redirectRegex", "replacePath", "replacePathRegex", "retry", "stripPrefixRegex",
     ]
 
-    init(name: String, _ value: SettingValue, of provider: ProviderName) {
+    init(name: String, _ value: SettingValue, of provider: ProviderName, _ context: HTTPContext) {
         self.name = name
         self.value = value
         self.provider = provider
@@ -40,6 +40,6 @@ struct MiddlewareDraft {
                 "is \(found.map(\.key).joined(separator: " and ")) at once: give each a name of its own",
                 key: found[1].key)
         }
-        middleware = found.first.flatMap { reader in section.section(reader.key).flatMap(reader.read) }
+        middleware = found.first.flatMap { reader in section.section(reader.key).flatMap { reader.read($0, context) } }
     }
 }

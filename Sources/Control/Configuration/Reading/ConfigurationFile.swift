@@ -35,6 +35,9 @@ package struct ConfigurationFile {
     /// As they were read: the main file, then those of the file provider.
     package let sources: [SourceText]
 
+    /// What of the files that middlewares name was read.
+    let usersFiles: UsersFiles
+
     /// Reads a file, those of its file provider, and the files of secrets that they name.
     ///
     /// - Parameter path: may be a pipe, whose end is waited for; the files that it names never may.
@@ -62,10 +65,11 @@ package struct ConfigurationFile {
         guard var configuration = tree.root.map({ Configuration($0, surroundings) }) else {
             throw ConfigurationRefusal(mistakes: tree.mistakes.sorted)
         }
+        usersFiles = UsersFiles()
         let dynamic = configuration.providers.file.map { DynamicFiles.read($0.source) } ?? DynamicFiles()
         let reading = HTTPReading(
             [tree] + dynamic.files.map { SourceTree($0) }, unreadable: dynamic.mistakes, containers,
-            HTTPContext(configuration))
+            HTTPContext(configuration, usersFiles))
         guard let http = reading.configuration else { throw ConfigurationRefusal(mistakes: reading.mistakes) }
         configuration.http = http
         self.configuration = configuration
