@@ -87,7 +87,7 @@ package struct Replica: Sendable {
             _ = try DockerProvider(settings, logger: logger) { _ in }
             let containers = await FirstListing.contributions(settings)
             let reading = HTTPReading(
-                files: file.sources, containers: containers, context: HTTPContext(configuration))
+                files: file.sources, containers: containers, context: HTTPContext(configuration, file.usersFiles))
             if let http = reading.configuration {
                 first.configuration.http = http
                 first.inputs.containers = containers
@@ -112,8 +112,8 @@ package struct Replica: Sendable {
 
     private func effects(on dataPlane: DataPlane) -> Reloader.Effects {
         var effects = Reloader.Effects(
-            readMain: { [path] () throws(ConfigurationRefusal) -> ConfigurationFile in
-                try ConfigurationFile(path: path, isPipeTaken: false)
+            readMain: { [path] (context: HTTPContext) throws(ConfigurationRefusal) -> MainFile in
+                try MainFile(SourceText(main: path, isPipeTaken: false), context)
             },
             apply: { (configuration: Configuration) async throws(SnapshotMistake) -> Void in
                 try await dataPlane.apply(configuration)

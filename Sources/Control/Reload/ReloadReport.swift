@@ -52,13 +52,15 @@ package struct ReloadReport: Equatable, Sendable {
         set(mistakes)
     }
 
-    /// The running configuration was replaced, while some of the sources are still wrong.
+    /// What of the sources is right is served by, while some of them are still wrong.
     ///
-    /// - Parameter mistakes: what is wrong; nil: what was wrong before.
-    package mutating func replacedPart(at now: WallTime, mistakes: [Mistake]?) {
-        successes += 1
-        loadedAt = now
-        if let mistakes { set(mistakes) }
+    /// - Parameter isReplaced: whether the running configuration is another one now.
+    package mutating func tookPart(at now: WallTime, isReplaced: Bool, mistakes: [Mistake]) {
+        if isReplaced {
+            successes += 1
+            loadedAt = now
+        }
+        set(mistakes)
     }
 
     private mutating func set(_ mistakes: [Mistake]) {

@@ -13,7 +13,7 @@ struct ReloadService: Service {
             await withDiscardingTaskGroup { group in
                 group.addTask { await reloader.run() }
                 if let watcher {
-                    group.addTask { await watcher.run { reloader.lookAtFiles() } }
+                    group.addTask { await watcher.run { await reloader.lookAtFiles() } }
                 }
                 for await _ in hangups { reloader.demand() }
             }

@@ -6,6 +6,8 @@ struct ReloadSources: Equatable {
         var main: SourceText
         /// Those of the file provider.
         var provided = DynamicFiles()
+        /// Those that middlewares name.
+        var usersFiles = UsersFiles()
     }
 
     /// What one reading takes.
@@ -25,10 +27,12 @@ struct ReloadSources: Equatable {
         inForce = inputs
     }
 
-    /// What the file provider has found. Returns whether it is something new.
+    /// What the file provider has found. Returns whether it is something new; then files that it names are read anew.
     mutating func found(_ provided: DynamicFiles) -> Bool {
-        defer { newest.files.provided = provided }
-        return newest.files.provided != provided
+        guard newest.files.provided != provided else { return false }
+        newest.files.provided = provided
+        newest.files.usersFiles = UsersFiles()
+        return true
     }
 
     /// What Docker has found. Returns whether it is something new.
@@ -37,15 +41,17 @@ struct ReloadSources: Equatable {
         return containers != newest.containers
     }
 
-    /// The main file has been read again.
-    mutating func found(main: SourceText) { newest.files.main = main }
+    /// The main file has been read again, and with it all that it names is to be.
+    mutating func found(main: SourceText, _ usersFiles: UsersFiles) {
+        newest.files.main = main
+        newest.files.usersFiles = usersFiles
+    }
 
     /// What is to be read: all that is new; where the files are known to be wrong, the containers with the files that
     /// are in force. Nil: nothing.
-    ///
-    /// - Parameter isDemanded: whether the files are to be read however they stand: they may name others.
-    func next(isDemanded: Bool) -> Inputs? {
-        isDemanded || refused != newest.files ? newest : containersAlone
+    var next: Inputs? {
+        if refused == newest.files { return containersAlone }
+        return newest == inForce ? nil : newest
     }
 
     /// The newest containers beside the files that are in force; nil where they are in force already.
@@ -72,6 +78,7 @@ extension ReloadSources.Inputs {
     init(_ file: ConfigurationFile, containers: [DockerContribution] = []) {
         let main = file.sources.first { $0.role == .main } ?? SourceText(name: "", text: "", role: .main)
         let provided = DynamicFiles(files: file.sources.filter { $0.role == .dynamic })
-        self.init(files: .init(main: main, provided: provided), containers: containers)
+        self.init(
+            files: .init(main: main, provided: provided, usersFiles: file.usersFiles), containers: containers)
     }
 }

@@ -6,9 +6,9 @@ import Synchronization
 final class Reloader: Sendable {
     /// Where it reads, and what it changes.
     struct Effects: Sendable {
-        /// The main file, with all that it names.
-        var readMain: @Sendable () throws(ConfigurationRefusal) -> ConfigurationFile
-        /// The files of the file provider; nil where there is none.
+        /// The main file. Called where it may block.
+        var readMain: @Sendable (HTTPContext) throws(ConfigurationRefusal) -> MainFile
+        /// The files of the file provider; nil where there is none. Called where it may block.
         var readProvided: (@Sendable () -> DynamicFiles)?
         /// Makes the data plane serve by a configuration.
         var apply: @Sendable (Configuration) async throws(SnapshotMistake) -> Void
@@ -20,8 +20,22 @@ final class Reloader: Sendable {
         var isDemanded = false
         var running: Configuration
         var report: ReloadReport
-        /// Why the main file was refused when it was last read; empty where it was not.
-        var mainMistakes: [Mistake] = []
+        var known = KnownMistakes()
+    }
+
+    /// What is wrong, or hardly meant, with each kind of source, as it was found last.
+    private struct KnownMistakes {
+        /// Of the main file by itself, where it was refused when it was last read.
+        var main: [Mistake] = []
+        /// Of all files together.
+        var files: [Mistake] = []
+        var containers: [Mistake] = []
+
+        var all: [Mistake] { main + files + containers }
+
+        mutating func setFiles(_ mistakes: [Mistake]) { files = mistakes.filter { !$0.isOfContainer } }
+
+        mutating func setContainers(_ mistakes: [Mistake]) { containers = mistakes.filter(\.isOfContainer) }
     }
 
     private let effects: Effects
@@ -39,10 +53,13 @@ final class Reloader: Sendable {
         self.effects = effects
         self.logger = logger
         let policy = ReloadPolicy(window: running.providers.throttle)
+        var known = KnownMistakes()
+        known.setFiles(mistakes)
+        known.setContainers(mistakes)
         state = Mutex(
             State(
                 policy: policy, sources: ReloadSources(inputs), running: running,
-                report: ReloadReport(startedAt: .now, mistakes: mistakes)))
+                report: ReloadReport(startedAt: .now, mistakes: mistakes), known: known))
         (wakes, wake) = AsyncStream.makeStream(bufferingPolicy: .bufferingNewest(1))
     }
 
@@ -55,9 +72,8 @@ final class Reloader: Sendable {
     // MARK: What happens
 
     /// The file provider may have something new.
-    func lookAtFiles() {
-        guard let read = effects.readProvided else { return }
-        let files = read()
+    func lookAtFiles() async {
+        guard let read = effects.readProvided, let files = try? await BlockingThreads.run(read) else { return }
         state.withLock { state in
             guard state.sources.found(files) else { return }
             state.report.filesChangedAt = .now
@@ -113,44 +129,52 @@ final class Reloader: Sendable {
             defer { state.isDemanded = false }
             return state.isDemanded
         }
-        if isDemanded, !readMain() { return }
-        if let inputs = state.withLock({ $0.sources.next(isDemanded: isDemanded) }) {
-            await read(inputs, isAsked: isDemanded)
-        }
+        // What the other sources have said meanwhile is read however the main file is.
+        let isAsked = isDemanded ? await readMain() : false
+        if let inputs = state.withLock({ $0.sources.next }) { await read(inputs, isAsked: isAsked) }
     }
 
-    /// Returns false where the main file is refused; then nothing is read.
-    private func readMain() -> Bool {
-        let file: ConfigurationFile
-        do throws(ConfigurationRefusal) {
-            file = try effects.readMain()
-        } catch {
-            state.withLock { $0.mainMistakes = error.mistakes }
-            refuse(error.mistakes, isAsked: true)
+    /// Returns false where the main file is refused: the files stay as they are.
+    private func readMain() async -> Bool {
+        let context = HTTPContext(running)
+        let (readMain, readProvided) = (effects.readMain, effects.readProvided)
+        let result = try? await BlockingThreads.run {
+            Result { () throws(ConfigurationRefusal) in (file: try readMain(context), provided: readProvided?()) }
+        }
+        switch result {
+        case .success(let (file, provided))?:
+            let changes = state.withLock { state in
+                state.known.main = []
+                if let provided, state.sources.found(provided) { state.report.filesChangedAt = .now }
+                state.sources.found(main: file.source, context.usersFiles)
+                return file.configuration.staticChanges(from: state.running)
+            }
+            if !changes.isEmpty {
+                logger.warning(
+                    "A change of these keys takes effect at the next start.",
+                    metadata: ["keys": "\(changes.joined(separator: ", "))"])
+            }
+            return true
+        case .failure(let refusal)?:
+            state.withLock { $0.known.main = refusal.mistakes }
+            refuse(refusal.mistakes, isAsked: true)
             return false
+        case nil: return false
         }
-        let provided = effects.readProvided?()
-        let changes = state.withLock { state in
-            state.mainMistakes = []
-            if let main = file.sources.first(where: { $0.role == .main }) { state.sources.found(main: main) }
-            if let provided, state.sources.found(provided) { state.report.filesChangedAt = .now }
-            return file.configuration.staticChanges(from: state.running)
-        }
-        if !changes.isEmpty {
-            logger.warning(
-                "A change of these keys takes effect at the next start.",
-                metadata: ["keys": "\(changes.joined(separator: ", "))"])
-        }
-        return true
     }
 
     private func read(_ inputs: ReloadSources.Inputs, isAsked: Bool) async {
         let began = ContinuousClock.now
         let running = running
         let files = inputs.files
-        let reading = HTTPReading(
-            files: [files.main] + files.provided.files, unreadable: files.provided.mistakes,
-            containers: inputs.containers, context: HTTPContext(running))
+        let context = HTTPContext(running, files.usersFiles)
+        // It reads the files that middlewares name.
+        let reading = try? await BlockingThreads.run {
+            HTTPReading(
+                files: [files.main] + files.provided.files, unreadable: files.provided.mistakes,
+                containers: inputs.containers, context: context)
+        }
+        guard let reading else { return }
         guard let http = reading.configuration else { return await refuse(inputs, reading.mistakes, isAsked: isAsked) }
         var configuration = running
         configuration.http = http
@@ -172,23 +196,24 @@ final class Reloader: Sendable {
         _ inputs: ReloadSources.Inputs, _ configuration: Configuration, isChanged: Bool, _ mistakes: [Mistake],
         seconds: Double
     ) {
-        let (known, isWhole) = state.withLock { state in
-            let known = state.report.mistakes
+        let known = state.withLock { state in
+            let known = state.known.all
             let areNewest = state.sources.areNewest(inputs.files)
-            let isWhole = areNewest && state.mainMistakes.isEmpty
             state.running = configuration
             state.sources.accept(inputs)
-            if !isWhole {
-                let wrong = areNewest ? state.mainMistakes + mistakes : nil
-                if isChanged { state.report.replacedPart(at: .now, mistakes: wrong) }
+            state.known.setContainers(mistakes)
+            if areNewest { state.known.setFiles(mistakes) }
+            let all = state.known.all
+            if !areNewest || !state.known.main.isEmpty {
+                state.report.tookPart(at: .now, isReplaced: isChanged, mistakes: all)
             } else if isChanged {
-                state.report.succeeded(at: .now, mistakes: mistakes)
+                state.report.succeeded(at: .now, mistakes: all)
             } else {
-                state.report.unchanged(at: .now, mistakes: mistakes)
+                state.report.unchanged(at: .now, mistakes: all)
             }
-            return (known, isWhole)
+            return known
         }
-        if isWhole { tell(mistakes.filter { !known.contains($0) }, level: .warning) }
+        tell(mistakes.filter { !known.contains($0) }, level: .warning)
         guard isChanged else { return logger.info("The configuration says what it said before.") }
         logger.notice(
             "The configuration was taken over.",
@@ -200,9 +225,11 @@ final class Reloader: Sendable {
     private func refuse(_ inputs: ReloadSources.Inputs, _ mistakes: [Mistake], isAsked: Bool) async {
         let alone = state.withLock { state in
             state.sources.refuse(inputs)
+            state.known.setFiles(mistakes)
             return inputs.files == state.sources.inForce.files ? nil : state.sources.containersAlone
         }
-        refuse(mistakes, isAsked: isAsked)
+        // What containers say is read again with files that are right.
+        refuse(mistakes.filter { !$0.isOfContainer }, isAsked: isAsked)
         if let alone { await read(alone, isAsked: false) }
     }
 
@@ -210,7 +237,7 @@ final class Reloader: Sendable {
     private func refuse(_ mistakes: [Mistake], isAsked: Bool) {
         let isNews = state.withLock { state in
             let old = state.report
-            state.report.failed(at: .now, mistakes: mistakes)
+            state.report.failed(at: .now, mistakes: state.known.all)
             let isNews = isAsked || old.isSound || old.mistakes != state.report.mistakes
             if !isNews { state.report = old }
             return isNews
@@ -236,4 +263,10 @@ final class Reloader: Sendable {
 
     /// Mistakes that the log has one by one.
     static let linesMax = 20
+}
+
+extension Mistake {
+    fileprivate var isOfContainer: Bool {
+        if case .container = source { true } else { false }
+    }
 }

@@ -16,6 +16,13 @@ struct ReloadSourcesTests {
         .init(files: .init(main: main, provided: files(text)), containers: containers)
     }
 
+    /// Whether a reading takes these.
+    private static func takes(
+        _ inputs: ReloadSources.Inputs?, _ text: String, _ containers: [DockerContribution] = []
+    ) -> Bool {
+        inputs?.files.provided == files(text) && inputs?.containers == containers
+    }
+
     static func container(_ name: String) -> DockerContribution {
         DockerContribution(
             containerName: name, containerID: name, created: 0, labels: [:], host: "10.0.0.1", exposedPorts: [80],
@@ -38,26 +45,40 @@ struct ReloadSourcesTests {
         var sources = ReloadSources(Self.inputs("1"))
         _ = sources.found(Self.files("2"))
         _ = sources.found([Self.container("a")])
-        let next = sources.next(isDemanded: false)
-        #expect(next == Self.inputs("2", [Self.container("a")]))
+        #expect(Self.takes(sources.next, "2", [Self.container("a")]))
+    }
+
+    @Test("files that middlewares name are read anew with the others, and not with containers")
+    func usersFiles() {
+        let first = Self.inputs("1")
+        var sources = ReloadSources(first)
+        _ = sources.found([Self.container("a")])
+        #expect(sources.next?.files == first.files)
+        _ = sources.found(Self.files("2"))
+        #expect(sources.next?.files.usersFiles != first.files.usersFiles)
+        let demanded = UsersFiles()
+        sources.found(main: Self.main, demanded)
+        #expect(sources.next?.files.usersFiles == demanded)
+        #expect(sources.inForce == first)
     }
 
     @Test("containers that change while the files are wrong are read with the files that are in force")
     func wrongFiles() {
         var sources = ReloadSources(Self.inputs("1"))
         _ = sources.found(Self.files("wrong"))
-        sources.refuse(Self.inputs("wrong"))
-        let nothing = sources.next(isDemanded: false)
+        sources.refuse(sources.newest)
+        let nothing = sources.next
         _ = sources.found([Self.container("a")])
-        let containers = sources.next(isDemanded: false)
-        sources.accept(Self.inputs("1", [Self.container("a")]))
-        let rest = sources.next(isDemanded: false)
-        let demanded = sources.next(isDemanded: true)
+        let containers = sources.next
+        sources.accept(.init(files: sources.inForce.files, containers: [Self.container("a")]))
+        let rest = sources.next
+        sources.found(main: Self.main, UsersFiles())
+        let demanded = sources.next
         _ = sources.found(Self.files("2"))
-        let mended = sources.next(isDemanded: false)
+        let mended = sources.next
         #expect(nothing == nil && rest == nil)
-        #expect(containers == Self.inputs("1", [Self.container("a")]))
-        #expect(demanded == Self.inputs("wrong", [Self.container("a")]))
-        #expect(mended == Self.inputs("2", [Self.container("a")]))
+        #expect(Self.takes(containers, "1", [Self.container("a")]))
+        #expect(Self.takes(demanded, "wrong", [Self.container("a")]))
+        #expect(Self.takes(mended, "2", [Self.container("a")]))
     }
 }

@@ -1,4 +1,6 @@
+import Foundation
 import Logging
+import Proxy
 import Routing
 import Synchronization
 import Testing
@@ -14,6 +16,8 @@ struct ReloaderTests {
             var provided = DynamicFiles()
             var applied: [Configuration] = []
             var refusal: SnapshotMistake?
+            /// Before the main file is read again.
+            var onRead: @Sendable () -> Void = {}
         }
 
         let state = Mutex(State())
@@ -42,9 +46,15 @@ struct ReloaderTests {
             state.withLock { $0.provided = DynamicFiles(files: [file]) }
         }
 
-        func read() throws(ConfigurationRefusal) -> ConfigurationFile {
+        /// As it would be without its file provider, whose files are `provided`.
+        private var main: SourceText {
             let yaml = state.withLock { $0.main }.replacing(", file: { filename: nowhere }", with: "")
-            return try ConfigurationFile(yaml: yaml, file: "m.yml", surroundings: ConfigurationSample.surroundings)
+            return SourceText(name: "m.yml", text: yaml, role: .main)
+        }
+
+        func readMain(_ context: HTTPContext) throws(ConfigurationRefusal) -> MainFile {
+            state.withLock { $0.onRead }()
+            return try MainFile(main, context, surroundings: ConfigurationSample.surroundings)
         }
 
         func apply(_ configuration: Configuration) throws(SnapshotMistake) {
@@ -58,11 +68,13 @@ struct ReloaderTests {
         }
 
         func reloader() throws -> Reloader {
-            let file = try read()
+            let file = try ConfigurationFile(main, surroundings: ConfigurationSample.surroundings)
             return Reloader(
                 running: file.configuration, inputs: .init(file), mistakes: [],
                 effects: .init(
-                    readMain: { () throws(ConfigurationRefusal) -> ConfigurationFile in try self.read() },
+                    readMain: { (context: HTTPContext) throws(ConfigurationRefusal) -> MainFile in
+                        try self.readMain(context)
+                    },
                     readProvided: { self.state.withLock { $0.provided } },
                     apply: { (configuration: Configuration) async throws(SnapshotMistake) -> Void in
                         try self.apply(configuration)
@@ -113,13 +125,13 @@ struct ReloaderTests {
     @Test("a changed file is served by, and one that says the same is not read")
     func change() async throws {
         try await Self.with { bench, reloader in
-            reloader.lookAtFiles()
+            await reloader.lookAtFiles()
             bench.say(Bench.file("/a"))
-            reloader.lookAtFiles()
+            await reloader.lookAtFiles()
             try await Self.until { bench.rules.count == 1 }
-            reloader.lookAtFiles()
+            await reloader.lookAtFiles()
             bench.say(Bench.file("/b"))
-            reloader.lookAtFiles()
+            await reloader.lookAtFiles()
             try await Self.until { reloader.report.successes == 2 }
             #expect(bench.rules == [["Path(`/a`)", "Path(`/main`)"], ["Path(`/b`)", "Path(`/main`)"]])
             #expect(reloader.report.isSound && reloader.report.failures == 0)
@@ -131,14 +143,14 @@ struct ReloaderTests {
     func broken() async throws {
         try await Self.with { bench, reloader in
             bench.say(Bench.broken)
-            reloader.lookAtFiles()
+            await reloader.lookAtFiles()
             try await Self.until { reloader.report.failures == 1 }
-            reloader.lookAtFiles()
+            await reloader.lookAtFiles()
             #expect(bench.rules.isEmpty && !reloader.report.isSound)
             #expect(reloader.report.mistakes.map(\.place) == [.init(line: 3, column: 22)])
             #expect(bench.log.count("error configuration mistake=d.yml:3:22: http.routers.dynamic.rule: ") == 1)
             bench.say(Bench.file("/a"))
-            reloader.lookAtFiles()
+            await reloader.lookAtFiles()
             try await Self.until { reloader.report.isSound }
             #expect(bench.rules.count == 1 && reloader.report.mistakes.isEmpty && reloader.report.failures == 1)
         }
@@ -148,10 +160,10 @@ struct ReloaderTests {
     func putBack() async throws {
         try await Self.with { bench, reloader in
             bench.say(Bench.broken)
-            reloader.lookAtFiles()
+            await reloader.lookAtFiles()
             try await Self.until { !reloader.report.isSound }
             bench.state.withLock { $0.provided = DynamicFiles() }
-            reloader.lookAtFiles()
+            await reloader.lookAtFiles()
             try await Self.until { reloader.report.isSound }
             #expect(bench.rules.isEmpty && reloader.report.successes == 0)
         }
@@ -161,10 +173,10 @@ struct ReloaderTests {
     func gone() async throws {
         try await Self.with { bench, reloader in
             bench.say(Bench.file("/a"))
-            reloader.lookAtFiles()
+            await reloader.lookAtFiles()
             try await Self.until { reloader.report.successes == 1 }
             bench.state.withLock { $0.provided = DynamicFiles.read(.file("/nowhere/d.yml")) }
-            reloader.lookAtFiles()
+            await reloader.lookAtFiles()
             try await Self.until { reloader.report.failures == 1 }
             #expect(bench.rules.count == 1)
             #expect(reloader.unreadable.count == 1)
@@ -197,7 +209,7 @@ struct ReloaderTests {
             #expect(bench.rules.isEmpty)
             #expect(bench.log.count("mistake=m.yml:3:1: lgo: ") == 2)
             bench.say(Bench.file("/a"))
-            reloader.lookAtFiles()
+            await reloader.lookAtFiles()
             try await Self.until { bench.rules.count == 1 }
             #expect(bench.rules == [["Path(`/a`)", "Path(`/main`)"]])
             try await Self.until { reloader.report.successes == 1 }
@@ -212,11 +224,11 @@ struct ReloaderTests {
         bench.state.withLock { $0.main = Bench.main("/main", throttle: "1h") }
         try await Self.with(bench) { bench, reloader in
             bench.say(Bench.file("/0"))
-            reloader.lookAtFiles()
+            await reloader.lookAtFiles()
             try await Self.until { bench.rules.count == 1 }
             for number in 1...9 {
                 bench.say(Bench.file("/\(number)"))
-                reloader.lookAtFiles()
+                await reloader.lookAtFiles()
             }
             reloader.demand()
             try await Self.until { bench.rules.count == 2 }
@@ -229,7 +241,7 @@ struct ReloaderTests {
         try await Self.with { bench, reloader in
             bench.state.withLock { $0.refusal = SnapshotMistake(description: "service \"s\": two hashes meet") }
             bench.say(Bench.file("/a"))
-            reloader.lookAtFiles()
+            await reloader.lookAtFiles()
             try await Self.until { reloader.report.failures == 1 }
             #expect(bench.log.count("service \"s\": two hashes meet") == 1)
             #expect(reloader.running.http.routers.count == 1)
@@ -241,10 +253,125 @@ struct ReloaderTests {
         try await Self.with { bench, reloader in
             let routers = (10..<40).map { "    r\($0): { rule: \"Pth(`/`)\", service: s }" }
             bench.say("http:\n  routers:\n" + routers.joined(separator: "\n"))
-            reloader.lookAtFiles()
+            await reloader.lookAtFiles()
             try await Self.until { reloader.report.failures == 1 }
             try await Self.until { bench.log.count("and more mistakes count=10") == 1 }
             #expect(bench.log.count("configuration mistake=") == 20)
         }
+    }
+
+    // MARK: Sources that are wrong beside others that are right
+
+    private static let container = ReloadSourcesTests.container("c")
+
+    @Test("a container that came within the throttle is served though the main file is then found wrong on demand")
+    func demandWithBrokenMain() async throws {
+        let bench = Bench()
+        bench.state.withLock { $0.main = Bench.main("/main", throttle: "1h") }
+        try await Self.with(bench) { bench, reloader in
+            bench.say(Bench.file("/0"))
+            await reloader.lookAtFiles()
+            try await Self.until { bench.rules.count == 1 }
+            reloader.containersChanged([Self.container])
+            bench.state.withLock { $0.main = Bench.main("/main", more: "lgo: {}", throttle: "1h") }
+            reloader.demand()
+            try await Self.until { reloader.report.failures == 1 && bench.rules.count == 2 }
+            #expect(bench.rules.last?.contains("Host(`c`)") == true)
+            #expect(!reloader.report.isSound && reloader.report.mistakes.map(\.source) == [.file("m.yml")])
+        }
+    }
+
+    @Test("a mistake of a dynamic file is not the main file's, and is gone when it is mended")
+    func demandWithBrokenFile() async throws {
+        try await Self.with { bench, reloader in
+            bench.say(Bench.broken)
+            reloader.demand()
+            try await Self.until { reloader.report.failures == 1 }
+            bench.say(Bench.file("/a"))
+            await reloader.lookAtFiles()
+            try await Self.until { bench.rules.count == 1 && reloader.report.isSound }
+            #expect(reloader.report.mistakes.isEmpty && reloader.report.failures == 1)
+        }
+    }
+
+    @Test("a main file whose names lead to files that are wrong is right as soon as these are")
+    func mainBesideBrokenFile() async throws {
+        try await Self.with { bench, reloader in
+            bench.say("http: { services: { x: { loadBalancer: { servers: [ { url: 7 } ] } } } }")
+            bench.state.withLock { $0.main = Bench.main("/other").replacing("service: s", with: "service: x") }
+            reloader.demand()
+            try await Self.until { reloader.report.failures == 1 }
+            bench.say("http: { services: { x: { loadBalancer: { servers: [ { url: \"http://10.0.0.2\" } ] } } } }")
+            await reloader.lookAtFiles()
+            try await Self.until { reloader.report.isSound }
+            #expect(bench.rules == [["Path(`/other`)"]])
+        }
+    }
+
+    @Test("what is wrong with a container is said and reported while files are wrong too, and no longer when it is right")
+    func containersBesideBrokenFile() async throws {
+        try await Self.with { bench, reloader in
+            bench.say(Bench.broken)
+            await reloader.lookAtFiles()
+            try await Self.until { reloader.report.failures == 1 }
+            var wrong = Self.container
+            wrong.labels = ["traefik.http.routers.c.rule": "Pth(`/`)"]
+            reloader.containersChanged([wrong])
+            try await Self.until { reloader.report.mistakeCount == 2 }
+            #expect(bench.log.count("container c: traefik.http.routers.c.rule") == 1)
+            #expect(reloader.report.mistakes.map(\.source) == [.file("d.yml"), .container("c")])
+            reloader.containersChanged([Self.container])
+            try await Self.until { bench.rules.count == 1 }
+            #expect(reloader.report.mistakes.map(\.source) == [.file("d.yml")] && !reloader.report.isSound)
+        }
+    }
+
+    @Test("a file with users is read when the files are, and not when a container comes")
+    func usersFile() async throws {
+        try await TemporaryDirectory.with { directory in
+            let hash = "{SHA}W6ph5Mm5Pz8GgiULbPgzG37mj9g="
+            try directory.write("one:\(hash)\n", to: "users")
+            let middleware = "middlewares: { auth: { basicAuth: { usersFile: \(directory.path("users")) } } }"
+            let bench = Bench()
+            bench.say("http: { \(middleware), routers: { a: { rule: Path(`/a`), service: s, middlewares: [auth] } } }")
+            @Sendable func users(_ reloader: Reloader) -> [String] {
+                for case .basicAuth(let auth) in reloader.running.http.routers.flatMap(\.middlewares) {
+                    return auth.users.map(\.name)
+                }
+                return []
+            }
+            try await Self.with(bench) { bench, reloader in
+                await reloader.lookAtFiles()
+                try await Self.until { users(reloader) == ["one"] }
+                try directory.remove("users")
+                reloader.containersChanged([Self.container])
+                try await Self.until { bench.rules.count == 2 }
+                try directory.write("half", to: "users")
+                reloader.containersChanged([])
+                try await Self.until { bench.rules.count == 3 }
+                #expect(reloader.report.failures == 0 && users(reloader) == ["one"])
+                try directory.write("two:\(hash)\n", to: "users")
+                reloader.demand()
+                try await Self.until { users(reloader) == ["two"] }
+            }
+        }
+    }
+
+    @Test("it ends at once though the file system does not answer")
+    func hangingFiles() async throws {
+        let bench = Bench()
+        let isReading = Mutex(false)
+        let ends = Mutex(false)
+        bench.state.withLock {
+            $0.onRead = {
+                isReading.withLock { $0 = true }
+                while !ends.withLock({ $0 }) { usleep(1000) }
+            }
+        }
+        try await Self.with(bench) { _, reloader in
+            reloader.demand()
+            try await Self.until { isReading.withLock { $0 } }
+        }
+        ends.withLock { $0 = true }
     }
 }

@@ -1,0 +1,23 @@
+/// The main file by itself, as a running replica reads it again: what takes effect at a start alone, and `http` as far as
+/// nothing else need be known.
+struct MainFile: Sendable {
+    let source: SourceText
+    /// Without routers and services.
+    let configuration: Configuration
+
+    /// - Parameter context: what the routers and services of the running replica depend on.
+    /// - Throws: `ConfigurationRefusal` with the file's own mistakes. What its names refer to may stand in other files,
+    ///   and is looked up with these.
+    init(
+        _ source: SourceText, _ context: HTTPContext, surroundings: Surroundings = .current
+    ) throws(ConfigurationRefusal) {
+        let tree = SourceTree(source)
+        let configuration = tree.root.map { Configuration($0, surroundings) }
+        _ = tree.draft(context)
+        guard let configuration, !tree.mistakes.hasErrors else {
+            throw ConfigurationRefusal(mistakes: tree.mistakes.sorted)
+        }
+        self.source = source
+        self.configuration = configuration
+    }
+}
