@@ -114,15 +114,26 @@ struct DockerRequest: Sendable {
     }
 
     /// A connection that is read once there is somebody who reads: of several that are tried at once, only the chosen
-    /// one is heard.
+    /// one is heard. Ends at once where the task is cancelled.
     private func connect(on loop: any EventLoop) async throws -> any Channel {
+        let connecting = connection(on: loop)
+        let promise = loop.makePromise(of: (any Channel).self)
+        connecting.cascade(to: promise)
+        return try await withTaskCancellationHandler {
+            try await promise.futureResult.get()
+        } onCancel: {
+            promise.fail(CancellationError())
+            connecting.whenSuccess { $0.close(promise: nil) }
+        }
+    }
+
+    private func connection(on loop: any EventLoop) -> EventLoopFuture<any Channel> {
         let bootstrap = ClientBootstrap(group: loop).connectTimeout(limits.connect)
             .channelOption(.autoRead, value: false)
         switch endpoint {
-        case .unix(let path): return try await bootstrap.connect(unixDomainSocketPath: path).get()
+        case .unix(let path): return bootstrap.connect(unixDomainSocketPath: path)
         case .tcp(let host, let port):
-            return try await bootstrap.channelOption(.socketOption(.so_keepalive), value: 1)
-                .connect(host: host, port: port).get()
+            return bootstrap.channelOption(.socketOption(.so_keepalive), value: 1).connect(host: host, port: port)
         }
     }
 
