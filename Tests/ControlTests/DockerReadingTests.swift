@@ -43,6 +43,25 @@ struct DockerReadingTests {
     }
 
     @Test(
+        "of a listing the age does not count",
+        arguments: [
+            ("Up 3 minutes (healthy)", "(healthy)"), ("Up About an hour (health: starting)", "(health: starting)"),
+            ("Up 2 days", ""), ("Exited (137) 5 minutes ago", "(137)"), ("Up 1 second (Paused)", "(Paused)"),
+        ])
+    func listing(_ status: String, _ remark: String) throws {
+        let json =
+            #"{"Id":"ab","State":"running","Status":"\#(status)","#
+            + #""NetworkSettings":{"Networks":{"n":{"IPAddress":"10.0.0.1","GlobalIPv6Address":""},"o":null}}}"#
+        let networks = ["n": DockerContainer.Addresses(ipv4: "10.0.0.1")]
+        #expect(
+            try JSONDecoder().decode(DockerListing.self, from: Data(json.utf8))
+                == DockerListing(id: "ab", state: .running, remark: remark, networks: networks))
+        #expect(
+            try JSONDecoder().decode(DockerListing.self, from: Data(#"{"Id":"ab"}"#.utf8))
+                == DockerListing(id: "ab", state: .unknown))
+    }
+
+    @Test(
         "times are read to the nanosecond",
         arguments: [
             ("1970-01-01T00:00:00Z", 0), ("1970-01-01T00:00:01.000000001Z", 1_000_000_001),

@@ -1,15 +1,25 @@
 import Foundation
 
-/// One line of the Engine's listing.
+/// One line of the Engine's listing: two that are equal tell of no change.
 struct DockerListing: Equatable, Sendable {
     let id: String
     let state: DockerContainer.State
+    /// What the Engine says of it in words, less how long it has been so: `(healthy)` of `Up 3 minutes (healthy)`.
+    var remark = ""
+    /// By name.
+    var networks: [String: DockerContainer.Addresses] = [:]
 }
 
 extension DockerListing: Decodable {
     private enum CodingKeys: String, CodingKey {
         case id = "Id"
         case state = "State"
+        case status = "Status"
+        case networkSettings = "NetworkSettings"
+    }
+
+    private struct NetworkSettings: Decodable {
+        let Networks: [String: DockerNetwork?]?
     }
 
     init(from decoder: any Decoder) throws {
@@ -17,6 +27,10 @@ extension DockerListing: Decodable {
         id = try values.decode(String.self, forKey: .id)
         let text = try values.decodeIfPresent(String.self, forKey: .state)
         state = text.flatMap(DockerContainer.State.init) ?? .unknown
+        let status = try values.decodeIfPresent(String.self, forKey: .status) ?? ""
+        remark = status.firstMatch(of: /\([^)]*\)/).map { String($0.0) } ?? ""
+        let settings = try values.decodeIfPresent(NetworkSettings.self, forKey: .networkSettings)
+        networks = (settings?.Networks ?? [:]).compactMapValues { $0?.addresses }
     }
 }
 
@@ -70,17 +84,7 @@ extension DockerContainer: Decodable {
 
         struct NetworkSettingsPart: Decodable {
             let Ports: [String: Empty?]?
-            let Networks: [String: Network?]?
-        }
-
-        struct Network: Decodable {
-            let IPAddress: String?
-            let GlobalIPv6Address: String?
-
-            var addresses: Addresses {
-                func present(_ text: String?) -> String? { text.flatMap { $0.isEmpty ? nil : $0 } }
-                return Addresses(ipv4: present(IPAddress), ipv6: present(GlobalIPv6Address))
-            }
+            let Networks: [String: DockerNetwork?]?
         }
 
         /// Whatever stands there is of no interest.
@@ -100,6 +104,17 @@ extension DockerContainer: Decodable {
             }
             return Set(ports).sorted()
         }
+    }
+}
+
+/// A container in a network, by the Engine's own names.
+private struct DockerNetwork: Decodable {
+    let IPAddress: String?
+    let GlobalIPv6Address: String?
+
+    var addresses: DockerContainer.Addresses {
+        func present(_ text: String?) -> String? { text.flatMap { $0.isEmpty ? nil : $0 } }
+        return DockerContainer.Addresses(ipv4: present(IPAddress), ipv6: present(GlobalIPv6Address))
     }
 }
 
