@@ -50,12 +50,17 @@ package struct Replica: Sendable {
         _ hangups: UnixSignalsSequence, _ accessLog: AccessLog?, _ adminGroup: MultiThreadedEventLoopGroup
     ) async throws {
         let phase = ReplicaPhase()
-        let first = try await first()
+        // The newest replaces an older one that nobody has taken yet.
+        let (containers, found) = AsyncStream.makeStream(
+            of: [DockerContribution].self, bufferingPolicy: .bufferingNewest(1))
+        let docker = try configuration.providers.docker.map { settings in
+            try DockerProvider(settings, logger: logger) { found.yield($0) }
+        }
+        let first = await first(docker)
         let dataPlane = try await DataPlane.start(first.configuration, accessLog: accessLog, logger: logger)
         let reloader = Reloader(
             running: first.configuration, inputs: first.inputs, mistakes: first.mistakes,
             effects: effects(on: dataPlane), logger: logger)
-        let docker = try docker(reloader)
         let status = ReplicaStatus(dataPlane: dataPlane, reloader: reloader, docker: docker)
         let admin = try await admin(adminGroup, phase, status)
         logger.notice(
@@ -64,7 +69,8 @@ package struct Replica: Sendable {
                 "admin": "\(admin.listener.address)", "configuration": "\(first.configuration.summary)",
                 "replica": "\(configuration.replica.name)",
             ])
-        let reload = ReloadService(reloader: reloader, watcher: watcher, hangups: hangups)
+        let reload = ReloadService(
+            reloader: reloader, watcher: watcher, hangups: hangups, docker: docker, containers: containers)
         // Stopped from the last to the first: the phase is known to the outside before anything ends.
         let services: [(any Service)?] = [admin, dataPlane, reload, docker, PhaseService(phase: phase)]
         try await run(services.compactMap(\.self))
@@ -80,12 +86,10 @@ package struct Replica: Sendable {
     }
 
     /// What the files say, and the containers, if they can be asked.
-    private func first() async throws(DockerSettingError) -> First {
+    private func first(_ docker: DockerProvider?) async -> First {
         var first = First(configuration: configuration, inputs: .init(file), mistakes: file.warnings)
-        if let settings = configuration.providers.docker {
-            // For its mistakes.
-            _ = try DockerProvider(settings, logger: logger) { _ in }
-            let containers = await FirstListing.contributions(settings)
+        if let docker {
+            let containers = await FirstListing.contributions(of: docker)
             let reading = HTTPReading(
                 files: file.sources, containers: containers, context: HTTPContext(configuration, file.usersFiles))
             if let http = reading.configuration {
@@ -103,11 +107,6 @@ package struct Replica: Sendable {
     private var watcher: FileWatcher? {
         guard let settings = configuration.providers.file, settings.isWatched else { return nil }
         return FileWatcher(settings.source, logger: logger)
-    }
-
-    private func docker(_ reloader: Reloader) throws(DockerSettingError) -> DockerProvider? {
-        guard let settings = configuration.providers.docker else { return nil }
-        return try DockerProvider(settings, logger: logger) { reloader.containersChanged($0) }
     }
 
     private func effects(on dataPlane: DataPlane) -> Reloader.Effects {

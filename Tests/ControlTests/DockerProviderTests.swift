@@ -53,70 +53,6 @@ func withDockerProvider(
 
 @Suite("The Docker provider, with Engines that do not behave")
 struct DockerProviderTests {
-    /// An Engine whose containers and events a test chooses.
-    private final class ScriptedEngine: Sendable {
-        struct State {
-            /// By id, what describes each; nil: the Engine fails to say.
-            var containers: [String: String?] = [:]
-            var events: [TCPSocket] = []
-            var inspected: [String] = []
-            var failsListing = false
-        }
-
-        let state = Mutex(State())
-
-        func server(port: Int = 0) throws -> ScriptedBackend {
-            try ScriptedBackend(port: port) { [self] connection, _ in
-                let head = try connection.receive(until: "\r\n\r\n")
-                let target = head.split(separator: " ").dropFirst().first.map(String.init) ?? ""
-                if target.contains("/events") {
-                    try connection.send(DockerEngineTests.eventsHead)
-                    state.withLock { $0.events.append(connection) }
-                    _ = try connection.receiveAll()
-                } else {
-                    try connection.send(answer(to: target))
-                }
-            }
-        }
-
-        private func answer(to target: String) -> String {
-            state.withLock { state in
-                if target == "/version" { return DockerEngineTests.answer(DockerEngineTests.version) }
-                if target.contains("/containers/json") {
-                    if state.failsListing { return DockerEngineTests.answer("{}", "500 Error") }
-                    let list = state.containers.keys.sorted().map { #"{"Id":"\#($0)","State":"running"}"# }
-                    return DockerEngineTests.answer("[\(list.joined(separator: ","))]")
-                }
-                let id = target.split(separator: "/").dropFirst(2).first.map(String.init) ?? ""
-                state.inspected.append(id)
-                guard let container = state.containers[id] else {
-                    return DockerEngineTests.answer("{}", "404 Not Found")
-                }
-                return container.map { DockerEngineTests.answer($0) } ?? DockerEngineTests.answer("{}", "500 Error")
-            }
-        }
-
-        func set(_ id: String, address: String?, started: Int = 1) {
-            let json = address.map {
-                #"{"Id":"\#(id)","Name":"/\#(id)","State":{"Status":"running","StartedAt":"2026-01-01T00:00:0\#(started)Z"},"#
-                    + #""HostConfig":{"NetworkMode":"n"},"NetworkSettings":{"Networks":{"n":{"IPAddress":"\#($0)"}}}}"#
-            }
-            state.withLock { $0.containers[id] = .some(json) }
-        }
-
-        func tell(_ action: String, _ id: String, time: Int64 = 1_900_000_000_000_000_000) throws {
-            let text = DockerEngineTests.chunk(DockerEngineTests.event(action, id, time: time))
-            for connection in state.withLock({ $0.events }) { try? connection.send(text) }
-        }
-
-        func hangUp() {
-            for connection in state.withLock({ $0.events }) { connection.closeOutput() }
-        }
-
-        var inspected: [String] { state.withLock { $0.inspected } }
-        var streamCount: Int { state.withLock { $0.events.count } }
-    }
-
     private static func settings(_ server: ScriptedBackend) -> DockerProviderSettings {
         var settings = DockerProviderSettings()
         settings.endpoint = "tcp://127.0.0.1:\(server.port)"
@@ -149,12 +85,11 @@ struct DockerProviderTests {
         let networks = ["n": DockerContainer.Addresses(ipv4: "10.0.0.1")]
         let containers = ["a", "b"].map { DockerContainer(id: $0, name: $0, networks: networks) }
         await watch.listed(containers.map { DockerListing(id: $0.id, state: $0.state) }, isNew: true)
-        _ = await watch.takePending()
-        await watch.inspected("a", containers[0])
+        while await watch.take(at: .now) != nil {}
+        await watch.inspected("a", containers[0], at: .now)
         await watch.heard(DockerEvent(id: "a", .signal(.terminate), time: 1))
         #expect(changes.all.isEmpty)
-        await watch.inspected("b", containers[1])
-        await watch.settled()
+        await watch.inspected("b", containers[1], at: .now)
         #expect(changes.all.map { $0.map(\.isDraining) } == [[true, false]])
     }
 
@@ -231,12 +166,64 @@ struct DockerProviderTests {
         let server = try engine.server()
         defer { server.close() }
         var pace = DockerSession.Pace()
-        pace.retry = .milliseconds(50)
+        pace.inventory.retry = .milliseconds(50)
         try await withDockerProvider(Self.settings(server), pace: pace) { _, changes in
             #expect(changes.wait { $0.map(\.containerName) == ["b"] })
             engine.set("a", address: "10.0.0.1")
             #expect(changes.wait { $0.count == 2 })
         }
+    }
+
+    @Test("a description that never comes, or breaks off, takes out no other container and ends no connection")
+    func hangingInspection() async throws {
+        let engine = ScriptedEngine()
+        for id in ["a", "b", "c"] { engine.set(id, address: "10.0.0.1") }
+        engine.state.withLock { ($0.hanging, $0.cut) = (["a"], ["b"]) }
+        let server = try engine.server()
+        defer { server.close() }
+        var pace = DockerSession.Pace()
+        pace.inventory.retry = .milliseconds(50)
+        pace.inventory.patience = .milliseconds(200)
+        pace.tick = .milliseconds(20)
+        try await withDockerProvider(Self.settings(server), pace: pace) { provider, changes in
+            let begin = ContinuousClock.now
+            #expect(changes.wait { $0.map(\.containerName) == ["c"] })
+            engine.set("d", address: "10.0.0.1")
+            try engine.tell("start", "d")
+            #expect(changes.wait { $0.map(\.containerName) == ["c", "d"] })
+            #expect(ContinuousClock.now - begin < .seconds(8))
+            #expect(Waiting.until(within: 5) { engine.inspected.count { $0 == "b" } > 3 })
+            #expect(provider.status.isConnected && provider.status.lossCount == 0)
+            #expect(provider.status.warnings.count == 1 && provider.status.warnings[0].hasPrefix("container b: "))
+            engine.state.withLock { $0.cut = [] }
+            #expect(changes.wait { $0.map(\.containerName) == ["b", "c", "d"] })
+        }
+    }
+
+    @Test("while the resolver says nothing, containers in host mode wait a moment, and no others")
+    func silentResolver() async throws {
+        let changes = DockerChanges()
+        let (answers, answer) = AsyncStream.makeStream(of: String.self, bufferingPolicy: .bufferingOldest(1))
+        let watch = DockerWatch(
+            try DockerSelection(DockerProviderSettings()), status: DockerStatusBox(DockerProviderStatus(endpoint: "")),
+            logger: Logger(label: "test"), lookUpHost: { await answers.first { _ in true } ?? "" },
+            onChange: changes.add)
+        let networks = ["n": DockerContainer.Addresses(ipv4: "10.0.0.1")]
+        let containers = [
+            DockerContainer(id: "a", name: "a", networks: networks),
+            DockerContainer(id: "b", name: "b", networkMode: "host"),
+        ]
+        await watch.listed(containers.map { DockerListing(id: $0.id, state: $0.state) }, isNew: true)
+        while await watch.take(at: .now) != nil {}
+        for container in containers { await watch.inspected(container.id, container, at: .now) }
+        #expect(changes.all.map { $0.map(\.host) } == [["10.0.0.1"]])
+        let isSettled = await watch.isSettled(attempts: 1)
+        #expect(!isSettled)
+        let isTold = try await Threads.run { changes.wait { $0.map(\.host) == ["10.0.0.1", "127.0.0.1"] } }
+        #expect(isTold)
+        answer.yield("192.0.2.7")
+        let isFound = try await Threads.run { changes.wait { $0.map(\.host) == ["10.0.0.1", "192.0.2.7"] } }
+        #expect(isFound)
     }
 
     @Test("where no container at all can be looked at, nothing is said")
@@ -260,7 +247,7 @@ struct DockerProviderTests {
         let server = try engine.server()
         defer { server.close() }
         var pace = DockerSession.Pace()
-        pace.retry = .milliseconds(20)
+        pace.tick = .milliseconds(20)
         pace.listing = .milliseconds(40)
         try await withDockerProvider(Self.settings(server), pace: pace) { _, changes in
             #expect(changes.wait { $0.count == 1 })
@@ -278,12 +265,14 @@ struct DockerProviderTests {
         defer { server.close() }
         try await withDockerProvider(Self.settings(server)) { _, changes in
             #expect(changes.wait { $0.count == 1 })
-            engine.set("a", address: nil)
+            engine.state.withLock { $0.hanging = ["a"] }
             try engine.tell("update", "a")
+            #expect(Waiting.until(within: 5) { engine.inspected.count == 2 })
             try engine.tell("kill", "a")
             #expect(changes.wait { $0.first?.isDraining == true })
+            #expect(engine.inspected.count == 2)
             // The connection is lost, and the Engine says that it runs: it is the same run, and drains on.
-            engine.set("a", address: "10.0.0.1")
+            engine.state.withLock { $0.hanging = [] }
             engine.hangUp()
             #expect(Waiting.until(within: 10) { engine.streamCount == 2 })
             engine.set("b", address: "10.0.0.2")
@@ -298,7 +287,7 @@ struct DockerProviderTests {
         }
     }
 
-    @Test("without watching, it lists once")
+    @Test("without watching, it lists once, and once more when it is asked to")
     func once() async throws {
         let engine = ScriptedEngine()
         engine.set("a", address: "10.0.0.1")
@@ -310,10 +299,56 @@ struct DockerProviderTests {
             #expect(changes.wait { $0.count == 1 })
             #expect(engine.streamCount == 0)
             #expect(Waiting.until(within: 5) { provider.status.isConnected })
+            engine.set("b", address: "10.0.0.2")
+            provider.listAgain()
+            #expect(changes.wait { $0.count == 2 })
+            #expect(engine.streamCount == 0)
         }
+        engine.state.withLock { $0.containers["b"] = nil }
         let listed = try await DockerProvider.list(settings, logger: Logger(label: "test"))
         #expect(listed.contributions.map(\.containerName) == ["a"])
         #expect(listed.warnings == [])
+    }
+
+    @Test("without watching, one that cannot be looked at is tried a few times")
+    func onceWithFailures() async throws {
+        let engine = ScriptedEngine()
+        engine.set("a", address: "10.0.0.1")
+        engine.set("b", address: nil)
+        let server = try engine.server()
+        defer { server.close() }
+        var settings = Self.settings(server)
+        settings.watch = false
+        var pace = DockerSession.Pace()
+        pace.inventory.retry = .milliseconds(10)
+        pace.tick = .milliseconds(10)
+        try await withDockerProvider(settings, pace: pace) { provider, changes in
+            #expect(changes.wait { $0.map(\.containerName) == ["a"] })
+            #expect(Waiting.until(within: 5) { engine.inspected.count { $0 == "b" } == 4 })
+            engine.set("b", address: "10.0.0.2")
+            #expect(!Waiting.until(within: 0.3) { engine.inspected.count { $0 == "b" } > 4 })
+            provider.listAgain()
+            #expect(changes.wait { $0.count == 2 })
+        }
+    }
+
+    @Test("a replica that starts takes what it finds within its patience, and its provider goes on with that")
+    func firstListing() async throws {
+        let engine = ScriptedEngine()
+        for id in ["a", "b"] { engine.set(id, address: "10.0.0.1") }
+        engine.state.withLock { $0.hanging = ["a"] }
+        let server = try engine.server()
+        defer { server.close() }
+        let changes = DockerChanges()
+        let provider = try DockerProvider(Self.settings(server), logger: Logger(label: "test"), onChange: changes.add)
+        let first = await FirstListing.contributions(of: provider)
+        #expect(first.map(\.containerName) == ["b"])
+        engine.set("b", address: nil)
+        let running = Task { try await provider.run() }
+        let isConnected = try await Threads.run { Waiting.until(within: 10) { provider.status.isConnected } }
+        #expect(isConnected && changes.all.map { $0.map(\.containerName) } == [["b"]])
+        running.cancel()
+        _ = await running.result
     }
 
     @Test("listing once says why it cannot")
@@ -339,5 +374,19 @@ struct DockerProviderTests {
             #expect(Waiting.until(within: 5) { server.connectionCount == 1 })
         }
         #expect(ContinuousClock.now - start < .seconds(5))
+    }
+
+    @Test("it stops at once, even while nobody takes its connection")
+    func stoppingWhileConnecting() async throws {
+        // Nobody accepts, and the one place for a connection that waits is taken: the next is not answered.
+        let listener = try FullListener()
+        var settings = DockerProviderSettings()
+        settings.endpoint = "tcp://127.0.0.1:\(listener.port)"
+        let start = ContinuousClock.now
+        try await withDockerProvider(settings) { provider, _ in
+            #expect(!Waiting.until(within: 0.3) { provider.status.lastError != nil })
+        }
+        #expect(ContinuousClock.now - start < .seconds(3))
+        listener.close()
     }
 }

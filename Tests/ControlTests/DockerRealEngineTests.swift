@@ -188,7 +188,7 @@ struct DockerRealEngineTests {
     func hanging() async throws {
         try await Self.withEngine { engine, settings in
             var pace = DockerSession.Pace()
-            pace.retry = .milliseconds(100)
+            pace.tick = .milliseconds(100)
             pace.listing = .milliseconds(100)
             var limits = DockerEngine.Limits()
             limits.head = .seconds(1)
@@ -242,8 +242,9 @@ struct DockerRealEngineTests {
         try await Self.withEngine { engine, settings in
             try await Threads.run {
                 try engine.run(
-                    "web", DockerTestEngine.obedient, Self.options { $0.labels = ["traefik.enable": "maybe"] })
-                try engine.run("other", DockerTestEngine.obedient)
+                    "web", DockerTestEngine.obedient, Self.options { $0.labels = ["traefik.enable": "false"] })
+                try engine.run(
+                    "other", DockerTestEngine.obedient, Self.options { $0.labels = ["traefik.docker.lbswarm": "true"] })
             }
             let listed = try await DockerProvider.list(settings, logger: Logger(label: "test"))
             #expect(listed.contributions.map(\.containerName) == ["other"])

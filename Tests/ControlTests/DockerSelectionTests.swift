@@ -20,8 +20,9 @@ struct DockerSelectionTests {
         var settings = DockerProviderSettings()
         change(&settings)
         let byID = Dictionary(uniqueKeysWithValues: containers.map { ($0.id, $0) })
-        return try DockerSelection(settings)
+        let selected = try DockerSelection(settings)
             .contributions(of: byID, hostAddress: "192.0.2.9") { draining.contains($0.name) }
+        return (selected.contributions, selected.warnings)
     }
 
     /// Of the one container: where it is reached; nil: it does not contribute.
@@ -69,14 +70,24 @@ struct DockerSelectionTests {
         }
     }
 
-    @Test("a label that makes no sense leaves the container out, and is named")
+    @Test("a label that makes no sense is a mistake of the container, if it runs")
     func senselessLabel() throws {
-        let selected = try Self.select([Self.container("web", ["traefik.enable": "yes"])])
-        #expect(selected.contributions == [])
-        #expect(
-            selected.warnings == [
-                "container web: the label traefik.enable says \"yes\": write true or false; the container is left out"
-            ])
+        for isDefault in [true, false] {
+            let selected = try Self.select([Self.container("web", ["traefik.enable": "yes"])]) {
+                $0.exposedByDefault = isDefault
+            }
+            let reading = HTTPReading(
+                files: [], containers: selected.contributions,
+                context: HTTPContext(entryPointNames: nil, lease: .zero))
+            #expect(reading.configuration?.routers.isEmpty == true)
+            #expect(
+                reading.mistakes.map(\.description) == [
+                    "container web: traefik.enable: must be true or false, and is \"yes\""
+                ])
+        }
+        var ended = Self.container("web", ["traefik.enable": "yes"])
+        ended.state = .exited
+        #expect(try Self.select([ended]).contributions == [])
         let unknown = try Self.select([Self.container("web", ["traefik.docker.lbswarm": "true"])])
         #expect(unknown.contributions.count == 1)
         #expect(unknown.warnings == ["container web: the label traefik.docker.lbswarm is unknown and has no effect"])
@@ -120,6 +131,18 @@ struct DockerSelectionTests {
         let selected = try Self.select(containers, draining: ["b"])
         #expect(selected.contributions.map(\.isDraining) == [false, true, true])
         #expect(selected.contributions.map(\.host) == ["10.0.0.2", "10.0.0.2", "10.0.0.2"])
+    }
+
+    @Test("one that was told to end keeps its address while it runs, whatever its health")
+    func drainingIll() throws {
+        for health in [DockerContainer.Health.unhealthy, .starting] {
+            var container = Self.container("web")
+            container.health = health
+            let selected = try Self.select([container], draining: ["web"])
+            #expect(selected.contributions.map(\.host) == ["10.0.0.2"] && selected.contributions[0].isReachable)
+            container.state = .exited
+            #expect(try Self.select([container], draining: ["web"]).contributions == [])
+        }
     }
 
     private static let three = [
@@ -173,14 +196,47 @@ struct DockerSelectionTests {
         #expect(selected.warnings == ["container web: it has no address in a network"])
     }
 
+    @Test("a container whose labels say where it is needs no address of its own, and is left out while it does not run")
+    func ownURL() throws {
+        let labels = ["Traefik.http.services.s.LoadBalancer.Server.URL": "http://192.0.2.1:80"]
+        var container = Self.container("web", labels, mode: "none", [:])
+        func servers() throws -> [String]? {
+            let selected = try Self.select([container]) { $0.allowEmptyServices = true }
+            #expect(selected.warnings == [])
+            let reading = HTTPReading(
+                files: [], containers: selected.contributions,
+                context: HTTPContext(entryPointNames: nil, lease: .zero))
+            #expect(reading.mistakes == [])
+            return reading.configuration?.services.first?.backends.map(\.url)
+        }
+        #expect(try servers() == ["http://192.0.2.1:80"])
+        container.health = .unhealthy
+        #expect(try servers() == [])
+    }
+
+    @Test("the machine's address is needed by those alone that contribute, and holds up no other")
+    func needsHostAddress() throws {
+        let selection = try DockerSelection(DockerProviderSettings())
+        var hosted = Self.container("hosted", mode: "host", ["host": Addresses()])
+        func select() -> (names: [String], isNeeded: Bool, warnings: [String]) {
+            let all = ["a": hosted, "b": Self.container("plain")]
+            let selected = selection.contributions(of: all, hostAddress: nil) { _ in false }
+            return (selected.contributions.map(\.containerName), selected.needsHostAddress, selected.warnings)
+        }
+        #expect(select() == (["plain"], true, []))
+        hosted.labels["traefik.enable"] = "false"
+        #expect(select() == (["plain"], false, []))
+        hosted.labels = [:]
+        hosted.state = .exited
+        #expect(select() == (["plain"], false, []))
+    }
+
     @Test("one in host mode is reached where the machine is")
     func hostMode() throws {
         let container = Self.container("web", mode: "host", ["host": Addresses()])
         #expect(try Self.host(container) == "192.0.2.9")
         #expect(try Self.host(container) { $0.network = "front" } == "192.0.2.9")
         #expect(try Self.select([container]) { $0.network = "front" }.warnings == [])
-        #expect(DockerSelection.needsHostAddress([container]))
-        #expect(!DockerSelection.needsHostAddress([Self.container()]))
     }
 
     @Test("one that shares the network of another is reached where that is, while that runs")

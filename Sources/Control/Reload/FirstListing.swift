@@ -3,24 +3,17 @@ enum FirstListing {
     /// How long a start waits for an Engine; then it goes on without, and the containers come when they come.
     static let patience = Duration.seconds(3)
 
-    /// Empty where the Engine does not answer in time, or not well: whoever follows it says so.
-    static func contributions(_ settings: DockerProviderSettings) async -> [DockerContribution] {
-        let (answers, continuation) = AsyncStream.makeStream(
-            of: [DockerContribution].self, bufferingPolicy: .bufferingOldest(1))
-        // Not waited for where it is late: it ends by its own limits.
-        let listing = Task {
-            let list = try? await DockerProvider.list(settings)
-            continuation.yield(list?.contributions ?? [])
+    /// What the provider has found by then. Why it has found nothing it says itself, when it follows the Engine.
+    static func contributions(of provider: DockerProvider) async -> [DockerContribution] {
+        await withDiscardingTaskGroup { group in
+            let listing = Task { try? await provider.look() }
+            group.addTask {
+                try? await Task.sleep(for: patience)
+                listing.cancel()
+            }
+            await listing.value
+            group.cancelAll()
         }
-        let timer = Task {
-            try? await Task.sleep(for: patience)
-            continuation.yield([])
-        }
-        defer {
-            listing.cancel()
-            timer.cancel()
-        }
-        for await answer in answers { return answer }
-        return []
+        return await provider.contributions
     }
 }

@@ -7,6 +7,10 @@ struct ReloadService: Service {
     /// Nil: files are read on demand alone.
     let watcher: FileWatcher?
     let hangups: UnixSignalsSequence
+    /// Nil: containers are not asked.
+    let docker: DockerProvider?
+    /// What it has found.
+    let containers: AsyncStream<[DockerContribution]>
 
     func run() async throws {
         await cancelWhenGracefulShutdown {
@@ -15,7 +19,13 @@ struct ReloadService: Service {
                 if let watcher {
                     group.addTask { await watcher.run { await reloader.lookAtFiles() } }
                 }
-                for await _ in hangups { reloader.demand() }
+                group.addTask {
+                    for await containers in containers { reloader.containersChanged(containers) }
+                }
+                for await _ in hangups {
+                    reloader.demand()
+                    docker?.listAgain()
+                }
             }
         }
     }

@@ -308,7 +308,7 @@ struct ReloaderTests {
         }
     }
 
-    @Test("what is wrong with a container is said and reported while files are wrong too, and no longer when it is right")
+    @Test("what is wrong with a container is said and reported while files are wrong too")
     func containersBesideBrokenFile() async throws {
         try await Self.with { bench, reloader in
             bench.say(Bench.broken)

@@ -31,7 +31,7 @@ extension BackendSettings {
     private static func url(_ section: SettingSection, _ container: DockerContribution, _ port: Int?) -> String? {
         if let value = section["url"] {
             for key in ["port", "scheme"] { section[key]?.mistake("stands beside url: write one of them") }
-            return container.host == nil ? nil : value.string()
+            return container.isReachable ? value.string() : nil
         }
         guard let host = container.host else { return nil }
         guard let port = port ?? container.exposedPorts.first else {

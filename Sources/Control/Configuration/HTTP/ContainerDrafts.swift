@@ -25,6 +25,7 @@ struct ContainerDrafts {
                     "has no effect, here or in other containers: of TCP, UDP and TLS nothing is available in this version",
                     at: nil, key: label, severity: .warning)
             }
+            for fault in DockerLabels(container.labels).faults { list.add(fault.message, at: nil, key: fault.label) }
             let draft = HTTPDraft(container, labels, list, context)
             mistakes.append(list)
             if let draft, !list.hasErrors { add(draft) }

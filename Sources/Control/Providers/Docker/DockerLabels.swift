@@ -1,13 +1,19 @@
 /// The labels that concern the provider itself. Both prefixes are known, `limpet.` counts before `traefik.`; letters of
 /// keys may be small or capital.
 struct DockerLabels: Equatable {
+    /// One that makes no sense.
+    struct Fault: Equatable {
+        let label: String
+        let message: String
+    }
+
     private(set) var isEnabled: Bool?
     private(set) var allowsNonRunning = false
     private(set) var network: String?
-    /// What is wrong with them, each in one sentence.
-    private(set) var problems: [String] = []
-    /// Whether it is certain what is meant.
-    private(set) var isUsable = true
+    /// Those that have no effect, each in one sentence.
+    private(set) var warnings: [String] = []
+    /// Those without which it is not certain what is meant: the container is left out.
+    private(set) var faults: [Fault] = []
 
     init(_ labels: [String: String]) {
         // traefik first, so that limpet has the last word.
@@ -23,7 +29,7 @@ struct DockerLabels: Equatable {
                 if let flag = flag(value, key) { allowsNonRunning = flag }
             case ".docker.network": network = value.isEmpty ? nil : value
             case let rest where rest.hasPrefix(".docker."):
-                problems.append("the label \(key) is unknown and has no effect")
+                warnings.append("the label \(key) is unknown and has no effect")
             default: break
             }
         }
@@ -34,10 +40,17 @@ struct DockerLabels: Equatable {
         case "1", "t", "T", "true", "TRUE", "True": return true
         case "0", "f", "F", "false", "FALSE", "False": return false
         default:
-            problems.append(
-                "the label \(key) says \"\(value.prefix(40))\": write true or false; the container is left out")
-            isUsable = false
+            faults.append(Fault(label: key, message: "must be true or false, and is \"\(value.prefix(40))\""))
             return nil
+        }
+    }
+
+    /// Whether a label says itself where a server is.
+    static func nameServer(_ labels: [String: String]) -> Bool {
+        labels.keys.contains { key in
+            let name = key.lowercased()
+            return (name.hasPrefix("traefik.http.services.") || name.hasPrefix("limpet.http.services."))
+                && name.hasSuffix(".loadbalancer.server.url")
         }
     }
 }

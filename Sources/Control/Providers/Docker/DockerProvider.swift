@@ -6,6 +6,9 @@ import ServiceLifecycle
 /// Contributes containers to the configuration: finds them, follows what becomes of them, and keeps to what it knew
 /// while the Engine cannot be asked.
 package final class DockerProvider: Service, Sendable {
+    /// To look at a container, where containers are not followed.
+    private static let attempts = 4
+
     private let settings: DockerProviderSettings
     private let endpoint: DockerEndpoint
     private let limits: DockerEngine.Limits
@@ -13,6 +16,8 @@ package final class DockerProvider: Service, Sendable {
     private let logger: Logger
     private let box: DockerStatusBox
     private let watch: DockerWatch
+    private let demand: AsyncStream<Void>.Continuation
+    private let demands: AsyncStream<Void>
 
     /// - Parameter onChange: given all contributions, by creation and id, whenever they have changed; first when all
     ///   containers that were listed have been looked at. Called one after the other, and should return at once.
@@ -35,7 +40,9 @@ package final class DockerProvider: Service, Sendable {
         self.logger = logger
         endpoint = try settings.parsedEndpoint()
         box = DockerStatusBox(DockerProviderStatus(endpoint: endpoint.description))
-        watch = DockerWatch(try DockerSelection(settings), status: box, logger: logger, onChange: onChange)
+        watch = DockerWatch(
+            try DockerSelection(settings), pace: pace.inventory, status: box, logger: logger, onChange: onChange)
+        (demands, demand) = AsyncStream.makeStream(bufferingPolicy: .bufferingNewest(1))
     }
 
     /// From any thread.
@@ -48,30 +55,47 @@ package final class DockerProvider: Service, Sendable {
         try? await gracefulShutdown()
     }
 
+    /// Has all containers listed again, where they are not followed.
+    package func listAgain() {
+        if !settings.watch { demand.yield() }
+    }
+
+    /// Looks at all containers once, before it follows them.
+    ///
+    /// - Throws: `DockerEngineError`, and `CancellationError`.
+    func look() async throws {
+        let engine = try await DockerEngine.connect(to: endpoint, limits: limits)
+        try await DockerSession(engine: engine, watch: watch, pace: pace).list(attempts: 1)
+    }
+
+    /// What was found last.
+    var contributions: [DockerContribution] {
+        get async { await watch.emitted ?? [] }
+    }
+
     /// What the containers contribute at this moment, and what is to be said about them.
     ///
     /// - Throws: `DockerSettingError` and `DockerEngineError`.
     package static func list(
         _ settings: DockerProviderSettings, logger: Logger = Logger(label: "docker") { _ in SwiftLogNoOpLogHandler() }
     ) async throws -> (contributions: [DockerContribution], warnings: [String]) {
-        let (changes, continuation) = AsyncStream.makeStream(
-            of: [DockerContribution].self, bufferingPolicy: .bufferingNewest(1))
-        let provider = try DockerProvider(settings, logger: logger) { continuation.yield($0) }
-        let engine = try await DockerEngine.connect(to: provider.endpoint, limits: provider.limits)
-        try await DockerSession(engine: engine, watch: provider.watch, pace: provider.pace).list()
-        continuation.finish()
-        let last = await changes.reduce([]) { $1 }
-        return (last, provider.status.warnings)
+        let provider = try DockerProvider(settings, logger: logger) { _ in }
+        try await provider.look()
+        return (await provider.contributions, provider.status.warnings)
     }
 
     private func follow() async {
         var delay = DockerRetryDelay()
+        var demands = demands.makeAsyncIterator()
         while !Task.isCancelled {
             let socket = endpoint.socket
             let start = ContinuousClock.now
             do {
                 try await session()
-                return
+                // It does not follow them: what is new is found on demand.
+                guard await demands.next() != nil else { return }
+                delay = DockerRetryDelay()
+                continue
             } catch {
                 guard !Task.isCancelled else { return }
                 lost(error)
@@ -90,14 +114,15 @@ package final class DockerProvider: Service, Sendable {
         }
         let session = DockerSession(engine: engine, watch: watch, pace: pace)
         guard settings.watch else {
-            try await session.list()
-            return connected(engine)
+            return try await session.list(attempts: Self.attempts) { self.connected(engine) }
         }
         try await session.run(now: Int64(Date().timeIntervalSince1970 * 1e9)) { self.connected(engine) }
     }
 
     private func connected(_ engine: DockerEngine) {
+        let wasConnected = box.value.isConnected
         box.update { $0.isConnected = true }
+        guard !wasConnected else { return }
         logger.notice(
             "docker connected",
             metadata: [

@@ -21,16 +21,18 @@ package struct DockerSelection: Sendable {
     ///
     /// - Parameters:
     ///   - isDraining: whether a container was told to end.
-    ///   - hostAddress: where containers in host mode are reached.
+    ///   - hostAddress: where containers in host mode are reached; nil: not known yet, they are left out.
+    /// - Returns: with whether there are any that are reached there.
     package func contributions(
-        of containers: [String: DockerContainer], hostAddress: String, isDraining: (DockerContainer) -> Bool
-    ) -> (contributions: [DockerContribution], warnings: [String]) {
+        of containers: [String: DockerContainer], hostAddress: String?, isDraining: (DockerContainer) -> Bool
+    ) -> (contributions: [DockerContribution], warnings: [String], needsHostAddress: Bool) {
         let isWanted = constraint?.predicate() ?? { _ in true }
         var choice = Choice(settings: settings, containers: containers, hostAddress: hostAddress)
         var contributions: [DockerContribution] = []
         let ordered = containers.values.sorted { ($0.created, $0.id) < ($1.created, $1.id) }
         for container in ordered where isWanted(container.labels) {
-            guard let place = choice.place(of: container) else { continue }
+            let drains = isDraining(container)
+            guard let place = choice.place(of: container, drains: drains) else { continue }
             let name = Self.defaultName(of: container)
             let rule = template.rendered(name: name, containerName: container.name, labels: container.labels)
             if rule == nil { choice.warn(container, "its default rule is longer than 16 KiB and left out") }
@@ -38,16 +40,10 @@ package struct DockerSelection: Sendable {
                 DockerContribution(
                     containerName: container.name, containerID: container.id,
                     created: container.created / 1_000_000_000, labels: container.labels, host: place.address,
-                    exposedPorts: container.exposedPorts,
-                    isDraining: container.state == .paused || isDraining(container), defaultName: name,
-                    defaultRule: rule ?? ""))
+                    isReachable: place.isReachable, exposedPorts: container.exposedPorts,
+                    isDraining: container.state == .paused || drains, defaultName: name, defaultRule: rule ?? ""))
         }
-        return (contributions, choice.warnings)
-    }
-
-    /// Whether one of them is reached at the machine's own address.
-    package static func needsHostAddress(_ containers: some Sequence<DockerContainer>) -> Bool {
-        containers.contains { $0.networkMode == "host" }
+        return (contributions, choice.warnings, choice.needsHostAddress)
     }
 
     /// `<service>-<project>` where Compose made it, else the container's name; normalised.
@@ -60,22 +56,27 @@ package struct DockerSelection: Sendable {
 }
 
 extension DockerSelection {
-    /// Where a container that contributes is reached; nil: nowhere yet.
+    /// Where a container that contributes is reached.
     private struct Place {
+        static let nowhere = Place(address: nil, isReachable: false)
+
         let address: String?
+        var isReachable = true
     }
 
     /// Chooses for one container after the other, and gathers what is to be said about them.
     private struct Choice {
         let settings: DockerProviderSettings
         let containers: [String: DockerContainer]
-        let hostAddress: String
+        let hostAddress: String?
         private(set) var warnings: [String] = []
+        /// Whether a container is reached at the machine's own address.
+        private(set) var needsHostAddress = false
 
         /// Containers that share the network of one another, one after the other.
         private static let hopMax = 8
 
-        init(settings: DockerProviderSettings, containers: [String: DockerContainer], hostAddress: String) {
+        init(settings: DockerProviderSettings, containers: [String: DockerContainer], hostAddress: String?) {
             self.settings = settings
             self.containers = containers
             self.hostAddress = hostAddress
@@ -86,19 +87,26 @@ extension DockerSelection {
         }
 
         /// Nil: the container does not contribute.
-        mutating func place(of container: DockerContainer) -> Place? {
+        mutating func place(of container: DockerContainer, drains: Bool) -> Place? {
             let labels = DockerLabels(container.labels)
-            for problem in labels.problems { warn(container, problem) }
-            guard labels.isUsable, labels.isEnabled ?? settings.exposedByDefault else { return nil }
+            for warning in labels.warnings { warn(container, warning) }
+            // One whose labels make no sense contributes what is wrong with them.
+            guard labels.isEnabled ?? (settings.exposedByDefault || !labels.faults.isEmpty) else { return nil }
             let runs = container.state == .running || container.state == .paused
             guard runs || labels.allowsNonRunning else { return nil }
-            guard runs else { return Place(address: nil) }
-            guard container.health == .none || container.health == .healthy else {
-                return labels.allowsNonRunning || settings.allowEmptyServices ? Place(address: nil) : nil
+            guard runs, labels.faults.isEmpty else { return .nowhere }
+            // An application that ends may fail its health check first: its sessions stay until it has ended.
+            guard container.health == .none || container.health == .healthy || drains else {
+                return labels.allowsNonRunning || settings.allowEmptyServices ? .nowhere : nil
             }
+            let neededHostAddress = needsHostAddress
+            needsHostAddress = false
+            defer { needsHostAddress = needsHostAddress || neededHostAddress }
             if let address = address(of: container, labels.network, hops: 0) { return Place(address: address) }
+            if DockerLabels.nameServer(container.labels) { return Place(address: nil) }
+            if needsHostAddress { return nil }
             warn(container, "it has no address in a network")
-            return labels.allowsNonRunning ? Place(address: nil) : nil
+            return labels.allowsNonRunning ? .nowhere : nil
         }
 
         private mutating func address(of container: DockerContainer, _ label: String?, hops: Int) -> String? {
@@ -112,7 +120,10 @@ extension DockerSelection {
                     )
                 }
             }
-            if container.networkMode == "host" { return hostAddress }
+            if container.networkMode == "host" {
+                needsHostAddress = true
+                return hostAddress
+            }
             if container.networkMode.hasPrefix("container:") {
                 return sharedAddress(of: container, label, hops: hops)
             }

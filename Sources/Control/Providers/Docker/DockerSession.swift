@@ -5,10 +5,10 @@ import NIOCore
 struct DockerSession: Sendable {
     /// How the Engine is asked.
     struct Pace: Sendable {
-        /// Containers that are looked at at once.
-        var inspections = 4
-        /// Between attempts to look at those that could not be looked at.
-        var retry = Duration.seconds(10)
+        /// How containers are looked at.
+        var inventory = DockerInventory.Pace()
+        /// How often it is looked who is late or due.
+        var tick = Duration.milliseconds(250)
         /// Between listings that find out what no event told, and whether the Engine still answers.
         var listing = Duration.seconds(60)
     }
@@ -39,63 +39,83 @@ struct DockerSession: Sendable {
                 throw CancellationError()
             }
             group.addTask {
-                try await inspectPending()
-                await ready()
-                for await _ in wake { try await inspectPending() }
+                try await look(by: wake, hearing: events, attempts: nil, ready)
                 throw CancellationError()
             }
-            group.addTask { try await listAgain() }
+            group.addTask { try await passTime(listing: pace.listing) }
             try await group.next()
         }
     }
 
     /// Looks at all containers once.
     ///
-    /// - Throws: `DockerEngineError`.
-    func list() async throws {
+    /// - Parameters:
+    ///   - attempts: how often it tries to look at one that cannot be looked at.
+    ///   - ready: called once all others have been looked at.
+    /// - Throws: `DockerEngineError`, and `CancellationError`.
+    func list(attempts: Int, ready: @escaping @Sendable () async -> Void = {}) async throws {
+        let wake = await watch.begin()
         try await watch.listed(engine.containers(), isNew: true)
-        try await inspectPending()
+        try await withThrowingTaskGroup(of: Void.self) { group in
+            defer { group.cancelAll() }
+            group.addTask { try await look(by: wake, hearing: nil, attempts: attempts, ready) }
+            group.addTask { try await passTime(listing: nil) }
+            try await group.next()
+        }
     }
 
-    private func listAgain() async throws {
+    private func passTime(listing: Duration?) async throws {
         var sinceListing = Duration.zero
         while true {
-            try await Task.sleep(for: pace.retry)
-            await watch.retryFailed()
-            sinceListing += pace.retry
-            guard sinceListing >= pace.listing else { continue }
+            try await Task.sleep(for: pace.tick)
+            await watch.passed(to: .now)
+            sinceListing += pace.tick
+            guard let listing, sinceListing >= listing else { continue }
             sinceListing = .zero
             try await watch.listed(engine.containers(), isNew: false)
         }
     }
 
-    /// A container that the Engine fails to describe stops none of the others. Where it describes none, at first, it is
-    /// the Engine that fails: no containers would be taken for all.
-    private func inspectPending() async throws {
-        var rest = await watch.takePending()[...]
-        let total = rest.count
-        var failures: [DockerEngineError] = []
-        try await withThrowingTaskGroup(of: DockerEngineError?.self) { group in
-            for _ in 0..<max(pace.inspections, 1) {
-                if let id = rest.popFirst() { group.addTask { try await inspect(id) } }
-            }
-            while let failure = try await group.next() {
-                if let failure { failures.append(failure) }
-                if let id = rest.popFirst() { group.addTask { try await inspect(id) } }
+    /// A container that the Engine fails to describe, or takes its time with, stops none of the others. Where it
+    /// describes none, at first, it is the Engine that fails.
+    ///
+    /// - Parameter attempts: ends once it has tried so often to look at each; nil: when it is cancelled.
+    private func look(
+        by wake: AsyncStream<Void>, hearing events: DockerEvents?, attempts: Int?,
+        _ ready: @escaping @Sendable () async -> Void
+    ) async throws {
+        try await withThrowingDiscardingTaskGroup { group in
+            var isReady = false
+            for await _ in wake {
+                while let id = await watch.take(at: .now) {
+                    group.addTask {
+                        do {
+                            try await inspect(id, hearing: events)
+                        } catch {
+                            await watch.end()
+                            throw error
+                        }
+                    }
+                }
+                if !isReady, await watch.isComplete {
+                    isReady = true
+                    await ready()
+                }
+                if let attempts, await watch.isSettled(attempts: attempts) { return }
             }
         }
-        if let failure = failures.first, failures.count == total, await !watch.isComplete { throw failure }
-        await watch.settled()
+        try Task.checkCancellation()
     }
 
-    /// - Returns: why it could not be looked at.
-    private func inspect(_ id: String) async throws -> DockerEngineError? {
+    private func inspect(_ id: String, hearing events: DockerEvents?) async throws {
         do {
-            try await watch.inspected(id, engine.container(id))
-            return nil
-        } catch let error as DockerEngineError where error.isOfOneAnswer {
-            await watch.couldNotInspect(id, error)
-            return error
+            try await watch.inspected(id, engine.container(id), at: .now)
+        } catch let error as DockerEngineError {
+            try Task.checkCancellation()
+            // While the Engine is heard, an answer that breaks off is no sign of its end.
+            let isOfOneAnswer = error.isOfOneAnswer || error.problem == .cut && events?.isOpen ?? true
+            guard isOfOneAnswer else { throw error }
+            if await watch.couldNotInspect(id, error, at: .now) { throw error }
         }
     }
 }

@@ -4,6 +4,8 @@ import Synchronization
 /// Keeps the inventory of one Engine over all connections to it, and says when the contributions have changed. What
 /// connects, asks and listens is `DockerSession`.
 actor DockerWatch {
+    typealias Time = ContinuousClock.Instant
+
     /// No more warnings are kept and logged.
     private static let warningMax = 100
 
@@ -11,22 +13,33 @@ actor DockerWatch {
     private let logger: Logger
     private let onChange: @Sendable ([DockerContribution]) -> Void
     private let status: DockerStatusBox
-    private var inventory = DockerInventory()
-    /// Nil until it is needed, in each connection anew.
+    private let lookUpHost: @Sendable () async -> String
+    private var inventory: DockerInventory
+    /// As it was found last; nil until it is needed.
     private var hostAddress: String?
-    private var emitted: [DockerContribution]?
+    /// Whether it is to be looked up, in each connection anew.
+    private var isHostAddressOld = true
+    private var isLookingUp = false
+    /// Whether something has changed that was not told yet.
+    private var isChanged = false
+    /// What was told last.
+    private(set) var emitted: [DockerContribution]?
     private var warnings: [String] = []
-    /// Tells whoever looks at containers that there are some to be looked at.
+    /// Tells whoever looks at containers that there may be some to be looked at.
     private var wake: AsyncStream<Void>.Continuation?
 
+    /// - Parameter lookUpHost: where containers in host mode are reached.
     init(
-        _ selection: DockerSelection, status: DockerStatusBox, logger: Logger,
+        _ selection: DockerSelection, pace: DockerInventory.Pace = .init(), status: DockerStatusBox, logger: Logger,
+        lookUpHost: @escaping @Sendable () async -> String = DockerHostAddress.resolved,
         onChange: @escaping @Sendable ([DockerContribution]) -> Void
     ) {
         self.selection = selection
         self.status = status
         self.logger = logger
+        self.lookUpHost = lookUpHost
         self.onChange = onChange
+        inventory = DockerInventory(pace: pace)
     }
 
     /// The time of the last event, in nanoseconds since 1970; 0: none was heard.
@@ -34,77 +47,126 @@ actor DockerWatch {
     /// Whether the containers were all looked at once, in this connection or an earlier one.
     var isComplete: Bool { inventory.isComplete }
 
-    /// A connection begins: yields whenever there are containers to be looked at.
+    /// Whether nothing is to be looked at, those apart that have failed so often.
+    func isSettled(attempts: Int) -> Bool {
+        inventory.isSettled(attempts: attempts) && !(isLookingUp && hostAddress == nil)
+    }
+
+    // MARK: What happens
+
+    /// A connection begins: yields whenever there may be containers to be looked at.
     func begin() -> AsyncStream<Void> {
         let (stream, continuation) = AsyncStream.makeStream(of: Void.self, bufferingPolicy: .bufferingNewest(1))
         wake = continuation
-        hostAddress = nil
+        isHostAddressOld = true
         return stream
     }
 
+    /// Nobody looks at containers any more, until the next connection.
+    func end() { wake?.finish() }
+
     func listed(_ listing: [DockerListing], isNew: Bool) {
         inventory.listed(listing, isNew: isNew)
-        wake?.yield()
+        changed(at: .now)
     }
 
     func heard(_ event: DockerEvent) {
         if inventory.heard(event) { emit() }
-        if inventory.hasPending { wake?.yield() }
+        wake?.yield()
     }
 
-    func takePending() -> [String] { inventory.takePending() }
+    func take(at now: Time) -> String? { inventory.take(at: now) }
 
-    func inspected(_ id: String, _ container: DockerContainer?) {
-        if let container { inventory.inspected(container) } else { inventory.forget(id) }
+    func inspected(_ id: String, _ container: DockerContainer?, at now: Time) {
+        let wasComplete = inventory.isComplete
+        if inventory.inspected(id, container) || inventory.isComplete != wasComplete { isChanged = true }
+        told(at: now)
     }
 
-    func couldNotInspect(_ id: String, _ error: DockerEngineError) {
-        inventory.couldNotInspect(id)
-        logger.warning(
-            "a container could not be looked at: what was known of it still counts",
-            metadata: ["container": "\(id.prefix(12))", "error": "\(error)"])
+    /// - Returns: whether it is the Engine that fails.
+    func couldNotInspect(_ id: String, _ error: DockerEngineError, at now: Time) -> Bool {
+        if inventory.couldNotInspect(id, at: now) {
+            logger.warning(
+                "a container could not be looked at: what was known of it still counts",
+                metadata: ["container": "\(id.prefix(12))", "error": "\(error)"])
+        }
+        changed(at: now)
+        return inventory.isFailing
     }
 
-    func retryFailed() {
-        inventory.retryFailed()
-        if inventory.hasPending { wake?.yield() }
+    func passed(to now: Time) {
+        let wasComplete = inventory.isComplete
+        inventory.passed(to: now)
+        if inventory.isComplete != wasComplete { isChanged = true }
+        if isChanged { emit() }
+        wake?.yield()
     }
 
-    /// All that was taken has been looked at.
-    func settled() async {
-        if needsHostAddress { hostAddress = await DockerHostAddress.resolved() }
-        inventory.settled()
-        emit()
+    private func changed(at now: Time) {
+        isChanged = true
+        told(at: now)
     }
 
-    private var needsHostAddress: Bool {
-        hostAddress == nil && DockerSelection.needsHostAddress(inventory.containers.values)
+    /// Many changes are told together.
+    private func told(at now: Time) {
+        if isChanged, inventory.isAtRest(at: now) { emit() }
+        wake?.yield()
     }
 
-    /// Nothing before the first listing has been looked at as a whole.
+    // MARK: What is told
+
+    /// Nothing before the first listing has been looked at.
     private func emit() {
-        guard inventory.isComplete, !needsHostAddress else { return }
+        guard inventory.isComplete else { return }
+        isChanged = false
         let inventory = inventory
-        let (contributions, warnings) = selection.contributions(
-            of: inventory.containers, hostAddress: hostAddress ?? DockerHostAddress.loopback,
-            isDraining: inventory.isDraining)
-        say(Array(warnings.prefix(Self.warningMax)))
+        let selected = selection.contributions(
+            of: inventory.containers, hostAddress: hostAddress, isDraining: inventory.isDraining)
+        if selected.needsHostAddress, isHostAddressOld { findHost() }
+        say(Array(selected.warnings.prefix(Self.warningMax)), unseen: inventory.failed)
         status.update {
             $0.containerCount = inventory.containers.count
-            $0.contributionCount = contributions.count
+            $0.contributionCount = selected.contributions.count
         }
-        guard contributions != emitted else { return }
-        emitted = contributions
-        onChange(contributions)
+        guard selected.contributions != emitted else { return }
+        emitted = selected.contributions
+        onChange(selected.contributions)
     }
 
-    private func say(_ warnings: [String]) {
-        guard warnings != self.warnings else { return }
+    private func say(_ warnings: [String], unseen: [String]) {
         for warning in warnings where !self.warnings.contains(warning) {
             logger.warning("docker labels", metadata: ["warning": "\(warning)"])
         }
         self.warnings = warnings
-        status.update { $0.warnings = warnings }
+        let failures = unseen.prefix(Self.warningMax)
+            .map { "container \($0.prefix(12)): it could not be looked at: what was known of it still counts" }
+        status.update { $0.warnings = warnings + failures }
+    }
+
+    // MARK: The machine's address
+
+    /// A resolver that says nothing holds up nobody: after a while the last known address counts, or the loopback, until
+    /// it has answered. It is asked once at a time.
+    private func findHost() {
+        guard !isLookingUp else { return }
+        isLookingUp = true
+        Task { await foundHost(lookUpHost()) }
+        guard hostAddress == nil else { return }
+        Task {
+            try? await Task.sleep(for: DockerHostAddress.patience)
+            if hostAddress == nil { useHost(DockerHostAddress.loopback) }
+        }
+    }
+
+    private func foundHost(_ address: String) {
+        (isLookingUp, isHostAddressOld) = (false, false)
+        useHost(address)
+    }
+
+    private func useHost(_ address: String) {
+        hostAddress = address
+        emit()
+        wake?.yield()
     }
 }
 
