@@ -145,6 +145,83 @@ struct ExplainTests {
         await #expect(throws: ExplanationMistake.self) { try await explain("http://x/", entryPoint: "wep") }
     }
 
+    /// Of a service with these servers, sticky or not.
+    private func explain(servers: [String], isSticky: Bool, _ change: (inout Explanation) throws -> Void = { _ in })
+        async throws -> Explanation
+    {
+        let list = servers.enumerated().map { "{ url: \"http://127.0.0.1:900\($0)\", name: \"s\($0)\", \($1) }" }
+        let yaml = """
+            fleet: { secret: "0123456789abcdef0123" }
+            http:
+              routers: { all: { rule: "PathPrefix(`/`)", service: app } }
+              services:
+                app:
+                  loadBalancer:
+                    \(isSticky ? "sticky: { header: X-Session-ID }" : "passHostHeader: true")
+                    servers: [ \(list.joined(separator: ", ")) ]
+            """
+        let surroundings = Surroundings(environment: [:], hostName: "here", processID: 1, coreCount: 1)
+        let file = try ConfigurationFile(yaml: yaml, file: "f.yml", surroundings: surroundings)
+        let request = try ExplainedRequest(
+            method: "GET", url: "http://a/", fields: ["X-Session-ID: 42"], client: "127.0.0.1")
+        var explanation = try await Explainer(file.configuration).explain(request)
+        try change(&explanation)
+        return explanation
+    }
+
+    @Test("a service that takes no new session answers by itself", arguments: [true, false], [1, 2])
+    func weightZero(_ isSticky: Bool, _ count: Int) async throws {
+        let servers = Array(repeating: "weight: 0", count: count)
+        let explanation = try await explain(servers: servers, isSticky: isSticky)
+        #expect(explanation.status == 503 && !explanation.isServed)
+        let text = ExplanationText(explanation).description
+        #expect(text.contains("answer     503 from Limpet: no server takes a new session\n"), "\(text)")
+    }
+
+    @Test("where all drain, a new session goes to the first of them that has a weight")
+    func allDrain() async throws {
+        let servers = ["draining: true", "draining: true, weight: 0", "draining: true"]
+        let level = try #require(try await explain(servers: servers, isSticky: true).levels.first)
+        #expect(level.choice == level.order.first { $0.weight > 0 }?.name && level.choice != nil)
+        let only = try await explain(servers: ["draining: true", "weight: 0"], isSticky: false)
+        #expect(only.isServed && only.levels.first?.choice == "s0")
+    }
+
+    @Test(
+        "what a replica says of the session and the servers is the answer, for programs too",
+        arguments: [
+            ("cache", nil, [], 503), ("cache", "s1", ["s0"], nil), (nil, nil, ["s0", "s1"], 503),
+            (nil, "s1", ["s0"], nil),
+        ] as [(String?, String?, [String], Int?)])
+    func liveStatus(_ source: String?, _ wouldGo: String?, _ down: [String], _ status: Int?) async throws {
+        func json(_ text: String?) -> String { text.map { "\"\($0)\"" } ?? "null" }
+        let view = """
+            {"fingerprint":"00","service":"app","source":\(json(source)),"store":null,"kind":"confirmed",\
+            "backend":"s0","epoch":4,"suspect":false,"wouldGo":\(json(wouldGo))}
+            """
+        for isKnown in [true, false] {
+            let explanation = try await explain(servers: ["weight: 1", "weight: 1"], isSticky: true) {
+                let session = try JSONDecoder().decode(SessionView.self, from: Data(view.utf8))
+                $0.levels[0].live = Explanation.Live(session: isKnown ? session : nil, down: down)
+                $0.weighLevels()
+            }
+            // Of a session that is not asked about it is known alone whether there is anybody.
+            let expected = isKnown || down.count == 2 ? status : nil
+            #expect(explanation.status == expected && explanation.isServed == (expected == nil))
+            if expected != nil {
+                let text = ExplanationText(explanation).description
+                #expect(text.contains("answer     503 from Limpet: no server may take it now\n"), "\(text)")
+            }
+        }
+        let bound = try await explain(servers: ["weight: 0"], isSticky: true) {
+            let kept = view.replacing("\"wouldGo\":\(json(wouldGo))", with: "\"wouldGo\":\"s0\"")
+            let session = try JSONDecoder().decode(SessionView.self, from: Data(kept.utf8))
+            $0.levels[0].live = Explanation.Live(session: session, down: [])
+            $0.weighLevels()
+        }
+        #expect(bound.isServed)
+    }
+
     /// What stands for people, a replica having said this of the session; nil for what is not known.
     private func live(
         _ source: String?, _ store: String?, kind: String? = nil, hint: Bool = false, down: [String] = [],

@@ -92,6 +92,7 @@ package struct SessionView: Codable, Equatable, Sendable {
         let index =
             membership.choose(fingerprint) { health.isUp($0) && !health.isAvoided($0) }
             ?? membership.choose(fingerprint) { health.isUp($0) }
+            ?? membership.choose(fingerprint, draining: true) { health.isUp($0) }
         return index.map { membership.backends[$0].name }
     }
 }

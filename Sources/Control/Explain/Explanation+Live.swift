@@ -13,5 +13,6 @@ extension Explanation {
             }
             levels[index].live = Live(session: session, down: down)
         }
+        weighLevels()
     }
 }

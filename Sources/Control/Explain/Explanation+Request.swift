@@ -14,7 +14,7 @@ extension Explanation {
         let place = asked.firstIndex { $0.index == winner?.index } ?? asked.count
         let kinds = winner.map { http.routers[$0.index].middlewares } ?? []
         let levels = explained.levels.map { Level($0, http) }
-        let (status, reason) = Self.answer(explained.outcome, isEmpty: levels.last?.order.isEmpty ?? false)
+        let (status, reason) = Self.answer(explained.outcome)
         self.init(
             method: request.method, url: request.url, client: request.client, entryPoint: entryPoint, status: status,
             reason: reason, router: winner.map { Router($0, http) },
@@ -22,10 +22,24 @@ extension Explanation {
             shadowed: asked.dropFirst(place + 1).filter(\.takes).map { Router($0, http) },
             middlewares: zip(kinds, explained.passages).map { Middleware($0, $1, explained.outcome) }, levels: levels,
             hasSecret: configuration.fleet.secret != nil)
+        weighLevels()
+    }
+
+    /// Says what Limpet answers where no server takes the request, as far as that is known.
+    mutating func weighLevels() {
+        guard let last = levels.last else { return }
+        if last.order.isEmpty {
+            (status, reason) = (503, "the service has no servers")
+        } else if levels.contains(where: \.refuses) {
+            let isLive = levels.contains { $0.live != nil }
+            (status, reason) = (503, isLive ? "no server may take it now" : "no server takes a new session")
+        } else {
+            (status, reason) = (nil, nil)
+        }
     }
 
     /// What Limpet answers by itself.
-    private static func answer(_ outcome: RequestExplanation.Outcome, isEmpty: Bool) -> (Int?, String?) {
+    private static func answer(_ outcome: RequestExplanation.Outcome) -> (Int?, String?) {
         switch outcome {
         case .malformed(let refusal):
             return (refusal?.status ?? 400, refusal.map { "\($0.reason)" } ?? "the head has no end")
@@ -34,7 +48,7 @@ extension Explanation {
         case .noRouter: return (404, "no router takes it")
         case .noService: return (503, "the router names a service or a middleware that is not there now")
         case .answered(let status, let location): return (status, location.map { "to \($0)" } ?? "a middleware answers")
-        case .service: return isEmpty ? (503, "the service has no servers") : (nil, nil)
+        case .service: return (nil, nil)
         }
     }
 }
@@ -96,6 +110,17 @@ extension Explanation.Level {
                 Explanation.Hint(target: level.choice.map { targets[$0].name }, epoch: hint.binding.epoch)
             }
         }
+    }
+
+    /// Whether it is known that nobody takes the request.
+    fileprivate var refuses: Bool {
+        func isUp(_ name: String) -> Bool { live?.down.contains(name) != true }
+        if let session = live?.session, session.wouldGo != nil || session.source != nil {
+            return session.wouldGo == nil
+        }
+        // Nobody knows the session: its own cookie may.
+        if let target = hint?.target, isUp(target) { return false }
+        return !order.contains { $0.weight > 0 && isUp($0.name) }
     }
 
     private static func targets(of settings: ServiceSettings) -> [Explanation.Target] {

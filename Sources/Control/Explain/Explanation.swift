@@ -79,8 +79,5 @@ package struct Explanation: Encodable, Equatable, Sendable {
     var hasSecret: Bool
 
     /// Whether a backend may get the request.
-    package var isServed: Bool {
-        status == nil
-            && levels.last.map { level in level.order.contains { level.live?.down.contains($0.name) != true } } == true
-    }
+    package var isServed: Bool { status == nil }
 }

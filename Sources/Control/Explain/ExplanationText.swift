@@ -153,10 +153,10 @@ package struct ExplanationText: CustomStringConvertible {
     }
 
     private func answer(_ session: SessionView, _ live: Explanation.Live, _ level: Explanation.Level) -> String {
-        guard let target = session.wouldGo else { return "503 from Limpet: no server may take it now" }
-        guard session.source == nil else { return "from \(named(target, level))" }
         // What nobody else knows the request's own cookie may know.
         let hinted = level.hint?.target.flatMap { live.down.contains($0) ? nil : $0 }
+        guard let target = session.wouldGo ?? hinted else { return "unknown" }
+        guard session.source == nil else { return "from \(named(target, level))" }
         guard session.store == .asked else { return "from \(named(hinted ?? target, level)) while the store is away" }
         guard level.hint == nil else { return "from \(named(hinted ?? target, level))" }
         guard level.choice != nil else { return "from any of \(level.service)'s servers: \(chance(level))" }

@@ -117,9 +117,9 @@ extension Worker {
         ) -> RequestExplanation.Level {
             let order = fingerprint.map(membership.ranked) ?? Array(0..<membership.count)
             let placed = fingerprint.flatMap { fingerprint in
-                service.description.strategy == .hrw ? membership.choose(fingerprint) { _ in true } : nil
+                service.description.strategy == .hrw ? membership.firstOfAll(fingerprint) : nil
             }
-            let only = membership.count == 1 ? 0 : nil
+            let only = membership.onlyOne
             return RequestExplanation.Level(
                 service: place, session: session, order: order,
                 choice: bound.flatMap { membership.index(of: $0) } ?? placed ?? only)
@@ -132,5 +132,20 @@ extension Worker {
             let hint = service.believable(opened.hint, now: wallClock())
             return level(.cookie(fingerprint, hint), fingerprint, bound: hint?.binding.backend)
         }
+    }
+}
+
+extension Membership {
+    /// Where a new session goes by its order while all are up: to a draining one only where there is no other.
+    fileprivate func firstOfAll(_ fingerprint: Fingerprint) -> Int? {
+        choose(fingerprint) { _ in true } ?? choose(fingerprint, draining: true) { _ in true }
+    }
+
+    /// The only one that a new session can go to, if there is one.
+    fileprivate var onlyOne: Int? {
+        let weighing = backends.indices.filter { backends[$0].weight > 0 }
+        let takers = weighing.filter(takesNewSessions)
+        let candidates = takers.isEmpty ? weighing : takers
+        return candidates.count == 1 ? candidates[0] : nil
     }
 }
