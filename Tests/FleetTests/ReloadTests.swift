@@ -48,6 +48,8 @@ extension FleetTests {
                     }
                     let newcomers = try client.backends(of: (0..<20).map { "later-\($0)" })
                     #expect(Set(newcomers.values) == ["b0"])
+                    // They were told of it, and did not happen to look.
+                    #expect(fleet.replicas.allSatisfy { !$0.errorLog.contains("does not tell of changes") })
                 }
                 try await #expect(fleet.agreement(on: Self.sessions) == moved)
                 let services = try fleet.replicas[0].json("/api/http/services/app")

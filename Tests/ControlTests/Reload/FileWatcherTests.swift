@@ -61,6 +61,9 @@ struct FileWatcherTests {
             expected = change.expected
             try await Threads.run(change.make)
         }
+        #if canImport(Glibc)
+        #expect(watcher.isBlind == !isTold)
+        #endif
         watching.cancel()
         await watching.value
         #expect(seen.last == changes.last?.expected)
@@ -209,6 +212,51 @@ struct FileWatcherTests {
         }
     }
 
+    @Test("in more directories than are watched files are looked for all the same")
+    func manyDirectories() async throws {
+        try await TemporaryDirectory.with { directory in
+            let source = FileProviderSettings.Source.directory(directory.path("d"))
+            let unwatched = try await Threads.run {
+                for number in 0...WatchPlan.watchedMax { try directory.makeDirectory("d/\(number)") }
+                let plan = WatchPlan(source)
+                return (0...WatchPlan.watchedMax).first { plan.directories[directory.path("d/\($0)")] == nil }
+            }
+            let name = "\(try #require(unwatched))/a.yml"
+            let reader = Reader(source)
+            let watcher = FileWatcher(source, logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() })
+            let watching = Task { await watcher.run { reader.read() } }
+            var texts = reader.texts.makeAsyncIterator()
+            for text in ["1", "22"] {
+                try await Task.sleep(for: .seconds(2))
+                try directory.write(text, to: "d/" + name)
+                while let seen = await texts.next(), seen != "\(name)=\(text)" {}
+            }
+            #expect(watcher.isBlind)
+            watching.cancel()
+            await watching.value
+        }
+    }
+
+    #if canImport(Glibc)
+    @Test("where events were lost everything is read again")
+    func overflow() async throws {
+        try await TemporaryDirectory.with { directory in
+            try directory.write("1", to: "a.yml")
+            let watcher = FileWatcher(
+                .file(directory.path("a.yml")), logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() })
+            let (readings, reading) = AsyncStream.makeStream(of: Void.self, bufferingPolicy: .bufferingNewest(10))
+            let watching = Task { await watcher.run { reading.yield() } }
+            var count = readings.makeAsyncIterator()
+            _ = await count.next()
+            watcher.heard([Inotify.Event(watch: -1, name: nil, isOverflow: true)])
+            _ = await count.next()
+            #expect(!watcher.isBlind)
+            watching.cancel()
+            await watching.value
+        }
+    }
+    #endif
+
     @Test("loops of links end, and lead nowhere")
     func loop() async throws {
         try await TemporaryDirectory.with { directory in
@@ -241,10 +289,14 @@ struct WatchPlanTests {
     func bound() async throws {
         try await TemporaryDirectory.with { directory in
             let plan = try await Threads.run {
-                for number in 0...WatchPlan.directoriesMax { try directory.makeDirectory("d/\(number)") }
+                for number in 0...WatchPlan.watchedMax { try directory.makeDirectory("d/\(number)") }
                 return WatchPlan(.directory(directory.path("d")))
             }
-            #expect(plan.isCut && plan.directories.count <= WatchPlan.directoriesMax + 16)
+            #expect(plan.isCut && plan.directories.count <= WatchPlan.watchedMax + 16)
+            let whole = try await Threads.run {
+                WatchPlan(.directory(directory.path("d")), directoriesMax: WatchPlan.lookedAtMax)
+            }
+            #expect(!whole.isCut && whole.directories.count > WatchPlan.watchedMax)
         }
     }
 

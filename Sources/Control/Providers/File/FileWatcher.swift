@@ -20,6 +20,8 @@ final class FileWatcher: Sendable {
         #endif
         /// Why it is not told of some directory; nil where it is told of all.
         var blindness: String?
+        /// Whether it was said that there is more than it looks at.
+        var overlooks = false
     }
 
     private let source: FileProviderSettings.Source
@@ -45,7 +47,7 @@ final class FileWatcher: Sendable {
         await withDiscardingTaskGroup { group in
             #if canImport(Glibc)
             let inotify = isTold ? openInotify() : nil
-            refresh(inotify)
+            await refresh(inotify)
             if let inotify { group.addTask { await self.listen(to: inotify) } }
             #else
             state.withLock { $0.blindness = "this system is not asked" }
@@ -55,13 +57,16 @@ final class FileWatcher: Sendable {
             for await _ in wakes {
                 guard await isQuiet() else { continue }
                 #if canImport(Glibc)
-                refresh(inotify)
+                await refresh(inotify)
                 #endif
                 await changed()
             }
             group.cancelAll()
         }
     }
+
+    /// Whether it looks for changes, as it is not told of all.
+    var isBlind: Bool { state.withLock { $0.blindness != nil } }
 
     private func happened() {
         state.withLock { $0.quiet.happened(at: .now) }
@@ -93,11 +98,27 @@ final class FileWatcher: Sendable {
     private func look() async {
         var last: [String: FileStamp]?
         while (try? await Task.sleep(for: Self.lookInterval)) != nil {
-            guard state.withLock({ $0.blindness != nil }) else { continue }
-            let stamps = WatchPlan(source).stamps
-            if stamps != last { happened() }
-            last = stamps
+            guard isBlind else { continue }
+            let seen = try? await BlockingThreads.run { [source] in
+                let plan = WatchPlan(source, directoriesMax: WatchPlan.lookedAtMax)
+                return (stamps: plan.stamps, isCut: plan.isCut)
+            }
+            guard let seen else { return }
+            if seen.stamps != last { happened() }
+            if seen.isCut { overlook() }
+            last = seen.stamps
         }
+    }
+
+    private func overlook() {
+        let isNew = state.withLock { state in
+            defer { state.overlooks = true }
+            return !state.overlooks
+        }
+        guard isNew else { return }
+        logger.warning(
+            "There are more directories than are looked at: changes in the others are not noticed.",
+            metadata: ["directories": "\(WatchPlan.lookedAtMax)"])
     }
 }
 
@@ -115,8 +136,12 @@ extension FileWatcher {
         }
     }
 
+    fileprivate func refresh(_ inotify: Inotify?) async {
+        try? await BlockingThreads.run { self.watchAll(by: inotify) }
+    }
+
     /// Watches what is to be watched now. What changes while it looks around is seen, or looked at once more.
-    fileprivate func refresh(_ inotify: Inotify?) {
+    private func watchAll(by inotify: Inotify?) {
         guard let inotify else {
             if !isTold { state.withLock { $0.blindness = "it is not asked" } }
             return
@@ -140,7 +165,7 @@ extension FileWatcher {
                 )
             }
             gone.forEach(inotify.remove)
-            if plan.isCut { go(blind: "there are more than \(WatchPlan.directoriesMax) directories") }
+            if plan.isCut { go(blind: "there are more than \(WatchPlan.watchedMax) directories") }
             if isSettled { return }
         }
     }
@@ -151,12 +176,16 @@ extension FileWatcher {
             let descriptor = try inotify.duplicate()
             let channel = try await Self.channel(reading: descriptor)
             try await channel.executeThenClose { events in
-                for try await var buffer in events where concerns(Inotify.events(in: &buffer)) { happened() }
+                for try await var buffer in events { heard(Inotify.events(in: &buffer)) }
             }
         } catch {
             guard !Task.isCancelled else { return }
             go(blind: "\(error)")
         }
+    }
+
+    func heard(_ events: [Inotify.Event]) {
+        if concerns(events) { happened() }
     }
 
     private func concerns(_ events: [Inotify.Event]) -> Bool {

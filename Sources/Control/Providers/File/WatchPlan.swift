@@ -17,8 +17,10 @@ struct WatchPlan: Equatable {
         case all
     }
 
-    /// Sub-directories of a watched directory; of further ones no change is noticed.
-    static let directoriesMax = 1024
+    /// Directories that are watched.
+    static let watchedMax = 1024
+    /// Directories that are looked at, where the system does not tell: one for each file that may be in them.
+    static let lookedAtMax = DynamicFiles.countMax
     /// Entries of one directory that are looked at.
     static let entriesMax = 65536
     /// As Linux follows.
@@ -26,10 +28,13 @@ struct WatchPlan: Equatable {
 
     /// By path, without symbolic links.
     private(set) var directories: [String: Interest] = [:]
-    /// Whether there was more than may be watched.
+    /// Whether there were more.
     private(set) var isCut = false
+    private let directoriesMax: Int
 
-    init(_ source: FileProviderSettings.Source) {
+    /// - Parameter directoriesMax: below the source; further ones are left out.
+    init(_ source: FileProviderSettings.Source, directoriesMax: Int = watchedMax) {
+        self.directoriesMax = directoriesMax
         switch source {
         case .file(let path):
             _ = follow(path)
@@ -89,7 +94,7 @@ struct WatchPlan: Equatable {
         var waiting = [top]
         while let directory = waiting.popLast() {
             guard directories[directory] != .all else { continue }
-            guard directories.count < Self.directoriesMax else {
+            guard directories.count < directoriesMax else {
                 isCut = true
                 return
             }
