@@ -110,9 +110,11 @@ struct AdminAPITests {
 struct SessionViewTests {
     private static let fingerprint = Fingerprint(high: 0x0123_4567_89AB_CDEF, low: 5)
 
-    private static func service(_ unavailable: AffinitySettings.Unavailability = .move) throws -> Proxy.Service {
+    private static func service(
+        _ unavailable: AffinitySettings.Unavailability = .move, drains: Bool = false
+    ) throws -> Proxy.Service {
         let key = FingerprintKey(k0: 1, k1: 2)
-        let membership = try Membership([("a", 1, false), ("b", 1, false)], key: key)
+        let membership = try Membership([("a", 1, drains), ("b", 1, drains)], key: key)
         let sticky = Sticky(
             sources: [], cookie: nil, settings: AffinitySettings(onUnavailable: unavailable),
             renewal: CookieRenewal(idleTimeout: 1000, absoluteTimeout: nil))
@@ -147,6 +149,18 @@ struct SessionViewTests {
         let entry = Self.entry(service.membership.backends[1].hash)
         service.health.markDown(1)
         #expect(SessionView(Self.fingerprint, of: service, entry: entry, isCovered: true).wouldGo == nil)
+    }
+
+    @Test("a new one goes to a server that drains where there is no other")
+    func allDrain() throws {
+        func target(_ service: Proxy.Service) -> String? {
+            SessionView(Self.fingerprint, of: service, entry: nil, isCovered: true).wouldGo
+        }
+        let service = try Self.service(drains: true)
+        let first = try #require(target(service))
+        #expect(first == target(try Self.service()))
+        service.health.markDown(first == "a" ? 0 : 1)
+        #expect(target(service) == (first == "a" ? "b" : "a"))
     }
 
     private static func record(_ backend: BackendHash, epoch: UInt32) -> StoreAnswer {

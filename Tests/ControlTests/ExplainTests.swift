@@ -222,6 +222,37 @@ struct ExplainTests {
         #expect(bound.isServed)
     }
 
+    @Test("the answer of a weighted service is that of the child that the session is bound to")
+    func boundElsewhere() async throws {
+        var explanation = try await explain("http://x.example/deep", ["X-Level: 7", "X-Session-ID: 42"])
+        let (chosen, other) = (explanation.levels[0].choice, explanation.levels[0].order[1].name)
+        #expect(chosen == explanation.levels[1].service && other != chosen)
+        let view = """
+            {"fingerprint":"00","service":"both","source":"cache","store":null,"kind":"confirmed",\
+            "backend":"\(other)","epoch":1,"suspect":false,"wouldGo":"\(other)"}
+            """
+        let session = try JSONDecoder().decode(SessionView.self, from: Data(view.utf8))
+        explanation.levels[0].live = Explanation.Live(session: session, down: [])
+        explanation.levels[1].live = Explanation.Live(session: nil, down: explanation.levels[1].order.map(\.name))
+        explanation.weighLevels()
+        #expect(explanation.isServed)
+        let text = ExplanationText(explanation).description
+        #expect(text.contains("answer     from \(other)\n"), "\(text)")
+    }
+
+    @Test("a session that its cookie binds to a server that is down waits for it, where it must not go elsewhere")
+    func hintedDown() async throws {
+        for rejects in [true, false] {
+            let explanation = try await explain(servers: ["weight: 1", "weight: 1"], isSticky: true) {
+                $0.levels[0].rejects = rejects
+                $0.levels[0].hint = Explanation.Hint(target: "s0", epoch: 1)
+                $0.levels[0].live = Explanation.Live(session: nil, down: ["s0"])
+                $0.weighLevels()
+            }
+            #expect(explanation.isServed == !rejects)
+        }
+    }
+
     /// What stands for people, a replica having said this of the session; nil for what is not known.
     private func live(
         _ source: String?, _ store: String?, kind: String? = nil, hint: Bool = false, down: [String] = [],

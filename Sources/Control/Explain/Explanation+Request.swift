@@ -27,10 +27,10 @@ extension Explanation {
 
     /// Says what Limpet answers where no server takes the request, as far as that is known.
     mutating func weighLevels() {
-        guard let last = levels.last else { return }
+        guard let last = passed.last else { return }
         if last.order.isEmpty {
             (status, reason) = (503, "the service has no servers")
-        } else if levels.contains(where: \.refuses) {
+        } else if passed.contains(where: \.refuses) {
             let isLive = levels.contains { $0.live != nil }
             (status, reason) = (503, isLive ? "no server may take it now" : "no server takes a new session")
         } else {
@@ -95,7 +95,8 @@ extension Explanation.Level {
         let targets = Self.targets(of: settings)
         self.init(
             service: settings.name, strategy: settings.strategy.rawValue,
-            sources: settings.sticky?.sources.map(\.words) ?? [], source: nil, fingerprint: nil, hint: nil,
+            sources: settings.sticky?.sources.map(\.words) ?? [],
+            rejects: settings.sticky?.onUnavailable == .reject, source: nil, fingerprint: nil, hint: nil,
             begins: false, order: level.order.map { targets[$0] }, choice: level.choice.map { targets[$0].name })
         switch level.session {
         case .none: break
@@ -119,7 +120,7 @@ extension Explanation.Level {
             return session.wouldGo == nil
         }
         // Nobody knows the session: its own cookie may.
-        if let target = hint?.target, isUp(target) { return false }
+        if let target = hint?.target, isUp(target) || rejects { return !isUp(target) }
         return !order.contains { $0.weight > 0 && isUp($0.name) }
     }
 

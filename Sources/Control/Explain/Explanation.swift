@@ -37,6 +37,8 @@ package struct Explanation: Encodable, Equatable, Sendable {
         var strategy: String
         /// Where session keys are looked for, in their order.
         var sources: [String]
+        /// Whether a session waits for its target, and is refused meanwhile.
+        var rejects: Bool
         /// Where this request's stands; null where it has none.
         @Always var source: String?
         /// 32 hexadecimal digits.
@@ -77,6 +79,13 @@ package struct Explanation: Encodable, Equatable, Sendable {
     var levels: [Level]
     /// Whether fingerprints and orders are those of a running fleet: they depend on its secret.
     var hasSecret: Bool
+
+    /// The levels that the request passes, as far as is known: where a session is bound to another target than a new
+    /// one would be given, what comes below is not.
+    var passed: ArraySlice<Level> {
+        let end = levels.firstIndex { $0.leadsElsewhere } ?? levels.endIndex - 1
+        return levels.prefix(end + 1)
+    }
 
     /// Whether a backend may get the request.
     package var isServed: Bool { status == nil }

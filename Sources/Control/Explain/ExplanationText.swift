@@ -142,7 +142,7 @@ package struct ExplanationText: CustomStringConvertible {
 
     private var answer: String {
         if let status = explanation.status { return "\(status) from Limpet: \(explanation.reason ?? "")" }
-        guard let level = explanation.levels.last else { return "unknown" }
+        guard let level = explanation.passed.last else { return "unknown" }
         if let live = level.live, let session = live.session { return answer(session, live, level) }
         if let hint = level.hint, let target = hint.target {
             return "from \(named(target, level)), unless the session has moved since"
