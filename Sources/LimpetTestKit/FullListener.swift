@@ -1,13 +1,15 @@
-import Foundation
+#if canImport(Glibc)
+import Glibc
+#endif
 
-/// Listens, and takes no connection.
-struct FullListener {
-    let port: Int
+/// Listens, takes no connection, and has no room for another that waits: whoever connects hears nothing.
+package struct FullListener: Sendable {
+    package let port: Int
     private let descriptors: [Int32]
 
-    init() throws {
+    package init() {
         let kind = Int32(SOCK_STREAM.rawValue) | Int32(SOCK_NONBLOCK.rawValue)
-        func socket() -> Int32 { Foundation.socket(AF_INET, kind, 0) }
+        func socket() -> Int32 { Glibc.socket(AF_INET, kind, 0) }
         let listener = socket()
         var address = sockaddr_in()
         address.sin_family = sa_family_t(AF_INET)
@@ -16,12 +18,12 @@ struct FullListener {
         var clients: [Int32] = []
         withUnsafeMutablePointer(to: &address) { pointer in
             pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) { address in
-                bind(listener, address, size)
-                listen(listener, 0)
-                getsockname(listener, address, &size)
+                _ = bind(listener, address, size)
+                _ = listen(listener, 0)
+                _ = getsockname(listener, address, &size)
                 for _ in 0..<4 {
                     clients.append(socket())
-                    connect(clients[clients.count - 1], address, size)
+                    _ = connect(clients[clients.count - 1], address, size)
                 }
             }
         }
@@ -29,5 +31,5 @@ struct FullListener {
         descriptors = clients + [listener]
     }
 
-    func close() { for descriptor in descriptors { Foundation.close(descriptor) } }
+    package func close() { for descriptor in descriptors { _ = Glibc.close(descriptor) } }
 }

@@ -379,7 +379,7 @@ struct DockerProviderTests {
     @Test("it stops at once, even while nobody takes its connection")
     func stoppingWhileConnecting() async throws {
         // Nobody accepts, and the one place for a connection that waits is taken: the next is not answered.
-        let listener = try FullListener()
+        let listener = FullListener()
         var settings = DockerProviderSettings()
         settings.endpoint = "tcp://127.0.0.1:\(listener.port)"
         let start = ContinuousClock.now

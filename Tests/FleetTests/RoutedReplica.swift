@@ -12,9 +12,11 @@ final class RoutedReplica: Sendable {
     ///   - dynamic: the text of the file, in which `B0`, `B1`, … stand for the URLs of the backends, and `NOBODY` for
     ///     one at which nobody listens.
     ///   - fileName: says by its ending which language the file is written in.
+    ///   - providers: further providers, beside the file.
     ///   - settings: further lines of the main file.
     init(
-        backends count: Int, _ dynamic: String, fileName: String = "dynamic.yml", settings: String = ""
+        backends count: Int, _ dynamic: String, fileName: String = "dynamic.yml", providers: String = "",
+        settings: String = ""
     ) throws {
         let folder = FileManager.default.temporaryDirectory
             .appendingPathComponent("limpet-routed-\(UInt64.random(in: 0 ... .max))")
@@ -31,7 +33,8 @@ final class RoutedReplica: Sendable {
                   web: { address: "127.0.0.1:\(port)" }
                   admin: { address: "127.0.0.1:\(adminPort)" }
                 replica: { name: r0, threads: 2 }
-                providers: { file: { filename: "\(directory)/\(fileName)" }, providersThrottleDuration: 100ms }
+                providers:
+                  { file: { filename: "\(directory)/\(fileName)" }, providersThrottleDuration: 100ms\(providers) }
                 \(settings)
 
                 """

@@ -42,6 +42,23 @@ extension FleetTests {
             }
         }
 
+        @Test("connections are refused at once also while an Engine is being connected to")
+        func silentEngine() async throws {
+            try await Threads.run {
+                let engine = FullListener()
+                defer { engine.close() }
+                let routed = try RoutedReplica(
+                    backends: 0, "http: {}",
+                    providers: ", docker: { endpoint: \"tcp://127.0.0.1:\(engine.port)\" }")
+                defer { _ = routed.end() }
+                // It has begun to connect once more by then, and would go on for seconds.
+                Thread.sleep(forTimeInterval: 1)
+                routed.replica.process.signal(SIGTERM)
+                #expect(Waiting.until(within: 1) { Self.refuses(routed.replica.port) })
+                #expect(routed.replica.process.waitForEnd(within: 3) == .exited(0))
+            }
+        }
+
         private static func refuses(_ port: Int) -> Bool {
             do {
                 _ = try TCPSocket(port: port)

@@ -1,5 +1,5 @@
-/// The main file by itself, as a running replica reads it again: what takes effect at a start alone, and `http` as far as
-/// nothing else need be known.
+/// The main file by itself, as a running replica reads it again: what takes effect at a start alone, and `http` as far
+/// as nothing else need be known.
 struct MainFile: Sendable {
     let source: SourceText
     /// Without routers and services.

@@ -145,8 +145,8 @@ actor DockerWatch {
 
     // MARK: The machine's address
 
-    /// A resolver that says nothing holds up nobody: after a while the last known address counts, or the loopback, until
-    /// it has answered. It is asked once at a time.
+    /// A resolver that says nothing holds up nobody: the last known address counts, or after a while the loopback,
+    /// until it has answered. It is asked once at a time.
     private func findHost() {
         guard !isLookingUp else { return }
         isLookingUp = true
