@@ -57,6 +57,25 @@ struct ConfigurationLabelTests {
         #expect(service.sticky?.sources.first == .header(name: "X-Session-ID", learns: false))
     }
 
+    @Test("of one container name an object in any case, and the first in the order of bytes counts")
+    func casesOfNames() throws {
+        let labels = [
+            "traefik.http.routers.myRouter.rule": "Path(`/`)", "traefik.http.routers.myrouter.middlewares": "auth",
+            "traefik.http.middlewares.auth.headers.customrequestheaders.X-A": "1",
+            "traefik.http.middlewares.AUTH.headers.customrequestheaders.x-a": "1",
+            "traefik.http.routers.MYROUTER.service": "web",
+            "traefik.http.services.web.loadbalancer.server.port": "1",
+        ]
+        let reading = Reading.read(
+            [], [Reading.container("a", 1, labels.mapValues { $0 == "auth" ? "AUTH" : $0 })])
+        #expect(reading.mistakes.map(\.description) == [])
+        let configuration = try #require(reading.configuration)
+        #expect(configuration.routers.map(\.name) == ["MYROUTER@docker"])
+        #expect(configuration.routers[0].router.rule.text == "Path(`/`)")
+        let field = HeaderEdits.Field(name: "x-a", value: "1")
+        #expect(configuration.routers[0].middlewares == [.headers(HeaderEdits(requestSet: [field]))])
+    }
+
     @Test("name the cookie of a service as Traefik does")
     func cookieName() throws {
         let label = "traefik.http.services.app.loadbalancer.sticky.cookie"
@@ -133,6 +152,21 @@ struct ConfigurationLabelTests {
                 "traefik.http.services.shop.loadbalancer.passhostheader": "true",
             ],
             ["traefik.http.routers.r.service: there is no service shop2, did you mean shop?"]
+        ),
+        (
+            ["traefik.http.routers.a" + String(repeating: "[0]", count: 40): "x"],
+            [
+                "traefik.http.routers.a" + String(repeating: "[0]", count: 40)
+                    + ": has more than 24 parts, those in brackets included"
+            ]
+        ),
+        (
+            ["traefik.http.routers.a" + String(repeating: "[0]", count: 4000): "x"],
+            ["traefik.http.routers.a" + String(repeating: "[0]", count: 26) + "…: has more than 1024 bytes"]
+        ),
+        (
+            ["traefik.http.routers.R.rule": "Path(`/a`)", "traefik.http.routers.r.rule": "Path(`/b`)"],
+            ["traefik.http.routers.r.rule: contradicts the label traefik.http.routers.R.rule"]
         ),
         (
             ["traefik.htttp.routers.r.rule": "a", "traefik.http.routers.r.rule": "Path(`/`)", "traefik.wat": "a"],

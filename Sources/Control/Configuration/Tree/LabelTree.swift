@@ -12,8 +12,10 @@ struct LabelTree {
     /// What stands after the prefix: ours, other protocols', and what other providers and Traefik itself look at.
     private static let sections = ["http", "enable", "docker"]
     private static let otherProtocols = ["tcp", "udp", "tls"]
+    /// Of names and brackets: all that is nested is walked by recursion.
     private static let depthMax = 24
     private static let countMax = 1000
+    private static let keyByteCountMax = 1024
 
     init(_ labels: [String: String], _ mistakes: MistakeList) {
         guard labels.count <= Self.countMax else {
@@ -26,29 +28,37 @@ struct LabelTree {
             guard let prefix = parts.first?.lowercased(), Self.prefixes.contains(prefix), parts.count > 1 else {
                 continue
             }
-            switch parts[1].lowercased() {
+            let section = parts[1].lowercased()
+            guard label.utf8.count <= Self.keyByteCountMax else {
+                if section == "http" {
+                    mistakes.add("has more than \(Self.keyByteCountMax) bytes", at: nil, key: ShownWord.of(label))
+                }
+                continue
+            }
+            switch section {
             case "http": Self.add(text, label, parts, to: &root, mistakes)
             case let other where Self.otherProtocols.contains(other): otherProtocol = otherProtocol ?? label
-            case let section: Self.warn(label, section, mistakes)
+            default: Self.warn(label, section, mistakes)
             }
         }
         guard !root.branches.isEmpty else { return }
-        let key = root.branches[0].path ?? "traefik.http"
-        http = SettingValue(node: root.branches[0].node(mistakes), key: key, keyPlace: nil, mistakes: mistakes)
+        http = SettingValue(
+            node: root.branches[0].node(mistakes), key: root.branches[0].path, keyPlace: nil, mistakes: mistakes)
     }
 
     private static func add(
         _ text: String, _ label: String, _ parts: [Substring], to root: inout LabelBranch, _ mistakes: MistakeList
     ) {
-        guard parts.count <= depthMax else {
-            mistakes.add("has more than \(depthMax) parts", at: nil, key: label)
-            return
-        }
-        guard parts.count > 2, let steps = LabelStep.steps(parts) else {
+        // The prefix is a part, and no step.
+        guard parts.count > 2, let steps = LabelStep.steps(parts, countMax: depthMax) else {
             mistakes.add("must have words between its dots, and whole numbers in brackets", at: nil, key: label)
             return
         }
-        root.add(text, label: label, steps[...], level: 0, mistakes)
+        guard steps.count < depthMax else {
+            mistakes.add("has more than \(depthMax) parts, those in brackets included", at: nil, key: label)
+            return
+        }
+        root.add(text, label: label, steps[...], mistakes)
     }
 
     /// Labels that are nobody's business here are not read; but one that is nearly a section's hardly means nothing.
@@ -67,25 +77,38 @@ struct LabelStep {
     }
 
     let name: Name
+    /// By what it is compared: no key holds a bracket.
+    let folded: String
     /// The label up to here.
     let path: String
 
-    /// Nil where a part is empty, or what stands in brackets is no number. The prefix has no step.
-    static func steps(_ parts: [Substring]) -> [LabelStep]? {
+    private init(_ name: Name, path: String) {
+        self.name = name
+        self.path = path
+        switch name {
+        case .key(let key): folded = key.lowercased()
+        case .index(let index): folded = "[\(index)]"
+        }
+    }
+
+    /// Nil where a part is empty, or what stands in brackets is no number. The prefix has no step. After `countMax`
+    /// steps no further one is looked at.
+    static func steps(_ parts: [Substring], countMax: Int) -> [LabelStep]? {
         var steps: [LabelStep] = []
         var path = parts.first.map(String.init) ?? ""
         for part in parts.dropFirst() {
             let key = part.prefix { $0 != "[" }
             guard !key.isEmpty else { return nil }
+            guard steps.count < countMax else { return steps }
             path += ".\(key)"
-            steps.append(LabelStep(name: .key(String(key)), path: path))
+            steps.append(LabelStep(.key(String(key)), path: path))
             var rest = part.dropFirst(key.count)
-            while !rest.isEmpty {
+            while !rest.isEmpty, steps.count < countMax {
                 guard let end = rest.firstIndex(of: "]"), rest.hasPrefix("["),
                     let index = Int(decimal: rest[rest.index(after: rest.startIndex)..<end])
                 else { return nil }
                 path += "[\(index)]"
-                steps.append(LabelStep(name: .index(index), path: path))
+                steps.append(LabelStep(.index(index), path: path))
                 rest = rest[rest.index(after: end)...]
             }
         }
@@ -93,19 +116,18 @@ struct LabelStep {
     }
 }
 
-/// What the labels that begin alike say.
+/// What the labels that begin alike say. Keys and names are compared without case, as in Traefik: else a router whose
+/// middlewares are named in another case would be served without them.
 private struct LabelBranch {
-    /// Of the step that leads here.
-    var name: LabelStep.Name?
-    var path: String?
+    /// The one that leads here, as the first label has it.
+    var step: LabelStep?
     /// Of the label that ends here.
     var text: (value: String, label: String)?
     var branches: [LabelBranch] = []
 
-    /// - Parameter level: 0 for `http`, 1 for `routers`, 2 for the router's name.
-    mutating func add(
-        _ value: String, label: String, _ steps: ArraySlice<LabelStep>, level: Int, _ mistakes: MistakeList
-    ) {
+    var path: String { step?.path ?? "" }
+
+    mutating func add(_ value: String, label: String, _ steps: ArraySlice<LabelStep>, _ mistakes: MistakeList) {
         guard let step = steps.first else {
             if let text, text.value != value {
                 mistakes.add("contradicts the label \(text.label)", at: nil, key: label)
@@ -114,21 +136,9 @@ private struct LabelBranch {
             }
             return
         }
-        let index = branches.firstIndex { isSame($0.name, step.name, level: level) } ?? branches.count
-        if index == branches.count { branches.append(LabelBranch(name: step.name, path: step.path)) }
-        branches[index].add(value, label: label, steps.dropFirst(), level: level + 1, mistakes)
-    }
-
-    /// Names that users give are compared as they are, all others without case.
-    private func isSame(_ left: LabelStep.Name?, _ right: LabelStep.Name, level: Int) -> Bool {
-        guard case .key(let left) = left, case .key(let right) = right else { return left == right }
-        let isGiven = level == 2 || name.map(Self.holdsFields) ?? false
-        return left == right || !isGiven && left.lowercased() == right.lowercased()
-    }
-
-    private static func holdsFields(_ name: LabelStep.Name) -> Bool {
-        guard case .key(let key) = name else { return false }
-        return ["customrequestheaders", "customresponseheaders"].contains(key.lowercased())
+        let index = branches.firstIndex { $0.step?.folded == step.folded } ?? branches.count
+        if index == branches.count { branches.append(LabelBranch(step: step)) }
+        branches[index].add(value, label: label, steps.dropFirst(), mistakes)
     }
 
     func node(_ mistakes: MistakeList) -> SettingNode {
@@ -137,10 +147,10 @@ private struct LabelBranch {
         if let text, text.value.lowercased() != "true", !text.value.isEmpty {
             mistakes.add("stands beside \(first.anyLabel ?? "others"), which says more", at: nil, key: text.label)
         }
-        guard case .index = first.name else {
+        guard case .index = first.step?.name else {
             let keys = branches.compactMap { branch -> SettingNode.Entry? in
-                guard case .key(let key) = branch.name else {
-                    mistakes.add("is a list and a mapping", at: nil, key: branch.path ?? "")
+                guard case .key(let key) = branch.step?.name else {
+                    mistakes.add("is a list and a mapping", at: nil, key: branch.path)
                     return nil
                 }
                 return SettingNode.Entry(key: key, place: nil, path: branch.path, value: branch.node(mistakes))
@@ -153,12 +163,12 @@ private struct LabelBranch {
     private func elements(_ mistakes: MistakeList) -> [SettingNode] {
         var elements: [Int: SettingNode] = [:]
         for branch in branches {
-            guard case .index(let index) = branch.name else {
-                mistakes.add("is a list and a mapping", at: nil, key: branch.path ?? "")
+            guard case .index(let index) = branch.step?.name else {
+                mistakes.add("is a list and a mapping", at: nil, key: branch.path)
                 continue
             }
             guard index < branches.count else {
-                mistakes.add("must be counted from 0 without a gap", at: nil, key: branch.path ?? "")
+                mistakes.add("must be counted from 0 without a gap", at: nil, key: branch.path)
                 continue
             }
             elements[index] = branch.node(mistakes)
