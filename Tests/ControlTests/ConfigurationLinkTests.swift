@@ -127,6 +127,35 @@ struct ConfigurationLinkTests {
         #expect(children.map(\.service) == [3, 0, 1] && children.map(\.name) == ["zz@docker", "a", "aa@docker"])
     }
 
+    @Test("of cookies that a weighted service above has take out the containers that say them, and nothing else")
+    func cookieOfContainer() throws {
+        let file =
+            "w: { weighted: { services: [{ name: v }], sticky: { cookie: { name: lvl } } } }\n"
+            + "v: { weighted: { services: [{ name: a@docker }, { name: b@docker }] } }\n"
+        func container(_ name: String, _ number: Int, _ cookie: String) -> DockerContribution {
+            Reading.container(
+                "\(name)\(number)", number,
+                [
+                    "traefik.http.services.\(name).loadbalancer.sticky.cookie.name": cookie,
+                    "traefik.http.routers.\(name).rule": "Path(`/`)",
+                ])
+        }
+        let containers = [container("a", 1, "lvl"), container("a", 2, "lvl"), container("b", 3, "own")]
+        let reading = Reading.read(Self.services(file), containers)
+        let message = "has the cookie lvl of the weighted service w above it: give each level a name of its own"
+        #expect(
+            reading.mistakes.map(\.description) == [
+                "f:4:39: warning: http.services.v.weighted.services[0].name: there is no service a@docker now: "
+                    + "the other services serve its share until it is there",
+                "container a1: traefik.http.services.a: \(message)",
+                "container a2: traefik.http.services.a: \(message)",
+            ])
+        let configuration = try #require(reading.configuration)
+        #expect(configuration.services.map(\.name) == ["a@docker", "b@docker", "v", "w"])
+        #expect(configuration.services.map(\.backends.count) == [0, 1, 0, 0])
+        #expect(configuration.routers.map(\.name) == ["b@docker"])
+    }
+
     static let mistaken: [(String, [String])] = [
         (
             "w: { weighted: { services: [{ name: x }, { name: a }, { name: a@file, weight: -1 }, {}] } }\n" + a,

@@ -7,11 +7,14 @@ struct ContainerDrafts {
     /// Of each container, in the order in which they count.
     private(set) var mistakes: [MistakeList] = []
 
+    private let cookiesAbove: CookiesAbove
     private var services: [String: ServiceDraft] = [:]
     private var routers: [String: RouterDraft] = [:]
     private var middlewares: [String: MiddlewareDraft] = [:]
 
-    init(_ containers: [DockerContribution], _ context: HTTPContext) {
+    /// - Parameter files: what the files say, which no container can make wrong.
+    init(_ containers: [DockerContribution], besides files: [HTTPDraft], _ context: HTTPContext) {
+        cookiesAbove = CookiesAbove(files)
         let ordered = containers.sorted {
             ($0.isDraining ? 1 : 0, $0.created, $0.containerID) < ($1.isDraining ? 1 : 0, $1.created, $1.containerID)
         }
@@ -38,7 +41,7 @@ struct ContainerDrafts {
     }
 
     private mutating func add(_ draft: HTTPDraft) {
-        guard !contradicts(draft) else { return }
+        guard !sharesCookies(draft), !contradicts(draft) else { return }
         for router in draft.routers where routers[router.name] == nil { routers[router.name] = router }
         for middleware in draft.middlewares where middlewares[middleware.name] == nil {
             middlewares[middleware.name] = middleware
@@ -60,6 +63,19 @@ struct ContainerDrafts {
             }
         }
         services[service.name]?.settings.targets = .servers(backends)
+    }
+
+    /// Records a cookie that a weighted service of a file has too, which sends requests here.
+    private func sharesCookies(_ draft: HTTPDraft) -> Bool {
+        for service in draft.services {
+            guard let cookie = service.settings.sticky?.cookie?.name,
+                let holder = cookiesAbove.holder(of: cookie, above: service.settings.name)
+            else { continue }
+            service.value.mistake(
+                "has the cookie \(cookie) of the weighted service \(holder) above it: give each level a name of its own"
+            )
+        }
+        return draft.mistakes.hasErrors
     }
 
     /// Records what another container, which counts, says otherwise.
