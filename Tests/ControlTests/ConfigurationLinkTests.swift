@@ -187,6 +187,18 @@ struct ConfigurationLinkTests {
             ["3:6: http.services.x: leads back to itself: x → x"]
         ),
         (
+            "a: { weighted: { services: [{ name: c }] } }\nb: { weighted: { services: [{ name: c }] } }\n"
+                + "c: { weighted: { services: [{ name: d }, { name: b }] } }\n"
+                + "d: { weighted: { services: [{ name: d2 }] } }\nd2: { weighted: { services: [{ name: d }] } }\n"
+                + "e: { weighted: { services: [{ name: f }, { name: e }] } }\n"
+                + "f: { weighted: { services: [{ name: e }] } }\n",
+            [
+                "4:6: http.services.b: leads back to itself: b → c → b",
+                "6:6: http.services.d: leads back to itself: d → d2 → d",
+                "8:6: http.services.e: leads back to itself: e → e",
+            ]
+        ),
+        (
             "v: { weighted: { services: [{ name: w }], sticky: { cookie: { name: c } } } }\n"
                 + "w: { weighted: { services: [{ name: x }, { name: y }] } }\n"
                 + "x: { loadBalancer: { servers: [{ url: \"http://x\" }], sticky: { cookie: { name: c } } } }\n"

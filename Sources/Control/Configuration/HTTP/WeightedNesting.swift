@@ -72,23 +72,88 @@ struct WeightedNesting {
         }
     }
 
-    /// Each circle once, at the service of it that is first by name.
+    /// Services that lead to each other are one circle, however many ways there are in it: it is named once, at the
+    /// service of it that is first by name, by the shortest way from there.
     private mutating func findCircles(isFree: Set<Int>) {
-        var isSeen = Array(repeating: false, count: services.count)
-        for start in services.indices where !isFree.contains(start) && !isSeen[start] {
-            var path: [Int] = []
-            var index = start
-            while !isSeen[index] {
-                isSeen[index] = true
-                path.append(index)
-                guard let next = children[index].first(where: { !isFree.contains($0) }) else { break }
-                index = next
-            }
-            guard let begin = path.firstIndex(of: index) else { continue }
-            var names = (path[begin...] + [index]).map { services[$0].name }
+        let groups = circleGroups(isFree: isFree)
+        var isNamed: Set<Int> = []
+        for start in services.indices where !isFree.contains(start) && isNamed.insert(groups[start]).inserted {
+            guard let way = wayBack(to: start, groups) else { continue }
+            var names = way.map { services[$0].name }
             if names.count > Self.namesMax { names.replaceSubrange(Self.namesMax - 1..<names.count - 1, with: ["…"]) }
             faults.append(
-                Fault(service: index, message: "leads back to itself: \(names.joined(separator: " → "))"))
+                Fault(service: start, message: "leads back to itself: \(names.joined(separator: " → "))"))
         }
+    }
+
+    /// From a service to itself, both ends included; nil where no way leads back.
+    private func wayBack(to start: Int, _ groups: [Int]) -> [Int]? {
+        var before: [Int: Int] = [:]
+        var queue = [start]
+        var next = 0
+        while next < queue.count {
+            let service = queue[next]
+            next += 1
+            for child in children[service] where groups[child] == groups[start] && before[child] == nil {
+                before[child] = service
+                if child == start { return Self.way(to: start, before) }
+                queue.append(child)
+            }
+        }
+        return nil
+    }
+
+    private static func way(to start: Int, _ before: [Int: Int]) -> [Int] {
+        var way = [start]
+        var service = before[start]
+        while let known = service, known != start {
+            way.append(known)
+            service = before[known]
+        }
+        return (way + [start]).reversed()
+    }
+
+    /// A number for each service, the same for those that lead to each other (Kosaraju). Without recursion: a chain may
+    /// be long.
+    private func circleGroups(isFree: Set<Int>) -> [Int] {
+        var parents: [[Int]] = Array(repeating: [], count: services.count)
+        for (index, children) in children.enumerated() where !isFree.contains(index) {
+            for child in children { parents[child].append(index) }
+        }
+        var groups = Array(repeating: -1, count: services.count)
+        for start in finished(isFree: isFree).reversed() where groups[start] < 0 {
+            var waiting = [start]
+            groups[start] = start
+            while let service = waiting.popLast() {
+                for parent in parents[service] where groups[parent] < 0 {
+                    groups[parent] = start
+                    waiting.append(parent)
+                }
+            }
+        }
+        return groups
+    }
+
+    /// In the order in which a walk into the depth leaves them.
+    private func finished(isFree: Set<Int>) -> [Int] {
+        var order: [Int] = []
+        var isSeen = services.indices.map(isFree.contains)
+        for start in services.indices where !isSeen[start] {
+            isSeen[start] = true
+            var path = [(service: start, next: 0)]
+            while let (service, next) = path.last {
+                guard next < children[service].count else {
+                    order.append(service)
+                    path.removeLast()
+                    continue
+                }
+                path[path.count - 1].next += 1
+                let child = children[service][next]
+                guard !isSeen[child] else { continue }
+                isSeen[child] = true
+                path.append((child, 0))
+            }
+        }
+        return order
     }
 }
