@@ -2,7 +2,9 @@
 package struct AddressError: Error, Equatable, Sendable, CustomStringConvertible {
     package let description: String
 
+    /// What holds an `@` may hold a password, wherever that stands in it: such a text is not shown.
     package init(_ text: String, _ problem: String) {
-        description = "\"\(text)\" \(problem)"
+        let shown = text.contains("@") ? "…@…" : ShownWord.of(text)
+        description = "\"\(shown)\" \(problem)"
     }
 }

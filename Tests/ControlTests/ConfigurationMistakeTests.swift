@@ -234,7 +234,8 @@ struct ConfigurationMistakeTests {
                 "10:38: http.services.s.loadBalancer.servers[2].name: is the name of servers[0] already",
                 "11:20: http.services.s.loadBalancer.servers[3].url: \"https://d\" asks for TLS to the backend, "
                     + "which is not available in this version",
-                "12:20: http.services.s.loadBalancer.servers[4].url: \"http://…@…\" must not hold credentials",
+                "12:20: http.services.s.loadBalancer.servers[4].url: \"…@…\" must not hold credentials: "
+                    + "write http://host:port",
                 "13:20: http.services.s.loadBalancer.servers[5].url: \"http://d:0\" has no valid port: "
                     + "write a number from 1 to 65535",
                 "14:20: http.services.s.loadBalancer.servers[6].url: \"http://\" has no valid host: "
@@ -355,17 +356,25 @@ struct ConfigurationMistakeTests {
 
     @Test("never shows a secret")
     func hidesSecrets() {
-        let texts = [
-            "fleet: { secret: hunter2 }",
-            "fleet: {secret: 0123456789abcdef}\nstore: { redis: { endpoints: [\"redis://u:hunter2@h\"] } }",
-            "fleet: {secret: 0123456789abcdef}\nstore: { redis: { endpoints: [\"u:hunter2@h\"] } }",
-            "fleet: {secret: 0123456789abcdef}\nstore: { redis: { endpoints: [\"hunter2://h\"] } }",
-            "http: { services: { s: { loadBalancer: { servers: [{ url: \"http://u:hunter2@h\" }] } } } }",
-        ]
+        let texts =
+            [
+                "fleet: { secret: hunter2 }",
+                "fleet: {secret: 0123456789abcdef}\nstore: { redis: { endpoints: [\"redis://u:hunter2@h\"] } }",
+                "fleet: {secret: 0123456789abcdef}\nstore: { redis: { endpoints: [\"u:hunter2@h\"] } }",
+                "fleet: {secret: 0123456789abcdef}\nstore: { redis: { endpoints: [\"hunter2://h\"] } }",
+                "providers: { docker: { endpoint: \"https://u:hunter2@h\" } }",
+                "entryPoints: { web: { address: \"u:hunter2@h:1\" } }",
+                "entryPoints: { web: { address: \":1\", forwardedHeaders: { trustedIPs: [\"u:hunter2@h\"] } } }",
+            ]
+            + [
+                "http://u:hunter2@h", "https://u:hunter2@h:1", "u:hunter2@h:1", "http://u:hunter/2@h",
+                "http://hunter/2@h",
+            ]
+            .map { "http: { services: { s: { loadBalancer: { servers: [{ url: \"\($0)\" }] } } } }" }
         for text in texts {
             let mistakes = ConfigurationSample.mistakes(text)
             #expect(!mistakes.isEmpty)
-            #expect(!mistakes.contains { $0.contains("hunter2") })
+            #expect(!mistakes.contains { $0.contains("hunter") })
         }
         let environment = ["LIMPET_FLEET_SECRET": "hunter2"]
         #expect(

@@ -8,7 +8,7 @@ struct DockerEndpointTests {
         "a socket and a port are understood",
         arguments: [
             ("unix:///var/run/docker.sock", DockerEndpoint.unix(path: "/var/run/docker.sock")),
-            ("UNIX:///a", .unix(path: "/a")),
+            ("UNIX:///a@b", .unix(path: "/a@b")),
             ("tcp://proxy:2375", .tcp(host: "proxy", port: 2375)),
             ("tcp://proxy", .tcp(host: "proxy", port: 2375)),
             ("http://127.0.0.1:80/", .tcp(host: "127.0.0.1", port: 80)),
@@ -24,9 +24,11 @@ struct DockerEndpointTests {
             ("", "is no endpoint"), ("/var/run/docker.sock", "is no endpoint"),
             ("unix://run/docker.sock", "by its full path"), ("unix:///", "by its full path"),
             ("unix:///" + String(repeating: "a", count: 107), "more than 107 bytes"),
-            ("https://a:1", "TLS"), ("ssh://u@h", "SSH"), ("npipe:////./pipe/docker", "Windows"),
+            ("https://a:1", "TLS"), ("ssh://h", "SSH"), ("npipe:////./pipe/docker", "Windows"),
             ("fd://", "unknown scheme"), ("tcp://a:0", "valid port"), ("tcp://a/b", "a path"), ("tcp://", "valid host"),
-            ("tcp://user:secret@a", "credentials"),
+            ("tcp://user:secret@a", "credentials"), ("https://user:secret@a", "credentials"),
+            ("ssh://user:secret@a", "credentials"), ("user:secret@a", "credentials"),
+            ("tcp://user:secret/x@a", "credentials"), ("unix://a@secret", "by its full path"),
         ])
     func refusals(_ text: String, _ reason: String) {
         let error = #expect(throws: AddressErrorText.self) { try AddressErrorText.of(text) }

@@ -9,6 +9,8 @@ struct ServerURL: Equatable {
 
     /// - Throws: `AddressError`, whose message says what would be right.
     init(_ text: String) throws(AddressError) {
+        // A password may hold a slash, so that what stands before the @ looks like another host.
+        guard !text.contains("@") else { throw AddressError(text, "must not hold credentials: write http://host:port") }
         guard let scheme = text.firstRange(of: "://") else {
             throw AddressError(text, "is no URL: write http://host:port")
         }
@@ -20,9 +22,6 @@ struct ServerURL: Equatable {
         }
         let rest = text[scheme.upperBound...]
         let authority = rest.prefix { $0 != "/" && $0 != "?" && $0 != "#" }
-        guard !authority.contains("@") else {
-            throw AddressError("http://…@…", "must not hold credentials")
-        }
         let place = try HostAndPort(authority, of: text, defaultPort: 80)
         host = place.host
         port = place.port
@@ -35,7 +34,7 @@ struct HostAndPort {
     let host: String
     let port: Int
 
-    /// - Parameter text: the whole URL, for errors; must hold no password.
+    /// - Parameter text: the whole URL, for errors.
     init(_ authority: Substring, of text: String, defaultPort: Int) throws(AddressError) {
         var name = authority
         var port: Int? = defaultPort

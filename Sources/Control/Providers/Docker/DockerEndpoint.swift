@@ -22,6 +22,9 @@ package enum DockerEndpoint: Equatable, Sendable, CustomStringConvertible {
     /// - Parameter text: `unix:///path`, `tcp://host:port` or `http://host:port`.
     /// - Throws: `AddressError`, whose message says what would be right.
     package init(_ text: String) throws(AddressError) {
+        guard !text.contains("@") || text.lowercased().hasPrefix("unix:") else {
+            throw AddressError(text, "must not hold credentials: write tcp://host:port")
+        }
         guard let scheme = text.firstRange(of: "://") else {
             throw AddressError(text, "is no endpoint: write unix:///var/run/docker.sock or tcp://host:port")
         }
@@ -46,7 +49,6 @@ package enum DockerEndpoint: Equatable, Sendable, CustomStringConvertible {
 
     private static func tcp(_ rest: Substring, of text: String) throws(AddressError) -> DockerEndpoint {
         let authority = rest.hasSuffix("/") ? rest.dropLast() : rest
-        guard !authority.contains("@") else { throw AddressError("tcp://…@…", "must not hold credentials") }
         guard !authority.contains("/") else { throw AddressError(text, "has a path: write tcp://host:port") }
         let place = try HostAndPort(authority, of: text, defaultPort: defaultPort)
         return .tcp(host: place.host, port: place.port)

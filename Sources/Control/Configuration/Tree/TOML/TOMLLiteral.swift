@@ -5,8 +5,9 @@ enum TOMLLiteral {
         if ["true", "false", "inf", "+inf", "-inf", "nan", "+nan", "-nan"].contains(word) { return word }
         if let number = number(word) { return number }
         if isTime(word) { return word }
+        // The word may be a password whose quotes were forgotten.
         throw TOMLError(
-            message: "\"\(word)\" is no number, boolean or time: a text stands in quotes", place: place)
+            message: "no number, boolean or time stands here: a text stands in quotes", place: place)
     }
 
     private static func number(_ word: String) -> String? {
