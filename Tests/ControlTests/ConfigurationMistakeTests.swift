@@ -271,6 +271,16 @@ struct ConfigurationMistakeTests {
                 "7:30: ….clientIP: cannot stand beside cookie: every request has a client address, no cookie would be used"
             ]
         ),
+        ("     { cookie: {}, clientIP: false }", []),
+        ("     { cookie: false, clientIP: false }", []),
+        (
+            "     { idleTimeout: 30m }",
+            ["6:5: …: names no session key: add cookie, header, query, appCookie or clientIP"]
+        ),
+        (
+            "     { cookie: false, idleTimeout: 1h }",
+            ["6:5: …: names no session key: add cookie, header, query, appCookie or clientIP"]
+        ),
         (
             "     { cookie: { name: a }, appCookie: { name: a } }",
             ["7:40: ….appCookie: has the name of Limpet's own cookie"]

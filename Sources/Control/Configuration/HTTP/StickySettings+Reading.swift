@@ -4,7 +4,7 @@ extension StickySettings {
     private static let timeouts = Duration.seconds(1)...(.seconds(366 * 86400))
     private static let idleTimeoutDefault = Duration.seconds(86400)
 
-    /// Nil where no session key is named; that is recorded.
+    /// Nil where no session key is named; that is recorded, unless all that is said is which are not asked.
     init?(_ section: SettingSection, cookieOf service: String, lease: Duration) {
         section.check(
             known: [
@@ -25,11 +25,23 @@ extension StickySettings {
         checkTimeouts(section, lease: lease)
         checkTogether(section)
         if sources.isEmpty {
-            if section.isEmpty {
-                section.mistake("names no session key: add cookie, header, query, appCookie or clientIP")
-            }
+            checkInert(section)
             return nil
         }
+    }
+
+    /// A section that says how sessions are kept, and not by what, would keep none. What is wrong with a source, or
+    /// with what was meant to be one, is recorded already.
+    private func checkInert(_ section: SettingSection) {
+        let said = section.entries.filter { name, value in
+            let isSwitch = ["cookie", "clientIP"].contains { section.isSame(name, $0) }
+            return !isSwitch || value.text?.lowercased() != "false"
+        }
+        let names = ["idleTimeout", "absoluteTimeout", "onUnavailable"]
+        guard section.isEmpty || !said.isEmpty,
+            said.allSatisfy({ entry in names.contains { section.isSame(entry.name, $0) } })
+        else { return }
+        section.mistake("names no session key: add cookie, header, query, appCookie or clientIP")
     }
 
     private func checkTimeouts(_ section: SettingSection, lease: Duration) {
@@ -45,8 +57,9 @@ extension StickySettings {
     }
 
     private func checkTogether(_ section: SettingSection) {
-        if cookie != nil, let clientIP = section.present("clientIP") {
-            clientIP.mistake("cannot stand beside cookie: every request has a client address, no cookie would be used")
+        if cookie != nil, sources.contains(where: \.isClientIP) {
+            section.present("clientIP")?.mistake(
+                "cannot stand beside cookie: every request has a client address, no cookie would be used")
         }
         for case .appCookie(let name, _) in sources where name == cookie?.name {
             section["appCookie"]?.mistake("has the name of Limpet's own cookie")

@@ -42,6 +42,10 @@ package enum SessionKeySource: Equatable, Sendable {
     case clientIP(ipv4Prefix: Int, ipv6Prefix: Int)
     /// The cookie that Limpet sets.
     case cookie(CookieSettings)
+
+    var isClientIP: Bool {
+        if case .clientIP = self { true } else { false }
+    }
 }
 
 /// The cookie that Limpet sets: `sticky.cookie`, with Traefik's defaults.
