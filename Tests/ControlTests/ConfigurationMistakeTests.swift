@@ -80,6 +80,12 @@ struct ConfigurationMistakeTests {
                 "1:31: replica.threads: must be a whole number from 1 to 1024",
             ]
         ),
+        ("replica: { name: 'a b' }", ["1:18: replica.name: must be 1 to 128 visible characters of ASCII"]),
+        ("replica: { name: \"a\\r\\nX: y\" }", ["1:18: replica.name: must be 1 to 128 visible characters of ASCII"]),
+        (
+            "replica: { name: \(String(repeating: "a", count: 129)) }",
+            ["1:18: replica.name: must be 1 to 128 visible characters of ASCII"]
+        ),
         (
             """
             entryPoints:

@@ -43,7 +43,7 @@ extension BackendSettings {
 
     private static func name(_ value: SettingValue) -> String? {
         guard let text = value.nonEmptyString() else { return nil }
-        guard text.utf8.count <= nameByteCountMax, text.utf8.allSatisfy({ $0 >= 0x20 && $0 != 0x7F }) else {
+        guard text.utf8.count <= nameByteCountMax, !ObjectName.holdsControl(text) else {
             value.mistake("must be at most \(nameByteCountMax) bytes without control characters")
             return nil
         }

@@ -35,8 +35,7 @@ struct HTTPDraft {
     static func named(_ section: SettingSection?) -> [(name: String, value: SettingValue)] {
         let entries = section?.entries ?? []
         for (name, value) in entries {
-            let isValid = !name.isEmpty && !name.contains("@") && name.utf8.allSatisfy { $0 >= 0x20 && $0 != 0x7F }
-            if !isValid {
+            if name.isEmpty || name.contains("@") || ObjectName.holdsControl(name) {
                 value.mistakes.add(
                     "a name must not be empty, and not contain @ or control characters", at: value.keyPlace,
                     key: value.key)

@@ -27,11 +27,33 @@ extension Configuration {
 }
 
 extension ReplicaSettings {
+    private static let nameByteCountMax = 128
+
     init(_ section: SettingSection?, _ surroundings: Surroundings) {
         section?.check(known: ["name", "threads"])
-        name = section?["name"]?.nonEmptyString() ?? "\(surroundings.hostName)-\(surroundings.processID)"
+        name = section?["name"].flatMap(Self.name) ?? Self.defaultName(surroundings)
         threads = section?["threads"]?.integer(1...1024) ?? max(surroundings.coreCount, 1)
     }
+
+    /// Backends are told it, in a field.
+    private static func name(_ value: SettingValue) -> String? {
+        guard let text = value.nonEmptyString() else { return nil }
+        guard text.utf8.count <= nameByteCountMax, text.utf8.allSatisfy(isVisible) else {
+            value.mistake("must be 1 to \(nameByteCountMax) visible characters of ASCII")
+            return nil
+        }
+        return text
+    }
+
+    /// A machine may be called anything.
+    private static func defaultName(_ surroundings: Surroundings) -> String {
+        let suffix = "-\(surroundings.processID)"
+        let host = surroundings.hostName.unicodeScalars.prefix(nameByteCountMax - suffix.utf8.count)
+            .map { scalar in UInt8(exactly: scalar.value).map(isVisible) == true ? Character(scalar) : "-" }
+        return String(host) + suffix
+    }
+
+    private static func isVisible(_ byte: UInt8) -> Bool { (0x21...0x7E).contains(byte) }
 }
 
 extension LogSettings {

@@ -15,6 +15,10 @@ struct Listeners {
         let isAdminGiven = section?.entries.contains { $0.name == Self.adminName } ?? false
         var taken = isAdminGiven ? [] : [(name: Self.adminName, address: admin)]
         for (name, value) in section?.entries ?? [] {
+            if name.isEmpty || ObjectName.holdsControl(name) {
+                value.mistakes.add(
+                    "a name must not be empty, and not contain control characters", at: value.keyPlace, key: value.key)
+            }
             guard let entry = value.section() else { continue }
             let address = Self.address(of: entry, name, &taken)
             if name == Self.adminName {
