@@ -1,10 +1,12 @@
+import Routing
 import Yams
 
 extension SettingNode {
     /// The tree of a YAML text. What is no YAML, or holds a key twice, has none: that is recorded.
     init?(yaml: String, _ mistakes: MistakeList) {
         do {
-            guard let root = try Yams.compose(yaml: yaml) else {
+            // By the basic rules Yams gives no plain value a tag of its own making.
+            guard let root = try Yams.compose(yaml: yaml, .basic) else {
                 self.init(.null)
                 return
             }
@@ -33,8 +35,7 @@ extension SettingNode {
         case .reader(let problem, _, _, _), .writer(let problem), .emitter(let problem), .representer(let problem):
             return ("is no valid YAML: \(problem)", nil)
         case .duplicatedKeysInMapping(let keys, let context):
-            let names = keys.map { "\"\($0)\"" }.joined(separator: ", ")
-            return ("the same key stands twice in one mapping: \(names)", context.mark)
+            return (YAMLConversion.standsTwice(keys), context.mark)
         case .no, .memory, .dataCouldNotBeDecoded:
             return ("cannot be read as YAML", nil)
         }
@@ -50,6 +51,9 @@ private struct YAMLConversion {
 
     private static let depthMax = 64
     private static let nodesMax = 2_000_000
+    private static let namesMax = 12
+    private static let coreTags = Set(
+        [Tag.Name.nonSpecific, .str, .int, .bool, .float, .null, .map, .seq].map(\.rawValue))
     private var nodes = 0
 
     mutating func node(_ node: Node, depth: Int) throws -> SettingNode {
@@ -61,24 +65,56 @@ private struct YAMLConversion {
         guard nodes <= Self.nodesMax else {
             throw Refusal(message: "holds more than \(Self.nodesMax) values, with those of its aliases", place: place)
         }
+        try Self.checkTag(of: node)
         switch node {
         case .scalar(let scalar):
-            let isNull = scalar.style == .plain && ["", "~", "null", "Null", "NULL"].contains(scalar.string)
+            let isNull =
+                scalar.style == .plain && scalar.tag.rawValue != Tag.Name.str.rawValue
+                && ["", "~", "null", "Null", "NULL"].contains(scalar.string)
             return SettingNode(isNull ? .null : .text(scalar.string), at: place)
         case .mapping(let mapping):
-            let entries = try mapping.map { key, value -> SettingNode.Entry in
-                guard let name = key.scalar?.string else {
-                    throw Refusal(message: "a key must be a text", place: Self.place(of: key))
-                }
-                return SettingNode.Entry(
-                    key: name, place: Self.place(of: key), value: try self.node(value, depth: depth + 1))
-            }
-            return SettingNode(.mapping(entries), at: place)
+            return SettingNode(.mapping(try entries(of: mapping, depth: depth)), at: place)
         case .sequence(let sequence):
             return SettingNode(.list(try sequence.map { try self.node($0, depth: depth + 1) }), at: place)
         case .alias:
             return SettingNode(.null, at: place)
         }
+    }
+
+    private mutating func entries(of mapping: Node.Mapping, depth: Int) throws -> [SettingNode.Entry] {
+        var names: Set<String> = []
+        return try mapping.map { key, value in
+            guard let name = key.scalar?.string else {
+                throw Refusal(message: "a key must be a text", place: Self.place(of: key))
+            }
+            try Self.checkTag(of: key)
+            // Yams takes keys of two tags for two keys.
+            guard names.insert(name).inserted else {
+                throw Refusal(message: Self.standsTwice([name]), place: Self.place(of: key))
+            }
+            return SettingNode.Entry(
+                key: name, place: Self.place(of: key), value: try self.node(value, depth: depth + 1))
+        }
+    }
+
+    /// A tag of an application's own asks for another value than the one that stands there.
+    private static func checkTag(of node: Node) throws {
+        let tag: String
+        switch node {
+        case .scalar(let scalar): tag = scalar.tag.rawValue
+        case .mapping(let mapping): tag = mapping.tag.rawValue
+        case .sequence(let sequence): tag = sequence.tag.rawValue
+        case .alias: return
+        }
+        guard !tag.isEmpty, !coreTags.contains(tag) else { return }
+        throw Refusal(
+            message: "has the tag \(ShownWord.of(tag)), which has no meaning here: write the value itself",
+            place: place(of: node))
+    }
+
+    static func standsTwice(_ keys: [String]) -> String {
+        let names = keys.prefix(namesMax).map { "\"\(ShownWord.of($0))\"" }.joined(separator: ", ")
+        return "the same key stands twice in one mapping: \(names)\(keys.count > namesMax ? ", …" : "")"
     }
 
     private static func place(of node: Node) -> Mistake.Place? {
