@@ -47,7 +47,7 @@ struct CheckCommand: AsyncParsableCommand {
             return ConfigurationCheck(config: config ?? "", refusal: refusal)
         }
         let (contributions, warnings) = try await containers.listing(main)
-        for warning in warnings { print("docker: warning: \(warning)") }
+        for warning in warnings { print("docker: warning: \(VisibleText.line(warning))") }
         return main.map { ConfigurationCheck(config: $0, containers: contributions) }
             ?? ConfigurationCheck(paths: paths, containers: contributions)
     }

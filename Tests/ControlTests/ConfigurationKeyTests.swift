@@ -4,6 +4,34 @@ import Testing
 
 @Suite("The keys of a configuration")
 struct ConfigurationKeyTests {
+    @Test("and what is said about them is text in which nothing acts, one line for a mistake and those that show it")
+    func visible() {
+        let file = ConfigurationReading.mistakes([
+            (
+                "a\nb",
+                "http: { routers: { \"\\e[31mfoo\": { rule: \"Path(`/\\u202E`) \\n !\", service: \"a\\nb: c\" } } }"
+            )
+        ])
+        #expect(
+            file == [
+                "a\\nb:1:20: http.routers.\\u001b[31mfoo: a name must not be empty, and not contain @ or control characters",
+                "a\\nb:1:41: http.routers.\\u001b[31mfoo.rule: "
+                    + "found \"!\" where \"&&\", \"||\" or the end of the rule should stand\n     !\n     ^",
+                "a\\nb:1:74: http.routers.\\u001b[31mfoo.service: there is no service a\\nb: c",
+            ])
+        let labels = ["traefik.http.routers.r.ru\u{1B}\nle": "x", "traefik.http.routers.r.rule": "Path(`/`)"]
+        let container = ConfigurationReading.mistakes([], [ConfigurationReading.container("c", 1, labels)])
+        #expect(
+            container == [
+                "container c: traefik.http.routers.r.ru\\u001b\\nle: unknown key, did you mean rule?"
+            ])
+        let backslash = ConfigurationReading.mistakes([
+            ("f", "http: { routers: { r: { rule: 'PathRegexp(`\t\\d\"(`)', service: a@docker } } }")
+        ])
+        #expect(
+            backslash.first?.hasSuffix("\n    PathRegexp(` \\d\"(`)\n                     ^") == true, "\(backslash)")
+    }
+
     @Test("leave the name of a replica to the machine, as far as it can stand in a field")
     func replicaName() throws {
         var surroundings = ConfigurationSample.surroundings

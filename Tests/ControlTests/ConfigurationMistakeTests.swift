@@ -87,6 +87,19 @@ struct ConfigurationMistakeTests {
             ["1:18: replica.name: must be 1 to 128 visible characters of ASCII"]
         ),
         (
+            "entryPoints: { \"a\\e\": { address: ':1' }, '': { address: ':2' } }",
+            [
+                "1:16: entryPoints.a\\u001b: a name must not be empty, and not contain control characters",
+                "1:42: entryPoints.: a name must not be empty, and not contain control characters",
+            ]
+        ),
+        (
+            "http: { middlewares: { \"a\\x9b\": { addPrefix: { prefix: /a } } } }",
+            [
+                "1:24: http.middlewares.a\\u009b: a name must not be empty, and not contain @ or control characters"
+            ]
+        ),
+        (
             """
             entryPoints:
               web: { address: 8000 }

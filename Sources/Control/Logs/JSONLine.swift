@@ -44,12 +44,35 @@ struct JSONLine {
 }
 
 /// Text in which nothing acts: control characters and separators are escaped as JSON escapes them.
-enum VisibleText {
+package enum VisibleText {
     /// As it may be shown on a terminal, whoever has said it.
     static func of(_ text: String) -> String {
         var bytes: [UInt8] = []
         append(text.utf8, to: &bytes)
         return String(decoding: bytes, as: UTF8.self)
+    }
+
+    /// The same for text of our own that holds what others have said: quotation marks and backslashes stay.
+    package static func line(_ text: String) -> String {
+        var bytes: [UInt8] = []
+        for scalar in text.unicodeScalars {
+            if acts(scalar) {
+                append(scalar, to: &bytes)
+            } else {
+                bytes.append(contentsOf: UTF8.encode(scalar) ?? UTF8.encodedReplacementCharacter)
+            }
+        }
+        return String(decoding: bytes, as: UTF8.self)
+    }
+
+    /// The same, each character that acts in one place, so that others stay where they are: for a line under which a
+    /// place in it is shown.
+    static func inPlace(_ text: Substring) -> String {
+        String(
+            text.map { character in
+                guard character.unicodeScalars.contains(where: acts) else { return character }
+                return character == "\t" ? " " : "\u{FFFD}"
+            })
     }
 
     static func append(_ text: some Collection<UInt8>, to bytes: inout [UInt8]) {

@@ -73,8 +73,9 @@ struct RouterDraft {
         do throws(RuleError) {
             return try Rule(text)
         } catch {
-            let caret = error.caret(under: text).split(separator: "\n", omittingEmptySubsequences: false)
-            value.mistake(([error.message] + caret.map { "    " + $0 }).joined(separator: "\n"))
+            // By bytes: a line feed behind a carriage return is no Character.
+            let caret = error.caret(under: text).utf8.split(separator: UInt8(ascii: "\n"))
+            value.mistake(error.message, lines: caret.map { "    " + VisibleText.inPlace(Substring($0)) })
             return nil
         }
     }

@@ -44,7 +44,8 @@ package struct ConfigurationCheck: Equatable, Sendable {
         let warnings = mistakes.count - errors
         let counts = [(errors, "error"), (warnings, "warning")].filter { $0.0 > 0 }.map { $0.0.counting($0.1) }
         let said = counts.joined(separator: ", ")
-        summary = isRight ? "\(what): ok: \(found)\(said.isEmpty ? "" : ", \(said)")" : "\(what): \(said)"
+        summary = VisibleText.line(
+            isRight ? "\(what): ok: \(found)\(said.isEmpty ? "" : ", \(said)")" : "\(what): \(said)")
     }
 }
 

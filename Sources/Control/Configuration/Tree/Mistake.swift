@@ -40,12 +40,12 @@ package struct Mistake: Equatable, Sendable, CustomStringConvertible {
         }
     }
 
-    /// `file:line:column: key: message`, or `container name: label: message`.
+    /// `file:line:column: key: message`, or `container name: label: message`; text in which nothing acts.
     package var description: String {
-        var text = source.description
+        var text = VisibleText.line(source.description)
         if let place { text += ":\(place.line):\(place.column)" }
         if severity == .warning { text += ": warning" }
-        if !key.isEmpty { text += ": \(key)" }
+        if !key.isEmpty { text += ": \(VisibleText.line(key))" }
         return text + ": \(message)"
     }
 }

@@ -13,9 +13,14 @@ final class MistakeList {
         if case .container = source { true } else { false }
     }
 
-    func add(_ message: String, at place: Mistake.Place?, key: String, severity: Mistake.Severity = .error) {
+    /// - Parameter lines: what shows the mistake, under its message. Neither is broken by what somebody has written.
+    func add(
+        _ message: String, at place: Mistake.Place?, key: String, severity: Mistake.Severity = .error,
+        lines: [String] = []
+    ) {
         if severity == .error { hasErrors = true }
-        mistakes.append(Mistake(severity: severity, source: source, place: place, key: key, message: message))
+        let text = ([message] + lines).map(VisibleText.line).joined(separator: "\n")
+        mistakes.append(Mistake(severity: severity, source: source, place: place, key: key, message: text))
     }
 
     /// By place; of one place in the order of finding. Those without a place come first.

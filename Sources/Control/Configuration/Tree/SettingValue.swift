@@ -17,8 +17,9 @@ struct SettingValue {
         return "\(mistakes.source):\(line)"
     }
 
-    func mistake(_ message: String) {
-        mistakes.add(message, at: place, key: key)
+    /// - Parameter lines: what shows it.
+    func mistake(_ message: String, lines: [String] = []) {
+        mistakes.add(message, at: place, key: key, lines: lines)
     }
 
     func warning(_ message: String) {
