@@ -32,6 +32,21 @@ struct ConfigurationKeyTests {
             backslash.first?.hasSuffix("\n    PathRegexp(` \\d\"(`)\n                     ^") == true, "\(backslash)")
     }
 
+    @Test("have rules of at most 16 KiB")
+    func longRule() {
+        func mistakes(_ count: Int) -> [String] {
+            let rule = "Path(`/\(String(repeating: "a", count: count - 9))`)"
+            let service = "services: { s: { loadBalancer: { servers: [{ url: \"http://a\" }] } } }"
+            return ConfigurationSample.mistakes(
+                "http: { routers: { r: { rule: \"\(rule)\", service: s } }, \(service) }")
+        }
+        #expect(mistakes(16384) == [])
+        #expect(
+            mistakes(16385) == [
+                "1:31: http.routers.r.rule: has 16385 bytes, and a rule has at most 16384: say it in several routers"
+            ])
+    }
+
     @Test("leave the name of a replica to the machine, as far as it can stand in a field")
     func replicaName() throws {
         var surroundings = ConfigurationSample.surroundings

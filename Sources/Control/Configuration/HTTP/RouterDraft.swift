@@ -12,6 +12,9 @@ struct RouterDraft {
     /// Indices.
     var entryPoints: Set<Int>
 
+    /// Every request may be asked of all matchers of a rule.
+    private static let ruleByteCountMax = 16 << 10
+
     /// What a container's router is given where its labels say nothing.
     struct Defaults {
         var rule: String
@@ -70,6 +73,11 @@ struct RouterDraft {
 
     private static func rule(_ value: SettingValue) -> Rule? {
         guard let text = value.string() else { return nil }
+        guard text.utf8.count <= ruleByteCountMax else {
+            value.mistake(
+                "has \(text.utf8.count) bytes, and a rule has at most \(ruleByteCountMax): say it in several routers")
+            return nil
+        }
         do throws(RuleError) {
             return try Rule(text)
         } catch {
