@@ -1,14 +1,20 @@
 /// Finds the word that somebody probably meant.
 package enum Spelling {
+    /// No longer word was meant to be another: to compare two takes as many steps as their lengths multiplied.
+    private static let lettersMax = 256
+
     /// The candidate nearest to `word` without regard to case, if at most a third of its letters differ; of equally
     /// near ones the first.
     package static func nearest(to word: String, among candidates: some Sequence<String>) -> String? {
+        guard word.utf8.count <= lettersMax else { return nil }
         let letters = Array(word.lowercased().utf8)
         var best: (name: String, distance: Int)?
         for candidate in candidates {
             let other = Array(candidate.lowercased().utf8)
+            let distanceMax = max(letters.count, other.count) / 3
+            guard abs(letters.count - other.count) <= distanceMax else { continue }
             let distance = distance(letters, other)
-            guard distance <= max(letters.count, other.count) / 3 else { continue }
+            guard distance <= distanceMax else { continue }
             if distance < best?.distance ?? .max { best = (candidate, distance) }
         }
         return best?.name

@@ -4,6 +4,19 @@ import Testing
 
 @Suite("The keys of a configuration")
 struct ConfigurationKeyTests {
+    @Test("of any length cost little, and are not shown whole")
+    func longKey() {
+        let long = String(repeating: "k", count: 20_000)
+        let services = (0..<200).map { "    s\($0): *a\n" }.joined()
+        let yaml = "http:\n  services:\n    s: &a\n      ? \(long)\n      : 1\n" + services
+        var mistakes: [String] = []
+        let spent = ContinuousClock().measure { mistakes = ConfigurationSample.mistakes(yaml) }
+        #expect(spent < .seconds(5))
+        #expect(mistakes.count == 201 && mistakes.allSatisfy { $0.utf8.count < 300 }, "\(mistakes.first ?? "")")
+        let twice = ConfigurationSample.mistakes("? \(long)\n: 1\n? \(long)\n: 2")
+        #expect(twice.count == 1 && twice[0].utf8.count < 300)
+    }
+
     @Test("and what is said about them is text in which nothing acts, one line for a mistake and those that show it")
     func visible() {
         let file = ConfigurationReading.mistakes([

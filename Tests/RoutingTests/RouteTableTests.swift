@@ -68,4 +68,16 @@ struct SpellingTests {
         #expect(Spelling.nearest(to: "banana", among: words) == nil)
         #expect(Spelling.nearest(to: "", among: words) == nil)
     }
+
+    @Test("takes no time for words that are no words")
+    func longWords() {
+        let long = String(repeating: "a", count: 20_000)
+        let spent = ContinuousClock().measure {
+            for _ in 0..<200 {
+                #expect(Spelling.nearest(to: long, among: ["address", "url"]) == nil)
+                #expect(Spelling.nearest(to: long, among: [long + "b"]) == nil)
+            }
+        }
+        #expect(spent < .seconds(2))
+    }
 }

@@ -104,7 +104,7 @@ struct SettingSection {
 
     /// Labels are mostly written in small letters.
     private func path(to key: String) -> String {
-        let key = value.mistakes.isLabels ? key.lowercased() : key
+        let key = ShownWord.of(value.mistakes.isLabels ? key.lowercased() : key)
         return value.key.isEmpty ? key : "\(value.key).\(key)"
     }
 }

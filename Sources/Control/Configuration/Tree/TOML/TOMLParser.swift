@@ -1,3 +1,5 @@
+import Routing
+
 /// Reads TOML 1.0 strictly, and keeps the place of every key and value.
 struct TOMLParser {
     /// Of arrays, inline tables and the parts of a dotted key: all that is nested is walked by recursion.
@@ -84,7 +86,7 @@ struct TOMLParser {
 
     private func twice(_ key: TOMLScanner.Key, in table: TOMLTable) -> TOMLError {
         let line = table.place(of: key.name).map { " (line \($0.line))" } ?? ""
-        return TOMLError(message: "\"\(key.name)\" stands there already\(line)", place: key.place)
+        return TOMLError(message: "\"\(ShownWord.of(key.name))\" stands there already\(line)", place: key.place)
     }
 
     // MARK: Keys and values
