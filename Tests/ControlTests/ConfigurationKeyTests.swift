@@ -1,9 +1,59 @@
+import Proxy
+import Routing
 import Testing
 
 @testable import Control
 
 @Suite("The keys of a configuration")
 struct ConfigurationKeyTests {
+    @Test("are taken in any case, as Traefik takes them; names are not")
+    func cases() throws {
+        let yaml = """
+            EntryPoints: { Web: { ADDRESS: ":1" }, web: { address: ":2" } }
+            HTTP:
+              Routers: { R: { Rule: "Path(`/`)", service: S, entrypoints: [Web], middlewares: [m] } }
+              Services: { S: { loadbalancer: { Servers: [{ URL: "http://a" }], passhostheader: false } }, s: { loadBalancer: { servers: [{ url: "http://b" }] } } }
+              Middlewares: { m: { HEADERS: { customrequestheaders: { X-a: b } } } }
+            """
+        let file = try ConfigurationSample.read(yaml)
+        #expect(file.warnings == [])
+        let configuration = file.configuration
+        #expect(configuration.entryPoints.map(\.name) == ["Web", "web"])
+        #expect(configuration.http.services.map(\.name) == ["S", "s"])
+        #expect(configuration.http.services.map(\.passHostHeader) == [false, true])
+        #expect(configuration.http.routers.map(\.router.name) == ["R"])
+        #expect(configuration.http.routers[0].router.entryPoints == [0])
+        #expect(
+            configuration.http.routers[0].middlewares == [
+                .headers(.init(requestSet: [.init(name: "X-a", value: "b")]))
+            ])
+    }
+
+    static let files: [(String, [String])] = [
+        (
+            "LOG: { Level: loud, FilePath: a, formatt: json }",
+            [
+                "1:15: log.level: must be one of trace, debug, info, notice, warning, error, critical",
+                "1:21: log.filePath: is not available in this version",
+                "1:34: log.formatt: unknown key, did you mean format?",
+            ]
+        ),
+        (
+            "log: { level: info, LEVEL: debug }",
+            ["1:21: log.LEVEL: stands twice: level stands in line 1 already"]
+        ),
+        (
+            "replica: {}\nlog: {}\nLog: {}\n",
+            ["3:1: Log: stands twice: log stands in line 2 already"]
+        ),
+    ]
+
+    @Test("are called as they are to be written where they are wrong", arguments: files.map(\.0))
+    func isNamed(_ yaml: String) throws {
+        let expected = try #require(Self.files.first { $0.0 == yaml }).1
+        #expect(ConfigurationSample.mistakes(yaml) == expected)
+    }
+
     @Test("of any length cost little, and are not shown whole")
     func longKey() {
         let long = String(repeating: "k", count: 20_000)

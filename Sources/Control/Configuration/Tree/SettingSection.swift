@@ -15,21 +15,34 @@ struct SettingSection {
 
     var isEmpty: Bool { pairs.isEmpty }
 
-    /// Records every key that is neither known nor, as one that another version or Traefik has, known to be missing.
+    /// Records every key that is neither known nor, as one that another version or Traefik has, known to be missing;
+    /// and a known one that stands there in two spellings.
     func check(known: [String], unavailable: [String] = []) {
-        for pair in pairs where !known.contains(where: { isSame(pair.key, $0) }) {
-            value.mistakes.add(
-                problem(of: pair.key, known: known, unavailable: unavailable), at: pair.place, key: path(of: pair))
+        var first: [String: SettingNode.Entry] = [:]
+        for pair in pairs {
+            if let key = known.first(where: { isSame(pair.key, $0) }) {
+                guard let other = first[key] else {
+                    first[key] = pair
+                    continue
+                }
+                let line = other.place.map { " in line \($0.line)" } ?? ""
+                value.mistakes.add(
+                    "stands twice: \(other.key) stands\(line) already", at: pair.place, key: path(of: pair))
+            } else if let key = unavailable.first(where: { isSame(pair.key, $0) }) {
+                value.mistakes.add("is not available in this version", at: pair.place, key: path(of: pair, as: key))
+            } else {
+                value.mistakes.add(
+                    problem(of: pair.key, known: known, unavailable: unavailable), at: pair.place, key: path(of: pair))
+            }
         }
     }
 
-    /// Whether a key as it is written is this one.
+    /// Whether a key as it is written is this one: in any case, as in Traefik.
     func isSame(_ written: String, _ key: String) -> Bool {
-        written == key || value.mistakes.isLabels && written.lowercased() == key.lowercased()
+        written == key || written.utf8.count == key.utf8.count && written.lowercased() == key.lowercased()
     }
 
     private func problem(of key: String, known: [String], unavailable: [String]) -> String {
-        if unavailable.contains(where: { isSame(key, $0) }) { return "is not available in this version" }
         if key == "<<" { return "merge keys are not available in this version" }
         if let nearest = Spelling.nearest(to: key, among: known + unavailable) {
             return "unknown key, did you mean \(nearest)?"
@@ -51,12 +64,12 @@ struct SettingSection {
     /// Whatever stands after a key, null too.
     func present(_ key: String) -> SettingValue? {
         guard let pair = pairs.first(where: { isSame($0.key, key) }) else { return nil }
-        return value(of: pair)
+        return value(of: pair, as: key)
     }
 
     /// All entries, in the order of the source.
     var entries: [(name: String, value: SettingValue)] {
-        pairs.map { (name: $0.key, value: value(of: $0)) }
+        pairs.map { (name: $0.key, value: value(of: $0, as: $0.key)) }
     }
 
     /// A value that must be there; that it is not is recorded at the section's own key.
@@ -96,11 +109,14 @@ struct SettingSection {
         value.mistakes.add(message, at: value.keyPlace, key: value.key, severity: .warning)
     }
 
-    private func value(of pair: SettingNode.Entry) -> SettingValue {
-        SettingValue(node: pair.value, key: path(of: pair), keyPlace: pair.place, mistakes: value.mistakes)
+    private func value(of pair: SettingNode.Entry, as key: String) -> SettingValue {
+        SettingValue(node: pair.value, key: path(of: pair, as: key), keyPlace: pair.place, mistakes: value.mistakes)
     }
 
-    private func path(of pair: SettingNode.Entry) -> String { pair.path ?? path(to: pair.key) }
+    /// - Parameter key: how the key is to be written. A label is called as it is.
+    private func path(of pair: SettingNode.Entry, as key: String? = nil) -> String {
+        pair.path ?? path(to: key ?? pair.key)
+    }
 
     /// Labels are mostly written in small letters.
     private func path(to key: String) -> String {
