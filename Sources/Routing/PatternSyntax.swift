@@ -1,8 +1,9 @@
-/// Lets those patterns pass that mean the same to RE2, which Traefik's rules are written for, and to PCRE2, which
-/// matches them here. What only PCRE2 knows, and what the two read differently, is refused; what is no pattern at all
-/// is left to PCRE2 to say.
+/// Keeps the syntax of patterns to what RE2, which Traefik's rules are written for, and PCRE2, which matches them here,
+/// both read, and read alike but for what docs/decisions/0018 admits: what `\s` takes, and what a script takes. What is
+/// no pattern at all, and which properties and how long names there are, is left to PCRE2 to say.
 struct PatternSyntax {
     private static let repetitionMax = 1000
+    private static let hexadecimal = "\\x takes two hexadecimal digits, or more between braces"
 
     private let bytes: [UInt8]
     private var position = 0
@@ -132,10 +133,18 @@ extension PatternSyntax {
         switch letter {
         case _ where letter.isDigit && letter != UInt8(ascii: "0"):
             throw refuse("backreferences are not available; a character by its number is \\x{41}")
-        case UInt8(ascii: "x") where !follows("{", 2):
+        case UInt8(ascii: "x") where follows("{", 2):
+            guard let length = bracedLength(), bytes[(position + 3)..<(position + length - 1)].allSatisfy(\.isHexDigit)
+            else { throw refuse(Self.hexadecimal) }
+            position += length
+            return
+        case UInt8(ascii: "x"):
             guard let high = byte(2), let low = byte(3), high.isHexDigit, low.isHexDigit else {
-                throw refuse("\\x takes two hexadecimal digits, or more between braces")
+                throw refuse(Self.hexadecimal)
             }
+        case UInt8(ascii: "p") where follows("{", 2), UInt8(ascii: "P") where follows("{", 2):
+            position += bracedLength() ?? 2
+            return
         case UInt8(ascii: "v"): throw refuse("\\v is read differently elsewhere: write \\x0B")
         case UInt8(ascii: "Z"): throw refuse("there is no \\Z: write \\z for the end")
         case _ where letter.isLetter && !Array("afnrtdDsSwWpPx".utf8).contains(letter):
@@ -143,6 +152,15 @@ extension PatternSyntax {
         default: break
         }
         position += 2
+    }
+
+    /// Of `\x{41}` or `\p{Greek}`, whose braces are no repetition; nil where nothing stands in them, or they are not
+    /// closed.
+    private func bracedLength() -> Int? {
+        guard let end = bytes[(position + 3)...].firstIndex(of: UInt8(ascii: "}")), end > position + 3 else {
+            return nil
+        }
+        return end + 1 - position
     }
 
     private mutating func skipQuotation() {

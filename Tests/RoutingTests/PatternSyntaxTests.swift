@@ -29,6 +29,7 @@ struct PatternSyntaxTests {
         ("\\X", 0, "there is no \\X"), ("\\cA", 0, "there is no \\c"), ("\\k<a>", 0, "there is no \\k"),
         ("\\g1", 0, "there is no \\g"), ("\\u0041", 0, "there is no \\u"), ("a\\E", 1, "there is no \\E"),
         ("[\\b]", 1, "there is no \\b"), ("[\\Qa\\E]", 1, "there is no \\Q"), ("\\x4", 0, hex), ("[\\xg0]", 1, hex),
+        ("\\x{}", 0, hex), ("\\x{4", 0, hex), ("\\x{ 41 }", 0, hex), ("\\x{41}{2}{3}", 9, nested),
         ("[[:<:]]a", 0, "write \\b for a boundary of words"),
         ("*a", 0, "not a regular expression: quantifier does not follow a repeatable item"),
         ("a)", 1, "not a regular expression: unmatched closing parenthesis"),
@@ -55,7 +56,8 @@ struct PatternSyntaxTests {
         arguments: [
             "a*?b+?c??d{2}?e{2,}?f{0,1000}", "(?i)a(?i-s:b)(?ims-U:c)(?U)d", "(?P<name>a)(?<other>b)(?:c)",
             "\\d\\D\\s\\S\\w\\W\\b\\B\\A\\z", "\\a\\f\\n\\r\\t\\0\\012\\x0B\\x{10FFFF}",
-            "\\pL\\PL\\p{Greek}\\p{^Lu}\\P{Lu}",
+            "\\pL\\PL\\p{Greek}\\p{^Lu}\\P{Lu}", "\\x{2019}", "\\x{41}+", "\\x{41}{2}", "[\\x{41}-\\x{5a}]{2}",
+            "\\p{Greek}+", "\\P{L}{2}", "\\pL{2}",
             "[[:alpha:][:^digit:]\\d\\pL\\x41-]", "[]a]", "[^]a]", "\\.\\+\\*\\?\\(\\)\\[\\]\\{\\}\\|\\^\\$\\\\\\-\\_",
             "\\Q(?=a)*{1001}\\E", "\\Q(", "{id}", "a{", "a{x}", "a{}", "|", "a||b", "()", "[a&&b]", "(?i:)", "ä+",
         ])
