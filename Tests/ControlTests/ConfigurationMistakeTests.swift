@@ -244,6 +244,12 @@ struct ConfigurationMistakeTests {
                       - { url: "d:80", draining: maybe, preservePath: true }
                       - { name: e }
                       - { url: "http://f/path" }
+                      - { url: "http://[::1]:80" }
+                      - { url: "http://[0:0:0:0:0:0:0:1]" }
+                      - { url: "http://127.0.0.1" }
+                      - { url: "http://127.0.0.1.:80" }
+                      - { url: "http://[::ffff:127.0.0.1]" }
+                      - { url: "http://f." }
             """,
             [
                 "5:19: http.services.s.loadBalancer.strategy: leasttime is not available in this version",
@@ -265,6 +271,10 @@ struct ConfigurationMistakeTests {
                 "16:13: http.services.s.loadBalancer.servers[8].url: is missing: write http://host:port",
                 "17:20: warning: http.services.s.loadBalancer.servers[9].url: has a path, which has no effect: "
                     + "requests keep their own",
+                "19:20: http.services.s.loadBalancer.servers[11].url: is the server of servers[10] already",
+                "21:20: http.services.s.loadBalancer.servers[13].url: is the server of servers[12] already",
+                "22:20: http.services.s.loadBalancer.servers[14].url: is the server of servers[13] already",
+                "23:20: http.services.s.loadBalancer.servers[15].url: is the server of servers[9] already",
             ]
         ),
         (

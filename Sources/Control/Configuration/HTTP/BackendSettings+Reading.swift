@@ -11,7 +11,7 @@ extension BackendSettings {
         var backends: [BackendSettings] = []
         for (index, element) in elements.enumerated() {
             guard let section = element.section(), let backend = BackendSettings(section) else { continue }
-            if let other = places.updateValue(index, forKey: "\(backend.host.lowercased()):\(backend.port)") {
+            if let other = places.updateValue(index, forKey: backend.place) {
                 section["url"]?.mistake("is the server of servers[\(other)] already")
             } else if let other = names.updateValue(index, forKey: backend.name) {
                 (section["name"] ?? section["url"])?.mistake("is the name of servers[\(other)] already")
@@ -19,6 +19,13 @@ extension BackendSettings {
             backends.append(backend)
         }
         return backends
+    }
+
+    /// The same for two spellings of one address, or of one name.
+    private var place: String {
+        let name = host.hasSuffix(".") ? String(host.dropLast()) : host
+        let address = AddressRange.Bits(name).map { AddressRange.Bits(packet: $0.bytes) }
+        return "\(address.map { "\($0.bytes)" } ?? name.lowercased()):\(port)"
     }
 
     init?(_ section: SettingSection) {
