@@ -169,6 +169,17 @@ struct ConfigurationMiddlewareTests {
                 "96: ….headers.customRequestHeaders.x: stands twice: names of fields are compared without regard to case",
             ]
         ),
+        (
+            "{ headers: { customRequestHeaders: { Expect: a }, customResponseHeaders: { HTTP2-Settings: a } } }",
+            [
+                "53: ….headers.customRequestHeaders.Expect: belongs to the connection, not to the message: "
+                    + "the proxy alone sets it",
+                "99: ….headers.customResponseHeaders.HTTP2-Settings: belongs to the connection, not to the message: "
+                    + "the proxy alone sets it",
+            ]
+        ),
+        ("{ basicAuth: { users: foo } }", ["30: ….basicAuth.users: must be a list, and is a single value"]),
+        ("{ basicAuth: { users: [] } }", ["23: ….basicAuth.users: names no user: add users or usersFile"]),
         ("{ basicAuth: {} }", ["10: ….basicAuth.users: names no user: add users or usersFile"]),
         (
             "{ basicAuth: { users: ['u:$$2y$$05$$x', 'v'], realm: 'a\"b', headerField: TE } }",

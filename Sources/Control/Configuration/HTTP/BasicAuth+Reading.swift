@@ -10,7 +10,8 @@ extension BasicAuth {
         let realm = section["realm"].flatMap(Self.realm) ?? "traefik"
         let headerField = section["headerField"].flatMap(Self.headerField)
         let removesHeader = section["removeHeader"]?.bool() ?? false
-        var users = (section["users"]?.list() ?? []).compactMap { value in
+        let listed = section["users"]?.list() ?? []
+        var users = listed.compactMap { value in
             value.string().flatMap { Self.user($0[...]) { value.mistake($0) } }
         }
         if let file = section["usersFile"], let lines = Self.lines(file, usersFiles) {
@@ -18,7 +19,10 @@ extension BasicAuth {
                 if let user = Self.user(line, { file.mistake("line \(index + 1) \($0)") }) { users.append(user) }
             }
         }
-        if users.isEmpty, section["users"]?.list().isEmpty ?? true, section["usersFile"] == nil {
+        // What is no list is a mistake already.
+        if listed.isEmpty, section["users"].map({ $0.isList || $0.mistakes.isLabels }) ?? true,
+            section["usersFile"] == nil
+        {
             section.mistake("names no user: add users or usersFile", key: "users")
         }
         var names: Set<String> = []
