@@ -182,7 +182,7 @@ struct ConfigurationMiddlewareTests {
         ("{ basicAuth: { users: [] } }", ["23: ….basicAuth.users: names no user: add users or usersFile"]),
         ("{ basicAuth: {} }", ["10: ….basicAuth.users: names no user: add users or usersFile"]),
         (
-            "{ basicAuth: { users: ['u:$$2y$$05$$x', 'v'], realm: 'a\"b', headerField: TE } }",
+            "{ basicAuth: { users: ['u:$$2y$$05$$x', 'v'], realm: 'a\"b', headerField: Expect } }",
             [
                 "31: ….basicAuth.users[0]: must be name:hash as htpasswd writes it, with bcrypt, apr1 or {SHA}: "
                     + "$$ is Compose's way to write $, and only $ is right here",

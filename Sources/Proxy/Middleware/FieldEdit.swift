@@ -1,5 +1,5 @@
 /// A change to the fields of a head.
-struct FieldEdit: Sendable, Equatable {
+package struct FieldEdit: Sendable, Equatable {
     /// In lower case: what it is compared by.
     let key: [UInt8]
     /// The whole line, or nothing where the field is only removed.
@@ -29,7 +29,7 @@ struct FieldEdit: Sendable, Equatable {
     var value: ArraySlice<UInt8> { line.isEmpty ? [] : line[valueStart..<line.count - 2] }
 
     /// Whether a field says where a message ends or how long a connection lives: those are not to be edited.
-    static func isFraming(_ lowercasedName: String) -> Bool {
+    package static func isFraming(_ lowercasedName: String) -> Bool {
         [
             "connection", "content-length", "transfer-encoding", "keep-alive", "proxy-connection", "te", "trailer",
             "upgrade", "http2-settings", "expect",

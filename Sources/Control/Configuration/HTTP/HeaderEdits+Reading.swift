@@ -45,17 +45,11 @@ extension HeaderEdits {
 
 /// Which fields a middleware may set (RFC 9110).
 enum FieldRules {
-    /// Of one connection and not of the message (RFC 9110, section 7.6.1), or of the message's framing.
-    private static let connection: Set<String> = [
-        "connection", "keep-alive", "proxy-connection", "te", "trailer", "transfer-encoding", "upgrade",
-        "content-length",
-    ]
-
     /// Whether the field may be set; why not is recorded.
     static func check(_ name: String, _ value: SettingValue) -> Bool {
         if !Token.isToken(name) {
             value.mistake("the name of a field \(Token.advice)")
-        } else if connection.contains(name.lowercased()) {
+        } else if FieldEdit.isFraming(name.lowercased()) {
             value.mistake("belongs to the connection, not to the message: the proxy alone sets it")
         } else if name.lowercased() == "host" {
             value.mistake(
