@@ -63,6 +63,10 @@ struct ConfigurationKeyTests {
         let spent = ContinuousClock().measure { mistakes = ConfigurationSample.mistakes(yaml) }
         #expect(spent < .seconds(5))
         #expect(mistakes.count == 201 && mistakes.allSatisfy { $0.utf8.count < 300 }, "\(mistakes.first ?? "")")
+        let names = ConfigurationSample.mistakes(
+            "http: { routers: { r: { rule: \"Path(`/`)\", service: \(long), middlewares: [a@\(long)], entryPoints: [\(long)] } } }"
+        )
+        #expect(names.count == 3 && names.allSatisfy { $0.utf8.count < 300 })
         let twice = ConfigurationSample.mistakes("? \(long)\n: 1\n? \(long)\n: 2")
         #expect(twice.count == 1 && twice[0].utf8.count < 300)
     }

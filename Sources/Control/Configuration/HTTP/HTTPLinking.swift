@@ -102,11 +102,12 @@ struct HTTPLinking {
         missing += 1
         let nearest = missing <= Self.adviceMax ? Spelling.nearest(to: reference.name, among: names.sorted()) : nil
         let advice = nearest.map { ", did you mean \($0)?" } ?? ""
+        let name = ShownWord.of(reference.text)
         if reference.isOwn {
-            reference.value.mistake("there is no \(kind) \(reference.text)\(advice)")
+            reference.value.mistake("there is no \(kind) \(name)\(advice)")
         } else {
             reference.value.warning(
-                "there is no \(kind) \(reference.text) now\(advice.isEmpty ? ":" : advice) \(consequence)")
+                "there is no \(kind) \(name) now\(advice.isEmpty ? ":" : advice) \(consequence)")
         }
     }
 

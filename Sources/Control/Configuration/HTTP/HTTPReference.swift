@@ -1,3 +1,5 @@
+import Routing
+
 /// What a router or a service calls another object by, as it stands in the source.
 struct HTTPReference {
     let value: SettingValue
@@ -27,7 +29,7 @@ struct HTTPReference {
             let problem =
                 suffix.isEmpty
                 ? "has no provider after @"
-                : "names the provider \(suffix), which is not available in this version"
+                : "names the provider \(ShownWord.of(suffix)), which is not available in this version"
             value.mistake("\(problem): there are \(known)")
             return nil
         }

@@ -97,7 +97,8 @@ struct RouterDraft {
         let indices = (value?.list() ?? []).compactMap { element -> Int? in
             guard let name = element.string() else { return nil }
             if let index = names.firstIndex(of: name) { return index }
-            element.mistake("there is no entry point \(name) for routers, there are \(names.joined(separator: ", "))")
+            element.mistake(
+                "there is no entry point \(ShownWord.of(name)) for routers, there are \(names.joined(separator: ", "))")
             return nil
         }
         return indices.isEmpty ? Set(names.indices) : Set(indices)
