@@ -92,6 +92,8 @@ struct ConfigurationKeyTests {
             container == [
                 "container c: traefik.http.routers.r.ru\\u001b\\nle: unknown key, did you mean rule?"
             ])
+        let empty = ConfigurationReading.mistakes([("f", "http: { routers: { r: { rule: '', service: a@docker } } }")])
+        #expect(empty.first?.hasSuffix("\n    \n    ^") == true, "\(empty)")
         let backslash = ConfigurationReading.mistakes([
             ("f", "http: { routers: { r: { rule: 'PathRegexp(`\t\\d\"(`)', service: a@docker } } }")
         ])

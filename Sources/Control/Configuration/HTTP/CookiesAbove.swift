@@ -1,8 +1,6 @@
 /// The cookies of weighted services, by the services of containers that are below them. A client has one cookie of a
 /// name, and a container that says it again would stop a file that is right by itself.
 struct CookiesAbove {
-    private static let levelsMax = 8
-
     private struct Parent {
         let name: String
         let cookie: String?
@@ -24,7 +22,7 @@ struct CookiesAbove {
         var seen: Set<String> = []
         var level = [service]
         // More levels are a mistake, whoever has the cookie.
-        for _ in 0..<Self.levelsMax {
+        for _ in 0..<WeightedNesting.levelsMax {
             let above = level.flatMap { parents[$0] ?? [] }
             if let holder = above.first(where: { $0.cookie == cookie }) { return holder.name }
             level = above.map(\.name).filter { seen.insert($0).inserted }

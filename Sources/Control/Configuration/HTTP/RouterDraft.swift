@@ -82,7 +82,8 @@ struct RouterDraft {
             return try Rule(text)
         } catch {
             // By bytes: a line feed behind a carriage return is no Character.
-            let caret = error.caret(under: text).utf8.split(separator: UInt8(ascii: "\n"))
+            let caret = error.caret(under: text).utf8.split(
+                separator: UInt8(ascii: "\n"), omittingEmptySubsequences: false)
             value.mistake(error.message, lines: caret.map { "    " + VisibleText.inPlace(Substring($0)) })
             return nil
         }

@@ -6,7 +6,7 @@ struct WeightedNesting {
         let message: String
     }
 
-    private static let levelsMax = 8
+    static let levelsMax = 8
     private static let namesMax = 12
 
     private(set) var faults: [Fault] = []

@@ -8,7 +8,7 @@ final class MistakeList {
         self.source = source
     }
 
-    /// Whether keys are compared without case, and lists written with commas.
+    /// Whether keys are mostly written in small letters, and lists with commas.
     var isLabels: Bool {
         if case .container = source { true } else { false }
     }
