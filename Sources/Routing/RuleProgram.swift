@@ -7,8 +7,8 @@ struct RuleProgram: Sendable {
     static let reject: Step = -2
 
     private struct Slice: Sendable {
-        let start: Int32
-        let end: Int32
+        let start: Int
+        let end: Int
     }
 
     private struct Test: Sendable {
@@ -51,10 +51,10 @@ struct RuleProgram: Sendable {
         let first = append(matcher.first)
         let second: Slice
         if let pattern = matcher.pattern {
-            second = Slice(start: Int32(patterns.count), end: 0)
+            second = Slice(start: patterns.count, end: 0)
             patterns.append(pattern)
         } else if let range = matcher.addresses {
-            second = Slice(start: Int32(addresses.count), end: 0)
+            second = Slice(start: addresses.count, end: 0)
             addresses.append(range)
         } else {
             second = append(matcher.second)
@@ -66,7 +66,7 @@ struct RuleProgram: Sendable {
 
     private mutating func append(_ value: [UInt8]) -> Slice {
         values.append(contentsOf: value)
-        return Slice(start: Int32(values.count - value.count), end: Int32(values.count))
+        return Slice(start: values.count - value.count, end: values.count)
     }
 
     // MARK: Matching
@@ -122,12 +122,12 @@ struct RuleProgram: Sendable {
         case .pathPrefix: return PercentDecoding.matches(facts.path, .path, first, isPrefix: true)
         case .method: return facts.method.elementsEqual(first)
         case .clientAddress:
-            let range = addresses[Int(test.second.start)]
+            let range = addresses[test.second.start]
             return facts.clientAddress.map { range.contains($0) } ?? false
         case .header, .query, .cookie:
             return hasValue(test.kind, request, facts, named: first, Self.slice(test.second, of: values))
         case .hostPattern, .pathPattern, .headerPattern, .queryPattern, .cookiePattern:
-            return holds(patterns[Int(test.second.start)], test.kind, request, facts, named: first, scratch)
+            return holds(patterns[test.second.start], test.kind, request, facts, named: first, scratch)
         }
     }
 
@@ -167,7 +167,7 @@ struct RuleProgram: Sendable {
     }
 
     private static func slice(_ slice: Slice, of values: UnsafeRawBufferPointer) -> UnsafeRawBufferPointer {
-        UnsafeRawBufferPointer(rebasing: values[Int(slice.start)..<Int(slice.end)])
+        UnsafeRawBufferPointer(rebasing: values[slice.start..<slice.end])
     }
 
     private static var cookie: UnsafeRawBufferPointer {
