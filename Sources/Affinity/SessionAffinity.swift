@@ -133,23 +133,25 @@ package struct SessionAffinity {
     }
 
     /// What a record is to be written with now: how long it lives, in milliseconds, and when its session began, where
-    /// sessions end by age. A session whose beginning is not known begins now.
+    /// sessions end by age. A session whose beginning is not known begins now, in this second: it ends with its hint,
+    /// which counts by seconds, and never later than its age says.
     func term(born: UInt32?, _ now: Instant) -> (lifetime: Int64, born: UInt32?) {
         guard let absoluteTimeout = settings.absoluteTimeout else { return (settings.recordLifetime, nil) }
-        let wall = wallClock(now)
+        let wall = UInt32(clamping: wallClock(now) / 1000)
         // A clock that runs ahead must not prolong the session.
         let born = min(born ?? wall, wall)
-        let left = absoluteTimeout - Int64(wall - born) * 1000
+        let left = absoluteTimeout - age(born, now)
         return (max(1, min(settings.recordLifetime, left)), born)
     }
 
     /// Whether sessions end by age, and this one has.
     func isOver(born: UInt32?, _ now: Instant) -> Bool {
         guard let absoluteTimeout = settings.absoluteTimeout, let born else { return false }
-        return (Int64(wallClock(now)) - Int64(born)) * 1000 >= absoluteTimeout
+        return age(born, now) >= absoluteTimeout
     }
 
-    private func wallClock(_ now: Instant) -> UInt32 {
-        UInt32(clamping: (wallOrigin &+ now.nanoseconds) / 1_000_000_000)
-    }
+    private func age(_ born: UInt32, _ now: Instant) -> Int64 { wallClock(now) - Int64(born) * 1000 }
+
+    /// In milliseconds since 1970.
+    private func wallClock(_ now: Instant) -> Int64 { (wallOrigin &+ now.nanoseconds) / 1_000_000 }
 }

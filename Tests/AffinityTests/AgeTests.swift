@@ -32,6 +32,8 @@ struct AgeTests {
         let now = fleet.now.advanced(byMilliseconds: milliseconds)
         #expect(affinity.term(born: nil, now).born == began)
         #expect(!affinity.isOver(born: began - 7199, now) && affinity.isOver(born: began - 7200, now))
+        // It ends with the second in which its hint does, 0.3 s from here.
+        #expect(affinity.term(born: began - 7199, now).lifetime == 300)
     }
 
     @Test("touched all the while it ends at its age, and the next request begins another")

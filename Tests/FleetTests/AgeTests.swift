@@ -22,7 +22,6 @@ extension FleetTests {
                 let begins = try await Threads.run { () -> [String] in
                     let client = FleetClient(fleet)
                     var begins: [String] = []
-                    // Ages are whole seconds, so that each may last nearly four; the third begins within eight.
                     let end = ContinuousClock.now + .seconds(20)
                     var turn = 0
                     while begins.count < 3, ContinuousClock.now < end {
