@@ -56,7 +56,7 @@ extension SessionAffinity {
 
     /// For members that are services: where this request goes, those that it was meant for having handed it back though
     /// they are up, as one does of whose backends only those are up that take no new sessions. Their sessions stay
-    /// theirs.
+    /// theirs, and are refused where they are to go nowhere else.
     ///
     /// - Parameters:
     ///   - route: what was decided at first.
@@ -72,7 +72,10 @@ extension SessionAffinity {
             .forward(Route(backend: index, binding: Binding(backend: hash, epoch: 0), provenance: .balanced))
         case .placed:
             .forward(Route(backend: index, binding: Binding(backend: hash, epoch: 1), provenance: .placed))
-        default:
+        case .cached, .stored, .claimed, .rebound, .hinted:
+            settings.onUnavailable == .reject
+                ? .refuse(.backendUnavailable) : detour(to: index, from: route?.binding)
+        case .hashed, .detoured, nil:
             detour(to: index, from: route?.binding)
         }
     }

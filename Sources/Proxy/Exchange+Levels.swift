@@ -35,6 +35,7 @@ extension Exchange {
         session = .none
         route = nil
         refusedByChildren = []
+        balanceFailures = 0
         let isSeen = heldHead.look(worker) { head, bytes in decide(head, bytes, client, child) }
         if !isSeen { impossible() }
     }

@@ -52,7 +52,8 @@ final class Exchange: StoreWaiter {
     var decision = Decision(fingerprint: Fingerprint(high: 0, low: 0), hint: nil, isNew: false)
     var session = SessionState.none
     var route: Route?
-    private var balanceFailures = 0
+    /// Of the service that is deciding now: its backends that could not be reached, where the request has no session.
+    var balanceFailures = 0
     /// The weighted services that led to this one, the outermost first.
     var levels: [Level] = []
     var refusedByChildren: [BackendHash] = []

@@ -116,6 +116,27 @@ struct PlacementStrategyTests {
         #expect(elsewhere(.cached, besides: 3) == .refuse(.noBackend))
     }
 
+    @Test("handed back, a session that is to go nowhere else is refused; one that begins with this request is not")
+    func elsewhereRejected() throws {
+        let settings = AffinitySettings(idleTimeout: 1_800_000, onUnavailable: .reject)
+        let fleet = try Fleet(settings: settings)
+        let decision = Decision(fingerprint: Fingerprint(high: 1, low: 2))
+        func elsewhere(_ provenance: Provenance) -> Step {
+            let route = Route(backend: 0, binding: fleet.binding(0, 1), provenance: provenance)
+            return fleet.replicas[0].elsewhere(decision, from: route, besides: [fleet.backend(0)])
+        }
+        for known in [Provenance.cached, .stored, .claimed, .hinted] {
+            #expect(elsewhere(known) == .refuse(.backendUnavailable))
+        }
+        for begun in [Provenance.placed, .balanced] {
+            guard case .forward(let route) = elsewhere(begun) else {
+                Issue.record("\(begun) is refused")
+                continue
+            }
+            #expect(route.backend != 0 && route.provenance == begun)
+        }
+    }
+
     @Test("wrr goes on when backends change: nobody is starved or flooded for what large weights left behind")
     func wrrReconfigured() throws {
         var affinity = try Self.affinity(.wrr, weights: [60_000, 1, 1])

@@ -131,6 +131,16 @@ struct WeightedTests {
         }
     }
 
+    @Test("try each backend of each child, however many of another child's have failed before")
+    func attemptsOfEachChild() async throws {
+        let dead = try closedPort()
+        try await Self.withFamily(
+            weights: (1000, 1), isSticky: false, childrenAreSticky: false, ports: { [dead, dead, dead, $0[3]] }
+        ) { (proxy: ProxyHarness, _: [Described]) async throws in
+            #expect(try proxy.exchange(Self.request()).hasSuffix("b1"))
+        }
+    }
+
     @Test(
         "leave a child whose backends are all down, and move its sessions; one that has any left is kept",
         arguments: [
