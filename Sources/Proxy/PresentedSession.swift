@@ -89,21 +89,18 @@ extension ServiceRuntime {
         _ client: ClientIdentity, _ scope: FingerprintScope
     ) -> Fingerprint? {
         var name = name
-        return name.withUTF8 { name in
-            let name = UnsafeRawBufferPointer(name)
-            guard FieldName(spelledBy: name).isForwarding else {
-                guard let index = fields.firstIndex(named: name, in: bytes) else { return nil }
-                let key = UnsafeRawBufferPointer(rebasing: bytes[fields[index].valueRange])
-                return isUsable(key) ? scope.fingerprint(of: key) : nil
-            }
-            let view = RequestView(head: head, bytes: bytes, fields: fields, client: client)
-            var found: Fingerprint?
-            _ = view.hasField(named: name) { key in
+        guard name.withUTF8({ FieldName(spelledBy: UnsafeRawBufferPointer($0)).isForwarding }) else {
+            return header(name, bytes, fields).flatMap { isUsable($0) ? scope.fingerprint(of: $0) : nil }
+        }
+        let view = RequestView(head: head, bytes: bytes, fields: fields, client: client)
+        var found: Fingerprint?
+        _ = name.withUTF8 { name in
+            view.hasField(named: UnsafeRawBufferPointer(name)) { key in
                 if isUsable(key) { found = scope.fingerprint(of: key) }
                 return true
             }
-            return found
         }
+        return found
     }
 
     func header(

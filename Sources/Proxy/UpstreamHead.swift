@@ -167,12 +167,5 @@ extension FieldName {
         .xForwardedPrefix, .xForwardedOther, .xRealIP,
     ]
 
-    var isForwarding: Bool {
-        switch self {
-        case .forwarded, .xForwardedFor, .xForwardedHost, .xForwardedProto, .xForwardedPort, .xForwardedServer,
-            .xForwardedPrefix, .xForwardedOther, .xRealIP:
-            true
-        default: false
-        }
-    }
+    var isForwarding: Bool { self != .other && Self.forwarding.contains(self) }
 }
