@@ -106,6 +106,18 @@ struct ReloaderTests {
         func count(_ part: String) -> Int { lines.all.withLock { $0.count { $0.contains(part) } } }
     }
 
+    /// With one change taken over just now, and an hour for which the next are gathered.
+    private static func withinThrottle(_ body: (Bench, Reloader) async throws -> Void) async throws {
+        let bench = Bench()
+        bench.state.withLock { $0.main = Bench.main("/main", throttle: "1h") }
+        try await with(bench) { bench, reloader in
+            bench.say(Bench.file("/0"))
+            await reloader.lookAtFiles()
+            try await until { bench.rules.count == 1 }
+            try await body(bench, reloader)
+        }
+    }
+
     private static func with(_ bench: Bench = Bench(), _ body: (Bench, Reloader) async throws -> Void) async throws {
         let reloader = try bench.reloader()
         let running = Task { await reloader.run() }
@@ -220,12 +232,7 @@ struct ReloaderTests {
     @Test(
         "changes that come faster than the throttle are read together, the last one in the end; a demand does not wait")
     func throttle() async throws {
-        let bench = Bench()
-        bench.state.withLock { $0.main = Bench.main("/main", throttle: "1h") }
-        try await Self.with(bench) { bench, reloader in
-            bench.say(Bench.file("/0"))
-            await reloader.lookAtFiles()
-            try await Self.until { bench.rules.count == 1 }
+        try await Self.withinThrottle { bench, reloader in
             for number in 1...9 {
                 bench.say(Bench.file("/\(number)"))
                 await reloader.lookAtFiles()
@@ -266,12 +273,7 @@ struct ReloaderTests {
 
     @Test("a container that came within the throttle is served though the main file is then found wrong on demand")
     func demandWithBrokenMain() async throws {
-        let bench = Bench()
-        bench.state.withLock { $0.main = Bench.main("/main", throttle: "1h") }
-        try await Self.with(bench) { bench, reloader in
-            bench.say(Bench.file("/0"))
-            await reloader.lookAtFiles()
-            try await Self.until { bench.rules.count == 1 }
+        try await Self.withinThrottle { bench, reloader in
             reloader.containersChanged([Self.container])
             bench.state.withLock { $0.main = Bench.main("/main", more: "lgo: {}", throttle: "1h") }
             reloader.demand()
