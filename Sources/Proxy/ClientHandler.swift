@@ -172,9 +172,12 @@ final class ClientHandler: ChannelInboundHandler, DeadlineHolder {
         isAtHeadStart = true
         isIdle = false
         deadline = .distantFuture
+        guard let identity else { return close() }
         let exchange = Exchange(head, for: self, worker: worker)
         state = .busy(exchange)
-        bytes.withUnsafeReadableBytes { exchange.start(head, in: $0) }
+        bytes.withUnsafeReadableBytes { bytes in
+            exchange.start(RequestView(head: head, bytes: bytes, fields: worker.requestFields, client: identity))
+        }
         bytes.moveReaderIndex(forwardBy: head.length)
         if case .busy(let current) = state, current === exchange { exchange.headWasTaken() }
     }

@@ -21,7 +21,7 @@ extension Exchange {
     /// To the backend or the child that the service has decided for.
     func go(_ service: ServiceRuntime, _ index: Int) {
         guard service.isWeighted else { return connect(service.pools[index]) }
-        guard service.children.indices.contains(index), levels.count < Self.levelsMax, let client, let heldHead else {
+        guard service.children.indices.contains(index), levels.count < Self.levelsMax, let heldHead else {
             return impossible()
         }
         let target = service.description.membership.backends[index].hash
@@ -36,7 +36,7 @@ extension Exchange {
         route = nil
         refusedByChildren = []
         balanceFailures = 0
-        let isSeen = heldHead.look(worker) { head, bytes in decide(head, bytes, client, child) }
+        let isSeen = heldHead.look(worker) { decide($0, child) }
         if !isSeen { impossible() }
     }
 

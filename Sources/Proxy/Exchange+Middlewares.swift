@@ -2,38 +2,34 @@ import HTTPWire
 
 /// The way through the middlewares, which may end in an answer of theirs.
 extension Exchange: PasswordWaiter {
-    func pass(_ passage: MiddlewarePassage, _ head: RequestHead, _ bytes: UnsafeRawBufferPointer) {
+    func pass(_ passage: MiddlewarePassage, _ request: RequestView) {
         self.passage = passage
         while let step = passage.nextStep() {
             switch step {
             case .headers(let rules):
                 passage.apply(rules)
             case .stripPrefix(let prefixes):
-                guard passage.strip(prefixes, head, in: bytes) else { return answer(.badRequest) }
+                guard passage.strip(prefixes, request) else { return answer(.badRequest) }
             case .addPrefix(let prefix):
-                passage.add(prefix, head, in: bytes)
+                passage.add(prefix, request)
             case .redirectScheme(let redirect):
-                let answer = passage.answer(
-                    of: redirect, head, in: bytes, fields: worker.requestFields, client: client?.identity)
-                if let answer { return self.answer(answer) }
+                if let answer = passage.answer(of: redirect, request) { return self.answer(answer) }
             case .ipAllowList(let list):
-                let answer = passage.answer(
-                    of: list, in: bytes, fields: worker.requestFields, client: client?.identity)
-                if let answer { return self.answer(answer) }
+                if let answer = passage.answer(of: list, request) { return self.answer(answer) }
             case .basicAuth(let gate):
-                guard authenticate(gate, passage, head, bytes) else { return }
+                guard authenticate(gate, passage, request) else { return }
             }
         }
-        enter(passage.service, head, bytes)
+        enter(passage.service, request)
     }
 
     // MARK: basicAuth
 
     /// Returns whether to go on at once; else the request was answered, or is told when its password has been checked.
     private func authenticate(
-        _ gate: BasicAuthGate, _ passage: MiddlewarePassage, _ head: RequestHead, _ bytes: UnsafeRawBufferPointer
+        _ gate: BasicAuthGate, _ passage: MiddlewarePassage, _ request: RequestView
     ) -> Bool {
-        guard let credentials = passage.credentials(worker.requestFields, in: bytes) else {
+        guard let credentials = passage.credentials(request) else {
             answer(.unauthorized(realm: gate.settings.realm))
             return false
         }
@@ -46,7 +42,7 @@ extension Exchange: PasswordWaiter {
         case .overloaded:
             answer(.tooManyPasswords)
         case nil:
-            heldHead = HeldHead(head, in: bytes)
+            heldHead = HeldHead(request)
             passage.pendingGate = gate
         }
         return false
@@ -58,12 +54,12 @@ extension Exchange: PasswordWaiter {
         self.heldHead = nil
         switch result {
         case .verified:
-            let isSeen = heldHead.look(worker) { head, bytes in
-                guard let credentials = passage.credentials(worker.requestFields, in: bytes) else {
+            let isSeen = heldHead.look(worker) { request in
+                guard let credentials = passage.credentials(request) else {
                     return impossible()
                 }
                 passage.admit(credentials, gate)
-                pass(passage, head, bytes)
+                pass(passage, request)
             }
             if !isSeen { impossible() }
         case .wrong:

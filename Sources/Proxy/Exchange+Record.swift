@@ -4,12 +4,13 @@ import NIOCore
 
 /// What the exchange log is told. Gathered only where there is one.
 extension Exchange {
-    func beginRecord(_ head: RequestHead, _ bytes: UnsafeRawBufferPointer, _ client: ClientHandler) {
+    func beginRecord(_ request: RequestView, _ client: ClientHandler) {
         guard worker.exchangeLog != nil else { return }
+        let (head, bytes) = (request.head, request.bytes)
         began = .now()
         record = ExchangeRecord(
-            entryPoint: client.entryPoint.name, clientAddress: client.identity?.address ?? "",
-            clientPort: client.identity?.port ?? 0, method: Array(bytes[head.methodRange]),
+            entryPoint: client.entryPoint.name, clientAddress: request.client.address,
+            clientPort: request.client.port, method: Array(bytes[head.methodRange]),
             host: head.host.map { Array(bytes[$0]) } ?? [], target: Array(bytes[head.target]),
             isHTTP10: head.version == .http10)
     }

@@ -100,44 +100,39 @@ final class Exchange: StoreWaiter {
 
     // MARK: The decision
 
-    /// Finds the service, the session and the backend of the request. Its fields are in the worker's table.
-    func start(_ head: RequestHead, in bytes: UnsafeRawBufferPointer) {
+    /// Finds the service, the session and the backend of the request.
+    func start(_ request: RequestView) {
         guard let client else { return impossible() }
-        beginRecord(head, bytes, client)
-        guard !head.wantsUpgrade else {
+        beginRecord(request, client)
+        guard !request.head.wantsUpgrade else {
             clientPersists = false
             return answer(.notImplemented)
         }
-        guard !DotSegments.stand(in: UnsafeRawBufferPointer(rebasing: bytes[head.path])) else {
+        guard !DotSegments.stand(in: UnsafeRawBufferPointer(rebasing: request.bytes[request.head.path])) else {
             return answer(.badRequest)
         }
-        guard let router = worker.route(head, in: bytes, of: client) else {
+        guard let router = worker.route(request, at: client.entryPoint) else {
             return answer(.notFound)
         }
         if record != nil { record?.router = worker.nameOfRouter(router) }
         guard let service = worker.service(of: router) else { return answer(.noService) }
-        guard let chain = worker.middlewares(of: router) else { return enter(service, head, bytes) }
-        pass(MiddlewarePassage(chain, to: service), head, bytes)
+        guard let chain = worker.middlewares(of: router) else { return enter(service, request) }
+        pass(MiddlewarePassage(chain, to: service), request)
     }
 
     /// The request has come to its service.
-    func enter(_ service: ServiceRuntime, _ head: RequestHead, _ bytes: UnsafeRawBufferPointer) {
-        guard let client else { return impossible() }
+    func enter(_ service: ServiceRuntime, _ request: RequestView) {
         self.service = service
-        if service.isWeighted { heldHead = HeldHead(head, in: bytes) }
-        decide(head, bytes, client, service)
+        if service.isWeighted { heldHead = HeldHead(request) }
+        decide(request, service)
     }
 
-    func decide(
-        _ head: RequestHead, _ bytes: UnsafeRawBufferPointer, _ client: ClientHandler, _ service: ServiceRuntime
-    ) {
-        guard let identity = client.identity else { return impossible() }
-        let presented = service.presentedSession(
-            head, in: bytes, fields: worker.requestFields, client: identity, edits: passage?.request)
+    func decide(_ request: RequestView, _ service: ServiceRuntime) {
+        let presented = service.presentedSession(request, edits: passage?.edits)
         if !service.isWeighted {
             worker.spareBuffers.giveBack(upstreamHead.takeBytes())
             upstreamHead = UpstreamHead(
-                head, in: bytes, fields: worker.requestFields, client: identity,
+                request.head, in: request.bytes, fields: request.fields, client: request.client,
                 passHost: service.description.passHostHeader, passage: passage,
                 into: worker.spareBuffers.take())
         }

@@ -3,22 +3,22 @@ import HTTPWire
 /// The head of a request that is looked at again in a later turn of the loop, when the worker's table holds another's.
 /// Not longer than the limits of heads allow.
 final class HeldHead {
-    let head: RequestHead
     private let bytes: [UInt8]
+    private let client: ClientIdentity
 
-    init(_ head: RequestHead, in bytes: UnsafeRawBufferPointer) {
-        self.head = head
-        self.bytes = Array(bytes[..<head.length])
+    init(_ request: RequestView) {
+        bytes = Array(request.bytes[..<request.head.length])
+        client = request.client
     }
 
     /// Calls `body` with the head's fields in the worker's table again. Returns false where that cannot be, which would
     /// be a mistake of ours: the same bytes have been scanned before.
-    func look(_ worker: Worker, _ body: (RequestHead, UnsafeRawBufferPointer) -> Void) -> Bool {
+    func look(_ worker: Worker, _ body: (RequestView) -> Void) -> Bool {
         bytes.withUnsafeBytes { bytes in
             guard case .head(let head) = worker.scanner.scanRequest(bytes, into: worker.requestFields) else {
                 return false
             }
-            body(head, bytes)
+            body(RequestView(head: head, bytes: bytes, fields: worker.requestFields, client: client))
             return true
         }
     }

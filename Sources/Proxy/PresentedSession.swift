@@ -22,47 +22,44 @@ extension ServiceRuntime {
 
     /// Looks for the session key in the order of the sources.
     /// - Parameter edits: a header that middlewares have set or removed is as they left it; cookies are the client's.
-    func presentedSession(
-        _ head: RequestHead, in bytes: UnsafeRawBufferPointer, fields: FieldTable, client: ClientIdentity,
-        edits: FieldEdits? = nil
-    ) -> PresentedSession {
+    func presentedSession(_ request: RequestView, edits: FieldEdits? = nil) -> PresentedSession {
         for (index, source) in sources.enumerated() {
             switch source {
             case .header(let name, let scope, _):
                 if let edits, edits.drops(name.utf8) {
                     if let key = fingerprint(of: edits.value(of: name.utf8), scope) { return .key(key, source: index) }
-                } else if let key = presentedField(name, head, bytes, fields, client, scope) {
+                } else if let key = presentedField(name, request, scope) {
                     return .key(key, source: index)
                 }
             case .query(let name, let scope):
-                if let key = query(name, head, bytes), isUsable(key) {
+                if let key = query(name, request), isUsable(key) {
                     return .key(scope.fingerprint(of: key), source: index)
                 }
             case .appCookie(let name, let scope, _):
                 var found: UnsafeRawBufferPointer?
-                forEachCookie(named: name, bytes, fields) { value in
+                forEachCookie(named: name, request) { value in
                     found = value
                     return false
                 }
                 if let found, isUsable(found) { return .key(scope.fingerprint(of: found), source: index) }
             case .clientAddress(let ipv4Prefix, let ipv6Prefix, let scope):
-                if let key = address(client, ipv4Prefix, ipv6Prefix) {
+                if let key = address(request.client, ipv4Prefix, ipv6Prefix) {
                     return .key(key.withUnsafeBytes { scope.fingerprint(of: $0) }, source: index)
                 }
             case .cookie(let scope):
-                if let opened = openedCookie(bytes, fields) {
+                if let opened = openedCookie(request) {
                     return .cookie(opened.session.withBytes { scope.fingerprint(of: $0) }, opened)
                 }
             }
         }
-        return ownCookie == nil ? .none : .newSession(proposal: traefikBackend(bytes, fields))
+        return ownCookie == nil ? .none : .newSession(proposal: traefikBackend(request))
     }
 
-    private func traefikBackend(_ bytes: UnsafeRawBufferPointer, _ fields: FieldTable) -> BackendHash? {
+    private func traefikBackend(_ request: RequestView) -> BackendHash? {
         guard let cookies = sticky?.traefikCookies, let name = ownCookie?.name else { return nil }
         var found: BackendHash?
         var tried = 0
-        forEachCookie(named: name, bytes, fields) { value in
+        forEachCookie(named: name, request) { value in
             found = cookies.backend(value)
             tried += 1
             return found == nil && tried < Self.cookiesTried
@@ -85,17 +82,17 @@ extension ServiceRuntime {
 
     /// Of a forwarding field what counts is what a backend is told, which a client cannot choose.
     private func presentedField(
-        _ name: String, _ head: RequestHead, _ bytes: UnsafeRawBufferPointer, _ fields: FieldTable,
-        _ client: ClientIdentity, _ scope: FingerprintScope
+        _ name: String, _ request: RequestView, _ scope: FingerprintScope
     ) -> Fingerprint? {
         var name = name
         guard name.withUTF8({ FieldName(spelledBy: UnsafeRawBufferPointer($0)).isForwarding }) else {
-            return header(name, bytes, fields).flatMap { isUsable($0) ? scope.fingerprint(of: $0) : nil }
+            return header(name, request.bytes, request.fields).flatMap {
+                isUsable($0) ? scope.fingerprint(of: $0) : nil
+            }
         }
-        let view = RequestView(head: head, bytes: bytes, fields: fields, client: client)
         var found: Fingerprint?
         _ = name.withUTF8 { name in
-            view.hasField(named: UnsafeRawBufferPointer(name)) { key in
+            request.hasField(named: UnsafeRawBufferPointer(name)) { key in
                 if isUsable(key) { found = scope.fingerprint(of: key) }
                 return true
             }
@@ -113,14 +110,10 @@ extension ServiceRuntime {
         return UnsafeRawBufferPointer(rebasing: bytes[fields[index].valueRange])
     }
 
-    private func query(
-        _ name: String, _ head: RequestHead, _ bytes: UnsafeRawBufferPointer
-    ) -> UnsafeRawBufferPointer? {
-        guard let range = head.query else { return nil }
+    private func query(_ name: String, _ request: RequestView) -> UnsafeRawBufferPointer? {
+        guard let query = request.query else { return nil }
         var found: UnsafeRawBufferPointer?
-        NamedValues.forEach(
-            in: UnsafeRawBufferPointer(rebasing: bytes[range]), separator: UInt8(ascii: "&"), named: name
-        ) { value in
+        NamedValues.forEach(in: query, separator: UInt8(ascii: "&"), named: name) { value in
             found = value
             return false
         }
@@ -131,11 +124,11 @@ extension ServiceRuntime {
         client.bits.map { $0.prefix($0.isIPv6 ? ipv6Prefix : ipv4Prefix).bytes }
     }
 
-    private func openedCookie(_ bytes: UnsafeRawBufferPointer, _ fields: FieldTable) -> SessionCookie.Opened? {
+    private func openedCookie(_ request: RequestView) -> SessionCookie.Opened? {
         guard let ownCookie = self.ownCookie else { return nil }
         var opened: SessionCookie.Opened?
         var tried = 0
-        forEachCookie(named: ownCookie.name, bytes, fields) { value in
+        forEachCookie(named: ownCookie.name, request) { value in
             opened = ownCookie.sealing.open(value)
             tried += 1
             return opened == nil && tried < Self.cookiesTried
@@ -145,9 +138,9 @@ extension ServiceRuntime {
 
     /// Calls `body` with the value of each cookie of that name until it answers false.
     private func forEachCookie(
-        named name: String, _ bytes: UnsafeRawBufferPointer, _ fields: FieldTable,
-        _ body: (UnsafeRawBufferPointer) -> Bool
+        named name: String, _ request: RequestView, _ body: (UnsafeRawBufferPointer) -> Bool
     ) {
+        let (fields, bytes) = (request.fields, request.bytes)
         var goesOn = true
         for index in 0..<fields.count where goesOn && fields[index].name == .cookie {
             let line = UnsafeRawBufferPointer(rebasing: bytes[fields[index].valueRange])

@@ -1,15 +1,18 @@
 import HTTPWire
 import Routing
 
-/// A scanned head, as rules look at it. Its forwarding fields are those that a backend will see: of a peer that is not
-/// trusted what we know ourselves, of one that is what it sent, and what we know where it sent nothing.
+/// A scanned request head, its bytes, its fields, and who sent it. Made once for each request and passed to all who
+/// look at it; valid as long as the bytes and the field table hold this head.
+///
+/// Rules and session keys see the forwarding fields that a backend will see. For an untrusted peer those are our own
+/// values; for a trusted one they are its values, and ours where it sent none.
 struct RequestView: RoutableRequest {
     let head: RequestHead
     let bytes: UnsafeRawBufferPointer
     let fields: FieldTable
-    let client: ClientIdentity?
+    let client: ClientIdentity
 
-    var clientAddress: AddressRange.Bits? { client?.bits }
+    var clientAddress: AddressRange.Bits? { client.bits }
     var host: UnsafeRawBufferPointer { head.host.map(slice) ?? UnsafeRawBufferPointer(start: nil, count: 0) }
     /// An empty path of an absolute-form target means `/` (RFC 9112, section 3.2.2).
     var path: UnsafeRawBufferPointer { head.path.isEmpty ? Self.root : slice(head.path) }
@@ -20,7 +23,7 @@ struct RequestView: RoutableRequest {
         named lowercasedName: UnsafeRawBufferPointer, where isWanted: (UnsafeRawBufferPointer) -> Bool
     ) -> Bool {
         let known = FieldName(spelledBy: lowercasedName)
-        guard known.isForwarding, let client, !client.isTrusted || !isSent(known) else {
+        guard known.isForwarding, !client.isTrusted || !isSent(known) else {
             return hasSentField(named: lowercasedName, where: isWanted)
         }
         return client.withForwarded(known, host: host) { $0.map(isWanted) ?? false }

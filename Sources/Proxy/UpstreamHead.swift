@@ -39,7 +39,7 @@ struct UpstreamHead {
         }
         self.hostOffset = needsHost ? hostOffset : nil
         bytes = buffer
-        if let edits = passage?.request, !edits.isEmpty { apply(edits) }
+        if let edits = passage?.edits, !edits.isEmpty { apply(edits) }
     }
 
     /// Takes away and adds what middlewares want; a Host of theirs is that of every backend.

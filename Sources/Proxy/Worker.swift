@@ -145,9 +145,8 @@ package final class Worker {
     // MARK: Requests
 
     /// The place in the route table of the router that takes the request.
-    func route(_ head: RequestHead, in bytes: UnsafeRawBufferPointer, of client: ClientHandler) -> Int? {
-        let request = RequestView(head: head, bytes: bytes, fields: requestFields, client: client.identity)
-        let router = snapshot.routes.match(request, entryPoint: client.entryPoint.index, scratch: matchScratch)
+    func route(_ request: RequestView, at entryPoint: EntryPoint) -> Int? {
+        let router = snapshot.routes.match(request, entryPoint: entryPoint.index, scratch: matchScratch)
         counters.patternsOverLimit = matchScratch.patternsOverLimit
         return router
     }

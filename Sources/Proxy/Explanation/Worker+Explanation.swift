@@ -17,18 +17,18 @@ extension Worker {
             switch scanner.scanRequest(bytes, into: requestFields) {
             case .incomplete: RequestExplanation(outcome: .malformed(nil))
             case .refused(let refusal): RequestExplanation(outcome: .malformed(refusal))
-            case .head(let head): explain(head, bytes, entryPoint, client)
+            case .head(let head):
+                explain(
+                    RequestView(head: head, bytes: bytes, fields: requestFields, client: client), at: entryPoint)
             }
         }
     }
 
-    private func explain(
-        _ head: RequestHead, _ bytes: UnsafeRawBufferPointer, _ entryPoint: EntryPoint, _ client: ClientIdentity
-    ) -> RequestExplanation {
-        let request = RequestView(head: head, bytes: bytes, fields: requestFields, client: client)
+    private func explain(_ request: RequestView, at entryPoint: EntryPoint) -> RequestExplanation {
+        let head = request.head
         let routes = snapshot.routes.explain(request, entryPoint: entryPoint.index)
         var explanation = RequestExplanation(outcome: .noRouter, routes: routes)
-        let isUnsafe = DotSegments.stand(in: UnsafeRawBufferPointer(rebasing: bytes[head.path]))
+        let isUnsafe = DotSegments.stand(in: UnsafeRawBufferPointer(rebasing: request.bytes[head.path]))
         if isUnsafe { explanation.outcome = .dotSegment }
         if head.wantsUpgrade { explanation.outcome = .upgrade }
         guard !head.wantsUpgrade, !isUnsafe, let router = routes.winner?.index else { return explanation }
@@ -40,19 +40,18 @@ extension Worker {
         var edits: FieldEdits?
         if let chain = middlewares(of: router) {
             let passage = MiddlewarePassage(chain, to: services[place])
-            explain(passage, head, bytes, client, &explanation)
-            edits = passage.request
+            explain(passage, request, &explanation)
+            edits = passage.edits
         }
         guard explanation.outcome == .service else { return explanation }
         explainLevels(from: place, into: &explanation) { service in
-            service.presentedSession(head, in: bytes, fields: requestFields, client: client, edits: edits)
+            service.presentedSession(request, edits: edits)
         }
         return explanation
     }
 
     private func explain(
-        _ passage: MiddlewarePassage, _ head: RequestHead, _ bytes: UnsafeRawBufferPointer, _ client: ClientIdentity,
-        _ explanation: inout RequestExplanation
+        _ passage: MiddlewarePassage, _ request: RequestView, _ explanation: inout RequestExplanation
     ) {
         while explanation.outcome == .service, let step = passage.nextStep() {
             let answer: OwnAnswer?
@@ -62,20 +61,20 @@ extension Worker {
                 explanation.passages.append(.headers)
                 continue
             case .stripPrefix(let prefixes):
-                let isSafe = passage.strip(prefixes, head, in: bytes)
-                explanation.passages.append(.path(path(passage, head, bytes)))
+                let isSafe = passage.strip(prefixes, request)
+                explanation.passages.append(.path(path(passage, request)))
                 if !isSafe { explanation.outcome = .dotSegment }
                 continue
             case .addPrefix(let prefix):
-                passage.add(prefix, head, in: bytes)
-                explanation.passages.append(.path(path(passage, head, bytes)))
+                passage.add(prefix, request)
+                explanation.passages.append(.path(path(passage, request)))
                 continue
             case .redirectScheme(let redirect):
-                answer = passage.answer(of: redirect, head, in: bytes, fields: requestFields, client: client)
+                answer = passage.answer(of: redirect, request)
             case .ipAllowList(let list):
-                answer = passage.answer(of: list, in: bytes, fields: requestFields, client: client)
+                answer = passage.answer(of: list, request)
             case .basicAuth(let gate):
-                guard let credentials = passage.credentials(requestFields, in: bytes) else {
+                guard let credentials = passage.credentials(request) else {
                     answer = .unauthorized(realm: gate.settings.realm)
                     break
                 }
@@ -90,10 +89,8 @@ extension Worker {
         }
     }
 
-    private func path(
-        _ passage: MiddlewarePassage, _ head: RequestHead, _ bytes: UnsafeRawBufferPointer
-    ) -> String {
-        passage.withPath(head, in: bytes) { String(decoding: $0, as: UTF8.self) }
+    private func path(_ passage: MiddlewarePassage, _ request: RequestView) -> String {
+        passage.withPath(request) { String(decoding: $0, as: UTF8.self) }
     }
 
     private func explainLevels(

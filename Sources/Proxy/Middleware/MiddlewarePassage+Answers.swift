@@ -6,37 +6,28 @@ extension MiddlewarePassage {
     // MARK: redirectScheme
 
     /// Nil where the request came by the scheme that it is to come by.
-    func answer(
-        of redirect: SchemeRedirect, _ head: RequestHead, in bytes: UnsafeRawBufferPointer, fields: FieldTable,
-        client: ClientIdentity?
-    ) -> OwnAnswer? {
-        guard scheme(fields, in: bytes, client) != redirect.scheme else { return nil }
+    func answer(of redirect: SchemeRedirect, _ request: RequestView) -> OwnAnswer? {
+        guard scheme(request) != redirect.scheme else { return nil }
         // HTTP/1.0 without Host: there is no telling where to.
-        guard let host = head.host else { return OwnAnswer(.badRequest) }
-        let location = withPath(head, in: bytes) { path in
-            redirect.location(
-                host: UnsafeRawBufferPointer(rebasing: bytes[host]), path: path,
-                query: head.query.map { UnsafeRawBufferPointer(rebasing: bytes[$0]) })
+        guard request.head.host != nil else { return OwnAnswer(.badRequest) }
+        let location = withPath(request) { path in
+            redirect.location(host: request.host, path: path, query: request.query)
         }
-        return .redirect(to: location, status: redirect.status(for: head.method))
+        return .redirect(to: location, status: redirect.status(for: request.head.method))
     }
 
     /// What a middleware or a trusted peer says it was, else that of the connection.
-    private func scheme(
-        _ fields: FieldTable, in bytes: UnsafeRawBufferPointer, _ client: ClientIdentity?
-    ) -> SchemeRedirect.Scheme {
-        let isKnown = client?.isTrusted ?? false || request.drops("x-forwarded-proto")
-        guard isKnown, let value = value(of: "x-forwarded-proto", fields, in: bytes) else { return .http }
+    private func scheme(_ request: RequestView) -> SchemeRedirect.Scheme {
+        let isKnown = request.client.isTrusted || edits.drops("x-forwarded-proto")
+        guard isKnown, let value = value(of: "x-forwarded-proto", request) else { return .http }
         return SchemeRedirect.Scheme(forwarded: value) ?? .http
     }
 
     // MARK: ipAllowList
 
     /// Nil where the client may ask.
-    func answer(
-        of list: IPAllowList, in bytes: UnsafeRawBufferPointer, fields: FieldTable, client: ClientIdentity?
-    ) -> OwnAnswer? {
-        if let address = address(list.depth, fields, in: bytes, client),
+    func answer(of list: IPAllowList, _ request: RequestView) -> OwnAnswer? {
+        if let address = address(list.depth, request),
             list.ranges.contains(where: { $0.contains(address) })
         {
             return nil
@@ -44,10 +35,8 @@ extension MiddlewarePassage {
         return OwnAnswer(status: list.refusalStatus, label: "address_refused")
     }
 
-    private func address(
-        _ depth: Int?, _ fields: FieldTable, in bytes: UnsafeRawBufferPointer, _ client: ClientIdentity?
-    ) -> AddressRange.Bits? {
-        guard let client else { return nil }
+    private func address(_ depth: Int?, _ request: RequestView) -> AddressRange.Bits? {
+        let (client, fields, bytes) = (request.client, request.fields, request.bytes)
         guard let depth else { return client.bits }
         // What an untrusted peer says of the way here is not believed.
         guard client.isTrusted, depth > 0 else { return nil }
@@ -65,15 +54,15 @@ extension MiddlewarePassage {
 
     // MARK: basicAuth
 
-    func credentials(_ fields: FieldTable, in bytes: UnsafeRawBufferPointer) -> BasicCredentials? {
-        value(of: "authorization", fields, in: bytes).flatMap { value in
+    func credentials(_ request: RequestView) -> BasicCredentials? {
+        value(of: "authorization", request).flatMap { value in
             value.withUnsafeBytes { BasicCredentials(fieldValue: $0) }
         }
     }
 
     /// The user is who he says he is.
     func admit(_ credentials: BasicCredentials, _ gate: BasicAuthGate) {
-        if let name = gate.settings.headerField { request.apply(.set(name: name, value: credentials.user)) }
-        if gate.settings.removesHeader { request.apply(.remove(name: "Authorization")) }
+        if let name = gate.settings.headerField { edits.apply(.set(name: name, value: credentials.user)) }
+        if gate.settings.removesHeader { edits.apply(.remove(name: "Authorization")) }
     }
 }

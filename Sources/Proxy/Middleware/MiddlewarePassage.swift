@@ -7,7 +7,8 @@ final class MiddlewarePassage {
     private var next = 0
     /// In place of the path as it came.
     private(set) var path: [UInt8]?
-    var request = FieldEdits()
+    /// What becomes of the request's fields.
+    var edits = FieldEdits()
     /// The one whose password is being checked.
     var pendingGate: BasicAuthGate?
     private var responses: [[FieldEdit]] = []
@@ -24,7 +25,7 @@ final class MiddlewarePassage {
     }
 
     func apply(_ rules: MiddlewareChain.FieldRules) {
-        request.apply(rules.request)
+        edits.apply(rules.request)
         responses.append(rules.response)
     }
 
@@ -35,37 +36,31 @@ final class MiddlewarePassage {
 
     /// Calls `body` with the path as it is by now. An empty one, of an absolute target, means `/` (RFC 9112, section
     /// 3.2.2).
-    func withPath<Result>(
-        _ head: RequestHead, in bytes: UnsafeRawBufferPointer, _ body: (UnsafeRawBufferPointer) -> Result
-    ) -> Result {
-        if let path { return path.withUnsafeBytes(body) }
-        guard !head.path.isEmpty else { return [UInt8(ascii: "/")].withUnsafeBytes(body) }
-        return body(UnsafeRawBufferPointer(rebasing: bytes[head.path]))
+    func withPath<Result>(_ request: RequestView, _ body: (UnsafeRawBufferPointer) -> Result) -> Result {
+        path?.withUnsafeBytes(body) ?? body(request.path)
     }
 
     /// Returns false where what is left has a dot segment, as of `/pub../x` without `/pub`: that is refused, as it is
     /// in a path as it comes.
-    func strip(
-        _ prefixes: [(path: [UInt8], told: [UInt8])], _ head: RequestHead, in bytes: UnsafeRawBufferPointer
-    ) -> Bool {
-        guard let stripped = withPath(head, in: bytes, { PathEdit.strip(prefixes, from: $0) }) else { return true }
+    func strip(_ prefixes: [(path: [UInt8], told: [UInt8])], _ request: RequestView) -> Bool {
+        guard let stripped = withPath(request, { PathEdit.strip(prefixes, from: $0) }) else { return true }
         path = stripped.path
-        request.apply(.add(name: "X-Forwarded-Prefix", value: stripped.told))
+        edits.apply(.add(name: "X-Forwarded-Prefix", value: stripped.told))
         return stripped.path.withUnsafeBytes { !DotSegments.stand(in: $0) }
     }
 
-    func add(_ prefix: [UInt8], _ head: RequestHead, in bytes: UnsafeRawBufferPointer) {
-        path = withPath(head, in: bytes) { PathEdit.add(prefix, to: $0) }
+    func add(_ prefix: [UInt8], _ request: RequestView) {
+        path = withPath(request) { PathEdit.add(prefix, to: $0) }
     }
 
     /// The value of the request's first field of this name, as the middlewares have left it.
-    func value(
-        of name: StaticString, _ fields: FieldTable, in bytes: UnsafeRawBufferPointer
-    ) -> [UInt8]? {
+    func value(of name: StaticString, _ request: RequestView) -> [UInt8]? {
         let key = UnsafeBufferPointer(start: name.utf8Start, count: name.utf8CodeUnitCount)
-        if let value = request.value(of: key) { return Array(value) }
-        guard !request.drops(key), let index = fields.firstIndex(named: name, in: bytes) else { return nil }
-        return Array(bytes[fields[index].valueRange])
+        if let value = edits.value(of: key) { return Array(value) }
+        guard !edits.drops(key), let index = request.fields.firstIndex(named: name, in: request.bytes) else {
+            return nil
+        }
+        return Array(request.bytes[request.fields[index].valueRange])
     }
 }
 
