@@ -5,6 +5,7 @@ import Routing
 /// Who is at the other end of a client connection, and the forwarding fields that say so to a backend. Made once per
 /// connection, because nothing in it changes from request to request.
 final class ClientIdentity {
+    let entryPoint: EntryPoint
     /// The address as text, without port; empty for a Unix socket.
     let address: String
     let port: Int
@@ -19,6 +20,7 @@ final class ClientIdentity {
     let routeLines: [UInt8]
 
     init(remote: SocketAddress?, local: SocketAddress?, entryPoint: EntryPoint, replicaName: String) {
+        self.entryPoint = entryPoint
         let bits = Self.bits(of: remote)
         self.bits = bits
         address = Self.text(of: remote)

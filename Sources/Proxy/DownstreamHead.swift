@@ -1,54 +1,41 @@
 import HTTPWire
 import NIOCore
 
-/// The head of a response as the client sees it: the backend's own bytes with the edits that proxying needs.
+/// The head of a response as an HTTP/1.x client sees it: the backend's own bytes with the edits that proxying needs.
 enum DownstreamHead {
-    /// What else the head must say.
-    struct Additions {
-        /// The client connection closes after this response.
-        var closes: Bool
-        /// The client speaks HTTP/1.0 and asked for the connection to stay.
-        var keepsAlive: Bool
-        /// The chunked body is sent to the client without its chunks, because HTTP/1.0 does not know them.
-        var dropsChunks: Bool
-        /// Whole Set-Cookie lines, or nothing.
-        var setCookie: [UInt8]
-        /// What middlewares change. Our own cookies are none of theirs.
-        var edits: FieldEdits?
-    }
-
     /// Marks fields of the table as removed.
     static func write(
-        _ head: ResponseHead, in source: UnsafeRawBufferPointer, fields: FieldTable, adding additions: Additions,
+        _ response: ResponseView, _ framing: ResponseFraming, adding additions: ResponseAdditions,
         into buffer: inout ByteBuffer
     ) {
+        let (head, source, fields) = (response.head, response.bytes, response.fields)
         fields.removeHopByHop(in: source)
-        if additions.dropsChunks, let encoding = fields.first(.transferEncoding) { fields.remove(encoding) }
+        if framing.removesTransferEncoding, let encoding = fields.first(.transferEncoding) { fields.remove(encoding) }
         additions.edits?.dropped.forEach { name in
             name.withUnsafeBytes { fields.removeAll(named: $0, in: source) }
         }
         let lines = additions.edits?.lines ?? []
-        let bound = head.length + lines.count + additions.setCookie.count + 64
+        let bound = head.length + lines.count + additions.setCookie.count + 96
         HeadWriter.write(into: &buffer, atMost: bound) { writer in
             writeStatusLine(head, source, &writer)
             fields.forEachKeptRun { writer.write($0, of: source) }
             writer.write(lines)
             writer.write(additions.setCookie)
-            if additions.closes {
-                writer.write("Connection: close\r\n")
-            } else if additions.keepsAlive {
-                writer.write("Connection: keep-alive\r\n")
+            if framing.addsTransferEncoding { writer.write("Transfer-Encoding: chunked\r\n") }
+            switch framing.connection {
+            case .none: break
+            case .keepAlive: writer.write("Connection: keep-alive\r\n")
+            case .close: writer.write("Connection: close\r\n")
             }
             writer.write("\r\n")
         }
     }
 
     /// An interim response is passed on without its hop-by-hop fields.
-    static func writeInterim(
-        _ head: ResponseHead, in source: UnsafeRawBufferPointer, fields: FieldTable, into buffer: inout ByteBuffer
-    ) {
-        let nothing = Additions(closes: false, keepsAlive: false, dropsChunks: false, setCookie: [])
-        write(head, in: source, fields: fields, adding: nothing, into: &buffer)
+    static func writeInterim(_ response: ResponseView, into buffer: inout ByteBuffer) {
+        let nothing = ResponseFraming(
+            coding: .plain, addsTransferEncoding: false, removesTransferEncoding: false, connection: .none)
+        write(response, nothing, adding: ResponseAdditions(setCookie: []), into: &buffer)
     }
 
     /// The version is ours (RFC 9112, section 2.3); status and reason are the backend's.

@@ -25,7 +25,7 @@ package final class FleetJudge {
     private var isStopped = false
 
     /// Where the workers of the replica, this judge's own included, report to. To be taken on this judge's loop.
-    package var evidence: HealthEvidence { HealthEvidence(self, loop: worker.loop) }
+    package var evidence: HealthEvidence { HealthEvidence(self, loop: worker.loop.eventLoop) }
 
     /// The other replicas.
     package var roster: FleetRoster { health.roster }
@@ -45,7 +45,8 @@ package final class FleetJudge {
         self.channel = channel
         self.key = key
         health = FleetHealth(
-            own: own, backends: [], lease: lease, probeTimeout: worker.limits.connectTimeout.nanoseconds / 1_000_000)
+            own: own, backends: [], lease: lease,
+            probeTimeout: worker.loop.limits.connectTimeout.nanoseconds / 1_000_000)
         reconfigured(configuration: own.configuration)
     }
 
@@ -62,9 +63,9 @@ package final class FleetJudge {
         perform(
             health.reconfigured(
                 configuration: configuration, backends: Set(places.keys), renewed: Set(renewed.keys),
-                now: worker.now()))
+                now: worker.loop.now()))
         for (shared, place) in places where !place.service.isUp(place.pool) {
-            perform(health.judged(shared, isUp: false, now: worker.now()))
+            perform(health.judged(shared, isUp: false, now: worker.loop.now()))
         }
     }
 
@@ -88,8 +89,8 @@ package final class FleetJudge {
     }
 
     package func start() {
-        let bound = NIOLoopBound(self, eventLoop: worker.loop)
-        ticks = worker.loop.scheduleRepeatedTask(initialDelay: .zero, delay: Self.tickInterval) { _ in
+        let bound = NIOLoopBound(self, eventLoop: worker.loop.eventLoop)
+        ticks = worker.loop.eventLoop.scheduleRepeatedTask(initialDelay: .zero, delay: Self.tickInterval) { _ in
             bound.value.tick()
         }
     }
@@ -105,28 +106,28 @@ package final class FleetJudge {
 
     /// A payload came on the fleet's channel.
     package func heard(_ payload: UnsafeRawBufferPointer) {
-        perform(health.heard(payload, now: worker.now()))
+        perform(health.heard(payload, now: worker.loop.now()))
     }
 
     /// The fleet's channel was subscribed to, for the first time or again.
     package func subscribed() {
-        perform(health.subscribed(now: worker.now()))
+        perform(health.subscribed(now: worker.loop.now()))
     }
 
     func suspected(_ service: String, _ backend: BackendHash) {
         guard let hash = hashes[service] else { return }
-        perform(health.suspected(FleetBackend(service: hash, backend: backend), now: worker.now()))
+        perform(health.suspected(FleetBackend(service: hash, backend: backend), now: worker.loop.now()))
     }
 
     func changed(_ service: String, _ backend: BackendHash) {
         guard let hash = hashes[service] else { return }
         let shared = FleetBackend(service: hash, backend: backend)
         guard let (table, index) = entry(shared) else { return }
-        perform(health.judged(shared, isUp: table.isUp(index), now: worker.now()))
+        perform(health.judged(shared, isUp: table.isUp(index), now: worker.loop.now()))
     }
 
     private func tick() {
-        perform(health.tick(lease: channel.lease, now: worker.now()))
+        perform(health.tick(lease: channel.lease, now: worker.loop.now()))
     }
 
     /// The health table that has the backend, and its index there.
@@ -160,7 +161,7 @@ package final class FleetJudge {
         guard let (table, index) = entry(shared) else { return }
         table.setMayLeave(index, value)
         guard value, let place = places[shared] else { return }
-        worker.logger.warning(
+        worker.loop.logger.warning(
             "The fleet agrees that a backend is down; its sessions are moved as they come.",
             metadata: place.service.metadata(of: place.pool))
     }
@@ -169,8 +170,8 @@ package final class FleetJudge {
     private func tickSoon() {
         guard !isTickComing else { return }
         isTickComing = true
-        let bound = NIOLoopBound(self, eventLoop: worker.loop)
-        worker.loop.scheduleTask(in: .milliseconds(FleetHealth.publicationGap)) {
+        let bound = NIOLoopBound(self, eventLoop: worker.loop.eventLoop)
+        worker.loop.eventLoop.scheduleTask(in: .milliseconds(FleetHealth.publicationGap)) {
             bound.value.isTickComing = false
             bound.value.tick()
         }
@@ -182,7 +183,7 @@ package final class FleetJudge {
         prober.probe(pool.backend) { [self] isUp in
             guard !isStopped, service.index(of: pool) != nil else { return }
             // First the judgement, then the table, whose change is reported back: it is no news by then.
-            perform(health.probed(shared, isUp: isUp, now: worker.now()))
+            perform(health.probed(shared, isUp: isUp, now: worker.loop.now()))
             if isUp {
                 prober.backendAnswered(service, pool)
             } else if health.isDown(shared) {

@@ -28,9 +28,9 @@ final class HealthProber {
         guard let index = service.index(of: pool) else { return }
         // Another loop may have marked it up while this one still probes; the failure is newer.
         let isNews = service.description.health.markDown(index)
-        perform(pool.reachability.connectionFailed(now: worker.now()), service, pool)
+        perform(pool.reachability.connectionFailed(now: worker.loop.now()), service, pool)
         guard isNews else { return }
-        worker.logger.warning("A backend cannot be reached.", metadata: service.metadata(of: pool))
+        worker.loop.logger.warning("A backend cannot be reached.", metadata: service.metadata(of: pool))
         evidence?.changed(service.description.name, pool.hash)
     }
 
@@ -45,9 +45,9 @@ final class HealthProber {
 
     /// Whether a TCP connection can be made now, told in this turn of the loop or a later one.
     func probe(_ backend: Backend, then: @escaping (Bool) -> Void) {
-        let bound = NIOLoopBound(then, eventLoop: worker.loop)
-        ClientBootstrap(group: worker.loop)
-            .connectTimeout(worker.limits.connectTimeout)
+        let bound = NIOLoopBound(then, eventLoop: worker.loop.eventLoop)
+        ClientBootstrap(group: worker.loop.eventLoop)
+            .connectTimeout(worker.loop.limits.connectTimeout)
             .connect(host: backend.host, port: backend.port)
             .flatMap { $0.close() }
             .whenComplete { result in
@@ -73,7 +73,7 @@ final class HealthProber {
         case .probe:
             probe(pool.backend) { isUp in
                 self.advance(service, pool) { state in
-                    isUp ? state.probeSucceeded() : state.probeFailed(now: self.worker.now())
+                    isUp ? state.probeSucceeded() : state.probeFailed(now: self.worker.loop.now())
                 }
             }
         case .markUp:
@@ -82,17 +82,17 @@ final class HealthProber {
     }
 
     private func schedule(_ at: Instant, _ service: ServiceRuntime, _ pool: BackendPool) {
-        let bound = NIOLoopBound((self, service, pool), eventLoop: worker.loop)
-        let delay = TimeAmount.milliseconds(max(0, at.milliseconds(since: worker.now())) + 1)
-        worker.loop.scheduleTask(in: delay) {
+        let bound = NIOLoopBound((self, service, pool), eventLoop: worker.loop.eventLoop)
+        let delay = TimeAmount.milliseconds(max(0, at.milliseconds(since: worker.loop.now())) + 1)
+        worker.loop.eventLoop.scheduleTask(in: delay) {
             let (prober, service, pool) = bound.value
-            prober.advance(service, pool) { $0.probeIsDue(now: prober.worker.now()) }
+            prober.advance(service, pool) { $0.probeIsDue(now: prober.worker.loop.now()) }
         }
     }
 
     private func markUp(_ service: ServiceRuntime, _ pool: BackendPool) {
         guard let index = service.index(of: pool), service.description.health.markUp(index) else { return }
-        worker.logger.notice("A backend can be reached again.", metadata: service.metadata(of: pool))
+        worker.loop.logger.notice("A backend can be reached again.", metadata: service.metadata(of: pool))
         evidence?.changed(service.description.name, pool.hash)
     }
 

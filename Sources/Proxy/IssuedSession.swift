@@ -24,7 +24,7 @@ extension ServiceRuntime {
     private func issuedCookie(
         _ name: String, _ bytes: UnsafeRawBufferPointer, _ fields: FieldTable
     ) -> UnsafeRawBufferPointer? {
-        let now = worker.wallClock()
+        let now = loop.wallClock()
         var found: UnsafeRawBufferPointer?
         var index = fields.first(.setCookie)
         while let place = index {

@@ -54,7 +54,8 @@ package struct WorkerDirectory: Sendable {
 extension Worker {
     /// Makes a new client connection of this loop one of ours.
     func adopt(_ channel: any Channel, entryPoint: EntryPoint) throws {
-        try channel.syncOptions?.setOption(.recvAllocator, value: LoopReceiveAllocator(receiveBuffers, loop: loop))
-        try channel.pipeline.syncOperations.addHandler(ClientHandler(worker: self, entryPoint: entryPoint))
+        try channel.syncOptions?.setOption(
+            .recvAllocator, value: LoopReceiveAllocator(loop.receiveBuffers, loop: loop.eventLoop))
+        try channel.pipeline.syncOperations.addHandler(HTTP1ClientConnection(worker: self, entryPoint: entryPoint))
     }
 }

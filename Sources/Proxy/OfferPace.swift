@@ -11,17 +11,23 @@ final class OfferPace {
     private static let interval = TimeAmount.milliseconds(10)
     private static let offersEachTime = 10
 
-    private unowned let worker: Worker
+    private let loop: LoopContext
+    private let table: ServiceTable
+    private let store: any BindingStore
+    private let coherence: Coherence
     private var task: RepeatedTask?
 
-    init(worker: Worker) {
-        self.worker = worker
+    init(loop: LoopContext, table: ServiceTable, store: any BindingStore, coherence: Coherence) {
+        self.loop = loop
+        self.table = table
+        self.store = store
+        self.coherence = coherence
     }
 
     func startIfDue() {
-        guard task == nil, worker.mayOffer, worker.services.contains(where: { $0.affinity.hasOffers }) else { return }
-        let bound = NIOLoopBound(self, eventLoop: worker.loop)
-        task = worker.loop.scheduleRepeatedTask(initialDelay: .zero, delay: Self.interval) { _ in
+        guard task == nil, mayOffer, table.services.contains(where: { $0.affinity.hasOffers }) else { return }
+        let bound = NIOLoopBound(self, eventLoop: loop.eventLoop)
+        task = loop.eventLoop.scheduleRepeatedTask(initialDelay: .zero, delay: Self.interval) { _ in
             bound.value.offer()
         }
     }
@@ -31,13 +37,16 @@ final class OfferPace {
         task = nil
     }
 
+    /// Whether the store can be told now what it has not heard.
+    private var mayOffer: Bool { store.mayBeAsked && coherence.isLive(loop.now()) }
+
     private func offer() {
-        guard worker.mayOffer else { return stop() }
-        let now = worker.now()
+        guard mayOffer else { return stop() }
+        let now = loop.now()
         var left = Self.offersEachTime
-        for service in worker.services {
+        for service in table.services {
             while left > 0, let question = service.affinity.nextOffer(now: now) {
-                worker.store.ask(question, for: service)
+                store.ask(question, for: service)
                 left -= 1
             }
         }

@@ -74,7 +74,7 @@ extension ServiceRuntime {
 
     func isUsable(_ key: UnsafeRawBufferPointer) -> Bool {
         guard key.count <= Self.sessionKeyMax else {
-            worker.counters.oversizedSessionKeys &+= 1
+            loop.counters.oversizedSessionKeys &+= 1
             return false
         }
         return !key.isEmpty

@@ -23,7 +23,8 @@ final class ServiceRuntime: StoreWaiter {
     private(set) var ownCookie: OwnCookie?
     var affinity: SessionAffinity
     var counters = ServiceCounters()
-    let worker: Worker
+    let loop: LoopContext
+    let store: any BindingStore
     /// There is no such service any more: exchanges under way finish with what it was.
     private(set) var isRetired = false
     private var successor: ServiceRuntime?
@@ -31,21 +32,23 @@ final class ServiceRuntime: StoreWaiter {
     var sticky: Sticky? { description.sticky }
 
     init(
-        _ description: Service, worker: Worker, cache: BindingCache, coherence: Coherence, cookieKeys: [SymmetricKey]
+        _ description: Service, loop: LoopContext, store: any BindingStore, cache: BindingCache, coherence: Coherence,
+        cookieKeys: [SymmetricKey]
     ) {
         self.description = description
-        self.worker = worker
+        self.loop = loop
+        self.store = store
         isWeighted = description.isWeighted
         learns = description.sticky?.learns ?? false
         sources = description.sticky?.sources ?? []
         renewal = description.sticky?.renewal
         sharesSessions = description.sticky != nil
         pools = zip(description.backends, description.membership.backends).map {
-            BackendPool(backend: $0, hash: $1.hash, worker: worker)
+            BackendPool(backend: $0, hash: $1.hash, loop: loop)
         }
         affinity = SessionAffinity(
             membership: description.membership, cache: cache, coherence: coherence, health: description.health,
-            settings: description.settings, seed: worker.randomSeed())
+            settings: description.settings, seed: loop.randomSeed())
         ownCookie = OwnCookie(description, keys: cookieKeys)
     }
 
@@ -83,7 +86,7 @@ final class ServiceRuntime: StoreWaiter {
                 old[member.hash] = nil
                 return pool
             }
-            return BackendPool(backend: backend, hash: member.hash, worker: worker)
+            return BackendPool(backend: backend, hash: member.hash, loop: loop)
         }
         for pool in old.values { pool.retire() }
         // Requests at children are counted by the exchanges alone.
@@ -149,8 +152,8 @@ final class ServiceRuntime: StoreWaiter {
 
     /// Where a request without a session goes. Where others have sessions, it is not held to its client's address: it
     /// may come by a proxy, and with it all those whose session is yet to begin.
-    func balance(_ client: ClientIdentity?) -> Route? {
-        guard sticky == nil, description.strategy == .hrw, let scope = description.clientScope, let bits = client?.bits
+    func balance(_ client: ClientIdentity) -> Route? {
+        guard sticky == nil, description.strategy == .hrw, let scope = description.clientScope, let bits = client.bits
         else {
             return affinity.balance(nil)
         }
@@ -159,9 +162,9 @@ final class ServiceRuntime: StoreWaiter {
 
     // MARK: Our own cookie
 
-    func fingerprint(of id: SessionCookie.SessionID) -> Fingerprint {
-        guard let scope = ownCookie?.scope else { return Fingerprint(high: id.high, low: id.low) }
-        return id.withBytes { scope.fingerprint(of: $0) }
+    /// Nil where the service has no cookie of ours.
+    func fingerprint(of id: SessionCookie.SessionID) -> Fingerprint? {
+        ownCookie?.scope.map { scope in id.withBytes { scope.fingerprint(of: $0) } }
     }
 
     /// The hint, if it is neither too old nor from the future.
@@ -171,28 +174,26 @@ final class ServiceRuntime: StoreWaiter {
     }
 
     /// The Set-Cookie line for this route, or nothing where the client's cookie says it already.
-    func setCookie(
-        for id: SessionCookie.SessionID, presented: Hint?, route: Route, worker: Worker
-    ) -> [UInt8] {
-        let now = worker.wallClock()
+    func setCookie(for id: SessionCookie.SessionID, presented: Hint?, route: Route) -> [UInt8] {
+        let now = loop.wallClock()
         guard let renewal, renewal.isDue(for: route, hint: presented, now: now), let ownCookie else {
             return []
         }
         // A cookie that says less than the record would let the session outlive its age.
         let hint = Hint(binding: route.binding, born: route.born ?? presented?.born ?? now, issued: now)
-        return ownCookie.line(id, hint, random: worker.randomNonce())
+        return ownCookie.line(id, hint, random: loop.randomNonce())
     }
 
     // MARK: The store
 
     /// Touches and offers are asked for the service rather than for an exchange: nobody waits for them.
     func storeAnswered(_ answer: StoreAnswer, to question: StoreQuestion, asked: Asking) {
-        guard let next = affinity.answeredAside(answer, to: question, asked: asked, now: worker.now()) else { return }
-        guard worker.store.mayBeAsked else {
-            _ = affinity.answeredAside(.unavailable(.away), to: next, asked: asked, now: worker.now())
+        guard let next = affinity.answeredAside(answer, to: question, asked: asked, now: loop.now()) else { return }
+        guard store.mayBeAsked else {
+            _ = affinity.answeredAside(.unavailable(.away), to: next, asked: asked, now: loop.now())
             return
         }
-        worker.store.ask(next, for: self)
+        store.ask(next, for: self)
     }
 }
 

@@ -20,8 +20,8 @@ package struct Snapshot: Sendable {
     }
 }
 
-/// What becomes of a request that a router takes.
-package struct RouterPlan: Sendable {
+/// What becomes of a request that a router takes. Immutable; a class, as every request looks into it.
+package final class RouterPlan: Sendable {
     package let name: String
     /// The place in the snapshot's services. Nil: what the router names is not there now, and its requests are answered
     /// 503.

@@ -19,14 +19,14 @@ struct UpstreamHead {
     /// Marks fields of the table as removed.
     init(
         _ head: RequestHead, in source: UnsafeRawBufferPointer, fields: FieldTable, client: ClientIdentity,
-        passHost: Bool, passage: MiddlewarePassage? = nil, into buffer: consuming ByteBuffer
+        passHost: Bool, run: MiddlewareRun? = nil, into buffer: consuming ByteBuffer
     ) {
         fields.removeHopByHop(in: source)
         if head.version == .http10, let expect = fields.first(.expect) { fields.remove(expect) }
         let needsHost = !passHost || head.host == nil
         if needsHost, let own = fields.first(.host) { fields.remove(own) }
         var hostOffset = 0
-        let path = passage?.path
+        let path = run?.path
         HeadWriter.write(into: &buffer, atMost: Self.bound(head, client) + (path?.count ?? 0)) { writer in
             Self.writeRequestLine(head, source, path: path, &writer)
             hostOffset = writer.count
@@ -39,7 +39,7 @@ struct UpstreamHead {
         }
         self.hostOffset = needsHost ? hostOffset : nil
         bytes = buffer
-        if let edits = passage?.edits, !edits.isEmpty { apply(edits) }
+        if let edits = run?.edits, !edits.isEmpty { apply(edits) }
     }
 
     /// Takes away and adds what middlewares want; a Host of theirs is that of every backend.

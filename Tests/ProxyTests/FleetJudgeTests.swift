@@ -118,7 +118,7 @@ private final class Bus: Sendable {
                 own: .init(instance: number, configuration: 1, name: "r\(number)", version: "1"),
                 key: ProxyHarness.key, lease: 500, channel: Line(self))
             worker.report(to: judge.evidence)
-            return NIOLoopBound(judge, eventLoop: worker.loop)
+            return NIOLoopBound(judge, eventLoop: worker.loop.eventLoop)
         }
         judges.withLock { $0.append(judge) }
         try await judge.eventLoop.submit {

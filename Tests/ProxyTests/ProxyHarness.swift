@@ -61,12 +61,12 @@ final class ProxyHarness: Sendable {
             let store =
                 options.store?(loop)
                 ?? MemoryStore(records: MemoryRecords(capacity: 1000, seed: 1), eventLoop: loop)
+            let context = LoopContext(
+                eventLoop: loop, entryPoints: 1, limits: limits, replicaName: "r1", exchangeLog: exchangeLog,
+                logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() })
             let worker = Worker(
-                loop: loop, entryPoints: 1, snapshot: snapshot, store: store, cache: BindingCache(entries: 1000),
-                coherence: .alone(),
-                limits: limits,
-                replicaName: "r1", exchangeLog: exchangeLog,
-                logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }, passwords: passwords)
+                loop: context, snapshot: snapshot, store: store, cache: BindingCache(entries: 1000),
+                coherence: .alone(), passwords: passwords)
             worker.start()
             return NIOLoopBound(worker, eventLoop: loop)
         }.get()

@@ -210,7 +210,7 @@ struct SessionCookieTests {
                 func line(_ born: UInt32?) -> [UInt8] {
                     service.setCookie(
                         for: .init(high: 1, low: 2), presented: Hint(binding: binding, born: 7, issued: 8),
-                        route: Route(backend: 0, binding: binding, provenance: .stored, born: born), worker: worker)
+                        route: Route(backend: 0, binding: binding, provenance: .stored, born: born))
                 }
                 return (SessionCookie.SessionID(high: 1, low: 2), line(5), line(nil))
             }

@@ -263,10 +263,11 @@ extension DataPlane.LoopPlane {
         _ loop: any EventLoop, _ configuration: Configuration, snapshot: Snapshot, store: LoopStore,
         cache: BindingCache, coherence: Coherence, exchangeLog: (any ExchangeLog)?, logger: Logger
     ) {
+        let context = LoopContext(
+            eventLoop: loop, entryPoints: configuration.entryPoints.count, limits: ProxyLimits(),
+            replicaName: configuration.replica.name, exchangeLog: exchangeLog, logger: logger)
         let worker = Worker(
-            loop: loop, entryPoints: configuration.entryPoints.count, snapshot: snapshot, store: store.asked,
-            cache: cache, coherence: coherence, limits: ProxyLimits(), replicaName: configuration.replica.name,
-            exchangeLog: exchangeLog, logger: logger)
+            loop: context, snapshot: snapshot, store: store.asked, cache: cache, coherence: coherence)
         self.init(
             worker: NIOLoopBound(worker, eventLoop: loop), store: NIOLoopBound(store, eventLoop: loop))
         store.start()

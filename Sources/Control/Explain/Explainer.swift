@@ -19,13 +19,14 @@ package struct Explainer: Sendable {
         let entryPoints = configuration.entryPoints.count
         let name = configuration.replica.name
         let made = try? await loop.submit {
-            NIOLoopBound(
-                Worker(
-                    loop: loop, entryPoints: entryPoints, snapshot: snapshot,
-                    store: MemoryStore(records: MemoryRecords(capacity: 1, seed: 0), eventLoop: loop),
-                    cache: BindingCache(entries: 1), coherence: .alone(), limits: ProxyLimits(), replicaName: name,
-                    exchangeLog: nil, logger: Logger(label: "explain") { _ in SwiftLogNoOpLogHandler() }),
-                eventLoop: loop)
+            let context = LoopContext(
+                eventLoop: loop, entryPoints: entryPoints, limits: ProxyLimits(), replicaName: name, exchangeLog: nil,
+                logger: Logger(label: "explain") { _ in SwiftLogNoOpLogHandler() })
+            let worker = Worker(
+                loop: context, snapshot: snapshot,
+                store: MemoryStore(records: MemoryRecords(capacity: 1, seed: 0), eventLoop: loop),
+                cache: BindingCache(entries: 1), coherence: .alone())
+            return NIOLoopBound(worker, eventLoop: loop)
         }.get()
         guard let made else { throw SnapshotMistake(description: "the event loop has ended") }
         worker = made

@@ -12,85 +12,51 @@ extension Worker {
     ///   - remote: where it comes from.
     package func explain(_ bytes: [UInt8], at entryPoint: EntryPoint, from remote: SocketAddress) -> RequestExplanation
     {
-        let client = ClientIdentity(remote: remote, local: nil, entryPoint: entryPoint, replicaName: replicaName)
+        let client = ClientIdentity(
+            remote: remote, local: nil, entryPoint: entryPoint, replicaName: loop.replicaName)
+        let fields = loop.requestFields
         return bytes.withUnsafeBytes { bytes in
-            switch scanner.scanRequest(bytes, into: requestFields) {
+            switch loop.scanner.scanRequest(bytes, into: fields) {
             case .incomplete: RequestExplanation(outcome: .malformed(nil))
             case .refused(let refusal): RequestExplanation(outcome: .malformed(refusal))
-            case .head(let head):
-                explain(
-                    RequestView(head: head, bytes: bytes, fields: requestFields, client: client), at: entryPoint)
+            case .head(let head): explain(RequestView(head: head, bytes: bytes, fields: fields, client: client))
             }
         }
     }
 
-    private func explain(_ request: RequestView, at entryPoint: EntryPoint) -> RequestExplanation {
-        let head = request.head
-        let routes = snapshot.routes.explain(request, entryPoint: entryPoint.index)
-        var explanation = RequestExplanation(outcome: .noRouter, routes: routes)
-        let isUnsafe = DotSegments.stand(in: UnsafeRawBufferPointer(rebasing: request.bytes[head.path]))
-        if isUnsafe { explanation.outcome = .dotSegment }
-        if head.wantsUpgrade { explanation.outcome = .upgrade }
-        guard !head.wantsUpgrade, !isUnsafe, let router = routes.winner?.index else { return explanation }
-        guard let place = snapshot.routers[router].service else {
-            explanation.outcome = .noService
+    private func explain(_ request: RequestView) -> RequestExplanation {
+        let routes = table.snapshot.routes.explain(request, entryPoint: request.client.entryPoint.index)
+        var explanation = RequestExplanation(outcome: .service, routes: routes)
+        var steps = RequestSteps()
+        steps.trace = []
+        while true {
+            switch steps.next(request, in: table) {
+            case .checkPassword(let credentials, let gate):
+                // Whether it is right is not looked at here.
+                steps.admit(credentials, gate)
+                continue
+            case .answer(let answer, let reason):
+                explanation.outcome = Self.outcome(answer, reason)
+            case .service:
+                break
+            }
+            explanation.passages = steps.trace ?? []
+            guard explanation.outcome == .service, let place = steps.router?.service else { return explanation }
+            explainLevels(from: place, into: &explanation) { service in
+                service.presentedSession(request, edits: steps.middlewares?.edits)
+            }
             return explanation
         }
-        explanation.outcome = .service
-        var edits: FieldEdits?
-        if let chain = middlewares(of: router) {
-            let passage = MiddlewarePassage(chain, to: services[place])
-            explain(passage, request, &explanation)
-            edits = passage.edits
-        }
-        guard explanation.outcome == .service else { return explanation }
-        explainLevels(from: place, into: &explanation) { service in
-            service.presentedSession(request, edits: edits)
-        }
-        return explanation
     }
 
-    private func explain(
-        _ passage: MiddlewarePassage, _ request: RequestView, _ explanation: inout RequestExplanation
-    ) {
-        while explanation.outcome == .service, let step = passage.nextStep() {
-            let answer: OwnAnswer?
-            switch step {
-            case .headers(let rules):
-                passage.apply(rules)
-                explanation.passages.append(.headers)
-                continue
-            case .stripPrefix(let prefixes):
-                let isSafe = passage.strip(prefixes, request)
-                explanation.passages.append(.path(path(passage, request)))
-                if !isSafe { explanation.outcome = .dotSegment }
-                continue
-            case .addPrefix(let prefix):
-                passage.add(prefix, request)
-                explanation.passages.append(.path(path(passage, request)))
-                continue
-            case .redirectScheme(let redirect):
-                answer = passage.answer(of: redirect, request)
-            case .ipAllowList(let list):
-                answer = passage.answer(of: list, request)
-            case .basicAuth(let gate):
-                guard let credentials = passage.credentials(request) else {
-                    answer = .unauthorized(realm: gate.settings.realm)
-                    break
-                }
-                passage.admit(credentials, gate)
-                explanation.passages.append(.credentials)
-                continue
-            }
-            explanation.passages.append(answer == nil ? .allowed : .answered)
-            if let answer {
-                explanation.outcome = .answered(status: answer.status, location: answer.location)
-            }
+    private static func outcome(_ answer: OwnAnswer, _ reason: RequestSteps.Reason) -> RequestExplanation.Outcome {
+        switch reason {
+        case .upgrade: .upgrade
+        case .dotSegment: .dotSegment
+        case .noRouter: .noRouter
+        case .noService: .noService
+        case .middleware: .answered(status: answer.status, location: answer.location)
         }
-    }
-
-    private func path(_ passage: MiddlewarePassage, _ request: RequestView) -> String {
-        passage.withPath(request) { String(decoding: $0, as: UTF8.self) }
     }
 
     private func explainLevels(
@@ -126,7 +92,7 @@ extension Worker {
         case .newSession: return level(.begins, nil)
         case .key(let fingerprint, let source): return level(.key(source: source, fingerprint), fingerprint)
         case .cookie(let fingerprint, let opened):
-            let hint = service.believable(opened.hint, now: wallClock())
+            let hint = service.believable(opened.hint, now: loop.wallClock())
             return level(.cookie(fingerprint, hint), fingerprint, bound: hint?.binding.backend)
         }
     }

@@ -2,7 +2,7 @@ import HTTPWire
 import Routing
 
 /// What middlewares that may answer by themselves make of a request.
-extension MiddlewarePassage {
+extension MiddlewareRun {
     // MARK: redirectScheme
 
     /// Nil where the request came by the scheme that it is to come by.
@@ -58,11 +58,5 @@ extension MiddlewarePassage {
         value(of: "authorization", request).flatMap { value in
             value.withUnsafeBytes { BasicCredentials(fieldValue: $0) }
         }
-    }
-
-    /// The user is who he says he is.
-    func admit(_ credentials: BasicCredentials, _ gate: BasicAuthGate) {
-        if let name = gate.settings.headerField { edits.apply(.set(name: name, value: credentials.user)) }
-        if gate.settings.removesHeader { edits.apply(.remove(name: "Authorization")) }
     }
 }

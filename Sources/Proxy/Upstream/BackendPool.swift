@@ -11,15 +11,15 @@ final class BackendPool {
     var reachability = BackendHealth()
     /// Requests of this loop that are on their way to the backend, or at it.
     var inFlight = 0
-    private let worker: Worker
-    private var idle: [BackendHandler] = []
+    private let loop: LoopContext
+    private var idle: [HTTP1BackendConnection] = []
     /// No longer of the configuration: its connections end with their exchanges.
     private var isRetired = false
 
-    init(backend: Backend, hash: BackendHash, worker: Worker) {
+    init(backend: Backend, hash: BackendHash, loop: LoopContext) {
         self.backend = backend
         self.hash = hash
-        self.worker = worker
+        self.loop = loop
     }
 
     func retire() {
@@ -27,24 +27,51 @@ final class BackendPool {
         closeIdle()
     }
 
-    /// The connection used last: the others may grow old and go.
-    func takeIdle() -> BackendHandler? {
+    // MARK: Places
+
+    /// A place on a connection that is there; nil where a connection has to be made. Of idle connections the one used
+    /// last is taken: the others may grow old and go.
+    func place() -> Upstream? {
         while let connection = idle.popLast() {
             connection.poolIndex = -1
-            if connection.isUsable { return connection }
+            if connection.isUsable { return .http1(connection) }
         }
         return nil
     }
 
-    func giveBack(_ connection: BackendHandler) {
-        guard idle.count < worker.limits.idleBackendConnections, !worker.isStopping, !isRetired else {
+    /// Makes a connection, and tells `taken` in a later turn of the loop: a place on it, or nil where none could be
+    /// made. A place that is not wanted any more is given back by ``giveBack(_:)``.
+    func connect(_ taken: @escaping (Upstream?) -> Void) {
+        let bound = NIOLoopBound((pool: self, taken: taken), eventLoop: loop.eventLoop)
+        open().whenComplete { result in
+            switch result {
+            case .success(let connection):
+                bound.value.taken(.http1(connection.value))
+            case .failure:
+                bound.value.pool.loop.counters.backendConnectFailures &+= 1
+                bound.value.taken(nil)
+            }
+        }
+    }
+
+    /// A place that nothing was sent over.
+    func giveBack(_ place: Upstream) {
+        switch place {
+        case .http1(let connection): connection.park()
+        }
+    }
+
+    // MARK: Idle connections
+
+    func giveBack(_ connection: HTTP1BackendConnection) {
+        guard idle.count < loop.limits.idleBackendConnections, !loop.isStopping, !isRetired else {
             return connection.close()
         }
         connection.poolIndex = idle.count
         idle.append(connection)
     }
 
-    func idleConnectionClosed(_ connection: BackendHandler) {
+    func idleConnectionClosed(_ connection: HTTP1BackendConnection) {
         let index = connection.poolIndex
         guard idle.indices.contains(index), idle[index] === connection else { return }
         idle.swapAt(index, idle.count - 1)
@@ -59,26 +86,13 @@ final class BackendPool {
         for connection in closing { connection.close() }
     }
 
-    /// Connects for an exchange, and tells it how that went, in a later turn of the loop.
-    func connect(for exchange: Exchange) {
-        let bound = NIOLoopBound((pool: self, exchange: exchange), eventLoop: worker.loop)
-        let attempt = exchange.attempt
-        open().whenComplete { result in
-            switch result {
-            case .success(let connection):
-                bound.value.exchange.connected(connection.value, attempt: attempt)
-            case .failure:
-                bound.value.pool.worker.counters.backendConnectFailures &+= 1
-                bound.value.exchange.connectFailed(attempt: attempt)
-            }
-        }
-    }
+    // MARK: Connecting
 
-    private func open() -> EventLoopFuture<NIOLoopBound<BackendHandler>> {
-        let handler = NIOLoopBound(BackendHandler(worker: worker, pool: self), eventLoop: worker.loop)
-        let allocator = LoopReceiveAllocator(worker.receiveBuffers, loop: worker.loop)
-        let bootstrap = ClientBootstrap(group: worker.loop)
-            .connectTimeout(worker.limits.connectTimeout)
+    private func open() -> EventLoopFuture<NIOLoopBound<HTTP1BackendConnection>> {
+        let handler = NIOLoopBound(HTTP1BackendConnection(loop: loop, pool: self), eventLoop: loop.eventLoop)
+        let allocator = LoopReceiveAllocator(loop.receiveBuffers, loop: loop.eventLoop)
+        let bootstrap = ClientBootstrap(group: loop.eventLoop)
+            .connectTimeout(loop.limits.connectTimeout)
             .channelOption(.maxMessagesPerRead, value: 1)
             .channelOption(.recvAllocator, value: allocator)
             .channelOption(.tcpOption(.tcp_nodelay), value: 1)

@@ -13,12 +13,12 @@ final class HeldHead {
 
     /// Calls `body` with the head's fields in the worker's table again. Returns false where that cannot be, which would
     /// be a mistake of ours: the same bytes have been scanned before.
-    func look(_ worker: Worker, _ body: (RequestView) -> Void) -> Bool {
+    func look(_ loop: LoopContext, _ body: (RequestView) -> Void) -> Bool {
         bytes.withUnsafeBytes { bytes in
-            guard case .head(let head) = worker.scanner.scanRequest(bytes, into: worker.requestFields) else {
+            guard case .head(let head) = loop.scanner.scanRequest(bytes, into: loop.requestFields) else {
                 return false
             }
-            body(RequestView(head: head, bytes: bytes, fields: worker.requestFields, client: client))
+            body(RequestView(head: head, bytes: bytes, fields: loop.requestFields, client: client))
             return true
         }
     }

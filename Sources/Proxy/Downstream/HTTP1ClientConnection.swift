@@ -1,9 +1,17 @@
 import HTTPWire
 import NIOCore
 
-/// The client side of a connection: gathers request heads, hands each to an ``Exchange``, one at a time and in order,
-/// and writes what comes back.
-final class ClientHandler: ChannelInboundHandler, DeadlineHolder {
+#if canImport(Glibc)
+import Glibc
+#elseif canImport(Musl)
+import Musl
+#elseif canImport(Darwin)
+import Darwin
+#endif
+
+/// One HTTP/1.x connection to a client: gathers request heads, hands each to an ``Exchange``, one at a time and in
+/// order, and writes what comes back. Persistence, versions and the framing of bodies are its own.
+final class HTTP1ClientConnection: ChannelInboundHandler, ClientConnection {
     typealias InboundIn = ByteBuffer
     typealias OutboundOut = ByteBuffer
 
@@ -17,20 +25,23 @@ final class ClientHandler: ChannelInboundHandler, DeadlineHolder {
         case closed
     }
 
-    let worker: Worker
-    let entryPoint: EntryPoint
-    private(set) var identity: ClientIdentity?
+    private let worker: Worker
+    private let loop: LoopContext
+    private let entryPoint: EntryPoint
+    private var identity: ClientIdentity?
     private var context: ChannelHandlerContext?
     private var state = State.awaitingHead
-    /// Bytes that nobody has taken yet: a head in part, a body while the backend is being found, the next request.
-    private var held: ByteBuffer?
+    private var input = ConnectionInput()
+    private var output = ConnectionOutput()
     private var headEnd: HeadEnd
     /// No piece of the next head has been scanned yet.
     private var isAtHeadStart = true
     /// The deadline that runs is that of an idle connection, not of a head.
     private var isIdle = false
     private var isConsuming = false
-    private var isReading = true
+    /// The client sends nothing more; it may still read (RFC 9112, section 9.6).
+    private var inputIsClosed = false
+    private var request: HTTP1Request
     private(set) var isWritable = true
     var deadline = NIODeadline.distantFuture
     var sweepIndex = -1
@@ -38,7 +49,9 @@ final class ClientHandler: ChannelInboundHandler, DeadlineHolder {
     init(worker: Worker, entryPoint: EntryPoint) {
         self.worker = worker
         self.entryPoint = entryPoint
-        headEnd = HeadEnd(limits: worker.limits.message)
+        loop = worker.loop
+        headEnd = HeadEnd(limits: loop.limits.message)
+        request = HTTP1Request(limits: loop.limits.message)
     }
 
     // MARK: Events of the channel
@@ -50,38 +63,51 @@ final class ClientHandler: ChannelInboundHandler, DeadlineHolder {
     func channelActive(context: ChannelHandlerContext) {
         identity = ClientIdentity(
             remote: context.channel.remoteAddress, local: context.channel.localAddress, entryPoint: entryPoint,
-            replicaName: worker.replicaName)
-        worker.clientOpened(self)
-        deadline = .now() + worker.limits.headTimeout
+            replicaName: loop.replicaName)
+        worker.clientOpened(self, at: entryPoint)
+        deadline = .now() + loop.limits.headTimeout
     }
 
     func channelInactive(context: ChannelHandlerContext) {
         let last = state
         state = .closed
-        held = nil
+        input.clear()
         self.context = nil
-        worker.clientClosed(self)
+        worker.clientClosed(self, at: entryPoint)
         if case .busy(let exchange) = last { exchange.clientClosed() }
     }
 
     func channelRead(context: ChannelHandlerContext, data: NIOAny) {
         var bytes = unwrapInboundIn(data)
-        if var all = held.take() {
-            all.writeBuffer(&bytes)
+        if var all = input.joined(with: &bytes) {
             consume(&all)
             if all.readableBytes > 0 { hold(all) }
         } else {
             consume(&bytes)
             // The receive buffer is the loop's; what stays here is copied out of it.
-            if bytes.readableBytes > 0 { hold(worker.copy(bytes)) }
+            if bytes.readableBytes > 0 { hold(loop.copy(bytes)) }
         }
-        worker.receiveBuffers.giveBack(bytes)
+        loop.receiveBuffers.giveBack(bytes)
+    }
+
+    func userInboundEventTriggered(context: ChannelHandlerContext, event: Any) {
+        if case ChannelEvent.inputClosed = event { inputClosed() } else { context.fireUserInboundEventTriggered(event) }
+    }
+
+    /// What has come whole is answered; a message that lacks its end never will be whole.
+    private func inputClosed() {
+        inputIsClosed = true
+        switch state {
+        case .awaitingHead: closeAfterResponse()
+        case .busy where request.isComplete: break
+        case .busy: close()
+        case .closing, .closed: break
+        }
     }
 
     func channelWritabilityChanged(context: ChannelHandlerContext) {
         isWritable = context.channel.isWritable
         guard case .busy(let exchange) = state else { return }
-        deadline = isWritable ? .distantFuture : .now() + worker.limits.bodyGap
         exchange.clientWritabilityChanged()
     }
 
@@ -94,7 +120,7 @@ final class ClientHandler: ChannelInboundHandler, DeadlineHolder {
         deadline = .distantFuture
         switch state {
         case .awaitingHead:
-            if held == nil { close() } else { refuse(.requestTimeout) }
+            if input.held == nil { close() } else { refuse(.requestTimeout) }
         case .busy(let exchange):
             exchange.clientTimedOut()
         case .closing:
@@ -111,13 +137,11 @@ final class ClientHandler: ChannelInboundHandler, DeadlineHolder {
         isConsuming = true
         defer { isConsuming = false }
         while bytes.readableBytes > 0 {
-            let before = bytes.readableBytes
             switch state {
             case .awaitingHead:
                 guard readHead(&bytes) else { return }
             case .busy(let exchange):
-                exchange.takeRequestBytes(&bytes)
-                if bytes.readableBytes == before { return }
+                guard readBody(&bytes, exchange) else { return }
             case .closing, .closed:
                 bytes.clear()
             }
@@ -129,9 +153,9 @@ final class ClientHandler: ChannelInboundHandler, DeadlineHolder {
     private func hold(_ bytes: ByteBuffer) {
         switch state {
         case .awaitingHead:
-            held = bytes
+            input.hold(bytes)
         case .busy:
-            held = bytes
+            input.hold(bytes)
             if !wantsMore { pauseReading() }
         case .closing, .closed:
             break
@@ -140,7 +164,7 @@ final class ClientHandler: ChannelInboundHandler, DeadlineHolder {
 
     /// Offers the held bytes again.
     private func consumeHeld() {
-        guard !isConsuming, var bytes = held.take() else { return }
+        guard !isConsuming, var bytes = input.take() else { return }
         consume(&bytes)
         if bytes.readableBytes > 0 { hold(bytes) }
     }
@@ -149,12 +173,12 @@ final class ClientHandler: ChannelInboundHandler, DeadlineHolder {
     private func readHead(_ bytes: inout ByteBuffer) -> Bool {
         let scan = bytes.withUnsafeReadableBytes { source -> RequestScan in
             guard isAtHeadStart || headEnd.find(in: source) else { return .incomplete }
-            return worker.scanner.scanRequest(source, into: worker.requestFields)
+            return loop.scanner.scanRequest(source, into: loop.requestFields)
         }
         switch scan {
         case .incomplete:
             // From the first byte of a head to its last; a later piece gains it no time.
-            if isIdle { deadline = .now() + worker.limits.headTimeout }
+            if isIdle { deadline = .now() + loop.limits.headTimeout }
             isIdle = false
             isAtHeadStart = false
             return false
@@ -168,87 +192,126 @@ final class ClientHandler: ChannelInboundHandler, DeadlineHolder {
     }
 
     private func start(_ head: RequestHead, _ bytes: inout ByteBuffer) {
-        if !isAtHeadStart { headEnd = HeadEnd(limits: worker.limits.message) }
+        guard let identity else { return close() }
+        if !isAtHeadStart { headEnd = HeadEnd(limits: loop.limits.message) }
         isAtHeadStart = true
         isIdle = false
         deadline = .distantFuture
-        guard let identity else { return close() }
-        let exchange = Exchange(head, for: self, worker: worker)
+        request.begin(head)
+        let exchange = Exchange(head, for: .http1(self), worker: worker)
         state = .busy(exchange)
         bytes.withUnsafeReadableBytes { bytes in
-            exchange.start(RequestView(head: head, bytes: bytes, fields: worker.requestFields, client: identity))
+            exchange.start(RequestView(head: head, bytes: bytes, fields: loop.requestFields, client: identity))
         }
         bytes.moveReaderIndex(forwardBy: head.length)
         if case .busy(let current) = state, current === exchange { exchange.headWasTaken() }
     }
 
+    /// Returns false where the body takes no more for now, or is not wanted.
+    private func readBody(_ bytes: inout ByteBuffer, _ exchange: Exchange) -> Bool {
+        guard !request.isComplete, exchange.takesRequestBody else { return false }
+        let before = bytes.readableBytes
+        exchange.receivedRequest(request.readBody(&bytes))
+        return bytes.readableBytes < before
+    }
+
     // MARK: What an exchange asks for
 
-    func write(_ bytes: ByteBuffer) {
-        context?.write(wrapOutboundOut(bytes), promise: nil)
-    }
-
-    func flush() {
-        context?.flush()
-    }
-
     /// There is room for the body now: what was held is offered again, and reading goes on.
-    func inputIsWanted() {
+    func wantInput() {
         consumeHeld()
         // What is still held may be the first part of something that only more bytes make whole.
-        if held == nil || wantsMore { resumeReading() }
+        if input.held == nil || wantsMore { resumeReading() }
     }
 
     private var wantsMore: Bool {
         switch state {
         case .awaitingHead, .closing: true
-        case .busy(let exchange): exchange.wantsRequestBytes
+        case .busy(let exchange): !request.isComplete && exchange.wantsRequestBody
         case .closed: false
         }
     }
 
     func pauseReading() {
-        guard isReading, let context else { return }
-        isReading = false
-        try? context.channel.syncOptions?.setOption(.autoRead, value: false)
+        if let context { input.pause(context) }
     }
 
-    func resumeReading() {
-        guard !isReading, let context else { return }
-        isReading = true
-        try? context.channel.syncOptions?.setOption(.autoRead, value: true)
+    private func resumeReading() {
+        if let context { input.resume(context) }
     }
+
+    func sendInterim(_ response: ResponseView) {
+        guard request.version == .http11, let context else { return }
+        output.writeHead(loop) { DownstreamHead.writeInterim(response, into: &$0) }
+        output.flush(context, loop)
+    }
+
+    func sendHead(_ response: ResponseView, adding additions: ResponseAdditions) {
+        let framing = request.answer(with: response.head.framing, mayPersist: mayPersist)
+        output.coding = framing.coding
+        output.writeHead(loop) { DownstreamHead.write(response, framing, adding: additions, into: &$0) }
+    }
+
+    func send(_ content: ByteBuffer) {
+        if let context { output.write(content, context, loop) }
+    }
+
+    func flush() {
+        if let context { output.flush(context, loop) }
+    }
+
+    func end(trailers: [UInt8]) {
+        output.writeEnd(trailers: trailers, loop)
+        flush()
+        exchangeEnded()
+    }
+
+    func send(_ answer: OwnAnswer, adding edits: FieldEdits?, bodiless: Bool, closing: Bool) -> Int {
+        // Where a body is still to come, nobody will read it.
+        let persists = request.answer(mayPersist: mayPersist && !closing)
+        var bodySize = 0
+        output.coding = .plain
+        output.writeHead(loop) {
+            bodySize = Int(answer.write(into: &$0, edits: edits, closing: !persists, bodiless: bodiless))
+        }
+        return bodySize
+    }
+
+    /// Where the body ends with the connection, only a reset tells a cut from an end.
+    func cutResponse() {
+        if request.responseEndsWithConnection, let socket = context?.channel as? any SocketOptionProvider {
+            _ = socket.setSoLinger(linger(l_onoff: 1, l_linger: 0))
+        }
+        close()
+    }
+
+    private var mayPersist: Bool { !loop.isStopping && !(inputIsClosed && input.held == nil) }
 
     /// The exchange is over, its response written. The connection goes on to the next request, or closes.
-    func exchangeEnded(persists: Bool) {
+    private func exchangeEnded() {
         guard case .busy = state else { return }
-        guard persists, !worker.isStopping else { return closeAfterResponse() }
+        guard request.persists, !loop.isStopping else { return closeAfterResponse() }
         state = .awaitingHead
         isIdle = true
-        deadline = .now() + worker.limits.idleTimeout
-        inputIsWanted()
-    }
-
-    /// The response cannot be finished: the only way to say so is to cut it.
-    func cut() {
-        close()
+        deadline = .now() + loop.limits.idleTimeout
+        wantInput()
+        if inputIsClosed, case .awaitingHead = state { closeAfterResponse() }
     }
 
     /// Stops taking requests: an idle connection has a moment left for one that is on its way.
     func stop(by last: NIODeadline) {
-        if case .awaitingHead = state, held == nil { deadline = min(deadline, last) }
+        if case .awaitingHead = state, input.held == nil { deadline = min(deadline, last) }
     }
+
+    func cut() { close() }
 
     // MARK: Ends
 
     /// Answers a request that never became an exchange, and closes: where the next one begins cannot be known.
     private func refuse(_ answer: ErrorAnswer) {
-        worker.counters.refused[answer.label, default: 0] &+= 1
-        var bytes = worker.spareBuffers.take()
-        OwnAnswer(answer).write(into: &bytes, closing: true, bodiless: false)
-        write(bytes)
+        loop.counters.refused[answer.label, default: 0] &+= 1
+        output.writeHead(loop) { _ = OwnAnswer(answer).write(into: &$0, closing: true, bodiless: false) }
         flush()
-        worker.spareBuffers.giveBack(bytes)
         closeAfterResponse()
     }
 
@@ -256,8 +319,8 @@ final class ClientHandler: ChannelInboundHandler, DeadlineHolder {
     private func closeAfterResponse() {
         guard let context else { return }
         state = .closing
-        held = nil
-        deadline = .now() + worker.limits.lingerTimeout
+        input.clear()
+        deadline = .now() + loop.limits.lingerTimeout
         context.close(mode: .output, promise: nil)
         resumeReading()
     }
@@ -268,4 +331,4 @@ final class ClientHandler: ChannelInboundHandler, DeadlineHolder {
 }
 
 @available(*, unavailable)
-extension ClientHandler: Sendable {}
+extension HTTP1ClientConnection: Sendable {}

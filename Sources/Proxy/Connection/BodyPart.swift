@@ -1,0 +1,17 @@
+import HTTPWire
+import NIOCore
+
+/// What one read brought of a message's body: content without framing, and perhaps its end.
+struct BodyPart {
+    enum End: Equatable {
+        /// The body is whole. Its trailers are lines of fields, each with its CRLF; empty where there are none.
+        case complete(trailers: [UInt8])
+        /// What follows breaks the framing; the content before it is sound.
+        case refused(BodyRefusal)
+    }
+
+    /// May be empty.
+    var content: ByteBuffer
+    /// Nil while more is to come.
+    var end: End?
+}

@@ -1,0 +1,247 @@
+import Affinity
+import Store
+
+/// Which backend one request goes to: what its service decided, and each weighted service above it.
+///
+/// Events in, what to do next out. It also keeps the count of requests at the chosen backend.
+struct BackendChoice {
+    /// What is to be done next.
+    enum Step {
+        /// Look in the request for its session with this service, then tell `decide`.
+        case readSession(ServiceRuntime)
+        /// Send the request to this backend; if that cannot be reached, tell `backendFailed`.
+        case connect(BackendPool)
+        /// Ask the store, then tell `storeAnswered`.
+        case ask(StoreQuestion)
+        /// No backend may take the request.
+        case refuse
+        /// A state that cannot be.
+        case impossible
+    }
+
+    /// What the session's cookie has to do with this request.
+    private enum SessionState {
+        /// No session, or one whose key is not our cookie.
+        case none
+        case cookie(SessionCookie.SessionID, presented: Hint?)
+    }
+
+    /// A service above the one that is deciding now, and what it decided.
+    private struct Level {
+        let service: ServiceRuntime
+        var decision: Decision
+        let session: SessionState
+        let route: Route?
+        /// The child that it decided for.
+        let target: BackendHash
+        /// Children that turned out to have no backend for this request.
+        let refused: [BackendHash]
+    }
+
+    /// Deeper than anybody nests services; a loop, which the configuration cannot have, ends here.
+    private static let levelsMax = 16
+
+    /// The service that is deciding now; nil before the first, and when the request is over.
+    private(set) var service: ServiceRuntime?
+    /// What was decided last.
+    private(set) var route: Route?
+    /// The backend that the route leads to. It stays, while the configuration may give it another place, or none.
+    private(set) var pool: BackendPool? {
+        didSet { service?.requestWent(from: oldValue, to: pool) }
+    }
+    private var client: ClientIdentity?
+    private var decision = Decision(fingerprint: Fingerprint(high: 0, low: 0))
+    private var session = SessionState.none
+    /// Of the service that is deciding now: its backends that could not be reached, where the request has no session.
+    private var balanceFailures = 0
+    /// The weighted services that led to this one, the outermost first.
+    private var levels: [Level] = []
+    /// Of the service that is deciding now: its children that had no backend.
+    private var refusedByChildren: [BackendHash] = []
+
+    // MARK: Events
+
+    /// The request has come to its service.
+    mutating func begin(_ service: ServiceRuntime, from client: ClientIdentity) -> Step {
+        self.service = service
+        self.client = client
+        return .readSession(service)
+    }
+
+    /// The session that the request has with the service of the last step.
+    mutating func decide(_ presented: PresentedSession) -> Step {
+        guard let service else { return .impossible }
+        session = .none
+        switch presented {
+        case .none:
+            return balance(service)
+        case .key(let fingerprint, _):
+            return begin(Decision(fingerprint: fingerprint), service)
+        case .cookie(let fingerprint, let opened):
+            let hint = service.believable(opened.hint, now: service.loop.wallClock())
+            session = .cookie(opened.session, presented: hint)
+            return begin(Decision(fingerprint: fingerprint, hint: hint), service)
+        case .newSession(let proposal):
+            let id = service.loop.randomSessionID()
+            guard let fingerprint = service.fingerprint(of: id) else { return .impossible }
+            session = .cookie(id, presented: nil)
+            return begin(Decision(fingerprint: fingerprint, isNew: true, proposal: proposal), service)
+        }
+    }
+
+    /// The store has answered the question of the last step.
+    mutating func storeAnswered(_ answer: StoreAnswer, to question: StoreQuestion, asked: Asking) -> Step {
+        guard let service else { return .impossible }
+        let step = service.affinity.storeAnswered(
+            &decision, answer, to: question, asked: asked, now: service.loop.now())
+        return perform(step, service)
+    }
+
+    /// The backend of the last step cannot be reached, and is marked so.
+    mutating func backendFailed() -> Step {
+        guard let service, let route else { return .impossible }
+        guard route.provenance == .balanced else { return decideAgain(service) }
+        // As many times as there are backends: one that comes and goes would keep a request going round.
+        balanceFailures += 1
+        return balanceFailures <= service.pools.count ? balance(service) : refused(.noBackend)
+    }
+
+    /// The request is over: it counts at no backend any more.
+    mutating func end() {
+        pool = nil
+        service = nil
+        route = nil
+        for level in levels { level.service.requestEnded(at: level.target) }
+        levels = []
+    }
+
+    // MARK: What is told of it
+
+    /// The lines that give the client the cookies of the levels, the outermost first, where it is to have them.
+    func setCookies() -> [UInt8] {
+        guard let service else { return [] }
+        guard !levels.isEmpty else { return Self.setCookie(service, session, route) }
+        return levels.flatMap { Self.setCookie($0.service, $0.session, $0.route) }
+            + Self.setCookie(service, session, route)
+    }
+
+    /// The session keys that a response issues and that are to be bound to the backend that gave it.
+    func issuedKeys(_ response: ResponseView) -> [IssuedKey] {
+        guard let service, let pool, service.learns || levels.contains(where: \.service.learns) else { return [] }
+        return levels.compactMap { Self.issuedKey(response, $0.service, $0.decision, $0.route, by: $0.target) }
+            + [Self.issuedKey(response, service, decision, route, by: pool.hash)].compactMap(\.self)
+    }
+
+    /// Nil where the request has no session.
+    var fingerprint: Fingerprint? {
+        service?.sticky == nil || route?.provenance == .balanced ? nil : decision.fingerprint
+    }
+
+    // MARK: Deciding
+
+    private mutating func begin(_ decision: Decision, _ service: ServiceRuntime) -> Step {
+        self.decision = decision
+        let step = service.affinity.begin(
+            &self.decision, storeMayBeAsked: service.store.mayBeAsked, now: service.loop.now())
+        return perform(step, service)
+    }
+
+    private mutating func decideAgain(_ service: ServiceRuntime) -> Step {
+        let step = service.affinity.backendFailed(
+            &decision, storeMayBeAsked: service.store.mayBeAsked, now: service.loop.now())
+        return perform(step, service)
+    }
+
+    private mutating func balance(_ service: ServiceRuntime) -> Step {
+        session = .none
+        guard let client else { return .impossible }
+        guard let route = service.balance(client) else { return refused(.noBackend) }
+        self.route = route
+        return go(to: route.backend, of: service)
+    }
+
+    private mutating func perform(_ step: Affinity.Step, _ service: ServiceRuntime) -> Step {
+        switch step {
+        case .forward(let route):
+            self.route = route
+            if let touch = route.touch { service.store.ask(touch, for: service) }
+            return go(to: route.backend, of: service)
+        case .ask(let question):
+            return .ask(question)
+        case .refuse(let refusal):
+            return refused(refusal)
+        }
+    }
+
+    /// To the backend or the child that the service has decided for.
+    private mutating func go(to index: Int, of service: ServiceRuntime) -> Step {
+        guard service.isWeighted else {
+            guard service.pools.indices.contains(index) else { return .impossible }
+            let pool = service.pools[index]
+            self.pool = pool
+            return .connect(pool)
+        }
+        guard service.children.indices.contains(index), levels.count < Self.levelsMax else { return .impossible }
+        let target = service.description.membership.backends[index].hash
+        levels.append(
+            Level(
+                service: service, decision: decision, session: session, route: route, target: target,
+                refused: refusedByChildren))
+        service.requestBegan(at: target)
+        let child = service.children[index]
+        self.service = child
+        session = .none
+        route = nil
+        refusedByChildren = []
+        balanceFailures = 0
+        return .readSession(child)
+    }
+
+    /// The service has no backend for this request: the one above it is asked for another child.
+    private mutating func refused(_ refusal: Refusal) -> Step {
+        guard refusal == .noBackend, let level = levels.popLast() else { return .refuse }
+        pool = nil
+        level.service.requestEnded(at: level.target)
+        service = level.service
+        decision = level.decision
+        session = level.session
+        route = level.route
+        refusedByChildren = level.refused + [level.target]
+        // Each child has had its turn, or as many turns as there are children.
+        guard refusedByChildren.count < level.service.children.count else { return refused(.noBackend) }
+        return decideAgain(level)
+    }
+
+    /// A child that is down is left as a backend would be. One that is up, and has nobody for this request, would only
+    /// be chosen again.
+    private mutating func decideAgain(_ level: Level) -> Step {
+        if refusedByChildren.contains(where: level.service.isUp) {
+            let step = level.service.affinity.elsewhere(decision, from: route, besides: refusedByChildren)
+            return perform(step, level.service)
+        }
+        return level.route?.provenance == .balanced ? balance(level.service) : decideAgain(level.service)
+    }
+
+    // MARK: Cookies and keys of one level
+
+    private static func setCookie(_ service: ServiceRuntime, _ session: SessionState, _ route: Route?) -> [UInt8] {
+        guard case .cookie(let id, let presented) = session, let route else { return [] }
+        return service.setCookie(for: id, presented: presented, route: route)
+    }
+
+    private static func issuedKey(
+        _ response: ResponseView, _ service: ServiceRuntime, _ decision: Decision, _ route: Route?,
+        by backend: BackendHash
+    ) -> IssuedKey? {
+        guard service.learns, let key = service.issuedKey(response.bytes, response.fields) else { return nil }
+        // The session of this very request: known, or being made known already.
+        if let route, route.provenance != .balanced, decision.fingerprint == key { return nil }
+        return IssuedKey(service: service, learning: Learning(fingerprint: key, backend: backend))
+    }
+}
+
+/// A session key that a response issues, and the service that it is a key of.
+struct IssuedKey {
+    let service: ServiceRuntime
+    let learning: Learning
+}

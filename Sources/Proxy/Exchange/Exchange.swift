@@ -1,0 +1,393 @@
+import Affinity
+import HTTPWire
+import NIOCore
+import Store
+
+/// One request and its response: sends it where it is to go, and brings back what comes.
+///
+/// A shell around values that decide: ``RequestSteps`` (which service), ``BackendChoice`` (which backend),
+/// ``RequestSide`` and ``ResponseSide`` (what goes on, waits or ends). The client's side and the backend's side tell it
+/// what happened; it tells them what to do. Confined to one event loop. Each request has its own: nothing of one can be
+/// left over in the next.
+final class Exchange {
+    /// How far the exchange is. What may follow is said with each.
+    private enum Phase {
+        /// Nothing has been sent; the store may have been asked. → connecting, sent, over
+        case deciding
+        /// A connection to the backend is being made. → deciding (it failed), connecting, sent, over
+        case connecting
+        /// The head has been sent. → connecting (sent again), over
+        case sent
+        /// Nothing more will be read or written for it.
+        case over
+    }
+
+    private let worker: Worker
+    private let loop: LoopContext
+    private var phase = Phase.deciding
+    private var downstream: Downstream?
+    private var upstream: Upstream?
+    private var steps = RequestSteps()
+    private var choice = BackendChoice()
+    private var request: RequestSide
+    private var response = ResponseSide()
+    private var upstreamHead = UpstreamHead()
+    /// Kept only where the head is looked at again in a later turn of the loop.
+    private var heldHead: HeldHead?
+    /// What waits for a password to be checked.
+    private var pendingPassword: (credentials: BasicCredentials, gate: BasicAuthGate)?
+    /// Counts the connections asked for, so that a late one is recognised.
+    private var attempt: UInt64 = 0
+    /// Nil where nobody wants to know.
+    private var recording: ExchangeRecording?
+
+    /// nginx's number for a client that went before it was answered; only in logs and metrics.
+    static let clientClosedRequest = 499
+
+    init(_ head: RequestHead, for downstream: Downstream, worker: Worker) {
+        self.worker = worker
+        self.downstream = downstream
+        loop = worker.loop
+        request = RequestSide(head)
+    }
+
+    // MARK: Where it goes
+
+    /// Finds the service, the session and the backend of the request.
+    func start(_ view: RequestView) {
+        if loop.exchangeLog != nil { recording = ExchangeRecording(view) }
+        goOn(view)
+    }
+
+    private func goOn(_ view: RequestView) {
+        let step = steps.next(view, in: worker.table)
+        if recording != nil, let router = steps.router { recording?.found(router) }
+        switch step {
+        case .answer(let answer, let reason): self.answer(answer, closing: reason == .upgrade)
+        case .checkPassword(let credentials, let gate): check(credentials, gate, view)
+        case .service(let service): perform(choice.begin(service, from: view.client), view)
+        }
+    }
+
+    /// Does what was decided. The view is there while the request's head is.
+    private func perform(_ step: BackendChoice.Step, _ view: RequestView? = nil) {
+        switch step {
+        case .readSession(let service):
+            guard let view else { return readSession(service) }
+            if service.isWeighted, heldHead == nil { heldHead = HeldHead(view) }
+            readSession(service, view)
+        case .connect(let pool): connect(pool)
+        case .ask(let question):
+            phase = .deciding
+            worker.ask(question, for: self)
+        case .refuse: answer(OwnAnswer(.serviceUnavailable))
+        case .impossible: impossible()
+        }
+    }
+
+    private func readSession(_ service: ServiceRuntime, _ view: RequestView) {
+        let presented = service.presentedSession(view, edits: steps.middlewares?.edits)
+        // Rendering the head takes fields out of the table: where another level looks at it, the bytes are kept.
+        if !service.isWeighted { renderHead(service, view) }
+        perform(choice.decide(presented), service.isWeighted ? view : nil)
+    }
+
+    private func readSession(_ service: ServiceRuntime) {
+        guard let heldHead, heldHead.look(loop, { readSession(service, $0) }) else { return impossible() }
+    }
+
+    private func renderHead(_ service: ServiceRuntime, _ view: RequestView) {
+        loop.spareBuffers.giveBack(upstreamHead.takeBytes())
+        upstreamHead = UpstreamHead(
+            view.head, in: view.bytes, fields: view.fields, client: view.client,
+            passHost: service.description.passHostHeader, run: steps.middlewares, into: loop.spareBuffers.take())
+    }
+
+    // MARK: The connection
+
+    private func connect(_ pool: BackendPool) {
+        if let place = pool.place() { return send(over: place, pool) }
+        connectAnew(pool)
+    }
+
+    /// Not over a pooled connection: one that was lost says little good about the others.
+    private func connectAnew(_ pool: BackendPool) {
+        if case .deciding = phase {} else { recording?.triedAgain() }
+        phase = .connecting
+        attempt &+= 1
+        let attempt = attempt
+        pool.connect { [self] place in
+            guard case .connecting = phase, attempt == self.attempt else {
+                if let place { pool.giveBack(place) }
+                return
+            }
+            guard let place, place.isUsable else { return connectFailed(pool) }
+            send(over: place, pool)
+        }
+    }
+
+    /// Once more to the same backend; then it counts as failed, and the decision says where to go instead.
+    private func connectFailed(_ pool: BackendPool) {
+        guard let service = choice.service else { return impossible() }
+        switch request.connectFailed(isUp: service.isUp(pool)) {
+        case .connectAgain:
+            worker.backendSuspected(service, pool)
+            connectAnew(pool)
+        case .backendFailed:
+            worker.backendFailed(service, pool)
+            perform(choice.backendFailed())
+        }
+    }
+
+    private func send(over place: Upstream, _ pool: BackendPool) {
+        upstream = place
+        phase = .sent
+        recording?.requestSent()
+        let head = upstreamHead.bytes(authority: pool.backend.authority)
+        place.send(head, method: request.method, framing: request.framing, for: self)
+        place.flush()
+        if request.isComplete { return awaitResponse() }
+        downstream?.setDeadline(.now() + loop.limits.bodyGap)
+        downstream?.wantBody()
+    }
+
+    private func awaitResponse() {
+        if !response.isPassing { upstream?.setDeadline(.now() + loop.limits.responseHeadTimeout) }
+    }
+
+    // MARK: Ends
+
+    /// Answers without a backend.
+    private func answer(_ answer: OwnAnswer, closing: Bool = false) {
+        guard let downstream else { return }
+        response.answered(status: answer.status)
+        if choice.service == nil { loop.counters.refused[answer.label, default: 0] &+= 1 }
+        let size = downstream.send(
+            answer, adding: steps.middlewares?.responseEdits, bodiless: request.method == .head, closing: closing)
+        recording?.sent(responseBody: size)
+        finish()?.end(trailers: [])
+    }
+
+    /// The response cannot be finished: the client sees it cut.
+    private func cut() { finish()?.cut() }
+
+    /// Lets go of everything, once. Returns the client that is still to be told.
+    @discardableResult
+    private func finish() -> Downstream? {
+        if case .over = phase { return nil }
+        phase = .over
+        let client = downstream
+        downstream = nil
+        record()
+        upstream?.end()
+        upstream = nil
+        choice.end()
+        steps = RequestSteps()
+        heldHead = nil
+        pendingPassword = nil
+        loop.spareBuffers.giveBack(upstreamHead.takeBytes())
+        return client
+    }
+
+    private func record() {
+        choice.service?.counting.counters.count(choice.route?.provenance, status: response.status)
+        if let recording { loop.exchangeLog?.append(recording.finished(status: response.status, choice)) }
+    }
+
+    /// A state that cannot be: it fails this exchange alone.
+    private func impossible() {
+        assertionFailure("impossible state of an exchange")
+        loop.counters.impossible &+= 1
+        cut()
+    }
+}
+
+// MARK: - The store
+
+extension Exchange: SessionWaiter {
+    /// The answer is for all who asked of this session meanwhile.
+    func storeAnswered(_ answer: StoreAnswer, to question: StoreQuestion, asked: Asking) {
+        let others = worker.landed(question)
+        proceed(by: answer, to: question, asked: asked)
+        guard !others.isEmpty else { return }
+        let found = answer.forOthers(than: question)
+        for other in others { other.proceed(by: found, to: question, asked: asked) }
+    }
+
+    func proceed(by answer: StoreAnswer, to question: StoreQuestion, asked: Asking) {
+        guard case .deciding = phase, choice.service != nil else { return }
+        perform(choice.storeAnswered(answer, to: question, asked: asked))
+    }
+}
+
+// MARK: - Passwords
+
+extension Exchange: PasswordWaiter {
+    private func check(_ credentials: BasicCredentials, _ gate: BasicAuthGate, _ view: RequestView) {
+        let result = worker.passwordChecks.check(credentials, gate, now: loop.now(), for: self)
+        guard let result else {
+            heldHead = HeldHead(view)
+            pendingPassword = (credentials, gate)
+            return
+        }
+        goOn(result, credentials, gate, view)
+    }
+
+    func passwordChecked(_ result: PasswordChecks.Result) {
+        guard case .deciding = phase, let (credentials, gate) = pendingPassword, let heldHead else { return }
+        pendingPassword = nil
+        self.heldHead = nil
+        if !heldHead.look(loop, { goOn(result, credentials, gate, $0) }) { impossible() }
+    }
+
+    private func goOn(
+        _ result: PasswordChecks.Result, _ credentials: BasicCredentials, _ gate: BasicAuthGate, _ view: RequestView
+    ) {
+        switch result {
+        case .verified:
+            steps.admit(credentials, gate)
+            goOn(view)
+        case .wrong: answer(.unauthorized(realm: gate.settings.realm))
+        case .overloaded: answer(.tooManyPasswords)
+        }
+    }
+}
+
+// MARK: - What the client's side tells
+
+extension Exchange {
+    /// The client's side has moved past the head and can give the body.
+    func headWasTaken() {
+        if case .sent = phase, !request.isComplete { downstream?.wantBody() }
+    }
+
+    /// Whether a part of the request's body can be sent on.
+    var takesRequestBody: Bool {
+        if case .sent = phase { !request.isComplete && upstream != nil } else { false }
+    }
+
+    /// Whether more of the body can be used at once: the client may go on sending.
+    var wantsRequestBody: Bool { takesRequestBody && upstream?.isWritable == true }
+
+    /// A part of the request's body came.
+    func receivedRequest(_ part: BodyPart) {
+        guard takesRequestBody, let upstream else { return }
+        recording?.received(requestBody: part.content.readableBytes)
+        upstream.send(part)
+        upstream.flush()
+        switch request.sent(part.end, backendIsWritable: upstream.isWritable) {
+        case .goOn:
+            if part.content.readableBytes > 0 { downstream?.setDeadline(.now() + loop.limits.bodyGap) }
+        case .pause:
+            downstream?.pauseBody()
+            downstream?.setDeadline(.distantFuture)
+            upstream.setDeadline(.now() + loop.limits.bodyGap)
+        case .complete:
+            downstream?.setDeadline(.distantFuture)
+            awaitResponse()
+        case .refuse(let refusal):
+            if response.isPassing { cut() } else { answer(OwnAnswer(ErrorAnswer(refusal)), closing: true) }
+        }
+    }
+
+    func clientWritabilityChanged() {
+        guard let downstream else { return }
+        downstream.setDeadline(downstream.isWritable ? .distantFuture : .now() + loop.limits.bodyGap)
+        guard case .sent = phase, response.isPassing, downstream.isWritable, let upstream else { return }
+        upstream.setDeadline(.now() + loop.limits.bodyGap)
+        upstream.resumeReading()
+    }
+
+    func clientClosed() {
+        response.answered(status: Self.clientClosedRequest)
+        finish()
+    }
+
+    func clientTimedOut() {
+        guard case .sent = phase else { return cut() }
+        act(on: response.clientTimedOut(requestIsComplete: request.isComplete))
+    }
+}
+
+// MARK: - What the backend's side tells
+
+extension Exchange: UpstreamReceiver {
+    func receivedInterim(_ view: ResponseView) { downstream?.sendInterim(view) }
+
+    func receivedHead(_ view: ResponseView) -> Bool {
+        if response.looksForKeys() {
+            bindKeys(view)
+            guard !response.isHeldBack else { return false }
+        }
+        response.pass(status: view.head.status)
+        recording?.responseHeadCame()
+        heldHead = nil
+        let additions = ResponseAdditions(setCookie: choice.setCookies(), edits: steps.middlewares?.responseEdits)
+        downstream?.sendHead(view, adding: additions)
+        return true
+    }
+
+    /// The session keys that the response issues are bound before the client sees them, so that its next request, on
+    /// whatever replica, finds where it belongs.
+    private func bindKeys(_ view: ResponseView) {
+        let keys = choice.issuedKeys(view)
+        response.issues(keys: keys.count)
+        for key in keys { IssuedKeyBinding(key) { [self] in keyWasBound() }.begin() }
+        if response.isHeldBack { upstream?.setDeadline(.distantFuture) }
+    }
+
+    private func keyWasBound() {
+        if response.keyWasBound(), case .sent = phase { upstream?.passHead() }
+    }
+
+    func received(_ part: BodyPart) {
+        guard let downstream, let upstream else { return }
+        recording?.sent(responseBody: part.content.readableBytes)
+        downstream.send(part.content)
+        if part.end == nil { downstream.flush() }
+        switch response.sent(part.end, clientIsWritable: downstream.isWritable) {
+        case .goOn:
+            upstream.setDeadline(.now() + loop.limits.bodyGap)
+        case .pause:
+            upstream.pauseReading()
+            upstream.setDeadline(.distantFuture)
+            downstream.setDeadline(.now() + loop.limits.bodyGap)
+        case .complete(let trailers):
+            finish()?.end(trailers: trailers)
+        case .cut:
+            downstream.flush()
+            cut()
+        }
+    }
+
+    func upstreamFailed(_ failure: UpstreamFailure) { act(on: response.failed(failure, &request)) }
+
+    func upstreamTimedOut() { act(on: response.backendTimedOut()) }
+
+    private func act(on failure: ResponseSide.AfterFailure) {
+        switch failure {
+        case .sendAgain: sendAgain()
+        case .answer(let error): answer(OwnAnswer(error))
+        case .cut: cut()
+        }
+    }
+
+    /// A request without effects goes out once more.
+    private func sendAgain() {
+        guard let pool = choice.pool else { return impossible() }
+        loop.counters.repeated &+= 1
+        upstream?.end()
+        upstream = nil
+        connectAnew(pool)
+    }
+
+    func upstreamWritabilityChanged() {
+        guard let upstream, upstream.isWritable, takesRequestBody else { return }
+        upstream.setDeadline(.distantFuture)
+        downstream?.setDeadline(.now() + loop.limits.bodyGap)
+        downstream?.wantBody()
+    }
+}
+
+@available(*, unavailable)
+extension Exchange: Sendable {}

@@ -1,0 +1,56 @@
+import Affinity
+import HTTPWire
+import NIOCore
+
+/// What the exchange log is told of one exchange, gathered as it goes on.
+struct ExchangeRecording {
+    private var record: ExchangeRecord
+    private let began = NIODeadline.now()
+    private var sent = NIODeadline.distantPast
+
+    init(_ request: RequestView) {
+        let (head, bytes, client) = (request.head, request.bytes, request.client)
+        record = ExchangeRecord(
+            entryPoint: client.entryPoint.name, clientAddress: client.address, clientPort: client.port,
+            method: Array(bytes[head.methodRange]), host: head.host.map { Array(bytes[$0]) } ?? [],
+            target: Array(bytes[head.target]), isHTTP10: head.version == .http10)
+    }
+
+    mutating func found(_ router: RouterPlan) { record.router = router.name }
+
+    /// The request's head is on its way to a backend.
+    mutating func requestSent() { sent = .now() }
+
+    mutating func triedAgain() { record.retries += 1 }
+
+    mutating func received(requestBody count: Int) { record.requestBytes &+= UInt64(count) }
+
+    mutating func responseHeadCame() {
+        record.isBackendStatus = true
+        record.backendDuration = (NIODeadline.now() - sent).nanoseconds
+    }
+
+    mutating func sent(responseBody count: Int) { record.responseBytes &+= UInt64(count) }
+
+    /// The record as it stands at the end.
+    func finished(status: Int, _ choice: BackendChoice) -> ExchangeRecord {
+        var record = record
+        record.status = status
+        record.duration = (NIODeadline.now() - began).nanoseconds
+        record.provenance = choice.route?.provenance
+        record.epoch = choice.route.flatMap(Self.epoch)
+        record.service = choice.service?.description.name
+        record.fingerprint = choice.fingerprint
+        if choice.service != nil, let backend = choice.pool?.backend {
+            record.backend = (backend.name, backend.authority)
+        }
+        return record
+    }
+
+    private static func epoch(of route: Route) -> UInt32? {
+        switch route.provenance {
+        case .balanced, .detoured: nil
+        case .cached, .stored, .claimed, .rebound, .hinted, .hashed, .placed: route.binding.epoch
+        }
+    }
+}

@@ -1,0 +1,46 @@
+import Affinity
+import Store
+
+/// One session key that a response has issued, on its way to being bound. The exchange that waits for it may be gone
+/// when the answer comes; what it says is taken in all the same.
+final class IssuedKeyBinding: StoreWaiter {
+    private let service: ServiceRuntime
+    private var learning: Learning
+    private var done: (() -> Void)?
+
+    /// - Parameter done: called once, in the turn of the loop in which `begin` is called or a later one.
+    init(_ key: IssuedKey, done: @escaping () -> Void) {
+        service = key.service
+        learning = key.learning
+        self.done = done
+    }
+
+    func begin() {
+        perform(
+            service.affinity.learn(
+                &learning, storeMayBeAsked: service.store.mayBeAsked, now: service.loop.now()))
+    }
+
+    func storeAnswered(_ answer: StoreAnswer, to question: StoreQuestion, asked: Asking) {
+        if case .record(let binding, _, _) = answer, !binding.isTombstone, binding.backend != learning.backend {
+            service.loop.counters.keysLearntElsewhere &+= 1
+        }
+        perform(
+            service.affinity.storeAnswered(
+                &learning, answer, to: question, asked: asked, now: service.loop.now()))
+    }
+
+    private func perform(_ step: LearningStep) {
+        switch step {
+        case .ask(let question):
+            service.store.ask(question, for: self)
+        case .done:
+            let done = done
+            self.done = nil
+            done?()
+        }
+    }
+}
+
+@available(*, unavailable)
+extension IssuedKeyBinding: Sendable {}

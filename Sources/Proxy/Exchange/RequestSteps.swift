@@ -1,0 +1,76 @@
+import Affinity
+import HTTPWire
+
+/// The steps of a request from its head to its service, in their order: upgrade, path, router, middlewares. The same
+/// for requests that are served and for explanations.
+struct RequestSteps {
+    enum Step {
+        /// Limpet answers by itself.
+        case answer(OwnAnswer, Reason)
+        /// A password is to be checked; if it is right, tell `admit` and go on.
+        case checkPassword(BasicCredentials, BasicAuthGate)
+        /// The request has come to its service, whose session is to be looked for in it.
+        case service(ServiceRuntime)
+    }
+
+    /// Why Limpet answers by itself.
+    enum Reason {
+        case upgrade, dotSegment, noRouter, noService, middleware
+    }
+
+    /// Nil before a router has been found.
+    private(set) var router: RouterPlan?
+    /// Nil where the router has no middlewares.
+    private(set) var middlewares: MiddlewareRun?
+    /// What each middleware made of the request; filled only where it is not nil, for explanations.
+    var trace: [RequestExplanation.Passage]?
+    private var service: ServiceRuntime?
+
+    /// The next step. Called for the first step, and again after `admit`.
+    mutating func next(_ request: RequestView, in table: ServiceTable) -> Step {
+        if let service { return runMiddlewares(request, to: service) }
+        if request.head.wantsUpgrade { return .answer(OwnAnswer(.notImplemented), .upgrade) }
+        if DotSegments.stand(in: UnsafeRawBufferPointer(rebasing: request.bytes[request.head.path])) {
+            return .answer(OwnAnswer(.badRequest), .dotSegment)
+        }
+        guard let router = table.router(of: request) else { return .answer(OwnAnswer(.notFound), .noRouter) }
+        self.router = router
+        guard let service = table.service(of: router) else { return .answer(.noService, .noService) }
+        guard let chain = router.middlewares else { return .service(service) }
+        self.service = service
+        middlewares = MiddlewareRun(chain)
+        return runMiddlewares(request, to: service)
+    }
+
+    /// The password that the last step had checked is the user's.
+    func admit(_ credentials: BasicCredentials, _ gate: BasicAuthGate) {
+        middlewares?.admit(credentials, gate)
+    }
+
+    private mutating func runMiddlewares(_ request: RequestView, to service: ServiceRuntime) -> Step {
+        guard let middlewares else { return .service(service) }
+        while let step = middlewares.upcoming, let outcome = middlewares.next(request) {
+            trace?.append(Self.passage(step, outcome, middlewares, request))
+            switch outcome {
+            case .goOn: break
+            case .answer(let answer): return .answer(answer, .middleware)
+            case .dotSegment: return .answer(OwnAnswer(.badRequest), .dotSegment)
+            case .checkPassword(let credentials, let gate): return .checkPassword(credentials, gate)
+            }
+        }
+        return .service(service)
+    }
+
+    private static func passage(
+        _ step: MiddlewareChain.Step, _ outcome: MiddlewareRun.Outcome, _ run: MiddlewareRun, _ request: RequestView
+    ) -> RequestExplanation.Passage {
+        switch (step, outcome) {
+        case (_, .answer): .answered
+        case (.headers, _): .headers
+        case (.stripPrefix, _), (.addPrefix, _):
+            .path(run.withPath(request) { String(decoding: $0, as: UTF8.self) })
+        case (.basicAuth, _): .credentials
+        case (.redirectScheme, _), (.ipAllowList, _): .allowed
+        }
+    }
+}

@@ -1,0 +1,8 @@
+import HTTPWire
+
+/// A scanned response head, its bytes and its fields. Valid as long as the bytes and the field table hold this head.
+struct ResponseView {
+    let head: ResponseHead
+    let bytes: UnsafeRawBufferPointer
+    let fields: FieldTable
+}

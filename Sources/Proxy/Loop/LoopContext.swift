@@ -1,0 +1,70 @@
+package import Affinity
+import HTTPWire
+package import Logging
+package import NIOCore
+import Store
+
+/// What everything on one event loop shares: clock, randomness, buffers, limits, scanner, deadlines, counters and log.
+/// It knows nothing of services, requests or connections. Confined to its loop.
+package final class LoopContext {
+    package let eventLoop: any EventLoop
+    let limits: ProxyLimits
+    let replicaName: String
+    let logger: Logger
+    /// Where finished exchanges are told; nil where nobody wants to know.
+    let exchangeLog: (any ExchangeLog)?
+    let scanner: HeadScanner
+    /// The fields of the request head that was scanned last.
+    let requestFields: FieldTable
+    /// The fields of the response head that was scanned last.
+    let responseFields: FieldTable
+    let receiveBuffers = ReceiveBuffers()
+    var spareBuffers = SpareBuffers()
+    let deadlines = DeadlineSweep()
+    var counters: WorkerCounters
+    /// The replica is stopping: connections are not kept for further requests.
+    var isStopping = false
+    private var random = SystemRandomNumberGenerator()
+
+    package init(
+        eventLoop: any EventLoop, entryPoints: Int, limits: ProxyLimits, replicaName: String,
+        exchangeLog: (any ExchangeLog)?, logger: Logger
+    ) {
+        self.eventLoop = eventLoop
+        self.limits = limits
+        self.replicaName = replicaName
+        self.exchangeLog = exchangeLog
+        self.logger = logger
+        scanner = HeadScanner(limits: limits.message)
+        requestFields = FieldTable(capacity: limits.message.fieldCount)
+        responseFields = FieldTable(capacity: limits.message.fieldCount)
+        counters = WorkerCounters(entryPoints: entryPoints)
+    }
+
+    // MARK: Time and randomness
+
+    package func now() -> Instant { .now }
+
+    /// Seconds since 1970: for hints alone.
+    func wallClock() -> UInt32 { WallClock.seconds() }
+
+    func randomSessionID() -> SessionCookie.SessionID {
+        SessionCookie.SessionID(high: random.next(), low: random.next())
+    }
+
+    func randomSeed() -> UInt64 { random.next() }
+
+    func randomNonce() -> (UInt64, UInt32) { (random.next(), random.next()) }
+
+    // MARK: Buffers
+
+    /// A copy with no more storage than its bytes: what is kept must not pin the loop's receive buffer.
+    func copy(_ bytes: ByteBuffer) -> ByteBuffer {
+        var copy = ByteBufferAllocator().buffer(capacity: bytes.readableBytes)
+        copy.writeImmutableBuffer(bytes)
+        return copy
+    }
+}
+
+@available(*, unavailable)
+extension LoopContext: Sendable {}

@@ -1,0 +1,87 @@
+import Affinity
+import Routing
+import Store
+
+/// The routers and services by which one event loop serves, and the change to others. Confined to its loop.
+final class ServiceTable {
+    private(set) var snapshot: Snapshot
+    /// In the order of the snapshot.
+    private(set) var services: [ServiceRuntime] = []
+    private let loop: LoopContext
+    private let store: any BindingStore
+    private let cache: BindingCache
+    private let coherence: Coherence
+    private let matchScratch = MatchScratch()
+
+    init(
+        _ snapshot: Snapshot, loop: LoopContext, store: any BindingStore, cache: BindingCache, coherence: Coherence
+    ) {
+        self.snapshot = snapshot
+        self.loop = loop
+        self.store = store
+        self.cache = cache
+        self.coherence = coherence
+        services = snapshot.services.map { makeRuntime($0) }
+        adoptChildren()
+    }
+
+    /// Serves by another configuration from this turn of the loop on. A service or a backend that is still there keeps
+    /// its connections, counters and bindings; exchanges under way finish where they are.
+    func apply(_ snapshot: Snapshot) {
+        self.snapshot = snapshot
+        var kept = Dictionary(services.map { ($0.description.name, $0) }, uniquingKeysWith: { first, _ in first })
+        services = snapshot.services.map { service in
+            guard let runtime = kept.removeValue(forKey: service.name) else { return makeRuntime(service) }
+            // A request that is decided for backends has nothing ready for children, nor the other way round.
+            guard runtime.isWeighted == service.isWeighted else {
+                let successor = makeRuntime(service)
+                runtime.retire(for: successor)
+                return successor
+            }
+            runtime.adopt(service, cookieKeys: snapshot.cookieKeys)
+            return runtime
+        }
+        adoptChildren()
+        for runtime in kept.values { runtime.retire() }
+        setClocks()
+    }
+
+    /// The wall clock may be set while we run.
+    func setClocks() {
+        let origin = WallClock.nanoseconds() &- loop.now().nanoseconds
+        for service in services { service.affinity.wallOrigin = origin }
+    }
+
+    /// Closes all idle connections and forgets the services.
+    func shutDown() {
+        for service in services {
+            for pool in service.pools { pool.closeIdle() }
+        }
+        services = []
+    }
+
+    // MARK: Requests
+
+    /// What the router that takes the request has planned for it; nil where none does.
+    func router(of request: RequestView) -> RouterPlan? {
+        let place = snapshot.routes.match(request, entryPoint: request.client.entryPoint.index, scratch: matchScratch)
+        loop.counters.patternsOverLimit = matchScratch.patternsOverLimit
+        return place.map { snapshot.routers[$0] }
+    }
+
+    /// Nil where the router names a service that is not there now.
+    func service(of router: RouterPlan) -> ServiceRuntime? { router.service.map { services[$0] } }
+
+    private func makeRuntime(_ service: Service) -> ServiceRuntime {
+        ServiceRuntime(
+            service, loop: loop, store: store, cache: cache, coherence: coherence, cookieKeys: snapshot.cookieKeys)
+    }
+
+    private func adoptChildren() {
+        for service in services { service.adoptChildren(services) }
+        for service in services where service.isWeighted && service.sticky != nil { service.shareSessions() }
+    }
+}
+
+@available(*, unavailable)
+extension ServiceTable: Sendable {}

@@ -1,0 +1,126 @@
+package import Affinity
+import NIOCore
+package import Store
+
+/// Everything that one event loop owns: its services, its connections, its counters. Confined to that loop; nothing in
+/// it is locked but the binding cache's shards.
+package final class Worker {
+    package let loop: LoopContext
+    package let store: any BindingStore
+    let table: ServiceTable
+    let passwordChecks: PasswordChecks
+    private(set) var prober: HealthProber?
+    private var clients: [ObjectIdentifier: any ClientConnection] = [:]
+    private let coherence: Coherence
+    private var flights = SingleFlight<any SessionWaiter>()
+    private var offering: OfferPace?
+    private var isStopped = false
+
+    /// How long an idle client connection may still bring a request after the stop began.
+    private static let lastRequestGrace = TimeAmount.seconds(1)
+
+    package init(
+        loop: LoopContext, snapshot: Snapshot, store: any BindingStore, cache: BindingCache, coherence: Coherence,
+        passwords: PasswordVerifier = .shared
+    ) {
+        self.loop = loop
+        self.store = store
+        self.coherence = coherence
+        passwordChecks = PasswordChecks(verifier: passwords, loop: loop.eventLoop)
+        table = ServiceTable(snapshot, loop: loop, store: store, cache: cache, coherence: coherence)
+        prober = HealthProber(worker: self)
+        offering = OfferPace(loop: loop, table: table, store: store, coherence: coherence)
+    }
+
+    package func start() {
+        table.setClocks()
+        loop.deadlines.start(on: loop.eventLoop) { [weak self] in
+            guard let self else { return }
+            table.setClocks()
+            offering?.startIfDue()
+        }
+    }
+
+    /// Serves by another configuration from this turn of the loop on.
+    package func apply(_ snapshot: Snapshot) {
+        guard !isStopped else { return }
+        table.apply(snapshot)
+    }
+
+    /// In the order of the snapshot.
+    var services: [ServiceRuntime] { table.services }
+
+    /// What this loop has counted until now.
+    package func measure() -> WorkerCounters {
+        var counters = loop.counters
+        for service in services { counters.services[service.description.name] = service.counters }
+        return counters
+    }
+
+    // MARK: The store
+
+    /// Asks for a request, or has it wait for the answer that another request of its session has asked for.
+    func ask(_ question: StoreQuestion, for waiter: any SessionWaiter) {
+        guard flights.board(question.fingerprint, waiter) else { return }
+        store.ask(question, for: waiter)
+    }
+
+    /// A question is answered. Returns those who waited for it too.
+    func landed(_ question: StoreQuestion) -> [any SessionWaiter] { flights.land(question.fingerprint) }
+
+    // MARK: Health
+
+    /// Lets the fleet's judge know what this loop finds out about backends.
+    package func report(to evidence: HealthEvidence) {
+        prober?.evidence = evidence
+    }
+
+    func backendSuspected(_ service: ServiceRuntime, _ pool: BackendPool) {
+        prober?.backendSuspected(service, pool)
+    }
+
+    func backendFailed(_ service: ServiceRuntime, _ pool: BackendPool) {
+        prober?.backendFailed(service, pool)
+    }
+
+    // MARK: Connections
+
+    func clientOpened(_ client: any ClientConnection, at entryPoint: EntryPoint) {
+        clients[ObjectIdentifier(client)] = client
+        loop.counters.clientConnections[entryPoint.index] += 1
+        loop.deadlines.add(client)
+    }
+
+    func clientClosed(_ client: any ClientConnection, at entryPoint: EntryPoint) {
+        guard clients.removeValue(forKey: ObjectIdentifier(client)) != nil else { return }
+        loop.counters.clientConnections[entryPoint.index] -= 1
+        loop.deadlines.remove(client)
+    }
+
+    /// Client connections that are still open.
+    package var openClients: Int { clients.count }
+
+    // MARK: Stop
+
+    /// No request is begun on a connection that is idle for long; those under way are finished.
+    package func stop() {
+        loop.isStopping = true
+        let last = NIODeadline.now() + Self.lastRequestGrace
+        for client in clients.values { client.stop(by: last) }
+    }
+
+    /// Cuts what has not ended by itself, and lets go of everything.
+    package func shutDown() {
+        isStopped = true
+        for client in clients.values { client.cut() }
+        prober?.stop()
+        prober = nil
+        offering?.stop()
+        offering = nil
+        loop.deadlines.stop()
+        table.shutDown()
+    }
+}
+
+@available(*, unavailable)
+extension Worker: Sendable {}

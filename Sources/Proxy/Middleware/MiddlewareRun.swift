@@ -1,0 +1,90 @@
+import HTTPWire
+
+/// One request on its way through the middlewares of its router: how far it is, and what they have done to it.
+final class MiddlewareRun {
+    /// What one middleware made of the request.
+    enum Outcome {
+        case goOn
+        case answer(OwnAnswer)
+        /// What is left of the path has a dot segment, as of `/pub../x` without `/pub`: refused, as in a path that
+        /// comes with one.
+        case dotSegment
+        /// To go on if the password is right.
+        case checkPassword(BasicCredentials, BasicAuthGate)
+    }
+
+    private let chain: MiddlewareChain
+    private var index = 0
+    /// In place of the path as it came.
+    private(set) var path: [UInt8]?
+    /// What becomes of the request's fields.
+    private(set) var edits = FieldEdits()
+    private var responses: [[FieldEdit]] = []
+
+    init(_ chain: MiddlewareChain) {
+        self.chain = chain
+    }
+
+    /// Passes the next middleware; nil behind the last.
+    func next(_ request: RequestView) -> Outcome? {
+        guard let step = upcoming else { return nil }
+        index += 1
+        switch step {
+        case .headers(let rules):
+            edits.apply(rules.request)
+            responses.append(rules.response)
+            return .goOn
+        case .stripPrefix(let prefixes): return strip(prefixes, request) ? .goOn : .dotSegment
+        case .addPrefix(let prefix):
+            path = withPath(request) { PathEdit.add(prefix, to: $0) }
+            return .goOn
+        case .redirectScheme(let redirect): return answer(of: redirect, request).map(Outcome.answer) ?? .goOn
+        case .ipAllowList(let list): return answer(of: list, request).map(Outcome.answer) ?? .goOn
+        case .basicAuth(let gate):
+            guard let credentials = credentials(request) else {
+                return .answer(.unauthorized(realm: gate.settings.realm))
+            }
+            return .checkPassword(credentials, gate)
+        }
+    }
+
+    /// The middleware that `next` passes next.
+    var upcoming: MiddlewareChain.Step? { index < chain.steps.count ? chain.steps[index] : nil }
+
+    /// What becomes of the response's fields: it meets the middlewares in the opposite order.
+    var responseEdits: FieldEdits {
+        responses.reversed().reduce(into: FieldEdits()) { $0.apply($1) }
+    }
+
+    /// Calls `body` with the path as it is by now.
+    func withPath<Result>(_ request: RequestView, _ body: (UnsafeRawBufferPointer) -> Result) -> Result {
+        path?.withUnsafeBytes(body) ?? body(request.path)
+    }
+
+    /// The user is who he says he is.
+    func admit(_ credentials: BasicCredentials, _ gate: BasicAuthGate) {
+        if let name = gate.settings.headerField { edits.apply(.set(name: name, value: credentials.user)) }
+        if gate.settings.removesHeader { edits.apply(.remove(name: "Authorization")) }
+    }
+
+    /// Returns false where what is left has a dot segment.
+    private func strip(_ prefixes: [(path: [UInt8], told: [UInt8])], _ request: RequestView) -> Bool {
+        guard let stripped = withPath(request, { PathEdit.strip(prefixes, from: $0) }) else { return true }
+        path = stripped.path
+        edits.apply(.add(name: "X-Forwarded-Prefix", value: stripped.told))
+        return stripped.path.withUnsafeBytes { !DotSegments.stand(in: $0) }
+    }
+
+    /// The value of the request's first field of this name, as the middlewares have left it.
+    func value(of name: StaticString, _ request: RequestView) -> [UInt8]? {
+        let key = UnsafeBufferPointer(start: name.utf8Start, count: name.utf8CodeUnitCount)
+        if let value = edits.value(of: key) { return Array(value) }
+        guard !edits.drops(key), let index = request.fields.firstIndex(named: name, in: request.bytes) else {
+            return nil
+        }
+        return Array(request.bytes[request.fields[index].valueRange])
+    }
+}
+
+@available(*, unavailable)
+extension MiddlewareRun: Sendable {}

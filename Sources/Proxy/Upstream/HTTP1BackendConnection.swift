@@ -1,0 +1,244 @@
+import HTTPWire
+import NIOCore
+
+/// One HTTP/1.1 connection to a backend: carries one exchange at a time, and waits in its pool between two. It reads
+/// responses to their end; whether it can carry another exchange only it knows.
+final class HTTP1BackendConnection: ChannelInboundHandler, DeadlineHolder {
+    typealias InboundIn = ByteBuffer
+    typealias OutboundOut = ByteBuffer
+
+    private enum State {
+        /// Connected and in nobody's hands, on the way into the pool. → pooled, busy, closed
+        case fresh
+        /// → busy, closed
+        case pooled
+        /// Carries an exchange. → pooled, fresh (on the way to closed), closed
+        case busy(any UpstreamReceiver)
+        case closed
+    }
+
+    private let loop: LoopContext
+    private let pool: BackendPool
+    private var context: ChannelHandlerContext?
+    private var state = State.fresh
+    private var input = ConnectionInput()
+    private var output = ConnectionOutput()
+    private var response: HTTP1Response
+    /// The end of the request has been sent.
+    private var requestIsComplete = false
+    private(set) var isWritable = true
+    var deadline = NIODeadline.distantFuture
+    var sweepIndex = -1
+    /// Its place among the idle connections; only the pool writes it.
+    var poolIndex = -1
+
+    init(loop: LoopContext, pool: BackendPool) {
+        self.loop = loop
+        self.pool = pool
+        response = HTTP1Response(limits: loop.limits)
+    }
+
+    var isUsable: Bool {
+        if case .closed = state { return false }
+        return context != nil
+    }
+
+    // MARK: Events of the channel
+
+    func handlerAdded(context: ChannelHandlerContext) {
+        self.context = context
+        loop.counters.backendConnections += 1
+        loop.deadlines.add(self)
+    }
+
+    func channelInactive(context: ChannelHandlerContext) {
+        let last = state
+        self.context = nil
+        loop.counters.backendConnections -= 1
+        loop.deadlines.remove(self)
+        switch last {
+        case .pooled:
+            state = .closed
+            pool.idleConnectionClosed(self)
+        case .busy(let receiver):
+            // What is held back goes on first; the end of the connection is told after it.
+            if response.isHeldBack {
+                response.connectionClosed()
+            } else {
+                state = .closed
+                tell(response.connectionClosed(), receiver)
+            }
+        case .fresh, .closed:
+            state = .closed
+        }
+        if case .closed = state { input.clear() }
+    }
+
+    func channelRead(context: ChannelHandlerContext, data: NIOAny) {
+        var bytes = unwrapInboundIn(data)
+        guard case .busy(let receiver) = state else {
+            // Nobody asked. Whatever it is, the next response could not be told from it.
+            return context.close(promise: nil)
+        }
+        if var all = input.joined(with: &bytes) {
+            read(&all, receiver)
+            keep(all)
+        } else {
+            read(&bytes, receiver)
+            // The receive buffer is the loop's; what stays here is copied out of it.
+            if bytes.readableBytes > 0 { keep(loop.copy(bytes)) }
+        }
+        loop.receiveBuffers.giveBack(bytes)
+    }
+
+    func channelWritabilityChanged(context: ChannelHandlerContext) {
+        isWritable = context.channel.isWritable
+        if case .busy(let receiver) = state { receiver.upstreamWritabilityChanged() }
+    }
+
+    func errorCaught(context: ChannelHandlerContext, error: any Error) {
+        response.connectionFailed()
+        context.close(promise: nil)
+    }
+
+    func deadlinePassed() {
+        deadline = .distantFuture
+        switch state {
+        case .fresh, .pooled: close()
+        case .busy(let receiver): receiver.upstreamTimedOut()
+        case .closed: break
+        }
+    }
+
+    // MARK: The response
+
+    /// Tells what the bytes say, as far as they are whole and wanted.
+    private func read(_ bytes: inout ByteBuffer, _ receiver: any UpstreamReceiver) {
+        while bytes.readableBytes > 0 || response.hasMoreToTell {
+            switch response.read(&bytes, loop) {
+            case .wait:
+                return
+            case .interim(let head):
+                bytes.withUnsafeReadableBytes { receiver.receivedInterim(view(head, $0)) }
+                bytes.moveReaderIndex(forwardBy: head.length)
+            case .head(let head):
+                guard bytes.withUnsafeReadableBytes({ receiver.receivedHead(view(head, $0)) }) else {
+                    response.holdBack()
+                    return pauseReading()
+                }
+                response.passedHead(head, limits: loop.limits.message)
+                bytes.moveReaderIndex(forwardBy: head.length)
+            case .body(let part):
+                // Behind its end there is nothing that could be a response.
+                receiver.received(part)
+                return
+            case .heldTooMuch:
+                return passHead(&bytes, receiver)
+            case .failed(let failure):
+                return receiver.upstreamFailed(failure)
+            }
+            guard isBusy else { return }
+        }
+    }
+
+    private func view(_ head: ResponseHead, _ bytes: UnsafeRawBufferPointer) -> ResponseView {
+        ResponseView(head: head, bytes: bytes, fields: loop.responseFields)
+    }
+
+    private func tell(_ end: HTTP1Response.Event, _ receiver: any UpstreamReceiver) {
+        switch end {
+        case .body(let part): receiver.received(part)
+        case .failed(let failure): receiver.upstreamFailed(failure)
+        case .wait, .interim, .head, .heldTooMuch: break
+        }
+    }
+
+    private var isBusy: Bool {
+        if case .busy = state { true } else { false }
+    }
+
+    private func keep(_ bytes: ByteBuffer) {
+        if isBusy { input.hold(bytes) }
+    }
+
+    /// Tells the head that was held back, and what came behind it: the end of the connection too.
+    func passHead() {
+        guard case .busy(let receiver) = state, var bytes = input.take() else { return }
+        passHead(&bytes, receiver)
+        keep(bytes)
+        guard context == nil, case .busy(let receiver) = state else { return }
+        state = .closed
+        tell(response.connectionClosed(), receiver)
+    }
+
+    private func passHead(_ bytes: inout ByteBuffer, _ receiver: any UpstreamReceiver) {
+        guard response.passHead() else { return }
+        resumeReading()
+        read(&bytes, receiver)
+    }
+
+    // MARK: What the exchange asks for
+
+    func send(_ head: ByteBuffer, method: Method, framing: BodyFraming, for receiver: any UpstreamReceiver) {
+        guard let context else { return }
+        state = .busy(receiver)
+        deadline = .distantFuture
+        requestIsComplete = !framing.hasBody
+        response.begin(method)
+        output.coding = framing == .chunked ? .chunked : .plain
+        output.send(head, context, loop)
+    }
+
+    func send(_ part: BodyPart) {
+        guard let context else { return }
+        output.write(part.content, context, loop)
+        guard case .complete(let trailers) = part.end else { return }
+        requestIsComplete = true
+        output.writeEnd(trailers: trailers, loop)
+    }
+
+    func flush() {
+        if let context { output.flush(context, loop) }
+    }
+
+    func pauseReading() {
+        if let context { input.pause(context) }
+    }
+
+    func resumeReading() {
+        if let context { input.resume(context) }
+    }
+
+    /// The exchange is over. The connection serves another one only if nothing about its framing is in doubt.
+    func end() {
+        guard case .busy = state else { return }
+        guard requestIsComplete, response.mayBeFollowed, input.held == nil, isUsable else {
+            state = context == nil ? .closed : .fresh
+            input.clear()
+            return close()
+        }
+        resumeReading()
+        becomeIdle()
+    }
+
+    // MARK: What the pool asks for
+
+    /// A connection that was made for an exchange that is gone.
+    func park() {
+        guard case .fresh = state, isUsable else { return }
+        becomeIdle()
+    }
+
+    private func becomeIdle() {
+        state = .pooled
+        deadline = .now() + loop.limits.backendIdleTimeout
+        pool.giveBack(self)
+    }
+
+    func close() {
+        context?.close(mode: .all, promise: nil)
+    }
+}
+
+@available(*, unavailable)
+extension HTTP1BackendConnection: Sendable {}
