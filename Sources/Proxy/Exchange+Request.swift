@@ -11,10 +11,12 @@ extension Exchange {
     /// Takes as many bytes as belong to the request and may be sent now.
     func takeRequestBytes(_ bytes: inout ByteBuffer) {
         guard let backend, !requestIsComplete, isTakingBody else { return }
-        let step = bytes.withUnsafeReadableBytes { requestBody.scan($0) }
-        if step.accepted > 0, let piece = bytes.readSlice(length: step.accepted) {
+        var runs = JoinedRuns(of: bytes)
+        let step = bytes.withUnsafeReadableBytes { requestBody.scan($0, framed: { runs.add($0) }) }
+        if step.accepted > 0 {
+            bytes.moveReaderIndex(forwardBy: step.accepted)
             record?.requestBytes &+= UInt64(step.accepted)
-            backend.write(worker.compact(piece))
+            if let piece = runs.buffer { backend.write(worker.compact(piece)) }
             backend.flush()
             client?.deadline = .now() + worker.limits.bodyGap
         }

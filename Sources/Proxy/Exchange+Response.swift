@@ -73,7 +73,7 @@ extension Exchange {
         recordResponseHead()
         responsePersists = head.isPersistent && head.framing != .untilClose
         responseFraming = head.framing
-        responseBody = BodyScanner(head.framing, limits: worker.limits.message)
+        responseBody = BodyScanner(head.framing, from: .backend, limits: worker.limits.message)
         dropsChunks = version == .http10 && head.framing == .chunked
         let closes =
             !clientPersists || !requestIsComplete || worker.isStopping || dropsChunks
@@ -97,11 +97,10 @@ extension Exchange {
     private func joinBody(_ bytes: inout ByteBuffer, to out: inout ByteBuffer) -> BodyScanner.Step? {
         guard bytes.readableBytes <= Self.joinedBody else { return nil }
         return bytes.readWithUnsafeReadableBytes { source in
+            func append(_ range: Range<Int>) { out.writeBytes(UnsafeRawBufferPointer(rebasing: source[range])) }
             let step =
                 dropsChunks
-                ? responseBody.scan(source) { out.writeBytes(UnsafeRawBufferPointer(rebasing: source[$0])) }
-                : responseBody.scan(source)
-            if !dropsChunks { out.writeBytes(UnsafeRawBufferPointer(rebasing: source[..<step.accepted])) }
+                ? responseBody.scan(source, payload: append) : responseBody.scan(source, framed: append)
             return (step.accepted, step)
         }
     }
@@ -121,20 +120,14 @@ extension Exchange {
 
     /// A large piece is passed on as the slice of the receive buffer that it is.
     private func takeLargeBody(_ bytes: inout ByteBuffer, _ client: ClientHandler) {
-        let step: BodyScanner.Step
-        if dropsChunks {
-            let whole = bytes
-            step = bytes.withUnsafeReadableBytes { source in
-                responseBody.scan(source) { range in
-                    let start = whole.readerIndex + range.lowerBound
-                    if let slice = whole.getSlice(at: start, length: range.count) { client.write(slice) }
-                }
-            }
-            bytes.moveReaderIndex(forwardBy: step.accepted)
-        } else {
-            step = bytes.withUnsafeReadableBytes { responseBody.scan($0) }
-            if step.accepted > 0, let slice = bytes.readSlice(length: step.accepted) { client.write(slice) }
+        var runs = JoinedRuns(of: bytes)
+        let step = bytes.withUnsafeReadableBytes { source in
+            dropsChunks
+                ? responseBody.scan(source, payload: { runs.add($0) })
+                : responseBody.scan(source, framed: { runs.add($0) })
         }
+        bytes.moveReaderIndex(forwardBy: step.accepted)
+        if let piece = runs.buffer { client.write(piece) }
         afterBody(step, &bytes)
     }
 

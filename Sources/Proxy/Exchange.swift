@@ -59,7 +59,7 @@ final class Exchange: StoreWaiter {
     var refusedByChildren: [BackendHash] = []
 
     // The response.
-    var responseBody = BodyScanner(.none, limits: MessageLimits())
+    var responseBody = BodyScanner(.none, from: .backend)
     /// Set while a response head has come in part.
     var responseHeadEnd: HeadEnd?
     var responseFraming = BodyFraming.none
@@ -93,7 +93,7 @@ final class Exchange: StoreWaiter {
         method = head.method
         version = head.version
         clientPersists = head.isPersistent
-        requestBody = BodyScanner(head.framing, limits: worker.limits.message)
+        requestBody = BodyScanner(head.framing, from: .client, limits: worker.limits.message)
         requestIsComplete = !head.framing.hasBody
         attempts = Attempts(mayBeRepeated: head.method.isSafe && !head.framing.hasBody)
     }
