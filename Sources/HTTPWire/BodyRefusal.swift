@@ -7,8 +7,6 @@ package enum BodyRefusal: Error, Equatable, Sendable {
     case malformedChunkEnd
     /// A trailer line breaks a rule of field lines.
     case malformedTrailer(HeadRefusal)
-    /// A trailer field that frames, routes, authenticates or describes the message (RFC 9110 §6.5.1).
-    case forbiddenTrailer
 
     /// What is wrong, in English; holds nothing of the message.
     package var reason: StaticString {
@@ -20,7 +18,6 @@ package enum BodyRefusal: Error, Equatable, Sendable {
         case .malformedChunkLineEnd: "a chunk's first line does not end in CRLF"
         case .malformedChunkEnd: "no CRLF after the data of a chunk"
         case .malformedTrailer(let refusal): refusal.reason
-        case .forbiddenTrailer: "a field in the trailer section that may only stand in the head"
         }
     }
 }

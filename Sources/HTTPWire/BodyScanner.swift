@@ -1,27 +1,56 @@
-/// Follows a body to its end and vouches for its bytes, so that they can be passed on verbatim.
+/// Follows a body to its end and says what of it may be passed on.
+///
+/// What is passed on is a selection of the bytes that came, in their order; nothing is written anew. A caller asks for
+/// one of two selections, and for the same one throughout a body:
+///
+/// - `scan(_:payload:)`: the content alone, for a receiver that frames it in its own way (HTTP/2, HTTP/1.0, or chunks
+///   of the caller's own). The trailer section is named by `Step.trailers`; `FieldTable.readTrailers` reads it.
+/// - `scan(_:framed:isDropped:)`: the content with its framing, for an HTTP/1.1 receiver. Chunks keep their sizes; of a
+///   chunk's line its extensions and white space are left out (RFC 9112 §7.1.1), of the trailer section what must not
+///   stand there. A piece in which nothing is left out is one range: it goes on as it came, in one write, uncopied.
 ///
 /// A chunk's line, the CRLF after its data, and the trailer section are accepted only when they are whole: the caller
 /// keeps what was not accepted (at most a chunk line of 18 bytes and its extensions, or a trailer section within the
 /// field limits), and offers it again with more behind it. What was looked at already is not looked at again, so a
 /// sender of single bytes costs no more than another.
 package struct BodyScanner: Sendable {
+    /// Who sends the body: how strictly its chunk lines are read.
+    package enum Sender: Sendable {
+        /// White space beside a chunk's size is refused: another proxy may have read another size.
+        case client
+        /// White space between a chunk's size and the CRLF or semicolon is accepted, and left out.
+        case backend
+    }
+
     package enum Outcome: Equatable, Sendable {
         /// More bytes are needed. With `.untilClose` always: the caller ends the body when the peer closes.
         case more
         /// The body ends with the last accepted byte; what follows belongs to the next message.
         case complete
-        /// Final. The accepted bytes are still sound.
+        /// Final. What was handed out is still sound.
         case refused(BodyRefusal)
     }
 
     package struct Step: Equatable, Sendable {
-        /// The number of leading bytes that are checked and may be passed on.
-        package var accepted: Int
-        package var outcome: Outcome
+        /// The number of leading bytes that are checked and need not be offered again.
+        package var accepted = 0
+        package var outcome = Outcome.more
+        /// Where the field lines of the trailer section are, without the empty line that ends it. Empty before the end
+        /// of a chunked body, and where there are none.
+        package var trailers = 0..<0
     }
 
     private enum Phase {
         case length, untilClose, chunkLine, chunkData, chunkEnd, trailers, complete, refused
+    }
+
+    /// What `advanceOnce` has found: a range of accepted bytes, none of which is reported twice.
+    private enum Part {
+        case payload
+        /// A chunk's line, which begins with that many digits, or the CRLF after a chunk's data.
+        case line(digits: Int), chunkEnd
+        /// The field lines of the trailer section, and the empty line after them.
+        case trailers, end
     }
 
     private var phase: Phase
@@ -35,9 +64,11 @@ package struct BodyScanner: Sendable {
     private var trailers = TrailerSection()
     /// Why, in the phase `refused`.
     private var refusal: BodyRefusal?
+    private let sender: Sender
     private let limits: MessageLimits
 
-    package init(_ framing: BodyFraming, limits: MessageLimits = MessageLimits()) {
+    package init(_ framing: BodyFraming, from sender: Sender, limits: MessageLimits = MessageLimits()) {
+        self.sender = sender
         self.limits = limits.clamped
         switch framing {
         case .none: phase = .complete
@@ -53,31 +84,81 @@ package struct BodyScanner: Sendable {
         phase == .complete
     }
 
-    /// Looks at `bytes`: those not accepted so far, and what came after them.
-    package mutating func scan(_ bytes: UnsafeRawBufferPointer) -> Step {
-        advance(bytes) { _ in }
+    /// Looks at `bytes`: those not accepted so far, and what came after them. Calls `payload` with the ranges that are
+    /// the body's content, in order, none empty: one for each chunk, or part of one.
+    package mutating func scan(_ bytes: UnsafeRawBufferPointer, payload: (Range<Int>) -> Void) -> Step {
+        advance(bytes) { part, range in
+            if case .payload = part { payload(range) }
+        }
     }
 
-    /// The same, reporting the ranges within the accepted bytes that are the body's content, without chunk framing and
-    /// trailers, in order: for a peer that knows no chunks.
-    package mutating func scan(_ bytes: UnsafeRawBufferPointer, data: (Range<Int>) -> Void) -> Step {
-        advance(bytes, data: data)
+    /// Looks at `bytes` likewise. Calls `framed` with the ranges that an HTTP/1.1 receiver is to be sent, in order,
+    /// none empty, neighbours joined: all accepted bytes in one range where none is left out.
+    ///
+    /// - Parameter isDropped: whether a trailer field of this name (in any case) is left out besides those that always
+    ///   are, such as a field that holds a session key.
+    package mutating func scan(
+        _ bytes: UnsafeRawBufferPointer, framed: (Range<Int>) -> Void,
+        isDropped: (UnsafeRawBufferPointer) -> Bool = { _ in false }
+    ) -> Step {
+        var run = Run()
+        let step = advance(bytes) { part, range in
+            switch part {
+            case .line(let digits) where range.count > digits &+ 2:
+                run.add(range.lowerBound..<range.lowerBound &+ digits, framed)
+                run.add(range.upperBound &- 2..<range.upperBound, framed)
+            case .trailers:
+                TrailerSection.forEachField(in: range, of: bytes, isDropped: isDropped) { field in
+                    if !field.isRemoved { run.add(Int(field.nameStart)..<Int(field.lineEnd), framed) }
+                }
+            case .payload, .line, .chunkEnd, .end:
+                run.add(range, framed)
+            }
+        }
+        run.end(framed)
+        return step
+    }
+
+    /// Joins neighbouring ranges.
+    private struct Run {
+        private var range = 0..<0
+
+        @inline(__always)
+        mutating func add(_ next: Range<Int>, _ body: (Range<Int>) -> Void) {
+            if next.lowerBound == range.upperBound {
+                range = range.lowerBound..<next.upperBound
+            } else {
+                end(body)
+                range = next
+            }
+        }
+
+        @inline(__always)
+        func end(_ body: (Range<Int>) -> Void) {
+            if !range.isEmpty { body(range) }
+        }
     }
 
     @inline(__always)
-    private mutating func advance(_ bytes: UnsafeRawBufferPointer, data: (Range<Int>) -> Void) -> Step {
-        var accepted = 0
+    private mutating func advance(_ bytes: UnsafeRawBufferPointer, found: (Part, Range<Int>) -> Void) -> Step {
+        var step = Step()
         while true {
-            if phase == .complete { return Step(accepted: accepted, outcome: .complete) }
-            if let refusal { return Step(accepted: accepted, outcome: .refused(refusal)) }
-            guard accepted &+ held < bytes.count else { return Step(accepted: accepted, outcome: .more) }
+            if phase == .complete {
+                step.outcome = .complete
+                return step
+            }
+            if let refusal {
+                step.outcome = .refused(refusal)
+                return step
+            }
+            guard step.accepted &+ held < bytes.count else { return step }
             do throws(BodyRefusal) {
-                guard let end = try advanceOnce(bytes, from: accepted, data: data) else {
-                    held = bytes.count &- accepted
-                    return Step(accepted: accepted, outcome: .more)
+                guard let end = try advanceOnce(bytes, from: step.accepted, &step.trailers, found) else {
+                    held = bytes.count &- step.accepted
+                    return step
                 }
                 held = 0
-                accepted = end
+                step.accepted = end
             } catch {
                 phase = .refused
                 refusal = error
@@ -89,25 +170,35 @@ package struct BodyScanner: Sendable {
     /// it is not whole. There are bytes after `start + held`.
     @inline(__always)
     private mutating func advanceOnce(
-        _ bytes: UnsafeRawBufferPointer, from start: Int, data: (Range<Int>) -> Void
+        _ bytes: UnsafeRawBufferPointer, from start: Int, _ fieldLines: inout Range<Int>,
+        _ found: (Part, Range<Int>) -> Void
     ) throws(BodyRefusal) -> Int? {
+        let end: Int
         switch phase {
         case .length, .chunkData:
-            let end = takeData(bytes, from: start)
-            data(start..<end)
-            return end
+            end = takeData(bytes, from: start)
+            found(.payload, start..<end)
         case .untilClose:
-            data(start..<bytes.count)
-            return bytes.count
+            end = bytes.count
+            found(.payload, start..<end)
         case .chunkLine:
-            return try readLine(bytes, from: start)
+            guard let line = try readLine(bytes, from: start) else { return nil }
+            end = line.end
+            found(.line(digits: line.digits), start..<end)
         case .chunkEnd:
-            return try readChunkEnd(bytes, from: start)
+            guard let chunkEnd = try readChunkEnd(bytes, from: start) else { return nil }
+            end = chunkEnd
+            found(.chunkEnd, start..<end)
         case .trailers:
-            return try readTrailers(bytes, from: start)
+            guard let lines = try readTrailers(bytes, from: start) else { return nil }
+            fieldLines = lines
+            end = lines.upperBound &+ 2
+            if !lines.isEmpty { found(.trailers, lines) }
+            found(.end, lines.upperBound..<end)
         case .complete, .refused:
             return nil
         }
+        return end
     }
 
     /// Counts the data that begins at `start` against what remains, and returns its end.
@@ -121,16 +212,19 @@ package struct BodyScanner: Sendable {
     }
 
     @inline(__always)
-    private mutating func readLine(_ bytes: UnsafeRawBufferPointer, from start: Int) throws(BodyRefusal) -> Int? {
+    private mutating func readLine(
+        _ bytes: UnsafeRawBufferPointer, from start: Int
+    ) throws(BodyRefusal) -> (end: Int, digits: Int)? {
         var index = start &+ held
         while index < bytes.count {
-            let isWhole = try line.take(bytes[index], longestExtension: limits.chunkExtension)
+            let isWhole = try line.take(bytes[index], longestExtension: limits.chunkExtension, from: sender)
             index &+= 1
             if isWhole {
+                let digits = line.digits
                 remaining = line.size
                 phase = remaining > 0 ? .chunkData : .trailers
                 line = ChunkLine()
-                return index
+                return (index, digits)
             }
         }
         return nil
@@ -147,14 +241,15 @@ package struct BodyScanner: Sendable {
         return start &+ 2
     }
 
+    /// The section's field lines, which an empty line follows.
     private mutating func readTrailers(
         _ bytes: UnsafeRawBufferPointer, from start: Int
-    ) throws(BodyRefusal) -> Int? {
+    ) throws(BodyRefusal) -> Range<Int>? {
         guard let base = bytes.baseAddress else { return nil }
         guard let length = try trailers.scan(base + start, count: bytes.count &- start, limits: limits) else {
             return nil
         }
         phase = .complete
-        return start &+ length
+        return start..<(start &+ length &- 2)
     }
 }

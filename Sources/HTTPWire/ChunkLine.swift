@@ -1,33 +1,46 @@
 /// The line before a chunk's data (RFC 9112 §7.1), read byte by byte so that it can stop anywhere and go on:
-/// `1*16HEXDIG *( ";" token [ "=" ( token / quoted-string ) ] ) CRLF`, with no white space outside quotes.
+/// `1*16HEXDIG *( ";" token [ "=" ( token / quoted-string ) ] ) CRLF`.
+///
+/// Around the signs of an extension, and behind the last one, white space is accepted, as §7.1.1 wants it of a
+/// recipient (BWS). Between the size and what follows it is accepted from a backend alone: to a proxy before us such a
+/// size may be another one.
 struct ChunkLine {
     private enum State {
-        case size, extensionName, afterName, extensionValue, afterValue, quoted, escaped, afterQuoted, lineFeed
+        case size, afterSize
+        case beforeName, name, afterName
+        case beforeValue, value, quoted, escaped, afterValue
+        case lineFeed
     }
 
     private(set) var size: UInt64 = 0
+    /// The number of digits of the size. With them the line begins.
+    private(set) var digits = 0
     private var state = State.size
-    private var digits = 0
     private var extensionLength = 0
     private static var mostDigits: Int { 16 }
 
-    /// Takes the next byte; whether it ends the line. Extensions of more than `longestExtension` bytes are refused.
+    /// Takes the next byte; whether it ends the line. What stands between the size and the CRLF is refused where it has
+    /// more than `longestExtension` bytes.
     @inline(__always)
-    mutating func take(_ byte: UInt8, longestExtension: Int) throws(BodyRefusal) -> Bool {
+    mutating func take(
+        _ byte: UInt8, longestExtension: Int, from sender: BodyScanner.Sender
+    ) throws(BodyRefusal) -> Bool {
         switch state {
         case .size:
-            try takeSize(byte, longestExtension)
+            try takeSize(byte, longestExtension, sender)
         case .lineFeed:
             guard byte == .lineFeed else { throw .malformedChunkLineEnd }
             return true
-        case .extensionName, .afterName, .extensionValue, .afterValue, .quoted, .escaped, .afterQuoted:
+        case .afterSize, .beforeName, .name, .afterName, .beforeValue, .value, .quoted, .escaped, .afterValue:
             try takeExtension(byte, longestExtension)
         }
         return false
     }
 
     @inline(__always)
-    private mutating func takeSize(_ byte: UInt8, _ longestExtension: Int) throws(BodyRefusal) {
+    private mutating func takeSize(
+        _ byte: UInt8, _ longestExtension: Int, _ sender: BodyScanner.Sender
+    ) throws(BodyRefusal) {
         if let value = byte.hexValue {
             guard digits < Self.mostDigits else { throw .malformedChunkSize }
             digits &+= 1
@@ -40,9 +53,12 @@ struct ChunkLine {
         case .carriageReturn: state = .lineFeed
         case .lineFeed: throw .malformedChunkLineEnd
         case UInt8(ascii: ";"):
-            state = .extensionName
+            state = .beforeName
             try countExtension(longestExtension)
-        default: throw .malformedChunkSize
+        default:
+            guard byte.isBlank, sender == .backend else { throw .malformedChunkSize }
+            state = .afterSize
+            try countExtension(longestExtension)
         }
     }
 
@@ -52,8 +68,7 @@ struct ChunkLine {
     }
 
     private mutating func takeExtension(_ byte: UInt8, _ longestExtension: Int) throws(BodyRefusal) {
-        let mayEnd = state == .afterName || state == .afterValue || state == .afterQuoted
-        if mayEnd && byte == .carriageReturn {
+        if byte == .carriageReturn && mayEnd {
             state = .lineFeed
             return
         }
@@ -62,29 +77,42 @@ struct ChunkLine {
         state = try next(byte)
     }
 
-    /// The state after a byte of an extension.
+    private var mayEnd: Bool {
+        switch state {
+        case .afterSize, .name, .afterName, .value, .afterValue: true
+        case .size, .beforeName, .beforeValue, .quoted, .escaped, .lineFeed: false
+        }
+    }
+
+    /// The state after a byte between the size and the CRLF.
     private func next(_ byte: UInt8) throws(BodyRefusal) -> State {
         switch state {
-        case .extensionName:
-            if byte.isToken { return .afterName }
-        case .afterName:
-            if byte.isToken { return .afterName }
-            if byte == UInt8(ascii: "=") { return .extensionValue }
-            if byte == UInt8(ascii: ";") { return .extensionName }
-        case .extensionValue:
-            if byte.isToken { return .afterValue }
+        case .afterSize:
+            if byte.isBlank { return .afterSize }
+            if byte == UInt8(ascii: ";") { return .beforeName }
+            throw .malformedChunkSize
+        case .beforeName:
+            if byte.isBlank { return .beforeName }
+            if byte.isToken { return .name }
+        case .name, .afterName:
+            if byte.isToken && state == .name { return .name }
+            if byte.isBlank { return .afterName }
+            if byte == UInt8(ascii: "=") { return .beforeValue }
+            if byte == UInt8(ascii: ";") { return .beforeName }
+        case .beforeValue:
+            if byte.isBlank { return .beforeValue }
+            if byte.isToken { return .value }
             if byte == UInt8(ascii: "\"") { return .quoted }
-        case .afterValue:
-            if byte.isToken { return .afterValue }
-            if byte == UInt8(ascii: ";") { return .extensionName }
+        case .value, .afterValue:
+            if byte.isToken && state == .value { return .value }
+            if byte.isBlank { return .afterValue }
+            if byte == UInt8(ascii: ";") { return .beforeName }
         case .quoted:
-            if byte == UInt8(ascii: "\"") { return .afterQuoted }
+            if byte == UInt8(ascii: "\"") { return .afterValue }
             if byte == UInt8(ascii: "\\") { return .escaped }
-            if byte >= 0x20 && byte < 0x7F { return .quoted }
+            if byte.isText { return .quoted }
         case .escaped:
-            if byte >= 0x20 && byte < 0x7F { return .quoted }
-        case .afterQuoted:
-            if byte == UInt8(ascii: ";") { return .extensionName }
+            if byte.isText { return .quoted }
         case .size, .lineFeed:
             assertionFailure("not within an extension")
         }

@@ -66,15 +66,6 @@ package enum FieldName: UInt8, Sendable, CaseIterable {
         }
     }
 
-    /// Whether the field must not stand in a trailer section (RFC 9110 §6.5.1): a recipient that merges it would
-    /// frame, route, authenticate or read the message otherwise than we did.
-    var isForbiddenInTrailers: Bool {
-        switch self {
-        case .other, .via, .date, .server: false
-        default: true
-        }
-    }
-
     /// The well-known name that the bytes spell in any mixture of cases, or `.other`.
     package init(spelledBy name: UnsafeRawBufferPointer) {
         guard let start = name.baseAddress, !name.isEmpty else {

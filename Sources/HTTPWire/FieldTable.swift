@@ -79,6 +79,27 @@ package final class FieldTable {
         if let begun = start { body(begun..<Int(storage[count - 1].lineEnd)) }
     }
 
+    /// Fills the table with the fields of a trailer section that a `BodyScanner` has accepted.
+    ///
+    /// Those that must not stand there (RFC 9110 §6.5.1), and those whose name (in any case) `isDropped`, are marked as
+    /// removed. What goes beyond the table's capacity is left out.
+    ///
+    /// - Parameters:
+    ///   - lines: `Step.trailers`.
+    ///   - bytes: those that the step was given.
+    package func readTrailers(
+        _ lines: Range<Int>, in bytes: UnsafeRawBufferPointer,
+        isDropped: (UnsafeRawBufferPointer) -> Bool = { _ in false }
+    ) {
+        _ = reset()
+        TrailerSection.forEachField(in: lines, of: bytes, isDropped: isDropped) { field in
+            guard count < capacity else { return }
+            if field.name != .other { present |= 1 &<< UInt64(field.name.rawValue) }
+            (storage + count).initialize(to: field)
+            count += 1
+        }
+    }
+
     func contains(_ name: FieldName) -> Bool { present & (1 &<< UInt64(name.rawValue)) != 0 }
 
     /// Forgets everything and lends the storage, `capacity` fields long, to a scan, which ends in `commit`.

@@ -8,10 +8,17 @@ package struct MessageLimits: Sendable, Equatable {
     package var fieldSection = 64 * 1024
     /// The number of field lines; more is 431. Trailer fields too. A `FieldTable` of smaller capacity lowers it.
     package var fieldCount = 100
-    /// The extensions of one chunk: the bytes from the first semicolon to the end of the line.
+    /// The extensions of one chunk: the bytes between its size and the CRLF.
     package var chunkExtension = 1024
 
     package init() {}
+
+    /// For what has been held to its limits already.
+    static var unlimited: MessageLimits {
+        var limits = MessageLimits()
+        (limits.field, limits.fieldSection) = (.max, .max)
+        return limits.clamped
+    }
 
     /// The same limits, none negative and none above 256 MiB, so that every offset in a head fits a `UInt32`.
     var clamped: MessageLimits {

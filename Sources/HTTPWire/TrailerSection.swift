@@ -18,7 +18,6 @@ struct TrailerSection {
             case .wait: return nil
             case .field(let end): lineStart = end
             case .end(let end): return end
-            case .forbidden: throw .forbiddenTrailer
             }
         }
         return nil
@@ -28,7 +27,6 @@ struct TrailerSection {
         case wait
         case field(end: Int)
         case end(Int)
-        case forbidden
     }
 
     /// Judges the line at `lineStart`, of which everything up to `count` may be looked at.
@@ -42,7 +40,7 @@ struct TrailerSection {
             guard lines < limits.fieldCount else { throw .refused(.tooManyFields) }
             let scanned = try FieldLine.scan(base, from: lineStart, count: count, sectionStart: 0, limits: limits)
             lines &+= 1
-            return isAllowed(scanned, base) ? .field(end: Int(scanned.field.lineEnd)) : .forbidden
+            return .field(end: Int(scanned.field.lineEnd))
         } catch {
             switch error {
             case .incomplete: return .wait
@@ -51,9 +49,26 @@ struct TrailerSection {
         }
     }
 
-    private func isAllowed(_ line: FieldLine.Scanned, _ base: UnsafeRawPointer) -> Bool {
-        if line.field.name.isForbiddenInTrailers { return false }
-        let range = line.field.nameRange
-        return !line.mayBeAlias || !FieldName.isAlias(base + range.lowerBound, count: range.count)
+    // MARK: Fields of a section that is whole
+
+    /// Calls `body` with each field of a section that was accepted, whose field lines are at `lines` in `bytes`. Those
+    /// that must not stand in a trailer section, and those whose name `isDropped`, are marked as removed.
+    static func forEachField(
+        in lines: Range<Int>, of bytes: UnsafeRawBufferPointer, isDropped: (UnsafeRawBufferPointer) -> Bool,
+        _ body: (Field) -> Void
+    ) {
+        guard let base = bytes.baseAddress, lines.upperBound <= bytes.count else { return }
+        var start = lines.lowerBound
+        while start < lines.upperBound {
+            guard
+                let line = try? FieldLine.scan(
+                    base, from: start, count: lines.upperBound, sectionStart: lines.lowerBound, limits: .unlimited)
+            else { return assertionFailure("a trailer line was accepted before") }
+            var field = line.field
+            let name = UnsafeRawBufferPointer(rebasing: bytes[field.nameRange])
+            field.isRemoved = TrailerNames.isForbidden(field.name, name, mayBeAlias: line.mayBeAlias) || isDropped(name)
+            body(field)
+            start = Int(field.lineEnd)
+        }
     }
 }

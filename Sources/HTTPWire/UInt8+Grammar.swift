@@ -11,6 +11,10 @@ extension UInt8 {
     @inline(__always)
     var isBlank: Bool { self == 0x20 || self == 0x09 }
 
+    /// Anything but control characters, HTAB being none: what field values and quoted strings hold (RFC 9110 §5.5).
+    @inline(__always)
+    var isText: Bool { self >= 0x20 && self != 0x7F || self == 0x09 }
+
     @inline(__always)
     var isDigit: Bool { self &- UInt8(ascii: "0") < 10 }
 

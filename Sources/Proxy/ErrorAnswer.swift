@@ -41,7 +41,7 @@ enum ErrorAnswer: Int, CaseIterable {
         case .chunkExtensionTooLarge: self = .contentTooLarge
         case .malformedTrailer(let refusal): self.init(status: refusal.status)
         case .malformedChunkSize, .chunkSizeTooLarge, .malformedChunkExtension, .malformedChunkLineEnd,
-            .malformedChunkEnd, .forbiddenTrailer:
+            .malformedChunkEnd:
             self = .badRequest
         }
     }

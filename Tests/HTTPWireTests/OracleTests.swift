@@ -4,7 +4,7 @@ import NIOEmbedded
 import NIOHTTP1
 import Testing
 
-/// NIOHTTP1 (llhttp, strict) as second opinion: what we accept it must accept, and read alike.
+/// NIOHTTP1 (llhttp, strict) as second opinion: what we pass on it must accept, and read as we read what came.
 @Suite("A second opinion")
 struct OracleTests {
     private struct Message: Equatable {
@@ -21,6 +21,7 @@ struct OracleTests {
         "POST /x HTTP/1.1\r\nHost: a:80\r\nContent-Length: 5\r\n\r\nhello",
         "POST /x HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n6;a=b\r\n world\r\n0\r\n\r\n",
         "PUT /x HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n1;a=\"b\"\r\nx\r\n0\r\nX-Sum: 1\r\n\r\n",
+        "PUT /x HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n1; a = \"\u{E9}\"\r\nx\r\n0;b\r\nDate: x\r\nA: b\r\n\r\n",
         "OPTIONS * HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n",
         "GET http://a/b HTTP/1.1\r\nHost: a\r\nX-Empty:\r\nX-Tab:\ta\tb\t\r\n\r\n",
         "GET / HTTP/1.1\r\nHost: a\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n",
@@ -35,7 +36,7 @@ struct OracleTests {
     func wellFormed(text: String) throws {
         let message = try #require(ours(bytes(text)))
         #expect(message.isComplete)
-        #expect(theirs(Array(bytes(text))) == .success(message))
+        #expect(theirs(passedOn(bytes(text))) == .success(message))
     }
 
     @Test("what is accepted of 30,000 mutations is read alike by NIOHTTP1", arguments: [1, 2, 3] as [UInt64])
@@ -47,7 +48,7 @@ struct OracleTests {
             for _ in 0...random.next() % 3 { mutate(&text, &random) }
             guard let message = ours(text), message.isComplete, !isJustifiedException(message) else { continue }
             accepted += 1
-            #expect(theirs(text) == .success(message), "\(latin1(text).debugDescription)")
+            #expect(theirs(passedOn(text)) == .success(message), "\(latin1(text).debugDescription)")
         }
         #expect(accepted > 500, "too few mutations were accepted for the test to mean anything")
     }
@@ -68,6 +69,12 @@ struct OracleTests {
             method: values.method, target: values.target, isCurrent: values.head.version == .http11,
             fields: values.fields.map { "\($0.name): " + String(decoding: $0.value, as: UTF8.self) },
             body: body.content, isComplete: body.outcome == .complete)
+    }
+
+    /// The head as it came, and of the body what goes on with it.
+    private func passedOn(_ input: [UInt8]) -> [UInt8] {
+        guard let head = scanRequest(input).values?.head else { return input }
+        return input[..<head.length] + feedBody(head.framing, [input[head.length...]]).framed
     }
 
     private enum Opinion: Equatable {

@@ -1,4 +1,5 @@
 import HTTPWire
+import Testing
 
 /// A request head as values, copied out of the bytes it was scanned from, so that two scans can be compared.
 struct RequestValues: Equatable {
@@ -103,25 +104,59 @@ func scanResponse(_ text: String, to method: HTTPWire.Method = .get) -> Scanned<
     scanResponse(bytes(text), to: method)
 }
 
-/// What came of feeding a body: everything that was accepted, its content without framing, and the last outcome.
+/// What came of feeding a body: everything that was accepted, what of it is passed on with its framing and without, the
+/// trailer fields (those that are left out in brackets), and the last outcome.
 struct BodyResult: Equatable {
-    var accepted: [UInt8] = []
-    var content: [UInt8] = []
-    var outcome = BodyScanner.Outcome.more
+    var accepted: [UInt8]
+    var framed: [UInt8]
+    var content: [UInt8]
+    var trailers: [String]
+    var outcome: BodyScanner.Outcome
+
+    /// Where nothing else is said, what is passed on is what was accepted.
+    init(
+        accepted: [UInt8] = [], framed: [UInt8]? = nil, content: [UInt8] = [], trailers: [String] = [],
+        outcome: BodyScanner.Outcome = .more
+    ) {
+        self.accepted = accepted
+        self.framed = framed ?? accepted
+        self.content = content
+        self.trailers = trailers
+        self.outcome = outcome
+    }
 }
+
+/// The name of the trailer field that the tests have left out besides those that always are.
+let droppedTrailer = "x-dropped"
 
 /// Feeds `pieces` as a proxy does, keeping what was not accepted and offering it again.
 func feedBody(
-    _ framing: BodyFraming, _ pieces: [ArraySlice<UInt8>], limits: MessageLimits = MessageLimits()
+    _ framing: BodyFraming, _ pieces: [ArraySlice<UInt8>], from sender: BodyScanner.Sender = .client,
+    limits: MessageLimits = MessageLimits()
 ) -> BodyResult {
-    var scanner = BodyScanner(framing, limits: limits)
+    func isDropped(_ name: UnsafeRawBufferPointer) -> Bool { latin1(name).lowercased() == droppedTrailer }
+    var scanner = BodyScanner(framing, from: sender, limits: limits)
+    var plain = BodyScanner(framing, from: sender, limits: limits)
+    let table = FieldTable()
     var result = BodyResult()
     var pending: [UInt8] = []
     for piece in pieces {
         pending += piece
         let offered = pending
+        var runs: [Range<Int>] = []
         let step = offered.withUnsafeBytes { buffer in
-            scanner.scan(buffer) { result.content += offered[$0] }
+            let step = scanner.scan(buffer, framed: { runs.append($0) }, isDropped: isDropped)
+            let plainStep = plain.scan(buffer, payload: { result.content += offered[$0] })
+            #expect(plainStep == step, "the two selections differ in what they accept")
+            table.readTrailers(step.trailers, in: buffer, isDropped: isDropped)
+            return step
+        }
+        #expect(runs.allSatisfy { !$0.isEmpty && $0.upperBound <= step.accepted }, "a range of nothing, or beyond")
+        #expect(zip(runs, runs.dropFirst()).allSatisfy { $0.upperBound < $1.lowerBound }, "ranges that are not joined")
+        for run in runs { result.framed += offered[run] }
+        result.trailers += tableValues(table, offered).map { field in
+            let line = "\(field.name): \(field.text)"
+            return field.isRemoved ? "(\(line))" : line
         }
         result.accepted += offered[..<step.accepted]
         result.outcome = step.outcome
@@ -131,6 +166,9 @@ func feedBody(
     return result
 }
 
-func feedBody(_ framing: BodyFraming, _ text: String, limits: MessageLimits = MessageLimits()) -> BodyResult {
-    feedBody(framing, [bytes(text)[...]], limits: limits)
+func feedBody(
+    _ framing: BodyFraming, _ text: String, from sender: BodyScanner.Sender = .client,
+    limits: MessageLimits = MessageLimits()
+) -> BodyResult {
+    feedBody(framing, [bytes(text)[...]], from: sender, limits: limits)
 }

@@ -138,7 +138,7 @@ struct ForwardingTests {
 
     @Test("a chunked body passes both ways, trailers too, in pieces of any size")
     func chunked() async throws {
-        let body = "5;a=b\r\nhello\r\n6\r\n world\r\n0\r\nX-Check: 1\r\n\r\n"
+        let body = "5\r\nhello\r\n6\r\n world\r\n0\r\nX-Check: 1\r\n\r\n"
         let backend = try ScriptedBackend { connection, _ in
             _ = try connection.receive(until: "\r\n\r\n")
             let received = try connection.receive(until: "X-Check: 1\r\n\r\n")
@@ -154,6 +154,31 @@ struct ForwardingTests {
             let response = try client.receive(until: "X-Check: 1\r\n\r\n")
             let received = try #require(response.range(of: "\r\n\r\n")).upperBound
             #expect(Chunks(response[received...]) == Chunks(body))
+        }
+    }
+
+    @Test("extensions of chunks, white space beside their sizes and trailers that say what heads say do not pass")
+    func normalised() async throws {
+        let large = String(repeating: "x", count: 100_000)
+        let odd = "5 \r\nhello\r\n186a0\t; a=\"b\" \r\n\(large)\r\n0 \r\nA: 1\r\nDate: x\r\nB: 2\r\n\r\n"
+        let plain = "5\r\nhello\r\n186a0\r\n\(large)\r\n0\r\nA: 1\r\nB: 2\r\n\r\n"
+        let backend = try ScriptedBackend { connection, _ in
+            _ = try connection.receive(until: "\r\n\r\n")
+            let body = try connection.receive(until: "B: 2\r\n\r\n")
+            try connection.send(
+                "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n"
+                    + "X-Is-Plain: \(Chunks(body) == Chunks(plain))\r\n\r\n\(odd)")
+            _ = try connection.receive()
+        }
+        defer { backend.close() }
+        try await withProxy(to: [backend.port]) { proxy in
+            let client = try proxy.connect()
+            try client.send("POST / HTTP/1.1\r\nHost: h\r\nX-Session-ID: s\r\nTransfer-Encoding: chunked\r\n\r\n")
+            try client.send(
+                odd.replacingOccurrences(of: " \r\n", with: "\r\n").replacingOccurrences(of: "\t; ", with: ";"))
+            let response = try client.receive(until: "B: 2\r\n\r\n")
+            let parts = response.components(separatedBy: "\r\nX-Is-Plain: true\r\n\r\n")
+            #expect(parts.count == 2 && Chunks(parts[1]) == Chunks(plain))
         }
     }
 

@@ -6,8 +6,8 @@ struct BodyReader {
     private var scanner: BodyScanner
     private let isChunked: Bool
 
-    init(_ framing: BodyFraming, limits: MessageLimits) {
-        scanner = BodyScanner(framing, limits: limits)
+    init(_ framing: BodyFraming, from sender: BodyScanner.Sender, limits: MessageLimits) {
+        scanner = BodyScanner(framing, from: sender, limits: limits)
         isChunked = framing == .chunked
     }
 
@@ -15,44 +15,44 @@ struct BodyReader {
 
     /// Takes what belongs to the body and is whole. What is left in `bytes` is to be offered again with more behind it;
     /// behind the end of the body it is another message's.
-    mutating func read(_ bytes: inout ByteBuffer) -> BodyPart {
-        isChunked ? readChunks(&bytes) : readPlain(&bytes)
+    ///
+    /// - Parameter fields: filled with the trailers where the body ends with some.
+    mutating func read(_ bytes: inout ByteBuffer, _ fields: FieldTable) -> BodyPart {
+        isChunked ? readChunks(&bytes, fields) : readPlain(&bytes)
     }
 
     private mutating func readPlain(_ bytes: inout ByteBuffer) -> BodyPart {
-        let step = bytes.withUnsafeReadableBytes { scanner.scan($0) }
+        let step = bytes.withUnsafeReadableBytes { scanner.scan($0, payload: { _ in }) }
         let content = bytes.readSlice(length: step.accepted) ?? ByteBuffer()
-        return BodyPart(content: content, end: end(step.outcome))
+        return BodyPart(content: content, end: Self.end(step.outcome, trailers: []))
     }
 
-    /// Content that lies in one piece is passed on as the slice that it is, else it is gathered.
-    private mutating func readChunks(_ bytes: inout ByteBuffer) -> BodyPart {
-        var first: Range<Int>?
-        var gathered = ByteBuffer()
+    private mutating func readChunks(_ bytes: inout ByteBuffer, _ fields: FieldTable) -> BodyPart {
+        var runs = JoinedRuns(of: bytes)
+        var trailers: [UInt8] = []
         let step = bytes.withUnsafeReadableBytes { source in
-            scanner.scan(source) { range in
-                if let only = first, gathered.readableBytes == 0 {
-                    gathered.reserveCapacity(source.count)
-                    gathered.writeBytes(UnsafeRawBufferPointer(rebasing: source[only]))
-                }
-                if first == nil {
-                    first = range
-                } else {
-                    gathered.writeBytes(UnsafeRawBufferPointer(rebasing: source[range]))
-                }
-            }
-        }
-        if let first, gathered.readableBytes == 0 {
-            gathered = bytes.getSlice(at: bytes.readerIndex + first.lowerBound, length: first.count) ?? gathered
+            let step = scanner.scan(source, payload: { runs.add($0) })
+            if !step.trailers.isEmpty { trailers = Self.lines(step.trailers, of: source, fields) }
+            return step
         }
         bytes.moveReaderIndex(forwardBy: step.accepted)
-        return BodyPart(content: gathered, end: end(step.outcome))
+        return BodyPart(content: runs.buffer ?? ByteBuffer(), end: Self.end(step.outcome, trailers: trailers))
     }
 
-    private func end(_ outcome: BodyScanner.Outcome) -> BodyPart.End? {
+    /// The field lines of a trailer section that may be passed on.
+    private static func lines(
+        _ section: Range<Int>, of source: UnsafeRawBufferPointer, _ fields: FieldTable
+    ) -> [UInt8] {
+        fields.readTrailers(section, in: source)
+        var lines: [UInt8] = []
+        fields.forEachKeptRun { lines += source[$0] }
+        return lines
+    }
+
+    private static func end(_ outcome: BodyScanner.Outcome, trailers: [UInt8]) -> BodyPart.End? {
         switch outcome {
         case .more: nil
-        case .complete: .complete(trailers: [])
+        case .complete: .complete(trailers: trailers)
         case .refused(let refusal): .refused(refusal)
         }
     }

@@ -211,7 +211,7 @@ final class HTTP1ClientConnection: ChannelInboundHandler, ClientConnection {
     private func readBody(_ bytes: inout ByteBuffer, _ exchange: Exchange) -> Bool {
         guard !request.isComplete, exchange.takesRequestBody else { return false }
         let before = bytes.readableBytes
-        exchange.receivedRequest(request.readBody(&bytes))
+        exchange.receivedRequest(request.readBody(&bytes, loop.requestFields))
         return bytes.readableBytes < before
     }
 

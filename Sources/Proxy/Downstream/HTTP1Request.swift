@@ -13,20 +13,21 @@ struct HTTP1Request {
 
     init(limits: MessageLimits) {
         self.limits = limits
-        body = BodyReader(.none, limits: limits)
+        body = BodyReader(.none, from: .client, limits: limits)
     }
 
     mutating func begin(_ head: RequestHead) {
         version = head.version
         persists = head.isPersistent
         responseEndsWithConnection = false
-        if head.framing.hasBody || !body.isComplete { body = BodyReader(head.framing, limits: limits) }
+        if head.framing.hasBody || !body.isComplete { body = BodyReader(head.framing, from: .client, limits: limits) }
     }
 
     /// All of it has come.
     var isComplete: Bool { body.isComplete }
 
-    mutating func readBody(_ bytes: inout ByteBuffer) -> BodyPart { body.read(&bytes) }
+    /// - Parameter fields: filled with the trailers where the body ends with some.
+    mutating func readBody(_ bytes: inout ByteBuffer, _ fields: FieldTable) -> BodyPart { body.read(&bytes, fields) }
 
     /// How a response with a body of this framing is sent, and whether the connection lives on after it.
     ///

@@ -50,7 +50,7 @@ struct HTTP1Response {
     init(limits: ProxyLimits) {
         messageLimits = limits.message
         interimMax = limits.interimResponses
-        body = BodyReader(.none, limits: limits.message)
+        body = BodyReader(.none, from: .backend, limits: limits.message)
     }
 
     /// A request of this method is sent, and its response comes next.
@@ -80,7 +80,7 @@ struct HTTP1Response {
         switch state {
         case .head: readHead(bytes, loop)
         case .heldBack: bytes.readableBytes > Self.heldMax ? .heldTooMuch : .wait
-        case .body: readBody(&bytes)
+        case .body: readBody(&bytes, loop.responseFields)
         case .over: .wait
         }
     }
@@ -118,7 +118,7 @@ struct HTTP1Response {
         owesPart = true
         persists = head.isPersistent && head.framing != .untilClose
         framing = head.framing
-        body = BodyReader(head.framing, limits: limits)
+        body = BodyReader(head.framing, from: .backend, limits: limits)
     }
 
     /// The head that `read` has found waits.
@@ -131,9 +131,9 @@ struct HTTP1Response {
         return true
     }
 
-    private mutating func readBody(_ bytes: inout ByteBuffer) -> Event {
+    private mutating func readBody(_ bytes: inout ByteBuffer, _ fields: FieldTable) -> Event {
         owesPart = false
-        let part = body.read(&bytes)
+        let part = body.read(&bytes, fields)
         if part.end != nil {
             state = .over
             hasSurplus = bytes.readableBytes > 0

@@ -10,7 +10,7 @@ public func fuzz(_ start: UnsafePointer<UInt8>?, _ count: Int) -> CInt {
     switch choice & 3 {
     case 0, 1: fuzzer.request(message)
     case 2: fuzzer.response(message, to: .get)
-    default: fuzzer.body(.chunked, message[...])
+    default: fuzzer.body(.chunked, message[...], from: choice & 4 == 0 ? .client : .backend)
     }
     return 0
 }
@@ -48,7 +48,7 @@ struct Fuzzer {
         check(secondHead.method == head.method && secondHead.length == edited.count, "editing changed the head")
         check(again.first(.connection) == nil && again.first(.te) == nil, "a hop-by-hop field stayed")
         check((again.first(.host) == nil) == (head.host == nil), "editing lost Host")
-        body(head.framing, message[head.length...])
+        body(head.framing, message[head.length...], from: .client)
     }
 
     mutating func response(_ message: [UInt8], to method: HTTPWire.Method) {
@@ -64,16 +64,23 @@ struct Fuzzer {
         let second = scan(edited[...]) { $0.scanResponse($1, requestMethod: method, into: again) }
         guard case .head(let secondHead) = second else { fatalError("the edited head is not accepted: \(second)") }
         check(secondHead.framing == head.framing && secondHead.status == head.status, "editing changed the head")
-        body(head.framing, message[head.length...])
+        body(head.framing, message[head.length...], from: .backend)
     }
 
-    /// A body gives the same in one piece, in two, and byte by byte.
-    func body(_ framing: BodyFraming, _ bytes: ArraySlice<UInt8>) {
-        let whole = feed(framing, [bytes])
+    /// A body gives the same in one piece, in two, and byte by byte; and what is passed on with its framing is a body
+    /// from which nothing is left out.
+    func body(_ framing: BodyFraming, _ bytes: ArraySlice<UInt8>, from sender: BodyScanner.Sender) {
+        let whole = feed(framing, [bytes], from: sender)
         let middle = bytes.startIndex + (bytes.isEmpty ? 0 : cut % bytes.count)
-        check(feed(framing, [bytes[..<middle], bytes[middle...]]) == whole, "a cut changed the body")
-        check(feed(framing, bytes.indices.map { bytes[$0...$0] }) == whole, "single bytes changed the body")
+        check(feed(framing, [bytes[..<middle], bytes[middle...]], from: sender) == whole, "a cut changed the body")
+        check(
+            feed(framing, bytes.indices.map { bytes[$0...$0] }, from: sender) == whole, "single bytes changed the body")
         check(Array(bytes.prefix(whole.accepted.count)) == whole.accepted, "other bytes were accepted than given")
+        let again = feed(framing, [whole.framed[...]], from: .client)
+        check(again.framed == whole.framed && again.content == whole.content, "what is passed on is read otherwise")
+        if framing == .chunked, whole.outcome == .complete {
+            check(again.outcome == .complete && again.accepted == whole.framed, "what is passed on is not whole")
+        }
     }
 
     private func checkPrefixes(
@@ -111,8 +118,11 @@ struct Fuzzer {
         return exactly(bytes) { work(scanner, $0) }
     }
 
-    private func feed(_ framing: BodyFraming, _ pieces: [ArraySlice<UInt8>]) -> Fed {
-        var scanner = BodyScanner(framing, limits: limits)
+    private func feed(
+        _ framing: BodyFraming, _ pieces: [ArraySlice<UInt8>], from sender: BodyScanner.Sender
+    ) -> Fed {
+        var scanner = BodyScanner(framing, from: sender, limits: limits)
+        var plain = scanner
         var fed = Fed()
         var pending: [UInt8] = []
         // The empty piece at the end asks once more, and asks at all where there is no body.
@@ -120,7 +130,10 @@ struct Fuzzer {
             pending += piece
             let offered = pending
             let step = exactly(offered[...]) { bytes in
-                scanner.scan(bytes) { fed.content += offered[$0] }
+                let step = scanner.scan(bytes, framed: { fed.framed += offered[$0] })
+                check(plain.scan(bytes, payload: { fed.content += offered[$0] }) == step, "two selections differ")
+                again.readTrailers(step.trailers, in: bytes)
+                return step
             }
             check(step.accepted <= offered.count, "more was accepted than given")
             fed.accepted += offered[..<step.accepted]
@@ -150,6 +163,7 @@ struct Fuzzer {
 /// What came of a body.
 struct Fed: Equatable {
     var accepted: [UInt8] = []
+    var framed: [UInt8] = []
     var content: [UInt8] = []
     var outcome = BodyScanner.Outcome.more
 }

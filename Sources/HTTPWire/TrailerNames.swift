@@ -1,0 +1,32 @@
+/// Which fields must not stand in a trailer section (RFC 9110 §6.5.1): those that frame, route, authenticate, control
+/// or describe the message. A recipient that merges trailers into the head would read the message otherwise than we
+/// did.
+enum TrailerNames {
+    /// Whether a field of the name is left out.
+    static func isForbidden(_ known: FieldName, _ name: UnsafeRawBufferPointer, mayBeAlias: Bool) -> Bool {
+        switch known {
+        case .server: false
+        case .other: isListed(name) || (mayBeAlias && isAlias(name))
+        default: true
+        }
+    }
+
+    private static func isListed(_ name: UnsafeRawBufferPointer) -> Bool {
+        forbidden.contains { listed in
+            let listed = UnsafeRawBufferPointer(start: listed.utf8Start, count: listed.utf8CodeUnitCount)
+            return CaseInsensitive.equal(name, listed)
+        }
+    }
+
+    private static func isAlias(_ name: UnsafeRawBufferPointer) -> Bool {
+        name.baseAddress.map { FieldName.isAlias($0, count: name.count) } ?? false
+    }
+
+    /// Those that are no `FieldName`, in lower case: request modifiers, authentication, control of caches and of
+    /// responses.
+    private static let forbidden: [StaticString] = [
+        "cache-control", "max-forwards", "pragma", "range", "if-match", "if-none-match", "if-modified-since",
+        "if-unmodified-since", "if-range", "www-authenticate", "age", "expires", "location", "retry-after", "vary",
+        "warning", "content-location",
+    ]
+}
