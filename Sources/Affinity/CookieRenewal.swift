@@ -5,6 +5,9 @@ package struct CookieRenewal: Sendable {
 
     /// Seconds for which a hint holds after it was issued.
     package let validity: UInt32
+    /// Seconds after it was sealed after which our cookie is sealed anew: a quarter of what ends first, the hint's
+    /// validity or the cookie's Max-Age. So the cookie of a client that is active does not end in the browser.
+    package let renewalAge: UInt32
     /// By how much the clocks of two replicas may differ: two minutes, but at most a third of the validity.
     package let tolerance: UInt32
     /// Seconds after a session began at which it ends, hints and all; nil: it may go on.
@@ -13,8 +16,10 @@ package struct CookieRenewal: Sendable {
     /// - Parameters:
     ///   - idleTimeout: in milliseconds, or nil where none is set. Rounded up to whole seconds.
     ///   - absoluteTimeout: likewise.
-    package init(idleTimeout: Int64?, absoluteTimeout: Int64? = nil) {
+    ///   - cookieMaxAge: our cookie's Max-Age, in seconds; not above zero: it has none.
+    package init(idleTimeout: Int64?, absoluteTimeout: Int64? = nil, cookieMaxAge: Int = 0) {
         validity = max(1, idleTimeout.map(Self.wholeSeconds) ?? Self.defaultValidity)
+        renewalAge = (cookieMaxAge > 0 ? min(validity, UInt32(clamping: cookieMaxAge)) : validity) / 4
         tolerance = min(120, validity / 3)
         absolute = absoluteTimeout.map { max(1, Self.wholeSeconds($0)) }
     }
@@ -32,11 +37,11 @@ package struct CookieRenewal: Sendable {
     }
 
     /// Whether the response to a request that was routed so carries our cookie: the session is new or came without a
-    /// valid hint, its binding is not the hint's, or the hint is older than a quarter of its validity. A detour is no
-    /// binding and renews nothing.
+    /// valid hint, its binding is not the hint's, or the hint is older than ``renewalAge``. A detour is no binding and
+    /// renews nothing.
     package func isDue(for route: Route, hint: Hint?, now: UInt32) -> Bool {
         if route.provenance == .detoured { return false }
         guard let hint else { return true }
-        return hint.binding != route.binding || Int64(now) - Int64(hint.issued) > Int64(validity / 4)
+        return hint.binding != route.binding || Int64(now) - Int64(hint.issued) > Int64(renewalAge)
     }
 }

@@ -1,12 +1,13 @@
 /// The state of one request's decision, kept by the exchange while the store is asked or a backend tried.
 package struct Decision: Sendable {
-    package let fingerprint: Fingerprint
+    package internal(set) var fingerprint: Fingerprint
     /// The hint that came with the request, authentic and valid.
     package let hint: Hint?
     /// The session is given our cookie with this response: nobody can know it yet.
     package let isNew: Bool
-    /// Where a new session says that it comes from, without proof: a proposal of epoch 0, which overrides nothing.
-    package let proposal: BackendHash?
+    /// Where the session is placed if nobody knows it: at the backend of another session of the same client, or where
+    /// the client says. It overrides nothing that is known.
+    package internal(set) var proposal: BackendHash?
 
     /// When the first question was asked since the last backend was tried.
     var asking: Instant?
@@ -17,7 +18,6 @@ package struct Decision: Sendable {
     /// The binding proposed to the store is a placement of our own.
     var isPlacement = false
 
-    /// - Parameter proposal: looked at only where the session is new.
     package init(
         fingerprint: Fingerprint, hint: Hint? = nil, isNew: Bool = false, proposal: BackendHash? = nil
     ) {

@@ -51,8 +51,8 @@ extension SessionAffinity {
         }
     }
 
-    /// The first in the session's order, which every replica would choose, remembered as a guess. Not for a session
-    /// whose client may never return: its cookie carries the guess.
+    /// The backend that the request proposes, else the first in the session's order, which every replica would choose,
+    /// remembered as a guess. Not for a session whose client may never return: its cookie carries the guess.
     private mutating func guess(_ decision: Decision, _ now: Instant) -> Step {
         let proposed = proposed(decision)
         guard let index = proposed ?? firstUsable(decision.fingerprint) else { return .refuse(.noBackend) }

@@ -26,7 +26,7 @@ extension SessionAffinity {
         return Route(backend: chosen, binding: binding, provenance: .balanced)
     }
 
-    /// The first placement of a session.
+    /// The first placement of a session: where the request proposes it, else by the service's strategy.
     mutating func place(_ decision: Decision, _ now: Instant) -> Int? {
         if let proposed = proposed(decision) { return proposed }
         switch settings.placement {
@@ -40,11 +40,8 @@ extension SessionAffinity {
         }
     }
 
-    /// The backend that a new session of our cookie comes from, if it may stay there.
-    func proposed(_ decision: Decision) -> Int? {
-        guard decision.isNew, let proposal = decision.proposal else { return nil }
-        return usable(proposal)
-    }
+    /// The backend that the request proposes, if sessions may be there.
+    func proposed(_ decision: Decision) -> Int? { decision.proposal.flatMap(usable) }
 
     /// The first backend of the session's order that may take a session it does not have: of those that most of the
     /// fleet can reach, if there are any; a draining one only where there is no other.

@@ -59,9 +59,14 @@ package struct SessionAffinity {
     }
 
     /// The first step of a request.
-    /// - Parameter storeMayBeAsked: looked at only where it matters, so not for most requests of a known session.
+    /// - Parameters:
+    ///   - storeMayBeAsked: looked at only where it matters, so not for most requests of a known session.
+    ///   - otherKeys: further keys of the same source in the request, looked for only where this replica does not know
+    ///     the session. The first that it knows becomes the decision's.
+    ///   - proposal: the decision's, looked for only where it knows none of them.
     package mutating func begin(
-        _ decision: inout Decision, storeMayBeAsked: @autoclosure () -> Bool, now: Instant
+        _ decision: inout Decision, storeMayBeAsked: @autoclosure () -> Bool,
+        otherKeys: @autoclosure () -> [Fingerprint] = [], proposal: @autoclosure () -> BackendHash? = nil, now: Instant
     ) -> Step {
         let entry = cache.lookup(decision.fingerprint, now: now)
         if let entry, isCurrent(entry, decision.hint, now) {
@@ -72,6 +77,13 @@ package struct SessionAffinity {
             }
             guard storeMayBeAsked() else { return decideAlone(decision, entry, now) }
             return leave(&decision, entry.binding, born: entry.born, now)
+        }
+        if !isPlaced(entry) {
+            if let other = otherKeys().first(where: { isKnown($0, now) }) {
+                decision.fingerprint = other
+                return begin(&decision, storeMayBeAsked: storeMayBeAsked(), now: now)
+            }
+            if decision.proposal == nil { decision.proposal = proposal() }
         }
         guard storeMayBeAsked() else { return decideAlone(decision, entry, now) }
         if decision.isNew, entry == nil { return placeUnrecorded(decision, now) }
@@ -123,6 +135,18 @@ package struct SessionAffinity {
     func usable(_ backend: BackendHash) -> Int? {
         guard let index = membership.index(of: backend), health.isUp(index) else { return nil }
         return index
+    }
+
+    /// Whether this replica remembers where the session belongs, be it by a guess that can still be followed.
+    private func isPlaced(_ entry: BindingCache.Entry?) -> Bool {
+        guard let entry, !entry.binding.isTombstone else { return false }
+        return entry.kind != .guess || usable(entry.binding.backend) != nil
+    }
+
+    /// Whether this replica knows the session by more than a guess.
+    private func isKnown(_ fingerprint: Fingerprint, _ now: Instant) -> Bool {
+        guard let entry = cache.peek(fingerprint, now: now) else { return false }
+        return entry.kind != .guess && !entry.binding.isTombstone
     }
 
     /// Whether an entry serves without the store being asked: the channel vouches for it, and no hint knows more.

@@ -19,40 +19,49 @@ extension ServiceRuntime {
     static let sessionKeyMax = 4096
     /// Cookies of our own name that are tried in one request.
     private static let cookiesTried = 4
+    /// Session keys of one source that are looked at in one request.
+    private static let keysTried = 4
 
-    /// Looks for the session key in the order of the sources.
+    /// Looks for the session key in the order of the sources. Of several values of one source the first that is usable
+    /// counts; see ``otherKeys(_:edits:besides:)``.
     /// - Parameter edits: a header that middlewares have set or removed is as they left it; cookies are the client's.
     func presentedSession(_ request: RequestView, edits: FieldEdits? = nil) -> PresentedSession {
         for (index, source) in sources.enumerated() {
-            switch source {
-            case .header(let name, let scope, _):
-                if let edits, edits.drops(name.utf8) {
-                    if let key = fingerprint(of: edits.value(of: name.utf8), scope) { return .key(key, source: index) }
-                } else if let key = presentedField(name, request, scope) {
-                    return .key(key, source: index)
-                }
-            case .query(let name, let scope):
-                if let key = query(name, request), isUsable(key) {
-                    return .key(scope.fingerprint(of: key), source: index)
-                }
-            case .appCookie(let name, let scope, _):
-                var found: UnsafeRawBufferPointer?
-                forEachCookie(named: name, request) { value in
-                    found = value
-                    return false
-                }
-                if let found, isUsable(found) { return .key(scope.fingerprint(of: found), source: index) }
-            case .clientAddress(let ipv4Prefix, let ipv6Prefix, let scope):
-                if let key = address(request.client, ipv4Prefix, ipv6Prefix) {
-                    return .key(key.withUnsafeBytes { scope.fingerprint(of: $0) }, source: index)
-                }
-            case .cookie(let scope):
-                if let opened = openedCookie(request) {
-                    return .cookie(opened.session.withBytes { scope.fingerprint(of: $0) }, opened)
-                }
+            if case .cookie(let scope) = source {
+                guard let opened = openedCookie(request) else { continue }
+                return .cookie(opened.session.withBytes { scope.fingerprint(of: $0) }, opened)
             }
+            var found: Fingerprint?
+            forEachKey(of: source, request, edits) { key, scope in
+                guard isUsable(key) else { return true }
+                found = scope.fingerprint(of: key)
+                return false
+            }
+            if let found { return .key(found, source: index) }
         }
         return ownCookie == nil ? .none : .newSession(proposal: traefikBackend(request))
+    }
+
+    /// The further keys that a request has of the source of `presented`: a stale cookie may stand before the one that
+    /// counts. Each once, in their order; not many.
+    func otherKeys(_ request: RequestView, edits: FieldEdits?, besides presented: PresentedSession) -> [Fingerprint] {
+        guard case .key(let key, let source) = presented, sources.indices.contains(source) else { return [] }
+        var found: [Fingerprint] = []
+        forEachKey(of: sources[source], request, edits) { value, scope in
+            guard Self.hasUsableLength(value) else { return true }
+            let other = scope.fingerprint(of: value)
+            if other != key, !found.contains(other) { found.append(other) }
+            return found.count < Self.keysTried - 1
+        }
+        return found
+    }
+
+    /// Where a session begins whose key nobody knows, in a request that presents our cookie beside it: at the backend
+    /// that the cookie's hint names; else where a cookie of Traefik's proposes it.
+    func proposedBackend(_ request: RequestView) -> BackendHash? {
+        guard ownCookie != nil else { return nil }
+        let hint = openedCookie(request).flatMap { believable($0.hint, now: loop.wallClock()) }
+        return hint?.binding.backend ?? traefikBackend(request)
     }
 
     private func traefikBackend(_ request: RequestView) -> BackendHash? {
@@ -67,61 +76,47 @@ extension ServiceRuntime {
         return found
     }
 
-    /// Of the value that a middleware has given a field.
-    private func fingerprint(of value: ArraySlice<UInt8>?, _ scope: FingerprintScope) -> Fingerprint? {
-        value?.withUnsafeBytes { isUsable($0) ? scope.fingerprint(of: $0) : nil }
-    }
-
+    /// Whether a value can be a session key. Counts one that is too long.
     func isUsable(_ key: UnsafeRawBufferPointer) -> Bool {
-        guard key.count <= Self.sessionKeyMax else {
-            loop.counters.oversizedSessionKeys &+= 1
-            return false
-        }
-        return !key.isEmpty
+        if key.count > Self.sessionKeyMax { loop.counters.oversizedSessionKeys &+= 1 }
+        return Self.hasUsableLength(key)
     }
 
-    /// Of a forwarding field what counts is what a backend is told, which a client cannot choose.
-    private func presentedField(
-        _ name: String, _ request: RequestView, _ scope: FingerprintScope
-    ) -> Fingerprint? {
-        var name = name
-        guard name.withUTF8({ FieldName(spelledBy: UnsafeRawBufferPointer($0)).isForwarding }) else {
-            return header(name, request.bytes, request.fields).flatMap {
-                isUsable($0) ? scope.fingerprint(of: $0) : nil
+    private static func hasUsableLength(_ key: UnsafeRawBufferPointer) -> Bool {
+        !key.isEmpty && key.count <= sessionKeyMax
+    }
+
+    /// Calls `body` with each value that a request has of this source, in their order, until it answers false; of our
+    /// own cookie with none. Of a forwarding field what counts is what a backend is told, which a client cannot choose.
+    private func forEachKey(
+        of source: Sticky.Source, _ request: RequestView, _ edits: FieldEdits?,
+        _ body: (UnsafeRawBufferPointer, FingerprintScope) -> Bool
+    ) {
+        switch source {
+        case .header(var name, let scope, _):
+            if let edits, edits.drops(name.utf8) {
+                _ = edits.value(of: name.utf8)?.withUnsafeBytes { body($0, scope) }
+                return
             }
-        }
-        var found: Fingerprint?
-        _ = name.withUTF8 { name in
-            request.hasField(named: UnsafeRawBufferPointer(name)) { key in
-                if isUsable(key) { found = scope.fingerprint(of: key) }
-                return true
+            _ = name.withUTF8 { name in
+                request.hasField(named: UnsafeRawBufferPointer(name)) { !body($0, scope) }
             }
+        case .query(var name, let scope):
+            guard let query = request.query else { return }
+            name.withUTF8 { name in
+                NamedValues.forEach(
+                    in: query, separator: UInt8(ascii: "&"), named: UnsafeRawBufferPointer(name)
+                ) { body($0, scope) }
+            }
+        case .appCookie(let name, let scope, _):
+            forEachCookie(named: name, request) { body($0, scope) }
+        case .clientAddress(let ipv4Prefix, let ipv6Prefix, let scope):
+            guard let bits = request.client.bits else { return }
+            let address = bits.prefix(bits.isIPv6 ? ipv6Prefix : ipv4Prefix).bytes
+            _ = address.withUnsafeBytes { body($0, scope) }
+        case .cookie:
+            break
         }
-        return found
-    }
-
-    func header(
-        _ name: String, _ bytes: UnsafeRawBufferPointer, _ fields: FieldTable
-    ) -> UnsafeRawBufferPointer? {
-        var name = name
-        guard let index = name.withUTF8({ fields.firstIndex(named: UnsafeRawBufferPointer($0), in: bytes) }) else {
-            return nil
-        }
-        return UnsafeRawBufferPointer(rebasing: bytes[fields[index].valueRange])
-    }
-
-    private func query(_ name: String, _ request: RequestView) -> UnsafeRawBufferPointer? {
-        guard let query = request.query else { return nil }
-        var found: UnsafeRawBufferPointer?
-        NamedValues.forEach(in: query, separator: UInt8(ascii: "&"), named: name) { value in
-            found = value
-            return false
-        }
-        return found
-    }
-
-    private func address(_ client: ClientIdentity, _ ipv4Prefix: Int, _ ipv6Prefix: Int) -> [UInt8]? {
-        client.bits.map { $0.prefix($0.isIPv6 ? ipv6Prefix : ipv4Prefix).bytes }
     }
 
     private func openedCookie(_ request: RequestView) -> SessionCookie.Opened? {
@@ -136,17 +131,23 @@ extension ServiceRuntime {
         return opened
     }
 
-    /// Calls `body` with the value of each cookie of that name until it answers false.
+    /// Calls `body` with the value of each cookie of that name, without quotation marks around it, until it answers
+    /// false.
     private func forEachCookie(
         named name: String, _ request: RequestView, _ body: (UnsafeRawBufferPointer) -> Bool
     ) {
+        var name = name
         let (fields, bytes) = (request.fields, request.bytes)
-        var goesOn = true
-        for index in 0..<fields.count where goesOn && fields[index].name == .cookie {
-            let line = UnsafeRawBufferPointer(rebasing: bytes[fields[index].valueRange])
-            NamedValues.forEach(in: line, separator: UInt8(ascii: ";"), named: name) { value in
-                goesOn = body(value)
-                return goesOn
+        name.withUTF8 { name in
+            var goesOn = true
+            for index in 0..<fields.count where goesOn && fields[index].name == .cookie {
+                let line = UnsafeRawBufferPointer(rebasing: bytes[fields[index].valueRange])
+                NamedValues.forEach(
+                    in: line, separator: UInt8(ascii: ";"), named: UnsafeRawBufferPointer(name)
+                ) { value in
+                    goesOn = body(CookieValue.unquoted(value) ?? value)
+                    return goesOn
+                }
             }
         }
     }

@@ -53,6 +53,21 @@ struct CookieRenewalTests {
         #expect(renewal.isDue(for: route(elsewhere, .stored), hint: hint(issued: now), now: now))
     }
 
+    @Test("a cookie that the browser drops sooner than the hint ends is renewed within a quarter of its Max-Age")
+    func maxAge() {
+        let now: UInt32 = 1_000_000
+        for (maxAge, fresh, due) in [(3600, 900, 901), (3, 0, 1), (1, 0, 1), (86_400, 450, 451), (0, 450, 451)]
+            as [(Int, UInt32, UInt32)]
+        {
+            let renewal = CookieRenewal(idleTimeout: 1_800_000 * (maxAge == 3600 ? 48 : 1), cookieMaxAge: maxAge)
+            #expect(!renewal.isDue(for: route(binding), hint: hint(issued: now - fresh), now: now), "Max-Age \(maxAge)")
+            #expect(renewal.isDue(for: route(binding), hint: hint(issued: now - due), now: now), "Max-Age \(maxAge)")
+        }
+        // What a client sends back counts for as long as it did: Max-Age is between the browser and its disk.
+        let short = CookieRenewal(idleTimeout: 1_800_000, cookieMaxAge: 60)
+        #expect(short.validity == 1800 && short.isValid(hint(issued: now - 1800), now: now))
+    }
+
     @Test("a detour renews nothing")
     func detour() {
         #expect(!renewal.isDue(for: route(binding, .detoured), hint: nil, now: 5000))

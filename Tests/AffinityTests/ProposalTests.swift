@@ -2,7 +2,7 @@ import Testing
 
 @testable import Affinity
 
-@Suite("A backend that a new session says it comes from")
+@Suite("A backend that a request says its session comes from")
 struct ProposalTests {
     private let fingerprint = Fingerprint(high: 0x12, low: 0x34)
 
@@ -46,12 +46,69 @@ struct ProposalTests {
         #expect(next?.backend != index && next?.provenance == .placed)
     }
 
-    @Test("overrides nothing that is known, and means nothing of a session that is not new")
-    func known() throws {
+    @Test("is where a session key that nobody knows is placed, for all who come later")
+    func unknownKey() throws {
+        var fleet = try Fleet(replicas: 2)
+        let index = stranger(fleet)
+        let first = fleet.serve(fingerprint, proposal: fleet.backend(index)).route
+        #expect(first == Route(backend: index, binding: fleet.binding(index, 1), provenance: .claimed))
+        #expect(fleet.serve(fingerprint, replica: 1).route?.backend == index)
+        // One that was dropped is placed like a new one.
+        var dropped = try Fleet()
+        dropped.hold(fingerprint, Binding(backend: .tombstone, epoch: 4))
+        let moved = dropped.serve(fingerprint, proposal: dropped.backend(index)).route
+        #expect(moved == Route(backend: index, binding: dropped.binding(index, 5), provenance: .rebound))
+    }
+
+    @Test("is where a session key that nobody knows is sent without the store, remembered as a guess")
+    func unknownKeyAlone() throws {
         var fleet = try Fleet()
-        let (home, index) = (fleet.membership.ranked(fingerprint)[0], stranger(fleet))
+        fleet.storeMayBeAsked = false
+        let index = stranger(fleet)
+        let route = fleet.serve(fingerprint, proposal: fleet.backend(index)).route
+        #expect(route == Route(backend: index, binding: fleet.binding(index, 0), provenance: .hinted))
+        #expect(fleet.entry(fingerprint)?.kind == .guess)
+        #expect(fleet.serve(fingerprint).route?.backend == index)
+    }
+
+    @Test("is looked for only where the session may have to be placed")
+    func lazily() throws {
+        var fleet = try Fleet()
+        let index = stranger(fleet)
+        var looked = 0
+        func begin(_ fleet: inout Fleet) -> Step {
+            var decision = Decision(fingerprint: fingerprint)
+            let backend = fleet.backend(index)
+            func proposal() -> BackendHash? {
+                looked += 1
+                return backend
+            }
+            return fleet.replicas[0].begin(
+                &decision, storeMayBeAsked: fleet.storeMayBeAsked, proposal: proposal(), now: fleet.now)
+        }
+        fleet.know(fingerprint, fleet.binding(index, 2), .confirmed)
+        _ = begin(&fleet)
+        fleet.setChannel(live: false)
+        _ = begin(&fleet)
+        fleet.storeMayBeAsked = false
+        _ = begin(&fleet)
+        #expect(looked == 0)
+        fleet.replicas[0].cache.remove(fingerprint)
+        _ = begin(&fleet)
+        #expect(looked == 1)
+        // A guess counts as long as its backend is there.
+        _ = begin(&fleet)
+        #expect(looked == 1)
+        fleet.markDown(index)
+        _ = begin(&fleet)
+        #expect(looked == 2)
+    }
+
+    @Test("overrides nothing that is known")
+    func known() throws {
+        let fleet = try Fleet()
+        let index = stranger(fleet)
         let other = fleet.membership.ranked(fingerprint)[1]
-        #expect(fleet.serve(fingerprint, proposal: fleet.backend(index)).route?.backend == home)
         for isNew in [false, true] {
             var fleet = try Fleet()
             fleet.hold(fingerprint, fleet.binding(other, 3))

@@ -28,6 +28,18 @@ struct ApplyTests {
             """)
     }
 
+    @Test("renews our cookie before the browser drops it, or its hint ends")
+    func renewal() throws {
+        for (sticky, age) in [
+            ("cookie: { maxAge: 3600 }", 900), ("cookie: {}", 21_600),
+            ("cookie: { maxAge: 3600 }, idleTimeout: 20m", 300),
+        ] as [(String, UInt32)] {
+            let configuration = try Self.shop(sticky: sticky)
+            let snapshot = try Snapshot(configuration, keys: FleetKeys(configuration.fleet))
+            #expect(snapshot.services[0].sticky?.renewal.renewalAge == age, "\(sticky)")
+        }
+    }
+
     private static func server(_ backend: ScriptedBackend, _ name: String) -> String {
         "{ url: \"http://127.0.0.1:\(backend.port)\", name: \(name) }"
     }

@@ -86,7 +86,7 @@ struct ConfigurationFingerprintTests {
         ("ipv4Prefix: 24", "ipv4Prefix: 24, ipv6Prefix: 48"),
         ("        sticky: { clientIP: { ipv4Prefix: 24 } }\n", ""),
         ("header: X-Session-ID", "header: { name: X-Session-ID, learn: true }"),
-        ("header: X-Session-ID", "appCookie: { name: X-Session-ID, learn: true }"),
+        ("header: X-Session-ID", "appCookie: { name: X-Session-ID, learn: false }"),
         ("cookie: { name: sid }", "cookie: { name: sid, acceptTraefikCookie: true }"),
         ("sticky: { clientIP: { ipv4Prefix: 24 } }", "strategy: wrr\n        sticky: { clientIP: { ipv4Prefix: 24 } }"),
         ("sticky: { clientIP: { ipv4Prefix: 24 } }", "strategy: p2c\n        sticky: { clientIP: { ipv4Prefix: 24 } }"),

@@ -54,7 +54,7 @@ struct ConfigurationTests {
                 sticky:
                   header: X-Session-ID
                   query: { name: sid, learn: false }
-                  appCookie: { name: JSESSIONID }
+                  appCookie: { name: JSESSIONID, learn: false }
                   cookie: { name: shop_sid, secure: true, httpOnly: true, sameSite: Lax, maxAge: 60, path: /a, domain: b.c }
                   idleTimeout: 1h30m
                   absoluteTimeout: 12h
@@ -202,6 +202,20 @@ struct ConfigurationTests {
         }
         #expect(try ConfigurationSample.service("{}").strategy == .wrr)
         #expect(try ConfigurationSample.service("{ sticky: { header: a } }").strategy == .hrw)
+    }
+
+    @Test("learns an application's cookie, and no header, unless it says otherwise; in all its forms")
+    func learningByDefault() throws {
+        for (sticky, source) in [
+            ("appCookie: a", SessionKeySource.appCookie(name: "a", learns: true)),
+            ("appCookie: { name: a }", .appCookie(name: "a", learns: true)),
+            ("appCookie: { name: a, learn: }", .appCookie(name: "a", learns: true)),
+            ("appCookie: { name: a, learn: false }", .appCookie(name: "a", learns: false)),
+            ("header: a", .header(name: "a", learns: false)),
+            ("header: { name: a }", .header(name: "a", learns: false)),
+        ] {
+            #expect(try ConfigurationSample.service("{ sticky: { \(sticky) } }").sticky?.sources == [source])
+        }
     }
 
     @Test("says which session keys are learnt from responses, and which cookie of Traefik's is understood")

@@ -1,4 +1,6 @@
+import Affinity
 import Foundation
+import Proxy
 import Testing
 
 @testable import Control
@@ -81,6 +83,29 @@ struct ExplainTests {
         #expect(level.begins && level.source == nil && level.fingerprint == nil && level.choice == nil)
         let text = ExplanationText(try await explain("http://shop.example/")).description
         #expect(text.contains("session    none yet: one begins, by the cookie of the answer\n"))
+    }
+
+    @Test("a session key that nobody knows begins where our cookie beside it says")
+    func proposal() async throws {
+        let surroundings = Surroundings(environment: [:], hostName: "here", processID: 1, coreCount: 1)
+        let file = try ConfigurationFile(yaml: Self.shop, file: "shop.yml", surroundings: surroundings)
+        let keys = FleetKeys(file.configuration.fleet)
+        let snapshot = try Snapshot(file.configuration, keys: keys)
+        let shop = try #require(snapshot.services.first { $0.name == "shop" })
+        let now = UInt32(Date().timeIntervalSince1970)
+        for backend in shop.membership.backends {
+            let hint = Hint(binding: Binding(backend: backend.hash, epoch: 3), born: now, issued: now)
+            let cookie = SessionCookie(keys: keys.cookies, service: "shop").seal(
+                .init(high: 1, low: 2), hint, random: (3, 4))
+            let fields = ["X-Session-ID: 42", "Cookie: shop_sid=\(String(decoding: cookie, as: UTF8.self))"]
+            let explanation = try await explain("http://shop.example/", fields)
+            #expect(explanation.levels[0].proposal == backend.name && explanation.levels[0].choice == backend.name)
+            let text = ExplanationText(explanation).description
+            #expect(
+                text.contains("\n           a cookie proposes \(backend.name) if nobody knows the session\n"), "\(text)"
+            )
+            #expect(text.contains("answer     from \(backend.name) "), "\(text)")
+        }
     }
 
     @Test("a weighted service is followed into the service that it would choose")

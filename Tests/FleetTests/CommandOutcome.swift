@@ -1,7 +1,7 @@
 import Foundation
 import LimpetTestKit
 
-/// What a command of the program said, and how it ended.
+/// What a command said, and how it ended.
 struct CommandOutcome: Sendable {
     /// Nil: it did not end in time.
     let end: ChildProcess.End?
@@ -9,12 +9,17 @@ struct CommandOutcome: Sendable {
     let errors: String
     let seconds: Double
 
-    /// Runs one to its end. Blocks.
+    /// Runs one of the program to its end. Blocks.
     init(of arguments: [String], environment: [String: String] = [:], within limit: Double = 60) throws {
+        try self.init(running: [LimpetProgram.path()] + arguments, environment: environment, within: limit)
+    }
+
+    /// Runs any to its end: the path of an executable, and its arguments. Blocks.
+    init(running command: [String], environment: [String: String] = [:], within limit: Double = 60) throws {
         let log = FileManager.default.temporaryDirectory
             .appendingPathComponent("limpet-command-\(UInt64.random(in: 0 ... .max))").path
         let begin = ContinuousClock.now
-        let process = try ChildProcess([LimpetProgram.path()] + arguments, environment: environment, log: log)
+        let process = try ChildProcess(command, environment: environment, log: log)
         end = process.waitForEnd(within: limit)
         seconds = (ContinuousClock.now - begin) / .seconds(1)
         process.kill()

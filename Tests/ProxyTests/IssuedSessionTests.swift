@@ -44,7 +44,13 @@ struct IssuedSessionTests {
             ("Set-Cookie: APPID=key-#; Path=/; HttpOnly\r\n", "Cookie: a=b; APPID=key-#\r\n"),
             ("Set-Cookie: theme=dark\r\nSet-Cookie:  APPID = key-# ;Max-Age=60\r\n", "Cookie: APPID=key-#\r\n"),
             ("Set-Cookie: APPID=\"key-#\"\r\n", "Cookie: APPID=\"key-#\"\r\n"),
+            ("Set-Cookie: APPID=\"key-#\"; Path=/\r\n", "Cookie: APPID=key-#\r\n"),
+            ("Set-Cookie: APPID=key-#\r\n", "Cookie: APPID=\"key-#\"\r\n"),
             ("Set-Cookie: APPID=other\r\nSet-Cookie: APPID=key-#\r\n", "Cookie: APPID=key-#\r\n"),
+            ("Set-Cookie: APPID=key-#; Path=/app\r\nSet-Cookie: APPID=other\r\n", "Cookie: APPID=key-#\r\n"),
+            ("Set-Cookie: APPID=key-#\r\nX-Session-ID: other-#\r\n", "Cookie: APPID=key-#\r\n"),
+            ("Set-Cookie: APPID=other-#\r\nX-Session-ID: key-#\r\n", "X-Session-ID: key-#\r\n"),
+            ("X-Session-ID:\r\nX-Session-ID: key-#\r\n", "X-Session-ID: key-#\r\n"),
             ("Set-Cookie: APPID=a=b-#=; max-age=x\r\n", "Cookie: APPID=a=b-#=\r\n"),
             ("X-SESSION-ID: key-#\r\nX-Session-ID: second\r\n", "X-Session-ID: key-#\r\n"),
             (
@@ -73,7 +79,8 @@ struct IssuedSessionTests {
         "are none where the cookie is of another name, deleted or empty, or learning is off",
         arguments: [
             ("Set-Cookie: APPID=key-#; Max-Age=0\r\n", true), ("Set-Cookie: APPID=key-#; MAX-AGE = -1\r\n", true),
-            ("Set-Cookie: APPID=\r\n", true), ("Set-Cookie: appid=key-#\r\n", true), ("Set-Cookie: APPID\r\n", true),
+            ("Set-Cookie: APPID=\r\n", true), ("Set-Cookie: APPID=\"\"\r\n", true),
+            ("Set-Cookie: appid=key-#\r\n", true), ("Set-Cookie: APPID\r\n", true),
             ("Set-Cookie: XAPPID=key-#\r\n", true),
             ("Set-Cookie: APPID=key-#; Expires=Thu, 01 Jan 1970 00:00:00 GMT\r\n", true),
             ("Set-Cookie: APPID=key-#; Expires=Sunday, 06-Nov-94 08:49:37 GMT; Path=/\r\n", true),
@@ -94,6 +101,22 @@ struct IssuedSessionTests {
                 }
                 #expect(!known)
             }
+        }
+    }
+
+    /// The same key in several cookies is one, and four different keys are enough.
+    @Test(
+        "are bound each, up to four of one response, those that are the same once",
+        arguments: [
+            (["a", "\"a\"", "a"], 1), (["a", "b"], 2), (["a", "b", "c", "d"], 4), (["a", "b", "c", "d", "e", "f"], 4),
+            (["a", "b", "a", "c", "b", "d", "e"], 4),
+        ])
+    func several(_ keys: [String], _ bound: Int) async throws {
+        let counting = CountingStore.Count()
+        let issued = keys.map { "Set-Cookie: APPID=\($0)\r\n" }.joined()
+        try await Self.withBackends(issued, store: { CountingStore($0, counting) }) { proxy in
+            let response = try proxy.exchange(Self.request())
+            #expect(response.hasPrefix("HTTP/1.1 200 ") && counting.value == bound)
         }
     }
 
@@ -280,6 +303,19 @@ struct TraefikCookieTests {
                     // Ours counts, wherever it stands, and is not overridden.
                     let other = "limpet=\(Self.text("b\((number + 1) % 4)"))"
                     #expect(try proxy.exchange(Self.request("\(other); \(value)")).hasSuffix("b\(number)"))
+                }
+            }
+        }
+    }
+
+    @Test("place a session key that nobody knows, too")
+    func unknownKey() async throws {
+        try await Self.withBackends(accepts: true) { proxy in
+            for number in 0..<12 {
+                let cookie = "APPID=key-\(number); limpet=\(Self.text("b\(number % 4)"))"
+                for cookie in [cookie, "APPID=key-\(number)"] {
+                    let response = try proxy.exchange(Self.request(cookie))
+                    #expect(response.hasSuffix("b\(number % 4)"))
                 }
             }
         }

@@ -102,6 +102,8 @@ struct SessionTests {
                 #expect(response.hasPrefix("HTTP/1.1 200 OK\r\n"))
                 #expect(Self.cookie(of: response) != nil, "\(bad.count) bytes were believed")
             }
+            // Quotation marks around it are none of it (RFC 6265, section 4.1.1).
+            #expect(Self.cookie(of: try proxy.exchange(Self.request("Cookie: limpet=\"\(own)\"\r\n"))) == nil)
             // Of two cookies of the name, the authentic one counts.
             let both = try proxy.exchange(Self.request("Cookie: limpet=forged; limpet=\(own)\r\n"))
             #expect(Self.cookie(of: both) == nil)
@@ -127,6 +129,52 @@ struct SessionTests {
                 let response = try proxy.exchange(Self.request(""))
                 cookies.append((try #require(Self.cookie(of: response)), response.suffix(2)))
             }
+        }
+    }
+
+    @Test(
+        "a session key that nobody knows begins where our cookie in the same request says",
+        arguments: ["X-Session-ID: key-#\r\n", "Cookie: APPID=key-#\r\n", ""])
+    func unknownKey(_ fields: String) async throws {
+        try await withBackends { proxy in
+            for number in 0..<12 {
+                let first = try proxy.exchange(Self.request(""))
+                let cookie = try #require(Self.cookie(of: first))
+                let key = fields.replacingOccurrences(of: "#", with: "\(number)")
+                let target = fields.isEmpty ? "/?sid=\(number)" : "/"
+                let next = try proxy.exchange(Self.request("\(key)Cookie: limpet=\(cookie)\r\n", target: target))
+                #expect(next.suffix(2) == first.suffix(2))
+                #expect(Self.cookie(of: next) == nil)
+                // From then on it is bound there, and cookies of others do not count.
+                let other = try #require(Self.cookie(of: try proxy.exchange(Self.request(""))))
+                for cookie in ["", "Cookie: limpet=\(other)\r\n"] {
+                    #expect(
+                        try proxy.exchange(Self.request(key + cookie, target: target)).suffix(2) == first.suffix(2))
+                }
+            }
+        }
+    }
+
+    @Test("a cookie that is not authentic, or too old, places no session key")
+    func unknownKeyForged() async throws {
+        try await withBackends { proxy in
+            let sealing = SessionCookie(keys: proxy.options.cookieKeys, service: "app")
+            let hash = try #require(proxy.current.first?.membership.backends.first?.hash)
+            let now = UInt32(Date().timeIntervalSince1970)
+            func cookie(issued: UInt32) -> String {
+                let hint = Hint(binding: Binding(backend: hash, epoch: 1), born: issued, issued: issued)
+                return String(decoding: sealing.seal(.init(high: 1, low: 2), hint, random: (3, 4)), as: UTF8.self)
+            }
+            func homes(_ cookie: String) throws -> Set<Substring> {
+                try Set(
+                    (0..<12).map { number in
+                        let fields = "X-Session-ID: \(cookie.prefix(150))-\(number)\r\nCookie: limpet=\(cookie)\r\n"
+                        return try proxy.exchange(Self.request(fields)).suffix(2)
+                    })
+            }
+            #expect(try homes(cookie(issued: now)) == ["b0"])
+            #expect(try homes(cookie(issued: now - 200)).count > 1)
+            #expect(try homes(cookie(issued: now).dropLast() + "A").count > 1)
         }
     }
 

@@ -130,7 +130,9 @@ extension Sticky {
             budget: store.redis?.commandTimeout.wholeMilliseconds ?? 20)
         self.init(
             sources: sources, cookie: settings.cookie.map(CookieAttributes.init),
-            settings: affinity, renewal: CookieRenewal(idleTimeout: idle, absoluteTimeout: absolute),
+            settings: affinity,
+            renewal: CookieRenewal(
+                idleTimeout: idle, absoluteTimeout: absolute, cookieMaxAge: settings.cookie?.maxAgeSeconds ?? 0),
             traefikCookies: settings.cookie?.acceptsTraefikCookie == true
                 ? TraefikCookies(names: service.namesInTraefik, membership: membership) : nil)
     }

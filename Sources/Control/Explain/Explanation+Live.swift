@@ -21,6 +21,6 @@ extension Explanation.Level {
     /// Whether a replica sends the session elsewhere than a new one would go.
     var leadsElsewhere: Bool {
         guard let session = live?.session, let target = session.wouldGo else { return false }
-        return target != choice && (session.source != nil || hint == nil)
+        return target != choice && (session.source != nil || hint == nil && proposal == nil)
     }
 }

@@ -97,7 +97,8 @@ extension Explanation.Level {
             service: settings.name, strategy: settings.strategy.rawValue,
             sources: settings.sticky?.sources.map(\.words) ?? [],
             rejects: settings.sticky?.onUnavailable == .reject, source: nil, fingerprint: nil, hint: nil,
-            begins: false, order: level.order.map { targets[$0] }, choice: level.choice.map { targets[$0].name })
+            begins: false, order: level.order.map { targets[$0] }, choice: level.choice.map { targets[$0].name },
+            proposal: level.proposal.map { targets[$0].name })
         switch level.session {
         case .none: break
         case .begins: begins = true
@@ -119,8 +120,9 @@ extension Explanation.Level {
         if let session = live?.session, session.wouldGo != nil || session.source != nil {
             return session.wouldGo == nil
         }
-        // Nobody knows the session: its own cookie may.
+        // Nobody knows the session: a cookie may.
         if let target = hint?.target, isUp(target) || rejects { return !isUp(target) }
+        if let proposal, isUp(proposal) { return false }
         return !order.contains { $0.weight > 0 && isUp($0.name) }
     }
 

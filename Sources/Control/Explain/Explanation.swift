@@ -51,6 +51,8 @@ package struct Explanation: Encodable, Equatable, Sendable {
         var order: [Target]
         /// Where a session goes that nobody knows yet, while all are up; null where that is chance or turn.
         @Always var choice: String?
+        /// Where a cookie in the request, which is not its session key, has such a session begin.
+        @Always var proposal: String?
         /// What a running replica knows.
         var live: Live?
     }

@@ -76,7 +76,11 @@ package struct ExplanationText: CustomStringConvertible {
     }
 
     private func sessionLines(_ level: Explanation.Level) -> [String] {
-        if level.begins { return [line("session", "none yet: one begins, by the cookie of the answer")] }
+        let proposal = level.proposal.map { "a cookie proposes \(shown($0)) if nobody knows the session" }
+        if level.begins {
+            return [line("session", "none yet: one begins, by the cookie of the answer")]
+                + (proposal.map { [line("", $0)] } ?? [])
+        }
         guard let source = level.source, let fingerprint = level.fingerprint else {
             return level.sources.isEmpty ? [] : [line("session", "none: the request holds no session key")]
         }
@@ -85,6 +89,7 @@ package struct ExplanationText: CustomStringConvertible {
             let target = hint.target.map { "bound to \($0)" } ?? "bound to a backend that is there no more"
             lines.append(line("", "the cookie says: \(target), epoch \(hint.epoch)"))
         }
+        if let proposal { lines.append(line("", proposal)) }
         return lines
     }
 
@@ -154,13 +159,13 @@ package struct ExplanationText: CustomStringConvertible {
 
     private func answer(_ session: SessionView, _ live: Explanation.Live, _ level: Explanation.Level) -> String {
         // What nobody else knows the request's own cookie may know.
-        let hinted = level.hint?.target.flatMap { live.down.contains($0) ? nil : $0 }
+        let hinted = (level.hint?.target ?? level.proposal).flatMap { live.down.contains($0) ? nil : $0 }
         guard let target = session.wouldGo ?? hinted else { return "unknown" }
         guard session.source == nil else { return "from \(named(target, level))" }
         guard session.store == .asked else { return "from \(named(hinted ?? target, level)) while the store is away" }
         guard level.hint == nil else { return "from \(named(hinted ?? target, level))" }
         guard level.choice != nil else { return "from any of \(level.service)'s servers: \(chance(level))" }
-        return "from \(named(target, level)), where it begins"
+        return "from \(named(hinted ?? target, level)), where it begins"
     }
 
     private func chance(_ level: Explanation.Level) -> String {

@@ -69,14 +69,20 @@ struct BackendChoice {
     }
 
     /// The session that the request has with the service of the last step.
-    mutating func decide(_ presented: PresentedSession) -> Step {
+    /// - Parameters:
+    ///   - otherKeys: what else the request has of the source of its key; looked for only where the key is not known.
+    ///   - proposal: where the request has a session begin that nobody knows, likewise.
+    mutating func decide(
+        _ presented: PresentedSession, otherKeys: @autoclosure () -> [Fingerprint] = [],
+        proposal: @autoclosure () -> BackendHash? = nil
+    ) -> Step {
         guard let service else { return .impossible }
         session = .none
         switch presented {
         case .none:
             return balance(service)
         case .key(let fingerprint, _):
-            return begin(Decision(fingerprint: fingerprint), service)
+            return begin(Decision(fingerprint: fingerprint), service, otherKeys: otherKeys(), proposal: proposal())
         case .cookie(let fingerprint, let opened):
             let hint = service.believable(opened.hint, now: service.loop.wallClock())
             session = .cookie(opened.session, presented: hint)
@@ -128,8 +134,12 @@ struct BackendChoice {
     /// The session keys that a response issues and that are to be bound to the backend that gave it.
     func issuedKeys(_ response: ResponseView) -> [IssuedKey] {
         guard let service, let pool, service.learns || levels.contains(where: \.service.learns) else { return [] }
-        return levels.compactMap { Self.issuedKey(response, $0.service, $0.decision, $0.route, by: $0.target) }
-            + [Self.issuedKey(response, service, decision, route, by: pool.hash)].compactMap(\.self)
+        var keys: [IssuedKey] = []
+        for level in levels {
+            Self.addIssuedKeys(response, level.service, level.decision, level.route, by: level.target, to: &keys)
+        }
+        Self.addIssuedKeys(response, service, decision, route, by: pool.hash, to: &keys)
+        return keys
     }
 
     /// Nil where the request has no session.
@@ -139,10 +149,14 @@ struct BackendChoice {
 
     // MARK: Deciding
 
-    private mutating func begin(_ decision: Decision, _ service: ServiceRuntime) -> Step {
+    private mutating func begin(
+        _ decision: Decision, _ service: ServiceRuntime, otherKeys: @autoclosure () -> [Fingerprint] = [],
+        proposal: @autoclosure () -> BackendHash? = nil
+    ) -> Step {
         self.decision = decision
         let step = service.affinity.begin(
-            &self.decision, storeMayBeAsked: service.store.mayBeAsked, now: service.loop.now())
+            &self.decision, storeMayBeAsked: service.store.mayBeAsked, otherKeys: otherKeys(), proposal: proposal(),
+            now: service.loop.now())
         return perform(step, service)
     }
 
@@ -229,14 +243,16 @@ struct BackendChoice {
         return service.setCookie(for: id, presented: presented, route: route)
     }
 
-    private static func issuedKey(
+    private static func addIssuedKeys(
         _ response: ResponseView, _ service: ServiceRuntime, _ decision: Decision, _ route: Route?,
-        by backend: BackendHash
-    ) -> IssuedKey? {
-        guard service.learns, let key = service.issuedKey(response.bytes, response.fields) else { return nil }
-        // The session of this very request: known, or being made known already.
-        if let route, route.provenance != .balanced, decision.fingerprint == key { return nil }
-        return IssuedKey(service: service, learning: Learning(fingerprint: key, backend: backend))
+        by backend: BackendHash, to keys: inout [IssuedKey]
+    ) {
+        guard service.learns else { return }
+        service.forEachIssuedKey(response) { key in
+            // The session of this very request: known, or being made known already.
+            if let route, route.provenance != .balanced, decision.fingerprint == key { return }
+            keys.append(IssuedKey(service: service, learning: Learning(fingerprint: key, backend: backend)))
+        }
     }
 }
 

@@ -86,10 +86,14 @@ final class Exchange {
     }
 
     private func readSession(_ service: ServiceRuntime, _ view: RequestView) {
-        let presented = service.presentedSession(view, edits: steps.middlewares?.edits)
+        let edits = steps.middlewares?.edits
+        let presented = service.presentedSession(view, edits: edits)
+        let step = choice.decide(
+            presented, otherKeys: service.otherKeys(view, edits: edits, besides: presented),
+            proposal: service.proposedBackend(view))
         // Rendering the head takes fields out of the table: where another level looks at it, the bytes are kept.
         if !service.isWeighted { renderHead(service, view) }
-        perform(choice.decide(presented), service.isWeighted ? view : nil)
+        perform(step, service.isWeighted ? view : nil)
     }
 
     private func readSession(_ service: ServiceRuntime) {

@@ -53,6 +53,8 @@ package struct RequestExplanation: Sendable {
         /// The one that a session which nobody knows goes to while all are up; nil where that is chance, or each
         /// request's turn, or there is none.
         package let choice: Int?
+        /// The one that a cookie in the request proposes for such a session: then it is the choice.
+        package let proposal: Int?
     }
 
     /// How a service recognises the request's session.

@@ -43,7 +43,12 @@ extension Worker {
             explanation.passages = steps.trace ?? []
             guard explanation.outcome == .service, let place = steps.router?.service else { return explanation }
             explainLevels(from: place, into: &explanation) { service in
-                service.presentedSession(request, edits: steps.middlewares?.edits)
+                let presented = service.presentedSession(request, edits: steps.middlewares?.edits)
+                return switch presented {
+                case .key: (presented, service.proposedBackend(request))
+                case .newSession(let proposal): (presented, proposal)
+                case .cookie, .none: (presented, nil)
+                }
             }
             return explanation
         }
@@ -61,18 +66,21 @@ extension Worker {
 
     private func explainLevels(
         from place: Int, into explanation: inout RequestExplanation,
-        _ presented: (ServiceRuntime) -> PresentedSession
+        _ presented: (ServiceRuntime) -> (PresentedSession, proposal: BackendHash?)
     ) {
         var place: Int? = place
         while let service = place {
-            let level = explainLevel(service, presented(services[service]))
+            let (presented, proposal) = presented(services[service])
+            let level = explainLevel(service, presented, proposal)
             explanation.levels.append(level)
             let children = services[service].description.children
             place = level.choice.flatMap { children.indices.contains($0) ? children[$0] : nil }
         }
     }
 
-    private func explainLevel(_ place: Int, _ presented: PresentedSession) -> RequestExplanation.Level {
+    private func explainLevel(
+        _ place: Int, _ presented: PresentedSession, _ proposal: BackendHash?
+    ) -> RequestExplanation.Level {
         let service = services[place]
         let membership = service.description.membership
         func level(
@@ -82,10 +90,11 @@ extension Worker {
             let placed = fingerprint.flatMap { fingerprint in
                 service.description.strategy == .hrw ? membership.firstOfAll(fingerprint) : nil
             }
-            let only = membership.onlyOne
+            let proposed = proposal.flatMap { membership.index(of: $0) }
             return RequestExplanation.Level(
                 service: place, session: session, order: order,
-                choice: bound.flatMap { membership.index(of: $0) } ?? placed ?? only)
+                choice: bound.flatMap { membership.index(of: $0) } ?? proposed ?? placed ?? membership.onlyOne,
+                proposal: proposed)
         }
         switch presented {
         case .none: return level(.none, nil)

@@ -14,7 +14,7 @@ extension StickySettings {
         sources = [
             section.present("header").flatMap { Self.place($0) }.map { .header(name: $0.name, learns: $0.learns) },
             section.present("query").flatMap(Self.query).map(SessionKeySource.query),
-            section.present("appCookie").flatMap { Self.place($0) }
+            section.present("appCookie").flatMap { Self.place($0, learnsByDefault: true) }
                 .map { .appCookie(name: $0.name, learns: $0.learns) },
             section.present("clientIP").flatMap(Self.clientIP),
             cookie.map(SessionKeySource.cookie),
@@ -76,12 +76,14 @@ extension StickySettings {
     }
 
     /// Written as the name alone, or as a mapping with `name` and `learn`.
-    private static func place(_ value: SettingValue, isToken: Bool = true) -> (name: String, learns: Bool)? {
-        var (nameValue, learns) = (value, false)
+    private static func place(
+        _ value: SettingValue, isToken: Bool = true, learnsByDefault: Bool = false
+    ) -> (name: String, learns: Bool)? {
+        var (nameValue, learns) = (value, learnsByDefault)
         if value.isMapping {
             guard let section = value.section() else { return nil }
             section.check(known: ["name", "learn"])
-            learns = section["learn"]?.bool() ?? false
+            learns = section["learn"]?.bool() ?? learnsByDefault
             guard let inner = section.required("name", "say where the session key stands") else { return nil }
             nameValue = inner
         }
