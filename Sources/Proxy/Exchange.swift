@@ -102,6 +102,7 @@ final class Exchange: StoreWaiter {
 
     /// Finds the service, the session and the backend of the request. Its fields are in the worker's table.
     func start(_ head: RequestHead, in bytes: UnsafeRawBufferPointer) {
+        worker.exchangeBegan()
         guard let client else { return impossible() }
         beginRecord(head, bytes, client)
         guard !head.wantsUpgrade else {

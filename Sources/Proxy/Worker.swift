@@ -159,7 +159,11 @@ package final class Worker {
 
     func nameOfRouter(_ router: Int) -> String { snapshot.routers[router].name }
 
+    func exchangeBegan() { counters.requestsInFlight += 1 }
+
+    /// Called once for each exchange that began.
     func exchangeFinished(_ exchange: Exchange) {
+        counters.requestsInFlight -= 1
         if let service = exchange.service {
             service.counting.counters.count(exchange.route?.provenance, status: exchange.status)
         }
@@ -182,7 +186,12 @@ package final class Worker {
     /// What this loop has counted until now.
     package func measure() -> WorkerCounters {
         var counters = counters
-        for service in services { counters.services[service.description.name] = service.counters }
+        for service in services {
+            let name = service.description.name
+            counters.services[name] = service.counters
+            counters.backendRequestsInFlight[name] = Dictionary(
+                service.pools.map { ($0.backend.name, $0.inFlight) }, uniquingKeysWith: +)
+        }
         return counters
     }
 
