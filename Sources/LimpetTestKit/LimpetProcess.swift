@@ -130,6 +130,16 @@ package final class WhoamiProcess: Sendable {
         }
     }
 
+    /// Requests that have reached it and that it has not answered. Blocks.
+    package func requestsInFlight() throws -> Int {
+        let request = HTTPRequest("GET", "/inflight", fields: ["Connection": "close"])
+        let answer = try HTTPConnection(port: port).exchange(request)
+        guard let count = Int(answer.text.prefix { $0 != "\n" }) else {
+            throw HTTPConnection.Malformed(description: "\(name) does not say how many: \(answer.text)")
+        }
+        return count
+    }
+
     /// Another one in its place, with nothing in its memory, once it has ended. Blocks.
     package func startAgain() throws -> WhoamiProcess {
         try WhoamiProcess(name, in: log, port: port)

@@ -77,6 +77,22 @@ package final class ScriptedBackend: Sendable {
     }
 }
 
+extension ScriptedBackend {
+    /// Set by a script, waited for by a test; or the other way round.
+    package final class Flag: Sendable {
+        private let value = Mutex(false)
+
+        package init() {}
+
+        package func set() { value.withLock { $0 = true } }
+
+        /// Whether it is, or comes to be within so many seconds. Blocks.
+        package func isSet(within seconds: Double) -> Bool {
+            Waiting.until(within: seconds) { value.withLock { $0 } }
+        }
+    }
+}
+
 /// Threads for tests that block.
 package enum Threads {
     /// Runs `body` on a thread of its own.

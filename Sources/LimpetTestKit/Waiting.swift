@@ -18,6 +18,18 @@ package enum Waiting {
     package static func until(within seconds: Double, _ condition: () throws -> Bool) rethrows -> Bool {
         try poll(within: seconds) { try condition() ? true : nil } ?? false
     }
+
+    /// Likewise, without holding a thread.
+    package static func eventually(
+        within seconds: Double = 5, _ condition: () async throws -> Bool
+    ) async throws -> Bool {
+        let end = ContinuousClock.now + .seconds(seconds)
+        while ContinuousClock.now < end {
+            if try await condition() { return true }
+            try await Task.sleep(for: .milliseconds(2))
+        }
+        return try await condition()
+    }
 }
 
 extension Threads {

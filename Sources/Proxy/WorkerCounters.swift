@@ -8,6 +8,11 @@ package struct WorkerCounters: Sendable {
     package var refused: [String: UInt64] = [:]
     /// Open client connections by entry point, in the order of the configuration.
     package var clientConnections: [Int]
+    /// Requests whose head has come and that have not ended: the response is not all written, the client not gone.
+    package var requestsInFlight = 0
+    /// Those of them that are on their way to a backend, or at it, by the service's and the backend's name; filled in
+    /// when it goes out. Backends that are no longer configured are left out.
+    package var backendRequestsInFlight: [String: [String: Int]] = [:]
     package var backendConnections: Int = 0
     package var backendConnectFailures: UInt64 = 0
     /// Requests sent a second time.

@@ -13,6 +13,7 @@ struct WhoamiCommand: AsyncParsableCommand {
             X-Backend.
 
             /health                          200
+            /inflight                        how many requests are under way, beside those for this number
             /slow?ms=500                     answers after so many milliseconds
             /bytes?n=1024                    so many bytes, with Content-Length
             /stream?bytes=N&chunk=M&ms=gap   so many bytes in chunks, with a pause between two

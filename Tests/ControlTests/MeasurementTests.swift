@@ -12,6 +12,9 @@ enum MetricsSample {
         numbers.requests[.init(service: "a\"b\\c\nd", status: 503, provenance: nil)] = 1
         numbers.refusals["host"] = 2
         numbers.openConnections["web"] = 3
+        numbers.requestsInFlight = 2
+        numbers.backendRequestsInFlight[.init(service: "shop", name: "web-1")] = 1
+        numbers.backendRequestsInFlight[.init(service: "shop", name: "web-2")] = 0
         numbers.backendsUp[.init(service: "shop", name: "web-1")] = true
         numbers.backendsUp[.init(service: "shop", name: "web-2")] = false
         numbers.cache = .init(entries: 1, capacity: 10, hits: 5, misses: 6)
@@ -50,6 +53,9 @@ struct MeasurementTests {
                 "limpet_requests_total{service=\"shop\",code=\"200\",provenance=\"cached\"} 7",
                 "limpet_requests_refused_total{reason=\"host\"} 2",
                 "limpet_open_connections{entrypoint=\"web\"} 3",
+                "limpet_requests_in_flight 2",
+                "limpet_backend_requests_in_flight{service=\"shop\",backend=\"web-1\"} 1",
+                "limpet_backend_requests_in_flight{service=\"shop\",backend=\"web-2\"} 0",
                 "limpet_backend_up{service=\"shop\",backend=\"web-1\"} 1",
                 "limpet_backend_up{service=\"shop\",backend=\"web-2\"} 0",
                 "limpet_cache_entries 1", "limpet_cache_capacity_entries 10", "limpet_cache_hits_total 5",
@@ -78,8 +84,9 @@ struct MeasurementTests {
     @Test("leave out what there is none of")
     func empty() {
         let text = Measurements.text(MetricsSnapshot(), Self.process, replica: "r1")
-        #expect(!text.contains("limpet_store") && !text.contains("limpet_cache") && !text.contains("limpet_requests"))
-        #expect(!text.contains("limpet_channel") && !text.contains("limpet_fleet"))
+        for name in ["store", "cache", "requests_total", "requests_refused", "backend", "channel", "fleet"] {
+            #expect(!text.contains("limpet_\(name)"))
+        }
         #expect(text.contains("# TYPE limpet_info gauge\n"))
     }
 

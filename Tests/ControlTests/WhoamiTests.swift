@@ -1,4 +1,5 @@
 import Foundation
+import LimpetTestKit
 import Testing
 
 @testable import Control
@@ -69,6 +70,27 @@ struct WhoamiTests {
             #expect(stream.head.contains("transfer-encoding: chunked"))
             #expect(stream.body == "a\r\n..........\r\na\r\n..........\r\n5\r\n.....\r\n0\r\n\r\n")
             #expect(try await Loopback.ask(port, "/bytes?n=5", method: "HEAD").body.isEmpty)
+        }
+    }
+
+    @Test("says how many requests are under way, those that ask for it left out, until they are answered or given up")
+    func inFlight() async throws {
+        try await Self.with { port in
+            func isCounted(_ count: Int) async throws -> Bool {
+                try await Waiting.eventually { try await Loopback.ask(port, "/inflight").body == "\(count)\n" }
+            }
+            try await #expect(isCounted(0))
+            let slow = try TCPSocket(port: port)
+            try slow.send("GET /slow?ms=60000 HTTP/1.1\r\nHost: h\r\n\r\n")
+            try await #expect(isCounted(1))
+            let begun = try TCPSocket(port: port)
+            try begun.send("POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 5\r\n\r\nab")
+            try await #expect(isCounted(2))
+            try begun.send("cde")
+            _ = try begun.receive(until: "\r\n\r\n")
+            try await #expect(isCounted(1), "one is answered")
+            slow.reset()
+            try await #expect(isCounted(0), "the other is given up")
         }
     }
 

@@ -184,30 +184,7 @@ extension String {
     }
 }
 
-extension ScriptedBackend {
-    /// Set by a script, waited for by a test.
-    final class Flag: Sendable {
-        private let value = Mutex(false)
-
-        func set() { value.withLock { $0 = true } }
-
-        func isSet(within seconds: Double) -> Bool {
-            let end = ContinuousClock.now + .seconds(seconds)
-            while ContinuousClock.now < end {
-                if value.withLock({ $0 }) { return true }
-                usleep(5000)
-            }
-            return value.withLock { $0 }
-        }
-    }
-}
-
 /// Whether the condition comes true within five seconds.
 func eventually(_ condition: () async throws -> Bool) async throws -> Bool {
-    let end = ContinuousClock.now + .seconds(5)
-    while ContinuousClock.now < end {
-        if try await condition() { return true }
-        try await Task.sleep(for: .milliseconds(2))
-    }
-    return try await condition()
+    try await Waiting.eventually(within: 5, condition)
 }

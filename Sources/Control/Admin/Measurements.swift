@@ -6,6 +6,8 @@ enum Metric: String, CaseIterable {
     case requests = "limpet_requests_total"
     case refusals = "limpet_requests_refused_total"
     case openConnections = "limpet_open_connections"
+    case requestsInFlight = "limpet_requests_in_flight"
+    case backendRequestsInFlight = "limpet_backend_requests_in_flight"
     case backendUp = "limpet_backend_up"
     case cacheEntries = "limpet_cache_entries"
     case cacheCapacity = "limpet_cache_capacity_entries"
@@ -44,7 +46,8 @@ enum Metric: String, CaseIterable {
         case .requests, .refusals, .cacheHits, .cacheMisses, .storeFailures, .channelGenerations, .channelMessages,
             .oversizedSessionKeys, .keysLearntElsewhere, .patternsOverLimit, .accessLogDropped, .cpu, .configReloads:
             .counter
-        case .info, .openConnections, .backendUp, .cacheEntries, .cacheCapacity, .storeAvailable, .storeLoops,
+        case .info, .openConnections, .requestsInFlight, .backendRequestsInFlight, .backendUp, .cacheEntries,
+            .cacheCapacity, .storeAvailable, .storeLoops,
             .channelLive, .configLastReloadSuccess, .configLastSuccess, .providerUp,
             .fleetReplicas, .fleetConfigurations, .residentMemory, .startTime, .openDescriptors, .maxDescriptors:
             .gauge
@@ -57,6 +60,8 @@ enum Metric: String, CaseIterable {
         case .requests: "Requests that a service has answered, by status and by why they went where they went."
         case .refusals: "Requests that were refused before any service saw them."
         case .openConnections: "Connections of clients that are open."
+        case .requestsInFlight: "Requests that have come and whose responses are not all written."
+        case .backendRequestsInFlight: "Requests that are on their way to the backend, or at it."
         case .backendUp: "1 while the backend is taken to be up, 0 while it is down."
         case .cacheEntries: "Bindings in the local cache."
         case .cacheCapacity: "Bindings that the local cache can hold."
@@ -116,6 +121,12 @@ enum Measurements {
             })
         text.add(.refusals, snapshot.refusals.map { ([("reason", $0.key)], Double($0.value)) })
         text.add(.openConnections, snapshot.openConnections.map { ([("entrypoint", $0.key)], Double($0.value)) })
+        text.add(.requestsInFlight, [([], Double(snapshot.requestsInFlight))])
+        text.add(
+            .backendRequestsInFlight,
+            snapshot.backendRequestsInFlight.map { backend, count in
+                ([("service", backend.service), ("backend", backend.name)], Double(count))
+            })
         text.add(
             .backendUp,
             snapshot.backendsUp.map { ([("service", $0.key.service), ("backend", $0.key.name)], $0.value ? 1 : 0) })

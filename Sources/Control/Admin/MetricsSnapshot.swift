@@ -111,6 +111,8 @@ package struct MetricsSnapshot: Equatable, Sendable {
     package var refusals: [String: UInt64] = [:]
     /// By entry point.
     package var openConnections: [String: Int] = [:]
+    package var requestsInFlight = 0
+    package var backendRequestsInFlight: [Backend: Int] = [:]
     package var backendsUp: [Backend: Bool] = [:]
     package var cache: Cache?
     /// Whether all event loops would ask the store now; nil without a shared store.

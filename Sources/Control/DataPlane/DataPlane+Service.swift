@@ -25,10 +25,13 @@ extension DataPlane: MetricsSource {
                 snapshot.openConnections[name, default: 0] += open
             }
         }
+        snapshot.requestsInFlight = counters.workers.map(\.requestsInFlight).reduce(0, +)
         for service in counters.services {
             for (index, backend) in service.backends.enumerated() {
                 let key = MetricsSnapshot.Backend(service: service.name, name: backend.name)
                 snapshot.backendsUp[key] = service.health.isUp(index)
+                snapshot.backendRequestsInFlight[key] = counters.workers
+                    .map { $0.backendRequestsInFlight[service.name]?[backend.name] ?? 0 }.reduce(0, +)
             }
         }
         snapshot.cache = counters.cacheMeasures(capacity: cacheCapacity)

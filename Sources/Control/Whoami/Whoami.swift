@@ -14,8 +14,9 @@ package struct Whoami: Sendable {
     /// - Throws: `ListenError`.
     package static func start(name: String, on address: ListenAddress) async throws(ListenError) -> Whoami {
         let visits = VisitCounter()
+        let requests = RequestsInFlight()
         let listener = try await AuxiliaryListener.start(on: address, group: .singletonMultiThreadedEventLoopGroup) {
-            WhoamiHandler(name: name, visits: visits)
+            WhoamiHandler(name: name, visits: visits, requests: requests)
         }
         return Whoami(listener: listener)
     }

@@ -8,12 +8,16 @@ final class WhoamiHandler: ChannelInboundHandler {
 
     private let name: String
     private let visits: VisitCounter
+    private let requests: RequestsInFlight
+    /// Whether the request of this connection is among those that are counted.
+    private var isCounted = false
     private var head: HTTPRequestHead?
     private var bodyByteCount = 0
 
-    init(name: String, visits: VisitCounter) {
+    init(name: String, visits: VisitCounter, requests: RequestsInFlight) {
         self.name = name
         self.visits = visits
+        self.requests = requests
     }
 
     func channelRead(context: ChannelHandlerContext, data: NIOAny) {
@@ -21,6 +25,7 @@ final class WhoamiHandler: ChannelInboundHandler {
         case .head(let head):
             self.head = head
             bodyByteCount = 0
+            count(head)
             if head.headers[canonicalForm: "expect"].contains(where: { $0.lowercased() == "100-continue" }) {
                 let proceed = HTTPResponseHead(version: .http1_1, status: .continue)
                 context.writeAndFlush(wrapOutboundOut(.head(proceed)), promise: nil)
@@ -31,6 +36,23 @@ final class WhoamiHandler: ChannelInboundHandler {
             guard let head = head.take() else { return }
             answer(head, context)
         }
+    }
+
+    func channelInactive(context: ChannelHandlerContext) {
+        requestEnded()
+        context.fireChannelInactive()
+    }
+
+    /// Whoever asks for the number waits for others, not for itself.
+    private func count(_ head: HTTPRequestHead) {
+        guard (try? WhoamiRequest.read(head.uri)) != .inFlight else { return }
+        requests.began()
+        isCounted = true
+    }
+
+    private func requestEnded() {
+        if isCounted { requests.ended() }
+        isCounted = false
     }
 
     func errorCaught(context: ChannelHandlerContext, error: any Error) {
@@ -44,6 +66,8 @@ final class WhoamiHandler: ChannelInboundHandler {
                 introduce(head, bodyByteCount: bodyByteCount, context)
             case .health:
                 send("OK\n", to: head, context)
+            case .inFlight:
+                send("\(requests.count)\n", to: head, context)
             case .slow(let milliseconds):
                 later(milliseconds, context) { [bodyByteCount] handler, context in
                     handler.introduce(head, bodyByteCount: bodyByteCount, context)
@@ -118,6 +142,7 @@ final class WhoamiHandler: ChannelInboundHandler {
     }
 
     private func finish(_ head: HTTPRequestHead, _ context: ChannelHandlerContext) {
+        requestEnded()
         let sent = context.writeAndFlush(wrapOutboundOut(.end(nil))).assumeIsolated()
         if !staysOpen(after: head) { sent.whenComplete { _ in context.close(promise: nil) } }
     }

@@ -4,6 +4,8 @@ enum WhoamiRequest: Equatable {
     case introduce
     /// `/health`
     case health
+    /// `/inflight`: say how many requests are under way, those of this kind left out.
+    case inFlight
     /// `/slow?ms=500`: introduce, so much later.
     case slow(milliseconds: Int)
     /// `/stream?bytes=N&chunk=M&ms=gap`: so many bytes without announced length, in chunks, with a pause between two.
@@ -25,6 +27,7 @@ enum WhoamiRequest: Equatable {
         let parameters = QueryParameters(parts.count > 1 ? parts[1] : "")
         switch parts[0] {
         case "/health": return .health
+        case "/inflight": return .inFlight
         case "/slow": return .slow(milliseconds: try parameters.number("ms", upTo: millisecondsMax, default: 500))
         case "/bytes": return .bytes(count: try parameters.number("n", upTo: byteCountMax, default: 1024))
         case "/stream":

@@ -55,6 +55,7 @@ final class Exchange {
 
     /// Finds the service, the session and the backend of the request.
     func start(_ view: RequestView) {
+        loop.counters.requestsInFlight += 1
         if loop.exchangeLog != nil { recording = ExchangeRecording(view) }
         goOn(view)
     }
@@ -194,6 +195,7 @@ final class Exchange {
     }
 
     private func record() {
+        loop.counters.requestsInFlight -= 1
         choice.service?.counting.counters.count(choice.route?.provenance, status: response.status)
         if let recording { loop.exchangeLog?.append(recording.finished(status: response.status, choice)) }
     }

@@ -53,7 +53,12 @@ package final class Worker {
     /// What this loop has counted until now.
     package func measure() -> WorkerCounters {
         var counters = loop.counters
-        for service in services { counters.services[service.description.name] = service.counters }
+        for service in services {
+            let name = service.description.name
+            counters.services[name] = service.counters
+            counters.backendRequestsInFlight[name] = Dictionary(
+                service.pools.map { ($0.backend.name, $0.inFlight) }, uniquingKeysWith: +)
+        }
         return counters
     }
 
