@@ -23,6 +23,8 @@ package enum Listener {
                 }
             }
             .childChannelOption(.maxMessagesPerRead, value: 1)
+            // A client may end its side after its request and still want the response (RFC 9112, section 9.6).
+            .childChannelOption(.allowRemoteHalfClosure, value: true)
             .childChannelOption(.tcpOption(.tcp_nodelay), value: 1)
             .childChannelInitializer { channel in
                 channel.eventLoop.makeCompletedFuture {

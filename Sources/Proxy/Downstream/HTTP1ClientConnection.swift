@@ -94,15 +94,17 @@ final class HTTP1ClientConnection: ChannelInboundHandler, ClientConnection {
         if case ChannelEvent.inputClosed = event { inputClosed() } else { context.fireUserInboundEventTriggered(event) }
     }
 
-    /// What has come whole is answered; a message that lacks its end never will be whole.
+    /// What has come whole is answered.
     private func inputClosed() {
         inputIsClosed = true
-        switch state {
-        case .awaitingHead: closeAfterResponse()
-        case .busy where request.isComplete: break
-        case .busy: close()
-        case .closing, .closed: break
-        }
+        if case .awaitingHead = state { closeAfterResponse() }
+        closeIfBodyIsCut()
+    }
+
+    /// A body that lacks its end when the input has closed never will be whole. What is held counts as come.
+    private func closeIfBodyIsCut() {
+        guard inputIsClosed, !isConsuming, case .busy(let exchange) = state, !request.isComplete else { return }
+        if input.held == nil || exchange.takesRequestBody { close() }
     }
 
     func channelWritabilityChanged(context: ChannelHandlerContext) {
@@ -222,6 +224,7 @@ final class HTTP1ClientConnection: ChannelInboundHandler, ClientConnection {
         consumeHeld()
         // What is still held may be the first part of something that only more bytes make whole.
         if input.held == nil || wantsMore { resumeReading() }
+        closeIfBodyIsCut()
     }
 
     private var wantsMore: Bool {
