@@ -39,15 +39,19 @@ let package = Package(
         .target(name: "Routing", dependencies: ["CLimpetRegex", "HTTPWire"], swiftSettings: strict),
         .target(name: "CLimpetRESP", linkerSettings: [.linkedLibrary("hiredis")]),
         .target(name: "CLimpetCrypt", linkerSettings: [.linkedLibrary("crypt")]),
-        .target(name: "Store", dependencies: ["Affinity", "CLimpetRESP", logging] + nio, swiftSettings: strict),
+        .target(name: "Networking", dependencies: nio, swiftSettings: strict),
+        .target(
+            name: "Store", dependencies: ["Affinity", "Networking", "CLimpetRESP", logging] + nio,
+            swiftSettings: strict),
         .target(
             name: "Proxy",
-            dependencies: ["Affinity", "HTTPWire", "Routing", "Store", "CLimpetCrypt", crypto, logging] + nio,
+            dependencies: ["Affinity", "HTTPWire", "Networking", "Routing", "Store", "CLimpetCrypt", crypto, logging]
+                + nio,
             swiftSettings: strict),
         .target(
             name: "Control",
             dependencies: [
-                "Affinity", "HTTPWire", "Routing", "Store", "Proxy", crypto, logging, http1,
+                "Affinity", "HTTPWire", "Networking", "Routing", "Store", "Proxy", crypto, logging, http1,
                 .product(name: "Yams", package: "Yams"),
                 .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
                 .product(name: "UnixSignals", package: "swift-service-lifecycle"),
@@ -68,14 +72,18 @@ let package = Package(
             name: "HTTPWireTests",
             dependencies: ["HTTPWire", embedded, http1, .product(name: "Yams", package: "Yams")] + nio,
             swiftSettings: strict),
+        .testTarget(
+            name: "NetworkingTests", dependencies: ["Networking", "LimpetTestKit"] + nio, swiftSettings: strict),
         .testTarget(name: "RoutingTests", dependencies: ["Routing", "HTTPWire"], swiftSettings: strict),
         .testTarget(
-            name: "StoreTests", dependencies: ["Store", "Affinity", "CLimpetRESP", "LimpetTestKit", embedded] + nio,
+            name: "StoreTests",
+            dependencies: ["Store", "Affinity", "Networking", "CLimpetRESP", "LimpetTestKit", embedded] + nio,
             swiftSettings: strict),
         .testTarget(
             name: "ProxyTests",
             dependencies: [
-                "Proxy", "Affinity", "HTTPWire", "Routing", "Store", "LimpetTestKit", embedded, crypto, logging,
+                "Proxy", "Affinity", "HTTPWire", "Networking", "Routing", "Store", "LimpetTestKit", embedded, crypto,
+                logging,
             ] + nio,
             swiftSettings: strict),
         .testTarget(

@@ -19,13 +19,14 @@ package final class ScriptedBackend: Sendable {
         var isClosed = false
     }
 
-    /// Listens on a free port of 127.0.0.1 (or the one given). An error that a script throws ends its connection.
-    package init(port: Int = 0, script: @escaping Script) throws {
+    /// Listens on a free port of 127.0.0.1 (or the port and 127.0.0.`host` given). An error that a script throws ends
+    /// its connection.
+    package init(port: Int = 0, host: UInt8 = 1, script: @escaping Script) throws {
         let descriptor = TCPSocket.make()
         self.descriptor = descriptor
         var on: Int32 = 1
         setsockopt(descriptor, SOL_SOCKET, SO_REUSEADDR, &on, socklen_t(MemoryLayout<Int32>.size))
-        var address = TCPSocket.loopback(port)
+        var address = TCPSocket.loopback(port, host: host)
         var length = socklen_t(MemoryLayout<sockaddr_in>.size)
         let bound = withUnsafeMutablePointer(to: &address) {
             $0.withMemoryRebound(to: sockaddr.self, capacity: 1) { pointer in

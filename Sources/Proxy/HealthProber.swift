@@ -2,6 +2,7 @@ import Affinity
 import Logging
 import NIOCore
 import NIOPosix
+import Networking
 
 /// Carries out what ``BackendHealth`` decides for the backends that this event loop found failing: marks them in the
 /// replica's health table, and probes them by TCP connect until they answer, or are no longer configured.
@@ -48,7 +49,7 @@ final class HealthProber {
         let bound = NIOLoopBound(then, eventLoop: worker.loop.eventLoop)
         ClientBootstrap(group: worker.loop.eventLoop)
             .connectTimeout(worker.loop.limits.connectTimeout)
-            .connect(host: backend.host, port: backend.port)
+            .connect(host: backend.host, port: backend.port, on: worker.loop.eventLoop, by: worker.loop.resolver)
             .flatMap { $0.close() }
             .whenComplete { result in
                 switch result {

@@ -1,6 +1,7 @@
 package import Affinity
 package import Logging
 package import NIOCore
+import Networking
 
 /// The coherence channel to one primary: the shell around `CoherenceChannel`, its subscription and its heartbeats.
 /// Confined to the event loop of the store over which the heartbeats go, from `start` to the end of `stop`.
@@ -131,7 +132,7 @@ package final class RedisChannel {
         socket = channel
         phase = .greeting(connection)
         do {
-            try RedisDialer.hand(channel, to: connection)
+            try channel.hand(to: connection)
         } catch {
             connection.end(StoreTrouble(connecting: error))
         }

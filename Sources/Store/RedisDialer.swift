@@ -1,6 +1,7 @@
 import Affinity
 import NIOCore
 import NIOPosix
+import Networking
 
 /// Makes connections to one Redis, one at a time, in the replica's common pace. Confined to `eventLoop`.
 final class RedisDialer {
@@ -17,13 +18,17 @@ final class RedisDialer {
     private let eventLoop: any EventLoop
     private let settings: StoreSettings
     private let outlook: StoreOutlook
+    private let resolver: NameResolver
     private var phase = Phase.idle
     private var delay = ReconnectDelay()
 
-    init(eventLoop: any EventLoop, settings: StoreSettings, outlook: StoreOutlook) {
+    init(
+        eventLoop: any EventLoop, settings: StoreSettings, outlook: StoreOutlook, resolver: NameResolver = .shared
+    ) {
         self.eventLoop = eventLoop
         self.settings = settings
         self.outlook = outlook
+        self.resolver = resolver
     }
 
     /// Attempts to connect as soon as the pace admits it. The channel reads nothing before it is told to.
@@ -57,12 +62,6 @@ final class RedisDialer {
         return eventLoop.makeSucceededVoidFuture()
     }
 
-    /// Gives a channel that was dialed to who reads it: from here on it reads.
-    static func hand(_ channel: any Channel, to handler: some ChannelHandler) throws {
-        try channel.pipeline.syncOperations.addHandler(handler)
-        try channel.syncOptions?.setOption(.autoRead, value: true)
-    }
-
     private func attempt(_ taker: @escaping Taker) {
         guard outlook.admitsAttempt(now: .now) else { return wait(taker) }
         let attempt = open()
@@ -84,8 +83,6 @@ final class RedisDialer {
         taker(result.mapError(StoreTrouble.init(connecting:)))
     }
 
-    /// Resolving a name may take longer than the timeout, which bounds each connection: the resolver's own
-    /// timeouts bound that.
     private func open() -> EventLoopFuture<any Channel> {
         let timeout = TimeAmount.nanoseconds(max(1, settings.connectTimeout.wholeNanoseconds))
         let bootstrap = ClientBootstrap(group: eventLoop)
@@ -97,7 +94,8 @@ final class RedisDialer {
                 .recvAllocator, value: AdaptiveRecvByteBufferAllocator(minimum: 4096, initial: 4096, maximum: 1 << 16))
         switch settings.endpoint.address {
         case .host(let host, let port):
-            return bootstrap.channelOption(.tcpOption(.tcp_nodelay), value: 1).connect(host: host, port: port)
+            return bootstrap.channelOption(.tcpOption(.tcp_nodelay), value: 1)
+                .connect(host: host, port: port, on: eventLoop, by: resolver)
         case .unixSocket(let path): return bootstrap.connect(unixDomainSocketPath: path)
         }
     }

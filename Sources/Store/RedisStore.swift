@@ -1,6 +1,7 @@
 package import Affinity
 package import Logging
 package import NIOCore
+import Networking
 
 /// The store in a Redis, as one event loop sees it: one pipelined connection, made again when it is lost.
 ///
@@ -294,7 +295,7 @@ extension RedisStore {
         self.channel = channel
         phase = .greeting(connection)
         do {
-            try RedisDialer.hand(channel, to: connection)
+            try channel.hand(to: connection)
         } catch {
             connection.end(StoreTrouble(connecting: error))
         }

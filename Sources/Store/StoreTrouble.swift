@@ -1,5 +1,6 @@
 import NIOCore
 import NIOPosix
+import Networking
 
 #if canImport(Glibc)
 import Glibc
@@ -79,7 +80,7 @@ extension StoreTrouble {
             self = .connectTimeout
         } else if let failure = error as? NIOConnectionError {
             guard let last = failure.connectionErrors.last else {
-                self = .unreachable("its host name has no address")
+                self = .unreachable("\(failure.nameError)")
                 return
             }
             self.init(connecting: last.error)

@@ -2,7 +2,7 @@
 enum ImportRules {
     private static let operatingSystem: Set<String> = ["Glibc", "Musl", "Darwin"]
     private static let transport: Set<String> = ["NIOCore", "NIOPosix"]
-    private static let parts: Set<String> = ["Affinity", "HTTPWire", "Routing", "Store", "Proxy"]
+    private static let parts: Set<String> = ["Affinity", "HTTPWire", "Networking", "Routing", "Store", "Proxy"]
 
     static let allowed: [String: Set<String>] = [
         "Affinity": ["Synchronization"],
@@ -11,10 +11,12 @@ enum ImportRules {
         "Routing": operatingSystem.union(["CLimpetRegex", "HTTPWire"]),
         "CLimpetRESP": [],
         "CLimpetCrypt": [],
-        "Store": transport.union(operatingSystem).union(["Affinity", "CLimpetRESP", "Logging", "Synchronization"]),
+        "Networking": transport.union(operatingSystem).union(["Synchronization"]),
+        "Store": transport.union(operatingSystem)
+            .union(["Affinity", "CLimpetRESP", "Logging", "Networking", "Synchronization"]),
         "Proxy": transport.union(operatingSystem)
-            .union(["Affinity", "HTTPWire", "Routing", "Store", "CLimpetCrypt", "Crypto", "Logging", "Synchronization"]
-            ),
+            .union(["Affinity", "HTTPWire", "Networking", "Routing", "Store"])
+            .union(["CLimpetCrypt", "Crypto", "Logging", "Synchronization"]),
         "Control": parts.union(transport).union(operatingSystem)
             .union(["NIOHTTP1", "Crypto", "Foundation", "Logging", "Synchronization"])
             .union(["ServiceLifecycle", "UnixSignals", "Yams"]),

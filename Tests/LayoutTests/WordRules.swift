@@ -1,6 +1,6 @@
 /// What must not be written, and where.
 enum WordRules {
-    static let all: [FileRule] = [crashes, leftovers, chance, printing, unchecked, machinePaths, tcpOptions]
+    static let all: [FileRule] = [crashes, leftovers, chance, printing, unchecked, machinePaths, tcpOptions, hostNames]
 
     private static let crashes = FileRule.banned(
         "nothing in the product ends the process on purpose",
@@ -35,6 +35,14 @@ enum WordRules {
         { /socketOption\(\.tcp_\w+/ },
         broken: SourceFile("Sources/Proxy/A.swift", ".channelOption(.socketOption(.tcp_nodelay), value: 1)\n"),
         kept: SourceFile("Sources/Proxy/A.swift", ".channelOption(.tcpOption(.tcp_nodelay), value: 1)\n"))
+
+    /// NIO's own resolver looks up one name after the other: one that hangs holds up all.
+    private static let hostNames = FileRule.banned(
+        "host names are looked up by Networking alone",
+        { /\.connect\(host: [\w.]+, port: [\w.]+\)|makeAddressResolvingHost/ },
+        broken: SourceFile("Sources/Proxy/A.swift", "bootstrap.connect(host: backend.host, port: backend.port)\n"),
+        kept: SourceFile("Sources/Proxy/A.swift", "bootstrap.connect(host: host, port: port, on: loop, by: names)\n"),
+        where: { $0.isProduct && $0.module != "Networking" })
 
     /// Every path that only one machine has.
     private static let machinePaths = FileRule.banned(

@@ -88,6 +88,7 @@ struct FailureTests {
         let port = try closedPort()
         try await withProxy(to: [port]) { proxy in
             try #expect(proxy.exchange(Self.get).hasPrefix("HTTP/1.1 503 Service Unavailable\r\n"))
+            try await #expect(proxy.counters().backendConnections == 0, "what was not made is not open")
             let backend = try ScriptedBackend(port: port) { connection, _ in
                 _ = try connection.receive(until: "\r\n\r\n")
                 try connection.send(ok("back"))

@@ -209,7 +209,10 @@ struct SwapTests {
             options.limits.connectTimeout = isMade ? .seconds(10) : .seconds(1)
             try await withProxy(to: [full.port], options) { proxy in
                 async let answer = Threads.run { try proxy.exchange(Self.request("s", closes: true)) }
-                try await #expect(eventually { try await proxy.counters().backendConnections == 1 })
+                let isConnecting = try await eventually {
+                    try await proxy.onLoop { $0.services[0].pools[0].inFlight == 1 }
+                }
+                #expect(isConnecting)
                 try await proxy.apply(Described(backends: [.init("b1", backend.port)]))
                 if isMade { try await Threads.run { full.answerNext(ok("old")) } }
                 try await #expect(answer.hasSuffix(isMade ? "old" : "new"))

@@ -2,6 +2,7 @@ import Foundation
 import NIOCore
 import NIOHTTP1
 import NIOPosix
+import Networking
 import Proxy
 package import Routing
 
@@ -79,9 +80,10 @@ package struct AdminClient: Sendable {
         let end = NIODeadline.now() + Self.timeout
         let channel: any Channel
         do {
-            channel = try await ClientBootstrap(group: MultiThreadedEventLoopGroup.singleton)
+            let loop = MultiThreadedEventLoopGroup.singleton.next()
+            channel = try await ClientBootstrap(group: loop)
                 .connectTimeout(Self.timeout)
-                .connect(host: server.host, port: server.port).get()
+                .connect(host: server.host, port: server.port, on: loop, by: .shared).get()
         } catch {
             throw AdminClientError(url: url, problem: "cannot be reached: \(Self.reason(error))")
         }
@@ -126,7 +128,7 @@ package struct AdminClient: Sendable {
         switch error {
         case ChannelError.connectTimeout: return "no answer within \(timeout.nanoseconds / 1_000_000_000) s"
         case let failure as NIOConnectionError:
-            guard let last = failure.connectionErrors.last else { return "its host has no address" }
+            guard let last = failure.connectionErrors.last else { return "\(failure.nameError)" }
             return reason(last.error)
         case let failure as IOError: return String(cString: strerror(failure.errnoCode)).lowercased()
         default: return "\(error)"

@@ -1,4 +1,5 @@
 import Logging
+import Networking
 import Synchronization
 
 /// Gathers what the sources of the dynamic configuration say while the replica runs, and makes the data plane serve by
@@ -73,7 +74,7 @@ final class Reloader: Sendable {
 
     /// The file provider may have something new.
     func lookAtFiles() async {
-        guard let read = effects.readProvided, let files = try? await BlockingThreads.run(read) else { return }
+        guard let read = effects.readProvided, let files = try? await BlockingThreads.files.run(read) else { return }
         state.withLock { state in
             guard state.sources.found(files) else { return }
             state.report.filesChangedAt = .now
@@ -138,7 +139,7 @@ final class Reloader: Sendable {
     private func readMain() async -> Bool {
         let context = HTTPContext(running)
         let (readMain, readProvided) = (effects.readMain, effects.readProvided)
-        let result = try? await BlockingThreads.run {
+        let result = try? await BlockingThreads.files.run {
             Result { () throws(ConfigurationRefusal) in (file: try readMain(context), provided: readProvided?()) }
         }
         switch result {
@@ -169,7 +170,7 @@ final class Reloader: Sendable {
         let files = inputs.files
         let context = HTTPContext(running, files.usersFiles)
         // It reads the files that middlewares name.
-        let reading = try? await BlockingThreads.run {
+        let reading = try? await BlockingThreads.files.run {
             HTTPReading(
                 files: [files.main] + files.provided.files, unreadable: files.provided.mistakes,
                 containers: inputs.containers, context: context)

@@ -2,6 +2,7 @@ package import Affinity
 import HTTPWire
 package import Logging
 package import NIOCore
+package import Networking
 import Store
 
 /// What everything on one event loop shares: clock, randomness, buffers, limits, scanner, deadlines, counters and log.
@@ -11,6 +12,8 @@ package final class LoopContext {
     let limits: ProxyLimits
     let replicaName: String
     let logger: Logger
+    /// Of the names of backends.
+    let resolver: NameResolver
     /// Where finished exchanges are told; nil where nobody wants to know.
     let exchangeLog: (any ExchangeLog)?
     let scanner: HeadScanner
@@ -28,13 +31,14 @@ package final class LoopContext {
 
     package init(
         eventLoop: any EventLoop, entryPoints: Int, limits: ProxyLimits, replicaName: String,
-        exchangeLog: (any ExchangeLog)?, logger: Logger
+        exchangeLog: (any ExchangeLog)?, logger: Logger, resolver: NameResolver = .shared
     ) {
         self.eventLoop = eventLoop
         self.limits = limits
         self.replicaName = replicaName
         self.exchangeLog = exchangeLog
         self.logger = logger
+        self.resolver = resolver
         scanner = HeadScanner(limits: limits.message)
         requestFields = FieldTable(capacity: limits.message.fieldCount)
         responseFields = FieldTable(capacity: limits.message.fieldCount)

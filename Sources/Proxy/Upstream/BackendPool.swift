@@ -1,6 +1,7 @@
 import Affinity
 import NIOCore
 import NIOPosix
+import Networking
 
 /// One backend as one event loop knows it: its connections, and whether they succeed. It is the same object for as long
 /// as its service has the backend at its address, whatever else is configured anew.
@@ -91,25 +92,18 @@ final class BackendPool {
     private func open() -> EventLoopFuture<NIOLoopBound<HTTP1BackendConnection>> {
         let handler = NIOLoopBound(HTTP1BackendConnection(loop: loop, pool: self), eventLoop: loop.eventLoop)
         let allocator = LoopReceiveAllocator(loop.receiveBuffers, loop: loop.eventLoop)
-        let bootstrap = ClientBootstrap(group: loop.eventLoop)
+        return ClientBootstrap(group: loop.eventLoop)
             .connectTimeout(loop.limits.connectTimeout)
+            // Nothing is read before there is somebody to read it.
+            .channelOption(.autoRead, value: false)
             .channelOption(.maxMessagesPerRead, value: 1)
             .channelOption(.recvAllocator, value: allocator)
             .channelOption(.tcpOption(.tcp_nodelay), value: 1)
-            .channelInitializer { channel in
-                channel.eventLoop.makeCompletedFuture {
-                    try channel.pipeline.syncOperations.addHandler(handler.value)
-                }
+            .connect(host: backend.host, port: backend.port, on: loop.eventLoop, by: loop.resolver)
+            .flatMapThrowing { channel in
+                try channel.hand(to: handler.value)
+                return handler
             }
-        return connect(bootstrap).map { _ in handler }
-    }
-
-    private func connect(_ bootstrap: ClientBootstrap) -> EventLoopFuture<any Channel> {
-        // An address needs no resolver, and so no other thread.
-        if let address = try? SocketAddress(ipAddress: backend.host, port: backend.port) {
-            return bootstrap.connect(to: address)
-        }
-        return bootstrap.connect(host: backend.host, port: backend.port)
     }
 }
 

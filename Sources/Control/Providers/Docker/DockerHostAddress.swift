@@ -1,4 +1,5 @@
 import NIOCore
+import Networking
 
 /// Where containers in host mode are reached: on the machine itself, which has a name of its own for whoever is in a
 /// container.
@@ -12,9 +13,13 @@ enum DockerHostAddress {
     /// The address that one of these names has here, or else the loopback. Takes as long as the system's resolver does.
     @Sendable
     static func resolved() async -> String {
-        let address = try? await BlockingThreads.run {
-            names.lazy.compactMap { try? SocketAddress.makeAddressResolvingHost($0, port: 0).ipAddress }.first
+        for name in names {
+            if case .success(let addresses)? = try? await NameResolver.shared.addresses(of: name),
+                let address = addresses.first?.ipAddress
+            {
+                return address
+            }
         }
-        return (address ?? nil) ?? loopback
+        return loopback
     }
 }

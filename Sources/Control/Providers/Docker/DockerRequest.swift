@@ -2,6 +2,7 @@ import Foundation
 import NIOCore
 import NIOHTTP1
 import NIOPosix
+import Networking
 
 #if canImport(Glibc)
 import Glibc
@@ -133,7 +134,8 @@ struct DockerRequest: Sendable {
         switch endpoint {
         case .unix(let path): return bootstrap.connect(unixDomainSocketPath: path)
         case .tcp(let host, let port):
-            return bootstrap.channelOption(.socketOption(.so_keepalive), value: 1).connect(host: host, port: port)
+            return bootstrap.channelOption(.socketOption(.so_keepalive), value: 1).connect(
+                host: host, port: port, on: loop, by: .shared)
         }
     }
 
@@ -196,7 +198,7 @@ extension DockerEngineError.Problem {
             self = .unreachable("no answer within \(limits.connect.nanoseconds / 1_000_000_000) s")
         case let failure as NIOConnectionError:
             guard let last = failure.connectionErrors.last else {
-                self = .unreachable("its host has no address")
+                self = .unreachable("\(failure.nameError)")
                 return
             }
             self.init(connecting: last.error, limits)

@@ -1,6 +1,7 @@
 import Logging
 import NIOCore
 import NIOPosix
+import Networking
 import Synchronization
 
 /// Says when a file, or what is in a directory, may read differently.
@@ -99,7 +100,7 @@ final class FileWatcher: Sendable {
         var last: [String: FileStamp]?
         while (try? await Task.sleep(for: Self.lookInterval)) != nil {
             guard isBlind else { continue }
-            let seen = try? await BlockingThreads.run { [source] in
+            let seen = try? await BlockingThreads.files.run { [source] in
                 let plan = WatchPlan(source, directoriesMax: WatchPlan.lookedAtMax)
                 return (stamps: plan.stamps, isCut: plan.isCut)
             }
@@ -137,7 +138,7 @@ extension FileWatcher {
     }
 
     fileprivate func refresh(_ inotify: Inotify?) async {
-        try? await BlockingThreads.run { self.watchAll(by: inotify) }
+        try? await BlockingThreads.files.run { self.watchAll(by: inotify) }
     }
 
     /// Watches what is to be watched now. What changes while it looks around is seen, or looked at once more.

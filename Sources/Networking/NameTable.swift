@@ -1,0 +1,180 @@
+package import NIOCore
+
+/// What is known of host names, and which are being looked up: decides, and performs nothing. Events return what to do.
+///
+/// - A name is looked up once at a time, whoever asks for it meanwhile. Its answer serves for ``freshness``, an error
+///   too, so that many connections at once cost one look-up.
+/// - The last addresses stay in use while new ones are sought: whoever asks waits ``patience`` for the new ones, and
+///   nobody waits once the look-up has taken longer than that. They are dropped when whoever is responsible for the
+///   name says that it has none, and a day after they were last confirmed.
+/// - At most ``lookups`` names are looked up at once, and at most ``slowLookups`` of them are names whose last look-up
+///   was slow: names that hang do not take all there is.
+///
+/// A look-up keeps its turn when nobody waits for it any more, because the name will be asked for again. How many wait
+/// is bounded by those who ask: each of them is a connection to be made.
+package struct NameTable {
+    package typealias Waiter = UInt64
+    /// The addresses in the order in which they are to be tried, with port 0; never none.
+    package typealias Answer = Result<[SocketAddress], NameError>
+
+    package enum Action: Equatable {
+        /// Look the name up, and report with ``finished(_:_:now:)``.
+        case lookUp(String)
+        /// The waiter's answer; it does not wait any more.
+        case answer(Waiter, Answer)
+        /// Call ``patienceIsOver(_:)`` after ``patience``.
+        case remind(Waiter)
+    }
+
+    /// How long an answer serves without another look-up. `getaddrinfo` does not say how long it is valid.
+    package static let freshness = TimeAmount.seconds(1)
+    /// How long one who asks waits for a new answer where there is an old one.
+    package static let patience = TimeAmount.milliseconds(200)
+    /// How long addresses serve that cannot be confirmed (RFC 8767, section 5, suggests one to three days).
+    package static let maximumAge = TimeAmount.hours(24)
+    /// How many names are looked up at once.
+    package static let lookups = 16
+    /// How many of these may be names whose last look-up took ``slowness`` or longer.
+    package static let slowLookups = 12
+    package static let slowness = TimeAmount.seconds(1)
+    /// How many names are remembered. Another takes the place of the one that was not asked for longest.
+    package static let names = 4096
+
+    private enum Search {
+        case none
+        case queued(since: NIODeadline)
+        case running(since: NIODeadline, start: NIODeadline, isSlow: Bool)
+
+        /// When the answer was first missed.
+        var start: NIODeadline? {
+            switch self {
+            case .none: nil
+            case .queued(let since), .running(let since, _, _): since
+            }
+        }
+    }
+
+    private struct Entry {
+        /// Empty where none are known.
+        var addresses: [SocketAddress] = []
+        /// When they were last confirmed.
+        var confirmed = NIODeadline.distantPast
+        /// When the last look-up ended.
+        var sought: NIODeadline?
+        /// What to say where there are no addresses.
+        var error = NameError.noAddress
+        var search = Search.none
+        var waiters: [Waiter] = []
+        var asked = NIODeadline.distantPast
+        /// Whether the last look-up was slow.
+        var isSlow = false
+
+        var answer: Answer { addresses.isEmpty ? .failure(error) : .success(addresses) }
+
+        /// What can be said without waiting for a look-up.
+        func ready(now: NIODeadline) -> Answer? {
+            if let sought, now < sought + NameTable.freshness { return answer }
+            guard !addresses.isEmpty, let start = search.start, now >= start + NameTable.patience else { return nil }
+            return answer
+        }
+    }
+
+    private var entries: [String: Entry] = [:]
+    /// What each waiter waits for.
+    private var wanted: [Waiter: String] = [:]
+    /// Names to be looked up, the one that waits longest first.
+    private var queue: [String] = []
+    private var slowQueue: [String] = []
+    private var running = 0
+    private var runningSlow = 0
+
+    package init() {}
+
+    /// Somebody asks for the addresses of a name.
+    ///
+    /// - Parameter waiter: a number that no other has.
+    package mutating func ask(_ name: String, for waiter: Waiter, now: NIODeadline) -> [Action] {
+        guard makeRoom(for: name) else { return [.answer(waiter, .failure(.tooManyNames))] }
+        var entry = entries[name] ?? Entry()
+        entry.asked = now
+        if now >= entry.confirmed + Self.maximumAge { entry.addresses = [] }
+        if let answer = entry.ready(now: now) {
+            entries[name] = entry
+            return [.answer(waiter, answer)]
+        }
+        entry.waiters.append(waiter)
+        wanted[waiter] = name
+        if case .none = entry.search {
+            entry.search = .queued(since: now)
+            if entry.isSlow { slowQueue.append(name) } else { queue.append(name) }
+        }
+        entries[name] = entry
+        return (entry.addresses.isEmpty ? [] : [.remind(waiter)]) + startLookups(now: now)
+    }
+
+    /// A look-up is over. Without effect for a name that is not being looked up.
+    package mutating func finished(_ name: String, _ outcome: Answer, now: NIODeadline) -> [Action] {
+        guard var entry = entries[name], case .running(_, let start, let isSlow) = entry.search else { return [] }
+        running -= 1
+        if isSlow { runningSlow -= 1 }
+        entry.search = .none
+        entry.isSlow = now >= start + Self.slowness
+        entry.sought = now
+        switch outcome {
+        case .success(let addresses):
+            entry.addresses = addresses
+            entry.confirmed = now
+            entry.error = .noAddress
+        case .failure(let error):
+            entry.error = error
+            if error == .noAddress { entry.addresses = [] }
+        }
+        let waiters = entry.waiters
+        entry.waiters = []
+        entries[name] = entry
+        for waiter in waiters { wanted[waiter] = nil }
+        return waiters.map { .answer($0, entry.answer) } + startLookups(now: now)
+    }
+
+    /// The waiter takes the last answer instead of waiting on. Without effect for one that does not wait any more.
+    package mutating func patienceIsOver(_ waiter: Waiter) -> [Action] {
+        guard let name = wanted[waiter], let answer = entries[name]?.answer, case .success = answer else { return [] }
+        giveUp(waiter)
+        return [.answer(waiter, answer)]
+    }
+
+    /// The waiter does not wait any more. Returns whether it still did.
+    @discardableResult
+    package mutating func giveUp(_ waiter: Waiter) -> Bool {
+        guard let name = wanted.removeValue(forKey: waiter) else { return false }
+        entries[name]?.waiters.removeAll { $0 == waiter }
+        return true
+    }
+
+    private mutating func startLookups(now: NIODeadline) -> [Action] {
+        var actions: [Action] = []
+        while running < Self.lookups {
+            let isSlow = queue.isEmpty
+            guard let name = isSlow ? nextSlow() : queue.removeFirst() else { break }
+            guard case .queued(let since) = entries[name]?.search else { continue }
+            entries[name]?.search = .running(since: since, start: now, isSlow: isSlow)
+            running += 1
+            if isSlow { runningSlow += 1 }
+            actions.append(.lookUp(name))
+        }
+        return actions
+    }
+
+    private mutating func nextSlow() -> String? {
+        runningSlow < Self.slowLookups && !slowQueue.isEmpty ? slowQueue.removeFirst() : nil
+    }
+
+    /// False where as many names are being looked up as may be remembered.
+    private mutating func makeRoom(for name: String) -> Bool {
+        guard entries[name] == nil, entries.count >= Self.names else { return true }
+        let idle = entries.lazy.filter { if case .none = $0.value.search { true } else { false } }
+        guard let oldest = idle.min(by: { $0.value.asked < $1.value.asked }) else { return false }
+        entries[oldest.key] = nil
+        return true
+    }
+}
