@@ -18,11 +18,12 @@ struct FailureTests {
         let backend = try ScriptedBackend { connection, number in
             _ = try connection.receive(until: "\r\n\r\n")
             guard number == 1 else { return try connection.send("HTTP/1.1 204 No Content\r\n\r\n") }
-            // In two pieces, which a pause keeps apart: that they were read is not to be seen from here.
-            try connection.send("HTTP/1.1 200 OK\r\nX-Long: \(String(repeating: "a", count: 300))")
-            usleep(50_000)
-            try connection.send(String(repeating: "b", count: 300))
-            usleep(50_000)
+            try connection.send("HTTP/1.1 200 OK\r\nX-Long: ")
+            for letter in ["a", "b", "c"] {
+                // Keeps the pieces apart: that one was read is not to be seen from here.
+                usleep(20_000)
+                try connection.send(String(repeating: letter, count: 300))
+            }
         }
         defer { backend.close() }
         var options = ProxyHarness.Options()
