@@ -1,4 +1,5 @@
 import Affinity
+import Crypto
 import Foundation
 import NIOCore
 import NIOPosix
@@ -196,15 +197,23 @@ struct PasswordCheckTests {
         }
     }
 
-    @Test("of a name and a password that read alike when run together are different ones")
+    /// Name, hash and password of one read, one behind the other, as those of the other do.
+    @Test("of names and passwords that read alike when run together are different ones")
     func runTogether() async throws {
-        let hash = PasswordHash.sha1("5en6G6MezRroT3XKqkdPOmY/BfQ=")
-        try await Self.withChecks(users: ["ada": hash, "adas": hash]) { check in
-            try await #expect(check("ada", "secret").result == .verified)
-            let other = try await check("adas", "ecret")
-            #expect(other.result == .wrong && !other.isAtOnce)
-            let known = try await check("ada", "secret")
-            #expect(known.result == .verified && known.isAtOnce)
+        func hash(_ password: String) -> PasswordHash {
+            .sha1(Data(Insecure.SHA1.hash(data: Array(password.utf8))).base64EncodedString())
+        }
+        let other = hash("other")
+        let password = other.text + "guess"
+        let ada = hash(password)
+        let users = ["ada": ada, "ada" + ada.text: other]
+        try await Self.withChecks(users: users) { check in
+            for isAtOnce in [false, true] {
+                let outcome = try await check("ada", password)
+                #expect(outcome.result == .verified && outcome.isAtOnce == isAtOnce)
+            }
+            let alike = try await check("ada" + ada.text, "guess")
+            #expect(alike.result == .wrong && !alike.isAtOnce)
         }
     }
 
