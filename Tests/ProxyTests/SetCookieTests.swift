@@ -24,7 +24,8 @@ struct SetCookieTests {
         "is a name and a value, without the spaces around them",
         arguments: [
             ("a=1", "a", "1"), (" a\t=  1 ; Path=/", "a", "1"), ("a=b=c;d=e", "a", "b=c"), ("a b=c d", "a b", "c d"),
-            ("a=1;", "a", "1"), ("a=%3B", "a", "%3B"),
+            ("a=1;", "a", "1"), ("a=%3B", "a", "%3B"), ("a=\"1 2\" ; Path=/", "a", "1 2"), ("a=\"1", "a", "\"1"),
+            ("\"a\"=1", "\"a\"", "1"),
         ])
     func nameAndValue(_ text: String, _ name: String, _ value: String) throws {
         let cookie = try #require(Self.read(text))

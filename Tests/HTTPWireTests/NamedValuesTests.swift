@@ -1,6 +1,6 @@
 import Testing
 
-@testable import Proxy
+@testable import HTTPWire
 
 @Suite("Values by name, in a query or a Cookie field")
 struct NamedValuesTests {
@@ -8,9 +8,11 @@ struct NamedValuesTests {
     {
         var values: [String] = []
         Array(text.utf8).withUnsafeBytes { bytes in
-            NamedValues.forEach(in: bytes, separator: separator.asciiValue ?? 0, named: name) { value in
-                values.append(String(decoding: value, as: UTF8.self))
-                return values.count < atMost
+            Array(name.utf8).withUnsafeBytes { name in
+                NamedValues.forEach(in: bytes, separator: separator.asciiValue ?? 0, named: name) { value in
+                    values.append(String(decoding: value, as: UTF8.self))
+                    return values.count < atMost
+                }
             }
         }
         return values
