@@ -2,34 +2,48 @@
 import Glibc
 #endif
 
-/// Listens, takes no connection, and has no room for another that waits: whoever connects hears nothing.
-package struct FullListener: Sendable {
+/// Listens, and lets nobody connect until it is told to: the kernel drops what does not fit into its queue.
+package final class FullListener: Sendable {
     package let port: Int
-    private let descriptors: [Int32]
+    private let descriptor: Int32
+    /// Fills the queue.
+    private let first: TCPSocket
 
-    package init() {
-        let kind = Int32(SOCK_STREAM.rawValue) | Int32(SOCK_NONBLOCK.rawValue)
-        func socket() -> Int32 { Glibc.socket(AF_INET, kind, 0) }
-        let listener = socket()
-        var address = sockaddr_in()
-        address.sin_family = sa_family_t(AF_INET)
-        address.sin_addr.s_addr = UInt32(0x7F00_0001).bigEndian
-        var size = socklen_t(MemoryLayout<sockaddr_in>.size)
-        var clients: [Int32] = []
-        withUnsafeMutablePointer(to: &address) { pointer in
-            pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) { address in
-                _ = bind(listener, address, size)
-                _ = listen(listener, 0)
-                _ = getsockname(listener, address, &size)
-                for _ in 0..<4 {
-                    clients.append(socket())
-                    _ = connect(clients[clients.count - 1], address, size)
-                }
+    package init() throws {
+        let listener = TCPSocket.make()
+        var address = TCPSocket.loopback(0)
+        var length = socklen_t(MemoryLayout<sockaddr_in>.size)
+        let isListening = withUnsafeMutablePointer(to: &address) {
+            $0.withMemoryRebound(to: sockaddr.self, capacity: 1) { pointer in
+                bind(listener, pointer, length) == 0 && listen(listener, 0) == 0
+                    && getsockname(listener, pointer, &length) == 0
             }
         }
+        guard isListening else { throw TCPSocket.Failure("listen") }
+        descriptor = listener
         port = Int(UInt16(bigEndian: address.sin_port))
-        descriptors = clients + [listener]
+        first = try TCPSocket(port: port)
     }
 
-    package func close() { for descriptor in descriptors { _ = Glibc.close(descriptor) } }
+    deinit { close(descriptor) }
+
+    /// Whether somebody tries to connect just now (proc_net_tcp(5): state 02 is SYN_SENT).
+    package var isTried: Bool {
+        let place = String(port, radix: 16, uppercase: true)
+        let target = "0100007F:" + String(repeating: "0", count: 4 - place.count) + place
+        return (try? TextFile.read("/proc/net/tcp"))?.split(separator: "\n").contains { line in
+            let words = line.split(separator: " ")
+            return words.count > 3 && words[2] == target && words[3] == "02"
+        } ?? false
+    }
+
+    /// Lets the next one in, and answers its request. Blocks.
+    package func answerNext(_ response: String) {
+        close(accept(descriptor, nil, nil))
+        let next = accept(descriptor, nil, nil)
+        var bytes = [UInt8](repeating: 0, count: 4096)
+        _ = read(next, &bytes, bytes.count)
+        _ = response.utf8CString.withUnsafeBytes { write(next, $0.baseAddress, $0.count - 1) }
+        close(next)
+    }
 }

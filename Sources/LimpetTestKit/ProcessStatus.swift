@@ -1,3 +1,5 @@
+import Foundation
+
 #if canImport(Glibc)
 import Glibc
 #endif
@@ -12,7 +14,6 @@ package struct ProcessStatus: Sendable {
     package let cpu: Double
     /// `R`, `S`, `T` …
     package let state: Character
-
     package init(_ pid: Int32) throws {
         var kibibytes: [Substring: Int] = [:]
         for line in try TextFile.read("/proc/\(pid)/status").split(separator: "\n") {
@@ -29,6 +30,13 @@ package struct ProcessStatus: Sendable {
         }
         state = fields[1].first ?? "?"
         cpu = (user + system) / Double(sysconf(Int32(_SC_CLK_TCK)))
+    }
+}
+
+extension ProcessStatus {
+    /// How many descriptors a process has open now.
+    package static func descriptors(of pid: Int32) throws -> Int {
+        try FileManager.default.contentsOfDirectory(atPath: "/proc/\(pid)/fd").count
     }
 }
 

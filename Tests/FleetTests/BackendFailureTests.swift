@@ -31,6 +31,7 @@ extension FleetTests {
             case answersAndClosesAtTheNext
         }
 
+        /// - Parameter pause: so long, in microseconds, before it goes: when that is, is part of what is tested.
         private static func behave(_ connection: TCPSocket, _ manner: Manner, pause: UInt32, _ seen: Seen) throws {
             func read() throws {
                 seen.add(try connection.receive(until: "\r\n\r\n"))

@@ -54,9 +54,11 @@ extension FleetTests {
         @Test("a backend that refuses connections is left within half a second, by all, for the same other")
         func refusing() async throws {
             try await withFleet(Self.options) { fleet in
+                try await Threads.run { try fleet.awaitChannels() }
+                let listening = ContinuousClock.now
                 let home = try await fleet.agreement(on: Self.sessions)
                 // A replica that has not listened for three seconds yet gives whoever may be there a whole lease.
-                try await Task.sleep(for: .seconds(3.5))
+                try await Task.sleep(until: listening + .seconds(3.1))
                 let seconds = try await Threads.run { try Self.secondsUntilLeft(fleet, home) }
                 #expect(seconds <= 0.5)
                 let moved = try await fleet.agreement(on: Self.sessions)

@@ -20,6 +20,21 @@ struct FixedRate: Sendable {
         let failure: String?
     }
 
+    /// How many requests of a load have ended, in whatever way.
+    final class Progress: Sendable {
+        private let ended = Mutex(0)
+
+        fileprivate func requestEnded() { ended.withLock { $0 += 1 } }
+
+        /// Returns once so many more have. Blocks.
+        func awaitRequests(_ count: Int) throws {
+            let target = ended.withLock { $0 } + count
+            guard Waiting.until(within: 30, { ended.withLock { $0 >= target } }) else {
+                throw Unexpected(description: "the load does not get on")
+            }
+        }
+    }
+
     /// In requests per second.
     var rate = 200.0
     /// Threads, each with a connection to every replica, which take turns.
@@ -33,7 +48,7 @@ struct FixedRate: Sendable {
     ///
     /// - Parameter request: the session and the replica of each request, by its number.
     func run(
-        _ fleet: Fleet, isOver: @escaping @Sendable () -> Bool,
+        _ fleet: Fleet, isOver: @escaping @Sendable () -> Bool, progress: Progress = Progress(),
         _ request: @escaping @Sendable (Int) -> (session: String, replica: Int)
     ) async throws -> [Sample] {
         let (begin, wallBegin) = (ContinuousClock.now, Fleet.wallClock)
@@ -53,6 +68,7 @@ struct FixedRate: Sendable {
                     Sample(
                         time: time, wallTime: wallBegin + time, latency: (ContinuousClock.now - due) / .seconds(1),
                         session: session, target: target, backend: backend, failure: failure))
+                progress.requestEnded()
                 number += threads
             }
             return samples

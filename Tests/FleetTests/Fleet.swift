@@ -201,6 +201,19 @@ final class Fleet: Sendable {
         Waiting.until(within: seconds) { replicas.allSatisfy { use ? $0.usesStore : $0.isWithoutStore } }
     }
 
+    /// Returns once every replica uses its store and hears the others by it, or none hears any. Blocks.
+    func awaitChannels(areLive: Bool = true) throws {
+        let isSo = try Waiting.until(within: 10) {
+            try replicas.allSatisfy { replica in
+                let isLive = try replica.metric("limpet_channel_live") == 1
+                return areLive ? isLive && replica.usesStore : !isLive
+            }
+        }
+        guard isSo else {
+            throw Unexpected(description: "the channels are not \(areLive ? "live" : "given up")")
+        }
+    }
+
     /// All records of sessions in the store: key and value.
     func records() throws -> [String: String] { try records(of: redis) }
 

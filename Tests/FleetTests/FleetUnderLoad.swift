@@ -6,17 +6,18 @@ extension Fleet {
     /// The time of the wall clock, in seconds since 1970, as the access logs have it.
     static var wallClock: Double { Date().timeIntervalSince1970 }
 
-    /// Runs `body` while the load runs, and returns what became of every request.
+    /// Runs `body` while the load runs, which says how far it is, and returns what became of every request.
     func underLoad(
         _ load: FixedRate, _ request: @escaping @Sendable (Int) -> (session: String, replica: Int),
-        _ body: @escaping @Sendable () throws -> Void
+        _ body: @escaping @Sendable (FixedRate.Progress) throws -> Void
     ) async throws -> [FixedRate.Sample] {
         let isOver = Mutex(false)
-        async let samples = load.run(self, isOver: { isOver.withLock { $0 } }, request)
+        let progress = FixedRate.Progress()
+        async let samples = load.run(self, isOver: { isOver.withLock { $0 } }, progress: progress, request)
         do {
             try await Threads.run {
                 defer { isOver.withLock { $0 = true } }
-                try body()
+                try body(progress)
             }
         } catch {
             _ = try? await samples

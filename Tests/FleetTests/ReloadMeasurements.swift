@@ -42,7 +42,7 @@ extension FleetTests {
                 let (replica, quietSeconds) = (fleet.replicas[0], 4.0)
                 let samples = try await fleet.underLoad(FixedRate(rate: 500, threads: 4)) { number in
                     ("session-\(number % 50)", 0)
-                } _: {
+                } _: { _ in
                     Thread.sleep(forTimeInterval: quietSeconds)
                     for version in 1...5 {
                         try fleet.say(Self.large(fleet, version: version))

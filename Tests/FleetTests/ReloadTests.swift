@@ -91,7 +91,7 @@ extension FleetTests {
                 let load = FixedRate(rate: 300, threads: 12)
                 let samples = try await fleet.underLoad(load) { number in
                     (Self.sessions[number % Self.sessions.count], number / 3 % 2)
-                } _: {
+                } _: { _ in
                     for number in 1...100 {
                         let before = try fleet.replicas.map { try $0.reloads() }
                         try fleet.say(fleet.http.replacing("`/other`", with: "`/other\(number)`"))
@@ -231,6 +231,7 @@ extension FleetTests {
                 try await Threads.run {
                     for number in 1...10 {
                         try fleet.say(Self.route("v\(number)", to: fleet))
+                        // How often they come is what is tested.
                         Thread.sleep(forTimeInterval: 0.2)
                     }
                     #expect(try Waiting.until(within: 10) { try replica.status("/v10") == 200 })
@@ -292,16 +293,23 @@ extension FleetTests {
 
         @Test("SIGHUP during the stop does not end the process before its requests")
         func hangupDuringStop() async throws {
-            try await withFleet(Self.options()) { fleet in
+            let held = try HeldBackend()
+            defer { held.close() }
+            var options = Self.options(backends: 0)
+            options.ownBackends = [held.port]
+            try await withFleet(options) { fleet in
                 let replica = fleet.replicas[0]
                 let (response, end) = try await Threads.run {
                     let connection = try HTTPConnection(port: replica.port)
-                    try connection.send(HTTPRequest("GET", "/slow?ms=2500"))
-                    Thread.sleep(forTimeInterval: 0.2)
+                    try connection.send(HTTPRequest("GET", "/"))
+                    #expect(held.asked.isSet(within: 5))
                     replica.process.signal(SIGTERM)
-                    #expect(Waiting.until(within: 2) { (try? replica.admin("/ping"))?.status == 503 })
-                    Thread.sleep(forTimeInterval: 0.1)
+                    #expect(Waiting.until(within: 5) { (try? replica.admin("/ping"))?.status == 503 })
+                    #expect(Waiting.until(within: 5) { replica.refusesConnections })
                     replica.process.signal(SIGHUP)
+                    // It is still there to say so, and has the request still under way.
+                    #expect(try replica.metric("limpet_requests_in_flight") == 1)
+                    held.released.set()
                     let response = try connection.receive()
                     connection.socket.close()
                     return (response, replica.process.waitForEnd(within: 5))

@@ -73,9 +73,10 @@ extension FleetTests {
         @Test("a download that nobody reads and an upload that nobody takes are held back")
         func backPressure() async throws {
             let size = (Self.isRelease ? 1024 : 256) * Self.mebi
+            let isOver = ScriptedBackend.Flag()
             let stalled = try ScriptedBackend { connection, _ in
                 _ = try connection.receive(until: "\r\n\r\n")
-                Thread.sleep(forTimeInterval: 5)
+                _ = isOver.isSet(within: 60)
             }
             defer { stalled.close() }
             try await withFleet(.init(replicas: 1, backends: 1, store: nil, sticky: "query: sid")) { fleet in
@@ -91,6 +92,8 @@ extension FleetTests {
             let options = Fleet.Options(replicas: 1, backends: 0, store: nil, ownBackends: [stalled.port])
             try await withFleet(options) { fleet in
                 let (idle, peak, sent) = try await Threads.run {
+                    // The replica would wait for it when it stops.
+                    defer { isOver.set() }
                     let idle = try Self.resident(fleet)
                     let sent = try Self.upload(fleet, size)
                     return (idle, try ProcessStatus(fleet.replicas[0].process.pid).peak, sent)
@@ -109,6 +112,7 @@ extension FleetTests {
             let connection = try HTTPConnection(port: fleet.ports[0])
             try connection.send(HTTPRequest("GET", "/bytes?n=\(size)"))
             _ = try connection.receiveHead()
+            // In which as much comes as will.
             Thread.sleep(forTimeInterval: 1)
             var received = 0
             while received < size {
@@ -119,7 +123,7 @@ extension FleetTests {
             return received
         }
 
-        /// Sends for two seconds what is taken, well before the backend gives up. Returns how much was.
+        /// Sends for two seconds what is taken. Returns how much was.
         private static func upload(_ fleet: Fleet, _ size: Int) throws -> Int {
             let socket = try TCPSocket(port: fleet.ports[0], timeout: 1)
             try socket.send("POST / HTTP/1.1\r\nHost: h\r\nContent-Length: \(size)\r\n\r\n")
@@ -178,7 +182,10 @@ extension FleetTests {
                     let idle = try (0..<300).map { _ in try TCPSocket(port: replica.port) }
                     // The admin listener, too, is asked in vain.
                     let admin = try TCPSocket(port: replica.adminPort)
-                    Thread.sleep(forTimeInterval: 0.5)
+                    let isFull = try Waiting.until(within: 10) {
+                        try ProcessStatus.descriptors(of: replica.process.pid) == 128
+                    }
+                    #expect(isFull)
                     let before = try ProcessStatus(replica.process.pid).cpu
                     Thread.sleep(forTimeInterval: 2)
                     let share = (try ProcessStatus(replica.process.pid).cpu - before) / 2

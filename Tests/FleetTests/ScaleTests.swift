@@ -17,10 +17,10 @@ extension FleetTests {
             return try await fleet.underLoad(load) { number in
                 let isNew = newcomers && number % 10 == 9
                 return (isNew ? "new-\(number)" : known[number % known.count], number / 3 % fleet.ports.count)
-            } _: {
-                Thread.sleep(forTimeInterval: 0.5)
+            } _: { load in
+                try load.awaitRequests(100)
                 try body()
-                Thread.sleep(forTimeInterval: 0.5)
+                try load.awaitRequests(100)
             }
         }
 
@@ -38,18 +38,18 @@ extension FleetTests {
         func replicaJoins() async throws {
             try await withFleet { fleet in
                 let home = try await fleet.agreement(on: Self.known)
+                let stored = "limpet_requests_total{service=\"app\",code=\"200\",provenance=\"stored\"}"
                 let samples = try await Self.load(fleet, newcomers: true) {
                     try fleet.addReplica()
-                    // It has not got a tenth of them as soon as it is there.
-                    Thread.sleep(forTimeInterval: 0.5)
+                    let takesPart = try Waiting.until(within: 10) {
+                        try fleet.replicas[3].metric(stored) ?? 0 > 0
+                    }
+                    #expect(takesPart)
                 }
                 #expect(samples.failures.isEmpty)
                 #expect(Self.moved(samples, home).isEmpty)
                 let torn = samples.backends.filter { $0.value.count != 1 }
                 #expect(torn.isEmpty)
-                let served = try fleet.replicas[3].metric(
-                    "limpet_requests_total{service=\"app\",code=\"200\",provenance=\"stored\"}")
-                #expect(served ?? 0 > 0)
                 try await #expect(fleet.agreement(on: Self.known) == home)
             }
         }
@@ -109,11 +109,44 @@ extension FleetTests {
             var cookie: String
         }
 
+        /// How far the browsers are.
+        private final class Browsing: Sendable {
+            private let state = Mutex((requests: 0, renewed: Set<Int>()))
+
+            func answered(_ browser: Int, isRenewed: Bool) {
+                state.withLock { state in
+                    state.requests += 1
+                    if isRenewed { state.renewed.insert(browser) }
+                }
+            }
+
+            /// Returns once so many more requests have been answered. Blocks.
+            func awaitRequests(_ count: Int) throws {
+                let target = state.withLock { $0.requests } + count
+                guard Waiting.until(within: 20, { state.withLock { $0.requests >= target } }) else {
+                    throw Unexpected(description: "the browsers do not get on")
+                }
+            }
+
+            /// Returns once all of so many browsers have been given another cookie. Blocks.
+            func awaitRenewal(of count: Int) throws {
+                state.withLock { $0.renewed = [] }
+                guard Waiting.until(within: 20, { state.withLock { $0.renewed.count == count } }) else {
+                    throw Unexpected(description: "not all cookies are renewed")
+                }
+            }
+        }
+
+        private static let browsersEach = 8
+        private static let browsingThreads = 4
+
         /// Each of a few threads has sessions of its own, which it uses in turn.
-        private static func browse(_ fleet: Fleet, _ isOver: @escaping @Sendable () -> Bool) async throws -> [String] {
-            try await Threads.run(4) { thread in
+        private static func browse(
+            _ fleet: Fleet, _ browsing: Browsing, _ isOver: @escaping @Sendable () -> Bool
+        ) async throws -> [String] {
+            try await Threads.run(browsingThreads) { thread in
                 let client = FleetClient(fleet, movesOn: true)
-                var browsers = try (0..<8).map { number in
+                var browsers = try (0..<browsersEach).map { number in
                     let first = try client.exchange(HTTPRequest(), at: (thread + number) % 3)
                     return Browser(backend: try first.servedBy(), cookie: first.cookie ?? "")
                 }
@@ -128,6 +161,7 @@ extension FleetTests {
                         faults.append("\(thread)/\(index) left \(browsers[index].backend) for \(backend)")
                     }
                     browsers[index].cookie = response.cookie ?? browsers[index].cookie
+                    browsing.answered(thread * browsersEach + index, isRenewed: response.cookie != nil)
                     number += 1
                     Thread.sleep(forTimeInterval: 0.005)
                 }
@@ -146,17 +180,19 @@ extension FleetTests {
                     try Self.roll(fleet)
                 }
                 let isOver = Mutex(false)
-                async let faults = Self.browse(fleet) { isOver.withLock { $0 } }
+                let browsing = Browsing()
+                async let faults = Self.browse(fleet, browsing) { isOver.withLock { $0 } }
                 try await Threads.run {
                     defer { isOver.withLock { $0 = true } }
-                    Thread.sleep(forTimeInterval: 0.5)
+                    try browsing.awaitRequests(100)
                     for keys in [["old", "new"], ["new", "old"], ["new"]] {
                         try fleet.setCookieKeys(keys)
                         try Self.roll(fleet)
-                        // All hints are renewed in time for the old key to go.
-                        if keys == ["new", "old"] { Thread.sleep(forTimeInterval: 2.5) }
+                        // The old key may go once nobody has a hint that it sealed.
+                        guard keys == ["new", "old"] else { continue }
+                        try browsing.awaitRenewal(of: Self.browsingThreads * Self.browsersEach)
                     }
-                    Thread.sleep(forTimeInterval: 0.5)
+                    try browsing.awaitRequests(100)
                 }
                 try await #expect(faults.isEmpty)
             }

@@ -15,18 +15,20 @@ extension FleetTests {
 
         @Test("a request under way is answered and told to close; new ones are refused, /ping says 503; the end is 0")
         func stop() async throws {
-            try await withFleet(.init(replicas: 1)) { fleet in
+            let held = try HeldBackend()
+            defer { held.close() }
+            try await withFleet(.init(replicas: 1, backends: 0, ownBackends: [held.port])) { fleet in
                 let stop = try await Threads.run {
                     let replica = fleet.replicas[0]
                     let connection = try HTTPConnection(port: replica.port)
-                    try connection.send(HTTPRequest("GET", "/slow?ms=2500", fields: ["X-Session-ID": "s"]))
-                    // Until it has reached the backend, which nothing outside shows before it answers.
-                    Thread.sleep(forTimeInterval: 0.3)
+                    try connection.send(HTTPRequest("GET", "/", fields: ["X-Session-ID": "s"]))
+                    #expect(held.asked.isSet(within: 5))
                     var stop = Stop()
                     let begin = ContinuousClock.now
                     replica.process.signal(SIGTERM)
                     stop.isSaid = Waiting.until(within: 1) { (try? replica.admin("/ping"))?.status == 503 }
-                    stop.isRefused = Waiting.until(within: 1) { Self.refuses(replica.port) }
+                    stop.isRefused = Waiting.until(within: 1) { replica.refusesConnections }
+                    held.released.set()
                     stop.response = try connection.receive()
                     connection.socket.close()
                     stop.end = replica.process.waitForEnd(within: 5)
@@ -45,28 +47,16 @@ extension FleetTests {
         @Test("connections are refused at once also while an Engine is being connected to")
         func silentEngine() async throws {
             try await Threads.run {
-                let engine = FullListener()
-                defer { engine.close() }
+                let engine = try FullListener()
                 let routed = try RoutedReplica(
                     backends: 0, "http: {}",
                     providers: ", docker: { endpoint: \"tcp://127.0.0.1:\(engine.port)\" }")
                 defer { _ = routed.end() }
-                // It has begun to connect once more by then, and would go on for seconds.
-                Thread.sleep(forTimeInterval: 1)
+                // It would go on trying for seconds.
+                #expect(Waiting.until(within: 10) { engine.isTried })
                 routed.replica.process.signal(SIGTERM)
-                #expect(Waiting.until(within: 1) { Self.refuses(routed.replica.port) })
+                #expect(Waiting.until(within: 1) { routed.replica.refusesConnections })
                 #expect(routed.replica.process.waitForEnd(within: 3) == .exited(0))
-            }
-        }
-
-        private static func refuses(_ port: Int) -> Bool {
-            do {
-                _ = try TCPSocket(port: port)
-                return false
-            } catch let error as TCPSocket.Failure {
-                return error.isRefusal
-            } catch {
-                return false
             }
         }
     }

@@ -28,10 +28,10 @@ extension FleetTests {
             try await withFleet(Self.options) { fleet in
                 _ = try await fleet.agreement(on: Self.known)
                 let times = Mutex((begin: 0.0, kill: 0.0, end: 0.0))
-                let samples = try await fleet.underLoad(FixedRate(rate: 150, threads: 12), Self.request) {
-                    Thread.sleep(forTimeInterval: 0.3)
+                let samples = try await fleet.underLoad(FixedRate(rate: 150, threads: 12), Self.request) { load in
+                    try load.awaitRequests(45)
                     let begin = Fleet.wallClock
-                    let kill = try Self.befall(fleet, fault)
+                    let kill = try Self.befall(fleet, fault, load)
                     times.withLock { $0 = (begin, kill, Fleet.wallClock) }
                 }
                 let (begin, kill, end) = times.withLock { $0 }
@@ -48,16 +48,17 @@ extension FleetTests {
         /// The fault, a backend's failure and return in it, its end, and what all replicas need to be well again.
         ///
         /// - Returns: when the backend was killed.
-        private static func befall(_ fleet: Fleet, _ fault: StoreFault) throws -> Double {
+        private static func befall(_ fleet: Fleet, _ fault: StoreFault, _ load: FixedRate.Progress) throws -> Double {
             let begin = ContinuousClock.now
             try fault.begin(fleet)
-            Thread.sleep(forTimeInterval: 0.4)
+            try load.awaitRequests(60)
             let kill = Fleet.wallClock
             fleet.backends[1].process.kill()
-            Thread.sleep(forTimeInterval: 0.6)
+            try load.awaitRequests(90)
             try fleet.restartBackend(1)
             try fault.end(fleet)
             #expect(fleet.allUseStore(within: 5), "the store is not in use after 5 s")
+            // From now on nobody may be behind.
             Thread.sleep(forTimeInterval: bound)
             let seconds = (ContinuousClock.now - begin) / .seconds(1)
             for (index, proxy) in fleet.faults.enumerated() {
@@ -74,6 +75,7 @@ extension FleetTests {
             let sessions = Set(samples.map(\.session)).sorted()
             // Each replica resolves each session, and learns what others have resolved.
             var seen = samples.seen.merging(try fleet.askAll(sessions, round: "resolve")) { $1 }
+            // So that what they have told each other has been heard.
             Thread.sleep(forTimeInterval: bound)
             let healed = Fleet.wallClock
             seen.merge(try fleet.askAll(sessions, round: "settled")) { $1 }

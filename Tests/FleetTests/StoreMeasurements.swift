@@ -157,7 +157,7 @@ extension FleetTests {
                 let load = FixedRate(rate: 500, threads: 40)
                 let samples = try await fleet.underLoad(load) {
                     ($0 % 20 == 19 ? "new-\($0 / 60)" : "session-\($0 % 1000)", $0 / 1000 % 3)
-                } _: {
+                } _: { _ in
                     let result = try Self.undergo(fleet, fault, seconds: 10)
                     course.withLock { $0 = result }
                 }
@@ -186,7 +186,7 @@ extension FleetTests {
                 let course = Mutex(Course())
                 let samples = try await fleet.underLoad(FixedRate(rate: 500, threads: 40)) {
                     ("session-\($0 * 7919 % 10_000)", $0 % 3)
-                } _: {
+                } _: { _ in
                     let result = try Self.undergo(fleet, fault, seconds: Self.longOutage)
                     course.withLock { $0 = result }
                 }

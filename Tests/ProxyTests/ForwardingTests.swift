@@ -121,6 +121,7 @@ struct ForwardingTests {
             while true {
                 let head = try connection.receive(until: "\r\n\r\n")
                 let target = head.components(separatedBy: " ")[1]
+                // In which any other could overtake it.
                 if target == "/1" { usleep(100_000) }
                 try connection.send(ok("answer to \(target)."))
             }

@@ -1,4 +1,5 @@
 import Affinity
+import Crypto
 import Foundation
 import NIOCore
 import NIOPosix
@@ -182,6 +183,76 @@ struct PasswordCheckTests {
         #expect(outcome.first.filter { $0 == .overloaded }.count >= 5)
         #expect(outcome.first.filter { $0 == .wrong }.count >= 4)
         #expect(outcome.first.suffix(1) == [.overloaded])
+    }
+
+    @Test("are made again once others have ended: the places of those are free")
+    func placesAreFreed() async throws {
+        try await Self.withChecks(limit: 1, users: ["ada": .bcrypt(PasswordTests.secret)]) { check in
+            for (password, result) in [
+                ("guess", PasswordChecks.Result.wrong), ("secret", .verified), ("other", .wrong),
+            ] {
+                let outcome = try await check("ada", password)
+                #expect(outcome.result == result && !outcome.isAtOnce)
+            }
+        }
+    }
+
+    /// Name, hash and password of one read, one behind the other, as those of the other do.
+    @Test("of names and passwords that read alike when run together are different ones")
+    func runTogether() async throws {
+        func hash(_ password: String) -> PasswordHash {
+            .sha1(Data(Insecure.SHA1.hash(data: Array(password.utf8))).base64EncodedString())
+        }
+        let other = hash("other")
+        let password = other.text + "guess"
+        let ada = hash(password)
+        let users = ["ada": ada, "ada" + ada.text: other]
+        try await Self.withChecks(users: users) { check in
+            for isAtOnce in [false, true] {
+                let outcome = try await check("ada", password)
+                #expect(outcome.result == .verified && outcome.isAtOnce == isAtOnce)
+            }
+            let alike = try await check("ada" + ada.text, "guess")
+            #expect(alike.result == .wrong && !alike.isAtOnce)
+        }
+    }
+
+    @Test("of nobody, where there are no users, are wrong at once")
+    func noUsers() async throws {
+        try await Self.withChecks(users: [:]) { check in
+            let outcome = try await check("ada", "secret")
+            #expect(outcome.result == .wrong && outcome.isAtOnce)
+        }
+    }
+
+    private typealias Check = (String, String) async throws -> (result: PasswordChecks.Result, isAtOnce: Bool)
+
+    /// Runs `body` with a check of one name and password after the other, which says whether it was known at once.
+    private static func withChecks(
+        limit: Int = 4, users: [String: PasswordHash], _ body: (Check) async throws -> Void
+    ) async throws {
+        let group = MultiThreadedEventLoopGroup(numberOfThreads: 1)
+        let verifier = PasswordVerifier(threads: 1, limit: limit)
+        let loop = group.next()
+        let gate = BasicAuthGate(
+            BasicAuth(users: users.map { BasicAuth.User(name: $0.key, passwordHash: $0.value) }))
+        let checks = try await loop.submit {
+            NIOLoopBound(PasswordChecks(verifier: verifier, loop: loop), eventLoop: loop)
+        }.get()
+        try await body { user, password in
+            let text = Data("\(user):\(password)".utf8).base64EncodedString()
+            let credentials = try #require(
+                Array("Basic \(text)".utf8).withUnsafeBytes { BasicCredentials(fieldValue: $0) })
+            let promise = loop.makePromise(of: PasswordChecks.Result.self)
+            let known = try await loop.submit {
+                let known = checks.value.check(credentials, gate, now: .now, for: Waiter { promise.succeed($0) })
+                if let known { promise.succeed(known) }
+                return known
+            }.get()
+            return (try await promise.futureResult.get(), known != nil)
+        }
+        try await verifier.shutDown()
+        try await group.shutdownGracefully()
     }
 
     @Test("of a name that nobody has cost what those of a known one cost")

@@ -243,11 +243,14 @@ struct RedisChannelTests {
     func frozen() async throws {
         try await with { server, driver in
             server.freeze()
+            let begin = ContinuousClock.now
             try await eventually(within: .milliseconds(900)) { !driver.isLive }
             try await eventually(within: .seconds(2)) { try !driver.isUp }
-            try await Task.sleep(for: .seconds(2))
+            // Two losses, and two attempts a second.
+            try await Task.sleep(for: .seconds(1))
+            let seconds = (ContinuousClock.now - begin) / .seconds(1)
             let attempts = try await driver.store.counters().connectionFailures + driver.counters.connectionFailures
-            #expect(attempts <= 9)
+            #expect(Double(attempts) <= 2 + 1 + 2 * seconds)
             server.thaw()
             try await driver.live(within: .seconds(5))
         }

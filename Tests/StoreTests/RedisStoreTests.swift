@@ -318,8 +318,10 @@ struct RedisStoreTests {
         // The connection is closed half a second after the oldest command.
         try await eventually(within: .seconds(2)) { try await store.counters().connectionFailures >= 1 }
         #expect(ContinuousClock.now - begin >= .milliseconds(500))
-        try await Task.sleep(for: .seconds(2))
-        #expect(try await store.counters().connectionFailures <= 6)
+        // Attempts are paced: two a second at most, after the loss.
+        try await Task.sleep(for: .seconds(1))
+        let seconds = (ContinuousClock.now - begin) / .seconds(1)
+        #expect(try await Double(store.counters().connectionFailures) <= 2 + 2 * seconds)
         server.thaw()
         try await store.ready(within: .seconds(5))
         #expect(try await store.ask(questions[0]) == .absent)
@@ -355,15 +357,17 @@ struct RedisStoreTests {
         server.freeze()
         let questions = (1...100).map { StoreQuestion.touch(.test($0), lifetime: minute) }
         async let answers = store.ask(questions)
-        try await Task.sleep(for: .milliseconds(3))
+        try await eventually(within: .seconds(5)) { try await store.counters().asked(.touch) == 100 }
         server.kill()
+        let begin = ContinuousClock.now
         let possible: Set<StoreAnswer> = [.unavailable(.lost), .unavailable(.late)]
         #expect(try await Set(answers).isSubset(of: possible))
         try await eventually(within: .seconds(1)) { try await !store.mayBeAsked }
         #expect(try await store.ask(questions[0]) == .unavailable(.away))
-        try await Task.sleep(for: .seconds(3))
-        // Attempts are paced.
-        #expect(try await (2...9).contains(store.counters().connectionFailures))
+        // It is tried again, two times a second at most, after the loss.
+        try await eventually(within: .seconds(5)) { try await store.counters().connectionFailures >= 3 }
+        let seconds = (ContinuousClock.now - begin) / .seconds(1)
+        #expect(try await Double(store.counters().connectionFailures) <= 2 + 2 * seconds)
         try server.start()
         try await store.ready(within: .seconds(5))
         #expect(try await store.ask(questions[0]) == .absent)
@@ -390,7 +394,7 @@ struct RedisStoreTests {
         try await store.ready()
         server.freeze()
         async let answers = store.ask((1...10).map { .touch(.test($0), lifetime: minute) })
-        try await Task.sleep(for: .milliseconds(50))
+        try await eventually(within: .seconds(5)) { try await store.counters().asked(.touch) == 10 }
         try await store.stop()
         #expect(try await answers.allSatisfy { $0 == .unavailable(.lost) })
         server.thaw()
@@ -412,11 +416,17 @@ struct RedisStoreTests {
         }
         for store in stores { try await store.ready() }
         server.kill()
-        try await Task.sleep(for: .seconds(3))
-        var failures: UInt64 = 0
-        for store in stores { failures += try await store.counters().connectionFailures }
+        let begin = ContinuousClock.now
+        func failures() async throws -> UInt64 {
+            var failures: UInt64 = 0
+            for store in stores { failures += try await store.counters().connectionFailures }
+            return failures
+        }
         // Four losses, and two attempts a second.
-        #expect((4 + 1...4 + 8).contains(failures))
+        try await eventually(within: .seconds(5)) { try await failures() >= 4 + 2 }
+        try await Task.sleep(for: .milliseconds(500))
+        let seconds = (ContinuousClock.now - begin) / .seconds(1)
+        #expect(try await Double(failures()) <= 4 + 1 + 2 * seconds)
         try server.start()
         for store in stores { try await store.ready(within: .seconds(5)) }
         let warnings = stores.flatMap(\.lines.all).filter { $0.hasPrefix("warning") }

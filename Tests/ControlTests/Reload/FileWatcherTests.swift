@@ -13,6 +13,7 @@ struct FileWatcherTests {
         let texts: AsyncStream<String>
         private let continuation: AsyncStream<String>.Continuation
         private let last = Mutex<String?>(nil)
+        private let count = Mutex(0)
         private let source: FileProviderSettings.Source
 
         init(_ source: FileProviderSettings.Source) {
@@ -20,7 +21,11 @@ struct FileWatcherTests {
             (texts, continuation) = AsyncStream.makeStream(bufferingPolicy: .bufferingNewest(100))
         }
 
+        /// How often it has been read.
+        var readings: Int { count.withLock { $0 } }
+
         func read() {
+            defer { count.withLock { $0 += 1 } }
             let text = text
             let isNew = last.withLock { last in
                 defer { last = text }
@@ -226,8 +231,9 @@ struct FileWatcherTests {
             let watcher = FileWatcher(source, logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() })
             let watching = Task { await watcher.run { reader.read() } }
             var texts = reader.texts.makeAsyncIterator()
+            // The first look at all of them is over: what it has not found is found by comparison.
+            try await #expect(Waiting.eventually(within: 20) { reader.readings >= 2 })
             for text in ["1", "22"] {
-                try await Task.sleep(for: .seconds(2))
                 try directory.write(text, to: "d/" + name)
                 while let seen = await texts.next(), seen != "\(name)=\(text)" {}
             }
