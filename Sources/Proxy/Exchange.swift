@@ -162,8 +162,9 @@ final class Exchange: StoreWaiter {
     private func begin(_ decision: Decision, _ service: ServiceRuntime) {
         self.decision = decision
         perform(
-            service.affinity.begin(&self.decision, storeMayBeAsked: worker.store.mayBeAsked, now: worker.now()), service
-        )
+            service.affinity.begin(
+                &self.decision, storeMayBeAsked: worker.store.isAvailable(for: decision.fingerprint),
+                now: worker.now()), service)
     }
 
     func balance(_ service: ServiceRuntime) {
@@ -247,9 +248,10 @@ final class Exchange: StoreWaiter {
 
     /// What was decided for cannot be reached.
     func decideAgain(_ service: ServiceRuntime) {
+        let session = decision.fingerprint
         perform(
-            service.affinity.backendFailed(&decision, storeMayBeAsked: worker.store.mayBeAsked, now: worker.now()),
-            service)
+            service.affinity.backendFailed(
+                &decision, storeMayBeAsked: worker.store.isAvailable(for: session), now: worker.now()), service)
     }
 
     /// The connection was lost before a whole response head had come: a request without effects goes out once more.

@@ -17,7 +17,10 @@ final class Lesson: StoreWaiter {
     /// Tells the exchange `lessonIsOver`, in this turn of the loop or a later one.
     func begin() {
         let worker = service.worker
-        perform(service.affinity.learn(&learning, storeMayBeAsked: worker.store.mayBeAsked, now: worker.now()))
+        let session = learning.fingerprint
+        perform(
+            service.affinity.learn(
+                &learning, storeMayBeAsked: worker.store.isAvailable(for: session), now: worker.now()))
     }
 
     func storeAnswered(_ answer: StoreAnswer, to question: StoreQuestion, asked: Asking) {

@@ -19,7 +19,7 @@ final class OfferPace {
     }
 
     func startIfDue() {
-        guard task == nil, worker.mayOffer, worker.services.contains(where: { $0.affinity.hasOffers }) else { return }
+        guard task == nil, worker.services.contains(where: { $0.affinity.hasOffers }) else { return }
         let bound = NIOLoopBound(self, eventLoop: worker.loop)
         task = worker.loop.scheduleRepeatedTask(initialDelay: .zero, delay: Self.interval) { _ in
             bound.value.offer()
@@ -32,11 +32,10 @@ final class OfferPace {
     }
 
     private func offer() {
-        guard worker.mayOffer else { return stop() }
         let now = worker.now()
         var left = Self.offersEachTime
         for service in worker.services {
-            while left > 0, let question = service.affinity.nextOffer(now: now) {
+            while left > 0, let question = service.affinity.nextOffer(now: now, where: worker.mayOffer) {
                 worker.store.ask(question, for: service)
                 left -= 1
             }

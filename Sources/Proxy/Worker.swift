@@ -139,8 +139,10 @@ package final class Worker {
     /// A question is answered. Returns those who waited for it too.
     func landed(_ question: StoreQuestion) -> [Exchange] { flights.land(question.fingerprint) }
 
-    /// Whether the store can be told now what it has not heard.
-    var mayOffer: Bool { store.mayBeAsked && coherence.isLive(now()) }
+    /// Whether the store can be told now what it has not heard about this session.
+    func mayOffer(_ session: Fingerprint) -> Bool {
+        store.isAvailable(for: session) && coherence.isLive(for: session, now: now())
+    }
 
     // MARK: Requests
 

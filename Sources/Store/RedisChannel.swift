@@ -74,6 +74,9 @@ package final class RedisChannel {
 
     package var state: CoherenceChannel.State { core.state }
 
+    /// Whether every message of its primary has been heard until now.
+    package func isLive(_ now: Instant) -> Bool { core.isLive(now) }
+
     /// Generations begun.
     package var generations: UInt64 { core.generations }
 

@@ -58,7 +58,11 @@ package final class RedisStore: BindingStore {
 
     // MARK: Questions
 
-    package var mayBeAsked: Bool {
+    /// It is one server: available for all sessions or for none.
+    package func isAvailable(for _: Fingerprint) -> Bool { isAvailable }
+
+    /// Whether a question would be sent now.
+    package var isAvailable: Bool {
         guard case .serving(let connection, _) = phase, !breaker.isOpen, !connection.isLeaving else { return false }
         return agreement(of: connection) != .other
     }
@@ -76,7 +80,7 @@ package final class RedisStore: BindingStore {
         let failure: StoreFailure
         if !question.isWritable {
             failure = .refused
-        } else if mayBeAsked, case .serving(let connection, _) = phase {
+        } else if isAvailable, case .serving(let connection, _) = phase {
             // Compared after the time was taken: if the channel has come to hear another server since, the question
             // is of a generation before that.
             asking = Asking(at: now, isOfChannel: agreement(of: connection) == .same)

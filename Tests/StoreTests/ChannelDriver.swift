@@ -53,7 +53,7 @@ final class ChannelDriver: Sendable {
         return try store.loop.submit { [parts] in body(parts.value) }.wait()
     }
 
-    var isLive: Bool { coherence.isLive(.now) }
+    var isLive: Bool { coherence.isLive(primary: 0, now: .now) }
 
     var counters: ChannelCounters { get throws { try run { $0.channel.counters } } }
     var generations: UInt64 { get throws { try run { $0.channel.generations } } }

@@ -120,12 +120,12 @@ struct RedisChannelTests {
     func flush() async throws {
         try await with { server, driver in
             let learnt = Instant.now
-            #expect(driver.coherence.covers(learnt, now: .now))
-            let lineage = driver.coherence.lineage
+            #expect(driver.coherence.covers(learnt, of: .test(1), now: .now))
+            let lineage = driver.coherence.lineage(of: 0)
             try server.command("FLUSHALL")
             try await eventually(within: .milliseconds(500)) { try driver.generations == 2 }
-            #expect(!driver.coherence.covers(learnt, now: .now))
-            #expect(driver.coherence.lineage != lineage)
+            #expect(!driver.coherence.covers(learnt, of: .test(1), now: .now))
+            #expect(driver.coherence.lineage(of: 0) != lineage)
             #expect(driver.isLive)
             // Each new era is another.
             try server.command("FLUSHALL")
@@ -149,9 +149,11 @@ struct RedisChannelTests {
         try await with { server, driver in
             let learnt = Instant.now
             try server.command("CLIENT", "KILL", "TYPE", "pubsub")
-            try await eventually(within: .milliseconds(500)) { !driver.coherence.covers(learnt, now: .now) }
+            try await eventually(within: .milliseconds(500)) {
+                !driver.coherence.covers(learnt, of: .test(1), now: .now)
+            }
             try await driver.live(within: .seconds(2))
-            #expect(!driver.coherence.covers(learnt, now: .now))
+            #expect(!driver.coherence.covers(learnt, of: .test(1), now: .now))
             #expect(try driver.generations == 2)
             #expect(try await driver.store.counters().connections == 1)
         }
@@ -191,14 +193,14 @@ struct RedisChannelTests {
     func restart() async throws {
         try await with { server, driver in
             let learnt = Instant.now
-            let lineage = driver.coherence.lineage
+            let lineage = driver.coherence.lineage(of: 0)
             server.kill()
             try await eventually(within: .seconds(1)) { try !driver.isUp }
             #expect(!driver.isLive)
             try server.start()
             try await driver.live(within: .seconds(5))
-            #expect(!driver.coherence.covers(learnt, now: .now))
-            #expect(driver.coherence.lineage != lineage)
+            #expect(!driver.coherence.covers(learnt, of: .test(1), now: .now))
+            #expect(driver.coherence.lineage(of: 0) != lineage)
             try await driver.store.ready()
         }
     }
@@ -208,7 +210,7 @@ struct RedisChannelTests {
         try await with { server, driver in
             try server.command("REPLICAOF", "127.0.0.1", "1")
             try await eventually(within: .milliseconds(500)) { try !driver.isUp }
-            #expect(try await !driver.store.mayBeAsked)
+            #expect(try await !driver.store.isAvailable)
             try server.command("REPLICAOF", "NO", "ONE")
             try await driver.live(within: .seconds(6))
             try await driver.store.ready()
@@ -270,7 +272,7 @@ struct RedisChannelTests {
             let other = ServerIdentity(runID: ServerIdentity.RunID("other"), replicationID: "x")
             let heard = try #require(driver.link.server)
             driver.link.set(other)
-            #expect(try await !driver.store.mayBeAsked)
+            #expect(try await !driver.store.isAvailable)
             #expect(try await driver.store.ask(.touch(key, lifetime: minute)) == .unavailable(.away))
             try await eventually(within: .seconds(2)) { try await driver.store.counters().connectionFailures >= 1 }
             #expect(driver.store.lines.all.contains { $0.contains("lead to different servers") })
@@ -286,7 +288,7 @@ struct RedisChannelTests {
         try await with { server, driver in
             let before = try #require(driver.link.server)
             driver.link.set(ServerIdentity(runID: before.runID, replicationID: "older"))
-            #expect(try await !driver.store.mayBeAsked)
+            #expect(try await !driver.store.isAvailable)
             // A data connection that is made sees another history than the subscription's.
             try await eventually(within: .seconds(5)) { driver.link.server == before }
             try await driver.live(within: .seconds(5))

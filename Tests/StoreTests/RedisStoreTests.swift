@@ -110,7 +110,7 @@ struct RedisStoreTests {
             #expect(try await store.ask(.look(key)) == .foreign)
             #expect(try server.command("LLEN", name) == "1")
             server.kill()
-            try await eventually(within: .seconds(5)) { try await !store.mayBeAsked }
+            try await eventually(within: .seconds(5)) { try await !store.isAvailable }
             #expect(try await store.ask(.look(key)) == .unavailable(.away))
         }
     }
@@ -291,7 +291,7 @@ struct RedisStoreTests {
         let server = try RedisServer(["--requirepass", "right"])
         let store = try StoreDriver.redis(url.replacing("PORT", with: String(server.port)))
         try await eventually(within: .seconds(8)) { try await store.counters().connectionFailures >= 3 }
-        #expect(try await !store.mayBeAsked)
+        #expect(try await !store.isAvailable)
         #expect(try await store.ask(.touch(key, lifetime: minute)) == .unavailable(.away))
         let warnings = store.lines.all.filter { $0.hasPrefix("warning") }
         #expect(warnings.count == 1)
@@ -313,7 +313,7 @@ struct RedisStoreTests {
         #expect(answers == questions.map { _ in .unavailable(.late) })
         #expect(spent >= .milliseconds(20))
         #expect(spent < .milliseconds(500))
-        #expect(try await !store.mayBeAsked)
+        #expect(try await !store.isAvailable)
         #expect(try await store.ask(questions[0]) == .unavailable(.away))
         // The connection is closed half a second after the oldest command.
         try await eventually(within: .seconds(2)) { try await store.counters().connectionFailures >= 1 }
@@ -335,7 +335,7 @@ struct RedisStoreTests {
         server.freeze()
         let questions = (1...3).map { StoreQuestion.create(.test($0), Self.one, lifetime: minute) }
         #expect(try await store.ask(questions) == questions.map { _ in .unavailable(.late) })
-        #expect(try await !store.mayBeAsked)
+        #expect(try await !store.isAvailable)
         server.thaw()
         try await store.ready(within: .seconds(2))
         let counters = try await store.counters()
@@ -359,7 +359,7 @@ struct RedisStoreTests {
         server.kill()
         let possible: Set<StoreAnswer> = [.unavailable(.lost), .unavailable(.late)]
         #expect(try await Set(answers).isSubset(of: possible))
-        try await eventually(within: .seconds(1)) { try await !store.mayBeAsked }
+        try await eventually(within: .seconds(1)) { try await !store.isAvailable }
         #expect(try await store.ask(questions[0]) == .unavailable(.away))
         try await Task.sleep(for: .seconds(3))
         // Attempts are paced.

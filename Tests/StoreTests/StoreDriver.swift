@@ -58,11 +58,11 @@ final class StoreDriver: Sendable {
         try await loop.submit { [redis] in redis.value?.counters ?? StoreCounters() }.get()
     }
 
-    var mayBeAsked: Bool { get async throws { try await run { $0.mayBeAsked } } }
+    var isAvailable: Bool { get async throws { try await run { $0.isAvailable(for: .test(1)) } } }
 
-    /// Waits until the store may be asked, at most `limit`.
+    /// Waits until the store is available, at most `limit`.
     func ready(within limit: Duration = .seconds(5)) async throws {
-        try await eventually(within: limit) { try await self.mayBeAsked }
+        try await eventually(within: limit) { try await self.isAvailable }
     }
 
     func ask(_ question: StoreQuestion) async throws -> StoreAnswer {

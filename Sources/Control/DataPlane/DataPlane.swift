@@ -226,7 +226,7 @@ package final class DataPlane: Sendable {
         var total = DataPlaneCounters(
             services: current.withLock { $0.snapshot.services }, cache: cache.counts(), cacheBytes: cache.byteCount)
         for counters in await onEachLoop({ plane in
-            (plane.worker.value.measure(), plane.store.value.counters, plane.store.value.asked.mayBeAsked)
+            (plane.worker.value.measure(), plane.store.value.counters, plane.store.value.isAvailable)
         }) {
             total.workers.append(counters.0)
             total.stores.append(counters.1)

@@ -45,7 +45,7 @@ final class FleetPost: FleetChannel {
     var evidence: HealthEvidence? { judge?.evidence }
 
     /// Whether it is known if moves are heard.
-    var isSettled: Bool { coherence.isLive(.now) || channel.counters.connectionFailures > 0 }
+    var isSettled: Bool { channel.isLive(.now) || channel.counters.connectionFailures > 0 }
 
     func start() {
         channel.onFleetMessage = { [weak self] payload, _ in self?.judge?.heard(payload) }
@@ -88,7 +88,7 @@ final class FleetPost: FleetChannel {
         switch channel.state {
         case .down: .lost
         case .proving: .proving
-        case .live: coherence.isLive(.now) ? .live : .doubt
+        case .live: channel.isLive(.now) ? .live : .doubt
         }
     }
 
