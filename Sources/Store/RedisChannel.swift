@@ -15,21 +15,6 @@ package final class RedisChannel {
         case stopped
     }
 
-    /// Of the replica, as all that hear or send know it.
-    package struct Shared {
-        package let coherence: Coherence
-        package let cache: BindingCache
-        package let link: ChannelLink
-        package let outlook: StoreOutlook
-
-        package init(coherence: Coherence, cache: BindingCache, link: ChannelLink, outlook: StoreOutlook) {
-            self.coherence = coherence
-            self.cache = cache
-            self.link = link
-            self.outlook = outlook
-        }
-    }
-
     package let eventLoop: any EventLoop
     /// Read on the loop.
     package private(set) var counters = ChannelCounters()
@@ -40,11 +25,11 @@ package final class RedisChannel {
     package var onFleetMessage: ((UnsafeRawBufferPointer, Instant) -> Void)?
     /// Called on the loop each time the channel is subscribed to.
     package var onSubscription: (() -> Void)?
-    private let settings: StoreSettings
-    private let shared: Shared
     private let store: RedisStore
+    private let primary: RedisPrimary
+    private let coherence: Coherence
+    private let cache: BindingCache
     private let names: ChannelNames
-    private let primary: Int
     private let logger: Logger
     private let dialer: RedisDialer
     private var phase = Phase.idle
@@ -54,21 +39,23 @@ package final class RedisChannel {
     private var timer: (callback: NIOScheduledCallback, due: Instant)?
 
     /// - Parameters:
-    ///   - store: of the loop on which the channel lives; the heartbeats go over its connection.
+    ///   - store: of the primary that is heard, on the loop on which the channel lives; the heartbeats go over its
+    ///     connection.
     ///   - instance: one for the process.
     ///   - lease: how long an echo vouches for what is remembered, in milliseconds.
-    ///   - primary: the number of the primary in `Coherence`.
+    ///   - coherence: the replica's, of as many primaries as it has.
+    ///   - cache: the replica's.
     package init(
-        store: RedisStore, instance: InstanceID, lease: Int64, shared: Shared, primary: Int = 0, logger: Logger
+        store: RedisStore, instance: InstanceID, lease: Int64, coherence: Coherence, cache: BindingCache, logger: Logger
     ) {
         self.store = store
         eventLoop = store.eventLoop
-        settings = store.settings
-        self.shared = shared
-        self.primary = primary
+        primary = store.primary
+        self.coherence = coherence
+        self.cache = cache
         self.logger = logger
-        names = ChannelNames(namespace: store.settings.namespace, instance: instance)
-        dialer = RedisDialer(eventLoop: store.eventLoop, settings: store.settings, outlook: shared.outlook)
+        names = ChannelNames(namespace: store.primary.settings.namespace, instance: instance)
+        dialer = RedisDialer(eventLoop: store.eventLoop, primary: store.primary)
         core = CoherenceChannel(lease: lease)
     }
 
@@ -93,7 +80,7 @@ package final class RedisChannel {
         guard case .idle = phase else { return }
         let bound = NIOLoopBound(self, eventLoop: eventLoop)
         let loop = eventLoop
-        watch = shared.link.watch { event in
+        watch = primary.link.watch { event in
             guard case .doubted(let trouble) = event else { return }
             loop.execute { bound.value.doubted(trouble) }
         }
@@ -108,7 +95,7 @@ package final class RedisChannel {
         phase = .stopped
         timer?.callback.cancel()
         timer = nil
-        if let watch { shared.link.end(watch) }
+        if let watch { primary.link.end(watch) }
         watch = nil
         let dialing = dialer.stop()
         switch ending {
@@ -127,7 +114,7 @@ package final class RedisChannel {
     }
 
     private func adopt(_ channel: any Channel) {
-        guard let connection = SubscriberConnection(owner: self, settings: settings, names: names) else {
+        guard let connection = SubscriberConnection(owner: self, settings: primary.settings, names: names) else {
             channel.close(promise: nil)
             return attemptFailed(.misbehaves("there is no memory for a connection"))
         }
@@ -142,11 +129,11 @@ package final class RedisChannel {
 
     private func attemptFailed(_ trouble: StoreTrouble) {
         counters.connectionFailures &+= 1
-        shared.outlook.failed()
-        if shared.outlook.isNews(trouble, to: .channel, now: .now) {
+        primary.outlook.failed()
+        if primary.outlook.isNews(trouble, to: .channel, now: .now) {
             logger.warning(
                 "Moves of sessions are not heard; the store is asked instead.",
-                metadata: ["store": "\(settings.endpoint)", "reason": "\(trouble.description)"])
+                metadata: ["store": "\(primary.settings.endpoint)", "reason": "\(trouble.description)"])
         }
         phase = .dialing
         dialer.dialLater { self.dialed($0) }
@@ -166,10 +153,10 @@ extension RedisChannel {
         guard case .greeting(let connection) = phase else { return }
         phase = .hearing(connection)
         counters.connections &+= 1
-        shared.outlook.connected()
+        primary.outlook.connected()
         self.report = report
         // Before the generation begins: whoever asks in it knows which server is heard.
-        shared.link.set(report.identity)
+        primary.link.set(report.identity)
         core.subscribed(to: report.identity, now: .now)
         publish()
         beat(.now)
@@ -179,7 +166,7 @@ extension RedisChannel {
     func subscriptionEnded(_ trouble: StoreTrouble) {
         core.lost()
         publish()
-        shared.link.set(nil)
+        primary.link.set(nil)
         if case .stopped = phase { return }
         attemptFailed(trouble)
     }
@@ -188,7 +175,7 @@ extension RedisChannel {
         switch message {
         case .rebind(let fingerprint, let binding):
             counters.rebinds &+= 1
-            shared.cache.hear(binding, of: fingerprint, now: now)
+            cache.hear(binding, of: fingerprint, now: now)
         case .echo(let sequence, let server, let era):
             guard core.echoed(sequence, from: server, era: era, now: now) != .ignored else { break }
             publish()
@@ -203,12 +190,12 @@ extension RedisChannel {
     private func proven(_ now: Instant) {
         counters.echoes &+= 1
         dialer.reset()
-        guard shared.outlook.isNewsThatInUse(to: .channel, now: now) else { return }
-        logger.info("Moves of sessions are heard.", metadata: ["store": "\(settings.endpoint)"])
+        guard primary.outlook.isNewsThatInUse(to: .channel, now: now) else { return }
+        logger.info("Moves of sessions are heard.", metadata: ["store": "\(primary.settings.endpoint)"])
     }
 
     private func publish() {
-        shared.coherence.publish(core.standing, primary: primary)
+        coherence.publish(core.standing, primary: primary.number)
     }
 }
 

@@ -15,15 +15,13 @@ final class RedisDialer {
     typealias Taker = (Result<any Channel, StoreTrouble>) -> Void
 
     private let eventLoop: any EventLoop
-    private let settings: StoreSettings
-    private let outlook: StoreOutlook
+    private let primary: RedisPrimary
     private var phase = Phase.idle
     private var delay = ReconnectDelay()
 
-    init(eventLoop: any EventLoop, settings: StoreSettings, outlook: StoreOutlook) {
+    init(eventLoop: any EventLoop, primary: RedisPrimary) {
         self.eventLoop = eventLoop
-        self.settings = settings
-        self.outlook = outlook
+        self.primary = primary
     }
 
     /// Attempts to connect as soon as the pace admits it. The channel reads nothing before it is told to.
@@ -64,7 +62,7 @@ final class RedisDialer {
     }
 
     private func attempt(_ taker: @escaping Taker) {
-        guard outlook.admitsAttempt(now: .now) else { return wait(taker) }
+        guard primary.outlook.admitsAttempt(now: .now) else { return wait(taker) }
         let attempt = open()
         phase = .connecting(attempt)
         attempt.assumeIsolated().whenComplete { self.attemptEnded($0, taker) }
@@ -87,7 +85,7 @@ final class RedisDialer {
     /// Resolving a name may take longer than the timeout, which bounds each connection: the resolver's own
     /// timeouts bound that.
     private func open() -> EventLoopFuture<any Channel> {
-        let timeout = TimeAmount.nanoseconds(max(1, settings.connectTimeout.wholeNanoseconds))
+        let timeout = TimeAmount.nanoseconds(max(1, primary.settings.connectTimeout.wholeNanoseconds))
         let bootstrap = ClientBootstrap(group: eventLoop)
             .connectTimeout(timeout)
             // Nothing is read before there is somebody to read it.
@@ -95,7 +93,7 @@ final class RedisDialer {
             .channelOption(.maxMessagesPerRead, value: 1)
             .channelOption(
                 .recvAllocator, value: AdaptiveRecvByteBufferAllocator(minimum: 4096, initial: 4096, maximum: 1 << 16))
-        switch settings.endpoint.address {
+        switch primary.settings.endpoint.address {
         case .host(let host, let port):
             return bootstrap.channelOption(.tcpOption(.tcp_nodelay), value: 1).connect(host: host, port: port)
         case .unixSocket(let path): return bootstrap.connect(unixDomainSocketPath: path)

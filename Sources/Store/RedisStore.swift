@@ -2,7 +2,7 @@ package import Affinity
 package import Logging
 package import NIOCore
 
-/// The store in a Redis, as one event loop sees it: one pipelined connection, made again when it is lost.
+/// One primary of the store, as one event loop sees it: one pipelined connection, made again when it is lost.
 ///
 /// At most once: a question is never sent twice and never waits for a connection. All of it is confined to
 /// `eventLoop`, from `start` to the end of `stop`.
@@ -26,34 +26,25 @@ package final class RedisStore: BindingStore {
     package let eventLoop: any EventLoop
     /// Read on the loop.
     package private(set) var counters = StoreCounters()
-    let settings: StoreSettings
-    private let outlook: StoreOutlook
+    let primary: RedisPrimary
     private let logger: Logger
     private let commands: RedisCommands
     private var phase = Phase.idle
     private var breaker = StoreBreaker()
     private let dialer: RedisDialer
-    private let link: ChannelLink
     private var watch: ChannelLink.Watch?
     private var compared: (version: UInt64, agreement: Agreement)?
     private var channel: (any Channel)?
     private var postponed: [(RedisConnectionState.Asked, StoreFailure)] = []
     private var isTickScheduled = false
 
-    /// - Parameters:
-    ///   - outlook: one for all loops of the replica that use this store.
-    ///   - link: says which server the coherence channel hears; one for all loops, too.
-    package init(
-        eventLoop: any EventLoop, settings: StoreSettings, outlook: StoreOutlook, link: ChannelLink = ChannelLink(),
-        logger: Logger
-    ) {
+    /// - Parameter primary: shared with the stores of the replica's other loops.
+    package init(eventLoop: any EventLoop, primary: RedisPrimary, logger: Logger) {
         self.eventLoop = eventLoop
-        self.link = link
-        dialer = RedisDialer(eventLoop: eventLoop, settings: settings, outlook: outlook)
-        self.settings = settings
-        self.outlook = outlook
+        self.primary = primary
         self.logger = logger
-        commands = RedisCommands(namespace: settings.namespace)
+        dialer = RedisDialer(eventLoop: eventLoop, primary: primary)
+        commands = RedisCommands(namespace: primary.settings.namespace)
     }
 
     // MARK: Questions
@@ -123,7 +114,7 @@ package final class RedisStore: BindingStore {
         guard case .idle = phase else { return }
         let bound = NIOLoopBound(self, eventLoop: eventLoop)
         let loop = eventLoop
-        watch = link.watch { event in
+        watch = primary.link.watch { event in
             guard case .serverChanged = event else { return }
             loop.execute { bound.value.leaveOtherServer() }
         }
@@ -135,7 +126,7 @@ package final class RedisStore: BindingStore {
     package func stop() -> EventLoopFuture<Void> {
         let ending = phase
         phase = .stopped
-        if let watch { link.end(watch) }
+        if let watch { primary.link.end(watch) }
         watch = nil
         tick()
         let dialing = dialer.stop()
@@ -172,10 +163,10 @@ extension RedisStore {
     }
 
     private func agreement(of connection: RedisConnection) -> Agreement {
-        let version = link.version
+        let version = primary.link.version
         if let compared, compared.version == version { return compared.agreement }
         let agreement: Agreement =
-            switch link.server {
+            switch primary.link.server {
             case .none: .nothingHeard
             case connection.report?.identity: .same
             case .some: .other
@@ -211,16 +202,16 @@ extension RedisStore {
     func refused(with code: RedisErrorCode, now: Instant) {
         guard code != .noScript, code != .wrongType else { return }
         counters.refusals &+= 1
-        guard outlook.isNews(code, now: now) else { return }
+        guard primary.outlook.isNews(code, now: now) else { return }
         logger.warning(
-            "The store refuses commands.", metadata: ["store": "\(settings.endpoint)", "error": "\(code)"])
+            "The store refuses commands.", metadata: ["store": "\(primary.settings.endpoint)", "error": "\(code)"])
     }
 
     /// A write was refused because the server has become a replica.
     func foundReplica() {
         guard case .serving(let connection, _) = phase else { return }
         connection.leave(.replica)
-        link.doubt(.replica)
+        primary.link.doubt(.replica)
     }
 
     /// The handshake is over.
@@ -228,13 +219,13 @@ extension RedisStore {
         guard case .greeting(let connection) = phase else { return }
         phase = .serving(connection, since: now)
         compared = nil
-        if let heard = link.server, heard != report.identity {
+        if let heard = primary.link.server, heard != report.identity {
             guard heard.runID == report.identity.runID else { return connection.leave(.otherServer) }
             // The same server with another history: this connection is the one that knows.
-            link.doubt(.otherHistory)
+            primary.link.doubt(.otherHistory)
         }
         counters.connections &+= 1
-        outlook.connected()
+        primary.outlook.connected()
         perform(breaker.connected(now: now))
     }
 
@@ -256,8 +247,8 @@ extension RedisStore {
             probe(at: time)
         case .probe(let time): probe(at: time)
         case .close:
-            guard outlook.isNewsThatInUse(to: .store, now: .now) else { break }
-            logger.info("The store is in use.", metadata: ["store": "\(settings.endpoint)"])
+            guard primary.outlook.isNewsThatInUse(to: .store, now: .now) else { break }
+            logger.info("The store is in use.", metadata: ["store": "\(primary.settings.endpoint)"])
         }
     }
 
@@ -273,10 +264,10 @@ extension RedisStore {
     }
 
     private func report(_ trouble: StoreTrouble) {
-        guard outlook.isNews(trouble, to: .store, now: .now) else { return }
+        guard primary.outlook.isNews(trouble, to: .store, now: .now) else { return }
         logger.warning(
             "The store is not used.",
-            metadata: ["store": "\(settings.endpoint)", "reason": "\(trouble.description)"])
+            metadata: ["store": "\(primary.settings.endpoint)", "reason": "\(trouble.description)"])
     }
 }
 
@@ -291,7 +282,7 @@ extension RedisStore {
     }
 
     private func adopt(_ channel: any Channel) {
-        guard let connection = RedisConnection(store: self, settings: settings, commands: commands) else {
+        guard let connection = RedisConnection(store: self, settings: primary.settings, commands: commands) else {
             channel.close(promise: nil)
             return attemptFailed(.misbehaves("there is no memory for a connection"))
         }
@@ -306,7 +297,7 @@ extension RedisStore {
 
     private func attemptFailed(_ trouble: StoreTrouble) {
         counters.connectionFailures &+= 1
-        outlook.failed()
+        primary.outlook.failed()
         report(trouble)
         phase = .dialing
         dialer.dialLater { self.dialed($0) }

@@ -260,7 +260,7 @@ struct RedisChannelTests {
         try await with { _, driver in
             let heard = try await driver.store.asking(.touch(key, lifetime: minute))
             #expect(heard.isOfChannel)
-            driver.link.set(nil)
+            driver.primary.link.set(nil)
             let unheard = try await driver.store.asking(.touch(key, lifetime: minute))
             #expect(!unheard.isOfChannel)
         }
@@ -270,14 +270,14 @@ struct RedisChannelTests {
     func otherServer() async throws {
         try await with { _, driver in
             let other = ServerIdentity(runID: ServerIdentity.RunID("other"), replicationID: "x")
-            let heard = try #require(driver.link.server)
-            driver.link.set(other)
+            let heard = try #require(driver.primary.link.server)
+            driver.primary.link.set(other)
             #expect(try await !driver.store.isAvailable)
             #expect(try await driver.store.ask(.touch(key, lifetime: minute)) == .unavailable(.away))
             try await eventually(within: .seconds(2)) { try await driver.store.counters().connectionFailures >= 1 }
             #expect(driver.store.lines.all.contains { $0.contains("lead to different servers") })
             // No heartbeat comes through, so the subscription is given up, and both meet again.
-            try await eventually(within: .seconds(5)) { driver.link.server == heard }
+            try await eventually(within: .seconds(5)) { driver.primary.link.server == heard }
             try await driver.live(within: .seconds(5))
             try await driver.store.ready()
         }
@@ -286,11 +286,11 @@ struct RedisChannelTests {
     @Test("A server that took over other data is found out by the connection that is made after it")
     func otherHistory() async throws {
         try await with { server, driver in
-            let before = try #require(driver.link.server)
-            driver.link.set(ServerIdentity(runID: before.runID, replicationID: "older"))
+            let before = try #require(driver.primary.link.server)
+            driver.primary.link.set(ServerIdentity(runID: before.runID, replicationID: "older"))
             #expect(try await !driver.store.isAvailable)
             // A data connection that is made sees another history than the subscription's.
-            try await eventually(within: .seconds(5)) { driver.link.server == before }
+            try await eventually(within: .seconds(5)) { driver.primary.link.server == before }
             try await driver.live(within: .seconds(5))
             try await driver.store.ready()
         }

@@ -399,17 +399,9 @@ struct RedisStoreTests {
     @Test("Many loops share one store, its pacing and its log")
     func manyLoops() async throws {
         let server = try RedisServer()
-        let outlook = StoreOutlook(loops: 4)
-        let settings = try StoreSettings.plain(port: server.port)
+        let primary = try RedisPrimary(StoreSettings.plain(port: server.port), loops: 4)
         var stores: [StoreDriver] = []
-        for _ in 0..<4 {
-            stores.append(
-                try StoreDriver { loop, logger in
-                    let store = RedisStore(eventLoop: loop, settings: settings, outlook: outlook, logger: logger)
-                    store.start()
-                    return store
-                })
-        }
+        for _ in 0..<4 { stores.append(try StoreDriver.redis(primary)) }
         for store in stores { try await store.ready() }
         server.kill()
         try await Task.sleep(for: .seconds(3))
@@ -422,6 +414,19 @@ struct RedisStoreTests {
         let warnings = stores.flatMap(\.lines.all).filter { $0.hasPrefix("warning") }
         #expect(warnings.count == Set(warnings).count)
         for store in stores { try await store.stop() }
+    }
+
+    @Test("A primary that is away neither slows nor silences another")
+    func twoPrimaries() async throws {
+        let server = try RedisServer()
+        let away = try StoreDriver.redis(RedisPrimary(.plain(port: LoopbackPort.free()), loops: 1))
+        try await eventually(within: .seconds(5)) { try await away.counters().connectionFailures > 0 }
+        let there = try StoreDriver.redis(RedisPrimary(.plain(port: server.port), number: 1, loops: 1))
+        try await there.ready()
+        #expect(try await there.counters().connectionFailures == 0)
+        #expect(try await !away.isAvailable)
+        #expect(there.lines.all == ["info The store is in use. store=redis://127.0.0.1:\(server.port)/0"])
+        for store in [away, there] { try await store.stop() }
     }
 
     @Test("What is asked, answered and missed is counted")

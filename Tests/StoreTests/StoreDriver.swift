@@ -29,9 +29,12 @@ final class StoreDriver: Sendable {
     }
 
     static func redis(_ settings: StoreSettings) throws -> StoreDriver {
-        let outlook = StoreOutlook(loops: 1)
-        return try StoreDriver { loop, logger in
-            let store = RedisStore(eventLoop: loop, settings: settings, outlook: outlook, logger: logger)
+        try redis(RedisPrimary(settings, loops: 1))
+    }
+
+    static func redis(_ primary: RedisPrimary) throws -> StoreDriver {
+        try StoreDriver { loop, logger in
+            let store = RedisStore(eventLoop: loop, primary: primary, logger: logger)
             store.start()
             return store
         }

@@ -32,12 +32,13 @@ final class FleetPost: FleetChannel {
     ///   - lease: milliseconds.
     init(
         _ own: FleetMessage.Sender, key: FingerprintKey, lease: Int64, worker: Worker, store: RedisStore,
-        shared: RedisChannel.Shared, logger: Logger
+        coherence: Coherence, cache: BindingCache, logger: Logger
     ) {
-        coherence = shared.coherence
+        self.coherence = coherence
         self.logger = logger
         channel = RedisChannel(
-            store: store, instance: InstanceID(random: own.instance), lease: lease, shared: shared, logger: logger)
+            store: store, instance: InstanceID(random: own.instance), lease: lease, coherence: coherence, cache: cache,
+            logger: logger)
         judge = FleetJudge(worker: worker, own: own, key: key, lease: lease, channel: self)
     }
 
