@@ -7,14 +7,6 @@ package import NIOCore
 ///
 /// Tells `Coherence` what it vouches for, the cache what it hears, and the link which server that is of.
 package final class RedisChannel {
-    private enum Phase {
-        case idle
-        case dialing
-        case greeting(SubscriberConnection)
-        case hearing(SubscriberConnection)
-        case stopped
-    }
-
     package let eventLoop: any EventLoop
     /// Read on the loop.
     package private(set) var counters = ChannelCounters()
@@ -31,10 +23,8 @@ package final class RedisChannel {
     private let cache: BindingCache
     private let names: ChannelNames
     private let logger: Logger
-    private let dialer: RedisDialer
-    private var phase = Phase.idle
+    private let subscription: ReconnectingConnection<SubscriberConnection>
     private var core: CoherenceChannel
-    private var socket: (any Channel)?
     private var watch: ChannelLink.Watch?
     private var timer: (callback: NIOScheduledCallback, due: Instant)?
 
@@ -55,7 +45,7 @@ package final class RedisChannel {
         self.cache = cache
         self.logger = logger
         names = ChannelNames(namespace: store.primary.settings.namespace, instance: instance)
-        dialer = RedisDialer(eventLoop: store.eventLoop, primary: store.primary)
+        subscription = ReconnectingConnection(to: store.primary, on: store.eventLoop)
         core = CoherenceChannel(lease: lease)
     }
 
@@ -77,72 +67,42 @@ package final class RedisChannel {
     // MARK: Life
 
     package func start() {
-        guard case .idle = phase else { return }
+        guard watch == nil else { return }
         let bound = NIOLoopBound(self, eventLoop: eventLoop)
         let loop = eventLoop
         watch = primary.link.watch { event in
             guard case .doubted(let trouble) = event else { return }
             loop.execute { bound.value.doubted(trouble) }
         }
-        phase = .dialing
-        dialer.dial { self.dialed($0) }
+        subscription.start(
+            .init(
+                makeHandler: {
+                    SubscriberConnection(
+                        owner: self, endpoint: $0, settings: self.primary.settings, names: self.names)
+                }, failed: { self.attemptFailed($0) }))
         arm(.now)
     }
 
     /// Closes the subscription. The channel cannot be started again.
     package func stop() -> EventLoopFuture<Void> {
-        let ending = phase
-        phase = .stopped
         timer?.callback.cancel()
         timer = nil
         if let watch { primary.link.end(watch) }
-        watch = nil
-        let dialing = dialer.stop()
-        switch ending {
-        case .idle, .stopped, .dialing: break
-        case .greeting(let connection), .hearing(let connection): connection.end(.closed)
-        }
-        let closing = socket?.closeFuture
-        return dialing.flatMap { closing ?? dialing }
-    }
-
-    private func dialed(_ result: Result<any Channel, StoreTrouble>) {
-        switch result {
-        case .success(let channel): adopt(channel)
-        case .failure(let trouble): attemptFailed(trouble)
-        }
-    }
-
-    private func adopt(_ channel: any Channel) {
-        guard let connection = SubscriberConnection(owner: self, settings: primary.settings, names: names) else {
-            channel.close(promise: nil)
-            return attemptFailed(.misbehaves("there is no memory for a connection"))
-        }
-        socket = channel
-        phase = .greeting(connection)
-        do {
-            try RedisDialer.hand(channel, to: connection)
-        } catch {
-            connection.end(StoreTrouble(connecting: error))
-        }
+        return subscription.stop()
     }
 
     private func attemptFailed(_ trouble: StoreTrouble) {
         counters.connectionFailures &+= 1
-        primary.outlook.failed()
         if primary.outlook.isNews(trouble, to: .channel, now: .now) {
             logger.warning(
                 "Moves of sessions are not heard; the store is asked instead.",
-                metadata: ["store": "\(primary.settings.endpoint)", "reason": "\(trouble.description)"])
+                metadata: ["store": "\(subscription.endpoint)", "reason": "\(trouble.description)"])
         }
-        phase = .dialing
-        dialer.dialLater { self.dialed($0) }
     }
 
     /// A data connection found that the server is not what the subscription takes it for.
     private func doubted(_ trouble: StoreTrouble) {
-        guard case .hearing(let connection) = phase else { return }
-        connection.end(trouble)
+        subscription.serving?.end(trouble)
     }
 }
 
@@ -150,10 +110,8 @@ package final class RedisChannel {
 
 extension RedisChannel {
     func subscribed(to report: ServerReport) {
-        guard case .greeting(let connection) = phase else { return }
-        phase = .hearing(connection)
+        subscription.greeted(now: .now)
         counters.connections &+= 1
-        primary.outlook.connected()
         self.report = report
         // Before the generation begins: whoever asks in it knows which server is heard.
         primary.link.set(report.identity)
@@ -167,8 +125,7 @@ extension RedisChannel {
         core.lost()
         publish()
         primary.link.set(nil)
-        if case .stopped = phase { return }
-        attemptFailed(trouble)
+        subscription.ended(trouble)
     }
 
     func heard(_ message: ChannelNames.Message, now: Instant) {
@@ -189,9 +146,9 @@ extension RedisChannel {
 
     private func proven(_ now: Instant) {
         counters.echoes &+= 1
-        dialer.reset()
+        subscription.proved()
         guard primary.outlook.isNewsThatInUse(to: .channel, now: now) else { return }
-        logger.info("Moves of sessions are heard.", metadata: ["store": "\(primary.settings.endpoint)"])
+        logger.info("Moves of sessions are heard.", metadata: ["store": "\(subscription.endpoint)"])
     }
 
     private func publish() {
@@ -205,7 +162,7 @@ extension RedisChannel: NIOScheduledCallbackHandler {
     private static let interval = CoherenceChannel.beatInterval
 
     private func beat(_ now: Instant) {
-        guard case .hearing = phase, store.mayBeat else { return }
+        guard subscription.serving != nil, store.mayBeat else { return }
         counters.heartbeats &+= 1
         store.beat(core.beat(now: now), names)
     }
@@ -220,7 +177,7 @@ extension RedisChannel: NIOScheduledCallbackHandler {
         guard let due = timer?.due else { return }
         timer = nil
         let now = Instant.now
-        if case .hearing(let connection) = phase, core.isSilent(now) {
+        if let connection = subscription.serving, core.isSilent(now) {
             connection.end(.unproven)
         } else {
             beat(now)

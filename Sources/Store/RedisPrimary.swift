@@ -7,6 +7,7 @@ package final class RedisPrimary: Sendable {
     /// Its number, by which `PrimaryMap` names it.
     let number: Int
     let settings: StoreSettings
+    let endpoints: any EndpointSource
     /// When it was last tried, and which of its troubles have been said.
     let outlook: StoreOutlook
     /// Which server its coherence channel hears.
@@ -15,9 +16,14 @@ package final class RedisPrimary: Sendable {
     /// - Parameters:
     ///   - number: from 0.
     ///   - loops: how many event loops keep a connection to it.
-    package init(_ settings: StoreSettings, number: Int = 0, loops: Int) {
+    package convenience init(_ settings: StoreSettings, number: Int = 0, loops: Int) {
+        self.init(settings, number: number, endpoints: FixedEndpoint(endpoint: settings.endpoint), loops: loops)
+    }
+
+    init(_ settings: StoreSettings, number: Int = 0, endpoints: any EndpointSource, loops: Int) {
         self.settings = settings
         self.number = number
+        self.endpoints = endpoints
         outlook = StoreOutlook(loops: loops)
     }
 }

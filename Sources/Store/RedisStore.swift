@@ -7,21 +7,10 @@ package import NIOCore
 /// At most once: a question is never sent twice and never waits for a connection. All of it is confined to
 /// `eventLoop`, from `start` to the end of `stop`.
 package final class RedisStore: BindingStore {
-    private enum Phase {
-        case idle
-        case dialing
-        case greeting(RedisConnection)
-        case serving(RedisConnection, since: Instant)
-        case stopped
-    }
-
     /// How the server of the connection compares with the one whose changes are heard.
     private enum Agreement {
         case nothingHeard, same, other
     }
-
-    /// A connection lost after this long, in milliseconds, was a good one: the next may be made at once.
-    private static let goodAge: Int64 = 5000
 
     package let eventLoop: any EventLoop
     /// Read on the loop.
@@ -29,12 +18,10 @@ package final class RedisStore: BindingStore {
     let primary: RedisPrimary
     private let logger: Logger
     private let commands: RedisCommands
-    private var phase = Phase.idle
+    private let connection: ReconnectingConnection<RedisConnection>
     private var breaker = StoreBreaker()
-    private let dialer: RedisDialer
     private var watch: ChannelLink.Watch?
     private var compared: (version: UInt64, agreement: Agreement)?
-    private var channel: (any Channel)?
     private var postponed: [(RedisConnectionState.Asked, StoreFailure)] = []
     private var isTickScheduled = false
 
@@ -43,7 +30,7 @@ package final class RedisStore: BindingStore {
         self.eventLoop = eventLoop
         self.primary = primary
         self.logger = logger
-        dialer = RedisDialer(eventLoop: eventLoop, primary: primary)
+        connection = ReconnectingConnection(to: primary, on: eventLoop)
         commands = RedisCommands(namespace: primary.settings.namespace)
     }
 
@@ -54,15 +41,12 @@ package final class RedisStore: BindingStore {
 
     /// Whether a question would be sent now.
     package var isAvailable: Bool {
-        guard case .serving(let connection, _) = phase, !breaker.isOpen, !connection.isLeaving else { return false }
+        guard let connection = connection.serving, !breaker.isOpen, !connection.isLeaving else { return false }
         return agreement(of: connection) != .other
     }
 
     /// Commands under way.
-    package var depth: Int {
-        guard case .serving(let connection, _) = phase else { return 0 }
-        return connection.depth
-    }
+    package var depth: Int { connection.serving?.depth ?? 0 }
 
     package func ask(_ question: StoreQuestion, for waiter: any StoreWaiter) {
         let now = Instant.now
@@ -71,7 +55,7 @@ package final class RedisStore: BindingStore {
         let failure: StoreFailure
         if !question.isWritable {
             failure = .refused
-        } else if isAvailable, case .serving(let connection, _) = phase {
+        } else if isAvailable, let connection = connection.serving {
             // Compared after the time was taken: if the channel has come to hear another server since, the question
             // is of a generation before that.
             asking = Asking(at: now, isOfChannel: agreement(of: connection) == .same)
@@ -94,7 +78,7 @@ package final class RedisStore: BindingStore {
 
     private func tick() {
         isTickScheduled = false
-        if case .serving(let connection, _) = phase { connection.flush() }
+        connection.serving?.flush()
         guard !postponed.isEmpty else { return }
         let told = postponed
         postponed.removeAll()
@@ -111,31 +95,25 @@ package final class RedisStore: BindingStore {
 
     /// Begins to connect.
     package func start() {
-        guard case .idle = phase else { return }
+        guard watch == nil else { return }
         let bound = NIOLoopBound(self, eventLoop: eventLoop)
         let loop = eventLoop
         watch = primary.link.watch { event in
             guard case .serverChanged = event else { return }
             loop.execute { bound.value.leaveOtherServer() }
         }
-        phase = .dialing
-        dialer.dial { self.dialed($0) }
+        connection.start(
+            .init(
+                makeHandler: { RedisConnection(store: self, endpoint: $0, commands: self.commands) },
+                failed: { self.attemptFailed($0) }))
     }
 
     /// Tells everybody who waits, and closes the connection. The store cannot be started again.
     package func stop() -> EventLoopFuture<Void> {
-        let ending = phase
-        phase = .stopped
         if let watch { primary.link.end(watch) }
-        watch = nil
+        let end = connection.stop()
         tick()
-        let dialing = dialer.stop()
-        switch ending {
-        case .idle, .stopped, .dialing: break
-        case .greeting(let connection), .serving(let connection, _): connection.end(.closed)
-        }
-        let closing = channel?.closeFuture
-        return dialing.flatMap { closing ?? dialing }
+        return end
     }
 }
 
@@ -144,20 +122,17 @@ package final class RedisStore: BindingStore {
 extension RedisStore {
     /// Whether a heartbeat would be sent now; a breaker that is open is no hindrance.
     var mayBeat: Bool {
-        guard case .serving(let connection, _) = phase else { return false }
+        guard let connection = connection.serving else { return false }
         return connection.takesErrand && !connection.isLeaving
     }
 
     func beat(_ sequence: UInt64, _ names: ChannelNames) {
-        guard case .serving(let connection, _) = phase else { return }
-        connection.beat(sequence, names, now: .now)
+        connection.serving?.beat(sequence, names, now: .now)
     }
 
     /// False when it cannot be tried now.
     func publish(_ payload: [UInt8], on channel: String) -> Bool {
-        guard mayBeat, case .serving(let connection, _) = phase,
-            connection.publish(payload, on: channel, now: .now)
-        else { return false }
+        guard mayBeat, connection.serving?.publish(payload, on: channel, now: .now) == true else { return false }
         flushSoon()
         return true
     }
@@ -176,7 +151,7 @@ extension RedisStore {
     }
 
     private func leaveOtherServer() {
-        guard case .serving(let connection, _) = phase, agreement(of: connection) == .other else { return }
+        guard let connection = connection.serving, agreement(of: connection) == .other else { return }
         connection.leave(.otherServer)
     }
 }
@@ -204,39 +179,36 @@ extension RedisStore {
         counters.refusals &+= 1
         guard primary.outlook.isNews(code, now: now) else { return }
         logger.warning(
-            "The store refuses commands.", metadata: ["store": "\(primary.settings.endpoint)", "error": "\(code)"])
+            "The store refuses commands.", metadata: ["store": "\(connection.endpoint)", "error": "\(code)"])
     }
 
     /// A write was refused because the server has become a replica.
     func foundReplica() {
-        guard case .serving(let connection, _) = phase else { return }
-        connection.leave(.replica)
+        connection.serving?.leave(.replica)
         primary.link.doubt(.replica)
     }
 
     /// The handshake is over.
-    func connectionServes(_ report: ServerReport, now: Instant) {
-        guard case .greeting(let connection) = phase else { return }
-        phase = .serving(connection, since: now)
+    func connectionServes(_ greeted: RedisConnection, _ report: ServerReport, now: Instant) {
+        let heard = primary.link.server
+        if let heard, heard.runID != report.identity.runID { return greeted.end(.otherServer) }
+        connection.greeted(now: now)
         compared = nil
-        if let heard = primary.link.server, heard != report.identity {
-            guard heard.runID == report.identity.runID else { return connection.leave(.otherServer) }
-            // The same server with another history: this connection is the one that knows.
-            primary.link.doubt(.otherHistory)
-        }
+        // The same server with another history: this connection is the one that knows.
+        if let heard, heard != report.identity { primary.link.doubt(.otherHistory) }
         counters.connections &+= 1
-        primary.outlook.connected()
         perform(breaker.connected(now: now))
     }
 
     /// The connection has ended; those who wait are told afterwards.
     func connectionEnded(_ trouble: StoreTrouble) {
         breaker.disconnected()
-        if case .serving(_, let since) = phase, Instant.now.milliseconds(since: since) >= Self.goodAge {
-            dialer.reset()
-        }
-        if case .stopped = phase { return }
-        attemptFailed(trouble)
+        connection.ended(trouble)
+    }
+
+    private func attemptFailed(_ trouble: StoreTrouble) {
+        counters.connectionFailures &+= 1
+        report(trouble)
     }
 
     private func perform(_ action: StoreBreaker.Action) {
@@ -248,16 +220,16 @@ extension RedisStore {
         case .probe(let time): probe(at: time)
         case .close:
             guard primary.outlook.isNewsThatInUse(to: .store, now: .now) else { break }
-            logger.info("The store is in use.", metadata: ["store": "\(primary.settings.endpoint)"])
+            logger.info("The store is in use.", metadata: ["store": "\(connection.endpoint)"])
         }
     }
 
     private func probe(at time: Instant) {
-        guard case .serving(let connection, _) = phase else { return }
+        guard let connection = connection.serving else { return }
         let wait = TimeAmount.nanoseconds(max(0, time.nanoseconds &- Instant.now.nanoseconds))
         eventLoop.assumeIsolated().scheduleTask(in: wait) {
             // Another connection probes for itself.
-            guard case .serving(let current, _) = self.phase, current === connection else { return }
+            guard self.connection.serving === connection else { return }
             connection.probe(now: .now)
             connection.flush()
         }
@@ -267,39 +239,6 @@ extension RedisStore {
         guard primary.outlook.isNews(trouble, to: .store, now: .now) else { return }
         logger.warning(
             "The store is not used.",
-            metadata: ["store": "\(primary.settings.endpoint)", "reason": "\(trouble.description)"])
-    }
-}
-
-// MARK: - Connecting
-
-extension RedisStore {
-    private func dialed(_ result: Result<any Channel, StoreTrouble>) {
-        switch result {
-        case .success(let channel): adopt(channel)
-        case .failure(let trouble): attemptFailed(trouble)
-        }
-    }
-
-    private func adopt(_ channel: any Channel) {
-        guard let connection = RedisConnection(store: self, settings: primary.settings, commands: commands) else {
-            channel.close(promise: nil)
-            return attemptFailed(.misbehaves("there is no memory for a connection"))
-        }
-        self.channel = channel
-        phase = .greeting(connection)
-        do {
-            try RedisDialer.hand(channel, to: connection)
-        } catch {
-            connection.end(StoreTrouble(connecting: error))
-        }
-    }
-
-    private func attemptFailed(_ trouble: StoreTrouble) {
-        counters.connectionFailures &+= 1
-        primary.outlook.failed()
-        report(trouble)
-        phase = .dialing
-        dialer.dialLater { self.dialed($0) }
+            metadata: ["store": "\(connection.endpoint)", "reason": "\(trouble.description)"])
     }
 }
