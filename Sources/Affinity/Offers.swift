@@ -21,11 +21,11 @@ struct Offers: Sendable {
     private var repeats = BoundedQueue<Written>(capacity: writtenMax)
     private var moves = BoundedQueue<Fingerprint>(capacity: waitingMax)
     private var guesses = BoundedQueue<Fingerprint>(capacity: waitingMax)
-    /// The last that was seen.
-    private(set) var lineage: UInt64
+    /// The last that was seen, of each primary.
+    private(set) var lineages: [UInt64]
 
-    init(lineage: UInt64) {
-        self.lineage = lineage
+    init(lineages: [UInt64]) {
+        self.lineages = lineages
     }
 
     var isEmpty: Bool { repeats.isEmpty && moves.isEmpty && guesses.isEmpty }
@@ -42,11 +42,17 @@ struct Offers: Sendable {
         while let oldest = written.first, isForgotten(oldest, write.at) { _ = written.popFirst() }
     }
 
-    /// The store may have lost the latest writes: those of the last minute are to be repeated.
-    mutating func observe(lineage: UInt64, now: Instant) {
-        guard lineage != self.lineage else { return }
-        self.lineage = lineage
-        while let write = written.popFirst() {
+    /// Where the lineage is another, this primary may have lost the latest writes: its own of the last minute are to be
+    /// repeated.
+    mutating func observe(lineage: UInt64, of primary: Int, _ primaries: PrimaryMap, now: Instant) {
+        guard lineage != lineages[primary] else { return }
+        lineages[primary] = lineage
+        for _ in 0..<written.count {
+            guard let write = written.popFirst() else { break }
+            guard primaries.primary(of: write.fingerprint) == primary else {
+                written.append(write)
+                continue
+            }
             if !isForgotten(write, now) { repeats.append(write) }
         }
     }

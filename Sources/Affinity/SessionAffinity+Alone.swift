@@ -13,7 +13,7 @@ extension SessionAffinity {
         guard let known = Knowledge.best(remembered, read) else { return guess(decision, now) }
         if let route = route(by: known) { return .forward(route) }
         if known.isGuess { return guess(decision, now) }
-        switch departure(from: known.binding, now, storeIsAway: true) {
+        switch departure(of: decision.fingerprint, from: known.binding, now, storeIsAway: true) {
         case .move: return moveUnheard(decision, from: known, now)
         case .detour: return detour(decision, from: known.binding)
         case .reject: return .refuse(.backendUnavailable)

@@ -10,15 +10,18 @@ extension SessionAffinity {
     /// A replica that alone cannot reach a backend moves nobody: others may reach it. A move is also none while the
     /// channel is not live, for then this replica would not hear that it was made already; but when the store is away
     /// nobody can be asked, and the session has to be somewhere.
-    func departure(from binding: Binding, _ now: Instant, storeIsAway: Bool) -> Departure {
+    func departure(
+        of fingerprint: Fingerprint, from binding: Binding, _ now: Instant, storeIsAway: Bool
+    ) -> Departure {
         if binding.isTombstone { return .move }
-        let isFree = storeIsAway && !coherence.isLive(now)
+        let isLive = coherence.isLive(for: fingerprint, now: now)
+        let isFree = storeIsAway && !isLive
         guard let index = membership.index(of: binding.backend) else {
             // No longer configured, so it will not come back; unless the others are configured otherwise.
-            return coherence.configurationsAgree && (isFree || coherence.isLive(now)) ? .move : .detour
+            return coherence.configurationsAgree && (isFree || isLive) ? .move : .detour
         }
         switch settings.onUnavailable {
-        case .move: return isFree || coherence.isLive(now) && health.mayLeave(index) ? .move : .detour
+        case .move: return isFree || isLive && health.mayLeave(index) ? .move : .detour
         case .detour: return .detour
         case .reject: return .reject
         }

@@ -1,23 +1,46 @@
 /// Telling the store, after an outage or a loss, what was decided without it and what it may have lost.
 extension SessionAffinity {
     /// Whether there is something to tell the store.
-    package var hasOffers: Bool { !offers.isEmpty || coherence.lineage != offers.lineage }
+    package var hasOffers: Bool {
+        !offers.isEmpty || offers.lineages.indices.contains { coherence.lineage(of: $0) != offers.lineages[$0] }
+    }
 
     /// The next question that tells the store what it has not heard or may have lost, knowledge first; nil when
-    /// there is none. Its answer goes to `answeredAside`. The caller limits their rate.
-    package mutating func nextOffer(now: Instant) -> StoreQuestion? {
-        offers.observe(lineage: coherence.lineage, now: now)
+    /// there is none, or the next one's primary may not be asked: that one then waits behind the others. Its answer
+    /// goes to `answeredAside`. The caller limits their rate.
+    ///
+    /// - Parameter mayAsk: whether the store may be asked about this session now.
+    package mutating func nextOffer(now: Instant, where mayAsk: (Fingerprint) -> Bool) -> StoreQuestion? {
+        for primary in offers.lineages.indices {
+            offers.observe(
+                lineage: coherence.lineage(of: primary), of: primary, coherence.primaries, now: now)
+        }
         while let write = offers.nextRepeat() {
             guard !isOver(write, now) else { continue }
+            guard mayAsk(write.fingerprint) else {
+                offers.repeatLater(write)
+                return nil
+            }
             let term = term(born: write.born, now)
             return .restore(write.fingerprint, write.binding, lifetime: term.lifetime, born: term.born)
         }
         while let fingerprint = offers.nextMove() {
-            if let question = unheardOf(fingerprint, .dirty, now) { return question }
+            guard let question = unheardOf(fingerprint, .dirty, now) else { continue }
+            return tellable(question, isGuess: false, where: mayAsk)
         }
         while let fingerprint = offers.nextGuess() {
-            if let question = unheardOf(fingerprint, .guess, now) { return question }
+            guard let question = unheardOf(fingerprint, .guess, now) else { continue }
+            return tellable(question, isGuess: true, where: mayAsk)
         }
+        return nil
+    }
+
+    /// The offer, where it may be made now; else it waits behind the others.
+    private mutating func tellable(
+        _ question: StoreQuestion, isGuess: Bool, where mayAsk: (Fingerprint) -> Bool
+    ) -> StoreQuestion? {
+        guard !mayAsk(question.fingerprint) else { return question }
+        offers.add(question.fingerprint, isGuess: isGuess)
         return nil
     }
 

@@ -24,7 +24,7 @@ extension SessionAffinity {
         }
         // A guess whose backend is gone is no knowledge: raised to an epoch, it would override a record.
         if let known, !known.isGuess {
-            switch departure(from: known.binding, now, storeIsAway: false) {
+            switch departure(of: decision.fingerprint, from: known.binding, now, storeIsAway: false) {
             case .move: return move(&decision, from: known.binding, born: known.born, now)
             // The session may have been moved already, and is then to be found where it is.
             case .detour, .reject: return ask(&decision, offer(known, of: decision.fingerprint, now), now)
@@ -48,7 +48,7 @@ extension SessionAffinity {
 
     /// The session's binding, as the store has it, is a tombstone or to a backend that is not usable.
     mutating func leave(_ decision: inout Decision, _ binding: Binding, born: UInt32?, _ now: Instant) -> Step {
-        switch departure(from: binding, now, storeIsAway: false) {
+        switch departure(of: decision.fingerprint, from: binding, now, storeIsAway: false) {
         case .move: move(&decision, from: binding, born: born, now)
         case .detour: detour(decision, from: binding)
         case .reject: .refuse(.backendUnavailable)
@@ -93,7 +93,7 @@ extension SessionAffinity {
         let entry = cache.peek(decision.fingerprint, now: now)
         let known = Knowledge(entry: entry, hint: decision.hint)
         if let known, known.binding.epoch > record.binding.epoch {
-            if let entry, isCurrent(entry, decision.hint, now) {
+            if let entry, isCurrent(entry, of: decision.fingerprint, decision.hint, now) {
                 return settle(&decision, entry.binding, born: entry.born, provenance: .cached, now)
             }
             return propose(&decision, known, now)

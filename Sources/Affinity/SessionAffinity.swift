@@ -39,7 +39,7 @@ package struct SessionAffinity {
         turn = WeightedTurn(membership.weights, seed: seed)
         inFlight = InFlight(Array(repeating: 0, count: membership.count))
         random = SplitMix(seed: seed ?? 0)
-        offers = Offers(lineage: coherence.lineage)
+        offers = Offers(lineages: (0..<coherence.primaries.count).map { coherence.lineage(of: $0) })
     }
 
     /// Goes on with other backends or settings. Decisions under way go on too: they know backends by their hashes. What
@@ -69,7 +69,7 @@ package struct SessionAffinity {
         otherKeys: @autoclosure () -> [Fingerprint] = [], proposal: @autoclosure () -> BackendHash? = nil, now: Instant
     ) -> Step {
         let entry = cache.lookup(decision.fingerprint, now: now)
-        if let entry, isCurrent(entry, decision.hint, now) {
+        if let entry, isCurrent(entry, of: decision.fingerprint, decision.hint, now) {
             if let index = usable(entry.binding.backend) {
                 let touch = dueTouch(decision.fingerprint, entry, now, if: storeMayBeAsked())
                 return .forward(
@@ -150,10 +150,10 @@ package struct SessionAffinity {
     }
 
     /// Whether an entry serves without the store being asked: the channel vouches for it, and no hint knows more.
-    func isCurrent(_ entry: BindingCache.Entry, _ hint: Hint?, _ now: Instant) -> Bool {
+    func isCurrent(_ entry: BindingCache.Entry, of fingerprint: Fingerprint, _ hint: Hint?, _ now: Instant) -> Bool {
         guard entry.maySuffice else { return false }
         if let hint, hint.binding.epoch > entry.binding.epoch { return false }
-        return coherence.covers(entry.confirmedAt, now: now)
+        return coherence.covers(entry.confirmedAt, of: fingerprint, now: now)
     }
 
     /// What a record is to be written with now: how long it lives, in milliseconds, and when its session began, where

@@ -25,7 +25,7 @@ final class OfferPace {
     }
 
     func startIfDue() {
-        guard task == nil, mayOffer, table.services.contains(where: { $0.affinity.hasOffers }) else { return }
+        guard task == nil, table.services.contains(where: { $0.affinity.hasOffers }) else { return }
         let bound = NIOLoopBound(self, eventLoop: loop.eventLoop)
         task = loop.eventLoop.scheduleRepeatedTask(initialDelay: .zero, delay: Self.interval) { _ in
             bound.value.offer()
@@ -37,15 +37,16 @@ final class OfferPace {
         task = nil
     }
 
-    /// Whether the store can be told now what it has not heard.
-    private var mayOffer: Bool { store.mayBeAsked && coherence.isLive(loop.now()) }
+    /// Whether the store can be told now what it has not heard about this session.
+    private func mayOffer(_ session: Fingerprint) -> Bool {
+        store.isAvailable(for: session) && coherence.isLive(for: session, now: loop.now())
+    }
 
     private func offer() {
-        guard mayOffer else { return stop() }
         let now = loop.now()
         var left = Self.offersEachTime
         for service in table.services {
-            while left > 0, let question = service.affinity.nextOffer(now: now) {
+            while left > 0, let question = service.affinity.nextOffer(now: now, where: mayOffer) {
                 store.ask(question, for: service)
                 left -= 1
             }

@@ -189,7 +189,7 @@ final class ServiceRuntime: StoreWaiter {
     /// Touches and offers are asked for the service rather than for an exchange: nobody waits for them.
     func storeAnswered(_ answer: StoreAnswer, to question: StoreQuestion, asked: Asking) {
         guard let next = affinity.answeredAside(answer, to: question, asked: asked, now: loop.now()) else { return }
-        guard store.mayBeAsked else {
+        guard store.isAvailable(for: next.fingerprint) else {
             _ = affinity.answeredAside(.unavailable(.away), to: next, asked: asked, now: loop.now())
             return
         }

@@ -4,9 +4,9 @@ package import Affinity
 ///
 /// It cannot throw: that the store is away, late or full is an answer.
 package protocol BindingStore: AnyObject {
-    /// Whether a question would be sent now. False while there is no connection or the breaker is open; a request
-    /// then decides without the store, at once.
-    var mayBeAsked: Bool { get }
+    /// Whether a question about this session would be sent now. False while there is no connection to the server that
+    /// holds its record, or that server's breaker is open; a request then decides without the store, at once.
+    func isAvailable(for fingerprint: Fingerprint) -> Bool
 
     /// Asks. `waiter` is told exactly once, on the loop, never from within this call, and at the latest when the
     /// budget (`commandTimeout`) has passed.

@@ -1,8 +1,8 @@
 import Affinity
 import Synchronization
 
-/// Which server a coherence channel hears, as the data connections of all event loops compare themselves with: only
-/// what the same server says can be superseded by nothing but what is heard.
+/// Which server the coherence channel of one primary hears, as all data connections of the replica to that primary
+/// compare themselves with: only what the same server says can be superseded by nothing but what is heard.
 package final class ChannelLink: Sendable {
     enum Event: Sendable {
         /// The channel hears another server, or none.

@@ -3,7 +3,7 @@ package import NIOCore
 
 /// The store of a single replica: records in its own memory, as one event loop sees them. Confined to that loop.
 ///
-/// Can always be asked. What it answers it decides at once, and tells at the end of the loop's turn.
+/// Always available. What it answers it decides at once, and tells at the end of the loop's turn.
 package final class MemoryStore: BindingStore {
     private struct Told {
         let waiter: any StoreWaiter
@@ -24,7 +24,7 @@ package final class MemoryStore: BindingStore {
         self.eventLoop = eventLoop
     }
 
-    package var mayBeAsked: Bool { true }
+    package func isAvailable(for _: Fingerprint) -> Bool { true }
 
     package func ask(_ question: StoreQuestion, for waiter: any StoreWaiter) {
         let now = Instant.now

@@ -1,7 +1,7 @@
 package import Affinity
 
-/// Keeps the attempts of all connections of a replica to two a second while the store is away. Once one of them has
-/// connected the others may follow.
+/// Keeps the attempts of all connections of a replica to one primary to two a second while that is away. Once one of
+/// them has connected the others may follow.
 package struct ReconnectPacing: Sendable {
     /// The least time between two attempts while the store is away, in milliseconds.
     package static let interval: Int64 = 500

@@ -1,36 +1,12 @@
 package import Affinity
 package import Logging
 package import NIOCore
-import Networking
 
 /// The coherence channel to one primary: the shell around `CoherenceChannel`, its subscription and its heartbeats.
 /// Confined to the event loop of the store over which the heartbeats go, from `start` to the end of `stop`.
 ///
 /// Tells `Coherence` what it vouches for, the cache what it hears, and the link which server that is of.
 package final class RedisChannel {
-    private enum Phase {
-        case idle
-        case dialing
-        case greeting(SubscriberConnection)
-        case hearing(SubscriberConnection)
-        case stopped
-    }
-
-    /// Of the replica, as all that hear or send know it.
-    package struct Shared {
-        package let coherence: Coherence
-        package let cache: BindingCache
-        package let link: ChannelLink
-        package let outlook: StoreOutlook
-
-        package init(coherence: Coherence, cache: BindingCache, link: ChannelLink, outlook: StoreOutlook) {
-            self.coherence = coherence
-            self.cache = cache
-            self.link = link
-            self.outlook = outlook
-        }
-    }
-
     package let eventLoop: any EventLoop
     /// Read on the loop.
     package private(set) var counters = ChannelCounters()
@@ -41,39 +17,42 @@ package final class RedisChannel {
     package var onFleetMessage: ((UnsafeRawBufferPointer, Instant) -> Void)?
     /// Called on the loop each time the channel is subscribed to.
     package var onSubscription: (() -> Void)?
-    private let settings: StoreSettings
-    private let shared: Shared
     private let store: RedisStore
+    private let primary: RedisPrimary
+    private let coherence: Coherence
+    private let cache: BindingCache
     private let names: ChannelNames
-    private let primary: Int
     private let logger: Logger
-    private let dialer: RedisDialer
-    private var phase = Phase.idle
+    private let subscription: ReconnectingConnection<SubscriberConnection>
     private var core: CoherenceChannel
-    private var socket: (any Channel)?
     private var watch: ChannelLink.Watch?
     private var timer: (callback: NIOScheduledCallback, due: Instant)?
 
     /// - Parameters:
-    ///   - store: of the loop on which the channel lives; the heartbeats go over its connection.
+    ///   - store: of the primary that is heard, on the loop on which the channel lives; the heartbeats go over its
+    ///     connection.
     ///   - instance: one for the process.
     ///   - lease: how long an echo vouches for what is remembered, in milliseconds.
-    ///   - primary: the number of the primary in `Coherence`.
+    ///   - coherence: the replica's, of as many primaries as it has.
+    ///   - cache: the replica's.
     package init(
-        store: RedisStore, instance: InstanceID, lease: Int64, shared: Shared, primary: Int = 0, logger: Logger
+        store: RedisStore, instance: InstanceID, lease: Int64, coherence: Coherence, cache: BindingCache, logger: Logger
     ) {
         self.store = store
         eventLoop = store.eventLoop
-        settings = store.settings
-        self.shared = shared
-        self.primary = primary
+        primary = store.primary
+        self.coherence = coherence
+        self.cache = cache
         self.logger = logger
-        names = ChannelNames(namespace: store.settings.namespace, instance: instance)
-        dialer = RedisDialer(eventLoop: store.eventLoop, settings: store.settings, outlook: shared.outlook)
+        names = ChannelNames(namespace: store.primary.settings.namespace, instance: instance)
+        subscription = ReconnectingConnection(to: store.primary, on: store.eventLoop)
         core = CoherenceChannel(lease: lease)
     }
 
     package var state: CoherenceChannel.State { core.state }
+
+    /// Whether every message of its primary has been heard until now.
+    package func isLive(_ now: Instant) -> Bool { core.isLive(now) }
 
     /// Generations begun.
     package var generations: UInt64 { core.generations }
@@ -88,72 +67,42 @@ package final class RedisChannel {
     // MARK: Life
 
     package func start() {
-        guard case .idle = phase else { return }
+        guard watch == nil else { return }
         let bound = NIOLoopBound(self, eventLoop: eventLoop)
         let loop = eventLoop
-        watch = shared.link.watch { event in
+        watch = primary.link.watch { event in
             guard case .doubted(let trouble) = event else { return }
             loop.execute { bound.value.doubted(trouble) }
         }
-        phase = .dialing
-        dialer.dial { self.dialed($0) }
+        subscription.start(
+            .init(
+                makeHandler: {
+                    SubscriberConnection(
+                        owner: self, endpoint: $0, settings: self.primary.settings, names: self.names)
+                }, failed: { self.attemptFailed($0) }))
         arm(.now)
     }
 
     /// Closes the subscription. The channel cannot be started again.
     package func stop() -> EventLoopFuture<Void> {
-        let ending = phase
-        phase = .stopped
         timer?.callback.cancel()
         timer = nil
-        if let watch { shared.link.end(watch) }
-        watch = nil
-        let dialing = dialer.stop()
-        switch ending {
-        case .idle, .stopped, .dialing: break
-        case .greeting(let connection), .hearing(let connection): connection.end(.closed)
-        }
-        let closing = socket?.closeFuture
-        return dialing.flatMap { closing ?? dialing }
-    }
-
-    private func dialed(_ result: Result<any Channel, StoreTrouble>) {
-        switch result {
-        case .success(let channel): adopt(channel)
-        case .failure(let trouble): attemptFailed(trouble)
-        }
-    }
-
-    private func adopt(_ channel: any Channel) {
-        guard let connection = SubscriberConnection(owner: self, settings: settings, names: names) else {
-            channel.close(promise: nil)
-            return attemptFailed(.misbehaves("there is no memory for a connection"))
-        }
-        socket = channel
-        phase = .greeting(connection)
-        do {
-            try channel.hand(to: connection)
-        } catch {
-            connection.end(StoreTrouble(connecting: error))
-        }
+        if let watch { primary.link.end(watch) }
+        return subscription.stop()
     }
 
     private func attemptFailed(_ trouble: StoreTrouble) {
         counters.connectionFailures &+= 1
-        shared.outlook.failed()
-        if shared.outlook.isNews(trouble, to: .channel, now: .now) {
+        if primary.outlook.isNews(trouble, to: .channel, now: .now) {
             logger.warning(
                 "Moves of sessions are not heard; the store is asked instead.",
-                metadata: ["store": "\(settings.endpoint)", "reason": "\(trouble.description)"])
+                metadata: ["store": "\(subscription.endpoint)", "reason": "\(trouble.description)"])
         }
-        phase = .dialing
-        dialer.dialLater { self.dialed($0) }
     }
 
     /// A data connection found that the server is not what the subscription takes it for.
     private func doubted(_ trouble: StoreTrouble) {
-        guard case .hearing(let connection) = phase else { return }
-        connection.end(trouble)
+        subscription.serving?.end(trouble)
     }
 }
 
@@ -161,13 +110,11 @@ package final class RedisChannel {
 
 extension RedisChannel {
     func subscribed(to report: ServerReport) {
-        guard case .greeting(let connection) = phase else { return }
-        phase = .hearing(connection)
+        subscription.greeted(now: .now)
         counters.connections &+= 1
-        shared.outlook.connected()
         self.report = report
         // Before the generation begins: whoever asks in it knows which server is heard.
-        shared.link.set(report.identity)
+        primary.link.set(report.identity)
         core.subscribed(to: report.identity, now: .now)
         publish()
         beat(.now)
@@ -177,16 +124,15 @@ extension RedisChannel {
     func subscriptionEnded(_ trouble: StoreTrouble) {
         core.lost()
         publish()
-        shared.link.set(nil)
-        if case .stopped = phase { return }
-        attemptFailed(trouble)
+        primary.link.set(nil)
+        subscription.ended(trouble)
     }
 
     func heard(_ message: ChannelNames.Message, now: Instant) {
         switch message {
         case .rebind(let fingerprint, let binding):
             counters.rebinds &+= 1
-            shared.cache.hear(binding, of: fingerprint, now: now)
+            cache.hear(binding, of: fingerprint, now: now)
         case .echo(let sequence, let server, let era):
             guard core.echoed(sequence, from: server, era: era, now: now) != .ignored else { break }
             publish()
@@ -200,13 +146,13 @@ extension RedisChannel {
 
     private func proven(_ now: Instant) {
         counters.echoes &+= 1
-        dialer.reset()
-        guard shared.outlook.isNewsThatInUse(to: .channel, now: now) else { return }
-        logger.info("Moves of sessions are heard.", metadata: ["store": "\(settings.endpoint)"])
+        subscription.proved()
+        guard primary.outlook.isNewsThatInUse(to: .channel, now: now) else { return }
+        logger.info("Moves of sessions are heard.", metadata: ["store": "\(subscription.endpoint)"])
     }
 
     private func publish() {
-        shared.coherence.publish(core.standing, primary: primary)
+        coherence.publish(core.standing, primary: primary.number)
     }
 }
 
@@ -216,7 +162,7 @@ extension RedisChannel: NIOScheduledCallbackHandler {
     private static let interval = CoherenceChannel.beatInterval
 
     private func beat(_ now: Instant) {
-        guard case .hearing = phase, store.mayBeat else { return }
+        guard subscription.serving != nil, store.mayBeat else { return }
         counters.heartbeats &+= 1
         store.beat(core.beat(now: now), names)
     }
@@ -231,7 +177,7 @@ extension RedisChannel: NIOScheduledCallbackHandler {
         guard let due = timer?.due else { return }
         timer = nil
         let now = Instant.now
-        if case .hearing(let connection) = phase, core.isSilent(now) {
+        if let connection = subscription.serving, core.isSilent(now) {
             connection.end(.unproven)
         } else {
             beat(now)

@@ -4,7 +4,7 @@ import NIOCore
 /// One connection to a Redis: the shell around its handshake and its queue. Confined to the event loop of its channel.
 ///
 /// Commands are gathered and leave in one write when the store flushes. One timer serves all deadlines.
-final class RedisConnection: ChannelInboundHandler {
+final class RedisConnection: ChannelInboundHandler, RedisHandler {
     typealias InboundIn = ByteBuffer
 
     private enum Phase {
@@ -18,6 +18,7 @@ final class RedisConnection: ChannelInboundHandler {
     private static let patience: Int64 = 500_000_000
 
     private let eventLoop: any EventLoop
+    private let endpoint: RedisEndpoint
     private let settings: StoreSettings
     private let commands: RedisCommands
     private let reader: RESPReader
@@ -35,11 +36,12 @@ final class RedisConnection: ChannelInboundHandler {
     private var timer: (callback: NIOScheduledCallback, due: Instant)?
 
     /// Nil when there is no memory.
-    init?(store: RedisStore, settings: StoreSettings, commands: RedisCommands) {
+    init?(store: RedisStore, endpoint: RedisEndpoint, commands: RedisCommands) {
         guard let reader = RESPReader() else { return nil }
         self.store = store
         eventLoop = store.eventLoop
-        self.settings = settings
+        self.endpoint = endpoint
+        settings = store.primary.settings
         self.commands = commands
         self.reader = reader
         let budget = settings.commandTimeout.wholeNanoseconds
@@ -115,7 +117,7 @@ final class RedisConnection: ChannelInboundHandler {
         if outbound.capacity > 1 << 16 { outbound = ByteBuffer() } else { outbound.clear() }
     }
 
-    /// Ends the connection: everybody who waits is told so. Does nothing when it has ended.
+    /// Everybody who waits is told so.
     func end(_ trouble: StoreTrouble) {
         guard let store else { return }
         phase = .ended
@@ -171,7 +173,7 @@ final class RedisConnection: ChannelInboundHandler {
 
     private func greet() {
         guard case .opening = phase else { return }
-        let handshake = RedisHandshake(endpoint: settings.endpoint)
+        let handshake = RedisHandshake(endpoint: endpoint)
         let now = Instant.now
         let until = Instant(nanoseconds: now.nanoseconds &+ settings.connectTimeout.wholeNanoseconds)
         phase = .greeting(handshake, until: until)
@@ -203,7 +205,7 @@ final class RedisConnection: ChannelInboundHandler {
             case .done(let report):
                 phase = .serving
                 self.report = report
-                store?.connectionServes(report, now: now)
+                store?.connectionServes(self, report, now: now)
             }
         case .serving:
             if case .error(let text) = reply { store?.refused(with: RedisErrorCode(text), now: now) }

@@ -1,74 +1,52 @@
 package import Affinity
 package import Logging
 package import NIOCore
-import Networking
 
-/// The store in a Redis, as one event loop sees it: one pipelined connection, made again when it is lost.
+/// One primary of the store, as one event loop sees it: one pipelined connection, made again when it is lost.
 ///
 /// At most once: a question is never sent twice and never waits for a connection. All of it is confined to
 /// `eventLoop`, from `start` to the end of `stop`.
 package final class RedisStore: BindingStore {
-    private enum Phase {
-        case idle
-        case dialing
-        case greeting(RedisConnection)
-        case serving(RedisConnection, since: Instant)
-        case stopped
-    }
-
     /// How the server of the connection compares with the one whose changes are heard.
     private enum Agreement {
         case nothingHeard, same, other
     }
 
-    /// A connection lost after this long, in milliseconds, was a good one: the next may be made at once.
-    private static let goodAge: Int64 = 5000
-
     package let eventLoop: any EventLoop
     /// Read on the loop.
     package private(set) var counters = StoreCounters()
-    let settings: StoreSettings
-    private let outlook: StoreOutlook
+    let primary: RedisPrimary
     private let logger: Logger
     private let commands: RedisCommands
-    private var phase = Phase.idle
+    private let connection: ReconnectingConnection<RedisConnection>
     private var breaker = StoreBreaker()
-    private let dialer: RedisDialer
-    private let link: ChannelLink
     private var watch: ChannelLink.Watch?
     private var compared: (version: UInt64, agreement: Agreement)?
-    private var channel: (any Channel)?
     private var postponed: [(RedisConnectionState.Asked, StoreFailure)] = []
     private var isTickScheduled = false
 
-    /// - Parameters:
-    ///   - outlook: one for all loops of the replica that use this store.
-    ///   - link: says which server the coherence channel hears; one for all loops, too.
-    package init(
-        eventLoop: any EventLoop, settings: StoreSettings, outlook: StoreOutlook, link: ChannelLink = ChannelLink(),
-        logger: Logger
-    ) {
+    /// - Parameter primary: shared with the stores of the replica's other loops.
+    package init(eventLoop: any EventLoop, primary: RedisPrimary, logger: Logger) {
         self.eventLoop = eventLoop
-        self.link = link
-        dialer = RedisDialer(eventLoop: eventLoop, settings: settings, outlook: outlook)
-        self.settings = settings
-        self.outlook = outlook
+        self.primary = primary
         self.logger = logger
-        commands = RedisCommands(namespace: settings.namespace)
+        connection = ReconnectingConnection(to: primary, on: eventLoop)
+        commands = RedisCommands(namespace: primary.settings.namespace)
     }
 
     // MARK: Questions
 
-    package var mayBeAsked: Bool {
-        guard case .serving(let connection, _) = phase, !breaker.isOpen, !connection.isLeaving else { return false }
+    /// It is one server: available for all sessions or for none.
+    package func isAvailable(for _: Fingerprint) -> Bool { isAvailable }
+
+    /// Whether a question would be sent now.
+    package var isAvailable: Bool {
+        guard let connection = connection.serving, !breaker.isOpen, !connection.isLeaving else { return false }
         return agreement(of: connection) != .other
     }
 
     /// Commands under way.
-    package var depth: Int {
-        guard case .serving(let connection, _) = phase else { return 0 }
-        return connection.depth
-    }
+    package var depth: Int { connection.serving?.depth ?? 0 }
 
     package func ask(_ question: StoreQuestion, for waiter: any StoreWaiter) {
         let now = Instant.now
@@ -77,7 +55,7 @@ package final class RedisStore: BindingStore {
         let failure: StoreFailure
         if !question.isWritable {
             failure = .refused
-        } else if mayBeAsked, case .serving(let connection, _) = phase {
+        } else if isAvailable, let connection = connection.serving {
             // Compared after the time was taken: if the channel has come to hear another server since, the question
             // is of a generation before that.
             asking = Asking(at: now, isOfChannel: agreement(of: connection) == .same)
@@ -100,7 +78,7 @@ package final class RedisStore: BindingStore {
 
     private func tick() {
         isTickScheduled = false
-        if case .serving(let connection, _) = phase { connection.flush() }
+        connection.serving?.flush()
         guard !postponed.isEmpty else { return }
         let told = postponed
         postponed.removeAll()
@@ -117,31 +95,25 @@ package final class RedisStore: BindingStore {
 
     /// Begins to connect.
     package func start() {
-        guard case .idle = phase else { return }
+        guard watch == nil else { return }
         let bound = NIOLoopBound(self, eventLoop: eventLoop)
         let loop = eventLoop
-        watch = link.watch { event in
+        watch = primary.link.watch { event in
             guard case .serverChanged = event else { return }
             loop.execute { bound.value.leaveOtherServer() }
         }
-        phase = .dialing
-        dialer.dial { self.dialed($0) }
+        connection.start(
+            .init(
+                makeHandler: { RedisConnection(store: self, endpoint: $0, commands: self.commands) },
+                failed: { self.attemptFailed($0) }))
     }
 
     /// Tells everybody who waits, and closes the connection. The store cannot be started again.
     package func stop() -> EventLoopFuture<Void> {
-        let ending = phase
-        phase = .stopped
-        if let watch { link.end(watch) }
-        watch = nil
+        if let watch { primary.link.end(watch) }
+        let end = connection.stop()
         tick()
-        let dialing = dialer.stop()
-        switch ending {
-        case .idle, .stopped, .dialing: break
-        case .greeting(let connection), .serving(let connection, _): connection.end(.closed)
-        }
-        let closing = channel?.closeFuture
-        return dialing.flatMap { closing ?? dialing }
+        return end
     }
 }
 
@@ -150,29 +122,26 @@ package final class RedisStore: BindingStore {
 extension RedisStore {
     /// Whether a heartbeat would be sent now; a breaker that is open is no hindrance.
     var mayBeat: Bool {
-        guard case .serving(let connection, _) = phase else { return false }
+        guard let connection = connection.serving else { return false }
         return connection.takesErrand && !connection.isLeaving
     }
 
     func beat(_ sequence: UInt64, _ names: ChannelNames) {
-        guard case .serving(let connection, _) = phase else { return }
-        connection.beat(sequence, names, now: .now)
+        connection.serving?.beat(sequence, names, now: .now)
     }
 
     /// False when it cannot be tried now.
     func publish(_ payload: [UInt8], on channel: String) -> Bool {
-        guard mayBeat, case .serving(let connection, _) = phase,
-            connection.publish(payload, on: channel, now: .now)
-        else { return false }
+        guard mayBeat, connection.serving?.publish(payload, on: channel, now: .now) == true else { return false }
         flushSoon()
         return true
     }
 
     private func agreement(of connection: RedisConnection) -> Agreement {
-        let version = link.version
+        let version = primary.link.version
         if let compared, compared.version == version { return compared.agreement }
         let agreement: Agreement =
-            switch link.server {
+            switch primary.link.server {
             case .none: .nothingHeard
             case connection.report?.identity: .same
             case .some: .other
@@ -182,7 +151,7 @@ extension RedisStore {
     }
 
     private func leaveOtherServer() {
-        guard case .serving(let connection, _) = phase, agreement(of: connection) == .other else { return }
+        guard let connection = connection.serving, agreement(of: connection) == .other else { return }
         connection.leave(.otherServer)
     }
 }
@@ -208,41 +177,38 @@ extension RedisStore {
     func refused(with code: RedisErrorCode, now: Instant) {
         guard code != .noScript, code != .wrongType else { return }
         counters.refusals &+= 1
-        guard outlook.isNews(code, now: now) else { return }
+        guard primary.outlook.isNews(code, now: now) else { return }
         logger.warning(
-            "The store refuses commands.", metadata: ["store": "\(settings.endpoint)", "error": "\(code)"])
+            "The store refuses commands.", metadata: ["store": "\(connection.endpoint)", "error": "\(code)"])
     }
 
     /// A write was refused because the server has become a replica.
     func foundReplica() {
-        guard case .serving(let connection, _) = phase else { return }
-        connection.leave(.replica)
-        link.doubt(.replica)
+        connection.serving?.leave(.replica)
+        primary.link.doubt(.replica)
     }
 
     /// The handshake is over.
-    func connectionServes(_ report: ServerReport, now: Instant) {
-        guard case .greeting(let connection) = phase else { return }
-        phase = .serving(connection, since: now)
+    func connectionServes(_ greeted: RedisConnection, _ report: ServerReport, now: Instant) {
+        let heard = primary.link.server
+        if let heard, heard.runID != report.identity.runID { return greeted.end(.otherServer) }
+        connection.greeted(now: now)
         compared = nil
-        if let heard = link.server, heard != report.identity {
-            guard heard.runID == report.identity.runID else { return connection.leave(.otherServer) }
-            // The same server with another history: this connection is the one that knows.
-            link.doubt(.otherHistory)
-        }
+        // The same server with another history: this connection is the one that knows.
+        if let heard, heard != report.identity { primary.link.doubt(.otherHistory) }
         counters.connections &+= 1
-        outlook.connected()
         perform(breaker.connected(now: now))
     }
 
     /// The connection has ended; those who wait are told afterwards.
     func connectionEnded(_ trouble: StoreTrouble) {
         breaker.disconnected()
-        if case .serving(_, let since) = phase, Instant.now.milliseconds(since: since) >= Self.goodAge {
-            dialer.reset()
-        }
-        if case .stopped = phase { return }
-        attemptFailed(trouble)
+        connection.ended(trouble)
+    }
+
+    private func attemptFailed(_ trouble: StoreTrouble) {
+        counters.connectionFailures &+= 1
+        report(trouble)
     }
 
     private func perform(_ action: StoreBreaker.Action) {
@@ -253,59 +219,26 @@ extension RedisStore {
             probe(at: time)
         case .probe(let time): probe(at: time)
         case .close:
-            guard outlook.isNewsThatInUse(to: .store, now: .now) else { break }
-            logger.info("The store is in use.", metadata: ["store": "\(settings.endpoint)"])
+            guard primary.outlook.isNewsThatInUse(to: .store, now: .now) else { break }
+            logger.info("The store is in use.", metadata: ["store": "\(connection.endpoint)"])
         }
     }
 
     private func probe(at time: Instant) {
-        guard case .serving(let connection, _) = phase else { return }
+        guard let connection = connection.serving else { return }
         let wait = TimeAmount.nanoseconds(max(0, time.nanoseconds &- Instant.now.nanoseconds))
         eventLoop.assumeIsolated().scheduleTask(in: wait) {
             // Another connection probes for itself.
-            guard case .serving(let current, _) = self.phase, current === connection else { return }
+            guard self.connection.serving === connection else { return }
             connection.probe(now: .now)
             connection.flush()
         }
     }
 
     private func report(_ trouble: StoreTrouble) {
-        guard outlook.isNews(trouble, to: .store, now: .now) else { return }
+        guard primary.outlook.isNews(trouble, to: .store, now: .now) else { return }
         logger.warning(
             "The store is not used.",
-            metadata: ["store": "\(settings.endpoint)", "reason": "\(trouble.description)"])
-    }
-}
-
-// MARK: - Connecting
-
-extension RedisStore {
-    private func dialed(_ result: Result<any Channel, StoreTrouble>) {
-        switch result {
-        case .success(let channel): adopt(channel)
-        case .failure(let trouble): attemptFailed(trouble)
-        }
-    }
-
-    private func adopt(_ channel: any Channel) {
-        guard let connection = RedisConnection(store: self, settings: settings, commands: commands) else {
-            channel.close(promise: nil)
-            return attemptFailed(.misbehaves("there is no memory for a connection"))
-        }
-        self.channel = channel
-        phase = .greeting(connection)
-        do {
-            try channel.hand(to: connection)
-        } catch {
-            connection.end(StoreTrouble(connecting: error))
-        }
-    }
-
-    private func attemptFailed(_ trouble: StoreTrouble) {
-        counters.connectionFailures &+= 1
-        outlook.failed()
-        report(trouble)
-        phase = .dialing
-        dialer.dialLater { self.dialed($0) }
+            metadata: ["store": "\(connection.endpoint)", "reason": "\(trouble.description)"])
     }
 }

@@ -1,8 +1,8 @@
 import Affinity
 import Synchronization
 
-/// What the event loops of one replica know together about their store: when it was last tried, and which of its
-/// troubles have been said. Touched only when a connection comes or goes.
+/// What the event loops of one replica know together about one primary of the store: when it was last tried, and which
+/// of its troubles have been said. Touched only when a connection comes or goes.
 package final class StoreOutlook: Sendable {
     /// Who has something to say.
     enum Speaker {

@@ -1,5 +1,6 @@
 /// What a replica is told of its store.
 package struct StoreSettings: Sendable {
+    /// As configured.
     package var endpoint: RedisEndpoint
     /// The prefix of all keys and channels. Equal in the whole fleet.
     package var namespace: StoreNamespace

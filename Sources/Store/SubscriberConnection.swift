@@ -5,7 +5,7 @@ import NIOCore
 /// to the event loop of its channel.
 ///
 /// Whatever is no message of a channel that was subscribed to ends it: what follows could not be trusted to be whole.
-final class SubscriberConnection: ChannelInboundHandler {
+final class SubscriberConnection: ChannelInboundHandler, RedisHandler {
     typealias InboundIn = ByteBuffer
 
     private enum Phase {
@@ -19,6 +19,7 @@ final class SubscriberConnection: ChannelInboundHandler {
     /// A message has four values, and INFO says less than a bulk may hold.
     private static let limits = RESPLimits(records: 4, nesting: 1)
 
+    private let endpoint: RedisEndpoint
     private let settings: StoreSettings
     private let names: ChannelNames
     private let reader: RESPReader
@@ -29,15 +30,15 @@ final class SubscriberConnection: ChannelInboundHandler {
     private var deadline: Scheduled<Void>?
 
     /// Nil when there is no memory.
-    init?(owner: RedisChannel, settings: StoreSettings, names: ChannelNames) {
+    init?(owner: RedisChannel, endpoint: RedisEndpoint, settings: StoreSettings, names: ChannelNames) {
         guard let reader = RESPReader(limits: Self.limits) else { return nil }
         self.owner = owner
+        self.endpoint = endpoint
         self.settings = settings
         self.names = names
         self.reader = reader
     }
 
-    /// Does nothing when it has ended.
     func end(_ trouble: StoreTrouble) {
         guard let owner else { return }
         phase = .ended
@@ -93,7 +94,7 @@ final class SubscriberConnection: ChannelInboundHandler {
 
     private func greet(_ context: ChannelHandlerContext) {
         guard case .opening = phase else { return }
-        let handshake = RedisHandshake(endpoint: settings.endpoint)
+        let handshake = RedisHandshake(endpoint: endpoint)
         phase = .greeting(handshake)
         send(handshake.commands, context)
         let wait = TimeAmount.nanoseconds(max(1, settings.connectTimeout.wholeNanoseconds))

@@ -6,6 +6,7 @@ import Testing
 struct CoherenceTests {
     let start = Instant(nanoseconds: 7_000_000_000_000)
     let server = ServerIdentity(runID: .init("aaaa"), replicationID: "r1")
+    let session = Fingerprint(high: 0, low: 1)
 
     private func at(_ milliseconds: Int64) -> Instant { start.advanced(byMilliseconds: milliseconds) }
 
@@ -131,27 +132,43 @@ struct CoherenceTests {
     @Test("what was learnt in the generation is covered while the channel is live")
     func covers() {
         let coherence = Coherence(primaries: 1)
-        #expect(!coherence.isLive(start) && !coherence.covers(start, now: start))
+        #expect(!coherence.isLive(for: session, now: start) && !coherence.covers(start, of: session, now: start))
         coherence.publish(Coherence.Standing(liveUntil: at(500), generationBegan: at(100), lineage: 3))
-        #expect(coherence.covers(at(100), now: at(499)))
-        #expect(!coherence.covers(at(99), now: at(499)))
-        #expect(!coherence.covers(at(100), now: at(500)))
-        #expect(coherence.lineage == 3)
+        #expect(coherence.covers(at(100), of: session, now: at(499)))
+        #expect(!coherence.covers(at(99), of: session, now: at(499)))
+        #expect(!coherence.covers(at(100), of: session, now: at(500)))
+        #expect(coherence.lineage(of: 0) == 3)
         coherence.publish(.down)
-        #expect(!coherence.covers(at(100), now: at(200)))
-        #expect(Coherence.alone().covers(.distantPast, now: at(1_000_000_000)))
+        #expect(!coherence.covers(at(100), of: session, now: at(200)))
+        #expect(Coherence.alone().covers(.distantPast, of: session, now: at(1_000_000_000)))
     }
 
-    @Test("with several primaries all channels must be live, and the youngest generation counts")
+    @Test("a session is covered by the channel of the primary that holds its record, whatever the others do")
     func primaries() {
         let coherence = Coherence(primaries: 2)
+        let other = Fingerprint(high: 1, low: 0)
+        #expect([session, other].map(coherence.primaries.primary) == [0, 1])
         coherence.publish(Coherence.Standing(liveUntil: at(500), generationBegan: at(0), lineage: 1), primary: 0)
-        #expect(!coherence.isLive(at(1)))
-        coherence.publish(Coherence.Standing(liveUntil: at(300), generationBegan: at(50), lineage: 1), primary: 1)
-        #expect(coherence.isLive(at(299)) && !coherence.isLive(at(300)))
-        #expect(!coherence.covers(at(49), now: at(60)) && coherence.covers(at(50), now: at(60)))
+        #expect(coherence.isLive(for: session, now: at(499)) && !coherence.isLive(for: session, now: at(500)))
+        #expect(!coherence.isLive(for: other, now: at(1)) && !coherence.covers(at(0), of: other, now: at(1)))
+        coherence.publish(Coherence.Standing(liveUntil: at(300), generationBegan: at(50), lineage: 4), primary: 1)
+        #expect(coherence.covers(at(49), of: session, now: at(60)) && !coherence.covers(at(49), of: other, now: at(60)))
+        #expect(coherence.covers(at(50), of: other, now: at(299)) && !coherence.covers(at(50), of: other, now: at(300)))
+        #expect([coherence.lineage(of: 0), coherence.lineage(of: 1)] == [1, 4])
         coherence.publish(.down, primary: 0)
-        #expect(!coherence.isLive(at(60)))
+        #expect(!coherence.isLive(for: session, now: at(60)) && coherence.isLive(for: other, now: at(60)))
         coherence.publish(.down, primary: 7)
+        #expect(coherence.isLive(for: other, now: at(60)))
+    }
+
+    @Test("of a store that is one server the one primary holds all sessions; several share them evenly")
+    func shares() {
+        let sessions = (0..<1000 as Range<UInt64>).map { Fingerprint(high: $0 &* 0x9E37_79B9_7F4A_7C15, low: $0) }
+        #expect(PrimaryMap(count: 0).count == 1)
+        #expect(sessions.allSatisfy { PrimaryMap(count: 1).primary(of: $0) == 0 })
+        let map = PrimaryMap(count: 3)
+        for primary in 0..<3 {
+            #expect((250...420).contains(sessions.count { map.primary(of: $0) == primary }))
+        }
     }
 }

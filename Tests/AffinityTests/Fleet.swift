@@ -105,7 +105,10 @@ struct Fleet {
         replicas[replica].answeredAside(answer, to: question, asked: Asking(at: asked ?? now), now: now)
     }
 
-    mutating func nextOffer(replica: Int = 0) -> StoreQuestion? { replicas[replica].nextOffer(now: now) }
+    mutating func nextOffer(replica: Int = 0) -> StoreQuestion? {
+        let mayAsk = storeMayBeAsked
+        return replicas[replica].nextOffer(now: now) { _ in mayAsk }
+    }
 
     /// Serves a request to its end, the store answering at once; the touch is left unanswered.
     mutating func serve(

@@ -66,6 +66,7 @@ struct OfferTests {
         let session = sessions(1)[0]
         fleet.storeMayBeAsked = false
         let guessed = try #require(fleet.serve(session).route)
+        fleet.storeMayBeAsked = true
         fleet.hold(session, fleet.binding((guessed.backend + 1) % 5, 1))
         sweep(&fleet)
         #expect(fleet.entry(session)?.binding == fleet.binding((guessed.backend + 1) % 5, 1))
@@ -77,6 +78,7 @@ struct OfferTests {
         let session = sessions(1)[0]
         fleet.storeMayBeAsked = false
         _ = fleet.serve(session)
+        fleet.storeMayBeAsked = true
         let first = fleet.nextOffer()
         let offer = try #require(first)
         let none = fleet.nextOffer()
@@ -176,9 +178,66 @@ struct OfferTests {
         #expect(none == nil)
     }
 
+    @Test("after another lineage of one primary its own writes are repeated, those of the others are kept")
+    func repeatedOfOnePrimary() {
+        var offers = Offers(lineages: [0, 0])
+        let primaries = PrimaryMap(count: 2)
+        for number in 0..<4 as Range<UInt64> {
+            offers.note(
+                Offers.Written(
+                    fingerprint: Fingerprint(high: number, low: 0),
+                    binding: Binding(backend: BackendHash(bits: 1), epoch: 2), born: nil, at: Instant(nanoseconds: 0)))
+        }
+        func repeats(of primary: Int, lineage: UInt64) -> [UInt64] {
+            offers.observe(lineage: lineage, of: primary, primaries, now: Instant(nanoseconds: 0))
+            var numbers: [UInt64] = []
+            while let write = offers.nextRepeat() { numbers.append(write.fingerprint.high) }
+            return numbers
+        }
+        #expect(repeats(of: 1, lineage: 1) == [1, 3])
+        #expect(repeats(of: 1, lineage: 2) == [])
+        #expect(repeats(of: 0, lineage: 1) == [0, 2])
+        #expect(offers.lineages == [1, 2])
+    }
+
+    @Test("an offer whose primary may not be asked waits behind the others, and is kept", arguments: [false, true])
+    func waitsForItsPrimary(isGuess: Bool) throws {
+        var fleet = try Fleet()
+        fleet.storeMayBeAsked = false
+        let sessions = sessions(2)
+        for session in sessions {
+            let home = fleet.membership.ranked(session)[0]
+            if !isGuess { fleet.know(session, fleet.binding(home, 1), .confirmed) }
+            fleet.markDown(home)
+            fleet.setChannel(live: false)
+            #expect(fleet.serve(session).route?.provenance == (isGuess ? .hashed : .rebound))
+            fleet.markUp(home)
+        }
+        let now = fleet.now
+        let first = fleet.replicas[0].nextOffer(now: now) { $0 != sessions[0] }
+        #expect(first == nil && fleet.replicas[0].hasOffers)
+        let second = fleet.replicas[0].nextOffer(now: now) { $0 != sessions[0] }
+        #expect(second?.fingerprint == sessions[1])
+        let third = fleet.replicas[0].nextOffer(now: now) { _ in true }
+        #expect(third?.fingerprint == sessions[0])
+    }
+
+    @Test("a write that is to be repeated waits for its primary, too")
+    func repeatWaitsForItsPrimary() throws {
+        var fleet = try Fleet()
+        let session = try written(&fleet)
+        fleet.setChannel(live: true, isNew: true, lineage: 1)
+        fleet.storeMayBeAsked = false
+        let none = fleet.nextOffer()
+        #expect(none == nil && fleet.replicas[0].hasOffers)
+        fleet.storeMayBeAsked = true
+        let offer = fleet.nextOffer()
+        #expect(offer?.fingerprint == session)
+    }
+
     @Test("what waits to be told is bounded")
     func bounded() {
-        var offers = Offers(lineage: 0)
+        var offers = Offers(lineages: [0])
         for session in sessions(250_000) { offers.add(session, isGuess: true) }
         #expect(offers.count == 100_000)
         for number in 0..<30_000 as Range<UInt32> {
@@ -188,7 +247,7 @@ struct OfferTests {
                     binding: Binding(backend: BackendHash(bits: 1), epoch: number + 1), born: nil,
                     at: Instant(nanoseconds: 0)))
         }
-        offers.observe(lineage: 1, now: Instant(nanoseconds: 0))
+        offers.observe(lineage: 1, of: 0, PrimaryMap(count: 1), now: Instant(nanoseconds: 0))
         #expect(offers.count == 110_000)
     }
 }

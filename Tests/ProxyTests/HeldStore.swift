@@ -12,7 +12,7 @@ final class HeldStore: BindingStore {
         store = MemoryStore(records: MemoryRecords(capacity: 1000, seed: 1), eventLoop: loop)
     }
 
-    var mayBeAsked: Bool { true }
+    func isAvailable(for _: Fingerprint) -> Bool { true }
     var heldCount: Int { held.count }
 
     func ask(_ question: StoreQuestion, for waiter: any StoreWaiter) {

@@ -90,7 +90,7 @@ struct IssuedSessionTests {
         try await Self.withBackends(issued, learns: learns) { proxy in
             let answers = try (0..<4).map { _ in try proxy.exchange(Self.request()) }
             #expect(answers.allSatisfy { $0.hasPrefix("HTTP/1.1 200 ") })
-            #expect(try await proxy.onLoop { $0.store.mayBeAsked })
+            #expect(try await proxy.onLoop { $0.store.isAvailable(for: Fingerprint(high: 1, low: 1)) })
             for number in 0..<4 {
                 let key = Array("key-\(number)".utf8)
                 let known = try await proxy.onLoop { worker -> Bool in

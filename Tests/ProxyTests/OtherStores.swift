@@ -21,7 +21,7 @@ final class CountingStore: BindingStore {
         self.count = count
     }
 
-    var mayBeAsked: Bool { true }
+    func isAvailable(for _: Fingerprint) -> Bool { true }
 
     func ask(_ question: StoreQuestion, for waiter: any StoreWaiter) {
         count.add()
@@ -33,7 +33,7 @@ final class CountingStore: BindingStore {
 final class AwayStore: BindingStore {
     init(_ loop: any EventLoop) {}
 
-    var mayBeAsked: Bool { false }
+    func isAvailable(for _: Fingerprint) -> Bool { false }
 
     func ask(_ question: StoreQuestion, for waiter: any StoreWaiter) {}
 }

@@ -14,11 +14,10 @@ final class ChannelDriver: Sendable {
         let channel: RedisChannel
     }
 
+    let primary: RedisPrimary
     let store: StoreDriver
     let coherence = Coherence(primaries: 1)
     let cache = BindingCache(entries: 10_000)
-    let link = ChannelLink()
-    let outlook = StoreOutlook(loops: 1)
     let fleet = Payloads()
     private let parts: NIOLoopBound<Parts>
 
@@ -26,18 +25,14 @@ final class ChannelDriver: Sendable {
         _ settings: StoreSettings, lease: Int64 = 500,
         instance: InstanceID = InstanceID(random: .random(in: 0...(.max)))
     ) throws {
-        let store = try StoreDriver { [outlook, link] loop, logger in
-            let store = RedisStore(eventLoop: loop, settings: settings, outlook: outlook, link: link, logger: logger)
-            store.start()
-            return store
-        }
+        primary = RedisPrimary(settings, loops: 1)
+        let store = try StoreDriver.redis(primary)
         self.store = store
-        let shared = RedisChannel.Shared(coherence: coherence, cache: cache, link: link, outlook: outlook)
         let lines = store.lines
         let loop = store.loop
-        parts = try store.runRedis { redis in
+        parts = try store.runRedis { [coherence, cache] redis in
             let channel = RedisChannel(
-                store: redis, instance: instance, lease: lease, shared: shared,
+                store: redis, instance: instance, lease: lease, coherence: coherence, cache: cache,
                 logger: Logger(label: "test") { _ in lines.handler })
             channel.start()
             return NIOLoopBound(Parts(store: redis, channel: channel), eventLoop: loop)
@@ -53,7 +48,7 @@ final class ChannelDriver: Sendable {
         return try store.loop.submit { [parts] in body(parts.value) }.wait()
     }
 
-    var isLive: Bool { coherence.isLive(.now) }
+    var isLive: Bool { coherence.isLive(primary: 0, now: .now) }
 
     var counters: ChannelCounters { get throws { try run { $0.channel.counters } } }
     var generations: UInt64 { get throws { try run { $0.channel.generations } } }

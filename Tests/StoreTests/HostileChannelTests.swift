@@ -146,7 +146,7 @@ struct HostileChannelTests {
         }
         let driver = try driver(hostile)
         try await eventually(within: .seconds(5)) { try await driver.store.counters().connectionFailures >= 2 }
-        #expect(try await !driver.store.mayBeAsked)
+        #expect(try await !driver.store.isAvailable)
         #expect(!driver.isLive)
         #expect(driver.store.lines.all.contains { $0.contains("gives no run_id") })
         try await driver.stop()

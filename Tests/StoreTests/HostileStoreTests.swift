@@ -36,7 +36,7 @@ struct HostileStoreTests {
         #expect(answers.dropLast() == answers.dropLast().map { _ in record })
         #expect([.unavailable(.lost), .unavailable(.late), .absent].contains(answers[19]))
         try await eventually(within: .seconds(5)) {
-            let isBack = try await store.mayBeAsked
+            let isBack = try await store.isAvailable
             return hostile.connections >= 2 && isBack
         }
         #expect(try await store.ask(Self.questions[0]) == .absent)
@@ -79,7 +79,7 @@ struct HostileStoreTests {
         }
         let store = try StoreDriver.redis(settings(hostile))
         try await eventually(within: .seconds(5)) {
-            let isBack = try await store.mayBeAsked
+            let isBack = try await store.isAvailable
             return hostile.connections >= 2 && isBack
         }
         #expect(store.lines.all.contains { $0.contains("nothing that was asked") })
@@ -104,7 +104,7 @@ struct HostileStoreTests {
         let hostile = try await HostileStore { command, _ in command[0] == "INFO" ? response : .honest }
         let store = try StoreDriver.redis(settings(hostile))
         try await eventually(within: .seconds(10)) { try await store.counters().connectionFailures >= 2 }
-        #expect(try await !store.mayBeAsked)
+        #expect(try await !store.isAvailable)
         let warnings = store.lines.all.filter { $0.hasPrefix("warning") }
         #expect(warnings.count == 1)
         #expect(warnings.first?.contains(reason) == true)
@@ -119,7 +119,7 @@ struct HostileStoreTests {
         }
         let store = try StoreDriver.redis(settings(hostile))
         try await eventually(within: .seconds(5)) { try await store.counters().refusals >= 3 }
-        #expect(try await !store.mayBeAsked)
+        #expect(try await !store.isAvailable)
         #expect(hostile.connections == 1)
         #expect(store.lines.all.filter { $0.contains("LOADING") }.count == 1)
         try await store.stop()

@@ -120,12 +120,12 @@ struct RedisChannelTests {
     func flush() async throws {
         try await with { server, driver in
             let learnt = Instant.now
-            #expect(driver.coherence.covers(learnt, now: .now))
-            let lineage = driver.coherence.lineage
+            #expect(driver.coherence.covers(learnt, of: .test(1), now: .now))
+            let lineage = driver.coherence.lineage(of: 0)
             try server.command("FLUSHALL")
             try await eventually(within: .milliseconds(500)) { try driver.generations == 2 }
-            #expect(!driver.coherence.covers(learnt, now: .now))
-            #expect(driver.coherence.lineage != lineage)
+            #expect(!driver.coherence.covers(learnt, of: .test(1), now: .now))
+            #expect(driver.coherence.lineage(of: 0) != lineage)
             #expect(driver.isLive)
             // Each new era is another.
             try server.command("FLUSHALL")
@@ -149,9 +149,11 @@ struct RedisChannelTests {
         try await with { server, driver in
             let learnt = Instant.now
             try server.command("CLIENT", "KILL", "TYPE", "pubsub")
-            try await eventually(within: .milliseconds(500)) { !driver.coherence.covers(learnt, now: .now) }
+            try await eventually(within: .milliseconds(500)) {
+                !driver.coherence.covers(learnt, of: .test(1), now: .now)
+            }
             try await driver.live(within: .seconds(2))
-            #expect(!driver.coherence.covers(learnt, now: .now))
+            #expect(!driver.coherence.covers(learnt, of: .test(1), now: .now))
             #expect(try driver.generations == 2)
             #expect(try await driver.store.counters().connections == 1)
         }
@@ -191,14 +193,14 @@ struct RedisChannelTests {
     func restart() async throws {
         try await with { server, driver in
             let learnt = Instant.now
-            let lineage = driver.coherence.lineage
+            let lineage = driver.coherence.lineage(of: 0)
             server.kill()
             try await eventually(within: .seconds(1)) { try !driver.isUp }
             #expect(!driver.isLive)
             try server.start()
             try await driver.live(within: .seconds(5))
-            #expect(!driver.coherence.covers(learnt, now: .now))
-            #expect(driver.coherence.lineage != lineage)
+            #expect(!driver.coherence.covers(learnt, of: .test(1), now: .now))
+            #expect(driver.coherence.lineage(of: 0) != lineage)
             try await driver.store.ready()
         }
     }
@@ -208,7 +210,7 @@ struct RedisChannelTests {
         try await with { server, driver in
             try server.command("REPLICAOF", "127.0.0.1", "1")
             try await eventually(within: .milliseconds(500)) { try !driver.isUp }
-            #expect(try await !driver.store.mayBeAsked)
+            #expect(try await !driver.store.isAvailable)
             try server.command("REPLICAOF", "NO", "ONE")
             try await driver.live(within: .seconds(6))
             try await driver.store.ready()
@@ -261,7 +263,7 @@ struct RedisChannelTests {
         try await with { _, driver in
             let heard = try await driver.store.asking(.touch(key, lifetime: minute))
             #expect(heard.isOfChannel)
-            driver.link.set(nil)
+            driver.primary.link.set(nil)
             let unheard = try await driver.store.asking(.touch(key, lifetime: minute))
             #expect(!unheard.isOfChannel)
         }
@@ -271,14 +273,14 @@ struct RedisChannelTests {
     func otherServer() async throws {
         try await with { _, driver in
             let other = ServerIdentity(runID: ServerIdentity.RunID("other"), replicationID: "x")
-            let heard = try #require(driver.link.server)
-            driver.link.set(other)
-            #expect(try await !driver.store.mayBeAsked)
+            let heard = try #require(driver.primary.link.server)
+            driver.primary.link.set(other)
+            #expect(try await !driver.store.isAvailable)
             #expect(try await driver.store.ask(.touch(key, lifetime: minute)) == .unavailable(.away))
             try await eventually(within: .seconds(2)) { try await driver.store.counters().connectionFailures >= 1 }
             #expect(driver.store.lines.all.contains { $0.contains("lead to different servers") })
             // No heartbeat comes through, so the subscription is given up, and both meet again.
-            try await eventually(within: .seconds(5)) { driver.link.server == heard }
+            try await eventually(within: .seconds(5)) { driver.primary.link.server == heard }
             try await driver.live(within: .seconds(5))
             try await driver.store.ready()
         }
@@ -287,11 +289,11 @@ struct RedisChannelTests {
     @Test("A server that took over other data is found out by the connection that is made after it")
     func otherHistory() async throws {
         try await with { server, driver in
-            let before = try #require(driver.link.server)
-            driver.link.set(ServerIdentity(runID: before.runID, replicationID: "older"))
-            #expect(try await !driver.store.mayBeAsked)
+            let before = try #require(driver.primary.link.server)
+            driver.primary.link.set(ServerIdentity(runID: before.runID, replicationID: "older"))
+            #expect(try await !driver.store.isAvailable)
             // A data connection that is made sees another history than the subscription's.
-            try await eventually(within: .seconds(5)) { driver.link.server == before }
+            try await eventually(within: .seconds(5)) { driver.primary.link.server == before }
             try await driver.live(within: .seconds(5))
             try await driver.store.ready()
         }

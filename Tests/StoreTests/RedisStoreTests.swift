@@ -110,7 +110,7 @@ struct RedisStoreTests {
             #expect(try await store.ask(.look(key)) == .foreign)
             #expect(try server.command("LLEN", name) == "1")
             server.kill()
-            try await eventually(within: .seconds(5)) { try await !store.mayBeAsked }
+            try await eventually(within: .seconds(5)) { try await !store.isAvailable }
             #expect(try await store.ask(.look(key)) == .unavailable(.away))
         }
     }
@@ -291,7 +291,7 @@ struct RedisStoreTests {
         let server = try RedisServer(["--requirepass", "right"])
         let store = try StoreDriver.redis(url.replacing("PORT", with: String(server.port)))
         try await eventually(within: .seconds(8)) { try await store.counters().connectionFailures >= 3 }
-        #expect(try await !store.mayBeAsked)
+        #expect(try await !store.isAvailable)
         #expect(try await store.ask(.touch(key, lifetime: minute)) == .unavailable(.away))
         let warnings = store.lines.all.filter { $0.hasPrefix("warning") }
         #expect(warnings.count == 1)
@@ -313,7 +313,7 @@ struct RedisStoreTests {
         #expect(answers == questions.map { _ in .unavailable(.late) })
         #expect(spent >= .milliseconds(20))
         #expect(spent < .milliseconds(500))
-        #expect(try await !store.mayBeAsked)
+        #expect(try await !store.isAvailable)
         #expect(try await store.ask(questions[0]) == .unavailable(.away))
         // The connection is closed half a second after the oldest command.
         try await eventually(within: .seconds(2)) { try await store.counters().connectionFailures >= 1 }
@@ -337,7 +337,7 @@ struct RedisStoreTests {
         server.freeze()
         let questions = (1...3).map { StoreQuestion.create(.test($0), Self.one, lifetime: minute) }
         #expect(try await store.ask(questions) == questions.map { _ in .unavailable(.late) })
-        #expect(try await !store.mayBeAsked)
+        #expect(try await !store.isAvailable)
         server.thaw()
         try await store.ready(within: .seconds(2))
         let counters = try await store.counters()
@@ -362,7 +362,7 @@ struct RedisStoreTests {
         let begin = ContinuousClock.now
         let possible: Set<StoreAnswer> = [.unavailable(.lost), .unavailable(.late)]
         #expect(try await Set(answers).isSubset(of: possible))
-        try await eventually(within: .seconds(1)) { try await !store.mayBeAsked }
+        try await eventually(within: .seconds(1)) { try await !store.isAvailable }
         #expect(try await store.ask(questions[0]) == .unavailable(.away))
         // It is tried again, two times a second at most, after the loss.
         try await eventually(within: .seconds(5)) { try await store.counters().connectionFailures >= 3 }
@@ -403,17 +403,9 @@ struct RedisStoreTests {
     @Test("Many loops share one store, its pacing and its log")
     func manyLoops() async throws {
         let server = try RedisServer()
-        let outlook = StoreOutlook(loops: 4)
-        let settings = try StoreSettings.plain(port: server.port)
+        let primary = try RedisPrimary(StoreSettings.plain(port: server.port), loops: 4)
         var stores: [StoreDriver] = []
-        for _ in 0..<4 {
-            stores.append(
-                try StoreDriver { loop, logger in
-                    let store = RedisStore(eventLoop: loop, settings: settings, outlook: outlook, logger: logger)
-                    store.start()
-                    return store
-                })
-        }
+        for _ in 0..<4 { stores.append(try StoreDriver.redis(primary)) }
         for store in stores { try await store.ready() }
         server.kill()
         let begin = ContinuousClock.now
@@ -432,6 +424,19 @@ struct RedisStoreTests {
         let warnings = stores.flatMap(\.lines.all).filter { $0.hasPrefix("warning") }
         #expect(warnings.count == Set(warnings).count)
         for store in stores { try await store.stop() }
+    }
+
+    @Test("A primary that is away neither slows nor silences another")
+    func twoPrimaries() async throws {
+        let server = try RedisServer()
+        let away = try StoreDriver.redis(RedisPrimary(.plain(port: LoopbackPort.free()), loops: 1))
+        try await eventually(within: .seconds(5)) { try await away.counters().connectionFailures > 0 }
+        let there = try StoreDriver.redis(RedisPrimary(.plain(port: server.port), number: 1, loops: 1))
+        try await there.ready()
+        #expect(try await there.counters().connectionFailures == 0)
+        #expect(try await !away.isAvailable)
+        #expect(there.lines.all == ["info The store is in use. store=redis://127.0.0.1:\(server.port)/0"])
+        for store in [away, there] { try await store.stop() }
     }
 
     @Test("What is asked, answered and missed is counted")

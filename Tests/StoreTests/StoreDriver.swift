@@ -29,9 +29,12 @@ final class StoreDriver: Sendable {
     }
 
     static func redis(_ settings: StoreSettings) throws -> StoreDriver {
-        let outlook = StoreOutlook(loops: 1)
-        return try StoreDriver { loop, logger in
-            let store = RedisStore(eventLoop: loop, settings: settings, outlook: outlook, logger: logger)
+        try redis(RedisPrimary(settings, loops: 1))
+    }
+
+    static func redis(_ primary: RedisPrimary) throws -> StoreDriver {
+        try StoreDriver { loop, logger in
+            let store = RedisStore(eventLoop: loop, primary: primary, logger: logger)
             store.start()
             return store
         }
@@ -58,11 +61,11 @@ final class StoreDriver: Sendable {
         try await loop.submit { [redis] in redis.value?.counters ?? StoreCounters() }.get()
     }
 
-    var mayBeAsked: Bool { get async throws { try await run { $0.mayBeAsked } } }
+    var isAvailable: Bool { get async throws { try await run { $0.isAvailable(for: .test(1)) } } }
 
-    /// Waits until the store may be asked, at most `limit`.
+    /// Waits until the store is available, at most `limit`.
     func ready(within limit: Duration = .seconds(5)) async throws {
-        try await eventually(within: limit) { try await self.mayBeAsked }
+        try await eventually(within: limit) { try await self.isAvailable }
     }
 
     func ask(_ question: StoreQuestion) async throws -> StoreAnswer {

@@ -88,7 +88,7 @@ package final class DataPlane: Sendable {
                 instance: .random(in: 0 ... .max), configuration: fingerprint.bits, name: configuration.replica.name,
                 version: Version.current)
             post = try await joinFleet(
-                own, configuration, keys: keys, stores: stores, coherence: coherence, cache: cache, loops: loops,
+                own, configuration, keys: keys, coherence: coherence, cache: cache, loops: loops,
                 logger: logger)
             await awaitStores(of: loops, post)
             let listeners = try await listen(configuration, group, loops)
@@ -105,18 +105,16 @@ package final class DataPlane: Sendable {
 
     /// Nil where nothing is shared.
     private static func joinFleet(
-        _ own: FleetMessage.Sender, _ configuration: Configuration, keys: FleetKeys, stores: LoopStores,
-        coherence: Coherence, cache: BindingCache, loops: [LoopPlane], logger: Logger
+        _ own: FleetMessage.Sender, _ configuration: Configuration, keys: FleetKeys, coherence: Coherence,
+        cache: BindingCache, loops: [LoopPlane], logger: Logger
     ) async throws -> NIOLoopBound<FleetPost>? {
-        guard let first = loops.first, let shared = stores.shared(coherence: coherence, cache: cache) else {
-            return nil
-        }
+        guard let first = loops.first else { return nil }
         let lease = configuration.store.lease.wholeMilliseconds
         let post = try await first.loop.submit { () -> NIOLoopBound<FleetPost>? in
             guard case .redis(let store) = first.store.value else { return nil }
             let post = FleetPost(
-                own, key: keys.fingerprint, lease: lease, worker: first.worker.value, store: store, shared: shared,
-                logger: logger)
+                own, key: keys.fingerprint, lease: lease, worker: first.worker.value, store: store,
+                coherence: coherence, cache: cache, logger: logger)
             post.start()
             return NIOLoopBound(post, eventLoop: first.loop)
         }.get()
@@ -226,7 +224,7 @@ package final class DataPlane: Sendable {
         var total = DataPlaneCounters(
             services: current.withLock { $0.snapshot.services }, cache: cache.counts(), cacheBytes: cache.byteCount)
         for counters in await onEachLoop({ plane in
-            (plane.worker.value.measure(), plane.store.value.counters, plane.store.value.asked.mayBeAsked)
+            (plane.worker.value.measure(), plane.store.value.counters, plane.store.value.isAvailable)
         }) {
             total.workers.append(counters.0)
             total.stores.append(counters.1)

@@ -20,8 +20,16 @@ enum LoopStore {
         }
     }
 
-    /// Whether it is known if it may be asked.
-    var isSettled: Bool { asked.mayBeAsked || counters.connectionFailures > 0 }
+    /// Whether it answers questions now.
+    var isAvailable: Bool {
+        switch self {
+        case .redis(let store): store.isAvailable
+        case .memory: true
+        }
+    }
+
+    /// Whether it is known if it answers.
+    var isSettled: Bool { isAvailable || counters.connectionFailures > 0 }
 
     func start() {
         if case .redis(let store) = self { store.start() }

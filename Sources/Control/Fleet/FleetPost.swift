@@ -32,12 +32,13 @@ final class FleetPost: FleetChannel {
     ///   - lease: milliseconds.
     init(
         _ own: FleetMessage.Sender, key: FingerprintKey, lease: Int64, worker: Worker, store: RedisStore,
-        shared: RedisChannel.Shared, logger: Logger
+        coherence: Coherence, cache: BindingCache, logger: Logger
     ) {
-        coherence = shared.coherence
+        self.coherence = coherence
         self.logger = logger
         channel = RedisChannel(
-            store: store, instance: InstanceID(random: own.instance), lease: lease, shared: shared, logger: logger)
+            store: store, instance: InstanceID(random: own.instance), lease: lease, coherence: coherence, cache: cache,
+            logger: logger)
         judge = FleetJudge(worker: worker, own: own, key: key, lease: lease, channel: self)
     }
 
@@ -45,7 +46,7 @@ final class FleetPost: FleetChannel {
     var evidence: HealthEvidence? { judge?.evidence }
 
     /// Whether it is known if moves are heard.
-    var isSettled: Bool { coherence.isLive(.now) || channel.counters.connectionFailures > 0 }
+    var isSettled: Bool { channel.isLive(.now) || channel.counters.connectionFailures > 0 }
 
     func start() {
         channel.onFleetMessage = { [weak self] payload, _ in self?.judge?.heard(payload) }
@@ -88,7 +89,7 @@ final class FleetPost: FleetChannel {
         switch channel.state {
         case .down: .lost
         case .proving: .proving
-        case .live: coherence.isLive(.now) ? .live : .doubt
+        case .live: channel.isLive(.now) ? .live : .doubt
         }
     }
 

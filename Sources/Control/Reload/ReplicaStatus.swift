@@ -61,7 +61,7 @@ struct ReplicaStatus: AdminSource {
         guard let service = services.first(where: { $0.name == service }) else { return nil }
         let now = Instant.now
         let entry = dataPlane.cache.peek(fingerprint, now: now)
-        let isCovered = entry.map { dataPlane.coherence.covers($0.confirmedAt, now: now) } ?? false
+        let isCovered = entry.map { dataPlane.coherence.covers($0.confirmedAt, of: fingerprint, now: now) } ?? false
         let isVouchedFor = SessionView.isVouchedFor(entry, isCovered: isCovered)
         let answer = isVouchedFor ? nil : await dataPlane.look(fingerprint)
         return SessionView(fingerprint, of: service, entry: entry, isCovered: isCovered, answer: answer)

@@ -92,13 +92,12 @@ final class SimulatedReplica {
 
     func wall(_ now: Moment) -> UInt32 { UInt32(clamping: wallStart + now / 1_000_000) }
 
-    /// Whether every loop may ask every primary.
-    func mayAskAll(loop: Int) -> Bool { loops[loop].data.allSatisfy { mayAsk($0) } }
+    func mayAsk(loop: Int, about session: Fingerprint) -> Bool {
+        mayAsk(loop: loop, primary: coherence.primaries.primary(of: session))
+    }
 
-    func mayAsk(loop: Int, primary: Int) -> Bool { mayAsk(loops[loop].data[primary]) }
-
-    private func mayAsk(_ connection: SimulatedConnection?) -> Bool {
-        guard let connection, connection.isServing, connection.isOpen else { return false }
+    func mayAsk(loop: Int, primary: Int) -> Bool {
+        guard let connection = loops[loop].data[primary], connection.isServing, connection.isOpen else { return false }
         return !connection.breaker.isOpen
     }
 
@@ -107,10 +106,10 @@ final class SimulatedReplica {
         return connection.identity == server
     }
 
-    /// Whether an entry would serve without a question, as this replica sees it.
-    func isCurrent(_ entry: BindingCache.Entry, hint: Hint?, now: Moment) -> Bool {
+    /// Whether an entry would serve its session without a question, as this replica sees it.
+    func isCurrent(_ entry: BindingCache.Entry, of session: Fingerprint, hint: Hint?, now: Moment) -> Bool {
         entry.kind == .confirmed && !entry.binding.isTombstone && !entry.isSuspect
             && hint.map { $0.binding.epoch <= entry.binding.epoch } ?? true
-            && coherence.covers(entry.confirmedAt, now: instant(now))
+            && coherence.covers(entry.confirmedAt, of: session, now: instant(now))
     }
 }

@@ -168,12 +168,12 @@ extension Simulation {
             guard let index = replica.membership.index(of: from.backend) else { return }
             if replica.health.isUp(index) { fail("I9", "\(who): moves off \(name(from)), which is usable") }
             coverage.count("moves asked for")
-            checkConsent(replica, index, who)
+            checkConsent(replica, session, index, who)
         }
     }
 
-    private func checkConsent(_ replica: SimulatedReplica, _ backend: Int, _ who: String) {
-        if !replica.coherence.isLive(replica.instant(now)) {
+    private func checkConsent(_ replica: SimulatedReplica, _ session: Fingerprint, _ backend: Int, _ who: String) {
+        if !replica.coherence.isLive(for: session, now: replica.instant(now)) {
             return fail("I14", "\(who): moves a session while its channel is not live")
         }
         let place = replica.places[backend]
@@ -223,7 +223,8 @@ extension Simulation {
     func checkLifetime(_ request: SimulatedRequest, on server: SimulatedServer) {
         let replica = request.replica
         let place = primary(of: request.session)
-        guard scenario.settings.absoluteTimeout == nil, replica.mayAsk(loop: request.loop, primary: place) else {
+        guard scenario.settings.absoluteTimeout == nil, replica.mayAsk(loop: request.loop, about: request.session)
+        else {
             return
         }
         guard server === primaries[place].current, let record = server.living(request.session, now: now),

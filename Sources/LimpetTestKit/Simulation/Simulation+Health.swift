@@ -39,9 +39,10 @@ extension Simulation {
         perform(replica.fleet.suspected(replica.shared(route.backend), now: replica.instant(now)), at: replica)
         let instant = replica.instant(now)
         perform(replica.probers[route.backend].connectionFailed(now: instant), route.backend, at: replica)
-        let mayAsk = replica.mayAsk(loop: request.loop, primary: primary(of: request.session))
+        let mayAsk = replica.mayAsk(loop: request.loop, about: request.session)
         let entry = replica.cache.peek(request.session, now: instant)
-        let isCurrent = entry.map { replica.isCurrent($0, hint: request.decision.hint, now: now) } ?? false
+        let isCurrent =
+            entry.map { replica.isCurrent($0, of: request.session, hint: request.decision.hint, now: now) } ?? false
         let step = replica.loops[request.loop].affinity.backendFailed(
             &request.decision, storeMayBeAsked: mayAsk, now: instant)
         var basis = DecisionBasis.alone
@@ -92,7 +93,7 @@ extension Simulation {
         switch replica.hearings[0].channel.state {
         case .down: lease = .lost
         case .proving: lease = .proving
-        case .live: lease = replica.coherence.isLive(instant) ? .live : .doubt
+        case .live: lease = replica.coherence.isLive(primary: 0, now: instant) ? .live : .doubt
         }
         if lease != .live { disturb(replica) }
         perform(replica.fleet.tick(lease: lease, now: instant), at: replica)

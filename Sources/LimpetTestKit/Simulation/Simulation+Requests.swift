@@ -68,9 +68,10 @@ extension Simulation {
     ) {
         var request = request
         let replica = request.replica
-        let mayAsk = replica.mayAsk(loop: request.loop, primary: primary(of: request.session))
+        let mayAsk = replica.mayAsk(loop: request.loop, about: request.session)
         let entry = replica.cache.peek(request.session, now: replica.instant(now))
-        let isCurrent = entry.map { replica.isCurrent($0, hint: request.decision.hint, now: now) } ?? false
+        let isCurrent =
+            entry.map { replica.isCurrent($0, of: request.session, hint: request.decision.hint, now: now) } ?? false
         let step = body(&replica.loops[request.loop].affinity, &request.decision, mayAsk)
         var isByCache = false
         if case .forward(let route) = step, isCurrent, route.provenance == .cached {
@@ -215,7 +216,7 @@ extension Simulation {
         case .cached where said != nil:
             let entry = request.replica.cache.peek(request.session, now: request.replica.instant(now))
             guard let entry, entry.binding == route.binding,
-                request.replica.isCurrent(entry, hint: request.decision.hint, now: now)
+                request.replica.isCurrent(entry, of: request.session, hint: request.decision.hint, now: now)
             else { return .alone }
             return .cache
         case .cached, .hinted, .hashed, .detoured, .placed, .balanced: return .alone
@@ -241,9 +242,11 @@ extension Simulation {
 
     func offer(_ loop: Int, at replica: SimulatedReplica) {
         schedule(.offers(loop: loop), of: replica, after: 25_000)
-        guard replica.loops[loop].affinity.hasOffers, replica.mayAskAll(loop: loop) else { return }
+        guard replica.loops[loop].affinity.hasOffers else { return }
         let instant = replica.instant(now)
-        guard let question = replica.loops[loop].affinity.nextOffer(now: instant) else { return }
+        let isAvailable = (0..<scenario.primaryCount).map { replica.mayAsk(loop: loop, primary: $0) }
+        let question = replica.loops[loop].affinity.nextOffer(now: instant) { isAvailable[primary(of: $0)] }
+        guard let question else { return }
         let kind = replica.cache.peek(question.fingerprint, now: instant)?.kind
         if !has(.sweep), kind != .confirmed { return }
         coverage.count(kind == .confirmed || kind == nil ? "writes repeated" : "offers")

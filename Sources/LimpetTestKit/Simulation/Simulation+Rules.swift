@@ -67,8 +67,8 @@ extension Simulation {
     func unlicensedMove(_ route: Route, _ request: SimulatedRequest) -> StoreQuestion? {
         let replica = request.replica
         guard !has(.moveOnlyLive), route.provenance == .detoured, scenario.settings.onUnavailable == .move,
-            !replica.coherence.isLive(replica.instant(now)), request.questions == 0,
-            replica.mayAsk(loop: request.loop, primary: primary(of: request.session)), !route.binding.isTombstone,
+            !replica.coherence.isLive(for: request.session, now: replica.instant(now)), request.questions == 0,
+            replica.mayAsk(loop: request.loop, about: request.session), !route.binding.isTombstone,
             route.binding.epoch > 0
         else { return nil }
         return .rebind(
@@ -78,7 +78,7 @@ extension Simulation {
 
     /// As many for as against count as a majority.
     func leaveOnTies(_ replica: SimulatedReplica) {
-        guard !has(.tie), replica.coherence.isLive(replica.instant(now)) else { return }
+        guard !has(.tie), replica.coherence.isLive(primary: 0, now: replica.instant(now)) else { return }
         for (index, place) in replica.places.enumerated() where !replica.health.isUp(index) {
             let others = replicas.filter { $0 !== replica }.compactMap { other in
                 other.places.firstIndex(of: place).map { other.health.isUp($0) }

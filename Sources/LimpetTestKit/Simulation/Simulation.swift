@@ -114,7 +114,7 @@ package final class Simulation {
         return serial
     }
 
-    func primary(of session: Fingerprint) -> Int { Int(session.high % UInt64(scenario.primaryCount)) }
+    func primary(of session: Fingerprint) -> Int { PrimaryMap(count: scenario.primaryCount).primary(of: session) }
 
     // MARK: Running
 

@@ -155,14 +155,16 @@ struct BackendChoice {
     ) -> Step {
         self.decision = decision
         let step = service.affinity.begin(
-            &self.decision, storeMayBeAsked: service.store.mayBeAsked, otherKeys: otherKeys(), proposal: proposal(),
+            &self.decision, storeMayBeAsked: service.store.isAvailable(for: decision.fingerprint),
+            otherKeys: otherKeys(), proposal: proposal(),
             now: service.loop.now())
         return perform(step, service)
     }
 
     private mutating func decideAgain(_ service: ServiceRuntime) -> Step {
+        let session = decision.fingerprint
         let step = service.affinity.backendFailed(
-            &decision, storeMayBeAsked: service.store.mayBeAsked, now: service.loop.now())
+            &decision, storeMayBeAsked: service.store.isAvailable(for: session), now: service.loop.now())
         return perform(step, service)
     }
 

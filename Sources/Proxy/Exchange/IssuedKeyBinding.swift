@@ -16,9 +16,10 @@ final class IssuedKeyBinding: StoreWaiter {
     }
 
     func begin() {
+        let session = learning.fingerprint
         perform(
             service.affinity.learn(
-                &learning, storeMayBeAsked: service.store.mayBeAsked, now: service.loop.now()))
+                &learning, storeMayBeAsked: service.store.isAvailable(for: session), now: service.loop.now()))
     }
 
     func storeAnswered(_ answer: StoreAnswer, to question: StoreQuestion, asked: Asking) {

@@ -1,0 +1,136 @@
+import Affinity
+import NIOCore
+import Networking
+
+/// What reads and writes on one connection to a primary, from the first command on.
+protocol RedisHandler: ChannelHandler {
+    /// Ends the connection, and tells its owner so. Does nothing where it has ended.
+    func end(_ trouble: StoreTrouble)
+}
+
+/// One connection to a primary that is made again whenever it is lost, in the primary's common pace: the shell around
+/// ``ReconnectState``. Confined to `eventLoop`.
+///
+/// Its owner says what is to become of the handler: `greeted` when its first commands are answered well, `ended` when
+/// it has ended.
+final class ReconnectingConnection<Handler: RedisHandler> {
+    /// What is asked of the owner, on the loop.
+    struct Owner {
+        /// Makes what is to read and write on a connection to this endpoint. Nil when there is no memory.
+        let makeHandler: (RedisEndpoint) -> Handler?
+        /// An attempt has failed, or the connection has ended; another one will be made.
+        let failed: (StoreTrouble) -> Void
+    }
+
+    private let eventLoop: any EventLoop
+    private let primary: RedisPrimary
+    private let dialer: RedisDialer
+    /// Nil before the start and once stopped.
+    private var owner: Owner?
+    private var state = ReconnectState()
+    private var handler: Handler?
+    private var channel: (any Channel)?
+    private var timer: Scheduled<Void>?
+    private var attempt: EventLoopFuture<any Channel>?
+
+    init(to primary: RedisPrimary, on eventLoop: any EventLoop) {
+        self.eventLoop = eventLoop
+        self.primary = primary
+        dialer = RedisDialer(eventLoop: eventLoop, settings: primary.settings)
+    }
+
+    /// The connection whose first commands were answered well, if there is one.
+    var serving: Handler? {
+        if case .serving = state.phase { handler } else { nil }
+    }
+
+    /// Where the connection leads or the last attempt led; before the first, what is configured.
+    var endpoint: RedisEndpoint { state.endpoint ?? primary.settings.endpoint }
+
+    /// Begins to connect.
+    func start(_ owner: Owner) {
+        guard case .idle = state.phase else { return }
+        self.owner = owner
+        attemptIsDue()
+    }
+
+    /// The first commands are answered well.
+    func greeted(now: Instant) {
+        guard state.greeted(now: now) else { return }
+        primary.outlook.connected()
+    }
+
+    /// The connection has shown what it was made for.
+    func proved() {
+        state.proved()
+    }
+
+    /// The handler has ended.
+    func ended(_ trouble: StoreTrouble) {
+        handler = nil
+        fail(trouble)
+    }
+
+    /// Ends the connection, and makes no other. The future is of its end, or of the attempt that is under way.
+    func stop() -> EventLoopFuture<Void> {
+        state.stop()
+        timer?.cancel()
+        handler?.end(.closed)
+        owner = nil
+        if let attempt {
+            let loop = eventLoop
+            return attempt.flatMap { $0.closeFuture }.flatMapError { _ in loop.makeSucceededVoidFuture() }
+        }
+        return channel?.closeFuture ?? eventLoop.makeSucceededVoidFuture()
+    }
+
+    private func attemptIsDue() {
+        perform(
+            state.attemptIsDue(
+                from: primary.endpoints, isAdmitted: primary.outlook.admitsAttempt(now: .now), random: random()))
+    }
+
+    private func perform(_ action: ReconnectState.Action) {
+        switch action {
+        case .doNothing: break
+        case .connect(let endpoint):
+            let attempt = dialer.open(endpoint)
+            self.attempt = attempt
+            attempt.assumeIsolated().whenComplete { self.attemptEnded($0) }
+        case .wait(let milliseconds):
+            timer = eventLoop.assumeIsolated().scheduleTask(in: .milliseconds(milliseconds)) { self.attemptIsDue() }
+        }
+    }
+
+    private func attemptEnded(_ result: Result<any Channel, any Error>) {
+        attempt = nil
+        switch result {
+        case .success(let channel): state.connected() ? adopt(channel) : channel.close(promise: nil)
+        case .failure(let error): fail(StoreTrouble(connecting: error))
+        }
+    }
+
+    private func adopt(_ channel: any Channel) {
+        guard let handler = owner?.makeHandler(endpoint) else {
+            channel.close(promise: nil)
+            return fail(.misbehaves("there is no memory for a connection"))
+        }
+        self.channel = channel
+        self.handler = handler
+        do {
+            try channel.hand(to: handler)
+        } catch {
+            handler.end(StoreTrouble(connecting: error))
+        }
+    }
+
+    private func fail(_ trouble: StoreTrouble) {
+        let action = state.failed(trouble, now: .now, random: random())
+        guard action != .doNothing else { return }
+        primary.outlook.failed()
+        owner?.failed(trouble)
+        perform(action)
+    }
+
+    private func random() -> UInt64 { .random(in: 0...(.max)) }
+}

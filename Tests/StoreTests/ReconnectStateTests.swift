@@ -1,0 +1,144 @@
+import Affinity
+import LimpetTestKit
+import Synchronization
+import Testing
+
+@testable import Store
+
+/// What a source was told and what it says.
+private final class ScriptedSource: EndpointSource {
+    private let script: Mutex<[RedisEndpoint?]>
+    private let told = Mutex<[ConnectionFailure?]>([])
+
+    /// - Parameter script: its answers, of which the last is given again and again.
+    init(_ script: [RedisEndpoint?]) { self.script = Mutex(script) }
+
+    var failures: [ConnectionFailure?] { told.withLock { $0 } }
+
+    func next(after failure: ConnectionFailure?) -> RedisEndpoint? {
+        told.withLock { $0.append(failure) }
+        return script.withLock { $0.count > 1 ? $0.removeFirst() : $0.first ?? nil }
+    }
+}
+
+@Suite("When and where to connect again")
+struct ReconnectStateTests {
+    private let one = RedisEndpoint(address: .host("one", port: 1))
+    private let two = RedisEndpoint(address: .host("two", port: 2))
+
+    private func at(_ milliseconds: Int64) -> Instant { Instant(nanoseconds: milliseconds * 1_000_000) }
+
+    /// A connection that serves since 0.
+    private func serving(_ source: ScriptedSource) -> ReconnectState {
+        var state = ReconnectState()
+        #expect(state.attemptIsDue(from: source, isAdmitted: true, random: .max) == .connect(one))
+        #expect(state.connected() && state.greeted(now: at(0)))
+        return state
+    }
+
+    @Test("A connection is made, greets and serves; when it is lost another one is made after a wait")
+    func life() {
+        let source = ScriptedSource([one])
+        var state = serving(source)
+        #expect(state.phase == .serving(since: at(0)) && state.endpoint == one)
+        #expect(state.failed(.closed, now: at(10), random: .max) == .wait(100))
+        #expect(state.phase == .waiting)
+        #expect(state.attemptIsDue(from: source, isAdmitted: true, random: .max) == .connect(one))
+        #expect(state.phase == .connecting)
+        #expect(state.failed(.connectTimeout, now: at(20), random: .max) == .wait(200))
+        #expect(state.attemptIsDue(from: source, isAdmitted: true, random: .max) == .connect(one))
+        #expect(state.connected() && state.phase == .greeting)
+        #expect(state.failed(.notRedis, now: at(30), random: .max) == .wait(400))
+    }
+
+    @Test("Waits are short again after a connection that held for five seconds, or that has shown its worth")
+    func goodConnections() {
+        let source = ScriptedSource([one])
+        var state = serving(source)
+        #expect(state.failed(.closed, now: at(4999), random: .max) == .wait(100))
+        _ = state.attemptIsDue(from: source, isAdmitted: true, random: .max)
+        #expect(state.connected() && state.greeted(now: at(5000)))
+        #expect(state.failed(.closed, now: at(9999), random: .max) == .wait(200))
+        _ = state.attemptIsDue(from: source, isAdmitted: true, random: .max)
+        #expect(state.connected() && state.greeted(now: at(10_000)))
+        #expect(state.failed(.closed, now: at(15_000), random: .max) == .wait(100))
+        _ = state.attemptIsDue(from: source, isAdmitted: true, random: .max)
+        #expect(state.connected() && state.greeted(now: at(20_000)))
+        state.proved()
+        #expect(state.failed(.closed, now: at(20_001), random: .max) == .wait(100))
+    }
+
+    @Test("An attempt that the pace does not admit waits; the pace is asked only where one would be made")
+    func pace() {
+        let source = ScriptedSource([nil, one])
+        var state = ReconnectState()
+        var asked = 0
+        func refuses() -> Bool {
+            asked += 1
+            return false
+        }
+        #expect(state.attemptIsDue(from: source, isAdmitted: refuses(), random: .max) == .wait(100))
+        #expect(asked == 0 && state.endpoint == nil)
+        #expect(state.attemptIsDue(from: source, isAdmitted: refuses(), random: .max) == .wait(200))
+        #expect(asked == 1 && state.endpoint == nil)
+        #expect(state.attemptIsDue(from: source, isAdmitted: true, random: .max) == .connect(one))
+        #expect(state.attemptIsDue(from: source, isAdmitted: refuses(), random: .max) == .doNothing)
+        #expect(asked == 1 && source.failures == [nil, nil, nil])
+    }
+
+    @Test("The source is told of each failure once, and says where to go next")
+    func source() {
+        let source = ScriptedSource([one, two])
+        var state = serving(source)
+        _ = state.failed(.replica, now: at(1), random: 0)
+        #expect(state.attemptIsDue(from: source, isAdmitted: false, random: 0) == .wait(0))
+        #expect(state.attemptIsDue(from: source, isAdmitted: true, random: 0) == .connect(two))
+        #expect(state.endpoint == two)
+        _ = state.failed(.connectTimeout, now: at(2), random: 0)
+        _ = state.attemptIsDue(from: source, isAdmitted: true, random: 0)
+        #expect(
+            source.failures == [
+                nil, ConnectionFailure(endpoint: one, trouble: .replica), nil,
+                ConnectionFailure(endpoint: two, trouble: .connectTimeout),
+            ])
+    }
+
+    @Test("Once stopped nothing is made or kept any more")
+    func stopped() {
+        let source = ScriptedSource([one])
+        var state = ReconnectState()
+        _ = state.attemptIsDue(from: source, isAdmitted: true, random: 0)
+        state.stop()
+        #expect(!state.connected() && !state.greeted(now: at(1)))
+        #expect(state.failed(.closed, now: at(1), random: 0) == .doNothing)
+        #expect(state.attemptIsDue(from: source, isAdmitted: true, random: 0) == .doNothing)
+        #expect(state.phase == .stopped && source.failures.count == 1)
+    }
+
+    @Test("What comes at the wrong time changes nothing")
+    func wrongTime() {
+        var state = ReconnectState()
+        #expect(!state.connected() && !state.greeted(now: at(0)))
+        #expect(state.failed(.closed, now: at(0), random: 0) == .doNothing)
+        #expect(state.phase == .idle)
+        state = serving(ScriptedSource([one]))
+        #expect(!state.connected() && !state.greeted(now: at(9)))
+        #expect(state.phase == .serving(since: at(0)))
+    }
+
+    @Test("A store goes where its source sends it, as the user and to the database of that endpoint")
+    func follows() async throws {
+        let server = try RedisServer()
+        let dead = try RedisEndpoint("redis://127.0.0.1:\(LoopbackPort.free())")
+        let source = try ScriptedSource([dead, RedisEndpoint("redis://127.0.0.1:\(server.port)/3")])
+        let settings = StoreSettings(endpoint: dead, commandTimeout: .seconds(5))
+        let store = try StoreDriver.redis(RedisPrimary(settings, endpoints: source, loops: 1))
+        try await store.ready()
+        #expect(try await store.ask(.create(.test(1), BackendHash(bits: 1), lifetime: 60_000)) == .written)
+        #expect(try server.command("-n", "3", "DBSIZE") == "1")
+        #expect(store.lines.all.last == "info The store is in use. store=redis://127.0.0.1:\(server.port)/3")
+        #expect(source.failures.first == .some(nil))
+        #expect(source.failures.compactMap(\.self).map(\.endpoint) == [dead])
+        try await store.stop()
+    }
+}
