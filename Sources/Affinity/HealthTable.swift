@@ -1,16 +1,14 @@
 import Synchronization
 
-/// What is known of the health of a membership's backends: three flags each, read by all event loops without a lock.
-/// All are up at first, none may be left, none is avoided.
+/// What is known of the health of a membership's backends, each in a ``BackendState``, which all event loops share. All
+/// are up at first, none may be left, none is avoided.
 ///
 /// *Down* is this replica's own judgement. *May leave* and *avoided* are the fleet's, where replicas share a store; a
 /// replica without a fleet judges alone.
-///
-/// Flags are read and written without ordering: a loop may learn of a change a moment late, as it may of the change
-/// itself.
 package final class HealthTable: Sendable {
     private let alone: Atomic<Bool>
-    private let backends: [Flags]
+    /// In the order of the membership. None in a table of services.
+    package let backends: [BackendState]
     /// Of a table of services: these. Then there are no backends.
     private let services: [Member]
 
@@ -28,7 +26,7 @@ package final class HealthTable: Sendable {
     /// - Parameter judgesAlone: whether a backend that is down may be left without anybody else having been heard.
     package init(count: Int, judgesAlone: Bool = true) {
         alone = Atomic(judgesAlone)
-        backends = (0..<count).map { _ in Flags() }
+        backends = (0..<count).map { _ in BackendState() }
         services = []
     }
 
@@ -53,7 +51,7 @@ package final class HealthTable: Sendable {
     package init(succeeding old: HealthTable, kept: [Int?]) {
         alone = Atomic(old.judgesAlone)
         backends = kept.map { place in
-            place.flatMap { old.backends.indices.contains($0) ? old.backends[$0] : nil } ?? Flags()
+            place.flatMap { old.backends.indices.contains($0) ? old.backends[$0] : nil } ?? BackendState()
         }
         services = []
     }
@@ -66,72 +64,64 @@ package final class HealthTable: Sendable {
     /// Whether there is nobody to agree with: no fleet, or a fleet of one.
     package func setJudgesAlone(_ value: Bool) { alone.store(value, ordering: .relaxed) }
 
-    /// False for an index that is not in the table.
+    /// Whether no cause of down stands against the backend. False for an index that is not in the table.
     package func isUp(_ index: Int) -> Bool {
         guard contains(index) else { return member(index)?.health.hasOneUp ?? false }
-        return backends[index].all & Flags.down == 0
+        return backends[index].isUp
+    }
+
+    /// What is found out against the backend; against a service none while one of its backends is up, else all that
+    /// stands against any of them. An index that is not in the table is absent.
+    package func causes(against index: Int) -> HealthCauses {
+        guard contains(index) else { return member(index)?.health.causesAgainstAll ?? .absent }
+        return backends[index].causes
     }
 
     /// Whether this replica may move sessions off the backend: it is down here, and the fleet agrees or this replica
     /// judges alone. False for an index that is not in the table.
     package func mayLeave(_ index: Int) -> Bool {
         guard contains(index) else { return member(index)?.health.mayAllBeLeft ?? false }
-        let flags = backends[index].all
-        return flags & Flags.down != 0 && (judgesAlone || flags & Flags.leavable != 0)
+        return !backends[index].isUp && (judgesAlone || backends[index].isLeavable)
     }
 
     /// Whether most of the fleet says that the backend is down, though it is not down here: no target of moves and
     /// detours while there is another.
     package func isAvoided(_ index: Int) -> Bool {
         guard contains(index) else { return member(index).map { !$0.hasOneForNewSessions } ?? false }
-        return backends[index].all & Flags.avoided != 0
+        return backends[index].isAvoided
     }
 
-    /// Returns whether it was up.
+    /// See ``BackendState/begin(_:)``.
     @discardableResult
-    package func markDown(_ index: Int) -> Bool {
-        contains(index) && backends[index].set(Flags.down, true) & Flags.down == 0
+    package func markDown(_ index: Int, _ cause: BackendState.DownCause = .unreachable) -> Bool {
+        contains(index) && backends[index].begin(cause)
     }
 
-    /// It may not be left any more, until the fleet agrees again. Returns whether it was down.
+    /// See ``BackendState/end(_:)``.
     @discardableResult
-    package func markUp(_ index: Int) -> Bool {
-        contains(index) && backends[index].set(Flags.down | Flags.leavable, false) & Flags.down != 0
+    package func markUp(_ index: Int, _ cause: BackendState.DownCause = .unreachable) -> Bool {
+        contains(index) && backends[index].end(cause)
     }
 
-    /// The fleet's judgement on a backend that is down here. Without effect while it is up.
     package func setMayLeave(_ index: Int, _ value: Bool) {
-        if contains(index) { _ = backends[index].set(Flags.leavable, value) }
+        if contains(index) { backends[index].setLeavable(value) }
     }
 
     package func setAvoided(_ index: Int, _ value: Bool) {
-        if contains(index) { _ = backends[index].set(Flags.avoided, value) }
+        if contains(index) { backends[index].setAvoided(value) }
     }
 
     private func member(_ index: Int) -> Member? { services.indices.contains(index) ? services[index] : nil }
 
     private var hasOneUp: Bool { (0..<count).contains { isUp($0) } }
 
+    private var causesAgainstAll: HealthCauses {
+        if count == 0 { return .absent }
+        return hasOneUp ? [] : (0..<count).reduce(into: []) { $0.formUnion(causes(against: $1)) }
+    }
+
     /// Not where there is none: other replicas may have some, and what is away for a moment comes back.
     private var mayAllBeLeft: Bool { count > 0 && (0..<count).allSatisfy { mayLeave($0) } }
 
     private func contains(_ index: Int) -> Bool { index >= 0 && index < backends.count }
-
-    /// The flags of one backend, in one byte.
-    private final class Flags: Sendable {
-        static let down: UInt8 = 1
-        static let leavable: UInt8 = 2
-        static let avoided: UInt8 = 4
-
-        private let bits = Atomic<UInt8>(0)
-
-        var all: UInt8 { bits.load(ordering: .relaxed) }
-
-        /// Returns what they were.
-        func set(_ mask: UInt8, _ value: Bool) -> UInt8 {
-            value
-                ? bits.bitwiseOr(mask, ordering: .relaxed).oldValue
-                : bits.bitwiseAnd(~mask, ordering: .relaxed).oldValue
-        }
-    }
 }

@@ -6,9 +6,9 @@ package final class Membership: Sendable {
     /// A backend as configured, with what the fleet's key makes of its name.
     package struct Backend: Sendable {
         package let name: String
-        /// 0...65535. A backend of weight 0 keeps its sessions and is given none.
+        /// 0...65535. A backend of weight 0 keeps its sessions and never gets new ones.
         package let weight: UInt16
-        /// Draining: keeps its sessions and is given none.
+        /// Draining: keeps its sessions, and gets new ones only where no other backend can take them.
         package let isDraining: Bool
         package let hash: BackendHash
         let seed: UInt64

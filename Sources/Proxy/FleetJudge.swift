@@ -2,100 +2,102 @@ package import Affinity
 import Logging
 import NIOCore
 
-/// Carries out what ``FleetHealth`` decides: probes, marks the health tables, and speaks to the other replicas. One for
-/// a replica that shares its store, confined to the loop of the worker whose prober it uses.
-package final class FleetJudge {
+/// Carries out what ``FleetHealth`` decides: has backends probed, marks what the fleet says of them, and speaks to the
+/// other replicas. One for a replica that shares its store, confined to the loop of its prober.
+package final class FleetJudge: HealthJudge {
     private struct Place {
-        let service: ServiceRuntime
-        let pool: BackendPool
+        let service: String
+        let backend: String
+        let state: BackendState
     }
 
     private static let tickInterval = TimeAmount.milliseconds(50)
 
-    private let worker: Worker
+    private let prober: HealthProber
+    private let loop: LoopContext
     private let channel: any FleetChannel
     private let key: FingerprintKey
     private var health: FleetHealth
     /// The backends of the services whose sessions are shared.
     private var places: [FleetBackend: Place] = [:]
-    /// The hashes of those services, by name.
-    private var hashes: [String: ServiceHash] = [:]
+    /// What the fleet calls them.
+    private var names: [ObjectIdentifier: FleetBackend] = [:]
+    /// Of all services.
+    private var tables: [HealthTable] = []
     private var ticks: RepeatedTask?
     private var isTickComing = false
     private var isStopped = false
-
-    /// Where the workers of the replica, this judge's own included, report to. To be taken on this judge's loop.
-    package var evidence: HealthEvidence { HealthEvidence(self, loop: worker.loop.eventLoop) }
 
     /// The other replicas.
     package var roster: FleetRoster { health.roster }
     /// Payloads on the fleet's channel that told nothing: none of ours, or late.
     package var ignoredMessages: UInt64 { health.ignoredMessages }
 
-    /// From here on, no sessions of this worker's services leave a backend without the fleet having agreed.
+    /// From here on, no sessions of the snapshot's services leave a backend without the fleet having agreed.
     ///
     /// - Parameters:
     ///   - own: how this replica introduces itself.
     ///   - key: the fleet's, which hashes the names of services.
     ///   - lease: milliseconds.
     package init(
-        worker: Worker, own: FleetMessage.Sender, key: FingerprintKey, lease: Int64, channel: any FleetChannel
+        prober: HealthProber, snapshot: Snapshot, own: FleetMessage.Sender, key: FingerprintKey, lease: Int64,
+        channel: any FleetChannel
     ) {
-        self.worker = worker
+        self.prober = prober
         self.channel = channel
         self.key = key
+        loop = prober.loop
         health = FleetHealth(
             own: own, backends: [], lease: lease,
-            probeTimeout: worker.loop.limits.connectTimeout.nanoseconds / 1_000_000)
-        reconfigured(configuration: own.configuration)
+            probeTimeout: prober.loop.limits.connectTimeout.nanoseconds / 1_000_000)
+        prober.judge = self
+        reconfigured(snapshot, configuration: own.configuration)
     }
 
-    /// The worker has taken over another configuration, in this turn of the loop. To be called before other workers do:
-    /// what they may do with it depends on what the others of the fleet are configured to.
+    /// The replica is configured anew. To be called before any loop serves by it: what they may do with it depends on
+    /// what the others of the fleet are configured to.
     ///
     /// - Parameter configuration: the fingerprint of what must be configured alike everywhere.
-    package func reconfigured(configuration: UInt64) {
+    package func reconfigured(_ snapshot: Snapshot, configuration: UInt64) {
         let old = places
-        findPlaces()
-        for (shared, place) in old where places[shared] == nil { forget(place) }
-        for service in worker.services { service.description.health.setJudgesAlone(health.isAlone) }
-        let renewed = places.filter { shared, place in old[shared].map { $0.pool !== place.pool } ?? false }
+        findPlaces(snapshot)
+        // Nobody would take back what the fleet said of a backend that it judges no more.
+        for (shared, place) in old where places[shared] == nil {
+            place.state.setLeavable(false)
+            place.state.setAvoided(false)
+        }
+        for table in tables { table.setJudgesAlone(health.isAlone) }
+        let renewed = places.filter { shared, place in old[shared].map { $0.state !== place.state } ?? false }
         perform(
             health.reconfigured(
-                configuration: configuration, backends: Set(places.keys), renewed: Set(renewed.keys),
-                now: worker.loop.now()))
-        for (shared, place) in places where !place.service.isUp(place.pool) {
-            perform(health.judged(shared, isUp: false, now: worker.loop.now()))
+                configuration: configuration, backends: Set(places.keys), renewed: Set(renewed.keys), now: loop.now()))
+        for (shared, place) in places where !place.state.isUp {
+            perform(health.judged(shared, isUp: false, now: loop.now()))
         }
     }
 
-    /// Nobody would take back what the fleet said of a backend that it judges no more.
-    private func forget(_ place: Place) {
-        guard let index = place.service.index(of: place.pool) else { return }
-        place.service.description.health.setMayLeave(index, false)
-        place.service.description.health.setAvoided(index, false)
-    }
-
-    private func findPlaces() {
+    private func findPlaces(_ snapshot: Snapshot) {
         places = [:]
-        hashes = [:]
-        for service in worker.services where service.sharesSessions {
-            let hash = ServiceHash.of(name: service.description.name, key: key)
-            hashes[service.description.name] = hash
-            for pool in service.pools {
-                places[FleetBackend(service: hash, backend: pool.hash)] = Place(service: service, pool: pool)
+        names = [:]
+        tables = snapshot.services.map(\.health)
+        for (service, isShared) in zip(snapshot.services, snapshot.sharesSessions) where isShared {
+            let hash = ServiceHash.of(name: service.name, key: key)
+            for (backend, state) in zip(service.membership.backends, service.health.backends) {
+                let shared = FleetBackend(service: hash, backend: backend.hash)
+                places[shared] = Place(service: service.name, backend: backend.name, state: state)
+                names[ObjectIdentifier(state)] = shared
             }
         }
     }
 
     package func start() {
-        let bound = NIOLoopBound(self, eventLoop: worker.loop.eventLoop)
-        ticks = worker.loop.eventLoop.scheduleRepeatedTask(initialDelay: .zero, delay: Self.tickInterval) { _ in
+        let bound = NIOLoopBound(self, eventLoop: loop.eventLoop)
+        ticks = loop.eventLoop.scheduleRepeatedTask(initialDelay: .zero, delay: Self.tickInterval) { _ in
             bound.value.tick()
         }
     }
 
-    /// Takes leave of the fleet and lets go of everything. To be called before the worker is shut down.
+    /// Takes leave of the fleet and lets go of everything.
     package func stop() {
         // Unsaid, the others find out by its silence.
         _ = channel.publish(health.farewell())
@@ -106,34 +108,36 @@ package final class FleetJudge {
 
     /// A payload came on the fleet's channel.
     package func heard(_ payload: UnsafeRawBufferPointer) {
-        perform(health.heard(payload, now: worker.loop.now()))
+        perform(health.heard(payload, now: loop.now()))
     }
 
     /// The fleet's channel was subscribed to, for the first time or again.
     package func subscribed() {
-        perform(health.subscribed(now: worker.loop.now()))
+        perform(health.subscribed(now: loop.now()))
     }
 
-    func suspected(_ service: String, _ backend: BackendHash) {
-        guard let hash = hashes[service] else { return }
-        perform(health.suspected(FleetBackend(service: hash, backend: backend), now: worker.loop.now()))
+    // MARK: What the prober finds out
+
+    func suspected(_ backend: BackendState) {
+        guard let shared = names[ObjectIdentifier(backend)] else { return }
+        perform(health.suspected(shared, now: loop.now()))
     }
 
-    func changed(_ service: String, _ backend: BackendHash) {
-        guard let hash = hashes[service] else { return }
-        let shared = FleetBackend(service: hash, backend: backend)
-        guard let (table, index) = entry(shared) else { return }
-        perform(health.judged(shared, isUp: table.isUp(index), now: worker.loop.now()))
+    func changed(_ backend: BackendState) {
+        guard let shared = names[ObjectIdentifier(backend)] else { return }
+        perform(health.judged(shared, isUp: backend.isUp, now: loop.now()))
     }
+
+    func probed(_ backend: BackendState, isUp: Bool) -> Bool {
+        guard !isStopped, let shared = names[ObjectIdentifier(backend)] else { return false }
+        perform(health.probed(shared, isUp: isUp, now: loop.now()))
+        return health.isDown(shared)
+    }
+
+    // MARK: What the fleet decides
 
     private func tick() {
-        perform(health.tick(lease: channel.lease, now: worker.loop.now()))
-    }
-
-    /// The health table that has the backend, and its index there.
-    private func entry(_ shared: FleetBackend) -> (HealthTable, Int)? {
-        guard let place = places[shared], let index = place.service.index(of: place.pool) else { return nil }
-        return (place.service.description.health, index)
+        perform(health.tick(lease: channel.lease, now: loop.now()))
     }
 
     private func perform(_ actions: [FleetHealth.Action]) {
@@ -143,13 +147,13 @@ package final class FleetJudge {
             case .publish(let payload):
                 if !channel.publish(payload) { health.publicationFailed() }
             case .probe(let shared):
-                probe(shared)
+                if let place = places[shared] { prober.probe(place.state) }
             case .setMayLeave(let shared, let value):
                 setMayLeave(shared, value)
             case .setAvoided(let shared, let value):
-                if let (table, index) = entry(shared) { table.setAvoided(index, value) }
+                places[shared]?.state.setAvoided(value)
             case .setAlone(let value):
-                for service in worker.services { service.description.health.setJudgesAlone(value) }
+                for table in tables { table.setJudgesAlone(value) }
             case .setConfigurationsAgree(let value):
                 channel.configurationsAgree(value)
             }
@@ -158,37 +162,21 @@ package final class FleetJudge {
     }
 
     private func setMayLeave(_ shared: FleetBackend, _ value: Bool) {
-        guard let (table, index) = entry(shared) else { return }
-        table.setMayLeave(index, value)
-        guard value, let place = places[shared] else { return }
-        worker.loop.logger.warning(
+        guard let place = places[shared] else { return }
+        place.state.setLeavable(value)
+        guard value else { return }
+        loop.logger.warning(
             "The fleet agrees that a backend is down; its sessions are moved as they come.",
-            metadata: place.service.metadata(of: place.pool))
+            metadata: ["service": "\(place.service)", "backend": "\(place.backend)"])
     }
 
     /// What is held back goes out as soon as it may, not only with the next tick.
     private func tickSoon() {
         guard !isTickComing else { return }
         isTickComing = true
-        let bound = NIOLoopBound(self, eventLoop: worker.loop.eventLoop)
-        worker.loop.eventLoop.scheduleTask(in: .milliseconds(FleetHealth.publicationGap)) {
-            bound.value.isTickComing = false
-            bound.value.tick()
-        }
-    }
-
-    private func probe(_ shared: FleetBackend) {
-        guard let place = places[shared], let prober = worker.prober else { return }
-        let (service, pool) = (place.service, place.pool)
-        prober.probe(pool.backend) { [self] isUp in
-            guard !isStopped, service.index(of: pool) != nil else { return }
-            // First the judgement, then the table, whose change is reported back: it is no news by then.
-            perform(health.probed(shared, isUp: isUp, now: worker.loop.now()))
-            if isUp {
-                prober.backendAnswered(service, pool)
-            } else if health.isDown(shared) {
-                prober.backendFailed(service, pool)
-            }
+        loop.eventLoop.assumeIsolated().scheduleTask(in: .milliseconds(FleetHealth.publicationGap)) { [self] in
+            isTickComing = false
+            tick()
         }
     }
 }

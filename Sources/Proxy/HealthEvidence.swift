@@ -1,27 +1,22 @@
 import Affinity
-import NIOCore
 
-/// Takes what the event loops of a replica find out about backends to the fleet's judge, on the judge's loop.
+/// Where an event loop reports what its own connections say of backends: to the replica's ``HealthProber``, on
+/// whichever loop that is.
 package struct HealthEvidence: Sendable {
-    private let judge: NIOLoopBound<FleetJudge>
-
-    init(_ judge: FleetJudge, loop: any EventLoop) {
-        self.judge = NIOLoopBound(judge, eventLoop: loop)
+    enum Report: Sendable {
+        /// A connection could not be made; it is tried once more.
+        case suspected
+        /// Two connections in a row could not be made. The loop has marked the backend down already.
+        case unreachable
+        /// A connection was made to a backend that was suspected or down.
+        case reachable
     }
 
-    /// A connection could not be made; it is tried once more.
-    func suspected(_ service: String, _ backend: BackendHash) {
-        onLoop { $0.suspected(service, backend) }
+    private let take: @Sendable (Report, BackendState) -> Void
+
+    init(_ take: @escaping @Sendable (Report, BackendState) -> Void) {
+        self.take = take
     }
 
-    /// The backend was marked up or down. Its health table says which: two loops' reports may overtake each other.
-    func changed(_ service: String, _ backend: BackendHash) {
-        onLoop { $0.changed(service, backend) }
-    }
-
-    private func onLoop(_ report: @escaping @Sendable (FleetJudge) -> Void) {
-        let judge = judge
-        guard !judge.eventLoop.inEventLoop else { return report(judge.value) }
-        judge.eventLoop.execute { report(judge.value) }
-    }
+    func report(_ report: Report, _ backend: BackendState) { take(report, backend) }
 }

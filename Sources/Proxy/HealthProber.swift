@@ -4,113 +4,173 @@ import NIOCore
 import NIOPosix
 import Networking
 
-/// Carries out what ``BackendHealth`` decides for the backends that this event loop found failing: marks them in the
-/// replica's health table, and probes them by TCP connect until they answer, or are no longer configured.
+/// Finds out whether backends can be reached that could not be, by a TCP connection each second to each of them. One
+/// for a replica, confined to one of its event loops: the others report to it, so that a dead backend is tried as often
+/// however many loops there are.
 ///
-/// Each loop probes what it found itself; whichever sees the backend answer first marks it up for all. Where the fleet
-/// judges too, it is told of every change.
-final class HealthProber {
-    private let worker: Worker
-    private var isStopped = false
-    var evidence: HealthEvidence?
+/// A loop marks a backend down itself, before it decides anew. It is marked up here alone.
+package final class HealthProber {
+    /// Says whether a connection can be made now, in this turn of the loop or a later one.
+    typealias Connect = (Backend, _ then: @escaping (_ isReachable: Bool) -> Void) -> Void
 
-    init(worker: Worker) {
-        self.worker = worker
+    private final class Target {
+        let service: String
+        let backend: Backend
+        let state: BackendState
+        var probe = BackendProbe()
+
+        init(_ service: Service, _ backend: Backend, _ state: BackendState) {
+            self.service = service.name
+            self.backend = backend
+            self.state = state
+        }
+
+        var metadata: Logger.Metadata { ["service": "\(service)", "backend": "\(backend.name)"] }
     }
 
-    /// A connection could not be made; it is tried once more.
-    func backendSuspected(_ service: ServiceRuntime, _ pool: BackendPool) {
-        guard service.isUp(pool) else { return }
-        evidence?.suspected(service.description.name, pool.hash)
+    let loop: LoopContext
+    /// The fleet's judge, where there is a fleet.
+    weak var judge: (any HealthJudge)?
+    private let connect: Connect
+    /// By the identity of their states.
+    private var targets: [ObjectIdentifier: Target] = [:]
+
+    package convenience init(loop: LoopContext, snapshot: Snapshot) {
+        self.init(loop: loop, snapshot: snapshot) { Self.connect($0, on: loop, $1) }
     }
 
-    /// A connection could not be made, twice.
-    func backendFailed(_ service: ServiceRuntime, _ pool: BackendPool) {
-        guard let index = service.index(of: pool) else { return }
-        // Another loop may have marked it up while this one still probes; the failure is newer.
-        let isNews = service.description.health.markDown(index)
-        perform(pool.reachability.connectionFailed(now: worker.loop.now()), service, pool)
-        guard isNews else { return }
-        worker.loop.logger.warning("A backend cannot be reached.", metadata: service.metadata(of: pool))
-        evidence?.changed(service.description.name, pool.hash)
+    init(loop: LoopContext, snapshot: Snapshot, connect: @escaping Connect) {
+        self.loop = loop
+        self.connect = connect
+        reconfigured(snapshot)
     }
 
-    /// A connection was made that no request had asked for.
-    func backendAnswered(_ service: ServiceRuntime, _ pool: BackendPool) {
-        if pool.reachability.isUp {
-            markUp(service, pool)
-        } else {
-            advance(service, pool) { $0.connectionSucceeded() }
+    /// Where the event loops of the replica, this one included, report to.
+    package var evidence: HealthEvidence {
+        let bound = NIOLoopBound(self, eventLoop: loop.eventLoop)
+        return HealthEvidence { report, state in
+            guard !bound.eventLoop.inEventLoop else { return bound.value.take(report, state) }
+            bound.eventLoop.execute { bound.value.take(report, state) }
         }
     }
 
-    /// Whether a TCP connection can be made now, told in this turn of the loop or a later one.
-    func probe(_ backend: Backend, then: @escaping (Bool) -> Void) {
-        let bound = NIOLoopBound(then, eventLoop: worker.loop.eventLoop)
-        ClientBootstrap(group: worker.loop.eventLoop)
-            .connectTimeout(worker.loop.limits.connectTimeout)
-            .connect(host: backend.host, port: backend.port, on: worker.loop.eventLoop, by: worker.loop.resolver)
-            .flatMap { $0.close() }
-            .whenComplete { result in
-                switch result {
-                case .success: bound.value(true)
-                case .failure: bound.value(false)
-                }
+    /// The replica is configured anew: to be called before any loop serves by it. What stays is probed on, what is gone
+    /// is not.
+    package func reconfigured(_ snapshot: Snapshot) {
+        let old = targets
+        targets = [:]
+        for service in snapshot.services {
+            for (backend, state) in zip(service.backends, service.health.backends) {
+                let id = ObjectIdentifier(state)
+                targets[id] = old[id] ?? Target(service, backend, state)
             }
+        }
     }
 
-    func stop() {
-        isStopped = true
+    package func stop() {
+        targets = [:]
     }
 
-    private func perform(_ action: BackendHealth.Action, _ service: ServiceRuntime, _ pool: BackendPool) {
+    /// The fleet's judge wants to know whether the backend can be reached; it is told.
+    func probe(_ state: BackendState) {
+        guard let target = target(state) else { return }
+        perform(target.probe.wanted(), target)
+    }
+
+    /// Nil for what is not configured any more.
+    private func target(_ state: BackendState) -> Target? { targets[ObjectIdentifier(state)] }
+
+    private func take(_ report: HealthEvidence.Report, _ state: BackendState) {
+        guard let target = target(state) else { return }
+        switch report {
+        case .suspected:
+            judge?.suspected(state)
+        case .unreachable:
+            if becameUnreachable(target) { judge?.changed(state) }
+        case .reachable:
+            becameReachable(target)
+            judge?.changed(state)
+        }
+    }
+
+    /// Returns whether that is news.
+    private func becameUnreachable(_ target: Target) -> Bool {
+        target.state.begin(.unreachable)
+        let action = target.probe.failed(now: loop.now())
+        guard action != .doNothing else { return false }
+        loop.logger.warning("A backend cannot be reached.", metadata: target.metadata)
+        perform(action, target)
+        return true
+    }
+
+    private func becameReachable(_ target: Target) {
+        let wasUnreachable = target.probe.isUnreachable
+        target.probe.succeeded()
+        target.state.end(.unreachable)
+        if wasUnreachable { loop.logger.notice("A backend can be reached again.", metadata: target.metadata) }
+    }
+
+    // MARK: Probes
+
+    private func perform(_ action: BackendProbe.Action, _ target: Target) {
         switch action {
-        case .doNothing:
-            break
-        case .markDown(let probeAt):
-            schedule(probeAt, service, pool)
-        case .probeAgain(let at):
-            schedule(at, service, pool)
-        case .probe:
-            probe(pool.backend) { isUp in
-                self.advance(service, pool) { state in
-                    isUp ? state.probeSucceeded() : state.probeFailed(now: self.worker.loop.now())
+        case .doNothing: break
+        case .wait(let until): wait(until, target.state)
+        case .connect: connect(target.backend) { [self] in probed(target.state, isReachable: $0) }
+        }
+    }
+
+    private func wait(_ until: Instant, _ state: BackendState) {
+        let delay = TimeAmount.milliseconds(max(0, until.milliseconds(since: loop.now())) + 1)
+        loop.eventLoop.assumeIsolated().scheduleTask(in: delay) { [self] in
+            guard let target = target(state) else { return }
+            perform(target.probe.isDue(now: loop.now()), target)
+        }
+    }
+
+    /// Whoever wanted it hears of the probe, and of no change besides.
+    private func probed(_ state: BackendState, isReachable: Bool) {
+        guard let target = target(state) else { return }
+        let wasUnreachable = target.probe.isUnreachable
+        if isReachable { becameReachable(target) }
+        let outcome = target.probe.ended(isReachable: isReachable, now: loop.now())
+        perform(outcome.action, target)
+        guard outcome.isWanted, let judge else {
+            if isReachable, wasUnreachable { judge?.changed(state) }
+            return
+        }
+        // A check that fails is not answered by a connection.
+        let isDown = judge.probed(state, isUp: isReachable && state.isUp)
+        if !isReachable, isDown { _ = becameUnreachable(target) }
+    }
+
+    private static func connect(_ backend: Backend, on loop: LoopContext, _ then: @escaping (Bool) -> Void) {
+        ClientBootstrap(group: loop.eventLoop)
+            .connectTimeout(loop.limits.connectTimeout)
+            .connect(host: backend.host, port: backend.port, on: loop.eventLoop, by: loop.resolver)
+            .assumeIsolated()
+            .whenComplete { result in
+                if case .success(let channel) = result {
+                    channel.close(promise: nil)
+                    then(true)
+                } else {
+                    then(false)
                 }
             }
-        case .markUp:
-            markUp(service, pool)
-        }
-    }
-
-    private func schedule(_ at: Instant, _ service: ServiceRuntime, _ pool: BackendPool) {
-        let bound = NIOLoopBound((self, service, pool), eventLoop: worker.loop.eventLoop)
-        let delay = TimeAmount.milliseconds(max(0, at.milliseconds(since: worker.loop.now())) + 1)
-        worker.loop.eventLoop.scheduleTask(in: delay) {
-            let (prober, service, pool) = bound.value
-            prober.advance(service, pool) { $0.probeIsDue(now: prober.worker.loop.now()) }
-        }
-    }
-
-    private func markUp(_ service: ServiceRuntime, _ pool: BackendPool) {
-        guard let index = service.index(of: pool), service.description.health.markUp(index) else { return }
-        worker.loop.logger.notice("A backend can be reached again.", metadata: service.metadata(of: pool))
-        evidence?.changed(service.description.name, pool.hash)
-    }
-
-    private func advance(
-        _ service: ServiceRuntime, _ pool: BackendPool, _ event: (inout BackendHealth) -> BackendHealth.Action
-    ) {
-        guard !isStopped, !service.isRetired, service.index(of: pool) != nil else { return }
-        perform(event(&pool.reachability), service, pool)
     }
 }
 
 @available(*, unavailable)
 extension HealthProber: Sendable {}
 
-extension ServiceRuntime {
-    /// What a log line on one of its backends says.
-    func metadata(of pool: BackendPool) -> Logger.Metadata {
-        ["service": "\(description.name)", "backend": "\(pool.backend.name)"]
-    }
+/// Who judges the health of backends together with other replicas, on the prober's loop.
+protocol HealthJudge: AnyObject {
+    /// A connection could not be made, and another is being tried.
+    func suspected(_ backend: BackendState)
+
+    /// The backend is up or down now, as its state says, or is not suspected any more.
+    func changed(_ backend: BackendState)
+
+    /// A probe is over that was wanted. Returns whether the backend counts as down.
+    func probed(_ backend: BackendState, isUp: Bool) -> Bool
 }

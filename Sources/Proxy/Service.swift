@@ -44,6 +44,14 @@ extension Service {
     /// Whether it has children, and no backends.
     var isWeighted: Bool { !children.isEmpty }
 
+    /// Its backends, in the order of the membership.
+    var runningBackends: [(backend: Backend, hash: BackendHash, state: BackendState)] {
+        zip(zip(backends, membership.backends), health.backends).map { ($0.0, $0.1.hash, $1) }
+    }
+
+    /// Everything that stands against one of its backends, for whoever is to be told.
+    package func causes(against backend: BackendHash) -> HealthCauses { membership.causes(against: backend, health) }
+
     /// What its decisions depend on.
     var settings: AffinitySettings {
         var settings = sticky?.settings ?? AffinitySettings()

@@ -17,9 +17,6 @@ final class ServiceRuntime: StoreWaiter {
     /// Where the session key is looked for. Of its own, as every request reads it: ``Sticky`` has many parts to copy.
     private(set) var sources: [Sticky.Source]
     private(set) var renewal: CookieRenewal?
-    /// Whether its backends' health decides where sessions are that other replicas know: its own, or those of a
-    /// weighted service above it.
-    private(set) var sharesSessions: Bool
     private(set) var ownCookie: OwnCookie?
     var affinity: SessionAffinity
     var counters = ServiceCounters()
@@ -42,10 +39,7 @@ final class ServiceRuntime: StoreWaiter {
         learns = description.sticky?.learns ?? false
         sources = description.sticky?.sources ?? []
         renewal = description.sticky?.renewal
-        sharesSessions = description.sticky != nil
-        pools = zip(description.backends, description.membership.backends).map {
-            BackendPool(backend: $0, hash: $1.hash, loop: loop)
-        }
+        pools = description.runningBackends.map { BackendPool(backend: $0, hash: $1, state: $2, loop: loop) }
         affinity = SessionAffinity(
             membership: description.membership, cache: cache, coherence: coherence, health: description.health,
             settings: description.settings, seed: loop.randomSeed())
@@ -65,7 +59,6 @@ final class ServiceRuntime: StoreWaiter {
         learns = description.sticky?.learns ?? false
         sources = description.sticky?.sources ?? []
         renewal = description.sticky?.renewal
-        sharesSessions = description.sticky != nil
     }
 
     /// Finds its children among the services of the snapshot.
@@ -73,20 +66,14 @@ final class ServiceRuntime: StoreWaiter {
         children = description.children.map { services[$0] }
     }
 
-    /// Sessions above decide by its backends' health, and by that of the services below it.
-    func shareSessions() {
-        sharesSessions = true
-        for child in children where !child.sharesSessions { child.shareSessions() }
-    }
-
     private func adoptBackends(_ description: Service) {
         var old = Dictionary(pools.map { ($0.hash, $0) }, uniquingKeysWith: { first, _ in first })
-        pools = zip(description.backends, description.membership.backends).map { backend, member in
-            if let pool = old[member.hash], pool.backend == backend {
-                old[member.hash] = nil
+        pools = description.runningBackends.map { backend, hash, state in
+            if let pool = old[hash], pool.backend == backend, pool.state === state {
+                old[hash] = nil
                 return pool
             }
-            return BackendPool(backend: backend, hash: member.hash, loop: loop)
+            return BackendPool(backend: backend, hash: hash, state: state, loop: loop)
         }
         for pool in old.values { pool.retire() }
         // Requests at children are counted by the exchanges alone.
@@ -121,7 +108,7 @@ final class ServiceRuntime: StoreWaiter {
 
     /// False for a backend that the service no longer has.
     func isUp(_ pool: BackendPool) -> Bool {
-        index(of: pool).map { description.health.isUp($0) } ?? false
+        pool.state.isUp && index(of: pool) != nil
     }
 
     /// Of a weighted service: whether the child is up; false for one that it no longer has.

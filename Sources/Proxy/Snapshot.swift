@@ -20,6 +20,22 @@ package struct Snapshot: Sendable {
     }
 }
 
+extension Snapshot {
+    /// Of each service, whether its backends' health decides where sessions are that other replicas know: its own, or
+    /// those of a weighted service above it.
+    var sharesSessions: [Bool] {
+        var shares = services.map { $0.sticky != nil }
+        var parents = services.indices.filter { shares[$0] }
+        while let parent = parents.popLast() {
+            for child in services[parent].children where !shares[child] {
+                shares[child] = true
+                parents.append(child)
+            }
+        }
+        return shares
+    }
+}
+
 /// What becomes of a request that a router takes. Immutable; a class, as every request looks into it.
 package final class RouterPlan: Sendable {
     package let name: String

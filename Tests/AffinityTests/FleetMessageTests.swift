@@ -26,6 +26,39 @@ struct FleetMessageTests {
 
     private static func decode(_ bytes: [UInt8]) -> FleetMessage? { bytes.withUnsafeBytes { FleetMessage($0) } }
 
+    /// Of `fleet-messages.csv`: `<service>:<backend>:<state>:<announcement>:<number>:<instance>.<number>;…`.
+    private static func verdict(_ text: Substring) throws -> FleetMessage.Verdict {
+        typealias State = FleetMessage.Verdict.State
+        let parts = text.split(separator: ":", omittingEmptySubsequences: false)
+        let states: [Substring: State] = ["up": .up, "down": .down, "unsure": .unsure]
+        return FleetMessage.Verdict(
+            service: ServiceHash(bits: try #require(UInt64(parts[0]))),
+            backend: BackendHash(bits: try #require(UInt32(parts[1]))), state: try #require(states[parts[2]]),
+            announcement: UInt32(parts[4]).map { .init(number: $0, isJoined: parts[3] == "joined") },
+            answers: try parts[5].split(separator: ";").map { round in
+                let halves = round.split(separator: ".")
+                return .init(instance: try #require(UInt64(halves[0])), number: try #require(UInt32(halves[1])))
+            })
+    }
+
+    @Test("messages of the release before are read, and the same is written for what they say")
+    func golden() throws {
+        let leases: [Substring: FleetMessage.Lease] = [
+            "live": .live, "doubt": .doubt, "proving": .proving, "lost": .lost, "left": .left,
+        ]
+        for row in try Golden.rows("fleet-messages.csv") {
+            let message = FleetMessage(
+                sender: .init(
+                    instance: try #require(UInt64(row[1])), configuration: try #require(UInt64(row[3])),
+                    name: String(row[6]), version: String(row[7])),
+                sequence: try #require(UInt64(row[2])), lease: try #require(leases[row[5]]),
+                interval: try #require(Int64(row[4])),
+                verdicts: try row[8].split(separator: "|").map(Self.verdict))
+            #expect(Self.decode(Array(row[0].utf8)) == message, "\(row[0])")
+            #expect(String(decoding: message.encoded(), as: UTF8.self) == row[0])
+        }
+    }
+
     @Test("a message that is read is the one that was written")
     func roundTrip() {
         var random = Random(seed: 1)

@@ -6,42 +6,106 @@ import Testing
 struct HealthTests {
     private func at(_ milliseconds: Int64) -> Instant { Instant(nanoseconds: milliseconds * 1_000_000) }
 
-    @Test("up, down after a failure, probed every second, up on success")
+    @Test("a backend that cannot be reached is probed a second after each failure, until a connection is made")
     func life() {
-        var health = BackendHealth()
-        #expect(health.isUp)
-        #expect(health.connectionFailed(now: at(100)) == .markDown(probeAt: at(1100)))
-        #expect(!health.isUp)
-        #expect(health.probeIsDue(now: at(1100)) == .probe)
-        #expect(health.probeFailed(now: at(1150)) == .probeAgain(at: at(2150)))
-        #expect(!health.isUp)
-        #expect(health.probeIsDue(now: at(2150)) == .probe)
-        #expect(health.probeSucceeded() == .markUp)
-        #expect(health.isUp)
+        var probe = BackendProbe()
+        #expect(!probe.isUnreachable)
+        #expect(probe.failed(now: at(100)) == .wait(until: at(1100)))
+        #expect(probe.isUnreachable)
+        #expect(probe.isDue(now: at(1099)) == .doNothing)
+        #expect(probe.isDue(now: at(1100)) == .connect)
+        let failed = probe.ended(isReachable: false, now: at(1150))
+        #expect(failed == .init(isWanted: false, action: .wait(until: at(2150))))
+        #expect(probe.isDue(now: at(2150)) == .connect)
+        let succeeded = probe.ended(isReachable: true, now: at(2160))
+        #expect(succeeded == .init(isWanted: false, action: .doNothing))
+        #expect(!probe.isUnreachable)
+        #expect(probe.isDue(now: at(9000)) == .doNothing)
     }
 
-    @Test("many requests that fail at once make one backend down, and one probe")
+    @Test("connections that fail at once, of however many loops, make one probe")
     func manyFailures() {
-        var health = BackendHealth()
-        _ = health.connectionFailed(now: at(0))
-        #expect(health.connectionFailed(now: at(500)) == .doNothing)
-        #expect(health.probeIsDue(now: at(999)) == .doNothing)
-        #expect(health.probeIsDue(now: at(1000)) == .probe)
-        #expect(health.probeIsDue(now: at(1000)) == .doNothing)
-        #expect(health.connectionFailed(now: at(1001)) == .doNothing)
+        var probe = BackendProbe()
+        _ = probe.failed(now: at(0))
+        #expect(probe.failed(now: at(500)) == .doNothing)
+        #expect(probe.isDue(now: at(1000)) == .connect)
+        #expect(probe.isDue(now: at(1000)) == .doNothing)
+        #expect(probe.failed(now: at(1001)) == .doNothing)
     }
 
-    @Test("a request's connection that succeeds brings a backend up, and late news of its probe change nothing")
+    @Test("after a connection that was made, late news of a probe change nothing")
     func connectionSucceeds() {
-        var health = BackendHealth()
-        #expect(health.connectionSucceeded() == .doNothing)
-        _ = health.connectionFailed(now: at(0))
-        _ = health.probeIsDue(now: at(1000))
-        #expect(health.connectionSucceeded() == .markUp)
-        #expect(health.probeFailed(now: at(1100)) == .doNothing)
-        #expect(health.probeSucceeded() == .doNothing)
-        #expect(health.probeIsDue(now: at(2000)) == .doNothing)
-        #expect(health.isUp)
+        var probe = BackendProbe()
+        _ = probe.failed(now: at(0))
+        _ = probe.isDue(now: at(1000))
+        probe.succeeded()
+        #expect(!probe.isUnreachable)
+        let late = probe.ended(isReachable: false, now: at(1100))
+        #expect(late == .init(isWanted: false, action: .doNothing))
+        #expect(!probe.isUnreachable)
+        #expect(probe.isDue(now: at(2000)) == .doNothing)
+    }
+
+    @Test("what the fleet wants to know is one probe with what is due, and puts off the next")
+    func wanted() {
+        var probe = BackendProbe()
+        #expect(probe.wanted() == .connect)
+        #expect(probe.wanted() == .doNothing)
+        let first = probe.ended(isReachable: false, now: at(50))
+        #expect(first == .init(isWanted: true, action: .doNothing), "it decides what that means")
+        #expect(probe.failed(now: at(50)) == .wait(until: at(1050)))
+        #expect(probe.wanted() == .connect)
+        let second = probe.ended(isReachable: false, now: at(400))
+        #expect(second == .init(isWanted: true, action: .wait(until: at(1400))))
+        #expect(probe.isDue(now: at(1050)) == .doNothing)
+        #expect(probe.isDue(now: at(1400)) == .connect)
+        #expect(probe.wanted() == .doNothing, "one is under way")
+        let third = probe.ended(isReachable: true, now: at(1410))
+        #expect(third == .init(isWanted: true, action: .doNothing))
+        #expect(!probe.isUnreachable)
+    }
+
+    @Test("each cause of down comes and goes by itself, and a backend is up while none stands")
+    func causes() {
+        let state = BackendState()
+        #expect(state.isUp && state.causes.isEmpty)
+        #expect(state.begin(.unreachable) == true)
+        #expect(state.begin(.failing) == false)
+        #expect(state.causes == [.unreachable, .failing] && !state.isUp)
+        #expect(state.end(.unreachable) == false, "a connection does not answer a check that fails")
+        #expect(state.causes == .failing && !state.isUp)
+        #expect(state.end(.unreachable) == false)
+        #expect(state.end(.failing) == true)
+        #expect(state.isUp && state.causes.isEmpty)
+        #expect(state.end(.failing) == false)
+    }
+
+    @Test(
+        "the fleet's word is forgotten when the last cause ends, and not before",
+        arguments: BackendState.DownCause.allCases)
+    func leavable(_ last: BackendState.DownCause) {
+        let state = BackendState()
+        for cause in BackendState.DownCause.allCases { state.begin(cause) }
+        state.setLeavable(true)
+        for cause in BackendState.DownCause.allCases where cause != last { state.end(cause) }
+        #expect(state.isLeavable)
+        state.end(last)
+        #expect(!state.isLeavable)
+    }
+
+    @Test("all that stands against a backend is told together: what is found out, and what is configured")
+    func allCauses() throws {
+        let membership = try PlacementTests.membership(["a", "b"], weights: [1, 1], draining: ["b"])
+        let health = HealthTable(count: 2)
+        let (a, b) = (membership.backends[0].hash, membership.backends[1].hash)
+        #expect(membership.causes(against: a, health).isEmpty)
+        #expect(membership.causes(against: b, health) == .draining && membership.causes(against: b, health).isUp)
+        health.markDown(1)
+        health.markDown(1, .failing)
+        #expect(membership.causes(against: b, health).names == ["unreachable", "failing", "draining"])
+        let stranger = BackendHash(bits: 1)
+        #expect(membership.causes(against: stranger, health) == .absent)
+        #expect(!membership.causes(against: stranger, health).isUp)
     }
 
     @Test(
@@ -137,6 +201,7 @@ struct HealthTests {
         let table = try HealthTable(of: [(first, Self.members([1, 1])), (inner, Self.members([1, 1]))])
         #expect(table.count == 2 && table.isUp(0) && table.isUp(1) && !table.isUp(2) && !table.isUp(-1))
         #expect(inner.isUp(0) && !inner.isUp(1) && !inner.mayLeave(1))
+        #expect(inner.causes(against: 1) == .absent && table.causes(against: 1).isEmpty)
         first.markDown(0)
         #expect(table.isUp(0) && !table.mayLeave(0))
         first.setAvoided(1, true)
@@ -145,6 +210,7 @@ struct HealthTests {
         #expect(!table.isAvoided(0) && !table.isAvoided(1))
         first.markDown(1)
         #expect(!table.isUp(0) && !table.mayLeave(0))
+        #expect(table.causes(against: 0) == .unreachable)
         first.setMayLeave(0, true)
         #expect(!table.mayLeave(0))
         first.setMayLeave(1, true)

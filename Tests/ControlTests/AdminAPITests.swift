@@ -54,6 +54,22 @@ struct AdminAPITests {
         #expect(all[0]["sticky"] is NSNull)
     }
 
+    @Test("what stands against servers is shown: what is found out, and what is configured")
+    func causes() throws {
+        let configuration = try ConfigurationSample.read(AdminSourceSample.yaml).configuration
+        let services = try Snapshot(configuration, keys: FleetKeys(configuration.fleet)).services
+        func shop() throws -> ServiceView {
+            try #require(ServiceView.all(of: configuration.http, running: services).first { $0.name == "shop" })
+        }
+        let (first, second) = ("http://10.0.0.1:80", "http://10.0.0.2:80")
+        try #expect(shop().serverStatus == [first: .isUp, second: .isUp])
+        try #expect(shop().serverCauses == [second: ["draining"]])
+        let running = try #require(services.first { $0.name == "shop" })
+        for index in 0..<2 { running.health.markDown(index) }
+        try #expect(shop().serverStatus == [first: .isDown, second: .isDown])
+        try #expect(shop().serverCauses == [first: ["unreachable"], second: ["unreachable", "draining"]])
+    }
+
     @Test("what is not there is 404, what cannot be 400, both with a message; nothing can be changed")
     func missing() async throws {
         for path in ["/api/http/routers/x", "/api/http/services/x@docker"] {

@@ -7,6 +7,8 @@ import Synchronization
 final class Fleet: Sendable {
     struct Options: Sendable {
         var replicas = 3
+        /// Event loops of each replica.
+        var threads = 2
         var backends = 3
         /// Where replicas look for the store: nil is none.
         var store: Store? = .running([])

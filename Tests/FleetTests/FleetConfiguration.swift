@@ -9,7 +9,7 @@ extension Fleet {
             entryPoints:
               web: { address: "127.0.0.1:\(port)" }
               admin: { address: "127.0.0.1:\(adminPort)" }
-            replica: { name: r\(index), threads: 2 }
+            replica: { name: r\(index), threads: \(options.threads) }
             fleet: { secret: "\(Self.secret)", namespace: \(Self.namespace)\(cookieKeyFiles) }
             store:
               cache: { entries: \(options.cacheEntries) }

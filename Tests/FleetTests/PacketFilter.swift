@@ -30,6 +30,18 @@ final class PacketFilter: Sendable {
         try Self.run("add rule inet \(table) out meta skgid \(group) tcp dport \(port) \(verdict.rawValue)")
     }
 
+    /// Counts the connections that a group tries to make to a port of 127.0.0.1, from now on.
+    func count(group: UInt32, to port: Int) throws {
+        try Self.run(
+            "add rule inet \(table) out meta skgid \(group) tcp dport \(port) tcp flags & (syn | ack) == syn counter")
+    }
+
+    /// What has been counted, by all rules together.
+    func counted() throws -> Int {
+        let words = try Self.run("list table inet \(table)").split { $0.isWhitespace }
+        return words.indices.dropLast().filter { words[$0] == "packets" }.compactMap { Int(words[$0 + 1]) }.reduce(0, +)
+    }
+
     func heal() throws {
         try Self.run("flush chain inet \(table) out")
     }

@@ -1,3 +1,4 @@
+import Foundation
 import LimpetTestKit
 import Testing
 
@@ -6,6 +7,34 @@ extension FleetTests {
         "One replica cannot reach one backend",
         .enabled(if: PacketFilter.obstacle == nil, "\(PacketFilter.obstacle ?? "")"))
     struct ReachabilityTests {
+        @Test("a dead backend is tried once a second by a replica, however many event loops found it dead")
+        func probes() async throws {
+            let filter = try PacketFilter()
+            let options = Fleet.Options(
+                replicas: 1, threads: 4, backends: 2, store: nil, hasOwnGroups: true)
+            try await withFleet(options) { fleet in
+                try await Threads.run {
+                    let (port, group) = (fleet.backends[1].port, Fleet.group(of: 0))
+                    // Until the first gives up, each loop has requests that wait for the backend.
+                    try filter.cut(group: group, from: port, .drop)
+                    let clients = try (0..<32).map { _ in try HTTPConnection(port: fleet.ports[0]) }
+                    for (number, client) in clients.enumerated() {
+                        try client.send(HTTPRequest(fields: ["X-Session-ID": "session-\(number)"]))
+                    }
+                    for client in clients { try #expect(client.receive().status == 200) }
+                    try #expect(!Self.isUp(fleet.replicas[0], "b1"))
+                    fleet.backends[1].process.kill()
+                    try filter.heal()
+                    try filter.count(group: group, to: port)
+                    usleep(4_000_000)
+                    let count = try filter.counted()
+                    #expect((2...5).contains(count), "tried \(count) times in four seconds")
+                    try fleet.restartBackend(1)
+                    try #expect(Waiting.until(within: 5) { try Self.isUp(fleet.replicas[0], "b1") })
+                }
+            }
+        }
+
         private static let sessions = (0..<60).map { "session-\($0)" }
         private static let options = Fleet.Options(hasAccessLog: true, hasOwnGroups: true)
 

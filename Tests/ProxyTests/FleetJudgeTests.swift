@@ -105,20 +105,22 @@ extension FleetJudgeTests {
 /// Carries payloads between judges, each on its own loop, as Redis would.
 private final class Bus: Sendable {
     private let judges = Mutex<[NIOLoopBound<FleetJudge>]>([])
+    private let proxies = Mutex<[ProxyHarness]>([])
 
     func join(_ proxies: [ProxyHarness]) async throws {
+        self.proxies.withLock { $0 = proxies }
         for (number, proxy) in proxies.enumerated() { try await join(proxy, number: UInt64(number + 1)) }
         try await waitUntilHeard(count: proxies.count)
     }
 
     private func join(_ proxy: ProxyHarness, number: UInt64) async throws {
-        let judge = try await proxy.onLoop { worker in
+        let snapshot = try await proxy.onLoop { $0.table.snapshot }
+        let judge = try await proxy.onProber { prober in
             let judge = FleetJudge(
-                worker: worker,
+                prober: prober, snapshot: snapshot,
                 own: .init(instance: number, configuration: 1, name: "r\(number)", version: "1"),
                 key: ProxyHarness.key, lease: 500, channel: Line(self))
-            worker.report(to: judge.evidence)
-            return NIOLoopBound(judge, eventLoop: worker.loop.eventLoop)
+            return NIOLoopBound(judge, eventLoop: prober.loop.eventLoop)
         }
         judges.withLock { $0.append(judge) }
         try await judge.eventLoop.submit {
@@ -137,10 +139,11 @@ private final class Bus: Sendable {
         }
     }
 
-    /// The worker of a judge has taken over another configuration.
+    /// The replica of a judge has taken over another configuration.
     func reconfigure(_ index: Int) async throws {
         let judge = judges.withLock { $0[index] }
-        try await judge.eventLoop.submit { judge.value.reconfigured(configuration: 2) }.get()
+        let snapshot = try await proxies.withLock { $0[index] }.onLoop { $0.table.snapshot }
+        try await judge.eventLoop.submit { judge.value.reconfigured(snapshot, configuration: 2) }.get()
     }
 
     func stop() async throws {

@@ -41,6 +41,7 @@ final class ProxyHarness: Sendable {
     private let services: Mutex<[Service]>
     private let group: MultiThreadedEventLoopGroup
     private let worker: NIOLoopBound<Worker>
+    private let prober: NIOLoopBound<HealthProber>
     private let listener: any Channel
 
     static let key = FingerprintKey(k0: 1, k1: 2)
@@ -57,7 +58,7 @@ final class ProxyHarness: Sendable {
         let limits = options.limits
         let exchangeLog = options.exchangeLog
         let passwords = options.passwords
-        worker = try await loop.submit {
+        (worker, prober) = try await loop.submit {
             let store =
                 options.store?(loop)
                 ?? MemoryStore(records: MemoryRecords(capacity: 1000, seed: 1), eventLoop: loop)
@@ -67,8 +68,10 @@ final class ProxyHarness: Sendable {
             let worker = Worker(
                 loop: context, snapshot: snapshot, store: store, cache: BindingCache(entries: 1000),
                 coherence: .alone(), passwords: passwords)
+            let prober = HealthProber(loop: context, snapshot: snapshot)
+            worker.report(to: prober.evidence)
             worker.start()
-            return NIOLoopBound(worker, eventLoop: loop)
+            return (NIOLoopBound(worker, eventLoop: loop), NIOLoopBound(prober, eventLoop: loop))
         }.get()
         let entryPoint = EntryPoint(name: "web", index: 0, trustedPeers: options.trusted)
         listener = try await Listener.bootstrap(
@@ -91,7 +94,11 @@ final class ProxyHarness: Sendable {
 
     func apply(_ described: [Described]) async throws {
         let snapshot = try Described.snapshot(described, options, succeeding: services.withLock { $0 })
-        try await onLoop { $0.apply(snapshot) }
+        let prober = prober
+        try await onLoop { worker in
+            prober.value.reconfigured(snapshot)
+            worker.apply(snapshot)
+        }
         services.withLock { $0 = snapshot.services }
     }
 
@@ -117,6 +124,12 @@ final class ProxyHarness: Sendable {
         return try await worker.eventLoop.submit { body(worker.value) }.get()
     }
 
+    /// Runs `body` with the prober, on its loop.
+    func onProber<Value: Sendable>(_ body: @escaping @Sendable (HealthProber) -> Value) async throws -> Value {
+        let prober = prober
+        return try await prober.eventLoop.submit { body(prober.value) }.get()
+    }
+
     /// Begins the stop, as SIGTERM does.
     func stop() async throws {
         let worker = worker
@@ -127,6 +140,7 @@ final class ProxyHarness: Sendable {
     func shutDown() async throws {
         let worker = worker
         try? await listener.close()
+        try await onProber { $0.stop() }
         try await worker.eventLoop.submit { worker.value.shutDown() }.get()
         try await group.shutdownGracefully()
     }

@@ -54,6 +54,8 @@ package struct ServiceView: Encodable, Equatable, Sendable {
     var weighted: Weighted?
     /// By URL; as this replica finds them.
     var serverStatus: [String: ServerStatus]
+    /// By URL, of those against which something stands: what, as ``HealthCauses/names``.
+    var serverCauses: [String: [String]]
 
     /// All of a configuration, in its order.
     ///
@@ -80,6 +82,7 @@ package struct ServiceView: Encodable, Equatable, Sendable {
         sticky = settings.sticky.map(Sticky.init)
         self.usedBy = usedBy
         serverStatus = [:]
+        serverCauses = [:]
         switch settings.targets {
         case .servers(let backends):
             type = .loadBalancer
@@ -88,16 +91,22 @@ package struct ServiceView: Encodable, Equatable, Sendable {
                     Server(name: $0.name, url: $0.url, weight: $0.weight, draining: $0.isDraining)
                 },
                 passHostHeader: settings.passHostHeader)
-            for backend in backends { serverStatus[backend.url] = Self.status(of: backend.name, in: running) }
+            for backend in backends {
+                guard let causes = running?.causes(againstBackend: backend.name) else { continue }
+                serverStatus[backend.url] = causes.isUp ? .isUp : .isDown
+                if !causes.isEmpty { serverCauses[backend.url] = causes.names }
+            }
         case .services(let children):
             type = .weighted
             weighted = Weighted(services: children.map { Child(name: $0.name, weight: $0.weight) })
         }
     }
+}
 
-    private static func status(of backend: String, in service: Proxy.Service?) -> ServerStatus? {
-        guard let service, let index = service.backends.firstIndex(where: { $0.name == backend }) else { return nil }
-        return service.health.isUp(index) ? .isUp : .isDown
+extension Proxy.Service {
+    /// Nil where the data plane does not serve by the backend yet, or any more.
+    fileprivate func causes(againstBackend name: String) -> HealthCauses? {
+        membership.backends.first { $0.name == name }.map { causes(against: $0.hash) }
     }
 }
 

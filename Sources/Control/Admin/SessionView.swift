@@ -80,7 +80,7 @@ package struct SessionView: Codable, Equatable, Sendable {
         guard let entry else { return true }
         guard record.epoch == entry.binding.epoch else { return record.epoch > entry.binding.epoch }
         guard entry.isUnheard(by: record) else { return true }
-        return service.membership.index(of: entry.binding.backend).map { service.health.isUp($0) } != true
+        return !service.causes(against: entry.binding.backend).isUp
     }
 
     private static func target(_ fingerprint: Fingerprint, of service: Proxy.Service, bound: Int?) -> String? {

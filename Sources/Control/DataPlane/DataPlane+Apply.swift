@@ -38,14 +38,12 @@ extension DataPlane {
         redaction.add(configuration.http.services)
         coherence.setReconfiguring(true)
         defer { coherence.setReconfiguring(false) }
-        for (index, plane) in loops.enumerated() {
-            // The fleet's judge first: whether a session may be moved off a backend that is gone depends on it.
-            let post = index == 0 ? post : nil
-            try? await plane.loop.submit {
-                plane.worker.value.apply(snapshot)
-                post?.value.reconfigured(fingerprint)
-            }.get()
-        }
+        // Health first: whether a session may be moved off a backend that is gone depends on what the judge says.
+        try? await prober?.eventLoop.submit { [prober, post] in
+            prober?.value.reconfigured(snapshot)
+            post?.value.reconfigured(snapshot, fingerprint)
+        }.get()
+        for plane in loops { try? await plane.loop.submit { plane.worker.value.apply(snapshot) }.get() }
         current.withLock { $0 = Current(configuration: configuration, snapshot: snapshot, fingerprint: fingerprint) }
         // Held until now, so that no event loop has to take it apart.
         withExtendedLifetime(old) {}

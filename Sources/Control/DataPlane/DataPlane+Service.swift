@@ -27,9 +27,9 @@ extension DataPlane: MetricsSource {
         }
         snapshot.requestsInFlight = counters.workers.map(\.requestsInFlight).reduce(0, +)
         for service in counters.services {
-            for (index, backend) in service.backends.enumerated() {
+            for (backend, member) in zip(service.backends, service.membership.backends) {
                 let key = MetricsSnapshot.Backend(service: service.name, name: backend.name)
-                snapshot.backendsUp[key] = service.health.isUp(index)
+                snapshot.backendsUp[key] = service.causes(against: member.hash).isUp
                 snapshot.backendRequestsInFlight[key] = counters.workers
                     .map { $0.backendRequestsInFlight[service.name]?[backend.name] ?? 0 }.reduce(0, +)
             }

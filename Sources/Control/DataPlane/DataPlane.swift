@@ -18,6 +18,9 @@ package final class DataPlane: Sendable {
 
     private let group: MultiThreadedEventLoopGroup
     let loops: [LoopPlane]
+    /// On the first loop.
+    let prober: NIOLoopBound<HealthProber>?
+    /// Likewise.
     let post: NIOLoopBound<FleetPost>?
     private let listeners: [any Channel]
     let cache: BindingCache
@@ -72,6 +75,7 @@ package final class DataPlane: Sendable {
         let coherence = configuration.store.redis == nil ? Coherence.alone() : Coherence(primaries: 1)
         let group = MultiThreadedEventLoopGroup(numberOfThreads: configuration.replica.threads)
         var loops: [LoopPlane] = []
+        var prober: NIOLoopBound<HealthProber>?
         var post: NIOLoopBound<FleetPost>?
         do {
             let stores = LoopStores(configuration, loops: configuration.replica.threads, logger: logger)
@@ -83,51 +87,66 @@ package final class DataPlane: Sendable {
                             coherence: coherence, exchangeLog: exchangeLog, logger: logger)
                     }.get())
             }
+            prober = try await makeProber(for: loops, snapshot)
             let fingerprint = ConfigurationFingerprint(configuration, keys: keys)
             let own = FleetMessage.Sender(
                 instance: .random(in: 0 ... .max), configuration: fingerprint.bits, name: configuration.replica.name,
                 version: Version.current)
             post = try await joinFleet(
-                own, configuration, keys: keys, coherence: coherence, cache: cache, loops: loops,
+                own, configuration, snapshot, keys: keys, coherence: coherence, cache: cache, first: loops.first,
+                prober: prober,
                 logger: logger)
             await awaitStores(of: loops, post)
             let listeners = try await listen(configuration, group, loops)
             return DataPlane(
-                group: group, loops: loops, post: post, listeners: listeners, cache: cache,
+                group: group, loops: loops, prober: prober, post: post, listeners: listeners, cache: cache,
                 coherence: coherence,
                 current: Current(configuration: configuration, snapshot: snapshot, fingerprint: fingerprint),
                 keys: keys, instance: own.instance, redaction: redaction, accessLog: accessLog, logger: logger)
         } catch {
-            await end(loops, post, group)
+            await end(loops, prober, post, group)
             throw error
         }
     }
 
+    /// One for all loops, on the first.
+    private static func makeProber(
+        for loops: [LoopPlane], _ snapshot: Snapshot
+    ) async throws -> NIOLoopBound<HealthProber>? {
+        guard let first = loops.first else { return nil }
+        let (prober, evidence) = try await first.loop.submit {
+            let prober = HealthProber(loop: first.worker.value.loop, snapshot: snapshot)
+            return (NIOLoopBound(prober, eventLoop: first.loop), prober.evidence)
+        }.get()
+        for plane in loops { try await plane.loop.submit { plane.worker.value.report(to: evidence) }.get() }
+        return prober
+    }
+
     /// Nil where nothing is shared.
     private static func joinFleet(
-        _ own: FleetMessage.Sender, _ configuration: Configuration, keys: FleetKeys, coherence: Coherence,
-        cache: BindingCache, loops: [LoopPlane], logger: Logger
+        _ own: FleetMessage.Sender, _ configuration: Configuration, _ snapshot: Snapshot, keys: FleetKeys,
+        coherence: Coherence, cache: BindingCache, first: LoopPlane?, prober: NIOLoopBound<HealthProber>?,
+        logger: Logger
     ) async throws -> NIOLoopBound<FleetPost>? {
-        guard let first = loops.first else { return nil }
+        guard let first, let prober else { return nil }
         let lease = configuration.store.lease.wholeMilliseconds
-        let post = try await first.loop.submit { () -> NIOLoopBound<FleetPost>? in
+        return try await first.loop.submit { () -> NIOLoopBound<FleetPost>? in
             guard case .redis(let store) = first.store.value else { return nil }
             let post = FleetPost(
-                own, key: keys.fingerprint, lease: lease, worker: first.worker.value, store: store,
+                own, key: keys.fingerprint, lease: lease, prober: prober.value, snapshot: snapshot, store: store,
                 coherence: coherence, cache: cache, logger: logger)
             post.start()
             return NIOLoopBound(post, eventLoop: first.loop)
         }.get()
-        guard let post, let evidence = try await first.loop.submit({ post.value.evidence }).get() else { return post }
-        for plane in loops { try await plane.loop.submit { plane.worker.value.report(to: evidence) }.get() }
-        return post
     }
 
     /// Ends what runs on the loops, then the loops.
     private static func end(
-        _ loops: [LoopPlane], _ post: NIOLoopBound<FleetPost>?, _ group: MultiThreadedEventLoopGroup
+        _ loops: [LoopPlane], _ prober: NIOLoopBound<HealthProber>?, _ post: NIOLoopBound<FleetPost>?,
+        _ group: MultiThreadedEventLoopGroup
     ) async {
         if let post { try? await post.eventLoop.flatSubmit { post.value.stop() }.get() }
+        if let prober { try? await prober.eventLoop.submit { prober.value.stop() }.get() }
         for plane in loops {
             let (worker, store) = (plane.worker, plane.store)
             try? await plane.loop.flatSubmit {
@@ -139,12 +158,14 @@ package final class DataPlane: Sendable {
     }
 
     private init(
-        group: MultiThreadedEventLoopGroup, loops: [LoopPlane], post: NIOLoopBound<FleetPost>?,
-        listeners: [any Channel], cache: BindingCache, coherence: Coherence, current: Current, keys: FleetKeys,
-        instance: UInt64, redaction: CurrentRedaction, accessLog: AccessLog?, logger: Logger
+        group: MultiThreadedEventLoopGroup, loops: [LoopPlane], prober: NIOLoopBound<HealthProber>?,
+        post: NIOLoopBound<FleetPost>?, listeners: [any Channel], cache: BindingCache, coherence: Coherence,
+        current: Current, keys: FleetKeys, instance: UInt64, redaction: CurrentRedaction, accessLog: AccessLog?,
+        logger: Logger
     ) {
         self.group = group
         self.loops = loops
+        self.prober = prober
         self.post = post
         self.listeners = listeners
         self.cache = cache
@@ -204,7 +225,7 @@ package final class DataPlane: Sendable {
         }
         let cut = await openClients()
         if cut > 0 { logger.warning("exchanges were cut at the end of the stop", metadata: ["connections": "\(cut)"]) }
-        await Self.end(loops, post, group)
+        await Self.end(loops, prober, post, group)
     }
 
     private func openClients() async -> Int {

@@ -65,8 +65,8 @@ extension DataPlaneCounters {
     /// As `service/backend`.
     fileprivate var backendsDown: [String] {
         services.flatMap { service in
-            service.backends.enumerated().filter { !service.health.isUp($0.offset) }
-                .map { "\(service.name)/\($0.element.name)" }
+            service.membership.backends.prefix(service.backends.count)
+                .filter { !service.causes(against: $0.hash).isUp }.map { "\(service.name)/\($0.name)" }
         }
     }
 }

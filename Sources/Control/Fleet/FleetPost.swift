@@ -24,26 +24,24 @@ final class FleetPost: FleetChannel {
     private var judge: FleetJudge?
     private var hasSaidGuard = false
 
-    /// On the loop that the worker and the store belong to.
+    /// On the loop that the prober and the store belong to.
     ///
     /// - Parameters:
     ///   - own: how this replica introduces itself.
     ///   - key: the fleet's.
     ///   - lease: milliseconds.
     init(
-        _ own: FleetMessage.Sender, key: FingerprintKey, lease: Int64, worker: Worker, store: RedisStore,
-        coherence: Coherence, cache: BindingCache, logger: Logger
+        _ own: FleetMessage.Sender, key: FingerprintKey, lease: Int64, prober: HealthProber, snapshot: Snapshot,
+        store: RedisStore, coherence: Coherence, cache: BindingCache, logger: Logger
     ) {
         self.coherence = coherence
         self.logger = logger
         channel = RedisChannel(
             store: store, instance: InstanceID(random: own.instance), lease: lease, coherence: coherence, cache: cache,
             logger: logger)
-        judge = FleetJudge(worker: worker, own: own, key: key, lease: lease, channel: self)
+        judge = FleetJudge(
+            prober: prober, snapshot: snapshot, own: own, key: key, lease: lease, channel: self)
     }
-
-    /// Where the workers of all loops report what they find out about backends.
-    var evidence: HealthEvidence? { judge?.evidence }
 
     /// Whether it is known if moves are heard.
     var isSettled: Bool { channel.isLive(.now) || channel.counters.connectionFailures > 0 }
@@ -55,12 +53,12 @@ final class FleetPost: FleetChannel {
         judge?.start()
     }
 
-    /// The worker has taken over another configuration, in this turn of the loop.
-    func reconfigured(_ fingerprint: ConfigurationFingerprint) {
-        judge?.reconfigured(configuration: fingerprint.bits)
+    /// The replica is configured anew. To be called before any loop serves by it.
+    func reconfigured(_ snapshot: Snapshot, _ fingerprint: ConfigurationFingerprint) {
+        judge?.reconfigured(snapshot, configuration: fingerprint.bits)
     }
 
-    /// To be called before the worker is shut down and the store is stopped.
+    /// To be called before the store is stopped.
     func stop() -> EventLoopFuture<Void> {
         judge?.stop()
         judge = nil

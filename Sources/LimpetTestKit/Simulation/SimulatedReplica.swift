@@ -36,7 +36,7 @@ final class SimulatedReplica {
     var hearings: [Hearing]
     var fleet: FleetHealth
     var isFleetTickComing = false
-    var probers: [BackendHealth]
+    var probes: [BackendProbe]
     var pausedUntil: Moment = 0
     /// Attempts to connect in a row that failed.
     var failedAttempts = 0
@@ -66,7 +66,7 @@ final class SimulatedReplica {
             idleTimeout: settings.idleTimeout, absoluteTimeout: settings.absoluteTimeout)
         let channel = CoherenceChannel(lease: scenario.settings.lease)
         hearings = (0..<scenario.primaryCount).map { _ in Hearing(channel: channel) }
-        probers = Array(repeating: BackendHealth(), count: membership.count)
+        probes = Array(repeating: BackendProbe(), count: membership.count)
         let service = ServiceHash.of(name: "service", key: key)
         self.service = service
         fleet = FleetHealth(

@@ -105,7 +105,8 @@ extension Simulation {
         case .backendFailed(let request): backendFailed(request)
         case .backendAnswered(let request): backendAnswered(request)
         case .probeBackend(let index): probeBackend(index, at: replica)
-        case .fleetProbed(let index, let isUp): fleetProbed(index, isUp: isUp, at: replica)
+        case .backendProbed(let index, let isReachable):
+            backendProbed(index, isReachable: isReachable, at: replica)
         case .hearLate(let session, let binding): hear(binding, of: session, at: replica)
         }
     }

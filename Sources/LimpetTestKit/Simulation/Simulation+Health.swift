@@ -20,7 +20,10 @@ extension Simulation {
     func backendAnswered(_ id: Int) {
         guard let request = requests.removeValue(forKey: id), let route = request.route else { return }
         let replica = request.replica
-        perform(replica.probers[route.backend].connectionSucceeded(), route.backend, at: replica)
+        if replica.probes[route.backend].isUnreachable {
+            becameReachable(route.backend, at: replica)
+            reportHealth(route.backend, of: replica)
+        }
         let client = clients[request.client]
         guard client.hasCookie, !request.isForged, client.session == request.session else { return }
         let wall = replica.wall(now)
@@ -37,8 +40,8 @@ extension Simulation {
         let replica = request.replica
         coverage.count("connections to backends failed")
         perform(replica.fleet.suspected(replica.shared(route.backend), now: replica.instant(now)), at: replica)
+        if becameUnreachable(route.backend, at: replica) { reportHealth(route.backend, of: replica) }
         let instant = replica.instant(now)
-        perform(replica.probers[route.backend].connectionFailed(now: instant), route.backend, at: replica)
         let mayAsk = replica.mayAsk(loop: request.loop, about: request.session)
         let entry = replica.cache.peek(request.session, now: instant)
         let isCurrent =
@@ -54,35 +57,57 @@ extension Simulation {
 
     // MARK: This replica's own judgement
 
-    private func perform(_ action: BackendHealth.Action, _ backend: Int, at replica: SimulatedReplica) {
-        switch action {
-        case .doNothing: break
-        case .markDown:
-            tell("replica \(replica.index): \(replica.membership.backends[backend].name) is down")
-            mark(backend, isUp: false, at: replica)
-            schedule(.probeBackend(backend), of: replica, after: BackendHealth.probeInterval * 1000 + 3000)
-        case .probe:
-            let isUp = isInReach(replica.places[backend], of: replica)
-            let outcome =
-                isUp
-                ? replica.probers[backend].probeSucceeded()
-                : replica.probers[backend].probeFailed(now: replica.instant(now))
-            perform(outcome, backend, at: replica)
-        case .probeAgain:
-            schedule(.probeBackend(backend), of: replica, after: BackendHealth.probeInterval * 1000 + 3000)
-        case .markUp:
-            tell("replica \(replica.index): \(replica.membership.backends[backend].name) is up")
-            mark(backend, isUp: true, at: replica)
-        }
+    /// Returns whether that is news.
+    private func becameUnreachable(_ backend: Int, at replica: SimulatedReplica) -> Bool {
+        replica.health.markDown(backend)
+        let action = replica.probes[backend].failed(now: replica.instant(now))
+        guard action != .doNothing else { return false }
+        tell("replica \(replica.index): \(replica.membership.backends[backend].name) is down")
+        perform(action, backend, at: replica)
+        return true
     }
 
-    private func mark(_ backend: Int, isUp: Bool, at replica: SimulatedReplica) {
-        _ = isUp ? replica.health.markUp(backend) : replica.health.markDown(backend)
+    private func becameReachable(_ backend: Int, at replica: SimulatedReplica) {
+        if replica.probes[backend].isUnreachable {
+            tell("replica \(replica.index): \(replica.membership.backends[backend].name) is up")
+        }
+        replica.probes[backend].succeeded()
+        replica.health.markUp(backend)
+    }
+
+    /// What the fleet is told.
+    private func reportHealth(_ backend: Int, of replica: SimulatedReplica) {
+        let isUp = replica.health.isUp(backend)
         perform(replica.fleet.judged(replica.shared(backend), isUp: isUp, now: replica.instant(now)), at: replica)
     }
 
+    private func perform(_ action: BackendProbe.Action, _ backend: Int, at replica: SimulatedReplica) {
+        switch action {
+        case .doNothing: break
+        case .wait: schedule(.probeBackend(backend), of: replica, after: BackendProbe.interval * 1000 + 3000)
+        case .connect:
+            let isReachable = isInReach(replica.places[backend], of: replica)
+            schedule(.backendProbed(backend, isReachable: isReachable), of: replica, after: 1000)
+        }
+    }
+
     func probeBackend(_ backend: Int, at replica: SimulatedReplica) {
-        perform(replica.probers[backend].probeIsDue(now: replica.instant(now)), backend, at: replica)
+        perform(replica.probes[backend].isDue(now: replica.instant(now)), backend, at: replica)
+    }
+
+    func backendProbed(_ backend: Int, isReachable: Bool, at replica: SimulatedReplica) {
+        let wasUnreachable = replica.probes[backend].isUnreachable
+        if isReachable { becameReachable(backend, at: replica) }
+        let outcome = replica.probes[backend].ended(isReachable: isReachable, now: replica.instant(now))
+        perform(outcome.action, backend, at: replica)
+        guard outcome.isWanted else {
+            if isReachable, wasUnreachable { reportHealth(backend, of: replica) }
+            return
+        }
+        let shared = replica.shared(backend)
+        let isUp = isReachable && replica.health.isUp(backend)
+        perform(replica.fleet.probed(shared, isUp: isUp, now: replica.instant(now)), at: replica)
+        if !isReachable, replica.fleet.isDown(shared) { _ = becameUnreachable(backend, at: replica) }
     }
 
     // MARK: The fleet's judgement
@@ -105,25 +130,13 @@ extension Simulation {
         perform(payload.withUnsafeBytes { replica.fleet.heard($0, now: instant) }, at: replica)
     }
 
-    func fleetProbed(_ backend: Int, isUp: Bool, at replica: SimulatedReplica) {
-        let shared = replica.shared(backend)
-        perform(replica.fleet.probed(shared, isUp: isUp, now: replica.instant(now)), at: replica)
-        if isUp {
-            perform(replica.probers[backend].connectionSucceeded(), backend, at: replica)
-        } else if replica.fleet.isDown(shared) {
-            let instant = replica.instant(now)
-            perform(replica.probers[backend].connectionFailed(now: instant), backend, at: replica)
-        }
-    }
-
     func perform(_ actions: [FleetHealth.Action], at replica: SimulatedReplica) {
         for action in actions {
             switch action {
             case .publish(let payload): publish(payload, from: replica)
             case .probe(let shared):
                 guard let backend = replica.membership.index(of: shared.backend) else { continue }
-                let isUp = isInReach(replica.places[backend], of: replica)
-                schedule(.fleetProbed(backend, isUp: isUp), of: replica, after: 1000)
+                perform(replica.probes[backend].wanted(), backend, at: replica)
             case .setMayLeave(let shared, let value):
                 guard let backend = replica.membership.index(of: shared.backend) else { continue }
                 tell("replica \(replica.index): may leave \(backend): \(value)")

@@ -90,7 +90,7 @@ enum ReplicaTimer {
     case backendFailed(request: Int)
     case backendAnswered(request: Int)
     case probeBackend(Int)
-    case fleetProbed(Int, isUp: Bool)
+    case backendProbed(Int, isReachable: Bool)
     case hearLate(Fingerprint, Binding)
 }
 

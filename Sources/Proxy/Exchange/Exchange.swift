@@ -136,10 +136,10 @@ final class Exchange {
         guard let service = choice.service else { return impossible() }
         switch request.connectFailed(isUp: service.isUp(pool)) {
         case .connectAgain:
-            worker.backendSuspected(service, pool)
+            pool.suspect()
             connectAnew(pool)
         case .backendFailed:
-            worker.backendFailed(service, pool)
+            pool.markUnreachable()
             perform(choice.backendFailed())
         }
     }

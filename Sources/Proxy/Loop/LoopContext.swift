@@ -25,6 +25,8 @@ package final class LoopContext {
     var spareBuffers = SpareBuffers()
     let deadlines = DeadlineSweep()
     var counters: WorkerCounters
+    /// Where it is reported what connections say of backends; nil where nothing is served.
+    var evidence: HealthEvidence?
     /// The replica is stopping: connections are not kept for further requests.
     var isStopping = false
     private var random = SystemRandomNumberGenerator()

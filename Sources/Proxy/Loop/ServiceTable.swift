@@ -79,7 +79,6 @@ final class ServiceTable {
 
     private func adoptChildren() {
         for service in services { service.adoptChildren(services) }
-        for service in services where service.isWeighted && service.sticky != nil { service.shareSessions() }
     }
 }
 

@@ -9,7 +9,6 @@ package final class Worker {
     package let store: any BindingStore
     let table: ServiceTable
     let passwordChecks: PasswordChecks
-    private(set) var prober: HealthProber?
     private var clients: [ObjectIdentifier: any ClientConnection] = [:]
     private let coherence: Coherence
     private var flights = SingleFlight<any SessionWaiter>()
@@ -28,7 +27,6 @@ package final class Worker {
         self.coherence = coherence
         passwordChecks = PasswordChecks(verifier: passwords, loop: loop.eventLoop)
         table = ServiceTable(snapshot, loop: loop, store: store, cache: cache, coherence: coherence)
-        prober = HealthProber(worker: self)
         offering = OfferPace(loop: loop, table: table, store: store, coherence: coherence)
     }
 
@@ -75,17 +73,9 @@ package final class Worker {
 
     // MARK: Health
 
-    /// Lets the fleet's judge know what this loop finds out about backends.
+    /// Lets the replica's prober know what this loop finds out about backends.
     package func report(to evidence: HealthEvidence) {
-        prober?.evidence = evidence
-    }
-
-    func backendSuspected(_ service: ServiceRuntime, _ pool: BackendPool) {
-        prober?.backendSuspected(service, pool)
-    }
-
-    func backendFailed(_ service: ServiceRuntime, _ pool: BackendPool) {
-        prober?.backendFailed(service, pool)
+        loop.evidence = evidence
     }
 
     // MARK: Connections
@@ -118,8 +108,7 @@ package final class Worker {
     package func shutDown() {
         isStopped = true
         for client in clients.values { client.cut() }
-        prober?.stop()
-        prober = nil
+        loop.evidence = nil
         offering?.stop()
         offering = nil
         loop.deadlines.stop()

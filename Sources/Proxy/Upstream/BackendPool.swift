@@ -3,23 +3,26 @@ import NIOCore
 import NIOPosix
 import Networking
 
-/// One backend as one event loop knows it: its connections, and whether they succeed. It is the same object for as long
-/// as its service has the backend at its address, whatever else is configured anew.
+/// One backend as one event loop knows it: its connections, and what they say of its health. It is the same object for
+/// as long as its service has the backend at its address, whatever else is configured anew.
 final class BackendPool {
     let backend: Backend
     let hash: BackendHash
-    /// What this loop's own connections and probes say.
-    var reachability = BackendHealth()
+    /// What the replica knows of its health.
+    let state: BackendState
     /// Requests of this loop that are on their way to the backend, or at it.
     var inFlight = 0
     private let loop: LoopContext
+    /// A connection could not be made, and none has been since.
+    private var isSuspected = false
     private var idle: [HTTP1BackendConnection] = []
     /// No longer of the configuration: its connections end with their exchanges.
     private var isRetired = false
 
-    init(backend: Backend, hash: BackendHash, loop: LoopContext) {
+    init(backend: Backend, hash: BackendHash, state: BackendState, loop: LoopContext) {
         self.backend = backend
         self.hash = hash
+        self.state = state
         self.loop = loop
     }
 
@@ -47,6 +50,7 @@ final class BackendPool {
         open().whenComplete { result in
             switch result {
             case .success(let connection):
+                bound.value.pool.connected()
                 bound.value.taken(.http1(connection.value))
             case .failure:
                 bound.value.pool.loop.counters.backendConnectFailures &+= 1
@@ -60,6 +64,29 @@ final class BackendPool {
         switch place {
         case .http1(let connection): connection.park()
         }
+    }
+
+    // MARK: Health
+
+    /// A connection could not be made; it is tried once more.
+    func suspect() {
+        guard state.isUp, !isSuspected else { return }
+        isSuspected = true
+        loop.evidence?.report(.suspected, state)
+    }
+
+    /// Two connections in a row could not be made: the backend is down for the whole replica, until it is tried with
+    /// success.
+    func markUnreachable() {
+        isSuspected = false
+        // Whoever marked it before has reported it.
+        if state.begin(.unreachable) { loop.evidence?.report(.unreachable, state) }
+    }
+
+    private func connected() {
+        guard isSuspected || state.causes.contains(.unreachable) else { return }
+        isSuspected = false
+        loop.evidence?.report(.reachable, state)
     }
 
     // MARK: Idle connections

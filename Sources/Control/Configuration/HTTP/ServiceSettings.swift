@@ -68,7 +68,7 @@ package struct BackendSettings: Equatable, Sendable {
     package var port: Int
     /// 0...65535; 0 takes no new session.
     package var weight: Int
-    /// Keeps its sessions, takes no new one.
+    /// Keeps its sessions, and gets new ones only where there is no other server.
     package var isDraining: Bool
 
     package init(name: String, url: String, host: String, port: Int, weight: Int = 1, isDraining: Bool = false) {
