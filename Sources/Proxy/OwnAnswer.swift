@@ -73,7 +73,7 @@ struct OwnAnswer {
     private static func reason(_ status: Int) -> String { reasons[status] ?? "" }
 
     private static let reasons: [Int: String] = [
-        301: "Moved Permanently", 302: "Found", 307: "Temporary Redirect", 308: "Permanent Redirect",
+        200: "OK", 301: "Moved Permanently", 302: "Found", 307: "Temporary Redirect", 308: "Permanent Redirect",
         400: "Bad Request", 401: "Unauthorized", 402: "Payment Required", 403: "Forbidden", 404: "Not Found",
         405: "Method Not Allowed", 406: "Not Acceptable", 408: "Request Timeout", 409: "Conflict", 410: "Gone",
         412: "Precondition Failed", 413: "Content Too Large", 414: "URI Too Long", 418: "I'm a teapot",

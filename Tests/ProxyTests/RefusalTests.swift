@@ -86,9 +86,11 @@ struct RefusalTests {
     func refusedThenServed() async throws {
         let backend = try ScriptedBackend.answering(ok("served"))
         defer { backend.close() }
-        try await withProxy(to: [backend.port]) { proxy in
+        var options = ProxyHarness.Options()
+        options.rule = "Host(`h`)"
+        try await withProxy(to: [backend.port], options) { proxy in
             let client = try proxy.connect()
-            try client.send("OPTIONS * HTTP/1.1\r\nHost: h\r\n\r\n")
+            try client.send("GET / HTTP/1.1\r\nHost: other\r\n\r\n")
             let first = try client.receive(until: "404 Not Found\n")
             #expect(first.hasPrefix("HTTP/1.1 404 Not Found\r\n"))
             try client.send("GET / HTTP/1.1\r\nHost: h\r\nX-Session-ID: s\r\n\r\n")

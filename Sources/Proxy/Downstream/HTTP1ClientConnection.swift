@@ -62,8 +62,7 @@ final class HTTP1ClientConnection: ChannelInboundHandler, ClientConnection {
 
     func channelActive(context: ChannelHandlerContext) {
         identity = ClientIdentity(
-            remote: context.channel.remoteAddress, local: context.channel.localAddress, entryPoint: entryPoint,
-            replicaName: loop.replicaName)
+            remote: context.channel.remoteAddress, entryPoint: entryPoint, replicaName: loop.replicaName)
         worker.clientOpened(self, at: entryPoint)
         deadline = .now() + loop.limits.headTimeout
     }
