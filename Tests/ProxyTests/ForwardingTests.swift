@@ -173,7 +173,7 @@ struct ForwardingTests {
             let body = try connection.receive(until: "B: 2\r\n\r\n")
             try connection.send(
                 "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n"
-                    + "X-Is-Plain: \(Chunks(body) == Chunks(plain))\r\n\r\n\(odd)")
+                    + "Date: d\r\nX-Is-Plain: \(Chunks(body) == Chunks(plain))\r\n\r\n\(odd)")
             _ = try connection.receive()
         }
         defer { backend.close() }
@@ -201,11 +201,11 @@ struct ForwardingTests {
                 try client.send("GET / HTTP/1.1\r\nHost: h\r\nX-Session-ID: s\r\n\r\n")
                 let response = try client.receive(until: "\r\n0\r\n\r\n")
                 #expect(
-                    response
+                    response.withoutDate
                         == "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n9\r\nall of it\r\n0\r\n\r\n")
             }
             let old = try proxy.exchange("GET / HTTP/1.0\r\nHost: h\r\nX-Session-ID: s\r\n\r\n")
-            #expect(old == "HTTP/1.1 200 OK\r\nConnection: close\r\n\r\nall of it")
+            #expect(old.withoutDate == "HTTP/1.1 200 OK\r\nConnection: close\r\n\r\nall of it")
         }
     }
 

@@ -49,4 +49,28 @@ enum Rendered {
             return try body(RequestView(head: head, bytes: bytes, fields: fields, client: client))
         }
     }
+
+    /// A response as the client is sent it; the date of one that has none is `now`.
+    static func downstream(
+        _ text: String, to method: HTTPWire.Method = .get, closes: Bool = false, isHTTP10: Bool = false,
+        edits: [FieldEdit] = []
+    ) throws -> String {
+        var all = FieldEdits()
+        all.apply(edits)
+        let fields = FieldTable()
+        return try Array(text.utf8).withUnsafeBytes { bytes in
+            guard case .head(let head) = HeadScanner().scanResponse(bytes, requestMethod: method, into: fields) else {
+                throw Malformed()
+            }
+            var buffer = ByteBuffer()
+            let framing = ResponseFraming(
+                coding: .plain, addsTransferEncoding: false, removesTransferEncoding: isHTTP10,
+                connection: closes ? .close : isHTTP10 ? .keepAlive : .none)
+            DownstreamHead.write(
+                ResponseView(head: head, bytes: bytes, fields: fields), framing,
+                adding: ResponseAdditions(setCookie: [], edits: all), date: { Array("Date: now\r\n".utf8) },
+                into: &buffer)
+            return String(buffer: buffer)
+        }
+    }
 }

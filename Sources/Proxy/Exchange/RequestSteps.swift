@@ -1,8 +1,8 @@
 import Affinity
 import HTTPWire
 
-/// The steps of a request from its head to its service, in their order: upgrade, path, Max-Forwards, router, middlewares. The same
-/// for requests that are served and for explanations.
+/// The steps of a request from its head to its service, in their order: upgrade, path, Max-Forwards, router,
+/// middlewares. The same for requests that are served and for explanations.
 struct RequestSteps {
     enum Step {
         /// Limpet answers by itself.
