@@ -103,6 +103,12 @@ if Context.environment["LIMPET_FUZZ"] != nil {
             name: "FuzzRESP", dependencies: ["CLimpetRESP"], path: "Tests/Fuzz/RESP", exclude: ["README.md"],
             swiftSettings: strict + [.unsafeFlags(["-parse-as-library"])]),
         .executableTarget(
+            name: "FuzzHTTPWire", dependencies: ["HTTPWire"], path: "Tests/Fuzz/HTTPWire",
+            exclude: ["README.md", "http.dict"], swiftSettings: strict + [.unsafeFlags(["-parse-as-library"])]),
+        .executableTarget(
+            name: "BenchHTTPWire", dependencies: ["HTTPWire"], path: "Tests/Bench/HTTPWire", exclude: ["README.md"],
+            swiftSettings: strict),
+        .executableTarget(
             name: "BenchRouting", dependencies: ["Routing"], path: "Tests/Bench/Routing", exclude: ["README.md"],
             swiftSettings: strict),
         .executableTarget(

@@ -1,11 +1,15 @@
 /// `host[:port]` as Host and absolute-form targets hold it (RFC 9110 §4.2, RFC 3986 §3.2): no user information, no
-/// empty host, no empty port, no port above 65535.
+/// empty host, no port above 65535.
 enum Authority {
-    static func isValid(_ bytes: UnsafeRawBufferPointer) -> Bool {
-        guard let first = bytes.first else { return false }
+    /// The length of the authority that `bytes` are, without the colon of an empty port, which means the same without
+    /// it (RFC 3986 §6.2.3); nil where they are none.
+    static func length(_ bytes: UnsafeRawBufferPointer) -> Int? {
+        guard let first = bytes.first else { return nil }
         let end = first == UInt8(ascii: "[") ? endOfLiteral(bytes) : endOfName(bytes)
-        guard let end else { return false }
-        return end == bytes.count || isPort(UnsafeRawBufferPointer(rebasing: bytes[end...]))
+        guard let end else { return nil }
+        if end == bytes.count { return end }
+        if end &+ 1 == bytes.count, bytes[end] == UInt8(ascii: ":") { return end }
+        return isPort(UnsafeRawBufferPointer(rebasing: bytes[end...])) ? bytes.count : nil
     }
 
     /// The offset after a registered name or IPv4 address, which has the same form; nil where there is none.

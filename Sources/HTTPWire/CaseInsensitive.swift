@@ -25,6 +25,12 @@ enum CaseInsensitive {
         return true
     }
 
+    /// Whether `bytes` are `word` in any mixture of cases.
+    @inline(__always)
+    static func equal(_ bytes: UnsafeRawBufferPointer, _ word: StaticString) -> Bool {
+        equal(bytes, UnsafeRawBufferPointer(start: word.utf8Start, count: word.utf8CodeUnitCount))
+    }
+
     @inline(__always)
     private static func lowered(_ byte: UInt8) -> UInt8 {
         byte &- UInt8(ascii: "A") < 26 ? byte | 0x20 : byte

@@ -2,15 +2,24 @@
 ///
 /// The line is `nameStart ..< lineEnd`, CRLF included; the value has no white space around it.
 package struct Field: Sendable {
+    /// What of the line is passed on.
+    enum Extent: UInt8 {
+        case line
+        /// Name, colon, value and CRLF. The value is narrower than that which came, and means the same.
+        case value
+        case nothing
+    }
+
     package var name: FieldName
-    /// Left out by `FieldTable.forEachKeptRun` and not found by searches.
-    package var isRemoved = false
+    var extent = Extent.line
     package var nameStart: UInt32
     package var nameEnd: UInt32
     package var valueStart: UInt32
     package var valueEnd: UInt32
     package var lineEnd: UInt32
 
+    /// Left out by `FieldTable.forEachKeptRun` and not found by searches.
+    package var isRemoved: Bool { extent == .nothing }
     package var nameRange: Range<Int> { Int(nameStart)..<Int(nameEnd) }
     package var valueRange: Range<Int> { Int(valueStart)..<Int(valueEnd) }
 }

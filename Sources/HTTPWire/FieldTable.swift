@@ -27,7 +27,7 @@ package final class FieldTable {
     /// Marks the field at `index` as left out.
     package func remove(_ index: Int) {
         precondition(index >= 0 && index < count, "no such field")
-        storage[index].isRemoved = true
+        storage[index].extent = .nothing
     }
 
     /// The first kept field of this name (not for `.other`: see `firstIndex(named:in:)`).
@@ -69,11 +69,16 @@ package final class FieldTable {
         var start: Int?
         for index in 0..<count {
             let field = storage[index]
-            if !field.isRemoved {
+            if field.extent == .line {
                 start = start ?? Int(field.nameStart)
-            } else if let begun = start {
-                body(begun..<Int(field.nameStart))
-                start = nil
+                continue
+            }
+            if let begun = start { body(begun..<Int(field.nameStart)) }
+            start = nil
+            if field.extent == .value {
+                body(Int(field.nameStart)..<Int(field.nameEnd) + 1)
+                body(field.valueRange)
+                start = Int(field.lineEnd) - 2
             }
         }
         if let begun = start { body(begun..<Int(storage[count - 1].lineEnd)) }
@@ -98,6 +103,14 @@ package final class FieldTable {
             (storage + count).initialize(to: field)
             count += 1
         }
+    }
+
+    /// Narrows the value of the first kept field of this name, which is then passed on without what is left out.
+    func trim(_ name: FieldName, to value: Range<Int>) {
+        guard let index = first(name) else { return }
+        storage[index].extent = .value
+        storage[index].valueStart = UInt32(truncatingIfNeeded: value.lowerBound)
+        storage[index].valueEnd = UInt32(truncatingIfNeeded: value.upperBound)
     }
 
     func contains(_ name: FieldName) -> Bool { present & (1 &<< UInt64(name.rawValue)) != 0 }

@@ -8,6 +8,10 @@ struct HeadFacts {
     }
 
     private(set) var host: Range<Int>?
+    /// The digits of Content-Length, where others that are zeros stand before them.
+    private(set) var paddedLength: Range<Int>?
+    /// Upgrade names a protocol that is no version of HTTP or TLS.
+    private(set) var offersTunnel = false
     private(set) var options: Options = []
     private(set) var expectsContinue = false
     private var hostCount = 0
@@ -29,14 +33,20 @@ struct HeadFacts {
         case .contentLength:
             guard contentLength == nil else { throw .refused(.duplicateContentLength) }
             contentLength = try Self.number(value)
+            if value[0] == UInt8(ascii: "0"), value.count > 1 { notePadding(field, value) }
         case .transferEncoding:
             guard !isChunked else { throw .refused(.duplicateTransferEncoding) }
-            guard Self.value(value, is: "chunked") else { throw .refused(.unsupportedTransferEncoding) }
+            guard CaseInsensitive.equal(value, "chunked") else {
+                throw .refused(
+                    TransferCodings.endInChunked(value) ? .unknownTransferCoding : .unsupportedTransferEncoding)
+            }
             isChunked = true
         case .connection:
             try noteOptions(value)
+        case .upgrade:
+            offersTunnel = offersTunnel || UpgradeProtocols.includeTunnel(value)
         case .expect:
-            expectsContinue = expectsContinue || Self.value(value, is: "100-continue")
+            expectsContinue = expectsContinue || CaseInsensitive.equal(value, "100-continue")
         default:
             break
         }
@@ -57,25 +67,27 @@ struct HeadFacts {
         return contentLength.map { .length($0) } ?? .untilClose
     }
 
-    /// The Host field's value, of which there must be one in HTTP/1.1 and may be one in HTTP/1.0 (RFC 9112 §3.2).
+    /// Whom the request is for: the authority of an absolute-form target, else the Host field's value, of which there
+    /// must be one in HTTP/1.1 and may be one in HTTP/1.0 (RFC 9112 §3.2, §3.2.2).
     func checkedHost(_ base: UnsafeRawPointer, for line: RequestLine) throws(Halt) -> Range<Int>? {
         guard hostCount <= 1 else { throw .refused(.duplicateHost) }
         guard let host else {
             guard line.version == .http10 else { throw .refused(.missingHost) }
-            return nil
+            return line.authority
         }
         let bytes = UnsafeRawBufferPointer(start: base + host.lowerBound, count: host.count)
-        guard Authority.isValid(bytes) else { throw .refused(.malformedHost) }
-        if let authority = line.authority {
-            let named = UnsafeRawBufferPointer(start: base + authority.lowerBound, count: authority.count)
-            guard CaseInsensitive.equal(named, bytes) else { throw .refused(.authorityIsNotHost) }
-        }
-        return host
+        guard let length = Authority.length(bytes) else { throw .refused(.malformedHost) }
+        return line.authority ?? host.lowerBound..<(host.lowerBound &+ length)
     }
 
     func isPersistent(_ version: HTTPVersion) -> Bool {
         if options.contains(.close) { return false }
         return version == .http11 || options.contains(.keepAlive)
+    }
+
+    private mutating func notePadding(_ field: Field, _ value: UnsafeRawBufferPointer) {
+        let zeros = value.dropLast().prefix { $0 == UInt8(ascii: "0") }.count
+        paddedLength = (Int(field.valueStart) &+ zeros)..<Int(field.valueEnd)
     }
 
     private func checkEncoding(_ version: HTTPVersion) throws(Halt) {
@@ -91,17 +103,10 @@ struct HeadFacts {
             for byte in option where !byte.isToken { throw .refused(.malformedConnection) }
             optionCount &+= 1
             guard optionCount <= Self.mostOptions else { throw .refused(.tooManyConnectionOptions) }
-            if Self.value(option, is: "close") { options.insert(.close) }
-            if Self.value(option, is: "keep-alive") { options.insert(.keepAlive) }
-            if Self.value(option, is: "upgrade") { options.insert(.upgrade) }
+            if CaseInsensitive.equal(option, "close") { options.insert(.close) }
+            if CaseInsensitive.equal(option, "keep-alive") { options.insert(.keepAlive) }
+            if CaseInsensitive.equal(option, "upgrade") { options.insert(.upgrade) }
         }
-    }
-
-    /// Whether `value` is `lowercase` in any mixture of cases.
-    @inline(__always)
-    private static func value(_ value: UnsafeRawBufferPointer, is lowercase: StaticString) -> Bool {
-        let word = UnsafeRawBufferPointer(start: lowercase.utf8Start, count: lowercase.utf8CodeUnitCount)
-        return CaseInsensitive.equal(value, word)
     }
 
     /// 1*DIGIT below 2^63. Leading zeros are digits like others, but nineteen digits must do: a longer run of them

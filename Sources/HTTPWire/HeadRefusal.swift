@@ -8,18 +8,17 @@ package enum HeadRefusal: UInt8, Error, Equatable, Sendable, CaseIterable {
     case bareLineFeed, bareCarriageReturn, foldedLine, emptyFieldName, whiteSpaceInFieldName, malformedFieldName
     case malformedFieldValue, fieldTooLarge, fieldSectionTooLarge, tooManyFields, underscoreAlias
     // Host and Connection
-    case missingHost, duplicateHost, malformedHost, authorityIsNotHost, malformedConnection
-    case tooManyConnectionOptions
+    case missingHost, duplicateHost, malformedHost, malformedConnection, tooManyConnectionOptions
     // Framing
     case malformedContentLength, contentLengthTooLarge, duplicateContentLength, unsupportedTransferEncoding
-    case duplicateTransferEncoding, transferEncodingInHTTP10, contentLengthWithTransferEncoding
+    case unknownTransferCoding, duplicateTransferEncoding, transferEncodingInHTTP10, contentLengthWithTransferEncoding
 
     /// The status to answer a refused request with. (A refused response is 502 to the client, whatever the reason.)
     package var status: Int {
         switch self {
         case .requestLineTooLong: 414
         case .fieldTooLarge, .fieldSectionTooLarge, .tooManyFields: 431
-        case .connectUnsupported: 501
+        case .connectUnsupported, .unknownTransferCoding: 501
         case .unsupportedVersion: 505
         default: 400
         }
@@ -54,13 +53,13 @@ package enum HeadRefusal: UInt8, Error, Equatable, Sendable, CaseIterable {
         case .missingHost: "no Host field in an HTTP/1.1 request"
         case .duplicateHost: "more than one Host field"
         case .malformedHost: "the Host field is not host[:port]"
-        case .authorityIsNotHost: "the request target names another authority than the Host field"
         case .malformedConnection: "the Connection field is not a list of tokens"
         case .tooManyConnectionOptions: "too many options in Connection"
         case .malformedContentLength: "Content-Length is not a decimal number"
         case .contentLengthTooLarge: "Content-Length is too large"
         case .duplicateContentLength: "more than one Content-Length field"
         case .unsupportedTransferEncoding: "Transfer-Encoding is not exactly chunked"
+        case .unknownTransferCoding: "a transfer coding before chunked, of which none is known"
         case .duplicateTransferEncoding: "more than one Transfer-Encoding field"
         case .transferEncodingInHTTP10: "Transfer-Encoding in an HTTP/1.0 message"
         case .contentLengthWithTransferEncoding: "Content-Length together with Transfer-Encoding"

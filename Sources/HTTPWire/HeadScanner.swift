@@ -11,7 +11,8 @@ package struct HeadScanner: Sendable {
     }
 
     /// Scans the request head that begins at offset 0 of `bytes`; what follows the head is not looked at.
-    /// `fields` holds the field lines after `.head`, and nothing after another answer.
+    /// `fields` holds the field lines after `.head`, and nothing after another answer. A Content-Length in it has no
+    /// leading zeros, a Host no colon without a port.
     package func scanRequest(_ bytes: UnsafeRawBufferPointer, into fields: FieldTable) -> RequestScan {
         do throws(Halt) {
             return .head(try request(bytes, into: fields))
@@ -51,15 +52,26 @@ package struct HeadScanner: Sendable {
         let framing = try section.facts.requestFraming(line.version)
         let host = try section.facts.checkedHost(base, for: line)
         fields.commit(count: section.count, present: section.present)
+        if let digits = section.facts.paddedLength { fields.trim(.contentLength, to: digits) }
+        if let host, host != section.facts.host { Self.correctHost(line, host, fields) }
         let isCurrent = line.version == .http11
         return RequestHead(
             method: line.method, methodRange: line.methodRange, target: line.target, path: line.path,
-            query: line.query, authority: line.authority, host: host, version: line.version,
+            query: line.query, isAsterisk: line.isAsterisk, authority: line.authority, host: host,
+            version: line.version,
             fieldsStart: line.end, length: length, framing: framing,
             isPersistent: section.facts.isPersistent(line.version),
             expectsContinue: isCurrent && section.facts.expectsContinue,
-            wantsUpgrade: isCurrent && section.facts.options.contains(.upgrade)
-                && section.present & (1 &<< UInt64(FieldName.upgrade.rawValue)) != 0)
+            wantsUpgrade: isCurrent && section.facts.offersTunnel && section.facts.options.contains(.upgrade))
+    }
+
+    /// The Host field says something else than whom the request is for.
+    private static func correctHost(_ line: RequestLine, _ host: Range<Int>, _ fields: FieldTable) {
+        if line.authority == nil {
+            fields.trim(.host, to: host)
+        } else {
+            fields.removeAll(.host)
+        }
     }
 
     private func response(
@@ -72,6 +84,7 @@ package struct HeadScanner: Sendable {
         let length = try section.scan(base, count: bytes.count, into: storage, isRequest: false)
         let framing = try section.facts.responseFraming(line.version, status: line.status, to: method)
         fields.commit(count: section.count, present: section.present)
+        if let digits = section.facts.paddedLength { fields.trim(.contentLength, to: digits) }
         if line.status < 200 || line.status == 204 {
             fields.removeAll(.contentLength)
             fields.removeAll(.transferEncoding)

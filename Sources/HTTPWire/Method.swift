@@ -12,6 +12,15 @@ package enum Method: UInt8, Sendable, CaseIterable {
         }
     }
 
+    /// Whether `bytes`, the front of a request head that is refused or incomplete, are one of HEAD as far as can be
+    /// told: what answers it has no body.
+    package static func isHead(_ bytes: UnsafeRawBufferPointer) -> Bool {
+        let word: StaticString = "HEAD "
+        let skipped = bytes.starts(with: [.carriageReturn, .lineFeed]) ? 2 : 0
+        return bytes.dropFirst(skipped).starts(
+            with: UnsafeBufferPointer(start: word.utf8Start, count: word.utf8CodeUnitCount))
+    }
+
     /// The method whose name, read as a big-endian number, is `key`; `.other` for names of more than eight bytes.
     init(key: UInt64, length: Int) {
         switch key {

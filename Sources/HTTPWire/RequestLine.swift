@@ -6,6 +6,7 @@ struct RequestLine {
     var path: Range<Int>
     var query: Range<Int>?
     var authority: Range<Int>?
+    var isAsterisk = false
     var version: HTTPVersion
     /// Just after the CRLF.
     var end: Int
@@ -85,6 +86,7 @@ struct RequestLine {
             splitPath(base, from: target.lowerBound)
         case UInt8(ascii: "*") where target.count == 1:
             if method != .options { throw .refused(.asteriskWithoutOptions) }
+            isAsterisk = true
         default:
             try splitAbsolute(base)
         }
@@ -106,11 +108,12 @@ struct RequestLine {
             if byte == UInt8(ascii: "/") || byte == UInt8(ascii: "?") { break }
             end &+= 1
         }
-        guard Authority.isValid(UnsafeRawBufferPointer(start: base + start, count: end &- start)) else {
+        guard let length = Authority.length(UnsafeRawBufferPointer(start: base + start, count: end &- start)) else {
             throw .refused(.malformedAuthority)
         }
-        authority = start..<end
+        authority = start..<(start &+ length)
         splitPath(base, from: end)
+        isAsterisk = method == .options && path.isEmpty && query == nil
     }
 
     /// The length of `http://` or `https://` in any case, or 0.

@@ -12,10 +12,7 @@ enum TrailerNames {
     }
 
     private static func isListed(_ name: UnsafeRawBufferPointer) -> Bool {
-        forbidden.contains { listed in
-            let listed = UnsafeRawBufferPointer(start: listed.utf8Start, count: listed.utf8CodeUnitCount)
-            return CaseInsensitive.equal(name, listed)
-        }
+        forbidden.contains { CaseInsensitive.equal(name, $0) }
     }
 
     private static func isAlias(_ name: UnsafeRawBufferPointer) -> Bool {

@@ -66,7 +66,9 @@ struct TrailerSection {
             else { return assertionFailure("a trailer line was accepted before") }
             var field = line.field
             let name = UnsafeRawBufferPointer(rebasing: bytes[field.nameRange])
-            field.isRemoved = TrailerNames.isForbidden(field.name, name, mayBeAlias: line.mayBeAlias) || isDropped(name)
+            if TrailerNames.isForbidden(field.name, name, mayBeAlias: line.mayBeAlias) || isDropped(name) {
+                field.extent = .nothing
+            }
             body(field)
             start = Int(field.lineEnd)
         }

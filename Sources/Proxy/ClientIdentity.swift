@@ -13,54 +13,44 @@ final class ClientIdentity {
     let bits: AddressRange.Bits?
     /// Whether its X-Forwarded-* fields are believed.
     let isTrusted: Bool
-    /// X-Forwarded-For and X-Real-Ip as lines; empty without an address.
-    let forwardedForLine: [UInt8]
-    let realIPLine: [UInt8]
-    /// X-Forwarded-Proto, X-Forwarded-Port and X-Forwarded-Server as lines.
-    let routeLines: [UInt8]
+    /// The forwarding fields that are the same in each request, as lines: X-Forwarded-For and X-Real-Ip, where there is
+    /// an address, X-Forwarded-Proto and X-Forwarded-Server.
+    let lines: [UInt8]
+    private let parts: [(name: FieldName, line: Range<Int>, value: Range<Int>)]
 
-    init(remote: SocketAddress?, local: SocketAddress?, entryPoint: EntryPoint, replicaName: String) {
+    init(remote: SocketAddress?, entryPoint: EntryPoint, replicaName: String) {
         self.entryPoint = entryPoint
         let bits = Self.bits(of: remote)
         self.bits = bits
         address = Self.text(of: remote)
         port = remote?.port ?? 0
         isTrusted = bits.map { bits in entryPoint.trustedPeers.contains { $0.contains(bits) } } ?? false
-        forwardedForLine = address.isEmpty ? [] : Array("X-Forwarded-For: \(address)\r\n".utf8)
-        realIPLine = address.isEmpty ? [] : Array("X-Real-Ip: \(address)\r\n".utf8)
-        let port = "X-Forwarded-Port: \(local?.port ?? 80)\r\n"
-        routeLines = Array("X-Forwarded-Proto: http\r\n\(port)X-Forwarded-Server: \(replicaName)\r\n".utf8)
+        var lines: [UInt8] = []
+        var parts: [(name: FieldName, line: Range<Int>, value: Range<Int>)] = []
+        let fields: [(FieldName, String, String)] = [
+            (.xForwardedFor, "X-Forwarded-For: ", address), (.xRealIP, "X-Real-Ip: ", address),
+            (.xForwardedProto, "X-Forwarded-Proto: ", "http"), (.xForwardedServer, "X-Forwarded-Server: ", replicaName),
+        ]
+        for (name, text, value) in fields where !value.isEmpty {
+            let start = lines.count
+            lines += text.utf8
+            lines += value.utf8
+            parts.append((name, start..<lines.count + 2, start + text.utf8.count..<lines.count))
+            lines += "\r\n".utf8
+        }
+        self.lines = lines
+        self.parts = parts
     }
 
-    /// Calls `body` with what a backend is told in a forwarding field unless a trusted peer says otherwise; nil: it is
-    /// told nothing.
-    ///
-    /// - Parameter host: as the request names it.
-    func withForwarded<Result>(
-        _ name: FieldName, host: UnsafeRawBufferPointer, _ body: (UnsafeRawBufferPointer?) -> Result
-    ) -> Result {
-        switch name {
-        case .xForwardedFor: Self.withValue(of: 0, in: forwardedForLine, body)
-        case .xRealIP: Self.withValue(of: 0, in: realIPLine, body)
-        case .xForwardedProto: Self.withValue(of: 0, in: routeLines, body)
-        case .xForwardedPort: Self.withValue(of: 1, in: routeLines, body)
-        case .xForwardedServer: Self.withValue(of: 2, in: routeLines, body)
-        case .xForwardedHost: body(host.isEmpty ? nil : host)
-        default: body(nil)
-        }
+    /// The field as a line; nothing where it has none.
+    func line(of name: FieldName) -> ArraySlice<UInt8> {
+        parts.first { $0.name == name }.map { lines[$0.line] } ?? []
     }
 
-    /// The value in one of some lines; nil where there is no such line.
-    private static func withValue<Result>(
-        of place: Int, in lines: [UInt8], _ body: (UnsafeRawBufferPointer?) -> Result
-    ) -> Result {
-        lines.withUnsafeBytes { lines in
-            var rest = lines[...]
-            for _ in 0..<place { rest = rest.drop { $0 != UInt8(ascii: "\n") }.dropFirst() }
-            let line = rest.prefix { $0 != UInt8(ascii: "\r") }
-            guard let colon = line.firstIndex(of: UInt8(ascii: ":")) else { return body(nil) }
-            return body(UnsafeRawBufferPointer(rebasing: line[(colon + 1)...].drop { $0 == UInt8(ascii: " ") }))
-        }
+    /// Calls `body` with the value in the field's line; nil where it has none.
+    func withValue<Result>(of name: FieldName, _ body: (UnsafeRawBufferPointer?) -> Result) -> Result {
+        guard let part = parts.first(where: { $0.name == name }) else { return body(nil) }
+        return lines.withUnsafeBytes { body(UnsafeRawBufferPointer(rebasing: $0[part.value])) }
     }
 
     private static func text(of address: SocketAddress?) -> String {

@@ -4,29 +4,30 @@ import NIOCore
 /// The head of a response as an HTTP/1.x client sees it: the backend's own bytes with the edits that proxying needs.
 enum DownstreamHead {
     /// Marks fields of the table as removed.
+    ///
+    /// - Parameter date: the line that says the time, for a response that has none (RFC 9110, section 6.6.1).
     static func write(
         _ response: ResponseView, _ framing: ResponseFraming, adding additions: ResponseAdditions,
-        into buffer: inout ByteBuffer
+        date: () -> [UInt8], into buffer: inout ByteBuffer
     ) {
         let (head, source, fields) = (response.head, response.bytes, response.fields)
-        fields.removeHopByHop(in: source)
-        if framing.removesTransferEncoding, let encoding = fields.first(.transferEncoding) { fields.remove(encoding) }
+        // A 426 must say what to upgrade to (RFC 9110, section 15.5.22).
+        fields.removeHopByHop(in: source, keepingUpgrade: head.status == 426)
+        if framing.removesTransferEncoding { fields.removeAll(.transferEncoding) }
+        let lacksDate = fields.first(.date) == nil && !(additions.edits?.mention("date") ?? false)
         additions.edits?.dropped.forEach { name in
             name.withUnsafeBytes { fields.removeAll(named: $0, in: source) }
         }
         let lines = additions.edits?.lines ?? []
-        let bound = head.length + lines.count + additions.setCookie.count + 96
+        let bound = head.length + lines.count + additions.setCookie.count + 160
         HeadWriter.write(into: &buffer, atMost: bound) { writer in
             writeStatusLine(head, source, &writer)
             fields.forEachKeptRun { writer.write($0, of: source) }
+            if lacksDate { writer.write(date()) }
             writer.write(lines)
             writer.write(additions.setCookie)
             if framing.addsTransferEncoding { writer.write("Transfer-Encoding: chunked\r\n") }
-            switch framing.connection {
-            case .none: break
-            case .keepAlive: writer.write("Connection: keep-alive\r\n")
-            case .close: writer.write("Connection: close\r\n")
-            }
+            writeConnection(framing.connection, namesUpgrade: fields.first(.upgrade) != nil, &writer)
             writer.write("\r\n")
         }
     }
@@ -35,15 +36,29 @@ enum DownstreamHead {
     static func writeInterim(_ response: ResponseView, into buffer: inout ByteBuffer) {
         let nothing = ResponseFraming(
             coding: .plain, addsTransferEncoding: false, removesTransferEncoding: false, connection: .none)
-        write(response, nothing, adding: ResponseAdditions(setCookie: []), into: &buffer)
+        write(response, nothing, adding: ResponseAdditions(setCookie: []), date: { [] }, into: &buffer)
     }
 
-    /// The version is ours (RFC 9112, section 2.3); status and reason are the backend's.
+    private static func writeConnection(
+        _ persistence: ResponseFraming.Persistence, namesUpgrade: Bool, _ writer: inout HeadWriter
+    ) {
+        if persistence == .none, !namesUpgrade { return }
+        writer.write("Connection: ")
+        switch persistence {
+        case .none: writer.write("upgrade\r\n")
+        case .keepAlive: writer.write(namesUpgrade ? "keep-alive, upgrade\r\n" : "keep-alive\r\n")
+        case .close: writer.write(namesUpgrade ? "close, upgrade\r\n" : "close\r\n")
+        }
+    }
+
+    /// The version is ours (RFC 9112, section 2.3); status and reason are the backend's. The space before a reason that
+    /// is missing is not optional (section 4).
     private static func writeStatusLine(
         _ head: ResponseHead, _ source: UnsafeRawBufferPointer, _ writer: inout HeadWriter
     ) {
         let version = 8
         writer.write("HTTP/1.1")
-        writer.write(head.statusLine.lowerBound + version..<head.fieldsStart, of: source)
+        writer.write(head.statusLine.lowerBound + version..<head.statusLine.upperBound, of: source)
+        writer.write(head.statusLine.count == version + 4 ? " \r\n" : "\r\n")
     }
 }

@@ -47,15 +47,19 @@ struct OwnAnswer {
 
     /// - Parameters:
     ///   - edits: what middlewares add to the response.
+    ///   - date: the line that says the time.
     ///   - closing: says so in the head.
     ///   - bodiless: the request was HEAD: the length is stated, the body left out.
     /// - Returns: the number of bytes of the body that were written.
     @discardableResult
-    func write(into buffer: inout ByteBuffer, edits: FieldEdits? = nil, closing: Bool, bodiless: Bool) -> UInt64 {
+    func write(
+        into buffer: inout ByteBuffer, edits: FieldEdits? = nil, date: [UInt8], closing: Bool, bodiless: Bool
+    ) -> UInt64 {
         let reason = Self.reason(status)
         let body = reason.isEmpty ? "\(status)\n" : "\(status) \(reason)\n"
         buffer.writeString("HTTP/1.1 \(status) \(reason)\r\nContent-Type: text/plain; charset=utf-8\r\n")
         buffer.writeString("Content-Length: \(body.utf8.count)\r\n")
+        if !(edits?.mention("date") ?? false) { buffer.writeBytes(date) }
         buffer.writeBytes(fields)
         if let edits { write(edits, into: &buffer) }
         if closing { buffer.writeStaticString("Connection: close\r\n") }
@@ -73,7 +77,7 @@ struct OwnAnswer {
     private static func reason(_ status: Int) -> String { reasons[status] ?? "" }
 
     private static let reasons: [Int: String] = [
-        301: "Moved Permanently", 302: "Found", 307: "Temporary Redirect", 308: "Permanent Redirect",
+        200: "OK", 301: "Moved Permanently", 302: "Found", 307: "Temporary Redirect", 308: "Permanent Redirect",
         400: "Bad Request", 401: "Unauthorized", 402: "Payment Required", 403: "Forbidden", 404: "Not Found",
         405: "Method Not Allowed", 406: "Not Acceptable", 408: "Request Timeout", 409: "Conflict", 410: "Gone",
         412: "Precondition Failed", 413: "Content Too Large", 414: "URI Too Long", 418: "I'm a teapot",

@@ -42,7 +42,14 @@ struct FramingTests {
             ("Transfer-Encoding: chunked\r\nTransfer-Encoding: identity\r\n", .duplicateTransferEncoding),
             ("Transfer-Encoding:\r\n", .unsupportedTransferEncoding),
             ("Transfer-Encoding: identity\r\n", .unsupportedTransferEncoding),
-            ("Transfer-Encoding: gzip, chunked\r\n", .unsupportedTransferEncoding),
+            ("Transfer-Encoding: gzip\r\n", .unsupportedTransferEncoding),
+            ("Transfer-Encoding: gzip,, chunked\r\n", .unsupportedTransferEncoding),
+            ("Transfer-Encoding: gzip, chunked, chunked\r\n", .unsupportedTransferEncoding),
+            ("Transfer-Encoding: chunked, chunked\r\n", .unsupportedTransferEncoding),
+            ("Transfer-Encoding: gzip;q=1, chunked\r\n", .unsupportedTransferEncoding),
+            ("Transfer-Encoding: gzip chunked\r\n", .unsupportedTransferEncoding),
+            ("Transfer-Encoding: gzip,chunked;a=b\r\n", .unsupportedTransferEncoding),
+            ("Transfer-Encoding: gzip, xchunked\r\n", .unsupportedTransferEncoding),
             ("Transfer-Encoding: chunked, identity\r\n", .unsupportedTransferEncoding),
             ("Transfer-Encoding: ,chunked\r\n", .unsupportedTransferEncoding),
             ("Transfer-Encoding: chunked,\r\n", .unsupportedTransferEncoding),
@@ -57,6 +64,34 @@ struct FramingTests {
         #expect(verdict(lines).refusal == refusal)
         #expect(scanResponse("HTTP/1.1 200 OK\r\n" + lines + "\r\n").refusal == refusal)
         #expect(refusal.status == 400)
+    }
+
+    @Test(
+        "a coding before chunked that is not known is 501",
+        arguments: ["deflate, chunked", "gzip,CHUNKED", "x ,\ty, Chunked", "identity, chunked"])
+    func unknownCoding(value: String) {
+        #expect(verdict("Transfer-Encoding: \(value)\r\n").refusal == .unknownTransferCoding)
+        #expect(HeadRefusal.unknownTransferCoding.status == 501)
+    }
+
+    @Test(
+        "a Content-Length with leading zeros is passed on without them",
+        arguments: [("0200", "200"), ("00", "0"), ("0000000000000000007", "7"), ("0", "0"), ("10", "10")])
+    func paddedLength(text: String, digits: String) throws {
+        for start in ["POST / HTTP/1.1\r\nHost: a\r\n", "HTTP/1.1 200 OK\r\n"] {
+            let head = bytes("\(start)content-length: \(text)\r\n\r\n")
+            let table = FieldTable()
+            let isRequest = start.hasPrefix("POST")
+            let framing =
+                isRequest
+                ? scanRequest(head, into: table).values?.head.framing
+                : scanResponse(head, into: table).values?.head.framing
+            #expect(framing == .length(try #require(UInt64(digits))))
+            let length = try #require(table.first(.contentLength))
+            #expect(latin1(head[table[length].valueRange]) == digits)
+            let line = text == digits ? "content-length: \(text)\r\n" : "content-length:\(digits)\r\n"
+            #expect(keptBytes(table, head) == (isRequest ? "Host: a\r\n" : "") + line)
+        }
     }
 
     @Test("Transfer-Encoding has no place in HTTP/1.0")
@@ -99,15 +134,38 @@ struct FramingTests {
     }
 
     @Test(
-        "an offer to upgrade needs both fields and HTTP/1.1",
+        "an upgrade for a tunnel needs both fields and HTTP/1.1",
         arguments: [
             ("Connection: Upgrade\r\nUpgrade: websocket\r\n", "1.1", true),
             ("Upgrade: websocket\r\nConnection: keep-alive, upgrade\r\n", "1.1", true),
             ("Upgrade: websocket\r\n", "1.1", false), ("Connection: upgrade\r\n", "1.1", false),
             ("Connection: upgrade\r\nUpgrade: websocket\r\n", "1.0", false),
+            ("Connection: Upgrade\r\nUpgrade: h2c, websocket\r\n", "1.1", true),
+            ("Connection: Upgrade\r\nUpgrade: h2c\r\nUpgrade: foo/2\r\n", "1.1", true),
+            ("Connection: Upgrade\r\nUpgrade: h2cx\r\n", "1.1", true),
+            ("Connection: Upgrade\r\nUpgrade: HTTPS/1\r\n", "1.1", true),
+            ("Connection: Upgrade\r\nUpgrade: web socket\r\n", "1.1", true),
+            ("Connection: Upgrade\r\nUpgrade: /h2c\r\n", "1.1", true),
         ])
     func upgrade(lines: String, version: String, wantsUpgrade: Bool) {
         #expect(verdict(lines, version: version).values?.head.wantsUpgrade == wantsUpgrade)
+    }
+
+    @Test(
+        "an offer of HTTP or TLS alone is none that anybody has to take up",
+        arguments: [
+            "Connection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\nHTTP2-Settings: AAEAAEAAAAIAAAABAAMAAABkAAQBAAAA\r\n",
+            "Connection: Upgrade\r\nUpgrade: H2C, h2 ,HTTP/2.0, TLS/1.2,,tls\r\n",
+            "Connection: Upgrade\r\nUpgrade:\r\n",
+            "Connection: Upgrade\r\nUpgrade: TLS/1.0\r\nUpgrade: HTTP/1.1\r\n",
+        ])
+    func harmlessUpgrade(lines: String) throws {
+        let head = bytes("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 1\r\n\(lines)\r\n")
+        let table = FieldTable()
+        let values = try #require(scanRequest(head, into: table).values)
+        #expect(!values.head.wantsUpgrade)
+        head.withUnsafeBytes { table.removeHopByHop(in: $0) }
+        #expect(keptBytes(table, head) == "Host: a\r\nContent-Length: 1\r\n")
     }
 
     @Test(

@@ -23,6 +23,7 @@ struct OracleTests {
         "PUT /x HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n1;a=\"b\"\r\nx\r\n0\r\nX-Sum: 1\r\n\r\n",
         "PUT /x HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n1; a = \"\u{E9}\"\r\nx\r\n0;b\r\nDate: x\r\nA: b\r\n\r\n",
         "OPTIONS * HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n",
+        "PUT http://b:/ HTTP/1.1\r\nHost: a:\r\nContent-Length: 0005\r\nX: y\r\n\r\nhello",
         "GET http://a/b HTTP/1.1\r\nHost: a\r\nX-Empty:\r\nX-Tab:\ta\tb\t\r\n\r\n",
         "GET / HTTP/1.1\r\nHost: a\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n",
         "\r\nDELETE /caf%C3%A9 HTTP/1.1\r\nHost: a\r\nCookie: a=b; c=d\r\nX: \u{E9}\u{FF}\r\n\r\n",
@@ -46,7 +47,7 @@ struct OracleTests {
         for _ in 0..<10_000 {
             var text = bytes(Self.corpus[Int(random.next() % UInt64(Self.corpus.count))])
             for _ in 0...random.next() % 3 { mutate(&text, &random) }
-            guard let message = ours(text), message.isComplete, !isJustifiedException(message) else { continue }
+            guard let message = ours(text), message.isComplete, !isJustifiedException(message, text) else { continue }
             accepted += 1
             #expect(theirs(passedOn(text)) == .success(message), "\(latin1(text).debugDescription)")
         }
@@ -54,10 +55,12 @@ struct OracleTests {
     }
 
     /// Where we accept more than llhttp, on purpose.
-    private func isJustifiedException(_ message: Message) -> Bool {
+    private func isJustifiedException(_ message: Message, _ text: [UInt8]) -> Bool {
         // RFC 9110 §9.1: a method is any token; llhttp knows a list.
         let known = HTTPWire.Method.allCases.map { "\($0)".uppercased() }
-        return !known.contains(message.method)
+        if !known.contains(message.method) { return true }
+        // RFC 9110 §5.6.3: the white space behind a value may be HTAB; behind a length llhttp takes SP alone.
+        return latin1(text).contains(/Content-Length:[ \t]*[0-9]+ *\t/.ignoresCase())
     }
 
     /// The first message in `input` as we read it, or nil where we refuse it or its head is not whole.
@@ -67,14 +70,19 @@ struct OracleTests {
         if case .refused = body.outcome { return nil }
         return Message(
             method: values.method, target: values.target, isCurrent: values.head.version == .http11,
-            fields: values.fields.map { "\($0.name): " + String(decoding: $0.value, as: UTF8.self) },
+            fields: values.fields.filter { !$0.isRemoved }.map {
+                "\($0.name): " + String(decoding: $0.value, as: UTF8.self)
+            },
             body: body.content, isComplete: body.outcome == .complete)
     }
 
-    /// The head as it came, and of the body what goes on with it.
+    /// What goes on of the head and of the body, but for what is written anew.
     private func passedOn(_ input: [UInt8]) -> [UInt8] {
-        guard let head = scanRequest(input).values?.head else { return input }
-        return input[..<head.length] + feedBody(head.framing, [input[head.length...]]).framed
+        let table = FieldTable()
+        guard let head = scanRequest(input, into: table).values?.head else { return input }
+        let line = input[head.methodRange.lowerBound..<head.fieldsStart]
+        return line + bytes(keptBytes(table, input) + "\r\n")
+            + feedBody(head.framing, [input[head.length...]]).framed
     }
 
     private enum Opinion: Equatable {

@@ -48,8 +48,6 @@ struct RequestLineTests {
             ("GET http:// HTTP/1.1", .malformedTarget, 400), ("GET http:///b HTTP/1.1", .malformedAuthority, 400),
             ("GET http://u@a/ HTTP/1.1", .malformedAuthority, 400),
             ("GET http://a:99999/ HTTP/1.1", .malformedAuthority, 400),
-            ("GET http://b/ HTTP/1.1", .authorityIsNotHost, 400),
-            ("GET http://a:80/ HTTP/1.1", .authorityIsNotHost, 400),
             ("CONNECT a:443 HTTP/1.1", .connectUnsupported, 501), ("CONNECT / HTTP/1.1", .connectUnsupported, 501),
             ("GET / HTTP/1.1 ", .malformedVersion, 400), ("GET / HTTP/1.12", .malformedVersion, 400),
             ("GET / HTTP/1,1", .malformedVersion, 400), ("GET / http/1.1", .malformedVersion, 400),
@@ -60,6 +58,18 @@ struct RequestLineTests {
     func refused(line: String, refusal: HeadRefusal, status: Int) {
         #expect(verdict(line).refusal == refusal)
         #expect(refusal.status == status)
+    }
+
+    @Test(
+        "OPTIONS asks about the server by *, or by a target in absolute form without path and query",
+        arguments: [
+            ("OPTIONS *", true), ("OPTIONS http://a", true), ("OPTIONS HTTPS://a:8443", true),
+            ("OPTIONS http://a:", true),
+            ("OPTIONS /", false), ("OPTIONS http://a/", false), ("OPTIONS http://a?", false),
+            ("OPTIONS http://a?b", false), ("GET http://a", false), ("options http://a", false), ("GET /", false),
+        ])
+    func asterisk(start: String, isAsterisk: Bool) {
+        #expect(verdict("\(start) HTTP/1.1").values?.head.isAsterisk == isAsterisk)
     }
 
     @Test(

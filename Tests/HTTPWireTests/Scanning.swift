@@ -63,6 +63,13 @@ func tableValues(_ table: FieldTable, _ bytes: [UInt8]) -> [FieldValues] {
     }
 }
 
+/// What is passed on of the field lines of the head scanned last.
+func keptBytes(_ table: FieldTable, _ bytes: [UInt8]) -> String {
+    var kept: [UInt8] = []
+    table.forEachKeptRun { kept += bytes[$0] }
+    return latin1(kept)
+}
+
 func scanRequest(
     _ bytes: [UInt8], limits: MessageLimits = MessageLimits(), into table: FieldTable = FieldTable()
 ) -> Scanned<RequestValues> {

@@ -1,3 +1,4 @@
+import HTTPWire
 import NIOCore
 import Routing
 import Testing
@@ -8,7 +9,7 @@ import Testing
 struct ClientIdentityTests {
     private static func identity(_ address: SocketAddress?, trusted: [String] = []) throws -> ClientIdentity {
         ClientIdentity(
-            remote: address, local: try SocketAddress(ipAddress: "::1", port: 8000),
+            remote: address,
             entryPoint: EntryPoint(name: "web", index: 0, trustedPeers: try trusted.map { try AddressRange($0) }),
             replicaName: "r1")
     }
@@ -22,8 +23,12 @@ struct ClientIdentityTests {
     func text(_ address: String, _ text: String) throws {
         let identity = try Self.identity(SocketAddress(ipAddress: address, port: 4711))
         #expect(identity.address == text && identity.port == 4711)
-        #expect(identity.forwardedForLine == Array("X-Forwarded-For: \(text)\r\n".utf8))
-        #expect(identity.realIPLine == Array("X-Real-Ip: \(text)\r\n".utf8))
+        #expect(identity.line(of: .xForwardedFor) == Array("X-Forwarded-For: \(text)\r\n".utf8)[...])
+        #expect(identity.line(of: .xRealIP) == Array("X-Real-Ip: \(text)\r\n".utf8)[...])
+        let names = [FieldName.xForwardedFor, .xRealIP, .xForwardedProto, .xForwardedServer]
+        #expect(identity.lines == names.flatMap(identity.line))
+        let values = names.map { identity.withValue(of: $0) { $0.map { String(decoding: $0, as: UTF8.self) } } }
+        #expect(values == [text, text, "http", "r1"])
     }
 
     @Test(
@@ -43,7 +48,9 @@ struct ClientIdentityTests {
     func unixSocket() throws {
         let identity = try Self.identity(SocketAddress(unixDomainSocketPath: "/tmp/s"), trusted: ["0.0.0.0/0", "::/0"])
         #expect(identity.address == "" && identity.bits == nil && !identity.isTrusted)
-        #expect(identity.forwardedForLine.isEmpty && identity.realIPLine.isEmpty)
+        #expect(identity.line(of: .xForwardedFor).isEmpty && identity.line(of: .xRealIP).isEmpty)
+        #expect(identity.lines == Array("X-Forwarded-Proto: http\r\nX-Forwarded-Server: r1\r\n".utf8))
+        identity.withValue(of: .xRealIP) { #expect($0 == nil) }
         let unknown = try Self.identity(nil, trusted: ["0.0.0.0/0"])
         #expect(unknown.address == "" && !unknown.isTrusted && unknown.port == 0)
     }

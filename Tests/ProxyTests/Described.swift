@@ -61,7 +61,7 @@ struct Described: Sendable {
                 of: services[index].children.map { (services[$0].health, services[$0].membership) })
         }
         let routers = try services.enumerated().map { index, service in
-            let rule = index == 0 ? "PathPrefix(`/`)" : "PathPrefix(`/\(service.name)`)"
+            let rule = index == 0 ? options.rule : "PathPrefix(`/\(service.name)`)"
             return Router(name: service.name, rule: try Rule(rule), entryPoints: [0])
         }
         return Snapshot(

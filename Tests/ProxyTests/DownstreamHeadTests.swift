@@ -17,7 +17,9 @@ struct DownstreamHeadTests {
             coding: .plain, addsTransferEncoding: addsTransferEncoding,
             removesTransferEncoding: removesTransferEncoding, connection: connection)
         let additions = ResponseAdditions(setCookie: Array(setCookie.utf8), edits: edits)
-        return try rendered(response) { DownstreamHead.write($0, framing, adding: additions, into: &$1) }
+        return try rendered(response) {
+            DownstreamHead.write($0, framing, adding: additions, date: { Array("Date: now\r\n".utf8) }, into: &$1)
+        }.filter { $0 != "Date: now" }
     }
 
     private static func rendered(

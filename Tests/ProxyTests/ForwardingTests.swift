@@ -15,7 +15,7 @@ struct ForwardingTests {
             let client = try proxy.connect()
             try client.send("GET /path?q=1 HTTP/1.1\r\nHost: example.test\r\nX-Session-ID: s\r\nAccept: */*\r\n\r\n")
             let response = try client.receive(until: "hello")
-            #expect(response == "HTTP/1.1 200 OK\r\nX-Kept: yes\r\nContent-Length: 5\r\n\r\nhello")
+            #expect(response.withoutDate == "HTTP/1.1 200 OK\r\nX-Kept: yes\r\nContent-Length: 5\r\n\r\nhello")
             let head = try #require(backend.heads.first)
             #expect(
                 head.hasPrefix("GET /path?q=1 HTTP/1.1\r\nHost: example.test\r\nX-Session-ID: s\r\nAccept: */*\r\n"))
@@ -97,9 +97,12 @@ struct ForwardingTests {
         try await withProxy(to: [backend.port], options) { proxy in
             _ = try proxy.exchange("GET http://h.test/a?b HTTP/1.1\r\nHost: h.test\r\nConnection: close\r\n\r\n")
             _ = try proxy.exchange("GET http://h.test HTTP/1.1\r\nHost: h.test\r\nConnection: close\r\n\r\n")
-            #expect(backend.heads[0].hasPrefix("GET /a?b HTTP/1.1\r\nHost: 127.0.0.1:\(backend.port)\r\n"))
+            #expect(backend.heads[0].hasPrefix("GET /a?b HTTP/1.1\r\n"))
             #expect(backend.heads[1].hasPrefix("GET / HTTP/1.1\r\n"))
-            #expect(!backend.heads[0].contains("Host: h.test\r\nConn"))
+            for head in backend.heads {
+                #expect(head.fieldLines.filter { $0.hasPrefix("host:") } == ["host: 127.0.0.1:\(backend.port)"])
+                #expect(head.fieldLines.contains("x-forwarded-host: h.test"))
+            }
         }
     }
 
@@ -110,8 +113,10 @@ struct ForwardingTests {
         defer { backend.close() }
         try await withProxy(to: [backend.port]) { proxy in
             let response = try proxy.exchange("GET / HTTP/1.0\r\nConnection: keep-alive\r\n\r\n")
-            #expect(response == "HTTP/1.1 200 OK\r\n\(setCookie(of: response))Connection: close\r\n\r\nabcde")
-            #expect(backend.heads[0].hasPrefix("GET / HTTP/1.1\r\nHost: 127.0.0.1:\(backend.port)\r\n"))
+            let cookie = setCookie(of: response)
+            #expect(response.withoutDate == "HTTP/1.1 200 OK\r\n\(cookie)Connection: close\r\n\r\nabcde")
+            #expect(backend.heads[0].hasPrefix("GET / HTTP/1.1\r\n"))
+            #expect(backend.heads[0].fieldLines.contains("host: 127.0.0.1:\(backend.port)"))
         }
     }
 
@@ -168,7 +173,7 @@ struct ForwardingTests {
             let body = try connection.receive(until: "B: 2\r\n\r\n")
             try connection.send(
                 "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n"
-                    + "X-Is-Plain: \(Chunks(body) == Chunks(plain))\r\n\r\n\(odd)")
+                    + "Date: d\r\nX-Is-Plain: \(Chunks(body) == Chunks(plain))\r\n\r\n\(odd)")
             _ = try connection.receive()
         }
         defer { backend.close() }
@@ -196,11 +201,11 @@ struct ForwardingTests {
                 try client.send("GET / HTTP/1.1\r\nHost: h\r\nX-Session-ID: s\r\n\r\n")
                 let response = try client.receive(until: "\r\n0\r\n\r\n")
                 #expect(
-                    response
+                    response.withoutDate
                         == "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n9\r\nall of it\r\n0\r\n\r\n")
             }
             let old = try proxy.exchange("GET / HTTP/1.0\r\nHost: h\r\nX-Session-ID: s\r\n\r\n")
-            #expect(old == "HTTP/1.1 200 OK\r\nConnection: close\r\n\r\nall of it")
+            #expect(old.withoutDate == "HTTP/1.1 200 OK\r\nConnection: close\r\n\r\nall of it")
         }
     }
 
@@ -223,7 +228,7 @@ struct ForwardingTests {
             try client.send("HEAD / HTTP/1.1\r\n\(rest)")
             try #expect(client.receive(until: "\r\n\r\n").hasPrefix("HTTP/1.1 200 OK\r\nContent-Length: 1000"))
             try client.send("GET /204 HTTP/1.1\r\n\(rest)")
-            try #expect(client.receive(until: "\r\n\r\n") == "HTTP/1.1 204 No Content\r\n\r\n")
+            try #expect(client.receive(until: "\r\n\r\n").withoutDate == "HTTP/1.1 204 No Content\r\n\r\n")
             try client.send("GET /304 HTTP/1.1\r\n\(rest)")
             try #expect(client.receive(until: "\r\n\r\n").hasPrefix("HTTP/1.1 304 Not Modified\r\n"))
             #expect(backend.connectionCount == 1)

@@ -33,7 +33,6 @@ struct LoopOfItsOwn {
     static func client(_ address: String = "192.0.2.7", entryPoint: EntryPoint? = nil) throws -> ClientIdentity {
         ClientIdentity(
             remote: try SocketAddress(ipAddress: address, port: 4711),
-            local: try SocketAddress(ipAddress: "192.0.2.1", port: 8000),
             entryPoint: entryPoint ?? EntryPoint(name: "web", index: 0), replicaName: "r1")
     }
 

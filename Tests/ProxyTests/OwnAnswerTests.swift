@@ -12,7 +12,8 @@ struct OwnAnswerTests {
         _ answer: OwnAnswer, edits: FieldEdits? = nil, closing: Bool = false, bodiless: Bool = false
     ) -> (lines: [String], body: String, count: UInt64) {
         var buffer = ByteBuffer()
-        let count = answer.write(into: &buffer, edits: edits, closing: closing, bodiless: bodiless)
+        let date = Array("Date: now\r\n".utf8)
+        let count = answer.write(into: &buffer, edits: edits, date: date, closing: closing, bodiless: bodiless)
         let parts = String(buffer: buffer).split(separator: "\r\n\r\n", maxSplits: 1, omittingEmptySubsequences: false)
         return (parts[0].split(separator: "\r\n").map(String.init), String(parts.last ?? ""), count)
     }
@@ -22,7 +23,7 @@ struct OwnAnswerTests {
         let (lines, body, count) = Self.written(OwnAnswer(error))
         #expect(lines[0].hasPrefix("HTTP/1.1 \(error.rawValue) ") && lines[0].utf8.count > 13)
         #expect(body == lines[0].dropFirst(9) + "\n" && count == UInt64(body.utf8.count))
-        #expect(lines.contains("Content-Length: \(body.utf8.count)"))
+        #expect(lines.contains("Content-Length: \(body.utf8.count)") && lines.contains("Date: now"))
         let scan = Array((lines + ["", ""]).joined(separator: "\r\n").utf8).withUnsafeBytes {
             HeadScanner(limits: MessageLimits()).scanResponse($0, requestMethod: .get, into: FieldTable())
         }

@@ -34,6 +34,8 @@ final class ProxyHarness: Sendable {
         /// Whether Traefik's cookies count; to Traefik the backends are called what they are called here.
         var acceptsTraefikCookies = false
         var passwords = PasswordVerifier.shared
+        /// What the router of the first service takes.
+        var rule = "PathPrefix(`/`)"
     }
 
     let port: Int
@@ -191,6 +193,11 @@ func ok(_ body: String, _ fields: String = "") -> String {
 }
 
 extension String {
+    /// Without the lines that say the date.
+    var withoutDate: String {
+        components(separatedBy: "\r\n").filter { !$0.hasPrefix("Date: ") }.joined(separator: "\r\n")
+    }
+
     /// The lines of a head, in lower case, without the first one.
     var fieldLines: [String] {
         let head = self.components(separatedBy: "\r\n\r\n").first ?? self

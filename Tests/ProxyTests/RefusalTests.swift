@@ -1,5 +1,6 @@
 import Foundation
 import LimpetTestKit
+import NIOCore
 import Synchronization
 import Testing
 
@@ -16,6 +17,9 @@ struct RefusalTests {
             ("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 3\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n", 400),
             ("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 3, 3\r\n\r\nabc", 400),
             ("POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: xchunked\r\n\r\n0\r\n\r\n", 400),
+            ("POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: deflate, chunked\r\n\r\n0\r\n\r\n", 501),
+            ("GET http://b/ HTTP/1.1\r\n\r\n", 400),
+            ("GET http://b/ HTTP/1.1\r\nHost: b\r\nHost: b\r\n\r\n", 400),
             ("GET / HTTP/1.1\r\nHost: a\r\nX_Forwarded_For: 1.1.1.1\r\n\r\n", 400),
             ("GET / HTTP/1.1\r\nHost: a\r\n folded\r\n\r\n", 400),
             ("CONNECT a:443 HTTP/1.1\r\nHost: a:443\r\n\r\n", 501),
@@ -24,6 +28,7 @@ struct RefusalTests {
             ("GET / HTTP/1.1\r\nHost: a\r\nX: \(String(repeating: "a", count: 17_000))\r\n\r\n", 431),
             ("GET / HTTP/1.1\r\nHost: a\r\n\(String(repeating: "X: a\r\n", count: 101))\r\n", 431),
             ("GET / HTTP/1.1\r\nHost: a\r\nConnection: upgrade\r\nUpgrade: websocket\r\n\r\n", 501),
+            ("GET / HTTP/1.1\r\nHost: a\r\nConnection: upgrade\r\nUpgrade: h2c, websocket\r\n\r\n", 501),
         ])
     func malformed(request: String, status: Int) async throws {
         let backend = try ScriptedBackend.answering(ok("never"))
@@ -34,6 +39,29 @@ struct RefusalTests {
             #expect(response.contains("Connection: close\r\n") || status == 501)
             #expect(response.components(separatedBy: "HTTP/1.1 ").count == 2, "more than one answer")
             #expect(backend.connectionCount == 0)
+        }
+    }
+
+    @Test(
+        "the answer to a HEAD that is refused has no body",
+        arguments: [
+            ("HEAD / HTTP/1.1\r\n\r\n", 400), ("\r\nHEAD / HTTP/1.1\r\nHost: a\r\n b\r\n\r\n", 400),
+            ("HEAD /\(String(repeating: "a", count: 17_000)) HTTP/1.1\r\n", 414),
+            ("HEAD / HTTP/1.1\r\nHost: a\r\nX: \(String(repeating: "a", count: 17_000))\r\n", 431),
+            ("HEAD / HTTP/3.0\r\n\r\n", 505), ("HEAD / HTTP/1.1\r\nHost: a\r\n", 408),
+            ("HEAD / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: x, chunked\r\n\r\n", 501),
+            ("HEADX / HTTP/3.0\r\n\r\n", 505), ("HEAD", 408), ("GET / HTTP/1.1\r\n\r\n", 400),
+        ])
+    func refusedHead(request: String, status: Int) async throws {
+        var options = ProxyHarness.Options()
+        options.limits.headTimeout = .milliseconds(200)
+        try await withProxy(to: [try closedPort()], options) { proxy in
+            let response = try proxy.exchange(request)
+            #expect(response.hasPrefix("HTTP/1.1 \(status) "))
+            let isHead = request.hasPrefix("HEAD ") || request.hasPrefix("\r\nHEAD ")
+            #expect(response.hasSuffix("\r\n\r\n") == isHead)
+            #expect(response.contains("\r\nContent-Length: "))
+            #expect(response.contains("\r\nDate: "))
         }
     }
 
@@ -86,9 +114,11 @@ struct RefusalTests {
     func refusedThenServed() async throws {
         let backend = try ScriptedBackend.answering(ok("served"))
         defer { backend.close() }
-        try await withProxy(to: [backend.port]) { proxy in
+        var options = ProxyHarness.Options()
+        options.rule = "Host(`h`)"
+        try await withProxy(to: [backend.port], options) { proxy in
             let client = try proxy.connect()
-            try client.send("OPTIONS * HTTP/1.1\r\nHost: h\r\n\r\n")
+            try client.send("GET / HTTP/1.1\r\nHost: other\r\n\r\n")
             let first = try client.receive(until: "404 Not Found\n")
             #expect(first.hasPrefix("HTTP/1.1 404 Not Found\r\n"))
             try client.send("GET / HTTP/1.1\r\nHost: h\r\nX-Session-ID: s\r\n\r\n")

@@ -17,8 +17,7 @@ struct RequestViewTests {
     {
         let remote = try SocketAddress(ipAddress: "192.0.2.7", port: 4711)
         let client = ClientIdentity(
-            remote: remote, local: try SocketAddress(ipAddress: "192.0.2.1", port: 8000),
-            entryPoint: EntryPoint(name: "web", index: 0, trustedPeers: trusted), replicaName: "r1")
+            remote: remote, entryPoint: EntryPoint(name: "web", index: 0, trustedPeers: trusted), replicaName: "r1")
         let fields = FieldTable(capacity: 100)
         return try Array(request.utf8).withUnsafeBytes { bytes in
             guard case .head(let head) = HeadScanner(limits: MessageLimits()).scanRequest(bytes, into: fields) else {
@@ -48,15 +47,15 @@ struct RequestViewTests {
     @Test("what an untrusted peer sends counts for nothing")
     func untrusted() throws {
         let values = try Self.values(Self.names, trusted: [])
-        #expect(values == ["http", "192.0.2.7", "192.0.2.7", "h.test:80", "8000", "r1", "", "", "kept"])
+        #expect(values == ["http", "192.0.2.7", "192.0.2.7", "h.test:80", "80", "r1", "", "", "kept"])
     }
 
     @Test("what a trusted peer sends counts, and what it leaves out is known all the same")
     func trusted() throws {
         let range = [try AddressRange("192.0.2.0/24")]
         let values = try Self.values(Self.names, trusted: range)
-        #expect(values == ["https", "6.6.6.6", "6.6.6.6", "h.test:80", "", "", "evil", "", "kept"])
+        #expect(values == ["https", "6.6.6.6", "6.6.6.6", "h.test:80", "80", "r1", "evil", "", "kept"])
         let silent = try Self.values(Self.names, trusted: range, request: "GET / HTTP/1.1\r\nHost: h\r\n\r\n")
-        #expect(silent == ["http", "192.0.2.7", "192.0.2.7", "h", "8000", "r1", "", "", ""])
+        #expect(silent == ["http", "192.0.2.7", "192.0.2.7", "h", "80", "r1", "", "", ""])
     }
 }

@@ -13,7 +13,6 @@ struct UpstreamHeadTests {
         let trusted = isTrusted ? [try AddressRange("192.0.2.0/24")] : []
         return ClientIdentity(
             remote: try SocketAddress(ipAddress: "192.0.2.7", port: 4711),
-            local: try SocketAddress(ipAddress: "192.0.2.1", port: 80),
             entryPoint: EntryPoint(name: "web", index: 0, trustedPeers: trusted), replicaName: "r1")
     }
 
@@ -28,8 +27,8 @@ struct UpstreamHeadTests {
             guard case .head(let head) = HeadScanner(limits: MessageLimits()).scanRequest(bytes, into: fields) else {
                 throw Malformed()
             }
-            upstream = UpstreamHead(
-                head, in: bytes, fields: fields, client: client, passHost: passHost, into: ByteBuffer())
+            let view = RequestView(head: head, bytes: bytes, fields: fields, client: client)
+            upstream = UpstreamHead(view, passHost: passHost, into: ByteBuffer())
         }
         return try authorities.map { authority in
             let text = String(buffer: upstream.bytes(authority: authority))
@@ -120,7 +119,7 @@ struct UpstreamHeadTests {
     @Test("of HTTP/1.0 expects no interim answer, and has the backend's Host where it had none")
     func http10() throws {
         let lines = try Self.lines(Self.request("Expect: 100-continue", line: "GET / HTTP/1.0"))[0]
-        #expect(lines[1] == "Host: b:8080" && !lines.contains { $0.hasPrefix("Expect") })
+        #expect(lines.last == "Host: b:8080" && !lines.contains { $0.hasPrefix("Expect") })
         #expect(!lines.contains { $0.lowercased().hasPrefix("x-forwarded-host") }, "nobody has named one")
         try #expect(Self.lines(Self.request("Host: h", "Expect: 100-continue"))[0].contains("Expect: 100-continue"))
     }
@@ -129,7 +128,7 @@ struct UpstreamHeadTests {
     func ownHost() throws {
         let request = Self.request("X-First: 1", "Host: h.test", "X-Last: 2")
         let sent = try Self.lines(request, passHost: false, at: ["one", "two:81", "one"])
-        #expect(sent.map { $0[1] } == ["Host: one", "Host: two:81", "Host: one"])
+        #expect(sent.map(\.last) == ["Host: one", "Host: two:81", "Host: one"])
         for lines in sent {
             #expect(lines.count { $0.lowercased().hasPrefix("host:") } == 1)
             #expect(lines.contains("X-Forwarded-Host: h.test"), "it is told what the client wanted")
@@ -163,7 +162,8 @@ struct UpstreamHeadTests {
             guard case .head(let request) = HeadScanner(limits: MessageLimits()).scanRequest(bytes, into: fields) else {
                 throw Malformed()
             }
-            head = UpstreamHead(request, in: bytes, fields: fields, client: client, passHost: true, into: ByteBuffer())
+            let view = RequestView(head: request, bytes: bytes, fields: fields, client: client)
+            head = UpstreamHead(view, passHost: true, into: ByteBuffer())
         }
         #expect(head.takeBytes().readableBytes > 0)
         #expect(head.takeBytes().readableBytes == 0)

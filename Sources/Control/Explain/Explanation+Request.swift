@@ -44,6 +44,7 @@ extension Explanation {
         case .malformed(let refusal):
             return (refusal?.status ?? 400, refusal.map { "\($0.reason)" } ?? "the head has no end")
         case .dotSegment: return (400, "the path has a segment . or ..")
+        case .lastHop(let status): return (status, "Max-Forwards is 0")
         case .upgrade: return (501, "an Upgrade is not passed on")
         case .noRouter: return (404, "no router takes it")
         case .noService: return (503, "the router names a service or a middleware that is not there now")

@@ -62,8 +62,7 @@ final class HTTP1ClientConnection: ChannelInboundHandler, ClientConnection {
 
     func channelActive(context: ChannelHandlerContext) {
         identity = ClientIdentity(
-            remote: context.channel.remoteAddress, local: context.channel.localAddress, entryPoint: entryPoint,
-            replicaName: loop.replicaName)
+            remote: context.channel.remoteAddress, entryPoint: entryPoint, replicaName: loop.replicaName)
         worker.clientOpened(self, at: entryPoint)
         deadline = .now() + loop.limits.headTimeout
     }
@@ -122,7 +121,8 @@ final class HTTP1ClientConnection: ChannelInboundHandler, ClientConnection {
         deadline = .distantFuture
         switch state {
         case .awaitingHead:
-            if input.held == nil { close() } else { refuse(.requestTimeout) }
+            guard let held = input.held else { return close() }
+            refuse(.requestTimeout, bodiless: held.withUnsafeReadableBytes(Method.isHead))
         case .busy(let exchange):
             exchange.clientTimedOut()
         case .closing:
@@ -185,7 +185,7 @@ final class HTTP1ClientConnection: ChannelInboundHandler, ClientConnection {
             isAtHeadStart = false
             return false
         case .refused(let refusal):
-            refuse(ErrorAnswer(status: refusal.status))
+            refuse(ErrorAnswer(status: refusal.status), bodiless: bytes.withUnsafeReadableBytes(Method.isHead))
             return true
         case .head(let head):
             start(head, &bytes)
@@ -252,7 +252,9 @@ final class HTTP1ClientConnection: ChannelInboundHandler, ClientConnection {
     func sendHead(_ response: ResponseView, adding additions: ResponseAdditions) {
         let framing = request.answer(with: response.head.framing, mayPersist: mayPersist)
         output.coding = framing.coding
-        output.writeHead(loop) { DownstreamHead.write(response, framing, adding: additions, into: &$0) }
+        output.writeHead(loop) {
+            DownstreamHead.write(response, framing, adding: additions, date: { loop.dateLine() }, into: &$0)
+        }
     }
 
     func send(_ content: ByteBuffer) {
@@ -275,7 +277,8 @@ final class HTTP1ClientConnection: ChannelInboundHandler, ClientConnection {
         var bodySize = 0
         output.coding = .plain
         output.writeHead(loop) {
-            bodySize = Int(answer.write(into: &$0, edits: edits, closing: !persists, bodiless: bodiless))
+            let date = loop.dateLine()
+            bodySize = Int(answer.write(into: &$0, edits: edits, date: date, closing: !persists, bodiless: bodiless))
         }
         return bodySize
     }
@@ -311,9 +314,11 @@ final class HTTP1ClientConnection: ChannelInboundHandler, ClientConnection {
     // MARK: Ends
 
     /// Answers a request that never became an exchange, and closes: where the next one begins cannot be known.
-    private func refuse(_ answer: ErrorAnswer) {
+    private func refuse(_ answer: ErrorAnswer, bodiless: Bool) {
         loop.counters.refused[answer.label, default: 0] &+= 1
-        output.writeHead(loop) { _ = OwnAnswer(answer).write(into: &$0, closing: true, bodiless: false) }
+        output.writeHead(loop) {
+            _ = OwnAnswer(answer).write(into: &$0, date: loop.dateLine(), closing: true, bodiless: bodiless)
+        }
         flush()
         closeAfterResponse()
     }

@@ -104,8 +104,8 @@ final class Exchange {
     private func renderHead(_ service: ServiceRuntime, _ view: RequestView) {
         loop.spareBuffers.giveBack(upstreamHead.takeBytes())
         upstreamHead = UpstreamHead(
-            view.head, in: view.bytes, fields: view.fields, client: view.client,
-            passHost: service.description.passHostHeader, run: steps.middlewares, into: loop.spareBuffers.take())
+            view, passHost: service.description.passHostHeader, path: steps.middlewares?.path,
+            edits: steps.middlewares?.edits, into: loop.spareBuffers.take())
     }
 
     // MARK: The connection

@@ -1,8 +1,8 @@
 import Affinity
 import HTTPWire
 
-/// The steps of a request from its head to its service, in their order: upgrade, path, router, middlewares. The same
-/// for requests that are served and for explanations.
+/// The steps of a request from its head to its service, in their order: upgrade, path, Max-Forwards, router,
+/// middlewares. The same for requests that are served and for explanations.
 struct RequestSteps {
     enum Step {
         /// Limpet answers by itself.
@@ -15,7 +15,7 @@ struct RequestSteps {
 
     /// Why Limpet answers by itself.
     enum Reason {
-        case upgrade, dotSegment, noRouter, noService, middleware
+        case upgrade, dotSegment, lastHop, noRouter, noService, middleware
     }
 
     /// Nil before a router has been found.
@@ -33,6 +33,7 @@ struct RequestSteps {
         if DotSegments.stand(in: UnsafeRawBufferPointer(rebasing: request.bytes[request.head.path])) {
             return .answer(OwnAnswer(.badRequest), .dotSegment)
         }
+        if let answer = MaxForwards.answer(request) { return .answer(answer, .lastHop) }
         guard let router = table.router(of: request) else { return .answer(OwnAnswer(.notFound), .noRouter) }
         self.router = router
         guard let service = table.service(of: router) else { return .answer(.noService, .noService) }

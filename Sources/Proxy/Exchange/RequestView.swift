@@ -14,8 +14,13 @@ struct RequestView: RoutableRequest {
 
     var clientAddress: AddressRange.Bits? { client.bits }
     var host: UnsafeRawBufferPointer { head.host.map(slice) ?? UnsafeRawBufferPointer(start: nil, count: 0) }
-    /// An empty path of an absolute-form target means `/` (RFC 9112, section 3.2.2).
-    var path: UnsafeRawBufferPointer { head.path.isEmpty ? Self.root : slice(head.path) }
+    /// An empty path of an absolute-form target means `/` (RFC 9112, section 3.2.2). A question about the server as a
+    /// whole, `*`, has an empty path too (section 3.3), and comes to whom `/` comes.
+    var path: UnsafeRawBufferPointer { head.isAsterisk ? Self.text("/") : pathToSend }
+    /// The path as a backend is sent it: `*` where OPTIONS asks about the server as a whole (RFC 9112, section 3.2.4).
+    var pathToSend: UnsafeRawBufferPointer {
+        head.path.isEmpty ? Self.text(head.isAsterisk ? "*" : "/") : slice(head.path)
+    }
     var query: UnsafeRawBufferPointer? { head.query.map(slice) }
     var method: UnsafeRawBufferPointer { slice(head.methodRange) }
 
@@ -23,18 +28,10 @@ struct RequestView: RoutableRequest {
         named lowercasedName: UnsafeRawBufferPointer, where isWanted: (UnsafeRawBufferPointer) -> Bool
     ) -> Bool {
         let known = FieldName(spelledBy: lowercasedName)
-        guard known.isForwarding, !client.isTrusted || !isSent(known) else {
+        guard known.isForwarding, !isTold(known), !isPassedOn(known) else {
             return hasSentField(named: lowercasedName, where: isWanted)
         }
-        return client.withForwarded(known, host: host) { $0.map(isWanted) ?? false }
-    }
-
-    /// Whether a peer that is trusted says so itself. Scheme, port and server are said together.
-    private func isSent(_ name: FieldName) -> Bool {
-        switch name {
-        case .xForwardedPort, .xForwardedServer: fields.first(.xForwardedProto) != nil
-        default: fields.first(name) != nil
-        }
+        return withOurs(known) { $0.map(isWanted) ?? false }
     }
 
     private func hasSentField(
@@ -50,7 +47,7 @@ struct RequestView: RoutableRequest {
 
     private func slice(_ range: Range<Int>) -> UnsafeRawBufferPointer { UnsafeRawBufferPointer(rebasing: bytes[range]) }
 
-    private static var root: UnsafeRawBufferPointer {
-        UnsafeRawBufferPointer(start: ("/" as StaticString).utf8Start, count: 1)
+    private static func text(_ text: StaticString) -> UnsafeRawBufferPointer {
+        UnsafeRawBufferPointer(start: text.utf8Start, count: text.utf8CodeUnitCount)
     }
 }

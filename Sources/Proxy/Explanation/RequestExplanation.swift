@@ -12,6 +12,8 @@ package struct RequestExplanation: Sendable {
         case dotSegment
         /// It asks for another protocol: 501.
         case upgrade
+        /// It may be passed on no further (Max-Forwards): Limpet answers it.
+        case lastHop(status: Int)
         /// No router takes it: 404.
         case noRouter
         /// The router names something that is not there now: 503.

@@ -13,7 +13,7 @@ extension Worker {
     package func explain(_ bytes: [UInt8], at entryPoint: EntryPoint, from remote: SocketAddress) -> RequestExplanation
     {
         let client = ClientIdentity(
-            remote: remote, local: nil, entryPoint: entryPoint, replicaName: loop.replicaName)
+            remote: remote, entryPoint: entryPoint, replicaName: loop.replicaName)
         let fields = loop.requestFields
         return bytes.withUnsafeBytes { bytes in
             switch loop.scanner.scanRequest(bytes, into: fields) {
@@ -58,6 +58,7 @@ extension Worker {
         switch reason {
         case .upgrade: .upgrade
         case .dotSegment: .dotSegment
+        case .lastHop: .lastHop(status: answer.status)
         case .noRouter: .noRouter
         case .noService: .noService
         case .middleware: .answered(status: answer.status, location: answer.location)

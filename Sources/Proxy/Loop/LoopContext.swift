@@ -29,6 +29,7 @@ package final class LoopContext {
     var evidence: HealthEvidence?
     /// The replica is stopping: connections are not kept for further requests.
     var isStopping = false
+    private var dates = DateLine()
     private var random = SystemRandomNumberGenerator()
 
     package init(
@@ -51,8 +52,11 @@ package final class LoopContext {
 
     package func now() -> Instant { .now }
 
-    /// Seconds since 1970: for hints alone.
+    /// Seconds since 1970: for hints and dates alone.
     func wallClock() -> UInt32 { WallClock.seconds() }
+
+    /// The Date field of a response that has none, as a line.
+    func dateLine() -> [UInt8] { dates.line(at: wallClock()) }
 
     func randomSessionID() -> SessionCookie.SessionID {
         SessionCookie.SessionID(high: random.next(), low: random.next())

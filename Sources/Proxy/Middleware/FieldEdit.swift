@@ -72,6 +72,12 @@ struct FieldEdits {
         drops(UnsafeBufferPointer(start: key.utf8Start, count: key.utf8CodeUnitCount))
     }
 
+    /// Whether a field of this name (in lower case) is taken away or added.
+    func mention(_ key: StaticString) -> Bool {
+        let key = UnsafeBufferPointer(start: key.utf8Start, count: key.utf8CodeUnitCount)
+        return drops(key) || value(of: key) != nil
+    }
+
     /// What was appended last of that name (in lower case); nil where nothing was.
     func value(of key: some Collection<UInt8>) -> ArraySlice<UInt8>? {
         appended.last { $0.key.elementsEqual(key) }?.value

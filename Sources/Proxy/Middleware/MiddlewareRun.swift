@@ -58,7 +58,7 @@ final class MiddlewareRun {
 
     /// Calls `body` with the path as it is by now.
     func withPath<Result>(_ request: RequestView, _ body: (UnsafeRawBufferPointer) -> Result) -> Result {
-        path?.withUnsafeBytes(body) ?? body(request.path)
+        path?.withUnsafeBytes(body) ?? body(request.pathToSend)
     }
 
     /// The user is who he says he is.

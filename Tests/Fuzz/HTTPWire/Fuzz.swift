@@ -41,13 +41,17 @@ struct Fuzzer {
         checkPrefixes(of: message, whole: whole) { scanner, bytes in Verdict(scanner.scanRequest(bytes, into: again)) }
         let scanned = scan(message[...]) { scanner, bytes in scanner.scanRequest(bytes, into: table) }
         guard case .head(let head) = scanned else { return }
-        let edited = edited(message, line: head.methodRange.lowerBound..<head.fieldsStart)
+        // A target in absolute form says whom the request is for; the field that does is ours to write.
+        let line = head.methodRange.lowerBound..<head.fieldsStart
+        let host = head.authority.map { Array("Host: ".utf8) + message[$0] + [0x0D, 0x0A] } ?? []
+        let edited = edited(message, line: line, before: host)
         let second = scan(edited[...]) { scanner, bytes in scanner.scanRequest(bytes, into: again) }
         guard case .head(let secondHead) = second else { fatalError("the edited head is not accepted: \(second)") }
         check(secondHead.framing == head.framing, "editing changed the framing")
         check(secondHead.method == head.method && secondHead.length == edited.count, "editing changed the head")
         check(again.first(.connection) == nil && again.first(.te) == nil, "a hop-by-hop field stayed")
-        check((again.first(.host) == nil) == (head.host == nil), "editing lost Host")
+        let sameHost = secondHead.host.map { Array(edited[$0]) } == head.host.map { Array(message[$0]) }
+        check(sameHost, "editing changed whom the request is for")
         body(head.framing, message[head.length...], from: .client)
     }
 
@@ -60,7 +64,7 @@ struct Fuzzer {
         }
         let scanned = scan(message[...]) { $0.scanResponse($1, requestMethod: method, into: table) }
         guard case .head(let head) = scanned else { return }
-        let edited = edited(message, line: 0..<head.fieldsStart)
+        let edited = edited(message, line: 0..<head.fieldsStart, before: [])
         let second = scan(edited[...]) { $0.scanResponse($1, requestMethod: method, into: again) }
         guard case .head(let secondHead) = second else { fatalError("the edited head is not accepted: \(second)") }
         check(secondHead.framing == head.framing && secondHead.status == head.status, "editing changed the head")
@@ -104,9 +108,9 @@ struct Fuzzer {
         }
     }
 
-    private mutating func edited(_ message: [UInt8], line: Range<Int>) -> [UInt8] {
+    private mutating func edited(_ message: [UInt8], line: Range<Int>, before lines: [UInt8]) -> [UInt8] {
         message.withUnsafeBytes { table.removeHopByHop(in: $0) }
-        var edited = Array(message[line])
+        var edited = Array(message[line]) + lines
         table.forEachKeptRun { edited += message[$0] }
         return edited + [0x0D, 0x0A]
     }
