@@ -1,7 +1,8 @@
 /// The character classes of RFC 9110 §5.6 and RFC 3986 §2.
 extension UInt8 {
+    /// Whether a token may hold it.
     @inline(__always)
-    var isToken: Bool {
+    package var isToken: Bool {
         guard self < 0x80 else { return false }
         let set: UInt64 = self < 64 ? 0x03FF_6CFA_0000_0000 : 0x57FF_FFFF_C7FF_FFFE
         return (set &>> UInt64(self & 63)) & 1 == 1

@@ -33,6 +33,7 @@ extension Matcher {
         }
         var matcher = try matcher(form.name, first, values.count > 1 ? values[1] : nil)
         matcher.place = place
+        matcher.doubt = doubt(of: form.name, first, values.count > 1 ? values[1] : nil)
         return matcher
     }
 
@@ -76,7 +77,12 @@ extension Matcher {
                 offset: value.offset, message: "Host takes printable ASCII only: write other names in their xn-- form")
         }
         guard value.bytes.withUnsafeBytes({ HostName.portColon(of: $0) }) == nil else {
-            throw RuleError(offset: value.offset, message: "Host takes a name without a port")
+            let isPattern = value.bytes.contains(UInt8(ascii: "{"))
+            throw RuleError(
+                offset: value.offset,
+                message: isPattern
+                    ? "Host takes a name, and no pattern: write HostRegexp(`pattern`)"
+                    : "Host takes a name without a port")
         }
         let name = value.bytes.withUnsafeBytes { Array(HostName.canonical($0)).map(\.lowercased) }
         guard !name.isEmpty else {

@@ -28,6 +28,8 @@ struct Matcher: Equatable, Sendable {
     var addresses: AddressRange?
     /// Where it stands in the rule, in bytes.
     var place = 0..<0
+    /// Why it holds for no request, or for none that is meant, as far as its values tell.
+    var doubt: RuleError?
 
     /// A value as the rule writes it, and where.
     struct Value {

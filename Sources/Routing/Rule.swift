@@ -10,6 +10,9 @@ package struct Rule: Equatable, Sendable {
         expression = try RuleParser.expression(of: text)
     }
 
+    /// The matchers that hold for no request, or for none that is meant, in the order of the rule: why, and where.
+    package var doubts: [RuleError] { expression.doubts }
+
     /// Where no priority is set, the longer rule is asked first: its length in bytes.
     package var defaultPriority: Int { text.utf8.count }
 

@@ -1,4 +1,4 @@
-/// Why a rule was refused, and where in it.
+/// Why a rule was refused, or is doubtful, and where in it.
 package struct RuleError: Error, Equatable, Sendable {
     /// In bytes of the rule's UTF-8, from 0 to its length (the end, where something is missing).
     package let offset: Int

@@ -115,9 +115,16 @@ struct RuleLexer {
     }
 
     private func unexpected(at start: Int) -> RuleError {
-        let character = String(decoding: bytes[start...], as: UTF8.self).first.map(String.init) ?? ""
-        let advice = character == "'" ? ": values stand between backticks" : ""
-        return RuleError(offset: start, message: "unexpected \(character)\(advice)")
+        guard let character = String(decoding: bytes[start...], as: UTF8.self).first else {
+            return RuleError(offset: start, message: "unexpected end of the rule")
+        }
+        let advice =
+            switch character {
+            case "'", "\u{2018}", "\u{2019}", "\u{201C}", "\u{201D}": ": values stand between backticks"
+            case _ where character.isWhitespace: ": write a space"
+            default: ""
+            }
+        return RuleError(offset: start, message: "unexpected \(ShownWord.of(character))\(advice)")
     }
 
     private static func isLetter(_ byte: UInt8) -> Bool {

@@ -4,6 +4,15 @@ indirect enum RuleExpression: Equatable, Sendable {
     case not(RuleExpression)
     case all([RuleExpression])
     case any([RuleExpression])
+
+    /// Those of its matchers.
+    var doubts: [RuleError] {
+        switch self {
+        case .matcher(let matcher): matcher.doubt.map { [$0] } ?? []
+        case .not(let operand): operand.doubts
+        case .all(let operands), .any(let operands): operands.flatMap(\.doubts)
+        }
+    }
 }
 
 /// Reads Traefik v3's rule language: `!` binds tighter than `&&`, `&&` tighter than `||`.

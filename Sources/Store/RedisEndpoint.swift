@@ -34,6 +34,9 @@ package struct RedisEndpoint: Hashable, Sendable {
 
     private init(network rest: Substring) throws(RedisEndpointError) {
         let (credentials, place) = try RedisCredentials.split(rest)
+        guard !place.contains("?") else {
+            throw RedisEndpointError("the database is written behind a slash, as in redis://127.0.0.1:6379/1")
+        }
         let parts = place.split(separator: "/", maxSplits: 1, omittingEmptySubsequences: false)
         address = try Self.address(parts[0])
         self.credentials = credentials

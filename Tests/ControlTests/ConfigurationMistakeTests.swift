@@ -160,6 +160,31 @@ struct ConfigurationMistakeTests {
         (
             """
             fleet: { secret: 0123456789abcdef }
+            store: { redis: { endpoints: ["redis://u:100%@h:6379?db=1"] } }
+            """,
+            [
+                "2:31: store.redis.endpoints[0]: holds credentials: write them as username and passwordFile",
+                "2:31: store.redis.endpoints[0]: not the URL of a Redis: "
+                    + "the database is written behind a slash, as in redis://127.0.0.1:6379/1",
+            ]
+        ),
+        (
+            """
+            fleet: { secret: 0123456789abcdef }
+            store: { redis: { passwordFile: /dev/null } }
+            """,
+            ["2:33: store.redis.passwordFile: /dev/null cannot be read: is no file"]
+        ),
+        (
+            """
+            fleet: { secret: 0123456789abcdef }
+            store: { redis: { password: "" } }
+            """,
+            ["2:29: warning: store.redis.password: is empty: Redis is sent an empty password"]
+        ),
+        (
+            """
+            fleet: { secret: 0123456789abcdef }
             store:
               redis:
                 endpoints: ["redis://a", "redis://b"]
@@ -292,105 +317,25 @@ struct ConfigurationMistakeTests {
         #expect(ConfigurationSample.mistakes(yaml) == expected)
     }
 
-    static let stickies: [(String, [String])] = [
-        ("     {}", ["6:5: …: names no session key: add cookie, header, query, appCookie or clientIP"]),
-        (
-            "     { cookie: {}, clientIP: {} }",
-            [
-                "7:30: ….clientIP: cannot stand beside cookie: every request has a client address, no cookie would be used"
-            ]
-        ),
-        ("     { cookie: {}, clientIP: false }", []),
-        ("     { cookie: false, clientIP: false }", []),
-        (
-            "     { idleTimeout: 30m }",
-            ["6:5: …: names no session key: add cookie, header, query, appCookie or clientIP"]
-        ),
-        (
-            "     { cookie: false, idleTimeout: 1h }",
-            ["6:5: …: names no session key: add cookie, header, query, appCookie or clientIP"]
-        ),
-        (
-            "     { cookie: { name: a }, appCookie: { name: a } }",
-            ["7:40: ….appCookie: has the name of Limpet's own cookie"]
-        ),
-        (
-            "     { header: 'a b', query: { learn: true }, appCookie: [] }",
-            [
-                "7:16: ….header: must be a token: letters, digits and !#$%&'*+-.^_`|~",
-                "7:23: ….query.name: is missing: say where the session key stands",
-                "7:58: ….appCookie: must be a text, and is a list",
-            ]
-        ),
-        (
-            "     { header: , onUnavailable: stay, absoluteTimeout: -1h, idleTimeout: 1m5 }",
-            [
-                "7:16: ….header: must be a text, and is nothing",
-                "7:33: ….onUnavailable: must be one of move, detour, reject",
-                "7:56: ….absoluteTimeout: must be a duration such as 500ms, 20s or 1m30s, or a whole number of seconds",
-                "7:74: ….idleTimeout: must be a duration such as 500ms, 20s or 1m30s, or a whole number of seconds",
-            ]
-        ),
-        (
-            "     { header: a, idleTimeout: 1s }",
-            ["7:32: ….idleTimeout: must be at least four times store.lease, that is 2s"]
-        ),
-        (
-            "     { header: a, absoluteTimeout: 12h }",
-            [
-                "7:36: ….absoluteTimeout: must be at least idleTimeout, that is 24h: "
-                    + "make it longer, or idleTimeout shorter"
-            ]
-        ),
-        (
-            "     { clientIP: {}, idleTimeout: 2m, absoluteTimeout: 90s }",
-            [
-                "7:56: ….absoluteTimeout: must be at least idleTimeout, that is 2m: "
-                    + "make it longer, or idleTimeout shorter"
-            ]
-        ),
-        (
-            "     { cookie: { name: 'a;b', secure: 1, httpOnly: yes, sameSite: x, maxAge: -1, path: a, domain: 'a b' } }",
-            [
-                "7:24: warning: ….cookie.name: is no token: the cookie is called a_b, as Traefik would call it",
-                "7:39: ….cookie.secure: must be true or false",
-                "7:52: ….cookie.httpOnly: must be true or false",
-                "7:67: ….cookie.sameSite: must be one of none, lax, strict",
-                "7:78: ….cookie.maxAge: must be a whole number from 0 to 2147483647",
-                "7:88: ….cookie.path: must start with / and have no semicolon, space or control character",
-                "7:99: ….cookie.domain: must be a domain, such as example.com",
-            ]
-        ),
-        (
-            "     { cookie: { name: __Host-a, secure: true, domain: a.b, sameSite: none } }",
-            ["7:24: ….cookie.name: is refused by browsers unless path is / and there is no domain"]
-        ),
-        (
-            "     { cookie: { name: __Secure-a } }",
-            ["7:24: ….cookie.name: is refused by browsers unless secure is true"]
-        ),
-        (
-            "     { cookie: { sameSite: none } }",
-            ["7:28: warning: ….cookie.sameSite: none is refused by browsers unless secure is true"]
-        ),
-        (
-            "     { clientIP: { ipv4Prefix: 33, ipv6Prefix: 0 } }",
-            [
-                "7:32: ….clientIP.ipv4Prefix: must be a whole number from 1 to 32",
-                "7:48: ….clientIP.ipv6Prefix: must be a whole number from 1 to 128",
-            ]
-        ),
-        (
-            "     { query: { name: a, learn: true } }",
-            ["7:33: ….query.learn: must be false: a response has no query from which a session key could be learnt"]
-        ),
-        ("     { clientIP: 7 }", ["7:18: ….clientIP: must be true or false"]),
-    ]
-
-    @Test("in sticky is named with its place", arguments: stickies.map(\.0))
-    func stickyIsNamed(_ yaml: String) throws {
-        let expected = try #require(Self.stickies.first { $0.0 == yaml }).1
-        #expect(ConfigurationSample.stickyMistakes(yaml) == expected)
+    @Test("that an empty file holds no password is a warning, and a rule that holds for nothing shows where")
+    func warnings() throws {
+        try TemporaryFile.with("\n") { file in
+            let text = "fleet: { secret: 0123456789abcdef }\nstore: { redis: { passwordFile: \(file) } }"
+            #expect(
+                ConfigurationSample.mistakes(text) == [
+                    "2:33: warning: store.redis.passwordFile: is empty: Redis is sent an empty password"
+                ])
+        }
+        let rule =
+            "http: { routers: { a: { rule: 'Host(`a`) || Path(`/a?b=c`)', service: s } }, services: { s: { loadBalancer: { servers: [ { url: 'http://a' } ] } } } }"
+        #expect(
+            ConfigurationSample.mistakes(rule) == [
+                """
+                1:31: warning: http.routers.a.rule: no path has a ? in it: write Query(`name`, `value`) for what comes behind it
+                    Host(`a`) || Path(`/a?b=c`)
+                                         ^
+                """
+            ])
     }
 
     @Test("never shows a secret")

@@ -63,6 +63,12 @@ struct RuleErrorTests {
         ("Hots(`a`)", 0, "there is no matcher Hots: did you mean Host?"),
         ("Banana(`/`)", 0, "there is no matcher Banana: there are \(all)"),
         ("Host(`a`) && ü", 13, "unexpected ü"),
+        ("Host(`a`)\u{A0}&& Path(`/`)", 9, "unexpected U+00A0: write a space"),
+        ("Host(`a`) &&\u{3000}Path(`/`)", 12, "unexpected U+3000: write a space"),
+        ("\u{FEFF}Host(`a`)", 0, "unexpected U+FEFF"), ("Host(`a`)\u{200B}", 9, "unexpected U+200B"),
+        ("Host(`a`)\u{1}", 9, "unexpected U+0001"),
+        ("Host(\u{201C}a\u{201D})", 5, "unexpected \u{201C}: values stand between backticks"),
+        ("Host(`{a:[a-z]+}.b`)", 5, "Host takes a name, and no pattern: write HostRegexp(`pattern`)"),
     ]
 
     @Test("is named with its place", arguments: mistakes.map(\.0))

@@ -45,7 +45,11 @@ struct RedisEndpointTests {
             ("redis://h/-1", "database"), ("redis://[::1", "bracket"), ("redis://[::1]x", "1 to 65535"),
             ("redis://secret@h", "user:password"), ("redis://:secret%4@h", "percent-encoded"),
             ("redis://:secret%+f@h", "percent-encoded"), ("redis://:%ff%fesecret@h", "percent-encoded"),
-            ("unix://secret", "slash"), ("unix:///s?secret=1", "?db=1"), ("unix:///s?db=x", "database"),
+            ("redis://h:6379?db=1", "behind a slash, as in redis://127.0.0.1:6379/1"),
+            ("redis://h?db=1", "behind a slash"),
+            ("redis://[::1]:6379?db=1", "behind a slash"), ("redis://h/1?db=2", "behind a slash"),
+            ("redis://h/?db=2", "behind a slash"), ("unix://secret", "slash"), ("unix:///s?secret=1", "?db=1"),
+            ("unix:///s?db=x", "database"),
             ("unix:///" + String(repeating: "s", count: 107), "107 bytes"),
         ])
     func faults(_ url: String, _ part: String) {

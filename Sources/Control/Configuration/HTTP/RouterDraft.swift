@@ -79,14 +79,19 @@ struct RouterDraft {
             return nil
         }
         do throws(RuleError) {
-            return try Rule(text)
+            let rule = try Rule(text)
+            for doubt in rule.doubts { value.warning(doubt.message, lines: lines(doubt, under: text)) }
+            return rule
         } catch {
-            // By bytes: a line feed behind a carriage return is no Character.
-            let caret = error.caret(under: text).utf8.split(
-                separator: UInt8(ascii: "\n"), omittingEmptySubsequences: false)
-            value.mistake(error.message, lines: caret.map { "    " + VisibleText.inPlace(Substring($0)) })
+            value.mistake(error.message, lines: lines(error, under: text))
             return nil
         }
+    }
+
+    private static func lines(_ error: RuleError, under text: String) -> [String] {
+        // By bytes: a line feed behind a carriage return is no Character.
+        error.caret(under: text).utf8.split(separator: UInt8(ascii: "\n"), omittingEmptySubsequences: false)
+            .map { "    " + VisibleText.inPlace(Substring($0)) }
     }
 
     /// Indices; all of them where none are named.

@@ -1,4 +1,6 @@
 import Crypto
+import HTTPWire
+import Proxy
 
 extension StickySettings {
     private static let timeouts = Duration.seconds(1)...(.seconds(366 * 86400))
@@ -12,7 +14,7 @@ extension StickySettings {
             ])
         let cookie = section.present("cookie").flatMap { CookieSettings($0, service: service) }
         sources = [
-            section.present("header").flatMap { Self.place($0) }.map { .header(name: $0.name, learns: $0.learns) },
+            section.present("header").flatMap(Self.header),
             section.present("query").flatMap(Self.query).map(SessionKeySource.query),
             section.present("appCookie").flatMap { Self.place($0, learnsByDefault: true) }
                 .map { .appCookie(name: $0.name, learns: $0.learns) },
@@ -64,6 +66,25 @@ extension StickySettings {
         for case .appCookie(let name, _) in sources where name == cookie?.name {
             section["appCookie"]?.mistake("has the name of Limpet's own cookie")
         }
+    }
+
+    /// A field that every message has, or none that a client sends, would put all clients into one session, or keep
+    /// none.
+    private static func header(_ value: SettingValue) -> SessionKeySource? {
+        guard let place = place(value) else { return nil }
+        let lowercased = place.name.lowercased()
+        let fault: String? =
+            switch lowercased {
+            case "host": "is the same for all clients of a site: it identifies no session"
+            case "cookie": "holds all cookies of a client: name the one with appCookie"
+            case "set-cookie": "is sent by servers, with attributes beside the cookie: name the cookie with appCookie"
+            case _ where FieldEdit.isFraming(lowercased):
+                "belongs to the connection, not to the client: it identifies no session"
+            default: nil
+            }
+        guard let fault else { return .header(name: place.name, learns: place.learns) }
+        (value.isMapping ? value.section()?["name"] ?? value : value).mistake(fault)
+        return nil
     }
 
     private static func query(_ value: SettingValue) -> String? {
@@ -166,6 +187,8 @@ extension CookieSettings {
     private static func domain(_ text: String, _ value: SettingValue) -> String {
         if !HostSyntax.isHost(text.hasPrefix(".") ? text.dropFirst() : text[...]) {
             value.mistake("must be a domain, such as example.com")
+        } else if text.hasSuffix(".") {
+            value.warning("ends with a dot: browsers drop such a cookie")
         }
         return text
     }
@@ -194,13 +217,6 @@ enum Token {
     static let advice = "must be a token: letters, digits and !#$%&'*+-.^_`|~"
 
     static func isToken(_ text: String) -> Bool {
-        !text.isEmpty
-            && text.utf8.allSatisfy { byte in
-                switch byte {
-                case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"): true
-                case UInt8(ascii: "0")...UInt8(ascii: "9"): true
-                default: "!#$%&'*+-.^_`|~".utf8.contains(byte)
-                }
-            }
+        !text.isEmpty && text.utf8.allSatisfy(\.isToken)
     }
 }

@@ -46,15 +46,21 @@ extension RedisOptions {
         }
         guard let text = first.string() else { return nil }
         do throws(RedisEndpointError) {
-            let endpoint = try RedisEndpoint(text)
-            if endpoint.credentials != nil {
-                first.mistake("holds credentials: write them as username and passwordFile")
-            }
-            return endpoint
+            return try RedisEndpoint(withoutCredentials(text, first))
         } catch {
             first.mistake(error.description)
             return nil
         }
+    }
+
+    /// What is left of a URL without them: that they are there is a mistake, however they are written, and whatever
+    /// else is wrong is to be said too.
+    private static func withoutCredentials(_ url: String, _ value: SettingValue) -> String {
+        guard let at = url.lastIndex(of: "@") else { return url }
+        value.mistake("holds credentials: write them as username and passwordFile")
+        let rest = url[url.index(after: at)...]
+        guard let colon = url[..<at].firstIndex(of: ":"), url[colon...].hasPrefix("://") else { return String(rest) }
+        return "\(url[..<colon])://\(rest)"
     }
 
     private static func credentials(_ section: SettingSection) -> RedisCredentials? {
@@ -69,17 +75,22 @@ extension RedisOptions {
     }
 
     private static func password(_ section: SettingSection) -> String? {
-        guard let value = section["password"] else {
-            return section["passwordFile"].flatMap { file in
-                guard let secret = Secret(file: file) else { return nil }
-                guard let text = String(validating: secret.bytes, as: UTF8.self) else {
-                    file.mistake("does not hold UTF-8 text")
-                    return nil
-                }
-                return text
-            }
+        let file = section["passwordFile"]
+        let value = section["password"]
+        if let value, file != nil { value.mistake("stands beside passwordFile: write one of them") }
+        guard let place = value ?? file, let password = value.map({ $0.string() }) ?? file.flatMap(contents) else {
+            return nil
         }
-        if section["passwordFile"] != nil { value.mistake("stands beside passwordFile: write one of them") }
-        return value.string()
+        if password.isEmpty { place.warning("is empty: Redis is sent an empty password") }
+        return password
+    }
+
+    private static func contents(of file: SettingValue) -> String? {
+        guard let secret = Secret(file: file) else { return nil }
+        guard let text = String(validating: secret.bytes, as: UTF8.self) else {
+            file.mistake("does not hold UTF-8 text")
+            return nil
+        }
+        return text
     }
 }

@@ -22,8 +22,9 @@ struct SettingValue {
         mistakes.add(message, at: place, key: key, lines: lines)
     }
 
-    func warning(_ message: String) {
-        mistakes.add(message, at: place, key: key, severity: .warning)
+    /// - Parameter lines: what shows it.
+    func warning(_ message: String, lines: [String] = []) {
+        mistakes.add(message, at: place, key: key, severity: .warning, lines: lines)
     }
 
     /// Whether nothing, or YAML's null, stands after the key.

@@ -100,7 +100,7 @@ struct DockerConstraintParser {
     }
 
     private var found: String {
-        peek.map { "\"\($0)\"" } ?? "the end"
+        peek.map { "\"\(ShownWord.of($0))\"" } ?? "the end"
     }
 
     private mutating func skipBlanks() {

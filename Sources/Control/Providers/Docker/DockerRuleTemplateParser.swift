@@ -1,3 +1,5 @@
+import Routing
+
 /// Reads the language of `DockerRuleTemplate`.
 struct DockerRuleTemplateParser {
     private typealias Expression = DockerRuleTemplate.Expression
@@ -58,7 +60,7 @@ struct DockerRuleTemplateParser {
                 let word = rest.prefix { $0.isLetter || $0.isNumber || "._$".contains($0) }
                 tokens.append(.word(String(word)))
                 position = word.endIndex
-            default: throw mistake("\"\(character)\" is not available: \(advice)")
+            default: throw mistake("\"\(ShownWord.of(character))\" is not available: \(advice)")
             }
         }
         throw mistake("a {{ has no }}")

@@ -1,0 +1,108 @@
+import HTTPWire
+
+/// Matchers that read well and hold for no request, or for none that is meant.
+extension Matcher {
+    /// Why such a matcher is doubtful, and where; nil where a request can meet it.
+    ///
+    /// - Parameter name: one of those that are known, as it is spelled there.
+    static func doubt(of name: String, _ first: Value, _ second: Value?) -> RuleError? {
+        switch (name, second) {
+        case ("Host", _):
+            first.doubt("no host has this in it") { "/?#@{}".utf8.contains($0) }
+        case ("Path", _), ("PathPrefix", _):
+            path(first, isPrefix: name == "PathPrefix")
+        case ("HostRegexp", _), ("PathRegexp", _):
+            oldPattern(in: first, isPattern: true)
+        case ("Query", nil):
+            query(first)
+        case ("Method", _):
+            first.doubt("no method has this in it: write Method(`GET`) || Method(`POST`) for two") { !$0.isToken }
+        case ("Header", let second?):
+            field(first) ?? blankEnd(of: second)
+        case ("HeaderRegexp", _):
+            field(first)
+        default:
+            nil
+        }
+    }
+
+    private static func path(_ value: Value, isPrefix: Bool) -> RuleError? {
+        oldPattern(in: value, isPattern: false)
+            ?? value.doubt("no path has a ? in it: write Query(`name`, `value`) for what comes behind it") {
+                $0 == UInt8(ascii: "?")
+            }
+            ?? value.doubt("no path has a # in it: clients do not send what comes behind it") {
+                $0 == UInt8(ascii: "#")
+            }
+            ?? escape(in: value) ?? dotSegment(in: value, isPrefix: isPrefix)
+    }
+
+    /// Braces around a name: a pattern of a name in version 2. In a pattern `{2,3}` counts, and `\p{L}` is a class.
+    private static func oldPattern(in value: Value, isPattern: Bool) -> RuleError? {
+        let bytes = value.bytes
+        for index in bytes.indices where bytes[index] == UInt8(ascii: "{") {
+            let isName = bytes[(index + 1)...].first.map { $0.isToken && !(0x30...0x39).contains($0) } ?? false
+            guard isName, bytes[index...].contains(UInt8(ascii: "}")) else { continue }
+            if isPattern, index >= 2, bytes[index - 2] == UInt8(ascii: "\\") { continue }
+            return RuleError(
+                offset: value.place(of: index),
+                message: "{name:pattern} was a pattern in Traefik 2, and is compared to the letter: write "
+                    + (isPattern ? "the pattern alone" : "PathRegexp(`pattern`)"))
+        }
+        return nil
+    }
+
+    /// An escape that is decoded in every request before it is compared, or has its digits in capitals there.
+    private static func escape(in value: Value) -> RuleError? {
+        let decoded = value.bytes.withUnsafeBytes { bytes in
+            Array(sequence(state: PercentDecoding(bytes, .path)) { $0.next() })
+        }
+        guard let difference = zip(decoded, value.bytes).enumerated().first(where: { $0.element.0 != $0.element.1 })
+        else { return nil }
+        let text = String(validating: decoded, as: UTF8.self)
+        return RuleError(
+            offset: value.place(of: difference.offset),
+            message: "paths are compared decoded: "
+                + (text.map { "write \"\(ShownWord.of($0))\"" } ?? "no request has this path"))
+    }
+
+    /// - Parameter isPrefix: the last segment may go on in the request.
+    private static func dotSegment(in value: Value, isPrefix: Bool) -> RuleError? {
+        let segments = value.bytes.split(separator: UInt8(ascii: "/"), omittingEmptySubsequences: false)
+            .dropLast(isPrefix ? 1 : 0)
+        guard let segment = segments.first(where: { $0.elementsEqual(".".utf8) || $0.elementsEqual("..".utf8) }) else {
+            return nil
+        }
+        return RuleError(
+            offset: value.place(of: segment.startIndex - 1),
+            message: "a request whose path has a segment . or .. is refused before rules are asked")
+    }
+
+    private static func query(_ value: Value) -> RuleError? {
+        guard let equals = value.bytes.firstIndex(of: UInt8(ascii: "=")) else { return nil }
+        func text(_ bytes: ArraySlice<UInt8>) -> String { ShownWord.of(String(decoding: bytes, as: UTF8.self)) }
+        let (name, rest) = (text(value.bytes[..<equals]), text(value.bytes[(equals + 1)...]))
+        let advice = rest.isEmpty ? "Query(`\(name)`)" : "Query(`\(name)`, `\(rest)`)"
+        return RuleError(
+            offset: value.place(of: equals), message: "no parameter has a = in its name: write \(advice)")
+    }
+
+    private static func field(_ name: Value) -> RuleError? {
+        name.doubt("no field has this in its name") { !$0.isToken }
+    }
+
+    private static func blankEnd(of value: Value) -> RuleError? {
+        let blanks: [UInt8] = [0x20, 0x09]
+        guard let first = value.bytes.first, let last = value.bytes.last,
+            blanks.contains(first) || blanks.contains(last)
+        else { return nil }
+        return RuleError(offset: value.place(of: 0), message: "no value of a field begins or ends with a space")
+    }
+}
+
+extension Matcher.Value {
+    /// The doubt about the first byte of which `isWrong` holds.
+    fileprivate func doubt(_ message: String, where isWrong: (UInt8) -> Bool) -> RuleError? {
+        bytes.firstIndex(where: isWrong).map { RuleError(offset: place(of: $0), message: message) }
+    }
+}
