@@ -122,8 +122,8 @@ struct NameResolverTests {
         defer { first.close() }
         names.set("both", ["127.0.0.8", "127.0.0.9"])
         try await #expect(reached(resolver, "both", server.port) == "127.0.0.8")
-        let full = FullListener()
-        defer { full.close() }
+        let full = try FullListener()
+        defer { withExtendedLifetime(full) {} }
         let other = try listener(host: 7, port: full.port)
         defer { other.close() }
         names.set("silent", ["127.0.0.1", "127.0.0.7"])
