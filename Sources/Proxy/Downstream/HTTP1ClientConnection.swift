@@ -318,13 +318,18 @@ final class HTTP1ClientConnection: ChannelInboundHandler, ClientConnection {
         closeAfterResponse()
     }
 
-    /// Closes the output, then discards input for a while: a reset would destroy the response on its way.
+    /// Closes the output behind all that is still written, then discards input for a while: a reset would destroy the
+    /// response on its way.
     private func closeAfterResponse() {
         guard let context else { return }
         state = .closing
         input.clear()
-        deadline = .now() + loop.limits.lingerTimeout
-        context.close(mode: .output, promise: nil)
+        deadline = .now() + loop.limits.bodyGap
+        let outputIsClosed = context.eventLoop.makePromise(of: Void.self)
+        outputIsClosed.futureResult.assumeIsolated().whenComplete { [self] _ in
+            if case .closing = state { deadline = .now() + loop.limits.lingerTimeout }
+        }
+        context.close(mode: .output, promise: outputIsClosed)
         resumeReading()
     }
 
