@@ -25,8 +25,10 @@ struct SlowReaderTests {
         }
     }
 
-    @Test("gets the end of a response behind which its connection closes, however long it takes to come to it")
-    func lastBytes() async throws {
+    @Test(
+        "gets the end of a response behind which its connection closes, however long it takes to come to it",
+        arguments: [false, true])
+    func lastBytes(hasEndedItsSide: Bool) async throws {
         let port = Mutex(0)
         let ended = ScriptedBackend.Flag()
         let sent = Counter()
@@ -52,6 +54,7 @@ struct SlowReaderTests {
             port.withLock { $0 = proxy.port }
             let client = try proxy.connect()
             try client.send("GET / HTTP/1.1\r\nHost: h\r\nX-Session-ID: s\r\nConnection: close\r\n\r\n")
+            if hasEndedItsSide { client.closeOutput() }
             let hasEnded = try await Threads.run { ended.isSet(within: 25) }
             #expect(hasEnded)
             try await #expect(eventually { try await proxy.counters().requestsInFlight == 0 })

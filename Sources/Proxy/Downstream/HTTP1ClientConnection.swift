@@ -325,12 +325,17 @@ final class HTTP1ClientConnection: ChannelInboundHandler, ClientConnection {
         state = .closing
         input.clear()
         deadline = .now() + loop.limits.bodyGap
-        let outputIsClosed = context.eventLoop.makePromise(of: Void.self)
-        outputIsClosed.futureResult.assumeIsolated().whenComplete { [self] _ in
-            if case .closing = state { deadline = .now() + loop.limits.lingerTimeout }
-        }
-        context.close(mode: .output, promise: outputIsClosed)
+        let isSent = context.eventLoop.makePromise(of: Void.self)
+        isSent.futureResult.assumeIsolated().whenComplete { [self] _ in responseHasLeft() }
+        // Nothing, behind all that is written: a channel whose input has ended would close with its output at once.
+        context.writeAndFlush(NIOAny(ByteBuffer()), promise: isSent)
         resumeReading()
+    }
+
+    private func responseHasLeft() {
+        guard case .closing = state else { return }
+        deadline = .now() + loop.limits.lingerTimeout
+        context?.close(mode: .output, promise: nil)
     }
 
     private func close() {
