@@ -380,6 +380,7 @@ struct DockerProviderTests {
     func stoppingWhileConnecting() async throws {
         // Nobody accepts, and the one place for a connection that waits is taken: the next is not answered.
         let listener = try FullListener()
+        defer { withExtendedLifetime(listener) {} }
         var settings = DockerProviderSettings()
         settings.endpoint = "tcp://127.0.0.1:\(listener.port)"
         let start = ContinuousClock.now

@@ -48,6 +48,7 @@ extension FleetTests {
         func silentEngine() async throws {
             try await Threads.run {
                 let engine = try FullListener()
+                defer { withExtendedLifetime(engine) {} }
                 let routed = try RoutedReplica(
                     backends: 0, "http: {}",
                     providers: ", docker: { endpoint: \"tcp://127.0.0.1:\(engine.port)\" }")

@@ -205,6 +205,7 @@ struct SwapTests {
         defer { backend.close() }
         for isMade in [true, false] {
             let full = try FullListener()
+            defer { withExtendedLifetime(full) {} }
             var options = ProxyHarness.Options()
             options.limits.connectTimeout = isMade ? .seconds(10) : .seconds(1)
             try await withProxy(to: [full.port], options) { proxy in

@@ -323,14 +323,24 @@ final class HTTP1ClientConnection: ChannelInboundHandler, ClientConnection {
         closeAfterResponse()
     }
 
-    /// Closes the output, then discards input for a while: a reset would destroy the response on its way.
+    /// Closes the output behind all that is still written, then discards input for a while: a reset would destroy the
+    /// response on its way.
     private func closeAfterResponse() {
         guard let context else { return }
         state = .closing
         input.clear()
-        deadline = .now() + loop.limits.lingerTimeout
-        context.close(mode: .output, promise: nil)
+        deadline = .now() + loop.limits.bodyGap
+        let isSent = context.eventLoop.makePromise(of: Void.self)
+        isSent.futureResult.assumeIsolated().whenComplete { [self] _ in responseHasLeft() }
+        // Nothing, behind all that is written: a channel whose input has ended would close with its output at once.
+        context.writeAndFlush(NIOAny(ByteBuffer()), promise: isSent)
         resumeReading()
+    }
+
+    private func responseHasLeft() {
+        guard case .closing = state else { return }
+        deadline = .now() + loop.limits.lingerTimeout
+        context?.close(mode: .output, promise: nil)
     }
 
     private func close() {
