@@ -27,7 +27,7 @@ struct BlockingThreadsTests {
         }
     }
 
-    @Test("as many run at once as there may be threads, the others in their turn")
+    @Test("as many run at once as there may be threads, the others when they are free")
     func limit() async throws {
         let threads = BlockingThreads(limit: 3)
         let work = Work()
@@ -39,7 +39,8 @@ struct BlockingThreadsTests {
             work.release()
             #expect(Waiting.until(within: 5) { work.begun.count == 8 })
         }
-        #expect(work.begun.sorted() == Array(0..<8) && Array(work.begun[3...]) == Array(3..<8))
+        // Two threads that take their work one after the other may begin it the other way round.
+        #expect(work.begun.sorted() == Array(0..<8) && Set(work.begun.prefix(3)) == [0, 1, 2])
     }
 
     @Test("what comes one after the other needs one thread")

@@ -10,8 +10,8 @@ struct SlowReaderTests {
     private static let piece = "8000\r\n\(String(repeating: "x", count: 0x8000))\r\n"
     private static let end = "0\r\n\r\n"
 
-    /// The bytes that the kernel has taken from the proxy's client connection, and that nobody has read (proc_net_tcp(5):
-    /// behind the addresses and the state come the queues of a socket, to be sent and to be read).
+    /// The bytes that the kernel has taken from the proxy's client connection and that nobody has read. In
+    /// proc_net_tcp(5) the queues of a socket, to be sent and to be read, stand behind the addresses and the state.
     private static func queued(from port: Int) throws -> Int {
         let place =
             ":" + String(repeating: "0", count: max(0, 4 - String(port, radix: 16).count))
