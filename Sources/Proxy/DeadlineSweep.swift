@@ -17,6 +17,8 @@ final class DeadlineSweep {
     static let interval = TimeAmount.milliseconds(250)
 
     private var holders: [any DeadlineHolder] = []
+    /// The time of the last sweep.
+    private var swept = NIODeadline.now()
     private var task: RepeatedTask?
 
     /// - Parameter eachTime: what else is to be seen to as often.
@@ -47,8 +49,13 @@ final class DeadlineSweep {
         holder.sweepIndex = -1
     }
 
+    /// A deadline that passes at the earliest when `amount` is over, and at most ``interval`` later. Costs no look at the
+    /// clock, so it is for those that each request sets.
+    func deadline(in amount: TimeAmount) -> NIODeadline { swept + amount + Self.interval }
+
     /// From the end, because a holder whose deadline passed may leave, and another takes its place.
     func sweep(now: NIODeadline) {
+        swept = now
         var index = holders.count - 1
         while index >= 0 {
             if index < holders.count, holders[index].deadline <= now { holders[index].deadlinePassed() }

@@ -1,12 +1,27 @@
 package import Affinity
 
+#if canImport(Glibc)
+import Glibc
+#elseif canImport(Musl)
+import Musl
+#elseif canImport(Darwin)
+import Darwin
+#endif
+
 extension Instant {
     /// The time now, on the clock that goes on while the machine sleeps (`CLOCK_BOOTTIME`): lifetimes of records pass
-    /// in the store meanwhile.
-    package static var now: Instant {
-        let (seconds, attoseconds) = origin.duration(to: .now).components
-        return Instant(nanoseconds: seconds &* 1_000_000_000 &+ attoseconds / 1_000_000_000)
-    }
+    /// in the store meanwhile. Every request looks at it, so the system is asked directly.
+    package static var now: Instant { Instant(nanoseconds: bootTime() &- origin) }
 
-    private static let origin = ContinuousClock.Instant.now
+    private static let origin = bootTime()
+
+    private static func bootTime() -> Int64 {
+        var time = timespec()
+        #if canImport(Darwin)
+        clock_gettime(CLOCK_MONOTONIC, &time)
+        #else
+        clock_gettime(CLOCK_BOOTTIME, &time)
+        #endif
+        return Int64(time.tv_sec) &* 1_000_000_000 &+ Int64(time.tv_nsec)
+    }
 }

@@ -89,6 +89,9 @@ final class HTTP1ClientConnection: ChannelInboundHandler, ClientConnection {
         loop.receiveBuffers.giveBack(bytes)
     }
 
+    /// Nobody behind this handler wants to know.
+    func channelReadComplete(context: ChannelHandlerContext) {}
+
     func userInboundEventTriggered(context: ChannelHandlerContext, event: Any) {
         if case ChannelEvent.inputClosed = event { inputClosed() } else { context.fireUserInboundEventTriggered(event) }
     }
@@ -299,7 +302,7 @@ final class HTTP1ClientConnection: ChannelInboundHandler, ClientConnection {
         guard request.persists, !loop.isStopping else { return closeAfterResponse() }
         state = .awaitingHead
         isIdle = true
-        deadline = .now() + loop.limits.idleTimeout
+        deadline = loop.deadlines.deadline(in: loop.limits.idleTimeout)
         wantInput()
         if inputIsClosed, case .awaitingHead = state { closeAfterResponse() }
     }

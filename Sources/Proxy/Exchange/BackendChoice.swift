@@ -3,8 +3,9 @@ import Store
 
 /// Which backend one request goes to: what its service decided, and each weighted service above it.
 ///
-/// Events in, what to do next out. It also keeps the count of requests at the chosen backend.
-struct BackendChoice {
+/// Events in, what to do next out. It also keeps the count of requests at the chosen backend. Not copyable: each request
+/// is counted once, and a copy would cost a dozen reference counts.
+struct BackendChoice: ~Copyable {
     /// What is to be done next.
     enum Step {
         /// Look in the request for its session with this service, then tell `decide`.
@@ -61,14 +62,13 @@ struct BackendChoice {
 
     // MARK: Events
 
-    /// The request has come to its service.
-    mutating func begin(_ service: ServiceRuntime, from client: ClientIdentity) -> Step {
+    /// The request has come to its service, which is to look for its session next; then tell `decide`.
+    mutating func begin(_ service: ServiceRuntime, from client: ClientIdentity) {
         self.service = service
         self.client = client
-        return .readSession(service)
     }
 
-    /// The session that the request has with the service of the last step.
+    /// The session that the request has with the service that is deciding now.
     /// - Parameters:
     ///   - otherKeys: what else the request has of the source of its key; looked for only where the key is not known.
     ///   - proposal: where the request has a session begin that nobody knows, likewise.

@@ -61,22 +61,19 @@ final class Exchange {
     }
 
     private func goOn(_ view: RequestView) {
-        let step = steps.next(view, in: worker.table)
-        if recording != nil, let router = steps.router { recording?.found(router) }
-        switch step {
+        switch steps.next(view, in: worker.table) {
         case .answer(let answer, let reason): self.answer(answer, closing: reason == .upgrade)
         case .checkPassword(let credentials, let gate): check(credentials, gate, view)
-        case .service(let service): perform(choice.begin(service, from: view.client), view)
+        case .service(let service):
+            choice.begin(service, from: view.client)
+            if service.isWeighted { heldHead = HeldHead(view) }
+            readSession(service, view)
         }
     }
 
-    /// Does what was decided. The view is there while the request's head is.
-    private func perform(_ step: BackendChoice.Step, _ view: RequestView? = nil) {
+    private func perform(_ step: BackendChoice.Step) {
         switch step {
-        case .readSession(let service):
-            guard let view else { return readSession(service) }
-            if service.isWeighted, heldHead == nil { heldHead = HeldHead(view) }
-            readSession(service, view)
+        case .readSession(let service): readSession(service)
         case .connect(let pool): connect(pool)
         case .ask(let question):
             phase = .deciding
@@ -92,11 +89,11 @@ final class Exchange {
         let step = choice.decide(
             presented, otherKeys: service.otherKeys(view, edits: edits, besides: presented),
             proposal: service.proposedBackend(view))
-        // Rendering the head takes fields out of the table: where another level looks at it, the bytes are kept.
         if !service.isWeighted { renderHead(service, view) }
-        perform(step, service.isWeighted ? view : nil)
+        perform(step)
     }
 
+    /// A service below a weighted one: the head is read again, as others may have been scanned since.
     private func readSession(_ service: ServiceRuntime) {
         guard let heldHead, heldHead.look(loop, { readSession(service, $0) }) else { return impossible() }
     }
@@ -157,7 +154,7 @@ final class Exchange {
     }
 
     private func awaitResponse() {
-        if !response.isPassing { upstream?.setDeadline(.now() + loop.limits.responseHeadTimeout) }
+        if !response.isPassing { upstream?.setDeadline(loop.deadlines.deadline(in: loop.limits.responseHeadTimeout)) }
     }
 
     // MARK: Ends
@@ -197,7 +194,9 @@ final class Exchange {
     private func record() {
         loop.counters.requestsInFlight -= 1
         choice.service?.counting.counters.count(choice.route?.provenance, status: response.status)
-        if let recording { loop.exchangeLog?.append(recording.finished(status: response.status, choice)) }
+        if let recording {
+            loop.exchangeLog?.append(recording.finished(status: response.status, steps.router, choice))
+        }
     }
 
     /// A state that cannot be: it fails this exchange alone.

@@ -16,8 +16,6 @@ struct ExchangeRecording {
             target: Array(bytes[head.target]), isHTTP10: head.version == .http10)
     }
 
-    mutating func found(_ router: RouterPlan) { record.router = router.name }
-
     /// The request's head is on its way to a backend.
     mutating func requestSent() { sent = .now() }
 
@@ -33,8 +31,9 @@ struct ExchangeRecording {
     mutating func sent(responseBody count: Int) { record.responseBytes &+= UInt64(count) }
 
     /// The record as it stands at the end.
-    func finished(status: Int, _ choice: BackendChoice) -> ExchangeRecord {
+    func finished(status: Int, _ router: RouterPlan?, _ choice: borrowing BackendChoice) -> ExchangeRecord {
         var record = record
+        record.router = router?.name
         record.status = status
         record.duration = (NIODeadline.now() - began).nanoseconds
         record.provenance = choice.route?.provenance

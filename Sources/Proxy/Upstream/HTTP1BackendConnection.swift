@@ -91,6 +91,9 @@ final class HTTP1BackendConnection: ChannelInboundHandler, DeadlineHolder {
         loop.receiveBuffers.giveBack(bytes)
     }
 
+    /// Nobody behind this handler wants to know.
+    func channelReadComplete(context: ChannelHandlerContext) {}
+
     func channelWritabilityChanged(context: ChannelHandlerContext) {
         isWritable = context.channel.isWritable
         if case .busy(let receiver) = state { receiver.upstreamWritabilityChanged() }
@@ -231,7 +234,7 @@ final class HTTP1BackendConnection: ChannelInboundHandler, DeadlineHolder {
 
     private func becomeIdle() {
         state = .pooled
-        deadline = .now() + loop.limits.backendIdleTimeout
+        deadline = loop.deadlines.deadline(in: loop.limits.backendIdleTimeout)
         pool.giveBack(self)
     }
 
