@@ -2,10 +2,12 @@ import HTTPWire
 import NIOCore
 import Routing
 
-/// Who is at the other end of a client connection, and the forwarding fields that say so to a backend. Made once per
-/// connection, because nothing in it changes from request to request.
+/// What is known of a client connection: who is at its other end, how it came here, and the forwarding fields that say
+/// so to a backend. Made once per connection, because nothing in it changes from request to request.
 final class ClientIdentity {
     let entryPoint: EntryPoint
+    /// By which scheme the client speaks to us.
+    let scheme: SchemeRedirect.Scheme
     /// The address as text, without port; empty for a Unix socket.
     let address: String
     let port: Int
@@ -18,8 +20,11 @@ final class ClientIdentity {
     let lines: [UInt8]
     private let parts: [(name: FieldName, line: Range<Int>, value: Range<Int>)]
 
-    init(remote: SocketAddress?, entryPoint: EntryPoint, replicaName: String) {
+    init(
+        remote: SocketAddress?, scheme: SchemeRedirect.Scheme = .http, entryPoint: EntryPoint, replicaName: String
+    ) {
         self.entryPoint = entryPoint
+        self.scheme = scheme
         let bits = Self.bits(of: remote)
         self.bits = bits
         address = Self.text(of: remote)
@@ -29,7 +34,7 @@ final class ClientIdentity {
         var parts: [(name: FieldName, line: Range<Int>, value: Range<Int>)] = []
         let fields: [(FieldName, String, String)] = [
             (.xForwardedFor, "X-Forwarded-For: ", address), (.xRealIP, "X-Real-Ip: ", address),
-            (.xForwardedProto, "X-Forwarded-Proto: ", "http"), (.xForwardedServer, "X-Forwarded-Server: ", replicaName),
+            (.xForwardedProto, "X-Forwarded-Proto: ", scheme.rawValue), (.xForwardedServer, "X-Forwarded-Server: ", replicaName),
         ]
         for (name, text, value) in fields where !value.isEmpty {
             let start = lines.count

@@ -49,8 +49,8 @@ final class DeadlineSweep {
         holder.sweepIndex = -1
     }
 
-    /// A deadline that passes at the earliest when `amount` is over, and at most ``interval`` later. Costs no look at the
-    /// clock, so it is for those that each request sets.
+    /// A deadline that passes at the earliest when `amount` is over, and at most ``interval`` later. Costs no look at
+    /// the clock, so it is for those that each request sets.
     func deadline(in amount: TimeAmount) -> NIODeadline { swept + amount + Self.interval }
 
     /// From the end, because a holder whose deadline passed may leave, and another takes its place.

@@ -7,16 +7,23 @@ enum MaxForwards {
     private static let most: UInt64 = 999_999_999
 
     /// Nil where the request has none that counts. Of several fields the first counts; one that is no number does not.
+    @inline(__always)
     static func value(_ request: RequestView) -> UInt64? {
-        guard request.head.method == .options || request.head.method == .trace,
-            let index = request.fields.firstIndex(named: "max-forwards", in: request.bytes)
-        else { return nil }
+        switch request.head.method {
+        case .options, .trace: read(request)
+        default: nil
+        }
+    }
+
+    private static func read(_ request: RequestView) -> UInt64? {
+        guard let index = request.fields.firstIndex(named: "max-forwards", in: request.bytes) else { return nil }
         let digits = request.bytes[request.fields[index].valueRange]
         guard !digits.isEmpty, digits.allSatisfy({ $0 &- UInt8(ascii: "0") < 10 }) else { return nil }
         return digits.reduce(0) { min($0 * 10 + UInt64($1 - UInt8(ascii: "0")), most) }
     }
 
     /// The answer of the last who may have the request; nil where it may go on.
+    @inline(__always)
     static func answer(_ request: RequestView) -> OwnAnswer? {
         guard value(request) == 0 else { return nil }
         // What a request looks like here, its cookies among it, is not told to a page that can send TRACE.

@@ -14,4 +14,14 @@ struct BodyPart {
     var content: ByteBuffer
     /// Nil while more is to come.
     var end: End?
+
+    /// Takes out the trailers whose name (in lower case) `isDropped`.
+    mutating func dropTrailers(where isDropped: ([UInt8]) -> Bool) {
+        guard case .complete(let trailers) = end, !trailers.isEmpty else { return }
+        let lines = trailers.split(separator: UInt8(ascii: "\n"), omittingEmptySubsequences: true)
+        let kept = lines.filter { line in
+            !isDropped(line.prefix { $0 != UInt8(ascii: ":") }.map(FieldEdit.lowered))
+        }
+        end = .complete(trailers: kept.flatMap { $0 + [UInt8(ascii: "\n")] })
+    }
 }

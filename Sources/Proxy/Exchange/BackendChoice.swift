@@ -3,8 +3,8 @@ import Store
 
 /// Which backend one request goes to: what its service decided, and each weighted service above it.
 ///
-/// Events in, what to do next out. It also keeps the count of requests at the chosen backend. Not copyable: each request
-/// is counted once, and a copy would cost a dozen reference counts.
+/// Events in, what to do next out. It also keeps the count of requests at the chosen backend. Not copyable: each
+/// request is counted once, and a copy would cost a dozen reference counts.
 struct BackendChoice: ~Copyable {
     /// What is to be done next.
     enum Step {
@@ -131,15 +131,31 @@ struct BackendChoice: ~Copyable {
             + Self.setCookie(service, session, route)
     }
 
+    /// Whether responses are searched for session keys.
+    var learns: Bool {
+        guard let service else { return false }
+        return service.learns || (!levels.isEmpty && levels.contains(where: \.service.learns))
+    }
+
     /// The session keys that a response issues and that are to be bound to the backend that gave it.
     func issuedKeys(_ response: ResponseView) -> [IssuedKey] {
-        guard let service, let pool, service.learns || levels.contains(where: \.service.learns) else { return [] }
+        guard learns, let service, let pool else { return [] }
         var keys: [IssuedKey] = []
         for level in levels {
             Self.addIssuedKeys(response, level.service, level.decision, level.route, by: level.target, to: &keys)
         }
         Self.addIssuedKeys(response, service, decision, route, by: pool.hash, to: &keys)
         return keys
+    }
+
+    /// Whether a field of this name (in lower case) holds a session key. In a trailer it would be another one than that
+    /// by which the request went.
+    func isSessionKey(_ name: [UInt8]) -> Bool {
+        (levels.map(\.service) + [service].compactMap(\.self)).contains { service in
+            service.sources.contains { source in
+                if case .header(let header, _, _) = source { header.utf8.elementsEqual(name) } else { false }
+            }
+        }
     }
 
     /// Nil where the request has no session.

@@ -275,8 +275,9 @@ extension Exchange {
     var wantsRequestBody: Bool { takesRequestBody && upstream?.isWritable == true }
 
     /// A part of the request's body came.
-    func receivedRequest(_ part: BodyPart) {
+    func receivedRequest(_ part: consuming BodyPart) {
         guard takesRequestBody, let upstream else { return }
+        part.dropTrailers { choice.isSessionKey($0) }
         recording?.received(requestBody: part.content.readableBytes)
         upstream.send(part)
         upstream.flush()
@@ -320,7 +321,7 @@ extension Exchange: UpstreamReceiver {
     func receivedInterim(_ view: ResponseView) { downstream?.sendInterim(view) }
 
     func receivedHead(_ view: ResponseView) -> Bool {
-        if response.looksForKeys() {
+        if choice.learns, response.looksForKeys() {
             bindKeys(view)
             guard !response.isHeldBack else { return false }
         }
@@ -345,8 +346,9 @@ extension Exchange: UpstreamReceiver {
         if response.keyWasBound(), case .sent = phase { upstream?.passHead() }
     }
 
-    func received(_ part: BodyPart) {
+    func received(_ part: consuming BodyPart) {
         guard let downstream, let upstream else { return }
+        part.dropTrailers { choice.isSessionKey($0) }
         recording?.sent(responseBody: part.content.readableBytes)
         downstream.send(part.content)
         if part.end == nil { downstream.flush() }

@@ -19,8 +19,8 @@ extension MiddlewareRun {
     /// What a middleware or a trusted peer says it was, else that of the connection.
     private func scheme(_ request: RequestView) -> SchemeRedirect.Scheme {
         let isKnown = request.client.isTrusted || edits.drops("x-forwarded-proto")
-        guard isKnown, let value = value(of: "x-forwarded-proto", request) else { return .http }
-        return SchemeRedirect.Scheme(forwarded: value) ?? .http
+        guard isKnown, let value = value(of: "x-forwarded-proto", request) else { return request.client.scheme }
+        return SchemeRedirect.Scheme(forwarded: value) ?? request.client.scheme
     }
 
     // MARK: ipAllowList

@@ -117,7 +117,7 @@ final class HTTP1BackendConnection: ChannelInboundHandler, DeadlineHolder {
 
     /// Tells what the bytes say, as far as they are whole and wanted.
     private func read(_ bytes: inout ByteBuffer, _ receiver: any UpstreamReceiver) {
-        while bytes.readableBytes > 0 || response.hasMoreToTell {
+        while bytes.readableBytes > 0 {
             switch response.read(&bytes, loop) {
             case .wait:
                 return
@@ -131,10 +131,9 @@ final class HTTP1BackendConnection: ChannelInboundHandler, DeadlineHolder {
                 }
                 response.passedHead(head, limits: loop.limits.message)
                 bytes.moveReaderIndex(forwardBy: head.length)
+                return receiver.received(response.readBody(&bytes, loop.responseFields))
             case .body(let part):
-                // Behind its end there is nothing that could be a response.
-                receiver.received(part)
-                return
+                return receiver.received(part)
             case .heldTooMuch:
                 return passHead(&bytes, receiver)
             case .failed(let failure):

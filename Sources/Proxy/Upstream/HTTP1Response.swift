@@ -40,8 +40,6 @@ struct HTTP1Response {
     private var headEnd: HeadEnd?
     private var body: BodyReader
     private var framing = BodyFraming.none
-    /// The first part of the body is still to be told, even if it is empty.
-    private var owesPart = false
     private var persists = false
     /// Bytes came behind the end of the body.
     private var hasSurplus = false
@@ -59,7 +57,6 @@ struct HTTP1Response {
         state = .head
         interimCount = 0
         headEnd = nil
-        owesPart = false
         persists = false
         hasSurplus = false
     }
@@ -67,9 +64,6 @@ struct HTTP1Response {
     var isHeldBack: Bool {
         if case .heldBack = state { true } else { false }
     }
-
-    /// Whether there is something to tell without further bytes.
-    var hasMoreToTell: Bool { owesPart }
 
     /// Whether the connection can carry another exchange, as far as this response goes.
     var mayBeFollowed: Bool {
@@ -80,7 +74,7 @@ struct HTTP1Response {
         switch state {
         case .head: readHead(bytes, loop)
         case .heldBack: bytes.readableBytes > Self.heldMax ? .heldTooMuch : .wait
-        case .body: readBody(&bytes, loop.responseFields)
+        case .body: .body(readBody(&bytes, loop.responseFields))
         case .over: .wait
         }
     }
@@ -112,10 +106,9 @@ struct HTTP1Response {
         }
     }
 
-    /// The head that `read` has found goes on; its body follows.
+    /// The head that `read` has found goes on; a first part of its body is to be read at once.
     mutating func passedHead(_ head: ResponseHead, limits: MessageLimits) {
         state = .body
-        owesPart = true
         persists = head.isPersistent && head.framing != .untilClose
         framing = head.framing
         body = BodyReader(head.framing, from: .backend, limits: limits)
@@ -131,15 +124,15 @@ struct HTTP1Response {
         return true
     }
 
-    private mutating func readBody(_ bytes: inout ByteBuffer, _ fields: FieldTable) -> Event {
-        owesPart = false
+    /// - Parameter fields: filled with the trailers where the body ends with some.
+    mutating func readBody(_ bytes: inout ByteBuffer, _ fields: FieldTable) -> BodyPart {
         let part = body.read(&bytes, fields)
         if part.end != nil {
             state = .over
             hasSurplus = bytes.readableBytes > 0
             if case .refused = part.end { persists = false }
         }
-        return .body(part)
+        return part
     }
 
     /// The connection reported an error: its end says nothing of the response's.

@@ -12,7 +12,7 @@ protocol UpstreamReceiver: AnyObject {
     func receivedHead(_ response: ResponseView) -> Bool
 
     /// More of the response's body came, or its end.
-    func received(_ part: BodyPart)
+    func received(_ part: consuming BodyPart)
 
     /// No more of the response will come.
     func upstreamFailed(_ failure: UpstreamFailure)
