@@ -34,7 +34,8 @@ final class ClientIdentity {
         var parts: [(name: FieldName, line: Range<Int>, value: Range<Int>)] = []
         let fields: [(FieldName, String, String)] = [
             (.xForwardedFor, "X-Forwarded-For: ", address), (.xRealIP, "X-Real-Ip: ", address),
-            (.xForwardedProto, "X-Forwarded-Proto: ", scheme.rawValue), (.xForwardedServer, "X-Forwarded-Server: ", replicaName),
+            (.xForwardedProto, "X-Forwarded-Proto: ", scheme.rawValue),
+            (.xForwardedServer, "X-Forwarded-Server: ", replicaName),
         ]
         for (name, text, value) in fields where !value.isEmpty {
             let start = lines.count

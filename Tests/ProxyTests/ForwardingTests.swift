@@ -166,7 +166,8 @@ struct ForwardingTests {
     @Test("extensions of chunks, white space beside their sizes and trailers that say what heads say do not pass")
     func normalised() async throws {
         let large = String(repeating: "x", count: 100_000)
-        let odd = "5 \r\nhello\r\n186a0\t; a=\"b\" \r\n\(large)\r\n0 \r\nA: 1\r\nDate: x\r\nx-session-id: y\r\nB: 2\r\n\r\n"
+        let odd =
+            "5 \r\nhello\r\n186a0\t; a=\"b\" \r\n\(large)\r\n0 \r\nA: 1\r\nDate: x\r\nx-session-id: y\r\nB: 2\r\n\r\n"
         let plain = "5\r\nhello\r\n186a0\r\n\(large)\r\n0\r\nA: 1\r\nB: 2\r\n\r\n"
         let backend = try ScriptedBackend { connection, _ in
             _ = try connection.receive(until: "\r\n\r\n")

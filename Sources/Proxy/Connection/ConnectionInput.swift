@@ -22,6 +22,12 @@ struct ConnectionInput {
 
     mutating func clear() { held = nil }
 
+    /// Leaves the connection to another handler, which is to have what was held.
+    mutating func handOver(_ context: ChannelHandlerContext) -> HandedOver {
+        pause(context)
+        return HandedOver(channel: context.channel, unread: held.take() ?? ByteBuffer())
+    }
+
     mutating func pause(_ context: ChannelHandlerContext) {
         guard isReading else { return }
         isReading = false

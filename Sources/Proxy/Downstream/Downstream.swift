@@ -84,6 +84,14 @@ enum Downstream {
         }
     }
 
+    /// The response was a change of protocol: leaves the connection to whoever speaks it. Nil where it has closed, or
+    /// carries other exchanges.
+    func handOver() -> HandedOver? {
+        switch self {
+        case .http1(let connection): connection.handOver()
+        }
+    }
+
     /// The response cannot be finished, and the client is to see that.
     func cut() {
         switch self {

@@ -11,7 +11,7 @@ import Darwin
 
 /// One HTTP/1.x connection to a client: gathers request heads, hands each to an ``Exchange``, one at a time and in
 /// order, and writes what comes back. Persistence, versions and the framing of bodies are its own.
-final class HTTP1ClientConnection: ChannelInboundHandler, ClientConnection {
+final class HTTP1ClientConnection: ChannelInboundHandler, RemovableChannelHandler, ClientConnection {
     typealias InboundIn = ByteBuffer
     typealias OutboundOut = ByteBuffer
 
@@ -305,6 +305,18 @@ final class HTTP1ClientConnection: ChannelInboundHandler, ClientConnection {
         deadline = loop.deadlines.deadline(in: loop.limits.idleTimeout)
         wantInput()
         if inputIsClosed, case .awaitingHead = state { closeAfterResponse() }
+    }
+
+    /// The exchange ends with a change of protocol: the connection is whoever's speaks it. Nil where it has closed.
+    func handOver() -> HandedOver? {
+        guard case .busy = state, let context else { return nil }
+        flush()
+        let connection = input.handOver(context)
+        state = .closed
+        self.context = nil
+        worker.clientClosed(self, at: entryPoint)
+        context.pipeline.syncOperations.removeHandler(self, promise: nil)
+        return connection
     }
 
     /// Stops taking requests: an idle connection has a moment left for one that is on its way.

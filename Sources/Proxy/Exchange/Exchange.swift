@@ -173,6 +173,23 @@ final class Exchange {
     /// The response cannot be finished: the client sees it cut.
     private func cut() { finish()?.cut() }
 
+    /// The exchange ends with a change of protocol: both connections are left to whoever speaks it from here on. Nil
+    /// where one of them has closed; then the other is cut.
+    func handOver() -> (client: HandedOver, backend: HandedOver)? {
+        let backend = upstream?.handOver()
+        upstream = nil
+        guard let downstream = finish() else { return nil }
+        guard let backend else {
+            downstream.cut()
+            return nil
+        }
+        guard let client = downstream.handOver() else {
+            backend.channel.close(promise: nil)
+            return nil
+        }
+        return (client, backend)
+    }
+
     /// Lets go of everything, once. Returns the client that is still to be told.
     @discardableResult
     private func finish() -> Downstream? {

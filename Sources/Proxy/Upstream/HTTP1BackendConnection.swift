@@ -3,7 +3,7 @@ import NIOCore
 
 /// One HTTP/1.1 connection to a backend: carries one exchange at a time, and waits in its pool between two. It reads
 /// responses to their end; whether it can carry another exchange only it knows.
-final class HTTP1BackendConnection: ChannelInboundHandler, DeadlineHolder {
+final class HTTP1BackendConnection: ChannelInboundHandler, RemovableChannelHandler, DeadlineHolder {
     typealias InboundIn = ByteBuffer
     typealias OutboundOut = ByteBuffer
 
@@ -53,9 +53,7 @@ final class HTTP1BackendConnection: ChannelInboundHandler, DeadlineHolder {
 
     func channelInactive(context: ChannelHandlerContext) {
         let last = state
-        self.context = nil
-        loop.counters.backendConnections -= 1
-        loop.deadlines.remove(self)
+        letGo()
         switch last {
         case .pooled:
             state = .closed
@@ -72,6 +70,13 @@ final class HTTP1BackendConnection: ChannelInboundHandler, DeadlineHolder {
             state = .closed
         }
         if case .closed = state { input.clear() }
+    }
+
+    /// The channel is no longer this handler's.
+    private func letGo() {
+        context = nil
+        loop.counters.backendConnections -= 1
+        loop.deadlines.remove(self)
     }
 
     func channelRead(context: ChannelHandlerContext, data: NIOAny) {
@@ -221,6 +226,17 @@ final class HTTP1BackendConnection: ChannelInboundHandler, DeadlineHolder {
         }
         resumeReading()
         becomeIdle()
+    }
+
+    /// The exchange ends with a change of protocol: the connection is whoever's speaks it. Nil where it has closed.
+    func handOver() -> HandedOver? {
+        guard case .busy = state, let context else { return nil }
+        flush()
+        let connection = input.handOver(context)
+        state = .closed
+        letGo()
+        context.pipeline.syncOperations.removeHandler(self, promise: nil)
+        return connection
     }
 
     // MARK: What the pool asks for

@@ -72,6 +72,14 @@ enum Upstream {
         }
     }
 
+    /// The exchange is over by a change of protocol: leaves the connection to whoever speaks it. Nil where it has
+    /// closed, or carries other exchanges.
+    func handOver() -> HandedOver? {
+        switch self {
+        case .http1(let connection): connection.handOver()
+        }
+    }
+
     /// The exchange is over; nothing more is told. If the response or the request is not whole, it is cut.
     func end() {
         switch self {
