@@ -17,8 +17,8 @@ final class DeadlineSweep {
     static let interval = TimeAmount.milliseconds(250)
 
     private var holders: [any DeadlineHolder] = []
-    /// The time of the last sweep.
-    private var swept = NIODeadline.now()
+    /// The time of the next sweep, as far as it is known.
+    private var nextSweep = NIODeadline.now() + DeadlineSweep.interval
     private var task: RepeatedTask?
 
     /// - Parameter eachTime: what else is to be seen to as often.
@@ -51,11 +51,11 @@ final class DeadlineSweep {
 
     /// A deadline that passes at the earliest when `amount` is over, and at most ``interval`` later. Costs no look at
     /// the clock, so it is for those that each request sets.
-    func deadline(in amount: TimeAmount) -> NIODeadline { swept + amount + Self.interval }
+    func deadline(in amount: TimeAmount) -> NIODeadline { nextSweep + amount }
 
     /// From the end, because a holder whose deadline passed may leave, and another takes its place.
     func sweep(now: NIODeadline) {
-        swept = now
+        nextSweep = now + Self.interval
         var index = holders.count - 1
         while index >= 0 {
             if index < holders.count, holders[index].deadline <= now { holders[index].deadlinePassed() }

@@ -67,6 +67,8 @@ struct UpstreamHead {
         return head
     }
 
+    var isEmpty: Bool { head.readableBytes == 0 }
+
     mutating func takeBytes() -> ByteBuffer {
         let taken = head
         head = ByteBuffer()

@@ -26,7 +26,7 @@ struct ConnectionOutput {
 
     /// Sends a head that was rendered before, without taking it over: it may be sent again.
     mutating func send(_ head: ByteBuffer, _ context: ChannelHandlerContext, _ loop: LoopContext) {
-        send(context, loop)
+        if gathered != nil { send(context, loop) }
         context.write(NIOAny(head), promise: nil)
     }
 

@@ -99,7 +99,7 @@ final class Exchange {
     }
 
     private func renderHead(_ service: ServiceRuntime, _ view: RequestView) {
-        loop.spareBuffers.giveBack(upstreamHead.takeBytes())
+        giveBackHead()
         upstreamHead = UpstreamHead(
             view, passHost: service.description.passHostHeader, path: steps.middlewares?.path,
             edits: steps.middlewares?.edits, into: loop.spareBuffers.take())
@@ -204,8 +204,12 @@ final class Exchange {
         steps = RequestSteps()
         heldHead = nil
         pendingPassword = nil
-        loop.spareBuffers.giveBack(upstreamHead.takeBytes())
+        giveBackHead()
         return client
+    }
+
+    private func giveBackHead() {
+        if !upstreamHead.isEmpty { loop.spareBuffers.giveBack(upstreamHead.takeBytes()) }
     }
 
     private func record() {
