@@ -16,6 +16,8 @@ struct RedisHandshake {
     /// Sent in one write.
     let commands: [[String]]
     private var steps: ArraySlice<Step>
+    /// Why the database cannot be selected: named unless INFO says that the server is none to be used anyway.
+    private var selection: StoreTrouble?
 
     init(endpoint: RedisEndpoint) {
         var commands: [[String]] = []
@@ -38,8 +40,17 @@ struct RedisHandshake {
         guard let step = steps.popFirst() else { return .fail(.surplusReply) }
         switch (step, reply) {
         case (.authenticate, .status), (.select, .status): return .wait
-        case (.inform, .string(let text)): return Self.judge(String(decoding: text, as: UTF8.self))
-        case (_, .error(let text)): return .fail(Self.trouble(at: step, RedisErrorCode(text)))
+        case (.inform, .string(let text)):
+            let action = Self.judge(String(decoding: text, as: UTF8.self))
+            if let selection, action != .fail(.cluster) { return .fail(selection) }
+            return action
+        case (.select, .error(let text)):
+            // A cluster has no databases, and is to be named as what it is.
+            selection = Self.trouble(at: step, RedisErrorCode(text))
+            return .wait
+        case (.inform, .error(let text)):
+            return .fail(selection ?? Self.trouble(at: step, RedisErrorCode(text)))
+        case (.authenticate, .error(let text)): return .fail(Self.trouble(at: step, RedisErrorCode(text)))
         case (.authenticate, _), (.select, _), (.inform, _): return .fail(.notRedis)
         }
     }
@@ -76,7 +87,11 @@ struct RedisHandshake {
     }
 
     private static func troubleWithVersion(_ fields: [Substring: Substring]) -> StoreTrouble? {
-        if fields["redis_mode"] == "sentinel" { return .sentinel }
+        switch fields["redis_mode"] ?? fields["server_mode"] {
+        case "sentinel": return .sentinel
+        case "cluster": return .cluster
+        default: break
+        }
         if fields["server_name"] == "valkey" || fields["valkey_version"] != nil { return nil }
         guard let version = fields["redis_version"] else { return .notRedis }
         guard let major = Int(version.prefix { $0 != "." }), major >= 7 else {

@@ -23,6 +23,8 @@ enum StoreTrouble: Error, Hashable, Sendable {
     case notRedis
     case speaksTLS
     case sentinel
+    /// A node of a cluster, which holds the records of some sessions and refuses those of the others.
+    case cluster
     case tooOld(version: String)
     /// It does not name itself, so that two connections cannot be told to lead to the same server.
     case noIdentity
@@ -52,6 +54,8 @@ enum StoreTrouble: Error, Hashable, Sendable {
         case .notRedis: "what listens there does not speak Redis's protocol"
         case .speaksTLS: "it speaks TLS, but the endpoint's URL says no TLS"
         case .sentinel: "this is a Sentinel, not a Redis that holds data"
+        case .cluster:
+            "it is a node of a Redis Cluster, which is not supported yet; use a standalone Redis"
         case .tooOld(let version): "it is Redis \(version), and 7.0 or later, or Valkey, is needed"
         case .noIdentity: "it gives no run_id and master_replid in INFO, as a Redis does"
         case .replica: "it is a replica, which takes no writes"

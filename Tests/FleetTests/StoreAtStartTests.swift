@@ -85,6 +85,18 @@ extension FleetTests {
             }
         }
 
+        @Test(
+            "a Redis Cluster: named as one, once, served by hashing, a Redis that is none used within 5 s of its appearance"
+        )
+        func cluster() async throws {
+            try await withFleet(.init(store: .unusable(["--cluster-enabled", "yes"]))) { fleet in
+                try await expectServedThenMended(fleet, reason: "it is a node of a Redis Cluster") {
+                    try fleet.redis.kill()
+                    try fleet.startRedis()
+                }
+            }
+        }
+
         @Test("values that Limpet did not write are obeyed by nobody, dialled by nobody, and repaired")
         func foreignValues() async throws {
             try await withFleet { fleet in

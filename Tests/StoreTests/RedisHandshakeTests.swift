@@ -61,10 +61,42 @@ struct RedisHandshakeTests {
             ("redis_version:6.2.14", .fail(.tooOld(version: "6.2.14"))),
             ("redis_version:7.2.4\r\nserver_name:valkey\r\nvalkey_version:8.0.1" + Self.primary, Self.done),
             ("redis_version:6.2.0\r\nvalkey_version:9.0.0" + Self.primary, Self.done),
-            ("redis_version:7.0.0\r\nredis_mode:sentinel", .fail(.sentinel)), ("# nothing", .fail(.notRedis)),
+            ("# nothing", .fail(.notRedis)),
             ("redis_version:\u{1B}[31mevil 1", .fail(.tooOld(version: "31mevil1"))),
         ]
         for (fields, action) in versions { #expect(try outcome("redis://h", info(fields)) == action) }
+    }
+
+    @Test("A Sentinel and a node of a cluster are named as such, of Redis and of Valkey, whatever else they say")
+    func modes() throws {
+        let valkey = "redis_version:7.2.4\r\nserver_name:valkey\r\nvalkey_version:8.1.0\r\n"
+        for (mode, trouble) in [("sentinel", StoreTrouble.sentinel), ("cluster", .cluster)] {
+            for fields in [
+                "redis_version:7.0.15\r\nredis_mode:\(mode)", "redis_version:6.2.0\r\nredis_mode:\(mode)",
+                valkey + "server_mode:\(mode)", valkey + "redis_mode:\(mode)",
+            ] {
+                #expect(try outcome("redis://h", info(fields + Self.primary)) == .fail(trouble), "\(fields)")
+            }
+            #expect(
+                try outcome("redis://h", info("redis_version:7.0.15\nrole:slave\nredis_mode:\(mode)")) == .fail(trouble)
+            )
+        }
+        for field in ["redis_mode", "server_mode"] {
+            #expect(
+                try outcome("redis://h", info("redis_version:7.0.15\r\n\(field):standalone" + Self.primary))
+                    == Self.done)
+        }
+    }
+
+    @Test("A cluster has no databases, and is named as a cluster all the same")
+    func databaseOfCluster() throws {
+        let refused = "-ERR SELECT is not allowed in cluster mode\r\n"
+        let cluster = info("redis_version:7.0.15\r\nredis_mode:cluster" + Self.primary)
+        #expect(try outcome("redis://h/1", refused) == .wait)
+        #expect(try outcome("redis://h/1", refused, cluster) == .fail(.cluster))
+        #expect(
+            try outcome("redis://h/1", refused, info("redis_version:7.0.15" + Self.primary)) == .fail(.noDatabase(1)))
+        #expect(try outcome("redis://h/1", refused, "-NOPERM x\r\n") == .fail(.noDatabase(1)))
     }
 
     @Test("Each refusal is named for what it is")
@@ -72,8 +104,8 @@ struct RedisHandshakeTests {
         let url = "redis://u:p@h/3"
         let refusals: [([String], StoreTrouble)] = [
             (["-WRONGPASS invalid username-password pair\r\n"], .wrongPassword),
-            (["+OK\r\n", "-ERR DB index is out of range\r\n"], .noDatabase(3)),
-            (["+OK\r\n", "-NOPERM x\r\n"], .noPermission(command: "SELECT")),
+            (["+OK\r\n", "-ERR DB index is out of range\r\n", "-NOPERM x\r\n"], .noDatabase(3)),
+            (["+OK\r\n", "-NOPERM x\r\n", "-NOPERM x\r\n"], .noPermission(command: "SELECT")),
             (["+OK\r\n", "+OK\r\n", "-NOPERM x\r\n"], .noPermission(command: "INFO")),
             (["+OK\r\n", "+OK\r\n", "+OK\r\n"], .notRedis), ([":1\r\n"], .notRedis),
             (

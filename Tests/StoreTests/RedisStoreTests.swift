@@ -279,6 +279,21 @@ struct RedisStoreTests {
         try await store.stop()
     }
 
+    @Test("A node of a cluster is named as one, and not used", arguments: [0, 1])
+    func cluster(_ database: Int) async throws {
+        let server = try RedisServer(["--cluster-enabled", "yes"])
+        let store = try StoreDriver.redis("redis://127.0.0.1:\(server.port)/\(database)")
+        try await eventually(within: .seconds(8)) { try await store.counters().connectionFailures >= 2 }
+        #expect(try await !store.isAvailable)
+        #expect(try await store.ask(.touch(key, lifetime: minute)) == .unavailable(.away))
+        #expect(
+            store.lines.all == [
+                "warning The store is not used. reason=it is a node of a Redis Cluster, which is not supported yet; "
+                    + "use a standalone Redis store=redis://127.0.0.1:\(server.port)/\(database)"
+            ])
+        try await store.stop()
+    }
+
     @Test(
         "Whatever keeps it from being used is said once, and never with the password",
         arguments: [
