@@ -51,7 +51,7 @@ package struct Route: Hashable, Sendable {
     /// The session's binding: what a hint in the response says. Of a detour the backend is another.
     package let binding: Binding
     package let provenance: Provenance
-    /// To be asked beside the forwarding, without waiting; the answer goes to `touchAnswered`.
+    /// To be asked beside the forwarding, without waiting; the answer goes to `answeredAside`.
     package let touch: StoreQuestion?
     /// When the session began, in seconds since 1970, where it ends by age and that is known.
     package let born: UInt32?

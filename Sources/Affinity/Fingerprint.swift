@@ -16,7 +16,7 @@ package struct Fingerprint: Hashable, Sendable {
     package func withText<Result>(_ body: (UnsafeRawBufferPointer) -> Result) -> Result {
         withUnsafeTemporaryAllocation(byteCount: Self.textLength, alignment: 1) { text in
             for index in 0..<Self.textLength {
-                text[index] = Self.letter(sextet(index))
+                text[index] = Base64URLAlphabet.letter(sextet(index))
             }
             return body(UnsafeRawBufferPointer(text))
         }
@@ -39,13 +39,19 @@ package struct Fingerprint: Hashable, Sendable {
         return UInt8(truncatingIfNeeded: bits & 0x3F)
     }
 
-    private static func letter(_ sextet: UInt8) -> UInt8 {
-        switch sextet {
-        case 0..<26: sextet + UInt8(ascii: "A")
-        case 26..<52: sextet - 26 + UInt8(ascii: "a")
-        case 52..<62: sextet - 52 + UInt8(ascii: "0")
-        case 62: UInt8(ascii: "-")
-        default: UInt8(ascii: "_")
+    /// Reads what `withText` writes, and nothing else: 22 characters, the last of which has four bits of nothing.
+    package init?(text: Slice<UnsafeRawBufferPointer>) {
+        guard text.count == Self.textLength else { return nil }
+        var bits: UInt128 = 0
+        for (index, letter) in text.enumerated() {
+            guard let sextet = Base64URLAlphabet.sextet(letter) else { return nil }
+            guard index == Self.textLength - 1 else {
+                bits = bits << 6 | UInt128(sextet)
+                continue
+            }
+            guard sextet & 0xF == 0 else { return nil }
+            bits = bits << 2 | UInt128(sextet >> 4)
         }
+        self.init(high: UInt64(truncatingIfNeeded: bits >> 64), low: UInt64(truncatingIfNeeded: bits))
     }
 }

@@ -1,35 +1,22 @@
 /// The letters of the fleet's messages: numbers in base 64 without leading zeros, and names for people.
 enum FleetText {
-    private static let digits = Array("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_".utf8)
-
     static func append(_ number: UInt64, to text: inout [UInt8]) {
         var shift = (UInt64.bitWidth - 1 - min(number.leadingZeroBitCount, UInt64.bitWidth - 1)) / 6 * 6
         while shift >= 0 {
-            text.append(digits[Int(number >> UInt64(shift) & 0x3F)])
+            text.append(Base64URLAlphabet.letter(UInt8(truncatingIfNeeded: number >> UInt64(shift) & 0x3F)))
             shift -= 6
         }
     }
 
     /// Nil for what ``append(_:to:)`` would not write, and for numbers above `max`.
     static func number(_ text: some Collection<UInt8>, max: UInt64 = .max) -> UInt64? {
-        guard let first = text.first, text.count == 1 || first != digits[0] else { return nil }
+        guard let first = text.first, text.count == 1 || first != Base64URLAlphabet.letter(0) else { return nil }
         var number: UInt64 = 0
         for letter in text {
-            guard let digit = value(of: letter), number >> 58 == 0 else { return nil }
-            number = number << 6 | digit
+            guard let digit = Base64URLAlphabet.sextet(letter), number >> 58 == 0 else { return nil }
+            number = number << 6 | UInt64(digit)
         }
         return number <= max ? number : nil
-    }
-
-    private static func value(of letter: UInt8) -> UInt64? {
-        switch letter {
-        case UInt8(ascii: "A")...UInt8(ascii: "Z"): UInt64(letter - UInt8(ascii: "A"))
-        case UInt8(ascii: "a")...UInt8(ascii: "z"): UInt64(letter - UInt8(ascii: "a")) + 26
-        case UInt8(ascii: "0")...UInt8(ascii: "9"): UInt64(letter - UInt8(ascii: "0")) + 52
-        case UInt8(ascii: "-"): 62
-        case UInt8(ascii: "_"): 63
-        default: nil
-        }
     }
 
     static func cleaned(_ name: String) -> String {
@@ -46,6 +33,6 @@ enum FleetText {
     }
 
     private static func mayStandInName(_ letter: UInt8) -> Bool {
-        value(of: letter) != nil || ".:+@/".utf8.contains(letter)
+        Base64URLAlphabet.sextet(letter) != nil || ".:+@/".utf8.contains(letter)
     }
 }

@@ -12,7 +12,8 @@ struct Score {
 
     /// - Parameter weigh: false where all weights are equal. The order is the same, without the logarithm.
     init(fingerprint: Fingerprint, seed: UInt64, weight: UInt16, weigh: Bool) {
-        draw = Self.mix(fingerprint.low ^ seed)
+        // Fingerprint and seed are keyed hashes already; names that differ in one character have unrelated seeds.
+        draw = SplitMix.mixed(fingerprint.low ^ seed)
         distance = weigh ? 64 * FixedLog2.one - FixedLog2.of(draw) : 0
         self.weight = UInt64(weight)
         self.seed = seed
@@ -26,14 +27,5 @@ struct Score {
         if mine != others { return mine < others }
         if draw != other.draw { return draw > other.draw }
         return seed < other.seed
-    }
-
-    /// A bijection of which every output bit depends on every input bit (the finalizer of SplitMix64). Fingerprint and
-    /// seed are keyed hashes already; names that differ in one character have unrelated seeds.
-    private static func mix(_ value: UInt64) -> UInt64 {
-        var mixed = value
-        mixed = (mixed ^ mixed >> 30) &* 0xbf58_476d_1ce4_e5b9
-        mixed = (mixed ^ mixed >> 27) &* 0x94d0_49bb_1331_11eb
-        return mixed ^ mixed >> 31
     }
 }

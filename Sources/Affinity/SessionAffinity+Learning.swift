@@ -31,16 +31,15 @@ extension SessionAffinity {
         let fingerprint = learning.fingerprint
         switch answer {
         case .written:
-            guard let written = question.proposal else { return rememberIssued(learning, now) }
-            noteWritten(question, written, now)
-            if let index = membership.index(of: written.backend) { load.placed(on: index, now: now) }
-            let record = Record(binding: written, remaining: question.lifetime, born: question.born)
+            guard let record = question.written else { return rememberIssued(learning, now) }
+            noteWritten(question, record.binding, now)
+            if let index = membership.index(of: record.binding.backend) { load.placed(on: index, now: now) }
             _ = confirm(record, of: fingerprint, asked: asked, now)
             return .done
-        case .record(let binding, let remaining, let born):
+        case .record(let record):
+            let binding = record.binding
             guard binding.isTombstone, binding.epoch < Binding.epochMax else {
-                _ = confirm(
-                    Record(binding: binding, remaining: remaining, born: born), of: fingerprint, asked: asked, now)
+                _ = confirm(record, of: fingerprint, asked: asked, now)
                 return .done
             }
             let term = term(born: nil, now)
@@ -49,14 +48,11 @@ extension SessionAffinity {
                 .rebind(fingerprint, from: binding, to: learning.backend, lifetime: term.lifetime, born: term.born), now
             )
         case .foreign:
-            guard case .create(_, let backend, let lifetime, let born) = question else {
-                return rememberIssued(learning, now)
-            }
-            let binding = Binding(backend: backend, epoch: 1)
-            return ask(&learning, .restore(fingerprint, binding, lifetime: lifetime, born: born), now)
-        case .readOnly(let binding, _, _):
+            guard let next = question.overForeign else { return rememberIssued(learning, now) }
+            return ask(&learning, next, now)
+        case .readOnly(let record):
             // There is a record; only a dropped session is bound anew.
-            return binding.isTombstone ? rememberIssued(learning, over: binding, now) : .done
+            return record.binding.isTombstone ? rememberIssued(learning, over: record.binding, now) : .done
         case .absent, .unavailable:
             return rememberIssued(learning, now)
         }

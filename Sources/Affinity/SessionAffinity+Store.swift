@@ -1,13 +1,5 @@
 /// Deciding with the store: proposing what is known, obeying what it holds, moving off what is not usable.
 extension SessionAffinity {
-    /// What the store holds, as it said or as it was told.
-    struct Record {
-        let binding: Binding
-        /// In milliseconds.
-        let remaining: Int64
-        let born: UInt32?
-    }
-
     /// A session that nobody can know: placed, and nothing written anywhere until the client returns.
     mutating func placeUnrecorded(_ decision: Decision, _ now: Instant) -> Step {
         guard let index = place(decision, now) else { return .refuse(.noBackend) }
@@ -87,7 +79,7 @@ extension SessionAffinity {
 
     /// Takes in what the store holds and goes by it; unless more was heard since it was asked, or that is too long ago.
     mutating func fill(
-        _ decision: inout Decision, _ record: Record, asked: Asking, provenance: Provenance, _ now: Instant
+        _ decision: inout Decision, _ record: StoredRecord, asked: Asking, provenance: Provenance, _ now: Instant
     ) -> Step {
         let isKept = confirm(record, of: decision.fingerprint, asked: asked, now)
         let entry = cache.peek(decision.fingerprint, now: now)
@@ -126,7 +118,7 @@ extension SessionAffinity {
     /// Remembers what the store said or wrote; its lifetime counts from when it was asked. An answer that is older than
     /// the lease, or of a server whose changes are not heard, is not used again without asking. Returns false where a
     /// higher epoch was heard since: then nothing is kept.
-    func confirm(_ record: Record, of fingerprint: Fingerprint, asked: Asking, _ now: Instant) -> Bool {
+    func confirm(_ record: StoredRecord, of fingerprint: Fingerprint, asked: Asking, _ now: Instant) -> Bool {
         let term = term(born: record.born, now)
         let entry = BindingCache.Entry(
             binding: record.binding, kind: .confirmed, confirmedAt: asked.at,

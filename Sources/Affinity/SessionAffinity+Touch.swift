@@ -30,21 +30,17 @@ extension SessionAffinity {
         let fingerprint = question.fingerprint
         switch answer {
         case .written:
-            guard let written = question.proposal else { return nil }
-            noteWritten(question, written, now)
-            let record = Record(binding: written, remaining: question.lifetime, born: question.born)
+            guard let record = question.written else { return nil }
+            noteWritten(question, record.binding, now)
             _ = confirm(record, of: fingerprint, asked: asked, now)
             return nil
-        case .record(let binding, let remaining, let born):
-            return found(Record(binding: binding, remaining: remaining, born: born), question, asked: asked, now)
+        case .record(let record):
+            return found(record, question, asked: asked, now)
         case .absent:
             return question.isTouch ? restoring(fingerprint, now) : nil
         case .foreign:
-            guard case .create(_, let backend, let lifetime, let born) = question else {
-                return question.isTouch ? restoring(fingerprint, isForeign: true, now) : nil
-            }
-            let binding = Binding(backend: backend, epoch: 1)
-            return .restore(fingerprint, binding, lifetime: lifetime, born: born)
+            return question.overForeign
+                ?? (question.isTouch ? restoring(fingerprint, isForeign: true, now) : nil)
         case .readOnly, .unavailable:
             offerAgain(question, now)
             return nil
@@ -52,7 +48,7 @@ extension SessionAffinity {
     }
 
     private mutating func found(
-        _ record: Record, _ question: StoreQuestion, asked: Asking, _ now: Instant
+        _ record: StoredRecord, _ question: StoreQuestion, asked: Asking, _ now: Instant
     ) -> StoreQuestion? {
         let fingerprint = question.fingerprint
         if question.isTouch || question.isFirstOffer, let mine = unheard(by: record.binding, fingerprint, now) {

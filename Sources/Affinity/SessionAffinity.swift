@@ -97,25 +97,20 @@ package struct SessionAffinity {
         let fingerprint = decision.fingerprint
         switch answer {
         case .written:
-            guard let written = question.proposal else { return decideAlone(decision, now) }
-            noteWritten(question, written, now)
+            guard let record = question.written else { return decideAlone(decision, now) }
+            noteWritten(question, record.binding, now)
             let provenance = provenance(of: question, &decision, now)
-            let record = Record(binding: written, remaining: question.lifetime, born: question.born)
             return fill(&decision, record, asked: asked, provenance: provenance, now)
-        case .record(let binding, let remaining, let born):
-            if let mine = unheard(by: binding, fingerprint, now) {
-                return ask(&decision, rebind(decision, from: binding, to: mine, born: born, now), now)
+        case .record(let record):
+            if let mine = unheard(by: record.binding, fingerprint, now) {
+                return ask(&decision, rebind(decision, from: record.binding, to: mine, born: record.born, now), now)
             }
-            let record = Record(binding: binding, remaining: remaining, born: born)
             return fill(&decision, record, asked: asked, provenance: .stored, now)
         case .foreign:
-            guard case .create(_, let backend, let lifetime, let born) = question else {
-                return decideAlone(decision, now)
-            }
-            let binding = Binding(backend: backend, epoch: 1)
-            return ask(&decision, .restore(fingerprint, binding, lifetime: lifetime, born: born), now)
-        case .readOnly(let binding, _, let born):
-            return decideAlone(decision, now, read: Knowledge(read: binding, born: born))
+            guard let next = question.overForeign else { return decideAlone(decision, now) }
+            return ask(&decision, next, now)
+        case .readOnly(let record):
+            return decideAlone(decision, now, read: Knowledge(read: record.binding, born: record.born))
         case .absent, .unavailable:
             return decideAlone(decision, now)
         }

@@ -8,7 +8,12 @@ struct SplitMix: Sendable {
 
     mutating func next() -> UInt64 {
         state &+= 0x9e37_79b9_7f4a_7c15
-        var mixed = state
+        return Self.mixed(state)
+    }
+
+    /// A bijection of which every output bit depends on every input bit (the finalizer of SplitMix64).
+    static func mixed(_ value: UInt64) -> UInt64 {
+        var mixed = value
         mixed = (mixed ^ mixed >> 30) &* 0xbf58_476d_1ce4_e5b9
         mixed = (mixed ^ mixed >> 27) &* 0x94d0_49bb_1331_11eb
         return mixed ^ mixed >> 31

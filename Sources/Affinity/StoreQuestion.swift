@@ -68,16 +68,30 @@ package enum StoreQuestion: Hashable, Sendable {
     }
 }
 
+/// What the store holds of a session.
+package struct StoredRecord: Hashable, Sendable {
+    package let binding: Binding
+    /// How long it has to live, in milliseconds. Never above what was asked for.
+    package let remaining: Int64
+    /// When the session began, in seconds since 1970, where the record says so.
+    package let born: UInt32?
+
+    package init(_ binding: Binding, remaining: Int64, born: UInt32? = nil) {
+        self.binding = binding
+        self.remaining = remaining
+        self.born = born
+    }
+}
+
 /// What the store answers. A store that fails is an answer, not an error: every caller handles it.
 package enum StoreAnswer: Hashable, Sendable {
     /// The question's binding was written, with the whole lifetime asked for.
     case written
-    /// The record that the store holds (a tombstone is one), and the milliseconds it has to live. Never above what
-    /// was asked for. With when the session began, where the record says so.
-    case record(Binding, remaining: Int64, born: UInt32? = nil)
+    /// The record that the store holds. A tombstone is one.
+    case record(StoredRecord)
     /// The store refused to write (OOM, READONLY, NOREPLICAS …), and holds this record, as far as it knows: a server
     /// that takes no writes may be behind.
-    case readOnly(Binding, remaining: Int64, born: UInt32? = nil)
+    case readOnly(StoredRecord)
     /// There is no record. Only a touch or a look is answered so.
     case absent
     /// The store holds something that Limpet would not write.
@@ -98,4 +112,26 @@ package enum StoreFailure: String, Hashable, Sendable, CaseIterable {
     case refused
     /// The queue of questions is full.
     case full
+}
+
+extension StoreAnswer {
+    package static func record(_ binding: Binding, remaining: Int64, born: UInt32? = nil) -> StoreAnswer {
+        .record(StoredRecord(binding, remaining: remaining, born: born))
+    }
+
+    package static func readOnly(_ binding: Binding, remaining: Int64, born: UInt32? = nil) -> StoreAnswer {
+        .readOnly(StoredRecord(binding, remaining: remaining, born: born))
+    }
+}
+
+extension StoreQuestion {
+    /// What the store holds when it has written what the question proposes; nil where it proposes nothing.
+    var written: StoredRecord? { proposal.map { StoredRecord($0, remaining: lifetime, born: born) } }
+
+    /// What to ask where the store holds a value that Limpet would not write: a script replaces that. Nil where a
+    /// script has been asked already.
+    var overForeign: StoreQuestion? {
+        guard case .create(let fingerprint, let backend, let lifetime, let born) = self else { return nil }
+        return .restore(fingerprint, Binding(backend: backend, epoch: 1), lifetime: lifetime, born: born)
+    }
 }

@@ -1,14 +1,8 @@
+import Affinity
+
 /// Unpadded base64url (RFC 4648, section 5). Strict: other letters, padding and non-zero spare bits do not decode, so
 /// that each text stands for one sequence of bytes and each sequence for one text.
 enum Base64URL {
-    private static let alphabet = Array("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_".utf8)
-
-    private static let values: [UInt8] = {
-        var values = [UInt8](repeating: 0xFF, count: 256)
-        for (value, letter) in alphabet.enumerated() { values[Int(letter)] = UInt8(value) }
-        return values
-    }()
-
     static func encode(_ bytes: [UInt8]) -> [UInt8] {
         var text: [UInt8] = []
         text.reserveCapacity((bytes.count * 4 + 2) / 3)
@@ -19,10 +13,10 @@ enum Base64URL {
             held += 8
             while held >= 6 {
                 held -= 6
-                text.append(alphabet[Int(bits >> held & 0x3F)])
+                text.append(Base64URLAlphabet.letter(UInt8(truncatingIfNeeded: bits >> held & 0x3F)))
             }
         }
-        if held > 0 { text.append(alphabet[Int(bits << (6 - held) & 0x3F)]) }
+        if held > 0 { text.append(Base64URLAlphabet.letter(UInt8(truncatingIfNeeded: bits << (6 - held) & 0x3F))) }
         return text
     }
 
@@ -33,8 +27,7 @@ enum Base64URL {
         var bits: UInt32 = 0
         var held = 0
         for letter in text {
-            let value = values[Int(letter)]
-            guard value != 0xFF else { return nil }
+            guard let value = Base64URLAlphabet.sextet(letter) else { return nil }
             bits = bits << 6 | UInt32(value)
             held += 6
             if held >= 8 {

@@ -290,12 +290,3 @@ extension RedisConnection: NIOScheduledCallbackHandler {
         arm(now: now)
     }
 }
-
-extension Duration {
-    /// Saturates.
-    var wholeNanoseconds: Int64 {
-        let (seconds, attoseconds) = components
-        let (product, overflow) = seconds.multipliedReportingOverflow(by: 1_000_000_000)
-        return overflow ? .max : product.addingReportingOverflow(attoseconds / 1_000_000_000).partialValue
-    }
-}

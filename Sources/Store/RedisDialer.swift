@@ -1,3 +1,4 @@
+import Affinity
 import NIOCore
 import NIOPosix
 import Networking

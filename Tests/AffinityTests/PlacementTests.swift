@@ -164,7 +164,7 @@ struct PlacementTests {
         }
     }
 
-    @Test("a draining backend and one of weight 0 are given no session, even as the last ones left")
+    @Test("the first choice leaves out a draining backend and one of weight 0, even as the last ones left")
     func takesNothingNew() throws {
         let membership = try Self.membership(["a", "b"], weights: [1, 0], draining: ["a"])
         #expect(membership.choose(Fingerprint(high: 1, low: 2)) { _ in true } == nil)

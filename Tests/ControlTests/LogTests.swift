@@ -58,7 +58,7 @@ struct LogTests {
         #expect(WallTime(seconds: seconds, nanoseconds: 0).text == text)
     }
 
-    @Test("writes every day of two centuries as Foundation does")
+    @Test("writes every seventh day of two centuries as Foundation does")
     func days() async throws {
         try await Threads.run {
             let formatter = ISO8601DateFormatter()

@@ -311,15 +311,19 @@ extension RedisConnectionState.Action {
     fileprivate var text: String {
         switch self {
         case .wait: "wait"
-        case .answer(_, .record(let binding, let remaining, let born)):
-            "answer record \(binding.backend.bits)/\(binding.epoch) \(remaining)" + (born.map { " born \($0)" } ?? "")
-        case .answer(_, .readOnly(let binding, let remaining, let born)):
-            "answer read \(binding.backend.bits)/\(binding.epoch) \(remaining)" + (born.map { " born \($0)" } ?? "")
+        case .answer(_, .record(let record)): "answer record \(record.text)"
+        case .answer(_, .readOnly(let record)): "answer read \(record.text)"
         case .answer(_, let answer): "answer \(answer)"
         case .send(let followUp, _): "send \(followUp)"
         case .sendBeat(let sequence): "send beat \(sequence)"
         case .probed(let isWell): "probed \(isWell)"
         case .close(let ending): "close \(ending)"
         }
+    }
+}
+
+extension StoredRecord {
+    fileprivate var text: String {
+        "\(binding.backend.bits)/\(binding.epoch) \(remaining)" + (born.map { " born \($0)" } ?? "")
     }
 }

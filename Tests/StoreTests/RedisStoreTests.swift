@@ -120,7 +120,9 @@ struct RedisStoreTests {
         try await with { server, store in
             _ = try await store.ask(.create(key, Self.one, lifetime: minute))
             try server.command("CONFIG", "SET", "min-replicas-to-write", "1")
-            guard case .record(Binding(backend: Self.one, epoch: 1), _, nil) = try await store.ask(.look(key)) else {
+            guard case .record(let record) = try await store.ask(.look(key)),
+                record.binding == Binding(backend: Self.one, epoch: 1), record.born == nil
+            else {
                 Issue.record("the record was not read")
                 return
             }
@@ -185,7 +187,9 @@ struct RedisStoreTests {
                 .drop(.test(2), above: 1, lifetime: minute),
             ])
             for answer in answers.prefix(2) {
-                guard case .readOnly(first, 1...60_000, nil) = answer else {
+                guard case .readOnly(let record) = answer, record.binding == first, record.born == nil,
+                    (1...60_000).contains(record.remaining)
+                else {
                     Issue.record("\(answer)")
                     continue
                 }
@@ -218,7 +222,9 @@ struct RedisStoreTests {
             .restore(key, Binding(backend: Self.two, epoch: 2), lifetime: minute),
         ])
         for answer in known {
-            guard case .readOnly(first, 1...60_000, nil) = answer else {
+            guard case .readOnly(let record) = answer, record.binding == first, record.born == nil,
+                (1...60_000).contains(record.remaining)
+            else {
                 Issue.record("\(answer)")
                 continue
             }

@@ -36,11 +36,11 @@ struct StoreSemanticsTests {
         _ answer: StoreAnswer, _ binding: Binding, _ range: ClosedRange<Int64> = 50_000...60_000,
         _ location: SourceLocation = #_sourceLocation
     ) {
-        guard case .record(binding, let remaining, nil) = answer else {
+        guard case .record(let record) = answer, record.binding == binding, record.born == nil else {
             Issue.record("\(answer) is not \(binding)", sourceLocation: location)
             return
         }
-        #expect(range.contains(remaining), sourceLocation: location)
+        #expect(range.contains(record.remaining), sourceLocation: location)
     }
 
     @Test("The first create writes, and whoever comes later is told what it wrote", arguments: Kind.allCases)
@@ -212,7 +212,9 @@ struct StoreSemanticsTests {
                 .rebind(key, from: Binding(backend: Self.two, epoch: 1), to: Self.two, lifetime: 1000),
             ] {
                 let answer = try await store.ask(question)
-                guard case .record(first, 1...1000, 7) = answer else {
+                guard case .record(let record) = answer, record.binding == first, record.born == 7,
+                    (1...1000).contains(record.remaining)
+                else {
                     Issue.record("\(question): \(answer)")
                     continue
                 }

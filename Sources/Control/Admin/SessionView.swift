@@ -68,7 +68,7 @@ package struct SessionView: Codable, Equatable, Sendable {
 
     private static func record(_ answer: StoreAnswer) -> Binding? {
         switch answer {
-        case .record(let binding, _, _), .readOnly(let binding, _, _): binding
+        case .record(let record), .readOnly(let record): record.binding
         case .written, .absent, .foreign, .unavailable: nil
         }
     }

@@ -7,7 +7,7 @@ package import Store
 package struct Configuration: Equatable, Sendable {
     /// Those that serve clients, in the order of their names; at least one. Routers name them by index.
     package var entryPoints: [EntryPointSettings]
-    /// Where `/ping`, `/ready` and `/metrics` are served, and nothing else.
+    /// Where `/ping`, `/ready`, `/metrics` and `/api/` are served. No router leads there.
     package var admin: ListenAddress
     package var fleet: FleetSettings
     package var replica: ReplicaSettings

@@ -172,11 +172,3 @@ extension CookieAttributes {
             maxAge: settings.maxAgeSeconds, path: settings.path, domain: settings.domain ?? "")
     }
 }
-
-extension Duration {
-    /// Rounded down; saturates.
-    var wholeMilliseconds: Int64 {
-        let (seconds, overflow) = components.seconds.multipliedReportingOverflow(by: 1000)
-        return overflow ? .max : seconds + components.attoseconds / 1_000_000_000_000_000
-    }
-}

@@ -1,3 +1,4 @@
+import Affinity
 import Crypto
 import Store
 

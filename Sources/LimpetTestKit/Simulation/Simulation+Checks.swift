@@ -195,7 +195,8 @@ extension Simulation {
     func checkConfirmed(
         _ before: BindingCache.Entry?, _ answer: StoreAnswer, _ step: Step, _ request: SimulatedRequest
     ) {
-        guard case .record(let record, _, _) = answer, record.epoch == 1, !record.isTombstone, let before,
+        guard case .record(let found) = answer, case let record = found.binding, record.epoch == 1, !record.isTombstone,
+            let before,
             before.kind == .confirmed, before.binding.epoch == 1, before.binding != record,
             let index = request.replica.membership.index(of: before.binding.backend),
             request.replica.health.isUp(index), case .forward(let route) = step, route.binding == record

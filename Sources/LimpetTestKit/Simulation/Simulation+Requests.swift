@@ -225,7 +225,7 @@ extension Simulation {
 
     func recordIn(_ answer: StoreAnswer) -> Binding? {
         switch answer {
-        case .record(let binding, _, _), .readOnly(let binding, _, _): binding
+        case .record(let record), .readOnly(let record): record.binding
         case .written, .absent, .foreign, .unavailable: nil
         }
     }
@@ -233,7 +233,7 @@ extension Simulation {
     private func noteAcknowledged(_ answer: StoreAnswer, _ question: StoreQuestion, at replica: SimulatedReplica) {
         var written: Binding?
         if case .written = answer, let binding = question.proposal, binding.epoch > 1 { written = binding }
-        if case .drop = question, case .record(let tombstone, _, _) = answer { written = tombstone }
+        if case .drop = question, case .record(let tombstone) = answer { written = tombstone.binding }
         guard let binding = written else { return }
         replica.acknowledged.append((question.fingerprint, binding, now))
     }

@@ -43,12 +43,13 @@ extension Simulation {
     func guessOverriding(
         _ answer: StoreAnswer, _ question: StoreQuestion, at replica: SimulatedReplica
     ) -> StoreQuestion? {
-        guard !has(.guessYields), case .create = question, case .record(let record, _, let born) = answer,
+        guard !has(.guessYields), case .create = question, case .record(let record) = answer,
             let entry = replica.cache.peek(question.fingerprint, now: replica.instant(now)), entry.kind == .guess,
-            entry.binding.backend != record.backend, !record.isTombstone
+            entry.binding.backend != record.binding.backend, !record.binding.isTombstone
         else { return nil }
         return .rebind(
-            question.fingerprint, from: record, to: entry.binding.backend, lifetime: question.lifetime, born: born)
+            question.fingerprint, from: record.binding, to: entry.binding.backend, lifetime: question.lifetime,
+            born: record.born)
     }
 
     /// A guess whose backend failed counts as a move.

@@ -18,8 +18,8 @@ extension Simulation {
     func describe(_ answer: StoreAnswer) -> String {
         switch answer {
         case .written: "written"
-        case .record(let binding, let remaining, _): "record \(name(binding)) for \(remaining) ms"
-        case .readOnly(let binding, _, _): "read only \(name(binding))"
+        case .record(let record): "record \(name(record.binding)) for \(record.remaining) ms"
+        case .readOnly(let record): "read only \(name(record.binding))"
         case .absent: "absent"
         case .foreign: "foreign"
         case .unavailable(let failure): "unavailable: \(failure.rawValue)"

@@ -23,7 +23,9 @@ final class IssuedKeyBinding: StoreWaiter {
     }
 
     func storeAnswered(_ answer: StoreAnswer, to question: StoreQuestion, asked: Asking) {
-        if case .record(let binding, _, _) = answer, !binding.isTombstone, binding.backend != learning.backend {
+        if case .record(let record) = answer, case let binding = record.binding, !binding.isTombstone,
+            binding.backend != learning.backend
+        {
             service.loop.counters.keysLearntElsewhere &+= 1
         }
         perform(

@@ -1,0 +1,26 @@
+/// The alphabet of base64url (RFC 4648, section 5): what stands for six bits in fingerprints, cookies and messages of
+/// the fleet.
+package enum Base64URLAlphabet {
+    /// The letter of six bits; higher bits are not looked at.
+    package static func letter(_ sextet: UInt8) -> UInt8 {
+        switch sextet & 0x3F {
+        case let sextet where sextet < 26: sextet + UInt8(ascii: "A")
+        case let sextet where sextet < 52: sextet - 26 + UInt8(ascii: "a")
+        case let sextet where sextet < 62: sextet - 52 + UInt8(ascii: "0")
+        case 62: UInt8(ascii: "-")
+        default: UInt8(ascii: "_")
+        }
+    }
+
+    /// What a letter stands for; nil for what is none.
+    package static func sextet(_ letter: UInt8) -> UInt8? {
+        switch letter {
+        case UInt8(ascii: "A")...UInt8(ascii: "Z"): letter - UInt8(ascii: "A")
+        case UInt8(ascii: "a")...UInt8(ascii: "z"): letter - UInt8(ascii: "a") + 26
+        case UInt8(ascii: "0")...UInt8(ascii: "9"): letter - UInt8(ascii: "0") + 52
+        case UInt8(ascii: "-"): 62
+        case UInt8(ascii: "_"): 63
+        default: nil
+        }
+    }
+}
