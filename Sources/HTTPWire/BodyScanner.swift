@@ -1,13 +1,7 @@
-/// Follows a body to its end and says what of it may be passed on.
+/// Follows a body to its end and hands out its content.
 ///
-/// What is passed on is a selection of the bytes that came, in their order; nothing is written anew. A caller asks for
-/// one of two selections, and for the same one throughout a body:
-///
-/// - `scan(_:payload:)`: the content alone, for a receiver that frames it in its own way (HTTP/2, HTTP/1.0, or chunks
-///   of the caller's own). The trailer section is named by `Step.trailers`; `FieldTable.readTrailers` reads it.
-/// - `scan(_:framed:isDropped:)`: the content with its framing, for an HTTP/1.1 receiver. Chunks keep their sizes; of a
-///   chunk's line its extensions and white space are left out (RFC 9112 §7.1.1), of the trailer section what must not
-///   stand there. A piece in which nothing is left out is one range: it goes on as it came, in one write, uncopied.
+/// Chunk lines, their extensions and the trailer section are no content: whoever sends the content on frames it in its
+/// own way. The trailer section is named by `Step.trailers`; `FieldTable.readTrailers` reads it.
 ///
 /// A chunk's line, the CRLF after its data, and the trailer section are accepted only when they are whole: the caller
 /// keeps what was not accepted (at most a chunk line of 18 bytes and its extensions, or a trailer section within the
@@ -44,15 +38,6 @@ package struct BodyScanner: Sendable {
         case length, untilClose, chunkLine, chunkData, chunkEnd, trailers, complete, refused
     }
 
-    /// What `advanceOnce` has found: a range of accepted bytes, none of which is reported twice.
-    private enum Part {
-        case payload
-        /// A chunk's line, which begins with that many digits, or the CRLF after a chunk's data.
-        case line(digits: Int), chunkEnd
-        /// The field lines of the trailer section, and the empty line after them.
-        case trailers, end
-    }
-
     private var phase: Phase
     /// Bytes at the front of the next input that were looked at and not accepted.
     private var held = 0
@@ -84,63 +69,9 @@ package struct BodyScanner: Sendable {
         phase == .complete
     }
 
-    /// Looks at `bytes`: those not accepted so far, and what came after them. Calls `payload` with the ranges that are
+    /// Looks at `bytes`: those not accepted so far, and what came after them. Calls `content` with the ranges that are
     /// the body's content, in order, none empty: one for each chunk, or part of one.
-    package mutating func scan(_ bytes: UnsafeRawBufferPointer, payload: (Range<Int>) -> Void) -> Step {
-        advance(bytes) { part, range in
-            if case .payload = part { payload(range) }
-        }
-    }
-
-    /// Looks at `bytes` likewise. Calls `framed` with the ranges that an HTTP/1.1 receiver is to be sent, in order,
-    /// none empty, neighbours joined: all accepted bytes in one range where none is left out.
-    ///
-    /// - Parameter isDropped: whether a trailer field of this name (in any case) is left out besides those that always
-    ///   are, such as a field that holds a session key.
-    package mutating func scan(
-        _ bytes: UnsafeRawBufferPointer, framed: (Range<Int>) -> Void,
-        isDropped: (UnsafeRawBufferPointer) -> Bool = { _ in false }
-    ) -> Step {
-        var run = Run()
-        let step = advance(bytes) { part, range in
-            switch part {
-            case .line(let digits) where range.count > digits &+ 2:
-                run.add(range.lowerBound..<range.lowerBound &+ digits, framed)
-                run.add(range.upperBound &- 2..<range.upperBound, framed)
-            case .trailers:
-                TrailerSection.forEachField(in: range, of: bytes, isDropped: isDropped) { field in
-                    if !field.isRemoved { run.add(Int(field.nameStart)..<Int(field.lineEnd), framed) }
-                }
-            case .payload, .line, .chunkEnd, .end:
-                run.add(range, framed)
-            }
-        }
-        run.end(framed)
-        return step
-    }
-
-    /// Joins neighbouring ranges.
-    private struct Run {
-        private var range = 0..<0
-
-        @inline(__always)
-        mutating func add(_ next: Range<Int>, _ body: (Range<Int>) -> Void) {
-            if next.lowerBound == range.upperBound {
-                range = range.lowerBound..<next.upperBound
-            } else {
-                end(body)
-                range = next
-            }
-        }
-
-        @inline(__always)
-        func end(_ body: (Range<Int>) -> Void) {
-            if !range.isEmpty { body(range) }
-        }
-    }
-
-    @inline(__always)
-    private mutating func advance(_ bytes: UnsafeRawBufferPointer, found: (Part, Range<Int>) -> Void) -> Step {
+    package mutating func scan(_ bytes: UnsafeRawBufferPointer, content: (Range<Int>) -> Void) -> Step {
         var step = Step()
         while true {
             if phase == .complete {
@@ -153,7 +84,7 @@ package struct BodyScanner: Sendable {
             }
             guard step.accepted &+ held < bytes.count else { return step }
             do throws(BodyRefusal) {
-                guard let end = try advanceOnce(bytes, from: step.accepted, &step.trailers, found) else {
+                guard let end = try advance(bytes, from: step.accepted, &step.trailers, content) else {
                     held = bytes.count &- step.accepted
                     return step
                 }
@@ -169,32 +100,28 @@ package struct BodyScanner: Sendable {
     /// Takes the next element (or what there is of plain data), which begins at `start`, and returns its end; nil if
     /// it is not whole. There are bytes after `start + held`.
     @inline(__always)
-    private mutating func advanceOnce(
+    private mutating func advance(
         _ bytes: UnsafeRawBufferPointer, from start: Int, _ fieldLines: inout Range<Int>,
-        _ found: (Part, Range<Int>) -> Void
+        _ content: (Range<Int>) -> Void
     ) throws(BodyRefusal) -> Int? {
         let end: Int
         switch phase {
         case .length, .chunkData:
             end = takeData(bytes, from: start)
-            found(.payload, start..<end)
+            content(start..<end)
         case .untilClose:
             end = bytes.count
-            found(.payload, start..<end)
+            content(start..<end)
         case .chunkLine:
-            guard let line = try readLine(bytes, from: start) else { return nil }
-            end = line.end
-            found(.line(digits: line.digits), start..<end)
+            guard let lineEnd = try readLine(bytes, from: start) else { return nil }
+            end = lineEnd
         case .chunkEnd:
             guard let chunkEnd = try readChunkEnd(bytes, from: start) else { return nil }
             end = chunkEnd
-            found(.chunkEnd, start..<end)
         case .trailers:
             guard let lines = try readTrailers(bytes, from: start) else { return nil }
             fieldLines = lines
             end = lines.upperBound &+ 2
-            if !lines.isEmpty { found(.trailers, lines) }
-            found(.end, lines.upperBound..<end)
         case .complete, .refused:
             return nil
         }
@@ -214,17 +141,16 @@ package struct BodyScanner: Sendable {
     @inline(__always)
     private mutating func readLine(
         _ bytes: UnsafeRawBufferPointer, from start: Int
-    ) throws(BodyRefusal) -> (end: Int, digits: Int)? {
+    ) throws(BodyRefusal) -> Int? {
         var index = start &+ held
         while index < bytes.count {
             let isWhole = try line.take(bytes[index], longestExtension: limits.chunkExtension, from: sender)
             index &+= 1
             if isWhole {
-                let digits = line.digits
                 remaining = line.size
                 phase = remaining > 0 ? .chunkData : .trailers
                 line = ChunkLine()
-                return (index, digits)
+                return index
             }
         }
         return nil

@@ -13,8 +13,8 @@ struct ChunkLine {
     }
 
     private(set) var size: UInt64 = 0
-    /// The number of digits of the size. With them the line begins.
-    private(set) var digits = 0
+    /// The number of digits of the size.
+    private var digits = 0
     private var state = State.size
     private var extensionLength = 0
     private static var mostDigits: Int { 16 }

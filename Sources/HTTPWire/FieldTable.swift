@@ -86,18 +86,14 @@ package final class FieldTable {
 
     /// Fills the table with the fields of a trailer section that a `BodyScanner` has accepted.
     ///
-    /// Those that must not stand there (RFC 9110 §6.5.1), and those whose name (in any case) `isDropped`, are marked as
-    /// removed. What goes beyond the table's capacity is left out.
+    /// Those that must not be there (RFC 9110 §6.5.1) are marked as removed. Fields beyond the capacity are left out.
     ///
     /// - Parameters:
     ///   - lines: `Step.trailers`.
     ///   - bytes: those that the step was given.
-    package func readTrailers(
-        _ lines: Range<Int>, in bytes: UnsafeRawBufferPointer,
-        isDropped: (UnsafeRawBufferPointer) -> Bool = { _ in false }
-    ) {
+    package func readTrailers(_ lines: Range<Int>, in bytes: UnsafeRawBufferPointer) {
         _ = reset()
-        TrailerSection.forEachField(in: lines, of: bytes, isDropped: isDropped) { field in
+        TrailerSection.forEachField(in: lines, of: bytes) { field in
             guard count < capacity else { return }
             if field.name != .other { present |= 1 &<< UInt64(field.name.rawValue) }
             (storage + count).initialize(to: field)

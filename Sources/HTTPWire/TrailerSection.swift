@@ -52,10 +52,9 @@ struct TrailerSection {
     // MARK: Fields of a section that is whole
 
     /// Calls `body` with each field of a section that was accepted, whose field lines are at `lines` in `bytes`. Those
-    /// that must not stand in a trailer section, and those whose name `isDropped`, are marked as removed.
+    /// that must not be in a trailer section are marked as removed.
     static func forEachField(
-        in lines: Range<Int>, of bytes: UnsafeRawBufferPointer, isDropped: (UnsafeRawBufferPointer) -> Bool,
-        _ body: (Field) -> Void
+        in lines: Range<Int>, of bytes: UnsafeRawBufferPointer, _ body: (Field) -> Void
     ) {
         guard let base = bytes.baseAddress, lines.upperBound <= bytes.count else { return }
         var start = lines.lowerBound
@@ -66,7 +65,7 @@ struct TrailerSection {
             else { return assertionFailure("a trailer line was accepted before") }
             var field = line.field
             let name = UnsafeRawBufferPointer(rebasing: bytes[field.nameRange])
-            if TrailerNames.isForbidden(field.name, name, mayBeAlias: line.mayBeAlias) || isDropped(name) {
+            if TrailerNames.isForbidden(field.name, name, mayBeAlias: line.mayBeAlias) {
                 field.extent = .nothing
             }
             body(field)

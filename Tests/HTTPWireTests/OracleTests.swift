@@ -82,7 +82,7 @@ struct OracleTests {
         guard let head = scanRequest(input, into: table).values?.head else { return input }
         let line = input[head.methodRange.lowerBound..<head.fieldsStart]
         return line + bytes(keptBytes(table, input) + "\r\n")
-            + feedBody(head.framing, [input[head.length...]]).framed
+            + feedBody(head.framing, [input[head.length...]]).passedOn(head.framing)
     }
 
     private enum Opinion: Equatable {

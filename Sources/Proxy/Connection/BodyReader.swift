@@ -22,7 +22,7 @@ struct BodyReader {
     }
 
     private mutating func readPlain(_ bytes: inout ByteBuffer) -> BodyPart {
-        let step = bytes.withUnsafeReadableBytes { scanner.scan($0, payload: { _ in }) }
+        let step = bytes.withUnsafeReadableBytes { scanner.scan($0, content: { _ in }) }
         let content = bytes.readSlice(length: step.accepted) ?? ByteBuffer()
         return BodyPart(content: content, end: Self.end(step.outcome, trailers: []))
     }
@@ -31,7 +31,7 @@ struct BodyReader {
         var runs = JoinedRuns(of: bytes)
         var trailers: [UInt8] = []
         let step = bytes.withUnsafeReadableBytes { source in
-            let step = scanner.scan(source, payload: { runs.add($0) })
+            let step = scanner.scan(source, content: { runs.add($0) })
             if !step.trailers.isEmpty { trailers = Self.lines(step.trailers, of: source, fields) }
             return step
         }

@@ -47,13 +47,7 @@ struct Bench {
         measure("body of 64 chunks of 16 bytes", chunked) { bytes in
             var body = BodyScanner(.chunked, from: .client)
             var passed = 0
-            _ = body.scan(bytes, framed: { passed += $0.count })
-            return passed
-        }
-        measure("the same, its content alone", chunked) { bytes in
-            var body = BodyScanner(.chunked, from: .client)
-            var passed = 0
-            _ = body.scan(bytes, payload: { passed += $0.count })
+            _ = body.scan(bytes, content: { passed += $0.count })
             return passed
         }
     }
