@@ -30,6 +30,32 @@ extension FleetTests {
             }
             """
 
+        /// A client with a JDK's HttpClient and its defaults, so that it offers HTTP/2: for each of so many sessions
+        /// a line with what each of its requests was answered.
+        private static let httpClient = """
+            import java.net.URI;
+            import java.net.http.*;
+            import java.util.*;
+
+            class Client {
+                public static void main(String[] arguments) throws Exception {
+                    HttpClient client = HttpClient.newHttpClient();
+                    for (int session = 0; session < Integer.parseInt(arguments[1]); session++) {
+                        StringJoiner line = new StringJoiner(" ");
+                        for (int request = 0; request < 4; request++) {
+                            HttpRequest.Builder builder = HttpRequest.newBuilder(new URI(arguments[0]));
+                            builder.header("X-Session-ID", "session-" + session);
+                            if (request % 2 == 1) {
+                                builder.POST(HttpRequest.BodyPublishers.ofString("x".repeat(request * 100000)));
+                            }
+                            line.add(client.send(builder.build(), HttpResponse.BodyHandlers.ofString()).body());
+                        }
+                        System.out.println(line);
+                    }
+                }
+            }
+            """
+
         private static let javaPath = ["/usr/bin/java", "/usr/local/bin/java"].first {
             FileManager.default.isExecutableFile(atPath: $0)
         }
@@ -57,11 +83,34 @@ extension FleetTests {
             }
         }
 
-        /// A replica before three such backends.
+        /// A backend that answers with its name, the method, the size of the body, and `upgrade` if it was offered to
+        /// change the protocol.
+        private static func describing(_ name: String) throws -> ScriptedBackend {
+            try ScriptedBackend { connection, _ in
+                while true {
+                    let head = try connection.receive(until: "\r\n\r\n")
+                    let lines = head.lowercased().components(separatedBy: "\r\n")
+                    let length = lines.first { $0.hasPrefix("content-length: ") }.flatMap { Int($0.dropFirst(16)) } ?? 0
+                    var received = 0
+                    while received < length { received += try connection.receive(upTo: length - received).count }
+                    let isOffered = lines.contains { $0.hasPrefix("upgrade:") || $0.hasPrefix("http2-settings:") }
+                    let text = "\(name),\(head.prefix { $0 != " " }),\(received)\(isOffered ? ",upgrade" : "")"
+                    try connection.send("HTTP/1.1 200 OK\r\nContent-Length: \(text.utf8.count)\r\n\r\n\(text)")
+                }
+            }
+        }
+
         private static func withReplica(
             _ sticky: String, issuing cookies: [String], _ body: @escaping @Sendable (RoutedReplica) throws -> Void
         ) async throws {
-            let backends = try (0..<3).map { try issuing("own\($0)", cookies) }
+            try await withReplica(sticky, before: (0..<3).map { try issuing("own\($0)", cookies) }, body)
+        }
+
+        /// A replica before these backends.
+        private static func withReplica(
+            _ sticky: String, before backends: [ScriptedBackend],
+            _ body: @escaping @Sendable (RoutedReplica) throws -> Void
+        ) async throws {
             defer { backends.forEach { $0.close() } }
             let servers = backends.map { "{ url: \"http://127.0.0.1:\($0.port)\" }" }.joined(separator: ", ")
             let file = """
@@ -103,6 +152,31 @@ extension FleetTests {
                 let sessions = outcome.output.split(separator: "\n").map { $0.split(separator: " ") }
                 #expect(sessions.count == 12 && sessions.allSatisfy { $0.count == 4 && Set($0).count == 1 })
                 #expect(Set(sessions.compactMap(\.first)).count > 1)
+            }
+        }
+
+        @Test(
+            "a JDK's HttpClient, whose requests offer HTTP/2, is served over HTTP/1.1 and stays with its session",
+            .enabled(if: javaPath != nil, "SKIPPED: there is no java"))
+        func javaHTTPClient() async throws {
+            let backends = try (0..<3).map { try Self.describing("own\($0)") }
+            try await Self.withReplica("header: X-Session-ID", before: backends) { routed in
+                let source = "\(routed.directory)/Client.java"
+                try TextFile.write(Self.httpClient, to: source)
+                func run(_ port: Int, _ sessions: Int) throws -> [[String]] {
+                    let outcome = try CommandOutcome(
+                        running: [try #require(Self.javaPath), source, "http://127.0.0.1:\(port)/", "\(sessions)"])
+                    try #require(outcome.end == .exited(0), "\(outcome.errors)")
+                    return outcome.output.split(separator: "\n").map { $0.split(separator: " ").map(String.init) }
+                }
+                #expect(try run(backends[0].port, 1).first?.first == "own0,GET,0,upgrade", "it offers nothing")
+                let sessions = try run(routed.replica.port, 12)
+                #expect(sessions.count == 12)
+                for answers in sessions {
+                    let name = answers.first?.prefix { $0 != "," } ?? ""
+                    #expect(answers == ["GET,0", "POST,100000", "GET,0", "POST,300000"].map { "\(name),\($0)" })
+                }
+                #expect(Set(sessions.compactMap { $0.first?.prefix { $0 != "," } }).count > 1)
             }
         }
 
