@@ -24,10 +24,10 @@ struct ConnectionOutput {
         gathered = buffer
     }
 
-    /// Sends a head that was rendered before, without taking it over: it may be sent again.
+    /// Sends a head that was rendered before, at once and without taking it over: it may be sent again.
     mutating func send(_ head: ByteBuffer, _ context: ChannelHandlerContext, _ loop: LoopContext) {
-        if gathered != nil { send(context, loop) }
-        context.write(NIOAny(head), promise: nil)
+        write(context, loop)
+        context.writeAndFlush(NIOAny(head), promise: nil)
     }
 
     mutating func write(_ content: ByteBuffer, _ context: ChannelHandlerContext, _ loop: LoopContext) {
@@ -40,7 +40,7 @@ struct ConnectionOutput {
             gathered = buffer
         } else {
             gathered = buffer
-            send(context, loop)
+            write(context, loop)
             context.write(NIOAny(content), promise: nil)
         }
         if coding == .chunked { writeLineEnd(loop) }
@@ -58,8 +58,9 @@ struct ConnectionOutput {
     }
 
     mutating func flush(_ context: ChannelHandlerContext, _ loop: LoopContext) {
-        send(context, loop)
-        context.flush()
+        guard let buffer = gathered.take() else { return context.flush() }
+        context.writeAndFlush(NIOAny(buffer), promise: nil)
+        loop.spareBuffers.giveBack(buffer)
     }
 
     private mutating func writeLineEnd(_ loop: LoopContext) {
@@ -68,7 +69,7 @@ struct ConnectionOutput {
         gathered = buffer
     }
 
-    private mutating func send(_ context: ChannelHandlerContext, _ loop: LoopContext) {
+    private mutating func write(_ context: ChannelHandlerContext, _ loop: LoopContext) {
         guard let buffer = gathered.take() else { return }
         if buffer.readableBytes > 0 { context.write(NIOAny(buffer), promise: nil) }
         loop.spareBuffers.giveBack(buffer)

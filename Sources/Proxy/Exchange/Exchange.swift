@@ -147,7 +147,6 @@ final class Exchange {
         recording?.requestSent()
         let head = upstreamHead.bytes(authority: pool.backend.authority)
         place.send(head, method: request.method, framing: request.framing, for: self)
-        place.flush()
         if request.isComplete { return awaitResponse() }
         downstream?.setDeadline(.now() + loop.limits.bodyGap)
         downstream?.wantBody()

@@ -28,7 +28,7 @@ enum Upstream {
         }
     }
 
-    /// Sends a request's head, which leaves with the next ``flush()``. From here on `receiver` is told what comes.
+    /// Sends a request's head at once. From here on `receiver` is told what comes.
     ///
     /// - Parameters:
     ///   - head: rendered as HTTP/1.1.
