@@ -124,8 +124,8 @@ package struct Sticky: Sendable {
 }
 
 /// The attributes of our own cookie (RFC 6265, section 4.1.2), as configured.
-package struct CookieAttributes: Sendable {
-    package enum SameSite: String, Sendable {
+package struct CookieAttributes: Equatable, Sendable {
+    package enum SameSite: String, CaseIterable, Sendable {
         case none = "None"
         case lax = "Lax"
         case strict = "Strict"
@@ -134,15 +134,17 @@ package struct CookieAttributes: Sendable {
     package var name: String
     package var secure: Bool
     package var httpOnly: Bool
+    /// Nil: no such attribute.
     package var sameSite: SameSite?
     /// Seconds; 0 makes it a session cookie, a negative number expires it at once.
     package var maxAge: Int
     package var path: String
-    package var domain: String
+    /// Nil: no such attribute.
+    package var domain: String?
 
     package init(
         name: String, secure: Bool = false, httpOnly: Bool = false, sameSite: SameSite? = nil, maxAge: Int = 0,
-        path: String = "/", domain: String = ""
+        path: String = "/", domain: String? = nil
     ) {
         self.name = name
         self.secure = secure
@@ -156,7 +158,7 @@ package struct CookieAttributes: Sendable {
     /// All that follows the cookie's value in a Set-Cookie field.
     var suffix: String {
         var text = path.isEmpty ? "" : "; Path=\(path)"
-        if !domain.isEmpty { text += "; Domain=\(domain)" }
+        if let domain { text += "; Domain=\(domain)" }
         if maxAge != 0 { text += "; Max-Age=\(max(maxAge, 0))" }
         if httpOnly { text += "; HttpOnly" }
         if secure { text += "; Secure" }

@@ -1,3 +1,4 @@
+import Affinity
 import Control
 import LimpetTestKit
 import Proxy

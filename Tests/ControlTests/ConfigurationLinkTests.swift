@@ -1,3 +1,4 @@
+import Affinity
 import LimpetTestKit
 import Proxy
 import Routing

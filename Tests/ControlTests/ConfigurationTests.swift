@@ -1,3 +1,4 @@
+import Affinity
 import Proxy
 import Routing
 import Store
@@ -108,16 +109,15 @@ struct ConfigurationTests {
     @Test("gives services their session keys in the order of asking, and their backends")
     func services() throws {
         let shop = try ConfigurationSample.read(Self.whole).configuration.http.services[1]
-        let cookie = CookieSettings(
-            name: "shop_sid", isSecure: true, isHTTPOnly: true, sameSite: .lax, maxAgeSeconds: 60, path: "/a",
-            domain: "b.c", acceptsTraefikCookie: false)
+        let cookie = CookieAttributes(
+            name: "shop_sid", secure: true, httpOnly: true, sameSite: .lax, maxAge: 60, path: "/a", domain: "b.c")
         #expect(
             shop.sticky
                 == StickySettings(
                     sources: [
                         .header(name: "X-Session-ID", learns: false), .query(name: "sid"),
                         .appCookie(name: "JSESSIONID", learns: false),
-                        .cookie(cookie),
+                        .cookie(cookie, acceptsTraefikCookie: false),
                     ], idleTimeout: .seconds(5400), absoluteTimeout: .seconds(43200), onUnavailable: .detour))
         #expect(shop.sticky?.cookie == cookie)
         #expect(
@@ -146,8 +146,8 @@ struct ConfigurationTests {
         let cookie = try ConfigurationSample.service(balancer).sticky?.cookie
         #expect(cookie?.name == expected)
         guard let cookie else { return }
-        #expect(!cookie.isSecure && !cookie.isHTTPOnly && cookie.sameSite == nil && cookie.domain == nil)
-        #expect(cookie.maxAgeSeconds == 0 && cookie.path == "/")
+        #expect(!cookie.secure && !cookie.httpOnly && cookie.sameSite == nil && cookie.domain == nil)
+        #expect(cookie.maxAge == 0 && cookie.path == "/")
     }
 
     @Test("takes the block form in which Traefik's documentation writes it")
@@ -168,7 +168,7 @@ struct ConfigurationTests {
             """
         let cookie = try ConfigurationSample.read(yaml).configuration.http.services[0].sticky?.cookie
         #expect(cookie?.name == "my_sticky_cookie_name")
-        #expect(cookie?.isSecure == true && cookie?.sameSite == CookieSettings.SameSite.none)
+        #expect(cookie?.secure == true && cookie?.sameSite == CookieAttributes.SameSite.none)
     }
 
     @Test(
@@ -197,7 +197,7 @@ struct ConfigurationTests {
 
     @Test("takes a strategy; without one that of the service's kind")
     func strategies() throws {
-        for strategy in ServiceSettings.Strategy.allCases {
+        for strategy in PlacementStrategy.allCases {
             #expect(try ConfigurationSample.service("{ strategy: \(strategy.rawValue) }").strategy == strategy)
         }
         #expect(try ConfigurationSample.service("{}").strategy == .wrr)
@@ -224,11 +224,11 @@ struct ConfigurationTests {
             "{ header: { name: A, learn: true }, appCookie: { name: b, learn: true }, cookie: { acceptTraefikCookie: true } }"
         let sources = try ConfigurationSample.service("{ sticky: \(sticky) }").sticky?.sources
         #expect(sources?.prefix(2) == [.header(name: "A", learns: true), .appCookie(name: "b", learns: true)])
-        guard case .cookie(let cookie) = sources?.last else {
+        guard case .cookie(_, let acceptsTraefikCookie) = sources?.last else {
             Issue.record("there is no cookie")
             return
         }
-        #expect(cookie.acceptsTraefikCookie)
+        #expect(acceptsTraefikCookie)
     }
 
     @Test("without an idle timeout keeps sessions for a day")
@@ -246,8 +246,8 @@ struct ConfigurationTests {
         }
     }
 
-    @Test("says what becomes of a session whose backend is away", arguments: StickySettings.Unavailability.allCases)
-    func onUnavailable(_ choice: StickySettings.Unavailability) throws {
+    @Test("says what becomes of a session whose backend is away", arguments: AffinitySettings.Unavailability.allCases)
+    func onUnavailable(_ choice: AffinitySettings.Unavailability) throws {
         let service = try ConfigurationSample.service("{ sticky: { header: a, onUnavailable: \(choice.rawValue) } }")
         #expect(service.sticky?.onUnavailable == choice)
         #expect(try ConfigurationSample.service("{ sticky: { header: a } }").sticky?.onUnavailable == .move)

@@ -126,7 +126,7 @@ extension SessionKeySource {
         case .query(let name): "query \(name)"
         case .appCookie(let name, let learns): "appCookie \(name)\(learns ? ", learnt" : "")"
         case .clientIP(let ipv4Prefix, let ipv6Prefix): "clientIP /\(ipv4Prefix) /\(ipv6Prefix)"
-        case .cookie(let cookie): "cookie \(cookie.name)"
+        case .cookie(let cookie, _): "cookie \(cookie.name)"
         }
     }
 }

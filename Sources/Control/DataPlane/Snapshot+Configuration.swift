@@ -59,7 +59,7 @@ extension Service {
             sticky: settings.sticky.map { sticky in
                 Sticky(sticky, of: settings, membership: membership, store: store, keys: keys)
             },
-            strategy: PlacementStrategy(settings.strategy),
+            strategy: settings.strategy,
             clientScope: FingerprintScope(key: keys.fingerprint, service: settings.name, source: .clientAddress),
             passHostHeader: settings.passHostHeader)
     }
@@ -118,22 +118,16 @@ extension Sticky {
         }
         let idle = settings.idleTimeout.wholeMilliseconds
         let absolute = settings.absoluteTimeout?.wholeMilliseconds
-        let onUnavailable: AffinitySettings.Unavailability =
-            switch settings.onUnavailable {
-            case .move: .move
-            case .detour: .detour
-            case .reject: .reject
-            }
         let affinity = AffinitySettings(
-            idleTimeout: idle, absoluteTimeout: absolute, onUnavailable: onUnavailable,
+            idleTimeout: idle, absoluteTimeout: absolute, onUnavailable: settings.onUnavailable,
             lease: store.lease.wholeMilliseconds,
             budget: store.redis?.commandTimeout.wholeMilliseconds ?? 20)
         self.init(
-            sources: sources, cookie: settings.cookie.map(CookieAttributes.init),
+            sources: sources, cookie: settings.cookie,
             settings: affinity,
             renewal: CookieRenewal(
-                idleTimeout: idle, absoluteTimeout: absolute, cookieMaxAge: settings.cookie?.maxAgeSeconds ?? 0),
-            traefikCookies: settings.cookie?.acceptsTraefikCookie == true
+                idleTimeout: idle, absoluteTimeout: absolute, cookieMaxAge: settings.cookie?.maxAge ?? 0),
+            traefikCookies: settings.acceptsTraefikCookie
                 ? TraefikCookies(names: service.namesInTraefik, membership: membership) : nil)
     }
 }
@@ -145,30 +139,4 @@ extension ServiceSettings {
 
     /// What Traefik makes its cookies of: the URLs of servers, the names of a weighted service's services.
     fileprivate var namesInTraefik: [String] { backends.map(\.url) + children.map(\.name) }
-}
-
-extension PlacementStrategy {
-    fileprivate init(_ strategy: ServiceSettings.Strategy) {
-        self =
-            switch strategy {
-            case .hrw: .hrw
-            case .wrr: .wrr
-            case .p2c: .p2c
-            }
-    }
-}
-
-extension CookieAttributes {
-    fileprivate init(_ settings: CookieSettings) {
-        let sameSite: SameSite? =
-            switch settings.sameSite {
-            case .some(.none): SameSite.none
-            case .some(.lax): .lax
-            case .some(.strict): .strict
-            case nil: nil
-            }
-        self.init(
-            name: settings.name, secure: settings.isSecure, httpOnly: settings.isHTTPOnly, sameSite: sameSite,
-            maxAge: settings.maxAgeSeconds, path: settings.path, domain: settings.domain ?? "")
-    }
 }

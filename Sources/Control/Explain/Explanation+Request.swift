@@ -152,7 +152,7 @@ extension SessionKeySource {
         case .query(let name): "query \(name)"
         case .appCookie(let name, let learns): "cookie \(name)" + (learns ? " (learnt)" : "")
         case .clientIP: "the client's address"
-        case .cookie(let cookie): "Limpet's cookie \(cookie.name)"
+        case .cookie(let cookie, _): "Limpet's cookie \(cookie.name)"
         }
     }
 }

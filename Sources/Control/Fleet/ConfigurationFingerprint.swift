@@ -1,5 +1,6 @@
 import Affinity
 import Crypto
+import Proxy
 import Store
 
 /// 64 bits that stand for what must be equal in all replicas of a fleet, so that replicas which differ can see it.
@@ -100,8 +101,8 @@ private struct ConfigurationEncoding {
             add("clientIP")
             add(ipv4Prefix)
             add(ipv6Prefix)
-        case .cookie(let cookie):
-            add(cookie.acceptsTraefikCookie ? "cookie, also Traefik's" : "cookie")
+        case .cookie(let cookie, let acceptsTraefikCookie):
+            add(acceptsTraefikCookie ? "cookie, also Traefik's" : "cookie")
             add(cookie.name)
         }
     }

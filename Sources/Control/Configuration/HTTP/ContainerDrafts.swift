@@ -1,3 +1,5 @@
+import Proxy
+
 /// What all containers say together.
 ///
 /// A container with a mistake says nothing. Of containers that contradict each other the first counts: those that are

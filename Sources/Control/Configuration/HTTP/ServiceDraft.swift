@@ -1,3 +1,5 @@
+import Affinity
+
 /// A service as one source says it.
 struct ServiceDraft {
     let name: String
@@ -87,7 +89,7 @@ struct ServiceDraft {
         settings = ServiceSettings(
             name: settings.name, targets: .servers([]), sticky: sticky(section, context),
             passHostHeader: section["passHostHeader"]?.bool() ?? true,
-            strategy: section["strategy"]?.choice(ServiceSettings.Strategy.self, unavailable: ["leasttime"]))
+            strategy: section["strategy"]?.choice(PlacementStrategy.self, unavailable: ["leasttime"]))
     }
 
     private mutating func readWeighted(_ section: SettingSection, _ context: HTTPContext) {

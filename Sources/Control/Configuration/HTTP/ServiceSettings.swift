@@ -1,3 +1,5 @@
+package import Affinity
+
 /// A named group of servers, or of other services: `http.services.<name>`.
 package struct ServiceSettings: Equatable, Sendable {
     /// Qualified: `shop` of files, `shop@docker` of containers. It is the service's identity in fingerprints and in the
@@ -8,7 +10,8 @@ package struct ServiceSettings: Equatable, Sendable {
     package var sticky: StickySettings?
     /// Whether a backend sees the client's Host; otherwise that of its own URL. Of `.servers` alone.
     package var passHostHeader: Bool
-    package var strategy: Strategy
+    /// How a session that nobody knows, or a request without a session, is given its target.
+    package var strategy: PlacementStrategy
 
     package enum Targets: Equatable, Sendable {
         /// `loadBalancer.servers`. May be empty: the service then answers 503.
@@ -17,19 +20,9 @@ package struct ServiceSettings: Equatable, Sendable {
         case services([WeightedService])
     }
 
-    /// How a session that nobody knows, or a request without a session, is given its target.
-    package enum Strategy: String, CaseIterable, Sendable {
-        /// Weighted rendezvous hashing, alike on every replica.
-        case hrw
-        /// Weighted round robin.
-        case wrr
-        /// Of two at random the one with fewer requests under way.
-        case p2c
-    }
-
     package init(
         name: String, targets: Targets, sticky: StickySettings? = nil, passHostHeader: Bool = true,
-        strategy: Strategy? = nil
+        strategy: PlacementStrategy? = nil
     ) {
         self.name = name
         self.targets = targets
@@ -39,7 +32,7 @@ package struct ServiceSettings: Equatable, Sendable {
     }
 
     /// That of a service that names none.
-    package static func defaultStrategy(isSticky: Bool) -> Strategy { isSticky ? .hrw : .wrr }
+    package static func defaultStrategy(isSticky: Bool) -> PlacementStrategy { isSticky ? .hrw : .wrr }
 
     /// Its servers; none of a weighted service.
     package var backends: [BackendSettings] {

@@ -1,3 +1,4 @@
+import Affinity
 import Crypto
 import HTTPWire
 import Proxy
@@ -12,18 +13,18 @@ extension StickySettings {
             known: [
                 "cookie", "header", "query", "appCookie", "clientIP", "idleTimeout", "absoluteTimeout", "onUnavailable",
             ])
-        let cookie = section.present("cookie").flatMap { CookieSettings($0, service: service) }
+        let cookie = section.present("cookie").flatMap { SessionKeySource.ownCookie($0, of: service) }
         sources = [
             section.present("header").flatMap(Self.header),
             section.present("query").flatMap(Self.query).map(SessionKeySource.query),
             section.present("appCookie").flatMap { Self.place($0, learnsByDefault: true) }
                 .map { .appCookie(name: $0.name, learns: $0.learns) },
             section.present("clientIP").flatMap(Self.clientIP),
-            cookie.map(SessionKeySource.cookie),
+            cookie,
         ].compactMap(\.self)
         idleTimeout = section["idleTimeout"]?.duration(Self.timeouts) ?? Self.idleTimeoutDefault
         absoluteTimeout = section["absoluteTimeout"]?.duration(Self.timeouts)
-        onUnavailable = section["onUnavailable"]?.choice(Unavailability.self) ?? .move
+        onUnavailable = section["onUnavailable"]?.choice(AffinitySettings.Unavailability.self) ?? .move
         checkTimeouts(section, lease: lease)
         checkTogether(section)
         if sources.isEmpty {
@@ -128,43 +129,42 @@ extension StickySettings {
     }
 }
 
-extension CookieSettings {
-    /// Nil for `false`, and for what is no cookie's settings at all. `true` is the same as `{}`.
-    init?(_ value: SettingValue, service: String) {
-        self.init(defaultsFor: service)
+extension SessionKeySource {
+    /// Our own cookie, with Traefik's defaults. Nil for `false`, and for what is no cookie's settings at all. `true` is
+    /// the same as `{}`.
+    fileprivate static func ownCookie(_ value: SettingValue, of service: String) -> SessionKeySource? {
+        var cookie = CookieAttributes(name: defaultName(of: service))
         if value.text != nil {
-            guard value.bool() == true else { return nil }
-            return
+            return value.bool() == true ? .cookie(cookie, acceptsTraefikCookie: false) : nil
         }
         guard let section = value.section() else { return nil }
         section.check(
             known: ["name", "secure", "httpOnly", "sameSite", "maxAge", "path", "domain", "acceptTraefikCookie"],
             unavailable: ["expires"])
         if let value = section["name"], let text = value.nonEmptyString() {
-            name = Self.sanitized(text)
+            let name = sanitized(text)
+            cookie.name = name
             if name != text { value.warning("is no token: the cookie is called \(name), as Traefik would call it") }
         }
-        isSecure = section["secure"]?.bool() ?? false
-        isHTTPOnly = section["httpOnly"]?.bool() ?? false
-        acceptsTraefikCookie = section["acceptTraefikCookie"]?.bool() ?? false
-        sameSite = section["sameSite"].flatMap(Self.sameSite)
-        maxAgeSeconds = section["maxAge"]?.integer(0...Int(Int32.max)) ?? 0
-        if let value = section["path"], let text = value.string() { path = Self.path(text, value) }
-        if let value = section["domain"], let text = value.string(), !text.isEmpty { domain = Self.domain(text, value) }
-        checkTogether(section)
+        cookie.secure = section["secure"]?.bool() ?? false
+        cookie.httpOnly = section["httpOnly"]?.bool() ?? false
+        let acceptsTraefikCookie = section["acceptTraefikCookie"]?.bool() ?? false
+        cookie.sameSite = section["sameSite"].flatMap(sameSite)
+        cookie.maxAge = section["maxAge"]?.integer(0...Int(Int32.max)) ?? 0
+        if let value = section["path"], let text = value.string() { cookie.path = path(text, value) }
+        if let value = section["domain"], let text = value.string(), !text.isEmpty {
+            cookie.domain = domain(text, value)
+        }
+        check(cookie, section)
+        return .cookie(cookie, acceptsTraefikCookie: acceptsTraefikCookie)
     }
 
-    /// With the name that Traefik gives the cookie of a service, which it calls `name@provider`.
-    private init(defaultsFor service: String) {
+    /// The name that Traefik gives the cookie of a service, which it calls `name@provider`.
+    private static func defaultName(of service: String) -> String {
         let digest = Insecure.SHA1.hash(data: Array("_TRAEFIK_BACKEND_\(service)".utf8))
         let digits = Array("0123456789abcdef")
         let hex = digest.prefix(3).flatMap { [digits[Int($0 >> 4)], digits[Int($0 & 15)]] }
-        name = "_" + String(hex.prefix(5))
-        isSecure = false
-        isHTTPOnly = false
-        maxAgeSeconds = 0
-        path = "/"
-        acceptsTraefikCookie = false
+        return "_" + String(hex.prefix(5))
     }
 
     /// Traefik's way to make a cookie's name of any text: byte for byte, a character that may not stand in it is `_`.
@@ -173,8 +173,8 @@ extension CookieSettings {
     }
 
     /// Traefik's empty text is the same as none.
-    private static func sameSite(_ value: SettingValue) -> SameSite? {
-        value.text?.isEmpty == true ? nil : value.choice(SameSite.self)
+    private static func sameSite(_ value: SettingValue) -> CookieAttributes.SameSite? {
+        value.text?.isEmpty == true ? nil : value.choice(CookieAttributes.SameSite.self)
     }
 
     private static func path(_ text: String, _ value: SettingValue) -> String {
@@ -198,15 +198,15 @@ extension CookieSettings {
     }
 
     /// What browsers refuse (RFC 6265bis, sections 4.1.3 and 5.6).
-    private func checkTogether(_ section: SettingSection) {
-        let lowercased = name.lowercased()
-        if sameSite == SameSite.none, !isSecure {
+    private static func check(_ cookie: CookieAttributes, _ section: SettingSection) {
+        let lowercased = cookie.name.lowercased()
+        if cookie.sameSite == CookieAttributes.SameSite.none, !cookie.secure {
             section["sameSite"]?.warning("none is refused by browsers unless secure is true")
         }
-        if lowercased.hasPrefix("__secure-") || lowercased.hasPrefix("__host-"), !isSecure {
+        if lowercased.hasPrefix("__secure-") || lowercased.hasPrefix("__host-"), !cookie.secure {
             section["name"]?.mistake("is refused by browsers unless secure is true")
         }
-        if lowercased.hasPrefix("__host-"), path != "/" || domain != nil {
+        if lowercased.hasPrefix("__host-"), cookie.path != "/" || cookie.domain != nil {
             section["name"]?.mistake("is refused by browsers unless path is / and there is no domain")
         }
     }

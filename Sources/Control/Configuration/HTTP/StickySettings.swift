@@ -1,3 +1,6 @@
+package import Affinity
+package import Proxy
+
 /// What identifies a session, and how long it lasts: `sticky`.
 package struct StickySettings: Equatable, Sendable {
     /// Where a session key is looked for, in the order of asking: the first that a request carries counts. At least
@@ -8,21 +11,18 @@ package struct StickySettings: Equatable, Sendable {
     /// How long a session may last however busy it is, from its first request; at least `idleTimeout`. Nil: for ever.
     package var absoluteTimeout: Duration?
     /// What happens to a session whose backend is not usable.
-    package var onUnavailable: Unavailability
-
-    package enum Unavailability: String, CaseIterable, Sendable {
-        /// Moved to the next backend in order, for good.
-        case move
-        /// Served by the next backend in order for this request; back home as soon as its own is usable.
-        case detour
-        /// Answered with 503 until its own is usable.
-        case reject
-    }
+    package var onUnavailable: AffinitySettings.Unavailability
 
     /// Our own cookie, which a request without any session key is given; nil: such a request has no session.
-    package var cookie: CookieSettings? {
-        for case .cookie(let cookie) in sources { return cookie }
+    package var cookie: CookieAttributes? {
+        for case .cookie(let cookie, _) in sources { return cookie }
         return nil
+    }
+
+    /// Whether Traefik's cookies of our cookie's name have an effect.
+    package var acceptsTraefikCookie: Bool {
+        for case .cookie(_, let acceptsTraefikCookie) in sources { return acceptsTraefikCookie }
+        return false
     }
 }
 
@@ -41,31 +41,12 @@ package enum SessionKeySource: Equatable, Sendable {
     /// The client's address, cut to so many bits. Never beside another source that comes after it.
     case clientIP(ipv4Prefix: Int, ipv6Prefix: Int)
     /// The cookie that Limpet sets.
-    case cookie(CookieSettings)
+    ///
+    /// `acceptsTraefikCookie`: a cookie that Traefik set, which names a server by a hash of its URL, says where a
+    /// session that nobody knows begins.
+    case cookie(CookieAttributes, acceptsTraefikCookie: Bool)
 
     var isClientIP: Bool {
         if case .clientIP = self { true } else { false }
     }
-}
-
-/// The cookie that Limpet sets: `sticky.cookie`, with Traefik's defaults.
-package struct CookieSettings: Equatable, Sendable {
-    package enum SameSite: String, CaseIterable, Sendable {
-        case none, lax, strict
-    }
-
-    /// A token. Unless set, what Traefik would call the cookie of this service.
-    package var name: String
-    package var isSecure: Bool
-    package var isHTTPOnly: Bool
-    /// Nil: no such attribute.
-    package var sameSite: SameSite?
-    /// Zero: no such attribute, the cookie ends with the browser's session.
-    package var maxAgeSeconds: Int
-    package var path: String
-    /// Nil: no such attribute.
-    package var domain: String?
-    /// Whether a cookie that Traefik set, which names a server by a hash of its URL, says where a session that nobody
-    /// knows begins.
-    package var acceptsTraefikCookie: Bool
 }

@@ -1,3 +1,5 @@
+import Proxy
+
 /// What weighted services of weighted services must not be: circles, towers, and levels that share a cookie.
 struct WeightedNesting {
     struct Fault {

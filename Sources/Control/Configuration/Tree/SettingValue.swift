@@ -93,7 +93,7 @@ struct SettingValue {
         return duration
     }
 
-    /// One of the values of an enumeration, in any case.
+    /// One of the values of an enumeration, in any case. They are shown in small letters.
     ///
     /// - Parameters:
     ///   - aliases: other words for some of them, in small letters.
@@ -102,12 +102,12 @@ struct SettingValue {
         _ type: Choice.Type, aliases: [String: Choice] = [:], unavailable: [String] = []
     ) -> Choice? {
         let text = text?.lowercased()
-        if let choice = Choice.allCases.first(where: { $0.rawValue == text }) { return choice }
+        if let choice = Choice.allCases.first(where: { $0.rawValue.lowercased() == text }) { return choice }
         if let text, let choice = aliases[text] { return choice }
         if let text, unavailable.contains(text) {
             mistake("\(text) is not available in this version")
         } else {
-            let words = Choice.allCases.map(\.rawValue)
+            let words = Choice.allCases.map { $0.rawValue.lowercased() }
             mistake("must be \(words.count > 1 ? "one of " : "")\(words.joined(separator: ", "))")
         }
         return nil
