@@ -8,22 +8,11 @@ package struct MetricsSnapshot: Equatable, Sendable {
         package var status: Int
         /// Nil where no backend was chosen.
         package var provenance: Provenance?
-
-        package init(service: String, status: Int, provenance: Provenance?) {
-            self.service = service
-            self.status = status
-            self.provenance = provenance
-        }
     }
 
     package struct Backend: Hashable, Sendable {
         package var service: String
         package var name: String
-
-        package init(service: String, name: String) {
-            self.service = service
-            self.name = name
-        }
     }
 
     /// Counts per bucket, with the sum of all values.
@@ -34,12 +23,6 @@ package struct MetricsSnapshot: Equatable, Sendable {
         package var counts: [UInt64]
         /// In seconds.
         package var sum: Double
-
-        package init(upperBounds: [Double], counts: [UInt64], sum: Double) {
-            self.upperBounds = upperBounds
-            self.counts = counts
-            self.sum = sum
-        }
     }
 
     package struct Cache: Equatable, Sendable {
@@ -47,13 +30,6 @@ package struct MetricsSnapshot: Equatable, Sendable {
         package var capacity: Int
         package var hits: UInt64
         package var misses: UInt64
-
-        package init(entries: Int, capacity: Int, hits: UInt64, misses: UInt64) {
-            self.entries = entries
-            self.capacity = capacity
-            self.hits = hits
-            self.misses = misses
-        }
     }
 
     /// The channel by which this replica hears of moves.
@@ -64,12 +40,6 @@ package struct MetricsSnapshot: Equatable, Sendable {
         package var generations: UInt64
         /// Bindings that were heard.
         package var messages: UInt64
-
-        package init(isLive: Bool, generations: UInt64, messages: UInt64) {
-            self.isLive = isLive
-            self.generations = generations
-            self.messages = messages
-        }
     }
 
     package struct Fleet: Equatable, Sendable {
@@ -77,11 +47,6 @@ package struct MetricsSnapshot: Equatable, Sendable {
         package var replicas: Int
         /// Different configurations among them.
         package var configurations: Int
-
-        package init(replicas: Int, configurations: Int) {
-            self.replicas = replicas
-            self.configurations = configurations
-        }
     }
 
     /// How the configuration came to be what it is.
@@ -94,16 +59,6 @@ package struct MetricsSnapshot: Equatable, Sendable {
         package var lastSuccess: Double
         /// Whether each provider can be asked.
         package var providersUp: [String: Bool]
-
-        package init(
-            successes: UInt64, failures: UInt64, isSound: Bool, lastSuccess: Double, providersUp: [String: Bool]
-        ) {
-            self.successes = successes
-            self.failures = failures
-            self.isSound = isSound
-            self.lastSuccess = lastSuccess
-            self.providersUp = providersUp
-        }
     }
 
     package var requests: [RequestKind: UInt64] = [:]
@@ -133,8 +88,6 @@ package struct MetricsSnapshot: Equatable, Sendable {
     /// Patterns of rules that went over a limit.
     package var patternsOverLimit: UInt64 = 0
     package var droppedAccessLogLines: UInt64 = 0
-
-    package init() {}
 }
 
 /// Who knows the numbers.
