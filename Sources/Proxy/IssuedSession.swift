@@ -21,7 +21,7 @@ extension ServiceRuntime {
             body(fingerprint)
             return true
         }
-        for source in sources where count < Self.issuedKeysMax {
+        for source in sessionRules.sources where count < Self.issuedKeysMax {
             switch source {
             case .header(let name, let scope, learns: true):
                 forEachField(named: name, response) { !add($0, scope) }

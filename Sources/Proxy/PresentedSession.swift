@@ -26,7 +26,7 @@ extension ServiceRuntime {
     /// counts; see ``otherKeys(_:edits:besides:)``.
     /// - Parameter edits: a header that middlewares have set or removed is as they left it; cookies are the client's.
     func presentedSession(_ request: RequestView, edits: FieldEdits? = nil) -> PresentedSession {
-        for (index, source) in sources.enumerated() {
+        for (index, source) in sessionRules.sources.enumerated() {
             if case .cookie(let scope) = source {
                 guard let opened = openedCookie(request) else { continue }
                 return .cookie(opened.session.withBytes { scope.fingerprint(of: $0) }, opened)
@@ -39,12 +39,13 @@ extension ServiceRuntime {
             }
             if let found { return .key(found, source: index) }
         }
-        return ownCookie == nil ? .none : .newSession(proposal: traefikBackend(request))
+        return sessionRules.ownCookie == nil ? .none : .newSession(proposal: traefikBackend(request))
     }
 
     /// The further keys that a request has of the source of `presented`: a stale cookie may stand before the one that
     /// counts. Each once, in their order; not many.
     func otherKeys(_ request: RequestView, edits: FieldEdits?, besides presented: PresentedSession) -> [Fingerprint] {
+        let sources = sessionRules.sources
         guard case .key(let key, let source) = presented, sources.indices.contains(source) else { return [] }
         var found: [Fingerprint] = []
         forEachKey(of: sources[source], request, edits) { value, scope in
@@ -59,13 +60,13 @@ extension ServiceRuntime {
     /// Where a session begins whose key nobody knows, in a request that presents our cookie beside it: at the backend
     /// that the cookie's hint names; else where a cookie of Traefik's proposes it.
     func proposedBackend(_ request: RequestView) -> BackendHash? {
-        guard ownCookie != nil else { return nil }
+        guard sessionRules.ownCookie != nil else { return nil }
         let hint = openedCookie(request).flatMap { believable($0.hint, now: loop.wallClock()) }
         return hint?.binding.backend ?? traefikBackend(request)
     }
 
     private func traefikBackend(_ request: RequestView) -> BackendHash? {
-        guard let cookies = sticky?.traefikCookies, let name = ownCookie?.name else { return nil }
+        guard let cookies = sticky?.traefikCookies, let name = sessionRules.ownCookie?.name else { return nil }
         var found: BackendHash?
         var tried = 0
         forEachCookie(named: name, request) { value in
@@ -120,7 +121,7 @@ extension ServiceRuntime {
     }
 
     private func openedCookie(_ request: RequestView) -> SessionCookie.Opened? {
-        guard let ownCookie = self.ownCookie else { return nil }
+        guard let ownCookie = sessionRules.ownCookie else { return nil }
         var opened: SessionCookie.Opened?
         var tried = 0
         forEachCookie(named: ownCookie.name, request) { value in

@@ -13,11 +13,7 @@ final class ServiceRuntime: StoreWaiter {
     /// Of a weighted service: in the order of the membership.
     private(set) var children: [ServiceRuntime] = []
     let isWeighted: Bool
-    private(set) var learns: Bool
-    /// Where the session key is looked for. Of its own, as every request reads it: ``Sticky`` has many parts to copy.
-    private(set) var sources: [Sticky.Source]
-    private(set) var renewal: CookieRenewal?
-    private(set) var ownCookie: OwnCookie?
+    private(set) var sessionRules: SessionRules
     var affinity: SessionAffinity
     var counters = ServiceCounters()
     let loop: LoopContext
@@ -25,6 +21,23 @@ final class ServiceRuntime: StoreWaiter {
     /// There is no such service any more: exchanges under way finish with what it was.
     private(set) var isRetired = false
     private var successor: ServiceRuntime?
+
+    /// What requests and responses read of the description again and again: ``Sticky`` has many parts to copy.
+    struct SessionRules {
+        /// Where the session key is looked for.
+        let sources: [Sticky.Source]
+        /// Whether responses are searched for session keys.
+        let learns: Bool
+        let renewal: CookieRenewal?
+        let ownCookie: OwnCookie?
+
+        init(_ description: Service, cookieKeys: [SymmetricKey]) {
+            sources = description.sticky?.sources ?? []
+            learns = description.sticky?.learns ?? false
+            renewal = description.sticky?.renewal
+            ownCookie = OwnCookie(description, keys: cookieKeys)
+        }
+    }
 
     var sticky: Sticky? { description.sticky }
 
@@ -36,14 +49,11 @@ final class ServiceRuntime: StoreWaiter {
         self.loop = loop
         self.store = store
         isWeighted = description.isWeighted
-        learns = description.sticky?.learns ?? false
-        sources = description.sticky?.sources ?? []
-        renewal = description.sticky?.renewal
+        sessionRules = SessionRules(description, cookieKeys: cookieKeys)
         pools = description.runningBackends.map { BackendPool(backend: $0, hash: $1, state: $2, loop: loop) }
         affinity = SessionAffinity(
             membership: description.membership, cache: cache, coherence: coherence, health: description.health,
             settings: description.settings, seed: loop.randomSeed())
-        ownCookie = OwnCookie(description, keys: cookieKeys)
     }
 
     /// Goes on as described now. Connections to a backend of the same name and address are kept; exchanges under way
@@ -55,10 +65,7 @@ final class ServiceRuntime: StoreWaiter {
             adoptBackends(description)
         }
         self.description = description
-        ownCookie = OwnCookie(description, keys: cookieKeys)
-        learns = description.sticky?.learns ?? false
-        sources = description.sticky?.sources ?? []
-        renewal = description.sticky?.renewal
+        sessionRules = SessionRules(description, cookieKeys: cookieKeys)
     }
 
     /// Finds its children among the services of the snapshot.
@@ -151,21 +158,21 @@ final class ServiceRuntime: StoreWaiter {
 
     /// Nil where the service has no cookie of ours.
     func fingerprint(of id: SessionCookie.SessionID) -> Fingerprint? {
-        ownCookie?.scope.map { scope in id.withBytes { scope.fingerprint(of: $0) } }
+        sessionRules.ownCookie?.scope.map { scope in id.withBytes { scope.fingerprint(of: $0) } }
     }
 
     /// The hint, if it is neither too old nor from the future.
     func believable(_ hint: Hint, now: UInt32) -> Hint? {
-        guard let renewal, renewal.isValid(hint, now: now) else { return nil }
+        guard let renewal = sessionRules.renewal, renewal.isValid(hint, now: now) else { return nil }
         return hint
     }
 
     /// The Set-Cookie line for this route, or nothing where the client's cookie says it already.
     func setCookie(for id: SessionCookie.SessionID, presented: Hint?, route: Route) -> [UInt8] {
         let now = loop.wallClock()
-        guard let renewal, renewal.isDue(for: route, hint: presented, now: now), let ownCookie else {
-            return []
-        }
+        guard let renewal = sessionRules.renewal, renewal.isDue(for: route, hint: presented, now: now),
+            let ownCookie = sessionRules.ownCookie
+        else { return [] }
         // A cookie that says less than the record would let the session outlive its age.
         let hint = Hint(binding: route.binding, born: route.born ?? presented?.born ?? now, issued: now)
         return ownCookie.line(id, hint, random: loop.randomNonce())

@@ -134,7 +134,8 @@ struct BackendChoice: ~Copyable {
     /// Whether responses are searched for session keys.
     var learns: Bool {
         guard let service else { return false }
-        return service.learns || (!levels.isEmpty && levels.contains(where: \.service.learns))
+        return service.sessionRules.learns
+            || (!levels.isEmpty && levels.contains(where: \.service.sessionRules.learns))
     }
 
     /// The session keys that a response issues and that are to be bound to the backend that gave it.
@@ -152,7 +153,7 @@ struct BackendChoice: ~Copyable {
     /// by which the request went.
     func isSessionKey(_ name: [UInt8]) -> Bool {
         (levels.map(\.service) + [service].compactMap(\.self)).contains { service in
-            service.sources.contains { source in
+            service.sessionRules.sources.contains { source in
                 if case .header(let header, _, _) = source { header.utf8.elementsEqual(name) } else { false }
             }
         }
@@ -265,7 +266,7 @@ struct BackendChoice: ~Copyable {
         _ response: ResponseView, _ service: ServiceRuntime, _ decision: Decision, _ route: Route?,
         by backend: BackendHash, to keys: inout [IssuedKey]
     ) {
-        guard service.learns else { return }
+        guard service.sessionRules.learns else { return }
         service.forEachIssuedKey(response) { key in
             // The session of this very request: known, or being made known already.
             if let route, route.provenance != .balanced, decision.fingerprint == key { return }
