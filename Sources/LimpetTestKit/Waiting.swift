@@ -39,6 +39,12 @@ extension Threads {
         try await withTaskExecutorPreference(ThreadPerJob.shared) { try body() }
     }
 
+    /// Runs a test that blocks between its suspensions on threads of its own, so that it holds none of Swift's few, for
+    /// which other tests wait.
+    package static func runTest(_ body: () async throws -> Void) async throws {
+        try await withTaskExecutorPreference(ThreadPerJob.shared, operation: body)
+    }
+
     /// Runs `body` for 0..<count, each on a thread of its own, all at once. Throws the first error when all have ended.
     package static func run<Value: Sendable>(
         _ count: Int, _ body: @escaping @Sendable (Int) throws -> Value

@@ -104,7 +104,12 @@ struct HalfCloseTests {
 
     @Test("A reset after that ends the exchange at the latest when the response is written")
     func reset() async throws {
-        let backend = try Self.backend(after: 300_000)
+        let wasReset = ScriptedBackend.Flag()
+        let backend = try ScriptedBackend { connection, _ in
+            _ = try connection.receive(until: "\r\n\r\n")
+            _ = wasReset.isSet(within: 10)
+            try connection.send(ok("late"))
+        }
         defer { backend.close() }
         try await withProxy(to: [backend.port]) { proxy in
             let client = try proxy.connect()
@@ -112,6 +117,7 @@ struct HalfCloseTests {
             client.closeOutput()
             try await #require(eventually { try await proxy.counters().requestsInFlight == 1 })
             client.reset()
+            wasReset.set()
             try await #expect(eventually { try await proxy.onLoop { $0.openClients } == 0 })
             try await #expect(proxy.counters().impossible == 0)
         }

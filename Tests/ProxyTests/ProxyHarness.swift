@@ -154,7 +154,7 @@ func withProxy(
 ) async throws {
     let harness = try await ProxyHarness(backends: backends, options: options)
     do {
-        try await body(harness)
+        try await Threads.runTest { try await body(harness) }
     } catch {
         try? await harness.shutDown()
         throw error
