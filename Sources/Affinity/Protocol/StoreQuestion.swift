@@ -135,3 +135,28 @@ extension StoreQuestion {
         return .restore(fingerprint, Binding(backend: backend, epoch: 1), lifetime: lifetime, born: born)
     }
 }
+
+/// How a question was put to the store, by which its answer is judged.
+package struct Asking: Hashable, Sendable {
+    /// When it was handed to the store. Lifetimes count from here.
+    package let at: Instant
+    /// Whether it went to the server whose changes the coherence channel hears. What another server says may be
+    /// superseded without a word.
+    package let isOfChannel: Bool
+
+    package init(at: Instant, isOfChannel: Bool = true) {
+        self.at = at
+        self.isOfChannel = isOfChannel
+    }
+}
+
+extension StoreQuestion {
+    /// Whether what it asks to write is a record that every replica would read back. Not so at the end of the
+    /// epochs, where a rebind would write a foreign value, nor for a guess.
+    package var isWritable: Bool {
+        guard lifetime > 0, born != 0 else { return false }
+        if case .drop(_, let above, _) = self { return above < Binding.epochMax }
+        guard let proposal else { return true }
+        return proposal.epoch <= Binding.epochMax && Binding(record: proposal.record) == proposal
+    }
+}

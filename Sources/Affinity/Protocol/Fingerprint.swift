@@ -55,3 +55,42 @@ package struct Fingerprint: Hashable, Sendable {
         self.init(high: UInt64(truncatingIfNeeded: bits >> 64), low: UInt64(truncatingIfNeeded: bits))
     }
 }
+
+/// The fleet's 128-bit hashing key, derived from the fleet secret. It fixes fingerprints and the order of placement, so
+/// it is the same on every replica, and it never stands in a log: its description hides it.
+package struct FingerprintKey: Sendable, CustomStringConvertible {
+    let k0: UInt64
+    let k1: UInt64
+
+    package init(k0: UInt64, k1: UInt64) {
+        self.k0 = k0
+        self.k1 = k1
+    }
+
+    package var description: String { "FingerprintKey(hidden)" }
+}
+
+/// Hashes the session keys of one service and source.
+///
+/// The kind of source and its configured name are part of the fingerprint: the value of a header is never the session
+/// of an equal value in the query, nor of another header. Service, name and session key enter with their lengths, so
+/// that no two inputs meet by concatenation.
+package struct FingerprintScope: Sendable {
+    private let prefix: SipHash
+
+    package init(key: FingerprintKey, service: String, source: SessionSource) {
+        var hash = SipHash(key)
+        hash.absorb(prefixed: service.utf8)
+        hash.absorb(source.tag)
+        hash.absorb(prefixed: source.hashedName)
+        prefix = hash
+    }
+
+    /// The fingerprint of a session key. Allocates nothing.
+    package func fingerprint(of sessionKey: UnsafeRawBufferPointer) -> Fingerprint {
+        var hash = prefix
+        hash.absorb(UInt64(sessionKey.count))
+        let (high, low) = hash.finish(sessionKey)
+        return Fingerprint(high: high, low: low)
+    }
+}

@@ -183,3 +183,36 @@ package final class FleetJudge: HealthJudge {
 
 @available(*, unavailable)
 extension FleetJudge: Sendable {}
+
+/// Where an event loop reports what its own connections say of backends: to the replica's ``HealthProber``, on
+/// whichever loop that is.
+package struct HealthEvidence: Sendable {
+    enum Report: Sendable {
+        /// A connection could not be made; it is tried once more.
+        case suspected
+        /// Two connections in a row could not be made. The loop has marked the backend down already.
+        case unreachable
+        /// A connection was made to a backend that was suspected or down.
+        case reachable
+    }
+
+    private let take: @Sendable (Report, BackendState) -> Void
+
+    init(_ take: @escaping @Sendable (Report, BackendState) -> Void) {
+        self.take = take
+    }
+
+    func report(_ report: Report, _ backend: BackendState) { take(report, backend) }
+}
+
+/// The way to the other replicas, as the fleet's judge uses it: on the judge's event loop alone.
+package protocol FleetChannel: AnyObject {
+    /// How far the coherence channel is.
+    var lease: FleetMessage.Lease { get }
+
+    /// Sends the payload to everyone who listens, this replica included. Returns false where it cannot be sent now.
+    func publish(_ payload: [UInt8]) -> Bool
+
+    /// Whether all replicas that are heard are configured alike; told when it changes, true at first.
+    func configurationsAgree(_ agree: Bool)
+}
