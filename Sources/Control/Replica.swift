@@ -26,7 +26,7 @@ package struct Replica: Sendable {
     /// Serves until SIGTERM or SIGINT, then finishes what is under way. Meanwhile it follows what is said of routers
     /// and services; on SIGHUP it reads all of it again.
     ///
-    /// - Throws: `ListenError`, `SnapshotMistake`, `DockerSettingError` and `AccessLogError`, each one clear sentence,
+    /// - Throws: `ListenError`, `SnapshotDiagnostic`, `DockerSettingError` and `AccessLogError`, each one clear sentence,
     ///   when it cannot start.
     package func run() async throws {
         // A reader of our output that went away must not end the process.
@@ -59,7 +59,7 @@ package struct Replica: Sendable {
         let first = await first(docker)
         let dataPlane = try await DataPlane.start(first.configuration, accessLog: accessLog, logger: logger)
         let reloader = Reloader(
-            running: first.configuration, inputs: first.inputs, mistakes: first.mistakes,
+            running: first.configuration, inputs: first.inputs, diagnostics: first.diagnostics,
             effects: effects(on: dataPlane), logger: logger)
         let status = ReplicaStatus(dataPlane: dataPlane, reloader: reloader, docker: docker)
         let admin = try await admin(adminGroup, phase, status)
@@ -82,12 +82,12 @@ package struct Replica: Sendable {
     private struct First {
         var configuration: Configuration
         var inputs: ReloadSources.Inputs
-        var mistakes: [Mistake]
+        var diagnostics: [Diagnostic]
     }
 
     /// What the files say, and the containers, if they can be asked.
     private func first(_ docker: DockerProvider?) async -> First {
-        var first = First(configuration: configuration, inputs: .init(file), mistakes: file.warnings)
+        var first = First(configuration: configuration, inputs: .init(file), diagnostics: file.warnings)
         if let docker {
             let containers = await FirstListing.contributions(of: docker)
             let reading = HTTPReading(
@@ -95,10 +95,10 @@ package struct Replica: Sendable {
             if let http = reading.configuration {
                 first.configuration.http = http
                 first.inputs.containers = containers
-                first.mistakes = reading.mistakes
+                first.diagnostics = reading.diagnostics
             }
         }
-        for mistake in first.mistakes { logger.warning("configuration", metadata: ["warning": "\(mistake)"]) }
+        for mistake in first.diagnostics { logger.warning("configuration", metadata: ["warning": "\(mistake)"]) }
         return first
     }
 
@@ -114,7 +114,7 @@ package struct Replica: Sendable {
             readMain: { [path] (context: HTTPContext) throws(ConfigurationRefusal) -> MainFile in
                 try MainFile(SourceText(main: path, isPipeTaken: false), context)
             },
-            apply: { (configuration: Configuration) async throws(SnapshotMistake) -> Void in
+            apply: { (configuration: Configuration) async throws(SnapshotDiagnostic) -> Void in
                 try await dataPlane.apply(configuration)
             })
         if let source = configuration.providers.file?.source {

@@ -41,10 +41,10 @@ private final class ConnectionNames: Resolver, Sendable {
     }
 
     func initiateAQuery(host: String, port: Int) -> EventLoopFuture<[SocketAddress]> {
-        let asked = resolver.ask(host, on: loop) { [addresses] answer in
+        let resolved = resolver.lookUp(host, on: loop) { [addresses] answer in
             addresses.completeWith(Result { try Self.withPort(port, of: answer.get()) })
         }
-        waiter.withLock { $0 = asked }
+        waiter.withLock { $0 = resolved }
         return addresses.futureResult
     }
 

@@ -34,13 +34,13 @@ package final class NameResolver: Sendable {
     ///     do.
     ///   - taker: called once, unless the waiter is given up first: within this call, on the loop, or on a thread of
     ///     the resolver.
-    package func ask(_ name: String, on loop: (any EventLoop)?, _ taker: @escaping Taker) -> NameTable.Waiter {
+    package func lookUp(_ name: String, on loop: (any EventLoop)?, _ taker: @escaping Taker) -> NameTable.Waiter {
         let waiter = state.withLock { state in
             state.last += 1
             state.takers[state.last] = taker
             return state.last
         }
-        advance(on: loop) { $0.ask(name, for: waiter, now: .now()) }
+        advance(on: loop) { $0.lookUp(name, for: waiter, now: .now()) }
         return waiter
     }
 
@@ -55,7 +55,7 @@ package final class NameResolver: Sendable {
     /// The addresses of a host name as they are now, however long that takes.
     package func addresses(of name: String) async throws(CancellationError) -> NameTable.Answer {
         let (answers, continuation) = AsyncStream.makeStream(of: NameTable.Answer.self)
-        let waiter = ask(name, on: nil) { answer in
+        let waiter = lookUp(name, on: nil) { answer in
             continuation.yield(answer)
             continuation.finish()
         }

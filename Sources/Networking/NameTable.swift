@@ -65,7 +65,7 @@ package struct NameTable {
         var error = NameError.noAddress
         var search = Search.none
         var waiters: [Waiter] = []
-        var asked = NIODeadline.distantPast
+        var lastUsed = NIODeadline.distantPast
         /// Whether the last look-up was slow.
         var isSlow = false
 
@@ -93,10 +93,10 @@ package struct NameTable {
     /// Somebody asks for the addresses of a name.
     ///
     /// - Parameter waiter: a number that no other has.
-    package mutating func ask(_ name: String, for waiter: Waiter, now: NIODeadline) -> [Action] {
+    package mutating func lookUp(_ name: String, for waiter: Waiter, now: NIODeadline) -> [Action] {
         guard makeRoom(for: name) else { return [.answer(waiter, .failure(.tooManyNames))] }
         var entry = entries[name] ?? Entry()
-        entry.asked = now
+        entry.lastUsed = now
         if now >= entry.confirmed + Self.maximumAge { entry.addresses = [] }
         if let answer = entry.ready(now: now) {
             entries[name] = entry
@@ -173,7 +173,7 @@ package struct NameTable {
     private mutating func makeRoom(for name: String) -> Bool {
         guard entries[name] == nil, entries.count >= Self.names else { return true }
         let idle = entries.lazy.filter { if case .none = $0.value.search { true } else { false } }
-        guard let oldest = idle.min(by: { $0.value.asked < $1.value.asked }) else { return false }
+        guard let oldest = idle.min(by: { $0.value.lastUsed < $1.value.lastUsed }) else { return false }
         entries[oldest.key] = nil
         return true
     }

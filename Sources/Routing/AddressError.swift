@@ -4,7 +4,7 @@ package struct AddressError: Error, Equatable, Sendable, CustomStringConvertible
 
     /// What holds an `@` may hold a password, wherever that stands in it: such a text is not shown.
     package init(_ text: String, _ problem: String) {
-        let shown = text.contains("@") ? "…@…" : ShownWord.of(text)
+        let shown = text.contains("@") ? "…@…" : Excerpt.of(text)
         description = "\"\(shown)\" \(problem)"
     }
 }

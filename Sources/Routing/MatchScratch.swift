@@ -41,7 +41,7 @@ package final class MatchScratch {
     /// answer is true, so that no further value is asked about.
     func holds(_ pattern: Pattern, for bytes: UnsafeRawBufferPointer) -> Bool {
         guard bytes.count <= Self.valueMax else { return overLimit() }
-        return ask(pattern, bytes)
+        return match(pattern, bytes)
     }
 
     /// The same, for bytes that come one at a time.
@@ -53,17 +53,17 @@ package final class MatchScratch {
             value[count] = byte
             count += 1
         }
-        return ask(pattern, UnsafeRawBufferPointer(rebasing: value[..<count]))
+        return match(pattern, UnsafeRawBufferPointer(rebasing: value[..<count]))
     }
 
     /// The same, for the small letters of the bytes.
     func holds(_ pattern: Pattern, forLowercased bytes: UnsafeRawBufferPointer) -> Bool {
         guard bytes.count <= Self.valueMax else { return overLimit() }
         for index in 0..<bytes.count { value[index] = bytes[index].lowercased }
-        return ask(pattern, UnsafeRawBufferPointer(rebasing: value[..<bytes.count]))
+        return match(pattern, UnsafeRawBufferPointer(rebasing: value[..<bytes.count]))
     }
 
-    private func ask(_ pattern: Pattern, _ bytes: UnsafeRawBufferPointer) -> Bool {
+    private func match(_ pattern: Pattern, _ bytes: UnsafeRawBufferPointer) -> Bool {
         guard let regex else { return overLimit() }
         let subject = UTF8Repair.isValid(bytes) ? bytes : UTF8Repair.repair(bytes, in: repaired)
         var steps = Self.stepsMin

@@ -63,7 +63,7 @@ extension Matcher {
         return RuleError(
             offset: value.place(of: difference.offset),
             message: "paths are compared decoded: "
-                + (text.map { "write \"\(ShownWord.of($0))\"" } ?? "no request has this path"))
+                + (text.map { "write \"\(Excerpt.of($0))\"" } ?? "no request has this path"))
     }
 
     /// - Parameter isPrefix: the last segment may go on in the request.
@@ -80,7 +80,7 @@ extension Matcher {
 
     private static func query(_ value: Value) -> RuleError? {
         guard let equals = value.bytes.firstIndex(of: UInt8(ascii: "=")) else { return nil }
-        func text(_ bytes: ArraySlice<UInt8>) -> String { ShownWord.of(String(decoding: bytes, as: UTF8.self)) }
+        func text(_ bytes: ArraySlice<UInt8>) -> String { Excerpt.of(String(decoding: bytes, as: UTF8.self)) }
         let (name, rest) = (text(value.bytes[..<equals]), text(value.bytes[(equals + 1)...]))
         let advice = rest.isEmpty ? "Query(`\(name)`)" : "Query(`\(name)`, `\(rest)`)"
         return RuleError(

@@ -1,7 +1,7 @@
 /// Why a request goes to the router it goes to.
 package struct RouteExplanation: Equatable, Sendable {
     /// A matcher that was asked: `A && B` asks no B where A does not hold.
-    package struct AskedMatcher: Equatable, Sendable {
+    package struct EvaluatedMatcher: Equatable, Sendable {
         /// As it stands in the rule.
         package let text: String
         /// In bytes of the rule's UTF-8.
@@ -18,7 +18,7 @@ package struct RouteExplanation: Equatable, Sendable {
         }
     }
 
-    package struct AskedRouter: Equatable, Sendable {
+    package struct ConsideredRouter: Equatable, Sendable {
         /// Its place among those that the table was made of.
         package let index: Int
         package let name: String
@@ -27,15 +27,15 @@ package struct RouteExplanation: Equatable, Sendable {
         /// Whether its rule holds.
         package let takes: Bool
         /// In the order of asking; never empty.
-        package let matchers: [AskedMatcher]
+        package let matchers: [EvaluatedMatcher]
 
         /// The one after whose answer nothing was left to ask.
-        package var decidedBy: AskedMatcher? { matchers.last }
+        package var decidedBy: EvaluatedMatcher? { matchers.last }
     }
 
     /// In the order of asking.
-    package let routers: [AskedRouter]
+    package let routers: [ConsideredRouter]
 
     /// The one that the request goes to: the first that takes it.
-    package var winner: AskedRouter? { routers.first { $0.takes } }
+    package var winner: ConsideredRouter? { routers.first { $0.takes } }
 }

@@ -80,17 +80,17 @@ package final class RouteTable: Sendable {
     /// it included. Counts nothing, and is not for the data plane: it asks all of them, one by one.
     package func explain(_ request: some RoutableRequest, entryPoint: Int) -> RouteExplanation {
         let scratch = MatchScratch()
-        let asked = entries.compactMap { entry -> RouteExplanation.AskedRouter? in
+        let considered = entries.compactMap { entry -> RouteExplanation.ConsideredRouter? in
             let router = routers[entry.router]
             guard router.entryPoints.contains(entryPoint) else { return nil }
-            var matchers: [RouteExplanation.AskedMatcher] = []
+            var matchers: [RouteExplanation.EvaluatedMatcher] = []
             scratch.beginRequest()
             let takes = program.trace(request, from: entry.start, scratch) { place, holds in
-                matchers.append(RouteExplanation.AskedMatcher(of: router.rule, at: place, holds: holds))
+                matchers.append(RouteExplanation.EvaluatedMatcher(of: router.rule, at: place, holds: holds))
             }
-            return RouteExplanation.AskedRouter(
+            return RouteExplanation.ConsideredRouter(
                 index: entry.router, name: router.name, priority: router.rank, takes: takes, matchers: matchers)
         }
-        return RouteExplanation(routers: asked)
+        return RouteExplanation(routers: considered)
     }
 }

@@ -124,7 +124,7 @@ struct RuleLexer {
             case _ where character.isWhitespace: ": write a space"
             default: ""
             }
-        return RuleError(offset: start, message: "unexpected \(ShownWord.of(character))\(advice)")
+        return RuleError(offset: start, message: "unexpected \(Excerpt.of(character))\(advice)")
     }
 
     private static func isLetter(_ byte: UInt8) -> Bool {

@@ -10,7 +10,7 @@ package protocol BindingStore: AnyObject {
 
     /// Asks. `waiter` is told exactly once, on the loop, never from within this call, and at the latest when the
     /// budget (`commandTimeout`) has passed.
-    func ask(_ question: StoreQuestion, for waiter: any StoreWaiter)
+    func send(_ operation: StoreOperation, for waiter: any StoreWaiter)
 }
 
 /// Who waits for an answer of the store.
@@ -19,5 +19,5 @@ package protocol StoreWaiter: AnyObject {
     ///   - answer: what the store said, or why it did not.
     ///   - question: the question as asked.
     ///   - asked: how it was put to the store.
-    func storeAnswered(_ answer: StoreAnswer, to question: StoreQuestion, asked: Asking)
+    func storeAnswered(_ result: StoreResult, to operation: StoreOperation, stamp: OperationStamp)
 }

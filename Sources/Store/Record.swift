@@ -1,22 +1,22 @@
 import Affinity
 
-/// What the store keeps of a session: `<binding>`, or `<binding>:<born>` where sessions end by age, in decimal digits.
+/// What the store keeps of a session: `<binding>`, or `<binding>:<createdAtSeconds>` where sessions end by age, in decimal digits.
 struct Record: Hashable {
     let binding: Binding
     /// When the session began, in seconds since 1970. Never 0.
-    let born: UInt32?
+    let createdAtSeconds: UInt32?
 
-    init(_ binding: Binding, born: UInt32? = nil) {
+    init(_ binding: Binding, createdAtSeconds: UInt32? = nil) {
         self.binding = binding
-        self.born = born
+        self.createdAtSeconds = createdAtSeconds
     }
 
     /// As the scripts answer: no session begins at 0. Nil for anything that Limpet would not write.
-    init?(binding: Int64, born: Int64) {
+    init?(binding: Int64, createdAtSeconds: Int64) {
         guard let record = UInt64(exactly: binding), let binding = Binding(record: record),
-            let born = UInt32(exactly: born)
+            let createdAtSeconds = UInt32(exactly: createdAtSeconds)
         else { return nil }
-        self.init(binding, born: born == 0 ? nil : born)
+        self.init(binding, createdAtSeconds: createdAtSeconds == 0 ? nil : createdAtSeconds)
     }
 
     /// The record that a text stands for. Nil for anything that Limpet would not write, so also for leading zeros,
@@ -30,10 +30,10 @@ struct Record: Hashable {
             self.init(binding)
             return
         }
-        guard let seconds = Self.number(text[(colon + 1)...], digits: 10), let born = UInt32(exactly: seconds) else {
+        guard let seconds = Self.number(text[(colon + 1)...], digits: 10), let createdAtSeconds = UInt32(exactly: seconds) else {
             return nil
         }
-        self.init(binding, born: born)
+        self.init(binding, createdAtSeconds: createdAtSeconds)
     }
 
     private static func number(_ text: Slice<UnsafeRawBufferPointer>, digits: Int) -> UInt64? {

@@ -3,7 +3,8 @@ package import Affinity
 /// What one event loop has asked of the store and heard from it, since the start.
 package struct StoreCounters: Sendable {
     package enum Kind: String, CaseIterable, Sendable {
-        case create, restore, rebind, touch, drop, look
+        case create, restore, rebind, touch, drop
+        case read = "look"
     }
 
     package enum Outcome: String, CaseIterable, Sendable {
@@ -11,7 +12,7 @@ package struct StoreCounters: Sendable {
         case readOnly = "read_only"
     }
 
-    private var askedByKind = [UInt64](repeating: 0, count: Kind.allCases.count)
+    private var sentByKind = [UInt64](repeating: 0, count: Kind.allCases.count)
     private var answeredByOutcome = [UInt64](repeating: 0, count: Outcome.allCases.count)
     private var failuresByKind = [UInt64](repeating: 0, count: StoreFailure.allCases.count)
     /// From asking to answering, of what was answered.
@@ -25,23 +26,23 @@ package struct StoreCounters: Sendable {
 
     package init() {}
 
-    package func asked(_ kind: Kind) -> UInt64 { askedByKind[kind.index] }
+    package func sent(_ kind: Kind) -> UInt64 { sentByKind[kind.index] }
     package func answered(_ outcome: Outcome) -> UInt64 { answeredByOutcome[outcome.index] }
     package func failures(_ failure: StoreFailure) -> UInt64 { failuresByKind[failure.index] }
 
-    mutating func countAsked(_ question: StoreQuestion) {
-        switch question {
-        case .create: askedByKind[Kind.create.index] &+= 1
-        case .restore: askedByKind[Kind.restore.index] &+= 1
-        case .rebind: askedByKind[Kind.rebind.index] &+= 1
-        case .touch: askedByKind[Kind.touch.index] &+= 1
-        case .drop: askedByKind[Kind.drop.index] &+= 1
-        case .look: askedByKind[Kind.look.index] &+= 1
+    mutating func countSent(_ operation: StoreOperation) {
+        switch operation {
+        case .create: sentByKind[Kind.create.index] &+= 1
+        case .restore: sentByKind[Kind.restore.index] &+= 1
+        case .rebind: sentByKind[Kind.rebind.index] &+= 1
+        case .touch: sentByKind[Kind.touch.index] &+= 1
+        case .drop: sentByKind[Kind.drop.index] &+= 1
+        case .read: sentByKind[Kind.read.index] &+= 1
         }
     }
 
-    mutating func countAnswered(_ answer: StoreAnswer, microseconds: Int64) {
-        switch answer {
+    mutating func countAnswered(_ result: StoreResult, microseconds: Int64) {
+        switch result {
         case .written: answeredByOutcome[Outcome.written.index] &+= 1
         case .record: answeredByOutcome[Outcome.record.index] &+= 1
         case .absent: answeredByOutcome[Outcome.absent.index] &+= 1
@@ -63,7 +64,7 @@ extension StoreCounters.Kind {
         case .rebind: 2
         case .touch: 3
         case .drop: 4
-        case .look: 5
+        case .read: 5
         }
     }
 }

@@ -34,7 +34,7 @@ struct CheckCommand: AsyncParsableCommand {
 
     func run() async throws {
         let check = try await check()
-        for mistake in check.mistakes { print(mistake) }
+        for diagnostic in check.diagnostics { print(diagnostic) }
         print(check.summary)
         guard check.isRight else { throw ExitCode.failure }
     }
@@ -47,7 +47,7 @@ struct CheckCommand: AsyncParsableCommand {
             return ConfigurationCheck(config: config ?? "", refusal: refusal)
         }
         let (contributions, warnings) = try await containers.listing(main)
-        for warning in warnings { print("docker: warning: \(VisibleText.line(warning))") }
+        for warning in warnings { print("docker: warning: \(EscapedText.line(warning))") }
         return main.map { ConfigurationCheck(config: $0, containers: contributions) }
             ?? ConfigurationCheck(paths: paths, containers: contributions)
     }

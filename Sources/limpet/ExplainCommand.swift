@@ -58,9 +58,9 @@ struct ExplainCommand: AsyncParsableCommand {
         var explanation: Explanation
         do {
             explanation = try await Explainer(file.configuration).explain(request, entryPoint: entryPoint)
-            if let replica { try await explanation.ask(replica) }
-        } catch let mistake as ExplanationMistake {
-            throw ValidationError("\(mistake)")
+            if let replica { try await explanation.query(replica) }
+        } catch let diagnostic as ExplanationDiagnostic {
+            throw ValidationError("\(diagnostic)")
         } catch {
             throw Failure("\(error)")
         }
@@ -77,8 +77,8 @@ struct ExplainCommand: AsyncParsableCommand {
             } catch {
                 throw ValidationError("--admin \(error)")
             }
-        } catch let mistake as ExplanationMistake {
-            throw ValidationError("\(mistake)")
+        } catch let diagnostic as ExplanationDiagnostic {
+            throw ValidationError("\(diagnostic)")
         }
     }
 }

@@ -27,7 +27,7 @@ struct RunCommand: AsyncParsableCommand {
             throw Failure("\(error)")
         } catch let error as AccessLogError {
             throw Failure("\(error)")
-        } catch let error as SnapshotMistake {
+        } catch let error as SnapshotDiagnostic {
             throw Failure("\(error)")
         } catch let error as DockerSettingError {
             throw Failure("\(config): \(error)")

@@ -2,7 +2,7 @@ import LimpetTestKit
 
 /// What the command line asks for.
 struct SimulateOptions {
-    struct Mistake: Error, CustomStringConvertible {
+    struct Diagnostic: Error, CustomStringConvertible {
         let description: String
     }
 
@@ -25,9 +25,9 @@ struct SimulateOptions {
             case "--list": lists = true
             case "-h", "--help": return nil
             case "--seeds", "--seed", "--steps", "--profile", "--without":
-                guard let value = rest.popFirst() else { throw Mistake(description: "\(name) needs a value") }
+                guard let value = rest.popFirst() else { throw Diagnostic(description: "\(name) needs a value") }
                 try set(name, value)
-            default: throw Mistake(description: "there is no option \(name) (see --help)")
+            default: throw Diagnostic(description: "there is no option \(name) (see --help)")
             }
         }
     }
@@ -39,12 +39,12 @@ struct SimulateOptions {
         case "--steps": steps = Int(clamping: try Self.number(name, value))
         case "--profile":
             guard let profile = Scenario.Profile(rawValue: value) else {
-                throw Mistake(description: "there is no profile \(value) (see --list)")
+                throw Diagnostic(description: "there is no profile \(value) (see --list)")
             }
             self.profile = profile
         default:
             guard let rule = SimulationRule(rawValue: value) else {
-                throw Mistake(description: "there is no rule \(value) (see --list)")
+                throw Diagnostic(description: "there is no rule \(value) (see --list)")
             }
             without.insert(rule)
         }
@@ -52,7 +52,7 @@ struct SimulateOptions {
 
     private static func number(_ name: String, _ value: String) throws -> UInt64 {
         guard let number = UInt64(value), number < 1 << 32 else {
-            throw Mistake(description: "\(name) \(value): a number below 2^32 is needed")
+            throw Diagnostic(description: "\(name) \(value): a number below 2^32 is needed")
         }
         return number
     }

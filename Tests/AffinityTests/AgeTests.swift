@@ -14,12 +14,12 @@ struct AgeTests {
     func clipped() throws {
         var fleet = try Fleet(settings: settings)
         _ = fleet.serve(fingerprint)
-        #expect(fleet.asked.last?.born == began)
-        #expect(fleet.asked.last?.lifetime == settings.recordLifetime)
+        #expect(fleet.stamp.last?.createdAtSeconds == began)
+        #expect(fleet.stamp.last?.lifetime == settings.recordLifetime)
         fleet.pass(2 * Self.hour - 60_000)
         fleet.store.flush()
-        _ = fleet.serve(fingerprint, hint: Hint(binding: fleet.binding(1, 3), born: began, issued: began))
-        #expect(fleet.asked.last == .restore(fingerprint, fleet.binding(1, 3), lifetime: 60_000, born: began))
+        _ = fleet.serve(fingerprint, hint: Hint(binding: fleet.binding(1, 3), createdAtSeconds: began, issued: began))
+        #expect(fleet.stamp.last == .restore(fingerprint, fleet.binding(1, 3), lifetime: 60_000, createdAtSeconds: began))
         let remaining = try #require(fleet.entry(fingerprint)?.expiresAt.milliseconds(since: fleet.now))
         #expect(remaining <= 60_000 && remaining > 59_900)
     }
@@ -30,10 +30,10 @@ struct AgeTests {
         var affinity = fleet.replicas[0]
         affinity.wallOrigin = Fleet.wallOrigin + 700_000_000 - milliseconds * 1_000_000
         let now = fleet.now.advanced(byMilliseconds: milliseconds)
-        #expect(affinity.term(born: nil, now).born == began)
-        #expect(!affinity.isOver(born: began - 7199, now) && affinity.isOver(born: began - 7200, now))
+        #expect(affinity.term(createdAtSeconds: nil, now).createdAtSeconds == began)
+        #expect(!affinity.isOver(createdAtSeconds: began - 7199, now) && affinity.isOver(createdAtSeconds: began - 7200, now))
         // It ends with the second in which its hint does, 0.3 s from here.
-        #expect(affinity.term(born: began - 7199, now).lifetime == 300)
+        #expect(affinity.term(createdAtSeconds: began - 7199, now).lifetime == 300)
     }
 
     @Test("touched all the while it ends at its age, and the next request begins another")
@@ -45,14 +45,14 @@ struct AgeTests {
             let route = try #require(fleet.serve(fingerprint).route)
             #expect(route.binding == first.binding && route.provenance == .cached)
             if let touch = route.touch {
-                _ = fleet.answeredAside(fleet.store.answer(touch, now: fleet.now), to: touch)
+                _ = fleet.storeAnsweredInBackground(fleet.store.result(touch, now: fleet.now), to: touch)
             }
         }
         fleet.pass(5 * 60_000)
         #expect(fleet.entry(fingerprint) == nil)
         #expect(fleet.store.binding(fingerprint, now: fleet.now) == nil)
         #expect(fleet.serve(fingerprint).route?.provenance == .claimed)
-        #expect(fleet.asked.last?.born == began + 7200)
+        #expect(fleet.stamp.last?.createdAtSeconds == began + 7200)
     }
 
     @Test("I12: near its end a session is not touched in vain")
@@ -61,14 +61,14 @@ struct AgeTests {
         _ = fleet.serve(fingerprint)
         fleet.pass(30 * 60_000)
         if let touch = fleet.serve(fingerprint).route?.touch {
-            _ = fleet.answeredAside(fleet.store.answer(touch, now: fleet.now), to: touch)
+            _ = fleet.storeAnsweredInBackground(fleet.store.result(touch, now: fleet.now), to: touch)
         }
         var touches = 0
         for _ in 0..<85 {
             fleet.pass(60_000)
             guard let touch = fleet.serve(fingerprint).route?.touch else { continue }
             touches += 1
-            _ = fleet.answeredAside(fleet.store.answer(touch, now: fleet.now), to: touch)
+            _ = fleet.storeAnsweredInBackground(fleet.store.result(touch, now: fleet.now), to: touch)
         }
         #expect(touches >= 2 && touches <= 6, "\(touches)")
     }
@@ -80,44 +80,44 @@ struct AgeTests {
         fleet.pass(60_000)
         fleet.markDown(home)
         _ = fleet.serve(fingerprint)
-        #expect(fleet.asked.last?.born == began)
+        #expect(fleet.stamp.last?.createdAtSeconds == began)
         fleet.store.drop(fingerprint, lifetime: 60_000, now: fleet.now)
         fleet.replicas[0].cache.hear(Binding(backend: .tombstone, epoch: 3), of: fingerprint, now: fleet.now)
         _ = fleet.serve(fingerprint)
-        #expect(fleet.asked.last?.born == began + 60)
+        #expect(fleet.stamp.last?.createdAtSeconds == began + 60)
     }
 
     @Test("a route says when its session began, whatever the hint was worth, by the cache and by the store")
     func routes() throws {
         var fleet = try Fleet(settings: settings)
         // The hint has come too late to count: it is none.
-        #expect(fleet.serve(fingerprint).route?.born == began)
+        #expect(fleet.serve(fingerprint).route?.createdAtSeconds == began)
         fleet.pass(35 * 60_000)
-        #expect(fleet.serve(fingerprint).route?.born == began)
+        #expect(fleet.serve(fingerprint).route?.createdAtSeconds == began)
         fleet.restart(replica: 0)
         let stored = try #require(fleet.serve(fingerprint).route)
-        #expect(stored.provenance == .stored && stored.born == began)
-        fleet.storeMayBeAsked = false
-        #expect(fleet.serve(fingerprint).route?.born == began)
+        #expect(stored.provenance == .stored && stored.createdAtSeconds == began)
+        fleet.storeIsAvailable = false
+        #expect(fleet.serve(fingerprint).route?.createdAtSeconds == began)
         fleet.markDown(stored.backend)
         fleet.setChannel(live: false)
         let moved = try #require(fleet.serve(fingerprint).route)
-        #expect(moved.provenance == .rebound && moved.born == began)
+        #expect(moved.provenance == .rebound && moved.createdAtSeconds == began)
     }
 
     @Test("a beginning in the future, of a clock that runs ahead, prolongs nothing")
     func clockAhead() throws {
         var fleet = try Fleet(settings: settings)
-        let hint = Hint(binding: fleet.binding(1, 3), born: .max, issued: began)
+        let hint = Hint(binding: fleet.binding(1, 3), createdAtSeconds: .max, issued: began)
         _ = fleet.serve(fingerprint, hint: hint)
-        #expect(fleet.asked.last?.born == began)
+        #expect(fleet.stamp.last?.createdAtSeconds == began)
     }
 
     @Test("a hint of a session that is over does not count")
     func hints() {
         let renewal = CookieRenewal(idleTimeout: 1_800_000, absoluteTimeout: 2 * Self.hour)
         let binding = Binding(backend: BackendHash(bits: 5), epoch: 2)
-        #expect(renewal.isValid(Hint(binding: binding, born: 1000, issued: 8000), now: 8199))
-        #expect(!renewal.isValid(Hint(binding: binding, born: 1000, issued: 8000), now: 8200))
+        #expect(renewal.isValid(Hint(binding: binding, createdAtSeconds: 1000, issued: 8000), now: 8199))
+        #expect(!renewal.isValid(Hint(binding: binding, createdAtSeconds: 1000, issued: 8000), now: 8200))
     }
 }

@@ -7,7 +7,7 @@ struct CookieRenewalTests {
     let binding = Binding(backend: BackendHash(bits: 5), epoch: 2)
     let renewal = CookieRenewal(idleTimeout: 1_800_000)
 
-    private func hint(issued: UInt32) -> Hint { Hint(binding: binding, born: 0, issued: issued) }
+    private func hint(issued: UInt32) -> Hint { Hint(binding: binding, createdAtSeconds: 0, issued: issued) }
     private func route(_ binding: Binding, _ provenance: Provenance = .cached) -> Route {
         Route(backend: 0, binding: binding, provenance: provenance)
     }

@@ -16,7 +16,7 @@ struct DecisionTests {
         fleet.know(fingerprint, fleet.binding(3, 7), .confirmed)
         let route = fleet.serve(fingerprint).route
         #expect(route == Route(backend: 3, binding: fleet.binding(3, 7), provenance: .cached))
-        #expect(fleet.asked.isEmpty)
+        #expect(fleet.stamp.isEmpty)
     }
 
     @Test("an entry is used without asking while the channel is live, as long as its generation lasts")
@@ -28,14 +28,14 @@ struct DecisionTests {
         #expect(fleet.serve(fingerprint).route?.provenance == .cached)
         fleet.setChannel(live: false)
         #expect(fleet.serve(fingerprint).route?.provenance == .stored)
-        #expect(fleet.asked == [.restore(fingerprint, fleet.binding(3, 7), lifetime: fleet.settings.recordLifetime)])
+        #expect(fleet.stamp == [.restore(fingerprint, fleet.binding(3, 7), lifetime: fleet.settings.recordLifetime)])
         fleet.pass(100)
         fleet.setChannel(live: true, isNew: true)
         #expect(fleet.serve(fingerprint).route?.provenance == .stored)
         fleet.pass(100)
         #expect(fleet.serve(fingerprint).route?.provenance == .stored)
         #expect(fleet.serve(fingerprint).route?.provenance == .cached)
-        #expect(fleet.asked.count == 3)
+        #expect(fleet.stamp.count == 3)
     }
 
     @Test("an authentic hint with a higher epoch makes the entry not usable; one of the same epoch does not")
@@ -43,10 +43,10 @@ struct DecisionTests {
         var fleet = try Fleet()
         fleet.know(fingerprint, fleet.binding(3, 7), .confirmed)
         #expect(fleet.serve(fingerprint, hint: fleet.hint(1, 7)).route?.backend == 3)
-        #expect(fleet.asked.isEmpty)
+        #expect(fleet.stamp.isEmpty)
         let route = fleet.serve(fingerprint, hint: fleet.hint(1, 8)).route
         #expect(route == Route(backend: 1, binding: fleet.binding(1, 8), provenance: .claimed))
-        #expect(fleet.asked == [.restore(fingerprint, fleet.binding(1, 8), lifetime: fleet.settings.recordLifetime)])
+        #expect(fleet.stamp == [.restore(fingerprint, fleet.binding(1, 8), lifetime: fleet.settings.recordLifetime)])
     }
 
     @Test("a fresh entry whose backend is not usable is moved by rebind to the next in order")
@@ -71,7 +71,7 @@ struct DecisionTests {
         var fleet = try Fleet()
         fleet.know(fingerprint, fleet.binding(2, kind == .guess ? 0 : 2), kind)
         #expect(fleet.serve(fingerprint).route?.provenance == .claimed)
-        #expect(fleet.asked.count == 1)
+        #expect(fleet.stamp.count == 1)
         #expect(fleet.entry(fingerprint)?.kind == .confirmed)
     }
 
@@ -83,7 +83,7 @@ struct DecisionTests {
         let route = fleet.serve(fingerprint, isNew: true).route
         let home = order(fleet)[0]
         #expect(route == Route(backend: home, binding: fleet.binding(home, 1), provenance: .placed))
-        #expect(fleet.asked.isEmpty)
+        #expect(fleet.stamp.isEmpty)
         #expect(fleet.entry(fingerprint) == nil)
         #expect(fleet.replicas[0].cache.counts().all == 0)
     }
@@ -139,7 +139,7 @@ struct DecisionTests {
         #expect(route == Route(backend: 4, binding: fleet.binding(4, epoch), provenance: .claimed))
         let lifetime = fleet.settings.recordLifetime
         #expect(
-            fleet.asked
+            fleet.stamp
                 == [
                     epoch == 1
                         ? .create(fingerprint, fleet.backend(4), lifetime: lifetime)
@@ -261,7 +261,7 @@ struct DecisionTests {
             fleet.serve(fingerprint).route
                 == Route(backend: next, binding: fleet.binding(next, 7), provenance: .rebound))
         #expect(
-            fleet.asked.last
+            fleet.stamp.last
                 == .rebind(
                     fingerprint, from: fleet.binding(home, 6), to: fleet.backend(next),
                     lifetime: fleet.settings.recordLifetime))
@@ -286,10 +286,10 @@ struct DecisionTests {
         var step = fleet.begin(&decision)
         var rebinds = 0
         for epoch: UInt32 in 5..<50 {
-            guard case .ask(let question) = step else { break }
-            if case .rebind = question { rebinds += 1 }
-            step = fleet.answer(
-                &decision, .record(Binding(backend: stranger, epoch: epoch), remaining: 1000), to: question)
+            guard case .send(let operation) = step else { break }
+            if case .rebind = operation { rebinds += 1 }
+            step = fleet.result(
+                &decision, .record(Binding(backend: stranger, epoch: epoch), remaining: 1000), to: operation)
         }
         #expect(rebinds == 3)
         let home = order(fleet)[0]
@@ -307,10 +307,10 @@ struct DecisionTests {
         var decision = Decision(fingerprint: fingerprint)
         var step = fleet.begin(&decision)
         for epoch: UInt32 in 5..<9 {
-            guard case .ask(let question) = step else { break }
+            guard case .send(let operation) = step else { break }
             if epoch == 8 { fleet.know(fingerprint, fleet.binding(own, 90), .confirmed) }
             let record = Binding(backend: .of(name: "gone", key: PlacementTests.key), epoch: epoch)
-            step = fleet.answer(&decision, .record(record, remaining: 1000), to: question)
+            step = fleet.result(&decision, .record(record, remaining: 1000), to: operation)
         }
         #expect(step == .forward(Route(backend: own, binding: fleet.binding(own, 90), provenance: .cached)))
     }
@@ -330,15 +330,15 @@ struct DecisionTests {
     func fill() throws {
         var fleet = try Fleet()
         var decision = Decision(fingerprint: fingerprint)
-        guard case .ask(let question) = fleet.begin(&decision) else {
+        guard case .send(let operation) = fleet.begin(&decision) else {
             Issue.record("not asked")
             return
         }
-        let asked = fleet.now
+        let stamp = fleet.now
         fleet.pass(300)
-        _ = fleet.answer(&decision, .record(fleet.binding(1, 1), remaining: 60_000), to: question, asked: asked)
+        _ = fleet.result(&decision, .record(fleet.binding(1, 1), remaining: 60_000), to: operation, stamp: stamp)
         let entry = try #require(fleet.entry(fingerprint))
-        let end = asked.advanced(byMilliseconds: 60_000)
+        let end = stamp.advanced(byMilliseconds: 60_000)
         #expect(entry.expiresAt <= end && entry.expiresAt > end.advanced(byMilliseconds: -70))
         fleet.pass(60_000 - 300)
         #expect(fleet.entry(fingerprint) == nil)
@@ -348,13 +348,13 @@ struct DecisionTests {
     func overtaken() throws {
         var fleet = try Fleet()
         var decision = Decision(fingerprint: fingerprint)
-        guard case .ask(let question) = fleet.begin(&decision) else {
+        guard case .send(let operation) = fleet.begin(&decision) else {
             Issue.record("not asked")
             return
         }
         fleet.hold(fingerprint, fleet.binding(4, 2))
         fleet.know(fingerprint, fleet.binding(4, 2), .confirmed)
-        let step = fleet.answer(&decision, .record(fleet.binding(1, 1), remaining: 60_000), to: question)
+        let step = fleet.result(&decision, .record(fleet.binding(1, 1), remaining: 60_000), to: operation)
         #expect(fleet.finish(&decision, step).route?.binding == fleet.binding(4, 2))
         #expect(fleet.entry(fingerprint)?.binding == fleet.binding(4, 2))
     }
@@ -365,12 +365,12 @@ struct DecisionTests {
         let (home, next) = (order(fleet)[0], order(fleet)[1])
         fleet.markDown(home)
         var decision = Decision(fingerprint: fingerprint)
-        guard case .ask(let question) = fleet.begin(&decision) else {
+        guard case .send(let operation) = fleet.begin(&decision) else {
             Issue.record("not asked")
             return
         }
         fleet.pass(fleet.settings.budget)
-        let step = fleet.answer(&decision, .record(fleet.binding(home, 1), remaining: 60_000), to: question)
+        let step = fleet.result(&decision, .record(fleet.binding(home, 1), remaining: 60_000), to: operation)
         #expect(step == .forward(Route(backend: next, binding: fleet.binding(next, 2), provenance: .rebound)))
         #expect(fleet.entry(fingerprint)?.kind == .dirty)
     }
@@ -392,9 +392,9 @@ struct DecisionTests {
     }
 
     @Test("with no backend that may take the request it is refused, store or no store", arguments: [true, false])
-    func noBackend(storeMayBeAsked: Bool) throws {
+    func noBackend(storeIsAvailable: Bool) throws {
         var fleet = try Fleet()
-        fleet.storeMayBeAsked = storeMayBeAsked
+        fleet.storeIsAvailable = storeIsAvailable
         for index in 0..<5 { fleet.markDown(index) }
         #expect(fleet.serve(fingerprint) == .refusal(.noBackend))
         #expect(fleet.serve(fingerprint, isNew: true) == .refusal(.noBackend))
@@ -426,15 +426,15 @@ struct DecisionTests {
         let second = try #require(fleet.backendFailed(&decision).route)
         #expect(second.backend != first.backend)
         #expect(second.provenance == .placed && second.binding.epoch == 1)
-        #expect(fleet.asked.isEmpty)
+        #expect(fleet.stamp.isEmpty)
     }
 
     @Test(
         "backends that fail one after another: every one is tried, then the request is refused",
         arguments: [true, false])
-    func allFail(storeMayBeAsked: Bool) throws {
+    func allFail(storeIsAvailable: Bool) throws {
         var fleet = try Fleet()
-        fleet.storeMayBeAsked = storeMayBeAsked
+        fleet.storeIsAvailable = storeIsAvailable
         var decision = Decision(fingerprint: fingerprint)
         var outcome = fleet.finish(&decision, fleet.begin(&decision))
         var tried: Set<Int> = []
@@ -445,7 +445,7 @@ struct DecisionTests {
         }
         #expect(tried.count == 5)
         #expect(outcome == .refusal(.noBackend))
-        #expect(fleet.asked.count <= 4)
+        #expect(fleet.stamp.count <= 4)
     }
 
     @Test("a caller that forgets to mark a failed backend down is refused in the end")

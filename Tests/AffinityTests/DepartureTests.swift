@@ -27,8 +27,8 @@ struct DepartureTests {
     func consent() throws {
         var (fleet, order) = try fleet()
         #expect(fleet.serve(fingerprint).route == detour(fleet, to: order[1], from: order[0]))
-        #expect(fleet.asked.isEmpty)
-        fleet.replicas[0].health.setMayLeave(order[0], true)
+        #expect(fleet.stamp.isEmpty)
+        fleet.replicas[0].health.setMayReassign(order[0], true)
         #expect(
             fleet.serve(fingerprint).route
                 == Route(backend: order[1], binding: fleet.binding(order[1], 5), provenance: .rebound))
@@ -55,7 +55,7 @@ struct DepartureTests {
     @Test("nor without the store", arguments: [AffinitySettings.Unavailability.detour, .reject])
     func settingsAlone(onUnavailable: AffinitySettings.Unavailability) throws {
         var (fleet, order) = try fleet(onUnavailable, judgesAlone: true)
-        fleet.storeMayBeAsked = false
+        fleet.storeIsAvailable = false
         fleet.setChannel(live: false)
         let outcome = fleet.serve(fingerprint)
         #expect(
@@ -87,7 +87,7 @@ struct DepartureTests {
     @Test("without the store a session moves on this replica's own word, unless the channel is live after all")
     func storeAway() throws {
         var (fleet, order) = try fleet()
-        fleet.storeMayBeAsked = false
+        fleet.storeIsAvailable = false
         #expect(fleet.serve(fingerprint).route == detour(fleet, to: order[1], from: order[0]))
         fleet.setChannel(live: false)
         #expect(
@@ -102,11 +102,11 @@ struct DepartureTests {
         var (fleet, order) = try fleet()
         fleet.replicas[0].health.setAvoided(order[1], true)
         #expect(fleet.serve(fingerprint).route?.backend == order[2])
-        fleet.replicas[0].health.setMayLeave(order[0], true)
+        fleet.replicas[0].health.setMayReassign(order[0], true)
         #expect(fleet.serve(fingerprint).route?.binding == fleet.binding(order[2], 5))
         for index in order.dropFirst() { fleet.replicas[0].health.setAvoided(index, true) }
         fleet.markDown(order[2])
-        fleet.replicas[0].health.setMayLeave(order[2], true)
+        fleet.replicas[0].health.setMayReassign(order[2], true)
         #expect(fleet.serve(fingerprint).route?.backend == order[1])
     }
 
@@ -134,11 +134,11 @@ struct DepartureTests {
     func readOnly() throws {
         var fleet = try Fleet()
         var decision = Decision(fingerprint: fingerprint)
-        guard case .ask(let question) = fleet.begin(&decision) else {
+        guard case .send(let operation) = fleet.begin(&decision) else {
             Issue.record("not asked")
             return
         }
-        let step = fleet.answer(&decision, .readOnly(fleet.binding(3, 5), remaining: 9000), to: question)
+        let step = fleet.result(&decision, .readOnly(fleet.binding(3, 5), remaining: 9000), to: operation)
         #expect(step == .forward(Route(backend: 3, binding: fleet.binding(3, 5), provenance: .stored)))
         #expect(fleet.entry(fingerprint) == nil)
     }

@@ -14,20 +14,20 @@ struct FirstRequestTests {
             let home = fleet.membership.ranked(fingerprint)[0]
             // Two of the replicas have placed so much on its first choice that they propose the second.
             for replica in 0..<2 { for _ in 0..<50 { _ = preload(&fleet, replica, home, &random) } }
-            var pending: [(replica: Int, decision: Decision, question: StoreQuestion)] = []
+            var pending: [(replica: Int, decision: Decision, operation: StoreOperation)] = []
             for replica in 0..<4 {
                 var decision = Decision(fingerprint: fingerprint)
-                if case .ask(let question) = fleet.begin(&decision, replica: replica) {
-                    pending.append((replica, decision, question))
+                if case .send(let operation) = fleet.begin(&decision, replica: replica) {
+                    pending.append((replica, decision, operation))
                 }
             }
             #expect(pending.count == 4)
-            if Set(pending.map(\.question)).count > 1 { disagreed += 1 }
+            if Set(pending.map(\.operation)).count > 1 { disagreed += 1 }
             var routes: Set<Binding> = []
-            for (replica, decision, question) in pending.shuffled(using: &random) {
+            for (replica, decision, operation) in pending.shuffled(using: &random) {
                 var decision = decision
-                let answer = fleet.store.answer(question, now: fleet.now)
-                let step = fleet.answer(&decision, answer, to: question, replica: replica)
+                let result = fleet.store.result(operation, now: fleet.now)
+                let step = fleet.result(&decision, result, to: operation, replica: replica)
                 routes.insert(try #require(fleet.finish(&decision, step, replica: replica).route).binding)
             }
             #expect(routes.count == 1)

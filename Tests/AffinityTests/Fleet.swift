@@ -15,7 +15,7 @@ struct Fleet {
     /// What the store says instead, if it says anything at all.
     var failure: StoreFailure?
     /// False: the breaker is open.
-    var storeMayBeAsked = true
+    var storeIsAvailable = true
     var now = Instant(nanoseconds: 1_000_000_000_000)
     private(set) var membership: Membership
     let settings: AffinitySettings
@@ -24,7 +24,7 @@ struct Fleet {
     /// How long the channel of each replica has been live at the start, in milliseconds.
     static let generationAge: Int64 = 1000
     /// What was asked, in order.
-    private(set) var asked: [StoreQuestion] = []
+    private(set) var stamp: [StoreOperation] = []
 
     init(
         replicas count: Int = 1, weights: [UInt16] = [1, 1, 1, 1, 1], draining: Set<String> = [],
@@ -38,7 +38,7 @@ struct Fleet {
 
     func backend(_ index: Int) -> BackendHash { membership.backends[index].hash }
     func binding(_ index: Int, _ epoch: UInt32) -> Binding { Binding(backend: backend(index), epoch: epoch) }
-    func hint(_ index: Int, _ epoch: UInt32) -> Hint { Hint(binding: binding(index, epoch), born: 0, issued: 0) }
+    func hint(_ index: Int, _ epoch: UInt32) -> Hint { Hint(binding: binding(index, epoch), createdAtSeconds: 0, issued: 0) }
     func entry(_ fingerprint: Fingerprint, replica: Int = 0) -> BindingCache.Entry? {
         replicas[replica].cache.peek(fingerprint, now: now)
     }
@@ -73,12 +73,12 @@ struct Fleet {
     /// Puts an entry into a replica's cache.
     mutating func know(
         _ fingerprint: Fingerprint, _ binding: Binding, _ kind: BindingCache.Kind, age: Int64 = 0,
-        born: UInt32? = nil, replica: Int = 0
+        createdAtSeconds: UInt32? = nil, replica: Int = 0
     ) {
         let since = now.advanced(byMilliseconds: -age)
         let entry = BindingCache.Entry(
             binding: binding, kind: kind, confirmedAt: since,
-            expiresAt: since.advanced(byMilliseconds: settings.recordLifetime), born: born)
+            expiresAt: since.advanced(byMilliseconds: settings.recordLifetime), createdAtSeconds: createdAtSeconds)
         replicas[replica].cache.store(entry, for: fingerprint, now: now)
     }
 
@@ -88,25 +88,25 @@ struct Fleet {
     }
 
     mutating func begin(_ decision: inout Decision, replica: Int = 0) -> Step {
-        replicas[replica].begin(&decision, storeMayBeAsked: storeMayBeAsked, now: now)
+        replicas[replica].begin(&decision, storeIsAvailable: storeIsAvailable, now: now)
     }
 
-    mutating func answer(
-        _ decision: inout Decision, _ answer: StoreAnswer, to question: StoreQuestion, asked: Instant? = nil,
-        isOfChannel: Bool = true, replica: Int = 0
+    mutating func result(
+        _ decision: inout Decision, _ result: StoreResult, to operation: StoreOperation, stamp: Instant? = nil,
+        isFromChannelServer: Bool = true, replica: Int = 0
     ) -> Step {
         replicas[replica].storeAnswered(
-            &decision, answer, to: question, asked: Asking(at: asked ?? now, isOfChannel: isOfChannel), now: now)
+            &decision, result, to: operation, stamp: OperationStamp(sentAt: stamp ?? now, isFromChannelServer: isFromChannelServer), now: now)
     }
 
-    mutating func answeredAside(
-        _ answer: StoreAnswer, to question: StoreQuestion, asked: Instant? = nil, replica: Int = 0
-    ) -> StoreQuestion? {
-        replicas[replica].answeredAside(answer, to: question, asked: Asking(at: asked ?? now), now: now)
+    mutating func storeAnsweredInBackground(
+        _ result: StoreResult, to operation: StoreOperation, stamp: Instant? = nil, replica: Int = 0
+    ) -> StoreOperation? {
+        replicas[replica].storeAnsweredInBackground(result, to: operation, stamp: OperationStamp(sentAt: stamp ?? now), now: now)
     }
 
-    mutating func nextOffer(replica: Int = 0) -> StoreQuestion? {
-        let mayAsk = storeMayBeAsked
+    mutating func nextOffer(replica: Int = 0) -> StoreOperation? {
+        let mayAsk = storeIsAvailable
         return replicas[replica].nextOffer(now: now) { _ in mayAsk }
     }
 
@@ -122,25 +122,25 @@ struct Fleet {
     /// A backend issues a session key; the store answers at once.
     mutating func learn(_ fingerprint: Fingerprint, from index: Int, replica: Int = 0) {
         var learning = Learning(fingerprint: fingerprint, backend: backend(index))
-        var step = replicas[replica].learn(&learning, storeMayBeAsked: storeMayBeAsked, now: now)
-        while case .ask(let question) = step {
-            asked.append(question)
-            let said = failure.map { StoreAnswer.unavailable($0) } ?? store.answer(question, now: now)
-            step = replicas[replica].storeAnswered(&learning, said, to: question, asked: Asking(at: now), now: now)
+        var step = replicas[replica].learn(&learning, storeIsAvailable: storeIsAvailable, now: now)
+        while case .send(let operation) = step {
+            stamp.append(operation)
+            let said = failure.map { StoreResult.unavailable($0) } ?? store.result(operation, now: now)
+            step = replicas[replica].storeAnswered(&learning, said, to: operation, stamp: OperationStamp(sentAt: now), now: now)
         }
     }
 
     /// Tells the store what it has not heard, all of it.
     mutating func offerAll(replica: Int = 0) {
-        while var question = nextOffer(replica: replica) {
-            while let next = answeredAside(store.answer(question, now: now), to: question, replica: replica) {
-                question = next
+        while var operation = nextOffer(replica: replica) {
+            while let next = storeAnsweredInBackground(store.result(operation, now: now), to: operation, replica: replica) {
+                operation = next
             }
         }
     }
 
     mutating func backendFailed(_ decision: inout Decision, replica: Int = 0) -> Outcome {
-        let step = replicas[replica].backendFailed(&decision, storeMayBeAsked: storeMayBeAsked, now: now)
+        let step = replicas[replica].backendFailed(&decision, storeIsAvailable: storeIsAvailable, now: now)
         return finish(&decision, step, replica: replica)
     }
 
@@ -150,10 +150,10 @@ struct Fleet {
             switch step {
             case .forward(let route): return .route(route)
             case .refuse(let refusal): return .refusal(refusal)
-            case .ask(let question):
-                asked.append(question)
-                let said = failure.map { StoreAnswer.unavailable($0) } ?? store.answer(question, now: now)
-                step = answer(&decision, said, to: question, replica: replica)
+            case .send(let operation):
+                stamp.append(operation)
+                let said = failure.map { StoreResult.unavailable($0) } ?? store.result(operation, now: now)
+                step = result(&decision, said, to: operation, replica: replica)
             }
         }
     }

@@ -108,7 +108,7 @@ struct FleetHealthTests {
         let isReached =
             fleet.run(until: { $0.leaves(0) && $0.leaves(1) && $0.replicas[2].isAvoided }, atMost: 500) != nil
         #expect(isReached)
-        #expect(fleet.replicas[2].isUp && !fleet.replicas[2].mayLeave)
+        #expect(fleet.replicas[2].isUp && !fleet.replicas[2].mayReassign)
         fleet.setPath(.open, [0, 1])
         let isBack = fleet.run(until: { $0.replicas.allSatisfy { $0.isUp && !$0.isAvoided } }, atMost: 2500) != nil
         #expect(isBack)
@@ -160,7 +160,7 @@ struct FleetHealthTests {
     }
 
     @Test("a replica that stops says so: nobody waits for it, and it has no vote")
-    func farewell() throws {
+    func closeReason() throws {
         var fleet = HealthFleet.running(3)
         // The one that goes reaches the backend, and has said so.
         fleet.setPath(.refused, [0, 1])
@@ -195,7 +195,7 @@ struct FleetHealthTests {
         fleet.setPath(.refused, 0..<3)
         fleet.request(at: 0)
         fleet.run(1000)
-        #expect(!fleet.replicas[0].mayLeave && fleet.leaves(1))
+        #expect(!fleet.replicas[0].mayReassign && fleet.leaves(1))
         fleet.replicas[0].lease = .live
         let isReached = fleet.run(until: { $0.leaves(0) }, atMost: 600) != nil
         #expect(isReached)
@@ -241,7 +241,7 @@ struct FleetHealthTests {
         fleet.request(at: 0)
         fleet.setPath(.open, [0])
         fleet.run(1500)
-        #expect(fleet.replicas.allSatisfy { $0.isUp && !$0.mayLeave && !$0.isAvoided })
+        #expect(fleet.replicas.allSatisfy { $0.isUp && !$0.mayReassign && !$0.isAvoided })
         let probes = fleet.replicas.map(\.probesAt.count)
         fleet.run(5000)
         #expect(fleet.replicas.map(\.probesAt.count) == probes)
@@ -266,7 +266,7 @@ struct FleetHealthTests {
             verdicts: [
                 .init(
                     service: ServiceHash(bits: 6), backend: BackendHash(bits: 9), state: .down,
-                    announcement: .init(number: 1, isJoined: false), answers: [])
+                    announcement: .init(number: 1, isJoined: false), results: [])
             ])
         let actions = health.heard(strange, now: Instant(nanoseconds: 0))
         #expect(!actions.contains { if case .probe = $0 { true } else { false } })

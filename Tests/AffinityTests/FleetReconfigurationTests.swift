@@ -44,7 +44,7 @@ struct FleetReconfigurationTests {
         #expect((0..<3).allSatisfy(fleet.leaves))
         fleet.setPath(.open, 0..<3)
         fleet.run(1500)
-        #expect(fleet.replicas.allSatisfy { $0.isUp && !$0.mayLeave })
+        #expect(fleet.replicas.allSatisfy { $0.isUp && !$0.mayReassign })
     }
 
     @Test("drops the dispute about a backend that is gone, and what followed from it", arguments: [false, true])
@@ -54,14 +54,14 @@ struct FleetReconfigurationTests {
         fleet.request(at: 0)
         fleet.run(300)
         #expect(
-            fleet.replicas[0].mayLeave && fleet.replicas[1].health.roster.members.values.contains { !$0.down.isEmpty })
+            fleet.replicas[0].mayReassign && fleet.replicas[1].health.roster.members.values.contains { !$0.down.isEmpty })
         fleet.setPath(.open, [0])
         if isRenewed {
             fleet.reconfigure(0, renewed: [HealthFleet.backend])
         } else {
             fleet.reconfigure(0, backends: [])
         }
-        #expect(!fleet.replicas[0].mayLeave && !fleet.replicas[0].health.isDown(HealthFleet.backend))
+        #expect(!fleet.replicas[0].mayReassign && !fleet.replicas[0].health.isDown(HealthFleet.backend))
         fleet.run(15)
         let told = fleet.replicas[1].health.roster.members.values.filter { $0.sender.name == "r0" }
         #expect(told.map(\.down) == [[]])

@@ -20,7 +20,7 @@ struct HealthFleet {
         var health: FleetHealth
         var path = Path.open
         var isUp = true
-        var mayLeave = false
+        var mayReassign = false
         var isAvoided = false
         var isAlone = false
         var agree = true
@@ -66,7 +66,7 @@ struct HealthFleet {
 
     /// A replica stops in good order.
     mutating func leave(_ index: Int) {
-        perform(index) { health, _ in [.publish(health.farewell())] }
+        perform(index) { health, _ in [.publish(health.closeReason())] }
         replicas[index].isFrozen = true
     }
 
@@ -146,7 +146,7 @@ struct HealthFleet {
                 let path = replicas[index].path
                 schedule(.probeEnds(index, path), in: path == .silent ? Self.probeTimeout : 1)
             case .probe: break
-            case .setMayLeave(_, let value): replicas[index].mayLeave = value
+            case .setMayReassign(_, let value): replicas[index].mayReassign = value
             case .setAvoided(_, let value): replicas[index].isAvoided = value
             case .setAlone(let value): replicas[index].isAlone = value
             case .setConfigurationsAgree(let value): replicas[index].agree = value
@@ -202,7 +202,7 @@ struct HealthFleet {
     /// Whether the replica's sessions may leave the backend.
     func leaves(_ index: Int) -> Bool {
         let replica = replicas[index]
-        return !replica.isUp && (replica.isAlone || replica.mayLeave) && replica.lease == .live
+        return !replica.isUp && (replica.isAlone || replica.mayReassign) && replica.lease == .live
     }
 
     static func running(_ count: Int) -> HealthFleet {

@@ -131,26 +131,26 @@ struct HealthTests {
     @Test("a table that judges alone lets every backend that is down be left")
     func judgesAlone() {
         let table = HealthTable(count: 2)
-        #expect(!table.mayLeave(0))
+        #expect(!table.mayReassign(0))
         table.markDown(0)
-        #expect(table.mayLeave(0) && !table.mayLeave(1))
+        #expect(table.mayReassign(0) && !table.mayReassign(1))
         table.markUp(0)
-        #expect(!table.mayLeave(0))
+        #expect(!table.mayReassign(0))
     }
 
     @Test("a table of a fleet lets a backend be left that is down and agreed to be, until it is up again")
     func judgedByFleet() {
         let table = HealthTable(count: 65, judgesAlone: false)
-        table.setMayLeave(64, true)
-        #expect(!table.mayLeave(64))
+        table.setMayReassign(64, true)
+        #expect(!table.mayReassign(64))
         table.markDown(64)
-        #expect(table.mayLeave(64))
-        table.setMayLeave(64, false)
-        #expect(!table.mayLeave(64))
-        table.setMayLeave(64, true)
+        #expect(table.mayReassign(64))
+        table.setMayReassign(64, false)
+        #expect(!table.mayReassign(64))
+        table.setMayReassign(64, true)
         table.markUp(64)
         table.markDown(64)
-        #expect(!table.mayLeave(64))
+        #expect(!table.mayReassign(64))
     }
 
     @Test("what the fleet avoids is still up here; strangers are neither avoided nor left")
@@ -158,13 +158,13 @@ struct HealthTests {
         let table = HealthTable(count: 3, judgesAlone: false)
         table.setAvoided(1, true)
         #expect((0..<3).map { table.isAvoided($0) } == [false, true, false])
-        #expect(table.isUp(1) && !table.mayLeave(1))
+        #expect(table.isUp(1) && !table.mayReassign(1))
         table.setAvoided(1, false)
         #expect(!table.isAvoided(1))
         for stranger in [-1, 3, Int.max, .min] {
             table.setAvoided(stranger, true)
-            table.setMayLeave(stranger, true)
-            #expect(!table.isAvoided(stranger) && !table.mayLeave(stranger))
+            table.setMayReassign(stranger, true)
+            #expect(!table.isAvoided(stranger) && !table.mayReassign(stranger))
         }
     }
 
@@ -190,7 +190,7 @@ struct HealthTests {
     func emptyChild() throws {
         let empty = HealthTable(count: 0)
         let table = try HealthTable(of: [(HealthTable(count: 1), Self.members([1])), (empty, Self.members([]))])
-        #expect(!table.isUp(1) && !table.mayLeave(1))
+        #expect(!table.isUp(1) && !table.mayReassign(1))
     }
 
     @Test("a service of services is up while one backend is, may be left when all may, and knows it at once")
@@ -200,27 +200,27 @@ struct HealthTests {
             of: [(HealthTable(count: 1), Self.members([1])), (HealthTable(count: 0), Self.members([]))])
         let table = try HealthTable(of: [(first, Self.members([1, 1])), (inner, Self.members([1, 1]))])
         #expect(table.count == 2 && table.isUp(0) && table.isUp(1) && !table.isUp(2) && !table.isUp(-1))
-        #expect(inner.isUp(0) && !inner.isUp(1) && !inner.mayLeave(1))
+        #expect(inner.isUp(0) && !inner.isUp(1) && !inner.mayReassign(1))
         #expect(inner.causes(against: 1) == .absent && table.causes(against: 1).isEmpty)
         first.markDown(0)
-        #expect(table.isUp(0) && !table.mayLeave(0))
+        #expect(table.isUp(0) && !table.mayReassign(0))
         first.setAvoided(1, true)
         #expect(table.isAvoided(0))
         first.setAvoided(1, false)
         #expect(!table.isAvoided(0) && !table.isAvoided(1))
         first.markDown(1)
-        #expect(!table.isUp(0) && !table.mayLeave(0))
+        #expect(!table.isUp(0) && !table.mayReassign(0))
         #expect(table.causes(against: 0) == .unreachable)
-        first.setMayLeave(0, true)
-        #expect(!table.mayLeave(0))
-        first.setMayLeave(1, true)
-        #expect(table.mayLeave(0) && !table.mayLeave(1))
+        first.setMayReassign(0, true)
+        #expect(!table.mayReassign(0))
+        first.setMayReassign(1, true)
+        #expect(table.mayReassign(0) && !table.mayReassign(1))
         first.markUp(0)
-        #expect(table.isUp(0) && !table.mayLeave(0))
+        #expect(table.isUp(0) && !table.mayReassign(0))
         // Its own marks are none.
         table.markDown(1)
-        table.setMayLeave(1, true)
-        #expect(table.isUp(1) && !table.mayLeave(1))
+        table.setMayReassign(1, true)
+        #expect(table.isUp(1) && !table.mayReassign(1))
     }
 
     @Test("a service of which only those are up that take no new sessions is up, and avoided")

@@ -6,9 +6,9 @@ import Testing
 struct HearingTests {
     let fingerprint = Fingerprint(high: 0xAB, low: 0xCD)
 
-    private func question(_ fleet: inout Fleet, _ decision: inout Decision) throws -> StoreQuestion {
-        guard case .ask(let question) = fleet.begin(&decision) else { throw Missing() }
-        return question
+    private func operation(_ fleet: inout Fleet, _ decision: inout Decision) throws -> StoreOperation {
+        guard case .send(let operation) = fleet.begin(&decision) else { throw Missing() }
+        return operation
     }
 
     private struct Missing: Error {}
@@ -22,7 +22,7 @@ struct HearingTests {
         fleet.replicas[0].cache.hear(fleet.binding(2, 3), of: fingerprint, now: fleet.now)
         #expect(fleet.serve(fingerprint).route == Route(backend: 2, binding: fleet.binding(2, 3), provenance: .cached))
         #expect(fleet.entry(fingerprint)?.expiresAt == expires)
-        #expect(fleet.asked.isEmpty)
+        #expect(fleet.stamp.isEmpty)
     }
 
     @Test("what is heard of an unknown session makes no entry, and of a lower epoch changes none")
@@ -63,13 +63,13 @@ struct HearingTests {
     func floor() throws {
         var fleet = try Fleet()
         var decision = Decision(fingerprint: fingerprint)
-        let question = try question(&fleet, &decision)
-        let asked = fleet.now
+        let operation = try operation(&fleet, &decision)
+        let stamp = fleet.now
         fleet.pass(3)
         fleet.hold(fingerprint, fleet.binding(2, 2))
         fleet.replicas[0].cache.hear(fleet.binding(2, 2), of: fingerprint, now: fleet.now)
         fleet.pass(3)
-        let step = fleet.answer(&decision, .record(fleet.binding(1, 1), remaining: 9000), to: question, asked: asked)
+        let step = fleet.result(&decision, .record(fleet.binding(1, 1), remaining: 9000), to: operation, stamp: stamp)
         #expect(fleet.finish(&decision, step).route?.binding == fleet.binding(2, 2))
         #expect(fleet.entry(fingerprint)?.binding == fleet.binding(2, 2))
     }
@@ -91,13 +91,13 @@ struct HearingTests {
         fleet.know(fingerprint, fleet.binding(home, 1), .confirmed)
         fleet.markDown(home)
         var decision = Decision(fingerprint: fingerprint)
-        let question = try question(&fleet, &decision)
-        let asked = fleet.now
+        let operation = try operation(&fleet, &decision)
+        let stamp = fleet.now
         let other = (home + 1) % 5
         fleet.pass(1)
         fleet.hold(fingerprint, fleet.binding(other, 3))
         fleet.replicas[0].cache.hear(fleet.binding(other, 3), of: fingerprint, now: fleet.now)
-        let step = fleet.answer(&decision, .written, to: question, asked: asked)
+        let step = fleet.result(&decision, .written, to: operation, stamp: stamp)
         #expect(fleet.finish(&decision, step).route?.binding == fleet.binding(other, 3))
     }
 
@@ -105,8 +105,8 @@ struct HearingTests {
     func crowded() throws {
         var fleet = try Fleet()
         var decision = Decision(fingerprint: fingerprint)
-        let question = try question(&fleet, &decision)
-        let asked = fleet.now
+        let operation = try operation(&fleet, &decision)
+        let stamp = fleet.now
         fleet.pass(1)
         // Of the same shard and the same place among its floors.
         let rival = Fingerprint(high: fingerprint.high, low: fingerprint.low + 64)
@@ -114,7 +114,7 @@ struct HearingTests {
         for heard in [fingerprint, rival, third] {
             fleet.replicas[0].cache.hear(fleet.binding(2, 2), of: heard, now: fleet.now)
         }
-        let step = fleet.answer(&decision, .record(fleet.binding(1, 1), remaining: 9000), to: question, asked: asked)
+        let step = fleet.result(&decision, .record(fleet.binding(1, 1), remaining: 9000), to: operation, stamp: stamp)
         #expect(fleet.finish(&decision, step).route?.binding == fleet.binding(1, 1))
         #expect(fleet.entry(fingerprint)?.isSuspect == true)
         fleet.pass(1)
@@ -128,14 +128,14 @@ struct HearingTests {
         for reason in 0..<3 {
             var fleet = try Fleet()
             var decision = Decision(fingerprint: fingerprint)
-            let question = try question(&fleet, &decision)
-            let asked = fleet.now
+            let operation = try operation(&fleet, &decision)
+            let stamp = fleet.now
             fleet.pass(reason == 0 ? fleet.settings.lease + 1 : 10)
             if reason == 2 { fleet.setChannel(live: true, isNew: true) }
             fleet.hold(fingerprint, fleet.binding(1, 1))
-            _ = fleet.answer(
-                &decision, .record(fleet.binding(1, 1), remaining: 90_000), to: question, asked: asked,
-                isOfChannel: reason != 1)
+            _ = fleet.result(
+                &decision, .record(fleet.binding(1, 1), remaining: 90_000), to: operation, stamp: stamp,
+                isFromChannelServer: reason != 1)
             fleet.pass(200)
             #expect(fleet.serve(fingerprint).route?.provenance == .stored)
             #expect(fleet.serve(fingerprint).route?.provenance == .cached)
@@ -151,7 +151,7 @@ struct HearingTests {
         fleet.replicas[0].cache.remove(fingerprint)
         let entry = BindingCache.Entry(
             binding: fleet.binding(1, 1), kind: .confirmed, confirmedAt: fleet.now,
-            expiresAt: fleet.now.advanced(byMilliseconds: 60_000), born: 7)
+            expiresAt: fleet.now.advanced(byMilliseconds: 60_000), createdAtSeconds: 7)
         fleet.replicas[0].cache.store(entry, for: fingerprint, now: fleet.now)
         fleet.replicas[0].cache.hear(fleet.binding(2, 2), of: fingerprint, now: fleet.now)
         #expect(fleet.entry(fingerprint)?.isSuspect == true)
@@ -161,14 +161,14 @@ struct HearingTests {
     func oldAnswer() throws {
         var fleet = try Fleet()
         fleet.hold(fingerprint, fleet.binding(1, 3))
-        let asked = fleet.now
+        let stamp = fleet.now
         var first = Decision(fingerprint: fingerprint)
-        let question = try question(&fleet, &first)
-        let answer = fleet.store.answer(question, now: fleet.now)
+        let operation = try operation(&fleet, &first)
+        let result = fleet.store.result(operation, now: fleet.now)
         fleet.pass(fleet.settings.lease + 1)
         // One that came to the same question later has its budget still.
         var second = Decision(fingerprint: fingerprint)
-        guard case .ask = fleet.answer(&second, answer, to: question, asked: asked) else {
+        guard case .send = fleet.result(&second, result, to: operation, stamp: stamp) else {
             Issue.record("the old answer was followed")
             return
         }

@@ -19,7 +19,7 @@ struct LearningTests {
             fleet.serve(fingerprint).route
                 == Route(backend: index, binding: fleet.binding(index, 1), provenance: .cached))
         #expect(fleet.serve(fingerprint, replica: 1).route?.backend == index)
-        #expect(fleet.asked.count == 2)
+        #expect(fleet.stamp.count == 2)
     }
 
     @Test("that are known already cost nothing, whoever issues them again")
@@ -30,11 +30,11 @@ struct LearningTests {
             fleet.know(fingerprint, fleet.binding(home, 2), kind)
             fleet.learn(fingerprint, from: home)
             fleet.learn(fingerprint, from: index)
-            #expect(fleet.asked.isEmpty && fleet.entry(fingerprint)?.binding == fleet.binding(home, 2))
+            #expect(fleet.stamp.isEmpty && fleet.entry(fingerprint)?.binding == fleet.binding(home, 2))
         }
         var fleet = try Fleet()
         var learning = Learning(fingerprint: fingerprint, backend: BackendHash(bits: 99))
-        let step = fleet.replicas[0].learn(&learning, storeMayBeAsked: true, now: fleet.now)
+        let step = fleet.replicas[0].learn(&learning, storeIsAvailable: true, now: fleet.now)
         #expect(step == .done, "its backend is no longer configured")
     }
 
@@ -46,7 +46,7 @@ struct LearningTests {
         fleet.learn(fingerprint, from: index)
         #expect(fleet.store.binding(fingerprint, now: fleet.now) == fleet.binding(home, 1))
         #expect(fleet.serve(fingerprint).route?.backend == home)
-        #expect(fleet.asked.count == 1)
+        #expect(fleet.stamp.count == 1)
     }
 
     @Test("and are learnt by two replicas at once are bound to the one whose word came first")
@@ -54,17 +54,17 @@ struct LearningTests {
         var fleet = try Fleet(replicas: 2)
         let (first, second) = (issuer(fleet), fleet.membership.ranked(fingerprint)[3])
         var learnings = [first, second].map { Learning(fingerprint: fingerprint, backend: fleet.backend($0)) }
-        var questions: [StoreQuestion] = []
+        var operations: [StoreOperation] = []
         let now = fleet.now
         for replica in 0...1 {
-            let step = fleet.replicas[replica].learn(&learnings[replica], storeMayBeAsked: true, now: now)
-            if case .ask(let question) = step { questions.append(question) }
+            let step = fleet.replicas[replica].learn(&learnings[replica], storeIsAvailable: true, now: now)
+            if case .send(let operation) = step { operations.append(operation) }
         }
-        try #require(questions.count == 2)
+        try #require(operations.count == 2)
         for replica in 0...1 {
-            let said = fleet.store.answer(questions[replica], now: now)
+            let said = fleet.store.result(operations[replica], now: now)
             let step = fleet.replicas[replica].storeAnswered(
-                &learnings[replica], said, to: questions[replica], asked: Asking(at: now), now: now)
+                &learnings[replica], said, to: operations[replica], stamp: OperationStamp(sentAt: now), now: now)
             #expect(step == .done)
         }
         for replica in 0...1 { #expect(fleet.serve(fingerprint, replica: replica).route?.backend == first) }
@@ -86,13 +86,13 @@ struct LearningTests {
         var fleet = try Fleet(replicas: 2)
         let index = issuer(fleet)
         fleet.failure = failure
-        fleet.storeMayBeAsked = failure != nil
+        fleet.storeIsAvailable = failure != nil
         fleet.learn(fingerprint, from: index)
         let entry = fleet.entry(fingerprint)
         #expect(entry?.kind == .dirty && entry?.binding == fleet.binding(index, 1))
-        fleet.storeMayBeAsked = false
+        fleet.storeIsAvailable = false
         #expect(fleet.serve(fingerprint).route?.backend == index)
-        (fleet.failure, fleet.storeMayBeAsked) = (nil, true)
+        (fleet.failure, fleet.storeIsAvailable) = (nil, true)
         #expect(fleet.replicas[0].hasOffers)
         fleet.offerAll()
         #expect(fleet.store.binding(fingerprint, now: fleet.now) == fleet.binding(index, 1))
@@ -105,10 +105,10 @@ struct LearningTests {
         for (epoch, isRight) in [(UInt32(1), true), (2, false)] {
             var fleet = try Fleet(replicas: 2)
             let (index, home) = (issuer(fleet), fleet.membership.ranked(fingerprint)[0])
-            fleet.storeMayBeAsked = false
+            fleet.storeIsAvailable = false
             fleet.learn(fingerprint, from: index)
             #expect(fleet.serve(fingerprint, replica: 1).route?.backend == home)
-            fleet.storeMayBeAsked = true
+            fleet.storeIsAvailable = true
             fleet.hold(fingerprint, fleet.binding(home, epoch))
             fleet.offerAll()
             let bound = isRight ? fleet.binding(index, 2) : fleet.binding(home, epoch)
@@ -123,9 +123,9 @@ struct LearningTests {
     func guessedMeanwhileAndAsked() throws {
         var fleet = try Fleet()
         let (index, home) = (issuer(fleet), fleet.membership.ranked(fingerprint)[0])
-        fleet.storeMayBeAsked = false
+        fleet.storeIsAvailable = false
         fleet.learn(fingerprint, from: index)
-        fleet.storeMayBeAsked = true
+        fleet.storeIsAvailable = true
         fleet.hold(fingerprint, fleet.binding(home, 1))
         #expect(fleet.serve(fingerprint).route?.backend == index)
         #expect(fleet.store.binding(fingerprint, now: fleet.now) == fleet.binding(index, 2))
@@ -137,9 +137,9 @@ struct LearningTests {
         let index = issuer(fleet)
         fleet.hold(fingerprint, Binding(backend: .tombstone, epoch: 4))
         fleet.know(fingerprint, Binding(backend: .tombstone, epoch: 4), .confirmed)
-        fleet.storeMayBeAsked = storeIsThere
+        fleet.storeIsAvailable = storeIsThere
         fleet.learn(fingerprint, from: index)
-        fleet.storeMayBeAsked = true
+        fleet.storeIsAvailable = true
         fleet.offerAll()
         #expect(fleet.store.binding(fingerprint, now: fleet.now) == fleet.binding(index, 5))
         #expect(fleet.serve(fingerprint).route?.backend == index)
@@ -154,13 +154,13 @@ struct LearningTests {
         #expect(fleet.store.binding(fingerprint, now: fleet.now) == fleet.binding(index, 1))
         var slow = try Fleet()
         var learning = Learning(fingerprint: fingerprint, backend: slow.backend(index))
-        let (asked, now) = (slow.now, slow.now.advanced(byMilliseconds: 21))
-        let question = slow.replicas[0].learn(&learning, storeMayBeAsked: true, now: asked)
-        guard case .ask(let question) = question else {
+        let (stamp, now) = (slow.now, slow.now.advanced(byMilliseconds: 21))
+        let operation = slow.replicas[0].learn(&learning, storeIsAvailable: true, now: stamp)
+        guard case .send(let operation) = operation else {
             Issue.record("nothing was asked")
             return
         }
-        let step = slow.replicas[0].storeAnswered(&learning, .foreign, to: question, asked: Asking(at: asked), now: now)
+        let step = slow.replicas[0].storeAnswered(&learning, .foreign, to: operation, stamp: OperationStamp(sentAt: stamp), now: now)
         #expect(step == .done && slow.entry(fingerprint)?.kind == .dirty)
     }
 
@@ -170,14 +170,14 @@ struct LearningTests {
         let (index, home) = (issuer(fleet), fleet.membership.ranked(fingerprint)[0])
         let now = fleet.now
         var learning = Learning(fingerprint: fingerprint, backend: fleet.backend(index))
-        let first = fleet.replicas[0].learn(&learning, storeMayBeAsked: true, now: now)
-        guard case .ask(let question) = first else {
+        let first = fleet.replicas[0].learn(&learning, storeIsAvailable: true, now: now)
+        guard case .send(let operation) = first else {
             Issue.record("nothing was asked")
             return
         }
         let binding = fleet.binding(home, 2)
         let step = fleet.replicas[0].storeAnswered(
-            &learning, .readOnly(binding, remaining: 1000), to: question, asked: Asking(at: now), now: now)
+            &learning, .readOnly(binding, remaining: 1000), to: operation, stamp: OperationStamp(sentAt: now), now: now)
         #expect(step == .done && fleet.entry(fingerprint) == nil && !fleet.replicas[0].hasOffers)
     }
 }

@@ -10,7 +10,7 @@ struct ModelStore {
     struct Record {
         var value: Value
         var expires: Instant
-        var born: UInt32?
+        var createdAtSeconds: UInt32?
     }
 
     private(set) var records: [Fingerprint: Record] = [:]
@@ -18,7 +18,7 @@ struct ModelStore {
     private(set) var written: [Binding] = []
 
     mutating func put(_ fingerprint: Fingerprint, _ value: Value, until expires: Instant) {
-        records[fingerprint] = Record(value: value, expires: expires, born: nil)
+        records[fingerprint] = Record(value: value, expires: expires, createdAtSeconds: nil)
     }
 
     mutating func flush() { records = [:] }
@@ -34,25 +34,25 @@ struct ModelStore {
         records[fingerprint].map { $0.expires.milliseconds(since: now) }
     }
 
-    mutating func answer(_ question: StoreQuestion, now: Instant) -> StoreAnswer {
-        switch question {
-        case .create(let fingerprint, let backend, let lifetime, let born):
+    mutating func result(_ operation: StoreOperation, now: Instant) -> StoreResult {
+        switch operation {
+        case .create(let fingerprint, let backend, let lifetime, let createdAtSeconds):
             if let record = records[fingerprint], record.expires > now {
                 return record.value == .foreign ? .foreign : held(fingerprint, now)
             }
-            return write(fingerprint, Binding(backend: backend, epoch: 1), lifetime, born, now)
-        case .restore(let fingerprint, let binding, let lifetime, let born):
+            return write(fingerprint, Binding(backend: backend, epoch: 1), lifetime, createdAtSeconds, now)
+        case .restore(let fingerprint, let binding, let lifetime, let createdAtSeconds):
             if let held = self.binding(fingerprint, now: now), held.epoch >= binding.epoch {
                 return self.held(fingerprint, now)
             }
-            return write(fingerprint, binding, lifetime, born, now)
-        case .rebind(let fingerprint, let from, let backend, let lifetime, let born):
+            return write(fingerprint, binding, lifetime, createdAtSeconds, now)
+        case .rebind(let fingerprint, let from, let backend, let lifetime, let createdAtSeconds):
             if let held = self.binding(fingerprint, now: now),
                 held.epoch > from.epoch || held.epoch == from.epoch && held.backend != from.backend
             {
                 return self.held(fingerprint, now)
             }
-            return write(fingerprint, Binding(backend: backend, epoch: from.epoch + 1), lifetime, born, now)
+            return write(fingerprint, Binding(backend: backend, epoch: from.epoch + 1), lifetime, createdAtSeconds, now)
         case .touch(let fingerprint, let lifetime):
             guard let record = records[fingerprint], record.expires > now else { return .absent }
             records[fingerprint]?.expires = now.advanced(byMilliseconds: lifetime)
@@ -60,7 +60,7 @@ struct ModelStore {
         case .drop(let fingerprint, let above, let lifetime):
             drop(fingerprint, above: above, lifetime: lifetime, now: now)
             return held(fingerprint, now)
-        case .look(let fingerprint):
+        case .read(let fingerprint):
             guard let record = records[fingerprint], record.expires > now else { return .absent }
             return held(fingerprint, now)
         }
@@ -74,18 +74,18 @@ struct ModelStore {
             until: now.advanced(byMilliseconds: lifetime))
     }
 
-    private func held(_ fingerprint: Fingerprint, _ now: Instant) -> StoreAnswer {
+    private func held(_ fingerprint: Fingerprint, _ now: Instant) -> StoreResult {
         guard let binding = binding(fingerprint, now: now), let remaining = remaining(fingerprint, now: now) else {
             return .foreign
         }
-        return .record(binding, remaining: remaining, born: records[fingerprint]?.born)
+        return .record(binding, remaining: remaining, createdAtSeconds: records[fingerprint]?.createdAtSeconds)
     }
 
     private mutating func write(
-        _ fingerprint: Fingerprint, _ binding: Binding, _ lifetime: Int64, _ born: UInt32?, _ now: Instant
-    ) -> StoreAnswer {
+        _ fingerprint: Fingerprint, _ binding: Binding, _ lifetime: Int64, _ createdAtSeconds: UInt32?, _ now: Instant
+    ) -> StoreResult {
         records[fingerprint] = Record(
-            value: .binding(binding), expires: now.advanced(byMilliseconds: lifetime), born: born)
+            value: .binding(binding), expires: now.advanced(byMilliseconds: lifetime), createdAtSeconds: createdAtSeconds)
         written.append(binding)
         return .written
     }

@@ -11,13 +11,13 @@ struct OfferTests {
 
     /// Offers everything there is, the store answering at once.
     @discardableResult
-    private func sweep(_ fleet: inout Fleet) -> [StoreQuestion] {
-        var made: [StoreQuestion] = []
+    private func sweep(_ fleet: inout Fleet) -> [StoreOperation] {
+        var made: [StoreOperation] = []
         while let offer = fleet.nextOffer() {
             made.append(offer)
-            var next: StoreQuestion? = offer
-            while let question = next {
-                next = fleet.answeredAside(fleet.store.answer(question, now: fleet.now), to: question)
+            var next: StoreOperation? = offer
+            while let operation = next {
+                next = fleet.storeAnsweredInBackground(fleet.store.result(operation, now: fleet.now), to: operation)
             }
         }
         return made
@@ -28,14 +28,14 @@ struct OfferTests {
         var fleet = try Fleet()
         let (moved, guessed) = (sessions(20), sessions(40).suffix(20))
         for session in moved { fleet.know(session, fleet.binding(fleet.membership.ranked(session)[0], 1), .confirmed) }
-        fleet.storeMayBeAsked = false
+        fleet.storeIsAvailable = false
         fleet.setChannel(live: false)
         fleet.markDown(0)
         for session in guessed + moved { _ = fleet.serve(session) }
         let dirty = moved.filter { fleet.entry($0)?.kind == .dirty }
         #expect(!dirty.isEmpty)
         fleet.setChannel(live: true, isNew: true)
-        fleet.storeMayBeAsked = true
+        fleet.storeIsAvailable = true
         #expect(fleet.replicas[0].hasOffers)
         let made = sweep(&fleet)
         #expect(made.count == dirty.count + guessed.count)
@@ -52,9 +52,9 @@ struct OfferTests {
     func toldAlready() throws {
         var fleet = try Fleet()
         let session = sessions(1)[0]
-        fleet.storeMayBeAsked = false
+        fleet.storeIsAvailable = false
         _ = fleet.serve(session)
-        fleet.storeMayBeAsked = true
+        fleet.storeIsAvailable = true
         _ = fleet.serve(session)
         let none = fleet.nextOffer()
         #expect(none == nil)
@@ -64,9 +64,9 @@ struct OfferTests {
     func guess() throws {
         var fleet = try Fleet()
         let session = sessions(1)[0]
-        fleet.storeMayBeAsked = false
+        fleet.storeIsAvailable = false
         let guessed = try #require(fleet.serve(session).route)
-        fleet.storeMayBeAsked = true
+        fleet.storeIsAvailable = true
         fleet.hold(session, fleet.binding((guessed.backend + 1) % 5, 1))
         sweep(&fleet)
         #expect(fleet.entry(session)?.binding == fleet.binding((guessed.backend + 1) % 5, 1))
@@ -76,14 +76,14 @@ struct OfferTests {
     func unanswered() throws {
         var fleet = try Fleet()
         let session = sessions(1)[0]
-        fleet.storeMayBeAsked = false
+        fleet.storeIsAvailable = false
         _ = fleet.serve(session)
-        fleet.storeMayBeAsked = true
+        fleet.storeIsAvailable = true
         let first = fleet.nextOffer()
         let offer = try #require(first)
         let none = fleet.nextOffer()
         #expect(none == nil)
-        let next = fleet.answeredAside(.unavailable(.late), to: offer)
+        let next = fleet.storeAnsweredInBackground(.unavailable(.late), to: offer)
         #expect(next == nil)
         let again = fleet.nextOffer()
         #expect(again == offer)
@@ -143,8 +143,8 @@ struct OfferTests {
     func droppedAgain() throws {
         var fleet = try Fleet()
         let session = sessions(1)[0]
-        let drop = StoreQuestion.drop(session, above: 3, lifetime: fleet.settings.recordLifetime)
-        let next = fleet.answeredAside(fleet.store.answer(drop, now: fleet.now), to: drop)
+        let drop = StoreOperation.drop(session, above: 3, lifetime: fleet.settings.recordLifetime)
+        let next = fleet.storeAnsweredInBackground(fleet.store.result(drop, now: fleet.now), to: drop)
         #expect(next == nil)
         fleet.store.flush()
         fleet.setChannel(live: true, isNew: true, lineage: 1)
@@ -162,7 +162,7 @@ struct OfferTests {
             let offer = try #require(first)
             fleet.replicas[0].cache.remove(session)
             if let other { fleet.know(session, fleet.binding(3, other == .guess ? 0 : 1), other) }
-            _ = fleet.answeredAside(.unavailable(.refused), to: offer)
+            _ = fleet.storeAnsweredInBackground(.unavailable(.refused), to: offer)
             let again = fleet.nextOffer()
             #expect(again?.proposal == offer.proposal)
         }
@@ -186,7 +186,7 @@ struct OfferTests {
             offers.note(
                 Offers.Written(
                     fingerprint: Fingerprint(high: number, low: 0),
-                    binding: Binding(backend: BackendHash(bits: 1), epoch: 2), born: nil, at: Instant(nanoseconds: 0)))
+                    binding: Binding(backend: BackendHash(bits: 1), epoch: 2), createdAtSeconds: nil, at: Instant(nanoseconds: 0)))
         }
         func repeats(of primary: Int, lineage: UInt64) -> [UInt64] {
             offers.observe(lineage: lineage, of: primary, primaries, now: Instant(nanoseconds: 0))
@@ -203,7 +203,7 @@ struct OfferTests {
     @Test("an offer whose primary may not be asked waits behind the others, and is kept", arguments: [false, true])
     func waitsForItsPrimary(isGuess: Bool) throws {
         var fleet = try Fleet()
-        fleet.storeMayBeAsked = false
+        fleet.storeIsAvailable = false
         let sessions = sessions(2)
         for session in sessions {
             let home = fleet.membership.ranked(session)[0]
@@ -227,10 +227,10 @@ struct OfferTests {
         var fleet = try Fleet()
         let session = try written(&fleet)
         fleet.setChannel(live: true, isNew: true, lineage: 1)
-        fleet.storeMayBeAsked = false
+        fleet.storeIsAvailable = false
         let none = fleet.nextOffer()
         #expect(none == nil && fleet.replicas[0].hasOffers)
-        fleet.storeMayBeAsked = true
+        fleet.storeIsAvailable = true
         let offer = fleet.nextOffer()
         #expect(offer?.fingerprint == session)
     }
@@ -244,7 +244,7 @@ struct OfferTests {
             offers.note(
                 Offers.Written(
                     fingerprint: Fingerprint(high: 1, low: UInt64(number)),
-                    binding: Binding(backend: BackendHash(bits: 1), epoch: number + 1), born: nil,
+                    binding: Binding(backend: BackendHash(bits: 1), epoch: number + 1), createdAtSeconds: nil,
                     at: Instant(nanoseconds: 0)))
         }
         offers.observe(lineage: 1, of: 0, PrimaryMap(count: 1), now: Instant(nanoseconds: 0))

@@ -10,7 +10,7 @@ struct OutageTests {
 
     private func outage() throws -> Fleet {
         var fleet = try Fleet(replicas: 2)
-        fleet.storeMayBeAsked = false
+        fleet.storeIsAvailable = false
         return fleet
     }
 
@@ -22,7 +22,7 @@ struct OutageTests {
         #expect(fleet.serve(fingerprint).route == Route(backend: 3, binding: fleet.binding(3, 2), provenance: .cached))
         fleet.pass(300)
         #expect(fleet.serve(fingerprint).route?.provenance == .hashed)
-        #expect(fleet.asked.isEmpty)
+        #expect(fleet.stamp.isEmpty)
     }
 
     @Test("known sessions stay where they are, by the hint")
@@ -31,7 +31,7 @@ struct OutageTests {
         let hint = fleet.hint(3, 2)
         #expect(
             fleet.serve(fingerprint, hint: hint).route
-                == Route(backend: 3, binding: fleet.binding(3, 2), provenance: .hinted, born: 0))
+                == Route(backend: 3, binding: fleet.binding(3, 2), provenance: .hinted, createdAtSeconds: 0))
     }
 
     @Test("the best living knowledge counts: by epoch, ties confirmed > hint > dirty > guess")
@@ -61,7 +61,7 @@ struct OutageTests {
             let route = fleet.serve(fingerprint, hint: hint).route
             let moved = fleet.binding(next, 7)
             #expect(
-                route == Route(backend: next, binding: moved, provenance: .rebound, born: fromHint ? 0 : nil))
+                route == Route(backend: next, binding: moved, provenance: .rebound, createdAtSeconds: fromHint ? 0 : nil))
             #expect(fleet.entry(fingerprint)?.kind == .dirty)
             #expect(fleet.entry(fingerprint)?.binding == fleet.binding(next, 7))
             fleet.markUp(home)
@@ -102,7 +102,7 @@ struct OutageTests {
     func guessIgnoresLoad() throws {
         var fleet = try Fleet()
         var random = Random(seed: 23)
-        fleet.storeMayBeAsked = false
+        fleet.storeIsAvailable = false
         for _ in 0..<300 {
             let fingerprint = random.fingerprint()
             #expect(fleet.serve(fingerprint).route?.backend == fleet.membership.ranked(fingerprint)[0])
@@ -130,11 +130,11 @@ struct OutageTests {
             var decision = Decision(fingerprint: fingerprint)
             var step = fleet.begin(&decision)
             for _ in 0..<failing {
-                guard case .ask(let question) = step else { break }
-                let answer = fleet.store.answer(question, now: fleet.now)
-                step = fleet.answer(&decision, answer, to: question)
+                guard case .send(let operation) = step else { break }
+                let result = fleet.store.result(operation, now: fleet.now)
+                step = fleet.result(&decision, result, to: operation)
             }
-            if case .ask(let question) = step { step = fleet.answer(&decision, .unavailable(failure), to: question) }
+            if case .send(let operation) = step { step = fleet.result(&decision, .unavailable(failure), to: operation) }
             #expect(fleet.finish(&decision, step).route?.backend == next)
         }
     }
@@ -196,7 +196,7 @@ struct OutageTests {
             #expect(fleet.serve(fingerprint).route?.backend == order(fleet)[place])
             fleet.markDown(order(fleet)[place])
         }
-        fleet.storeMayBeAsked = true
+        fleet.storeIsAvailable = true
         #expect(
             fleet.serve(fingerprint).route
                 == Route(backend: bound, binding: fleet.binding(bound, 1), provenance: .stored))
@@ -216,9 +216,9 @@ struct OutageTests {
     }
 
     @Test("a binding at the highest epoch is detoured rather than moved", arguments: [true, false])
-    func lastEpoch(storeMayBeAsked: Bool) throws {
+    func lastEpoch(storeIsAvailable: Bool) throws {
         var fleet = try Fleet()
-        fleet.storeMayBeAsked = storeMayBeAsked
+        fleet.storeIsAvailable = storeIsAvailable
         let (home, next) = (order(fleet)[0], order(fleet)[1])
         fleet.hold(fingerprint, fleet.binding(home, Binding.epochMax))
         fleet.know(fingerprint, fleet.binding(home, Binding.epochMax), .confirmed)

@@ -64,7 +64,7 @@ struct PlacementStrategyTests {
         var homes = [0, 0, 0, 0, 0, 0]
         for fingerprint in fingerprints {
             var decision = Decision(fingerprint: fingerprint, isNew: true)
-            let step = affinity.begin(&decision, storeMayBeAsked: true, now: Instant(nanoseconds: 0))
+            let step = affinity.begin(&decision, storeIsAvailable: true, now: Instant(nanoseconds: 0))
             guard case .forward(let route) = step else { continue }
             homes[route.backend] += 1
         }
@@ -82,7 +82,7 @@ struct PlacementStrategyTests {
             return Set(
                 (0..<60).compactMap { _ in
                     var decision = Decision(fingerprint: random.fingerprint(), isNew: true)
-                    let step = affinity.begin(&decision, storeMayBeAsked: true, now: Instant(nanoseconds: 0))
+                    let step = affinity.begin(&decision, storeIsAvailable: true, now: Instant(nanoseconds: 0))
                     guard case .forward(let route) = step else { return nil }
                     return route.backend
                 })
@@ -201,7 +201,7 @@ struct PlacementStrategyTests {
         arguments: PlacementStrategy.allCases)
     func guesses(placement: PlacementStrategy) throws {
         var fleet = try Fleet(replicas: 2, settings: Self.settings(placement))
-        fleet.storeMayBeAsked = false
+        fleet.storeIsAvailable = false
         var random = Random(seed: 4)
         for number in 0..<100 {
             let fingerprint = random.fingerprint()
@@ -254,7 +254,7 @@ struct PlacementStrategyTests {
         #expect(homes(isNew: true) == [0, 1, 3] && homes(isNew: false) == [0, 1, 3])
         let balanced = (0..<30).compactMap { _ in fleet.replicas[0].balance(nil)?.backend }
         #expect(Set(balanced) == [0, 1, 3])
-        fleet.storeMayBeAsked = false
+        fleet.storeIsAvailable = false
         #expect(homes(isNew: false) == [0, 1, 3], "guesses too")
         for index in [0, 1, 3] { fleet.markDown(index) }
         #expect(fleet.serve(random.fingerprint()) == .refusal(.noBackend), "weight 0 takes nobody")

@@ -187,10 +187,10 @@ struct PlacementTests {
 
     @Test("two backends of one name are refused, and the error names it")
     func sameNames() {
-        #expect(throws: Membership.Mistake.sameName("web-1")) {
+        #expect(throws: Membership.Diagnostic.sameName("web-1")) {
             _ = try Self.membership(["web-1", "web-2", "web-1"])
         }
-        #expect("\(Membership.Mistake.sameName("web-1"))".contains("\"web-1\""))
+        #expect("\(Membership.Diagnostic.sameName("web-1"))".contains("\"web-1\""))
     }
 
     @Test("two backends whose hashes meet are refused, and the error names both")
@@ -202,10 +202,10 @@ struct PlacementTests {
             if let other = seen.updateValue(name, forKey: .of(name: name, key: Self.key)) { pair = (other, name) }
         }
         let (first, second) = try #require(pair)
-        #expect(throws: Membership.Mistake.meetingHashes(first, second)) {
+        #expect(throws: Membership.Diagnostic.meetingHashes(first, second)) {
             _ = try Self.membership(["a", first, "b", second])
         }
-        let text = "\(Membership.Mistake.meetingHashes(first, second))"
+        let text = "\(Membership.Diagnostic.meetingHashes(first, second))"
         #expect(text.contains(first) && text.contains(second))
     }
 }

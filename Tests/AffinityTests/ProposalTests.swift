@@ -16,14 +16,14 @@ struct ProposalTests {
             let index = stranger(fleet)
             let route = fleet.serve(fingerprint, isNew: true, proposal: fleet.backend(index)).route
             #expect(route == Route(backend: index, binding: fleet.binding(index, 1), provenance: .placed))
-            #expect(fleet.asked.isEmpty)
+            #expect(fleet.stamp.isEmpty)
         }
     }
 
     @Test("is where it is sent without the store, as a guess that only its cookie remembers")
     func alone() throws {
         var fleet = try Fleet()
-        fleet.storeMayBeAsked = false
+        fleet.storeIsAvailable = false
         let index = stranger(fleet)
         let route = fleet.serve(fingerprint, isNew: true, proposal: fleet.backend(index)).route
         #expect(route == Route(backend: index, binding: fleet.binding(index, 0), provenance: .hinted))
@@ -63,7 +63,7 @@ struct ProposalTests {
     @Test("is where a session key that nobody knows is sent without the store, remembered as a guess")
     func unknownKeyAlone() throws {
         var fleet = try Fleet()
-        fleet.storeMayBeAsked = false
+        fleet.storeIsAvailable = false
         let index = stranger(fleet)
         let route = fleet.serve(fingerprint, proposal: fleet.backend(index)).route
         #expect(route == Route(backend: index, binding: fleet.binding(index, 0), provenance: .hinted))
@@ -84,13 +84,13 @@ struct ProposalTests {
                 return backend
             }
             return fleet.replicas[0].begin(
-                &decision, storeMayBeAsked: fleet.storeMayBeAsked, proposal: proposal(), now: fleet.now)
+                &decision, storeIsAvailable: fleet.storeIsAvailable, proposal: proposal(), now: fleet.now)
         }
         fleet.know(fingerprint, fleet.binding(index, 2), .confirmed)
         _ = begin(&fleet)
         fleet.setChannel(live: false)
         _ = begin(&fleet)
-        fleet.storeMayBeAsked = false
+        fleet.storeIsAvailable = false
         _ = begin(&fleet)
         #expect(looked == 0)
         fleet.replicas[0].cache.remove(fingerprint)

@@ -30,13 +30,13 @@ struct ReconfigurationTests {
             fleet.hold(fingerprint, fleet.binding(home, 1))
             let hash = fleet.backend(home)
             var decision = Decision(fingerprint: fingerprint)
-            guard case .ask(let question) = fleet.begin(&decision) else {
+            guard case .send(let operation) = fleet.begin(&decision) else {
                 Issue.record("nothing was asked")
                 return
             }
             try fleet.reconfigure(names)
-            let said = fleet.store.answer(question, now: fleet.now)
-            let step = fleet.answer(&decision, said, to: question)
+            let said = fleet.store.result(operation, now: fleet.now)
+            let step = fleet.result(&decision, said, to: operation)
             let route = try #require(fleet.finish(&decision, step).route)
             #expect(fleet.backend(route.backend) == hash || fleet.membership.index(of: hash) == nil)
             #expect(route.provenance == .stored || fleet.membership.index(of: hash) == nil)
@@ -51,7 +51,7 @@ struct ReconfigurationTests {
         let loads = Dictionary(
             uniqueKeysWithValues: Fleet.names.indices.map { (Fleet.names[$0], fleet.replicas[0].load.load(of: $0)) })
         fleet.markDown(0)
-        fleet.storeMayBeAsked = false
+        fleet.storeIsAvailable = false
         _ = fleet.serve(fingerprint)
         try fleet.reconfigure(Self.shifted)
         for (index, backend) in fleet.membership.backends.enumerated() {
@@ -65,12 +65,12 @@ struct ReconfigurationTests {
     func sharedHealth() {
         let old = HealthTable(count: 3, judgesAlone: false)
         old.markDown(0)
-        old.setMayLeave(0, true)
+        old.setMayReassign(0, true)
         old.setAvoided(1, true)
         let new = HealthTable(succeeding: old, kept: [nil, 1, 0, 7, -1])
         #expect((0..<5).map { new.isUp($0) } == [true, true, false, true, true])
-        #expect(new.mayLeave(2) && new.isAvoided(1) && !new.isAvoided(0) && !new.judgesAlone && new.count == 5)
-        #expect(old.markUp(0) && new.isUp(2) && !new.mayLeave(2))
+        #expect(new.mayReassign(2) && new.isAvoided(1) && !new.isAvoided(0) && !new.judgesAlone && new.count == 5)
+        #expect(old.markUp(0) && new.isUp(2) && !new.mayReassign(2))
         new.markDown(1)
         #expect(!old.isUp(1))
         new.markDown(0)

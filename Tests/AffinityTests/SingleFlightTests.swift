@@ -24,26 +24,26 @@ struct SingleFlightTests {
     }
 
     @Test("what one wrote the others find, and each goes by its own hint again")
-    func answers() throws {
+    func results() throws {
         var fleet = try Fleet()
         var (leader, follower, knowing) = (
             Decision(fingerprint: fingerprint), Decision(fingerprint: fingerprint),
             Decision(fingerprint: fingerprint, hint: fleet.hint(2, 4))
         )
-        guard case .ask(let question) = fleet.begin(&leader), case .ask = fleet.begin(&follower),
-            case .ask = fleet.begin(&knowing)
+        guard case .send(let operation) = fleet.begin(&leader), case .send = fleet.begin(&follower),
+            case .send = fleet.begin(&knowing)
         else {
             Issue.record("not asked")
             return
         }
-        let answer = fleet.store.answer(question, now: fleet.now)
-        #expect(answer == .written)
-        let shared = answer.forOthers(than: question)
-        let first = fleet.finish(&leader, fleet.answer(&leader, answer, to: question))
-        let second = fleet.finish(&follower, fleet.answer(&follower, shared, to: question))
+        let result = fleet.store.result(operation, now: fleet.now)
+        #expect(result == .written)
+        let shared = result.forWaiters(than: operation)
+        let first = fleet.finish(&leader, fleet.result(&leader, result, to: operation))
+        let second = fleet.finish(&follower, fleet.result(&follower, shared, to: operation))
         #expect(first.route?.provenance == .claimed && second.route?.provenance == .stored)
         #expect(first.route?.backend == second.route?.backend)
-        let third = fleet.finish(&knowing, fleet.answer(&knowing, shared, to: question))
+        let third = fleet.finish(&knowing, fleet.result(&knowing, shared, to: operation))
         #expect(third.route == Route(backend: 2, binding: fleet.binding(2, 4), provenance: .claimed))
         #expect((0..<5).map { fleet.replicas[0].load.load(of: $0) }.reduce(0, +) == 1)
     }

@@ -13,7 +13,7 @@ struct TouchTests {
         return fleet
     }
 
-    private func touch(_ fleet: Fleet) -> StoreQuestion { .touch(fingerprint, lifetime: fleet.settings.recordLifetime) }
+    private func touch(_ fleet: Fleet) -> StoreOperation { .touch(fingerprint, lifetime: fleet.settings.recordLifetime) }
 
     @Test("a touch is due when less than 3/4 of the lifetime remains, and no more once it is answered")
     func due() throws {
@@ -25,8 +25,8 @@ struct TouchTests {
         #expect(route.touch == touch(fleet))
         #expect(route.provenance == .cached)
         #expect(fleet.serve(fingerprint).route?.touch == nil)
-        let answer = fleet.store.answer(touch(fleet), now: fleet.now)
-        #expect(fleet.answeredAside(answer, to: touch(fleet)) == nil)
+        let result = fleet.store.result(touch(fleet), now: fleet.now)
+        #expect(fleet.storeAnsweredInBackground(result, to: touch(fleet)) == nil)
         #expect(fleet.entry(fingerprint)?.touches == 0)
         fleet.pass(fleet.settings.recordLifetime / 4 - 1000)
         #expect(fleet.serve(fingerprint).route?.touch == nil)
@@ -52,12 +52,12 @@ struct TouchTests {
         let step: Int64 = 20_000
         for _ in 0..<(fleet.settings.recordLifetime / step) {
             fleet.pass(step)
-            guard let question = fleet.serve(fingerprint).route?.touch else { continue }
+            guard let operation = fleet.serve(fingerprint).route?.touch else { continue }
             touches += 1
             if answered {
-                _ = fleet.answeredAside(fleet.store.answer(question, now: fleet.now), to: question)
+                _ = fleet.storeAnsweredInBackground(fleet.store.result(operation, now: fleet.now), to: operation)
             } else {
-                _ = fleet.answeredAside(.unavailable(.late), to: question)
+                _ = fleet.storeAnsweredInBackground(.unavailable(.late), to: operation)
             }
         }
         #expect(touches >= 3 && touches <= 4, "\(touches)")
@@ -70,8 +70,8 @@ struct TouchTests {
             fleet.pass(fleet.settings.idleTimeout - 1000)
             let route = try #require(fleet.serve(fingerprint).route)
             #expect(route.backend == 3 && route.binding.epoch == 2)
-            if let question = route.touch {
-                _ = fleet.answeredAside(fleet.store.answer(question, now: fleet.now), to: question)
+            if let operation = route.touch {
+                _ = fleet.storeAnsweredInBackground(fleet.store.result(operation, now: fleet.now), to: operation)
             }
         }
     }
@@ -80,9 +80,9 @@ struct TouchTests {
     func none() throws {
         var fleet = try bound()
         fleet.pass(fleet.settings.recordLifetime / 2)
-        fleet.storeMayBeAsked = false
+        fleet.storeIsAvailable = false
         #expect(fleet.serve(fingerprint).route?.touch == nil)
-        fleet.storeMayBeAsked = true
+        fleet.storeIsAvailable = true
         #expect(fleet.serve(Fingerprint(high: 5, low: 5), isNew: true).route?.touch == nil)
     }
 
@@ -92,16 +92,16 @@ struct TouchTests {
     func absent(epoch: UInt32) throws {
         var fleet = try Fleet()
         fleet.know(fingerprint, fleet.binding(3, epoch), .confirmed)
-        let next = fleet.answeredAside(.absent, to: touch(fleet))
+        let next = fleet.storeAnsweredInBackground(.absent, to: touch(fleet))
         let lifetime = fleet.settings.recordLifetime
         #expect(
             next
                 == (epoch == 1
                     ? .create(fingerprint, fleet.backend(3), lifetime: lifetime)
                     : .restore(fingerprint, fleet.binding(3, 2), lifetime: lifetime)))
-        let question = try #require(next)
-        #expect(fleet.answeredAside(.written, to: question) == nil)
-        #expect(fleet.answeredAside(.absent, to: question) == nil)
+        let operation = try #require(next)
+        #expect(fleet.storeAnsweredInBackground(.written, to: operation) == nil)
+        #expect(fleet.storeAnsweredInBackground(.absent, to: operation) == nil)
     }
 
     @Test("a touch that finds a foreign value restores the binding, at epoch 1 too")
@@ -109,7 +109,7 @@ struct TouchTests {
         var fleet = try Fleet()
         fleet.know(fingerprint, fleet.binding(3, 1), .confirmed)
         #expect(
-            fleet.answeredAside(.foreign, to: touch(fleet))
+            fleet.storeAnsweredInBackground(.foreign, to: touch(fleet))
                 == .restore(fingerprint, fleet.binding(3, 1), lifetime: fleet.settings.recordLifetime))
     }
 
@@ -117,11 +117,11 @@ struct TouchTests {
     func lowerAndHigher() throws {
         var fleet = try bound()
         #expect(
-            fleet.answeredAside(.record(fleet.binding(1, 1), remaining: 9000), to: touch(fleet))
+            fleet.storeAnsweredInBackground(.record(fleet.binding(1, 1), remaining: 9000), to: touch(fleet))
                 == .restore(fingerprint, fleet.binding(3, 2), lifetime: fleet.settings.recordLifetime))
         #expect(fleet.entry(fingerprint)?.binding == fleet.binding(3, 2))
         #expect(
-            fleet.answeredAside(.record(fleet.binding(1, 3), remaining: 9000), to: touch(fleet)) == nil)
+            fleet.storeAnsweredInBackground(.record(fleet.binding(1, 3), remaining: 9000), to: touch(fleet)) == nil)
         #expect(fleet.entry(fingerprint)?.binding == fleet.binding(1, 3))
     }
 
@@ -130,13 +130,13 @@ struct TouchTests {
         var fleet = try Fleet()
         fleet.know(fingerprint, fleet.binding(3, 1), .confirmed)
         #expect(
-            fleet.answeredAside(.record(fleet.binding(1, 1), remaining: 9000), to: touch(fleet))
+            fleet.storeAnsweredInBackground(.record(fleet.binding(1, 1), remaining: 9000), to: touch(fleet))
                 == .rebind(
                     fingerprint, from: fleet.binding(1, 1), to: fleet.backend(3),
                     lifetime: fleet.settings.recordLifetime))
         var above = try bound()
         #expect(
-            above.answeredAside(.record(above.binding(1, 2), remaining: 9000), to: touch(above)) == nil)
+            above.storeAnsweredInBackground(.record(above.binding(1, 2), remaining: 9000), to: touch(above)) == nil)
         #expect(above.entry(fingerprint)?.binding == above.binding(1, 2))
     }
 
@@ -145,7 +145,7 @@ struct TouchTests {
         var fleet = try bound()
         let grave = Binding(backend: .tombstone, epoch: 3)
         fleet.hold(fingerprint, grave)
-        #expect(fleet.answeredAside(.record(grave, remaining: 9000), to: touch(fleet)) == nil)
+        #expect(fleet.storeAnsweredInBackground(.record(grave, remaining: 9000), to: touch(fleet)) == nil)
         #expect(fleet.serve(fingerprint).route?.binding.epoch == 4)
     }
 
@@ -153,7 +153,7 @@ struct TouchTests {
     func unavailable(failure: StoreFailure) throws {
         var fleet = try bound()
         let before = fleet.entry(fingerprint)
-        #expect(fleet.answeredAside(.unavailable(failure), to: touch(fleet)) == nil)
+        #expect(fleet.storeAnsweredInBackground(.unavailable(failure), to: touch(fleet)) == nil)
         #expect(fleet.entry(fingerprint) == before)
     }
 }

@@ -94,17 +94,17 @@ struct AdminAPITests {
     @Test("the overview counts what there is and what is wrong with it, null where a thing is not known")
     func overview() throws {
         var report = ReloadReport(startedAt: WallTime(seconds: 0, nanoseconds: 0))
-        let place = Mistake.Place(line: 3, column: 5)
-        func mistake(_ key: String, _ severity: Mistake.Severity, _ place: Mistake.Place?) -> Mistake {
-            Mistake(severity: severity, source: .file("d.yml"), place: place, key: key, message: "m")
+        let place = Diagnostic.Place(line: 3, column: 5)
+        func diagnostic(_ key: String, _ severity: Diagnostic.Severity, _ place: Diagnostic.Place?) -> Diagnostic {
+            Diagnostic(severity: severity, source: .file("d.yml"), place: place, key: key, message: "m")
         }
         report.failed(
             at: WallTime(seconds: 60, nanoseconds: 0),
-            mistakes: [
-                mistake("http.routers.a.rule", .error, place), mistake("http.services.b", .warning, place),
-                mistake("traefik.http.Services.c.loadbalancer", .error, nil), mistake("http", .error, nil),
+            diagnostics: [
+                diagnostic("http.routers.a.rule", .error, place), diagnostic("http.services.b", .warning, place),
+                diagnostic("traefik.http.Services.c.loadbalancer", .error, nil), diagnostic("http", .error, nil),
             ])
-        let http = OverviewView.HTTP(HTTPConfiguration(), mistakes: report.mistakes)
+        let http = OverviewView.HTTP(HTTPConfiguration(), diagnostics: report.diagnostics)
         #expect(http.routers == .init(total: 0, warnings: 0, errors: 1))
         #expect(http.services == .init(total: 0, warnings: 1, errors: 1))
         let encoder = JSONEncoder()
@@ -179,7 +179,7 @@ struct SessionViewTests {
         #expect(target(service) == (first == "a" ? "b" : "a"))
     }
 
-    private static func record(_ backend: BackendHash, epoch: UInt32) -> StoreAnswer {
+    private static func record(_ backend: BackendHash, epoch: UInt32) -> StoreResult {
         .record(Binding(backend: backend, epoch: epoch), remaining: 1000)
     }
 
@@ -246,7 +246,7 @@ struct SessionViewTests {
     func nothingStored() throws {
         let service = try Self.service()
         let entry = Self.entry(service.membership.backends[1].hash)
-        for answer in [StoreAnswer.absent, .foreign] + StoreFailure.allCases.map(StoreAnswer.unavailable) {
+        for answer in [StoreResult.absent, .foreign] + StoreFailure.allCases.map(StoreResult.unavailable) {
             let known = SessionView(Self.fingerprint, of: service, entry: entry, isCovered: true, answer: answer)
             #expect(known.source == .cache && known.kind == .dirty && known.wouldGo == "b")
             let view = SessionView(Self.fingerprint, of: service, entry: nil, isCovered: true, answer: answer)

@@ -29,7 +29,7 @@ struct AdminSourceSample: AdminSource {
 
     func overview() async -> OverviewView {
         OverviewView(
-            http: .init(configuration?.http ?? HTTPConfiguration(), mistakes: []), providers: [],
+            http: .init(configuration?.http ?? HTTPConfiguration(), diagnostics: []), providers: [],
             features: .init(accessLog: false, sharedStore: false),
             configuration: .init(ReloadReport(startedAt: WallTime(seconds: 0, nanoseconds: 0))))
     }

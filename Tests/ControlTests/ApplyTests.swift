@@ -124,8 +124,8 @@ struct ApplyTests {
             let bad = try Self.shop(
                 "{ url: \"http://127.0.0.1:1\", name: \(names.0) }", "{ url: \"http://127.0.0.1:2\", name: \(names.1) }"
             )
-            let mistake = await #expect(throws: SnapshotMistake.self) { try await dataPlane.apply(bad) }
-            let said = mistake?.description ?? ""
+            let diagnostic = await #expect(throws: SnapshotDiagnostic.self) { try await dataPlane.apply(bad) }
+            let said = diagnostic?.description ?? ""
             #expect(said.contains("service \"shop\"") && said.contains(names.0))
             #expect(try await Loopback.ask(dataPlane.ports[0], "/", ["X-Session-ID: s"]).body == "first")
             #expect(dataPlane.fingerprint == ConfigurationFingerprint(before, keys: dataPlane.keys))

@@ -28,23 +28,23 @@ struct ConfigurationFilesTests {
         try Self.with(files) { root in
             let read = DynamicFiles.read(path: root)
             #expect(read.files.map { $0.name.dropFirst(root.count + 1) } == ["a.yml", "a/z.yaml", "b.toml"])
-            #expect(read.files.map(\.format) == [.yaml, .yaml, .toml] && read.mistakes.isEmpty)
+            #expect(read.files.map(\.format) == [.yaml, .yaml, .toml] && read.diagnostics.isEmpty)
         }
     }
 
     @Test("that cannot be read are mistakes, each with its reason")
     func unreadable() throws {
         #expect(
-            DynamicFiles.read(.file("/nowhere/a.yml")).mistakes.map(\.description) == [
+            DynamicFiles.read(.file("/nowhere/a.yml")).diagnostics.map(\.description) == [
                 "/nowhere/a.yml: cannot be read: no such file or directory"
             ])
         #expect(
-            DynamicFiles.read(.directory("/nowhere")).mistakes.map(\.description) == [
+            DynamicFiles.read(.directory("/nowhere")).diagnostics.map(\.description) == [
                 "/nowhere: cannot be read as a directory"
             ])
         try Self.with(["a.yml": ""]) { root in
             try Data([0x61, 0xFF]).write(to: URL(fileURLWithPath: "\(root)/a.yml"))
-            #expect(DynamicFiles.read(path: root).mistakes.map(\.description) == ["\(root)/a.yml: is no UTF-8 text"])
+            #expect(DynamicFiles.read(path: root).diagnostics.map(\.description) == ["\(root)/a.yml: is no UTF-8 text"])
         }
     }
 
@@ -54,7 +54,7 @@ struct ConfigurationFilesTests {
             #expect(mkfifo("\(root)/pipe.yml", 0o600) == 0)
             try FileManager.default.createSymbolicLink(atPath: "\(root)/x.toml", withDestinationPath: "nowhere")
             #expect(
-                Set(DynamicFiles.read(path: root).mistakes.map(\.description)) == [
+                Set(DynamicFiles.read(path: root).diagnostics.map(\.description)) == [
                     "\(root)/pipe.yml: is no file", "\(root)/x.toml: is no file",
                 ])
         }
@@ -66,9 +66,9 @@ struct ConfigurationFilesTests {
             let pipe = "\(root)/pipe.yml"
             #expect(mkfifo(pipe, 0o600) == 0)
             #expect(
-                DynamicFiles.read(.file(pipe)).mistakes.map(\.description) == ["\(pipe): cannot be read: is no file"])
+                DynamicFiles.read(.file(pipe)).diagnostics.map(\.description) == ["\(pipe): cannot be read: is no file"])
             #expect(
-                ConfigurationSample.mistakes("fleet: { secretFile: \(pipe) }") == [
+                ConfigurationSample.diagnostics("fleet: { secretFile: \(pipe) }") == [
                     "1:22: fleet.secretFile: \(pipe) cannot be read: is no file"
                 ])
         }
@@ -81,7 +81,7 @@ struct ConfigurationFilesTests {
             let read = DynamicFiles.read(path: root)
             #expect(read.files.map(\.name) == ["\(root)/d/a.yml"])
             #expect(
-                read.mistakes.map(\.description) == ["\(root)/d/loop: leads back to a directory that is being read"])
+                read.diagnostics.map(\.description) == ["\(root)/d/loop: leads back to a directory that is being read"])
         }
     }
 
@@ -94,7 +94,7 @@ struct ConfigurationFilesTests {
             }
             let read = DynamicFiles.read(path: "\(root)/top")
             #expect(read.files.map { $0.name.dropFirst(root.count + 5) } == ["a.yml", "x/c.yml", "y/c.yml"])
-            #expect(read.mistakes.isEmpty)
+            #expect(read.diagnostics.isEmpty)
         }
     }
 
@@ -117,9 +117,9 @@ struct ConfigurationFilesTests {
     func providerMistake() throws {
         try Self.with(["a.yml": Self.service, "b.yml": "http: { routers: { r: { rle: x } } }"]) { root in
             #expect(
-                ConfigurationSample.mistakes("providers: { file: { directory: \(root) } }").count == 3)
+                ConfigurationSample.diagnostics("providers: { file: { directory: \(root) } }").count == 3)
             #expect(
-                ConfigurationSample.mistakes("providers: { file: { filename: \(root)/c.yml } }")
+                ConfigurationSample.diagnostics("providers: { file: { filename: \(root)/c.yml } }")
                     == [
                         "\(root)/c.yml: cannot be read: no such file or directory"
                     ].map { String($0.dropFirst(2)) })
@@ -178,9 +178,9 @@ struct ConfigurationFilesTests {
     @Test("are named where a provider is wrong", arguments: mistaken.map(\.0))
     func isNamed(_ yaml: String) throws {
         let expected = try #require(Self.mistaken.first { $0.0 == yaml }).1
-        let mistakes = ConfigurationSample.mistakes(yaml)
+        let diagnostics = ConfigurationSample.diagnostics(yaml)
         #expect(
-            mistakes.map { $0.replacing("owhere:", with: ":").replacing(/^.*: cannot/, with: ": cannot") } == expected)
+            diagnostics.map { $0.replacing("owhere:", with: ":").replacing(/^.*: cannot/, with: ": cannot") } == expected)
     }
 
     @Test("with aliases that multiply are refused, and not expanded")
@@ -191,12 +191,12 @@ struct ConfigurationFilesTests {
                 let aliases = Array(repeating: "*a\(level - 1)", count: 10).joined(separator: ", ")
                 yaml += "a\(level): &a\(level) [\(aliases)]\n"
             }
-            let mistakes = ConfigurationSample.mistakes(yaml)
+            let diagnostics = ConfigurationSample.diagnostics(yaml)
             #expect(
-                mistakes.count == 1 && mistakes[0].contains("holds more than 2000000 values, with those of its aliases")
+                diagnostics.count == 1 && diagnostics[0].contains("holds more than 2000000 values, with those of its aliases")
             )
             let deep = "a: " + String(repeating: "[", count: 100) + String(repeating: "]", count: 100)
-            #expect(ConfigurationSample.mistakes(deep) == ["1:68: is nested more than 64 levels deep"])
+            #expect(ConfigurationSample.diagnostics(deep) == ["1:68: is nested more than 64 levels deep"])
         }
     }
 

@@ -51,7 +51,7 @@ struct ConfigurationKeyTests {
     @Test("are called as they are to be written where they are wrong", arguments: files.map(\.0))
     func isNamed(_ yaml: String) throws {
         let expected = try #require(Self.files.first { $0.0 == yaml }).1
-        #expect(ConfigurationSample.mistakes(yaml) == expected)
+        #expect(ConfigurationSample.diagnostics(yaml) == expected)
     }
 
     @Test("of any length cost little, and are not shown whole")
@@ -59,21 +59,21 @@ struct ConfigurationKeyTests {
         let long = String(repeating: "k", count: 20_000)
         let services = (0..<200).map { "    s\($0): *a\n" }.joined()
         let yaml = "http:\n  services:\n    s: &a\n      ? \(long)\n      : 1\n" + services
-        var mistakes: [String] = []
-        let spent = ContinuousClock().measure { mistakes = ConfigurationSample.mistakes(yaml) }
+        var diagnostics: [String] = []
+        let spent = ContinuousClock().measure { diagnostics = ConfigurationSample.diagnostics(yaml) }
         #expect(spent < .seconds(5))
-        #expect(mistakes.count == 201 && mistakes.allSatisfy { $0.utf8.count < 300 }, "\(mistakes.first ?? "")")
-        let names = ConfigurationSample.mistakes(
+        #expect(diagnostics.count == 201 && diagnostics.allSatisfy { $0.utf8.count < 300 }, "\(diagnostics.first ?? "")")
+        let names = ConfigurationSample.diagnostics(
             "http: { routers: { r: { rule: \"Path(`/`)\", service: \(long), middlewares: [a@\(long)], entryPoints: [\(long)] } } }"
         )
         #expect(names.count == 3 && names.allSatisfy { $0.utf8.count < 300 })
-        let twice = ConfigurationSample.mistakes("? \(long)\n: 1\n? \(long)\n: 2")
+        let twice = ConfigurationSample.diagnostics("? \(long)\n: 1\n? \(long)\n: 2")
         #expect(twice.count == 1 && twice[0].utf8.count < 300)
     }
 
     @Test("and what is said about them is text in which nothing acts, one line for a mistake and those that show it")
     func visible() {
-        let file = ConfigurationReading.mistakes([
+        let file = ConfigurationReading.diagnostics([
             (
                 "a\nb",
                 "http: { routers: { \"\\e[31mfoo\": { rule: \"Path(`/\\u202E`) \\n !\", service: \"a\\nb: c\" } } }"
@@ -87,14 +87,14 @@ struct ConfigurationKeyTests {
                 "a\\nb:1:74: http.routers.\\u001b[31mfoo.service: there is no service a\\nb: c",
             ])
         let labels = ["traefik.http.routers.r.ru\u{1B}\nle": "x", "traefik.http.routers.r.rule": "Path(`/`)"]
-        let container = ConfigurationReading.mistakes([], [ConfigurationReading.container("c", 1, labels)])
+        let container = ConfigurationReading.diagnostics([], [ConfigurationReading.container("c", 1, labels)])
         #expect(
             container == [
                 "container c: traefik.http.routers.r.ru\\u001b\\nle: unknown key, did you mean rule?"
             ])
-        let empty = ConfigurationReading.mistakes([("f", "http: { routers: { r: { rule: '', service: a@docker } } }")])
+        let empty = ConfigurationReading.diagnostics([("f", "http: { routers: { r: { rule: '', service: a@docker } } }")])
         #expect(empty.first?.hasSuffix("\n    \n    ^") == true, "\(empty)")
-        let backslash = ConfigurationReading.mistakes([
+        let backslash = ConfigurationReading.diagnostics([
             ("f", "http: { routers: { r: { rule: 'PathRegexp(`\t\\d\"(`)', service: a@docker } } }")
         ])
         #expect(
@@ -103,24 +103,24 @@ struct ConfigurationKeyTests {
 
     @Test("have rules of at most 16 KiB")
     func longRule() {
-        func mistakes(_ count: Int) -> [String] {
+        func diagnostics(_ count: Int) -> [String] {
             let rule = "Path(`/\(String(repeating: "a", count: count - 9))`)"
             let service = "services: { s: { loadBalancer: { servers: [{ url: \"http://a\" }] } } }"
-            return ConfigurationSample.mistakes(
+            return ConfigurationSample.diagnostics(
                 "http: { routers: { r: { rule: \"\(rule)\", service: s } }, \(service) }")
         }
-        #expect(mistakes(16384) == [])
+        #expect(diagnostics(16384) == [])
         #expect(
-            mistakes(16385) == [
+            diagnostics(16385) == [
                 "1:31: http.routers.r.rule: has 16385 bytes, and a rule has at most 16384: say it in several routers"
             ])
     }
 
     @Test("leave the name of a replica to the machine, as far as it can stand in a field")
     func replicaName() throws {
-        var surroundings = ConfigurationSample.surroundings
-        surroundings.hostName = "höst a\r\n\(String(repeating: "b", count: 200))"
-        let file = try ConfigurationFile(yaml: "", file: "f", surroundings: surroundings)
+        var process = ConfigurationSample.process
+        process.hostName = "höst a\r\n\(String(repeating: "b", count: 200))"
+        let file = try ConfigurationFile(yaml: "", file: "f", process: process)
         let expected = "h-st-a--" + String(repeating: "b", count: 118) + "-7"
         #expect(file.configuration.replica.name == expected && expected.utf8.count == 128)
     }

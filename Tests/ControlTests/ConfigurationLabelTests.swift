@@ -12,7 +12,7 @@ struct ConfigurationLabelTests {
     @Test("that say nothing make Traefik's router and service")
     func defaults() throws {
         let reading = Reading.read([], [Reading.container("web", 1, ["other.label": "x"], ports: [80, 8080])])
-        #expect(reading.mistakes.isEmpty)
+        #expect(reading.diagnostics.isEmpty)
         let configuration = try #require(reading.configuration)
         #expect(configuration.routers.map(\.name) == ["web-default@docker"])
         #expect(configuration.routers[0].router.rule.text == "Host(`web.local`)")
@@ -42,7 +42,7 @@ struct ConfigurationLabelTests {
             "traefik.http.middlewares.auth.headers.customrequestheaders.Cookie": "",
         ]
         let reading = Reading.read([], [Reading.container("app", 1, labels)])
-        #expect(reading.mistakes.map(\.description) == [])
+        #expect(reading.diagnostics.map(\.description) == [])
         let configuration = try #require(reading.configuration)
         let router = try #require(configuration.routers.first)
         #expect(router.name == "MyApp@docker" && router.router.priority == 7 && router.router.entryPoints == [0, 1])
@@ -69,7 +69,7 @@ struct ConfigurationLabelTests {
         ]
         let reading = Reading.read(
             [], [Reading.container("a", 1, labels.mapValues { $0 == "auth" ? "AUTH" : $0 })])
-        #expect(reading.mistakes.map(\.description) == [])
+        #expect(reading.diagnostics.map(\.description) == [])
         let configuration = try #require(reading.configuration)
         #expect(configuration.routers.map(\.name) == ["MYROUTER@docker"])
         #expect(configuration.routers[0].router.rule.text == "Path(`/`)")
@@ -178,9 +178,9 @@ struct ConfigurationLabelTests {
     @Test("are named as they are written where they are wrong", arguments: mistaken.indices)
     func isNamed(_ index: Int) {
         let (labels, expected) = Self.mistaken[index]
-        let mistakes = Reading.mistakes([], [Reading.container("web", 1, labels)])
+        let diagnostics = Reading.diagnostics([], [Reading.container("web", 1, labels)])
         #expect(
-            mistakes
+            diagnostics
                 == expected.map { "container web: \($0)" })
     }
 
@@ -188,7 +188,7 @@ struct ConfigurationLabelTests {
     func others() throws {
         let bad = Reading.container("bad", 1, ["traefik.http.routers.r.rul": "x"])
         let reading = Reading.read([], [bad, Reading.container("good", 2)])
-        #expect(reading.mistakes.count == 1)
+        #expect(reading.diagnostics.count == 1)
         #expect(reading.configuration?.routers.map(\.name) == ["good-default@docker"])
     }
 
@@ -196,14 +196,14 @@ struct ConfigurationLabelTests {
     func ports() {
         let label = "traefik.http.services.db-default.loadbalancer.server.port"
         #expect(
-            Reading.mistakes([], [Reading.container("db", 1, [:], ports: [])]) == [
+            Reading.diagnostics([], [Reading.container("db", 1, [:], ports: [])]) == [
                 "container db: \(label): is missing: the container exposes no TCP port, so say where it listens"
             ])
         let elsewhere = ["traefik.http.routers.r.service": "other@file", "traefik.http.routers.r.rule": "Path(`/`)"]
         let reading = Reading.read(
             [("f.yml", "http: { services: { other: { loadBalancer: { servers: [{url: \"http://a\"}] } } } }")],
             [Reading.container("db", 1, elsewhere, ports: [])])
-        #expect(reading.mistakes.isEmpty && reading.configuration?.services.map(\.name) == ["other"])
+        #expect(reading.diagnostics.isEmpty && reading.configuration?.services.map(\.name) == ["other"])
     }
 
     @Test("of a container that is not reached keep its router, without a server")
@@ -228,7 +228,7 @@ struct ConfigurationLabelTests {
         ]
         let reading = Reading.read([], containers)
         #expect(
-            reading.mistakes.map(\.description) == [
+            reading.diagnostics.map(\.description) == [
                 "container c: warning: traefik.http.services.s: has the server http://10.0.0.1:80 of another container, "
                     + "which is used once"
             ])
@@ -246,7 +246,7 @@ struct ConfigurationLabelTests {
         let new = Reading.container("new", 2, rule.merging([Self.sticky: "B"]) { $1 })
         let reading = Reading.read([], [new, old])
         #expect(
-            reading.mistakes.map(\.description) == [
+            reading.diagnostics.map(\.description) == [
                 "container new: traefik.http.services.s: says of the service s what container old says otherwise: "
                     + "this container is left out"
             ])
@@ -255,7 +255,7 @@ struct ConfigurationLabelTests {
         #expect(Reading.read([], [stopping, new]).configuration?.services[0].backends.map(\.name) == ["id-2"])
         let other = Reading.container("x", 3, ["traefik.http.routers.r.rule": "Path(`/b`)"])
         #expect(
-            Reading.mistakes([], [old, other]) == [
+            Reading.diagnostics([], [old, other]) == [
                 "container x: traefik.http.routers.r: says of the router r what container old says otherwise: "
                     + "this container is left out"
             ])
@@ -263,7 +263,7 @@ struct ConfigurationLabelTests {
         let middlewares = Reading.read(
             [], [Reading.container("a", 1, [prefix: "/a"]), Reading.container("b", 2, [prefix: "/b"])])
         #expect(
-            middlewares.mistakes.map(\.description) == [
+            middlewares.diagnostics.map(\.description) == [
                 "container b: traefik.http.middlewares.m: says of the middleware m what container a says otherwise: "
                     + "this container is left out"
             ])
@@ -274,7 +274,7 @@ struct ConfigurationLabelTests {
         let labels = ["traefik.tcp.routers.r.rule": "HostSNI(`*`)"]
         let reading = Reading.read([], [Reading.container("a", 1, labels), Reading.container("b", 2, labels)])
         #expect(
-            reading.mistakes.map(\.description) == [
+            reading.diagnostics.map(\.description) == [
                 "container a: warning: traefik.tcp.routers.r.rule: has no effect, here or in other containers: "
                     + "of TCP, UDP and TLS nothing is available in this version"
             ])
@@ -291,7 +291,7 @@ struct ConfigurationLabelTests {
         #expect(router.middlewares == [.addPrefix("/x")] && router.service != nil)
         let alone = Reading.read([], [user])
         #expect(
-            alone.mistakes.map(\.description) == [
+            alone.diagnostics.map(\.description) == [
                 "container user: traefik.http.routers.r.middlewares: there is no middleware m"
             ])
         #expect(alone.configuration?.routers.map(\.service) == [nil])
@@ -305,7 +305,7 @@ struct ConfigurationLabelTests {
             let parts =
                 labels.flatMap { $0.key.split(separator: ".").map(String.init) } + ["", "[0]", "a[1]", "[", "]", "="]
             var generator = SplitMix(seed: 5)
-            var mistakes = 0
+            var diagnostics = 0
             for _ in 0..<3000 {
                 var damaged: [String: String] = [:]
                 for _ in 0..<Int.random(in: 1...6, using: &generator) {
@@ -317,10 +317,10 @@ struct ConfigurationLabelTests {
                     damaged[words.joined(separator: ".")] = label.value
                 }
                 let reading = Reading.read([], [Reading.container("web", 1, damaged), Reading.container("good", 2)])
-                mistakes += reading.mistakes.isEmpty ? 0 : 1
+                diagnostics += reading.diagnostics.isEmpty ? 0 : 1
                 #expect(reading.configuration?.routers.contains { $0.name == "good-default@docker" } == true)
             }
-            #expect(mistakes > 1000)
+            #expect(diagnostics > 1000)
         }
     }
 }

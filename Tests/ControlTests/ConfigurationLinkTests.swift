@@ -32,7 +32,7 @@ struct ConfigurationLinkTests {
     func twice() {
         let text = "http:\n  services:\n    a: { loadBalancer: { servers: [{ url: \"http://a\" }] } }\n"
         #expect(
-            Reading.mistakes([("1.yml", text), ("2.yml", text)]) == [
+            Reading.diagnostics([("1.yml", text), ("2.yml", text)]) == [
                 "2.yml:3:5: http.services.a: stands in 1.yml:3 already"
             ])
     }
@@ -51,7 +51,7 @@ struct ConfigurationLinkTests {
             "traefik.http.middlewares.m.addprefix.prefix": "/x", "traefik.http.routers.r.service": "web@file",
         ]
         let reading = Reading.read([("f", yaml)], [Reading.container("c", 1, labels)])
-        #expect(reading.mistakes.isEmpty)
+        #expect(reading.diagnostics.isEmpty)
         let configuration = try #require(reading.configuration)
         #expect(configuration.services.map(\.name) == ["web", "web@docker"])
         #expect(configuration.routers.map(\.name) == ["other", "own", "r@docker"])
@@ -70,7 +70,7 @@ struct ConfigurationLinkTests {
             """
         let reading = Reading.read([("f", yaml)])
         #expect(
-            reading.mistakes.map(\.description) == [
+            reading.diagnostics.map(\.description) == [
                 "f:3:39: warning: http.routers.a.service: there is no service web@docker now: "
                     + "the router answers 503 until it is there",
                 "f:4:58: warning: http.routers.b.middlewares[0]: there is no middleware auth@docker now: "
@@ -90,7 +90,7 @@ struct ConfigurationLinkTests {
               middlewares: { auth: { addPrefix: { prefix: /a } } }
             """
         #expect(
-            Reading.mistakes([("f", yaml)]) == [
+            Reading.diagnostics([("f", yaml)]) == [
                 "f:3:38: http.routers.r.service: there is no service shpo, did you mean shop?",
                 "f:3:58: http.routers.r.middlewares[0]: there is no middleware autg, did you mean auth?",
                 "f:3:64: http.routers.r.middlewares[1]: names the provider kubernetescrd, "
@@ -118,7 +118,7 @@ struct ConfigurationLinkTests {
     func weightedAway() throws {
         let text = "w: { weighted: { services: [{ name: zz@docker }, { name: a }, { name: aa@docker }] } }\n"
         let reading = Reading.read(Self.services(text + Self.a))
-        #expect(reading.mistakes.count == 2 && reading.mistakes.allSatisfy { $0.severity == .warning })
+        #expect(reading.diagnostics.count == 2 && reading.diagnostics.allSatisfy { $0.severity == .warning })
         let configuration = try #require(reading.configuration)
         #expect(configuration.services.map(\.name) == ["a", "aa@docker", "w", "zz@docker"])
         guard case .services(let children) = configuration.services[2].targets else {
@@ -145,7 +145,7 @@ struct ConfigurationLinkTests {
         let reading = Reading.read(Self.services(file), containers)
         let message = "has the cookie lvl of the weighted service w above it: give each level a name of its own"
         #expect(
-            reading.mistakes.map(\.description) == [
+            reading.diagnostics.map(\.description) == [
                 "f:4:39: warning: http.services.v.weighted.services[0].name: there is no service a@docker now: "
                     + "the other services serve its share until it is there",
                 "container a1: traefik.http.services.a: \(message)",
@@ -236,7 +236,7 @@ struct ConfigurationLinkTests {
     @Test("of services are named where they are wrong", arguments: mistaken.indices)
     func isNamed(_ index: Int) {
         let (text, expected) = Self.mistaken[index]
-        #expect(Reading.mistakes(Self.services(text)) == expected.map { "f:\($0)" })
+        #expect(Reading.diagnostics(Self.services(text)) == expected.map { "f:\($0)" })
     }
 
     @Test("of weighted services lead eight levels down and no further")
@@ -245,7 +245,7 @@ struct ConfigurationLinkTests {
             func chain(_ count: Int) -> [String] {
                 let links = (1...count).map { "s\($0): { weighted: { services: [{ name: s\($0 - 1) }] } }\n" }
                 let last = "s0: { loadBalancer: { servers: [{ url: \"http://a\" }] } }\n"
-                return Reading.mistakes(Self.services(last + links.joined()))
+                return Reading.diagnostics(Self.services(last + links.joined()))
             }
             #expect(chain(8) == [])
             #expect(chain(12) == ["f:12:7: http.services.s9: nests weighted services more than 8 levels deep"])
@@ -259,14 +259,14 @@ struct ConfigurationLinkTests {
             "http: { routers: { r: { rule: \"Path(`/`)\", service: a, entryPoints: [x, []] } }, services: { a: { loadBalancer: { servers: [{url: \"http://a\"}] } } } }"
         let source = SourceText(name: "f", text: text, role: .dynamic)
         let context = HTTPContext(entryPointNames: nil, lease: .milliseconds(500))
-        let mistakes = HTTPReading(files: [source], containers: [], context: context).mistakes
-        #expect(mistakes.map(\.description) == ["f:1:73: http.routers.r.entryPoints[1]: must be a text, and is a list"])
+        let diagnostics = HTTPReading(files: [source], containers: [], context: context).diagnostics
+        #expect(diagnostics.map(\.description) == ["f:1:73: http.routers.r.entryPoints[1]: must be a text, and is a list"])
     }
 
     @Test("of Traefik's other protocols in a file are refused")
     func otherProtocols() {
         #expect(
-            Reading.mistakes([("f", "tcp: {}\nudp: {}\ntls: {}\nhtpp: {}\n")]) == [
+            Reading.diagnostics([("f", "tcp: {}\nudp: {}\ntls: {}\nhtpp: {}\n")]) == [
                 "f:1:1: tcp: is not available in this version", "f:2:1: udp: is not available in this version",
                 "f:3:1: tls: is not available in this version", "f:4:1: htpp: unknown key, did you mean http?",
             ])

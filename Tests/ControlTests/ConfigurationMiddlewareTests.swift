@@ -10,7 +10,7 @@ struct ConfigurationMiddlewareTests {
     private static let sha = "{SHA}" + String(repeating: "b", count: 27) + "="
 
     /// The middleware `m` of a file, written as a flow mapping.
-    private static func read(_ middleware: String) -> (middleware: Middleware?, mistakes: [String]) {
+    private static func read(_ middleware: String) -> (middleware: Middleware?, diagnostics: [String]) {
         let yaml = """
             http:
               routers: { r: { rule: "Path(`/`)", service: s, middlewares: [m] } }
@@ -19,10 +19,10 @@ struct ConfigurationMiddlewareTests {
                 m: \(middleware)
             """
         let reading = ConfigurationReading.read([("f", yaml)])
-        let mistakes = reading.mistakes.map {
+        let diagnostics = reading.diagnostics.map {
             $0.description.replacing("f:5:", with: "").replacing("http.middlewares.m", with: "…")
         }
-        return (reading.configuration?.routers.first?.middlewares.first, mistakes)
+        return (reading.configuration?.routers.first?.middlewares.first, diagnostics)
     }
 
     private static func users(_ hashes: [String]) -> [BasicAuth.User] {
@@ -71,8 +71,8 @@ struct ConfigurationMiddlewareTests {
             ),
         ]
         for (text, expected) in kinds {
-            let (middleware, mistakes) = Self.read(text)
-            #expect(middleware == expected && mistakes == [], "\(text)")
+            let (middleware, diagnostics) = Self.read(text)
+            #expect(middleware == expected && diagnostics == [], "\(text)")
         }
     }
 
@@ -80,25 +80,25 @@ struct ConfigurationMiddlewareTests {
     func costlyHash() {
         let costly = Self.bcrypt.replacing(/^\$2y\$\d\d/, with: "$2y$17")
         #expect(
-            Self.read("{ basicAuth: { users: ['u:\(costly)'] } }").mistakes.map { $0.hasSuffix("at most 16") } == [true]
+            Self.read("{ basicAuth: { users: ['u:\(costly)'] } }").diagnostics.map { $0.hasSuffix("at most 16") } == [true]
         )
     }
 
     @Test("takes users from a file as htpasswd writes it")
     func usersFile() throws {
         try TemporaryFile.with("# comment\nu0:\(Self.bcrypt)\r\n\nu1:\(Self.sha)\n") { path in
-            let (middleware, mistakes) = Self.read("{ basicAuth: { usersFile: \(path) } }")
+            let (middleware, diagnostics) = Self.read("{ basicAuth: { usersFile: \(path) } }")
             #expect(middleware == .basicAuth(BasicAuth(users: Self.users([Self.bcrypt, Self.sha]))))
-            #expect(mistakes == [])
+            #expect(diagnostics == [])
         }
         try TemporaryFile.with("u0:plain\n") { path in
             #expect(
-                Self.read("{ basicAuth: { usersFile: \(path) } }").mistakes == [
+                Self.read("{ basicAuth: { usersFile: \(path) } }").diagnostics == [
                     "34: ….basicAuth.usersFile: line 1 must be name:hash as htpasswd writes it, with bcrypt, apr1 or {SHA}"
                 ])
         }
         #expect(
-            Self.read("{ basicAuth: { usersFile: /nowhere } }").mistakes == [
+            Self.read("{ basicAuth: { usersFile: /nowhere } }").diagnostics == [
                 "34: ….basicAuth.usersFile: /nowhere cannot be read: no such file or directory"
             ])
     }
@@ -196,7 +196,7 @@ struct ConfigurationMiddlewareTests {
     @Test("is named with its place where it is wrong", arguments: mistaken.map(\.0))
     func isNamed(_ text: String) throws {
         let expected = try #require(Self.mistaken.first { $0.0 == text }).1
-        #expect(Self.read(text).mistakes == expected)
+        #expect(Self.read(text).diagnostics == expected)
     }
 
     @Test("of Traefik's that is missing says so, each of them")
@@ -207,7 +207,7 @@ struct ConfigurationMiddlewareTests {
             "rateLimit", "redirectRegex", "replacePath", "replacePathRegex", "retry", "stripPrefixRegex",
         ]
         for kind in kinds {
-            #expect(Self.read("{ \(kind): {} }").mistakes == ["10: ….\(kind): is not available in this version"])
+            #expect(Self.read("{ \(kind): {} }").diagnostics == ["10: ….\(kind): is not available in this version"])
         }
     }
 
@@ -215,7 +215,7 @@ struct ConfigurationMiddlewareTests {
     func hidesHashes() {
         let (middleware, _) = Self.read("{ basicAuth: { users: ['u0:\(Self.bcrypt)'] } }")
         #expect(middleware != nil && !"\(String(describing: middleware))".contains("aaaa"))
-        let mistakes = Self.read("{ basicAuth: { users: ['u0:\(Self.bcrypt)a', 'u0:secret'] } }").mistakes
-        #expect(mistakes.count == 2 && !mistakes.contains { $0.contains("aaaa") || $0.contains("secret") })
+        let diagnostics = Self.read("{ basicAuth: { users: ['u0:\(Self.bcrypt)a', 'u0:secret'] } }").diagnostics
+        #expect(diagnostics.count == 2 && !diagnostics.contains { $0.contains("aaaa") || $0.contains("secret") })
     }
 }

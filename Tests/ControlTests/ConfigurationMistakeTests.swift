@@ -314,7 +314,7 @@ struct ConfigurationMistakeTests {
     @Test("is named with its place, together with all others", arguments: files.map(\.0))
     func isNamed(_ yaml: String) throws {
         let expected = try #require(Self.files.first { $0.0 == yaml }).1
-        #expect(ConfigurationSample.mistakes(yaml) == expected)
+        #expect(ConfigurationSample.diagnostics(yaml) == expected)
     }
 
     @Test("that an empty file holds no password is a warning, and a rule that holds for nothing shows where")
@@ -322,14 +322,14 @@ struct ConfigurationMistakeTests {
         try TemporaryFile.with("\n") { file in
             let text = "fleet: { secret: 0123456789abcdef }\nstore: { redis: { passwordFile: \(file) } }"
             #expect(
-                ConfigurationSample.mistakes(text) == [
+                ConfigurationSample.diagnostics(text) == [
                     "2:33: warning: store.redis.passwordFile: is empty: Redis is sent an empty password"
                 ])
         }
         let rule =
             "http: { routers: { a: { rule: 'Host(`a`) || Path(`/a?b=c`)', service: s } }, services: { s: { loadBalancer: { servers: [ { url: 'http://a' } ] } } } }"
         #expect(
-            ConfigurationSample.mistakes(rule) == [
+            ConfigurationSample.diagnostics(rule) == [
                 """
                 1:31: warning: http.routers.a.rule: no path has a ? in it: write Query(`name`, `value`) for what comes behind it
                     Host(`a`) || Path(`/a?b=c`)
@@ -356,17 +356,17 @@ struct ConfigurationMistakeTests {
             ]
             .map { "http: { services: { s: { loadBalancer: { servers: [{ url: \"\($0)\" }] } } } }" }
         for text in texts {
-            let mistakes = ConfigurationSample.mistakes(text)
-            #expect(!mistakes.isEmpty)
-            #expect(!mistakes.contains { $0.contains("hunter") })
+            let diagnostics = ConfigurationSample.diagnostics(text)
+            #expect(!diagnostics.isEmpty)
+            #expect(!diagnostics.contains { $0.contains("hunter") })
         }
         let environment = ["LIMPET_FLEET_SECRET": "hunter2"]
         #expect(
-            ConfigurationSample.mistakes("fleet: {}", environment: environment) == [
+            ConfigurationSample.diagnostics("fleet: {}", environment: environment) == [
                 "1:1: fleet.secret: LIMPET_FLEET_SECRET has 7 bytes, and at least 16 are needed"
             ])
         #expect(
-            ConfigurationSample.mistakes("", environment: environment) == [
+            ConfigurationSample.diagnostics("", environment: environment) == [
                 "1:1: fleet.secret: LIMPET_FLEET_SECRET has 7 bytes, and at least 16 are needed"
             ])
     }
@@ -391,7 +391,7 @@ struct ConfigurationMistakeTests {
                     _ = try ConfigurationSample.read(String(decoding: bytes, as: UTF8.self))
                 } catch {
                     refusals += 1
-                    #expect(error.mistakes.contains { $0.severity == .error })
+                    #expect(error.diagnostics.contains { $0.severity == .error })
                 }
             }
             #expect(refusals > 1000)

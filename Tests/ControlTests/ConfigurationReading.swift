@@ -11,10 +11,10 @@ enum ConfigurationReading {
         return HTTPReading(files: sources, containers: containers, context: context)
     }
 
-    static func mistakes(
+    static func diagnostics(
         _ files: [(name: String, text: String)] = [], _ containers: [DockerContribution] = []
     ) -> [String] {
-        read(files, containers).mistakes.map(\.description)
+        read(files, containers).diagnostics.map(\.description)
     }
 
     /// A container that is reached at 10.0.0.`number`, exposes port 80 and was created in the order of its number.

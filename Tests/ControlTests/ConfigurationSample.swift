@@ -2,25 +2,25 @@
 
 /// Reads configurations as a process in known surroundings would.
 enum ConfigurationSample {
-    static let surroundings = Surroundings(environment: [:], hostName: "host", processID: 7, coreCount: 4)
+    static let process = ProcessEnvironment(environment: [:], hostName: "host", processID: 7, coreCount: 4)
 
     static func read(_ yaml: String, environment: [String: String] = [:]) throws(ConfigurationRefusal)
         -> ConfigurationFile
     {
-        var surroundings = surroundings
-        surroundings.environment = environment
-        return try ConfigurationFile(yaml: yaml, file: "f", surroundings: surroundings)
+        var process = process
+        process.environment = environment
+        return try ConfigurationFile(yaml: yaml, file: "f", process: process)
     }
 
     /// Every mistake and warning, without the name of the file.
-    static func mistakes(_ yaml: String, environment: [String: String] = [:]) -> [String] {
-        let mistakes: [Mistake]
+    static func diagnostics(_ yaml: String, environment: [String: String] = [:]) -> [String] {
+        let diagnostics: [Diagnostic]
         do throws(ConfigurationRefusal) {
-            mistakes = try read(yaml, environment: environment).warnings
+            diagnostics = try read(yaml, environment: environment).warnings
         } catch {
-            mistakes = error.mistakes
+            diagnostics = error.diagnostics
         }
-        return mistakes.map { String($0.description.dropFirst(2)) }
+        return diagnostics.map { String($0.description.dropFirst(2)) }
     }
 
     /// The one service of a configuration that has this `loadBalancer`, written as a flow mapping.
@@ -32,6 +32,6 @@ enum ConfigurationSample {
     /// The mistakes in a `sticky` section, written as a flow mapping; columns count from its brace.
     static func stickyMistakes(_ sticky: String) -> [String] {
         let before = "http:\n services:\n  s:\n   loadBalancer:\n    servers: [{url: \"http://a\"}]\n    sticky:\n"
-        return mistakes(before + sticky).map { $0.replacing("http.services.s.loadBalancer.sticky", with: "…") }
+        return diagnostics(before + sticky).map { $0.replacing("http.services.s.loadBalancer.sticky", with: "…") }
     }
 }

@@ -7,9 +7,9 @@ import Testing
 struct ConfigurationTOMLTests {
     /// The tree in short: `{k: v}`, `[…]`, texts in quotes.
     private static func read(_ toml: String) -> String {
-        let mistakes = MistakeList(.file("f"))
-        guard let node = SettingNode(toml: toml, mistakes) else {
-            return mistakes.sorted.map { String($0.description.dropFirst(2)) }.joined(separator: "\n")
+        let diagnostics = Diagnostics(.file("f"))
+        guard let node = SettingNode(toml: toml, diagnostics) else {
+            return diagnostics.sorted.map { String($0.description.dropFirst(2)) }.joined(separator: "\n")
         }
         return show(node)
     }
@@ -115,7 +115,7 @@ struct ConfigurationTOMLTests {
             files: files, containers: [], context: HTTPContext(entryPointNames: ["web"], lease: .milliseconds(500)))
         #expect(reading.configuration == nil)
         #expect(
-            reading.mistakes.map(\.description) == [
+            reading.diagnostics.map(\.description) == [
                 "d.toml:2:8: http.routers.shop.rule: found the end of the rule where \",\" or \")\" should stand\n"
                     + "    Host(`a`\n            ^",
                 "d.toml:6:1: http.services.shop.loadBalancer.strateg: unknown key, did you mean strategy?",

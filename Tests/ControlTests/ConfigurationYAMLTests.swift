@@ -15,7 +15,7 @@ struct ConfigurationYAMLTests {
         let expected = try #require(Self.refused.first { $0.0 == yaml }).1
         let advice = ", which has no meaning here: write the value itself"
         let message = expected.contains("the tag") ? expected + advice : expected
-        #expect(ConfigurationSample.mistakes(yaml) == [message])
+        #expect(ConfigurationSample.diagnostics(yaml) == [message])
     }
 
     @Test("takes the tags of YAML's core, and the words that look like others' values")
@@ -40,7 +40,7 @@ struct ConfigurationYAMLTests {
             ("http: { routers: { 5: {}, \"5\": {} } }", "the same key stands twice in one mapping: \"5\""),
         ])
     func twice(_ yaml: String, _ message: String) {
-        let mistakes = ConfigurationSample.mistakes(yaml)
-        #expect(mistakes.count == 1 && mistakes[0].hasSuffix(message), "\(mistakes)")
+        let diagnostics = ConfigurationSample.diagnostics(yaml)
+        #expect(diagnostics.count == 1 && diagnostics[0].hasSuffix(message), "\(diagnostics)")
     }
 }

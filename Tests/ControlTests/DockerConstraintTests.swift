@@ -40,7 +40,7 @@ struct DockerConstraintTests {
             (String(repeating: "(", count: 100_000), "nested deeper than 50"),
             ("LabelRegex(`a`, `\(String(repeating: "a", count: 4097))`)", "a pattern has at most 4096 bytes"),
         ])
-    func mistakes(_ text: String, _ message: String) {
+    func diagnostics(_ text: String, _ message: String) {
         let error = #expect(throws: DockerSettingError.self) { try DockerConstraint(text) }
         #expect(error?.key == "constraints")
         #expect(error?.message.contains(message) == true, "\(error?.message ?? "")")

@@ -40,7 +40,7 @@ struct DockerRuleTemplateTests {
             ("{{ \(String(repeating: "(", count: 10_000)) }}", "nested deeper"),
             ("{{ .Name \(String(repeating: "| lower ", count: 10_000)) }}", "more than 20 values are piped"),
         ])
-    func mistakes(_ text: String, _ message: String) {
+    func diagnostics(_ text: String, _ message: String) {
         let error = #expect(throws: DockerSettingError.self) { try DockerRuleTemplate(text) }
         #expect(error?.key == "defaultRule")
         #expect(error?.message.contains(message) == true, "\(error?.message ?? "")")

@@ -81,7 +81,7 @@ struct DockerSelectionTests {
                 context: HTTPContext(entryPointNames: nil, lease: .zero))
             #expect(reading.configuration?.routers.isEmpty == true)
             #expect(
-                reading.mistakes.map(\.description) == [
+                reading.diagnostics.map(\.description) == [
                     "container web: traefik.enable: must be true or false, and is \"yes\""
                 ])
         }
@@ -206,7 +206,7 @@ struct DockerSelectionTests {
             let reading = HTTPReading(
                 files: [], containers: selected.contributions,
                 context: HTTPContext(entryPointNames: nil, lease: .zero))
-            #expect(reading.mistakes == [])
+            #expect(reading.diagnostics == [])
             return reading.configuration?.services.first?.backends.map(\.url)
         }
         #expect(try servers() == ["http://192.0.2.1:80"])

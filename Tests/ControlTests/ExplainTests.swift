@@ -42,8 +42,8 @@ struct ExplainTests {
         _ url: String, _ fields: [String] = [], method: String = "GET", client: String = "192.0.2.7",
         entryPoint: String? = nil
     ) async throws -> Explanation {
-        let surroundings = Surroundings(environment: [:], hostName: "here", processID: 1, coreCount: 1)
-        let file = try ConfigurationFile(yaml: Self.shop, file: "shop.yml", surroundings: surroundings)
+        let process = ProcessEnvironment(environment: [:], hostName: "here", processID: 1, coreCount: 1)
+        let file = try ConfigurationFile(yaml: Self.shop, file: "shop.yml", process: process)
         let request = try ExplainedRequest(method: method, url: url, fields: fields, client: client)
         return try await Explainer(file.configuration).explain(request, entryPoint: entryPoint)
     }
@@ -87,15 +87,15 @@ struct ExplainTests {
 
     @Test("a session key that nobody knows begins where our cookie beside it says")
     func proposal() async throws {
-        let surroundings = Surroundings(environment: [:], hostName: "here", processID: 1, coreCount: 1)
-        let file = try ConfigurationFile(yaml: Self.shop, file: "shop.yml", surroundings: surroundings)
+        let process = ProcessEnvironment(environment: [:], hostName: "here", processID: 1, coreCount: 1)
+        let file = try ConfigurationFile(yaml: Self.shop, file: "shop.yml", process: process)
         let keys = FleetKeys(file.configuration.fleet)
         let snapshot = try Snapshot(file.configuration, keys: keys)
         let shop = try #require(snapshot.services.first { $0.name == "shop" })
         let now = UInt32(Date().timeIntervalSince1970)
         for backend in shop.membership.backends {
-            let hint = Hint(binding: Binding(backend: backend.hash, epoch: 3), born: now, issued: now)
-            let cookie = SessionCookie(keys: keys.cookies, service: "shop").seal(
+            let hint = Hint(binding: Binding(backend: backend.hash, epoch: 3), createdAtSeconds: now, issued: now)
+            let cookie = AffinityCookieSealer(keys: keys.cookies, service: "shop").seal(
                 .init(high: 1, low: 2), hint, random: (3, 4))
             let fields = ["X-Session-ID: 42", "Cookie: shop_sid=\(String(decoding: cookie, as: UTF8.self))"]
             let explanation = try await explain("http://shop.example/", fields)
@@ -167,7 +167,7 @@ struct ExplainTests {
         #expect(intern.entryPoint == "intern" && intern.status == 404)
         #expect(try await explain("http://api.example/").entryPoint == "web")
         #expect(try await explain("http://api.example/", entryPoint: "web").router?.name == "api")
-        await #expect(throws: ExplanationMistake.self) { try await explain("http://x/", entryPoint: "wep") }
+        await #expect(throws: ExplanationDiagnostic.self) { try await explain("http://x/", entryPoint: "wep") }
     }
 
     /// Of a service with these servers, sticky or not.
@@ -185,8 +185,8 @@ struct ExplainTests {
                     \(isSticky ? "sticky: { header: X-Session-ID }" : "passHostHeader: true")
                     servers: [ \(list.joined(separator: ", ")) ]
             """
-        let surroundings = Surroundings(environment: [:], hostName: "here", processID: 1, coreCount: 1)
-        let file = try ConfigurationFile(yaml: yaml, file: "f.yml", surroundings: surroundings)
+        let process = ProcessEnvironment(environment: [:], hostName: "here", processID: 1, coreCount: 1)
+        let file = try ConfigurationFile(yaml: yaml, file: "f.yml", process: process)
         let request = try ExplainedRequest(
             method: "GET", url: "http://a/", fields: ["X-Session-ID: 42"], client: "127.0.0.1")
         var explanation = try await Explainer(file.configuration).explain(request)

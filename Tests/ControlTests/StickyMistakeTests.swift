@@ -5,7 +5,7 @@ import Testing
 @Suite("A mistake in sticky")
 struct StickyMistakeTests {
     /// The section, and its mistakes and warnings, in which `…` stands for its key.
-    static let mistakes: [(String, [String])] = [
+    static let diagnostics: [(String, [String])] = [
         ("     {}", ["6:5: …: names no session key: add cookie, header, query, appCookie or clientIP"]),
         (
             "     { cookie: {}, clientIP: {} }",
@@ -125,9 +125,9 @@ struct StickyMistakeTests {
         ),
     ]
 
-    @Test("is named with its place", arguments: mistakes.map(\.0))
+    @Test("is named with its place", arguments: diagnostics.map(\.0))
     func isNamed(_ yaml: String) throws {
-        let expected = try #require(Self.mistakes.first { $0.0 == yaml }).1
+        let expected = try #require(Self.diagnostics.first { $0.0 == yaml }).1
         #expect(ConfigurationSample.stickyMistakes(yaml) == expected)
     }
 }

@@ -43,7 +43,7 @@ extension FleetTests {
         }
 
         @Test("a session of our own cookie is at its backend at all replicas at once")
-        func ownCookie() async throws {
+        func affinityCookie() async throws {
             try await withFleet(.init(sticky: "cookie: { name: sid }")) { fleet in
                 let torn = try await Threads.run {
                     let connections = try Self.connections(fleet, 9)

@@ -22,15 +22,15 @@ struct NameTableTests {
     /// Makes a name known.
     private mutating func learn(_ name: String, _ answer: NameTable.Answer, at time: Int64) {
         let waiter = NameTable.Waiter(1_000_000 + time)
-        #expect(table.ask(name, for: waiter, now: Self.at(time)) == [.lookUp(name)])
+        #expect(table.lookUp(name, for: waiter, now: Self.at(time)) == [.lookUp(name)])
         #expect(table.finished(name, answer, now: Self.at(time)) == [.answer(waiter, answer)])
     }
 
     @Test("all who ask for a name meanwhile share one look-up, and its answer")
     mutating func shared() {
-        #expect(table.ask("a", for: 1, now: Self.at(0)) == [.lookUp("a")])
-        #expect(table.ask("a", for: 2, now: Self.at(10)) == [])
-        #expect(table.ask("b", for: 3, now: Self.at(10)) == [.lookUp("b")])
+        #expect(table.lookUp("a", for: 1, now: Self.at(0)) == [.lookUp("a")])
+        #expect(table.lookUp("a", for: 2, now: Self.at(10)) == [])
+        #expect(table.lookUp("b", for: 3, now: Self.at(10)) == [.lookUp("b")])
         let answer = Self.found(1)
         #expect(table.finished("a", answer, now: Self.at(20)) == [.answer(1, answer), .answer(2, answer)])
         #expect(table.finished("a", answer, now: Self.at(21)) == [], "it is not looked up")
@@ -39,8 +39,8 @@ struct NameTableTests {
     @Test("an answer serves for a second, an error too", arguments: [found(1), absent, down])
     mutating func fresh(_ answer: NameTable.Answer) {
         learn("a", answer, at: 0)
-        #expect(table.ask("a", for: 1, now: Self.at(999)) == [.answer(1, answer)])
-        let actions = table.ask("a", for: 2, now: Self.at(1000))
+        #expect(table.lookUp("a", for: 1, now: Self.at(999)) == [.answer(1, answer)])
+        let actions = table.lookUp("a", for: 2, now: Self.at(1000))
         #expect(actions.last == .lookUp("a"))
     }
 
@@ -48,14 +48,14 @@ struct NameTableTests {
     mutating func patience() {
         let (old, new) = (Self.found(1), Self.found(2))
         learn("a", old, at: 0)
-        #expect(table.ask("a", for: 1, now: Self.at(5000)) == [.remind(1), .lookUp("a")])
-        #expect(table.ask("a", for: 2, now: Self.at(5100)) == [.remind(2)])
+        #expect(table.lookUp("a", for: 1, now: Self.at(5000)) == [.remind(1), .lookUp("a")])
+        #expect(table.lookUp("a", for: 2, now: Self.at(5100)) == [.remind(2)])
         #expect(table.patienceIsOver(1) == [.answer(1, old)])
         #expect(table.patienceIsOver(1) == [])
-        #expect(table.ask("a", for: 3, now: Self.at(5200)) == [.answer(3, old)])
+        #expect(table.lookUp("a", for: 3, now: Self.at(5200)) == [.answer(3, old)])
         #expect(table.finished("a", new, now: Self.at(5250)) == [.answer(2, new)])
         #expect(table.patienceIsOver(2) == [])
-        #expect(table.ask("a", for: 4, now: Self.at(5251)) == [.answer(4, new)])
+        #expect(table.lookUp("a", for: 4, now: Self.at(5251)) == [.answer(4, new)])
     }
 
     @Test("a look-up that fails leaves the old answer in use; a name that is gone takes it away")
@@ -65,14 +65,14 @@ struct NameTableTests {
         for time in stride(from: 2000, to: 60_000, by: 2000) {
             let time = Int64(time)
             let waiter = NameTable.Waiter(time)
-            #expect(table.ask("a", for: waiter, now: Self.at(time)) == [.remind(waiter), .lookUp("a")])
+            #expect(table.lookUp("a", for: waiter, now: Self.at(time)) == [.remind(waiter), .lookUp("a")])
             #expect(table.finished("a", Self.down, now: Self.at(time + 10)) == [.answer(waiter, old)])
-            #expect(table.ask("a", for: waiter, now: Self.at(time + 20)) == [.answer(waiter, old)])
+            #expect(table.lookUp("a", for: waiter, now: Self.at(time + 20)) == [.answer(waiter, old)])
         }
-        #expect(table.ask("a", for: 1, now: Self.at(70_000)) == [.remind(1), .lookUp("a")])
+        #expect(table.lookUp("a", for: 1, now: Self.at(70_000)) == [.remind(1), .lookUp("a")])
         #expect(table.finished("a", Self.absent, now: Self.at(70_010)) == [.answer(1, Self.absent)])
-        #expect(table.ask("a", for: 2, now: Self.at(70_020)) == [.answer(2, Self.absent)])
-        #expect(table.ask("a", for: 3, now: Self.at(80_000)) == [.lookUp("a")], "there is nothing to go on with")
+        #expect(table.lookUp("a", for: 2, now: Self.at(70_020)) == [.answer(2, Self.absent)])
+        #expect(table.lookUp("a", for: 3, now: Self.at(80_000)) == [.lookUp("a")], "there is nothing to go on with")
         #expect(table.finished("a", Self.down, now: Self.at(80_010)) == [.answer(3, Self.down)])
     }
 
@@ -81,31 +81,31 @@ struct NameTableTests {
         let day: Int64 = 24 * 3600 * 1000
         let old = Self.found(1)
         learn("a", old, at: 0)
-        #expect(table.ask("a", for: 1, now: Self.at(day - 1)) == [.remind(1), .lookUp("a")])
+        #expect(table.lookUp("a", for: 1, now: Self.at(day - 1)) == [.remind(1), .lookUp("a")])
         #expect(table.finished("a", Self.down, now: Self.at(day - 1)) == [.answer(1, old)])
-        #expect(table.ask("a", for: 2, now: Self.at(day)) == [.answer(2, Self.down)])
+        #expect(table.lookUp("a", for: 2, now: Self.at(day)) == [.answer(2, Self.down)])
     }
 
     @Test("who gives up is told nothing; the look-up goes on, and what it finds is known")
     mutating func givenUp() {
-        #expect(table.ask("a", for: 1, now: Self.at(0)) == [.lookUp("a")])
+        #expect(table.lookUp("a", for: 1, now: Self.at(0)) == [.lookUp("a")])
         #expect(table.giveUp(1) == true)
         #expect(table.giveUp(1) == false)
         let answer = Self.found(1)
         #expect(table.finished("a", answer, now: Self.at(10)) == [])
-        #expect(table.ask("a", for: 2, now: Self.at(20)) == [.answer(2, answer)])
+        #expect(table.lookUp("a", for: 2, now: Self.at(20)) == [.answer(2, answer)])
     }
 
     @Test("sixteen names are looked up at once, the others in the order in which they were first asked for")
     mutating func limit() {
         for number in 0..<20 {
             let name = "n\(number)"
-            #expect(table.ask(name, for: UInt64(number), now: Self.at(0)) == (number < 16 ? [.lookUp(name)] : []))
+            #expect(table.lookUp(name, for: UInt64(number), now: Self.at(0)) == (number < 16 ? [.lookUp(name)] : []))
         }
         // They are asked for again and again, as backends are that are down.
         for number in 0..<20 {
             table.giveUp(UInt64(number))
-            #expect(table.ask("n\(number)", for: UInt64(100 + number), now: Self.at(500)) == [])
+            #expect(table.lookUp("n\(number)", for: UInt64(100 + number), now: Self.at(500)) == [])
         }
         for number in 0..<4 {
             let actions = table.finished("n\(number)", Self.down, now: Self.at(501))
@@ -117,9 +117,9 @@ struct NameTableTests {
     @Test("names that hang leave threads to those that do not, however many they are")
     mutating func slowNames() {
         var waiter: UInt64 = 0
-        func ask(_ table: inout NameTable, _ name: String, _ time: Int64) -> [Action] {
+        func lookUp(_ table: inout NameTable, _ name: String, _ time: Int64) -> [Action] {
             waiter += 1
-            return table.ask(name, for: waiter, now: Self.at(time))
+            return table.lookUp(name, for: waiter, now: Self.at(time))
         }
         let names = (0..<40).map { "slow\($0)" }
         var running: Set<String> = []
@@ -128,7 +128,7 @@ struct NameTableTests {
         }
         // Each look-up takes ten seconds; who asks gives up, and asks again.
         for second in Int64(0)..<60 {
-            for name in names { note(ask(&table, name, second * 1000)) }
+            for name in names { note(lookUp(&table, name, second * 1000)) }
             guard second % 10 == 9 else { continue }
             for name in running.sorted() {
                 running.remove(name)
@@ -136,7 +136,7 @@ struct NameTableTests {
             }
         }
         #expect(running.count == 12)
-        #expect(ask(&table, "quick", 60_000) == [.lookUp("quick")])
+        #expect(lookUp(&table, "quick", 60_000) == [.lookUp("quick")])
         #expect(table.finished("quick", Self.found(1), now: Self.at(60_010)) == [.answer(waiter, Self.found(1))])
     }
 
@@ -144,17 +144,17 @@ struct NameTableTests {
     mutating func room() {
         for number in 0..<NameTable.names { learn("n\(number)", Self.found(1), at: Int64(number)) }
         let now = Int64(NameTable.names)
-        #expect(table.ask("n0", for: 1, now: Self.at(now)) == [.remind(1), .lookUp("n0")])
+        #expect(table.lookUp("n0", for: 1, now: Self.at(now)) == [.remind(1), .lookUp("n0")])
         learn("new", Self.found(2), at: now + 1)
-        #expect(table.ask("n1", for: 2, now: Self.at(now + 2)) == [.lookUp("n1")], "it is forgotten")
+        #expect(table.lookUp("n1", for: 2, now: Self.at(now + 2)) == [.lookUp("n1")], "it is forgotten")
         #expect(table.finished("n0", Self.found(3), now: Self.at(now + 3)) == [.answer(1, Self.found(3))])
     }
 
     @Test("a name that finds no room is refused at once")
     mutating func noRoom() {
-        for number in 0..<NameTable.names { _ = table.ask("n\(number)", for: UInt64(number), now: Self.at(0)) }
+        for number in 0..<NameTable.names { _ = table.lookUp("n\(number)", for: UInt64(number), now: Self.at(0)) }
         let refusal = NameTable.Answer.failure(.tooManyNames)
-        #expect(table.ask("new", for: 5000, now: Self.at(1)) == [.answer(5000, refusal)])
+        #expect(table.lookUp("new", for: 5000, now: Self.at(1)) == [.answer(5000, refusal)])
         #expect(table.giveUp(5000) == false)
     }
 }

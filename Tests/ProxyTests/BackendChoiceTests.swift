@@ -14,7 +14,7 @@ struct BackendChoiceTests {
         switch step {
         case .readSession(let service): "read \(service.description.name)"
         case .connect(let pool): "connect \(pool.backend.name)"
-        case .ask: "ask the store"
+        case .send: "ask the store"
         case .refuse: "refuse"
         case .impossible: "impossible"
         }
@@ -50,15 +50,15 @@ struct BackendChoiceTests {
     }
 
     @Test("A session that nobody here knows asks the store, and goes by its answer")
-    func asked() throws {
+    func stamp() throws {
         let own = try LoopOfItsOwn([Described(backends: Self.backends("a", "b", "c"))])
         let service = own.table.services[0]
         var choice = BackendChoice()
         choice.begin(service, from: try LoopOfItsOwn.client())
-        guard case .ask(let question) = try Self.decide(&choice, service, own) else { return #expect(Bool(false)) }
+        guard case .send(let operation) = try Self.decide(&choice, service, own) else { return #expect(Bool(false)) }
         let (none, fingerprint) = (choice.pool, choice.fingerprint)
-        #expect(none == nil && fingerprint == question.fingerprint)
-        let step = choice.storeAnswered(.written, to: question, asked: Asking(at: own.loop.now()))
+        #expect(none == nil && fingerprint == operation.fingerprint)
+        let step = choice.storeAnswered(.written, to: operation, stamp: OperationStamp(sentAt: own.loop.now()))
         let (route, pool) = (choice.route, choice.pool)
         #expect(route?.provenance == .claimed && pool?.inFlight == 1)
         // The next request of the session asks nothing.
@@ -116,8 +116,8 @@ struct BackendChoiceTests {
         let service = own.table.services[0]
         var choice = BackendChoice()
         choice.begin(service, from: try LoopOfItsOwn.client())
-        guard case .ask(let question) = try Self.decide(&choice, service, own) else { return #expect(Bool(false)) }
-        _ = choice.storeAnswered(.written, to: question, asked: Asking(at: own.loop.now()))
+        guard case .send(let operation) = try Self.decide(&choice, service, own) else { return #expect(Bool(false)) }
+        _ = choice.storeAnswered(.written, to: operation, stamp: OperationStamp(sentAt: own.loop.now()))
         let learns = choice.learns
         #expect(learns)
         for (fields, count) in [

@@ -39,7 +39,7 @@ struct HealthProberTests {
     }
 
     /// Writes down what it is told. Its word is that a backend counts as down.
-    private final class Judge: HealthJudge {
+    private final class Judge: HealthObserver {
         var words: [String] = []
 
         func suspected(_ backend: BackendState) { words.append("suspected") }

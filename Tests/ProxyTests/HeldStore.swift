@@ -5,7 +5,7 @@ import Store
 /// A store that answers when the test says so. Confined to its loop.
 final class HeldStore: BindingStore {
     private let store: MemoryStore
-    private var held: [(StoreQuestion, any StoreWaiter)] = []
+    private var held: [(StoreOperation, any StoreWaiter)] = []
     private var isHolding = true
 
     init(_ loop: any EventLoop) {
@@ -15,15 +15,15 @@ final class HeldStore: BindingStore {
     func isAvailable(for _: Fingerprint) -> Bool { true }
     var heldCount: Int { held.count }
 
-    func ask(_ question: StoreQuestion, for waiter: any StoreWaiter) {
-        guard isHolding else { return store.ask(question, for: waiter) }
-        held.append((question, waiter))
+    func send(_ operation: StoreOperation, for waiter: any StoreWaiter) {
+        guard isHolding else { return store.send(operation, for: waiter) }
+        held.append((operation, waiter))
     }
 
     /// Answers what was asked, and all that will be.
     func release() {
         isHolding = false
-        for (question, waiter) in held { store.ask(question, for: waiter) }
+        for (operation, waiter) in held { store.send(operation, for: waiter) }
         held = []
     }
 }

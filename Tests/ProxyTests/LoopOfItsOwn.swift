@@ -30,8 +30,8 @@ struct LoopOfItsOwn {
             logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() })
     }
 
-    static func client(_ address: String = "192.0.2.7", entryPoint: EntryPoint? = nil) throws -> ClientIdentity {
-        ClientIdentity(
+    static func client(_ address: String = "192.0.2.7", entryPoint: EntryPoint? = nil) throws -> ClientConnectionInfo {
+        ClientConnectionInfo(
             remote: try SocketAddress(ipAddress: address, port: 4711),
             entryPoint: entryPoint ?? EntryPoint(name: "web", index: 0), replicaName: "r1")
     }
@@ -40,7 +40,7 @@ struct LoopOfItsOwn {
 
     /// Calls `body` with a request as it is looked at.
     func withRequest<Result>(
-        _ text: String, from client: ClientIdentity? = nil, _ body: (RequestView) throws -> Result
+        _ text: String, from client: ClientConnectionInfo? = nil, _ body: (RequestView) throws -> Result
     ) throws -> Result {
         let client = try client ?? Self.client()
         return try Array(text.utf8).withUnsafeBytes { bytes in

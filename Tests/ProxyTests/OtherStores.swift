@@ -23,9 +23,9 @@ final class CountingStore: BindingStore {
 
     func isAvailable(for _: Fingerprint) -> Bool { true }
 
-    func ask(_ question: StoreQuestion, for waiter: any StoreWaiter) {
+    func send(_ operation: StoreOperation, for waiter: any StoreWaiter) {
         count.add()
-        store.ask(question, for: waiter)
+        store.send(operation, for: waiter)
     }
 }
 
@@ -35,5 +35,5 @@ final class AwayStore: BindingStore {
 
     func isAvailable(for _: Fingerprint) -> Bool { false }
 
-    func ask(_ question: StoreQuestion, for waiter: any StoreWaiter) {}
+    func send(_ operation: StoreOperation, for waiter: any StoreWaiter) {}
 }

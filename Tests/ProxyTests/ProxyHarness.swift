@@ -78,7 +78,7 @@ final class ProxyHarness: Sendable {
         let entryPoint = EntryPoint(name: "web", index: 0, trustedPeers: options.trusted)
         listener = try await Listener.bootstrap(
             entryPoint: entryPoint, group: group, workers: WorkerDirectory([worker]),
-            gate: ConnectionGate(limit: limits.clientConnections)
+            gate: ConnectionLimit(limit: limits.clientConnections)
         ).bind(host: "127.0.0.1", port: 0).get()
         port = listener.localAddress?.port ?? 0
     }

@@ -40,7 +40,7 @@ enum Rendered {
         _ text: String, isTrusted: Bool = false, _ body: (RequestView) throws -> Result
     ) throws -> Result {
         let trusted = isTrusted ? [try AddressRange("192.0.2.0/24")] : []
-        let client = ClientIdentity(
+        let client = ClientConnectionInfo(
             remote: try SocketAddress(ipAddress: address, port: 4711),
             entryPoint: EntryPoint(name: "web", index: 0, trustedPeers: trusted), replicaName: replicaName)
         let fields = FieldTable()

@@ -16,7 +16,7 @@ struct RequestViewTests {
     private static func values(_ names: [String], trusted: [AddressRange], request: String = request) throws -> [String]
     {
         let remote = try SocketAddress(ipAddress: "192.0.2.7", port: 4711)
-        let client = ClientIdentity(
+        let client = ClientConnectionInfo(
             remote: remote, entryPoint: EntryPoint(name: "web", index: 0, trustedPeers: trusted), replicaName: "r1")
         let fields = FieldTable(capacity: 100)
         return try Array(request.utf8).withUnsafeBytes { bytes in

@@ -69,7 +69,7 @@ struct SessionTests {
     }
 
     @Test("a client without a session is given our cookie, and stays by it; the cookie is not given again at once")
-    func ownCookie() async throws {
+    func affinityCookie() async throws {
         try await withBackends { proxy in
             for _ in 0..<8 {
                 let first = try proxy.exchange(Self.request(""))
@@ -158,11 +158,11 @@ struct SessionTests {
     @Test("a cookie that is not authentic, or too old, places no session key")
     func unknownKeyForged() async throws {
         try await withBackends { proxy in
-            let sealing = SessionCookie(keys: proxy.options.cookieKeys, service: "app")
+            let sealing = AffinityCookieSealer(keys: proxy.options.cookieKeys, service: "app")
             let hash = try #require(proxy.current.first?.membership.backends.first?.hash)
             let now = UInt32(Date().timeIntervalSince1970)
             func cookie(issued: UInt32) -> String {
-                let hint = Hint(binding: Binding(backend: hash, epoch: 1), born: issued, issued: issued)
+                let hint = Hint(binding: Binding(backend: hash, epoch: 1), createdAtSeconds: issued, issued: issued)
                 return String(decoding: sealing.seal(.init(high: 1, low: 2), hint, random: (3, 4)), as: UTF8.self)
             }
             func homes(_ cookie: String) throws -> Set<Substring> {
@@ -212,15 +212,15 @@ struct SessionTests {
 
 @Suite("Sealed cookies")
 struct SessionCookieTests {
-    private let cookie = SessionCookie(keys: [SymmetricKey(size: .bits256)], service: "app")
-    private let id = SessionCookie.SessionID(high: 1, low: 2)
-    private let hint = Hint(binding: Binding(backend: BackendHash(bits: 77), epoch: 5), born: 10, issued: 20)
+    private let cookie = AffinityCookieSealer(keys: [SymmetricKey(size: .bits256)], service: "app")
+    private let id = AffinityCookieSealer.SessionID(high: 1, low: 2)
+    private let hint = Hint(binding: Binding(backend: BackendHash(bits: 77), epoch: 5), createdAtSeconds: 10, issued: 20)
 
     @Test("what was sealed opens to the same session and hint")
     func opens() {
         let text = cookie.seal(id, hint, random: (3, 4))
-        #expect(text.count == SessionCookie.textLength)
-        #expect(text.withUnsafeBytes { cookie.open($0) } == SessionCookie.Opened(session: id, hint: hint))
+        #expect(text.count == AffinityCookieSealer.textLength)
+        #expect(text.withUnsafeBytes { cookie.open($0) } == AffinityCookieSealer.Opened(session: id, hint: hint))
     }
 
     @Test("every altered letter, every shorter and longer text, and every other service refuse to open")
@@ -240,9 +240,9 @@ struct SessionCookieTests {
     @Test("sealing the same hint again gives another text, and no text shows the session's backend")
     func hides() throws {
         let telling = Hint(
-            binding: Binding(backend: BackendHash(bits: 0x1234_5678), epoch: 5), born: 0x6543_21FE, issued: 0x6543_2FED)
+            binding: Binding(backend: BackendHash(bits: 0x1234_5678), epoch: 5), createdAtSeconds: 0x6543_21FE, issued: 0x6543_2FED)
         let texts = try [4, 5].map { try decoded(cookie.seal(id, telling, random: (3, $0))) }
-        for number in [telling.binding.backend.bits, telling.born, telling.issued] {
+        for number in [telling.binding.backend.bits, telling.createdAtSeconds, telling.issued] {
             for order in [number.bigEndian, number.littleEndian] {
                 let shown = withUnsafeBytes(of: order) { Array($0) }
                 #expect(texts.allSatisfy { !$0.contains(shown) })
@@ -253,24 +253,24 @@ struct SessionCookieTests {
     }
 
     @Test("says of a session that ends by age when it began, as its record does and not as the cookie before")
-    func born() async throws {
+    func createdAtSeconds() async throws {
         try await withProxy(to: [try closedPort()]) { proxy in
             let (id, renewed, begun) = try await proxy.onLoop { worker in
                 let service = worker.services[0]
                 let binding = Binding(backend: service.description.membership.backends[0].hash, epoch: 1)
-                func line(_ born: UInt32?) -> [UInt8] {
+                func line(_ createdAtSeconds: UInt32?) -> [UInt8] {
                     service.setCookie(
-                        for: .init(high: 1, low: 2), presented: Hint(binding: binding, born: 7, issued: 8),
-                        route: Route(backend: 0, binding: binding, provenance: .stored, born: born))
+                        for: .init(high: 1, low: 2), presented: Hint(binding: binding, createdAtSeconds: 7, issued: 8),
+                        route: Route(backend: 0, binding: binding, provenance: .stored, createdAtSeconds: createdAtSeconds))
                 }
-                return (SessionCookie.SessionID(high: 1, low: 2), line(5), line(nil))
+                return (AffinityCookieSealer.SessionID(high: 1, low: 2), line(5), line(nil))
             }
-            let sealing = SessionCookie(keys: proxy.options.cookieKeys, service: "app")
-            for (line, born) in [(renewed, UInt32(5)), (begun, 7)] {
+            let sealing = AffinityCookieSealer(keys: proxy.options.cookieKeys, service: "app")
+            for (line, createdAtSeconds) in [(renewed, UInt32(5)), (begun, 7)] {
                 let text = String(decoding: line, as: UTF8.self)
                 let value = try #require(text.split(separator: "=", maxSplits: 1).last?.prefix { $0 != ";" })
                 let opened = try #require(Array(value.utf8).withUnsafeBytes { sealing.open($0) })
-                #expect(opened.session == id && opened.hint.born == born)
+                #expect(opened.session == id && opened.hint.createdAtSeconds == createdAtSeconds)
             }
         }
     }

@@ -36,7 +36,7 @@ struct StrategyTests {
     }
 
     @Test("by p2c go to the backend with fewer of this loop's in flight, those of sessions included, across swaps")
-    func lessLoaded() async throws {
+    func powerOfTwoChoices() async throws {
         let released = ScriptedBackend.Flag()
         let slow = try ScriptedBackend { connection, _ in
             _ = try connection.receive(until: "\r\n\r\n")

@@ -9,9 +9,9 @@ import Testing
 struct UpstreamHeadTests {
     private struct Malformed: Error {}
 
-    private static func client(isTrusted: Bool) throws -> ClientIdentity {
+    private static func client(isTrusted: Bool) throws -> ClientConnectionInfo {
         let trusted = isTrusted ? [try AddressRange("192.0.2.0/24")] : []
-        return ClientIdentity(
+        return ClientConnectionInfo(
             remote: try SocketAddress(ipAddress: "192.0.2.7", port: 4711),
             entryPoint: EntryPoint(name: "web", index: 0, trustedPeers: trusted), replicaName: "r1")
     }

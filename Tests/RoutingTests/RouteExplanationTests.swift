@@ -15,7 +15,7 @@ struct RouteExplanationTests {
     }
 
     /// The text of each matcher that was asked, with what came of it.
-    private static func texts(_ router: RouteExplanation.AskedRouter) -> [String] {
+    private static func texts(_ router: RouteExplanation.ConsideredRouter) -> [String] {
         router.matchers.map { "\($0.text) \($0.holds.map { $0 ? "yes" : "no" } ?? "over")" }
     }
 

@@ -13,7 +13,7 @@ struct FaultProxyTests {
         }
     }
 
-    private static func ask(_ socket: TCPSocket, _ command: String = "PING") throws -> String {
+    private static func send(_ socket: TCPSocket, _ command: String = "PING") throws -> String {
         try socket.send(command + "\r\n")
         return try socket.receive(until: "\r\n")
     }
@@ -56,7 +56,7 @@ struct FaultProxyTests {
     func kinds() async throws {
         try await Self.run { redis, proxy in
             let data = try TCPSocket(port: proxy.port)
-            try #expect(Self.ask(data) == "+PONG\r\n")
+            try #expect(Self.send(data) == "+PONG\r\n")
             let subscriber = try Self.subscriber(proxy)
             try #expect(proxy.accepted.map(\.kind) == [.data, .subscriber])
             try #expect(proxy.openCount() == 2 && proxy.openCount(.subscribers) == 1)
@@ -77,7 +77,7 @@ struct FaultProxyTests {
             let subscriber = try Self.subscriber(proxy)
             try proxy.set(.delay(milliseconds: 150, .both), on: .data)
             let begin = ContinuousClock.now
-            try #expect(Self.ask(data) == "+PONG\r\n")
+            try #expect(Self.send(data) == "+PONG\r\n")
             #expect(ContinuousClock.now - begin >= .milliseconds(300))
             try proxy.set(.delay(milliseconds: 300, .toClient), on: .subscribers)
             let published = ContinuousClock.now
@@ -96,7 +96,7 @@ struct FaultProxyTests {
         try await Self.run { redis, proxy in
             try redis.command("SET", "large", String(repeating: "x", count: 100_000))
             let data = try TCPSocket(port: proxy.port)
-            try #expect(Self.ask(data) == "+PONG\r\n")
+            try #expect(Self.send(data) == "+PONG\r\n")
             // 40 MB of answers: the proxy takes about one, and the kernel a few.
             let ending = "$3\r\nend\r\n"
             try data.send(String(repeating: "GET large\r\n", count: 400) + "ECHO end\r\n")
@@ -126,12 +126,12 @@ struct FaultProxyTests {
     func halfOpen() async throws {
         try await Self.run { redis, proxy in
             let (one, other) = (try TCPSocket(port: proxy.port), try TCPSocket(port: proxy.port))
-            try #expect(Self.ask(one) == "+PONG\r\n")
-            try #expect(Self.ask(other) == "+PONG\r\n")
+            try #expect(Self.send(one) == "+PONG\r\n")
+            try #expect(Self.send(other) == "+PONG\r\n")
             try proxy.set(.halfOpen, on: .oneData)
             try one.send("PING\r\n")
             #expect(Self.isSilent(one))
-            try #expect(Self.ask(other) == "+PONG\r\n")
+            try #expect(Self.send(other) == "+PONG\r\n")
             try proxy.set(.halfOpen)
             redis.kill()
             #expect(Self.isSilent(other))
@@ -140,7 +140,7 @@ struct FaultProxyTests {
             try other.send("PING\r\n")
             #expect(Self.isSilent(other))
             try #expect(proxy.openCount() == 2)
-            try #expect(Self.ask(TCPSocket(port: proxy.port)) == "+PONG\r\n")
+            try #expect(Self.send(TCPSocket(port: proxy.port)) == "+PONG\r\n")
         }
     }
 
@@ -148,15 +148,15 @@ struct FaultProxyTests {
     func ends() async throws {
         try await Self.run { redis, proxy in
             let (one, other) = (try TCPSocket(port: proxy.port), try TCPSocket(port: proxy.port))
-            try #expect(Self.ask(one) == "+PONG\r\n")
-            try #expect(Self.ask(other) == "+PONG\r\n")
+            try #expect(Self.send(one) == "+PONG\r\n")
+            try #expect(Self.send(other) == "+PONG\r\n")
             let subscriber = try Self.subscriber(proxy)
             try proxy.reset(.oneData)
             #expect(Self.isReset(one))
-            try #expect(Self.ask(other) == "+PONG\r\n")
+            try #expect(Self.send(other) == "+PONG\r\n")
             try proxy.close(.subscribers)
             try #expect(subscriber.receive().isEmpty)
-            try #expect(Self.ask(other) == "+PONG\r\n")
+            try #expect(Self.send(other) == "+PONG\r\n")
             // Redis goes: that is passed on.
             redis.kill()
             try #expect(other.receive().isEmpty)
@@ -167,7 +167,7 @@ struct FaultProxyTests {
     func newcomers() async throws {
         try await Self.run { _, proxy in
             let known = try TCPSocket(port: proxy.port)
-            try #expect(Self.ask(known) == "+PONG\r\n")
+            try #expect(Self.send(known) == "+PONG\r\n")
             try proxy.receive(.refused)
             let refusal = #expect(throws: TCPSocket.Failure.self) { try TCPSocket(port: proxy.port) }
             #expect(refusal?.isRefusal == true)
@@ -179,13 +179,13 @@ struct FaultProxyTests {
             #expect(Self.isSilent(lost))
             try proxy.receive(.subscribersReset)
             let hopeful = try TCPSocket(port: proxy.port)
-            try #expect(Self.ask(hopeful) == "+PONG\r\n")
+            try #expect(Self.send(hopeful) == "+PONG\r\n")
             try hopeful.send("*2\r\n$9\r\nsubscribe\r\n$4\r\nnews\r\n")
             #expect(Self.isReset(hopeful))
-            try #expect(Self.ask(known) == "+PONG\r\n")
+            try #expect(Self.send(known) == "+PONG\r\n")
             try #expect(proxy.accepted.map(\.kind) == [.data, .data, .data, .subscriber])
             try proxy.heal()
-            try #expect(Self.ask(TCPSocket(port: proxy.port)) == "+PONG\r\n")
+            try #expect(Self.send(TCPSocket(port: proxy.port)) == "+PONG\r\n")
         }
     }
 }

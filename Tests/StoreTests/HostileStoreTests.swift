@@ -8,7 +8,7 @@ import Testing
 @Suite("A store that misbehaves", .serialized)
 struct HostileStoreTests {
     private let minute: Int64 = 60_000
-    private static let questions = (1...20).map { StoreQuestion.touch(.test($0), lifetime: 60_000) }
+    private static let operations = (1...20).map { StoreOperation.touch(.test($0), lifetime: 60_000) }
 
     /// Says `response` to the last touch of the first connection, and what is right to all else.
     private func misbehaving(_ response: HostileStore.Response) async throws -> HostileStore {
@@ -30,16 +30,16 @@ struct HostileStoreTests {
         let hostile = try await misbehaving(misdeed.response)
         let store = try StoreDriver.redis(settings(hostile))
         try await store.ready()
-        let answers = try await store.ask(Self.questions)
-        let record = StoreAnswer.record(Binding(backend: BackendHash(bits: 1), epoch: 1), remaining: minute)
+        let results = try await store.send(Self.operations)
+        let record = StoreResult.record(Binding(backend: BackendHash(bits: 1), epoch: 1), remaining: minute)
         // What came before the misdeed counts; of a flood, that its first replies may look right is past finding out.
-        #expect(answers.dropLast() == answers.dropLast().map { _ in record })
-        #expect([.unavailable(.lost), .unavailable(.late), .absent].contains(answers[19]))
+        #expect(results.dropLast() == results.dropLast().map { _ in record })
+        #expect([.unavailable(.lost), .unavailable(.late), .absent].contains(results[19]))
         try await eventually(within: .seconds(5)) {
             let isBack = try await store.isAvailable
             return hostile.connections >= 2 && isBack
         }
-        #expect(try await store.ask(Self.questions[0]) == .absent)
+        #expect(try await store.send(Self.operations[0]) == .absent)
         let warnings = store.lines.all.filter { $0.hasPrefix("warning") }
         #expect(warnings.contains { $0.contains(misdeed.reason) })
         try await store.stop()
@@ -58,15 +58,15 @@ struct HostileStoreTests {
         }
         let store = try StoreDriver.redis(settings(hostile))
         try await store.ready()
-        for (index, answer) in try await store.ask(Array(Self.questions.prefix(10))).enumerated() {
+        for (index, result) in try await store.send(Array(Self.operations.prefix(10))).enumerated() {
             let binding = Binding(backend: BackendHash(bits: UInt32(index + 1)), epoch: 1)
-            #expect(answer == (index < 9 ? .record(binding, remaining: minute) : .unavailable(.late)))
+            #expect(result == (index < 9 ? .record(binding, remaining: minute) : .unavailable(.late)))
         }
         // The tenth is under way still.
-        let answers = try await store.ask(Array(Self.questions.suffix(5)))
-        for (index, answer) in answers.enumerated() {
+        let results = try await store.send(Array(Self.operations.suffix(5)))
+        for (index, result) in results.enumerated() {
             let binding = Binding(backend: BackendHash(bits: UInt32(index + 16)), epoch: 1)
-            #expect(answer == .record(binding, remaining: minute) || answer == .unavailable(.late))
+            #expect(result == .record(binding, remaining: minute) || result == .unavailable(.late))
         }
         try await store.stop()
         try await hostile.stop()

@@ -13,10 +13,10 @@ struct RecordTableTests {
     func bound() {
         var table = RecordTable(capacity: 100, seed: 9)
         for number in 1...5000 as ClosedRange<UInt64> {
-            let answer = table.answer(.create(.test(number), backend, lifetime: 60_000), now: at(Int64(number)))
-            #expect(answer == .written)
+            let result = table.result(.create(.test(number), backend, lifetime: 60_000), now: at(Int64(number)))
+            #expect(result == .written)
             #expect(table.count <= 100)
-            let touch = table.answer(.touch(.test(number), lifetime: 60_000), now: at(Int64(number)))
+            let touch = table.result(.touch(.test(number), lifetime: 60_000), now: at(Int64(number)))
             #expect(touch == .record(Binding(backend: backend, epoch: 1), remaining: 60_000))
         }
         #expect(table.count == 100)
@@ -26,14 +26,14 @@ struct RecordTableTests {
     func eviction() {
         var table = RecordTable(capacity: 1000, seed: 9)
         for number in 0..<500 as Range<UInt64> {
-            _ = table.answer(.create(.test(number), backend, lifetime: 1000), now: at(0))
-            _ = table.answer(.create(.test(number + 500), backend, lifetime: 900_000), now: at(0))
+            _ = table.result(.create(.test(number), backend, lifetime: 1000), now: at(0))
+            _ = table.result(.create(.test(number + 500), backend, lifetime: 900_000), now: at(0))
         }
         for number in 2000..<2200 as Range<UInt64> {
-            _ = table.answer(.create(.test(number), backend, lifetime: 900_000), now: at(1))
+            _ = table.result(.create(.test(number), backend, lifetime: 900_000), now: at(1))
         }
         let kept = (500..<1000 as Range<UInt64>).filter {
-            table.answer(.touch(.test($0), lifetime: 1), now: at(2)) != .absent
+            table.result(.touch(.test($0), lifetime: 1), now: at(2)) != .absent
         }
         #expect(kept.count >= 490)
     }
@@ -41,10 +41,10 @@ struct RecordTableTests {
     @Test("A record over its lifetime is no record, and its place is used again")
     func expiry() {
         var table = RecordTable(capacity: 10, seed: 1)
-        _ = table.answer(.create(.test(1), backend, lifetime: 100), now: at(0))
-        let create = StoreQuestion.create(.test(1), BackendHash(bits: 6), lifetime: 100)
-        #expect(table.answer(create, now: at(99)) == .record(Binding(backend: backend, epoch: 1), remaining: 1))
-        #expect(table.answer(create, now: at(100)) == .written)
+        _ = table.result(.create(.test(1), backend, lifetime: 100), now: at(0))
+        let create = StoreOperation.create(.test(1), BackendHash(bits: 6), lifetime: 100)
+        #expect(table.result(create, now: at(99)) == .record(Binding(backend: backend, epoch: 1), remaining: 1))
+        #expect(table.result(create, now: at(100)) == .written)
         #expect(table.count == 1)
     }
 }

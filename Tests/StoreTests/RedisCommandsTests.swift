@@ -34,45 +34,45 @@ struct RedisCommandsTests {
             let key = "\(name):\(fingerprint.text)"
             for lifetime in Self.lifetimes {
                 for binding in Self.bindings {
-                    for born in Self.births { check(commands, fingerprint, key, lifetime, binding, born) }
+                    for createdAtSeconds in Self.births { check(commands, fingerprint, key, lifetime, binding, createdAtSeconds) }
                 }
                 checkDrop(commands, fingerprint, key, lifetime)
                 let touch = ["GETEX", key, "PX", String(lifetime)]
-                expect([touch]) { commands.ask(.touch(fingerprint, lifetime: lifetime), in: &$0) }
+                expect([touch]) { commands.send(.touch(fingerprint, lifetime: lifetime), in: &$0) }
             }
             expect([["GET", key], ["PTTL", key]]) { commands.read(fingerprint, in: &$0) }
-            expect([["GET", key], ["PTTL", key]]) { commands.ask(.look(fingerprint), in: &$0) }
+            expect([["GET", key], ["PTTL", key]]) { commands.send(.read(fingerprint), in: &$0) }
         }
         expect([["PING"]]) { commands.probe(in: &$0) }
     }
 
     private func check(
         _ commands: RedisCommands, _ fingerprint: Fingerprint, _ key: String, _ lifetime: Int64, _ binding: Binding,
-        _ born: UInt32?
+        _ createdAtSeconds: UInt32?
     ) {
-        let suffix = born.map { ":\($0)" } ?? ""
+        let suffix = createdAtSeconds.map { ":\($0)" } ?? ""
         let first = Binding(backend: binding.backend, epoch: 1)
         let set = ["SET", key, String(first.record) + suffix, "NX", "GET", "PX", String(lifetime)]
         expect([set, ["PTTL", key]]) {
-            commands.ask(.create(fingerprint, binding.backend, lifetime: lifetime, born: born), in: &$0)
+            commands.send(.create(fingerprint, binding.backend, lifetime: lifetime, createdAtSeconds: createdAtSeconds), in: &$0)
         }
-        let restore = StoreQuestion.restore(fingerprint, binding, lifetime: lifetime, born: born)
+        let restore = StoreOperation.restore(fingerprint, binding, lifetime: lifetime, createdAtSeconds: createdAtSeconds)
         let restoreTail = ["1", key, String(binding.record) + suffix, String(lifetime)]
-        expect([["EVALSHA", RedisScript.restore.sha1] + restoreTail]) { commands.ask(restore, in: &$0) }
+        expect([["EVALSHA", RedisScript.restore.sha1] + restoreTail]) { commands.send(restore, in: &$0) }
         expect([["EVAL", RedisScript.restore.source] + restoreTail]) { #expect(commands.evaluate(restore, in: &$0)) }
 
         let from = Binding(backend: BackendHash(bits: 77), epoch: binding.epoch - 1)
-        let rebind = StoreQuestion.rebind(fingerprint, from: from, to: binding.backend, lifetime: lifetime, born: born)
+        let rebind = StoreOperation.rebind(fingerprint, from: from, to: binding.backend, lifetime: lifetime, createdAtSeconds: createdAtSeconds)
         let rebindTail = ["1", key, String(binding.record) + suffix, String(lifetime), String(from.record)]
-        expect([["EVALSHA", RedisScript.rebind.sha1] + rebindTail]) { commands.ask(rebind, in: &$0) }
+        expect([["EVALSHA", RedisScript.rebind.sha1] + rebindTail]) { commands.send(rebind, in: &$0) }
         expect([["EVAL", RedisScript.rebind.source] + rebindTail]) { #expect(commands.evaluate(rebind, in: &$0)) }
     }
 
     private func checkDrop(_ commands: RedisCommands, _ fingerprint: Fingerprint, _ key: String, _ lifetime: Int64) {
         for above in [0, 9, Binding.epochMax - 1] {
-            let drop = StoreQuestion.drop(fingerprint, above: above, lifetime: lifetime)
+            let drop = StoreOperation.drop(fingerprint, above: above, lifetime: lifetime)
             let tail = ["1", key, String(above), String(lifetime)]
-            expect([["EVALSHA", RedisScript.drop.sha1] + tail]) { commands.ask(drop, in: &$0) }
+            expect([["EVALSHA", RedisScript.drop.sha1] + tail]) { commands.send(drop, in: &$0) }
             expect([["EVAL", RedisScript.drop.source] + tail]) { #expect(commands.evaluate(drop, in: &$0)) }
         }
     }

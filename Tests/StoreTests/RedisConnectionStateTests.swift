@@ -6,27 +6,27 @@ import Testing
 @Suite("The questions under way on a connection")
 struct RedisConnectionStateTests {
     private final class Nobody: StoreWaiter {
-        func storeAnswered(_ answer: StoreAnswer, to question: StoreQuestion, asked: Asking) {}
+        func storeAnswered(_ result: StoreResult, to operation: StoreOperation, stamp: OperationStamp) {}
     }
 
     private static let binding = Binding(backend: BackendHash(bits: 7), epoch: 4)
-    private let create = StoreQuestion.create(.test(1), BackendHash(bits: 9), lifetime: 1000)
-    private let restore = StoreQuestion.restore(.test(2), binding, lifetime: 1000)
-    private let touch = StoreQuestion.touch(.test(3), lifetime: 1000)
+    private let create = StoreOperation.create(.test(1), BackendHash(bits: 9), lifetime: 1000)
+    private let restore = StoreOperation.restore(.test(2), binding, lifetime: 1000)
+    private let touch = StoreOperation.touch(.test(3), lifetime: 1000)
     private let nobody = Nobody()
 
     private func at(_ milliseconds: Int64) -> Instant { Instant(nanoseconds: milliseconds * 1_000_000) }
 
-    private func asking(_ milliseconds: Int64) -> Asking { Asking(at: at(milliseconds)) }
+    private func stamp(_ milliseconds: Int64) -> OperationStamp { OperationStamp(sentAt: at(milliseconds)) }
 
     private func state() -> RedisConnectionState {
-        RedisConnectionState(budget: 20_000_000, patience: 500_000_000)
+        RedisConnectionState(budget: 20_000_000, replyTimeout: 500_000_000)
     }
 
     /// Asks one question and hands in replies; the last action, as text.
-    private func outcome(_ question: StoreQuestion, _ replies: RedisReply...) -> String {
+    private func outcome(_ operation: StoreOperation, _ replies: RedisReply...) -> String {
         var state = state()
-        _ = state.ask(question, for: nobody, asking(0))
+        _ = state.send(operation, for: nobody, stamp(0))
         var last = ""
         for reply in replies { last = state.received(reply, now: at(1)).text }
         return last
@@ -75,41 +75,41 @@ struct RedisConnectionStateTests {
     @Test("A script that is not known is run from its source, once")
     func unknownScripts() {
         #expect(outcome(restore, .noScript) == "send evaluation")
-        #expect(outcome(restore, .noScript, .verdict(record: 0, lifetime: 0, born: 0)) == "answer written")
+        #expect(outcome(restore, .noScript, .verdict(record: 0, lifetime: 0, createdAtSeconds: 0)) == "answer written")
         #expect(outcome(restore, .noScript, .noScript) == "send read")
     }
 
     @Test("A script says that it wrote, or what it found")
     func scripts() {
-        #expect(outcome(restore, .verdict(record: 0, lifetime: 0, born: 0)) == "answer written")
+        #expect(outcome(restore, .verdict(record: 0, lifetime: 0, createdAtSeconds: 0)) == "answer written")
         #expect(
-            outcome(restore, .verdict(record: Int64(Self.binding.record), lifetime: 77, born: 0))
+            outcome(restore, .verdict(record: Int64(Self.binding.record), lifetime: 77, createdAtSeconds: 0))
                 == "answer record 7/4 77")
-        #expect(outcome(restore, .verdict(record: 1 << 53, lifetime: 77, born: 0)) == "close mistypedReply")
-        #expect(outcome(restore, .verdict(record: -1, lifetime: 77, born: 0)) == "close mistypedReply")
+        #expect(outcome(restore, .verdict(record: 1 << 53, lifetime: 77, createdAtSeconds: 0)) == "close mistypedReply")
+        #expect(outcome(restore, .verdict(record: -1, lifetime: 77, createdAtSeconds: 0)) == "close mistypedReply")
     }
 
     @Test("A drop says which tombstone it wrote, or that there is no epoch left for one")
     func drops() {
-        let drop = StoreQuestion.drop(.test(4), above: 3, lifetime: 1000)
-        #expect(outcome(drop, .verdict(record: 5, lifetime: 5000, born: 0)) == "answer record 0/5 1000")
-        #expect(outcome(drop, .verdict(record: 0, lifetime: 0, born: 0)) == Self.refused)
+        let drop = StoreOperation.drop(.test(4), above: 3, lifetime: 1000)
+        #expect(outcome(drop, .verdict(record: 5, lifetime: 5000, createdAtSeconds: 0)) == "answer record 0/5 1000")
+        #expect(outcome(drop, .verdict(record: 0, lifetime: 0, createdAtSeconds: 0)) == Self.refused)
         #expect(outcome(drop, .noScript) == "send evaluation")
         #expect(outcome(drop, .refusal) == "send read")
         #expect(outcome(drop, .refusal, .record(Record(Self.binding)), .integer(9)) == "answer read 7/4 9")
     }
 
     @Test("When a session began is part of the answer")
-    func born() {
-        let record = RedisReply.record(Record(Self.binding, born: 1_700_000_000))
+    func createdAtSeconds() {
+        let record = RedisReply.record(Record(Self.binding, createdAtSeconds: 1_700_000_000))
         let integer = Int64(Self.binding.record)
         let found = "answer record 7/4 600 born 1700000000"
         #expect(outcome(create, record, .integer(600)) == found)
         #expect(outcome(touch, record) == "answer record 7/4 1000 born 1700000000")
-        #expect(outcome(restore, .verdict(record: integer, lifetime: 600, born: 1_700_000_000)) == found)
+        #expect(outcome(restore, .verdict(record: integer, lifetime: 600, createdAtSeconds: 1_700_000_000)) == found)
         #expect(outcome(restore, .refusal, record, .integer(9)) == "answer read 7/4 9 born 1700000000")
-        #expect(outcome(restore, .verdict(record: integer, lifetime: 9, born: -1)) == "close mistypedReply")
-        #expect(outcome(restore, .verdict(record: integer, lifetime: 9, born: 1 << 32)) == "close mistypedReply")
+        #expect(outcome(restore, .verdict(record: integer, lifetime: 9, createdAtSeconds: -1)) == "close mistypedReply")
+        #expect(outcome(restore, .verdict(record: integer, lifetime: 9, createdAtSeconds: 1 << 32)) == "close mistypedReply")
     }
 
     @Test("A touch says what is there")
@@ -122,8 +122,8 @@ struct RedisConnectionStateTests {
 
     @Test("A look is answered by its two replies together, and never followed by another command")
     func looks() {
-        let look = StoreQuestion.look(.test(5))
-        let record = RedisReply.record(Record(Self.binding, born: 1_700_000_000))
+        let look = StoreOperation.read(.test(5))
+        let record = RedisReply.record(Record(Self.binding, createdAtSeconds: 1_700_000_000))
         #expect(outcome(look, record) == "wait")
         #expect(outcome(look, record, .integer(600)) == "answer record 7/4 600 born 1700000000")
         #expect(outcome(look, record, .integer(-2)) == "answer record 7/4 0 born 1700000000")
@@ -140,7 +140,7 @@ struct RedisConnectionStateTests {
 
     @Test(
         "A reply that does not fit the command closes",
-        arguments: [RedisReply.status, .alien, .verdict(record: 1, lifetime: 1, born: 0), .integer(3)])
+        arguments: [RedisReply.status, .unexpected, .verdict(record: 1, lifetime: 1, createdAtSeconds: 0), .integer(3)])
     func mistyped(_ reply: RedisReply) {
         #expect(outcome(create, reply) == "close mistypedReply")
         #expect(outcome(touch, reply) == "close mistypedReply")
@@ -152,7 +152,7 @@ struct RedisConnectionStateTests {
         #expect(outcome(restore, .none) == "close mistypedReply")
         #expect(outcome(restore, .integer(1)) == "close mistypedReply")
         var state = state()
-        _ = state.ask(touch, for: nobody, asking(0))
+        _ = state.send(touch, for: nobody, stamp(0))
         _ = state.nextLate(now: at(20))
         #expect(state.received(.integer(1), now: at(21)).text == "close mistypedReply")
     }
@@ -165,11 +165,11 @@ struct RedisConnectionStateTests {
     @Test("A question is late at its budget, in the order of asking, and its place in the queue stays")
     func lateness() {
         var state = state()
-        _ = state.ask(touch, for: nobody, asking(0))
-        _ = state.ask(create, for: nobody, asking(5))
+        _ = state.send(touch, for: nobody, stamp(0))
+        _ = state.send(create, for: nobody, stamp(5))
         #expect(state.nextDeadline == at(20))
         #expect(state.nextLate(now: at(19)) == nil)
-        #expect(state.nextLate(now: at(20))?.question == touch)
+        #expect(state.nextLate(now: at(20))?.operation == touch)
         #expect(state.nextLate(now: at(20)) == nil)
         #expect(state.nextDeadline == at(25))
         #expect(state.depth == 3)
@@ -183,24 +183,24 @@ struct RedisConnectionStateTests {
     @Test("What is sent for a question's sake changes nothing about when it is late")
     func lateFollowUp() {
         var state = state()
-        _ = state.ask(restore, for: nobody, asking(0))
-        _ = state.ask(touch, for: nobody, asking(10))
+        _ = state.send(restore, for: nobody, stamp(0))
+        _ = state.send(touch, for: nobody, stamp(10))
         #expect(state.received(.noScript, now: at(15)).text == "send evaluation")
         #expect(state.nextDeadline == at(20))
-        #expect(state.nextLate(now: at(20))?.question == restore)
+        #expect(state.nextLate(now: at(20))?.operation == restore)
         #expect(state.received(.none, now: at(21)).text == "answer absent")
-        #expect(state.received(.verdict(record: 0, lifetime: 0, born: 0), now: at(22)).text == "wait")
+        #expect(state.received(.verdict(record: 0, lifetime: 0, createdAtSeconds: 0), now: at(22)).text == "wait")
         // A late question is not worth another command.
-        _ = state.ask(restore, for: nobody, asking(100))
+        _ = state.send(restore, for: nobody, stamp(100))
         _ = state.nextLate(now: at(120))
         #expect(state.received(.noScript, now: at(121)).text == "wait")
         #expect(state.depth == 0)
     }
 
     @Test("A command unanswered for half a second is the connection's end")
-    func patience() {
+    func replyTimeout() {
         var state = state()
-        _ = state.ask(touch, for: nobody, asking(0))
+        _ = state.send(touch, for: nobody, stamp(0))
         _ = state.nextLate(now: at(20))
         #expect(state.nextDeadline == at(500))
         #expect(!state.isDead(now: at(499)))
@@ -212,10 +212,10 @@ struct RedisConnectionStateTests {
     @Test("Whoever waits when the connection is lost is told, once")
     func loss() {
         var state = state()
-        for question in [touch, create, restore] { _ = state.ask(question, for: nobody, asking(0)) }
+        for operation in [touch, create, restore] { _ = state.send(operation, for: nobody, stamp(0)) }
         _ = state.received(.none, now: at(1))
-        #expect(state.nextLost()?.question == create)
-        #expect(state.nextLost()?.question == restore)
+        #expect(state.nextLost()?.operation == create)
+        #expect(state.nextLost()?.operation == restore)
         #expect(state.nextLost() == nil)
         #expect(state.nextLate(now: at(50)) == nil)
     }
@@ -224,7 +224,7 @@ struct RedisConnectionStateTests {
     func capacity() {
         var state = state()
         var taken = 0
-        while state.ask(create, for: nobody, asking(0)) { taken += 1 }
+        while state.send(create, for: nobody, stamp(0)) { taken += 1 }
         #expect(taken == 5000)
         #expect(state.depth == RedisConnectionState.capacity)
     }
@@ -252,25 +252,25 @@ struct RedisConnectionStateTests {
         #expect(outcome(.noScript, .none) == "wait")
         #expect(outcome(.noScript, .noScript) == "wait")
         for refusal in [RedisReply.refusal, .readOnly, .wrongType] { #expect(outcome(refusal) == "wait") }
-        for alien in [RedisReply.status, .integer(1), .alien] { #expect(outcome(alien) == "close mistypedReply") }
+        for unexpected in [RedisReply.status, .integer(1), .unexpected] { #expect(outcome(unexpected) == "close mistypedReply") }
     }
 
     @Test("Heartbeats and publications under way are few, and keep their place among the questions")
     func errands() {
         var state = state()
-        for number in 0..<UInt64(RedisConnectionState.errandsMax) {
+        for number in 0..<UInt64(RedisConnectionState.controlCommandsMax) {
             let isTaken = number % 2 == 0 ? state.beat(number, now: at(0)) : state.publication(now: at(0))
             #expect(isTaken)
         }
-        #expect(!state.takesErrand)
+        #expect(!state.takesControlCommand)
         let isOverfull = state.beat(99, now: at(0)) || state.publication(now: at(0))
         #expect(!isOverfull)
-        _ = state.ask(touch, for: nobody, asking(1))
-        for number in 0..<RedisConnectionState.errandsMax {
+        _ = state.send(touch, for: nobody, stamp(1))
+        for number in 0..<RedisConnectionState.controlCommandsMax {
             let reply = number % 2 == 0 ? RedisReply.none : .integer(3)
             #expect(state.received(reply, now: at(2)).text == "wait")
         }
-        #expect(state.takesErrand)
+        #expect(state.takesControlCommand)
         #expect(state.received(.none, now: at(2)).text == "answer absent")
         _ = state.publication(now: at(3))
         #expect(state.received(.none, now: at(4)).text == "close mistypedReply")
@@ -280,7 +280,7 @@ struct RedisConnectionStateTests {
     func anything() {
         var random = SplitMix(seed: 3)
         let replies: [RedisReply] = [
-            .none, .integer(500), .verdict(record: 0, lifetime: 0, born: 0), .record(Record(Self.binding)),
+            .none, .integer(500), .verdict(record: 0, lifetime: 0, createdAtSeconds: 0), .record(Record(Self.binding)),
             .foreignText, .wrongType, .noScript, .refusal,
         ]
         for _ in 0..<2000 {
@@ -290,11 +290,11 @@ struct RedisConnectionStateTests {
             while isOpen, asked < 30 {
                 time += Int64(random.next() % 4)
                 if random.next() % 2 == 0 {
-                    let question = [create, restore, touch][Int(random.next() % 3)]
-                    asked += state.ask(question, for: nobody, asking(time)) ? 1 : 0
+                    let operation = [create, restore, touch][Int(random.next() % 3)]
+                    asked += state.send(operation, for: nobody, stamp(time)) ? 1 : 0
                 } else if state.depth > 0 {
                     switch state.received(replies[Int(random.next() % 8)], now: at(time)) {
-                    case .answer: told += 1
+                    case .result: told += 1
                     case .close: isOpen = false
                     case .wait, .send, .sendBeat, .probed: break
                     }
@@ -311,9 +311,9 @@ extension RedisConnectionState.Action {
     fileprivate var text: String {
         switch self {
         case .wait: "wait"
-        case .answer(_, .record(let record)): "answer record \(record.text)"
-        case .answer(_, .readOnly(let record)): "answer read \(record.text)"
-        case .answer(_, let answer): "answer \(answer)"
+        case .result(_, .record(let record)): "answer record \(record.text)"
+        case .result(_, .readOnly(let record)): "answer read \(record.text)"
+        case .result(_, let result): "answer \(result)"
         case .send(let followUp, _): "send \(followUp)"
         case .sendBeat(let sequence): "send beat \(sequence)"
         case .probed(let isWell): "probed \(isWell)"
@@ -324,6 +324,6 @@ extension RedisConnectionState.Action {
 
 extension StoredRecord {
     fileprivate var text: String {
-        "\(binding.backend.bits)/\(binding.epoch) \(remaining)" + (born.map { " born \($0)" } ?? "")
+        "\(binding.backend.bits)/\(binding.epoch) \(remaining)" + (createdAtSeconds.map { " born \($0)" } ?? "")
     }
 }

@@ -70,15 +70,15 @@ struct RedisHandshakeTests {
     @Test("A Sentinel and a node of a cluster are named as such, of Redis and of Valkey, whatever else they say")
     func modes() throws {
         let valkey = "redis_version:7.2.4\r\nserver_name:valkey\r\nvalkey_version:8.1.0\r\n"
-        for (mode, trouble) in [("sentinel", StoreTrouble.sentinel), ("cluster", .cluster)] {
+        for (mode, error) in [("sentinel", StoreError.sentinel), ("cluster", .cluster)] {
             for fields in [
                 "redis_version:7.0.15\r\nredis_mode:\(mode)", "redis_version:6.2.0\r\nredis_mode:\(mode)",
                 valkey + "server_mode:\(mode)", valkey + "redis_mode:\(mode)",
             ] {
-                #expect(try outcome("redis://h", info(fields + Self.primary)) == .fail(trouble), "\(fields)")
+                #expect(try outcome("redis://h", info(fields + Self.primary)) == .fail(error), "\(fields)")
             }
             #expect(
-                try outcome("redis://h", info("redis_version:7.0.15\nrole:slave\nredis_mode:\(mode)")) == .fail(trouble)
+                try outcome("redis://h", info("redis_version:7.0.15\nrole:slave\nredis_mode:\(mode)")) == .fail(error)
             )
         }
         for field in ["redis_mode", "server_mode"] {
@@ -102,7 +102,7 @@ struct RedisHandshakeTests {
     @Test("Each refusal is named for what it is")
     func refusals() throws {
         let url = "redis://u:p@h/3"
-        let refusals: [([String], StoreTrouble)] = [
+        let refusals: [([String], StoreError)] = [
             (["-WRONGPASS invalid username-password pair\r\n"], .wrongPassword),
             (["+OK\r\n", "-ERR DB index is out of range\r\n", "-NOPERM x\r\n"], .noDatabase(3)),
             (["+OK\r\n", "-NOPERM x\r\n", "-NOPERM x\r\n"], .noPermission(command: "SELECT")),
@@ -113,7 +113,7 @@ struct RedisHandshakeTests {
                 .refuses(command: "AUTH", RedisErrorCode.of("ERR x"))
             ),
         ]
-        for (replies, trouble) in refusals {
+        for (replies, error) in refusals {
             var last = RedisHandshake.Action.wait
             var handshake = RedisHandshake(endpoint: try RedisEndpoint(url))
             let reader = try #require(RESPReader())
@@ -125,7 +125,7 @@ struct RedisHandshakeTests {
                     return true
                 }
             }
-            #expect(last == .fail(trouble))
+            #expect(last == .fail(error))
         }
         #expect(try outcome("redis://h", "-NOAUTH Authentication required.\r\n") == .fail(.passwordNeeded))
         let denied = RedisErrorCode.of("DENIED Redis is running in protected mode")
@@ -169,9 +169,9 @@ struct RecordTextTests {
     }
 
     @Test("A record may say when its session began", arguments: [1, 1_700_000_000, .max] as [UInt32])
-    func born(_ born: UInt32) {
+    func createdAtSeconds(_ createdAtSeconds: UInt32) {
         let binding = Binding(backend: BackendHash(bits: .max), epoch: Binding.epochMax)
-        let text = "\(binding.record):\(born)"
-        #expect(Array(text.utf8).withUnsafeBytes { Record($0) } == Record(binding, born: born))
+        let text = "\(binding.record):\(createdAtSeconds)"
+        #expect(Array(text.utf8).withUnsafeBytes { Record($0) } == Record(binding, createdAtSeconds: createdAtSeconds))
     }
 }

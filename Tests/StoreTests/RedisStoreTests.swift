@@ -34,9 +34,9 @@ struct RedisStoreTests {
     @Test("The store holds the namespace, the fingerprint and a number with a lifetime, and nothing else")
     func contents() async throws {
         try await with { server, store in
-            let create = StoreQuestion.create(key, Self.one, lifetime: minute)
+            let create = StoreOperation.create(key, Self.one, lifetime: minute)
             let other = Binding(backend: Self.two, epoch: 3)
-            _ = try await store.ask([create, .restore(.test(2), other, lifetime: minute)])
+            _ = try await store.send([create, .restore(.test(2), other, lifetime: minute)])
             let keys = try server.command("--scan").split(separator: "\n")
             #expect(Set(keys) == ["limpet:\(key.text)"[...], "limpet:\(Fingerprint.test(2).text)"[...]])
             for key in keys {
@@ -52,11 +52,11 @@ struct RedisStoreTests {
         try await with { server, store in
             let binding = Binding(backend: Self.one, epoch: 2)
             try server.command("SCRIPT", "FLUSH")
-            #expect(try await store.ask(.restore(key, binding, lifetime: minute)) == .written)
+            #expect(try await store.send(.restore(key, binding, lifetime: minute)) == .written)
             let before = try server.command("INFO", "commandstats")
             #expect(before.contains("cmdstat_eval:calls=1,"))
             let third = Binding(backend: Self.one, epoch: 3)
-            #expect(try await store.ask(.restore(key, third, lifetime: minute)) == .written)
+            #expect(try await store.send(.restore(key, third, lifetime: minute)) == .written)
             #expect(try server.command("INFO", "commandstats").contains("cmdstat_eval:calls=1,"))
         }
     }
@@ -70,12 +70,12 @@ struct RedisStoreTests {
     func foreignValues(_ value: String) async throws {
         try await with { server, store in
             try server.command("SET", name, value)
-            #expect(try await store.ask(.create(key, Self.one, lifetime: minute)) == .foreign)
-            #expect(try await store.ask(.touch(key, lifetime: minute)) == .foreign)
+            #expect(try await store.send(.create(key, Self.one, lifetime: minute)) == .foreign)
+            #expect(try await store.send(.touch(key, lifetime: minute)) == .foreign)
             let first = Binding(backend: Self.one, epoch: 1)
-            #expect(try await store.ask(.restore(key, first, lifetime: minute)) == .written)
+            #expect(try await store.send(.restore(key, first, lifetime: minute)) == .written)
             try server.command("SET", name, value)
-            #expect(try await store.ask(.rebind(key, from: first, to: Self.two, lifetime: minute)) == .written)
+            #expect(try await store.send(.rebind(key, from: first, to: Self.two, lifetime: minute)) == .written)
             #expect(try server.command("GET", name) == String(Binding(backend: Self.two, epoch: 2).record))
             #expect(try (1...60_000).contains(Int(server.command("PTTL", name)) ?? -1))
         }
@@ -85,10 +85,10 @@ struct RedisStoreTests {
     func wrongType() async throws {
         try await with { server, store in
             try server.command("LPUSH", name, "x")
-            #expect(try await store.ask(.create(key, Self.one, lifetime: minute)) == .foreign)
-            #expect(try await store.ask(.touch(key, lifetime: minute)) == .foreign)
+            #expect(try await store.send(.create(key, Self.one, lifetime: minute)) == .foreign)
+            #expect(try await store.send(.touch(key, lifetime: minute)) == .foreign)
             let first = Binding(backend: Self.one, epoch: 1)
-            #expect(try await store.ask(.restore(key, first, lifetime: minute)) == .written)
+            #expect(try await store.send(.restore(key, first, lifetime: minute)) == .written)
             #expect(try server.command("TYPE", name) == "string")
         }
     }
@@ -98,30 +98,30 @@ struct RedisStoreTests {
         try await with { server, store in
             let record = String(Binding(backend: Self.one, epoch: 1).record)
             try server.command("SET", name, "hello", "PX", "50000")
-            #expect(try await store.ask(.look(key)) == .foreign)
+            #expect(try await store.send(.read(key)) == .foreign)
             #expect(try server.command("GET", name) == "hello")
             #expect(try (1...50_000).contains(Int(server.command("PTTL", name)) ?? -1))
             try server.command("SET", name, record)
-            let forever = StoreAnswer.record(Binding(backend: Self.one, epoch: 1), remaining: .max)
-            #expect(try await store.ask(.look(key)) == forever)
+            let forever = StoreResult.record(Binding(backend: Self.one, epoch: 1), remaining: .max)
+            #expect(try await store.send(.read(key)) == forever)
             #expect(try server.command("PTTL", name) == "-1")
             try server.command("DEL", name)
             try server.command("LPUSH", name, "x")
-            #expect(try await store.ask(.look(key)) == .foreign)
+            #expect(try await store.send(.read(key)) == .foreign)
             #expect(try server.command("LLEN", name) == "1")
             server.kill()
             try await eventually(within: .seconds(5)) { try await !store.isAvailable }
-            #expect(try await store.ask(.look(key)) == .unavailable(.away))
+            #expect(try await store.send(.read(key)) == .unavailable(.away))
         }
     }
 
     @Test("A look is answered where nothing may be written")
     func looksWithoutWrites() async throws {
         try await with { server, store in
-            _ = try await store.ask(.create(key, Self.one, lifetime: minute))
+            _ = try await store.send(.create(key, Self.one, lifetime: minute))
             try server.command("CONFIG", "SET", "min-replicas-to-write", "1")
-            guard case .record(let record) = try await store.ask(.look(key)),
-                record.binding == Binding(backend: Self.one, epoch: 1), record.born == nil
+            guard case .record(let record) = try await store.send(.read(key)),
+                record.binding == Binding(backend: Self.one, epoch: 1), record.createdAtSeconds == nil
             else {
                 Issue.record("the record was not read")
                 return
@@ -133,14 +133,14 @@ struct RedisStoreTests {
     func noLifetime() async throws {
         try await with { server, store in
             let first = Binding(backend: Self.one, epoch: 1)
-            let questions: [StoreQuestion] = [
+            let operations: [StoreOperation] = [
                 .create(key, Self.two, lifetime: minute), .restore(key, first, lifetime: minute),
                 .rebind(key, from: Binding(backend: Self.two, epoch: 1), to: Self.two, lifetime: minute),
                 .touch(key, lifetime: minute),
             ]
-            for question in questions {
+            for operation in operations {
                 try server.command("SET", name, String(first.record))
-                #expect(try await store.ask(question) == .record(first, remaining: minute))
+                #expect(try await store.send(operation) == .record(first, remaining: minute))
                 #expect(try (1...60_000).contains(Int(server.command("PTTL", name)) ?? -1))
             }
         }
@@ -152,11 +152,11 @@ struct RedisStoreTests {
             let heard = try Listener(server.port, channel: "limpet:rebind")
             try await heard.subscribed()
             let first = Binding(backend: Self.one, epoch: 1)
-            _ = try await store.ask(.create(key, Self.one, lifetime: minute))
-            _ = try await store.ask(.touch(key, lifetime: minute))
-            _ = try await store.ask(.rebind(key, from: first, to: Self.two, lifetime: minute))
-            _ = try await store.ask(.rebind(key, from: first, to: Self.one, lifetime: minute))
-            _ = try await store.ask(.restore(key, Binding(backend: Self.one, epoch: 9), lifetime: minute))
+            _ = try await store.send(.create(key, Self.one, lifetime: minute))
+            _ = try await store.send(.touch(key, lifetime: minute))
+            _ = try await store.send(.rebind(key, from: first, to: Self.two, lifetime: minute))
+            _ = try await store.send(.rebind(key, from: first, to: Self.one, lifetime: minute))
+            _ = try await store.send(.restore(key, Binding(backend: Self.one, epoch: 9), lifetime: minute))
             let values = [Binding(backend: Self.two, epoch: 2), Binding(backend: Self.one, epoch: 9)]
             let expected = values.map { "\(key.text) \($0.record)" }
             try await eventually(within: .seconds(2)) { heard.messages.count >= 2 }
@@ -168,46 +168,46 @@ struct RedisStoreTests {
     @Test("A full store is read, and otherwise as if it were away")
     func outOfMemory() async throws {
         try await with { server, store in
-            _ = try await store.ask(.create(key, Self.one, lifetime: minute))
+            _ = try await store.send(.create(key, Self.one, lifetime: minute))
             try server.command("CONFIG", "SET", "maxmemory", "1")
             try await expectRefusals(store)
             try server.command("CONFIG", "SET", "maxmemory", "0")
-            #expect(try await store.ask(.create(.test(5), Self.one, lifetime: minute)) == .written)
+            #expect(try await store.send(.create(.test(5), Self.one, lifetime: minute)) == .written)
         }
     }
 
     @Test("A primary that has become a replica is read once, and not asked until it is a primary again")
     func readOnly() async throws {
         try await with { server, store in
-            _ = try await store.ask(.create(key, Self.one, lifetime: minute))
+            _ = try await store.send(.create(key, Self.one, lifetime: minute))
             try server.command("REPLICAOF", "127.0.0.1", "1")
             let first = Binding(backend: Self.one, epoch: 1)
-            let answers = try await store.ask([
+            let results = try await store.send([
                 .create(key, Self.two, lifetime: minute), .rebind(key, from: first, to: Self.two, lifetime: minute),
                 .drop(.test(2), above: 1, lifetime: minute),
             ])
-            for answer in answers.prefix(2) {
-                guard case .readOnly(let record) = answer, record.binding == first, record.born == nil,
+            for result in results.prefix(2) {
+                guard case .readOnly(let record) = result, record.binding == first, record.createdAtSeconds == nil,
                     (1...60_000).contains(record.remaining)
                 else {
-                    Issue.record("\(answer)")
+                    Issue.record("\(result)")
                     continue
                 }
             }
-            #expect(answers[2] == .unavailable(.refused))
-            #expect(try await store.ask(.touch(key, lifetime: minute)) == .unavailable(.away))
+            #expect(results[2] == .unavailable(.refused))
+            #expect(try await store.send(.touch(key, lifetime: minute)) == .unavailable(.away))
             try await eventually(within: .seconds(3)) { try await store.counters().connectionFailures >= 2 }
             #expect(store.lines.all.contains { $0.contains("it is a replica") })
             try server.command("REPLICAOF", "NO", "ONE")
             try await store.ready(within: .seconds(5))
-            #expect(try await store.ask(.create(.test(5), Self.one, lifetime: minute)) == .written)
+            #expect(try await store.send(.create(.test(5), Self.one, lifetime: minute)) == .written)
         }
     }
 
     @Test("Too few replicas: a write is refused, the record read")
     func tooFewReplicas() async throws {
         try await with { server, store in
-            _ = try await store.ask(.create(key, Self.one, lifetime: minute))
+            _ = try await store.send(.create(key, Self.one, lifetime: minute))
             try server.command("CONFIG", "SET", "min-replicas-to-write", "1")
             try await expectRefusals(store)
         }
@@ -216,20 +216,20 @@ struct RedisStoreTests {
     /// Of `key`, the store holds the binding to `one`; it refuses writes.
     private func expectRefusals(_ store: StoreDriver) async throws {
         let first = Binding(backend: Self.one, epoch: 1)
-        let refused = StoreAnswer.unavailable(.refused)
-        let known = try await store.ask([
+        let refused = StoreResult.unavailable(.refused)
+        let known = try await store.send([
             .create(key, Self.two, lifetime: minute), .rebind(key, from: first, to: Self.two, lifetime: minute),
             .restore(key, Binding(backend: Self.two, epoch: 2), lifetime: minute),
         ])
-        for answer in known {
-            guard case .readOnly(let record) = answer, record.binding == first, record.born == nil,
+        for result in known {
+            guard case .readOnly(let record) = result, record.binding == first, record.createdAtSeconds == nil,
                 (1...60_000).contains(record.remaining)
             else {
-                Issue.record("\(answer)")
+                Issue.record("\(result)")
                 continue
             }
         }
-        let unknown = try await store.ask([
+        let unknown = try await store.send([
             .create(.test(2), Self.two, lifetime: minute),
             .rebind(.test(2), from: first, to: Self.two, lifetime: minute),
             .restore(.test(2), Binding(backend: Self.two, epoch: 2), lifetime: minute),
@@ -257,8 +257,8 @@ struct RedisStoreTests {
             try await store.ready()
             let binding = Binding(backend: Self.one, epoch: 2)
             // The first two share a database.
-            let answer = try await store.ask(.restore(key, binding, lifetime: minute))
-            #expect(answer == .written, "\(url)")
+            let result = try await store.send(.restore(key, binding, lifetime: minute))
+            #expect(result == .written, "\(url)")
             try await store.stop()
             try server.command("-n", "0", "DEL", name)
         }
@@ -277,11 +277,11 @@ struct RedisStoreTests {
         let store = try StoreDriver.redis(settings)
         try await store.ready()
         let first = Binding(backend: Self.one, epoch: 1)
-        let answers = try await store.ask([
+        let results = try await store.send([
             .create(key, Self.one, lifetime: minute), .rebind(key, from: first, to: Self.two, lifetime: minute),
             .restore(.test(2), Binding(backend: Self.one, epoch: 2), lifetime: minute),
         ])
-        #expect(answers == [.written, .written, .written])
+        #expect(results == [.written, .written, .written])
         try await store.stop()
     }
 
@@ -291,7 +291,7 @@ struct RedisStoreTests {
         let store = try StoreDriver.redis("redis://127.0.0.1:\(server.port)/\(database)")
         try await eventually(within: .seconds(8)) { try await store.counters().connectionFailures >= 2 }
         #expect(try await !store.isAvailable)
-        #expect(try await store.ask(.touch(key, lifetime: minute)) == .unavailable(.away))
+        #expect(try await store.send(.touch(key, lifetime: minute)) == .unavailable(.away))
         #expect(
             store.lines.all == [
                 "warning The store is not used. reason=it is a node of a Redis Cluster, which is not supported yet; "
@@ -308,12 +308,12 @@ struct RedisStoreTests {
             ("redis://127.0.0.1:PORT", "it wants a password"),
             ("redis://:right@127.0.0.1:PORT/99", "it has no database 99"),
         ])
-    func troubles(_ url: String, _ reason: String) async throws {
+    func errors(_ url: String, _ reason: String) async throws {
         let server = try RedisServer(["--requirepass", "right"])
         let store = try StoreDriver.redis(url.replacing("PORT", with: String(server.port)))
         try await eventually(within: .seconds(8)) { try await store.counters().connectionFailures >= 3 }
         #expect(try await !store.isAvailable)
-        #expect(try await store.ask(.touch(key, lifetime: minute)) == .unavailable(.away))
+        #expect(try await store.send(.touch(key, lifetime: minute)) == .unavailable(.away))
         let warnings = store.lines.all.filter { $0.hasPrefix("warning") }
         #expect(warnings.count == 1)
         #expect(warnings.first?.contains(reason) == true)
@@ -327,15 +327,15 @@ struct RedisStoreTests {
         let store = try StoreDriver.redis(StoreSettings.plain(port: server.port))
         try await store.ready()
         server.freeze()
-        let questions = (1...200).map { StoreQuestion.touch(.test($0), lifetime: minute) }
+        let operations = (1...200).map { StoreOperation.touch(.test($0), lifetime: minute) }
         let begin = ContinuousClock.now
-        let answers = try await store.ask(questions)
+        let results = try await store.send(operations)
         let spent = ContinuousClock.now - begin
-        #expect(answers == questions.map { _ in .unavailable(.late) })
+        #expect(results == operations.map { _ in .unavailable(.late) })
         #expect(spent >= .milliseconds(20))
         #expect(spent < .milliseconds(500))
         #expect(try await !store.isAvailable)
-        #expect(try await store.ask(questions[0]) == .unavailable(.away))
+        #expect(try await store.send(operations[0]) == .unavailable(.away))
         // The connection is closed half a second after the oldest command.
         try await eventually(within: .seconds(2)) { try await store.counters().connectionFailures >= 1 }
         #expect(ContinuousClock.now - begin >= .milliseconds(500))
@@ -345,7 +345,7 @@ struct RedisStoreTests {
         #expect(try await Double(store.counters().connectionFailures) <= 2 + 2 * seconds)
         server.thaw()
         try await store.ready(within: .seconds(5))
-        #expect(try await store.ask(questions[0]) == .absent)
+        #expect(try await store.send(operations[0]) == .absent)
         #expect(store.lines.all.filter { $0.contains("in use") }.count == 2)
         try await store.stop()
     }
@@ -356,8 +356,8 @@ struct RedisStoreTests {
         let store = try StoreDriver.redis(StoreSettings.plain(port: server.port))
         try await store.ready()
         server.freeze()
-        let questions = (1...3).map { StoreQuestion.create(.test($0), Self.one, lifetime: minute) }
-        #expect(try await store.ask(questions) == questions.map { _ in .unavailable(.late) })
+        let operations = (1...3).map { StoreOperation.create(.test($0), Self.one, lifetime: minute) }
+        #expect(try await store.send(operations) == operations.map { _ in .unavailable(.late) })
         #expect(try await !store.isAvailable)
         server.thaw()
         try await store.ready(within: .seconds(2))
@@ -365,8 +365,8 @@ struct RedisStoreTests {
         #expect(counters.connections == 1)
         #expect(counters.failures(.late) == 3)
         // They were written all the same: a question told late may have been carried out.
-        let answer = try await store.ask(.create(.test(2), Self.two, lifetime: 1000))
-        #expect(answer == .record(Binding(backend: Self.one, epoch: 1), remaining: 1000))
+        let result = try await store.send(.create(.test(2), Self.two, lifetime: 1000))
+        #expect(result == .record(Binding(backend: Self.one, epoch: 1), remaining: 1000))
         try await store.stop()
     }
 
@@ -376,22 +376,22 @@ struct RedisStoreTests {
         let store = try StoreDriver.redis(StoreSettings.plain(port: server.port))
         try await store.ready()
         server.freeze()
-        let questions = (1...100).map { StoreQuestion.touch(.test($0), lifetime: minute) }
-        async let answers = store.ask(questions)
-        try await eventually(within: .seconds(5)) { try await store.counters().asked(.touch) == 100 }
+        let operations = (1...100).map { StoreOperation.touch(.test($0), lifetime: minute) }
+        async let results = store.send(operations)
+        try await eventually(within: .seconds(5)) { try await store.counters().sent(.touch) == 100 }
         server.kill()
         let begin = ContinuousClock.now
-        let possible: Set<StoreAnswer> = [.unavailable(.lost), .unavailable(.late)]
-        #expect(try await Set(answers).isSubset(of: possible))
+        let possible: Set<StoreResult> = [.unavailable(.lost), .unavailable(.late)]
+        #expect(try await Set(results).isSubset(of: possible))
         try await eventually(within: .seconds(1)) { try await !store.isAvailable }
-        #expect(try await store.ask(questions[0]) == .unavailable(.away))
+        #expect(try await store.send(operations[0]) == .unavailable(.away))
         // It is tried again, two times a second at most, after the loss.
         try await eventually(within: .seconds(5)) { try await store.counters().connectionFailures >= 3 }
         let seconds = (ContinuousClock.now - begin) / .seconds(1)
         #expect(try await Double(store.counters().connectionFailures) <= 2 + 2 * seconds)
         try server.start()
         try await store.ready(within: .seconds(5))
-        #expect(try await store.ask(questions[0]) == .absent)
+        #expect(try await store.send(operations[0]) == .absent)
         let warnings = store.lines.all.filter { $0.hasPrefix("warning") }
         #expect(warnings.count == Set(warnings).count)
         try await store.stop()
@@ -400,11 +400,11 @@ struct RedisStoreTests {
     @Test("Questions beyond the capacity of the queue are told so, the others answered")
     func fullQueue() async throws {
         try await with { _, store in
-            let questions = (0..<10_050).map { StoreQuestion.touch(.test(UInt64($0)), lifetime: minute) }
-            let answers = try await store.ask(questions)
-            let answered = answers.prefix { $0 == .absent }.count
+            let operations = (0..<10_050).map { StoreOperation.touch(.test(UInt64($0)), lifetime: minute) }
+            let results = try await store.send(operations)
+            let answered = results.prefix { $0 == .absent }.count
             #expect((9_990...10_000).contains(answered))
-            #expect(answers.dropFirst(answered).allSatisfy { $0 == .unavailable(.full) })
+            #expect(results.dropFirst(answered).allSatisfy { $0 == .unavailable(.full) })
         }
     }
 
@@ -414,10 +414,10 @@ struct RedisStoreTests {
         let store = try StoreDriver.redis(StoreSettings.patient(server))
         try await store.ready()
         server.freeze()
-        async let answers = store.ask((1...10).map { .touch(.test($0), lifetime: minute) })
-        try await eventually(within: .seconds(5)) { try await store.counters().asked(.touch) == 10 }
+        async let results = store.send((1...10).map { .touch(.test($0), lifetime: minute) })
+        try await eventually(within: .seconds(5)) { try await store.counters().sent(.touch) == 10 }
         try await store.stop()
-        #expect(try await answers.allSatisfy { $0 == .unavailable(.lost) })
+        #expect(try await results.allSatisfy { $0 == .unavailable(.lost) })
         server.thaw()
     }
 
@@ -464,14 +464,14 @@ struct RedisStoreTests {
     func counting() async throws {
         try await with { _, store in
             let first = Binding(backend: Self.one, epoch: 1)
-            _ = try await store.ask([
+            _ = try await store.send([
                 .create(key, Self.one, lifetime: minute), .create(key, Self.one, lifetime: minute),
                 .touch(.test(9), lifetime: minute), .rebind(key, from: first, to: Self.two, lifetime: minute),
                 .restore(key, first, lifetime: minute),
-                .restore(key, Binding(backend: Self.one, epoch: 0), lifetime: 1), .look(key), .look(.test(9)),
+                .restore(key, Binding(backend: Self.one, epoch: 0), lifetime: 1), .read(key), .read(.test(9)),
             ])
             let counters = try await store.counters()
-            #expect(StoreCounters.Kind.allCases.map(counters.asked) == [2, 2, 1, 1, 0, 2])
+            #expect(StoreCounters.Kind.allCases.map(counters.sent) == [2, 2, 1, 1, 0, 2])
             #expect(StoreCounters.Outcome.allCases.map(counters.answered) == [2, 3, 2, 0, 0])
             #expect(StoreFailure.allCases.map(counters.failures) == [0, 0, 0, 1, 0])
             #expect(counters.latency.count == 7)

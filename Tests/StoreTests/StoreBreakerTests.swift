@@ -36,7 +36,7 @@ struct StoreBreakerTests {
     }
 
     @Test("An answer between misses keeps it closed")
-    func answers() {
+    func results() {
         var breaker = closed()
         for time in 0..<10 as Range<Int64> {
             #expect(breaker.missed(now: at(time)) == .doNothing)

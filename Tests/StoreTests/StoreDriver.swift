@@ -68,17 +68,17 @@ final class StoreDriver: Sendable {
         try await eventually(within: limit) { try await self.isAvailable }
     }
 
-    func ask(_ question: StoreQuestion) async throws -> StoreAnswer {
-        try await ask([question])[0]
+    func send(_ operation: StoreOperation) async throws -> StoreResult {
+        try await send([operation])[0]
     }
 
     /// Asks all of them in one turn of the loop. The answers are in the order of the questions.
-    func ask(_ questions: [StoreQuestion]) async throws -> [StoreAnswer] {
-        let promise = loop.makePromise(of: [StoreAnswer].self)
+    func send(_ operations: [StoreOperation]) async throws -> [StoreResult] {
+        let promise = loop.makePromise(of: [StoreResult].self)
         loop.execute { [store] in
-            let collector = Collector(expected: questions.count, promise: promise)
-            for (index, question) in questions.enumerated() {
-                store.value.ask(question, for: Waiter(index: index, question: question, collector: collector))
+            let collector = Collector(expected: operations.count, promise: promise)
+            for (index, operation) in operations.enumerated() {
+                store.value.send(operation, for: Waiter(index: index, operation: operation, collector: collector))
             }
             collector.isAsking = false
         }
@@ -86,9 +86,9 @@ final class StoreDriver: Sendable {
     }
 
     /// How a question was put to the store.
-    func asking(_ question: StoreQuestion) async throws -> Asking {
-        let promise = loop.makePromise(of: Asking.self)
-        loop.execute { [store] in store.value.ask(question, for: AskingWaiter(promise: promise)) }
+    func stamp(_ operation: StoreOperation) async throws -> OperationStamp {
+        let promise = loop.makePromise(of: OperationStamp.self)
+        loop.execute { [store] in store.value.send(operation, for: StampWaiter(promise: promise)) }
         return try await promise.futureResult.get()
     }
 
@@ -101,51 +101,51 @@ final class StoreDriver: Sendable {
 /// One of several waiters; checks that it is told once, of its own question, and not from within the asking.
 private final class Waiter: StoreWaiter {
     private let index: Int
-    private let question: StoreQuestion
+    private let operation: StoreOperation
     private let collector: Collector
     private var isTold = false
 
-    init(index: Int, question: StoreQuestion, collector: Collector) {
+    init(index: Int, operation: StoreOperation, collector: Collector) {
         self.index = index
-        self.question = question
+        self.operation = operation
         self.collector = collector
     }
 
-    func storeAnswered(_ answer: StoreAnswer, to question: StoreQuestion, asked: Asking) {
+    func storeAnswered(_ result: StoreResult, to operation: StoreOperation, stamp: OperationStamp) {
         #expect(!isTold, "told twice")
-        #expect(question == self.question, "told of another's question")
+        #expect(operation == self.operation, "told of another's question")
         #expect(!collector.isAsking, "told from within ask")
         isTold = true
-        collector.add(answer, at: index)
+        collector.add(result, at: index)
     }
 }
 
-private final class AskingWaiter: StoreWaiter {
-    private let promise: EventLoopPromise<Asking>
+private final class StampWaiter: StoreWaiter {
+    private let promise: EventLoopPromise<OperationStamp>
 
-    init(promise: EventLoopPromise<Asking>) { self.promise = promise }
+    init(promise: EventLoopPromise<OperationStamp>) { self.promise = promise }
 
-    func storeAnswered(_ answer: StoreAnswer, to question: StoreQuestion, asked: Asking) {
-        promise.succeed(asked)
+    func storeAnswered(_ result: StoreResult, to operation: StoreOperation, stamp: OperationStamp) {
+        promise.succeed(stamp)
     }
 }
 
 private final class Collector {
     var isAsking = true
-    private var answers: [StoreAnswer?]
+    private var results: [StoreResult?]
     private var missing: Int
-    private let promise: EventLoopPromise<[StoreAnswer]>
+    private let promise: EventLoopPromise<[StoreResult]>
 
-    init(expected: Int, promise: EventLoopPromise<[StoreAnswer]>) {
-        answers = Array(repeating: nil, count: expected)
+    init(expected: Int, promise: EventLoopPromise<[StoreResult]>) {
+        results = Array(repeating: nil, count: expected)
         missing = expected
         self.promise = promise
     }
 
-    func add(_ answer: StoreAnswer, at index: Int) {
-        answers[index] = answer
+    func add(_ result: StoreResult, at index: Int) {
+        results[index] = result
         missing -= 1
-        if missing == 0 { promise.succeed(answers.compactMap(\.self)) }
+        if missing == 0 { promise.succeed(results.compactMap(\.self)) }
     }
 }
 

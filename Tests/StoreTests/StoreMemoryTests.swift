@@ -11,23 +11,23 @@ struct StoreMemoryTests {
     @Test(
         "At most 150 bytes of Redis's memory a session, 175 where sessions end by age",
         arguments: [(nil, 150), (1_780_000_000, 175)] as [(UInt32?, Int)])
-    func bytes(_ born: UInt32?, _ limit: Int) async throws {
+    func bytes(_ createdAtSeconds: UInt32?, _ limit: Int) async throws {
         let server = try RedisServer()
         let store = try StoreDriver.redis(StoreSettings.patient(server))
         try await store.ready()
         let before = try usedMemory(server)
         var random = SplitMix(seed: 5)
         for _ in 0..<Self.sessions / 2000 {
-            let questions = (0..<2000).map { _ in
-                StoreQuestion.create(
+            let operations = (0..<2000).map { _ in
+                StoreOperation.create(
                     Fingerprint(high: random.next(), low: random.next()), BackendHash(bits: .max),
-                    lifetime: 86_400_000, born: born)
+                    lifetime: 86_400_000, createdAtSeconds: createdAtSeconds)
             }
-            #expect(try await store.ask(questions).allSatisfy { $0 == .written })
+            #expect(try await store.send(operations).allSatisfy { $0 == .written })
         }
         #expect(try server.command("DBSIZE") == String(Self.sessions))
         let bytes = Double(try usedMemory(server) - before) / Double(Self.sessions)
-        print("\(bytes) bytes a session\(born == nil ? "" : " with when it began")")
+        print("\(bytes) bytes a session\(createdAtSeconds == nil ? "" : " with when it began")")
         #expect(bytes <= Double(limit))
         try await store.stop()
     }

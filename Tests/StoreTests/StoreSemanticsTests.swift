@@ -33,11 +33,11 @@ struct StoreSemanticsTests {
     }
 
     private func expectRecord(
-        _ answer: StoreAnswer, _ binding: Binding, _ range: ClosedRange<Int64> = 50_000...60_000,
+        _ result: StoreResult, _ binding: Binding, _ range: ClosedRange<Int64> = 50_000...60_000,
         _ location: SourceLocation = #_sourceLocation
     ) {
-        guard case .record(let record) = answer, record.binding == binding, record.born == nil else {
-            Issue.record("\(answer) is not \(binding)", sourceLocation: location)
+        guard case .record(let record) = result, record.binding == binding, record.createdAtSeconds == nil else {
+            Issue.record("\(result) is not \(binding)", sourceLocation: location)
             return
         }
         #expect(range.contains(record.remaining), sourceLocation: location)
@@ -46,10 +46,10 @@ struct StoreSemanticsTests {
     @Test("The first create writes, and whoever comes later is told what it wrote", arguments: Kind.allCases)
     func create(_ kind: Kind) async throws {
         try await withStore(kind) { store in
-            #expect(try await store.ask(.create(key, Self.one, lifetime: minute)) == .written)
+            #expect(try await store.send(.create(key, Self.one, lifetime: minute)) == .written)
             let first = Binding(backend: Self.one, epoch: 1)
-            expectRecord(try await store.ask(.create(key, Self.two, lifetime: 90_000)), first)
-            expectRecord(try await store.ask(.create(key, Self.two, lifetime: 1000)), first, 1000...1000)
+            expectRecord(try await store.send(.create(key, Self.two, lifetime: 90_000)), first)
+            expectRecord(try await store.send(.create(key, Self.two, lifetime: 1000)), first, 1000...1000)
         }
     }
 
@@ -57,9 +57,9 @@ struct StoreSemanticsTests {
     func simultaneousCreates(_ kind: Kind) async throws {
         try await withStore(kind) { store in
             let backends = (1...50).map { BackendHash(bits: $0) }
-            let answers = try await store.ask(backends.map { .create(key, $0, lifetime: minute) })
-            #expect(answers[0] == .written)
-            for answer in answers.dropFirst() { expectRecord(answer, Binding(backend: backends[0], epoch: 1)) }
+            let results = try await store.send(backends.map { .create(key, $0, lifetime: minute) })
+            #expect(results[0] == .written)
+            for result in results.dropFirst() { expectRecord(result, Binding(backend: backends[0], epoch: 1)) }
         }
     }
 
@@ -69,11 +69,11 @@ struct StoreSemanticsTests {
             let third = Binding(backend: Self.one, epoch: 3)
             let rival = Binding(backend: Self.two, epoch: 3)
             let fourth = Binding(backend: Self.two, epoch: 4)
-            #expect(try await store.ask(.restore(key, third, lifetime: minute)) == .written)
-            expectRecord(try await store.ask(.restore(key, third, lifetime: 90_000)), third)
-            expectRecord(try await store.ask(.restore(key, rival, lifetime: minute)), third)
-            #expect(try await store.ask(.restore(key, fourth, lifetime: minute)) == .written)
-            expectRecord(try await store.ask(.restore(key, third, lifetime: minute)), fourth)
+            #expect(try await store.send(.restore(key, third, lifetime: minute)) == .written)
+            expectRecord(try await store.send(.restore(key, third, lifetime: 90_000)), third)
+            expectRecord(try await store.send(.restore(key, rival, lifetime: minute)), third)
+            #expect(try await store.send(.restore(key, fourth, lifetime: minute)) == .written)
+            expectRecord(try await store.send(.restore(key, third, lifetime: minute)), fourth)
         }
     }
 
@@ -81,15 +81,15 @@ struct StoreSemanticsTests {
     func rebind(_ kind: Kind) async throws {
         try await withStore(kind) { store in
             let first = Binding(backend: Self.one, epoch: 1)
-            _ = try await store.ask(.create(key, Self.one, lifetime: minute))
-            let rebind = StoreQuestion.rebind(key, from: first, to: Self.two, lifetime: minute)
-            let rival = StoreQuestion.rebind(key, from: first, to: Self.three, lifetime: minute)
-            let answers = try await store.ask([rebind, rival])
-            #expect(answers[0] == .written)
-            expectRecord(answers[1], Binding(backend: Self.two, epoch: 2))
+            _ = try await store.send(.create(key, Self.one, lifetime: minute))
+            let rebind = StoreOperation.rebind(key, from: first, to: Self.two, lifetime: minute)
+            let rival = StoreOperation.rebind(key, from: first, to: Self.three, lifetime: minute)
+            let results = try await store.send([rebind, rival])
+            #expect(results[0] == .written)
+            expectRecord(results[1], Binding(backend: Self.two, epoch: 2))
             let equal = Binding(backend: Self.three, epoch: 2)
             expectRecord(
-                try await store.ask(.rebind(key, from: equal, to: Self.one, lifetime: minute)),
+                try await store.send(.rebind(key, from: equal, to: Self.one, lifetime: minute)),
                 Binding(backend: Self.two, epoch: 2))
         }
     }
@@ -98,23 +98,23 @@ struct StoreSemanticsTests {
     func rebindAboveTheRecord(_ kind: Kind) async throws {
         try await withStore(kind) { store in
             let fifth = Binding(backend: Self.one, epoch: 5)
-            let rebind = StoreQuestion.rebind(key, from: fifth, to: Self.two, lifetime: minute)
-            #expect(try await store.ask(rebind) == .written)
+            let rebind = StoreOperation.rebind(key, from: fifth, to: Self.two, lifetime: minute)
+            #expect(try await store.send(rebind) == .written)
             let other = Fingerprint.test(2)
-            _ = try await store.ask(.create(other, Self.three, lifetime: minute))
-            #expect(try await store.ask(.rebind(other, from: fifth, to: Self.two, lifetime: minute)) == .written)
-            expectRecord(try await store.ask(.touch(other, lifetime: minute)), Binding(backend: Self.two, epoch: 6))
+            _ = try await store.send(.create(other, Self.three, lifetime: minute))
+            #expect(try await store.send(.rebind(other, from: fifth, to: Self.two, lifetime: minute)) == .written)
+            expectRecord(try await store.send(.touch(other, lifetime: minute)), Binding(backend: Self.two, epoch: 6))
         }
     }
 
     @Test("A touch gives the whole lifetime again and says what is there, or that nothing is", arguments: Kind.allCases)
     func touch(_ kind: Kind) async throws {
         try await withStore(kind) { store in
-            #expect(try await store.ask(.touch(key, lifetime: minute)) == .absent)
-            _ = try await store.ask(.create(key, Self.one, lifetime: minute / 2))
+            #expect(try await store.send(.touch(key, lifetime: minute)) == .absent)
+            _ = try await store.send(.create(key, Self.one, lifetime: minute / 2))
             let first = Binding(backend: Self.one, epoch: 1)
-            #expect(try await store.ask(.touch(key, lifetime: minute)) == .record(first, remaining: minute))
-            expectRecord(try await store.ask(.create(key, Self.two, lifetime: minute)), first)
+            #expect(try await store.send(.touch(key, lifetime: minute)) == .record(first, remaining: minute))
+            expectRecord(try await store.send(.create(key, Self.two, lifetime: minute)), first)
         }
     }
 
@@ -122,37 +122,37 @@ struct StoreSemanticsTests {
         "A look says what is there or that nothing is, and leaves it and its lifetime alone", arguments: Kind.allCases)
     func look(_ kind: Kind) async throws {
         try await withStore(kind) { store in
-            #expect(try await store.ask(.look(key)) == .absent)
+            #expect(try await store.send(.read(key)) == .absent)
             let (first, second) = (Binding(backend: Self.one, epoch: 1), Binding(backend: Self.two, epoch: 2))
-            #expect(try await store.ask(.create(key, Self.one, lifetime: minute)) == .written)
-            expectRecord(try await store.ask(.look(key)), first)
-            expectRecord(try await store.ask(.look(key)), first)
-            #expect(try await store.ask(.rebind(key, from: first, to: Self.two, lifetime: minute)) == .written)
-            expectRecord(try await store.ask(.look(key)), second)
+            #expect(try await store.send(.create(key, Self.one, lifetime: minute)) == .written)
+            expectRecord(try await store.send(.read(key)), first)
+            expectRecord(try await store.send(.read(key)), first)
+            #expect(try await store.send(.rebind(key, from: first, to: Self.two, lifetime: minute)) == .written)
+            expectRecord(try await store.send(.read(key)), second)
             // Told of the longer lifetime that the touch gave, so of the record's own.
-            _ = try await store.ask(.touch(key, lifetime: 90_000))
-            expectRecord(try await store.ask(.look(key)), second, 80_000...90_000)
+            _ = try await store.send(.touch(key, lifetime: 90_000))
+            expectRecord(try await store.send(.read(key)), second, 80_000...90_000)
             let tombstone = Binding(backend: .tombstone, epoch: 3)
-            _ = try await store.ask(.drop(key, above: 0, lifetime: minute))
-            expectRecord(try await store.ask(.look(key)), tombstone, 80_000...90_000)
+            _ = try await store.send(.drop(key, above: 0, lifetime: minute))
+            expectRecord(try await store.send(.read(key)), tombstone, 80_000...90_000)
         }
     }
 
     @Test("A look keeps nothing alive", arguments: Kind.allCases)
     func lookingOn(_ kind: Kind) async throws {
         try await withStore(kind) { store in
-            _ = try await store.ask(.create(key, Self.one, lifetime: 300))
-            try await eventually(within: .seconds(5)) { try await store.ask(.look(key)) == .absent }
+            _ = try await store.send(.create(key, Self.one, lifetime: 300))
+            try await eventually(within: .seconds(5)) { try await store.send(.read(key)) == .absent }
         }
     }
 
     @Test("A record ends with its lifetime", arguments: Kind.allCases)
     func expiry(_ kind: Kind) async throws {
         try await withStore(kind) { store in
-            _ = try await store.ask(.create(key, Self.one, lifetime: 30))
+            _ = try await store.send(.create(key, Self.one, lifetime: 30))
             try await Task.sleep(for: .milliseconds(60))
-            #expect(try await store.ask(.touch(key, lifetime: minute)) == .absent)
-            #expect(try await store.ask(.create(key, Self.two, lifetime: minute)) == .written)
+            #expect(try await store.send(.touch(key, lifetime: minute)) == .absent)
+            #expect(try await store.send(.create(key, Self.two, lifetime: minute)) == .written)
         }
     }
 
@@ -160,14 +160,14 @@ struct StoreSemanticsTests {
     func tombstone(_ kind: Kind) async throws {
         try await withStore(kind) { store in
             let first = Binding(backend: Self.one, epoch: 1)
-            _ = try await store.ask(.create(key, Self.one, lifetime: minute))
-            let drop = StoreQuestion.rebind(key, from: first, to: .tombstone, lifetime: minute)
-            #expect(try await store.ask(drop) == .written)
+            _ = try await store.send(.create(key, Self.one, lifetime: minute))
+            let drop = StoreOperation.rebind(key, from: first, to: .tombstone, lifetime: minute)
+            #expect(try await store.send(drop) == .written)
             let tombstone = Binding(backend: .tombstone, epoch: 2)
-            expectRecord(try await store.ask(.create(key, Self.two, lifetime: minute)), tombstone)
-            expectRecord(try await store.ask(.restore(key, first, lifetime: minute)), tombstone)
-            let revive = StoreQuestion.rebind(key, from: tombstone, to: Self.two, lifetime: minute)
-            #expect(try await store.ask(revive) == .written)
+            expectRecord(try await store.send(.create(key, Self.two, lifetime: minute)), tombstone)
+            expectRecord(try await store.send(.restore(key, first, lifetime: minute)), tombstone)
+            let revive = StoreOperation.rebind(key, from: tombstone, to: Self.two, lifetime: minute)
+            #expect(try await store.send(revive) == .written)
         }
     }
 
@@ -176,60 +176,60 @@ struct StoreSemanticsTests {
     func drop(_ kind: Kind) async throws {
         try await withStore(kind) { store in
             func tombstone(_ epoch: UInt32) -> Binding { Binding(backend: .tombstone, epoch: epoch) }
-            let drop = StoreQuestion.drop(key, above: 0, lifetime: minute)
-            expectRecord(try await store.ask(drop), tombstone(1), minute...minute)
-            expectRecord(try await store.ask(drop), tombstone(2), minute...minute)
-            _ = try await store.ask(.restore(key, Binding(backend: Self.one, epoch: 6), lifetime: 2 * minute))
-            expectRecord(try await store.ask(.drop(key, above: 3, lifetime: minute)), tombstone(7), minute...minute)
-            let found = try await store.ask(.create(key, Self.two, lifetime: 10 * minute))
+            let drop = StoreOperation.drop(key, above: 0, lifetime: minute)
+            expectRecord(try await store.send(drop), tombstone(1), minute...minute)
+            expectRecord(try await store.send(drop), tombstone(2), minute...minute)
+            _ = try await store.send(.restore(key, Binding(backend: Self.one, epoch: 6), lifetime: 2 * minute))
+            expectRecord(try await store.send(.drop(key, above: 3, lifetime: minute)), tombstone(7), minute...minute)
+            let found = try await store.send(.create(key, Self.two, lifetime: 10 * minute))
             expectRecord(found, tombstone(7), 110_000...120_000)
-            expectRecord(try await store.ask(.drop(key, above: 20, lifetime: minute)), tombstone(21), minute...minute)
+            expectRecord(try await store.send(.drop(key, above: 20, lifetime: minute)), tombstone(21), minute...minute)
         }
     }
 
     @Test("A drop has no epoch beyond the highest", arguments: Kind.allCases)
     func dropAtTheEnd(_ kind: Kind) async throws {
         try await withStore(kind) { store in
-            let refused = StoreAnswer.unavailable(.refused)
+            let refused = StoreResult.unavailable(.refused)
             let last = Binding(backend: .tombstone, epoch: Binding.epochMax)
             let above = Binding.epochMax
-            #expect(try await store.ask(.drop(key, above: above, lifetime: minute)) == refused)
-            expectRecord(try await store.ask(.drop(key, above: above - 1, lifetime: minute)), last, minute...minute)
-            #expect(try await store.ask(.drop(key, above: 1, lifetime: minute)) == refused)
-            expectRecord(try await store.ask(.touch(key, lifetime: minute)), last)
+            #expect(try await store.send(.drop(key, above: above, lifetime: minute)) == refused)
+            expectRecord(try await store.send(.drop(key, above: above - 1, lifetime: minute)), last, minute...minute)
+            #expect(try await store.send(.drop(key, above: 1, lifetime: minute)) == refused)
+            expectRecord(try await store.send(.touch(key, lifetime: minute)), last)
         }
     }
 
     @Test("When the session began is kept with the record and told with it", arguments: Kind.allCases)
-    func born(_ kind: Kind) async throws {
+    func createdAtSeconds(_ kind: Kind) async throws {
         try await withStore(kind) { store in
             let first = Binding(backend: Self.one, epoch: 1)
             let third = Binding(backend: Self.one, epoch: 3)
-            #expect(try await store.ask(.create(key, Self.one, lifetime: minute, born: 7)) == .written)
-            for question in [
-                StoreQuestion.create(key, Self.two, lifetime: 1000), .touch(key, lifetime: 1000),
-                .create(key, Self.two, lifetime: 1000, born: 8), .restore(key, first, lifetime: 1000),
+            #expect(try await store.send(.create(key, Self.one, lifetime: minute, createdAtSeconds: 7)) == .written)
+            for operation in [
+                StoreOperation.create(key, Self.two, lifetime: 1000), .touch(key, lifetime: 1000),
+                .create(key, Self.two, lifetime: 1000, createdAtSeconds: 8), .restore(key, first, lifetime: 1000),
                 .rebind(key, from: Binding(backend: Self.two, epoch: 1), to: Self.two, lifetime: 1000),
             ] {
-                let answer = try await store.ask(question)
-                guard case .record(let record) = answer, record.binding == first, record.born == 7,
+                let result = try await store.send(operation)
+                guard case .record(let record) = result, record.binding == first, record.createdAtSeconds == 7,
                     (1...1000).contains(record.remaining)
                 else {
-                    Issue.record("\(question): \(answer)")
+                    Issue.record("\(operation): \(result)")
                     continue
                 }
             }
-            let rebind = StoreQuestion.rebind(key, from: first, to: Self.two, lifetime: minute, born: .max)
-            #expect(try await store.ask(rebind) == .written)
+            let rebind = StoreOperation.rebind(key, from: first, to: Self.two, lifetime: minute, createdAtSeconds: .max)
+            #expect(try await store.send(rebind) == .written)
             let second = Binding(backend: Self.two, epoch: 2)
-            let touch = StoreQuestion.touch(key, lifetime: minute)
-            #expect(try await store.ask(touch) == .record(second, remaining: minute, born: .max))
-            #expect(try await store.ask(.restore(key, third, lifetime: minute, born: 1)) == .written)
-            #expect(try await store.ask(touch) == .record(third, remaining: minute, born: 1))
-            #expect(try await store.ask(.restore(key, third, lifetime: minute, born: 0)) == .unavailable(.refused))
+            let touch = StoreOperation.touch(key, lifetime: minute)
+            #expect(try await store.send(touch) == .record(second, remaining: minute, createdAtSeconds: .max))
+            #expect(try await store.send(.restore(key, third, lifetime: minute, createdAtSeconds: 1)) == .written)
+            #expect(try await store.send(touch) == .record(third, remaining: minute, createdAtSeconds: 1))
+            #expect(try await store.send(.restore(key, third, lifetime: minute, createdAtSeconds: 0)) == .unavailable(.refused))
             let fourth = Binding(backend: .tombstone, epoch: 4)
-            #expect(try await store.ask(.drop(key, above: 0, lifetime: minute)) == .record(fourth, remaining: minute))
-            #expect(try await store.ask(touch) == .record(fourth, remaining: minute))
+            #expect(try await store.send(.drop(key, above: 0, lifetime: minute)) == .record(fourth, remaining: minute))
+            #expect(try await store.send(touch) == .record(fourth, remaining: minute))
         }
     }
 
@@ -239,13 +239,13 @@ struct StoreSemanticsTests {
             let last = Binding(backend: Self.one, epoch: Binding.epochMax)
             let before = Binding(backend: Self.two, epoch: Binding.epochMax - 1)
             let beyond = Binding(backend: Self.one, epoch: Binding.epochMax + 1)
-            #expect(try await store.ask(.restore(key, before, lifetime: minute)) == .written)
-            #expect(try await store.ask(.rebind(key, from: before, to: Self.one, lifetime: minute)) == .written)
-            expectRecord(try await store.ask(.touch(key, lifetime: minute)), last)
-            let refused = StoreAnswer.unavailable(.refused)
-            #expect(try await store.ask(.rebind(key, from: last, to: Self.two, lifetime: minute)) == refused)
-            #expect(try await store.ask(.restore(key, beyond, lifetime: minute)) == refused)
-            expectRecord(try await store.ask(.touch(key, lifetime: minute)), last)
+            #expect(try await store.send(.restore(key, before, lifetime: minute)) == .written)
+            #expect(try await store.send(.rebind(key, from: before, to: Self.one, lifetime: minute)) == .written)
+            expectRecord(try await store.send(.touch(key, lifetime: minute)), last)
+            let refused = StoreResult.unavailable(.refused)
+            #expect(try await store.send(.rebind(key, from: last, to: Self.two, lifetime: minute)) == refused)
+            #expect(try await store.send(.restore(key, beyond, lifetime: minute)) == refused)
+            expectRecord(try await store.send(.touch(key, lifetime: minute)), last)
         }
     }
 
@@ -253,12 +253,12 @@ struct StoreSemanticsTests {
     func unwritable(_ kind: Kind) async throws {
         try await withStore(kind) { store in
             let guess = Binding(backend: Self.one, epoch: 0)
-            let refused = StoreAnswer.unavailable(.refused)
-            let answers = try await store.ask([
+            let refused = StoreResult.unavailable(.refused)
+            let results = try await store.send([
                 .restore(key, guess, lifetime: minute), .create(key, Self.one, lifetime: 0),
             ])
-            #expect(answers == [refused, refused])
-            #expect(try await store.ask(.touch(key, lifetime: minute)) == .absent)
+            #expect(results == [refused, refused])
+            #expect(try await store.send(.touch(key, lifetime: minute)) == .absent)
         }
     }
 
@@ -267,15 +267,15 @@ struct StoreSemanticsTests {
         try await withStore(kind) { store in
             let numbers = UInt64(1)...50
             let creates = numbers.map {
-                StoreQuestion.create(.test($0), BackendHash(bits: UInt32($0)), lifetime: minute)
+                StoreOperation.create(.test($0), BackendHash(bits: UInt32($0)), lifetime: minute)
             }
-            let created = try await store.ask(creates)
+            let created = try await store.send(creates)
             #expect(created == numbers.map { _ in .written })
-            let touches = (0..<1000).map { StoreQuestion.touch(.test(UInt64($0) % 60 + 1), lifetime: minute) }
-            for (index, answer) in try await store.ask(touches).enumerated() {
+            let touches = (0..<1000).map { StoreOperation.touch(.test(UInt64($0) % 60 + 1), lifetime: minute) }
+            for (index, result) in try await store.send(touches).enumerated() {
                 let number = UInt32(index % 60 + 1)
                 let binding = Binding(backend: BackendHash(bits: number), epoch: 1)
-                #expect(answer == (number <= 50 ? .record(binding, remaining: minute) : .absent))
+                #expect(result == (number <= 50 ? .record(binding, remaining: minute) : .absent))
             }
         }
     }

@@ -31,20 +31,20 @@ package final class BindingCache: @unchecked Sendable {
         /// another server, or may have been overtaken by a message.
         package var isSuspect: Bool
         /// When the session began, in seconds of the wall clock since 1970, where that is known.
-        package var born: UInt32?
+        package var createdAtSeconds: UInt32?
         /// Touches asked since the lifetime was last extended.
         package var touches: UInt8
 
         package init(
             binding: Binding, kind: Kind, confirmedAt: Instant, expiresAt: Instant, isSuspect: Bool = false,
-            born: UInt32? = nil, touches: UInt8 = 0
+            createdAtSeconds: UInt32? = nil, touches: UInt8 = 0
         ) {
             self.binding = binding
             self.kind = kind
             self.confirmedAt = confirmedAt
             self.expiresAt = expiresAt
             self.isSuspect = isSuspect
-            self.born = born
+            self.createdAtSeconds = createdAtSeconds
             self.touches = touches
         }
     }
@@ -135,11 +135,11 @@ package final class BindingCache: @unchecked Sendable {
 
     /// Keeps what the store answered, as `store` does, unless it is below what was heard since it was asked for: then
     /// returns false. Where that cannot be told any more, the entry is suspect.
-    package func fill(_ entry: Entry, for fingerprint: Fingerprint, asked: Instant, now: Instant) -> Bool {
+    package func fill(_ entry: Entry, for fingerprint: Fingerprint, sentAt: Instant, now: Instant) -> Bool {
         let (shard, index) = place(fingerprint)
         return shards[shard].state.withLock { state in
             var entry = entry
-            switch state.floors.judge(fingerprint, epoch: entry.binding.epoch, asked: asked) {
+            switch state.floors.judge(fingerprint, epoch: entry.binding.epoch, sentAt: sentAt) {
             case .superseded: return false
             case .unsure: entry.isSuspect = true
             case .admitted: break
@@ -160,7 +160,7 @@ package final class BindingCache: @unchecked Sendable {
             var entry = set[way].entry(kind, now: now)
             guard binding.epoch >= entry.binding.epoch else { return }
             // The lifetime is the record's only where the store had said so, and where no session ends by age.
-            let isSuspect = entry.kind != .confirmed || entry.born != nil
+            let isSuspect = entry.kind != .confirmed || entry.createdAtSeconds != nil
             (entry.binding, entry.kind, entry.confirmedAt, entry.isSuspect) = (binding, .confirmed, now, isSuspect)
             put(entry, fingerprint, set, way, now, seenTwice: set[way].isSeenTwice, &state)
         }
@@ -289,7 +289,7 @@ extension BindingCache.Entry {
     /// Whether it stands against a record of the same epoch, while its backend is usable: both are of epoch 1 and name
     /// different backends, and who made the record did not know. Either the store had confirmed the entry, and lost
     /// it; or a backend had issued the key: what is dirty at epoch 1 was learnt, for moves have higher epochs.
-    package func isUnheard(by record: Binding) -> Bool {
+    package func conflicts(by record: Binding) -> Bool {
         record.epoch == 1 && !record.isTombstone && kind != .guess && binding.epoch == 1
             && binding.backend != record.backend
     }

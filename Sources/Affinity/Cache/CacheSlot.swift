@@ -9,7 +9,7 @@ struct CacheSlot {
     var touches: UInt8
     private let free0: UInt8
     /// 0 where it is not known.
-    private var born: UInt32
+    private var createdAtSeconds: UInt32
 
     private static let kindShift: UInt64 = 53
     private static let seenTwice: UInt64 = 1 << 55
@@ -24,7 +24,7 @@ struct CacheSlot {
         used = 0
         touches = 0
         free0 = 0
-        born = 0
+        createdAtSeconds = 0
     }
 
     init(_ entry: BindingCache.Entry, now: Instant, seenTwice: Bool) {
@@ -32,7 +32,7 @@ struct CacheSlot {
         packed = entry.binding.record | UInt64(entry.kind.rawValue) << Self.kindShift
         if seenTwice { packed |= Self.seenTwice }
         if entry.isSuspect { packed |= Self.suspect }
-        born = entry.born ?? 0
+        createdAtSeconds = entry.createdAtSeconds ?? 0
         expires = CacheTick(entry.expiresAt, atMostFarFrom: now)
         confirmed = CacheTick(entry.confirmedAt)
         used = CacheTick.use(now)
@@ -54,7 +54,7 @@ struct CacheSlot {
     func entry(_ kind: BindingCache.Kind, now: Instant) -> BindingCache.Entry {
         BindingCache.Entry(
             binding: binding, kind: kind, confirmedAt: confirmed.instant(near: now),
-            expiresAt: expires.instant(near: now), isSuspect: packed & Self.suspect != 0, born: born == 0 ? nil : born,
+            expiresAt: expires.instant(near: now), isSuspect: packed & Self.suspect != 0, createdAtSeconds: createdAtSeconds == 0 ? nil : createdAtSeconds,
             touches: touches)
     }
 

@@ -39,11 +39,11 @@ struct EpochFloors: Sendable {
         floors[place] = floor
     }
 
-    func judge(_ fingerprint: Fingerprint, epoch: UInt32, asked: Instant) -> Verdict {
+    func judge(_ fingerprint: Fingerprint, epoch: UInt32, sentAt: Instant) -> Verdict {
         if !floors.isEmpty, let floor = floors[Self.place(of: fingerprint)], floor.fingerprint == fingerprint {
-            if asked <= floor.heardAt { return epoch >= floor.epoch ? .admitted : .superseded }
+            if sentAt <= floor.heardAt { return epoch >= floor.epoch ? .admitted : .superseded }
         }
-        return asked > horizon ? .admitted : .unsure
+        return sentAt > horizon ? .admitted : .unsure
     }
 
     private static func place(of fingerprint: Fingerprint) -> Int {

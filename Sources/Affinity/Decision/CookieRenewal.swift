@@ -32,7 +32,7 @@ package struct CookieRenewal: Sendable {
     /// over.
     package func isValid(_ hint: Hint, now: UInt32) -> Bool {
         let age = Int64(now) - Int64(hint.issued)
-        if let absolute, Int64(now) - Int64(hint.born) >= Int64(absolute) { return false }
+        if let absolute, Int64(now) - Int64(hint.createdAtSeconds) >= Int64(absolute) { return false }
         return age >= -Int64(tolerance) && age <= Int64(validity) + Int64(tolerance)
     }
 

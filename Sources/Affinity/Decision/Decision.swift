@@ -10,9 +10,9 @@ package struct Decision: Sendable {
     package internal(set) var proposal: BackendHash?
 
     /// When the first question was asked since the last backend was tried.
-    var asking: Instant?
+    var firstSentAt: Instant?
     /// Questions asked for this request.
-    var questions = 0
+    var operations = 0
     /// Backends that could not be reached.
     var failures = 0
     /// The binding proposed to the store is a placement of our own.
@@ -32,7 +32,7 @@ package struct Decision: Sendable {
 package enum Step: Hashable, Sendable {
     case forward(Route)
     /// Ask the store, then tell `storeAnswered`.
-    case ask(StoreQuestion)
+    case send(StoreOperation)
     case refuse(Refusal)
 }
 
@@ -51,18 +51,18 @@ package struct Route: Hashable, Sendable {
     /// The session's binding: what a hint in the response says. Of a detour the backend is another.
     package let binding: Binding
     package let provenance: Provenance
-    /// To be asked beside the forwarding, without waiting; the answer goes to `answeredAside`.
-    package let touch: StoreQuestion?
+    /// To be asked beside the forwarding, without waiting; the answer goes to `storeAnsweredInBackground`.
+    package let touch: StoreOperation?
     /// When the session began, in seconds since 1970, where it ends by age and that is known.
-    package let born: UInt32?
+    package let createdAtSeconds: UInt32?
 
     package init(
-        backend: Int, binding: Binding, provenance: Provenance, touch: StoreQuestion? = nil, born: UInt32? = nil
+        backend: Int, binding: Binding, provenance: Provenance, touch: StoreOperation? = nil, createdAtSeconds: UInt32? = nil
     ) {
         self.backend = backend
         self.binding = binding
         self.provenance = provenance
         self.touch = touch
-        self.born = born
+        self.createdAtSeconds = createdAtSeconds
     }
 }

@@ -4,13 +4,13 @@
 package struct Hint: Hashable, Sendable {
     package var binding: Binding
     /// When the session began.
-    package var born: UInt32
+    package var createdAtSeconds: UInt32
     /// When this hint was sealed.
     package var issued: UInt32
 
-    package init(binding: Binding, born: UInt32, issued: UInt32) {
+    package init(binding: Binding, createdAtSeconds: UInt32, issued: UInt32) {
         self.binding = binding
-        self.born = born
+        self.createdAtSeconds = createdAtSeconds
         self.issued = issued
     }
 }

@@ -9,15 +9,15 @@ struct Knowledge {
     let binding: Binding
     let origin: Origin
     /// When the session began, where that is known.
-    let born: UInt32?
+    let createdAtSeconds: UInt32?
 
     init?(entry: BindingCache.Entry?, hint: Hint?) {
         guard let best = Self.best(entry.map(Self.init(_:)), hint.map(Self.init(_:))) else { return nil }
         self = best
     }
 
-    init(read binding: Binding, born: UInt32?) {
-        self.init(binding: binding, origin: .read, born: born)
+    init(read binding: Binding, createdAtSeconds: UInt32?) {
+        self.init(binding: binding, origin: .read, createdAtSeconds: createdAtSeconds)
     }
 
     /// The one of two that outweighs the other.
@@ -29,14 +29,14 @@ struct Knowledge {
     /// Made without knowledge: it may fill an empty store, never override a record.
     var isGuess: Bool { binding.epoch == 0 }
 
-    private init(binding: Binding, origin: Origin, born: UInt32?) {
+    private init(binding: Binding, origin: Origin, createdAtSeconds: UInt32?) {
         self.binding = binding
         self.origin = origin
-        self.born = born
+        self.createdAtSeconds = createdAtSeconds
     }
 
     private init(_ hint: Hint) {
-        self.init(binding: hint.binding, origin: .hint, born: hint.born)
+        self.init(binding: hint.binding, origin: .hint, createdAtSeconds: hint.createdAtSeconds)
     }
 
     private init(_ entry: BindingCache.Entry) {
@@ -46,7 +46,7 @@ struct Knowledge {
             case .dirty: .dirty
             case .guess: .guess
             }
-        self.init(binding: entry.binding, origin: origin, born: entry.born)
+        self.init(binding: entry.binding, origin: origin, createdAtSeconds: entry.createdAtSeconds)
     }
 
     private func outweighs(_ other: Knowledge) -> Bool {

@@ -8,7 +8,7 @@ struct Offers: Sendable {
     struct Written: Sendable {
         let fingerprint: Fingerprint
         let binding: Binding
-        let born: UInt32?
+        let createdAtSeconds: UInt32?
         let at: Instant
     }
 

@@ -1,7 +1,7 @@
 /// Learning which backend a session key belongs to from the response that issued it.
 extension SessionAffinity {
     /// A first question, one over a foreign value or a tombstone, and one more.
-    private static let learningQuestionsMax = 3
+    private static let learningOperationsMax = 3
 
     /// A response carries a session key: binds it to the backend that issued it, at epoch 1, the first writer wins.
     /// What is known of the session already, here or in the store, stands.
@@ -11,45 +11,45 @@ extension SessionAffinity {
     ///
     /// - Returns: a question for which the response may be held for the budget at most.
     package mutating func learn(
-        _ learning: inout Learning, storeMayBeAsked: @autoclosure () -> Bool, now: Instant
+        _ learning: inout Learning, storeIsAvailable: @autoclosure () -> Bool, now: Instant
     ) -> LearningStep {
         guard membership.index(of: learning.backend) != nil else { return .done }
         if let entry = cache.lookup(learning.fingerprint, now: now), entry.kind != .guess, !entry.binding.isTombstone {
             // It is no new session. What is to be done about it the next request will find.
             return .done
         }
-        guard storeMayBeAsked() else { return rememberIssued(learning, now) }
-        let term = term(born: nil, now)
-        return ask(
-            &learning, .create(learning.fingerprint, learning.backend, lifetime: term.lifetime, born: term.born), now)
+        guard storeIsAvailable() else { return rememberIssued(learning, now) }
+        let expiry = expiry(createdAtSeconds: nil, now)
+        return send(
+            &learning, .create(learning.fingerprint, learning.backend, lifetime: expiry.lifetime, createdAtSeconds: expiry.createdAtSeconds), now)
     }
 
     /// The next step, the store having answered a question of this learning, or of a request for the same session.
     package mutating func storeAnswered(
-        _ learning: inout Learning, _ answer: StoreAnswer, to question: StoreQuestion, asked: Asking, now: Instant
+        _ learning: inout Learning, _ result: StoreResult, to operation: StoreOperation, stamp: OperationStamp, now: Instant
     ) -> LearningStep {
         let fingerprint = learning.fingerprint
-        switch answer {
+        switch result {
         case .written:
-            guard let record = question.written else { return rememberIssued(learning, now) }
-            noteWritten(question, record.binding, now)
+            guard let record = operation.written else { return rememberIssued(learning, now) }
+            noteWritten(operation, record.binding, now)
             if let index = membership.index(of: record.binding.backend) { load.placed(on: index, now: now) }
-            _ = confirm(record, of: fingerprint, asked: asked, now)
+            _ = confirm(record, of: fingerprint, stamp: stamp, now)
             return .done
         case .record(let record):
             let binding = record.binding
             guard binding.isTombstone, binding.epoch < Binding.epochMax else {
-                _ = confirm(record, of: fingerprint, asked: asked, now)
+                _ = confirm(record, of: fingerprint, stamp: stamp, now)
                 return .done
             }
-            let term = term(born: nil, now)
-            return ask(
+            let expiry = expiry(createdAtSeconds: nil, now)
+            return send(
                 &learning,
-                .rebind(fingerprint, from: binding, to: learning.backend, lifetime: term.lifetime, born: term.born), now
+                .rebind(fingerprint, from: binding, to: learning.backend, lifetime: expiry.lifetime, createdAtSeconds: expiry.createdAtSeconds), now
             )
         case .foreign:
-            guard let next = question.overForeign else { return rememberIssued(learning, now) }
-            return ask(&learning, next, now)
+            guard let next = operation.overForeign else { return rememberIssued(learning, now) }
+            return send(&learning, next, now)
         case .readOnly(let record):
             // There is a record; only a dropped session is bound anew.
             return record.binding.isTombstone ? rememberIssued(learning, over: record.binding, now) : .done
@@ -59,13 +59,13 @@ extension SessionAffinity {
     }
 
     /// Asks, while there are questions and time left.
-    private mutating func ask(_ learning: inout Learning, _ question: StoreQuestion, _ now: Instant) -> LearningStep {
-        let asking = learning.asking ?? now
-        guard learning.questions < Self.learningQuestionsMax, now <= asking.advanced(byMilliseconds: settings.budget)
+    private mutating func send(_ learning: inout Learning, _ operation: StoreOperation, _ now: Instant) -> LearningStep {
+        let firstSentAt = learning.firstSentAt ?? now
+        guard learning.operations < Self.learningOperationsMax, now <= firstSentAt.advanced(byMilliseconds: settings.budget)
         else { return rememberIssued(learning, now) }
-        learning.asking = asking
-        learning.questions += 1
-        return .ask(question)
+        learning.firstSentAt = firstSentAt
+        learning.operations += 1
+        return .send(operation)
     }
 
     /// - Parameter tombstone: what the session was dropped by, where that is known.
@@ -78,7 +78,7 @@ extension SessionAffinity {
         let dropped = max(tombstone?.epoch ?? 0, entry?.binding.isTombstone == true ? entry?.binding.epoch ?? 0 : 0)
         guard dropped < Binding.epochMax else { return .done }
         let binding = Binding(backend: learning.backend, epoch: dropped + 1)
-        remember(binding, .dirty, born: nil, of: learning.fingerprint, now)
+        remember(binding, .dirty, createdAtSeconds: nil, of: learning.fingerprint, now)
         return .done
     }
 }
@@ -91,8 +91,8 @@ package struct Learning: Sendable {
     package let backend: BackendHash
 
     /// When the first question was asked.
-    var asking: Instant?
-    var questions = 0
+    var firstSentAt: Instant?
+    var operations = 0
 
     package init(fingerprint: Fingerprint, backend: BackendHash) {
         self.fingerprint = fingerprint
@@ -105,5 +105,5 @@ package enum LearningStep: Hashable, Sendable {
     /// Nothing more: it is known, or will be told to the store later.
     case done
     /// Ask the store, then tell `storeAnswered`.
-    case ask(StoreQuestion)
+    case send(StoreOperation)
 }

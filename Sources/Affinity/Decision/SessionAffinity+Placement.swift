@@ -18,8 +18,8 @@ extension SessionAffinity {
         let chosen: Int? =
             switch (settings.placement, client) {
             case (.hrw, let client?): firstUsable(client)
-            case (.hrw, nil), (.wrr, _): nextInTurn()
-            case (.p2c, _): lessLoaded()
+            case (.hrw, nil), (.wrr, _): nextRoundRobin()
+            case (.p2c, _): powerOfTwoChoices()
             }
         guard let chosen else { return nil }
         let binding = Binding(backend: membership.backends[chosen].hash, epoch: 0)
@@ -34,9 +34,9 @@ extension SessionAffinity {
             return firstWithinShare(decision.fingerprint, .preferred, now)
                 ?? firstWithinShare(decision.fingerprint, .doubtful, now) ?? firstUsable(decision.fingerprint)
         case .wrr:
-            return nextInTurn()
+            return nextRoundRobin()
         case .p2c:
-            return lessLoaded()
+            return powerOfTwoChoices()
         }
     }
 
@@ -58,7 +58,7 @@ extension SessionAffinity {
     /// - Parameters:
     ///   - route: what was decided at first.
     ///   - refused: who has handed it back.
-    package func elsewhere(_ decision: Decision, from route: Route?, besides refused: [BackendHash]) -> Step {
+    package func nextChoice(_ decision: Decision, from route: Route?, besides refused: [BackendHash]) -> Step {
         guard
             let index = firstUsable(
                 decision.fingerprint, where: { !refused.contains(membership.backends[$0].hash) })
@@ -86,14 +86,14 @@ extension SessionAffinity {
         }
     }
 
-    private mutating func nextInTurn() -> Int? {
+    private mutating func nextRoundRobin() -> Int? {
         let (membership, health) = (membership, health)
         return turn.next { Self.isOne($0, of: .preferred, membership, health) }
             ?? turn.next { Self.isOne($0, of: .doubtful, membership, health) }
             ?? turn.next { Self.isOne($0, of: .draining, membership, health) }
     }
 
-    private mutating func lessLoaded() -> Int? {
+    private mutating func powerOfTwoChoices() -> Int? {
         let (membership, health) = (membership, health)
         return inFlight.choose(of: membership, random: &random) { Self.isOne($0, of: .preferred, membership, health) }
             ?? inFlight.choose(of: membership, random: &random) { Self.isOne($0, of: .doubtful, membership, health) }

@@ -12,104 +12,104 @@ extension SessionAffinity {
     mutating func propose(_ decision: inout Decision, _ known: Knowledge?, _ now: Instant) -> Step {
         decision.isPlacement = false
         if let known, usable(known.binding.backend) != nil {
-            return ask(&decision, offer(known, of: decision.fingerprint, now), now)
+            return send(&decision, offer(known, of: decision.fingerprint, now), now)
         }
         // A guess whose backend is gone is no knowledge: raised to an epoch, it would override a record.
         if let known, !known.isGuess {
-            switch departure(of: decision.fingerprint, from: known.binding, now, storeIsAway: false) {
-            case .move: return move(&decision, from: known.binding, born: known.born, now)
+            switch unavailableAction(of: decision.fingerprint, from: known.binding, now, storeIsAway: false) {
+            case .move: return move(&decision, from: known.binding, createdAtSeconds: known.createdAtSeconds, now)
             // The session may have been moved already, and is then to be found where it is.
-            case .detour, .reject: return ask(&decision, offer(known, of: decision.fingerprint, now), now)
+            case .detour, .reject: return send(&decision, offer(known, of: decision.fingerprint, now), now)
             }
         }
         guard let index = place(decision, now) else { return .refuse(.noBackend) }
         decision.isPlacement = true
-        let term = term(born: nil, now)
+        let expiry = expiry(createdAtSeconds: nil, now)
         let hash = membership.backends[index].hash
-        return ask(&decision, .create(decision.fingerprint, hash, lifetime: term.lifetime, born: term.born), now)
+        return send(&decision, .create(decision.fingerprint, hash, lifetime: expiry.lifetime, createdAtSeconds: expiry.createdAtSeconds), now)
     }
 
     /// The question that tells the store what is known here.
-    func offer(_ known: Knowledge, of fingerprint: Fingerprint, _ now: Instant) -> StoreQuestion {
-        let term = term(born: known.born, now)
+    func offer(_ known: Knowledge, of fingerprint: Fingerprint, _ now: Instant) -> StoreOperation {
+        let expiry = expiry(createdAtSeconds: known.createdAtSeconds, now)
         let binding = known.binding
         return binding.epoch <= 1
-            ? .create(fingerprint, binding.backend, lifetime: term.lifetime, born: term.born)
-            : .restore(fingerprint, binding, lifetime: term.lifetime, born: term.born)
+            ? .create(fingerprint, binding.backend, lifetime: expiry.lifetime, createdAtSeconds: expiry.createdAtSeconds)
+            : .restore(fingerprint, binding, lifetime: expiry.lifetime, createdAtSeconds: expiry.createdAtSeconds)
     }
 
     /// The session's binding, as the store has it, is a tombstone or to a backend that is not usable.
-    mutating func leave(_ decision: inout Decision, _ binding: Binding, born: UInt32?, _ now: Instant) -> Step {
-        switch departure(of: decision.fingerprint, from: binding, now, storeIsAway: false) {
-        case .move: move(&decision, from: binding, born: born, now)
+    mutating func reassign(_ decision: inout Decision, _ binding: Binding, createdAtSeconds: UInt32?, _ now: Instant) -> Step {
+        switch unavailableAction(of: decision.fingerprint, from: binding, now, storeIsAway: false) {
+        case .move: move(&decision, from: binding, createdAtSeconds: createdAtSeconds, now)
         case .detour: detour(decision, from: binding)
         case .reject: .refuse(.backendUnavailable)
         }
     }
 
     /// Moves the session to the first in its order; one that was dropped is placed like a new one.
-    private mutating func move(_ decision: inout Decision, from binding: Binding, born: UInt32?, _ now: Instant) -> Step
+    private mutating func move(_ decision: inout Decision, from binding: Binding, createdAtSeconds: UInt32?, _ now: Instant) -> Step
     {
         let target = binding.isTombstone ? place(decision, now) : firstUsable(decision.fingerprint)
         guard let target else { return .refuse(.noBackend) }
         guard binding.epoch < Binding.epochMax else { return detour(decision, now) }
         let hash = membership.backends[target].hash
-        let born = binding.isTombstone ? nil : born
-        return ask(&decision, rebind(decision, from: binding, to: hash, born: born, now), now)
+        let createdAtSeconds = binding.isTombstone ? nil : createdAtSeconds
+        return send(&decision, rebind(decision, from: binding, to: hash, createdAtSeconds: createdAtSeconds, now), now)
     }
 
     func rebind(
-        _ decision: Decision, from binding: Binding, to backend: BackendHash, born: UInt32?, _ now: Instant
-    ) -> StoreQuestion {
-        let term = term(born: born, now)
-        return .rebind(decision.fingerprint, from: binding, to: backend, lifetime: term.lifetime, born: term.born)
+        _ decision: Decision, from binding: Binding, to backend: BackendHash, createdAtSeconds: UInt32?, _ now: Instant
+    ) -> StoreOperation {
+        let expiry = expiry(createdAtSeconds: createdAtSeconds, now)
+        return .rebind(decision.fingerprint, from: binding, to: backend, lifetime: expiry.lifetime, createdAtSeconds: expiry.createdAtSeconds)
     }
 
     /// Asks, while the request has questions and time left.
-    mutating func ask(_ decision: inout Decision, _ question: StoreQuestion, _ now: Instant) -> Step {
-        guard decision.questions < Self.questionsMax else { return detour(decision, now) }
-        if let asking = decision.asking {
-            guard now < asking.advanced(byMilliseconds: settings.budget) else { return decideAlone(decision, now) }
+    mutating func send(_ decision: inout Decision, _ operation: StoreOperation, _ now: Instant) -> Step {
+        guard decision.operations < Self.operationsMax else { return detour(decision, now) }
+        if let firstSentAt = decision.firstSentAt {
+            guard now < firstSentAt.advanced(byMilliseconds: settings.budget) else { return decideWithoutStore(decision, now) }
         } else {
-            decision.asking = now
+            decision.firstSentAt = now
         }
-        decision.questions += 1
-        return .ask(question)
+        decision.operations += 1
+        return .send(operation)
     }
 
     /// Takes in what the store holds and goes by it; unless more was heard since it was asked, or that is too long ago.
     mutating func fill(
-        _ decision: inout Decision, _ record: StoredRecord, asked: Asking, provenance: Provenance, _ now: Instant
+        _ decision: inout Decision, _ record: StoredRecord, stamp: OperationStamp, provenance: Provenance, _ now: Instant
     ) -> Step {
-        let isKept = confirm(record, of: decision.fingerprint, asked: asked, now)
+        let isKept = confirm(record, of: decision.fingerprint, stamp: stamp, now)
         let entry = cache.peek(decision.fingerprint, now: now)
         let known = Knowledge(entry: entry, hint: decision.hint)
         if let known, known.binding.epoch > record.binding.epoch {
             if let entry, isCurrent(entry, of: decision.fingerprint, decision.hint, now) {
-                return settle(&decision, entry.binding, born: entry.born, provenance: .cached, now)
+                return route(&decision, entry.binding, createdAtSeconds: entry.createdAtSeconds, provenance: .cached, now)
             }
             return propose(&decision, known, now)
         }
-        guard isKept, !isOld(asked, now) else { return propose(&decision, known, now) }
-        return settle(&decision, record.binding, born: record.born, provenance: provenance, now)
+        guard isKept, !isStale(stamp, now) else { return propose(&decision, known, now) }
+        return route(&decision, record.binding, createdAtSeconds: record.createdAtSeconds, provenance: provenance, now)
     }
 
     /// Goes by a binding, if its backend is usable.
-    private mutating func settle(
-        _ decision: inout Decision, _ binding: Binding, born: UInt32?, provenance: Provenance, _ now: Instant
+    private mutating func route(
+        _ decision: inout Decision, _ binding: Binding, createdAtSeconds: UInt32?, provenance: Provenance, _ now: Instant
     ) -> Step {
-        guard let index = usable(binding.backend) else { return leave(&decision, binding, born: born, now) }
+        guard let index = usable(binding.backend) else { return reassign(&decision, binding, createdAtSeconds: createdAtSeconds, now) }
         guard let entry = cache.peek(decision.fingerprint, now: now), entry.binding == binding else {
-            return .forward(Route(backend: index, binding: binding, provenance: provenance, born: born))
+            return .forward(Route(backend: index, binding: binding, provenance: provenance, createdAtSeconds: createdAtSeconds))
         }
         let touch = dueTouch(decision.fingerprint, entry, now)
         return .forward(
-            Route(backend: index, binding: binding, provenance: provenance, touch: touch, born: entry.born))
+            Route(backend: index, binding: binding, provenance: provenance, touch: touch, createdAtSeconds: entry.createdAtSeconds))
     }
 
     /// The usable backend that this replica knows of, where the store's record does not stand against it.
-    func unheard(by record: Binding, _ fingerprint: Fingerprint, _ now: Instant) -> BackendHash? {
-        guard let entry = cache.peek(fingerprint, now: now), entry.isUnheard(by: record),
+    func conflictingBackend(by record: Binding, _ fingerprint: Fingerprint, _ now: Instant) -> BackendHash? {
+        guard let entry = cache.peek(fingerprint, now: now), entry.conflicts(by: record),
             usable(entry.binding.backend) != nil
         else { return nil }
         return entry.binding.backend
@@ -118,30 +118,30 @@ extension SessionAffinity {
     /// Remembers what the store said or wrote; its lifetime counts from when it was asked. An answer that is older than
     /// the lease, or of a server whose changes are not heard, is not used again without asking. Returns false where a
     /// higher epoch was heard since: then nothing is kept.
-    func confirm(_ record: StoredRecord, of fingerprint: Fingerprint, asked: Asking, _ now: Instant) -> Bool {
-        let term = term(born: record.born, now)
+    func confirm(_ record: StoredRecord, of fingerprint: Fingerprint, stamp: OperationStamp, _ now: Instant) -> Bool {
+        let expiry = expiry(createdAtSeconds: record.createdAtSeconds, now)
         let entry = BindingCache.Entry(
-            binding: record.binding, kind: .confirmed, confirmedAt: asked.at,
-            expiresAt: asked.at.advanced(byMilliseconds: min(record.remaining, term.lifetime)),
-            isSuspect: isOld(asked, now) || !asked.isOfChannel, born: term.born)
-        return cache.fill(entry, for: fingerprint, asked: asked.at, now: now)
+            binding: record.binding, kind: .confirmed, confirmedAt: stamp.sentAt,
+            expiresAt: stamp.sentAt.advanced(byMilliseconds: min(record.remaining, expiry.lifetime)),
+            isSuspect: isStale(stamp, now) || !stamp.isFromChannelServer, createdAtSeconds: expiry.createdAtSeconds)
+        return cache.fill(entry, for: fingerprint, sentAt: stamp.sentAt, now: now)
     }
 
     /// Whether an answer has been on its way, or unread, for so long that it proves nothing any more.
-    private func isOld(_ asked: Asking, _ now: Instant) -> Bool {
-        now > asked.at.advanced(byMilliseconds: settings.lease)
+    private func isStale(_ stamp: OperationStamp, _ now: Instant) -> Bool {
+        now > stamp.sentAt.advanced(byMilliseconds: settings.lease)
     }
 
     /// Why a request goes where a question of its own made the store point. Counts a placement that is now recorded.
     mutating func provenance(
-        of question: StoreQuestion, _ decision: inout Decision, _ now: Instant
+        of operation: StoreOperation, _ decision: inout Decision, _ now: Instant
     ) -> Provenance {
-        switch question {
+        switch operation {
         case .create(_, let backend, _, _):
             if decision.isPlacement, let index = membership.index(of: backend) { load.placed(on: index, now: now) }
             decision.isPlacement = false
             return .claimed
-        case .restore, .touch, .drop, .look:
+        case .restore, .touch, .drop, .read:
             return .claimed
         case .rebind:
             return .rebound
@@ -151,7 +151,7 @@ extension SessionAffinity {
 
 /// Whether a session may be moved off a backend that is not usable here.
 extension SessionAffinity {
-    enum Departure {
+    enum UnavailableAction {
         case move
         /// This request goes elsewhere, the session stays.
         case detour
@@ -161,9 +161,9 @@ extension SessionAffinity {
     /// A replica that alone cannot reach a backend moves nobody: others may reach it. A move is also none while the
     /// channel is not live, for then this replica would not hear that it was made already; but when the store is away
     /// nobody can be asked, and the session has to be somewhere.
-    func departure(
+    func unavailableAction(
         of fingerprint: Fingerprint, from binding: Binding, _ now: Instant, storeIsAway: Bool
-    ) -> Departure {
+    ) -> UnavailableAction {
         if binding.isTombstone { return .move }
         let isLive = coherence.isLive(for: fingerprint, now: now)
         let isFree = storeIsAway && !isLive
@@ -172,7 +172,7 @@ extension SessionAffinity {
             return coherence.configurationsAgree && (isFree || isLive) ? .move : .detour
         }
         switch settings.onUnavailable {
-        case .move: return isFree || isLive && health.mayLeave(index) ? .move : .detour
+        case .move: return isFree || isLive && health.mayReassign(index) ? .move : .detour
         case .detour: return .detour
         case .reject: return .reject
         }

@@ -6,72 +6,72 @@ extension SessionAffinity {
     /// another fifth of the lifetime to pass, so that there are at most four in a lifetime, whatever becomes of them.
     func dueTouch(
         _ fingerprint: Fingerprint, _ entry: BindingCache.Entry, _ now: Instant,
-        if mayBeAsked: @autoclosure () -> Bool = true
-    ) -> StoreQuestion? {
+        if isAvailable: @autoclosure () -> Bool = true
+    ) -> StoreOperation? {
         guard entry.kind == .confirmed else { return nil }
         let remaining = entry.expiresAt.milliseconds(since: now)
         // Twentieths of the lifetime below which touches 1, 2, 3 and 4 are due: 15, 11, 7, 3.
         let lifetime = settings.recordLifetime
         guard entry.touches < 4, remaining * 20 < lifetime * (15 - 4 * Int64(entry.touches)) else { return nil }
-        let term = term(born: entry.born, now)
+        let expiry = expiry(createdAtSeconds: entry.createdAtSeconds, now)
         // A session near the end of its time gains nothing.
-        guard (term.lifetime - remaining) * 20 > lifetime, mayBeAsked() else { return nil }
+        guard (expiry.lifetime - remaining) * 20 > lifetime, isAvailable() else { return nil }
         var number = entry.touches + 1
         while number < 4, remaining * 20 < lifetime * (15 - 4 * Int64(number)) { number += 1 }
         guard cache.claimTouch(fingerprint, number: number, now: now) else { return nil }
-        return .touch(fingerprint, lifetime: term.lifetime)
+        return .touch(fingerprint, lifetime: expiry.lifetime)
     }
 
     /// What to ask next, the store having answered a question that no request waits for (a touch, an offer), or one
     /// that such an answer led to. Their answers come here too; after three questions there are no more.
-    package mutating func answeredAside(
-        _ answer: StoreAnswer, to question: StoreQuestion, asked: Asking, now: Instant
-    ) -> StoreQuestion? {
-        let fingerprint = question.fingerprint
-        switch answer {
+    package mutating func storeAnsweredInBackground(
+        _ result: StoreResult, to operation: StoreOperation, stamp: OperationStamp, now: Instant
+    ) -> StoreOperation? {
+        let fingerprint = operation.fingerprint
+        switch result {
         case .written:
-            guard let record = question.written else { return nil }
-            noteWritten(question, record.binding, now)
-            _ = confirm(record, of: fingerprint, asked: asked, now)
+            guard let record = operation.written else { return nil }
+            noteWritten(operation, record.binding, now)
+            _ = confirm(record, of: fingerprint, stamp: stamp, now)
             return nil
         case .record(let record):
-            return found(record, question, asked: asked, now)
+            return found(record, operation, stamp: stamp, now)
         case .absent:
-            return question.isTouch ? restoring(fingerprint, now) : nil
+            return operation.isTouch ? restoring(fingerprint, now) : nil
         case .foreign:
-            return question.overForeign
-                ?? (question.isTouch ? restoring(fingerprint, isForeign: true, now) : nil)
+            return operation.overForeign
+                ?? (operation.isTouch ? restoring(fingerprint, isForeign: true, now) : nil)
         case .readOnly, .unavailable:
-            offerAgain(question, now)
+            offerAgain(operation, now)
             return nil
         }
     }
 
     private mutating func found(
-        _ record: StoredRecord, _ question: StoreQuestion, asked: Asking, _ now: Instant
-    ) -> StoreQuestion? {
-        let fingerprint = question.fingerprint
-        if question.isTouch || question.isFirstOffer, let mine = unheard(by: record.binding, fingerprint, now) {
-            let term = term(born: record.born, now)
-            return .rebind(fingerprint, from: record.binding, to: mine, lifetime: term.lifetime, born: term.born)
+        _ record: StoredRecord, _ operation: StoreOperation, stamp: OperationStamp, _ now: Instant
+    ) -> StoreOperation? {
+        let fingerprint = operation.fingerprint
+        if operation.isTouch || operation.isFirstOffer, let mine = conflictingBackend(by: record.binding, fingerprint, now) {
+            let expiry = expiry(createdAtSeconds: record.createdAtSeconds, now)
+            return .rebind(fingerprint, from: record.binding, to: mine, lifetime: expiry.lifetime, createdAtSeconds: expiry.createdAtSeconds)
         }
         // A drop, or a write of ours that was to be repeated and stands: to be repeated again, should it be lost.
-        if question.isBroadcast, question.proposal == record.binding || record.binding.isTombstone {
-            noteWritten(question, record.binding, now)
+        if operation.isBroadcast, operation.proposal == record.binding || record.binding.isTombstone {
+            noteWritten(operation, record.binding, now)
         }
-        if question.isTouch, let known = confirmed(fingerprint, now), known.binding.epoch > record.binding.epoch {
+        if operation.isTouch, let known = confirmed(fingerprint, now), known.binding.epoch > record.binding.epoch {
             return offer(known, of: fingerprint, now)
         }
-        _ = confirm(record, of: fingerprint, asked: asked, now)
+        _ = confirm(record, of: fingerprint, stamp: stamp, now)
         return nil
     }
 
     /// The store has lost what it once confirmed, or holds a foreign value in its place.
-    private func restoring(_ fingerprint: Fingerprint, isForeign: Bool = false, _ now: Instant) -> StoreQuestion? {
+    private func restoring(_ fingerprint: Fingerprint, isForeign: Bool = false, _ now: Instant) -> StoreOperation? {
         guard let known = confirmed(fingerprint, now) else { return nil }
         guard isForeign else { return offer(known, of: fingerprint, now) }
-        let term = term(born: known.born, now)
-        return .restore(fingerprint, known.binding, lifetime: term.lifetime, born: term.born)
+        let expiry = expiry(createdAtSeconds: known.createdAtSeconds, now)
+        return .restore(fingerprint, known.binding, lifetime: expiry.lifetime, createdAtSeconds: expiry.createdAtSeconds)
     }
 
     /// What the store once confirmed, and whose lifetime is not over.
@@ -83,12 +83,12 @@ extension SessionAffinity {
     }
 }
 
-extension StoreQuestion {
+extension StoreOperation {
     /// Whether it may be an offer of a guess.
     fileprivate var isFirstOffer: Bool {
         switch self {
         case .create: true
-        case .restore, .rebind, .touch, .drop, .look: false
+        case .restore, .rebind, .touch, .drop, .read: false
         }
     }
 }

@@ -5,7 +5,7 @@
 /// take a request, the request is routed, whatever the store does, after a bounded number of questions.
 package struct SessionAffinity {
     /// A proposal and three moves.
-    static let questionsMax = 4
+    static let operationsMax = 4
 
     package private(set) var membership: Membership
     package let cache: BindingCache
@@ -18,7 +18,7 @@ package struct SessionAffinity {
     /// Requests of this loop that are at the backends; whoever sends them counts them.
     package var inFlight: InFlight
     var load: PlacementLoad
-    var turn: WeightedTurn
+    var turn: SmoothWeightedRoundRobin
     var random: SplitMix
     var offers: Offers
 
@@ -36,7 +36,7 @@ package struct SessionAffinity {
         self.settings = settings
         self.wallOrigin = wallOrigin
         load = PlacementLoad(backends: membership.count, halfLife: settings.idleTimeout)
-        turn = WeightedTurn(membership.weights, seed: seed)
+        turn = SmoothWeightedRoundRobin(membership.weights, seed: seed)
         inFlight = InFlight(Array(repeating: 0, count: membership.count))
         random = SplitMix(seed: seed ?? 0)
         offers = Offers(lineages: (0..<coherence.primaries.count).map { coherence.lineage(of: $0) })
@@ -65,65 +65,65 @@ package struct SessionAffinity {
     ///     the session. The first that it knows becomes the decision's.
     ///   - proposal: the decision's, looked for only where it knows none of them.
     package mutating func begin(
-        _ decision: inout Decision, storeMayBeAsked: @autoclosure () -> Bool,
+        _ decision: inout Decision, storeIsAvailable: @autoclosure () -> Bool,
         otherKeys: @autoclosure () -> [Fingerprint] = [], proposal: @autoclosure () -> BackendHash? = nil, now: Instant
     ) -> Step {
         let entry = cache.lookup(decision.fingerprint, now: now)
         if let entry, isCurrent(entry, of: decision.fingerprint, decision.hint, now) {
             if let index = usable(entry.binding.backend) {
-                let touch = dueTouch(decision.fingerprint, entry, now, if: storeMayBeAsked())
+                let touch = dueTouch(decision.fingerprint, entry, now, if: storeIsAvailable())
                 return .forward(
-                    Route(backend: index, binding: entry.binding, provenance: .cached, touch: touch, born: entry.born))
+                    Route(backend: index, binding: entry.binding, provenance: .cached, touch: touch, createdAtSeconds: entry.createdAtSeconds))
             }
-            guard storeMayBeAsked() else { return decideAlone(decision, entry, now) }
-            return leave(&decision, entry.binding, born: entry.born, now)
+            guard storeIsAvailable() else { return decideWithoutStore(decision, entry, now) }
+            return reassign(&decision, entry.binding, createdAtSeconds: entry.createdAtSeconds, now)
         }
         if !isPlaced(entry) {
             if let other = otherKeys().first(where: { isKnown($0, now) }) {
                 decision.fingerprint = other
-                return begin(&decision, storeMayBeAsked: storeMayBeAsked(), now: now)
+                return begin(&decision, storeIsAvailable: storeIsAvailable(), now: now)
             }
             if decision.proposal == nil { decision.proposal = proposal() }
         }
-        guard storeMayBeAsked() else { return decideAlone(decision, entry, now) }
+        guard storeIsAvailable() else { return decideWithoutStore(decision, entry, now) }
         if decision.isNew, entry == nil { return placeUnrecorded(decision, now) }
         return propose(&decision, Knowledge(entry: entry, hint: decision.hint), now)
     }
 
     /// The next step, the store having answered a question of this decision, or of another for the same session.
     package mutating func storeAnswered(
-        _ decision: inout Decision, _ answer: StoreAnswer, to question: StoreQuestion, asked: Asking, now: Instant
+        _ decision: inout Decision, _ result: StoreResult, to operation: StoreOperation, stamp: OperationStamp, now: Instant
     ) -> Step {
         let fingerprint = decision.fingerprint
-        switch answer {
+        switch result {
         case .written:
-            guard let record = question.written else { return decideAlone(decision, now) }
-            noteWritten(question, record.binding, now)
-            let provenance = provenance(of: question, &decision, now)
-            return fill(&decision, record, asked: asked, provenance: provenance, now)
+            guard let record = operation.written else { return decideWithoutStore(decision, now) }
+            noteWritten(operation, record.binding, now)
+            let provenance = provenance(of: operation, &decision, now)
+            return fill(&decision, record, stamp: stamp, provenance: provenance, now)
         case .record(let record):
-            if let mine = unheard(by: record.binding, fingerprint, now) {
-                return ask(&decision, rebind(decision, from: record.binding, to: mine, born: record.born, now), now)
+            if let mine = conflictingBackend(by: record.binding, fingerprint, now) {
+                return send(&decision, rebind(decision, from: record.binding, to: mine, createdAtSeconds: record.createdAtSeconds, now), now)
             }
-            return fill(&decision, record, asked: asked, provenance: .stored, now)
+            return fill(&decision, record, stamp: stamp, provenance: .stored, now)
         case .foreign:
-            guard let next = question.overForeign else { return decideAlone(decision, now) }
-            return ask(&decision, next, now)
+            guard let next = operation.overForeign else { return decideWithoutStore(decision, now) }
+            return send(&decision, next, now)
         case .readOnly(let record):
-            return decideAlone(decision, now, read: Knowledge(read: record.binding, born: record.born))
+            return decideWithoutStore(decision, now, read: Knowledge(read: record.binding, createdAtSeconds: record.createdAtSeconds))
         case .absent, .unavailable:
-            return decideAlone(decision, now)
+            return decideWithoutStore(decision, now)
         }
     }
 
     /// The next step, the backend of the last route being out of reach. The caller has marked it down.
     package mutating func backendFailed(
-        _ decision: inout Decision, storeMayBeAsked: @autoclosure () -> Bool, now: Instant
+        _ decision: inout Decision, storeIsAvailable: @autoclosure () -> Bool, now: Instant
     ) -> Step {
         decision.failures += 1
-        decision.asking = nil
+        decision.firstSentAt = nil
         guard decision.failures <= membership.count else { return .refuse(.noBackend) }
-        return begin(&decision, storeMayBeAsked: storeMayBeAsked(), now: now)
+        return begin(&decision, storeIsAvailable: storeIsAvailable(), now: now)
     }
 
     /// A backend's place, if sessions that are bound to it may go there.
@@ -154,22 +154,22 @@ package struct SessionAffinity {
     /// What a record is to be written with now: how long it lives, in milliseconds, and when its session began, where
     /// sessions end by age. A session whose beginning is not known begins now, in this second: it ends with its hint,
     /// which counts by seconds, and never later than its age says.
-    func term(born: UInt32?, _ now: Instant) -> (lifetime: Int64, born: UInt32?) {
+    func expiry(createdAtSeconds: UInt32?, _ now: Instant) -> (lifetime: Int64, createdAtSeconds: UInt32?) {
         guard let absoluteTimeout = settings.absoluteTimeout else { return (settings.recordLifetime, nil) }
         let wall = UInt32(clamping: wallClock(now) / 1000)
         // A clock that runs ahead must not prolong the session.
-        let born = min(born ?? wall, wall)
-        let left = absoluteTimeout - age(born, now)
-        return (max(1, min(settings.recordLifetime, left)), born)
+        let createdAtSeconds = min(createdAtSeconds ?? wall, wall)
+        let left = absoluteTimeout - age(createdAtSeconds, now)
+        return (max(1, min(settings.recordLifetime, left)), createdAtSeconds)
     }
 
     /// Whether sessions end by age, and this one has.
-    func isOver(born: UInt32?, _ now: Instant) -> Bool {
-        guard let absoluteTimeout = settings.absoluteTimeout, let born else { return false }
-        return age(born, now) >= absoluteTimeout
+    func isExpired(createdAtSeconds: UInt32?, _ now: Instant) -> Bool {
+        guard let absoluteTimeout = settings.absoluteTimeout, let createdAtSeconds else { return false }
+        return age(createdAtSeconds, now) >= absoluteTimeout
     }
 
-    private func age(_ born: UInt32, _ now: Instant) -> Int64 { wallClock(now) - Int64(born) * 1000 }
+    private func age(_ createdAtSeconds: UInt32, _ now: Instant) -> Int64 { wallClock(now) - Int64(createdAtSeconds) * 1000 }
 
     /// In milliseconds since 1970.
     private func wallClock(_ now: Instant) -> Int64 { (wallOrigin &+ now.nanoseconds) / 1_000_000 }

@@ -25,11 +25,11 @@ package struct SingleFlight<Waiter> {
     }
 }
 
-extension StoreAnswer {
+extension StoreResult {
     /// What the answer to a question says to those who waited for it without having asked: what one wrote, the others
     /// find.
-    package func forOthers(than question: StoreQuestion) -> StoreAnswer {
-        guard case .written = self, let proposal = question.proposal else { return self }
-        return .record(proposal, remaining: question.lifetime, born: question.born)
+    package func forWaiters(than operation: StoreOperation) -> StoreResult {
+        guard case .written = self, let proposal = operation.proposal else { return self }
+        return .record(proposal, remaining: operation.lifetime, createdAtSeconds: operation.createdAtSeconds)
     }
 }

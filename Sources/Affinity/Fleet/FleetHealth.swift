@@ -18,7 +18,7 @@ package struct FleetHealth: Sendable {
         case publish([UInt8])
         /// Probe the backend now, and report the outcome by ``FleetHealth/probed(_:isUp:now:)``.
         case probe(FleetBackend)
-        case setMayLeave(FleetBackend, Bool)
+        case setMayReassign(FleetBackend, Bool)
         case setAvoided(FleetBackend, Bool)
         /// Whether this replica judges alone, for all backends.
         case setAlone(Bool)
@@ -34,7 +34,7 @@ package struct FleetHealth: Sendable {
     private let leaseDuration: Int64
     private let probeTimeout: Int64
     private var backends: Set<FleetBackend>
-    private var disputes: [FleetBackend: FleetDispute] = [:]
+    private var disputes: [FleetBackend: BackendVote] = [:]
     private var lastNumber: UInt32 = 0
 
     private var lease = FleetMessage.Lease.lost
@@ -45,7 +45,7 @@ package struct FleetHealth: Sendable {
     private var configurationsAgree = true
 
     private var sequence: UInt64 = 0
-    private var isNews = true
+    private var shouldLog = true
     private var lastPublication: Instant?
     private var nextPresence: Instant?
     private var credit = publicationBurst
@@ -64,7 +64,7 @@ package struct FleetHealth: Sendable {
     }
 
     /// Whether a publication waits only for time to pass: a tick after ``publicationGap`` may bring it.
-    package var isHoldingBack: Bool { isNews && credit > 0 }
+    package var isHoldingBack: Bool { shouldLog && credit > 0 }
 
     /// The replica is configured anew; others hear of it as soon as anything may be published. What is disputed of
     /// backends that stay is disputed on.
@@ -80,9 +80,9 @@ package struct FleetHealth: Sendable {
         var actions: [Action] = []
         for backend in disputes.keys.sorted() where !backends.contains(backend) || renewed.contains(backend) {
             guard let dispute = disputes.removeValue(forKey: backend) else { continue }
-            if dispute.mayLeave { actions.append(.setMayLeave(backend, false)) }
+            if dispute.mayReassign { actions.append(.setMayReassign(backend, false)) }
             if dispute.isAvoided { actions.append(.setAvoided(backend, false)) }
-            if dispute.isWorthTelling { isNews = true }
+            if dispute.isWorthTelling { shouldLog = true }
         }
         if own.configuration != configuration {
             own.configuration = configuration
@@ -119,12 +119,12 @@ package struct FleetHealth: Sendable {
     }
 
     private mutating func changed(
-        _ backend: FleetBackend, now: Instant, _ event: (inout FleetDispute, UInt32) -> Bool
+        _ backend: FleetBackend, now: Instant, _ event: (inout BackendVote, UInt32) -> Bool
     ) -> [Action] {
         guard backends.contains(backend) else { return [] }
         let number = takeNumber()
         var dispute = disputes[backend] ?? emptyDispute
-        if event(&dispute, number) { isNews = true }
+        if event(&dispute, number) { shouldLog = true }
         disputes[backend] = dispute
         var actions = advance(backend, now: now)
         publish(into: &actions, now: now)
@@ -136,8 +136,8 @@ package struct FleetHealth: Sendable {
         return lastNumber
     }
 
-    private var emptyDispute: FleetDispute {
-        FleetDispute(instance: own.instance, youth: probeTimeout + 2 * leaseDuration)
+    private var emptyDispute: BackendVote {
+        BackendVote(instance: own.instance, freshness: probeTimeout + 2 * leaseDuration)
     }
 
     // MARK: The others
@@ -206,7 +206,7 @@ package struct FleetHealth: Sendable {
     /// The fleet's channel was subscribed to, for the first time or again: messages may have been missed.
     package mutating func subscribed(now: Instant) -> [Action] {
         liveSince = lease == .live ? now : nil
-        isNews = true
+        shouldLog = true
         roster.beginAnew()
         var actions: [Action] = []
         for backend in disputes.keys.sorted() {
@@ -226,7 +226,7 @@ package struct FleetHealth: Sendable {
     package mutating func tick(lease: FleetMessage.Lease, now: Instant) -> [Action] {
         noticeInterruption(now: now)
         if (lease == .live) != (self.lease == .live) { liveSince = lease == .live ? now : nil }
-        if lease != self.lease { isNews = true }
+        if lease != self.lease { shouldLog = true }
         self.lease = lease
         for gone in roster.forgetSilent(now: now) {
             for backend in disputes.keys { disputes[backend]?.forget(gone) }
@@ -234,7 +234,7 @@ package struct FleetHealth: Sendable {
         var actions: [Action] = []
         judgeFleet(into: &actions, now: now)
         for backend in disputes.keys.sorted() {
-            if disputes[backend]?.mustTellProbe(now: now) == true { isNews = true }
+            if disputes[backend]?.mustTellProbe(now: now) == true { shouldLog = true }
             actions += advance(backend, now: now)
         }
         publish(into: &actions, now: now)
@@ -278,21 +278,21 @@ package struct FleetHealth: Sendable {
             dispute.probeBegan(now: now)
             actions.append(.probe(backend))
         }
-        let (mayLeave, isAvoided) = judge(dispute, now: now)
-        if mayLeave != dispute.mayLeave {
-            dispute.mayLeave = mayLeave
-            actions.append(.setMayLeave(backend, mayLeave))
+        let (mayReassign, isAvoided) = judge(dispute, now: now)
+        if mayReassign != dispute.mayReassign {
+            dispute.mayReassign = mayReassign
+            actions.append(.setMayReassign(backend, mayReassign))
         }
         if isAvoided != dispute.isAvoided {
             dispute.isAvoided = isAvoided
             actions.append(.setAvoided(backend, isAvoided))
         }
-        disputes[backend] = dispute.isOver ? nil : dispute
+        disputes[backend] = dispute.isExpired ? nil : dispute
         return actions
     }
 
-    private func judge(_ dispute: FleetDispute, now: Instant) -> (mayLeave: Bool, isAvoided: Bool) {
-        guard lease == .live, !dispute.isOver,
+    private func judge(_ dispute: BackendVote, now: Instant) -> (mayReassign: Bool, isAvoided: Bool) {
+        guard lease == .live, !dispute.isExpired,
             let tally = dispute.tally(
                 members: roster.members.keys, lease: leaseDuration, probeTimeout: probeTimeout, waits: !isSettled(now),
                 now: now)
@@ -308,7 +308,7 @@ package struct FleetHealth: Sendable {
 
     /// The last that this replica says, so that the others need not wait for it to fall silent. Nothing that it decides
     /// may be carried out afterwards.
-    package mutating func farewell() -> [UInt8] {
+    package mutating func closeReason() -> [UInt8] {
         sequence += 1
         return FleetMessage(sender: own, sequence: sequence, lease: .left, interval: roster.interval, verdicts: [])
             .encoded()
@@ -316,12 +316,12 @@ package struct FleetHealth: Sendable {
 
     /// What was to be published was not sent.
     package mutating func publicationFailed() {
-        isNews = true
+        shouldLog = true
     }
 
     private mutating func publish(into actions: inout [Action], now: Instant) {
         let isPresenceDue = nextPresence.map { now >= $0 } ?? true
-        guard isPresenceDue || isNews else { return }
+        guard isPresenceDue || shouldLog else { return }
         if let lastPublication, now < lastPublication.advanced(byMilliseconds: Self.publicationGap) { return }
         earnCredit(now: now)
         guard isPresenceDue || credit > 0 else { return }
@@ -329,7 +329,7 @@ package struct FleetHealth: Sendable {
         let message = nextMessage(now: now)
         lastPublication = now
         nextPresence = now.advanced(byMilliseconds: message.interval - jitter(message.interval))
-        isNews = false
+        shouldLog = false
         actions.append(.publish(message.encoded()))
     }
 

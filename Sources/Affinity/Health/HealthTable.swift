@@ -79,7 +79,7 @@ package final class HealthTable: Sendable {
 
     /// Whether this replica may move sessions off the backend: it is down here, and the fleet agrees or this replica
     /// judges alone. False for an index that is not in the table.
-    package func mayLeave(_ index: Int) -> Bool {
+    package func mayReassign(_ index: Int) -> Bool {
         guard contains(index) else { return member(index)?.health.mayAllBeLeft ?? false }
         return !backends[index].isUp && (judgesAlone || backends[index].isLeavable)
     }
@@ -103,7 +103,7 @@ package final class HealthTable: Sendable {
         contains(index) && backends[index].end(cause)
     }
 
-    package func setMayLeave(_ index: Int, _ value: Bool) {
+    package func setMayReassign(_ index: Int, _ value: Bool) {
         if contains(index) { backends[index].setLeavable(value) }
     }
 
@@ -121,7 +121,7 @@ package final class HealthTable: Sendable {
     }
 
     /// Not where there is none: other replicas may have some, and what is away for a moment comes back.
-    private var mayAllBeLeft: Bool { count > 0 && (0..<count).allSatisfy { mayLeave($0) } }
+    private var mayAllBeLeft: Bool { count > 0 && (0..<count).allSatisfy { mayReassign($0) } }
 
     private func contains(_ index: Int) -> Bool { index >= 0 && index < backends.count }
 }

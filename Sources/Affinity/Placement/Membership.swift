@@ -15,7 +15,7 @@ package final class Membership: Sendable {
     }
 
     /// Two backends that cannot stand in one service.
-    package enum Mistake: Error, Hashable, CustomStringConvertible {
+    package enum Diagnostic: Error, Hashable, CustomStringConvertible {
         case sameName(String)
         case meetingHashes(String, String)
 
@@ -37,7 +37,7 @@ package final class Membership: Sendable {
     /// - Parameter backends: names are unique, and so must be their hashes. May be empty.
     package init(
         _ backends: [(name: String, weight: UInt16, isDraining: Bool)], key: FingerprintKey
-    ) throws(Mistake) {
+    ) throws(Diagnostic) {
         self.backends = backends.map {
             let named = BackendName($0.name, key: key)
             return Backend(
@@ -91,7 +91,7 @@ package final class Membership: Sendable {
         Score(fingerprint: fingerprint, seed: candidates[index].seed, weight: candidates[index].weight, weigh: weigh)
     }
 
-    private static func check(_ backends: [Backend]) throws(Mistake) {
+    private static func check(_ backends: [Backend]) throws(Diagnostic) {
         var names: Set<String> = []
         var hashes: [BackendHash: String] = [:]
         for backend in backends {

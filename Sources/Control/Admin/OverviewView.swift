@@ -22,8 +22,8 @@ package struct OverviewView: Encodable, Equatable, Sendable {
         var name: String
         var status: Status
         /// When it last had something new; null since the start.
-        @Always var lastChange: String?
-        @Always var error: String?
+        @ExplicitNull var lastChange: String?
+        @ExplicitNull var error: String?
         /// What is to be said about containers and labels, each in one sentence.
         var warnings: [String] = []
     }
@@ -49,11 +49,11 @@ package struct OverviewView: Encodable, Equatable, Sendable {
         var failure: UInt64
     }
 
-    struct Mistake: Encodable, Equatable, Sendable {
+    struct Diagnostic: Encodable, Equatable, Sendable {
         var source: String
         /// Null where it concerns the source as a whole, and in labels.
-        @Always var line: Int?
-        @Always var column: Int?
+        @ExplicitNull var line: Int?
+        @ExplicitNull var column: Int?
         var key: String
         var severity: String
         var message: String
@@ -62,10 +62,10 @@ package struct OverviewView: Encodable, Equatable, Sendable {
     struct Loading: Encodable, Equatable, Sendable {
         var loadedAt: String
         /// Null: there was none since the start.
-        @Always var lastReload: Attempt?
+        @ExplicitNull var lastReload: Attempt?
         var reloads: Reloads
         /// With the sources as they are now, not as they were when the running configuration was taken over.
-        var mistakes: [Mistake]
+        var mistakes: [Diagnostic]
         /// Those that are not listed, too.
         var mistakeCount: Int
     }
@@ -82,12 +82,12 @@ extension OverviewView.Loading {
             loadedAt: report.loadedAt.text,
             lastReload: report.last.map { .init(at: $0.at.text, result: $0.isSuccess ? .success : .failure) },
             reloads: .init(success: report.successes, failure: report.failures),
-            mistakes: report.mistakes.map(OverviewView.Mistake.init), mistakeCount: report.mistakeCount)
+            mistakes: report.diagnostics.map(OverviewView.Diagnostic.init), mistakeCount: report.mistakeCount)
     }
 }
 
-extension OverviewView.Mistake {
-    init(_ mistake: Mistake) {
+extension OverviewView.Diagnostic {
+    init(_ mistake: Diagnostic) {
         self.init(
             source: "\(mistake.source)", line: mistake.place?.line, column: mistake.place?.column, key: mistake.key,
             severity: mistake.severity == .error ? "error" : "warning", message: mistake.message)
@@ -96,7 +96,7 @@ extension OverviewView.Mistake {
 
 extension OverviewView.HTTP {
     /// - Parameter mistakes: with the sources as they are now.
-    init(_ configuration: HTTPConfiguration, mistakes: [Mistake]) {
+    init(_ configuration: HTTPConfiguration, mistakes: [Diagnostic]) {
         func count(_ kind: String, _ total: Int) -> OverviewView.Count {
             let own = mistakes.filter { $0.concerns(kind) }
             let errors = own.count { $0.severity == .error }
@@ -109,7 +109,7 @@ extension OverviewView.HTTP {
     }
 }
 
-extension Mistake {
+extension Diagnostic {
     /// Whether it stands under `http.<kind>`, in a file or in a label.
     fileprivate func concerns(_ kind: String) -> Bool {
         let parts = key.lowercased().split(separator: ".", maxSplits: 3).prefix(3).map(String.init)

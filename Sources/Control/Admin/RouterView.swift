@@ -15,7 +15,7 @@ package struct RouterView: Encodable, Equatable, Sendable {
     var rule: String
     var priority: Int
     /// Null where what it names is not there.
-    @Always var service: String?
+    @ExplicitNull var service: String?
     /// By their kinds, in the order in which a request passes them: what they say may be secret.
     var middlewares: [String]
     var entryPoints: [String]

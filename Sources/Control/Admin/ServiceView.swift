@@ -39,7 +39,7 @@ package struct ServiceView: Encodable, Equatable, Sendable {
         var sources: [String]
         var onUnavailable: String
         var idleTimeoutSeconds: Int64
-        @Always var absoluteTimeoutSeconds: Int64?
+        @ExplicitNull var absoluteTimeoutSeconds: Int64?
     }
 
     var name: String
@@ -47,7 +47,7 @@ package struct ServiceView: Encodable, Equatable, Sendable {
     var type: Kind
     var strategy: String
     /// Null: requests are balanced without affinity.
-    @Always var sticky: Sticky?
+    @ExplicitNull var sticky: Sticky?
     /// The names of routers, and of weighted services.
     var usedBy: [String]
     var loadBalancer: LoadBalancer?

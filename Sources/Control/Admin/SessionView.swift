@@ -25,19 +25,19 @@ package struct SessionView: Codable, Equatable, Sendable {
     package var fingerprint: String
     package var service: String
     /// Null where nothing is known; then so are `kind`, `backend`, `epoch` and `suspect`.
-    @Always package var source: Source?
+    @ExplicitNull package var source: Source?
     /// Null where the store was not asked: the cache vouches for the session.
-    @Always package var store: StoreSight?
+    @ExplicitNull package var store: StoreSight?
     /// A record of the store is confirmed.
-    @Always package var kind: Kind?
+    @ExplicitNull package var kind: Kind?
     /// The backend that the session is bound to. Null also where that is not configured any more, or the session was
     /// dropped.
-    @Always package var backend: String?
-    @Always package var epoch: UInt32?
+    @ExplicitNull package var backend: String?
+    @ExplicitNull package var epoch: UInt32?
     /// Of what the cache says, whether the store is asked before it is used; null of what the store says.
-    @Always package var suspect: Bool?
+    @ExplicitNull package var suspect: Bool?
     /// The backend to which its next request would go, if nothing happens before; null: it would be refused.
-    @Always package var wouldGo: String?
+    @ExplicitNull package var wouldGo: String?
 
     /// - Parameters:
     ///   - entry: what the cache holds of the session.
@@ -45,20 +45,20 @@ package struct SessionView: Codable, Equatable, Sendable {
     ///   - answer: what the store said to a look; nil: it was not asked.
     init(
         _ fingerprint: Fingerprint, of service: Proxy.Service, entry: BindingCache.Entry?, isCovered: Bool,
-        answer: StoreAnswer? = nil
+        answer: StoreResult? = nil
     ) {
         self.fingerprint = fingerprint.hexadecimal
         self.service = service.name
-        _store = Always(wrappedValue: answer.map(StoreSight.init))
+        _store = ExplicitNull(wrappedValue: answer.map(StoreSight.init))
         let record = answer.flatMap(Self.record).flatMap { Self.stands($0, against: entry, service) ? $0 : nil }
         let binding = record ?? entry?.binding
-        _source = Always(wrappedValue: record != nil ? .store : entry.map { _ in .cache })
-        _kind = Always(wrappedValue: record != nil ? .confirmed : entry.map { Kind($0.kind) })
+        _source = ExplicitNull(wrappedValue: record != nil ? .store : entry.map { _ in .cache })
+        _kind = ExplicitNull(wrappedValue: record != nil ? .confirmed : entry.map { Kind($0.kind) })
         let index = binding.flatMap { service.membership.index(of: $0.backend) }
-        _backend = Always(wrappedValue: index.map { service.membership.backends[$0].name })
-        _epoch = Always(wrappedValue: binding?.epoch)
-        _suspect = Always(wrappedValue: record != nil ? nil : entry.map { $0.isSuspect || !isCovered })
-        _wouldGo = Always(wrappedValue: Self.target(fingerprint, of: service, bound: index))
+        _backend = ExplicitNull(wrappedValue: index.map { service.membership.backends[$0].name })
+        _epoch = ExplicitNull(wrappedValue: binding?.epoch)
+        _suspect = ExplicitNull(wrappedValue: record != nil ? nil : entry.map { $0.isSuspect || !isCovered })
+        _wouldGo = ExplicitNull(wrappedValue: Self.target(fingerprint, of: service, bound: index))
     }
 
     /// Whether the next request would be decided by the entry alone: then the store is not asked here either.
@@ -66,7 +66,7 @@ package struct SessionView: Codable, Equatable, Sendable {
         isCovered && entry?.maySuffice == true
     }
 
-    private static func record(_ answer: StoreAnswer) -> Binding? {
+    private static func record(_ answer: StoreResult) -> Binding? {
         switch answer {
         case .record(let record), .readOnly(let record): record.binding
         case .written, .absent, .foreign, .unavailable: nil
@@ -79,7 +79,7 @@ package struct SessionView: Codable, Equatable, Sendable {
     {
         guard let entry else { return true }
         guard record.epoch == entry.binding.epoch else { return record.epoch > entry.binding.epoch }
-        guard entry.isUnheard(by: record) else { return true }
+        guard entry.conflicts(by: record) else { return true }
         return !service.causes(against: entry.binding.backend).isUp
     }
 
@@ -98,7 +98,7 @@ package struct SessionView: Codable, Equatable, Sendable {
 }
 
 extension SessionView.StoreSight {
-    fileprivate init(_ answer: StoreAnswer) {
+    fileprivate init(_ answer: StoreResult) {
         switch answer {
         case .unavailable: self = .away
         case .written, .record, .readOnly, .absent, .foreign: self = .asked

@@ -12,10 +12,10 @@ extension DataPlane {
     /// listener, the store, the fleet and the replica are set as they were.
     ///
     /// - Throws: where it cannot be served; then nothing has changed.
-    package func apply(_ configuration: Configuration) async throws(SnapshotMistake) {
+    package func apply(_ configuration: Configuration) async throws(SnapshotDiagnostic) {
         let change = lastChange.withLock { last in
             let previous = last
-            let change = Task { () -> Result<Void, SnapshotMistake> in
+            let change = Task { () -> Result<Void, SnapshotDiagnostic> in
                 _ = await previous?.value
                 return await self.swap(to: configuration)
             }
@@ -25,7 +25,7 @@ extension DataPlane {
         try await change.value.get()
     }
 
-    private func swap(to configuration: Configuration) async -> Result<Void, SnapshotMistake> {
+    private func swap(to configuration: Configuration) async -> Result<Void, SnapshotDiagnostic> {
         let old = current.withLock { $0 }
         let snapshot: Snapshot
         do {
@@ -39,9 +39,9 @@ extension DataPlane {
         coherence.setReconfiguring(true)
         defer { coherence.setReconfiguring(false) }
         // Health first: whether a session may be moved off a backend that is gone depends on what the judge says.
-        try? await prober?.eventLoop.submit { [prober, post] in
+        try? await prober?.eventLoop.submit { [prober, fleetMember] in
             prober?.value.reconfigured(snapshot)
-            post?.value.reconfigured(snapshot, fingerprint)
+            fleetMember?.value.reconfigured(snapshot, fingerprint)
         }.get()
         for plane in loops { try? await plane.loop.submit { plane.worker.value.apply(snapshot) }.get() }
         current.withLock { $0 = Current(configuration: configuration, snapshot: snapshot, fingerprint: fingerprint) }

@@ -37,9 +37,9 @@ extension DataPlane: MetricsSource {
         snapshot.cache = counters.cacheMeasures(capacity: cacheCapacity)
         snapshot.droppedAccessLogLines = droppedLogLines()
         if hasSharedStore { counters.addStore(to: &snapshot) }
-        if let sight = await sight() {
+        if let fleetStatus = await fleetStatus() {
             snapshot.channel = .init(
-                isLive: sight.lease == .live, generations: sight.generations, messages: sight.moves)
+                isLive: fleetStatus.lease == .live, generations: fleetStatus.generations, messages: fleetStatus.moves)
         }
         let fleet = await fleet()
         snapshot.fleet = .init(replicas: fleet.replicas.count, configurations: fleet.configurationCount)

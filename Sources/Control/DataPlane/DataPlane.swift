@@ -21,13 +21,13 @@ package final class DataPlane: Sendable {
     /// On the first loop.
     let prober: NIOLoopBound<HealthProber>?
     /// Likewise.
-    let post: NIOLoopBound<FleetPost>?
+    let fleetMember: NIOLoopBound<FleetMember>?
     private let listeners: [any Channel]
     let cache: BindingCache
     let coherence: Coherence
     let current: Mutex<Current>
     /// The last change of the configuration that was asked for: the next one waits for it.
-    let lastChange = Mutex<Task<Result<Void, SnapshotMistake>, Never>?>(nil)
+    let lastChange = Mutex<Task<Result<Void, SnapshotDiagnostic>, Never>?>(nil)
     let redaction: CurrentRedaction
     private let accessLog: AccessLog?
     private let logger: Logger
@@ -62,7 +62,7 @@ package final class DataPlane: Sendable {
 
     /// Starts everything. Nothing is left running where this throws.
     ///
-    /// - Throws: ``ListenError`` or ``SnapshotMistake``, each one sentence for people. A store that is away is no
+    /// - Throws: ``ListenError`` or ``SnapshotDiagnostic``, each one sentence for people. A store that is away is no
     ///   failure.
     package static func start(
         _ configuration: Configuration, accessLog: AccessLog?, logger: Logger
@@ -76,9 +76,9 @@ package final class DataPlane: Sendable {
         let group = MultiThreadedEventLoopGroup(numberOfThreads: configuration.replica.threads)
         var loops: [LoopPlane] = []
         var prober: NIOLoopBound<HealthProber>?
-        var post: NIOLoopBound<FleetPost>?
+        var fleetMember: NIOLoopBound<FleetMember>?
         do {
-            let stores = LoopStores(configuration, loops: configuration.replica.threads, logger: logger)
+            let stores = LoopStoreFactory(configuration, loops: configuration.replica.threads, logger: logger)
             for loop in group.makeIterator() {
                 loops.append(
                     try await loop.submit {
@@ -92,19 +92,19 @@ package final class DataPlane: Sendable {
             let own = FleetMessage.Sender(
                 instance: .random(in: 0 ... .max), configuration: fingerprint.bits, name: configuration.replica.name,
                 version: Version.current)
-            post = try await joinFleet(
+            fleetMember = try await joinFleet(
                 own, configuration, snapshot, keys: keys, coherence: coherence, cache: cache, first: loops.first,
                 prober: prober,
                 logger: logger)
-            await awaitStores(of: loops, post)
+            await awaitStores(of: loops, fleetMember)
             let listeners = try await listen(configuration, group, loops)
             return DataPlane(
-                group: group, loops: loops, prober: prober, post: post, listeners: listeners, cache: cache,
+                group: group, loops: loops, prober: prober, fleetMember: fleetMember, listeners: listeners, cache: cache,
                 coherence: coherence,
                 current: Current(configuration: configuration, snapshot: snapshot, fingerprint: fingerprint),
                 keys: keys, instance: own.instance, redaction: redaction, accessLog: accessLog, logger: logger)
         } catch {
-            await end(loops, prober, post, group)
+            await end(loops, prober, fleetMember, group)
             throw error
         }
     }
@@ -127,25 +127,25 @@ package final class DataPlane: Sendable {
         _ own: FleetMessage.Sender, _ configuration: Configuration, _ snapshot: Snapshot, keys: FleetKeys,
         coherence: Coherence, cache: BindingCache, first: LoopPlane?, prober: NIOLoopBound<HealthProber>?,
         logger: Logger
-    ) async throws -> NIOLoopBound<FleetPost>? {
+    ) async throws -> NIOLoopBound<FleetMember>? {
         guard let first, let prober else { return nil }
         let lease = configuration.store.lease.wholeMilliseconds
-        return try await first.loop.submit { () -> NIOLoopBound<FleetPost>? in
+        return try await first.loop.submit { () -> NIOLoopBound<FleetMember>? in
             guard case .redis(let store) = first.store.value else { return nil }
-            let post = FleetPost(
+            let fleetMember = FleetMember(
                 own, key: keys.fingerprint, lease: lease, prober: prober.value, snapshot: snapshot, store: store,
                 coherence: coherence, cache: cache, logger: logger)
-            post.start()
-            return NIOLoopBound(post, eventLoop: first.loop)
+            fleetMember.start()
+            return NIOLoopBound(fleetMember, eventLoop: first.loop)
         }.get()
     }
 
     /// Ends what runs on the loops, then the loops.
     private static func end(
-        _ loops: [LoopPlane], _ prober: NIOLoopBound<HealthProber>?, _ post: NIOLoopBound<FleetPost>?,
+        _ loops: [LoopPlane], _ prober: NIOLoopBound<HealthProber>?, _ fleetMember: NIOLoopBound<FleetMember>?,
         _ group: MultiThreadedEventLoopGroup
     ) async {
-        if let post { try? await post.eventLoop.flatSubmit { post.value.stop() }.get() }
+        if let fleetMember { try? await fleetMember.eventLoop.flatSubmit { fleetMember.value.stop() }.get() }
         if let prober { try? await prober.eventLoop.submit { prober.value.stop() }.get() }
         for plane in loops {
             let (worker, store) = (plane.worker, plane.store)
@@ -159,14 +159,14 @@ package final class DataPlane: Sendable {
 
     private init(
         group: MultiThreadedEventLoopGroup, loops: [LoopPlane], prober: NIOLoopBound<HealthProber>?,
-        post: NIOLoopBound<FleetPost>?, listeners: [any Channel], cache: BindingCache, coherence: Coherence,
+        fleetMember: NIOLoopBound<FleetMember>?, listeners: [any Channel], cache: BindingCache, coherence: Coherence,
         current: Current, keys: FleetKeys, instance: UInt64, redaction: CurrentRedaction, accessLog: AccessLog?,
         logger: Logger
     ) {
         self.group = group
         self.loops = loops
         self.prober = prober
-        self.post = post
+        self.fleetMember = fleetMember
         self.listeners = listeners
         self.cache = cache
         self.coherence = coherence
@@ -180,7 +180,7 @@ package final class DataPlane: Sendable {
 
     /// Returns when the store may be asked, or has shown that it is away, or is silent for too long: a request before
     /// that would be hashed, and a session that has moved be sent astray.
-    private static func awaitStores(of loops: [LoopPlane], _ post: NIOLoopBound<FleetPost>?) async {
+    private static func awaitStores(of loops: [LoopPlane], _ fleetMember: NIOLoopBound<FleetMember>?) async {
         let end = ContinuousClock.now + storeGrace
         for plane in loops {
             while ContinuousClock.now < end {
@@ -189,8 +189,8 @@ package final class DataPlane: Sendable {
                 try? await Task.sleep(for: .milliseconds(1))
             }
         }
-        while let post, ContinuousClock.now < end {
-            let isSettled = try? await post.eventLoop.submit { post.value.isSettled }.get()
+        while let fleetMember, ContinuousClock.now < end {
+            let isSettled = try? await fleetMember.eventLoop.submit { fleetMember.value.isSettled }.get()
             if isSettled ?? true { break }
             try? await Task.sleep(for: .milliseconds(1))
         }
@@ -200,7 +200,7 @@ package final class DataPlane: Sendable {
         _ configuration: Configuration, _ group: MultiThreadedEventLoopGroup, _ loops: [LoopPlane]
     ) async throws -> [any Channel] {
         let workers = WorkerDirectory(loops.map(\.worker))
-        let gate = ConnectionGate(limit: ProxyLimits().clientConnections)
+        let gate = ConnectionLimit(limit: ProxyLimits().clientConnections)
         var listeners: [any Channel] = []
         for (index, settings) in configuration.entryPoints.enumerated() {
             let entryPoint = EntryPoint(settings, index: index)
@@ -225,7 +225,7 @@ package final class DataPlane: Sendable {
         }
         let cut = await openClients()
         if cut > 0 { logger.warning("exchanges were cut at the end of the stop", metadata: ["connections": "\(cut)"]) }
-        await Self.end(loops, prober, post, group)
+        await Self.end(loops, prober, fleetMember, group)
     }
 
     private func openClients() async -> Int {
@@ -235,9 +235,9 @@ package final class DataPlane: Sendable {
     // MARK: Counters
 
     /// What this replica knows of the fleet; nil where nothing is shared.
-    func sight() async -> FleetPost.Sight? {
-        guard let post else { return nil }
-        return try? await post.eventLoop.submit { post.value.sight }.get()
+    func fleetStatus() async -> FleetMember.FleetStatus? {
+        guard let fleetMember else { return nil }
+        return try? await fleetMember.eventLoop.submit { fleetMember.value.fleetStatus }.get()
     }
 
     /// What all event loops have counted, in one read of each.
@@ -286,7 +286,7 @@ extension DataPlane.LoopPlane {
             eventLoop: loop, entryPoints: configuration.entryPoints.count, limits: ProxyLimits(),
             replicaName: configuration.replica.name, exchangeLog: exchangeLog, logger: logger)
         let worker = Worker(
-            loop: context, snapshot: snapshot, store: store.asked, cache: cache, coherence: coherence)
+            loop: context, snapshot: snapshot, store: store.store, cache: cache, coherence: coherence)
         self.init(
             worker: NIOLoopBound(worker, eventLoop: loop), store: NIOLoopBound(store, eventLoop: loop))
         store.start()

@@ -6,7 +6,7 @@ enum LoopStore {
     case redis(RedisStore)
     case memory(MemoryStore)
 
-    var asked: any BindingStore {
+    var store: any BindingStore {
         switch self {
         case .redis(let store): store
         case .memory(let store): store

@@ -12,7 +12,7 @@ extension Snapshot {
     ///   file alone cannot see.
     package init(
         _ configuration: Configuration, keys: FleetKeys, succeeding old: Snapshot? = nil
-    ) throws(SnapshotMistake) {
+    ) throws(SnapshotDiagnostic) {
         let known = Dictionary(
             (old?.services ?? []).map { ($0.name, $0) }, uniquingKeysWith: { first, _ in first })
         var services: [Service] = []
@@ -41,14 +41,14 @@ extension Snapshot {
 }
 
 /// Why a configuration that reads well cannot be served.
-package struct SnapshotMistake: Error, CustomStringConvertible {
+package struct SnapshotDiagnostic: Error, CustomStringConvertible {
     package let description: String
 }
 
 extension Service {
     fileprivate init(
         _ settings: ServiceSettings, store: StoreOptions, keys: FleetKeys, succeeding old: Service?
-    ) throws(SnapshotMistake) {
+    ) throws(SnapshotDiagnostic) {
         let membership = try Self.membership(settings, keys, succeeding: old?.membership)
         let backends = settings.backends.map { Backend(name: $0.name, host: $0.host, port: $0.port) }
         self.init(
@@ -66,7 +66,7 @@ extension Service {
 
     private static func membership(
         _ settings: ServiceSettings, _ keys: FleetKeys, succeeding old: Membership?
-    ) throws(SnapshotMistake) -> Membership {
+    ) throws(SnapshotDiagnostic) -> Membership {
         let backends =
             settings.backends.map {
                 (name: $0.name, weight: UInt16(clamping: $0.weight), isDraining: $0.isDraining)
@@ -82,7 +82,7 @@ extension Service {
         do {
             return try Membership(backends, key: keys.fingerprint)
         } catch {
-            throw SnapshotMistake(description: "service \"\(settings.name)\": \(error)")
+            throw SnapshotDiagnostic(description: "service \"\(settings.name)\": \(error)")
         }
     }
 

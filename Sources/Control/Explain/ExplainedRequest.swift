@@ -19,30 +19,30 @@ package struct ExplainedRequest: Sendable {
     ///   - fields: `Name: value` each. A Host field replaces that of the URL.
     ///   - client: the address that the request comes from.
     /// - Throws: one sentence that says what would be right.
-    package init(method: String, url: String, fields: [String], client: String) throws(ExplanationMistake) {
+    package init(method: String, url: String, fields: [String], client: String) throws(ExplanationDiagnostic) {
         guard let scheme = url.firstRange(of: "://"),
             ["http", "https"].contains(url[..<scheme.lowerBound].lowercased())
-        else { throw ExplanationMistake("\"\(url)\" is no URL: write http://host/path") }
+        else { throw ExplanationDiagnostic("\"\(url)\" is no URL: write http://host/path") }
         let rest = url[scheme.upperBound...].prefix { $0 != "#" }
         let authority = rest.prefix { $0 != "/" && $0 != "?" }
         guard !authority.contains("@") else {
-            throw ExplanationMistake(
+            throw ExplanationDiagnostic(
                 "the URL must not hold credentials: they are sent as a field, 'Authorization: Basic …'")
         }
         let isSecure = url[..<scheme.lowerBound].lowercased() == "https"
         guard let remote = try? SocketAddress(ipAddress: client, port: 0) else {
-            throw ExplanationMistake("\"\(client)\" is no IP address")
+            throw ExplanationDiagnostic("\"\(client)\" is no IP address")
         }
         for text in [method, String(rest)] + fields where text.utf8.contains(where: { $0 == 0x0D || $0 == 0x0A }) {
-            throw ExplanationMistake("a line end cannot stand in a request line or a field")
+            throw ExplanationDiagnostic("a line end cannot stand in a request line or a field")
         }
         do {
             port = try HostAndPort(authority, of: url, defaultPort: isSecure ? 443 : 80).port
         } catch {
-            throw ExplanationMistake(error.description)
+            throw ExplanationDiagnostic(error.description)
         }
         for field in fields where !field.contains(":") {
-            throw ExplanationMistake("\"\(field.prefix { $0 != " " })\" is no field: write 'Name: value'")
+            throw ExplanationDiagnostic("\"\(field.prefix { $0 != " " })\" is no field: write 'Name: value'")
         }
         let target = rest.dropFirst(authority.count)
         let path = target.hasPrefix("/") ? target : "/" + target
@@ -59,7 +59,7 @@ package struct ExplainedRequest: Sendable {
 }
 
 /// Why a request cannot be explained, in one sentence.
-package struct ExplanationMistake: Error, CustomStringConvertible {
+package struct ExplanationDiagnostic: Error, CustomStringConvertible {
     package let description: String
 
     init(_ description: String) {

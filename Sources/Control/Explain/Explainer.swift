@@ -12,7 +12,7 @@ package struct Explainer: Sendable {
     private let worker: NIOLoopBound<Worker>
 
     /// - Throws: what also keeps a replica from serving by it.
-    package init(_ configuration: Configuration) async throws(SnapshotMistake) {
+    package init(_ configuration: Configuration) async throws(SnapshotDiagnostic) {
         self.configuration = configuration
         let snapshot = try Snapshot(configuration, keys: FleetKeys(configuration.fleet))
         let loop = MultiThreadedEventLoopGroup.singleton.next()
@@ -28,7 +28,7 @@ package struct Explainer: Sendable {
                 cache: BindingCache(entries: 1), coherence: .alone())
             return NIOLoopBound(worker, eventLoop: loop)
         }.get()
-        guard let made else { throw SnapshotMistake(description: "the event loop has ended") }
+        guard let made else { throw SnapshotDiagnostic(description: "the event loop has ended") }
         worker = made
     }
 
@@ -36,11 +36,11 @@ package struct Explainer: Sendable {
     ///   port, else the first by name at which a router takes it.
     package func explain(
         _ request: ExplainedRequest, entryPoint name: String? = nil
-    ) async throws(ExplanationMistake) -> Explanation {
+    ) async throws(ExplanationDiagnostic) -> Explanation {
         let known = configuration.entryPoints
         if let name {
             guard let index = known.firstIndex(where: { $0.name == name }) else {
-                throw ExplanationMistake(
+                throw ExplanationDiagnostic(
                     "there is no entry point \(name): there are \(known.map(\.name).joined(separator: ", "))")
             }
             return try await explain(request, at: index)
@@ -54,18 +54,18 @@ package struct Explainer: Sendable {
             if explanation.router != nil { return explanation }
             first = first ?? explanation
         }
-        guard let first else { throw ExplanationMistake("there is no entry point") }
+        guard let first else { throw ExplanationDiagnostic("there is no entry point") }
         return first
     }
 
-    private func explain(_ request: ExplainedRequest, at index: Int) async throws(ExplanationMistake) -> Explanation {
+    private func explain(_ request: ExplainedRequest, at index: Int) async throws(ExplanationDiagnostic) -> Explanation {
         let settings = configuration.entryPoints[index]
         let entryPoint = EntryPoint(name: settings.name, index: index, trustedPeers: settings.trustedPeers)
         let worker = worker
         let explained = try? await worker.eventLoop.submit {
             worker.value.explain(request.head, at: entryPoint, from: request.remote)
         }.get()
-        guard let explained else { throw ExplanationMistake("the event loop has ended") }
+        guard let explained else { throw ExplanationDiagnostic("the event loop has ended") }
         return Explanation(explained, of: request, at: settings.name, under: configuration)
     }
 }

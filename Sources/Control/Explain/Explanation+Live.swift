@@ -2,7 +2,7 @@ extension Explanation {
     /// Adds what a running replica knows of the servers, and of the sessions, if its fingerprints are the ones here.
     ///
     /// - Throws: where the replica does not answer, or is configured otherwise.
-    package mutating func ask(_ replica: AdminClient) async throws(AdminClientError) {
+    package mutating func query(_ replica: AdminClient) async throws(AdminClientError) {
         for index in levels.indices {
             let service = levels[index].service
             let servers = try await replica.servers(of: service)

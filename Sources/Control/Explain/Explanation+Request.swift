@@ -9,17 +9,17 @@ extension Explanation {
         under configuration: Configuration
     ) {
         let http = configuration.http
-        let asked = explained.routes?.routers ?? []
+        let considered = explained.routes?.routers ?? []
         let winner = explained.routes?.winner
-        let place = asked.firstIndex { $0.index == winner?.index } ?? asked.count
+        let place = considered.firstIndex { $0.index == winner?.index } ?? considered.count
         let kinds = winner.map { http.routers[$0.index].middlewares } ?? []
         let levels = explained.levels.map { Level($0, http) }
         let (status, reason) = Self.answer(explained.outcome)
         self.init(
             method: request.method, url: request.url, client: request.client, entryPoint: entryPoint, status: status,
             reason: reason, router: winner.map { Router($0, http) },
-            passedOver: asked[..<place].map { Router($0, http) },
-            shadowed: asked.dropFirst(place + 1).filter(\.takes).map { Router($0, http) },
+            passedOver: considered[..<place].map { Router($0, http) },
+            shadowed: considered.dropFirst(place + 1).filter(\.takes).map { Router($0, http) },
             middlewares: zip(kinds, explained.passages).map { Middleware($0, $1, explained.outcome) }, levels: levels,
             hasSecret: configuration.fleet.secret != nil)
         weighLevels()
@@ -55,17 +55,17 @@ extension Explanation {
 }
 
 extension Explanation.Router {
-    fileprivate init(_ asked: RouteExplanation.AskedRouter, _ http: HTTPConfiguration) {
-        name = asked.name
-        rule = http.routers[asked.index].router.rule.text
-        priority = asked.priority
-        origin = http.routers[asked.index].origin
+    fileprivate init(_ considered: RouteExplanation.ConsideredRouter, _ http: HTTPConfiguration) {
+        name = considered.name
+        rule = http.routers[considered.index].router.rule.text
+        priority = considered.priority
+        origin = http.routers[considered.index].origin
         because =
-            asked.takes
-            ? asked.matchers.filter { $0.holds == true }.map(\.text) : asked.decidedBy.map { [Self.words($0)] } ?? []
+            considered.takes
+            ? considered.matchers.filter { $0.holds == true }.map(\.text) : considered.decidedBy.map { [Self.words($0)] } ?? []
     }
 
-    private static func words(_ matcher: RouteExplanation.AskedMatcher) -> String {
+    private static func words(_ matcher: RouteExplanation.EvaluatedMatcher) -> String {
         switch matcher.holds {
         case true?: "\(matcher.text) holds"
         case false?: "\(matcher.text) does not hold"

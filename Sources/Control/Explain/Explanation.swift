@@ -19,7 +19,7 @@ package struct Explanation: Encodable, Equatable, Sendable {
     package struct Target: Encodable, Equatable, Sendable {
         var name: String
         /// Of a backend.
-        @Always var url: String?
+        @ExplicitNull var url: String?
         var weight: Int
         var draining: Bool
         /// Whether new sessions may go there.
@@ -28,7 +28,7 @@ package struct Explanation: Encodable, Equatable, Sendable {
 
     package struct Hint: Encodable, Equatable, Sendable {
         /// Null where there is no such backend any more.
-        @Always var target: String?
+        @ExplicitNull var target: String?
         var epoch: UInt32
     }
 
@@ -40,25 +40,25 @@ package struct Explanation: Encodable, Equatable, Sendable {
         /// Whether a session waits for its target, and is refused meanwhile.
         var rejects: Bool
         /// Where this request's stands; null where it has none.
-        @Always var source: String?
+        @ExplicitNull var source: String?
         /// 32 hexadecimal digits.
-        @Always var fingerprint: String?
+        @ExplicitNull var fingerprint: String?
         /// What the request's own cookie says.
-        @Always var hint: Hint?
+        @ExplicitNull var hint: Hint?
         /// Whether a session begins with this request.
         var begins: Bool
         /// In the session's order; in that of the configuration where there is none.
         var order: [Target]
         /// Where a session goes that nobody knows yet, while all are up; null where that is chance or turn.
-        @Always var choice: String?
+        @ExplicitNull var choice: String?
         /// Where a cookie in the request, which is not its session key, has such a session begin.
-        @Always var proposal: String?
+        @ExplicitNull var proposal: String?
         /// What a running replica knows.
         var live: Live?
     }
 
     package struct Live: Codable, Equatable, Sendable {
-        @Always var session: SessionView?
+        @ExplicitNull var session: SessionView?
         /// The names of those that the replica cannot reach.
         var down: [String]
     }
@@ -68,10 +68,10 @@ package struct Explanation: Encodable, Equatable, Sendable {
     var client: String
     var entryPoint: String
     /// What Limpet answers by itself; null where a backend answers.
-    @Always var status: Int?
+    @ExplicitNull var status: Int?
     /// Why, where Limpet answers by itself.
-    @Always var reason: String?
-    @Always var router: Router?
+    @ExplicitNull var reason: String?
+    @ExplicitNull var router: Router?
     /// Those that were asked before it.
     var passedOver: [Router]
     /// Those that would take it too, were they asked.

@@ -29,7 +29,7 @@ package struct ExplanationText: CustomStringConvertible {
 
     private func line(_ label: String, _ text: String) -> String {
         let padding = String(repeating: " ", count: Self.labelWidth - label.count)
-        return text.isEmpty ? label : label + padding + " " + VisibleText.of(text)
+        return text.isEmpty ? label : label + padding + " " + EscapedText.of(text)
     }
 
     // MARK: Routers
@@ -94,7 +94,7 @@ package struct ExplanationText: CustomStringConvertible {
     }
 
     private func orderLines(_ level: Explanation.Level) -> [String] {
-        let width = level.order.map { VisibleText.of(shown($0.name)).count }.max() ?? 0
+        let width = level.order.map { EscapedText.of(shown($0.name)).count }.max() ?? 0
         var rank = 0
         return level.order.enumerated().map { index, target in
             var number = target.takesNewSessions ? "" : "-  "
@@ -103,7 +103,7 @@ package struct ExplanationText: CustomStringConvertible {
                 number = "\(rank). "
             }
             let name = shown(target.name)
-            var text = "\(number)\(name)\(String(repeating: " ", count: max(0, width - VisibleText.of(name).count)))"
+            var text = "\(number)\(name)\(String(repeating: " ", count: max(0, width - EscapedText.of(name).count)))"
             for word in words(target, level) { text += "  \(word)" }
             while text.last == " " { text.removeLast() }
             return line(index == 0 ? (level.fingerprint == nil ? "targets" : "order") : "", text)

@@ -5,20 +5,20 @@ import Store
 extension DataPlane: FleetSource {
     package func fleet() async -> FleetView {
         let counters = await measure()
-        let sight = await sight()
+        let fleetStatus = await fleetStatus()
         let own = FleetView.Replica(
             name: replicaName, instance: instance.hexadecimal, version: Version.current,
-            configuration: fingerprint.description, lease: sight.map { FleetView.Lease($0.lease) } ?? .none,
+            configuration: fingerprint.description, lease: fleetStatus.map { FleetView.Lease($0.lease) } ?? .none,
             isSelf: true, heard: 0, down: counters.backendsDown)
         let names = BackendNames(counters.services, keys: keys)
         let now = Instant.now
-        let others = sight?.others.map { FleetView.Replica($0, names: names, now: now) } ?? []
+        let others = fleetStatus?.others.map { FleetView.Replica($0, names: names, now: now) } ?? []
         return FleetView(
             replicas: [own] + others.sorted { ($0.name, $0.instance) < ($1.name, $1.instance) },
             store: hasSharedStore
                 ? FleetView.Store(
                     isAvailable: counters.storesInUse == counters.stores.count,
-                    isFailoverGuarded: sight?.isFailoverGuarded) : nil)
+                    isFailoverGuarded: fleetStatus?.isFailoverGuarded) : nil)
     }
 }
 

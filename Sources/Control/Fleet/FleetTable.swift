@@ -22,20 +22,20 @@ package struct FleetTable: CustomStringConvertible {
         return (lines + [""] + notes).joined(separator: "\n") + "\n"
     }
 
-    private var asked: FleetView.Replica? { view.replicas.first(where: \.isSelf) }
+    private var queried: FleetView.Replica? { view.replicas.first(where: \.isSelf) }
 
     private func row(_ replica: FleetView.Replica) -> [String] {
         [
-            VisibleText.of(replica.name) + (replica.isSelf ? " (asked)" : ""), VisibleText.of(replica.version),
-            VisibleText.of(replica.configuration) + (differs(replica) ? " *" : ""), replica.lease.rawValue,
+            EscapedText.of(replica.name) + (replica.isSelf ? " (asked)" : ""), EscapedText.of(replica.version),
+            EscapedText.of(replica.configuration) + (differs(replica) ? " *" : ""), replica.lease.rawValue,
             replica.isSelf ? "-" : Self.seconds(replica.heard),
-            replica.down.isEmpty ? "-" : replica.down.map(VisibleText.of).joined(separator: ", "),
+            replica.down.isEmpty ? "-" : replica.down.map(EscapedText.of).joined(separator: ", "),
         ]
     }
 
     private func differs(_ replica: FleetView.Replica) -> Bool {
-        guard let asked else { return false }
-        return replica.configuration != asked.configuration
+        guard let queried else { return false }
+        return replica.configuration != queried.configuration
     }
 
     private var notes: [String] {

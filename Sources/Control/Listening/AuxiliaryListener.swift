@@ -21,7 +21,7 @@ package struct AuxiliaryListener: Sendable {
     static func start<Handler: ChannelInboundHandler>(
         on address: ListenAddress, group: any EventLoopGroup, handler: @escaping @Sendable () -> Handler
     ) async throws(ListenError) -> AuxiliaryListener where Handler.InboundIn == HTTPServerRequestPart {
-        let gate = ConnectionGate(limit: connectionsMax)
+        let gate = ConnectionLimit(limit: connectionsMax)
         let bootstrap = ServerBootstrap(group: group)
             .serverChannelOption(.socketOption(.so_reuseaddr), value: 1)
             .serverChannelInitializer { channel in

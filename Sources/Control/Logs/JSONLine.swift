@@ -38,13 +38,13 @@ struct JSONLine {
 
     private mutating func quote(_ text: some Collection<UInt8>) {
         bytes.append(UInt8(ascii: "\""))
-        VisibleText.append(text, to: &bytes)
+        EscapedText.append(text, to: &bytes)
         bytes.append(UInt8(ascii: "\""))
     }
 }
 
 /// Text in which nothing acts: control characters and separators are escaped as JSON escapes them.
-package enum VisibleText {
+package enum EscapedText {
     /// As it may be shown on a terminal, whoever has said it.
     static func of(_ text: String) -> String {
         var bytes: [UInt8] = []

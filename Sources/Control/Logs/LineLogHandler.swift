@@ -62,12 +62,12 @@ package struct LineLogHandler: LogHandler {
 
     private func commonLine(_ event: LogEvent, _ time: WallTime, _ fields: [(name: String, text: String)]) -> [UInt8] {
         var line = Array("\(time.text) \(event.level.rawValue.uppercased()) ".utf8)
-        VisibleText.append("\(event.message)".utf8, to: &line)
+        EscapedText.append("\(event.message)".utf8, to: &line)
         for field in fields {
             line.append(contentsOf: " \(field.name)=".utf8)
             let isPlain = !field.text.isEmpty && !field.text.utf8.contains { $0 <= 0x20 || $0 == UInt8(ascii: "\"") }
             if !isPlain { line.append(UInt8(ascii: "\"")) }
-            VisibleText.append(field.text.utf8, to: &line)
+            EscapedText.append(field.text.utf8, to: &line)
             if !isPlain { line.append(UInt8(ascii: "\"")) }
         }
         line.append(UInt8(ascii: "\n"))

@@ -9,13 +9,13 @@ struct MainFile: Sendable {
     /// - Throws: `ConfigurationRefusal` with the file's own mistakes. What its names refer to may stand in other files,
     ///   and is looked up with these.
     init(
-        _ source: SourceText, _ context: HTTPContext, surroundings: Surroundings = .current
+        _ source: SourceText, _ context: HTTPContext, process: ProcessEnvironment = .current
     ) throws(ConfigurationRefusal) {
         let tree = SourceTree(source)
-        let configuration = tree.root.map { Configuration($0, surroundings) }
+        let configuration = tree.root.map { Configuration($0, process) }
         _ = tree.draft(context)
-        guard let configuration, !tree.mistakes.hasErrors else {
-            throw ConfigurationRefusal(mistakes: tree.mistakes.sorted)
+        guard let configuration, !tree.diagnostics.hasErrors else {
+            throw ConfigurationRefusal(diagnostics: tree.diagnostics.sorted)
         }
         self.source = source
         self.configuration = configuration

@@ -12,7 +12,7 @@ final class Reloader: Sendable {
         /// The files of the file provider; nil where there is none. Called where it may block.
         var readProvided: (@Sendable () -> DynamicFiles)?
         /// Makes the data plane serve by a configuration.
-        var apply: @Sendable (Configuration) async throws(SnapshotMistake) -> Void
+        var apply: @Sendable (Configuration) async throws(SnapshotDiagnostic) -> Void
     }
 
     private struct State {
@@ -21,22 +21,22 @@ final class Reloader: Sendable {
         var isDemanded = false
         var running: Configuration
         var report: ReloadReport
-        var known = KnownMistakes()
+        var known = KnownDiagnostics()
     }
 
     /// What is wrong, or hardly meant, with each kind of source, as it was found last.
-    private struct KnownMistakes {
+    private struct KnownDiagnostics {
         /// Of the main file by itself, where it was refused when it was last read.
-        var main: [Mistake] = []
+        var main: [Diagnostic] = []
         /// Of all files together.
-        var files: [Mistake] = []
-        var containers: [Mistake] = []
+        var files: [Diagnostic] = []
+        var containers: [Diagnostic] = []
 
-        var all: [Mistake] { main + files + containers }
+        var all: [Diagnostic] { main + files + containers }
 
-        mutating func setFiles(_ mistakes: [Mistake]) { files = mistakes.filter { !$0.isOfContainer } }
+        mutating func setFiles(_ diagnostics: [Diagnostic]) { files = diagnostics.filter { !$0.isOfContainer } }
 
-        mutating func setContainers(_ mistakes: [Mistake]) { containers = mistakes.filter(\.isOfContainer) }
+        mutating func setContainers(_ diagnostics: [Diagnostic]) { containers = diagnostics.filter(\.isOfContainer) }
     }
 
     private let effects: Effects
@@ -49,24 +49,24 @@ final class Reloader: Sendable {
     ///   - running: what the data plane serves by, made from `inputs`.
     ///   - mistakes: what was found in `inputs`.
     init(
-        running: Configuration, inputs: ReloadSources.Inputs, mistakes: [Mistake], effects: Effects, logger: Logger
+        running: Configuration, inputs: ReloadSources.Inputs, diagnostics: [Diagnostic], effects: Effects, logger: Logger
     ) {
         self.effects = effects
         self.logger = logger
         let policy = ReloadPolicy(window: running.providers.throttle)
-        var known = KnownMistakes()
-        known.setFiles(mistakes)
-        known.setContainers(mistakes)
+        var known = KnownDiagnostics()
+        known.setFiles(diagnostics)
+        known.setContainers(diagnostics)
         state = Mutex(
             State(
                 policy: policy, sources: ReloadSources(inputs), running: running,
-                report: ReloadReport(startedAt: .now, mistakes: mistakes), known: known))
+                report: ReloadReport(startedAt: .now, diagnostics: diagnostics), known: known))
         (wakes, wake) = AsyncStream.makeStream(bufferingPolicy: .bufferingNewest(1))
     }
 
     var report: ReloadReport { state.withLock { $0.report } }
     /// Why files of the file provider cannot be read; empty while they can.
-    var unreadable: [Mistake] { state.withLock { $0.sources.newest.files.provided.mistakes } }
+    var unreadable: [Diagnostic] { state.withLock { $0.sources.newest.files.provided.diagnostics } }
     /// What the data plane serves by.
     var running: Configuration { state.withLock { $0.running } }
 
@@ -157,8 +157,8 @@ final class Reloader: Sendable {
             }
             return true
         case .failure(let refusal)?:
-            state.withLock { $0.known.main = refusal.mistakes }
-            refuse(refusal.mistakes, isAsked: true)
+            state.withLock { $0.known.main = refusal.diagnostics }
+            refuse(refusal.diagnostics, isAsked: true)
             return false
         case nil: return false
         }
@@ -172,29 +172,29 @@ final class Reloader: Sendable {
         // It reads the files that middlewares name.
         let reading = try? await BlockingThreads.files.run {
             HTTPReading(
-                files: [files.main] + files.provided.files, unreadable: files.provided.mistakes,
+                files: [files.main] + files.provided.files, unreadable: files.provided.diagnostics,
                 containers: inputs.containers, context: context)
         }
         guard let reading else { return }
-        guard let http = reading.configuration else { return await refuse(inputs, reading.mistakes, isAsked: isAsked) }
+        guard let http = reading.configuration else { return await refuse(inputs, reading.diagnostics, isAsked: isAsked) }
         var configuration = running
         configuration.http = http
         let isChanged = configuration != running
         if isChanged {
-            do throws(SnapshotMistake) {
+            do throws(SnapshotDiagnostic) {
                 try await effects.apply(configuration)
             } catch {
-                let source = Mistake.Source.file(files.main.name)
-                let mistake = Mistake(
+                let source = Diagnostic.Source.file(files.main.name)
+                let diagnostic = Diagnostic(
                     severity: .error, source: source, place: nil, key: "http", message: error.description)
-                return await refuse(inputs, reading.mistakes + [mistake], isAsked: isAsked)
+                return await refuse(inputs, reading.diagnostics + [diagnostic], isAsked: isAsked)
             }
         }
-        accept(inputs, configuration, isChanged: isChanged, reading.mistakes, seconds: (.now - began) / .seconds(1))
+        accept(inputs, configuration, isChanged: isChanged, reading.diagnostics, seconds: (.now - began) / .seconds(1))
     }
 
     private func accept(
-        _ inputs: ReloadSources.Inputs, _ configuration: Configuration, isChanged: Bool, _ mistakes: [Mistake],
+        _ inputs: ReloadSources.Inputs, _ configuration: Configuration, isChanged: Bool, _ diagnostics: [Diagnostic],
         seconds: Double
     ) {
         let known = state.withLock { state in
@@ -202,19 +202,19 @@ final class Reloader: Sendable {
             let areNewest = state.sources.areNewest(inputs.files)
             state.running = configuration
             state.sources.accept(inputs)
-            state.known.setContainers(mistakes)
-            if areNewest { state.known.setFiles(mistakes) }
+            state.known.setContainers(diagnostics)
+            if areNewest { state.known.setFiles(diagnostics) }
             let all = state.known.all
             if !areNewest || !state.known.main.isEmpty {
-                state.report.tookPart(at: .now, isReplaced: isChanged, mistakes: all)
+                state.report.tookPart(at: .now, isReplaced: isChanged, diagnostics: all)
             } else if isChanged {
-                state.report.succeeded(at: .now, mistakes: all)
+                state.report.succeeded(at: .now, diagnostics: all)
             } else {
-                state.report.unchanged(at: .now, mistakes: all)
+                state.report.unchanged(at: .now, diagnostics: all)
             }
             return known
         }
-        tell(mistakes.filter { !known.contains($0) }, level: .warning)
+        tell(diagnostics.filter { !known.contains($0) }, level: .warning)
         guard isChanged else { return logger.info("The configuration says what it said before.") }
         logger.notice(
             "The configuration was taken over.",
@@ -223,42 +223,42 @@ final class Reloader: Sendable {
 
     // MARK: Refusals
 
-    private func refuse(_ inputs: ReloadSources.Inputs, _ mistakes: [Mistake], isAsked: Bool) async {
+    private func refuse(_ inputs: ReloadSources.Inputs, _ diagnostics: [Diagnostic], isAsked: Bool) async {
         let alone = state.withLock { state in
             state.sources.refuse(inputs)
-            state.known.setFiles(mistakes)
+            state.known.setFiles(diagnostics)
             return inputs.files == state.sources.inForce.files ? nil : state.sources.containersAlone
         }
         // What containers say is read again with files that are right.
-        refuse(mistakes.filter { !$0.isOfContainer }, isAsked: isAsked)
+        refuse(diagnostics.filter { !$0.isOfContainer }, isAsked: isAsked)
         if let alone { await read(alone, isAsked: false) }
     }
 
     /// The same mistakes are counted and said once, unless somebody asks again.
-    private func refuse(_ mistakes: [Mistake], isAsked: Bool) {
-        let isNews = state.withLock { state in
+    private func refuse(_ diagnostics: [Diagnostic], isAsked: Bool) {
+        let shouldLog = state.withLock { state in
             let old = state.report
-            state.report.failed(at: .now, mistakes: state.known.all)
-            let isNews = isAsked || old.isSound || old.mistakes != state.report.mistakes
-            if !isNews { state.report = old }
-            return isNews
+            state.report.failed(at: .now, diagnostics: state.known.all)
+            let shouldLog = isAsked || old.isSound || old.diagnostics != state.report.diagnostics
+            if !shouldLog { state.report = old }
+            return shouldLog
         }
-        guard isNews else { return }
+        guard shouldLog else { return }
         logger.error(
             "The configuration was refused; the one before it stays.",
-            metadata: ["mistakes": "\(mistakes.count { $0.severity == .error })"])
-        tell(mistakes, level: .error)
+            metadata: ["mistakes": "\(diagnostics.count { $0.severity == .error })"])
+        tell(diagnostics, level: .error)
     }
 
     /// One line each, ``linesMax`` at most.
-    private func tell(_ mistakes: [Mistake], level: Logger.Level) {
-        for mistake in mistakes.prefix(Self.linesMax) {
-            let isError = mistake.severity == .error
+    private func tell(_ diagnostics: [Diagnostic], level: Logger.Level) {
+        for diagnostic in diagnostics.prefix(Self.linesMax) {
+            let isError = diagnostic.severity == .error
             logger.log(
                 level: isError ? level : .warning, "configuration",
-                metadata: [isError ? "mistake" : "warning": "\(mistake)"])
+                metadata: [isError ? "mistake" : "warning": "\(diagnostic)"])
         }
-        let rest = mistakes.count - Self.linesMax
+        let rest = diagnostics.count - Self.linesMax
         if rest > 0 { logger.log(level: level, "and more mistakes", metadata: ["count": "\(rest)"]) }
     }
 
@@ -266,7 +266,7 @@ final class Reloader: Sendable {
     static let linesMax = 20
 }
 
-extension Mistake {
+extension Diagnostic {
     fileprivate var isOfContainer: Bool {
         if case .container = source { true } else { false }
     }

@@ -44,7 +44,7 @@ struct ReplicaStatus: AdminSource {
     func overview() async -> OverviewView {
         let (running, report) = (reloader.running, reloader.report)
         return OverviewView(
-            http: .init(running.http, mistakes: report.mistakes), providers: providers,
+            http: .init(running.http, mistakes: report.diagnostics), providers: providers,
             features: .init(accessLog: running.accessLog != nil, sharedStore: running.store.redis != nil),
             configuration: .init(report))
     }
@@ -63,7 +63,7 @@ struct ReplicaStatus: AdminSource {
         let entry = dataPlane.cache.peek(fingerprint, now: now)
         let isCovered = entry.map { dataPlane.coherence.covers($0.confirmedAt, of: fingerprint, now: now) } ?? false
         let isVouchedFor = SessionView.isVouchedFor(entry, isCovered: isCovered)
-        let answer = isVouchedFor ? nil : await dataPlane.look(fingerprint)
+        let answer = isVouchedFor ? nil : await dataPlane.readRecord(fingerprint)
         return SessionView(fingerprint, of: service, entry: entry, isCovered: isCovered, answer: answer)
     }
 }

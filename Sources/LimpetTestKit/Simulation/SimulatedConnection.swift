@@ -10,15 +10,15 @@ final class SimulatedConnection {
     /// A command that is to be answered.
     struct Pending {
         enum Purpose {
-            case question(StorePurpose, StoreQuestion)
+            case operation(StorePurpose, StoreOperation)
             case beat
             case probe
         }
 
         let token: Int
         let purpose: Purpose
-        let asked: Moment
-        let asking: Asking
+        let sentAt: Moment
+        let stamp: OperationStamp
         /// The one who waited has been told that it is late.
         var isLate = false
     }

@@ -101,7 +101,7 @@ final class SimulatedReplica {
         return !connection.breaker.isOpen
     }
 
-    func isOfChannel(_ connection: SimulatedConnection) -> Bool {
+    func isFromChannelServer(_ connection: SimulatedConnection) -> Bool {
         guard let server = hearings[connection.primary].channel.subscribed else { return false }
         return connection.identity == server
     }

@@ -3,7 +3,7 @@ import Affinity
 /// A record, as the store keeps it.
 struct StoredRecord {
     enum Value: Equatable {
-        case binding(Binding, born: UInt32?)
+        case binding(Binding, createdAtSeconds: UInt32?)
         case foreign
     }
 
@@ -14,8 +14,8 @@ struct StoredRecord {
         if case .binding(let binding, _) = value { binding } else { nil }
     }
 
-    var born: UInt32? {
-        if case .binding(_, let born) = value { born } else { nil }
+    var createdAtSeconds: UInt32? {
+        if case .binding(_, let createdAtSeconds) = value { createdAtSeconds } else { nil }
     }
 }
 

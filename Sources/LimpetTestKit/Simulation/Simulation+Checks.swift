@@ -53,7 +53,7 @@ extension Simulation {
                 fail("I1", "\(name(request.session)): cached by a primary that was replaced")
             }
             return (server, route.binding)
-        case .answer(let binding, let origin):
+        case .result(let binding, let origin):
             if scenario.isGuarded, !origin.isAuthoritative {
                 fail("I1", "\(name(request.session)): answered by a primary that was replaced")
             }
@@ -68,7 +68,7 @@ extension Simulation {
         let session = request.session
         var grace = grace
         // An answer may be as old as the lease.
-        if case .answer = basis { grace.expired += bound }
+        if case .result = basis { grace.expired += bound }
         let verdict = server.history.judge(
             binding, of: session, expiry: server.records[session]?.expires, grace: grace, now: now)
         switch verdict {
@@ -114,8 +114,8 @@ extension Simulation {
 
     /// I11: the store may hold a request up for the budget, and for one question that was asked just before.
     private func checkDelay(of request: SimulatedRequest, _ who: String) {
-        if request.questions > 4 { fail("I11", "\(who): \(request.questions) questions") }
-        guard let since = request.askedSince else { return }
+        if request.operations > 4 { fail("I11", "\(who): \(request.operations) questions") }
+        guard let since = request.pendingSince else { return }
         let paused = request.replica.pausedUntil + 1000
         if now - max(since, min(paused, now)) > 2 * scenario.settings.budget * 1000 + 1000, paused < since {
             fail("I11", "\(who): held up for \((now - since) / 1000) ms")
@@ -137,22 +137,22 @@ extension Simulation {
 
     // MARK: Questions
 
-    func check(_ question: StoreQuestion, of request: SimulatedRequest) {
-        if request.isForged { fail("I13", "a cookie that does not open led to \(describe(question))") }
+    func check(_ operation: StoreOperation, of request: SimulatedRequest) {
+        if request.isForged { fail("I13", "a cookie that does not open led to \(describe(operation))") }
         checkMove(
-            question, of: request.session, lastRecord: request.lastRecord, at: request.replica, isRequest: true,
+            operation, of: request.session, lastRecord: request.lastRecord, at: request.replica, isRequest: true,
             hint: request.hint)
     }
 
     /// I9: what may override a record rests on knowledge, and moves off what is not usable only. I14: not alone.
     func checkMove(
-        _ question: StoreQuestion, of session: Fingerprint, lastRecord: Binding?, at replica: SimulatedReplica,
+        _ operation: StoreOperation, of session: Fingerprint, lastRecord: Binding?, at replica: SimulatedReplica,
         isRequest: Bool, hint: Hint? = nil
     ) {
         let who = "replica \(replica.index), \(name(session))"
         let entry = replica.cache.peek(session, now: replica.instant(now))
-        switch question {
-        case .create, .touch, .drop, .look: return
+        switch operation {
+        case .create, .touch, .drop, .read: return
         case .restore(_, let binding, _, _):
             let isForeign = binding.epoch == 1
             if !isForeign, made[session]?.contains(binding) != true {
@@ -193,9 +193,9 @@ extension Simulation {
 
     /// Of two bindings of epoch 1 the one that the store once confirmed stands (section 6).
     func checkConfirmed(
-        _ before: BindingCache.Entry?, _ answer: StoreAnswer, _ step: Step, _ request: SimulatedRequest
+        _ before: BindingCache.Entry?, _ result: StoreResult, _ step: Step, _ request: SimulatedRequest
     ) {
-        guard case .record(let found) = answer, case let record = found.binding, record.epoch == 1, !record.isTombstone,
+        guard case .record(let found) = result, case let record = found.binding, record.epoch == 1, !record.isTombstone,
             let before,
             before.kind == .confirmed, before.binding.epoch == 1, before.binding != record,
             let index = request.replica.membership.index(of: before.binding.backend),

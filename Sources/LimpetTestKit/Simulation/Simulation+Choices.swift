@@ -74,8 +74,8 @@ extension Simulation {
         let session = clients[client].session
         let entry = replica.cache.peek(session, now: replica.instant(now))
         let known = max(entry?.binding.epoch ?? 0, clients[client].hint?.binding.epoch ?? 0)
-        let question = StoreQuestion.drop(session, above: known, lifetime: scenario.settings.recordLifetime)
-        ask(question, for: .drop, loop: 0, at: replica)
+        let operation = StoreOperation.drop(session, above: known, lifetime: scenario.settings.recordLifetime)
+        send(operation, for: .drop, loop: 0, at: replica)
     }
 
     private func pause(_ replica: SimulatedReplica, _ lasting: Moment) {

@@ -99,8 +99,8 @@ extension Simulation {
         case .patience(let connection, let token):
             if connection.pending.contains(where: { $0.token == token }) { abandon(connection, "no answer") }
         case .breakerProbe(let connection): probe(over: connection)
-        case .tell(let purpose, let question, let answer, let asking, let origin):
-            deliver(answer, to: purpose, question, asking, origin, at: replica)
+        case .tell(let purpose, let operation, let result, let stamp, let origin):
+            deliver(result, to: purpose, operation, stamp, origin, at: replica)
         case .arrive(let client, let loop, let forged): begin(client, loop, forged: forged, at: replica)
         case .backendFailed(let request): backendFailed(request)
         case .backendAnswered(let request): backendAnswered(request)

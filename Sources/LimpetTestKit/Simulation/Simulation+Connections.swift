@@ -83,9 +83,9 @@ extension Simulation {
     }
 
     private func tellLost(_ pending: SimulatedConnection.Pending, over connection: SimulatedConnection) {
-        guard case .question(let purpose, let question) = pending.purpose, !pending.isLate else { return }
+        guard case .operation(let purpose, let operation) = pending.purpose, !pending.isLate else { return }
         schedule(
-            .tell(purpose, question, .unavailable(.lost), pending.asking, nil), of: connection.replica, after: 0)
+            .tell(purpose, operation, .unavailable(.lost), pending.stamp, nil), of: connection.replica, after: 0)
     }
 
     // MARK: What arrives
@@ -103,7 +103,7 @@ extension Simulation {
             replica.failedAttempts = 0
             probe(over: connection)
         case .subscribed: subscribed(connection)
-        case .answer(let token, let answer, let origin): answered(token, answer, origin, over: connection)
+        case .result(let token, let result, let origin): answered(token, result, origin, over: connection)
         case .done(let token, let refused): done(token, refused, over: connection)
         case .heard(let session, let binding): heard(binding, of: session, over: connection)
         case .echo(let sequence, let runID, let era): echoed(sequence, runID, era, over: connection)
@@ -134,14 +134,14 @@ extension Simulation {
     }
 
     private func answered(
-        _ token: Int, _ answer: StoreAnswer, _ origin: AnswerOrigin, over connection: SimulatedConnection
+        _ token: Int, _ result: StoreResult, _ origin: AnswerOrigin, over connection: SimulatedConnection
     ) {
         guard let pending = take(token, over: connection),
-            case .question(let purpose, let question) = pending.purpose
+            case .operation(let purpose, let operation) = pending.purpose
         else { return }
         if !pending.isLate {
             connection.breaker.answered()
-            deliver(answer, to: purpose, question, pending.asking, origin, at: connection.replica)
+            deliver(result, to: purpose, operation, pending.stamp, origin, at: connection.replica)
         }
         if origin.refused == .readOnly { abandon(connection, "it takes no writes any more") }
     }
@@ -149,7 +149,7 @@ extension Simulation {
     private func done(_ token: Int, _ refused: WriteRefusal?, over connection: SimulatedConnection) {
         guard let pending = take(token, over: connection) else { return }
         switch pending.purpose {
-        case .question: break
+        case .operation: break
         case .beat:
             guard refused == .readOnly else { return }
             abandon(connection, "it takes no heartbeats")
@@ -157,7 +157,7 @@ extension Simulation {
                 abandon(subscriber, "the primary has another role")
             }
         case .probe:
-            if now - pending.asked <= scenario.settings.budget * 1000 {
+            if now - pending.sentAt <= scenario.settings.budget * 1000 {
                 connection.breaker.probeAnswered()
             } else {
                 schedule(.breakerProbe(connection), of: connection.replica, after: BreakerModel.probeInterval)
@@ -179,23 +179,23 @@ extension Simulation {
     ) -> Int {
         let token = nextSerial()
         let replica = connection.replica
-        let asking = Asking(at: replica.instant(now), isOfChannel: replica.isOfChannel(connection))
-        connection.pending.append(.init(token: token, purpose: purpose, asked: now, asking: asking))
+        let stamp = OperationStamp(sentAt: replica.instant(now), isFromChannelServer: replica.isFromChannelServer(connection))
+        connection.pending.append(.init(token: token, purpose: purpose, sentAt: now, stamp: stamp))
         schedule(.patience(connection, token: token), of: replica, after: Self.patience)
         return token
     }
 
-    func ask(_ question: StoreQuestion, for purpose: StorePurpose, loop: Int, at replica: SimulatedReplica) {
-        let primary = primary(of: question.fingerprint)
+    func send(_ operation: StoreOperation, for purpose: StorePurpose, loop: Int, at replica: SimulatedReplica) {
+        let primary = primary(of: operation.fingerprint)
         guard replica.mayAsk(loop: loop, primary: primary), let connection = replica.loops[loop].data[primary],
             !isElsewhere(connection)
         else {
-            let asking = Asking(at: replica.instant(now), isOfChannel: false)
-            return schedule(.tell(purpose, question, .unavailable(.away), asking, nil), of: replica, after: 0)
+            let stamp = OperationStamp(sentAt: replica.instant(now), isFromChannelServer: false)
+            return schedule(.tell(purpose, operation, .unavailable(.away), stamp, nil), of: replica, after: 0)
         }
-        let token = enqueue(.question(purpose, question), over: connection)
-        tell("replica \(replica.index).\(loop): asks \(describe(question))")
-        send(.ask(question, token: token), over: connection)
+        let token = enqueue(.operation(purpose, operation), over: connection)
+        tell("replica \(replica.index).\(loop): asks \(describe(operation))")
+        send(.send(operation, token: token), over: connection)
         schedule(.deadline(connection, token: token), of: replica, after: scenario.settings.budget * 1000)
     }
 
@@ -203,7 +203,7 @@ extension Simulation {
     private func isElsewhere(_ connection: SimulatedConnection) -> Bool {
         let replica = connection.replica
         guard has(.sameServer), replica.hearings[connection.primary].channel.subscribed != nil,
-            !replica.isOfChannel(connection)
+            !replica.isFromChannelServer(connection)
         else { return false }
         schedule(.connectTimeout(connection), of: replica, after: 0)
         connection.isServing = false
@@ -212,14 +212,14 @@ extension Simulation {
 
     func deadline(_ token: Int, over connection: SimulatedConnection) {
         guard let index = connection.pending.firstIndex(where: { $0.token == token }),
-            case .question(let purpose, let question) = connection.pending[index].purpose
+            case .operation(let purpose, let operation) = connection.pending[index].purpose
         else { return }
         connection.pending[index].isLate = true
-        let asking = connection.pending[index].asking
+        let stamp = connection.pending[index].stamp
         if connection.breaker.missed() {
             coverage.count("breakers opened")
             schedule(.breakerProbe(connection), of: connection.replica, after: BreakerModel.probeInterval)
         }
-        deliver(.unavailable(.late), to: purpose, question, asking, nil, at: connection.replica)
+        deliver(.unavailable(.late), to: purpose, operation, stamp, nil, at: connection.replica)
     }
 }

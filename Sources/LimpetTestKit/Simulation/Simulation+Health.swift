@@ -28,7 +28,7 @@ extension Simulation {
         guard client.hasCookie, !request.isForged, client.session == request.session else { return }
         let wall = replica.wall(now)
         guard replica.renewal.isDue(for: route, hint: request.hint, now: wall) else { return }
-        let hint = Hint(binding: route.binding, born: request.hint?.born ?? wall, issued: wall)
+        let hint = Hint(binding: route.binding, createdAtSeconds: request.hint?.createdAtSeconds ?? wall, issued: wall)
         made[request.session, default: []].insert(route.binding)
         queue.add(
             .response(client: request.client, session: request.session, hint), at: now + random.int(100...3000))
@@ -47,7 +47,7 @@ extension Simulation {
         let isCurrent =
             entry.map { replica.isCurrent($0, of: request.session, hint: request.decision.hint, now: now) } ?? false
         let step = replica.loops[request.loop].affinity.backendFailed(
-            &request.decision, storeMayBeAsked: mayAsk, now: instant)
+            &request.decision, storeIsAvailable: mayAsk, now: instant)
         var basis = DecisionBasis.alone
         if case .forward(let next) = step, isCurrent, next.provenance == .cached, entry?.binding == next.binding {
             basis = .cache
@@ -137,11 +137,11 @@ extension Simulation {
             case .probe(let shared):
                 guard let backend = replica.membership.index(of: shared.backend) else { continue }
                 perform(replica.probes[backend].wanted(), backend, at: replica)
-            case .setMayLeave(let shared, let value):
+            case .setMayReassign(let shared, let value):
                 guard let backend = replica.membership.index(of: shared.backend) else { continue }
                 tell("replica \(replica.index): may leave \(backend): \(value)")
                 coverage.count(value ? "consents" : "consents withdrawn")
-                replica.health.setMayLeave(backend, value)
+                replica.health.setMayReassign(backend, value)
             case .setAvoided(let shared, let value):
                 guard let backend = replica.membership.index(of: shared.backend) else { continue }
                 replica.health.setAvoided(backend, value)

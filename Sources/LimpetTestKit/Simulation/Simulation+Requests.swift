@@ -13,8 +13,8 @@ struct SimulatedRequest {
     let isForged: Bool
     var decision: Decision
     /// Since when the store has been asked, and how often.
-    var askedSince: Moment?
-    var questions = 0
+    var pendingSince: Moment?
+    var operations = 0
     var lastRecord: Binding?
     var route: Route?
 }
@@ -24,7 +24,7 @@ enum DecisionBasis {
     /// An entry that the channel vouches for.
     case cache
     /// What the store said.
-    case answer(Binding, AnswerOrigin)
+    case result(Binding, AnswerOrigin)
     /// Neither.
     case alone
 }
@@ -43,7 +43,7 @@ extension Simulation {
             id: nextSerial(), client: client, session: session, replica: replica, life: replica.life, loop: loop,
             hint: hint, isForged: forged, decision: decision)
         decide(request) { affinity, decision, mayAsk in
-            affinity.begin(&decision, storeMayBeAsked: mayAsk, now: instant)
+            affinity.begin(&decision, storeIsAvailable: mayAsk, now: instant)
         }
     }
 
@@ -85,14 +85,14 @@ extension Simulation {
     func follow(_ step: Step, _ request: SimulatedRequest, _ basis: DecisionBasis) {
         var request = request
         switch step {
-        case .ask(let question):
-            request.questions += 1
-            if request.askedSince == nil { request.askedSince = now }
-            check(question, of: request)
+        case .send(let operation):
+            request.operations += 1
+            if request.pendingSince == nil { request.pendingSince = now }
+            check(operation, of: request)
             requests[request.id] = request
-            askOnce(question, for: request)
+            askOnce(operation, for: request)
         case .forward(let route):
-            if let question = unlicensedMove(route, request) { return follow(.ask(question), request, .alone) }
+            if let operation = unlicensedMove(route, request) { return follow(.send(operation), request, .alone) }
             if route.provenance == .hashed { raiseGuess(route, request) }
             coverage.count(route.provenance)
             tell(
@@ -102,8 +102,8 @@ extension Simulation {
             check(route, of: request, basis)
             if let touch = route.touch { send(touch, of: request) }
             request.route = route
-            request.askedSince = nil
-            request.questions = 0
+            request.pendingSince = nil
+            request.operations = 0
             requests[request.id] = request
             forward(route, request)
         case .refuse(let refusal):
@@ -112,25 +112,25 @@ extension Simulation {
         }
     }
 
-    private func askOnce(_ question: StoreQuestion, for request: SimulatedRequest) {
+    private func askOnce(_ operation: StoreOperation, for request: SimulatedRequest) {
         let replica = request.replica
         let isFirst = replica.loops[request.loop].flights.board(request.session, request.id)
         if isFirst || !has(.singleFlight) {
             if !isFirst { fail("single flight", "\(name(request.session)): two questions at once") }
-            ask(question, for: .request(request.id), loop: request.loop, at: replica)
+            send(operation, for: .request(request.id), loop: request.loop, at: replica)
         } else {
             coverage.count("waited for another's answer")
         }
     }
 
-    private func send(_ touch: StoreQuestion, of request: SimulatedRequest) {
+    private func send(_ touch: StoreOperation, of request: SimulatedRequest) {
         guard has(.touch) else {
             let server = request.replica.hearings[primary(of: request.session)].server
             return server.map { checkLifetime(request, on: $0) } ?? ()
         }
         coverage.count("touches")
         checkTouches(request)
-        ask(touch, for: .aside(loop: request.loop, number: 1), loop: request.loop, at: request.replica)
+        send(touch, for: .aside(loop: request.loop, number: 1), loop: request.loop, at: request.replica)
         guard !has(.touchReply),
             let binding = request.replica.cache.peek(
                 request.session, now: request.replica.instant(now))?.binding
@@ -138,71 +138,71 @@ extension Simulation {
         // As if it had been answered well.
         aside(
             .record(binding, remaining: touch.lifetime), to: touch,
-            Asking(at: request.replica.instant(now)), loop: request.loop, number: 1, at: request.replica)
+            OperationStamp(sentAt: request.replica.instant(now)), loop: request.loop, number: 1, at: request.replica)
     }
 
     // MARK: Answers
 
     func deliver(
-        _ answer: StoreAnswer, to purpose: StorePurpose, _ question: StoreQuestion, _ asking: Asking,
+        _ result: StoreResult, to purpose: StorePurpose, _ operation: StoreOperation, _ stamp: OperationStamp,
         _ origin: AnswerOrigin?, at replica: SimulatedReplica
     ) {
-        let asked = asking
-        let asking = garbled(asked, of: question, at: replica)
-        defer { shiftLifetime(question.fingerprint, answer, asked: asked, told: asking, at: replica) }
-        tell("replica \(replica.index): \(describe(question)) is answered \(describe(answer))")
+        let sent = stamp
+        let stamp = garbled(sent, of: operation, at: replica)
+        defer { shiftLifetime(operation.fingerprint, result, stamp: sent, garbled: stamp, at: replica) }
+        tell("replica \(replica.index): \(describe(operation)) is answered \(describe(result))")
         switch purpose {
         case .request(let id):
-            guard let asker = requests[id] else { return }
-            let waiters = replica.loops[asker.loop].flights.land(asker.session)
-            answered(asker, answer, to: question, asking, origin)
+            guard let owner = requests[id] else { return }
+            let waiters = replica.loops[owner.loop].flights.land(owner.session)
+            answered(owner, result, to: operation, stamp, origin)
             for waiter in waiters.compactMap({ requests[$0] }) {
-                answered(waiter, answer.forOthers(than: question), to: question, asking, origin)
+                answered(waiter, result.forWaiters(than: operation), to: operation, stamp, origin)
             }
         case .aside(let loop, let number):
-            if question.isTouch, !has(.touchReply) { return }
-            aside(answer, to: question, asking, loop: loop, number: number, at: replica)
+            if operation.isTouch, !has(.touchReply) { return }
+            aside(result, to: operation, stamp, loop: loop, number: number, at: replica)
         case .drop:
-            if !has(.tombstone) { return replica.cache.remove(question.fingerprint) }
-            aside(answer, to: question, asking, loop: 0, number: 1, at: replica)
+            if !has(.tombstone) { return replica.cache.remove(operation.fingerprint) }
+            aside(result, to: operation, stamp, loop: 0, number: 1, at: replica)
         }
     }
 
     private func aside(
-        _ answer: StoreAnswer, to question: StoreQuestion, _ asking: Asking, loop: Int, number: Int,
+        _ result: StoreResult, to operation: StoreOperation, _ stamp: OperationStamp, loop: Int, number: Int,
         at replica: SimulatedReplica
     ) {
-        let guess = guessOverriding(answer, question, at: replica)
-        noteAcknowledged(answer, question, at: replica)
-        let next = replica.loops[loop].affinity.answeredAside(
-            answer, to: question, asked: asking, now: replica.instant(now))
+        let guess = guessOverriding(result, operation, at: replica)
+        noteAcknowledged(result, operation, at: replica)
+        let next = replica.loops[loop].affinity.storeAnsweredInBackground(
+            result, to: operation, stamp: stamp, now: replica.instant(now))
         guard let next = guess ?? next else { return }
         if number >= 3, guess == nil { return fail("I12", "a fourth question comes of it: \(describe(next))") }
-        checkMove(next, of: question.fingerprint, lastRecord: recordIn(answer), at: replica, isRequest: false)
-        ask(next, for: .aside(loop: loop, number: number + 1), loop: loop, at: replica)
+        checkMove(next, of: operation.fingerprint, lastRecord: recordIn(result), at: replica, isRequest: false)
+        send(next, for: .aside(loop: loop, number: number + 1), loop: loop, at: replica)
     }
 
     private func answered(
-        _ request: SimulatedRequest, _ answer: StoreAnswer, to question: StoreQuestion, _ asking: Asking,
+        _ request: SimulatedRequest, _ result: StoreResult, to operation: StoreOperation, _ stamp: OperationStamp,
         _ origin: AnswerOrigin?
     ) {
         var request = request
         let replica = request.replica
-        if let record = recordIn(answer) { request.lastRecord = record }
-        noteAcknowledged(answer, question, at: replica)
-        let guess = guessOverriding(answer, question, at: replica)
+        if let record = recordIn(result) { request.lastRecord = record }
+        noteAcknowledged(result, operation, at: replica)
+        let guess = guessOverriding(result, operation, at: replica)
         let before = replica.cache.peek(request.session, now: replica.instant(now))
         if !has(.confirmedStands), let before, before.binding.epoch == 1 { replica.cache.remove(request.session) }
         let step = replica.loops[request.loop].affinity.storeAnswered(
-            &request.decision, answer, to: question, asked: asking, now: replica.instant(now))
-        checkConfirmed(before, answer, step, request)
-        if let guess { return follow(.ask(guess), request, .alone) }
-        follow(step, request, basis(of: step, request, said: saidBinding(answer, question), origin))
+            &request.decision, result, to: operation, stamp: stamp, now: replica.instant(now))
+        checkConfirmed(before, result, step, request)
+        if let guess { return follow(.send(guess), request, .alone) }
+        follow(step, request, basis(of: step, request, said: saidBinding(result, operation), origin))
     }
 
-    private func saidBinding(_ answer: StoreAnswer, _ question: StoreQuestion) -> Binding? {
-        if case .written = answer { return question.proposal }
-        return recordIn(answer)
+    private func saidBinding(_ result: StoreResult, _ operation: StoreOperation) -> Binding? {
+        if case .written = result { return operation.proposal }
+        return recordIn(result)
     }
 
     private func basis(
@@ -212,7 +212,7 @@ extension Simulation {
         switch route.provenance {
         case .stored, .claimed, .rebound:
             guard let origin, origin.refused == nil, route.binding == said else { return .alone }
-            return .answer(route.binding, origin)
+            return .result(route.binding, origin)
         case .cached where said != nil:
             let entry = request.replica.cache.peek(request.session, now: request.replica.instant(now))
             guard let entry, entry.binding == route.binding,
@@ -223,19 +223,19 @@ extension Simulation {
         }
     }
 
-    func recordIn(_ answer: StoreAnswer) -> Binding? {
-        switch answer {
+    func recordIn(_ result: StoreResult) -> Binding? {
+        switch result {
         case .record(let record), .readOnly(let record): record.binding
         case .written, .absent, .foreign, .unavailable: nil
         }
     }
 
-    private func noteAcknowledged(_ answer: StoreAnswer, _ question: StoreQuestion, at replica: SimulatedReplica) {
+    private func noteAcknowledged(_ result: StoreResult, _ operation: StoreOperation, at replica: SimulatedReplica) {
         var written: Binding?
-        if case .written = answer, let binding = question.proposal, binding.epoch > 1 { written = binding }
-        if case .drop = question, case .record(let tombstone) = answer { written = tombstone.binding }
+        if case .written = result, let binding = operation.proposal, binding.epoch > 1 { written = binding }
+        if case .drop = operation, case .record(let tombstone) = result { written = tombstone.binding }
         guard let binding = written else { return }
-        replica.acknowledged.append((question.fingerprint, binding, now))
+        replica.acknowledged.append((operation.fingerprint, binding, now))
     }
 
     // MARK: Offers
@@ -245,11 +245,11 @@ extension Simulation {
         guard replica.loops[loop].affinity.hasOffers else { return }
         let instant = replica.instant(now)
         let isAvailable = (0..<scenario.primaryCount).map { replica.mayAsk(loop: loop, primary: $0) }
-        let question = replica.loops[loop].affinity.nextOffer(now: instant) { isAvailable[primary(of: $0)] }
-        guard let question else { return }
-        let kind = replica.cache.peek(question.fingerprint, now: instant)?.kind
+        let operation = replica.loops[loop].affinity.nextOffer(now: instant) { isAvailable[primary(of: $0)] }
+        guard let operation else { return }
+        let kind = replica.cache.peek(operation.fingerprint, now: instant)?.kind
         if !has(.sweep), kind != .confirmed { return }
         coverage.count(kind == .confirmed || kind == nil ? "writes repeated" : "offers")
-        ask(question, for: .aside(loop: loop, number: 1), loop: loop, at: replica)
+        send(operation, for: .aside(loop: loop, number: 1), loop: loop, at: replica)
     }
 }

@@ -3,27 +3,27 @@ import Affinity
 /// How the rules of the protocol that are turned off are turned off.
 extension Simulation {
     /// How the core is told that a question was put.
-    func garbled(_ asking: Asking, of question: StoreQuestion, at replica: SimulatedReplica) -> Asking {
-        var asking = asking
+    func garbled(_ stamp: OperationStamp, of operation: StoreOperation, at replica: SimulatedReplica) -> OperationStamp {
+        var stamp = stamp
         let instant = replica.instant(now)
         if !has(.fillGeneration) {
-            let hearing = replica.hearings[primary(of: question.fingerprint)]
-            if asking.at < hearing.channel.standing.generationBegan {
-                asking = Asking(at: instant, isOfChannel: asking.isOfChannel)
+            let hearing = replica.hearings[primary(of: operation.fingerprint)]
+            if stamp.sentAt < hearing.channel.standing.generationBegan {
+                stamp = OperationStamp(sentAt: instant, isFromChannelServer: stamp.isFromChannelServer)
             }
         }
-        if !has(.sameServer) { asking = Asking(at: asking.at, isOfChannel: true) }
-        return asking
+        if !has(.sameServer) { stamp = OperationStamp(sentAt: stamp.sentAt, isFromChannelServer: true) }
+        return stamp
     }
 
     /// What was just answered lives from now on; or, where only its generation is counted from now, as it should.
     func shiftLifetime(
-        _ session: Fingerprint, _ answer: StoreAnswer, asked: Asking, told: Asking, at replica: SimulatedReplica
+        _ session: Fingerprint, _ result: StoreResult, stamp: OperationStamp, garbled: OperationStamp, at replica: SimulatedReplica
     ) {
         let instant = replica.instant(now)
-        var shift = asked.at.milliseconds(since: told.at)
-        if !has(.lifetimeFromSending) { shift += instant.milliseconds(since: asked.at) }
-        guard shift != 0, recordIn(answer) != nil || answer == .written,
+        var shift = stamp.sentAt.milliseconds(since: garbled.sentAt)
+        if !has(.lifetimeFromSending) { shift += instant.milliseconds(since: stamp.sentAt) }
+        guard shift != 0, recordIn(result) != nil || result == .written,
             var entry = replica.cache.peek(session, now: instant), entry.kind == .confirmed
         else { return }
         entry.expiresAt = entry.expiresAt.advanced(byMilliseconds: shift)
@@ -41,15 +41,15 @@ extension Simulation {
 
     /// The question by which a guess would take the place of the record that it met.
     func guessOverriding(
-        _ answer: StoreAnswer, _ question: StoreQuestion, at replica: SimulatedReplica
-    ) -> StoreQuestion? {
-        guard !has(.guessYields), case .create = question, case .record(let record) = answer,
-            let entry = replica.cache.peek(question.fingerprint, now: replica.instant(now)), entry.kind == .guess,
+        _ result: StoreResult, _ operation: StoreOperation, at replica: SimulatedReplica
+    ) -> StoreOperation? {
+        guard !has(.guessYields), case .create = operation, case .record(let record) = result,
+            let entry = replica.cache.peek(operation.fingerprint, now: replica.instant(now)), entry.kind == .guess,
             entry.binding.backend != record.binding.backend, !record.binding.isTombstone
         else { return nil }
         return .rebind(
-            question.fingerprint, from: record.binding, to: entry.binding.backend, lifetime: question.lifetime,
-            born: record.born)
+            operation.fingerprint, from: record.binding, to: entry.binding.backend, lifetime: operation.lifetime,
+            createdAtSeconds: record.createdAtSeconds)
     }
 
     /// A guess whose backend failed counts as a move.
@@ -65,10 +65,10 @@ extension Simulation {
     }
 
     /// The move that a replica makes though its channel is not live.
-    func unlicensedMove(_ route: Route, _ request: SimulatedRequest) -> StoreQuestion? {
+    func unlicensedMove(_ route: Route, _ request: SimulatedRequest) -> StoreOperation? {
         let replica = request.replica
         guard !has(.moveOnlyLive), route.provenance == .detoured, scenario.settings.onUnavailable == .move,
-            !replica.coherence.isLive(for: request.session, now: replica.instant(now)), request.questions == 0,
+            !replica.coherence.isLive(for: request.session, now: replica.instant(now)), request.operations == 0,
             replica.mayAsk(loop: request.loop, about: request.session), !route.binding.isTombstone,
             route.binding.epoch > 0
         else { return nil }
@@ -85,12 +85,12 @@ extension Simulation {
                 other.places.firstIndex(of: place).map { other.health.isUp($0) }
             }
             let up = others.count { $0 }
-            if others.count - up + 1 >= up { replica.health.setMayLeave(index, true) }
+            if others.count - up + 1 >= up { replica.health.setMayReassign(index, true) }
         }
     }
 }
 
-extension StoreQuestion {
+extension StoreOperation {
     var isTouch: Bool {
         if case .touch = self { true } else { false }
     }

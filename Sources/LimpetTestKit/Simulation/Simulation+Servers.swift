@@ -21,9 +21,9 @@ extension Simulation {
         case .subscribe:
             server.subscribers.append(connection)
             send(.subscribed, over: connection)
-        case .ask(let question, let token), .drop(let question, let token):
-            let (answer, origin) = execute(question, on: server)
-            send(.answer(token: token, answer, origin), over: connection)
+        case .send(let operation, let token), .drop(let operation, let token):
+            let (result, origin) = execute(operation, on: server)
+            send(.result(token: token, result, origin), over: connection)
         case .beat(let sequence, let runID, let token):
             let refused = beat(sequence, from: runID, of: connection.replica, connection.life, on: server)
             send(.done(token: token, refused: refused), over: connection)
@@ -73,76 +73,76 @@ extension Simulation {
 
     // MARK: Questions
 
-    private func execute(_ question: StoreQuestion, on server: SimulatedServer) -> (StoreAnswer, AnswerOrigin) {
+    private func execute(_ operation: StoreOperation, on server: SimulatedServer) -> (StoreResult, AnswerOrigin) {
         let refused = refusal(of: server)
         let origin = AnswerOrigin(
             server: server, at: now, refused: refused,
             isAuthoritative: primaries[server.primary].current === server)
-        let answer = refused == nil ? written(question, on: server) : refusedAnswer(question, on: server)
-        tell("redis \(server.id): \(describe(question)) → \(describe(answer))")
-        return (answer, origin)
+        let result = refused == nil ? written(operation, on: server) : refusedAnswer(operation, on: server)
+        tell("redis \(server.id): \(describe(operation)) → \(describe(result))")
+        return (result, origin)
     }
 
-    private func refusedAnswer(_ question: StoreQuestion, on server: SimulatedServer) -> StoreAnswer {
+    private func refusedAnswer(_ operation: StoreOperation, on server: SimulatedServer) -> StoreResult {
         coverage.count("refused writes")
-        guard let record = server.living(question.fingerprint, now: now), let binding = record.binding else {
+        guard let record = server.living(operation.fingerprint, now: now), let binding = record.binding else {
             return .unavailable(.refused)
         }
-        return .readOnly(binding, remaining: remaining(record, question), born: record.born)
+        return .readOnly(binding, remaining: remaining(record, operation), createdAtSeconds: record.createdAtSeconds)
     }
 
-    private func remaining(_ record: StoredRecord, _ question: StoreQuestion) -> Int64 {
-        min((record.expires - now) / 1000, question.lifetime)
+    private func remaining(_ record: StoredRecord, _ operation: StoreOperation) -> Int64 {
+        min((record.expires - now) / 1000, operation.lifetime)
     }
 
-    private func held(_ record: StoredRecord, _ question: StoreQuestion) -> StoreAnswer {
+    private func held(_ record: StoredRecord, _ operation: StoreOperation) -> StoreResult {
         guard let binding = record.binding else { return .foreign }
-        return .record(binding, remaining: remaining(record, question), born: record.born)
+        return .record(binding, remaining: remaining(record, operation), createdAtSeconds: record.createdAtSeconds)
     }
 
-    private func written(_ question: StoreQuestion, on server: SimulatedServer) -> StoreAnswer {
-        let session = question.fingerprint
+    private func written(_ operation: StoreOperation, on server: SimulatedServer) -> StoreResult {
+        let session = operation.fingerprint
         let record = server.living(session, now: now)
-        switch question {
+        switch operation {
         case .create(_, let backend, _, _):
-            if let record { return held(record, question) }
-            return write(Binding(backend: backend, epoch: 1), question, isPublished: false, on: server)
+            if let record { return held(record, operation) }
+            return write(Binding(backend: backend, epoch: 1), operation, isPublished: false, on: server)
         case .restore(_, let binding, _, _):
             if let record, let held = record.binding, held.epoch >= binding.epoch || !has(.restore) {
-                return self.held(record, question)
+                return self.held(record, operation)
             }
-            return write(binding, question, isPublished: true, on: server)
+            return write(binding, operation, isPublished: true, on: server)
         case .rebind(_, let from, let backend, _, _):
             if has(.compareAndSet), let record, let held = record.binding,
                 held.epoch > from.epoch || held.epoch == from.epoch && held.backend != from.backend
             {
-                return self.held(record, question)
+                return self.held(record, operation)
             }
-            return write(Binding(backend: backend, epoch: from.epoch + 1), question, isPublished: true, on: server)
+            return write(Binding(backend: backend, epoch: from.epoch + 1), operation, isPublished: true, on: server)
         case .touch:
             guard var record else { return .absent }
-            record.expires = now + question.lifetime * 1000
+            record.expires = now + operation.lifetime * 1000
             server.records[session] = record
             replicateLater(.expire(session, record.expires), from: server)
-            return held(record, question)
+            return held(record, operation)
         case .drop(_, let above, let lifetime):
             return drop(session, record, above: above, lifetime: lifetime, on: server)
-        case .look: return record.map { held($0, question) } ?? .absent
+        case .read: return record.map { held($0, operation) } ?? .absent
         }
     }
 
     private func write(
-        _ binding: Binding, _ question: StoreQuestion, isPublished: Bool, on server: SimulatedServer
-    ) -> StoreAnswer {
+        _ binding: Binding, _ operation: StoreOperation, isPublished: Bool, on server: SimulatedServer
+    ) -> StoreResult {
         put(
-            StoredRecord(value: .binding(binding, born: question.born), expires: now + question.lifetime * 1000),
-            question.fingerprint, isPublished: isPublished, on: server)
+            StoredRecord(value: .binding(binding, createdAtSeconds: operation.createdAtSeconds), expires: now + operation.lifetime * 1000),
+            operation.fingerprint, isPublished: isPublished, on: server)
         return .written
     }
 
     private func drop(
         _ session: Fingerprint, _ record: StoredRecord?, above: UInt32, lifetime: Int64, on server: SimulatedServer
-    ) -> StoreAnswer {
+    ) -> StoreResult {
         let tombstone = Binding(backend: .tombstone, epoch: max(record?.binding?.epoch ?? 0, above) + 1)
         coverage.count("drops")
         guard has(.tombstone) else {
@@ -152,7 +152,7 @@ extension Simulation {
         }
         let expires = max(now + lifetime * 1000, record?.expires ?? 0)
         put(
-            StoredRecord(value: .binding(tombstone, born: nil), expires: expires), session, isPublished: true,
+            StoredRecord(value: .binding(tombstone, createdAtSeconds: nil), expires: expires), session, isPublished: true,
             on: server)
         return .record(tombstone, remaining: (expires - now) / 1000)
     }

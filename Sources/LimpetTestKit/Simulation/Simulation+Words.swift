@@ -2,21 +2,21 @@ import Affinity
 
 /// What is said in traces.
 extension Simulation {
-    func describe(_ question: StoreQuestion) -> String {
-        let session = name(question.fingerprint)
-        return switch question {
+    func describe(_ operation: StoreOperation) -> String {
+        let session = name(operation.fingerprint)
+        return switch operation {
         case .create(_, let backend, _, _): "create \(session) \(name(Binding(backend: backend, epoch: 1)))"
         case .restore(_, let binding, _, _): "restore \(session) \(name(binding))"
         case .rebind(_, let from, let backend, _, _):
             "rebind \(session) \(name(from)) to \(name(Binding(backend: backend, epoch: from.epoch + 1)))"
         case .touch: "touch \(session)"
         case .drop(_, let above, _): "drop \(session) above \(above)"
-        case .look: "look at \(session)"
+        case .read: "look at \(session)"
         }
     }
 
-    func describe(_ answer: StoreAnswer) -> String {
-        switch answer {
+    func describe(_ result: StoreResult) -> String {
+        switch result {
         case .written: "written"
         case .record(let record): "record \(name(record.binding)) for \(record.remaining) ms"
         case .readOnly(let record): "read only \(name(record.binding))"

@@ -19,19 +19,19 @@ enum SimulationEvent {
 enum StoreCommand {
     case hello
     case subscribe
-    case ask(StoreQuestion, token: Int)
+    case send(StoreOperation, token: Int)
     case beat(UInt64, from: ServerIdentity.RunID, token: Int)
     case probe(token: Int)
     case publishFleet([UInt8])
     /// An operator's drop.
-    case drop(StoreQuestion, token: Int)
+    case drop(StoreOperation, token: Int)
 }
 
 /// What a server sends back.
 enum StoreReply {
     case hello(ServerIdentity, isPrimary: Bool)
     case subscribed
-    case answer(token: Int, StoreAnswer, AnswerOrigin)
+    case result(token: Int, StoreResult, AnswerOrigin)
     case done(token: Int, refused: WriteRefusal?)
     case heard(Fingerprint, Binding)
     case echo(UInt64, from: ServerIdentity.RunID, era: UInt64)
@@ -85,7 +85,7 @@ enum ReplicaTimer {
     case deadline(SimulatedConnection, token: Int)
     case patience(SimulatedConnection, token: Int)
     case breakerProbe(SimulatedConnection)
-    case tell(StorePurpose, StoreQuestion, StoreAnswer, Asking, AnswerOrigin?)
+    case tell(StorePurpose, StoreOperation, StoreResult, OperationStamp, AnswerOrigin?)
     case arrive(client: Int, loop: Int, forged: Bool)
     case backendFailed(request: Int)
     case backendAnswered(request: Int)

@@ -68,7 +68,7 @@ enum Downstream {
 
     /// Sends a response of our own in place of a backend's, but for its end. Returns the bytes of its body.
     /// - Parameter closing: nothing more is taken from the connection.
-    func send(_ answer: OwnAnswer, adding edits: FieldEdits?, bodiless: Bool, closing: Bool) -> Int {
+    func send(_ answer: LocalResponse, adding edits: FieldEdits?, bodiless: Bool, closing: Bool) -> Int {
         switch self {
         case .http1(let connection): connection.send(answer, adding: edits, bodiless: bodiless, closing: closing)
         }

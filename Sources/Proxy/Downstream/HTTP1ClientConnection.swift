@@ -28,7 +28,7 @@ final class HTTP1ClientConnection: ChannelInboundHandler, RemovableChannelHandle
     private let worker: Worker
     private let loop: LoopContext
     private let entryPoint: EntryPoint
-    private var identity: ClientIdentity?
+    private var identity: ClientConnectionInfo?
     private var context: ChannelHandlerContext?
     private var state = State.awaitingHead
     private var input = ConnectionInput()
@@ -61,7 +61,7 @@ final class HTTP1ClientConnection: ChannelInboundHandler, RemovableChannelHandle
     }
 
     func channelActive(context: ChannelHandlerContext) {
-        identity = ClientIdentity(
+        identity = ClientConnectionInfo(
             remote: context.channel.remoteAddress, entryPoint: entryPoint, replicaName: loop.replicaName)
         worker.clientOpened(self, at: entryPoint)
         deadline = .now() + loop.limits.headTimeout
@@ -188,7 +188,7 @@ final class HTTP1ClientConnection: ChannelInboundHandler, RemovableChannelHandle
             isAtHeadStart = false
             return false
         case .refused(let refusal):
-            refuse(ErrorAnswer(status: refusal.status), bodiless: bytes.withUnsafeReadableBytes(Method.isHead))
+            refuse(ErrorStatus(status: refusal.status), bodiless: bytes.withUnsafeReadableBytes(Method.isHead))
             return true
         case .head(let head):
             start(head, &bytes)
@@ -274,7 +274,7 @@ final class HTTP1ClientConnection: ChannelInboundHandler, RemovableChannelHandle
         exchangeEnded()
     }
 
-    func send(_ answer: OwnAnswer, adding edits: FieldEdits?, bodiless: Bool, closing: Bool) -> Int {
+    func send(_ answer: LocalResponse, adding edits: FieldEdits?, bodiless: Bool, closing: Bool) -> Int {
         // Where a body is still to come, nobody will read it.
         let persists = request.answer(mayPersist: mayPersist && !closing)
         var bodySize = 0
@@ -329,10 +329,10 @@ final class HTTP1ClientConnection: ChannelInboundHandler, RemovableChannelHandle
     // MARK: Ends
 
     /// Answers a request that never became an exchange, and closes: where the next one begins cannot be known.
-    private func refuse(_ answer: ErrorAnswer, bodiless: Bool) {
+    private func refuse(_ answer: ErrorStatus, bodiless: Bool) {
         loop.counters.refused[answer.label, default: 0] &+= 1
         output.writeHead(loop) {
-            _ = OwnAnswer(answer).write(into: &$0, date: loop.dateLine(), closing: true, bodiless: bodiless)
+            _ = LocalResponse(answer).write(into: &$0, date: loop.dateLine(), closing: true, bodiless: bodiless)
         }
         flush()
         closeAfterResponse()

@@ -10,7 +10,7 @@ package enum Listener {
     ///   - workers: one for each loop of the group.
     ///   - gate: counts the client connections of the replica.
     package static func bootstrap(
-        entryPoint: EntryPoint, group: any EventLoopGroup, workers: WorkerDirectory, gate: ConnectionGate
+        entryPoint: EntryPoint, group: any EventLoopGroup, workers: WorkerDirectory, gate: ConnectionLimit
     ) -> ServerBootstrap {
         ServerBootstrap(group: group)
             .serverChannelOption(.backlog, value: 4096)

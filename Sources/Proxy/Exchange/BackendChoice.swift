@@ -13,7 +13,7 @@ struct BackendChoice: ~Copyable {
         /// Send the request to this backend; if that cannot be reached, tell `backendFailed`.
         case connect(BackendPool)
         /// Ask the store, then tell `storeAnswered`.
-        case ask(StoreQuestion)
+        case send(StoreOperation)
         /// No backend may take the request.
         case refuse
         /// A state that cannot be.
@@ -24,7 +24,7 @@ struct BackendChoice: ~Copyable {
     private enum SessionState {
         /// No session, or one whose key is not our cookie.
         case none
-        case cookie(SessionCookie.SessionID, presented: Hint?)
+        case cookie(AffinityCookieSealer.SessionID, presented: Hint?)
     }
 
     /// A service above the one that is deciding now, and what it decided.
@@ -50,7 +50,7 @@ struct BackendChoice: ~Copyable {
     private(set) var pool: BackendPool? {
         didSet { service?.requestWent(from: oldValue, to: pool) }
     }
-    private var client: ClientIdentity?
+    private var client: ClientConnectionInfo?
     private var decision = Decision(fingerprint: Fingerprint(high: 0, low: 0))
     private var session = SessionState.none
     /// Of the service that is deciding now: its backends that could not be reached, where the request has no session.
@@ -63,7 +63,7 @@ struct BackendChoice: ~Copyable {
     // MARK: Events
 
     /// The request has come to its service, which is to look for its session next; then tell `decide`.
-    mutating func begin(_ service: ServiceRuntime, from client: ClientIdentity) {
+    mutating func begin(_ service: ServiceRuntime, from client: ClientConnectionInfo) {
         self.service = service
         self.client = client
     }
@@ -96,10 +96,10 @@ struct BackendChoice: ~Copyable {
     }
 
     /// The store has answered the question of the last step.
-    mutating func storeAnswered(_ answer: StoreAnswer, to question: StoreQuestion, asked: Asking) -> Step {
+    mutating func storeAnswered(_ answer: StoreResult, to operation: StoreOperation, stamp: OperationStamp) -> Step {
         guard let service else { return .impossible }
         let step = service.affinity.storeAnswered(
-            &decision, answer, to: question, asked: asked, now: service.loop.now())
+            &decision, answer, to: operation, stamp: stamp, now: service.loop.now())
         return perform(step, service)
     }
 
@@ -172,7 +172,7 @@ struct BackendChoice: ~Copyable {
     ) -> Step {
         self.decision = decision
         let step = service.affinity.begin(
-            &self.decision, storeMayBeAsked: service.store.isAvailable(for: decision.fingerprint),
+            &self.decision, storeIsAvailable: service.store.isAvailable(for: decision.fingerprint),
             otherKeys: otherKeys(), proposal: proposal(),
             now: service.loop.now())
         return perform(step, service)
@@ -181,7 +181,7 @@ struct BackendChoice: ~Copyable {
     private mutating func decideAgain(_ service: ServiceRuntime) -> Step {
         let session = decision.fingerprint
         let step = service.affinity.backendFailed(
-            &decision, storeMayBeAsked: service.store.isAvailable(for: session), now: service.loop.now())
+            &decision, storeIsAvailable: service.store.isAvailable(for: session), now: service.loop.now())
         return perform(step, service)
     }
 
@@ -197,10 +197,10 @@ struct BackendChoice: ~Copyable {
         switch step {
         case .forward(let route):
             self.route = route
-            if let touch = route.touch { service.store.ask(touch, for: service) }
+            if let touch = route.touch { service.store.send(touch, for: service) }
             return go(to: route.backend, of: service)
-        case .ask(let question):
-            return .ask(question)
+        case .send(let operation):
+            return .send(operation)
         case .refuse(let refusal):
             return refused(refusal)
         }
@@ -249,7 +249,7 @@ struct BackendChoice: ~Copyable {
     /// be chosen again.
     private mutating func decideAgain(_ level: Level) -> Step {
         if refusedByChildren.contains(where: level.service.isUp) {
-            let step = level.service.affinity.elsewhere(decision, from: route, besides: refusedByChildren)
+            let step = level.service.affinity.nextChoice(decision, from: route, besides: refusedByChildren)
             return perform(step, level.service)
         }
         return level.route?.provenance == .balanced ? balance(level.service) : decideAgain(level.service)

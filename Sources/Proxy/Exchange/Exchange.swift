@@ -33,7 +33,7 @@ final class Exchange {
     private var response = ResponseSide()
     private var upstreamHead = UpstreamHead()
     /// Kept only where the head is looked at again in a later turn of the loop.
-    private var heldHead: HeldHead?
+    private var bufferedHead: BufferedHead?
     /// What waits for a password to be checked.
     private var pendingPassword: (credentials: BasicCredentials, gate: BasicAuthGate)?
     /// Counts the connections asked for, so that a late one is recognised.
@@ -66,7 +66,7 @@ final class Exchange {
         case .checkPassword(let credentials, let gate): check(credentials, gate, view)
         case .service(let service):
             choice.begin(service, from: view.client)
-            if service.isWeighted { heldHead = HeldHead(view) }
+            if service.isWeighted { bufferedHead = BufferedHead(view) }
             readSession(service, view)
         }
     }
@@ -75,11 +75,11 @@ final class Exchange {
         switch step {
         case .readSession(let service): readSession(service)
         case .connect(let pool): connect(pool)
-        case .ask(let question):
+        case .send(let operation):
             phase = .deciding
-            worker.ask(question, for: self)
-        case .refuse: answer(OwnAnswer(.serviceUnavailable))
-        case .impossible: impossible()
+            worker.send(operation, for: self)
+        case .refuse: answer(LocalResponse(.serviceUnavailable))
+        case .impossible: failInvariant()
         }
     }
 
@@ -95,7 +95,7 @@ final class Exchange {
 
     /// A service below a weighted one: the head is read again, as others may have been scanned since.
     private func readSession(_ service: ServiceRuntime) {
-        guard let heldHead, heldHead.look(loop, { readSession(service, $0) }) else { return impossible() }
+        guard let bufferedHead, bufferedHead.look(loop, { readSession(service, $0) }) else { return failInvariant() }
     }
 
     private func renderHead(_ service: ServiceRuntime, _ view: RequestView) {
@@ -130,7 +130,7 @@ final class Exchange {
 
     /// Once more to the same backend; then it counts as failed, and the decision says where to go instead.
     private func connectFailed(_ pool: BackendPool) {
-        guard let service = choice.service else { return impossible() }
+        guard let service = choice.service else { return failInvariant() }
         switch request.connectFailed(isUp: service.isUp(pool)) {
         case .connectAgain:
             pool.suspect()
@@ -159,7 +159,7 @@ final class Exchange {
     // MARK: Ends
 
     /// Answers without a backend.
-    private func answer(_ answer: OwnAnswer, closing: Bool = false) {
+    private func answer(_ answer: LocalResponse, closing: Bool = false) {
         guard let downstream else { return }
         response.answered(status: answer.status)
         if choice.service == nil { loop.counters.refused[answer.label, default: 0] &+= 1 }
@@ -201,7 +201,7 @@ final class Exchange {
         upstream = nil
         choice.end()
         steps = RequestSteps()
-        heldHead = nil
+        bufferedHead = nil
         pendingPassword = nil
         giveBackHead()
         return client
@@ -220,7 +220,7 @@ final class Exchange {
     }
 
     /// A state that cannot be: it fails this exchange alone.
-    private func impossible() {
+    private func failInvariant() {
         assertionFailure("impossible state of an exchange")
         loop.counters.impossible &+= 1
         cut()
@@ -231,17 +231,17 @@ final class Exchange {
 
 extension Exchange: SessionWaiter {
     /// The answer is for all who asked of this session meanwhile.
-    func storeAnswered(_ answer: StoreAnswer, to question: StoreQuestion, asked: Asking) {
-        let others = worker.landed(question)
-        proceed(by: answer, to: question, asked: asked)
+    func storeAnswered(_ answer: StoreResult, to operation: StoreOperation, stamp: OperationStamp) {
+        let others = worker.landed(operation)
+        proceed(by: answer, to: operation, stamp: stamp)
         guard !others.isEmpty else { return }
-        let found = answer.forOthers(than: question)
-        for other in others { other.proceed(by: found, to: question, asked: asked) }
+        let found = answer.forWaiters(than: operation)
+        for other in others { other.proceed(by: found, to: operation, stamp: stamp) }
     }
 
-    func proceed(by answer: StoreAnswer, to question: StoreQuestion, asked: Asking) {
+    func proceed(by answer: StoreResult, to operation: StoreOperation, stamp: OperationStamp) {
         guard case .deciding = phase, choice.service != nil else { return }
-        perform(choice.storeAnswered(answer, to: question, asked: asked))
+        perform(choice.storeAnswered(answer, to: operation, stamp: stamp))
     }
 }
 
@@ -251,7 +251,7 @@ extension Exchange: PasswordWaiter {
     private func check(_ credentials: BasicCredentials, _ gate: BasicAuthGate, _ view: RequestView) {
         let result = worker.passwordChecks.check(credentials, gate, now: loop.now(), for: self)
         guard let result else {
-            heldHead = HeldHead(view)
+            bufferedHead = BufferedHead(view)
             pendingPassword = (credentials, gate)
             return
         }
@@ -259,10 +259,10 @@ extension Exchange: PasswordWaiter {
     }
 
     func passwordChecked(_ result: PasswordChecks.Result) {
-        guard case .deciding = phase, let (credentials, gate) = pendingPassword, let heldHead else { return }
+        guard case .deciding = phase, let (credentials, gate) = pendingPassword, let bufferedHead else { return }
         pendingPassword = nil
-        self.heldHead = nil
-        if !heldHead.look(loop, { goOn(result, credentials, gate, $0) }) { impossible() }
+        self.bufferedHead = nil
+        if !bufferedHead.look(loop, { goOn(result, credentials, gate, $0) }) { failInvariant() }
     }
 
     private func goOn(
@@ -312,7 +312,7 @@ extension Exchange {
             downstream?.setDeadline(.distantFuture)
             awaitResponse()
         case .refuse(let refusal):
-            if response.isPassing { cut() } else { answer(OwnAnswer(ErrorAnswer(refusal)), closing: true) }
+            if response.isPassing { cut() } else { answer(LocalResponse(ErrorStatus(refusal)), closing: true) }
         }
     }
 
@@ -347,7 +347,7 @@ extension Exchange: UpstreamReceiver {
         }
         response.pass(status: view.head.status)
         recording?.responseHeadCame()
-        heldHead = nil
+        bufferedHead = nil
         let additions = ResponseAdditions(setCookie: choice.setCookies(), edits: steps.middlewares?.responseEdits)
         downstream?.sendHead(view, adding: additions)
         return true
@@ -394,14 +394,14 @@ extension Exchange: UpstreamReceiver {
     private func act(on failure: ResponseSide.AfterFailure) {
         switch failure {
         case .sendAgain: sendAgain()
-        case .answer(let error): answer(OwnAnswer(error))
+        case .answer(let error): answer(LocalResponse(error))
         case .cut: cut()
         }
     }
 
     /// A request without effects goes out once more.
     private func sendAgain() {
-        guard let pool = choice.pool else { return impossible() }
+        guard let pool = choice.pool else { return failInvariant() }
         loop.counters.repeated &+= 1
         upstream?.end()
         upstream = nil
@@ -421,9 +421,9 @@ extension Exchange: Sendable {}
 
 /// The head of a request that is looked at again in a later turn of the loop, when the worker's table holds another's.
 /// Not longer than the limits of heads allow.
-final class HeldHead {
+final class BufferedHead {
     private let bytes: [UInt8]
-    private let client: ClientIdentity
+    private let client: ClientConnectionInfo
 
     init(_ request: RequestView) {
         bytes = Array(request.bytes[..<request.head.length])
@@ -444,4 +444,4 @@ final class HeldHead {
 }
 
 @available(*, unavailable)
-extension HeldHead: Sendable {}
+extension BufferedHead: Sendable {}

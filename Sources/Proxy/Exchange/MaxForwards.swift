@@ -24,11 +24,11 @@ enum MaxForwards {
 
     /// The answer of the last who may have the request; nil where it may go on.
     @inline(__always)
-    static func answer(_ request: RequestView) -> OwnAnswer? {
+    static func answer(_ request: RequestView) -> LocalResponse? {
         guard value(request) == 0 else { return nil }
         // What a request looks like here, its cookies among it, is not told to a page that can send TRACE.
         return request.head.method == .trace
-            ? OwnAnswer(.notImplemented) : OwnAnswer(status: 200, label: "max_forwards")
+            ? LocalResponse(.notImplemented) : LocalResponse(status: 200, label: "max_forwards")
     }
 
     static func remove(from request: RequestView) {

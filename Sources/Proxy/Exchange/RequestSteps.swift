@@ -6,7 +6,7 @@ import HTTPWire
 struct RequestSteps {
     enum Step {
         /// Limpet answers by itself.
-        case answer(OwnAnswer, Reason)
+        case answer(LocalResponse, Reason)
         /// A password is to be checked; if it is right, tell `admit` and go on.
         case checkPassword(BasicCredentials, BasicAuthGate)
         /// The request has come to its service, whose session is to be looked for in it.
@@ -29,12 +29,12 @@ struct RequestSteps {
     /// The next step. Called for the first step, and again after `admit`.
     mutating func next(_ request: RequestView, in table: ServiceTable) -> Step {
         if let service { return runMiddlewares(request, to: service) }
-        if request.head.wantsUpgrade { return .answer(OwnAnswer(.notImplemented), .upgrade) }
+        if request.head.wantsUpgrade { return .answer(LocalResponse(.notImplemented), .upgrade) }
         if DotSegments.stand(in: UnsafeRawBufferPointer(rebasing: request.bytes[request.head.path])) {
-            return .answer(OwnAnswer(.badRequest), .dotSegment)
+            return .answer(LocalResponse(.badRequest), .dotSegment)
         }
         if let answer = MaxForwards.answer(request) { return .answer(answer, .lastHop) }
-        guard let router = table.router(of: request) else { return .answer(OwnAnswer(.notFound), .noRouter) }
+        guard let router = table.router(of: request) else { return .answer(LocalResponse(.notFound), .noRouter) }
         self.router = router
         guard let service = table.service(of: router) else { return .answer(.noService, .noService) }
         guard let chain = router.middlewares else { return .service(service) }
@@ -55,7 +55,7 @@ struct RequestSteps {
             switch outcome {
             case .goOn: break
             case .answer(let answer): return .answer(answer, .middleware)
-            case .dotSegment: return .answer(OwnAnswer(.badRequest), .dotSegment)
+            case .dotSegment: return .answer(LocalResponse(.badRequest), .dotSegment)
             case .checkPassword(let credentials, let gate): return .checkPassword(credentials, gate)
             }
         }

@@ -10,7 +10,7 @@ struct RequestView: RoutableRequest {
     let head: RequestHead
     let bytes: UnsafeRawBufferPointer
     let fields: FieldTable
-    let client: ClientIdentity
+    let client: ClientConnectionInfo
 
     var clientAddress: AddressRange.Bits? { client.bits }
     var host: UnsafeRawBufferPointer { head.host.map(slice) ?? UnsafeRawBufferPointer(start: nil, count: 0) }

@@ -15,7 +15,7 @@ struct ResponseSide {
     enum AfterFailure: Equatable {
         /// Send the request once more.
         case sendAgain
-        case answer(ErrorAnswer)
+        case answer(ErrorStatus)
         /// The client has the response's head already: it is to see that the rest will not come.
         case cut
     }

@@ -12,7 +12,7 @@ extension Worker {
     ///   - remote: where it comes from.
     package func explain(_ bytes: [UInt8], at entryPoint: EntryPoint, from remote: SocketAddress) -> RequestExplanation
     {
-        let client = ClientIdentity(
+        let client = ClientConnectionInfo(
             remote: remote, entryPoint: entryPoint, replicaName: loop.replicaName)
         let fields = loop.requestFields
         return bytes.withUnsafeBytes { bytes in
@@ -54,7 +54,7 @@ extension Worker {
         }
     }
 
-    private static func outcome(_ answer: OwnAnswer, _ reason: RequestSteps.Reason) -> RequestExplanation.Outcome {
+    private static func outcome(_ answer: LocalResponse, _ reason: RequestSteps.Reason) -> RequestExplanation.Outcome {
         switch reason {
         case .upgrade: .upgrade
         case .dotSegment: .dotSegment

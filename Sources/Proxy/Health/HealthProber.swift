@@ -30,7 +30,7 @@ package final class HealthProber {
 
     let loop: LoopContext
     /// The fleet's judge, where there is a fleet.
-    weak var judge: (any HealthJudge)?
+    weak var judge: (any HealthObserver)?
     private let connect: Connect
     /// By the identity of their states.
     private var targets: [ObjectIdentifier: Target] = [:]
@@ -164,7 +164,7 @@ package final class HealthProber {
 extension HealthProber: Sendable {}
 
 /// Who judges the health of backends together with other replicas, on the prober's loop.
-protocol HealthJudge: AnyObject {
+protocol HealthObserver: AnyObject {
     /// A connection could not be made, and another is being tried.
     func suspected(_ backend: BackendState)
 

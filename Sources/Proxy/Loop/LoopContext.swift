@@ -58,8 +58,8 @@ package final class LoopContext {
     /// The Date field of a response that has none, as a line.
     func dateLine() -> [UInt8] { dates.line(at: wallClock()) }
 
-    func randomSessionID() -> SessionCookie.SessionID {
-        SessionCookie.SessionID(high: random.next(), low: random.next())
+    func randomSessionID() -> AffinityCookieSealer.SessionID {
+        AffinityCookieSealer.SessionID(high: random.next(), low: random.next())
     }
 
     func randomSeed() -> UInt64 { random.next() }

@@ -5,5 +5,5 @@ import Store
 /// answer means for them.
 protocol SessionWaiter: StoreWaiter {
     /// Another request of the same session asked, and was answered.
-    func proceed(by answer: StoreAnswer, to question: StoreQuestion, asked: Asking)
+    func proceed(by answer: StoreResult, to operation: StoreOperation, stamp: OperationStamp)
 }

@@ -12,7 +12,7 @@ package final class Worker {
     private var clients: [ObjectIdentifier: any ClientConnection] = [:]
     private let coherence: Coherence
     private var flights = SingleFlight<any SessionWaiter>()
-    private var offering: OfferPace?
+    private var offering: OfferScheduler?
     private var isStopped = false
 
     /// How long an idle client connection may still bring a request after the stop began.
@@ -27,7 +27,7 @@ package final class Worker {
         self.coherence = coherence
         passwordChecks = PasswordChecks(verifier: passwords, loop: loop.eventLoop)
         table = ServiceTable(snapshot, loop: loop, store: store, cache: cache, coherence: coherence)
-        offering = OfferPace(loop: loop, table: table, store: store, coherence: coherence)
+        offering = OfferScheduler(loop: loop, table: table, store: store, coherence: coherence)
     }
 
     package func start() {
@@ -63,13 +63,13 @@ package final class Worker {
     // MARK: The store
 
     /// Asks for a request, or has it wait for the answer that another request of its session has asked for.
-    func ask(_ question: StoreQuestion, for waiter: any SessionWaiter) {
-        guard flights.board(question.fingerprint, waiter) else { return }
-        store.ask(question, for: waiter)
+    func send(_ operation: StoreOperation, for waiter: any SessionWaiter) {
+        guard flights.board(operation.fingerprint, waiter) else { return }
+        store.send(operation, for: waiter)
     }
 
     /// A question is answered. Returns those who waited for it too.
-    func landed(_ question: StoreQuestion) -> [any SessionWaiter] { flights.land(question.fingerprint) }
+    func landed(_ operation: StoreOperation) -> [any SessionWaiter] { flights.land(operation.fingerprint) }
 
     // MARK: Health
 

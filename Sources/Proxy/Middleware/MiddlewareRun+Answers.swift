@@ -6,10 +6,10 @@ extension MiddlewareRun {
     // MARK: redirectScheme
 
     /// Nil where the request came by the scheme that it is to come by.
-    func answer(of redirect: SchemeRedirect, _ request: RequestView) -> OwnAnswer? {
+    func answer(of redirect: SchemeRedirect, _ request: RequestView) -> LocalResponse? {
         guard scheme(request) != redirect.scheme else { return nil }
         // HTTP/1.0 without Host: there is no telling where to.
-        guard request.head.host != nil else { return OwnAnswer(.badRequest) }
+        guard request.head.host != nil else { return LocalResponse(.badRequest) }
         let location = withPath(request) { path in
             redirect.location(host: request.host, path: path, query: request.query)
         }
@@ -26,13 +26,13 @@ extension MiddlewareRun {
     // MARK: ipAllowList
 
     /// Nil where the client may ask.
-    func answer(of list: IPAllowList, _ request: RequestView) -> OwnAnswer? {
+    func answer(of list: IPAllowList, _ request: RequestView) -> LocalResponse? {
         if let address = address(list.depth, request),
             list.ranges.contains(where: { $0.contains(address) })
         {
             return nil
         }
-        return OwnAnswer(status: list.refusalStatus, label: "address_refused")
+        return LocalResponse(status: list.refusalStatus, label: "address_refused")
     }
 
     private func address(_ depth: Int?, _ request: RequestView) -> AddressRange.Bits? {

@@ -5,7 +5,7 @@ final class MiddlewareRun {
     /// What one middleware made of the request.
     enum Outcome {
         case goOn
-        case answer(OwnAnswer)
+        case answer(LocalResponse)
         /// What is left of the path has a dot segment, as of `/pub../x` without `/pub`: refused, as in a path that
         /// comes with one.
         case dotSegment

@@ -29,13 +29,13 @@ final class ServiceRuntime: StoreWaiter {
         /// Whether responses are searched for session keys.
         let learns: Bool
         let renewal: CookieRenewal?
-        let ownCookie: OwnCookie?
+        let affinityCookie: AffinityCookie?
 
         init(_ description: Service, cookieKeys: [SymmetricKey]) {
             sources = description.sticky?.sources ?? []
             learns = description.sticky?.learns ?? false
             renewal = description.sticky?.renewal
-            ownCookie = OwnCookie(description, keys: cookieKeys)
+            affinityCookie = AffinityCookie(description, keys: cookieKeys)
         }
     }
 
@@ -146,7 +146,7 @@ final class ServiceRuntime: StoreWaiter {
 
     /// Where a request without a session goes. Where others have sessions, it is not held to its client's address: it
     /// may come by a proxy, and with it all those whose session is yet to begin.
-    func balance(_ client: ClientIdentity) -> Route? {
+    func balance(_ client: ClientConnectionInfo) -> Route? {
         guard sticky == nil, description.strategy == .hrw, let scope = description.clientScope, let bits = client.bits
         else {
             return affinity.balance(nil)
@@ -157,8 +157,8 @@ final class ServiceRuntime: StoreWaiter {
     // MARK: Our own cookie
 
     /// Nil where the service has no cookie of ours.
-    func fingerprint(of id: SessionCookie.SessionID) -> Fingerprint? {
-        sessionRules.ownCookie?.scope.map { scope in id.withBytes { scope.fingerprint(of: $0) } }
+    func fingerprint(of id: AffinityCookieSealer.SessionID) -> Fingerprint? {
+        sessionRules.affinityCookie?.scope.map { scope in id.withBytes { scope.fingerprint(of: $0) } }
     }
 
     /// The hint, if it is neither too old nor from the future.
@@ -168,26 +168,26 @@ final class ServiceRuntime: StoreWaiter {
     }
 
     /// The Set-Cookie line for this route, or nothing where the client's cookie says it already.
-    func setCookie(for id: SessionCookie.SessionID, presented: Hint?, route: Route) -> [UInt8] {
+    func setCookie(for id: AffinityCookieSealer.SessionID, presented: Hint?, route: Route) -> [UInt8] {
         let now = loop.wallClock()
         guard let renewal = sessionRules.renewal, renewal.isDue(for: route, hint: presented, now: now),
-            let ownCookie = sessionRules.ownCookie
+            let affinityCookie = sessionRules.affinityCookie
         else { return [] }
         // A cookie that says less than the record would let the session outlive its age.
-        let hint = Hint(binding: route.binding, born: route.born ?? presented?.born ?? now, issued: now)
-        return ownCookie.line(id, hint, random: loop.randomNonce())
+        let hint = Hint(binding: route.binding, createdAtSeconds: route.createdAtSeconds ?? presented?.createdAtSeconds ?? now, issued: now)
+        return affinityCookie.line(id, hint, random: loop.randomNonce())
     }
 
     // MARK: The store
 
     /// Touches and offers are asked for the service rather than for an exchange: nobody waits for them.
-    func storeAnswered(_ answer: StoreAnswer, to question: StoreQuestion, asked: Asking) {
-        guard let next = affinity.answeredAside(answer, to: question, asked: asked, now: loop.now()) else { return }
+    func storeAnswered(_ answer: StoreResult, to operation: StoreOperation, stamp: OperationStamp) {
+        guard let next = affinity.storeAnsweredInBackground(answer, to: operation, stamp: stamp, now: loop.now()) else { return }
         guard store.isAvailable(for: next.fingerprint) else {
-            _ = affinity.answeredAside(.unavailable(.away), to: next, asked: asked, now: loop.now())
+            _ = affinity.storeAnsweredInBackground(.unavailable(.away), to: next, stamp: stamp, now: loop.now())
             return
         }
-        store.ask(next, for: self)
+        store.send(next, for: self)
     }
 }
 

@@ -19,10 +19,10 @@ final class IssuedKeyBinding: StoreWaiter {
         let session = learning.fingerprint
         perform(
             service.affinity.learn(
-                &learning, storeMayBeAsked: service.store.isAvailable(for: session), now: service.loop.now()))
+                &learning, storeIsAvailable: service.store.isAvailable(for: session), now: service.loop.now()))
     }
 
-    func storeAnswered(_ answer: StoreAnswer, to question: StoreQuestion, asked: Asking) {
+    func storeAnswered(_ answer: StoreResult, to operation: StoreOperation, stamp: OperationStamp) {
         if case .record(let record) = answer, case let binding = record.binding, !binding.isTombstone,
             binding.backend != learning.backend
         {
@@ -30,13 +30,13 @@ final class IssuedKeyBinding: StoreWaiter {
         }
         perform(
             service.affinity.storeAnswered(
-                &learning, answer, to: question, asked: asked, now: service.loop.now()))
+                &learning, answer, to: operation, stamp: stamp, now: service.loop.now()))
     }
 
     private func perform(_ step: LearningStep) {
         switch step {
-        case .ask(let question):
-            service.store.ask(question, for: self)
+        case .send(let operation):
+            service.store.send(operation, for: self)
         case .done:
             let done = done
             self.done = nil

@@ -7,7 +7,7 @@ enum PresentedSession {
     /// One of the configured sources is there, the one at this place.
     case key(Fingerprint, source: Int)
     /// Our own cookie is there and authentic.
-    case cookie(Fingerprint, SessionCookie.Opened)
+    case cookie(Fingerprint, AffinityCookieSealer.Opened)
     /// None is there, and our own cookie is configured: a session begins, where a cookie of Traefik's proposes it.
     case newSession(proposal: BackendHash?)
     /// None is there, and nothing begins: the request is balanced.
@@ -39,7 +39,7 @@ extension ServiceRuntime {
             }
             if let found { return .key(found, source: index) }
         }
-        return sessionRules.ownCookie == nil ? .none : .newSession(proposal: traefikBackend(request))
+        return sessionRules.affinityCookie == nil ? .none : .newSession(proposal: traefikBackend(request))
     }
 
     /// The further keys that a request has of the source of `presented`: a stale cookie may stand before the one that
@@ -60,13 +60,13 @@ extension ServiceRuntime {
     /// Where a session begins whose key nobody knows, in a request that presents our cookie beside it: at the backend
     /// that the cookie's hint names; else where a cookie of Traefik's proposes it.
     func proposedBackend(_ request: RequestView) -> BackendHash? {
-        guard sessionRules.ownCookie != nil else { return nil }
+        guard sessionRules.affinityCookie != nil else { return nil }
         let hint = openedCookie(request).flatMap { believable($0.hint, now: loop.wallClock()) }
         return hint?.binding.backend ?? traefikBackend(request)
     }
 
     private func traefikBackend(_ request: RequestView) -> BackendHash? {
-        guard let cookies = sticky?.traefikCookies, let name = sessionRules.ownCookie?.name else { return nil }
+        guard let cookies = sticky?.traefikCookies, let name = sessionRules.affinityCookie?.name else { return nil }
         var found: BackendHash?
         var tried = 0
         forEachCookie(named: name, request) { value in
@@ -120,12 +120,12 @@ extension ServiceRuntime {
         }
     }
 
-    private func openedCookie(_ request: RequestView) -> SessionCookie.Opened? {
-        guard let ownCookie = sessionRules.ownCookie else { return nil }
-        var opened: SessionCookie.Opened?
+    private func openedCookie(_ request: RequestView) -> AffinityCookieSealer.Opened? {
+        guard let affinityCookie = sessionRules.affinityCookie else { return nil }
+        var opened: AffinityCookieSealer.Opened?
         var tried = 0
-        forEachCookie(named: ownCookie.name, request) { value in
-            opened = ownCookie.sealing.open(value)
+        forEachCookie(named: affinityCookie.name, request) { value in
+            opened = affinityCookie.sealing.open(value)
             tried += 1
             return opened == nil && tried < Self.cookiesTried
         }

@@ -8,7 +8,7 @@ struct ChannelNames {
         case echo(sequence: UInt64, server: ServerIdentity.RunID, era: String)
         case fleet(UnsafeRawBufferPointer)
         /// Nothing that Limpet would say there.
-        case alien
+        case unexpected
     }
 
     /// Bytes of a message of the fleet.
@@ -49,10 +49,10 @@ struct ChannelNames {
             case .string(let kind) = elements.next(), kind.reads("message"),
             case .string(let channel) = elements.next(), case .string(let payload) = elements.next()
         else { return nil }
-        if channel.reads(rebind) { return Self.rebind(payload) ?? .alien }
-        if channel.reads(heartbeat) { return Self.echo(payload) ?? .alien }
+        if channel.reads(rebind) { return Self.rebind(payload) ?? .unexpected }
+        if channel.reads(heartbeat) { return Self.echo(payload) ?? .unexpected }
         guard channel.reads(fleet) else { return nil }
-        return payload.count <= Self.fleetMax ? .fleet(payload) : .alien
+        return payload.count <= Self.fleetMax ? .fleet(payload) : .unexpected
     }
 
     private static func rebind(_ payload: UnsafeRawBufferPointer) -> Message? {

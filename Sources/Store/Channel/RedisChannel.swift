@@ -25,7 +25,7 @@ package final class RedisChannel {
     private let logger: Logger
     private let subscription: ReconnectingConnection<SubscriberConnection>
     private var core: CoherenceChannel
-    private var watch: ChannelLink.Watch?
+    private var watch: ChannelServer.Subscription?
     private var timer: (callback: NIOScheduledCallback, due: Instant)?
 
     /// - Parameters:
@@ -71,8 +71,8 @@ package final class RedisChannel {
         let bound = NIOLoopBound(self, eventLoop: eventLoop)
         let loop = eventLoop
         watch = primary.link.watch { event in
-            guard case .doubted(let trouble) = event else { return }
-            loop.execute { bound.value.doubted(trouble) }
+            guard case .doubted(let error) = event else { return }
+            loop.execute { bound.value.doubted(error) }
         }
         subscription.start(
             .init(
@@ -91,18 +91,18 @@ package final class RedisChannel {
         return subscription.stop()
     }
 
-    private func attemptFailed(_ trouble: StoreTrouble) {
+    private func attemptFailed(_ error: StoreError) {
         counters.connectionFailures &+= 1
-        if primary.outlook.isNews(trouble, to: .channel, now: .now) {
+        if primary.status.shouldLog(error, to: .channel, now: .now) {
             logger.warning(
                 "Moves of sessions are not heard; the store is asked instead.",
-                metadata: ["store": "\(subscription.endpoint)", "reason": "\(trouble.description)"])
+                metadata: ["store": "\(subscription.endpoint)", "reason": "\(error.description)"])
         }
     }
 
     /// A data connection found that the server is not what the subscription takes it for.
-    private func doubted(_ trouble: StoreTrouble) {
-        subscription.serving?.end(trouble)
+    private func doubted(_ error: StoreError) {
+        subscription.serving?.end(error)
     }
 }
 
@@ -121,11 +121,11 @@ extension RedisChannel {
         onSubscription?()
     }
 
-    func subscriptionEnded(_ trouble: StoreTrouble) {
+    func subscriptionEnded(_ error: StoreError) {
         core.lost()
         publish()
         primary.link.set(nil)
-        subscription.ended(trouble)
+        subscription.ended(error)
     }
 
     func heard(_ message: ChannelNames.Message, now: Instant) {
@@ -140,14 +140,14 @@ extension RedisChannel {
         case .fleet(let payload):
             counters.fleetMessages &+= 1
             onFleetMessage?(payload, now)
-        case .alien: counters.aliens &+= 1
+        case .unexpected: counters.aliens &+= 1
         }
     }
 
     private func proven(_ now: Instant) {
         counters.echoes &+= 1
         subscription.proved()
-        guard primary.outlook.isNewsThatInUse(to: .channel, now: now) else { return }
+        guard primary.status.shouldLogRecovery(to: .channel, now: now) else { return }
         logger.info("Moves of sessions are heard.", metadata: ["store": "\(subscription.endpoint)"])
     }
 

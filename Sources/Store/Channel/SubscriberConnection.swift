@@ -39,13 +39,13 @@ final class SubscriberConnection: ChannelInboundHandler, RedisHandler {
         self.reader = reader
     }
 
-    func end(_ trouble: StoreTrouble) {
+    func end(_ error: StoreError) {
         guard let owner else { return }
         phase = .ended
         self.owner = nil
         deadline?.cancel()
         deadline = nil
-        owner.subscriptionEnded(trouble)
+        owner.subscriptionEnded(error)
         context?.close(promise: nil)
     }
 
@@ -80,13 +80,13 @@ final class SubscriberConnection: ChannelInboundHandler, RedisHandler {
         // Whoever asks later than this is told of what these bytes say, too.
         let now = Instant.now
         unwrapInboundIn(data).withUnsafeReadableBytes { bytes in
-            if case .greeting = phase, bytes.first == StoreTrouble.alertOfTLS { return end(.speaksTLS) }
+            if case .greeting = phase, bytes.first == StoreError.alertOfTLS { return end(.speaksTLS) }
             let fault = reader.feed(bytes)
             reader.drain { reply in
                 receive(reply, now: now)
                 return owner != nil
             }
-            if let fault { end(trouble(of: fault)) }
+            if let fault { end(error(of: fault)) }
         }
     }
 
@@ -117,7 +117,7 @@ final class SubscriberConnection: ChannelInboundHandler, RedisHandler {
             phase = .greeting(handshake)
             switch action {
             case .wait: break
-            case .fail(let trouble): end(trouble)
+            case .fail(let error): end(error)
             case .done(let report):
                 phase = .subscribing(report, acknowledged: 0)
                 if let context { send([["SUBSCRIBE"] + names.channels], context) }
@@ -152,7 +152,7 @@ final class SubscriberConnection: ChannelInboundHandler, RedisHandler {
         owner?.subscribed(to: report)
     }
 
-    private func trouble(of fault: RESPFault) -> StoreTrouble {
+    private func error(of fault: RESPFault) -> StoreError {
         switch (phase, fault) {
         case (.greeting, _): .notRedis
         case (_, .malformed): .misbehaves("it sent a subscriber bytes that are no message")

@@ -9,7 +9,7 @@ protocol EndpointSource: Sendable {
 /// What became of a connection to an endpoint.
 struct ConnectionFailure: Hashable, Sendable {
     let endpoint: RedisEndpoint
-    let trouble: StoreTrouble
+    let error: StoreError
 }
 
 /// One endpoint, as configured.

@@ -71,13 +71,13 @@ struct ReconnectState {
     }
 
     /// The attempt has failed, or the connection has ended.
-    mutating func failed(_ trouble: StoreTrouble, now: Instant, random: UInt64) -> Action {
+    mutating func failed(_ error: StoreError, now: Instant, random: UInt64) -> Action {
         switch phase {
         case .idle, .waiting, .stopped: return .doNothing
         case .serving(let since): if now.milliseconds(since: since) >= Self.goodAge { delay.reset() }
         case .connecting, .greeting: break
         }
-        failure = endpoint.map { ConnectionFailure(endpoint: $0, trouble: trouble) }
+        failure = endpoint.map { ConnectionFailure(endpoint: $0, error: error) }
         return wait(random)
     }
 

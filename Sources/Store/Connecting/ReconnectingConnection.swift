@@ -5,7 +5,7 @@ import Networking
 /// What reads and writes on one connection to a primary, from the first command on.
 protocol RedisHandler: ChannelHandler {
     /// Ends the connection, and tells its owner so. Does nothing where it has ended.
-    func end(_ trouble: StoreTrouble)
+    func end(_ error: StoreError)
 }
 
 /// One connection to a primary that is made again whenever it is lost, in the primary's common pace: the shell around
@@ -19,7 +19,7 @@ final class ReconnectingConnection<Handler: RedisHandler> {
         /// Makes what is to read and write on a connection to this endpoint. Nil when there is no memory.
         let makeHandler: (RedisEndpoint) -> Handler?
         /// An attempt has failed, or the connection has ended; another one will be made.
-        let failed: (StoreTrouble) -> Void
+        let failed: (StoreError) -> Void
     }
 
     private let eventLoop: any EventLoop
@@ -57,7 +57,7 @@ final class ReconnectingConnection<Handler: RedisHandler> {
     /// The first commands are answered well.
     func greeted(now: Instant) {
         guard state.greeted(now: now) else { return }
-        primary.outlook.connected()
+        primary.status.connected()
     }
 
     /// The connection has shown what it was made for.
@@ -66,9 +66,9 @@ final class ReconnectingConnection<Handler: RedisHandler> {
     }
 
     /// The handler has ended.
-    func ended(_ trouble: StoreTrouble) {
+    func ended(_ error: StoreError) {
         handler = nil
-        fail(trouble)
+        fail(error)
     }
 
     /// Ends the connection, and makes no other. The future is of its end, or of the attempt that is under way.
@@ -87,7 +87,7 @@ final class ReconnectingConnection<Handler: RedisHandler> {
     private func attemptIsDue() {
         perform(
             state.attemptIsDue(
-                from: primary.endpoints, isAdmitted: primary.outlook.admitsAttempt(now: .now), random: random()))
+                from: primary.endpoints, isAdmitted: primary.status.admitsAttempt(now: .now), random: random()))
     }
 
     private func perform(_ action: ReconnectState.Action) {
@@ -106,7 +106,7 @@ final class ReconnectingConnection<Handler: RedisHandler> {
         attempt = nil
         switch result {
         case .success(let channel): state.connected() ? adopt(channel) : channel.close(promise: nil)
-        case .failure(let error): fail(StoreTrouble(connecting: error))
+        case .failure(let error): fail(StoreError(connecting: error))
         }
     }
 
@@ -120,15 +120,15 @@ final class ReconnectingConnection<Handler: RedisHandler> {
         do {
             try channel.hand(to: handler)
         } catch {
-            handler.end(StoreTrouble(connecting: error))
+            handler.end(StoreError(connecting: error))
         }
     }
 
-    private func fail(_ trouble: StoreTrouble) {
-        let action = state.failed(trouble, now: .now, random: random())
+    private func fail(_ error: StoreError) {
+        let action = state.failed(error, now: .now, random: random())
         guard action != .doNothing else { return }
-        primary.outlook.failed()
-        owner?.failed(trouble)
+        primary.status.failed()
+        owner?.failed(error)
         perform(action)
     }
 

@@ -17,7 +17,7 @@ package final class MemoryRecords: Sendable {
     /// Records kept; some may be over their lifetime.
     package var count: Int { table.withLock { $0.count } }
 
-    func answer(_ question: StoreQuestion, now: Instant) -> StoreAnswer {
-        table.withLock { $0.answer(question, now: now) }
+    func result(_ operation: StoreOperation, now: Instant) -> StoreResult {
+        table.withLock { $0.result(operation, now: now) }
     }
 }

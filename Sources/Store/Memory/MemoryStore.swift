@@ -7,16 +7,16 @@ package import NIOCore
 package final class MemoryStore: BindingStore {
     private struct Told {
         let waiter: any StoreWaiter
-        let question: StoreQuestion
-        let answer: StoreAnswer
-        let asking: Asking
+        let operation: StoreOperation
+        let result: StoreResult
+        let stamp: OperationStamp
     }
 
     private let records: MemoryRecords
     private let eventLoop: any EventLoop
     /// Read on the loop.
     package private(set) var counters = StoreCounters()
-    private var answers: [Told] = []
+    private var results: [Told] = []
 
     /// - Parameter records: shared with the stores of the replica's other loops.
     package init(records: MemoryRecords, eventLoop: any EventLoop) {
@@ -26,21 +26,21 @@ package final class MemoryStore: BindingStore {
 
     package func isAvailable(for _: Fingerprint) -> Bool { true }
 
-    package func ask(_ question: StoreQuestion, for waiter: any StoreWaiter) {
+    package func send(_ operation: StoreOperation, for waiter: any StoreWaiter) {
         let now = Instant.now
-        counters.countAsked(question)
-        if answers.isEmpty { eventLoop.assumeIsolated().execute { self.tell() } }
-        let answer = records.answer(question, now: now)
-        answers.append(Told(waiter: waiter, question: question, answer: answer, asking: Asking(at: now)))
+        counters.countSent(operation)
+        if results.isEmpty { eventLoop.assumeIsolated().execute { self.tell() } }
+        let result = records.result(operation, now: now)
+        results.append(Told(waiter: waiter, operation: operation, result: result, stamp: OperationStamp(sentAt: now)))
     }
 
     private func tell() {
-        let told = answers
-        answers.removeAll()
+        let told = results
+        results.removeAll()
         let now = Instant.now
         for each in told {
-            counters.countAnswered(each.answer, microseconds: (now.nanoseconds &- each.asking.at.nanoseconds) / 1000)
-            each.waiter.storeAnswered(each.answer, to: each.question, asked: each.asking)
+            counters.countAnswered(each.result, microseconds: (now.nanoseconds &- each.stamp.sentAt.nanoseconds) / 1000)
+            each.waiter.storeAnswered(each.result, to: each.operation, stamp: each.stamp)
         }
     }
 }

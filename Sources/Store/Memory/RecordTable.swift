@@ -7,7 +7,7 @@ struct RecordTable {
         var fingerprint: Fingerprint
         var binding: Binding
         var end: Instant
-        var born: UInt32?
+        var createdAtSeconds: UInt32?
     }
 
     /// How many records are drawn to find one that makes room.
@@ -25,46 +25,46 @@ struct RecordTable {
 
     var count: Int { records.count }
 
-    mutating func answer(_ question: StoreQuestion, now: Instant) -> StoreAnswer {
-        guard question.isWritable else { return .unavailable(.refused) }
-        let place = places[question.fingerprint]
-        let end = now.advanced(byMilliseconds: question.lifetime)
+    mutating func result(_ operation: StoreOperation, now: Instant) -> StoreResult {
+        guard operation.isWritable else { return .unavailable(.refused) }
+        let place = places[operation.fingerprint]
+        let end = now.advanced(byMilliseconds: operation.lifetime)
         guard let place, records[place].end > now else {
-            if case .drop(_, let above, _) = question { return bury(question, above: above, at: place, end) }
-            guard let proposal = question.proposal else { return .absent }
-            write(question, proposal, at: place, end)
+            if case .drop(_, let above, _) = operation { return bury(operation, above: above, at: place, end) }
+            guard let proposal = operation.proposal else { return .absent }
+            write(operation, proposal, at: place, end)
             return .written
         }
         let held = records[place]
-        let remaining = min(question.lifetime, held.end.milliseconds(since: now))
-        switch question {
+        let remaining = min(operation.lifetime, held.end.milliseconds(since: now))
+        switch operation {
         case .touch:
             records[place].end = end
-            return .record(held.binding, remaining: question.lifetime, born: held.born)
-        case .look:
-            return .record(held.binding, remaining: remaining, born: held.born)
+            return .record(held.binding, remaining: operation.lifetime, createdAtSeconds: held.createdAtSeconds)
+        case .read:
+            return .record(held.binding, remaining: remaining, createdAtSeconds: held.createdAtSeconds)
         case .drop(_, let above, _):
-            return bury(question, above: max(above, held.binding.epoch), at: place, max(end, held.end))
+            return bury(operation, above: max(above, held.binding.epoch), at: place, max(end, held.end))
         case .create, .restore, .rebind:
-            guard let proposal = question.proposal, question.overrides(held.binding) else {
-                return .record(held.binding, remaining: remaining, born: held.born)
+            guard let proposal = operation.proposal, operation.overrides(held.binding) else {
+                return .record(held.binding, remaining: remaining, createdAtSeconds: held.createdAtSeconds)
             }
-            write(question, proposal, at: place, end)
+            write(operation, proposal, at: place, end)
             return .written
         }
     }
 
-    private mutating func bury(_ question: StoreQuestion, above epoch: UInt32, at place: Int?, _ end: Instant)
-        -> StoreAnswer
+    private mutating func bury(_ operation: StoreOperation, above epoch: UInt32, at place: Int?, _ end: Instant)
+        -> StoreResult
     {
         guard epoch < Binding.epochMax else { return .unavailable(.refused) }
         let tombstone = Binding(backend: .tombstone, epoch: epoch + 1)
-        write(question, tombstone, at: place, end)
-        return .record(tombstone, remaining: question.lifetime)
+        write(operation, tombstone, at: place, end)
+        return .record(tombstone, remaining: operation.lifetime)
     }
 
-    private mutating func write(_ question: StoreQuestion, _ binding: Binding, at known: Int?, _ end: Instant) {
-        let record = Record(fingerprint: question.fingerprint, binding: binding, end: end, born: question.born)
+    private mutating func write(_ operation: StoreOperation, _ binding: Binding, at known: Int?, _ end: Instant) {
+        let record = Record(fingerprint: operation.fingerprint, binding: binding, end: end, createdAtSeconds: operation.createdAtSeconds)
         if let known {
             records[known] = record
         } else if records.count < capacity {
@@ -96,11 +96,11 @@ struct RecordTable {
     }
 }
 
-extension StoreQuestion {
+extension StoreOperation {
     /// Whether what the question asks to write stands above a record that lives.
     fileprivate func overrides(_ held: Binding) -> Bool {
         switch self {
-        case .create, .touch, .drop, .look: false
+        case .create, .touch, .drop, .read: false
         case .restore(_, let binding, _, _): held.epoch < binding.epoch
         case .rebind(_, let from, _, _, _): held.epoch < from.epoch || held == from
         }

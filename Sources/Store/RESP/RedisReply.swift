@@ -5,7 +5,7 @@ enum RedisReply: Equatable {
     case none
     case integer(Int64)
     /// What the scripts answer: a record, or 0, with its lifetime and when its session began, or 0.
-    case verdict(record: Int64, lifetime: Int64, born: Int64)
+    case verdict(record: Int64, lifetime: Int64, createdAtSeconds: Int64)
     case record(Record)
     /// A string that Limpet would not have written.
     case foreignText
@@ -17,7 +17,7 @@ enum RedisReply: Equatable {
     /// Any other error.
     case refusal
     /// Nothing that any of our commands is answered with.
-    case alien
+    case unexpected
 
     init(_ value: RESPValue) {
         switch value {
@@ -42,8 +42,8 @@ enum RedisReply: Equatable {
     private static func verdict(_ elements: RESPElements) -> RedisReply {
         var elements = elements
         guard elements.count == 3, case .integer(let record) = elements.next(),
-            case .integer(let lifetime) = elements.next(), case .integer(let born) = elements.next()
-        else { return .alien }
-        return .verdict(record: record, lifetime: lifetime, born: born)
+            case .integer(let lifetime) = elements.next(), case .integer(let createdAtSeconds) = elements.next()
+        else { return .unexpected }
+        return .verdict(record: record, lifetime: lifetime, createdAtSeconds: createdAtSeconds)
     }
 }

@@ -36,31 +36,31 @@ struct RedisCommands {
     }
 
     /// Writes the command, or two, that a question is asked with.
-    func ask(_ question: StoreQuestion, in buffer: inout ByteBuffer) {
-        switch question {
-        case .create(let fingerprint, let backend, let lifetime, let born):
+    func send(_ operation: StoreOperation, in buffer: inout ByteBuffer) {
+        switch operation {
+        case .create(let fingerprint, let backend, let lifetime, let createdAtSeconds):
             append(to: &buffer) {
                 $0.append("*7\r\n$3\r\nSET\r\n")
                 $0.append(keyStart, fingerprint)
-                $0.append(bulk: Binding(backend: backend, epoch: 1).record, suffix: born)
+                $0.append(bulk: Binding(backend: backend, epoch: 1).record, suffix: createdAtSeconds)
                 $0.append("$2\r\nNX\r\n$3\r\nGET\r\n$2\r\nPX\r\n")
                 $0.append(bulk: UInt64(clamping: lifetime))
                 $0.append("*2\r\n$4\r\nPTTL\r\n")
                 $0.append(keyStart, fingerprint)
             }
-        case .restore(let fingerprint, let binding, let lifetime, let born):
+        case .restore(let fingerprint, let binding, let lifetime, let createdAtSeconds):
             append(to: &buffer) {
                 $0.append(restoreStart)
                 $0.append(keyStart, fingerprint)
-                $0.append(bulk: binding.record, suffix: born)
+                $0.append(bulk: binding.record, suffix: createdAtSeconds)
                 $0.append(bulk: UInt64(clamping: lifetime))
             }
-        case .rebind(let fingerprint, let from, let to, let lifetime, let born):
+        case .rebind(let fingerprint, let from, let to, let lifetime, let createdAtSeconds):
             let binding = Binding(backend: to, epoch: from.epoch &+ 1)
             append(to: &buffer) {
                 $0.append(rebindStart)
                 $0.append(keyStart, fingerprint)
-                $0.append(bulk: binding.record, suffix: born)
+                $0.append(bulk: binding.record, suffix: createdAtSeconds)
                 $0.append(bulk: UInt64(clamping: lifetime))
                 $0.append(bulk: from.record)
             }
@@ -72,7 +72,7 @@ struct RedisCommands {
                 $0.append(bulk: UInt64(above))
                 $0.append(bulk: UInt64(clamping: lifetime))
             }
-        case .look(let fingerprint): read(fingerprint, in: &buffer)
+        case .read(let fingerprint): read(fingerprint, in: &buffer)
         }
     }
 
@@ -100,29 +100,29 @@ struct RedisCommands {
     }
 
     /// Asks with the whole script, after the store said that it does not know it. False when there is no memory.
-    func evaluate(_ question: StoreQuestion, in buffer: inout ByteBuffer) -> Bool {
+    func evaluate(_ operation: StoreOperation, in buffer: inout ByteBuffer) -> Bool {
         let script: RedisScript
         let arguments: [String]
-        switch question {
-        case .create, .touch, .look:
+        switch operation {
+        case .create, .touch, .read:
             assertionFailure("no script stands behind this question")
             return false
-        case .restore(_, let binding, let lifetime, let born):
+        case .restore(_, let binding, let lifetime, let createdAtSeconds):
             script = .restore
-            arguments = [Self.record(binding, born), String(lifetime)]
-        case .rebind(_, let from, let to, let lifetime, let born):
+            arguments = [Self.record(binding, createdAtSeconds), String(lifetime)]
+        case .rebind(_, let from, let to, let lifetime, let createdAtSeconds):
             let binding = Binding(backend: to, epoch: from.epoch &+ 1)
             script = .rebind
-            arguments = [Self.record(binding, born), String(lifetime), String(from.record)]
+            arguments = [Self.record(binding, createdAtSeconds), String(lifetime), String(from.record)]
         case .drop(_, let above, let lifetime):
             script = .drop
             arguments = [String(above), String(lifetime)]
         }
-        return Self.format(["EVAL", script.source, "1", key(question.fingerprint)] + arguments, in: &buffer)
+        return Self.format(["EVAL", script.source, "1", key(operation.fingerprint)] + arguments, in: &buffer)
     }
 
-    private static func record(_ binding: Binding, _ born: UInt32?) -> String {
-        born.map { "\(binding.record):\($0)" } ?? "\(binding.record)"
+    private static func record(_ binding: Binding, _ createdAtSeconds: UInt32?) -> String {
+        createdAtSeconds.map { "\(binding.record):\($0)" } ?? "\(binding.record)"
     }
 
     func publish(_ payload: [UInt8], on channel: String, in buffer: inout ByteBuffer) {

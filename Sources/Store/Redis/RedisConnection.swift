@@ -15,7 +15,7 @@ final class RedisConnection: ChannelInboundHandler, RedisHandler {
     }
 
     /// A command without a reply for this long ends the connection, in nanoseconds; never before its budget is over.
-    private static let patience: Int64 = 500_000_000
+    private static let replyTimeout: Int64 = 500_000_000
 
     private let eventLoop: any EventLoop
     private let endpoint: RedisEndpoint
@@ -27,7 +27,7 @@ final class RedisConnection: ChannelInboundHandler, RedisHandler {
     private var context: ChannelHandlerContext?
     private var phase = Phase.opening
     /// Why it is to end as soon as nobody waits for it.
-    private var farewell: StoreTrouble?
+    private var closeReason: StoreError?
     private var channelNames: ChannelNames?
     /// What the server says of itself. Nil until the handshake is over.
     private(set) var report: ServerReport?
@@ -45,7 +45,7 @@ final class RedisConnection: ChannelInboundHandler, RedisHandler {
         self.commands = commands
         self.reader = reader
         let budget = settings.commandTimeout.wholeNanoseconds
-        state = RedisConnectionState(budget: budget, patience: max(budget, Self.patience))
+        state = RedisConnectionState(budget: budget, replyTimeout: max(budget, Self.replyTimeout))
     }
 
     /// Commands whose replies are owed.
@@ -54,10 +54,10 @@ final class RedisConnection: ChannelInboundHandler, RedisHandler {
     // MARK: Questions
 
     /// False when the queue is full. What is asked leaves with the next `flush`.
-    func ask(_ question: StoreQuestion, for waiter: any StoreWaiter, _ asking: Asking) -> Bool {
-        guard state.ask(question, for: waiter, asking) else { return false }
-        commands.ask(question, in: &outbound)
-        arm(now: asking.at)
+    func send(_ operation: StoreOperation, for waiter: any StoreWaiter, _ stamp: OperationStamp) -> Bool {
+        guard state.send(operation, for: waiter, stamp) else { return false }
+        commands.send(operation, in: &outbound)
+        arm(now: stamp.sentAt)
         return true
     }
 
@@ -68,22 +68,22 @@ final class RedisConnection: ChannelInboundHandler, RedisHandler {
     }
 
     /// Whether questions may be asked of it.
-    var isLeaving: Bool { farewell != nil }
+    var isLeaving: Bool { closeReason != nil }
 
     /// Ends the connection when everybody who waits has been told, which a budget bounds.
-    func leave(_ trouble: StoreTrouble) {
-        guard store != nil, farewell == nil else { return }
-        farewell = trouble
+    func leave(_ error: StoreError) {
+        guard store != nil, closeReason == nil else { return }
+        closeReason = error
         endIfLeft()
     }
 
     private func endIfLeft() {
-        if let farewell, !state.isAwaited { end(farewell) }
+        if let closeReason, !state.isAwaited { end(closeReason) }
     }
 
     // MARK: The coherence channel
 
-    var takesErrand: Bool { state.takesErrand }
+    var takesControlCommand: Bool { state.takesControlCommand }
 
     func beat(_ sequence: UInt64, _ names: ChannelNames, now: Instant) {
         guard state.beat(sequence, now: now) else { return }
@@ -118,13 +118,13 @@ final class RedisConnection: ChannelInboundHandler, RedisHandler {
     }
 
     /// Everybody who waits is told so.
-    func end(_ trouble: StoreTrouble) {
+    func end(_ error: StoreError) {
         guard let store else { return }
         phase = .ended
         self.store = nil
         timer?.callback.cancel()
         timer = nil
-        store.connectionEnded(trouble)
+        store.connectionEnded(error)
         while let lost = state.nextLost() { store.tell(lost, .unavailable(.lost), now: .now) }
         context?.close(promise: nil)
     }
@@ -158,14 +158,14 @@ final class RedisConnection: ChannelInboundHandler, RedisHandler {
 
     func channelRead(context: ChannelHandlerContext, data: NIOAny) {
         unwrapInboundIn(data).withUnsafeReadableBytes { bytes in
-            if let trouble = troubleWithFirst(bytes) { return end(trouble) }
+            if let error = troubleWithFirst(bytes) { return end(error) }
             let fault = reader.feed(bytes)
             let now = Instant.now
             reader.drain { reply in
                 receive(reply, now: now)
                 return store != nil
             }
-            if let fault { end(trouble(of: fault)) }
+            if let fault { end(error(of: fault)) }
         }
     }
 
@@ -185,10 +185,10 @@ final class RedisConnection: ChannelInboundHandler, RedisHandler {
     }
 
     /// What can be told before the bytes are parsed.
-    private func troubleWithFirst(_ bytes: UnsafeRawBufferPointer) -> StoreTrouble? {
+    private func troubleWithFirst(_ bytes: UnsafeRawBufferPointer) -> StoreError? {
         switch phase {
         case .opening, .ended: nil
-        case .greeting: bytes.first == StoreTrouble.alertOfTLS ? .speaksTLS : nil
+        case .greeting: bytes.first == StoreError.alertOfTLS ? .speaksTLS : nil
         case .serving: state.depth == 0 ? .surplusReply : nil
         }
     }
@@ -201,7 +201,7 @@ final class RedisConnection: ChannelInboundHandler, RedisHandler {
             phase = .greeting(handshake, until: until)
             switch action {
             case .wait: break
-            case .fail(let trouble): end(trouble)
+            case .fail(let error): end(error)
             case .done(let report):
                 phase = .serving
                 self.report = report
@@ -219,8 +219,8 @@ final class RedisConnection: ChannelInboundHandler, RedisHandler {
     private func perform(_ action: RedisConnectionState.Action, now: Instant) {
         switch action {
         case .wait: break
-        case .answer(let asked, let answer): store?.answered(asked, answer, now: now)
-        case .send(let followUp, let question): send(followUp, question, now: now)
+        case .result(let pending, let result): store?.answered(pending, result, now: now)
+        case .send(let followUp, let operation): send(followUp, operation, now: now)
         case .sendBeat(let sequence): sendBeat(sequence, ["EVAL", RedisScript.heartbeat.source], now: now)
         case .probed(let isWell): store?.probeAnswered(isWell: isWell, now: now)
         case .close(.surplusReply): end(.surplusReply)
@@ -228,20 +228,20 @@ final class RedisConnection: ChannelInboundHandler, RedisHandler {
         }
     }
 
-    private func send(_ followUp: RedisConnectionState.FollowUp, _ question: StoreQuestion, now: Instant) {
+    private func send(_ followUp: RedisConnectionState.FollowUp, _ operation: StoreOperation, now: Instant) {
         switch followUp {
         case .evaluation:
-            guard commands.evaluate(question, in: &outbound) else {
+            guard commands.evaluate(operation, in: &outbound) else {
                 return end(.misbehaves("there is no memory for a script"))
             }
-        case .read: commands.read(question.fingerprint, in: &outbound)
-        case .touch: commands.touch(question.fingerprint, question.lifetime, in: &outbound)
+        case .read: commands.read(operation.fingerprint, in: &outbound)
+        case .touch: commands.touch(operation.fingerprint, operation.lifetime, in: &outbound)
         }
         arm(now: now)
         store?.flushSoon()
     }
 
-    private func trouble(of fault: RESPFault) -> StoreTrouble {
+    private func error(of fault: RESPFault) -> StoreError {
         if case .greeting = phase { return .notRedis }
         switch fault {
         case .malformed: return .misbehaves("it sent bytes that are no reply")

@@ -7,10 +7,10 @@ import NIOCore
 /// their place in the queue all the same, since RESP has no other way to tell which command a reply is to.
 struct RedisConnectionState {
     /// A question with the one who waits.
-    struct Asked {
-        let question: StoreQuestion
+    struct PendingOperation {
+        let operation: StoreOperation
         let waiter: any StoreWaiter
-        let asking: Asking
+        let stamp: OperationStamp
     }
 
     enum Ending: Equatable {
@@ -20,9 +20,9 @@ struct RedisConnectionState {
 
     enum Action {
         case wait
-        case answer(Asked, StoreAnswer)
+        case result(PendingOperation, StoreResult)
         /// Send this for the question's sake; the queue counts on it already.
-        case send(FollowUp, StoreQuestion)
+        case send(FollowUp, StoreOperation)
         /// The script of this heartbeat was not known: send it from its source. The queue counts on it already.
         case sendBeat(UInt64)
         /// The probe was answered; well is in the budget and not with an error.
@@ -42,27 +42,27 @@ struct RedisConnectionState {
 
     /// A command whose reply is owed.
     private enum Command {
-        case create, createLifetime, script, evaluation, touch, read, readLifetime, look, lookLifetime, probe
+        case create, createLifetime, script, evaluation, touch, fallbackRead, fallbackLifetime, read, readLifetime, probe
         case beat, beatEvaluation, publication
     }
 
-    private struct Owed {
+    private struct PendingReply {
         let command: Command
         /// Of a heartbeat, its sequence number.
-        let question: UInt64
+        let operation: UInt64
         let sent: Instant
     }
 
     private struct Waiting {
-        let question: StoreQuestion
-        let asking: Asking
+        let operation: StoreOperation
+        let stamp: OperationStamp
         /// Nil once told.
         var waiter: (any StoreWaiter)?
         /// The first of two replies.
-        var half = Half.refused
+        var firstReply = FirstReply.refused
     }
 
-    private enum Half {
+    private enum FirstReply {
         case won
         case absent
         case record(Record)
@@ -72,188 +72,188 @@ struct RedisConnectionState {
 
     static let capacity = 10_000
     /// Heartbeats and publications under way.
-    static let errandsMax = 8
+    static let controlCommandsMax = 8
 
     private let budget: Int64
-    private let patience: Int64
-    private var owed = CircularBuffer<Owed>(initialCapacity: 64)
-    /// In the order of asking; the first has the number `firstQuestion`.
+    private let replyTimeout: Int64
+    private var pendingReplies = CircularBuffer<PendingReply>(initialCapacity: 64)
+    /// In the order of asking; the first has the number `firstOperation`.
     private var waiting = CircularBuffer<Waiting>(initialCapacity: 64)
-    private var firstQuestion: UInt64 = 0
-    private var errands = 0
+    private var firstOperation: UInt64 = 0
+    private var controlCommands = 0
 
     /// - Parameters:
     ///   - budget: nanoseconds that a question waits.
     ///   - patience: nanoseconds that a command may go unanswered before the connection counts as dead.
-    init(budget: Int64, patience: Int64) {
+    init(budget: Int64, replyTimeout: Int64) {
         self.budget = budget
-        self.patience = patience
+        self.replyTimeout = replyTimeout
     }
 
     /// Commands whose replies are owed.
-    var depth: Int { owed.count }
+    var depth: Int { pendingReplies.count }
 
     /// Takes a question in, whose commands are to be sent now. False when the queue is full.
-    mutating func ask(_ question: StoreQuestion, for waiter: any StoreWaiter, _ asking: Asking) -> Bool {
-        guard owed.count + 2 <= Self.capacity else { return false }
-        let number = firstQuestion &+ UInt64(waiting.count)
-        waiting.append(Waiting(question: question, asking: asking, waiter: waiter))
-        let now = asking.at
-        switch question {
+    mutating func send(_ operation: StoreOperation, for waiter: any StoreWaiter, _ stamp: OperationStamp) -> Bool {
+        guard pendingReplies.count + 2 <= Self.capacity else { return false }
+        let number = firstOperation &+ UInt64(waiting.count)
+        waiting.append(Waiting(operation: operation, stamp: stamp, waiter: waiter))
+        let now = stamp.sentAt
+        switch operation {
         case .create:
-            owe(.create, number, now)
-            owe(.createLifetime, number, now)
-        case .restore, .rebind, .drop: owe(.script, number, now)
-        case .touch: owe(.touch, number, now)
-        case .look:
-            owe(.look, number, now)
-            owe(.lookLifetime, number, now)
+            expectReply(.create, number, now)
+            expectReply(.createLifetime, number, now)
+        case .restore, .rebind, .drop: expectReply(.script, number, now)
+        case .touch: expectReply(.touch, number, now)
+        case .read:
+            expectReply(.read, number, now)
+            expectReply(.readLifetime, number, now)
         }
         return true
     }
 
     /// Takes a probe in, which is to be sent now.
     mutating func probe(now: Instant) {
-        owe(.probe, .max, now)
+        expectReply(.probe, .max, now)
     }
 
-    var takesErrand: Bool { errands < Self.errandsMax }
+    var takesControlCommand: Bool { controlCommands < Self.controlCommandsMax }
 
     /// Whether anybody waits to be told.
     var isAwaited: Bool { !waiting.isEmpty }
 
     /// Takes a heartbeat in, which is to be sent now. False when too much is under way.
     mutating func beat(_ sequence: UInt64, now: Instant) -> Bool {
-        guard takesErrand else { return false }
-        errands += 1
-        owe(.beat, sequence, now)
+        guard takesControlCommand else { return false }
+        controlCommands += 1
+        expectReply(.beat, sequence, now)
         return true
     }
 
     /// Takes a publication in, which is to be sent now. False when too much is under way.
     mutating func publication(now: Instant) -> Bool {
-        guard takesErrand else { return false }
-        errands += 1
-        owe(.publication, .max, now)
+        guard takesControlCommand else { return false }
+        controlCommands += 1
+        expectReply(.publication, .max, now)
         return true
     }
 
-    private mutating func owe(_ command: Command, _ question: UInt64, _ now: Instant) {
-        owed.append(Owed(command: command, question: question, sent: now))
+    private mutating func expectReply(_ command: Command, _ operation: UInt64, _ now: Instant) {
+        pendingReplies.append(PendingReply(command: command, operation: operation, sent: now))
     }
 
     // MARK: Replies
 
     mutating func received(_ reply: RedisReply, now: Instant) -> Action {
-        guard let next = owed.popFirst() else { return .close(.surplusReply) }
+        guard let next = pendingReplies.popFirst() else { return .close(.surplusReply) }
         switch next.command {
-        case .create, .read, .look: return firstHalf(of: next, reply)
-        case .createLifetime, .readLifetime, .lookLifetime: return secondHalf(of: next, reply, now)
+        case .create, .fallbackRead, .read: return takeFirstReply(of: next, reply)
+        case .createLifetime, .fallbackLifetime, .readLifetime: return takeSecondReply(of: next, reply, now)
         case .script, .evaluation: return scriptReply(to: next, reply, now)
         case .touch: return touchReply(to: next, reply, now)
         case .probe:
             let spent = now.nanoseconds &- next.sent.nanoseconds
             return .probed(isWell: spent <= budget && reply == .status)
-        case .beat, .beatEvaluation, .publication: return errandReply(to: next, reply, now)
+        case .beat, .beatEvaluation, .publication: return controlReply(to: next, reply, now)
         }
     }
 
     /// One that is refused is left away: the lease is not extended, and that is all.
-    private mutating func errandReply(to next: Owed, _ reply: RedisReply, _ now: Instant) -> Action {
-        errands -= 1
+    private mutating func controlReply(to next: PendingReply, _ reply: RedisReply, _ now: Instant) -> Action {
+        controlCommands -= 1
         switch (next.command, reply) {
         case (.beat, .noScript):
-            errands += 1
-            owe(.beatEvaluation, next.question, now)
-            return .sendBeat(next.question)
+            controlCommands += 1
+            expectReply(.beatEvaluation, next.operation, now)
+            return .sendBeat(next.operation)
         case (_, .refusal), (_, .readOnly), (_, .noScript), (_, .wrongType): return .wait
         case (.publication, .integer), (.beat, .none), (.beatEvaluation, .none): return .wait
         default: return .close(.mistypedReply)
         }
     }
 
-    private mutating func firstHalf(of next: Owed, _ reply: RedisReply) -> Action {
-        let half: Half
+    private mutating func takeFirstReply(of next: PendingReply, _ reply: RedisReply) -> Action {
+        let firstReply: FirstReply
         switch reply {
-        case .none: half = Self.nothing(after: next.command)
-        case .record(let record): half = .record(record)
-        case .foreignText, .wrongType: half = .foreign
-        case .refusal, .readOnly, .noScript: half = .refused
-        case .integer, .verdict, .status, .alien: return .close(.mistypedReply)
+        case .none: firstReply = Self.nothing(after: next.command)
+        case .record(let record): firstReply = .record(record)
+        case .foreignText, .wrongType: firstReply = .foreign
+        case .refusal, .readOnly, .noScript: firstReply = .refused
+        case .integer, .verdict, .status, .unexpected: return .close(.mistypedReply)
         }
-        if let place = place(of: next.question) { waiting[offset: place].half = half }
+        if let place = place(of: next.operation) { waiting[offset: place].firstReply = firstReply }
         return .wait
     }
 
-    private static func nothing(after command: Command) -> Half {
+    private static func nothing(after command: Command) -> FirstReply {
         switch command {
         case .create: .won
-        case .look: .absent
+        case .read: .absent
         default: .refused
         }
     }
 
-    private mutating func secondHalf(of next: Owed, _ reply: RedisReply, _ now: Instant) -> Action {
+    private mutating func takeSecondReply(of next: PendingReply, _ reply: RedisReply, _ now: Instant) -> Action {
         let lifetime: Int64?
         switch reply {
         case .integer(let milliseconds): lifetime = milliseconds
         case .refusal, .readOnly, .noScript, .wrongType: lifetime = nil
-        case .none, .verdict, .record, .foreignText, .status, .alien: return .close(.mistypedReply)
+        case .none, .verdict, .record, .foreignText, .status, .unexpected: return .close(.mistypedReply)
         }
-        guard let place = place(of: next.question) else { return .wait }
+        guard let place = place(of: next.operation) else { return .wait }
         let isCreate = next.command == .createLifetime
-        let isRead = next.command == .readLifetime
-        switch waiting[offset: place].half {
-        case .won: return answer(next.question, .written)
-        case .absent: return answer(next.question, .absent)
+        let isRead = next.command == .fallbackLifetime
+        switch waiting[offset: place].firstReply {
+        case .won: return result(next.operation, .written)
+        case .absent: return result(next.operation, .absent)
         case .record(let record):
-            guard let lifetime else { return answer(next.question, .unavailable(.refused)) }
-            if lifetime == -1, isCreate { return followUp(.touch, .touch, next.question, now) }
+            guard let lifetime else { return result(next.operation, .unavailable(.refused)) }
+            if lifetime == -1, isCreate { return followUp(.touch, .touch, next.operation, now) }
             let remaining = remaining(lifetime, at: place)
             let found = isRead ? record.foundByReading(remaining) : record.found(remaining)
-            return answer(next.question, found)
-        case .foreign: return answer(next.question, isRead ? .unavailable(.refused) : .foreign)
+            return result(next.operation, found)
+        case .foreign: return result(next.operation, isRead ? .unavailable(.refused) : .foreign)
         case .refused:
-            guard isCreate else { return answer(next.question, .unavailable(.refused)) }
-            return followUp(.read, .read, next.question, now)
+            guard isCreate else { return result(next.operation, .unavailable(.refused)) }
+            return followUp(.read, .fallbackRead, next.operation, now)
         }
     }
 
-    private mutating func scriptReply(to next: Owed, _ reply: RedisReply, _ now: Instant) -> Action {
+    private mutating func scriptReply(to next: PendingReply, _ reply: RedisReply, _ now: Instant) -> Action {
         switch reply {
         case .verdict(record: 0, _, _):
-            guard let place = place(of: next.question) else { return .wait }
-            if case .drop = waiting[offset: place].question { return answer(next.question, .unavailable(.refused)) }
-            return answer(next.question, .written)
-        case .verdict(let binding, let lifetime, let born):
-            guard let record = Record(binding: binding, born: born) else { return .close(.mistypedReply) }
-            guard let place = place(of: next.question) else { return .wait }
-            return answer(next.question, record.found(remaining(lifetime, at: place)))
+            guard let place = place(of: next.operation) else { return .wait }
+            if case .drop = waiting[offset: place].operation { return result(next.operation, .unavailable(.refused)) }
+            return result(next.operation, .written)
+        case .verdict(let binding, let lifetime, let createdAtSeconds):
+            guard let record = Record(binding: binding, createdAtSeconds: createdAtSeconds) else { return .close(.mistypedReply) }
+            guard let place = place(of: next.operation) else { return .wait }
+            return result(next.operation, record.found(remaining(lifetime, at: place)))
         case .noScript where next.command == .script:
-            return followUp(.evaluation, .evaluation, next.question, now)
+            return followUp(.evaluation, .evaluation, next.operation, now)
         case .noScript, .refusal, .readOnly, .wrongType:
-            return followUp(.read, .read, next.question, now)
-        case .none, .integer, .record, .foreignText, .status, .alien: return .close(.mistypedReply)
+            return followUp(.read, .fallbackRead, next.operation, now)
+        case .none, .integer, .record, .foreignText, .status, .unexpected: return .close(.mistypedReply)
         }
     }
 
-    private mutating func touchReply(to next: Owed, _ reply: RedisReply, _ now: Instant) -> Action {
+    private mutating func touchReply(to next: PendingReply, _ reply: RedisReply, _ now: Instant) -> Action {
         switch reply {
-        case .none: return answer(next.question, absence(for: next.question))
+        case .none: return result(next.operation, absence(for: next.operation))
         case .record(let record):
-            guard let place = place(of: next.question) else { return .wait }
-            return answer(next.question, record.found(remaining(-1, at: place)))
-        case .foreignText, .wrongType: return answer(next.question, .foreign)
+            guard let place = place(of: next.operation) else { return .wait }
+            return result(next.operation, record.found(remaining(-1, at: place)))
+        case .foreignText, .wrongType: return result(next.operation, .foreign)
         case .refusal, .readOnly, .noScript:
-            return followUp(.read, .read, next.question, now)
-        case .integer, .verdict, .status, .alien: return .close(.mistypedReply)
+            return followUp(.read, .fallbackRead, next.operation, now)
+        case .integer, .verdict, .status, .unexpected: return .close(.mistypedReply)
         }
     }
 
     /// A create that found a record which was gone when it was to be given a lifetime is told of the record.
-    private func absence(for question: UInt64) -> StoreAnswer {
-        guard let place = place(of: question), case .create = waiting[offset: place].question,
-            case .record(let record) = waiting[offset: place].half
+    private func absence(for operation: UInt64) -> StoreResult {
+        guard let place = place(of: operation), case .create = waiting[offset: place].operation,
+            case .record(let record) = waiting[offset: place].firstReply
         else { return .absent }
         return record.found(0)
     }
@@ -261,78 +261,78 @@ struct RedisConnectionState {
     /// - Parameter lifetime: as PTTL says it: -1 is none, which the question has just changed or cannot change, and
     ///   -2 that the record is gone by now.
     private func remaining(_ lifetime: Int64, at place: Int) -> Int64 {
-        let asked = waiting[offset: place].question.lifetime
-        return lifetime == -1 ? asked : max(0, min(asked, lifetime))
+        let pending = waiting[offset: place].operation.lifetime
+        return lifetime == -1 ? pending : max(0, min(pending, lifetime))
     }
 
-    private mutating func followUp(_ followUp: FollowUp, _ command: Command, _ question: UInt64, _ now: Instant)
+    private mutating func followUp(_ followUp: FollowUp, _ command: Command, _ operation: UInt64, _ now: Instant)
         -> Action
     {
-        guard let place = place(of: question) else { return .wait }
-        guard owed.count + 2 <= Self.capacity else { return answer(question, .unavailable(.refused)) }
-        owe(command, question, now)
-        if command == .read { owe(.readLifetime, question, now) }
-        return .send(followUp, waiting[offset: place].question)
+        guard let place = place(of: operation) else { return .wait }
+        guard pendingReplies.count + 2 <= Self.capacity else { return result(operation, .unavailable(.refused)) }
+        expectReply(command, operation, now)
+        if command == .fallbackRead { expectReply(.fallbackLifetime, operation, now) }
+        return .send(followUp, waiting[offset: place].operation)
     }
 
-    private mutating func answer(_ number: UInt64, _ answer: StoreAnswer) -> Action {
-        guard let place = place(of: number), let asked = take(at: place) else { return .wait }
-        return .answer(asked, answer)
+    private mutating func result(_ number: UInt64, _ result: StoreResult) -> Action {
+        guard let place = place(of: number), let pending = take(at: place) else { return .wait }
+        return .result(pending, result)
     }
 
     /// Nil once the question has been told.
     private func place(of number: UInt64) -> Int? {
-        guard number >= firstQuestion, number - firstQuestion < UInt64(waiting.count) else { return nil }
-        let place = Int(number - firstQuestion)
+        guard number >= firstOperation, number - firstOperation < UInt64(waiting.count) else { return nil }
+        let place = Int(number - firstOperation)
         return waiting[offset: place].waiter == nil ? nil : place
     }
 
-    private mutating func take(at place: Int) -> Asked? {
+    private mutating func take(at place: Int) -> PendingOperation? {
         let entry = waiting[offset: place]
         guard let waiter = entry.waiter else { return nil }
         waiting[offset: place].waiter = nil
         while let first = waiting.first, first.waiter == nil {
             waiting.removeFirst()
-            firstQuestion &+= 1
+            firstOperation &+= 1
         }
-        return Asked(question: entry.question, waiter: waiter, asking: entry.asking)
+        return PendingOperation(operation: entry.operation, waiter: waiter, stamp: entry.stamp)
     }
 
     // MARK: Time
 
     /// When to look again whether something is late, or nil if nothing can be.
     var nextDeadline: Instant? {
-        let late = waiting.first.map { $0.asking.at.nanoseconds &+ budget }
-        let dead = owed.first.map { $0.sent.nanoseconds &+ patience }
+        let late = waiting.first.map { $0.stamp.sentAt.nanoseconds &+ budget }
+        let dead = pendingReplies.first.map { $0.sent.nanoseconds &+ replyTimeout }
         guard let dead else { return late.map(Instant.init(nanoseconds:)) }
         return Instant(nanoseconds: min(dead, late ?? dead))
     }
 
     /// Takes out the next question whose budget is over.
-    mutating func nextLate(now: Instant) -> Asked? {
-        guard let first = waiting.first, now.nanoseconds &- first.asking.at.nanoseconds >= budget else { return nil }
+    mutating func nextLate(now: Instant) -> PendingOperation? {
+        guard let first = waiting.first, now.nanoseconds &- first.stamp.sentAt.nanoseconds >= budget else { return nil }
         return take(at: 0)
     }
 
     /// Whether the oldest command is unanswered for so long that the connection is to be closed.
     func isDead(now: Instant) -> Bool {
-        guard let first = owed.first else { return false }
-        return now.nanoseconds &- first.sent.nanoseconds >= patience
+        guard let first = pendingReplies.first else { return false }
+        return now.nanoseconds &- first.sent.nanoseconds >= replyTimeout
     }
 
     /// Takes out the next question whose answer will not come, the connection being lost.
-    mutating func nextLost() -> Asked? {
-        owed.removeAll()
+    mutating func nextLost() -> PendingOperation? {
+        pendingReplies.removeAll()
         return waiting.isEmpty ? nil : take(at: 0)
     }
 }
 
 extension Record {
-    fileprivate func found(_ remaining: Int64) -> StoreAnswer {
-        .record(binding, remaining: remaining, born: born)
+    fileprivate func found(_ remaining: Int64) -> StoreResult {
+        .record(binding, remaining: remaining, createdAtSeconds: createdAtSeconds)
     }
 
-    fileprivate func foundByReading(_ remaining: Int64) -> StoreAnswer {
-        .readOnly(binding, remaining: remaining, born: born)
+    fileprivate func foundByReading(_ remaining: Int64) -> StoreResult {
+        .readOnly(binding, remaining: remaining, createdAtSeconds: createdAtSeconds)
     }
 }

@@ -6,7 +6,7 @@ struct RedisHandshake {
     enum Action: Equatable {
         case wait
         case done(ServerReport)
-        case fail(StoreTrouble)
+        case fail(StoreError)
     }
 
     private enum Step {
@@ -17,7 +17,7 @@ struct RedisHandshake {
     let commands: [[String]]
     private var steps: ArraySlice<Step>
     /// Why the database cannot be selected: named unless INFO says that the server is none to be used anyway.
-    private var selection: StoreTrouble?
+    private var selection: StoreError?
 
     init(endpoint: RedisEndpoint) {
         var commands: [[String]] = []
@@ -46,16 +46,16 @@ struct RedisHandshake {
             return action
         case (.select, .error(let text)):
             // A cluster has no databases, and is to be named as what it is.
-            selection = Self.trouble(at: step, RedisErrorCode(text))
+            selection = Self.error(at: step, RedisErrorCode(text))
             return .wait
         case (.inform, .error(let text)):
-            return .fail(selection ?? Self.trouble(at: step, RedisErrorCode(text)))
-        case (.authenticate, .error(let text)): return .fail(Self.trouble(at: step, RedisErrorCode(text)))
+            return .fail(selection ?? Self.error(at: step, RedisErrorCode(text)))
+        case (.authenticate, .error(let text)): return .fail(Self.error(at: step, RedisErrorCode(text)))
         case (.authenticate, _), (.select, _), (.inform, _): return .fail(.notRedis)
         }
     }
 
-    private static func trouble(at step: Step, _ code: RedisErrorCode) -> StoreTrouble {
+    private static func error(at step: Step, _ code: RedisErrorCode) -> StoreError {
         switch (step, code) {
         case (_, .noAuthentication): .passwordNeeded
         case (.authenticate, .wrongPassword): .wrongPassword
@@ -74,7 +74,7 @@ struct RedisHandshake {
             guard let colon = line.firstIndex(of: ":") else { continue }
             fields[line[..<colon]] = line[line.index(after: colon)...]
         }
-        if let trouble = troubleWithVersion(fields) { return .fail(trouble) }
+        if let error = troubleWithVersion(fields) { return .fail(error) }
         guard let runID = fields["run_id"].flatMap(identifier),
             let history = fields["master_replid"].flatMap(identifier)
         else { return .fail(.noIdentity) }
@@ -86,7 +86,7 @@ struct RedisHandshake {
                 connectedReplicas: fields["connected_slaves"].flatMap { Int($0) } ?? 0))
     }
 
-    private static func troubleWithVersion(_ fields: [Substring: Substring]) -> StoreTrouble? {
+    private static func troubleWithVersion(_ fields: [Substring: Substring]) -> StoreError? {
         switch fields["redis_mode"] ?? fields["server_mode"] {
         case "sentinel": return .sentinel
         case "cluster": return .cluster

@@ -9,9 +9,9 @@ package final class RedisPrimary: Sendable {
     let settings: StoreSettings
     let endpoints: any EndpointSource
     /// When it was last tried, and which of its troubles have been said.
-    let outlook: StoreOutlook
+    let status: PrimaryStatus
     /// Which server its coherence channel hears.
-    let link = ChannelLink()
+    let link = ChannelServer()
 
     /// - Parameters:
     ///   - number: from 0.
@@ -24,6 +24,6 @@ package final class RedisPrimary: Sendable {
         self.settings = settings
         self.number = number
         self.endpoints = endpoints
-        outlook = StoreOutlook(loops: loops)
+        status = PrimaryStatus(loops: loops)
     }
 }

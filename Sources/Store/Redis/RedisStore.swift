@@ -20,9 +20,9 @@ package final class RedisStore: BindingStore {
     private let commands: RedisCommands
     private let connection: ReconnectingConnection<RedisConnection>
     private var breaker = StoreBreaker()
-    private var watch: ChannelLink.Watch?
+    private var watch: ChannelServer.Subscription?
     private var compared: (version: UInt64, agreement: Agreement)?
-    private var postponed: [(RedisConnectionState.Asked, StoreFailure)] = []
+    private var postponed: [(RedisConnectionState.PendingOperation, StoreFailure)] = []
     private var isTickScheduled = false
 
     /// - Parameter primary: shared with the stores of the replica's other loops.
@@ -48,24 +48,24 @@ package final class RedisStore: BindingStore {
     /// Commands under way.
     package var depth: Int { connection.serving?.depth ?? 0 }
 
-    package func ask(_ question: StoreQuestion, for waiter: any StoreWaiter) {
+    package func send(_ operation: StoreOperation, for waiter: any StoreWaiter) {
         let now = Instant.now
-        counters.countAsked(question)
-        var asking = Asking(at: now, isOfChannel: false)
+        counters.countSent(operation)
+        var stamp = OperationStamp(sentAt: now, isFromChannelServer: false)
         let failure: StoreFailure
-        if !question.isWritable {
+        if !operation.isWritable {
             failure = .refused
         } else if isAvailable, let connection = connection.serving {
             // Compared after the time was taken: if the channel has come to hear another server since, the question
             // is of a generation before that.
-            asking = Asking(at: now, isOfChannel: agreement(of: connection) == .same)
-            if connection.ask(question, for: waiter, asking) { return flushSoon() }
+            stamp = OperationStamp(sentAt: now, isFromChannelServer: agreement(of: connection) == .same)
+            if connection.send(operation, for: waiter, stamp) { return flushSoon() }
             failure = .full
         } else {
             failure = .away
         }
-        let asked = RedisConnectionState.Asked(question: question, waiter: waiter, asking: asking)
-        postponed.append((asked, failure))
+        let pending = RedisConnectionState.PendingOperation(operation: operation, waiter: waiter, stamp: stamp)
+        postponed.append((pending, failure))
         flushSoon()
     }
 
@@ -82,13 +82,13 @@ package final class RedisStore: BindingStore {
         guard !postponed.isEmpty else { return }
         let told = postponed
         postponed.removeAll()
-        for (asked, failure) in told { tell(asked, .unavailable(failure), now: asked.asking.at) }
+        for (pending, failure) in told { tell(pending, .unavailable(failure), now: pending.stamp.sentAt) }
     }
 
-    func tell(_ asked: RedisConnectionState.Asked, _ answer: StoreAnswer, now: Instant) {
-        let microseconds = (now.nanoseconds &- asked.asking.at.nanoseconds) / 1000
-        counters.countAnswered(answer, microseconds: microseconds)
-        asked.waiter.storeAnswered(answer, to: asked.question, asked: asked.asking)
+    func tell(_ pending: RedisConnectionState.PendingOperation, _ result: StoreResult, now: Instant) {
+        let microseconds = (now.nanoseconds &- pending.stamp.sentAt.nanoseconds) / 1000
+        counters.countAnswered(result, microseconds: microseconds)
+        pending.waiter.storeAnswered(result, to: pending.operation, stamp: pending.stamp)
     }
 
     // MARK: Life
@@ -123,7 +123,7 @@ extension RedisStore {
     /// Whether a heartbeat would be sent now; a breaker that is open is no hindrance.
     var mayBeat: Bool {
         guard let connection = connection.serving else { return false }
-        return connection.takesErrand && !connection.isLeaving
+        return connection.takesControlCommand && !connection.isLeaving
     }
 
     func beat(_ sequence: UInt64, _ names: ChannelNames) {
@@ -159,12 +159,12 @@ extension RedisStore {
 // MARK: - What the connection says
 
 extension RedisStore {
-    func answered(_ asked: RedisConnectionState.Asked, _ answer: StoreAnswer, now: Instant) {
+    func answered(_ pending: RedisConnectionState.PendingOperation, _ result: StoreResult, now: Instant) {
         breaker.answered()
-        tell(asked, answer, now: now)
+        tell(pending, result, now: now)
     }
 
-    func missed(_ late: RedisConnectionState.Asked, now: Instant) {
+    func missed(_ late: RedisConnectionState.PendingOperation, now: Instant) {
         perform(breaker.missed(now: now))
         tell(late, .unavailable(.late), now: now)
     }
@@ -177,7 +177,7 @@ extension RedisStore {
     func refused(with code: RedisErrorCode, now: Instant) {
         guard code != .noScript, code != .wrongType else { return }
         counters.refusals &+= 1
-        guard primary.outlook.isNews(code, now: now) else { return }
+        guard primary.status.shouldLog(code, now: now) else { return }
         logger.warning(
             "The store refuses commands.", metadata: ["store": "\(connection.endpoint)", "error": "\(code)"])
     }
@@ -201,14 +201,14 @@ extension RedisStore {
     }
 
     /// The connection has ended; those who wait are told afterwards.
-    func connectionEnded(_ trouble: StoreTrouble) {
+    func connectionEnded(_ error: StoreError) {
         breaker.disconnected()
-        connection.ended(trouble)
+        connection.ended(error)
     }
 
-    private func attemptFailed(_ trouble: StoreTrouble) {
+    private func attemptFailed(_ error: StoreError) {
         counters.connectionFailures &+= 1
-        report(trouble)
+        report(error)
     }
 
     private func perform(_ action: StoreBreaker.Action) {
@@ -219,7 +219,7 @@ extension RedisStore {
             probe(at: time)
         case .probe(let time): probe(at: time)
         case .close:
-            guard primary.outlook.isNewsThatInUse(to: .store, now: .now) else { break }
+            guard primary.status.shouldLogRecovery(to: .store, now: .now) else { break }
             logger.info("The store is in use.", metadata: ["store": "\(connection.endpoint)"])
         }
     }
@@ -235,10 +235,10 @@ extension RedisStore {
         }
     }
 
-    private func report(_ trouble: StoreTrouble) {
-        guard primary.outlook.isNews(trouble, to: .store, now: .now) else { return }
+    private func report(_ error: StoreError) {
+        guard primary.status.shouldLog(error, to: .store, now: .now) else { return }
         logger.warning(
             "The store is not used.",
-            metadata: ["store": "\(connection.endpoint)", "reason": "\(trouble.description)"])
+            metadata: ["store": "\(connection.endpoint)", "reason": "\(error.description)"])
     }
 }

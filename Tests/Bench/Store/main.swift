@@ -27,7 +27,7 @@ final class Asker: StoreWaiter {
         store.ask(.create(fingerprint, BackendHash(bits: 77), lifetime: 600_000), for: self)
     }
 
-    func storeAnswered(_ answer: StoreAnswer, to question: StoreQuestion, asked: Instant) {
+    func storeAnswered(_ answer: StoreResult, to question: StoreOperation, asked: Instant) {
         if case .unavailable = answer { unavailable += 1 }
         answered += 1
         if answered == total { promise.succeed(unavailable) } else { ask() }

@@ -7,9 +7,9 @@ struct ReloadSourcesTests {
     private static let main = SourceText(name: "m.yml", text: "", role: .main)
 
     private static func files(_ text: String, unreadable: Bool = false) -> DynamicFiles {
-        let mistake = Mistake(severity: .error, source: .file("d.yml"), place: nil, key: "", message: "gone")
+        let diagnostic = Diagnostic(severity: .error, source: .file("d.yml"), place: nil, key: "", message: "gone")
         return DynamicFiles(
-            files: [SourceText(name: "d.yml", text: text, role: .dynamic)], mistakes: unreadable ? [mistake] : [])
+            files: [SourceText(name: "d.yml", text: text, role: .dynamic)], diagnostics: unreadable ? [diagnostic] : [])
     }
 
     private static func inputs(_ text: String, _ containers: [DockerContribution] = []) -> ReloadSources.Inputs {

@@ -15,7 +15,7 @@ struct ReloaderTests {
             var main = Bench.main("/main")
             var provided = DynamicFiles()
             var applied: [Configuration] = []
-            var refusal: SnapshotMistake?
+            var refusal: SnapshotDiagnostic?
             /// Before the main file is read again.
             var onRead: @Sendable () -> Void = {}
         }
@@ -54,10 +54,10 @@ struct ReloaderTests {
 
         func readMain(_ context: HTTPContext) throws(ConfigurationRefusal) -> MainFile {
             state.withLock { $0.onRead }()
-            return try MainFile(main, context, surroundings: ConfigurationSample.surroundings)
+            return try MainFile(main, context, process: ConfigurationSample.process)
         }
 
-        func apply(_ configuration: Configuration) throws(SnapshotMistake) {
+        func apply(_ configuration: Configuration) throws(SnapshotDiagnostic) {
             if let refusal = state.withLock({ $0.refusal }) { throw refusal }
             state.withLock { $0.applied.append(configuration) }
         }
@@ -68,15 +68,15 @@ struct ReloaderTests {
         }
 
         func reloader() throws -> Reloader {
-            let file = try ConfigurationFile(main, surroundings: ConfigurationSample.surroundings)
+            let file = try ConfigurationFile(main, process: ConfigurationSample.process)
             return Reloader(
-                running: file.configuration, inputs: .init(file), mistakes: [],
+                running: file.configuration, inputs: .init(file), diagnostics: [],
                 effects: .init(
                     readMain: { (context: HTTPContext) throws(ConfigurationRefusal) -> MainFile in
                         try self.readMain(context)
                     },
                     readProvided: { self.state.withLock { $0.provided } },
-                    apply: { (configuration: Configuration) async throws(SnapshotMistake) -> Void in
+                    apply: { (configuration: Configuration) async throws(SnapshotDiagnostic) -> Void in
                         try self.apply(configuration)
                     }),
                 logger: Logger(label: "test") { _ in self.log })
@@ -159,12 +159,12 @@ struct ReloaderTests {
             try await Self.until { reloader.report.failures == 1 }
             await reloader.lookAtFiles()
             #expect(bench.rules.isEmpty && !reloader.report.isSound)
-            #expect(reloader.report.mistakes.map(\.place) == [.init(line: 3, column: 22)])
+            #expect(reloader.report.diagnostics.map(\.place) == [.init(line: 3, column: 22)])
             #expect(bench.log.count("error configuration mistake=d.yml:3:22: http.routers.dynamic.rule: ") == 1)
             bench.say(Bench.file("/a"))
             await reloader.lookAtFiles()
             try await Self.until { reloader.report.isSound }
-            #expect(bench.rules.count == 1 && reloader.report.mistakes.isEmpty && reloader.report.failures == 1)
+            #expect(bench.rules.count == 1 && reloader.report.diagnostics.isEmpty && reloader.report.failures == 1)
         }
     }
 
@@ -225,7 +225,7 @@ struct ReloaderTests {
             try await Self.until { bench.rules.count == 1 }
             #expect(bench.rules == [["Path(`/a`)", "Path(`/main`)"]])
             try await Self.until { reloader.report.successes == 1 }
-            #expect(!reloader.report.isSound && reloader.report.mistakes.count == 1)
+            #expect(!reloader.report.isSound && reloader.report.diagnostics.count == 1)
         }
     }
 
@@ -246,7 +246,7 @@ struct ReloaderTests {
     @Test("what cannot be served though it reads well is refused like a mistake")
     func unservable() async throws {
         try await Self.with { bench, reloader in
-            bench.state.withLock { $0.refusal = SnapshotMistake(description: "service \"s\": two hashes meet") }
+            bench.state.withLock { $0.refusal = SnapshotDiagnostic(description: "service \"s\": two hashes meet") }
             bench.say(Bench.file("/a"))
             await reloader.lookAtFiles()
             try await Self.until { reloader.report.failures == 1 }
@@ -279,7 +279,7 @@ struct ReloaderTests {
             reloader.demand()
             try await Self.until { reloader.report.failures == 1 && bench.rules.count == 2 }
             #expect(bench.rules.last?.contains("Host(`c`)") == true)
-            #expect(!reloader.report.isSound && reloader.report.mistakes.map(\.source) == [.file("m.yml")])
+            #expect(!reloader.report.isSound && reloader.report.diagnostics.map(\.source) == [.file("m.yml")])
         }
     }
 
@@ -292,7 +292,7 @@ struct ReloaderTests {
             bench.say(Bench.file("/a"))
             await reloader.lookAtFiles()
             try await Self.until { bench.rules.count == 1 && reloader.report.isSound }
-            #expect(reloader.report.mistakes.isEmpty && reloader.report.failures == 1)
+            #expect(reloader.report.diagnostics.isEmpty && reloader.report.failures == 1)
         }
     }
 
@@ -321,10 +321,10 @@ struct ReloaderTests {
             reloader.containersChanged([wrong])
             try await Self.until { reloader.report.mistakeCount == 2 }
             #expect(bench.log.count("container c: traefik.http.routers.c.rule") == 1)
-            #expect(reloader.report.mistakes.map(\.source) == [.file("d.yml"), .container("c")])
+            #expect(reloader.report.diagnostics.map(\.source) == [.file("d.yml"), .container("c")])
             reloader.containersChanged([Self.container])
             try await Self.until { bench.rules.count == 1 }
-            #expect(reloader.report.mistakes.map(\.source) == [.file("d.yml")] && !reloader.report.isSound)
+            #expect(reloader.report.diagnostics.map(\.source) == [.file("d.yml")] && !reloader.report.isSound)
         }
     }
 

@@ -23,20 +23,20 @@ extension BackendSettings {
                 name: container.containerID, url: url, host: place.host, port: place.port, weight: weight,
                 isDraining: isDraining || container.isDraining)
         } catch {
-            (section["url"] ?? section.made("url", url)).mistake(error.description)
+            (section["url"] ?? section.made("url", url)).diagnostic(error.description)
             return nil
         }
     }
 
     private static func url(_ section: SettingSection, _ container: DockerContribution, _ port: Int?) -> String? {
         if let value = section["url"] {
-            for key in ["port", "scheme"] { section[key]?.mistake("stands beside url: write one of them") }
+            for key in ["port", "scheme"] { section[key]?.diagnostic("stands beside url: write one of them") }
             return container.isReachable ? value.string() : nil
         }
         guard let host = container.host else { return nil }
         guard let port = port ?? container.exposedPorts.first else {
             if section["port"] == nil {
-                section.mistake("is missing: the container exposes no TCP port, so say where it listens", key: "port")
+                section.diagnostic("is missing: the container exposes no TCP port, so say where it listens", key: "port")
             }
             return nil
         }

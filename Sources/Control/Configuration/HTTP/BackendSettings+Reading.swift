@@ -12,9 +12,9 @@ extension BackendSettings {
         for (index, element) in elements.enumerated() {
             guard let section = element.section(), let backend = BackendSettings(section) else { continue }
             if let other = places.updateValue(index, forKey: backend.place) {
-                section["url"]?.mistake("is the server of servers[\(other)] already")
+                section["url"]?.diagnostic("is the server of servers[\(other)] already")
             } else if let other = names.updateValue(index, forKey: backend.name) {
-                (section["name"] ?? section["url"])?.mistake("is the name of servers[\(other)] already")
+                (section["name"] ?? section["url"])?.diagnostic("is the name of servers[\(other)] already")
             }
             backends.append(backend)
         }
@@ -43,7 +43,7 @@ extension BackendSettings {
             self.url = text
             (host, port) = (url.host, url.port)
         } catch {
-            value.mistake(error.description)
+            value.diagnostic(error.description)
             return nil
         }
     }
@@ -51,7 +51,7 @@ extension BackendSettings {
     private static func name(_ value: SettingValue) -> String? {
         guard let text = value.nonEmptyString() else { return nil }
         guard text.utf8.count <= nameByteCountMax, !ObjectName.holdsControl(text) else {
-            value.mistake("must be at most \(nameByteCountMax) bytes without control characters")
+            value.diagnostic("must be at most \(nameByteCountMax) bytes without control characters")
             return nil
         }
         return text

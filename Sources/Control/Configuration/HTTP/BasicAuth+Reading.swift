@@ -12,22 +12,22 @@ extension BasicAuth {
         let removesHeader = section["removeHeader"]?.bool() ?? false
         let listed = section["users"]?.list() ?? []
         var users = listed.compactMap { value in
-            value.string().flatMap { Self.user($0[...]) { value.mistake($0) } }
+            value.string().flatMap { Self.user($0[...]) { value.diagnostic($0) } }
         }
         if let file = section["usersFile"], let lines = Self.lines(file, usersFiles) {
             for (index, line) in lines where !line.isEmpty && !line.hasPrefix("#") {
-                if let user = Self.user(line, { file.mistake("line \(index + 1) \($0)") }) { users.append(user) }
+                if let user = Self.user(line, { file.diagnostic("line \(index + 1) \($0)") }) { users.append(user) }
             }
         }
         // What is no list is a mistake already.
-        if listed.isEmpty, section["users"].map({ $0.isList || $0.mistakes.isLabels }) ?? true,
+        if listed.isEmpty, section["users"].map({ $0.isList || $0.diagnostics.isLabels }) ?? true,
             section["usersFile"] == nil
         {
-            section.mistake("names no user: add users or usersFile", key: "users")
+            section.diagnostic("names no user: add users or usersFile", key: "users")
         }
         var names: Set<String> = []
         for user in users where !names.insert(user.name).inserted {
-            section.mistake("names the user \(user.name) twice", key: "users")
+            section.diagnostic("names the user \(user.name) twice", key: "users")
         }
         self.init(users: users, headerField: headerField, removesHeader: removesHeader)
         self.realm = realm
@@ -38,7 +38,7 @@ extension BasicAuth {
         if text.isEmpty { return nil }
         guard text.utf8.allSatisfy({ $0 >= 0x20 && $0 < 0x7F && $0 != UInt8(ascii: "\"") && $0 != UInt8(ascii: "\\") })
         else {
-            value.mistake("must be printable ASCII without \" and \\")
+            value.diagnostic("must be printable ASCII without \" and \\")
             return nil
         }
         return text
@@ -55,34 +55,34 @@ extension BasicAuth {
         do throws(FileContents.Failure) {
             let bytes = try usersFiles.bytes(of: path)
             guard let text = String(validating: bytes, as: UTF8.self) else {
-                file.mistake("\(path) is no UTF-8 text")
+                file.diagnostic("\(path) is no UTF-8 text")
                 return nil
             }
             let lines = text.split(omittingEmptySubsequences: false) { $0 == "\n" || $0 == "\r\n" }
-            if lines.allSatisfy({ $0.isEmpty || $0.hasPrefix("#") }) { file.mistake("\(path) names no user") }
+            if lines.allSatisfy({ $0.isEmpty || $0.hasPrefix("#") }) { file.diagnostic("\(path) names no user") }
             return Array(lines.enumerated())
         } catch {
-            file.mistake("\(path) \(error.reason)")
+            file.diagnostic("\(path) \(error.reason)")
             return nil
         }
     }
 
     /// A mistake never shows the hash.
-    private static func user(_ line: Substring, _ mistake: (String) -> Void) -> User? {
+    private static func user(_ line: Substring, _ diagnostic: (String) -> Void) -> User? {
         guard let colon = line.firstIndex(of: ":"), colon > line.startIndex,
             line.utf8.allSatisfy({ $0 >= 0x20 && $0 != 0x7F })
         else {
-            mistake(userForm)
+            diagnostic(userForm)
             return nil
         }
         let text = String(line[line.index(after: colon)...])
         guard let hash = PasswordHash(htpasswd: text) else {
             let hint = text.contains("$$") ? ": $$ is Compose's way to write $, and only $ is right here" : ""
-            mistake(userForm + hint)
+            diagnostic(userForm + hint)
             return nil
         }
         if let cost = hash.cost, cost > costMax {
-            mistake(
+            diagnostic(
                 "has a bcrypt hash of cost \(cost), which takes minutes to check: make it anew with at most \(costMax)")
             return nil
         }

@@ -7,22 +7,22 @@ import Proxy
 struct ContainerDrafts {
     private(set) var drafts: [HTTPDraft] = []
     /// Of each container, in the order in which they count.
-    private(set) var mistakes: [MistakeList] = []
+    private(set) var diagnostics: [Diagnostics] = []
 
-    private let cookiesAbove: CookiesAbove
+    private let cookiesAbove: AncestorCookies
     private var services: [String: ServiceDraft] = [:]
     private var routers: [String: RouterDraft] = [:]
     private var middlewares: [String: MiddlewareDraft] = [:]
 
     /// - Parameter files: what the files say, which no container can make wrong.
     init(_ containers: [DockerContribution], besides files: [HTTPDraft], _ context: HTTPContext) {
-        cookiesAbove = CookiesAbove(files)
+        cookiesAbove = AncestorCookies(files)
         let ordered = containers.sorted {
             ($0.isDraining ? 1 : 0, $0.created, $0.containerID) < ($1.isDraining ? 1 : 0, $1.created, $1.containerID)
         }
         var isOtherProtocolNamed = false
         for container in ordered {
-            let list = MistakeList(.container(container.containerName))
+            let list = Diagnostics(.container(container.containerName))
             let labels = LabelTree(container.labels, list)
             if let label = labels.otherProtocol, !isOtherProtocolNamed {
                 isOtherProtocolNamed = true
@@ -32,10 +32,10 @@ struct ContainerDrafts {
             }
             for fault in DockerLabels(container.labels).faults { list.add(fault.message, at: nil, key: fault.label) }
             let draft = HTTPDraft(container, labels, list, context)
-            mistakes.append(list)
+            diagnostics.append(list)
             if let draft, !list.hasErrors { add(draft) }
         }
-        var all = HTTPDraft(.docker, MistakeList(.container("")))
+        var all = HTTPDraft(.docker, Diagnostics(.container("")))
         all.services = Array(services.values)
         all.routers = Array(routers.values)
         all.middlewares = Array(middlewares.values)
@@ -73,11 +73,11 @@ struct ContainerDrafts {
             guard let cookie = service.settings.sticky?.cookie?.name,
                 let holder = cookiesAbove.holder(of: cookie, above: service.settings.name)
             else { continue }
-            service.value.mistake(
+            service.value.diagnostic(
                 "has the cookie \(cookie) of the weighted service \(holder) above it: give each level a name of its own"
             )
         }
-        return draft.mistakes.hasErrors
+        return draft.diagnostics.hasErrors
     }
 
     /// Records what another container, which counts, says otherwise.
@@ -94,11 +94,11 @@ struct ContainerDrafts {
             guard let other = middlewares[middleware.name], middleware.middleware != other.middleware else { continue }
             report(middleware.value, "the middleware \(middleware.name)", other.value)
         }
-        return draft.mistakes.hasErrors
+        return draft.diagnostics.hasErrors
     }
 
     private func report(_ value: SettingValue, _ what: String, _ other: SettingValue) {
-        value.mistake("says of \(what) what \(other.mistakes.source) says otherwise: this container is left out")
+        value.diagnostic("says of \(what) what \(other.diagnostics.source) says otherwise: this container is left out")
     }
 }
 
@@ -106,15 +106,15 @@ extension HTTPDraft {
     /// What a container's labels say, and what Traefik would add where they say nothing: a service for the container,
     /// and a router with the default rule. Nil where they speak of other protocols alone.
     init?(
-        _ container: DockerContribution, _ labels: LabelTree, _ mistakes: MistakeList, _ context: HTTPContext
+        _ container: DockerContribution, _ labels: LabelTree, _ diagnostics: Diagnostics, _ context: HTTPContext
     ) {
-        self.init(.docker, mistakes)
+        self.init(.docker, diagnostics)
         if labels.http == nil, labels.otherProtocol != nil { return nil }
         let made = SettingValue(
-            node: SettingNode(.null), key: labels.http?.key ?? "traefik.http", keyPlace: nil, mistakes: mistakes)
+            node: SettingNode(.null), key: labels.http?.key ?? "traefik.http", keyPlace: nil, diagnostics: diagnostics)
         guard let section = (labels.http ?? made).section() else { return nil }
         section.check(known: ["routers", "services", "middlewares"], unavailable: ["serversTransports"])
-        TraefikShape.check(section, "serversTransports", TraefikShape.serversTransport, isNamed: true)
+        TraefikKnownKeys.check(section, "serversTransports", TraefikKnownKeys.serversTransport, isNamed: true)
         middlewares = Self.middlewares(section, of: .docker, context)
         let (serviceSection, routerSection) = (section.section("services"), section.section("routers"))
         var named = Self.named(serviceSection)

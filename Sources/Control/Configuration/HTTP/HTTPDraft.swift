@@ -1,21 +1,21 @@
 /// What one source says of routers, services and middlewares, before it is known what the names in it refer to.
 struct HTTPDraft {
     let provider: ProviderName
-    let mistakes: MistakeList
+    let diagnostics: Diagnostics
     var routers: [RouterDraft] = []
     var services: [ServiceDraft] = []
     var middlewares: [MiddlewareDraft] = []
 
-    init(_ provider: ProviderName, _ mistakes: MistakeList) {
+    init(_ provider: ProviderName, _ diagnostics: Diagnostics) {
         self.provider = provider
-        self.mistakes = mistakes
+        self.diagnostics = diagnostics
     }
 
     /// Reads the section `http` of a file.
-    init(_ section: SettingSection, of mistakes: MistakeList, _ context: HTTPContext) {
-        self.init(.file, mistakes)
+    init(_ section: SettingSection, of diagnostics: Diagnostics, _ context: HTTPContext) {
+        self.init(.file, diagnostics)
         section.check(known: ["routers", "services", "middlewares"], unavailable: ["serversTransports", "models"])
-        TraefikShape.check(section, "serversTransports", TraefikShape.serversTransport, isNamed: true)
+        TraefikKnownKeys.check(section, "serversTransports", TraefikKnownKeys.serversTransport, isNamed: true)
         services = Self.named(section.section("services")).map { name, value in
             ServiceDraft(name: name, value, context)
         }
@@ -36,7 +36,7 @@ struct HTTPDraft {
         let entries = section?.entries ?? []
         for (name, value) in entries {
             if name.isEmpty || name.contains("@") || ObjectName.holdsControl(name) {
-                value.mistakes.add(
+                value.diagnostics.add(
                     "a name must not be empty, and not contain @ or control characters", at: value.keyPlace,
                     key: value.key)
             }

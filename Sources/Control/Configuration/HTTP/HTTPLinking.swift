@@ -37,7 +37,7 @@ struct HTTPLinking {
         for draft in drafts {
             let (name, value) = (name(draft), value(draft))
             if let other = first[name] {
-                value.mistakes.add("stands in \(other.origin) already", at: value.keyPlace, key: value.key)
+                value.diagnostics.add("stands in \(other.origin) already", at: value.keyPlace, key: value.key)
             } else {
                 first[name] = value
                 named.append((name, draft))
@@ -51,7 +51,7 @@ struct HTTPLinking {
         for (index, service) in services.enumerated() where !service.children.isEmpty {
             settings[index].targets = .services(service.children.compactMap { child(of: $0) })
         }
-        for fault in WeightedNesting(settings).faults { services[fault.service].value.mistake(fault.message) }
+        for fault in WeightedNesting(settings).faults { services[fault.service].value.diagnostic(fault.message) }
         var linked: [RouterSettings] = []
         for draft in routers { router(draft).map { linked.append($0) } }
         return sorted(HTTPConfiguration(routers: linked, services: settings + placeholders))
@@ -102,9 +102,9 @@ struct HTTPLinking {
         missing += 1
         let nearest = missing <= Self.adviceMax ? Spelling.nearest(to: reference.name, among: names.sorted()) : nil
         let advice = nearest.map { ", did you mean \($0)?" } ?? ""
-        let name = ShownWord.of(reference.text)
+        let name = Excerpt.of(reference.text)
         if reference.isOwn {
-            reference.value.mistake("there is no \(kind) \(name)\(advice)")
+            reference.value.diagnostic("there is no \(kind) \(name)\(advice)")
         } else {
             reference.value.warning(
                 "there is no \(kind) \(name) now\(advice.isEmpty ? ":" : advice) \(consequence)")

@@ -29,8 +29,8 @@ struct HTTPReference {
             let problem =
                 suffix.isEmpty
                 ? "has no provider after @"
-                : "names the provider \(ShownWord.of(suffix)), which is not available in this version"
-            value.mistake("\(problem): there are \(known)")
+                : "names the provider \(Excerpt.of(suffix)), which is not available in this version"
+            value.diagnostic("\(problem): there are \(known)")
             return nil
         }
         self.provider = provider

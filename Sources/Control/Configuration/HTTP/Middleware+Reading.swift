@@ -6,7 +6,7 @@ extension Middleware {
         section.check(known: ["prefixes"], unavailable: ["forceSlash"])
         guard let list = section.required("prefixes", "name prefixes of paths, such as /api") else { return nil }
         let prefixes = list.list().compactMap(Self.path)
-        if prefixes.isEmpty, list.isList, list.list().isEmpty { list.mistake("must name a prefix, such as /api") }
+        if prefixes.isEmpty, list.isList, list.list().isEmpty { list.diagnostic("must name a prefix, such as /api") }
         self = .stripPrefix(prefixes)
     }
 
@@ -17,7 +17,7 @@ extension Middleware {
         else { return nil }
         guard prefix.utf8.allSatisfy({ $0 > 0x20 && $0 < 0x7F && $0 != UInt8(ascii: "?") && $0 != UInt8(ascii: "#") })
         else {
-            value.mistake("must hold neither space, ? and # nor letters beyond ASCII: write them as %20")
+            value.diagnostic("must hold neither space, ? and # nor letters beyond ASCII: write them as %20")
             return nil
         }
         self = .addPrefix(prefix)
@@ -26,7 +26,7 @@ extension Middleware {
     private static func path(_ value: SettingValue) -> String? {
         guard let text = value.string() else { return nil }
         guard text.hasPrefix("/"), text.utf8.allSatisfy({ $0 >= 0x20 && $0 != 0x7F }) else {
-            value.mistake("must begin with / and hold no control character")
+            value.diagnostic("must begin with / and hold no control character")
             return nil
         }
         return text
@@ -53,13 +53,13 @@ extension IPAllowList {
         let depth = strategy?["depth"]?.integer(0...100) ?? 0
         guard let list = section.required("sourceRange", "name address ranges, such as 10.0.0.0/8") else { return nil }
         let elements = list.list()
-        if elements.isEmpty, list.text != nil || list.isList { list.mistake("must name an address range") }
+        if elements.isEmpty, list.text != nil || list.isList { list.diagnostic("must name an address range") }
         let ranges = elements.compactMap { value -> AddressRange? in
             guard let text = value.string() else { return nil }
             do throws(AddressError) {
                 return try AddressRange(text)
             } catch {
-                value.mistake(error.description)
+                value.diagnostic(error.description)
                 return nil
             }
         }

@@ -31,12 +31,12 @@ struct MiddlewareDraft {
             return
         }
         section.check(known: Self.readers.map(\.key), unavailable: Self.unavailable)
-        TraefikShape.check(section, "retry", TraefikShape.retry)
+        TraefikKnownKeys.check(section, "retry", TraefikKnownKeys.retry)
         let found = Self.readers.filter { section.present($0.key) != nil }
         if section.isEmpty {
-            section.mistake("says nothing: there are \(Self.readers.map(\.key).joined(separator: ", "))")
+            section.diagnostic("says nothing: there are \(Self.readers.map(\.key).joined(separator: ", "))")
         } else if found.count > 1 {
-            section.mistake(
+            section.diagnostic(
                 "is \(found.map(\.key).joined(separator: " and ")) at once: give each a name of its own",
                 key: found[1].key)
         }

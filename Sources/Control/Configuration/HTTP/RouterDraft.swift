@@ -63,7 +63,7 @@ struct RouterDraft {
             return section.required("service", "name one of http.services")
         }
         guard defaults.services.count == 1 else {
-            section.mistake(
+            section.diagnostic(
                 "is missing: the container has the services \(defaults.services.sorted().joined(separator: ", "))",
                 key: "service")
             return nil
@@ -74,7 +74,7 @@ struct RouterDraft {
     private static func rule(_ value: SettingValue) -> Rule? {
         guard let text = value.string() else { return nil }
         guard text.utf8.count <= ruleByteCountMax else {
-            value.mistake(
+            value.diagnostic(
                 "has \(text.utf8.count) bytes, and a rule has at most \(ruleByteCountMax): say it in several routers")
             return nil
         }
@@ -83,7 +83,7 @@ struct RouterDraft {
             for doubt in rule.doubts { value.warning(doubt.message, lines: lines(doubt, under: text)) }
             return rule
         } catch {
-            value.mistake(error.message, lines: lines(error, under: text))
+            value.diagnostic(error.message, lines: lines(error, under: text))
             return nil
         }
     }
@@ -91,7 +91,7 @@ struct RouterDraft {
     private static func lines(_ error: RuleError, under text: String) -> [String] {
         // By bytes: a line feed behind a carriage return is no Character.
         error.caret(under: text).utf8.split(separator: UInt8(ascii: "\n"), omittingEmptySubsequences: false)
-            .map { "    " + VisibleText.inPlace(Substring($0)) }
+            .map { "    " + EscapedText.inPlace(Substring($0)) }
     }
 
     /// Indices; all of them where none are named.
@@ -103,8 +103,8 @@ struct RouterDraft {
         let indices = (value?.list() ?? []).compactMap { element -> Int? in
             guard let name = element.string() else { return nil }
             if let index = names.firstIndex(of: name) { return index }
-            element.mistake(
-                "there is no entry point \(ShownWord.of(name)) for routers, there are \(names.joined(separator: ", "))")
+            element.diagnostic(
+                "there is no entry point \(Excerpt.of(name)) for routers, there are \(names.joined(separator: ", "))")
             return nil
         }
         return indices.isEmpty ? Set(names.indices) : Set(indices)

@@ -29,7 +29,7 @@ struct ServiceDraft {
         Self.checkShapes(section)
         let (balancer, weighted) = (section.present("loadBalancer"), section.present("weighted"))
         if balancer != nil, weighted != nil {
-            section.mistake("stands beside loadBalancer: a service is one of the two", key: "weighted")
+            section.diagnostic("stands beside loadBalancer: a service is one of the two", key: "weighted")
         }
         if let balancer = balancer?.section() {
             readBalancer(balancer, ["servers"], context)
@@ -41,7 +41,7 @@ struct ServiceDraft {
         } else if let weighted = weighted?.section() {
             readWeighted(weighted, context)
         } else if section.isEmpty {
-            section.mistake("is missing: a service has a loadBalancer, or is weighted", key: "loadBalancer")
+            section.diagnostic("is missing: a service has a loadBalancer, or is weighted", key: "loadBalancer")
         }
     }
 
@@ -76,16 +76,16 @@ struct ServiceDraft {
     }
 
     private static func checkShapes(_ section: SettingSection) {
-        TraefikShape.check(section, "failover", TraefikShape.failover)
-        TraefikShape.check(section, "mirroring", TraefikShape.mirroring)
-        TraefikShape.check(section, "highestRandomWeight", TraefikShape.highestRandomWeight)
+        TraefikKnownKeys.check(section, "failover", TraefikKnownKeys.failover)
+        TraefikKnownKeys.check(section, "mirroring", TraefikKnownKeys.mirroring)
+        TraefikKnownKeys.check(section, "highestRandomWeight", TraefikKnownKeys.highestRandomWeight)
     }
 
     private mutating func readBalancer(_ section: SettingSection, _ servers: [String], _ context: HTTPContext) {
         section.check(known: Self.balancerKeys + servers, unavailable: Self.balancerUnavailable)
-        TraefikShape.check(section, "healthCheck", TraefikShape.healthCheck)
-        TraefikShape.check(section, "passiveHealthCheck", TraefikShape.passiveHealthCheck)
-        TraefikShape.check(section, "responseForwarding", TraefikShape.responseForwarding)
+        TraefikKnownKeys.check(section, "healthCheck", TraefikKnownKeys.healthCheck)
+        TraefikKnownKeys.check(section, "passiveHealthCheck", TraefikKnownKeys.passiveHealthCheck)
+        TraefikKnownKeys.check(section, "responseForwarding", TraefikKnownKeys.responseForwarding)
         settings = ServiceSettings(
             name: settings.name, targets: .servers([]), sticky: sticky(section, context),
             passHostHeader: section["passHostHeader"]?.bool() ?? true,
@@ -106,11 +106,11 @@ struct ServiceDraft {
                 let reference = HTTPReference(value, from: provider)
             else { continue }
             if let other = names.updateValue(index, forKey: reference.qualified) {
-                value.mistake("is the service of services[\(other)] already")
+                value.diagnostic("is the service of services[\(other)] already")
             }
             children.append(Child(reference: reference, weight: weight))
         }
-        if list.isList, list.list().isEmpty { list.mistake("must name a service") }
+        if list.isList, list.list().isEmpty { list.diagnostic("must name a service") }
     }
 
     private func sticky(_ section: SettingSection, _ context: HTTPContext) -> StickySettings? {

@@ -13,7 +13,7 @@ extension StickySettings {
             known: [
                 "cookie", "header", "query", "appCookie", "clientIP", "idleTimeout", "absoluteTimeout", "onUnavailable",
             ])
-        let cookie = section.present("cookie").flatMap { SessionKeySource.ownCookie($0, of: service) }
+        let cookie = section.present("cookie").flatMap { SessionKeySource.affinityCookie($0, of: service) }
         sources = [
             section.present("header").flatMap(Self.header),
             section.present("query").flatMap(Self.query).map(SessionKeySource.query),
@@ -44,16 +44,16 @@ extension StickySettings {
         guard section.isEmpty || !said.isEmpty,
             said.allSatisfy({ entry in names.contains { section.isSame(entry.name, $0) } })
         else { return }
-        section.mistake("names no session key: add cookie, header, query, appCookie or clientIP")
+        section.diagnostic("names no session key: add cookie, header, query, appCookie or clientIP")
     }
 
     private func checkTimeouts(_ section: SettingSection, lease: Duration) {
         if idleTimeout < lease * 4 {
-            section["idleTimeout"]?.mistake(
+            section["idleTimeout"]?.diagnostic(
                 "must be at least four times store.lease, that is \(DurationText.write(lease * 4))")
         }
         if let absoluteTimeout, absoluteTimeout < idleTimeout {
-            section["absoluteTimeout"]?.mistake(
+            section["absoluteTimeout"]?.diagnostic(
                 "must be at least idleTimeout, that is \(DurationText.write(idleTimeout)): "
                     + "make it longer, or idleTimeout shorter")
         }
@@ -61,11 +61,11 @@ extension StickySettings {
 
     private func checkTogether(_ section: SettingSection) {
         if cookie != nil, sources.contains(where: \.isClientIP) {
-            section.present("clientIP")?.mistake(
+            section.present("clientIP")?.diagnostic(
                 "cannot stand beside cookie: every request has a client address, no cookie would be used")
         }
         for case .appCookie(let name, _) in sources where name == cookie?.name {
-            section["appCookie"]?.mistake("has the name of Limpet's own cookie")
+            section["appCookie"]?.diagnostic("has the name of Limpet's own cookie")
         }
     }
 
@@ -84,14 +84,14 @@ extension StickySettings {
             default: nil
             }
         guard let fault else { return .header(name: place.name, learns: place.learns) }
-        (value.isMapping ? value.section()?["name"] ?? value : value).mistake(fault)
+        (value.isMapping ? value.section()?["name"] ?? value : value).diagnostic(fault)
         return nil
     }
 
     private static func query(_ value: SettingValue) -> String? {
         guard let place = place(value, isToken: false) else { return nil }
         if place.learns {
-            (value.section()?["learn"] ?? value).mistake(
+            (value.section()?["learn"] ?? value).diagnostic(
                 "must be false: a response has no query from which a session key could be learnt")
         }
         return place.name
@@ -111,7 +111,7 @@ extension StickySettings {
         }
         guard let text = nameValue.nonEmptyString() else { return nil }
         guard !isToken || Token.isToken(text) else {
-            nameValue.mistake(Token.advice)
+            nameValue.diagnostic(Token.advice)
             return nil
         }
         return (text, learns)
@@ -132,7 +132,7 @@ extension StickySettings {
 extension SessionKeySource {
     /// Our own cookie, with Traefik's defaults. Nil for `false`, and for what is no cookie's settings at all. `true` is
     /// the same as `{}`.
-    fileprivate static func ownCookie(_ value: SettingValue, of service: String) -> SessionKeySource? {
+    fileprivate static func affinityCookie(_ value: SettingValue, of service: String) -> SessionKeySource? {
         var cookie = CookieAttributes(name: defaultName(of: service))
         if value.text != nil {
             return value.bool() == true ? .cookie(cookie, acceptsTraefikCookie: false) : nil
@@ -179,14 +179,14 @@ extension SessionKeySource {
 
     private static func path(_ text: String, _ value: SettingValue) -> String {
         if !text.hasPrefix("/") || !isAttribute(text) {
-            value.mistake("must start with / and have no semicolon, space or control character")
+            value.diagnostic("must start with / and have no semicolon, space or control character")
         }
         return text
     }
 
     private static func domain(_ text: String, _ value: SettingValue) -> String {
         if !HostSyntax.isHost(text.hasPrefix(".") ? text.dropFirst() : text[...]) {
-            value.mistake("must be a domain, such as example.com")
+            value.diagnostic("must be a domain, such as example.com")
         } else if text.hasSuffix(".") {
             value.warning("ends with a dot: browsers drop such a cookie")
         }
@@ -204,10 +204,10 @@ extension SessionKeySource {
             section["sameSite"]?.warning("none is refused by browsers unless secure is true")
         }
         if lowercased.hasPrefix("__secure-") || lowercased.hasPrefix("__host-"), !cookie.secure {
-            section["name"]?.mistake("is refused by browsers unless secure is true")
+            section["name"]?.diagnostic("is refused by browsers unless secure is true")
         }
         if lowercased.hasPrefix("__host-"), cookie.path != "/" || cookie.domain != nil {
-            section["name"]?.mistake("is refused by browsers unless path is / and there is no domain")
+            section["name"]?.diagnostic("is refused by browsers unless path is / and there is no domain")
         }
     }
 }

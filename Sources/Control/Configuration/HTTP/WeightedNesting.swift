@@ -23,9 +23,9 @@ struct WeightedNesting {
             return children.map(\.service).filter { $0 < services.count }
         }
         let order = childrenFirst()
-        findTowers(order)
+        findTooDeep(order)
         findSharedCookies(order)
-        findCircles(isFree: Set(order))
+        findCycles(isFree: Set(order))
     }
 
     /// Services are taken away whose services are all taken away already; those that are left lead in a circle.
@@ -48,7 +48,7 @@ struct WeightedNesting {
     }
 
     /// Of a tower only the lowest service that is too high is named.
-    private mutating func findTowers(_ order: [Int]) {
+    private mutating func findTooDeep(_ order: [Int]) {
         var levels = Array(repeating: 0, count: services.count)
         for index in order where !children[index].isEmpty {
             levels[index] = 1 + (children[index].map { levels[$0] }.max() ?? 0)
@@ -76,8 +76,8 @@ struct WeightedNesting {
 
     /// Services that lead to each other are one circle, however many ways there are in it: it is named once, at the
     /// service of it that is first by name, by the shortest way from there.
-    private mutating func findCircles(isFree: Set<Int>) {
-        let groups = circleGroups(isFree: isFree)
+    private mutating func findCycles(isFree: Set<Int>) {
+        let groups = stronglyConnectedComponents(isFree: isFree)
         var isNamed: Set<Int> = []
         for start in services.indices where !isFree.contains(start) && isNamed.insert(groups[start]).inserted {
             guard let way = wayBack(to: start, groups) else { continue }
@@ -117,7 +117,7 @@ struct WeightedNesting {
 
     /// A number for each service, the same for those that lead to each other (Kosaraju). Without recursion: a chain may
     /// be long.
-    private func circleGroups(isFree: Set<Int>) -> [Int] {
+    private func stronglyConnectedComponents(isFree: Set<Int>) -> [Int] {
         var parents: [[Int]] = Array(repeating: [], count: services.count)
         for (index, children) in children.enumerated() where !isFree.contains(index) {
             for child in children { parents[child].append(index) }

@@ -1,6 +1,6 @@
 extension Configuration {
     /// All but the dynamic part.
-    init(_ section: SettingSection, _ surroundings: Surroundings) {
+    init(_ section: SettingSection, _ process: ProcessEnvironment) {
         section.check(
             known: ["entryPoints", "providers", "fleet", "replica", "store", "log", "accessLog", "http"],
             unavailable: [
@@ -14,12 +14,12 @@ extension Configuration {
         http = HTTPConfiguration()
         providers = ProviderSettings(section.section("providers"))
         (entryPoints, admin) = (listeners.entryPoints, listeners.admin)
-        fleet = FleetSettings(fleetSection, of: section, surroundings)
-        replica = ReplicaSettings(section.section("replica"), surroundings)
+        fleet = FleetSettings(fleetSection, of: section, process)
+        replica = ReplicaSettings(section.section("replica"), process)
         log = LogSettings(section.section("log"))
         accessLog = section.section("accessLog").map(AccessLogSettings.init)
-        if store.redis != nil, fleet.secret == nil, !FleetSettings.namesSecret(fleetSection, surroundings) {
-            storeSection?.mistake(
+        if store.redis != nil, fleet.secret == nil, !FleetSettings.namesSecret(fleetSection, process) {
+            storeSection?.diagnostic(
                 "needs a fleet secret, as replicas share it: set fleet.secretFile or \(FleetSettings.secretVariable)",
                 key: "redis")
         }
@@ -29,26 +29,26 @@ extension Configuration {
 extension ReplicaSettings {
     private static let nameByteCountMax = 128
 
-    init(_ section: SettingSection?, _ surroundings: Surroundings) {
+    init(_ section: SettingSection?, _ process: ProcessEnvironment) {
         section?.check(known: ["name", "threads"])
-        name = section?["name"].flatMap(Self.name) ?? Self.defaultName(surroundings)
-        threads = section?["threads"]?.integer(1...1024) ?? max(surroundings.coreCount, 1)
+        name = section?["name"].flatMap(Self.name) ?? Self.defaultName(process)
+        threads = section?["threads"]?.integer(1...1024) ?? max(process.coreCount, 1)
     }
 
     /// Backends are told it, in a field.
     private static func name(_ value: SettingValue) -> String? {
         guard let text = value.nonEmptyString() else { return nil }
         guard text.utf8.count <= nameByteCountMax, text.utf8.allSatisfy(isVisible) else {
-            value.mistake("must be 1 to \(nameByteCountMax) visible characters of ASCII")
+            value.diagnostic("must be 1 to \(nameByteCountMax) visible characters of ASCII")
             return nil
         }
         return text
     }
 
     /// A machine may be called anything.
-    private static func defaultName(_ surroundings: Surroundings) -> String {
-        let suffix = "-\(surroundings.processID)"
-        let host = surroundings.hostName.unicodeScalars.prefix(nameByteCountMax - suffix.utf8.count)
+    private static func defaultName(_ process: ProcessEnvironment) -> String {
+        let suffix = "-\(process.processID)"
+        let host = process.hostName.unicodeScalars.prefix(nameByteCountMax - suffix.utf8.count)
             .map { scalar in UInt8(exactly: scalar.value).map(isVisible) == true ? Character(scalar) : "-" }
         return String(host) + suffix
     }

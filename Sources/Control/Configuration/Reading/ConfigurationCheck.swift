@@ -1,10 +1,10 @@
 /// What `limpet check` says about a configuration.
 package struct ConfigurationCheck: Equatable, Sendable {
     /// In the order in which they are read.
-    package private(set) var mistakes: [Mistake]
+    package private(set) var diagnostics: [Diagnostic]
     /// One line: what there is, or how much is wrong.
     package private(set) var summary: String
-    package var isRight: Bool { !mistakes.contains { $0.severity == .error } }
+    package var isRight: Bool { !diagnostics.contains { $0.severity == .error } }
 
     /// The main file with the files that it names.
     ///
@@ -16,7 +16,7 @@ package struct ConfigurationCheck: Equatable, Sendable {
             let file = try ConfigurationFile(main, containers: containers)
             self.init(main.name, file.warnings, file.configuration.summary)
         } catch {
-            self.init(main.name, error.mistakes, "")
+            self.init(main.name, error.diagnostics, "")
         }
     }
 
@@ -25,26 +25,26 @@ package struct ConfigurationCheck: Equatable, Sendable {
     package init(paths: [String], containers: [DockerContribution] = []) {
         let read = paths.map { DynamicFiles.read(path: $0) }
         let reading = HTTPReading(
-            files: read.flatMap(\.files), unreadable: read.flatMap(\.mistakes), containers: containers,
+            files: read.flatMap(\.files), unreadable: read.flatMap(\.diagnostics), containers: containers,
             context: HTTPContext(entryPointNames: nil, lease: StoreOptions.leaseDefault))
         self.init(
-            paths.isEmpty ? "containers" : paths.joined(separator: " "), reading.mistakes,
+            paths.isEmpty ? "containers" : paths.joined(separator: " "), reading.diagnostics,
             reading.configuration?.summary ?? "")
     }
 
     /// The main file, which cannot be read.
     package init(config path: String, refusal: ConfigurationRefusal) {
-        self.init(path, refusal.mistakes, "")
+        self.init(path, refusal.diagnostics, "")
     }
 
-    private init(_ what: String, _ mistakes: [Mistake], _ found: String) {
-        self.mistakes = mistakes
+    private init(_ what: String, _ diagnostics: [Diagnostic], _ found: String) {
+        self.diagnostics = diagnostics
         summary = ""
-        let errors = mistakes.count { $0.severity == .error }
-        let warnings = mistakes.count - errors
+        let errors = diagnostics.count { $0.severity == .error }
+        let warnings = diagnostics.count - errors
         let counts = [(errors, "error"), (warnings, "warning")].filter { $0.0 > 0 }.map { $0.0.counting($0.1) }
         let said = counts.joined(separator: ", ")
-        summary = VisibleText.line(
+        summary = EscapedText.line(
             isRight ? "\(what): ok: \(found)\(said.isEmpty ? "" : ", \(said)")" : "\(what): \(said)")
     }
 }

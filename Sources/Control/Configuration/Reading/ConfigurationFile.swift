@@ -1,7 +1,7 @@
 import Foundation
 
 /// What a configuration depends on beside its file.
-package struct Surroundings: Sendable {
+package struct ProcessEnvironment: Sendable {
     package var environment: [String: String]
     package var hostName: String
     package var processID: Int
@@ -15,9 +15,9 @@ package struct Surroundings: Sendable {
     }
 
     /// Those of this process.
-    package static var current: Surroundings {
+    package static var current: ProcessEnvironment {
         let process = ProcessInfo.processInfo
-        return Surroundings(
+        return ProcessEnvironment(
             environment: process.environment, hostName: process.hostName, processID: Int(process.processIdentifier),
             coreCount: process.activeProcessorCount)
     }
@@ -31,7 +31,7 @@ package struct ConfigurationFile {
     /// Its `http` is what all files and containers say together.
     package let configuration: Configuration
     /// What is allowed, and hardly meant; and mistakes of containers, which take out nothing else.
-    package let warnings: [Mistake]
+    package let warnings: [Diagnostic]
     /// As they were read: the main file, then those of the file provider.
     package let sources: [SourceText]
 
@@ -42,16 +42,16 @@ package struct ConfigurationFile {
     ///
     /// - Parameter path: may be a pipe, whose end is waited for; the files that it names never may.
     /// - Throws: `ConfigurationRefusal` with every mistake in it.
-    package init(path: String, surroundings: Surroundings = .current) throws(ConfigurationRefusal) {
-        try self.init(SourceText(main: path), surroundings: surroundings)
+    package init(path: String, process: ProcessEnvironment = .current) throws(ConfigurationRefusal) {
+        try self.init(SourceText(main: path), process: process)
     }
 
     /// - Parameter file: what mistakes call it.
     package init(
-        yaml: String, file: String, containers: [DockerContribution] = [], surroundings: Surroundings
+        yaml: String, file: String, containers: [DockerContribution] = [], process: ProcessEnvironment
     ) throws(ConfigurationRefusal) {
         let main = SourceText(name: file, text: yaml, role: .main)
-        try self.init(main, containers: containers, surroundings: surroundings)
+        try self.init(main, containers: containers, process: process)
     }
 
     /// - Parameters:
@@ -59,22 +59,22 @@ package struct ConfigurationFile {
     ///   - containers: what the Docker provider says, where it has been asked.
     /// - Throws: `ConfigurationRefusal` with every mistake in it.
     package init(
-        _ main: SourceText, containers: [DockerContribution] = [], surroundings: Surroundings = .current
+        _ main: SourceText, containers: [DockerContribution] = [], process: ProcessEnvironment = .current
     ) throws(ConfigurationRefusal) {
         let tree = SourceTree(main)
-        guard var configuration = tree.root.map({ Configuration($0, surroundings) }) else {
-            throw ConfigurationRefusal(mistakes: tree.mistakes.sorted)
+        guard var configuration = tree.root.map({ Configuration($0, process) }) else {
+            throw ConfigurationRefusal(diagnostics: tree.diagnostics.sorted)
         }
         usersFiles = UsersFiles()
         let dynamic = configuration.providers.file.map { DynamicFiles.read($0.source) } ?? DynamicFiles()
         let reading = HTTPReading(
-            [tree] + dynamic.files.map { SourceTree($0) }, unreadable: dynamic.mistakes, containers,
+            [tree] + dynamic.files.map { SourceTree($0) }, unreadable: dynamic.diagnostics, containers,
             HTTPContext(configuration, usersFiles))
-        guard let http = reading.configuration else { throw ConfigurationRefusal(mistakes: reading.mistakes) }
+        guard let http = reading.configuration else { throw ConfigurationRefusal(diagnostics: reading.diagnostics) }
         configuration.http = http
         self.configuration = configuration
         sources = [main] + dynamic.files
-        warnings = reading.mistakes
+        warnings = reading.diagnostics
     }
 }
 
@@ -86,7 +86,7 @@ extension SourceText {
     package init(main path: String, isPipeTaken: Bool = true) throws(ConfigurationRefusal) {
         func refusal(_ message: String) -> ConfigurationRefusal {
             ConfigurationRefusal(
-                mistakes: [Mistake(severity: .error, source: .file(path), place: nil, key: "", message: message)])
+                diagnostics: [Diagnostic(severity: .error, source: .file(path), place: nil, key: "", message: message)])
         }
         let bytes: [UInt8]
         do {

@@ -8,7 +8,7 @@ package struct DynamicFiles: Equatable, Sendable {
     /// By path.
     package private(set) var files: [SourceText] = []
     /// What cannot be read, each with its reason. All of them are errors.
-    package private(set) var mistakes: [Mistake] = []
+    package private(set) var diagnostics: [Diagnostic] = []
 
     /// Reads a file, or all `.yml`, `.yaml` and `.toml` in a directory and its directories. Names that begin with a dot
     /// do not count; links are followed.
@@ -85,6 +85,6 @@ package struct DynamicFiles: Equatable, Sendable {
     }
 
     private mutating func add(_ message: String, _ path: String) {
-        mistakes.append(Mistake(severity: .error, source: .file(path), place: nil, key: "", message: message))
+        diagnostics.append(Diagnostic(severity: .error, source: .file(path), place: nil, key: "", message: message))
     }
 }

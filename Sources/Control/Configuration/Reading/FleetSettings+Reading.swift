@@ -5,40 +5,40 @@ extension FleetSettings {
     private static let keyFilesMax = 16
 
     /// - Parameter root: where a mistake stands if there is no section.
-    init(_ section: SettingSection?, of root: SettingSection, _ surroundings: Surroundings) {
+    init(_ section: SettingSection?, of root: SettingSection, _ process: ProcessEnvironment) {
         section?.check(known: ["secret", "secretFile", "cookieKeyFiles", "namespace"])
-        secret = Self.secret(section, of: root, surroundings)
+        secret = Self.secret(section, of: root, process)
         cookieKeys = (section?["cookieKeyFiles"]?.list() ?? []).compactMap { Secret(file: $0)?.longEnough($0) }
         if cookieKeys.count > Self.keyFilesMax {
-            section?["cookieKeyFiles"]?.mistake("must not have more than \(Self.keyFilesMax) files")
+            section?["cookieKeyFiles"]?.diagnostic("must not have more than \(Self.keyFilesMax) files")
         }
         namespace = section?["namespace"].flatMap(Self.namespace) ?? .limpet
     }
 
     /// Whether a secret is named, readable or not.
-    static func namesSecret(_ section: SettingSection?, _ surroundings: Surroundings) -> Bool {
-        section?["secret"] != nil || section?["secretFile"] != nil || surroundings.environment[secretVariable] != nil
+    static func namesSecret(_ section: SettingSection?, _ process: ProcessEnvironment) -> Bool {
+        section?["secret"] != nil || section?["secretFile"] != nil || process.environment[secretVariable] != nil
     }
 
-    private static func secret(_ section: SettingSection?, of root: SettingSection, _ surroundings: Surroundings)
+    private static func secret(_ section: SettingSection?, of root: SettingSection, _ process: ProcessEnvironment)
         -> Secret?
     {
         if let section, let value = section["secret"] {
-            if section["secretFile"] != nil { value.mistake("stands beside secretFile: write one of them") }
+            if section["secretFile"] != nil { value.diagnostic("stands beside secretFile: write one of them") }
             return value.string().flatMap { Secret(Array($0.utf8)).longEnough(value) }
         }
         if let value = section?["secretFile"] { return Secret(file: value)?.longEnough(value) }
-        guard let text = surroundings.environment[secretVariable] else { return nil }
+        guard let text = process.environment[secretVariable] else { return nil }
         let secret = Secret(Array(text.utf8))
         guard secret.bytes.count < Secret.byteCountMin else { return secret }
-        root.mistake(Secret.tooShort(secret.bytes.count, "\(secretVariable) "), key: "fleet.secret")
+        root.diagnostic(Secret.tooShort(secret.bytes.count, "\(secretVariable) "), key: "fleet.secret")
         return nil
     }
 
     private static func namespace(_ value: SettingValue) -> StoreNamespace? {
         guard let text = value.nonEmptyString() else { return nil }
         guard let namespace = StoreNamespace(text) else {
-            value.mistake("must be 1 to 64 letters, digits, or any of . _ - :")
+            value.diagnostic("must be 1 to 64 letters, digits, or any of . _ - :")
             return nil
         }
         return namespace
@@ -56,14 +56,14 @@ extension Secret {
             while let last = bytes.last, last == UInt8(ascii: "\n") || last == UInt8(ascii: "\r") { bytes.removeLast() }
             self.init(bytes)
         } catch {
-            value.mistake("\(path) \(error.reason)")
+            value.diagnostic("\(path) \(error.reason)")
             return nil
         }
     }
 
     func longEnough(_ value: SettingValue) -> Secret? {
         guard bytes.count < Self.byteCountMin else { return self }
-        value.mistake(Self.tooShort(bytes.count))
+        value.diagnostic(Self.tooShort(bytes.count))
         return nil
     }
 

@@ -6,56 +6,56 @@ package struct HTTPReading {
     /// Nil: refused.
     package let configuration: HTTPConfiguration?
     /// File by file in the order given, each sorted by place; then container by container.
-    package let mistakes: [Mistake]
+    package let diagnostics: [Diagnostic]
 
     /// - Parameter unreadable: of files that should have been read too; an error among them refuses the whole.
     package init(
-        files: [SourceText], unreadable: [Mistake] = [], containers: [DockerContribution], context: HTTPContext
+        files: [SourceText], unreadable: [Diagnostic] = [], containers: [DockerContribution], context: HTTPContext
     ) {
         self.init(files.map { SourceTree($0) }, unreadable: unreadable, containers, context)
     }
 
     init(
-        _ trees: [SourceTree], unreadable: [Mistake], _ containers: [DockerContribution], _ context: HTTPContext
+        _ trees: [SourceTree], unreadable: [Diagnostic], _ containers: [DockerContribution], _ context: HTTPContext
     ) {
         let drafts = trees.compactMap { $0.draft(context) }
         let labels = ContainerDrafts(containers, besides: drafts, context)
         var linking = HTTPLinking(drafts + labels.drafts)
         let linked = linking.configuration()
         let isRefused =
-            trees.contains(where: \.mistakes.hasErrors) || unreadable.contains { $0.severity == .error }
+            trees.contains(where: \.diagnostics.hasErrors) || unreadable.contains { $0.severity == .error }
         configuration = isRefused ? nil : linked
-        mistakes = unreadable + trees.flatMap(\.mistakes.sorted) + labels.mistakes.flatMap(\.sorted)
+        diagnostics = unreadable + trees.flatMap(\.diagnostics.sorted) + labels.diagnostics.flatMap(\.sorted)
     }
 }
 
 /// A file with its values, as far as it could be read.
 struct SourceTree {
     let role: SourceText.Role
-    let mistakes: MistakeList
+    let diagnostics: Diagnostics
     /// Nil: the file is not even a mapping, which is recorded.
     let root: SettingSection?
 
     init(_ source: SourceText) {
         role = source.role
-        let mistakes = MistakeList(.file(source.name))
+        let diagnostics = Diagnostics(.file(source.name))
         if source.role == .dynamic, source.text.utf8.isEmpty {
             // As of a file that is about to be written.
-            mistakes.add("is empty: write http: {} where there are to be no routes", at: nil, key: "")
+            diagnostics.add("is empty: write http: {} where there are to be no routes", at: nil, key: "")
         }
         let node =
             switch source.format {
-            case .yaml: SettingNode(yaml: source.text, mistakes)
-            case .toml: SettingNode(toml: source.text, mistakes)
+            case .yaml: SettingNode(yaml: source.text, diagnostics)
+            case .toml: SettingNode(toml: source.text, diagnostics)
             }
-        self.mistakes = mistakes
+        self.diagnostics = diagnostics
         root = node.flatMap {
-            SettingValue(node: $0, key: "", keyPlace: Mistake.Place(line: 1, column: 1), mistakes: mistakes).section()
+            SettingValue(node: $0, key: "", keyPlace: Diagnostic.Place(line: 1, column: 1), diagnostics: diagnostics).section()
         }
     }
 
     func draft(_ context: HTTPContext) -> HTTPDraft? {
         if role == .dynamic { root?.check(known: ["http"], unavailable: ["tcp", "udp", "tls"]) }
-        return root?.section("http").map { HTTPDraft($0, of: mistakes, context) }
+        return root?.section("http").map { HTTPDraft($0, of: diagnostics, context) }
     }
 }

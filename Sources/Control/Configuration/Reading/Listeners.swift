@@ -16,7 +16,7 @@ struct Listeners {
         var taken = isAdminGiven ? [] : [(name: Self.adminName, address: admin)]
         for (name, value) in section?.entries ?? [] {
             if name.isEmpty || ObjectName.holdsControl(name) {
-                value.mistakes.add(
+                value.diagnostics.add(
                     "a name must not be empty, and not contain control characters", at: value.keyPlace, key: value.key)
             }
             guard let entry = value.section() else { continue }
@@ -47,12 +47,12 @@ struct Listeners {
         do throws(AddressError) {
             let address = try ListenAddress(text)
             if let other = taken.first(where: { $0.address.overlaps(address) }) {
-                value.mistake("is the address of entry point \(other.name) already")
+                value.diagnostic("is the address of entry point \(other.name) already")
             }
             taken.append((name, address))
             return address
         } catch {
-            value.mistake(error.description)
+            value.diagnostic(error.description)
             return nil
         }
     }
@@ -74,7 +74,7 @@ struct Listeners {
             do throws(AddressError) {
                 return try AddressRange(text)
             } catch {
-                value.mistake(error.description)
+                value.diagnostic(error.description)
                 return nil
             }
         }

@@ -27,7 +27,7 @@ extension FileProviderSettings {
             self.init(source: .file(path), isWatched: isWatched)
             return
         }
-        section["filename"]?.mistake("stands beside directory: write one of them")
+        section["filename"]?.diagnostic("stands beside directory: write one of them")
         guard let path = directory.nonEmptyString() else { return nil }
         self.init(source: .directory(path), isWatched: isWatched)
     }
@@ -51,7 +51,7 @@ extension DockerProviderSettings {
             _ = try parsedEndpoint()
             _ = try DockerSelection(self)
         } catch {
-            section.mistake(error.message, key: error.key)
+            section.diagnostic(error.message, key: error.key)
         }
     }
 }

@@ -14,7 +14,7 @@ extension StoreOptions {
         lease = section?["lease"]?.duration(Self.leases) ?? Self.leaseDefault
         // An answer older than the lease is not kept: who waits for it so long never learns anything.
         if let redis, redis.commandTimeout >= lease {
-            redisSection?["commandTimeout"]?.mistake(
+            redisSection?["commandTimeout"]?.diagnostic(
                 "must be below store.lease, that is \(DurationText.write(lease)): make it shorter, or the lease longer")
         }
     }
@@ -37,18 +37,18 @@ extension RedisOptions {
         guard let value = section["endpoints"] else { return nil }
         let list = value.list()
         guard list.count <= 1 else {
-            value.mistake("must be one endpoint: several (Sentinel, Cluster) are not available in this version")
+            value.diagnostic("must be one endpoint: several (Sentinel, Cluster) are not available in this version")
             return nil
         }
         guard let first = list.first else {
-            if value.isList { value.mistake("must name an endpoint, as redis://127.0.0.1:6379/0") }
+            if value.isList { value.diagnostic("must name an endpoint, as redis://127.0.0.1:6379/0") }
             return nil
         }
         guard let text = first.string() else { return nil }
         do throws(RedisEndpointError) {
             return try RedisEndpoint(withoutCredentials(text, first))
         } catch {
-            first.mistake(error.description)
+            first.diagnostic(error.description)
             return nil
         }
     }
@@ -57,7 +57,7 @@ extension RedisOptions {
     /// else is wrong is to be said too.
     private static func withoutCredentials(_ url: String, _ value: SettingValue) -> String {
         guard let at = url.lastIndex(of: "@") else { return url }
-        value.mistake("holds credentials: write them as username and passwordFile")
+        value.diagnostic("holds credentials: write them as username and passwordFile")
         let rest = url[url.index(after: at)...]
         guard let colon = url[..<at].firstIndex(of: ":"), url[colon...].hasPrefix("://") else { return String(rest) }
         return "\(url[..<colon])://\(rest)"
@@ -67,7 +67,7 @@ extension RedisOptions {
         let username = section["username"]?.nonEmptyString()
         guard let password = password(section) else {
             if let username = section["username"], section["password"] == nil, section["passwordFile"] == nil {
-                username.mistake("needs a password: set passwordFile")
+                username.diagnostic("needs a password: set passwordFile")
             }
             return nil
         }
@@ -77,7 +77,7 @@ extension RedisOptions {
     private static func password(_ section: SettingSection) -> String? {
         let file = section["passwordFile"]
         let value = section["password"]
-        if let value, file != nil { value.mistake("stands beside passwordFile: write one of them") }
+        if let value, file != nil { value.diagnostic("stands beside passwordFile: write one of them") }
         guard let place = value ?? file, let password = value.map({ $0.string() }) ?? file.flatMap(contents) else {
             return nil
         }
@@ -88,7 +88,7 @@ extension RedisOptions {
     private static func contents(of file: SettingValue) -> String? {
         guard let secret = Secret(file: file) else { return nil }
         guard let text = String(validating: secret.bytes, as: UTF8.self) else {
-            file.mistake("does not hold UTF-8 text")
+            file.diagnostic("does not hold UTF-8 text")
             return nil
         }
         return text

@@ -17,9 +17,9 @@ struct LabelTree {
     private static let countMax = 1000
     private static let keyByteCountMax = 1024
 
-    init(_ labels: [String: String], _ mistakes: MistakeList) {
+    init(_ labels: [String: String], _ diagnostics: Diagnostics) {
         guard labels.count <= Self.countMax else {
-            mistakes.add("has more than \(Self.countMax) labels", at: nil, key: "")
+            diagnostics.add("has more than \(Self.countMax) labels", at: nil, key: "")
             return
         }
         var root = LabelBranch()
@@ -31,40 +31,40 @@ struct LabelTree {
             let section = parts[1].lowercased()
             guard label.utf8.count <= Self.keyByteCountMax else {
                 if section == "http" {
-                    mistakes.add("has more than \(Self.keyByteCountMax) bytes", at: nil, key: ShownWord.of(label))
+                    diagnostics.add("has more than \(Self.keyByteCountMax) bytes", at: nil, key: Excerpt.of(label))
                 }
                 continue
             }
             switch section {
-            case "http": Self.add(text, label, parts, to: &root, mistakes)
+            case "http": Self.add(text, label, parts, to: &root, diagnostics)
             case let other where Self.otherProtocols.contains(other): otherProtocol = otherProtocol ?? label
-            default: Self.warn(label, section, mistakes)
+            default: Self.warn(label, section, diagnostics)
             }
         }
         guard !root.branches.isEmpty else { return }
         http = SettingValue(
-            node: root.branches[0].node(mistakes), key: root.branches[0].path, keyPlace: nil, mistakes: mistakes)
+            node: root.branches[0].node(diagnostics), key: root.branches[0].path, keyPlace: nil, diagnostics: diagnostics)
     }
 
     private static func add(
-        _ text: String, _ label: String, _ parts: [Substring], to root: inout LabelBranch, _ mistakes: MistakeList
+        _ text: String, _ label: String, _ parts: [Substring], to root: inout LabelBranch, _ diagnostics: Diagnostics
     ) {
         // The prefix is a part, and no step.
         guard parts.count > 2, let steps = LabelStep.steps(parts, countMax: depthMax) else {
-            mistakes.add("must have words between its dots, and whole numbers in brackets", at: nil, key: label)
+            diagnostics.add("must have words between its dots, and whole numbers in brackets", at: nil, key: label)
             return
         }
         guard steps.count < depthMax else {
-            mistakes.add("has more than \(depthMax) parts, those in brackets included", at: nil, key: label)
+            diagnostics.add("has more than \(depthMax) parts, those in brackets included", at: nil, key: label)
             return
         }
-        root.add(text, label: label, steps[...], mistakes)
+        root.add(text, label: label, steps[...], diagnostics)
     }
 
     /// Labels that are nobody's business here are not read; but one that is nearly a section's hardly means nothing.
-    private static func warn(_ label: String, _ section: String, _ mistakes: MistakeList) {
+    private static func warn(_ label: String, _ section: String, _ diagnostics: Diagnostics) {
         guard !sections.contains(section), let nearest = Spelling.nearest(to: section, among: sections) else { return }
-        mistakes.add("has no effect, did you mean \(nearest)?", at: nil, key: label, severity: .warning)
+        diagnostics.add("has no effect, did you mean \(nearest)?", at: nil, key: label, severity: .warning)
     }
 }
 
@@ -127,10 +127,10 @@ private struct LabelBranch {
 
     var path: String { step?.path ?? "" }
 
-    mutating func add(_ value: String, label: String, _ steps: ArraySlice<LabelStep>, _ mistakes: MistakeList) {
+    mutating func add(_ value: String, label: String, _ steps: ArraySlice<LabelStep>, _ diagnostics: Diagnostics) {
         guard let step = steps.first else {
             if let text, text.value != value {
-                mistakes.add("contradicts the label \(text.label)", at: nil, key: label)
+                diagnostics.add("contradicts the label \(text.label)", at: nil, key: label)
             } else {
                 text = (value, label)
             }
@@ -138,40 +138,40 @@ private struct LabelBranch {
         }
         let index = branches.firstIndex { $0.step?.folded == step.folded } ?? branches.count
         if index == branches.count { branches.append(LabelBranch(step: step)) }
-        branches[index].add(value, label: label, steps.dropFirst(), mistakes)
+        branches[index].add(value, label: label, steps.dropFirst(), diagnostics)
     }
 
-    func node(_ mistakes: MistakeList) -> SettingNode {
+    func node(_ diagnostics: Diagnostics) -> SettingNode {
         guard let first = branches.first else { return SettingNode(.text(text?.value ?? "")) }
         // Traefik's users turn a section on by "true" and say more beside it.
         if let text, text.value.lowercased() != "true", !text.value.isEmpty {
-            mistakes.add("stands beside \(first.anyLabel ?? "others"), which says more", at: nil, key: text.label)
+            diagnostics.add("stands beside \(first.anyLabel ?? "others"), which says more", at: nil, key: text.label)
         }
         guard case .index = first.step?.name else {
             let keys = branches.compactMap { branch -> SettingNode.Entry? in
                 guard case .key(let key) = branch.step?.name else {
-                    mistakes.add("is a list and a mapping", at: nil, key: branch.path)
+                    diagnostics.add("is a list and a mapping", at: nil, key: branch.path)
                     return nil
                 }
-                return SettingNode.Entry(key: key, place: nil, path: branch.path, value: branch.node(mistakes))
+                return SettingNode.Entry(key: key, place: nil, path: branch.path, value: branch.node(diagnostics))
             }
             return SettingNode(.mapping(keys))
         }
-        return SettingNode(.list(elements(mistakes)))
+        return SettingNode(.list(elements(diagnostics)))
     }
 
-    private func elements(_ mistakes: MistakeList) -> [SettingNode] {
+    private func elements(_ diagnostics: Diagnostics) -> [SettingNode] {
         var elements: [Int: SettingNode] = [:]
         for branch in branches {
             guard case .index(let index) = branch.step?.name else {
-                mistakes.add("is a list and a mapping", at: nil, key: branch.path)
+                diagnostics.add("is a list and a mapping", at: nil, key: branch.path)
                 continue
             }
             guard index < branches.count else {
-                mistakes.add("must be counted from 0 without a gap", at: nil, key: branch.path)
+                diagnostics.add("must be counted from 0 without a gap", at: nil, key: branch.path)
                 continue
             }
-            elements[index] = branch.node(mistakes)
+            elements[index] = branch.node(diagnostics)
         }
         return elements.sorted { $0.key < $1.key }.map(\.value)
     }

@@ -3,7 +3,7 @@ import Yams
 
 extension SettingNode {
     /// The tree of a YAML text. What is no YAML, or holds a key twice, has none: that is recorded.
-    init?(yaml: String, _ mistakes: MistakeList) {
+    init?(yaml: String, _ diagnostics: Diagnostics) {
         do {
             // By the basic rules Yams gives no plain value a tag of its own making.
             guard let root = try Yams.compose(yaml: yaml, .basic) else {
@@ -13,15 +13,15 @@ extension SettingNode {
             var conversion = YAMLConversion()
             self = try conversion.node(root, depth: 0)
         } catch let refusal as YAMLConversion.Refusal {
-            mistakes.add(refusal.message, at: refusal.place, key: "")
+            diagnostics.add(refusal.message, at: refusal.place, key: "")
             return nil
         } catch let error as YamlError {
             let (message, mark) = Self.explain(error)
             let hint = yaml.contains("{{") ? ": templates of Go are not available in this version" : ""
-            mistakes.add(message + hint, at: mark.map { Mistake.Place(line: $0.line, column: $0.column) }, key: "")
+            diagnostics.add(message + hint, at: mark.map { Diagnostic.Place(line: $0.line, column: $0.column) }, key: "")
             return nil
         } catch {
-            mistakes.add("cannot be read as YAML: \(error)", at: nil, key: "")
+            diagnostics.add("cannot be read as YAML: \(error)", at: nil, key: "")
             return nil
         }
     }
@@ -46,7 +46,7 @@ extension SettingNode {
 private struct YAMLConversion {
     struct Refusal: Error {
         let message: String
-        let place: Mistake.Place?
+        let place: Diagnostic.Place?
     }
 
     private static let depthMax = 64
@@ -108,16 +108,16 @@ private struct YAMLConversion {
         }
         guard !tag.isEmpty, !coreTags.contains(tag) else { return }
         throw Refusal(
-            message: "has the tag \(ShownWord.of(tag)), which has no meaning here: write the value itself",
+            message: "has the tag \(Excerpt.of(tag)), which has no meaning here: write the value itself",
             place: place(of: node))
     }
 
     static func standsTwice(_ keys: [String]) -> String {
-        let names = keys.prefix(namesMax).map { "\"\(ShownWord.of($0))\"" }.joined(separator: ", ")
+        let names = keys.prefix(namesMax).map { "\"\(Excerpt.of($0))\"" }.joined(separator: ", ")
         return "the same key stands twice in one mapping: \(names)\(keys.count > namesMax ? ", …" : "")"
     }
 
-    private static func place(of node: Node) -> Mistake.Place? {
-        node.mark.map { Mistake.Place(line: $0.line, column: $0.column) }
+    private static func place(of node: Node) -> Diagnostic.Place? {
+        node.mark.map { Diagnostic.Place(line: $0.line, column: $0.column) }
     }
 }

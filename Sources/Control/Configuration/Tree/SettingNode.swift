@@ -13,7 +13,7 @@ struct SettingNode: Equatable, Sendable {
     struct Entry: Equatable, Sendable {
         var key: String
         /// Where the key stands.
-        var place: Mistake.Place?
+        var place: Diagnostic.Place?
         /// From the root and as it was written, where that is not the keys joined by dots.
         var path: String?
         var value: SettingNode
@@ -21,9 +21,9 @@ struct SettingNode: Equatable, Sendable {
 
     var content: Content
     /// Where it begins; nil in sources that have no lines.
-    var place: Mistake.Place?
+    var place: Diagnostic.Place?
 
-    init(_ content: Content, at place: Mistake.Place? = nil) {
+    init(_ content: Content, at place: Diagnostic.Place? = nil) {
         self.content = content
         self.place = place
     }

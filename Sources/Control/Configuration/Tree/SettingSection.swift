@@ -26,12 +26,12 @@ struct SettingSection {
                     continue
                 }
                 let line = other.place.map { " in line \($0.line)" } ?? ""
-                value.mistakes.add(
+                value.diagnostics.add(
                     "stands twice: \(other.key) stands\(line) already", at: pair.place, key: path(of: pair))
             } else if let key = unavailable.first(where: { isSame(pair.key, $0) }) {
-                value.mistakes.add("is not available in this version", at: pair.place, key: path(of: pair, as: key))
+                value.diagnostics.add("is not available in this version", at: pair.place, key: path(of: pair, as: key))
             } else {
-                value.mistakes.add(
+                value.diagnostics.add(
                     problem(of: pair.key, known: known, unavailable: unavailable), at: pair.place, key: path(of: pair))
             }
         }
@@ -75,20 +75,20 @@ struct SettingSection {
     /// A value that must be there; that it is not is recorded at the section's own key.
     func required(_ key: String, _ use: String) -> SettingValue? {
         if let value = self[key] { return value }
-        value.mistakes.add("is missing: \(use)", at: value.keyPlace, key: path(to: key))
+        value.diagnostics.add("is missing: \(use)", at: value.keyPlace, key: path(to: key))
         return nil
     }
 
     /// What stands for a key that is left out.
     func made(_ key: String, _ text: String) -> SettingValue {
         SettingValue(
-            node: SettingNode(.text(text)), key: path(to: key), keyPlace: value.keyPlace, mistakes: value.mistakes)
+            node: SettingNode(.text(text)), key: path(to: key), keyPlace: value.keyPlace, diagnostics: value.diagnostics)
     }
 
     /// A mapping with nothing in it, under a name that a user could have given.
     func empty(named name: String) -> SettingValue {
         SettingValue(
-            node: SettingNode(.null), key: "\(value.key).\(name)", keyPlace: value.keyPlace, mistakes: value.mistakes)
+            node: SettingNode(.null), key: "\(value.key).\(name)", keyPlace: value.keyPlace, diagnostics: value.diagnostics)
     }
 
     /// What stands under a key, or as much as nothing.
@@ -96,21 +96,21 @@ struct SettingSection {
         value
             ?? SettingValue(
                 node: SettingNode(.null), key: path(to: key), keyPlace: self.value.keyPlace,
-                mistakes: self.value.mistakes)
+                diagnostics: self.value.diagnostics)
     }
 
     /// A mistake that concerns the section as a whole, or a key of it, whether that is there or not.
-    func mistake(_ message: String, key: String? = nil) {
+    func diagnostic(_ message: String, key: String? = nil) {
         let place = key.flatMap(present)?.keyPlace ?? value.keyPlace
-        value.mistakes.add(message, at: place, key: key.map(path(to:)) ?? value.key)
+        value.diagnostics.add(message, at: place, key: key.map(path(to:)) ?? value.key)
     }
 
     func warning(_ message: String) {
-        value.mistakes.add(message, at: value.keyPlace, key: value.key, severity: .warning)
+        value.diagnostics.add(message, at: value.keyPlace, key: value.key, severity: .warning)
     }
 
     private func value(of pair: SettingNode.Entry, as key: String) -> SettingValue {
-        SettingValue(node: pair.value, key: path(of: pair, as: key), keyPlace: pair.place, mistakes: value.mistakes)
+        SettingValue(node: pair.value, key: path(of: pair, as: key), keyPlace: pair.place, diagnostics: value.diagnostics)
     }
 
     /// - Parameter key: how the key is to be written. A label is called as it is.
@@ -120,7 +120,7 @@ struct SettingSection {
 
     /// Labels are mostly written in small letters.
     private func path(to key: String) -> String {
-        let key = ShownWord.of(value.mistakes.isLabels ? key.lowercased() : key)
+        let key = Excerpt.of(value.diagnostics.isLabels ? key.lowercased() : key)
         return value.key.isEmpty ? key : "\(value.key).\(key)"
     }
 }

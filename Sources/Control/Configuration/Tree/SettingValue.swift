@@ -5,26 +5,26 @@ struct SettingValue {
     /// From the root, as in `store.redis.endpoints[0]`.
     let key: String
     /// Where its key stands; for an element of a list, where it begins.
-    let keyPlace: Mistake.Place?
-    let mistakes: MistakeList
+    let keyPlace: Diagnostic.Place?
+    let diagnostics: Diagnostics
 
     /// Where the value itself begins.
-    var place: Mistake.Place? { node.place ?? keyPlace }
+    var place: Diagnostic.Place? { node.place ?? keyPlace }
 
     /// For people: `dynamic.yml:12`, or `container web-1`.
     var origin: String {
-        guard let line = keyPlace?.line else { return "\(mistakes.source)" }
-        return "\(mistakes.source):\(line)"
+        guard let line = keyPlace?.line else { return "\(diagnostics.source)" }
+        return "\(diagnostics.source):\(line)"
     }
 
     /// - Parameter lines: what shows it.
-    func mistake(_ message: String, lines: [String] = []) {
-        mistakes.add(message, at: place, key: key, lines: lines)
+    func diagnostic(_ message: String, lines: [String] = []) {
+        diagnostics.add(message, at: place, key: key, lines: lines)
     }
 
     /// - Parameter lines: what shows it.
     func warning(_ message: String, lines: [String] = []) {
-        mistakes.add(message, at: place, key: key, severity: .warning, lines: lines)
+        diagnostics.add(message, at: place, key: key, severity: .warning, lines: lines)
     }
 
     /// Whether nothing, or YAML's null, stands after the key.
@@ -47,7 +47,7 @@ struct SettingValue {
 
     func string() -> String? {
         guard let text else {
-            mistake("must be a text, and is \(kind)")
+            diagnostic("must be a text, and is \(kind)")
             return nil
         }
         return text
@@ -57,7 +57,7 @@ struct SettingValue {
     func nonEmptyString() -> String? {
         guard let text = string() else { return nil }
         guard text.isEmpty else { return text }
-        mistake("must not be empty")
+        diagnostic("must not be empty")
         return nil
     }
 
@@ -66,14 +66,14 @@ struct SettingValue {
         case "true": return true
         case "false": return false
         default:
-            mistake("must be true or false")
+            diagnostic("must be true or false")
             return nil
         }
     }
 
     func integer(_ range: ClosedRange<Int>) -> Int? {
         guard let text, let number = Int(text), range.contains(number) else {
-            mistake("must be a whole number from \(range.lowerBound) to \(range.upperBound)")
+            diagnostic("must be a whole number from \(range.lowerBound) to \(range.upperBound)")
             return nil
         }
         return number
@@ -82,12 +82,12 @@ struct SettingValue {
     /// In Go's syntax, or a whole number of seconds.
     func duration(_ range: ClosedRange<Duration>) -> Duration? {
         guard let text, let duration = DurationText.read(text) else {
-            mistake("must be a duration such as 500ms, 20s or 1m30s, or a whole number of seconds")
+            diagnostic("must be a duration such as 500ms, 20s or 1m30s, or a whole number of seconds")
             return nil
         }
         guard range.contains(duration) else {
             let (least, most) = (DurationText.write(range.lowerBound), DurationText.write(range.upperBound))
-            mistake("must be a duration from \(least) to \(most)")
+            diagnostic("must be a duration from \(least) to \(most)")
             return nil
         }
         return duration
@@ -105,10 +105,10 @@ struct SettingValue {
         if let choice = Choice.allCases.first(where: { $0.rawValue.lowercased() == text }) { return choice }
         if let text, let choice = aliases[text] { return choice }
         if let text, unavailable.contains(text) {
-            mistake("\(text) is not available in this version")
+            diagnostic("\(text) is not available in this version")
         } else {
             let words = Choice.allCases.map { $0.rawValue.lowercased() }
-            mistake("must be \(words.count > 1 ? "one of " : "")\(words.joined(separator: ", "))")
+            diagnostic("must be \(words.count > 1 ? "one of " : "")\(words.joined(separator: ", "))")
         }
         return nil
     }
@@ -121,16 +121,16 @@ struct SettingValue {
         case .list(let elements):
             return elements.enumerated()
                 .map { index, element in
-                    SettingValue(node: element, key: "\(key)[\(index)]", keyPlace: element.place, mistakes: mistakes)
+                    SettingValue(node: element, key: "\(key)[\(index)]", keyPlace: element.place, diagnostics: diagnostics)
                 }
-        case .text(let text) where mistakes.isLabels:
+        case .text(let text) where diagnostics.isLabels:
             return text.split(separator: ",").compactMap { part in
                 let word = part.trimming(while: \.isWhitespace)
                 guard !word.isEmpty else { return nil }
-                return SettingValue(node: SettingNode(.text(word)), key: key, keyPlace: nil, mistakes: mistakes)
+                return SettingValue(node: SettingNode(.text(word)), key: key, keyPlace: nil, diagnostics: diagnostics)
             }
         case .text, .mapping:
-            mistake("must be a list, and is \(kind)")
+            diagnostic("must be a list, and is \(kind)")
             return []
         }
     }
@@ -140,7 +140,7 @@ struct SettingValue {
         case .null: return SettingSection(self, entries: [])
         case .mapping(let entries): return SettingSection(self, entries: entries)
         case .text, .list:
-            mistake("must be a mapping, and is \(kind)")
+            diagnostic("must be a mapping, and is \(kind)")
             return nil
         }
     }

@@ -11,7 +11,7 @@ struct DockerConstraintParser {
     static func constraint(of text: String) throws(DockerSettingError) -> DockerConstraint {
         var parser = DockerConstraintParser(text)
         let constraint = try parser.anyOf()
-        guard parser.peek == nil else { throw parser.mistake("found \(parser.found), wanted && or || or the end") }
+        guard parser.peek == nil else { throw parser.diagnostic("found \(parser.found), wanted && or || or the end") }
         return constraint
     }
 
@@ -34,7 +34,7 @@ struct DockerConstraintParser {
     private mutating func operand() throws(DockerSettingError) -> DockerConstraint {
         depth += 1
         defer { depth -= 1 }
-        guard depth <= Self.depthMax else { throw mistake("nested deeper than \(Self.depthMax) levels") }
+        guard depth <= Self.depthMax else { throw diagnostic("nested deeper than \(Self.depthMax) levels") }
         if take("!") { return .not(try operand()) }
         if take("(") {
             let inner = try anyOf()
@@ -51,7 +51,7 @@ struct DockerConstraintParser {
         let name = String(text[start..<position])
         guard ["label", "labelregex"].contains(name.lowercased()) else {
             let wanted = "Label(`key`, `value`) or LabelRegex(`key`, `expression`)"
-            throw mistake(
+            throw diagnostic(
                 name.isEmpty ? "found \(found), wanted \(wanted)" : "\(name) is unknown: write \(wanted)", start)
         }
         try expect("(")
@@ -64,7 +64,7 @@ struct DockerConstraintParser {
         do throws(RuleError) {
             return .labelRegex(key: key, pattern: try BoundedPattern(value))
         } catch {
-            throw mistake("\"\(value.prefix(100))\" is \(error.message)", place)
+            throw diagnostic("\"\(value.prefix(100))\" is \(error.message)", place)
         }
     }
 
@@ -73,7 +73,7 @@ struct DockerConstraintParser {
         skipBlanks()
         let start = position
         guard let mark = current, mark == "`" || mark == "\"" else {
-            throw mistake("found \(found), wanted a value between backticks")
+            throw diagnostic("found \(found), wanted a value between backticks")
         }
         position += 1
         var value = ""
@@ -85,12 +85,12 @@ struct DockerConstraintParser {
                 continue
             }
             guard let escaped = current, escaped == "\"" || escaped == "\\" else {
-                throw mistake("of the escapes only \\\" and \\\\ are known: write the value between backticks")
+                throw diagnostic("of the escapes only \\\" and \\\\ are known: write the value between backticks")
             }
             value.append(escaped)
             position += 1
         }
-        throw mistake("the value that begins here has no end", start)
+        throw diagnostic("the value that begins here has no end", start)
     }
 
     private var current: Character? { position < text.count ? text[position] : nil }
@@ -100,7 +100,7 @@ struct DockerConstraintParser {
     }
 
     private var found: String {
-        peek.map { "\"\(ShownWord.of($0))\"" } ?? "the end"
+        peek.map { "\"\(Excerpt.of($0))\"" } ?? "the end"
     }
 
     private mutating func skipBlanks() {
@@ -115,10 +115,10 @@ struct DockerConstraintParser {
     }
 
     private mutating func expect(_ word: String) throws(DockerSettingError) {
-        guard take(word) else { throw mistake("found \(found), wanted \"\(word)\"") }
+        guard take(word) else { throw diagnostic("found \(found), wanted \"\(word)\"") }
     }
 
-    private func mistake(_ message: String, _ place: Int? = nil) -> DockerSettingError {
+    private func diagnostic(_ message: String, _ place: Int? = nil) -> DockerSettingError {
         DockerSettingError("constraints", "at character \((place ?? position) + 1): \(message)")
     }
 }

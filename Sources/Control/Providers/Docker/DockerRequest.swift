@@ -50,7 +50,7 @@ struct DockerRequest: Sendable {
         let loop = MultiThreadedEventLoopGroup.singleton.next()
         let promise = loop.makePromise(of: DockerAnswer.self)
         let byteCountMax = limits.answerMebibytes << 20
-        return try await ask(promise, within: limits.answer, on: loop) { [limits] in
+        return try await exchange(promise, within: limits.answer, on: loop) { [limits] in
             DockerAnswerHandler(promise, limits: limits, byteCountMax: byteCountMax)
         } value: { answer, channel in
             channel.close(promise: nil)
@@ -64,7 +64,7 @@ struct DockerRequest: Sendable {
             of: DockerEvent.self, throwing: (any Error).self, bufferingPolicy: .bufferingOldest(limits.queuedEvents))
         let loop = MultiThreadedEventLoopGroup.singleton.next()
         let promise = loop.makePromise(of: DockerAnswer.self)
-        let (result, channel) = try await ask(promise, within: limits.head, on: loop) { [limits] in
+        let (result, channel) = try await exchange(promise, within: limits.head, on: loop) { [limits] in
             DockerEventHandler(promise, limits: limits, continuation) { error(.init(of: $0, limits)) }
         } value: {
             ($0, $1)
@@ -77,7 +77,7 @@ struct DockerRequest: Sendable {
     }
 
     /// Sends it, and waits for what the handler makes of the answer. The connection is closed unless all goes well.
-    private func ask<Result: Sendable>(
+    private func exchange<Result: Sendable>(
         _ promise: EventLoopPromise<DockerAnswer>, within time: TimeAmount, on loop: any EventLoop,
         _ handler: @escaping @Sendable () -> any ChannelHandler,
         value: @Sendable (DockerAnswer, any Channel) -> Result

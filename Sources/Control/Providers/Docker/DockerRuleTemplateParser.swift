@@ -26,7 +26,7 @@ struct DockerRuleTemplateParser {
             let (tokens, end) = try tokens(of: rest)
             var parser = DockerRuleTemplateParser(tokens: tokens[...])
             parts.append(.value(try parser.pipeline()))
-            guard parser.tokens.isEmpty else { throw mistake("there is a \")\" without its \"(\"") }
+            guard parser.tokens.isEmpty else { throw diagnostic("there is a \")\" without its \"(\"") }
             rest = rest[end...]
         }
         if !rest.isEmpty { parts.append(.text(String(rest))) }
@@ -49,10 +49,10 @@ struct DockerRuleTemplateParser {
             case "|": tokens.append(.pipe)
             case "`", "\"":
                 guard let end = text[position...].firstIndex(of: character) else {
-                    throw mistake("the string that begins with \(character) has no end")
+                    throw diagnostic("the string that begins with \(character) has no end")
                 }
                 guard character == "`" || !text[position..<end].contains("\\") else {
-                    throw mistake("escapes in strings are not available: write the string between backticks")
+                    throw diagnostic("escapes in strings are not available: write the string between backticks")
                 }
                 tokens.append(.string(String(text[position..<end])))
                 position = text.index(after: end)
@@ -60,23 +60,23 @@ struct DockerRuleTemplateParser {
                 let word = rest.prefix { $0.isLetter || $0.isNumber || "._$".contains($0) }
                 tokens.append(.word(String(word)))
                 position = word.endIndex
-            default: throw mistake("\"\(ShownWord.of(character))\" is not available: \(advice)")
+            default: throw diagnostic("\"\(Excerpt.of(character))\" is not available: \(advice)")
             }
         }
-        throw mistake("a {{ has no }}")
+        throw diagnostic("a {{ has no }}")
     }
 
     /// Each next command takes the value before it as its last argument.
     private mutating func pipeline() throws(DockerSettingError) -> DockerRuleTemplate.Expression {
         depth += 1
         defer { depth -= 1 }
-        guard depth <= Self.depthMax else { throw Self.mistake("parentheses are nested deeper than \(Self.depthMax)") }
+        guard depth <= Self.depthMax else { throw Self.diagnostic("parentheses are nested deeper than \(Self.depthMax)") }
         var value = try command(nil)
         var count = 1
         while tokens.first == .pipe {
             tokens.removeFirst()
             count += 1
-            guard count <= Self.depthMax else { throw Self.mistake("more than \(Self.depthMax) values are piped") }
+            guard count <= Self.depthMax else { throw Self.diagnostic("more than \(Self.depthMax) values are piped") }
             value = try command(value)
         }
         return value
@@ -85,21 +85,21 @@ struct DockerRuleTemplateParser {
     private mutating func command(_ piped: Expression?) throws(DockerSettingError) -> Expression {
         guard case .word(let name) = tokens.first, !name.hasPrefix(".") else {
             let value = try operand()
-            guard piped == nil else { throw Self.mistake("a value cannot stand behind a |: write a function") }
+            guard piped == nil else { throw Self.diagnostic("a value cannot stand behind a |: write a function") }
             guard tokens.isEmpty || tokens.first == .pipe || tokens.first == .close else {
-                throw Self.mistake("two values stand side by side without a function before them")
+                throw Self.diagnostic("two values stand side by side without a function before them")
             }
             return value
         }
         tokens.removeFirst()
         if name == "index" { return try label(piped) }
         guard let function = Function(rawValue: name) else {
-            throw Self.mistake("\(name) is not available: \(Self.advice)")
+            throw Self.diagnostic("\(name) is not available: \(Self.advice)")
         }
         var arguments = try operands()
         if let piped { arguments.append(piped) }
         guard arguments.count == function.argumentCount else {
-            throw Self.mistake("\(name) takes \(function.argumentCount) values, and there are \(arguments.count)")
+            throw Self.diagnostic("\(name) takes \(function.argumentCount) values, and there are \(arguments.count)")
         }
         return .call(function, arguments)
     }
@@ -107,11 +107,11 @@ struct DockerRuleTemplateParser {
     /// `index .Labels "key"`
     private mutating func label(_ piped: Expression?) throws(DockerSettingError) -> Expression {
         guard tokens.first == .word(".Labels") else {
-            throw Self.mistake("index is for .Labels: index .Labels \"key\"")
+            throw Self.diagnostic("index is for .Labels: index .Labels \"key\"")
         }
         tokens.removeFirst()
         let keys = try operands() + (piped.map { [$0] } ?? [])
-        guard keys.count == 1 else { throw Self.mistake("index .Labels takes one key, and there are \(keys.count)") }
+        guard keys.count == 1 else { throw Self.diagnostic("index .Labels takes one key, and there are \(keys.count)") }
         return .label(keys[0])
     }
 
@@ -126,13 +126,13 @@ struct DockerRuleTemplateParser {
         case .string(let text): return .string(text)
         case .word(".Name"): return .name
         case .word(".ContainerName"): return .containerName
-        case .word(".Labels"): throw Self.mistake(".Labels stands alone: write index .Labels \"key\"")
-        case .word(let word): throw Self.mistake("\(word) is not available here: \(Self.advice)")
+        case .word(".Labels"): throw Self.diagnostic(".Labels stands alone: write index .Labels \"key\"")
+        case .word(let word): throw Self.diagnostic("\(word) is not available here: \(Self.advice)")
         case .open:
             let value = try pipeline()
-            guard tokens.popFirst() == .close else { throw Self.mistake("a \"(\" has no \")\"") }
+            guard tokens.popFirst() == .close else { throw Self.diagnostic("a \"(\" has no \")\"") }
             return value
-        case .close, .pipe, nil: throw Self.mistake("a value is missing")
+        case .close, .pipe, nil: throw Self.diagnostic("a value is missing")
         }
     }
 
@@ -140,7 +140,7 @@ struct DockerRuleTemplateParser {
         "there are .Name, .ContainerName, index .Labels \"key\", strings, ( ), | and the functions "
         + Function.allCases.map(\.rawValue).sorted().joined(separator: ", ")
 
-    private static func mistake(_ message: String) -> DockerSettingError {
+    private static func diagnostic(_ message: String) -> DockerSettingError {
         DockerSettingError("defaultRule", message)
     }
 }

@@ -1,12 +1,12 @@
 extension SettingNode {
     /// The tree of a TOML 1.0 text. Numbers, booleans and times are texts, as they are written (numbers without
     /// underscores and in decimal). What is no TOML, or holds a key twice, has no tree: that is recorded.
-    init?(toml: String, _ mistakes: MistakeList) {
+    init?(toml: String, _ diagnostics: Diagnostics) {
         var parser = TOMLParser(toml)
         do throws(TOMLError) {
             self = try parser.document().node
         } catch {
-            mistakes.add("is no valid TOML: \(error.message)", at: error.place, key: "")
+            diagnostics.add("is no valid TOML: \(error.message)", at: error.place, key: "")
             return nil
         }
     }
@@ -15,7 +15,7 @@ extension SettingNode {
 /// Why a text is no TOML, and where.
 struct TOMLError: Error, Equatable {
     let message: String
-    let place: Mistake.Place
+    let place: Diagnostic.Place
 }
 
 /// The tables that are written under one name with double brackets.
@@ -47,16 +47,16 @@ final class TOMLTable {
 
     private struct Entry {
         let key: String
-        let place: Mistake.Place
+        let place: Diagnostic.Place
         let value: Value
     }
 
     var origin: Origin
-    private let place: Mistake.Place
+    private let place: Diagnostic.Place
     private var entries: [Entry] = []
     private var indices: [String: Int] = [:]
 
-    init(_ origin: Origin, at place: Mistake.Place) {
+    init(_ origin: Origin, at place: Diagnostic.Place) {
         self.origin = origin
         self.place = place
     }
@@ -64,13 +64,13 @@ final class TOMLTable {
     subscript(_ key: String) -> Value? { indices[key].map { entries[$0].value } }
 
     /// - Precondition: the key is not there yet.
-    func add(_ key: String, at place: Mistake.Place, _ value: Value) {
+    func add(_ key: String, at place: Diagnostic.Place, _ value: Value) {
         indices[key] = entries.count
         entries.append(Entry(key: key, place: place, value: value))
     }
 
     /// Where the key stands that is there already.
-    func place(of key: String) -> Mistake.Place? { indices[key].map { entries[$0].place } }
+    func place(of key: String) -> Diagnostic.Place? { indices[key].map { entries[$0].place } }
 
     var node: SettingNode {
         let entries = entries.map { entry in

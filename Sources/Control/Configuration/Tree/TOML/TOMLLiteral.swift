@@ -1,7 +1,7 @@
 /// What stands in TOML without quotation marks: numbers, booleans and times.
 enum TOMLLiteral {
     /// As it is written; integers in decimal, numbers without underscores.
-    static func read(_ word: String, _ place: Mistake.Place) throws(TOMLError) -> String {
+    static func read(_ word: String, _ place: Diagnostic.Place) throws(TOMLError) -> String {
         if ["true", "false", "inf", "+inf", "-inf", "nan", "+nan", "-nan"].contains(word) { return word }
         if let number = number(word) { return number }
         if isTime(word) { return word }

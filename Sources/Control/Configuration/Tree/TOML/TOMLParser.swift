@@ -58,7 +58,7 @@ struct TOMLParser {
     }
 
     private func opened(
-        _ key: TOMLScanner.Key, in table: TOMLTable, _ place: Mistake.Place
+        _ key: TOMLScanner.Key, in table: TOMLTable, _ place: Diagnostic.Place
     ) throws(TOMLError) -> TOMLTable {
         switch table[key.name] {
         case nil:
@@ -73,7 +73,7 @@ struct TOMLParser {
     }
 
     private func appended(
-        _ key: TOMLScanner.Key, in table: TOMLTable, _ place: Mistake.Place
+        _ key: TOMLScanner.Key, in table: TOMLTable, _ place: Diagnostic.Place
     ) throws(TOMLError) -> TOMLTable {
         let inner = TOMLTable(.header, at: place)
         switch table[key.name] {
@@ -86,7 +86,7 @@ struct TOMLParser {
 
     private func twice(_ key: TOMLScanner.Key, in table: TOMLTable) -> TOMLError {
         let line = table.place(of: key.name).map { " (line \($0.line))" } ?? ""
-        return TOMLError(message: "\"\(ShownWord.of(key.name))\" stands there already\(line)", place: key.place)
+        return TOMLError(message: "\"\(Excerpt.of(key.name))\" stands there already\(line)", place: key.place)
     }
 
     // MARK: Keys and values

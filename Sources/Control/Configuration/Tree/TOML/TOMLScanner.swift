@@ -2,7 +2,7 @@
 struct TOMLScanner {
     struct Key {
         let name: String
-        let place: Mistake.Place
+        let place: Diagnostic.Place
     }
 
     private let bytes: [UInt8]
@@ -20,12 +20,12 @@ struct TOMLScanner {
     var peek: UInt8? { position < bytes.count ? bytes[position] : nil }
 
     /// Columns count Unicode scalars.
-    private var place: Mistake.Place {
+    private var place: Diagnostic.Place {
         let before = bytes[mark.position..<position].reduce(0) { $0 + ($1 & 0xC0 == 0x80 ? 0 : 1) }
-        return Mistake.Place(line: line, column: mark.column + before)
+        return Diagnostic.Place(line: line, column: mark.column + before)
     }
 
-    mutating func here() -> Mistake.Place {
+    mutating func here() -> Diagnostic.Place {
         let place = place
         mark = (position, place.column)
         return place

@@ -5,11 +5,11 @@ import Store
 extension DataPlane {
     /// What the store holds of a session, by the first loop's connection. Nothing is written, extended or cached.
     /// Waits at most the store's budget.
-    func look(_ fingerprint: Fingerprint) async -> StoreAnswer {
+    func readRecord(_ fingerprint: Fingerprint) async -> StoreResult {
         guard let plane = loops.first else { return .unavailable(.away) }
         let answer = plane.loop.flatSubmit {
-            let promise = plane.loop.makePromise(of: StoreAnswer.self)
-            plane.store.value.asked.ask(.look(fingerprint), for: Onlooker(promise))
+            let promise = plane.loop.makePromise(of: StoreResult.self)
+            plane.store.value.store.send(.read(fingerprint), for: RecordReader(promise))
             return promise.futureResult
         }
         return (try? await answer.get()) ?? .unavailable(.away)
@@ -17,14 +17,14 @@ extension DataPlane {
 }
 
 /// Waits for one answer and passes it on.
-private final class Onlooker: StoreWaiter {
-    private let promise: EventLoopPromise<StoreAnswer>
+private final class RecordReader: StoreWaiter {
+    private let promise: EventLoopPromise<StoreResult>
 
-    init(_ promise: EventLoopPromise<StoreAnswer>) {
+    init(_ promise: EventLoopPromise<StoreResult>) {
         self.promise = promise
     }
 
-    func storeAnswered(_ answer: StoreAnswer, to question: StoreQuestion, asked: Asking) {
+    func storeAnswered(_ answer: StoreResult, to operation: StoreOperation, stamp: OperationStamp) {
         promise.succeed(answer)
     }
 }

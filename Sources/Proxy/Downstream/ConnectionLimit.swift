@@ -2,7 +2,7 @@ package import NIOCore
 import Synchronization
 
 /// Counts the open client connections of a replica, over all listeners and loops.
-package final class ConnectionGate: Sendable {
+package final class ConnectionLimit: Sendable {
     private let open = Atomic<Int>(0)
     let limit: Int
 
@@ -35,10 +35,10 @@ package final class AcceptHandler: ChannelDuplexHandler {
 
     private static let pause = TimeAmount.milliseconds(100)
 
-    private let gate: ConnectionGate
+    private let gate: ConnectionLimit
     private var isPaused = false
 
-    package init(gate: ConnectionGate) {
+    package init(gate: ConnectionLimit) {
         self.gate = gate
     }
 

@@ -1,7 +1,7 @@
 import HTTPWire
 
 /// The mistakes and failures that Limpet answers itself, without a detail of the inside.
-enum ErrorAnswer: Int, CaseIterable {
+enum ErrorStatus: Int, CaseIterable {
     case badRequest = 400
     case notFound = 404
     case requestTimeout = 408
@@ -15,7 +15,7 @@ enum ErrorAnswer: Int, CaseIterable {
     case versionNotSupported = 505
 
     init(status: Int) {
-        self = ErrorAnswer(rawValue: status) ?? .badRequest
+        self = ErrorStatus(rawValue: status) ?? .badRequest
     }
 
     /// Labels metrics.

@@ -1,6 +1,6 @@
 /// A key of a JSON object that is always there: null where there is no value.
 @propertyWrapper
-package struct Always<Value: Encodable & Equatable & Sendable>: Encodable, Equatable, Sendable {
+package struct ExplicitNull<Value: Encodable & Equatable & Sendable>: Encodable, Equatable, Sendable {
     package var wrappedValue: Value?
 
     package init(wrappedValue: Value?) {
@@ -13,7 +13,7 @@ package struct Always<Value: Encodable & Equatable & Sendable>: Encodable, Equat
     }
 }
 
-extension Always: Decodable where Value: Decodable {
+extension ExplicitNull: Decodable where Value: Decodable {
     package init(from decoder: any Decoder) throws {
         let container = try decoder.singleValueContainer()
         wrappedValue = container.decodeNil() ? nil : try container.decode(Value.self)

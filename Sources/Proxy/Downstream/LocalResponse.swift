@@ -1,7 +1,7 @@
 import NIOCore
 
 /// An answer that Limpet gives itself: a status and a word, and fields where they belong to it.
-struct OwnAnswer {
+struct LocalResponse {
     let status: Int
     /// Labels metrics, where no service saw the request.
     let label: String
@@ -10,7 +10,7 @@ struct OwnAnswer {
     /// Where a redirect leads to.
     private(set) var location: String?
 
-    init(_ error: ErrorAnswer, fields: [UInt8] = []) {
+    init(_ error: ErrorStatus, fields: [UInt8] = []) {
         status = error.rawValue
         label = error.label
         self.fields = fields
@@ -26,24 +26,24 @@ struct OwnAnswer {
     }
 
     /// The user or the password is missing, unknown or wrong (RFC 7617, section 2).
-    static func unauthorized(realm: String) -> OwnAnswer {
-        OwnAnswer(
+    static func unauthorized(realm: String) -> LocalResponse {
+        LocalResponse(
             status: 401, label: "unauthorized", fields: Array("WWW-Authenticate: Basic realm=\"\(realm)\"\r\n".utf8))
     }
 
-    static func redirect(to location: [UInt8], status: Int) -> OwnAnswer {
-        var answer = OwnAnswer(
+    static func redirect(to location: [UInt8], status: Int) -> LocalResponse {
+        var answer = LocalResponse(
             status: status, label: "redirected", fields: Array("Location: ".utf8) + location + Array("\r\n".utf8))
         answer.location = String(decoding: location, as: UTF8.self)
         return answer
     }
 
     /// So many passwords wait to be checked that this one would wait too long.
-    static let tooManyPasswords = OwnAnswer(
+    static let tooManyPasswords = LocalResponse(
         status: 503, label: "passwords_overloaded", fields: Array("Retry-After: 1\r\n".utf8))
 
     /// The router names a service or a middleware that is not there now.
-    static let noService = OwnAnswer(status: 503, label: "no_service")
+    static let noService = LocalResponse(status: 503, label: "no_service")
 
     /// - Parameters:
     ///   - edits: what middlewares add to the response.

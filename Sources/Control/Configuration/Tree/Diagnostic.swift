@@ -1,5 +1,5 @@
 /// Something in the configuration that cannot be, or, as a warning, is hardly meant.
-package struct Mistake: Equatable, Sendable, CustomStringConvertible {
+package struct Diagnostic: Equatable, Sendable, CustomStringConvertible {
     package enum Severity: Equatable, Sendable {
         /// A file is refused with all others; a container is left out.
         case error
@@ -42,17 +42,17 @@ package struct Mistake: Equatable, Sendable, CustomStringConvertible {
 
     /// `file:line:column: key: message`, or `container name: label: message`; text in which nothing acts.
     package var description: String {
-        var text = VisibleText.line(source.description)
+        var text = EscapedText.line(source.description)
         if let place { text += ":\(place.line):\(place.column)" }
         if severity == .warning { text += ": warning" }
-        if !key.isEmpty { text += ": \(VisibleText.line(key))" }
+        if !key.isEmpty { text += ": \(EscapedText.line(key))" }
         return text + ": \(message)"
     }
 }
 
 /// All that is wrong with the configuration files, file by file and sorted by place; at least one is an error.
 package struct ConfigurationRefusal: Error, Equatable, Sendable, CustomStringConvertible {
-    package let mistakes: [Mistake]
+    package let diagnostics: [Diagnostic]
 
-    package var description: String { mistakes.map(\.description).joined(separator: "\n") }
+    package var description: String { diagnostics.map(\.description).joined(separator: "\n") }
 }

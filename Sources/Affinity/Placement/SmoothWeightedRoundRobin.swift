@@ -1,6 +1,6 @@
 /// Smooth weighted round robin, as nginx does it: each turn every candidate gains its weight, and the one with the most
 /// credit is taken and pays the sum.
-package struct WeightedTurn: Sendable {
+package struct SmoothWeightedRoundRobin: Sendable {
     private var weights: [Int]
     private var credits: [Int]
 

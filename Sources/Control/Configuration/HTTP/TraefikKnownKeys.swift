@@ -1,6 +1,6 @@
 /// Keys of sections of Traefik's that are refused as a whole: what is misspelled in them is said at once, not when they
 /// come.
-enum TraefikShape {
+enum TraefikKnownKeys {
     static let healthCheck = [
         "path", "scheme", "mode", "method", "status", "port", "interval", "unhealthyInterval", "timeout", "hostname",
         "followRedirects", "headers",

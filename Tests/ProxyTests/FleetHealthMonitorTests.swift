@@ -7,7 +7,7 @@ import Testing
 @testable import Proxy
 
 @Suite("The fleet's judge at work")
-struct FleetJudgeTests {
+struct FleetHealthMonitorTests {
     @Test("replicas that cannot reach a backend agree on it over the channel, and on its return")
     func agreement() async throws {
         let port = try closedPort()
@@ -18,11 +18,11 @@ struct FleetJudgeTests {
                 #expect(!first.health.judgesAlone && !second.health.judgesAlone)
                 let answer = try first.exchange("GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n")
                 #expect(answer.hasPrefix("HTTP/1.1 503"))
-                #expect(Waiting.until(within: 2) { first.health.mayLeave(0) && second.health.mayLeave(0) })
+                #expect(Waiting.until(within: 2) { first.health.mayReassign(0) && second.health.mayReassign(0) })
                 let backend = try ScriptedBackend(port: port) { _, _ in }
                 defer { backend.close() }
                 #expect(Waiting.until(within: 5) { first.health.isUp(0) && second.health.isUp(0) })
-                #expect(!first.health.mayLeave(0) && !second.health.mayLeave(0))
+                #expect(!first.health.mayReassign(0) && !second.health.mayReassign(0))
                 try await bus.stop()
             }
         }
@@ -39,7 +39,7 @@ struct FleetJudgeTests {
                 let connections = backend.connectionCount
                 _ = try first.exchange("GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n")
                 #expect(Waiting.until(within: 2) { backend.connectionCount > connections })
-                #expect(!Waiting.until(within: 1.5) { first.health.mayLeave(0) })
+                #expect(!Waiting.until(within: 1.5) { first.health.mayReassign(0) })
                 #expect(!first.health.isUp(0))
                 #expect(second.health.isUp(0) && !second.health.isAvoided(0))
                 try await bus.stop()
@@ -48,7 +48,7 @@ struct FleetJudgeTests {
     }
 }
 
-extension FleetJudgeTests {
+extension FleetHealthMonitorTests {
     @Test("one that is configured anew judges the backends there are now, and forgets what was said of another address")
     func reconfigured() async throws {
         let port = try closedPort()
@@ -59,18 +59,18 @@ extension FleetJudgeTests {
             try await withProxy(to: [port]) { second in
                 try await bus.join([first, second])
                 _ = try first.exchange("GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n")
-                try await #expect(eventually { first.health.mayLeave(0) && second.health.mayLeave(0) })
+                try await #expect(eventually { first.health.mayReassign(0) && second.health.mayReassign(0) })
                 let other = Described.Backend("other", try closedPort())
                 try await first.apply(Described(backends: [other, .init("b0", port)]))
                 try await bus.reconfigure(0)
-                #expect(first.health.mayLeave(1) && !first.health.judgesAlone)
+                #expect(first.health.mayReassign(1) && !first.health.judgesAlone)
                 try await second.apply(Described(backends: [other, .init("b0", back.port)]))
                 try await bus.reconfigure(1)
-                #expect(second.health.isUp(1) && !second.health.mayLeave(1))
+                #expect(second.health.isUp(1) && !second.health.mayReassign(1))
                 // A backend that nobody had before.
                 first.health.markDown(1)
                 _ = try first.exchange("GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n")
-                try await #expect(eventually { first.health.mayLeave(0) && second.health.mayLeave(0) })
+                try await #expect(eventually { first.health.mayReassign(0) && second.health.mayReassign(0) })
                 try await bus.stop()
             }
         }
@@ -86,16 +86,16 @@ extension FleetJudgeTests {
             try await withProxy(to: [port]) { second in
                 try await bus.join([first, second])
                 _ = try first.exchange("GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n")
-                try await #expect(eventually { first.health.mayLeave(0) && second.health.mayLeave(0) })
+                try await #expect(eventually { first.health.mayReassign(0) && second.health.mayReassign(0) })
                 first.health.setAvoided(0, true)
                 try await first.apply(Described(backends: [.init("b0", port)], isSticky: false))
                 try await bus.reconfigure(0)
-                #expect(!first.health.mayLeave(0) && !first.health.isAvoided(0))
+                #expect(!first.health.mayReassign(0) && !first.health.isAvoided(0))
                 try await second.apply(Described(backends: [.init("b0", back.port)]))
                 try await bus.reconfigure(1)
                 try await first.apply(Described(backends: [.init("b0", port)]))
                 try await bus.reconfigure(0)
-                #expect(!first.health.isUp(0) && !first.health.mayLeave(0), "the other one reaches it")
+                #expect(!first.health.isUp(0) && !first.health.mayReassign(0), "the other one reaches it")
                 try await bus.stop()
             }
         }
@@ -104,7 +104,7 @@ extension FleetJudgeTests {
 
 /// Carries payloads between judges, each on its own loop, as Redis would.
 private final class Bus: Sendable {
-    private let judges = Mutex<[NIOLoopBound<FleetJudge>]>([])
+    private let judges = Mutex<[NIOLoopBound<FleetHealthMonitor>]>([])
     private let proxies = Mutex<[ProxyHarness]>([])
 
     func join(_ proxies: [ProxyHarness]) async throws {
@@ -116,7 +116,7 @@ private final class Bus: Sendable {
     private func join(_ proxy: ProxyHarness, number: UInt64) async throws {
         let snapshot = try await proxy.onLoop { $0.table.snapshot }
         let judge = try await proxy.onProber { prober in
-            let judge = FleetJudge(
+            let judge = FleetHealthMonitor(
                 prober: prober, snapshot: snapshot,
                 own: .init(instance: number, configuration: 1, name: "r\(number)", version: "1"),
                 key: ProxyHarness.key, lease: 500, channel: Line(self))

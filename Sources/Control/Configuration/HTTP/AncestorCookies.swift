@@ -2,7 +2,7 @@ import Proxy
 
 /// The cookies of weighted services, by the services of containers that are below them. A client has one cookie of a
 /// name, and a container that says it again would stop a file that is right by itself.
-struct CookiesAbove {
+struct AncestorCookies {
     private struct Parent {
         let name: String
         let cookie: String?

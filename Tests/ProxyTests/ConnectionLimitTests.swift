@@ -5,7 +5,7 @@ import Testing
 @testable import Proxy
 
 @Suite("Connections are accepted while there is room")
-struct ConnectionGateTests {
+struct ConnectionLimitTests {
     /// Sees which reads reach the listening socket.
     private final class ReadCounter: ChannelOutboundHandler {
         typealias OutboundIn = Never
@@ -19,12 +19,12 @@ struct ConnectionGateTests {
 
     /// A listening socket that a test accepts for.
     private struct Socket {
-        let gate: ConnectionGate
+        let gate: ConnectionLimit
         let channel: EmbeddedChannel
         let reads = ReadCounter()
 
         init(limit: Int) throws {
-            gate = ConnectionGate(limit: limit)
+            gate = ConnectionLimit(limit: limit)
             channel = EmbeddedChannel(handlers: [reads, AcceptHandler(gate: gate)])
             try channel.connect(to: SocketAddress(ipAddress: "127.0.0.1", port: 1)).wait()
         }

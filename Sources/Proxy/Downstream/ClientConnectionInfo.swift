@@ -4,7 +4,7 @@ import Routing
 
 /// What is known of a client connection: who is at its other end, how it came here, and the forwarding fields that say
 /// so to a backend. Made once per connection, because nothing in it changes from request to request.
-final class ClientIdentity {
+final class ClientConnectionInfo {
     let entryPoint: EntryPoint
     /// By which scheme the client speaks to us.
     let scheme: SchemeRedirect.Scheme

@@ -1,20 +1,20 @@
 /// Deciding without the store: it may not be asked, or did not answer in time.
 extension SessionAffinity {
     /// - Parameter read: what a store that takes no writes says.
-    mutating func decideAlone(_ decision: Decision, _ now: Instant, read: Knowledge? = nil) -> Step {
-        decideAlone(decision, cache.peek(decision.fingerprint, now: now), now, read: read)
+    mutating func decideWithoutStore(_ decision: Decision, _ now: Instant, read: Knowledge? = nil) -> Step {
+        decideWithoutStore(decision, cache.peek(decision.fingerprint, now: now), now, read: read)
     }
 
     /// By the best living knowledge, of any age.
-    mutating func decideAlone(
+    mutating func decideWithoutStore(
         _ decision: Decision, _ entry: BindingCache.Entry?, _ now: Instant, read: Knowledge? = nil
     ) -> Step {
         let remembered = Knowledge(entry: entry, hint: decision.hint)
         guard let known = Knowledge.best(remembered, read) else { return guess(decision, now) }
         if let route = route(by: known) { return .forward(route) }
         if known.isGuess { return guess(decision, now) }
-        switch departure(of: decision.fingerprint, from: known.binding, now, storeIsAway: true) {
-        case .move: return moveUnheard(decision, from: known, now)
+        switch unavailableAction(of: decision.fingerprint, from: known.binding, now, storeIsAway: true) {
+        case .move: return moveLocally(decision, from: known, now)
         case .detour: return detour(decision, from: known.binding)
         case .reject: return .refuse(.backendUnavailable)
         }
@@ -47,7 +47,7 @@ extension SessionAffinity {
                 case .read: .stored
                 case .guess, .dirty, .confirmed: .cached
                 }
-            return Route(backend: $0, binding: known.binding, provenance: provenance, born: known.born)
+            return Route(backend: $0, binding: known.binding, provenance: provenance, createdAtSeconds: known.createdAtSeconds)
         }
     }
 
@@ -57,28 +57,28 @@ extension SessionAffinity {
         let proposed = proposed(decision)
         guard let index = proposed ?? firstUsable(decision.fingerprint) else { return .refuse(.noBackend) }
         let binding = Binding(backend: membership.backends[index].hash, epoch: 0)
-        if !decision.isNew { remember(binding, .guess, born: nil, of: decision.fingerprint, now) }
+        if !decision.isNew { remember(binding, .guess, createdAtSeconds: nil, of: decision.fingerprint, now) }
         return .forward(Route(backend: index, binding: binding, provenance: proposed == nil ? .hashed : .hinted))
     }
 
     /// A move that the store has yet to hear of.
-    private mutating func moveUnheard(_ decision: Decision, from known: Knowledge, _ now: Instant) -> Step {
+    private mutating func moveLocally(_ decision: Decision, from known: Knowledge, _ now: Instant) -> Step {
         guard let index = firstUsable(decision.fingerprint) else { return .refuse(.noBackend) }
         guard known.binding.epoch < Binding.epochMax else { return detour(decision, from: known.binding) }
         let moved = Binding(backend: membership.backends[index].hash, epoch: known.binding.epoch + 1)
-        let born = known.binding.isTombstone ? nil : known.born
-        remember(moved, .dirty, born: born, of: decision.fingerprint, now)
-        return .forward(Route(backend: index, binding: moved, provenance: .rebound, born: born))
+        let createdAtSeconds = known.binding.isTombstone ? nil : known.createdAtSeconds
+        remember(moved, .dirty, createdAtSeconds: createdAtSeconds, of: decision.fingerprint, now)
+        return .forward(Route(backend: index, binding: moved, provenance: .rebound, createdAtSeconds: createdAtSeconds))
     }
 
     /// Keeps what was decided without the store, and has it told later.
     mutating func remember(
-        _ binding: Binding, _ kind: BindingCache.Kind, born: UInt32?, of fingerprint: Fingerprint, _ now: Instant
+        _ binding: Binding, _ kind: BindingCache.Kind, createdAtSeconds: UInt32?, of fingerprint: Fingerprint, _ now: Instant
     ) {
-        let term = term(born: born, now)
+        let expiry = expiry(createdAtSeconds: createdAtSeconds, now)
         let entry = BindingCache.Entry(
-            binding: binding, kind: kind, confirmedAt: now, expiresAt: now.advanced(byMilliseconds: term.lifetime),
-            born: term.born)
+            binding: binding, kind: kind, confirmedAt: now, expiresAt: now.advanced(byMilliseconds: expiry.lifetime),
+            createdAtSeconds: expiry.createdAtSeconds)
         guard cache.store(entry, for: fingerprint, now: now) else { return }
         offers.add(fingerprint, isGuess: kind == .guess)
     }

@@ -2,9 +2,9 @@ import Affinity
 import Crypto
 
 /// How one service writes and reads our own cookie. Immutable; a class, as every request looks into it.
-final class OwnCookie {
+final class AffinityCookie {
     let name: String
-    let sealing: SessionCookie
+    let sealing: AffinityCookieSealer
     let scope: FingerprintScope?
     private let prefix: [UInt8]
     private let suffix: [UInt8]
@@ -13,7 +13,7 @@ final class OwnCookie {
     init?(_ service: Service, keys: [SymmetricKey]) {
         guard let sticky = service.sticky, let cookie = sticky.cookie else { return nil }
         name = cookie.name
-        sealing = SessionCookie(keys: keys, service: service.name)
+        sealing = AffinityCookieSealer(keys: keys, service: service.name)
         scope =
             sticky.sources.compactMap {
                 if case .cookie(let scope) = $0 { scope } else { nil }
@@ -23,10 +23,10 @@ final class OwnCookie {
     }
 
     /// The whole Set-Cookie line.
-    func line(_ id: SessionCookie.SessionID, _ hint: Hint, random: (UInt64, UInt32)) -> [UInt8] {
+    func line(_ id: AffinityCookieSealer.SessionID, _ hint: Hint, random: (UInt64, UInt32)) -> [UInt8] {
         prefix + sealing.seal(id, hint, random: random) + suffix
     }
 }
 
 @available(*, unavailable)
-extension OwnCookie: Sendable {}
+extension AffinityCookie: Sendable {}

@@ -11,7 +11,7 @@ import Darwin
 #endif
 
 /// Why the store cannot be used. Said once for each cause, in words for people, until it has been of use again.
-enum StoreTrouble: Error, Hashable, Sendable {
+enum StoreError: Error, Hashable, Sendable {
     /// No connection could be made.
     case unreachable(String)
     case connectTimeout
@@ -73,8 +73,8 @@ enum StoreTrouble: Error, Hashable, Sendable {
     }
 }
 
-extension StoreTrouble {
-    static let surplusReply = StoreTrouble.misbehaves("it sent a reply to nothing that was asked")
+extension StoreError {
+    static let surplusReply = StoreError.misbehaves("it sent a reply to nothing that was asked")
 
     /// The first byte of an alert, which a TLS port answers our commands with (RFC 8446, section 5.1).
     static let alertOfTLS: UInt8 = 0x15

@@ -3,19 +3,19 @@ import Synchronization
 
 /// What the event loops of one replica know together about one primary of the store: when it was last tried, and which
 /// of its troubles have been said. Touched only when a connection comes or goes.
-package final class StoreOutlook: Sendable {
+package final class PrimaryStatus: Sendable {
     /// Who has something to say.
-    enum Speaker {
+    enum Reporter {
         case store, channel
     }
 
-    private struct News {
-        var said: Set<StoreTrouble> = []
+    private struct Reported {
+        var said: Set<StoreError> = []
         var inUseSince: Instant?
 
-        mutating func add(_ trouble: StoreTrouble, now: Instant) -> Bool {
+        mutating func add(_ error: StoreError, now: Instant) -> Bool {
             if let inUseSince, now.milliseconds(since: inUseSince) >= goodWhile { said.removeAll() }
-            guard said.insert(trouble).inserted else { return false }
+            guard said.insert(error).inserted else { return false }
             inUseSince = nil
             return true
         }
@@ -23,7 +23,7 @@ package final class StoreOutlook: Sendable {
 
     private struct State {
         var pacing: ReconnectPacing
-        var news: [Speaker: News] = [:]
+        var reported: [Reporter: Reported] = [:]
         var refusals: [RedisErrorCode: Instant] = [:]
     }
 
@@ -53,21 +53,21 @@ package final class StoreOutlook: Sendable {
     }
 
     /// Whether this trouble is to be said: not again until it has been over for a while.
-    func isNews(_ trouble: StoreTrouble, to speaker: Speaker, now: Instant) -> Bool {
-        state.withLock { $0.news[speaker, default: News()].add(trouble, now: now) }
+    func shouldLog(_ error: StoreError, to reporter: Reporter, now: Instant) -> Bool {
+        state.withLock { $0.reported[reporter, default: Reported()].add(error, now: now) }
     }
 
     /// The store answers, or the channel hears. Whether that is to be said.
-    func isNewsThatInUse(to speaker: Speaker, now: Instant) -> Bool {
+    func shouldLogRecovery(to reporter: Reporter, now: Instant) -> Bool {
         state.withLock { state in
-            guard state.news[speaker]?.inUseSince == nil else { return false }
-            state.news[speaker, default: News()].inUseSince = now
+            guard state.reported[reporter]?.inUseSince == nil else { return false }
+            state.reported[reporter, default: Reported()].inUseSince = now
             return true
         }
     }
 
     /// Whether it is to be said that the store answers commands with this error: once a minute.
-    func isNews(_ code: RedisErrorCode, now: Instant) -> Bool {
+    func shouldLog(_ code: RedisErrorCode, now: Instant) -> Bool {
         state.withLock { state in
             if let last = state.refusals[code] {
                 guard now.milliseconds(since: last) >= 60_000 else { return false }

@@ -6,7 +6,7 @@ import Store
 /// have lost: a few offers at a time, until there are none.
 ///
 /// The rate bounds what a fleet that has been without its store for long asks of it beside the requests.
-final class OfferPace {
+final class OfferScheduler {
     /// 1000 a second for each event loop.
     private static let interval = TimeAmount.milliseconds(10)
     private static let offersEachTime = 10
@@ -46,8 +46,8 @@ final class OfferPace {
         let now = loop.now()
         var left = Self.offersEachTime
         for service in table.services {
-            while left > 0, let question = service.affinity.nextOffer(now: now, where: mayOffer) {
-                store.ask(question, for: service)
+            while left > 0, let operation = service.affinity.nextOffer(now: now, where: mayOffer) {
+                store.send(operation, for: service)
                 left -= 1
             }
         }
@@ -56,4 +56,4 @@ final class OfferPace {
 }
 
 @available(*, unavailable)
-extension OfferPace: Sendable {}
+extension OfferScheduler: Sendable {}

@@ -3,22 +3,22 @@ import Synchronization
 
 /// Which server the coherence channel of one primary hears, as all data connections of the replica to that primary
 /// compare themselves with: only what the same server says can be superseded by nothing but what is heard.
-package final class ChannelLink: Sendable {
+package final class ChannelServer: Sendable {
     enum Event: Sendable {
         /// The channel hears another server, or none.
         case serverChanged
         /// A data connection found that the channel's server is no primary any more, or has another history.
-        case doubted(StoreTrouble)
+        case doubted(StoreError)
     }
 
     /// A name for somebody who watches.
-    struct Watch: Hashable, Sendable {
+    struct Subscription: Hashable, Sendable {
         fileprivate let number: Int
     }
 
     private struct State {
         var server: ServerIdentity?
-        var watchers: [Watch: @Sendable (Event) -> Void] = [:]
+        var watchers: [Subscription: @Sendable (Event) -> Void] = [:]
         var nextWatch = 0
     }
 
@@ -43,21 +43,21 @@ package final class ChannelLink: Sendable {
         for watcher in told { watcher(.serverChanged) }
     }
 
-    func doubt(_ trouble: StoreTrouble) {
-        for watcher in state.withLock({ Array($0.watchers.values) }) { watcher(.doubted(trouble)) }
+    func doubt(_ error: StoreError) {
+        for watcher in state.withLock({ Array($0.watchers.values) }) { watcher(.doubted(error)) }
     }
 
     /// `body` is called on whatever loop the event came from.
-    func watch(_ body: @escaping @Sendable (Event) -> Void) -> Watch {
+    func watch(_ body: @escaping @Sendable (Event) -> Void) -> Subscription {
         state.withLock { state in
-            let watch = Watch(number: state.nextWatch)
+            let watch = Subscription(number: state.nextWatch)
             state.nextWatch += 1
             state.watchers[watch] = body
             return watch
         }
     }
 
-    func end(_ watch: Watch) {
+    func end(_ watch: Subscription) {
         state.withLock { _ = $0.watchers.removeValue(forKey: watch) }
     }
 }

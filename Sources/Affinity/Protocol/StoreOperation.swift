@@ -1,26 +1,26 @@
-/// What a decision asks of the store. Lifetimes are in milliseconds and positive. `born` is when the session began, in
+/// What a decision asks of the store. Lifetimes are in milliseconds and positive. `createdAtSeconds` is when the session began, in
 /// seconds of the wall clock since 1970; it is part of the record where sessions end by age.
-package enum StoreQuestion: Hashable, Sendable {
+package enum StoreOperation: Hashable, Sendable {
     /// Bind at epoch 1 if the record is absent, else say what is there.
-    case create(Fingerprint, BackendHash, lifetime: Int64, born: UInt32? = nil)
+    case create(Fingerprint, BackendHash, lifetime: Int64, createdAtSeconds: UInt32? = nil)
     /// Write the binding, of an epoch above 1 or over a foreign value, if the record is absent, foreign or of a lower
     /// epoch; else say what is there.
-    case restore(Fingerprint, Binding, lifetime: Int64, born: UInt32? = nil)
+    case restore(Fingerprint, Binding, lifetime: Int64, createdAtSeconds: UInt32? = nil)
     /// Compare-and-set: bind to `to` at `from.epoch + 1`, unless the record's epoch is above `from.epoch`, or equal
     /// with another backend; then say what is there.
-    case rebind(Fingerprint, from: Binding, to: BackendHash, lifetime: Int64, born: UInt32? = nil)
+    case rebind(Fingerprint, from: Binding, to: BackendHash, lifetime: Int64, createdAtSeconds: UInt32? = nil)
     /// Extend the lifetime and say what is there.
     case touch(Fingerprint, lifetime: Int64)
     /// Write a tombstone one epoch above the record, and above the epoch `above`; say which.
     case drop(Fingerprint, above: UInt32, lifetime: Int64)
     /// Say what is there, and change nothing: for whoever looks on. No decision asks it.
-    case look(Fingerprint)
+    case read(Fingerprint)
 
     package var fingerprint: Fingerprint {
         switch self {
         case .create(let fingerprint, _, _, _), .restore(let fingerprint, _, _, _),
             .rebind(let fingerprint, _, _, _, _), .touch(let fingerprint, _), .drop(let fingerprint, _, _),
-            .look(let fingerprint):
+            .read(let fingerprint):
             fingerprint
         }
     }
@@ -31,7 +31,7 @@ package enum StoreQuestion: Hashable, Sendable {
         case .create(_, let backend, _, _): Binding(backend: backend, epoch: 1)
         case .restore(_, let binding, _, _): binding
         case .rebind(_, let from, let backend, _, _): Binding(backend: backend, epoch: from.epoch &+ 1)
-        case .touch, .drop, .look: nil
+        case .touch, .drop, .read: nil
         }
     }
 
@@ -41,14 +41,14 @@ package enum StoreQuestion: Hashable, Sendable {
         case .create(_, _, let lifetime, _), .restore(_, _, let lifetime, _), .rebind(_, _, _, let lifetime, _),
             .touch(_, let lifetime), .drop(_, _, let lifetime):
             lifetime
-        case .look: .max
+        case .read: .max
         }
     }
 
-    package var born: UInt32? {
+    package var createdAtSeconds: UInt32? {
         switch self {
-        case .create(_, _, _, let born), .restore(_, _, _, let born), .rebind(_, _, _, _, let born): born
-        case .touch, .drop, .look: nil
+        case .create(_, _, _, let createdAtSeconds), .restore(_, _, _, let createdAtSeconds), .rebind(_, _, _, _, let createdAtSeconds): createdAtSeconds
+        case .touch, .drop, .read: nil
         }
     }
 
@@ -56,14 +56,14 @@ package enum StoreQuestion: Hashable, Sendable {
     var isBroadcast: Bool {
         switch self {
         case .restore, .rebind, .drop: true
-        case .create, .touch, .look: false
+        case .create, .touch, .read: false
         }
     }
 
     var isTouch: Bool {
         switch self {
         case .touch: true
-        case .create, .restore, .rebind, .drop, .look: false
+        case .create, .restore, .rebind, .drop, .read: false
         }
     }
 }
@@ -74,17 +74,17 @@ package struct StoredRecord: Hashable, Sendable {
     /// How long it has to live, in milliseconds. Never above what was asked for.
     package let remaining: Int64
     /// When the session began, in seconds since 1970, where the record says so.
-    package let born: UInt32?
+    package let createdAtSeconds: UInt32?
 
-    package init(_ binding: Binding, remaining: Int64, born: UInt32? = nil) {
+    package init(_ binding: Binding, remaining: Int64, createdAtSeconds: UInt32? = nil) {
         self.binding = binding
         self.remaining = remaining
-        self.born = born
+        self.createdAtSeconds = createdAtSeconds
     }
 }
 
 /// What the store answers. A store that fails is an answer, not an error: every caller handles it.
-package enum StoreAnswer: Hashable, Sendable {
+package enum StoreResult: Hashable, Sendable {
     /// The question's binding was written, with the whole lifetime asked for.
     case written
     /// The record that the store holds. A tombstone is one.
@@ -114,47 +114,47 @@ package enum StoreFailure: String, Hashable, Sendable, CaseIterable {
     case full
 }
 
-extension StoreAnswer {
-    package static func record(_ binding: Binding, remaining: Int64, born: UInt32? = nil) -> StoreAnswer {
-        .record(StoredRecord(binding, remaining: remaining, born: born))
+extension StoreResult {
+    package static func record(_ binding: Binding, remaining: Int64, createdAtSeconds: UInt32? = nil) -> StoreResult {
+        .record(StoredRecord(binding, remaining: remaining, createdAtSeconds: createdAtSeconds))
     }
 
-    package static func readOnly(_ binding: Binding, remaining: Int64, born: UInt32? = nil) -> StoreAnswer {
-        .readOnly(StoredRecord(binding, remaining: remaining, born: born))
+    package static func readOnly(_ binding: Binding, remaining: Int64, createdAtSeconds: UInt32? = nil) -> StoreResult {
+        .readOnly(StoredRecord(binding, remaining: remaining, createdAtSeconds: createdAtSeconds))
     }
 }
 
-extension StoreQuestion {
+extension StoreOperation {
     /// What the store holds when it has written what the question proposes; nil where it proposes nothing.
-    var written: StoredRecord? { proposal.map { StoredRecord($0, remaining: lifetime, born: born) } }
+    var written: StoredRecord? { proposal.map { StoredRecord($0, remaining: lifetime, createdAtSeconds: createdAtSeconds) } }
 
     /// What to ask where the store holds a value that Limpet would not write: a script replaces that. Nil where a
     /// script has been asked already.
-    var overForeign: StoreQuestion? {
-        guard case .create(let fingerprint, let backend, let lifetime, let born) = self else { return nil }
-        return .restore(fingerprint, Binding(backend: backend, epoch: 1), lifetime: lifetime, born: born)
+    var overForeign: StoreOperation? {
+        guard case .create(let fingerprint, let backend, let lifetime, let createdAtSeconds) = self else { return nil }
+        return .restore(fingerprint, Binding(backend: backend, epoch: 1), lifetime: lifetime, createdAtSeconds: createdAtSeconds)
     }
 }
 
 /// How a question was put to the store, by which its answer is judged.
-package struct Asking: Hashable, Sendable {
+package struct OperationStamp: Hashable, Sendable {
     /// When it was handed to the store. Lifetimes count from here.
-    package let at: Instant
+    package let sentAt: Instant
     /// Whether it went to the server whose changes the coherence channel hears. What another server says may be
     /// superseded without a word.
-    package let isOfChannel: Bool
+    package let isFromChannelServer: Bool
 
-    package init(at: Instant, isOfChannel: Bool = true) {
-        self.at = at
-        self.isOfChannel = isOfChannel
+    package init(sentAt: Instant, isFromChannelServer: Bool = true) {
+        self.sentAt = sentAt
+        self.isFromChannelServer = isFromChannelServer
     }
 }
 
-extension StoreQuestion {
+extension StoreOperation {
     /// Whether what it asks to write is a record that every replica would read back. Not so at the end of the
     /// epochs, where a rebind would write a foreign value, nor for a guess.
     package var isWritable: Bool {
-        guard lifetime > 0, born != 0 else { return false }
+        guard lifetime > 0, createdAtSeconds != 0 else { return false }
         if case .drop(_, let above, _) = self { return above < Binding.epochMax }
         guard let proposal else { return true }
         return proposal.epoch <= Binding.epochMax && Binding(record: proposal.record) == proposal

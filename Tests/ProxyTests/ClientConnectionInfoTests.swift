@@ -6,9 +6,9 @@ import Testing
 @testable import Proxy
 
 @Suite("Who is at the other end of a connection")
-struct ClientIdentityTests {
-    private static func identity(_ address: SocketAddress?, trusted: [String] = []) throws -> ClientIdentity {
-        ClientIdentity(
+struct ClientConnectionInfoTests {
+    private static func identity(_ address: SocketAddress?, trusted: [String] = []) throws -> ClientConnectionInfo {
+        ClientConnectionInfo(
             remote: address,
             entryPoint: EntryPoint(name: "web", index: 0, trustedPeers: try trusted.map { try AddressRange($0) }),
             replicaName: "r1")

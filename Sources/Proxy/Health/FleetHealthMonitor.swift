@@ -4,7 +4,7 @@ import NIOCore
 
 /// Carries out what ``FleetHealth`` decides: has backends probed, marks what the fleet says of them, and speaks to the
 /// other replicas. One for a replica that shares its store, confined to the loop of its prober.
-package final class FleetJudge: HealthJudge {
+package final class FleetHealthMonitor: HealthObserver {
     private struct Place {
         let service: String
         let backend: String
@@ -100,7 +100,7 @@ package final class FleetJudge: HealthJudge {
     /// Takes leave of the fleet and lets go of everything.
     package func stop() {
         // Unsaid, the others find out by its silence.
-        _ = channel.publish(health.farewell())
+        _ = channel.publish(health.closeReason())
         isStopped = true
         ticks?.cancel()
         ticks = nil
@@ -148,8 +148,8 @@ package final class FleetJudge: HealthJudge {
                 if !channel.publish(payload) { health.publicationFailed() }
             case .probe(let shared):
                 if let place = places[shared] { prober.probe(place.state) }
-            case .setMayLeave(let shared, let value):
-                setMayLeave(shared, value)
+            case .setMayReassign(let shared, let value):
+                setMayReassign(shared, value)
             case .setAvoided(let shared, let value):
                 places[shared]?.state.setAvoided(value)
             case .setAlone(let value):
@@ -161,7 +161,7 @@ package final class FleetJudge: HealthJudge {
         if health.isHoldingBack { tickSoon() }
     }
 
-    private func setMayLeave(_ shared: FleetBackend, _ value: Bool) {
+    private func setMayReassign(_ shared: FleetBackend, _ value: Bool) {
         guard let place = places[shared] else { return }
         place.state.setLeavable(value)
         guard value else { return }
@@ -182,7 +182,7 @@ package final class FleetJudge: HealthJudge {
 }
 
 @available(*, unavailable)
-extension FleetJudge: Sendable {}
+extension FleetHealthMonitor: Sendable {}
 
 /// Where an event loop reports what its own connections say of backends: to the replica's ``HealthProber``, on
 /// whichever loop that is.

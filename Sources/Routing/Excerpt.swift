@@ -1,5 +1,5 @@
 /// A word that somebody has written, as messages show it: who reads them needs its beginning, whatever its length.
-package enum ShownWord {
+package enum Excerpt {
     private static let lettersMax = 100
 
     package static func of(_ word: String) -> String {

@@ -6,9 +6,9 @@ import Store
 
 /// Where a replica meets the others: hears the moves they make and what they say of themselves, tells them of itself,
 /// and judges the health of backends with them. One for a replica that shares its store, on its first event loop.
-final class FleetPost: FleetChannel {
+final class FleetMember: FleetChannel {
     /// What it knows, for people and metrics.
-    struct Sight: Sendable {
+    struct FleetStatus: Sendable {
         var lease: FleetMessage.Lease
         var generations: UInt64
         var moves: UInt64
@@ -21,7 +21,7 @@ final class FleetPost: FleetChannel {
     private let coherence: Coherence
     private let logger: Logger
     /// Nil once stopped.
-    private var judge: FleetJudge?
+    private var judge: FleetHealthMonitor?
     private var hasSaidGuard = false
 
     /// On the loop that the prober and the store belong to.
@@ -39,7 +39,7 @@ final class FleetPost: FleetChannel {
         channel = RedisChannel(
             store: store, instance: InstanceID(random: own.instance), lease: lease, coherence: coherence, cache: cache,
             logger: logger)
-        judge = FleetJudge(
+        judge = FleetHealthMonitor(
             prober: prober, snapshot: snapshot, own: own, key: key, lease: lease, channel: self)
     }
 
@@ -65,8 +65,8 @@ final class FleetPost: FleetChannel {
         return channel.stop()
     }
 
-    var sight: Sight {
-        Sight(
+    var fleetStatus: FleetStatus {
+        FleetStatus(
             lease: lease, generations: channel.generations, moves: channel.counters.rebinds,
             others: judge.map { Array($0.roster.members.values) } ?? [],
             isFailoverGuarded: channel.report?.demandsReplicas)
@@ -104,4 +104,4 @@ final class FleetPost: FleetChannel {
 }
 
 @available(*, unavailable)
-extension FleetPost: Sendable {}
+extension FleetMember: Sendable {}

@@ -3,7 +3,7 @@
 /// A replica *announces* its own evidence under a number. Whoever hears the announcement probes the backend, and from
 /// then on names the announcement in its verdict: so a verdict is known to be newer without two clocks being compared.
 /// Once a replica has voted so, its later verdicts count as they come.
-struct FleetDispute {
+struct BackendVote {
     typealias Round = FleetMessage.Round
     typealias Verdict = FleetMessage.Verdict
 
@@ -17,7 +17,7 @@ struct FleetDispute {
     }
 
     /// Another replica's announcement.
-    struct Claim {
+    struct PeerAnnouncement {
         let number: UInt32
         let heardAt: Instant
         /// The announcer was known before it made this announcement, which is therefore as young as it seems.
@@ -37,7 +37,7 @@ struct FleetDispute {
     }
 
     /// What another replica has said of the backend.
-    struct Testimony {
+    struct PeerVote {
         /// The last verdict that was up or down.
         var isUp: Bool?
         var answers: [Round] = []
@@ -74,12 +74,12 @@ struct FleetDispute {
     private(set) var announcement: UInt32?
     /// Whether the announcement rests on others that were heard shortly before.
     private(set) var isJoined = false
-    var mayLeave = false
+    var mayReassign = false
     var isAvoided = false
-    private(set) var claims: [UInt64: Claim] = [:]
-    private var testimonies: [UInt64: Testimony] = [:]
+    private(set) var peerAnnouncements: [UInt64: PeerAnnouncement] = [:]
+    private var peerVotes: [UInt64: PeerVote] = [:]
     /// The announcements that a verdict must answer to be counted.
-    private var grounds: Set<Round> = []
+    private var countedRounds: Set<Round> = []
     /// Since when answers are expected; nil as long as nobody can have heard of it.
     private var since: Instant?
     private var probe = Probe.none
@@ -88,22 +88,22 @@ struct FleetDispute {
     private var answerCount: UInt64 = 0
     private let instance: UInt64
     /// Milliseconds for which an announcement counts as made just now.
-    private let youth: Int64
+    private let freshness: Int64
 
-    init(instance: UInt64, youth: Int64) {
+    init(instance: UInt64, freshness: Int64) {
         self.instance = instance
-        self.youth = youth
+        self.freshness = freshness
     }
 
     /// Whether nothing is left to dispute.
-    var isOver: Bool {
-        if case .up = own, case .none = probe { return claims.isEmpty }
+    var isExpired: Bool {
+        if case .up = own, case .none = probe { return peerAnnouncements.isEmpty }
         return false
     }
 
     /// Whether this replica has anything to say to the others.
     var isWorthTelling: Bool {
-        if case .up = own { return !claims.isEmpty }
+        if case .up = own { return !peerAnnouncements.isEmpty }
         return true
     }
 
@@ -155,16 +155,16 @@ struct FleetDispute {
 
     /// Open announcements that this replica's verdict names, in the order in which it answered them.
     private var answeredRounds: [Round] {
-        claims.compactMap { other, claim -> (order: UInt64, round: Round)? in
+        peerAnnouncements.compactMap { other, claim -> (order: UInt64, round: Round)? in
             guard case .answered(let order) = claim.state else { return nil }
             return (order, Round(instance: other, number: claim.number))
         }.sorted { $0.order < $1.order }.map(\.round)
     }
 
     private mutating func rest(on rounds: Set<Round>, since: Instant?) {
-        grounds = rounds
+        countedRounds = rounds
         self.since = since
-        for other in testimonies.keys { testimonies[other]?.isAccepted = false }
+        for other in peerVotes.keys { peerVotes[other]?.isAccepted = false }
         acceptTestimonies()
     }
 
@@ -172,10 +172,10 @@ struct FleetDispute {
 
     mutating func probeIsDue(now: Instant) -> Bool {
         guard case .none = probe, has(passed: Self.probeGap, since: lastProbe, now) else { return false }
-        if claims.values.contains(where: { $0.isOpen }) { return true }
+        if peerAnnouncements.values.contains(where: { $0.isOpen }) { return true }
         switch own {
         case .suspected(let since): return has(passed: Self.suspicionGrace, since: since, now)
-        case .up: return !claims.isEmpty && has(passed: Self.probeInterval, since: lastProbe, now)
+        case .up: return !peerAnnouncements.isEmpty && has(passed: Self.probeInterval, since: lastProbe, now)
         case .down: return false
         }
     }
@@ -186,8 +186,8 @@ struct FleetDispute {
 
     mutating func probeBegan(now: Instant) {
         var rounds: [Round] = []
-        for (other, claim) in claims where claim.isOpen {
-            claims[other]?.state = .probing
+        for (other, claim) in peerAnnouncements where claim.isOpen {
+            peerAnnouncements[other]?.state = .probing
             rounds.append(Round(instance: other, number: claim.number))
         }
         probe = .running(since: now, for: rounds)
@@ -199,25 +199,25 @@ struct FleetDispute {
     mutating func probeEnded(isUp: Bool, number: UInt32, now: Instant) -> Bool {
         guard case .running(_, let rounds) = probe else { return false }
         probe = .none
-        let answered = rounds.filter { claims[$0.instance]?.number == $0.number }
+        let answered = rounds.filter { peerAnnouncements[$0.instance]?.number == $0.number }
         for round in answered {
             answerCount += 1
-            claims[round.instance]?.state = .answered(answerCount)
+            peerAnnouncements[round.instance]?.state = .answered(answerCount)
         }
-        let isNews = isUp ? cameUp(answered) : wentDown(answered, number: number, now: now)
-        return isNews || !answered.isEmpty
+        let shouldLog = isUp ? cameUp(answered) : wentDown(answered, number: number, now: now)
+        return shouldLog || !answered.isEmpty
     }
 
     private mutating func cameUp(_ answered: [Round]) -> Bool {
-        var isNews = false
+        var shouldLog = false
         switch own {
         case .up: break
         case .suspected, .down:
             withdraw()
-            isNews = true
+            shouldLog = true
         }
         ground(on: answered)
-        return isNews
+        return shouldLog
     }
 
     private mutating func wentDown(_ answered: [Round], number: UInt32, now: Instant) -> Bool {
@@ -231,7 +231,7 @@ struct FleetDispute {
             let named = answeredRounds
             if named.count <= FleetMessage.answersMax, named.allSatisfy({ isYoung($0, now) }) {
                 isJoined = true
-                rest(on: Set(named).union(grounds), since: earliest(named))
+                rest(on: Set(named).union(countedRounds), since: earliest(named))
             }
         case .suspected:
             own = .down
@@ -246,16 +246,16 @@ struct FleetDispute {
     /// Further announcements whose answers count.
     private mutating func ground(on rounds: [Round]) {
         guard !rounds.isEmpty else { return }
-        grounds.formUnion(rounds)
+        countedRounds.formUnion(rounds)
         if since == nil { since = earliest(rounds) }
         acceptTestimonies()
     }
 
-    private func earliest(_ rounds: [Round]) -> Instant? { rounds.compactMap { claims[$0.instance]?.heardAt }.min() }
+    private func earliest(_ rounds: [Round]) -> Instant? { rounds.compactMap { peerAnnouncements[$0.instance]?.heardAt }.min() }
 
     private func isYoung(_ round: Round, _ now: Instant) -> Bool {
-        guard let claim = claims[round.instance], claim.number == round.number else { return false }
-        return claim.isFresh && now < claim.heardAt.advanced(byMilliseconds: youth)
+        guard let claim = peerAnnouncements[round.instance], claim.number == round.number else { return false }
+        return claim.isFresh && now < claim.heardAt.advanced(byMilliseconds: freshness)
     }
 
     // MARK: The others
@@ -270,64 +270,64 @@ struct FleetDispute {
     mutating func heard(_ verdict: Verdict?, from other: UInt64, wasKnown: Bool, now: Instant) {
         guard let verdict else { return heardNothing(from: other) }
         hearClaim(verdict, from: other, wasKnown: wasKnown, now: now)
-        var testimony = testimonies[other] ?? Testimony()
+        var peerVote = peerVotes[other] ?? PeerVote()
         switch verdict.state {
         case .unsure:
-            testimony.probingFor = verdict.answers
+            peerVote.probingFor = verdict.answers
         case .up, .down:
-            testimony.isUp = verdict.state == .up
-            testimony.answers = verdict.answers
-            testimony.probingFor = []
+            peerVote.isUp = verdict.state == .up
+            peerVote.answers = verdict.answers
+            peerVote.probingFor = []
         }
-        testimonies[other] = testimony
+        peerVotes[other] = peerVote
         accept(other)
     }
 
     /// It has nothing against the backend, and may not know that others have: that it was up still counts.
     private mutating func heardNothing(from other: UInt64) {
         dropClaim(of: other)
-        guard let testimony = testimonies[other], testimony.isAccepted, testimony.isUp == true else {
-            testimonies[other] = nil
+        guard let peerVote = peerVotes[other], peerVote.isAccepted, peerVote.isUp == true else {
+            peerVotes[other] = nil
             return
         }
-        testimonies[other]?.probingFor = []
+        peerVotes[other]?.probingFor = []
     }
 
     /// It is gone: it abstains.
     mutating func forget(_ other: UInt64) {
-        testimonies[other] = nil
+        peerVotes[other] = nil
         dropClaim(of: other)
     }
 
     private mutating func dropClaim(of other: UInt64) {
-        guard claims.removeValue(forKey: other) != nil else { return }
-        grounds = grounds.filter { $0.instance != other }
-        if grounds.isEmpty { since = nil }
+        guard peerAnnouncements.removeValue(forKey: other) != nil else { return }
+        countedRounds = countedRounds.filter { $0.instance != other }
+        if countedRounds.isEmpty { since = nil }
         reopenCovered()
     }
 
     /// What their announcers rested on may be gone: they are answered by themselves.
     private mutating func reopenCovered() {
-        for (other, claim) in claims {
-            if case .covered = claim.state { claims[other]?.state = .open }
+        for (other, claim) in peerAnnouncements {
+            if case .covered = claim.state { peerAnnouncements[other]?.state = .open }
         }
     }
 
     private mutating func hearClaim(_ verdict: Verdict, from other: UInt64, wasKnown: Bool, now: Instant) {
         guard let number = verdict.announcement?.number else { return dropClaim(of: other) }
-        guard claims[other]?.number != number else { return }
+        guard peerAnnouncements[other]?.number != number else { return }
         dropClaim(of: other)
         let isCovered =
             verdict.announcement?.isJoined == true && !verdict.answers.isEmpty
             && verdict.answers.allSatisfy { isAnswering($0, now) }
-        claims[other] = Claim(
+        peerAnnouncements[other] = PeerAnnouncement(
             number: number, heardAt: now, isFresh: wasKnown, state: isCovered ? .covered : .open)
     }
 
     /// Whether this replica's verdict names the round, or will: and the round is young.
     private func isAnswering(_ round: Round, _ now: Instant) -> Bool {
         if round.instance == instance { return round.number == announcement }
-        guard isYoung(round, now), let claim = claims[round.instance] else { return false }
+        guard isYoung(round, now), let claim = peerAnnouncements[round.instance] else { return false }
         switch claim.state {
         case .open, .probing, .answered: return true
         case .covered: return false
@@ -335,14 +335,14 @@ struct FleetDispute {
     }
 
     private mutating func acceptTestimonies() {
-        for other in testimonies.keys { accept(other) }
+        for other in peerVotes.keys { accept(other) }
     }
 
     private mutating func accept(_ other: UInt64) {
-        guard let testimony = testimonies[other], testimony.isUp != nil, !testimony.isAccepted else { return }
-        let isAnnouncer = claims[other].map { grounds.contains(Round(instance: other, number: $0.number)) } ?? false
-        if isAnnouncer || testimony.answers.contains(where: grounds.contains) {
-            testimonies[other]?.isAccepted = true
+        guard let peerVote = peerVotes[other], peerVote.isUp != nil, !peerVote.isAccepted else { return }
+        let isAnnouncer = peerAnnouncements[other].map { countedRounds.contains(Round(instance: other, number: $0.number)) } ?? false
+        if isAnnouncer || peerVote.answers.contains(where: countedRounds.contains) {
+            peerVotes[other]?.isAccepted = true
         }
     }
 
@@ -362,10 +362,10 @@ struct FleetDispute {
         if waits, isInTime { return nil }
         var tally = Tally()
         for member in members {
-            let testimony = testimonies[member] ?? Testimony()
-            if testimony.isAccepted, let isUp = testimony.isUp {
+            let peerVote = peerVotes[member] ?? PeerVote()
+            if peerVote.isAccepted, let isUp = peerVote.isUp {
                 if isUp { tally.up += 1 } else { tally.down += 1 }
-            } else if isInTime || isInProbeTime && testimony.probingFor.contains(where: grounds.contains) {
+            } else if isInTime || isInProbeTime && peerVote.probingFor.contains(where: countedRounds.contains) {
                 tally.outstanding += 1
             }
         }
@@ -384,7 +384,7 @@ struct FleetDispute {
             }
         if isLongProbing(now), case .running(_, let rounds) = probe {
             state = .unsure
-            answers += rounds.filter { claims[$0.instance]?.number == $0.number }
+            answers += rounds.filter { peerAnnouncements[$0.instance]?.number == $0.number }
         }
         return Verdict(
             service: service, backend: backend, state: state,
@@ -405,7 +405,7 @@ struct FleetDispute {
     }
 }
 
-extension FleetDispute.Claim {
+extension BackendVote.PeerAnnouncement {
     fileprivate var isOpen: Bool {
         if case .open = state { true } else { false }
     }

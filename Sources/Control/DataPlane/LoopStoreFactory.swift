@@ -4,7 +4,7 @@ import NIOCore
 import Store
 
 /// Makes the store of each event loop as configured, with what they share.
-struct LoopStores: Sendable {
+struct LoopStoreFactory: Sendable {
     private enum Shared: Sendable {
         case redis(RedisPrimary)
         case memory(MemoryRecords)

@@ -5,11 +5,11 @@ import Testing
 @testable import Proxy
 
 @Suite("Answers of our own")
-struct OwnAnswerTests {
+struct LocalResponseTests {
     private struct Refused: Error { let lines: [String] }
 
     private static func written(
-        _ answer: OwnAnswer, edits: FieldEdits? = nil, closing: Bool = false, bodiless: Bool = false
+        _ answer: LocalResponse, edits: FieldEdits? = nil, closing: Bool = false, bodiless: Bool = false
     ) -> (lines: [String], body: String, count: UInt64) {
         var buffer = ByteBuffer()
         let date = Array("Date: now\r\n".utf8)
@@ -18,9 +18,9 @@ struct OwnAnswerTests {
         return (parts[0].split(separator: "\r\n").map(String.init), String(parts.last ?? ""), count)
     }
 
-    @Test("say their status with its usual words, and how long they are", arguments: ErrorAnswer.allCases)
-    func errors(_ error: ErrorAnswer) throws {
-        let (lines, body, count) = Self.written(OwnAnswer(error))
+    @Test("say their status with its usual words, and how long they are", arguments: ErrorStatus.allCases)
+    func errors(_ error: ErrorStatus) throws {
+        let (lines, body, count) = Self.written(LocalResponse(error))
         #expect(lines[0].hasPrefix("HTTP/1.1 \(error.rawValue) ") && lines[0].utf8.count > 13)
         #expect(body == lines[0].dropFirst(9) + "\n" && count == UInt64(body.utf8.count))
         #expect(lines.contains("Content-Length: \(body.utf8.count)") && lines.contains("Date: now"))
@@ -32,20 +32,20 @@ struct OwnAnswerTests {
 
     @Test("have a status without usual words all the same")
     func unusual() {
-        let (lines, body, _) = Self.written(OwnAnswer(status: 599, label: "x"))
+        let (lines, body, _) = Self.written(LocalResponse(status: 599, label: "x"))
         #expect(lines[0] == "HTTP/1.1 599 " && body == "599\n" && lines.contains("Content-Length: 4"))
     }
 
     @Test("to HEAD state their length and have no body")
     func bodiless() {
-        let (lines, body, count) = Self.written(OwnAnswer(.notFound), bodiless: true)
+        let (lines, body, count) = Self.written(LocalResponse(.notFound), bodiless: true)
         #expect(lines.contains("Content-Length: 14") && body.isEmpty && count == 0)
     }
 
     @Test("say that the connection closes where it does")
     func closing() {
-        #expect(Self.written(OwnAnswer(.badRequest), closing: true).lines.contains("Connection: close"))
-        #expect(!Self.written(OwnAnswer(.badRequest)).lines.contains { $0.hasPrefix("Connection") })
+        #expect(Self.written(LocalResponse(.badRequest), closing: true).lines.contains("Connection: close"))
+        #expect(!Self.written(LocalResponse(.badRequest)).lines.contains { $0.hasPrefix("Connection") })
     }
 
     @Test("keep what they say of themselves, whatever middlewares set; what else these set is added")
@@ -62,17 +62,17 @@ struct OwnAnswerTests {
     @Test("have labels of their own in metrics")
     func labels() {
         let answers =
-            ErrorAnswer.allCases.map { OwnAnswer($0) }
+            ErrorStatus.allCases.map { LocalResponse($0) }
             + [.unauthorized(realm: "r"), .redirect(to: [], status: 302), .tooManyPasswords, .noService]
         #expect(Set(answers.map(\.label)).count == answers.count)
         #expect(answers.allSatisfy { $0.label.utf8.allSatisfy { $0 == 0x5F || (0x61...0x7A).contains($0) } })
-        #expect(OwnAnswer.redirect(to: Array("/x".utf8), status: 302).location == "/x" && answers[0].location == nil)
+        #expect(LocalResponse.redirect(to: Array("/x".utf8), status: 302).location == "/x" && answers[0].location == nil)
     }
 
     @Test(
         "to a status that is no error of ours is a bad request",
         arguments: [(400, 400), (431, 431), (999, 400), (0, 400)])
     func unknown(_ status: Int, _ answered: Int) {
-        #expect(ErrorAnswer(status: status).rawValue == answered)
+        #expect(ErrorStatus(status: status).rawValue == answered)
     }
 }

@@ -1,14 +1,14 @@
 package import Affinity
 package import Crypto
 
-/// Our own cookie: `version, key number, session id, nonce, sealed(backend, epoch, born, issued)`, in unpadded
+/// Our own cookie: `version, key number, session id, nonce, sealed(backend, epoch, createdAtSeconds, issued)`, in unpadded
 /// base64url.
 ///
 /// Authenticated and encrypted with AES-GCM, bound to service and session id: it neither reveals nor selects a backend,
 /// and one that does not open has no effect at all. A nonce is 96 random bits; a key would have to seal 2^32 hints
 /// before a repeated nonce becomes likely (NIST SP 800-38D, section 8.3), so hints are sealed only when they change or
 /// age, never per request.
-package struct SessionCookie: Sendable {
+package struct AffinityCookieSealer: Sendable {
     /// 16 random bytes that name a session.
     package struct SessionID: Equatable, Sendable {
         var high: UInt64
@@ -108,7 +108,7 @@ package struct SessionCookie: Sendable {
     private func plain(_ hint: Hint) -> [UInt8] {
         var bytes: [UInt8] = []
         bytes.reserveCapacity(Self.plainCount)
-        for number in [hint.binding.backend.bits, hint.binding.epoch, hint.born, hint.issued] {
+        for number in [hint.binding.backend.bits, hint.binding.epoch, hint.createdAtSeconds, hint.issued] {
             withUnsafeBytes(of: number.bigEndian) { bytes.append(contentsOf: $0) }
         }
         return bytes
@@ -119,7 +119,7 @@ package struct SessionCookie: Sendable {
         func number(_ index: Int) -> UInt32 { plain[index * 4..<index * 4 + 4].reduce(0) { $0 << 8 | UInt32($1) } }
         let binding = Binding(backend: BackendHash(bits: number(0)), epoch: number(1))
         guard !binding.isTombstone, binding.epoch <= Binding.epochMax else { return nil }
-        return Hint(binding: binding, born: number(2), issued: number(3))
+        return Hint(binding: binding, createdAtSeconds: number(2), issued: number(3))
     }
 
     private func sessionID(_ bytes: [UInt8]) -> SessionID {
