@@ -1,9 +1,9 @@
-import Affinity
+package import Affinity
 
 extension StoreQuestion {
     /// Whether what it asks to write is a record that every replica would read back. Not so at the end of the
     /// epochs, where a rebind would write a foreign value, nor for a guess.
-    var isWritable: Bool {
+    package var isWritable: Bool {
         guard lifetime > 0, born != 0 else { return false }
         if case .drop(_, let above, _) = self { return above < Binding.epochMax }
         guard let proposal else { return true }

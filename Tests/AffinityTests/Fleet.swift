@@ -1,4 +1,5 @@
 import Affinity
+import LimpetTestKit
 
 /// Replicas of one service with five backends, a store between them, and a clock: what a test of decisions plays with.
 struct Fleet {
@@ -84,7 +85,7 @@ struct Fleet {
 
     /// Puts a record into the store.
     mutating func hold(_ fingerprint: Fingerprint, _ binding: Binding) {
-        store.put(fingerprint, .binding(binding), until: now.advanced(byMilliseconds: settings.recordLifetime))
+        store.put(fingerprint, binding, until: now.advanced(byMilliseconds: settings.recordLifetime))
     }
 
     mutating func begin(_ decision: inout Decision, replica: Int = 0) -> Step {

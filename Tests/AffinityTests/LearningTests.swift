@@ -1,3 +1,4 @@
+import LimpetTestKit
 import Testing
 
 @testable import Affinity
@@ -149,7 +150,7 @@ struct LearningTests {
     func foreign() throws {
         var fleet = try Fleet()
         let index = issuer(fleet)
-        fleet.store.put(fingerprint, .foreign, until: fleet.now.advanced(byMilliseconds: 10_000))
+        fleet.store.putForeign(fingerprint, until: fleet.now.advanced(byMilliseconds: 10_000))
         fleet.learn(fingerprint, from: index)
         #expect(fleet.store.binding(fingerprint, now: fleet.now) == fleet.binding(index, 1))
         var slow = try Fleet()

@@ -1,3 +1,4 @@
+import LimpetTestKit
 import Testing
 
 @testable import Affinity
@@ -126,7 +127,7 @@ struct OutageTests {
             fleet.hold(fingerprint, fleet.binding(home, 1))
             fleet.markDown(home)
             fleet.store.put(
-                fingerprint, .binding(fleet.binding(home, 1)), until: fleet.now.advanced(byMilliseconds: 60_000))
+                fingerprint, fleet.binding(home, 1), until: fleet.now.advanced(byMilliseconds: 60_000))
             var decision = Decision(fingerprint: fingerprint)
             var step = fleet.begin(&decision)
             for _ in 0..<failing {
