@@ -1,0 +1,198 @@
+import Affinity
+
+/// The cases of lifetimes, and of values that Limpet would not write.
+extension StoreCase {
+    /// Over after `wait`, even where time is real and the machine slow.
+    private static let short: Int64 = 150
+    private static let wait = Step.pass(milliseconds: 300)
+
+    static let lives: [StoreCase] = expiries + lifetimes
+
+    private static let expiries: [StoreCase] = [
+        StoreCase(
+            "A record ends with its lifetime, and epochs begin anew",
+            [
+                .ask(.create(key, one, lifetime: short), .written),
+                .ask(.rebind(key, from: first, to: two, lifetime: short), .written), wait,
+                .ask(.look(key), .absent),
+                .ask(.touch(key, lifetime: minute), .absent),
+                .ask(.create(key, three, lifetime: minute), .written),
+                .ask(.look(key), .about(binding(three, 1), minute)),
+            ]),
+        StoreCase(
+            "Over an expired record a restore and a rebind write whatever their epoch",
+            [
+                .turn([
+                    (.restore(key, binding(one, 5), lifetime: short), .written),
+                    (.restore(other, binding(one, 5), lifetime: short), .written),
+                ]), wait,
+                .ask(.restore(key, binding(two, 3), lifetime: minute), .written),
+                .ask(.look(key), .about(binding(two, 3), minute)),
+                .ask(.rebind(other, from: binding(three, 2), to: two, lifetime: minute), .written),
+                .ask(.look(other), .about(binding(two, 3), minute)),
+            ]),
+        StoreCase(
+            "A drop knows no more of an expired record",
+            [
+                .ask(.restore(key, binding(one, 5), lifetime: short), .written), wait,
+                .ask(.drop(key, above: 0, lifetime: minute), .exactly(tombstone(1), minute)),
+                .ask(.look(key), .about(tombstone(1), minute)),
+            ]),
+        StoreCase(
+            "A tombstone ends, too",
+            [
+                .ask(.drop(key, above: 3, lifetime: short), .exactly(tombstone(4), short)), wait,
+                .ask(.create(key, one, lifetime: minute), .written),
+                .ask(.look(key), .about(first, minute)),
+            ]),
+        StoreCase(
+            "A session that begins anew says when",
+            [
+                .ask(.create(key, one, lifetime: short, born: 7), .written), wait,
+                .ask(.create(key, two, lifetime: minute, born: 9), .written),
+                .ask(.look(key), .about(binding(two, 1), minute, born: 9)),
+            ]),
+    ]
+
+    private static let lifetimes: [StoreCase] = [
+        StoreCase(
+            "A look keeps nothing alive",
+            [
+                .turn([(.create(key, one, lifetime: short), .written), (.look(key), .about(first, short))]), wait,
+                .ask(.look(key), .absent),
+            ]),
+        StoreCase(
+            "A touch lengthens a record's life and shortens it",
+            [
+                .turn([
+                    (.create(key, one, lifetime: short), .written),
+                    (.touch(key, lifetime: minute), .exactly(first, minute)),
+                    (.create(other, two, lifetime: minute), .written),
+                    (.touch(other, lifetime: short), .exactly(binding(two, 1), short)),
+                ]), wait,
+                .ask(.look(key), .about(first, minute - 300)),
+                .ask(.look(other), .absent),
+            ]),
+        StoreCase(
+            "Whoever loses leaves the record its lifetime",
+            [
+                .turn([
+                    (.restore(key, binding(one, 2), lifetime: short), .written),
+                    (.create(key, two, lifetime: minute), .about(binding(one, 2), short)),
+                    (.restore(key, binding(two, 2), lifetime: minute), .about(binding(one, 2), short)),
+                    (.rebind(key, from: first, to: two, lifetime: minute), .about(binding(one, 2), short)),
+                ]), wait,
+                .ask(.look(key), .absent),
+            ]),
+        StoreCase(
+            "Whoever loses shortens no life",
+            [
+                .turn([
+                    (.restore(key, binding(one, 2), lifetime: minute), .written),
+                    (.create(key, two, lifetime: short), .exactly(binding(one, 2), short)),
+                    (.restore(key, binding(two, 2), lifetime: short), .exactly(binding(one, 2), short)),
+                    (.rebind(key, from: first, to: two, lifetime: short), .exactly(binding(one, 2), short)),
+                ]), wait,
+                .ask(.look(key), .about(binding(one, 2), minute - 300)),
+            ]),
+        StoreCase(
+            "Whoever writes sets the lifetime, also a shorter one",
+            [
+                .turn([
+                    (.create(key, one, lifetime: minute), .written),
+                    (.rebind(key, from: first, to: two, lifetime: short), .written),
+                    (.create(other, one, lifetime: minute), .written),
+                    (.restore(other, binding(two, 2), lifetime: short), .written),
+                ]), wait,
+                .ask(.look(key), .absent),
+                .ask(.look(other), .absent),
+            ]),
+        StoreCase(
+            "Whoever writes sets the lifetime, also a longer one",
+            [
+                .turn([
+                    (.create(key, one, lifetime: short), .written),
+                    (.rebind(key, from: first, to: two, lifetime: minute), .written),
+                    (.create(other, one, lifetime: short), .written),
+                    (.restore(other, binding(two, 2), lifetime: minute), .written),
+                ]), wait,
+                .ask(.look(key), .about(binding(two, 2), minute - 300)),
+                .ask(.look(other), .about(binding(two, 2), minute - 300)),
+            ]),
+        StoreCase(
+            "A tombstone lives as long as the record would have, and as long as it was told to",
+            [
+                .turn([
+                    (.create(key, one, lifetime: minute), .written),
+                    (.drop(key, above: 0, lifetime: short), .exactly(tombstone(2), short)),
+                    (.create(other, one, lifetime: short), .written),
+                    (.drop(other, above: 0, lifetime: minute), .exactly(tombstone(2), minute)),
+                ]), wait,
+                .ask(.look(key), .about(tombstone(2), minute - 300)),
+                .ask(.look(other), .about(tombstone(2), minute - 300)),
+            ]),
+    ]
+
+    /// Only where the test makes the time.
+    static let edges: [StoreCase] = [
+        StoreCase(
+            "A record lives until its last millisecond is over, and no longer", isExact: true,
+            [
+                .ask(.create(key, one, lifetime: 100), .written), .pass(milliseconds: 99),
+                .ask(.create(key, two, lifetime: 100), .exactly(first, 1)),
+                .ask(.look(key), .exactly(first, 1)), .pass(milliseconds: 1),
+                .ask(.look(key), .absent),
+                .ask(.touch(key, lifetime: 100), .absent),
+                .ask(.create(key, two, lifetime: 100), .written),
+            ]),
+        StoreCase(
+            "A life counts from the last touch", isExact: true,
+            [
+                .ask(.create(key, one, lifetime: 100), .written), .pass(milliseconds: 60),
+                .ask(.touch(key, lifetime: 100), .exactly(first, 100)), .pass(milliseconds: 60),
+                .ask(.look(key), .exactly(first, 40)), .pass(milliseconds: 40),
+                .ask(.look(key), .absent),
+            ]),
+    ]
+
+    static let foreigners: [StoreCase] = [
+        StoreCase(
+            "What Limpet would not write is foreign to a create, a touch and a look",
+            [
+                .foreign(key, lifetime: minute),
+                .ask(.create(key, one, lifetime: minute), .foreign),
+                .ask(.touch(key, lifetime: minute), .foreign),
+                .ask(.look(key), .foreign),
+            ]),
+        StoreCase(
+            "A restore and a rebind replace what Limpet would not write, whatever their epoch",
+            [
+                .foreign(key, lifetime: minute),
+                .ask(.restore(key, first, lifetime: 2 * minute), .written),
+                .ask(.look(key), .about(first, 2 * minute)),
+                .foreign(other, lifetime: minute),
+                .ask(.rebind(other, from: binding(one, 0), to: two, lifetime: 2 * minute), .written),
+                .ask(.look(other), .about(binding(two, 1), 2 * minute)),
+            ]),
+        StoreCase(
+            "A drop replaces what Limpet would not write, whose lifetime does not count",
+            [
+                .foreign(key, lifetime: 10 * minute),
+                .ask(.drop(key, above: 0, lifetime: minute), .exactly(tombstone(1), minute)),
+                .ask(.look(key), .about(tombstone(1), minute)),
+                .foreign(other, lifetime: minute),
+                .ask(.drop(other, above: 6, lifetime: minute), .exactly(tombstone(7), minute)),
+            ]),
+        StoreCase(
+            "A touch keeps alive what Limpet would not write, and it ends",
+            [
+                .foreign(key, lifetime: short),
+                .ask(.touch(key, lifetime: minute), .foreign),
+                .foreign(other, lifetime: short), wait,
+                .ask(.look(key), .foreign),
+                .ask(.touch(key, lifetime: short), .foreign), wait,
+                .ask(.look(key), .absent),
+                .ask(.create(other, one, lifetime: minute), .written),
+            ]),
+    ]
+}
