@@ -48,7 +48,8 @@ struct StoreSemanticsTests {
         var store = RealStore(driver: driver, server: server)
         for storeCase in StoreCase.all where !storeCase.isExact {
             try server.command("FLUSHALL")
-            #expect(try await storeCase.faults(of: &store) == [])
+            let faults = try await storeCase.faults(of: &store)
+            #expect(faults == [])
         }
         try await driver.stop()
     }
@@ -58,13 +59,15 @@ struct StoreSemanticsTests {
         let records = MemoryRecords(capacity: 100, seed: 1)
         let driver = try StoreDriver { loop, _ in MemoryStore(records: records, eventLoop: loop) }
         var store = RealStore(driver: driver)
-        #expect(try await storeCase.faults(of: &store) == [])
+        let faults = try await storeCase.faults(of: &store)
+        #expect(faults == [])
         try await driver.stop()
     }
 
     @Test("Records in memory are answered as in every store, to the millisecond", arguments: ofMemory)
     func table(_ storeCase: StoreCase) async throws {
         var store = TimedTable()
-        #expect(try await storeCase.faults(of: &store) == [])
+        let faults = try await storeCase.faults(of: &store)
+        #expect(faults == [])
     }
 }
