@@ -44,7 +44,7 @@ struct StoreSemanticsTests {
     func redis() async throws {
         let server = try RedisServer()
         let driver = try StoreDriver.redis(StoreSettings.patient(server))
-        try await driver.ready()
+        try await driver.ready(within: .seconds(30))
         var store = RealStore(driver: driver, server: server)
         for storeCase in StoreCase.all where !storeCase.isExact {
             try server.command("FLUSHALL")
@@ -54,7 +54,7 @@ struct StoreSemanticsTests {
         try await driver.stop()
     }
 
-    @Test("The store in memory answers as every store must", arguments: ofMemory.filter { !$0.isExact })
+    @Test("The store in memory answers as every store must", .serialized, arguments: ofMemory.filter { !$0.isExact })
     func memory(_ storeCase: StoreCase) async throws {
         let records = MemoryRecords(capacity: 100, seed: 1)
         let driver = try StoreDriver { loop, _ in MemoryStore(records: records, eventLoop: loop) }

@@ -184,15 +184,21 @@ extension StoreCase {
                 .ask(.drop(other, above: 6, lifetime: minute), .exactly(tombstone(7), minute)),
             ]),
         StoreCase(
-            "A touch keeps alive what Limpet would not write, and it ends",
+            "What Limpet would not write ends with its lifetime, which a touch sets",
             [
-                .foreign(key, lifetime: short),
-                .ask(.touch(key, lifetime: minute), .foreign),
+                .foreign(key, lifetime: minute),
+                .ask(.touch(key, lifetime: short), .foreign),
                 .foreign(other, lifetime: short), wait,
-                .ask(.look(key), .foreign),
-                .ask(.touch(key, lifetime: short), .foreign), wait,
                 .ask(.look(key), .absent),
                 .ask(.create(other, one, lifetime: minute), .written),
+            ]),
+        StoreCase(
+            "A touch keeps alive what Limpet would not write", isExact: true,
+            [
+                .foreign(key, lifetime: 100), .pass(milliseconds: 60),
+                .ask(.touch(key, lifetime: 100), .foreign), .pass(milliseconds: 60),
+                .ask(.look(key), .foreign), .pass(milliseconds: 40),
+                .ask(.look(key), .absent),
             ]),
     ]
 }
