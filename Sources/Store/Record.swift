@@ -30,7 +30,9 @@ struct Record: Hashable {
             self.init(binding)
             return
         }
-        guard let seconds = Self.number(text[(colon + 1)...], digits: 10), let createdAtSeconds = UInt32(exactly: seconds) else {
+        guard let seconds = Self.number(text[(colon + 1)...], digits: 10),
+            let createdAtSeconds = UInt32(exactly: seconds)
+        else {
             return nil
         }
         self.init(binding, createdAtSeconds: createdAtSeconds)

@@ -1,3 +1,4 @@
+import LimpetTestKit
 import Testing
 
 @testable import Affinity
@@ -19,7 +20,8 @@ struct AgeTests {
         fleet.pass(2 * Self.hour - 60_000)
         fleet.store.flush()
         _ = fleet.serve(fingerprint, hint: Hint(binding: fleet.binding(1, 3), createdAtSeconds: began, issued: began))
-        #expect(fleet.stamp.last == .restore(fingerprint, fleet.binding(1, 3), lifetime: 60_000, createdAtSeconds: began))
+        #expect(
+            fleet.stamp.last == .restore(fingerprint, fleet.binding(1, 3), lifetime: 60_000, createdAtSeconds: began))
         let remaining = try #require(fleet.entry(fingerprint)?.expiresAt.milliseconds(since: fleet.now))
         #expect(remaining <= 60_000 && remaining > 59_900)
     }
@@ -30,10 +32,12 @@ struct AgeTests {
         var affinity = fleet.replicas[0]
         affinity.wallOrigin = Fleet.wallOrigin + 700_000_000 - milliseconds * 1_000_000
         let now = fleet.now.advanced(byMilliseconds: milliseconds)
-        #expect(affinity.term(createdAtSeconds: nil, now).createdAtSeconds == began)
-        #expect(!affinity.isOver(createdAtSeconds: began - 7199, now) && affinity.isOver(createdAtSeconds: began - 7200, now))
+        #expect(affinity.expiry(createdAtSeconds: nil, now).createdAtSeconds == began)
+        #expect(
+            !affinity.isExpired(createdAtSeconds: began - 7199, now)
+                && affinity.isExpired(createdAtSeconds: began - 7200, now))
         // It ends with the second in which its hint does, 0.3 s from here.
-        #expect(affinity.term(createdAtSeconds: began - 7199, now).lifetime == 300)
+        #expect(affinity.expiry(createdAtSeconds: began - 7199, now).lifetime == 300)
     }
 
     @Test("touched all the while it ends at its age, and the next request begins another")

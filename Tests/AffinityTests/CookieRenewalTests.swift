@@ -49,8 +49,8 @@ struct CookieRenewalTests {
         #expect(!renewal.isDue(for: route(binding), hint: hint(issued: now + 100), now: now))
         let moved = Binding(backend: binding.backend, epoch: 3)
         #expect(renewal.isDue(for: route(moved, .rebound), hint: hint(issued: now), now: now))
-        let elsewhere = Binding(backend: BackendHash(bits: 6), epoch: 2)
-        #expect(renewal.isDue(for: route(elsewhere, .stored), hint: hint(issued: now), now: now))
+        let nextChoice = Binding(backend: BackendHash(bits: 6), epoch: 2)
+        #expect(renewal.isDue(for: route(nextChoice, .stored), hint: hint(issued: now), now: now))
     }
 
     @Test("a cookie that the browser drops sooner than the hint ends is renewed within a quarter of its Max-Age")

@@ -1,3 +1,4 @@
+import LimpetTestKit
 import Testing
 
 @testable import Affinity
@@ -318,7 +319,7 @@ struct DecisionTests {
     @Test("a foreign value is replaced by the proposal")
     func foreign() throws {
         var fleet = try Fleet()
-        fleet.store.put(fingerprint, .foreign, until: fleet.now.advanced(byMilliseconds: 10_000))
+        fleet.store.putForeign(fingerprint, until: fleet.now.advanced(byMilliseconds: 10_000))
         let home = order(fleet)[0]
         #expect(
             fleet.serve(fingerprint).route

@@ -1,3 +1,4 @@
+import LimpetTestKit
 import Testing
 
 @testable import Affinity

@@ -1,4 +1,5 @@
 import Affinity
+import LimpetTestKit
 
 /// Replicas of one service with five backends, a store between them, and a clock: what a test of decisions plays with.
 struct Fleet {
@@ -38,7 +39,9 @@ struct Fleet {
 
     func backend(_ index: Int) -> BackendHash { membership.backends[index].hash }
     func binding(_ index: Int, _ epoch: UInt32) -> Binding { Binding(backend: backend(index), epoch: epoch) }
-    func hint(_ index: Int, _ epoch: UInt32) -> Hint { Hint(binding: binding(index, epoch), createdAtSeconds: 0, issued: 0) }
+    func hint(_ index: Int, _ epoch: UInt32) -> Hint {
+        Hint(binding: binding(index, epoch), createdAtSeconds: 0, issued: 0)
+    }
     func entry(_ fingerprint: Fingerprint, replica: Int = 0) -> BindingCache.Entry? {
         replicas[replica].cache.peek(fingerprint, now: now)
     }
@@ -84,7 +87,7 @@ struct Fleet {
 
     /// Puts a record into the store.
     mutating func hold(_ fingerprint: Fingerprint, _ binding: Binding) {
-        store.put(fingerprint, .binding(binding), until: now.advanced(byMilliseconds: settings.recordLifetime))
+        store.put(fingerprint, binding, until: now.advanced(byMilliseconds: settings.recordLifetime))
     }
 
     mutating func begin(_ decision: inout Decision, replica: Int = 0) -> Step {
@@ -96,13 +99,15 @@ struct Fleet {
         isFromChannelServer: Bool = true, replica: Int = 0
     ) -> Step {
         replicas[replica].storeAnswered(
-            &decision, result, to: operation, stamp: OperationStamp(sentAt: stamp ?? now, isFromChannelServer: isFromChannelServer), now: now)
+            &decision, result, to: operation,
+            stamp: OperationStamp(sentAt: stamp ?? now, isFromChannelServer: isFromChannelServer), now: now)
     }
 
     mutating func storeAnsweredInBackground(
         _ result: StoreResult, to operation: StoreOperation, stamp: Instant? = nil, replica: Int = 0
     ) -> StoreOperation? {
-        replicas[replica].storeAnsweredInBackground(result, to: operation, stamp: OperationStamp(sentAt: stamp ?? now), now: now)
+        replicas[replica].storeAnsweredInBackground(
+            result, to: operation, stamp: OperationStamp(sentAt: stamp ?? now), now: now)
     }
 
     mutating func nextOffer(replica: Int = 0) -> StoreOperation? {
@@ -126,14 +131,17 @@ struct Fleet {
         while case .send(let operation) = step {
             stamp.append(operation)
             let said = failure.map { StoreResult.unavailable($0) } ?? store.result(operation, now: now)
-            step = replicas[replica].storeAnswered(&learning, said, to: operation, stamp: OperationStamp(sentAt: now), now: now)
+            step = replicas[replica].storeAnswered(
+                &learning, said, to: operation, stamp: OperationStamp(sentAt: now), now: now)
         }
     }
 
     /// Tells the store what it has not heard, all of it.
     mutating func offerAll(replica: Int = 0) {
         while var operation = nextOffer(replica: replica) {
-            while let next = storeAnsweredInBackground(store.result(operation, now: now), to: operation, replica: replica) {
+            while let next = storeAnsweredInBackground(
+                store.result(operation, now: now), to: operation, replica: replica)
+            {
                 operation = next
             }
         }

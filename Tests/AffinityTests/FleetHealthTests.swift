@@ -266,7 +266,7 @@ struct FleetHealthTests {
             verdicts: [
                 .init(
                     service: ServiceHash(bits: 6), backend: BackendHash(bits: 9), state: .down,
-                    announcement: .init(number: 1, isJoined: false), results: [])
+                    announcement: .init(number: 1, isJoined: false), answers: [])
             ])
         let actions = health.heard(strange, now: Instant(nanoseconds: 0))
         #expect(!actions.contains { if case .probe = $0 { true } else { false } })

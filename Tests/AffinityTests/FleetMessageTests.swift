@@ -13,7 +13,7 @@ struct FleetMessageTests {
                 backend: BackendHash(bits: UInt32.random(in: 1..<1 << 29, using: &random)), state: state,
                 announcement: state == .up || Bool.random(using: &random)
                     ? nil : .init(number: number, isJoined: Bool.random(using: &random)),
-                results: (0..<Int.random(in: 0...8, using: &random)).map { _ in
+                answers: (0..<Int.random(in: 0...8, using: &random)).map { _ in
                     .init(instance: random.next(), number: UInt32.random(in: 0...(.max), using: &random))
                 })
         }
@@ -35,7 +35,7 @@ struct FleetMessageTests {
             service: ServiceHash(bits: try #require(UInt64(parts[0]))),
             backend: BackendHash(bits: try #require(UInt32(parts[1]))), state: try #require(states[parts[2]]),
             announcement: UInt32(parts[4]).map { .init(number: $0, isJoined: parts[3] == "joined") },
-            results: try parts[5].split(separator: ";").map { round in
+            answers: try parts[5].split(separator: ";").map { round in
                 let halves = round.split(separator: ".")
                 return .init(instance: try #require(UInt64(halves[0])), number: try #require(UInt32(halves[1])))
             })
@@ -143,7 +143,7 @@ struct FleetMessageTests {
                 verdicts: (0..<count).map {
                     .init(
                         service: ServiceHash(bits: .max), backend: BackendHash(bits: UInt32($0 + 1)), state: .down,
-                        announcement: .init(number: .max, isJoined: false), results: Array(rounds.prefix(results)))
+                        announcement: .init(number: .max, isJoined: false), answers: Array(rounds.prefix(results)))
                 })
             let bytes = message.encoded()
             let read = try #require(Self.decode(bytes))

@@ -54,7 +54,8 @@ struct FleetReconfigurationTests {
         fleet.request(at: 0)
         fleet.run(300)
         #expect(
-            fleet.replicas[0].mayReassign && fleet.replicas[1].health.roster.members.values.contains { !$0.down.isEmpty })
+            fleet.replicas[0].mayReassign
+                && fleet.replicas[1].health.roster.members.values.contains { !$0.down.isEmpty })
         fleet.setPath(.open, [0])
         if isRenewed {
             fleet.reconfigure(0, renewed: [HealthFleet.backend])

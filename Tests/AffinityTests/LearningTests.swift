@@ -1,3 +1,4 @@
+import LimpetTestKit
 import Testing
 
 @testable import Affinity
@@ -39,7 +40,7 @@ struct LearningTests {
     }
 
     @Test("that the store has bound elsewhere stay there: the first writer wins")
-    func elsewhere() throws {
+    func nextChoice() throws {
         var fleet = try Fleet()
         let (index, home) = (issuer(fleet), fleet.membership.ranked(fingerprint)[0])
         fleet.hold(fingerprint, fleet.binding(home, 1))
@@ -149,7 +150,7 @@ struct LearningTests {
     func foreign() throws {
         var fleet = try Fleet()
         let index = issuer(fleet)
-        fleet.store.put(fingerprint, .foreign, until: fleet.now.advanced(byMilliseconds: 10_000))
+        fleet.store.putForeign(fingerprint, until: fleet.now.advanced(byMilliseconds: 10_000))
         fleet.learn(fingerprint, from: index)
         #expect(fleet.store.binding(fingerprint, now: fleet.now) == fleet.binding(index, 1))
         var slow = try Fleet()
@@ -160,7 +161,8 @@ struct LearningTests {
             Issue.record("nothing was asked")
             return
         }
-        let step = slow.replicas[0].storeAnswered(&learning, .foreign, to: operation, stamp: OperationStamp(sentAt: stamp), now: now)
+        let step = slow.replicas[0].storeAnswered(
+            &learning, .foreign, to: operation, stamp: OperationStamp(sentAt: stamp), now: now)
         #expect(step == .done && slow.entry(fingerprint)?.kind == .dirty)
     }
 

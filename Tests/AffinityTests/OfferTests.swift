@@ -1,3 +1,4 @@
+import LimpetTestKit
 import Testing
 
 @testable import Affinity
@@ -186,7 +187,8 @@ struct OfferTests {
             offers.note(
                 Offers.Written(
                     fingerprint: Fingerprint(high: number, low: 0),
-                    binding: Binding(backend: BackendHash(bits: 1), epoch: 2), createdAtSeconds: nil, at: Instant(nanoseconds: 0)))
+                    binding: Binding(backend: BackendHash(bits: 1), epoch: 2), createdAtSeconds: nil,
+                    at: Instant(nanoseconds: 0)))
         }
         func repeats(of primary: Int, lineage: UInt64) -> [UInt64] {
             offers.observe(lineage: lineage, of: primary, primaries, now: Instant(nanoseconds: 0))

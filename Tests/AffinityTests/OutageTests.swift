@@ -1,3 +1,4 @@
+import LimpetTestKit
 import Testing
 
 @testable import Affinity
@@ -61,7 +62,8 @@ struct OutageTests {
             let route = fleet.serve(fingerprint, hint: hint).route
             let moved = fleet.binding(next, 7)
             #expect(
-                route == Route(backend: next, binding: moved, provenance: .rebound, createdAtSeconds: fromHint ? 0 : nil))
+                route
+                    == Route(backend: next, binding: moved, provenance: .rebound, createdAtSeconds: fromHint ? 0 : nil))
             #expect(fleet.entry(fingerprint)?.kind == .dirty)
             #expect(fleet.entry(fingerprint)?.binding == fleet.binding(next, 7))
             fleet.markUp(home)
@@ -126,7 +128,7 @@ struct OutageTests {
             fleet.hold(fingerprint, fleet.binding(home, 1))
             fleet.markDown(home)
             fleet.store.put(
-                fingerprint, .binding(fleet.binding(home, 1)), until: fleet.now.advanced(byMilliseconds: 60_000))
+                fingerprint, fleet.binding(home, 1), until: fleet.now.advanced(byMilliseconds: 60_000))
             var decision = Decision(fingerprint: fingerprint)
             var step = fleet.begin(&decision)
             for _ in 0..<failing {

@@ -94,7 +94,7 @@ struct PlacementStrategyTests {
     }
 
     @Test("where it was handed back a request goes to the next in order, and its session stays")
-    func elsewhere() throws {
+    func nextChoice() throws {
         let affinity = try Self.affinity(.hrw, weights: [1, 1, 1])
         let fingerprint = Fingerprint(high: 1, low: 2)
         let order = affinity.membership.ranked(fingerprint)
@@ -102,18 +102,18 @@ struct PlacementStrategyTests {
         func binding(_ index: Int, _ epoch: UInt32) -> Binding {
             Binding(backend: affinity.membership.backends[index].hash, epoch: epoch)
         }
-        func elsewhere(_ provenance: Provenance, besides count: Int) -> Step {
-            affinity.elsewhere(
+        func nextChoice(_ provenance: Provenance, besides count: Int) -> Step {
+            affinity.nextChoice(
                 decision, from: Route(backend: order[0], binding: binding(order[0], 7), provenance: provenance),
                 besides: order.prefix(count).map { affinity.membership.backends[$0].hash })
         }
         let detour = Route(backend: order[1], binding: binding(order[0], 7), provenance: .detoured)
-        #expect(elsewhere(.cached, besides: 1) == .forward(detour))
+        #expect(nextChoice(.cached, besides: 1) == .forward(detour))
         let begun = Route(backend: order[2], binding: binding(order[2], 1), provenance: .placed)
-        #expect(elsewhere(.placed, besides: 2) == .forward(begun))
+        #expect(nextChoice(.placed, besides: 2) == .forward(begun))
         let balanced = Route(backend: order[1], binding: binding(order[1], 0), provenance: .balanced)
-        #expect(elsewhere(.balanced, besides: 1) == .forward(balanced))
-        #expect(elsewhere(.cached, besides: 3) == .refuse(.noBackend))
+        #expect(nextChoice(.balanced, besides: 1) == .forward(balanced))
+        #expect(nextChoice(.cached, besides: 3) == .refuse(.noBackend))
     }
 
     @Test("handed back, a session that is to go nowhere else is refused; one that begins with this request is not")
@@ -121,15 +121,15 @@ struct PlacementStrategyTests {
         let settings = AffinitySettings(idleTimeout: 1_800_000, onUnavailable: .reject)
         let fleet = try Fleet(settings: settings)
         let decision = Decision(fingerprint: Fingerprint(high: 1, low: 2))
-        func elsewhere(_ provenance: Provenance) -> Step {
+        func nextChoice(_ provenance: Provenance) -> Step {
             let route = Route(backend: 0, binding: fleet.binding(0, 1), provenance: provenance)
-            return fleet.replicas[0].elsewhere(decision, from: route, besides: [fleet.backend(0)])
+            return fleet.replicas[0].nextChoice(decision, from: route, besides: [fleet.backend(0)])
         }
         for known in [Provenance.cached, .stored, .claimed, .hinted] {
-            #expect(elsewhere(known) == .refuse(.backendUnavailable))
+            #expect(nextChoice(known) == .refuse(.backendUnavailable))
         }
         for begun in [Provenance.placed, .balanced] {
-            guard case .forward(let route) = elsewhere(begun) else {
+            guard case .forward(let route) = nextChoice(begun) else {
                 Issue.record("\(begun) is refused")
                 continue
             }

@@ -1,3 +1,4 @@
+import LimpetTestKit
 import Testing
 
 @testable import Affinity
@@ -13,7 +14,9 @@ struct TouchTests {
         return fleet
     }
 
-    private func touch(_ fleet: Fleet) -> StoreOperation { .touch(fingerprint, lifetime: fleet.settings.recordLifetime) }
+    private func touch(_ fleet: Fleet) -> StoreOperation {
+        .touch(fingerprint, lifetime: fleet.settings.recordLifetime)
+    }
 
     @Test("a touch is due when less than 3/4 of the lifetime remains, and no more once it is answered")
     func due() throws {

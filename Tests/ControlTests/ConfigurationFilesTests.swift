@@ -66,7 +66,8 @@ struct ConfigurationFilesTests {
             let pipe = "\(root)/pipe.yml"
             #expect(mkfifo(pipe, 0o600) == 0)
             #expect(
-                DynamicFiles.read(.file(pipe)).diagnostics.map(\.description) == ["\(pipe): cannot be read: is no file"])
+                DynamicFiles.read(.file(pipe)).diagnostics.map(\.description) == ["\(pipe): cannot be read: is no file"]
+            )
             #expect(
                 ConfigurationSample.diagnostics("fleet: { secretFile: \(pipe) }") == [
                     "1:22: fleet.secretFile: \(pipe) cannot be read: is no file"
@@ -180,7 +181,8 @@ struct ConfigurationFilesTests {
         let expected = try #require(Self.mistaken.first { $0.0 == yaml }).1
         let diagnostics = ConfigurationSample.diagnostics(yaml)
         #expect(
-            diagnostics.map { $0.replacing("owhere:", with: ":").replacing(/^.*: cannot/, with: ": cannot") } == expected)
+            diagnostics.map { $0.replacing("owhere:", with: ":").replacing(/^.*: cannot/, with: ": cannot") }
+                == expected)
     }
 
     @Test("with aliases that multiply are refused, and not expanded")
@@ -193,7 +195,8 @@ struct ConfigurationFilesTests {
             }
             let diagnostics = ConfigurationSample.diagnostics(yaml)
             #expect(
-                diagnostics.count == 1 && diagnostics[0].contains("holds more than 2000000 values, with those of its aliases")
+                diagnostics.count == 1
+                    && diagnostics[0].contains("holds more than 2000000 values, with those of its aliases")
             )
             let deep = "a: " + String(repeating: "[", count: 100) + String(repeating: "]", count: 100)
             #expect(ConfigurationSample.diagnostics(deep) == ["1:68: is nested more than 64 levels deep"])

@@ -62,7 +62,8 @@ struct ConfigurationKeyTests {
         var diagnostics: [String] = []
         let spent = ContinuousClock().measure { diagnostics = ConfigurationSample.diagnostics(yaml) }
         #expect(spent < .seconds(5))
-        #expect(diagnostics.count == 201 && diagnostics.allSatisfy { $0.utf8.count < 300 }, "\(diagnostics.first ?? "")")
+        #expect(
+            diagnostics.count == 201 && diagnostics.allSatisfy { $0.utf8.count < 300 }, "\(diagnostics.first ?? "")")
         let names = ConfigurationSample.diagnostics(
             "http: { routers: { r: { rule: \"Path(`/`)\", service: \(long), middlewares: [a@\(long)], entryPoints: [\(long)] } } }"
         )
@@ -92,7 +93,9 @@ struct ConfigurationKeyTests {
             container == [
                 "container c: traefik.http.routers.r.ru\\u001b\\nle: unknown key, did you mean rule?"
             ])
-        let empty = ConfigurationReading.diagnostics([("f", "http: { routers: { r: { rule: '', service: a@docker } } }")])
+        let empty = ConfigurationReading.diagnostics([
+            ("f", "http: { routers: { r: { rule: '', service: a@docker } } }")
+        ])
         #expect(empty.first?.hasSuffix("\n    \n    ^") == true, "\(empty)")
         let backslash = ConfigurationReading.diagnostics([
             ("f", "http: { routers: { r: { rule: 'PathRegexp(`\t\\d\"(`)', service: a@docker } } }")

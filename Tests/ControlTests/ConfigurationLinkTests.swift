@@ -260,7 +260,8 @@ struct ConfigurationLinkTests {
         let source = SourceText(name: "f", text: text, role: .dynamic)
         let context = HTTPContext(entryPointNames: nil, lease: .milliseconds(500))
         let diagnostics = HTTPReading(files: [source], containers: [], context: context).diagnostics
-        #expect(diagnostics.map(\.description) == ["f:1:73: http.routers.r.entryPoints[1]: must be a text, and is a list"])
+        #expect(
+            diagnostics.map(\.description) == ["f:1:73: http.routers.r.entryPoints[1]: must be a text, and is a list"])
     }
 
     @Test("of Traefik's other protocols in a file are refused")

@@ -80,7 +80,9 @@ struct ConfigurationMiddlewareTests {
     func costlyHash() {
         let costly = Self.bcrypt.replacing(/^\$2y\$\d\d/, with: "$2y$17")
         #expect(
-            Self.read("{ basicAuth: { users: ['u:\(costly)'] } }").diagnostics.map { $0.hasSuffix("at most 16") } == [true]
+            Self.read("{ basicAuth: { users: ['u:\(costly)'] } }").diagnostics.map { $0.hasSuffix("at most 16") } == [
+                true
+            ]
         )
     }
 

@@ -66,7 +66,8 @@ struct LocalResponseTests {
             + [.unauthorized(realm: "r"), .redirect(to: [], status: 302), .tooManyPasswords, .noService]
         #expect(Set(answers.map(\.label)).count == answers.count)
         #expect(answers.allSatisfy { $0.label.utf8.allSatisfy { $0 == 0x5F || (0x61...0x7A).contains($0) } })
-        #expect(LocalResponse.redirect(to: Array("/x".utf8), status: 302).location == "/x" && answers[0].location == nil)
+        #expect(
+            LocalResponse.redirect(to: Array("/x".utf8), status: 302).location == "/x" && answers[0].location == nil)
     }
 
     @Test(

@@ -214,7 +214,8 @@ struct SessionTests {
 struct SessionCookieTests {
     private let cookie = AffinityCookieSealer(keys: [SymmetricKey(size: .bits256)], service: "app")
     private let id = AffinityCookieSealer.SessionID(high: 1, low: 2)
-    private let hint = Hint(binding: Binding(backend: BackendHash(bits: 77), epoch: 5), createdAtSeconds: 10, issued: 20)
+    private let hint = Hint(
+        binding: Binding(backend: BackendHash(bits: 77), epoch: 5), createdAtSeconds: 10, issued: 20)
 
     @Test("what was sealed opens to the same session and hint")
     func opens() {
@@ -240,7 +241,8 @@ struct SessionCookieTests {
     @Test("sealing the same hint again gives another text, and no text shows the session's backend")
     func hides() throws {
         let telling = Hint(
-            binding: Binding(backend: BackendHash(bits: 0x1234_5678), epoch: 5), createdAtSeconds: 0x6543_21FE, issued: 0x6543_2FED)
+            binding: Binding(backend: BackendHash(bits: 0x1234_5678), epoch: 5), createdAtSeconds: 0x6543_21FE,
+            issued: 0x6543_2FED)
         let texts = try [4, 5].map { try decoded(cookie.seal(id, telling, random: (3, $0))) }
         for number in [telling.binding.backend.bits, telling.createdAtSeconds, telling.issued] {
             for order in [number.bigEndian, number.littleEndian] {
@@ -261,7 +263,8 @@ struct SessionCookieTests {
                 func line(_ createdAtSeconds: UInt32?) -> [UInt8] {
                     service.setCookie(
                         for: .init(high: 1, low: 2), presented: Hint(binding: binding, createdAtSeconds: 7, issued: 8),
-                        route: Route(backend: 0, binding: binding, provenance: .stored, createdAtSeconds: createdAtSeconds))
+                        route: Route(
+                            backend: 0, binding: binding, provenance: .stored, createdAtSeconds: createdAtSeconds))
                 }
                 return (AffinityCookieSealer.SessionID(high: 1, low: 2), line(5), line(nil))
             }

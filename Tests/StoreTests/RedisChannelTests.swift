@@ -78,7 +78,8 @@ struct RedisChannelTests {
             #expect(try await other.send(.rebind(key, from: first, to: Self.two, lifetime: minute)) == .written)
             let stranger = Fingerprint.test(2)
             #expect(
-                try await other.send(.restore(stranger, Binding(backend: Self.one, epoch: 2), lifetime: 99)) == .written)
+                try await other.send(.restore(stranger, Binding(backend: Self.one, epoch: 2), lifetime: 99)) == .written
+            )
             let second = Binding(backend: Self.two, epoch: 2)
             try await eventually(within: .seconds(2)) { try driver.counters.rebinds == 2 }
             #expect(driver.cache.peek(key, now: .now)?.binding == second)

@@ -34,7 +34,9 @@ struct RedisCommandsTests {
             let key = "\(name):\(fingerprint.text)"
             for lifetime in Self.lifetimes {
                 for binding in Self.bindings {
-                    for createdAtSeconds in Self.births { check(commands, fingerprint, key, lifetime, binding, createdAtSeconds) }
+                    for createdAtSeconds in Self.births {
+                        check(commands, fingerprint, key, lifetime, binding, createdAtSeconds)
+                    }
                 }
                 checkDrop(commands, fingerprint, key, lifetime)
                 let touch = ["GETEX", key, "PX", String(lifetime)]
@@ -54,15 +56,18 @@ struct RedisCommandsTests {
         let first = Binding(backend: binding.backend, epoch: 1)
         let set = ["SET", key, String(first.record) + suffix, "NX", "GET", "PX", String(lifetime)]
         expect([set, ["PTTL", key]]) {
-            commands.send(.create(fingerprint, binding.backend, lifetime: lifetime, createdAtSeconds: createdAtSeconds), in: &$0)
+            commands.send(
+                .create(fingerprint, binding.backend, lifetime: lifetime, createdAtSeconds: createdAtSeconds), in: &$0)
         }
-        let restore = StoreOperation.restore(fingerprint, binding, lifetime: lifetime, createdAtSeconds: createdAtSeconds)
+        let restore = StoreOperation.restore(
+            fingerprint, binding, lifetime: lifetime, createdAtSeconds: createdAtSeconds)
         let restoreTail = ["1", key, String(binding.record) + suffix, String(lifetime)]
         expect([["EVALSHA", RedisScript.restore.sha1] + restoreTail]) { commands.send(restore, in: &$0) }
         expect([["EVAL", RedisScript.restore.source] + restoreTail]) { #expect(commands.evaluate(restore, in: &$0)) }
 
         let from = Binding(backend: BackendHash(bits: 77), epoch: binding.epoch - 1)
-        let rebind = StoreOperation.rebind(fingerprint, from: from, to: binding.backend, lifetime: lifetime, createdAtSeconds: createdAtSeconds)
+        let rebind = StoreOperation.rebind(
+            fingerprint, from: from, to: binding.backend, lifetime: lifetime, createdAtSeconds: createdAtSeconds)
         let rebindTail = ["1", key, String(binding.record) + suffix, String(lifetime), String(from.record)]
         expect([["EVALSHA", RedisScript.rebind.sha1] + rebindTail]) { commands.send(rebind, in: &$0) }
         expect([["EVAL", RedisScript.rebind.source] + rebindTail]) { #expect(commands.evaluate(rebind, in: &$0)) }

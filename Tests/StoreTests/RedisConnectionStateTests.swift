@@ -109,7 +109,9 @@ struct RedisConnectionStateTests {
         #expect(outcome(restore, .verdict(record: integer, lifetime: 600, createdAtSeconds: 1_700_000_000)) == found)
         #expect(outcome(restore, .refusal, record, .integer(9)) == "answer read 7/4 9 born 1700000000")
         #expect(outcome(restore, .verdict(record: integer, lifetime: 9, createdAtSeconds: -1)) == "close mistypedReply")
-        #expect(outcome(restore, .verdict(record: integer, lifetime: 9, createdAtSeconds: 1 << 32)) == "close mistypedReply")
+        #expect(
+            outcome(restore, .verdict(record: integer, lifetime: 9, createdAtSeconds: 1 << 32)) == "close mistypedReply"
+        )
     }
 
     @Test("A touch says what is there")
@@ -252,7 +254,9 @@ struct RedisConnectionStateTests {
         #expect(outcome(.noScript, .none) == "wait")
         #expect(outcome(.noScript, .noScript) == "wait")
         for refusal in [RedisReply.refusal, .readOnly, .wrongType] { #expect(outcome(refusal) == "wait") }
-        for unexpected in [RedisReply.status, .integer(1), .unexpected] { #expect(outcome(unexpected) == "close mistypedReply") }
+        for unexpected in [RedisReply.status, .integer(1), .unexpected] {
+            #expect(outcome(unexpected) == "close mistypedReply")
+        }
     }
 
     @Test("Heartbeats and publications under way are few, and keep their place among the questions")

@@ -54,7 +54,8 @@ struct CacheSlot {
     func entry(_ kind: BindingCache.Kind, now: Instant) -> BindingCache.Entry {
         BindingCache.Entry(
             binding: binding, kind: kind, confirmedAt: confirmed.instant(near: now),
-            expiresAt: expires.instant(near: now), isSuspect: packed & Self.suspect != 0, createdAtSeconds: createdAtSeconds == 0 ? nil : createdAtSeconds,
+            expiresAt: expires.instant(near: now), isSuspect: packed & Self.suspect != 0,
+            createdAtSeconds: createdAtSeconds == 0 ? nil : createdAtSeconds,
             touches: touches)
     }
 

@@ -57,7 +57,8 @@ package struct Route: Hashable, Sendable {
     package let createdAtSeconds: UInt32?
 
     package init(
-        backend: Int, binding: Binding, provenance: Provenance, touch: StoreOperation? = nil, createdAtSeconds: UInt32? = nil
+        backend: Int, binding: Binding, provenance: Provenance, touch: StoreOperation? = nil,
+        createdAtSeconds: UInt32? = nil
     ) {
         self.backend = backend
         self.binding = binding

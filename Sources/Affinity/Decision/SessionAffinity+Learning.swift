@@ -21,12 +21,16 @@ extension SessionAffinity {
         guard storeIsAvailable() else { return rememberIssued(learning, now) }
         let expiry = expiry(createdAtSeconds: nil, now)
         return send(
-            &learning, .create(learning.fingerprint, learning.backend, lifetime: expiry.lifetime, createdAtSeconds: expiry.createdAtSeconds), now)
+            &learning,
+            .create(
+                learning.fingerprint, learning.backend, lifetime: expiry.lifetime,
+                createdAtSeconds: expiry.createdAtSeconds), now)
     }
 
     /// The next step, the store having answered a question of this learning, or of a request for the same session.
     package mutating func storeAnswered(
-        _ learning: inout Learning, _ result: StoreResult, to operation: StoreOperation, stamp: OperationStamp, now: Instant
+        _ learning: inout Learning, _ result: StoreResult, to operation: StoreOperation, stamp: OperationStamp,
+        now: Instant
     ) -> LearningStep {
         let fingerprint = learning.fingerprint
         switch result {
@@ -45,7 +49,9 @@ extension SessionAffinity {
             let expiry = expiry(createdAtSeconds: nil, now)
             return send(
                 &learning,
-                .rebind(fingerprint, from: binding, to: learning.backend, lifetime: expiry.lifetime, createdAtSeconds: expiry.createdAtSeconds), now
+                .rebind(
+                    fingerprint, from: binding, to: learning.backend, lifetime: expiry.lifetime,
+                    createdAtSeconds: expiry.createdAtSeconds), now
             )
         case .foreign:
             guard let next = operation.overForeign else { return rememberIssued(learning, now) }
@@ -59,9 +65,11 @@ extension SessionAffinity {
     }
 
     /// Asks, while there are questions and time left.
-    private mutating func send(_ learning: inout Learning, _ operation: StoreOperation, _ now: Instant) -> LearningStep {
+    private mutating func send(_ learning: inout Learning, _ operation: StoreOperation, _ now: Instant) -> LearningStep
+    {
         let firstSentAt = learning.firstSentAt ?? now
-        guard learning.operations < Self.learningOperationsMax, now <= firstSentAt.advanced(byMilliseconds: settings.budget)
+        guard learning.operations < Self.learningOperationsMax,
+            now <= firstSentAt.advanced(byMilliseconds: settings.budget)
         else { return rememberIssued(learning, now) }
         learning.firstSentAt = firstSentAt
         learning.operations += 1

@@ -22,7 +22,8 @@ extension SessionAffinity {
                 return nil
             }
             let expiry = expiry(createdAtSeconds: write.createdAtSeconds, now)
-            return .restore(write.fingerprint, write.binding, lifetime: expiry.lifetime, createdAtSeconds: expiry.createdAtSeconds)
+            return .restore(
+                write.fingerprint, write.binding, lifetime: expiry.lifetime, createdAtSeconds: expiry.createdAtSeconds)
         }
         while let fingerprint = offers.nextMove() {
             guard let operation = pendingOffer(fingerprint, .dirty, now) else { continue }
@@ -55,7 +56,8 @@ extension SessionAffinity {
 
     /// Whether the session may have ended since: then its key may stand for another by now.
     private func isExpired(_ write: Offers.Written, _ now: Instant) -> Bool {
-        now >= write.at.advanced(byMilliseconds: settings.recordLifetime) || isExpired(createdAtSeconds: write.createdAtSeconds, now)
+        now >= write.at.advanced(byMilliseconds: settings.recordLifetime)
+            || isExpired(createdAtSeconds: write.createdAtSeconds, now)
     }
 
     /// An offer that got no answer is made again later: of what was decided without the store as long as it is
@@ -66,7 +68,8 @@ extension SessionAffinity {
         if case .restore(let fingerprint, let binding, _, let createdAtSeconds) = operation {
             let isKnownBetter = entry.map { $0.binding.epoch >= binding.epoch && $0.binding != binding } ?? false
             if isKnownBetter { return }
-            return offers.repeatLater(Offers.Written(fingerprint: fingerprint, binding: binding, createdAtSeconds: createdAtSeconds, at: now))
+            return offers.repeatLater(
+                Offers.Written(fingerprint: fingerprint, binding: binding, createdAtSeconds: createdAtSeconds, at: now))
         }
         if entry?.kind == .guess { offers.add(operation.fingerprint, isGuess: true) }
     }
@@ -75,6 +78,8 @@ extension SessionAffinity {
     mutating func noteWritten(_ operation: StoreOperation, _ binding: Binding, _ now: Instant) {
         guard operation.isBroadcast else { return }
         offers.note(
-            Offers.Written(fingerprint: operation.fingerprint, binding: binding, createdAtSeconds: operation.createdAtSeconds, at: now))
+            Offers.Written(
+                fingerprint: operation.fingerprint, binding: binding, createdAtSeconds: operation.createdAtSeconds,
+                at: now))
     }
 }

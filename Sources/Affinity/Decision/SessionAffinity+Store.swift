@@ -26,7 +26,10 @@ extension SessionAffinity {
         decision.isPlacement = true
         let expiry = expiry(createdAtSeconds: nil, now)
         let hash = membership.backends[index].hash
-        return send(&decision, .create(decision.fingerprint, hash, lifetime: expiry.lifetime, createdAtSeconds: expiry.createdAtSeconds), now)
+        return send(
+            &decision,
+            .create(decision.fingerprint, hash, lifetime: expiry.lifetime, createdAtSeconds: expiry.createdAtSeconds),
+            now)
     }
 
     /// The question that tells the store what is known here.
@@ -34,12 +37,15 @@ extension SessionAffinity {
         let expiry = expiry(createdAtSeconds: known.createdAtSeconds, now)
         let binding = known.binding
         return binding.epoch <= 1
-            ? .create(fingerprint, binding.backend, lifetime: expiry.lifetime, createdAtSeconds: expiry.createdAtSeconds)
+            ? .create(
+                fingerprint, binding.backend, lifetime: expiry.lifetime, createdAtSeconds: expiry.createdAtSeconds)
             : .restore(fingerprint, binding, lifetime: expiry.lifetime, createdAtSeconds: expiry.createdAtSeconds)
     }
 
     /// The session's binding, as the store has it, is a tombstone or to a backend that is not usable.
-    mutating func reassign(_ decision: inout Decision, _ binding: Binding, createdAtSeconds: UInt32?, _ now: Instant) -> Step {
+    mutating func reassign(_ decision: inout Decision, _ binding: Binding, createdAtSeconds: UInt32?, _ now: Instant)
+        -> Step
+    {
         switch unavailableAction(of: decision.fingerprint, from: binding, now, storeIsAway: false) {
         case .move: move(&decision, from: binding, createdAtSeconds: createdAtSeconds, now)
         case .detour: detour(decision, from: binding)
@@ -48,8 +54,9 @@ extension SessionAffinity {
     }
 
     /// Moves the session to the first in its order; one that was dropped is placed like a new one.
-    private mutating func move(_ decision: inout Decision, from binding: Binding, createdAtSeconds: UInt32?, _ now: Instant) -> Step
-    {
+    private mutating func move(
+        _ decision: inout Decision, from binding: Binding, createdAtSeconds: UInt32?, _ now: Instant
+    ) -> Step {
         let target = binding.isTombstone ? place(decision, now) : firstUsable(decision.fingerprint)
         guard let target else { return .refuse(.noBackend) }
         guard binding.epoch < Binding.epochMax else { return detour(decision, now) }
@@ -62,14 +69,18 @@ extension SessionAffinity {
         _ decision: Decision, from binding: Binding, to backend: BackendHash, createdAtSeconds: UInt32?, _ now: Instant
     ) -> StoreOperation {
         let expiry = expiry(createdAtSeconds: createdAtSeconds, now)
-        return .rebind(decision.fingerprint, from: binding, to: backend, lifetime: expiry.lifetime, createdAtSeconds: expiry.createdAtSeconds)
+        return .rebind(
+            decision.fingerprint, from: binding, to: backend, lifetime: expiry.lifetime,
+            createdAtSeconds: expiry.createdAtSeconds)
     }
 
     /// Asks, while the request has questions and time left.
     mutating func send(_ decision: inout Decision, _ operation: StoreOperation, _ now: Instant) -> Step {
         guard decision.operations < Self.operationsMax else { return detour(decision, now) }
         if let firstSentAt = decision.firstSentAt {
-            guard now < firstSentAt.advanced(byMilliseconds: settings.budget) else { return decideWithoutStore(decision, now) }
+            guard now < firstSentAt.advanced(byMilliseconds: settings.budget) else {
+                return decideWithoutStore(decision, now)
+            }
         } else {
             decision.firstSentAt = now
         }
@@ -79,14 +90,16 @@ extension SessionAffinity {
 
     /// Takes in what the store holds and goes by it; unless more was heard since it was asked, or that is too long ago.
     mutating func fill(
-        _ decision: inout Decision, _ record: StoredRecord, stamp: OperationStamp, provenance: Provenance, _ now: Instant
+        _ decision: inout Decision, _ record: StoredRecord, stamp: OperationStamp, provenance: Provenance,
+        _ now: Instant
     ) -> Step {
         let isKept = confirm(record, of: decision.fingerprint, stamp: stamp, now)
         let entry = cache.peek(decision.fingerprint, now: now)
         let known = Knowledge(entry: entry, hint: decision.hint)
         if let known, known.binding.epoch > record.binding.epoch {
             if let entry, isCurrent(entry, of: decision.fingerprint, decision.hint, now) {
-                return route(&decision, entry.binding, createdAtSeconds: entry.createdAtSeconds, provenance: .cached, now)
+                return route(
+                    &decision, entry.binding, createdAtSeconds: entry.createdAtSeconds, provenance: .cached, now)
             }
             return propose(&decision, known, now)
         }
@@ -96,15 +109,21 @@ extension SessionAffinity {
 
     /// Goes by a binding, if its backend is usable.
     private mutating func route(
-        _ decision: inout Decision, _ binding: Binding, createdAtSeconds: UInt32?, provenance: Provenance, _ now: Instant
+        _ decision: inout Decision, _ binding: Binding, createdAtSeconds: UInt32?, provenance: Provenance,
+        _ now: Instant
     ) -> Step {
-        guard let index = usable(binding.backend) else { return reassign(&decision, binding, createdAtSeconds: createdAtSeconds, now) }
+        guard let index = usable(binding.backend) else {
+            return reassign(&decision, binding, createdAtSeconds: createdAtSeconds, now)
+        }
         guard let entry = cache.peek(decision.fingerprint, now: now), entry.binding == binding else {
-            return .forward(Route(backend: index, binding: binding, provenance: provenance, createdAtSeconds: createdAtSeconds))
+            return .forward(
+                Route(backend: index, binding: binding, provenance: provenance, createdAtSeconds: createdAtSeconds))
         }
         let touch = dueTouch(decision.fingerprint, entry, now)
         return .forward(
-            Route(backend: index, binding: binding, provenance: provenance, touch: touch, createdAtSeconds: entry.createdAtSeconds))
+            Route(
+                backend: index, binding: binding, provenance: provenance, touch: touch,
+                createdAtSeconds: entry.createdAtSeconds))
     }
 
     /// The usable backend that this replica knows of, where the store's record does not stand against it.

@@ -51,9 +51,13 @@ extension SessionAffinity {
         _ record: StoredRecord, _ operation: StoreOperation, stamp: OperationStamp, _ now: Instant
     ) -> StoreOperation? {
         let fingerprint = operation.fingerprint
-        if operation.isTouch || operation.isFirstOffer, let mine = conflictingBackend(by: record.binding, fingerprint, now) {
+        if operation.isTouch || operation.isFirstOffer,
+            let mine = conflictingBackend(by: record.binding, fingerprint, now)
+        {
             let expiry = expiry(createdAtSeconds: record.createdAtSeconds, now)
-            return .rebind(fingerprint, from: record.binding, to: mine, lifetime: expiry.lifetime, createdAtSeconds: expiry.createdAtSeconds)
+            return .rebind(
+                fingerprint, from: record.binding, to: mine, lifetime: expiry.lifetime,
+                createdAtSeconds: expiry.createdAtSeconds)
         }
         // A drop, or a write of ours that was to be repeated and stands: to be repeated again, should it be lost.
         if operation.isBroadcast, operation.proposal == record.binding || record.binding.isTombstone {
@@ -71,7 +75,8 @@ extension SessionAffinity {
         guard let known = confirmed(fingerprint, now) else { return nil }
         guard isForeign else { return offer(known, of: fingerprint, now) }
         let expiry = expiry(createdAtSeconds: known.createdAtSeconds, now)
-        return .restore(fingerprint, known.binding, lifetime: expiry.lifetime, createdAtSeconds: expiry.createdAtSeconds)
+        return .restore(
+            fingerprint, known.binding, lifetime: expiry.lifetime, createdAtSeconds: expiry.createdAtSeconds)
     }
 
     /// What the store once confirmed, and whose lifetime is not over.

@@ -47,7 +47,8 @@ extension SessionAffinity {
                 case .read: .stored
                 case .guess, .dirty, .confirmed: .cached
                 }
-            return Route(backend: $0, binding: known.binding, provenance: provenance, createdAtSeconds: known.createdAtSeconds)
+            return Route(
+                backend: $0, binding: known.binding, provenance: provenance, createdAtSeconds: known.createdAtSeconds)
         }
     }
 
@@ -73,7 +74,8 @@ extension SessionAffinity {
 
     /// Keeps what was decided without the store, and has it told later.
     mutating func remember(
-        _ binding: Binding, _ kind: BindingCache.Kind, createdAtSeconds: UInt32?, of fingerprint: Fingerprint, _ now: Instant
+        _ binding: Binding, _ kind: BindingCache.Kind, createdAtSeconds: UInt32?, of fingerprint: Fingerprint,
+        _ now: Instant
     ) {
         let expiry = expiry(createdAtSeconds: createdAtSeconds, now)
         let entry = BindingCache.Entry(

@@ -73,7 +73,9 @@ package struct SessionAffinity {
             if let index = usable(entry.binding.backend) {
                 let touch = dueTouch(decision.fingerprint, entry, now, if: storeIsAvailable())
                 return .forward(
-                    Route(backend: index, binding: entry.binding, provenance: .cached, touch: touch, createdAtSeconds: entry.createdAtSeconds))
+                    Route(
+                        backend: index, binding: entry.binding, provenance: .cached, touch: touch,
+                        createdAtSeconds: entry.createdAtSeconds))
             }
             guard storeIsAvailable() else { return decideWithoutStore(decision, entry, now) }
             return reassign(&decision, entry.binding, createdAtSeconds: entry.createdAtSeconds, now)
@@ -92,7 +94,8 @@ package struct SessionAffinity {
 
     /// The next step, the store having answered a question of this decision, or of another for the same session.
     package mutating func storeAnswered(
-        _ decision: inout Decision, _ result: StoreResult, to operation: StoreOperation, stamp: OperationStamp, now: Instant
+        _ decision: inout Decision, _ result: StoreResult, to operation: StoreOperation, stamp: OperationStamp,
+        now: Instant
     ) -> Step {
         let fingerprint = decision.fingerprint
         switch result {
@@ -103,14 +106,18 @@ package struct SessionAffinity {
             return fill(&decision, record, stamp: stamp, provenance: provenance, now)
         case .record(let record):
             if let mine = conflictingBackend(by: record.binding, fingerprint, now) {
-                return send(&decision, rebind(decision, from: record.binding, to: mine, createdAtSeconds: record.createdAtSeconds, now), now)
+                return send(
+                    &decision,
+                    rebind(decision, from: record.binding, to: mine, createdAtSeconds: record.createdAtSeconds, now),
+                    now)
             }
             return fill(&decision, record, stamp: stamp, provenance: .stored, now)
         case .foreign:
             guard let next = operation.overForeign else { return decideWithoutStore(decision, now) }
             return send(&decision, next, now)
         case .readOnly(let record):
-            return decideWithoutStore(decision, now, read: Knowledge(read: record.binding, createdAtSeconds: record.createdAtSeconds))
+            return decideWithoutStore(
+                decision, now, read: Knowledge(read: record.binding, createdAtSeconds: record.createdAtSeconds))
         case .absent, .unavailable:
             return decideWithoutStore(decision, now)
         }
@@ -169,7 +176,9 @@ package struct SessionAffinity {
         return age(createdAtSeconds, now) >= absoluteTimeout
     }
 
-    private func age(_ createdAtSeconds: UInt32, _ now: Instant) -> Int64 { wallClock(now) - Int64(createdAtSeconds) * 1000 }
+    private func age(_ createdAtSeconds: UInt32, _ now: Instant) -> Int64 {
+        wallClock(now) - Int64(createdAtSeconds) * 1000
+    }
 
     /// In milliseconds since 1970.
     private func wallClock(_ now: Instant) -> Int64 { (wallOrigin &+ now.nanoseconds) / 1_000_000 }

@@ -251,7 +251,9 @@ struct BackendVote {
         acceptTestimonies()
     }
 
-    private func earliest(_ rounds: [Round]) -> Instant? { rounds.compactMap { peerAnnouncements[$0.instance]?.heardAt }.min() }
+    private func earliest(_ rounds: [Round]) -> Instant? {
+        rounds.compactMap { peerAnnouncements[$0.instance]?.heardAt }.min()
+    }
 
     private func isYoung(_ round: Round, _ now: Instant) -> Bool {
         guard let claim = peerAnnouncements[round.instance], claim.number == round.number else { return false }
@@ -340,7 +342,8 @@ struct BackendVote {
 
     private mutating func accept(_ other: UInt64) {
         guard let peerVote = peerVotes[other], peerVote.isUp != nil, !peerVote.isAccepted else { return }
-        let isAnnouncer = peerAnnouncements[other].map { countedRounds.contains(Round(instance: other, number: $0.number)) } ?? false
+        let isAnnouncer =
+            peerAnnouncements[other].map { countedRounds.contains(Round(instance: other, number: $0.number)) } ?? false
         if isAnnouncer || peerVote.answers.contains(where: countedRounds.contains) {
             peerVotes[other]?.isAccepted = true
         }

@@ -47,7 +47,9 @@ package enum StoreOperation: Hashable, Sendable {
 
     package var createdAtSeconds: UInt32? {
         switch self {
-        case .create(_, _, _, let createdAtSeconds), .restore(_, _, _, let createdAtSeconds), .rebind(_, _, _, _, let createdAtSeconds): createdAtSeconds
+        case .create(_, _, _, let createdAtSeconds), .restore(_, _, _, let createdAtSeconds),
+            .rebind(_, _, _, _, let createdAtSeconds):
+            createdAtSeconds
         case .touch, .drop, .read: nil
         }
     }
@@ -126,13 +128,16 @@ extension StoreResult {
 
 extension StoreOperation {
     /// What the store holds when it has written what the question proposes; nil where it proposes nothing.
-    var written: StoredRecord? { proposal.map { StoredRecord($0, remaining: lifetime, createdAtSeconds: createdAtSeconds) } }
+    var written: StoredRecord? {
+        proposal.map { StoredRecord($0, remaining: lifetime, createdAtSeconds: createdAtSeconds) }
+    }
 
     /// What to ask where the store holds a value that Limpet would not write: a script replaces that. Nil where a
     /// script has been asked already.
     var overForeign: StoreOperation? {
         guard case .create(let fingerprint, let backend, let lifetime, let createdAtSeconds) = self else { return nil }
-        return .restore(fingerprint, Binding(backend: backend, epoch: 1), lifetime: lifetime, createdAtSeconds: createdAtSeconds)
+        return .restore(
+            fingerprint, Binding(backend: backend, epoch: 1), lifetime: lifetime, createdAtSeconds: createdAtSeconds)
     }
 }
 

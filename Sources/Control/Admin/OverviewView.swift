@@ -95,10 +95,10 @@ extension OverviewView.Diagnostic {
 }
 
 extension OverviewView.HTTP {
-    /// - Parameter mistakes: with the sources as they are now.
-    init(_ configuration: HTTPConfiguration, mistakes: [Diagnostic]) {
+    /// - Parameter diagnostics: with the sources as they are now.
+    init(_ configuration: HTTPConfiguration, diagnostics: [Diagnostic]) {
         func count(_ kind: String, _ total: Int) -> OverviewView.Count {
-            let own = mistakes.filter { $0.concerns(kind) }
+            let own = diagnostics.filter { $0.concerns(kind) }
             let errors = own.count { $0.severity == .error }
             return .init(total: total, warnings: own.count - errors, errors: errors)
         }

@@ -99,7 +99,8 @@ package final class DataPlane: Sendable {
             await awaitStores(of: loops, fleetMember)
             let listeners = try await listen(configuration, group, loops)
             return DataPlane(
-                group: group, loops: loops, prober: prober, fleetMember: fleetMember, listeners: listeners, cache: cache,
+                group: group, loops: loops, prober: prober, fleetMember: fleetMember, listeners: listeners,
+                cache: cache,
                 coherence: coherence,
                 current: Current(configuration: configuration, snapshot: snapshot, fingerprint: fingerprint),
                 keys: keys, instance: own.instance, redaction: redaction, accessLog: accessLog, logger: logger)

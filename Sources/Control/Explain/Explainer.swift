@@ -58,7 +58,8 @@ package struct Explainer: Sendable {
         return first
     }
 
-    private func explain(_ request: ExplainedRequest, at index: Int) async throws(ExplanationDiagnostic) -> Explanation {
+    private func explain(_ request: ExplainedRequest, at index: Int) async throws(ExplanationDiagnostic) -> Explanation
+    {
         let settings = configuration.entryPoints[index]
         let entryPoint = EntryPoint(name: settings.name, index: index, trustedPeers: settings.trustedPeers)
         let worker = worker

@@ -62,7 +62,8 @@ extension Explanation.Router {
         origin = http.routers[considered.index].origin
         because =
             considered.takes
-            ? considered.matchers.filter { $0.holds == true }.map(\.text) : considered.decidedBy.map { [Self.words($0)] } ?? []
+            ? considered.matchers.filter { $0.holds == true }.map(\.text)
+            : considered.decidedBy.map { [Self.words($0)] } ?? []
     }
 
     private static func words(_ matcher: RouteExplanation.EvaluatedMatcher) -> String {

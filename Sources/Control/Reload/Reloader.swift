@@ -49,7 +49,8 @@ final class Reloader: Sendable {
     ///   - running: what the data plane serves by, made from `inputs`.
     ///   - mistakes: what was found in `inputs`.
     init(
-        running: Configuration, inputs: ReloadSources.Inputs, diagnostics: [Diagnostic], effects: Effects, logger: Logger
+        running: Configuration, inputs: ReloadSources.Inputs, diagnostics: [Diagnostic], effects: Effects,
+        logger: Logger
     ) {
         self.effects = effects
         self.logger = logger
@@ -176,7 +177,9 @@ final class Reloader: Sendable {
                 containers: inputs.containers, context: context)
         }
         guard let reading else { return }
-        guard let http = reading.configuration else { return await refuse(inputs, reading.diagnostics, isAsked: isAsked) }
+        guard let http = reading.configuration else {
+            return await refuse(inputs, reading.diagnostics, isAsked: isAsked)
+        }
         var configuration = running
         configuration.http = http
         let isChanged = configuration != running

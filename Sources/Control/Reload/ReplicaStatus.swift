@@ -44,7 +44,7 @@ struct ReplicaStatus: AdminSource {
     func overview() async -> OverviewView {
         let (running, report) = (reloader.running, reloader.report)
         return OverviewView(
-            http: .init(running.http, mistakes: report.diagnostics), providers: providers,
+            http: .init(running.http, diagnostics: report.diagnostics), providers: providers,
             features: .init(accessLog: running.accessLog != nil, sharedStore: running.store.redis != nil),
             configuration: .init(report))
     }

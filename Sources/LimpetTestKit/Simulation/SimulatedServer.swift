@@ -1,24 +1,5 @@
 import Affinity
 
-/// A record, as the store keeps it.
-struct StoredRecord {
-    enum Value: Equatable {
-        case binding(Binding, createdAtSeconds: UInt32?)
-        case foreign
-    }
-
-    var value: Value
-    var expires: Moment
-
-    var binding: Binding? {
-        if case .binding(let binding, _) = value { binding } else { nil }
-    }
-
-    var createdAtSeconds: UInt32? {
-        if case .binding(_, let createdAtSeconds) = value { createdAtSeconds } else { nil }
-    }
-}
-
 /// A server of the store: one command at a time, records with lifetimes, publish and subscribe, and a stream of what it
 /// does to its replica.
 final class SimulatedServer {
@@ -31,7 +12,7 @@ final class SimulatedServer {
     var generation = 0
     var isAlive = true
     var isPrimary: Bool
-    var records: [Fingerprint: StoredRecord] = [:]
+    var records: [Fingerprint: ModelRecord] = [:]
     var history = ServerHistory()
     var era: UInt64?
     var subscribers: [SimulatedConnection] = []
@@ -50,7 +31,7 @@ final class SimulatedServer {
     var lastLoss: Moment = -1 << 40
     var replicationLag: Moment = 0
     /// What is on its disk.
-    private var saved: (records: [Fingerprint: StoredRecord], era: UInt64?) = ([:], nil)
+    private var saved: (records: [Fingerprint: ModelRecord], era: UInt64?) = ([:], nil)
     private var names: SeededRandom
 
     init(id: Int, primary: Int, isPrimary: Bool, seed: UInt64) {
@@ -61,7 +42,7 @@ final class SimulatedServer {
         identity = ServerIdentity(runID: .init("run-\(names.next())"), replicationID: "replication-\(names.next())")
     }
 
-    func living(_ session: Fingerprint, now: Moment) -> StoredRecord? {
+    func living(_ session: Fingerprint, now: Moment) -> ModelRecord? {
         records[session].flatMap { $0.expires > now ? $0 : nil }
     }
 
@@ -93,7 +74,7 @@ final class SimulatedServer {
     }
 
     /// Holds other data from now on, and another era or identity says so.
-    func adopt(_ records: [Fingerprint: StoredRecord], era: UInt64?, now: Moment) {
+    func adopt(_ records: [Fingerprint: ModelRecord], era: UInt64?, now: Moment) {
         closeExpired(now: now)
         history.announceLoss(at: now)
         lastLoss = now
@@ -114,7 +95,7 @@ final class SimulatedServer {
     /// Sets a record, or removes it, and writes down what became of the one before. Returns what stood before.
     @discardableResult
     func put(
-        _ session: Fingerprint, _ record: StoredRecord?, isPublished: Bool, end: ReplicationStep.End, now: Moment
+        _ session: Fingerprint, _ record: ModelRecord?, isPublished: Bool, end: ReplicationStep.End, now: Moment
     ) -> Binding? {
         let before = records[session]
         let living = before.flatMap { $0.expires > now ? $0 : nil }

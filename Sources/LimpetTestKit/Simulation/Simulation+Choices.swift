@@ -30,7 +30,7 @@ extension Simulation {
         case .evict(let client): lose(clients[client].session, nil)
         case .foreign(let client):
             let expires = now + scenario.settings.recordLifetime * 1000
-            lose(clients[client].session, StoredRecord(value: .foreign, expires: expires))
+            lose(clients[client].session, ModelRecord(value: .foreign, expires: expires))
         case .breakBackend, .mendBackend, .cutBackend, .reachBackend: applyToBackends(choice.action)
         }
     }
@@ -89,7 +89,7 @@ extension Simulation {
         }
     }
 
-    private func lose(_ session: Fingerprint, _ record: StoredRecord?) {
+    private func lose(_ session: Fingerprint, _ record: ModelRecord?) {
         let server = primaries[primary(of: session)].current
         guard server.isAlive, server.living(session, now: now)?.binding != nil else { return }
         coverage.count(record == nil ? "evictions" : "foreign values")

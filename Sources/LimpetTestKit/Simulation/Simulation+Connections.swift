@@ -179,7 +179,8 @@ extension Simulation {
     ) -> Int {
         let token = nextSerial()
         let replica = connection.replica
-        let stamp = OperationStamp(sentAt: replica.instant(now), isFromChannelServer: replica.isFromChannelServer(connection))
+        let stamp = OperationStamp(
+            sentAt: replica.instant(now), isFromChannelServer: replica.isFromChannelServer(connection))
         connection.pending.append(.init(token: token, purpose: purpose, sentAt: now, stamp: stamp))
         schedule(.patience(connection, token: token), of: replica, after: Self.patience)
         return token

@@ -3,7 +3,8 @@ import Affinity
 /// How the rules of the protocol that are turned off are turned off.
 extension Simulation {
     /// How the core is told that a question was put.
-    func garbled(_ stamp: OperationStamp, of operation: StoreOperation, at replica: SimulatedReplica) -> OperationStamp {
+    func garbled(_ stamp: OperationStamp, of operation: StoreOperation, at replica: SimulatedReplica) -> OperationStamp
+    {
         var stamp = stamp
         let instant = replica.instant(now)
         if !has(.fillGeneration) {
@@ -18,7 +19,8 @@ extension Simulation {
 
     /// What was just answered lives from now on; or, where only its generation is counted from now, as it should.
     func shiftLifetime(
-        _ session: Fingerprint, _ result: StoreResult, stamp: OperationStamp, garbled: OperationStamp, at replica: SimulatedReplica
+        _ session: Fingerprint, _ result: StoreResult, stamp: OperationStamp, garbled: OperationStamp,
+        at replica: SimulatedReplica
     ) {
         let instant = replica.instant(now)
         var shift = stamp.sentAt.milliseconds(since: garbled.sentAt)

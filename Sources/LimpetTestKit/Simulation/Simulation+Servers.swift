@@ -73,7 +73,7 @@ extension Simulation {
 
     // MARK: Questions
 
-    private func execute(_ operation: StoreOperation, on server: SimulatedServer) -> (StoreResult, AnswerOrigin) {
+    func execute(_ operation: StoreOperation, on server: SimulatedServer) -> (StoreResult, AnswerOrigin) {
         let refused = refusal(of: server)
         let origin = AnswerOrigin(
             server: server, at: now, refused: refused,
@@ -88,77 +88,36 @@ extension Simulation {
         guard let record = server.living(operation.fingerprint, now: now), let binding = record.binding else {
             return .unavailable(.refused)
         }
-        return .readOnly(binding, remaining: remaining(record, operation), createdAtSeconds: record.createdAtSeconds)
-    }
-
-    private func remaining(_ record: StoredRecord, _ operation: StoreOperation) -> Int64 {
-        min((record.expires - now) / 1000, operation.lifetime)
-    }
-
-    private func held(_ record: StoredRecord, _ operation: StoreOperation) -> StoreResult {
-        guard let binding = record.binding else { return .foreign }
-        return .record(binding, remaining: remaining(record, operation), createdAtSeconds: record.createdAtSeconds)
+        return .readOnly(
+            binding, remaining: record.remaining(for: operation, now: now), createdAtSeconds: record.createdAtSeconds)
     }
 
     private func written(_ operation: StoreOperation, on server: SimulatedServer) -> StoreResult {
         let session = operation.fingerprint
-        let record = server.living(session, now: now)
-        switch operation {
-        case .create(_, let backend, _, _):
-            if let record { return held(record, operation) }
-            return write(Binding(backend: backend, epoch: 1), operation, isPublished: false, on: server)
-        case .restore(_, let binding, _, _):
-            if let record, let held = record.binding, held.epoch >= binding.epoch || !has(.restore) {
-                return self.held(record, operation)
-            }
-            return write(binding, operation, isPublished: true, on: server)
-        case .rebind(_, let from, let backend, _, _):
-            if has(.compareAndSet), let record, let held = record.binding,
-                held.epoch > from.epoch || held.epoch == from.epoch && held.backend != from.backend
-            {
-                return self.held(record, operation)
-            }
-            return write(Binding(backend: backend, epoch: from.epoch + 1), operation, isPublished: true, on: server)
-        case .touch:
-            guard var record else { return .absent }
-            record.expires = now + operation.lifetime * 1000
-            server.records[session] = record
-            replicateLater(.expire(session, record.expires), from: server)
-            return held(record, operation)
-        case .drop(_, let above, let lifetime):
-            return drop(session, record, above: above, lifetime: lifetime, on: server)
-        case .read: return record.map { held($0, operation) } ?? .absent
+        if case .drop = operation {
+            coverage.count("drops")
+            if !has(.tombstone) { return forget(session, on: server) }
         }
+        let model = RecordModel(restores: has(.restore), compares: has(.compareAndSet))
+        let (result, effect) = model.result(operation, record: server.living(session, now: now), now: now)
+        switch effect {
+        case .nothing: break
+        case .extend(let expires):
+            server.records[session]?.expires = expires
+            replicateLater(.expire(session, expires), from: server)
+        case .write(let record, let isPublished): put(record, session, isPublished: isPublished, on: server)
+        }
+        return result
     }
 
-    private func write(
-        _ binding: Binding, _ operation: StoreOperation, isPublished: Bool, on server: SimulatedServer
-    ) -> StoreResult {
-        put(
-            StoredRecord(value: .binding(binding, createdAtSeconds: operation.createdAtSeconds), expires: now + operation.lifetime * 1000),
-            operation.fingerprint, isPublished: isPublished, on: server)
-        return .written
-    }
-
-    private func drop(
-        _ session: Fingerprint, _ record: StoredRecord?, above: UInt32, lifetime: Int64, on server: SimulatedServer
-    ) -> StoreResult {
-        let tombstone = Binding(backend: .tombstone, epoch: max(record?.binding?.epoch ?? 0, above) + 1)
-        coverage.count("drops")
-        guard has(.tombstone) else {
-            server.put(session, nil, isPublished: false, end: .superseded, now: now)
-            replicateLater(.put(session, nil, .superseded), from: server)
-            return .unavailable(.refused)
-        }
-        let expires = max(now + lifetime * 1000, record?.expires ?? 0)
-        put(
-            StoredRecord(value: .binding(tombstone, createdAtSeconds: nil), expires: expires), session, isPublished: true,
-            on: server)
-        return .record(tombstone, remaining: (expires - now) / 1000)
+    private func forget(_ session: Fingerprint, on server: SimulatedServer) -> StoreResult {
+        server.put(session, nil, isPublished: false, end: .superseded, now: now)
+        replicateLater(.put(session, nil, .superseded), from: server)
+        return .unavailable(.refused)
     }
 
     private func put(
-        _ record: StoredRecord, _ session: Fingerprint, isPublished: Bool, on server: SimulatedServer
+        _ record: ModelRecord, _ session: Fingerprint, isPublished: Bool, on server: SimulatedServer
     ) {
         let before = server.put(session, record, isPublished: isPublished, end: .superseded, now: now)
         if let before, let binding = record.binding, binding.epoch <= before.epoch, binding != before {

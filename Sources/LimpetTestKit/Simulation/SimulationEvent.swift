@@ -54,7 +54,7 @@ enum WriteRefusal {
 
 /// What a primary tells its replica, in order.
 enum ReplicationStep {
-    case put(Fingerprint, StoredRecord?, End)
+    case put(Fingerprint, ModelRecord?, End)
     case expire(Fingerprint, Moment)
     case era(UInt64?)
     case flush

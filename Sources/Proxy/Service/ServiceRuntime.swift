@@ -174,7 +174,9 @@ final class ServiceRuntime: StoreWaiter {
             let affinityCookie = sessionRules.affinityCookie
         else { return [] }
         // A cookie that says less than the record would let the session outlive its age.
-        let hint = Hint(binding: route.binding, createdAtSeconds: route.createdAtSeconds ?? presented?.createdAtSeconds ?? now, issued: now)
+        let hint = Hint(
+            binding: route.binding, createdAtSeconds: route.createdAtSeconds ?? presented?.createdAtSeconds ?? now,
+            issued: now)
         return affinityCookie.line(id, hint, random: loop.randomNonce())
     }
 
@@ -182,7 +184,9 @@ final class ServiceRuntime: StoreWaiter {
 
     /// Touches and offers are asked for the service rather than for an exchange: nobody waits for them.
     func storeAnswered(_ answer: StoreResult, to operation: StoreOperation, stamp: OperationStamp) {
-        guard let next = affinity.storeAnsweredInBackground(answer, to: operation, stamp: stamp, now: loop.now()) else { return }
+        guard let next = affinity.storeAnsweredInBackground(answer, to: operation, stamp: stamp, now: loop.now()) else {
+            return
+        }
         guard store.isAvailable(for: next.fingerprint) else {
             _ = affinity.storeAnsweredInBackground(.unavailable(.away), to: next, stamp: stamp, now: loop.now())
             return

@@ -64,7 +64,9 @@ struct RecordTable {
     }
 
     private mutating func write(_ operation: StoreOperation, _ binding: Binding, at known: Int?, _ end: Instant) {
-        let record = Record(fingerprint: operation.fingerprint, binding: binding, end: end, createdAtSeconds: operation.createdAtSeconds)
+        let record = Record(
+            fingerprint: operation.fingerprint, binding: binding, end: end, createdAtSeconds: operation.createdAtSeconds
+        )
         if let known {
             records[known] = record
         } else if records.count < capacity {

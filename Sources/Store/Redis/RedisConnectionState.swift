@@ -42,7 +42,8 @@ struct RedisConnectionState {
 
     /// A command whose reply is owed.
     private enum Command {
-        case create, createLifetime, script, evaluation, touch, fallbackRead, fallbackLifetime, read, readLifetime, probe
+        case create, createLifetime, script, evaluation, touch, fallbackRead, fallbackLifetime, read, readLifetime,
+            probe
         case beat, beatEvaluation, publication
     }
 
@@ -226,7 +227,9 @@ struct RedisConnectionState {
             if case .drop = waiting[offset: place].operation { return result(next.operation, .unavailable(.refused)) }
             return result(next.operation, .written)
         case .verdict(let binding, let lifetime, let createdAtSeconds):
-            guard let record = Record(binding: binding, createdAtSeconds: createdAtSeconds) else { return .close(.mistypedReply) }
+            guard let record = Record(binding: binding, createdAtSeconds: createdAtSeconds) else {
+                return .close(.mistypedReply)
+            }
             guard let place = place(of: next.operation) else { return .wait }
             return result(next.operation, record.found(remaining(lifetime, at: place)))
         case .noScript where next.command == .script:

@@ -36,7 +36,8 @@ extension BackendSettings {
         guard let host = container.host else { return nil }
         guard let port = port ?? container.exposedPorts.first else {
             if section["port"] == nil {
-                section.diagnostic("is missing: the container exposes no TCP port, so say where it listens", key: "port")
+                section.diagnostic(
+                    "is missing: the container exposes no TCP port, so say where it listens", key: "port")
             }
             return nil
         }

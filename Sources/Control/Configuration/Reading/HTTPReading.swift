@@ -50,7 +50,8 @@ struct SourceTree {
             }
         self.diagnostics = diagnostics
         root = node.flatMap {
-            SettingValue(node: $0, key: "", keyPlace: Diagnostic.Place(line: 1, column: 1), diagnostics: diagnostics).section()
+            SettingValue(node: $0, key: "", keyPlace: Diagnostic.Place(line: 1, column: 1), diagnostics: diagnostics)
+                .section()
         }
     }
 

@@ -43,7 +43,8 @@ struct LabelTree {
         }
         guard !root.branches.isEmpty else { return }
         http = SettingValue(
-            node: root.branches[0].node(diagnostics), key: root.branches[0].path, keyPlace: nil, diagnostics: diagnostics)
+            node: root.branches[0].node(diagnostics), key: root.branches[0].path, keyPlace: nil,
+            diagnostics: diagnostics)
     }
 
     private static func add(

@@ -18,7 +18,8 @@ extension SettingNode {
         } catch let error as YamlError {
             let (message, mark) = Self.explain(error)
             let hint = yaml.contains("{{") ? ": templates of Go are not available in this version" : ""
-            diagnostics.add(message + hint, at: mark.map { Diagnostic.Place(line: $0.line, column: $0.column) }, key: "")
+            diagnostics.add(
+                message + hint, at: mark.map { Diagnostic.Place(line: $0.line, column: $0.column) }, key: "")
             return nil
         } catch {
             diagnostics.add("cannot be read as YAML: \(error)", at: nil, key: "")

@@ -82,13 +82,15 @@ struct SettingSection {
     /// What stands for a key that is left out.
     func made(_ key: String, _ text: String) -> SettingValue {
         SettingValue(
-            node: SettingNode(.text(text)), key: path(to: key), keyPlace: value.keyPlace, diagnostics: value.diagnostics)
+            node: SettingNode(.text(text)), key: path(to: key), keyPlace: value.keyPlace, diagnostics: value.diagnostics
+        )
     }
 
     /// A mapping with nothing in it, under a name that a user could have given.
     func empty(named name: String) -> SettingValue {
         SettingValue(
-            node: SettingNode(.null), key: "\(value.key).\(name)", keyPlace: value.keyPlace, diagnostics: value.diagnostics)
+            node: SettingNode(.null), key: "\(value.key).\(name)", keyPlace: value.keyPlace,
+            diagnostics: value.diagnostics)
     }
 
     /// What stands under a key, or as much as nothing.
@@ -110,7 +112,8 @@ struct SettingSection {
     }
 
     private func value(of pair: SettingNode.Entry, as key: String) -> SettingValue {
-        SettingValue(node: pair.value, key: path(of: pair, as: key), keyPlace: pair.place, diagnostics: value.diagnostics)
+        SettingValue(
+            node: pair.value, key: path(of: pair, as: key), keyPlace: pair.place, diagnostics: value.diagnostics)
     }
 
     /// - Parameter key: how the key is to be written. A label is called as it is.

@@ -121,7 +121,8 @@ struct SettingValue {
         case .list(let elements):
             return elements.enumerated()
                 .map { index, element in
-                    SettingValue(node: element, key: "\(key)[\(index)]", keyPlace: element.place, diagnostics: diagnostics)
+                    SettingValue(
+                        node: element, key: "\(key)[\(index)]", keyPlace: element.place, diagnostics: diagnostics)
                 }
         case .text(let text) where diagnostics.isLabels:
             return text.split(separator: ",").compactMap { part in

@@ -70,7 +70,9 @@ struct DockerRuleTemplateParser {
     private mutating func pipeline() throws(DockerSettingError) -> DockerRuleTemplate.Expression {
         depth += 1
         defer { depth -= 1 }
-        guard depth <= Self.depthMax else { throw Self.diagnostic("parentheses are nested deeper than \(Self.depthMax)") }
+        guard depth <= Self.depthMax else {
+            throw Self.diagnostic("parentheses are nested deeper than \(Self.depthMax)")
+        }
         var value = try command(nil)
         var count = 1
         while tokens.first == .pipe {

@@ -1,0 +1,53 @@
+package import Affinity
+
+/// A store without a server: records with lifetimes, and questions that are answered one at a time.
+package struct ModelStore {
+    private var records: [Fingerprint: ModelRecord] = [:]
+    private let model = RecordModel()
+    /// Every binding written, in order; drops aside.
+    package private(set) var written: [Binding] = []
+
+    package init() {}
+
+    /// Somebody writes a record without a question.
+    package mutating func put(_ fingerprint: Fingerprint, _ binding: Binding, until expires: Instant) {
+        records[fingerprint] = ModelRecord(
+            value: .binding(binding, createdAtSeconds: nil), expires: Self.moment(expires))
+    }
+
+    /// Somebody writes what Limpet would not.
+    package mutating func putForeign(_ fingerprint: Fingerprint, until expires: Instant) {
+        records[fingerprint] = ModelRecord(value: .foreign, expires: Self.moment(expires))
+    }
+
+    package mutating func flush() { records = [:] }
+
+    package func binding(_ fingerprint: Fingerprint, now: Instant) -> Binding? {
+        living(fingerprint, Self.moment(now))?.binding
+    }
+
+    package mutating func result(_ operation: StoreOperation, now: Instant) -> StoreResult {
+        let now = Self.moment(now)
+        let fingerprint = operation.fingerprint
+        let (result, effect) = model.result(operation, record: living(fingerprint, now), now: now)
+        switch effect {
+        case .nothing: break
+        case .extend(let expires): records[fingerprint]?.expires = expires
+        case .write(let record, _):
+            records[fingerprint] = record
+            if result == .written, let binding = record.binding { written.append(binding) }
+        }
+        return result
+    }
+
+    /// An operator's drop: a tombstone one epoch up.
+    package mutating func drop(_ fingerprint: Fingerprint, above: UInt32 = 0, lifetime: Int64, now: Instant) {
+        _ = result(.drop(fingerprint, above: above, lifetime: lifetime), now: now)
+    }
+
+    private func living(_ fingerprint: Fingerprint, _ now: Moment) -> ModelRecord? {
+        records[fingerprint].flatMap { $0.expires > now ? $0 : nil }
+    }
+
+    private static func moment(_ instant: Instant) -> Moment { instant.nanoseconds / 1000 }
+}

@@ -1,0 +1,118 @@
+package import Affinity
+
+/// What every store must answer: questions in turn, with their answers. `all` is the list.
+package struct StoreCase: Sendable, CustomStringConvertible {
+    /// What is asked, and what must be answered.
+    struct Exchange: Sendable {
+        let operation: StoreOperation
+        let expected: Expectation
+    }
+
+    enum Expectation: Sendable {
+        case written, absent, foreign, refused
+        case record(Binding, Life, createdAtSeconds: UInt32?)
+    }
+
+    /// The remaining life of a record, in milliseconds.
+    enum Life: Sendable {
+        /// Less what has passed unnoticed.
+        case about(Int64)
+        case exactly(Int64)
+    }
+
+    enum Step: Sendable {
+        /// All in one turn.
+        case send([Exchange])
+        case pass(milliseconds: Int64)
+        /// Somebody writes what Limpet would not.
+        case foreign(Fingerprint, lifetime: Int64)
+    }
+
+    package let description: String
+    let steps: [Step]
+    /// Time passes in it by the millisecond, as it does only where the test makes it.
+    package let isExact: Bool
+    package let hasForeignValues: Bool
+
+    init(_ description: String, isExact: Bool = false, _ steps: [Step]) {
+        self.description = description
+        self.isExact = isExact
+        self.steps = steps
+        hasForeignValues = steps.contains { if case .foreign = $0 { true } else { false } }
+    }
+}
+
+/// A store that the cases are asked of.
+package protocol CaseStore {
+    /// The milliseconds that may pass unnoticed: none where the test makes the time.
+    var slack: Int64 { get }
+    /// Asks in one turn. The answers are in the order of the questions.
+    mutating func send(_ operations: [StoreOperation]) async throws -> [StoreResult]
+    mutating func pass(milliseconds: Int64) async throws
+    /// Writes what Limpet would not, for cases that have foreign values.
+    mutating func putForeign(_ fingerprint: Fingerprint, lifetime: Int64) async throws
+}
+
+extension StoreCase {
+    /// Asks an empty store. Returns what was not as it must be, line by line.
+    package func faults(of store: inout some CaseStore) async throws -> [String] {
+        var faults: [String] = []
+        for (number, step) in steps.enumerated() {
+            switch step {
+            case .pass(let milliseconds): try await store.pass(milliseconds: milliseconds)
+            case .foreign(let fingerprint, let lifetime): try await store.putForeign(fingerprint, lifetime: lifetime)
+            case .send(let exchanges):
+                let results = try await store.send(exchanges.map(\.operation))
+                if results.count != exchanges.count { faults.append("step \(number): \(results.count) answers") }
+                for (exchange, result) in zip(exchanges, results)
+                where !exchange.expected.isMet(by: result, slack: store.slack) {
+                    let (operation, expected) = (exchange.operation, exchange.expected)
+                    faults.append("\(self), step \(number): \(operation) → \(result), not \(expected)")
+                }
+            }
+        }
+        return faults
+    }
+}
+
+extension StoreCase.Expectation {
+    fileprivate func isMet(by result: StoreResult, slack: Int64) -> Bool {
+        switch (self, result) {
+        case (.written, .written), (.absent, .absent), (.foreign, .foreign): true
+        case (.refused, .unavailable(.refused)): true
+        case (.record(let binding, let life, let createdAtSeconds), .record(let found)):
+            found.binding == binding && found.createdAtSeconds == createdAtSeconds
+                && life.allows(found.remaining, slack: slack)
+        default: false
+        }
+    }
+}
+
+extension StoreCase.Life {
+    fileprivate func allows(_ remaining: Int64, slack: Int64) -> Bool {
+        switch self {
+        case .about(let life): (life - slack...life).contains(remaining)
+        case .exactly(let life): remaining == life
+        }
+    }
+}
+
+extension StoreCase.Step {
+    static func send(_ operation: StoreOperation, _ expected: StoreCase.Expectation) -> Self {
+        .send([StoreCase.Exchange(operation: operation, expected: expected)])
+    }
+
+    static func turn(_ exchanges: [(StoreOperation, StoreCase.Expectation)]) -> Self {
+        .send(exchanges.map { StoreCase.Exchange(operation: $0.0, expected: $0.1) })
+    }
+}
+
+extension StoreCase.Expectation {
+    static func about(_ binding: Binding, _ life: Int64, createdAtSeconds: UInt32? = nil) -> Self {
+        .record(binding, .about(life), createdAtSeconds: createdAtSeconds)
+    }
+
+    static func exactly(_ binding: Binding, _ life: Int64, createdAtSeconds: UInt32? = nil) -> Self {
+        .record(binding, .exactly(life), createdAtSeconds: createdAtSeconds)
+    }
+}
