@@ -26,8 +26,8 @@ package struct Replica: Sendable {
     /// Serves until SIGTERM or SIGINT, then finishes what is under way. Meanwhile it follows what is said of routers
     /// and services; on SIGHUP it reads all of it again.
     ///
-    /// - Throws: `ListenError`, `SnapshotDiagnostic`, `DockerSettingError` and `AccessLogError`, each one clear sentence,
-    ///   when it cannot start.
+    /// - Throws: `ListenError`, `SnapshotDiagnostic`, `DockerSettingError` or `AccessLogError` if it cannot start. Each
+    ///   describes the cause in one sentence.
     package func run() async throws {
         // A reader of our output that went away must not end the process.
         signal(SIGPIPE, SIG_IGN)

@@ -1,6 +1,7 @@
 import Affinity
 
-/// What the store keeps of a session: `<binding>`, or `<binding>:<createdAtSeconds>` where sessions end by age, in decimal digits.
+/// A session's record as Redis holds it: `<binding>`, or `<binding>:<seconds since 1970>` if sessions end by age, in
+/// decimal digits.
 struct Record: Hashable {
     let binding: Binding
     /// When the session began, in seconds since 1970. Never 0.

@@ -11,9 +11,9 @@ struct AccessLogTests {
 
     private static func line(
         target: [UInt8] = Array("/".utf8), method: [UInt8] = Array("GET".utf8), host: [UInt8] = [],
-        redacting: QueryRedaction = none, _ change: (inout AccessLogRecord) -> Void = { _ in }
+        redacting: QueryRedaction = none, _ change: (inout AccessLogEntry) -> Void = { _ in }
     ) -> [UInt8] {
-        var record = AccessLogRecord(
+        var record = AccessLogEntry(
             time: WallTime(seconds: 0, nanoseconds: 0), entryPoint: "web", clientHost: "10.0.0.9", status: 200)
         change(&record)
         return target.withUnsafeBytes { target in

@@ -183,7 +183,7 @@ struct DockerProviderTests {
         defer { server.close() }
         var pace = DockerSession.Pace()
         pace.inventory.retry = .milliseconds(50)
-        pace.inventory.patience = .milliseconds(200)
+        pace.inventory.timeout = .milliseconds(200)
         pace.tick = .milliseconds(20)
         try await withDockerProvider(Self.settings(server), pace: pace) { provider, changes in
             let begin = ContinuousClock.now

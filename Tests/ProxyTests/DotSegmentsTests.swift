@@ -4,8 +4,8 @@ import Testing
 
 @Suite("Dot segments")
 struct DotSegmentsTests {
-    private static func stand(in path: String) -> Bool {
-        Array(path.utf8).withUnsafeBytes { DotSegments.stand(in: $0) }
+    private static func occur(in path: String) -> Bool {
+        Array(path.utf8).withUnsafeBytes { DotSegments.occur(in: $0) }
     }
 
     /// Said as simply as can be: decoded, split where some backend may end a segment.
@@ -30,7 +30,7 @@ struct DotSegmentsTests {
             ("*", false), ("//", false), ("/.%", false), ("/..%2", false),
         ])
     func examples(_ path: String, _ isFound: Bool) {
-        #expect(Self.stand(in: path) == isFound)
+        #expect(Self.occur(in: path) == isFound)
     }
 
     @Test("are those of a plain reading of the rule, in every path of a few pieces")
@@ -41,7 +41,7 @@ struct DotSegmentsTests {
         for _ in 0..<5 {
             paths = paths.flatMap { path in pieces.map { path + $0 } }
             for path in paths {
-                let isFound = Self.stand(in: path)
+                let isFound = Self.occur(in: path)
                 if isFound != Self.reference(path) { Issue.record("\(path): \(isFound)") }
                 if isFound { found += 1 }
             }

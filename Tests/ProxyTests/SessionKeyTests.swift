@@ -10,11 +10,11 @@ import Testing
 struct SessionKeyTests {
     /// Keeps what it is told.
     private final class Recorder: ExchangeLog {
-        private let records = Mutex<[ExchangeRecord]>([])
+        private let records = Mutex<[ExchangeLogEntry]>([])
 
-        func append(_ record: ExchangeRecord) { records.withLock { $0.append(record) } }
+        func append(_ record: ExchangeLogEntry) { records.withLock { $0.append(record) } }
 
-        var all: [ExchangeRecord] { records.withLock { $0 } }
+        var all: [ExchangeLogEntry] { records.withLock { $0 } }
     }
 
     private enum Source: CaseIterable {
@@ -35,7 +35,7 @@ struct SessionKeyTests {
     /// What the exchange log was told of each request, in their order.
     private static func records(
         of requests: [String], service: String = "app"
-    ) async throws -> (records: [ExchangeRecord], responses: [String], counters: WorkerCounters) {
+    ) async throws -> (records: [ExchangeLogEntry], responses: [String], counters: WorkerCounters) {
         let backend = try ScriptedBackend.answering(ok("b"))
         defer { backend.close() }
         let recorder = Recorder()

@@ -1,5 +1,5 @@
-/// What a decision asks of the store. Lifetimes are in milliseconds and positive. `createdAtSeconds` is when the session began, in
-/// seconds of the wall clock since 1970; it is part of the record where sessions end by age.
+/// An operation on one session's record in the store. Lifetimes are in milliseconds and positive. `createdAtSeconds` is
+/// when the session began, in seconds since 1970; records carry it if sessions end by age.
 package enum StoreOperation: Hashable, Sendable {
     /// Bind at epoch 1 if the record is absent, else say what is there.
     case create(Fingerprint, BackendHash, lifetime: Int64, createdAtSeconds: UInt32? = nil)

@@ -17,7 +17,7 @@ package final class DataPlane: Sendable {
     private static let storeGrace = Duration.seconds(1)
 
     private let group: MultiThreadedEventLoopGroup
-    let loops: [LoopPlane]
+    let loops: [LoopRuntime]
     /// On the first loop.
     let prober: NIOLoopBound<HealthProber>?
     /// Likewise.
@@ -54,7 +54,7 @@ package final class DataPlane: Sendable {
     func droppedLogLines() -> UInt64 { accessLog?.droppedCount ?? 0 }
 
     /// What one event loop holds.
-    struct LoopPlane: Sendable {
+    struct LoopRuntime: Sendable {
         let worker: NIOLoopBound<Worker>
         let store: NIOLoopBound<LoopStore>
         var loop: any EventLoop { worker.eventLoop }
@@ -74,7 +74,7 @@ package final class DataPlane: Sendable {
         let cache = BindingCache(entries: configuration.store.cacheEntries)
         let coherence = configuration.store.redis == nil ? Coherence.alone() : Coherence(primaries: 1)
         let group = MultiThreadedEventLoopGroup(numberOfThreads: configuration.replica.threads)
-        var loops: [LoopPlane] = []
+        var loops: [LoopRuntime] = []
         var prober: NIOLoopBound<HealthProber>?
         var fleetMember: NIOLoopBound<FleetMember>?
         do {
@@ -82,7 +82,7 @@ package final class DataPlane: Sendable {
             for loop in group.makeIterator() {
                 loops.append(
                     try await loop.submit {
-                        LoopPlane(
+                        LoopRuntime(
                             loop, configuration, snapshot: snapshot, store: stores.make(on: loop), cache: cache,
                             coherence: coherence, exchangeLog: exchangeLog, logger: logger)
                     }.get())
@@ -112,7 +112,7 @@ package final class DataPlane: Sendable {
 
     /// One for all loops, on the first.
     private static func makeProber(
-        for loops: [LoopPlane], _ snapshot: Snapshot
+        for loops: [LoopRuntime], _ snapshot: Snapshot
     ) async throws -> NIOLoopBound<HealthProber>? {
         guard let first = loops.first else { return nil }
         let (prober, evidence) = try await first.loop.submit {
@@ -126,7 +126,7 @@ package final class DataPlane: Sendable {
     /// Nil where nothing is shared.
     private static func joinFleet(
         _ own: FleetMessage.Sender, _ configuration: Configuration, _ snapshot: Snapshot, keys: FleetKeys,
-        coherence: Coherence, cache: BindingCache, first: LoopPlane?, prober: NIOLoopBound<HealthProber>?,
+        coherence: Coherence, cache: BindingCache, first: LoopRuntime?, prober: NIOLoopBound<HealthProber>?,
         logger: Logger
     ) async throws -> NIOLoopBound<FleetMember>? {
         guard let first, let prober else { return nil }
@@ -143,7 +143,7 @@ package final class DataPlane: Sendable {
 
     /// Ends what runs on the loops, then the loops.
     private static func end(
-        _ loops: [LoopPlane], _ prober: NIOLoopBound<HealthProber>?, _ fleetMember: NIOLoopBound<FleetMember>?,
+        _ loops: [LoopRuntime], _ prober: NIOLoopBound<HealthProber>?, _ fleetMember: NIOLoopBound<FleetMember>?,
         _ group: MultiThreadedEventLoopGroup
     ) async {
         if let fleetMember { try? await fleetMember.eventLoop.flatSubmit { fleetMember.value.stop() }.get() }
@@ -159,7 +159,7 @@ package final class DataPlane: Sendable {
     }
 
     private init(
-        group: MultiThreadedEventLoopGroup, loops: [LoopPlane], prober: NIOLoopBound<HealthProber>?,
+        group: MultiThreadedEventLoopGroup, loops: [LoopRuntime], prober: NIOLoopBound<HealthProber>?,
         fleetMember: NIOLoopBound<FleetMember>?, listeners: [any Channel], cache: BindingCache, coherence: Coherence,
         current: Current, keys: FleetKeys, instance: UInt64, redaction: CurrentRedaction, accessLog: AccessLog?,
         logger: Logger
@@ -181,7 +181,7 @@ package final class DataPlane: Sendable {
 
     /// Returns when the store may be asked, or has shown that it is away, or is silent for too long: a request before
     /// that would be hashed, and a session that has moved be sent astray.
-    private static func awaitStores(of loops: [LoopPlane], _ fleetMember: NIOLoopBound<FleetMember>?) async {
+    private static func awaitStores(of loops: [LoopRuntime], _ fleetMember: NIOLoopBound<FleetMember>?) async {
         let end = ContinuousClock.now + storeGrace
         for plane in loops {
             while ContinuousClock.now < end {
@@ -198,7 +198,7 @@ package final class DataPlane: Sendable {
     }
 
     private static func listen(
-        _ configuration: Configuration, _ group: MultiThreadedEventLoopGroup, _ loops: [LoopPlane]
+        _ configuration: Configuration, _ group: MultiThreadedEventLoopGroup, _ loops: [LoopRuntime]
     ) async throws -> [any Channel] {
         let workers = WorkerDirectory(loops.map(\.worker))
         let gate = ConnectionLimit(limit: ProxyLimits().clientConnections)
@@ -256,7 +256,7 @@ package final class DataPlane: Sendable {
     }
 
     @discardableResult
-    private func onEachLoop<Value: Sendable>(_ body: @escaping @Sendable (LoopPlane) -> Value) async -> [Value] {
+    private func onEachLoop<Value: Sendable>(_ body: @escaping @Sendable (LoopRuntime) -> Value) async -> [Value] {
         var values: [Value] = []
         for plane in loops {
             if let value = try? await plane.loop.submit({ body(plane) }).get() { values.append(value) }
@@ -277,7 +277,7 @@ package struct DataPlaneCounters: Sendable {
     package var storesInUse = 0
 }
 
-extension DataPlane.LoopPlane {
+extension DataPlane.LoopRuntime {
     /// On its loop.
     fileprivate init(
         _ loop: any EventLoop, _ configuration: Configuration, snapshot: Snapshot, store: LoopStore,

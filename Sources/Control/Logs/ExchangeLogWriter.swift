@@ -5,11 +5,11 @@ struct ExchangeLogWriter: ExchangeLog {
     let log: AccessLog
     let redaction: CurrentRedaction
 
-    func append(_ record: ExchangeRecord) {
+    func append(_ record: ExchangeLogEntry) {
         record.method.withUnsafeBytes { method in
             record.host.withUnsafeBytes { host in
                 record.target.withUnsafeBytes { target in
-                    var line = AccessLogRecord(record)
+                    var line = AccessLogEntry(record)
                     (line.method, line.host, line.target) = (method, host, target)
                     log.append(line.line(redacting: redaction.value))
                 }
@@ -18,9 +18,9 @@ struct ExchangeLogWriter: ExchangeLog {
     }
 }
 
-extension AccessLogRecord {
+extension AccessLogEntry {
     /// All but the slices.
-    fileprivate init(_ record: ExchangeRecord) {
+    fileprivate init(_ record: ExchangeLogEntry) {
         self.init(
             time: .now, entryPoint: record.entryPoint, clientHost: record.clientAddress, status: record.status)
         durationNanoseconds = record.duration

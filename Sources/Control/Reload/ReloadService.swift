@@ -17,7 +17,7 @@ struct ReloadService: Service {
             await withDiscardingTaskGroup { group in
                 group.addTask { await reloader.run() }
                 if let watcher {
-                    group.addTask { await watcher.run { await reloader.lookAtFiles() } }
+                    group.addTask { await watcher.run { await reloader.rereadFiles() } }
                 }
                 group.addTask {
                     for await containers in containers { reloader.containersChanged(containers) }

@@ -74,7 +74,7 @@ final class Reloader: Sendable {
     // MARK: What happens
 
     /// The file provider may have something new.
-    func lookAtFiles() async {
+    func rereadFiles() async {
         guard let read = effects.readProvided, let files = try? await BlockingThreads.files.run(read) else { return }
         state.withLock { state in
             guard state.sources.found(files) else { return }

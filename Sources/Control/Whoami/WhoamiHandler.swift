@@ -85,7 +85,7 @@ final class WhoamiHandler: ChannelInboundHandler {
     }
 
     private func introduce(_ head: HTTPRequestHead, bodyByteCount: Int, _ context: ChannelHandlerContext) {
-        let introduction = Introduction(
+        let introduction = WhoamiDescription(
             backend: name, visits: visits.visit(head), head: head, bodyByteCount: bodyByteCount)
         let wantsJSON = head.headers[canonicalForm: "accept"].contains("application/json")
         if wantsJSON {

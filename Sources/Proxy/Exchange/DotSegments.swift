@@ -3,7 +3,7 @@
 enum DotSegments {
     /// Whether the path has one, escaped or not. An escaped slash, a backslash and a `;` end a segment too, as they do
     /// for some backends.
-    static func stand(in path: UnsafeRawBufferPointer) -> Bool {
+    static func occur(in path: UnsafeRawBufferPointer) -> Bool {
         // Dots since the segment began; -1 once there was something else.
         var dots = 0
         var index = 0

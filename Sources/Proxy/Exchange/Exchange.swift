@@ -39,7 +39,7 @@ final class Exchange {
     /// Counts the connections asked for, so that a late one is recognised.
     private var attempt: UInt64 = 0
     /// Nil where nobody wants to know.
-    private var recording: ExchangeRecording?
+    private var recording: ExchangeLogEntryBuilder?
 
     /// nginx's number for a client that went before it was answered; only in logs and metrics.
     static let clientClosedRequest = 499
@@ -56,7 +56,7 @@ final class Exchange {
     /// Finds the service, the session and the backend of the request.
     func start(_ view: RequestView) {
         loop.counters.requestsInFlight += 1
-        if loop.exchangeLog != nil { recording = ExchangeRecording(view) }
+        if loop.exchangeLog != nil { recording = ExchangeLogEntryBuilder(view) }
         goOn(view)
     }
 
@@ -95,7 +95,9 @@ final class Exchange {
 
     /// A service below a weighted one: the head is read again, as others may have been scanned since.
     private func readSession(_ service: ServiceRuntime) {
-        guard let bufferedHead, bufferedHead.look(loop, { readSession(service, $0) }) else { return failInvariant() }
+        guard let bufferedHead, bufferedHead.withView(loop, { readSession(service, $0) }) else {
+            return failInvariant()
+        }
     }
 
     private func renderHead(_ service: ServiceRuntime, _ view: RequestView) {
@@ -262,7 +264,7 @@ extension Exchange: PasswordWaiter {
         guard case .deciding = phase, let (credentials, gate) = pendingPassword, let bufferedHead else { return }
         pendingPassword = nil
         self.bufferedHead = nil
-        if !bufferedHead.look(loop, { goOn(result, credentials, gate, $0) }) { failInvariant() }
+        if !bufferedHead.withView(loop, { goOn(result, credentials, gate, $0) }) { failInvariant() }
     }
 
     private func goOn(
@@ -432,7 +434,7 @@ final class BufferedHead {
 
     /// Calls `body` with the head's fields in the worker's table again. Returns false where that cannot be, which would
     /// be a mistake of ours: the same bytes have been scanned before.
-    func look(_ loop: LoopContext, _ body: (RequestView) -> Void) -> Bool {
+    func withView(_ loop: LoopContext, _ body: (RequestView) -> Void) -> Bool {
         bytes.withUnsafeBytes { bytes in
             guard case .head(let head) = loop.scanner.scanRequest(bytes, into: loop.requestFields) else {
                 return false

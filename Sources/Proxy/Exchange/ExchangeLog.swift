@@ -2,12 +2,12 @@ package import Affinity
 
 /// Where finished exchanges are told. Must not block: it is called on the event loops.
 package protocol ExchangeLog: Sendable {
-    func append(_ record: ExchangeRecord)
+    func append(_ record: ExchangeLogEntry)
 }
 
 /// One finished exchange. Holds no cookie and no credential; a session key only where the client wrote it into the
 /// target, and whoever writes the record down redacts it.
-package struct ExchangeRecord: Sendable {
+package struct ExchangeLogEntry: Sendable {
     package var entryPoint: String
     package var router: String?
     package var service: String?

@@ -30,7 +30,7 @@ struct RequestSteps {
     mutating func next(_ request: RequestView, in table: ServiceTable) -> Step {
         if let service { return runMiddlewares(request, to: service) }
         if request.head.wantsUpgrade { return .answer(LocalResponse(.notImplemented), .upgrade) }
-        if DotSegments.stand(in: UnsafeRawBufferPointer(rebasing: request.bytes[request.head.path])) {
+        if DotSegments.occur(in: UnsafeRawBufferPointer(rebasing: request.bytes[request.head.path])) {
             return .answer(LocalResponse(.badRequest), .dotSegment)
         }
         if let answer = MaxForwards.answer(request) { return .answer(answer, .lastHop) }

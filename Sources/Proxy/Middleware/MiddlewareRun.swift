@@ -72,7 +72,7 @@ final class MiddlewareRun {
         guard let stripped = withPath(request, { PathEdit.strip(prefixes, from: $0) }) else { return true }
         path = stripped.path
         edits.apply(.add(name: "X-Forwarded-Prefix", value: stripped.told))
-        return stripped.path.withUnsafeBytes { !DotSegments.stand(in: $0) }
+        return stripped.path.withUnsafeBytes { !DotSegments.occur(in: $0) }
     }
 
     /// The value of the request's first field of this name, as the middlewares have left it.

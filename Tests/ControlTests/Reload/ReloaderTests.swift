@@ -112,7 +112,7 @@ struct ReloaderTests {
         bench.state.withLock { $0.main = Bench.main("/main", throttle: "1h") }
         try await with(bench) { bench, reloader in
             bench.say(Bench.file("/0"))
-            await reloader.lookAtFiles()
+            await reloader.rereadFiles()
             try await until { bench.rules.count == 1 }
             try await body(bench, reloader)
         }
@@ -137,13 +137,13 @@ struct ReloaderTests {
     @Test("a changed file is served by, and one that says the same is not read")
     func change() async throws {
         try await Self.with { bench, reloader in
-            await reloader.lookAtFiles()
+            await reloader.rereadFiles()
             bench.say(Bench.file("/a"))
-            await reloader.lookAtFiles()
+            await reloader.rereadFiles()
             try await Self.until { bench.rules.count == 1 }
-            await reloader.lookAtFiles()
+            await reloader.rereadFiles()
             bench.say(Bench.file("/b"))
-            await reloader.lookAtFiles()
+            await reloader.rereadFiles()
             try await Self.until { reloader.report.successes == 2 }
             #expect(bench.rules == [["Path(`/a`)", "Path(`/main`)"], ["Path(`/b`)", "Path(`/main`)"]])
             #expect(reloader.report.isSound && reloader.report.failures == 0)
@@ -155,14 +155,14 @@ struct ReloaderTests {
     func broken() async throws {
         try await Self.with { bench, reloader in
             bench.say(Bench.broken)
-            await reloader.lookAtFiles()
+            await reloader.rereadFiles()
             try await Self.until { reloader.report.failures == 1 }
-            await reloader.lookAtFiles()
+            await reloader.rereadFiles()
             #expect(bench.rules.isEmpty && !reloader.report.isSound)
             #expect(reloader.report.diagnostics.map(\.place) == [.init(line: 3, column: 22)])
             #expect(bench.log.count("error configuration mistake=d.yml:3:22: http.routers.dynamic.rule: ") == 1)
             bench.say(Bench.file("/a"))
-            await reloader.lookAtFiles()
+            await reloader.rereadFiles()
             try await Self.until { reloader.report.isSound }
             #expect(bench.rules.count == 1 && reloader.report.diagnostics.isEmpty && reloader.report.failures == 1)
         }
@@ -172,10 +172,10 @@ struct ReloaderTests {
     func putBack() async throws {
         try await Self.with { bench, reloader in
             bench.say(Bench.broken)
-            await reloader.lookAtFiles()
+            await reloader.rereadFiles()
             try await Self.until { !reloader.report.isSound }
             bench.state.withLock { $0.provided = DynamicFiles() }
-            await reloader.lookAtFiles()
+            await reloader.rereadFiles()
             try await Self.until { reloader.report.isSound }
             #expect(bench.rules.isEmpty && reloader.report.successes == 0)
         }
@@ -185,10 +185,10 @@ struct ReloaderTests {
     func gone() async throws {
         try await Self.with { bench, reloader in
             bench.say(Bench.file("/a"))
-            await reloader.lookAtFiles()
+            await reloader.rereadFiles()
             try await Self.until { reloader.report.successes == 1 }
             bench.state.withLock { $0.provided = DynamicFiles.read(.file("/nowhere/d.yml")) }
-            await reloader.lookAtFiles()
+            await reloader.rereadFiles()
             try await Self.until { reloader.report.failures == 1 }
             #expect(bench.rules.count == 1)
             #expect(reloader.unreadable.count == 1)
@@ -221,7 +221,7 @@ struct ReloaderTests {
             #expect(bench.rules.isEmpty)
             #expect(bench.log.count("mistake=m.yml:3:1: lgo: ") == 2)
             bench.say(Bench.file("/a"))
-            await reloader.lookAtFiles()
+            await reloader.rereadFiles()
             try await Self.until { bench.rules.count == 1 }
             #expect(bench.rules == [["Path(`/a`)", "Path(`/main`)"]])
             try await Self.until { reloader.report.successes == 1 }
@@ -235,7 +235,7 @@ struct ReloaderTests {
         try await Self.withinThrottle { bench, reloader in
             for number in 1...9 {
                 bench.say(Bench.file("/\(number)"))
-                await reloader.lookAtFiles()
+                await reloader.rereadFiles()
             }
             reloader.demand()
             try await Self.until { bench.rules.count == 2 }
@@ -248,7 +248,7 @@ struct ReloaderTests {
         try await Self.with { bench, reloader in
             bench.state.withLock { $0.refusal = SnapshotDiagnostic(description: "service \"s\": two hashes meet") }
             bench.say(Bench.file("/a"))
-            await reloader.lookAtFiles()
+            await reloader.rereadFiles()
             try await Self.until { reloader.report.failures == 1 }
             #expect(bench.log.count("service \"s\": two hashes meet") == 1)
             #expect(reloader.running.http.routers.count == 1)
@@ -260,7 +260,7 @@ struct ReloaderTests {
         try await Self.with { bench, reloader in
             let routers = (10..<40).map { "    r\($0): { rule: \"Pth(`/`)\", service: s }" }
             bench.say("http:\n  routers:\n" + routers.joined(separator: "\n"))
-            await reloader.lookAtFiles()
+            await reloader.rereadFiles()
             try await Self.until { reloader.report.failures == 1 }
             try await Self.until { bench.log.count("and more mistakes count=10") == 1 }
             #expect(bench.log.count("configuration mistake=") == 20)
@@ -290,7 +290,7 @@ struct ReloaderTests {
             reloader.demand()
             try await Self.until { reloader.report.failures == 1 }
             bench.say(Bench.file("/a"))
-            await reloader.lookAtFiles()
+            await reloader.rereadFiles()
             try await Self.until { bench.rules.count == 1 && reloader.report.isSound }
             #expect(reloader.report.diagnostics.isEmpty && reloader.report.failures == 1)
         }
@@ -304,7 +304,7 @@ struct ReloaderTests {
             reloader.demand()
             try await Self.until { reloader.report.failures == 1 }
             bench.say("http: { services: { x: { loadBalancer: { servers: [ { url: \"http://10.0.0.2\" } ] } } } }")
-            await reloader.lookAtFiles()
+            await reloader.rereadFiles()
             try await Self.until { reloader.report.isSound }
             #expect(bench.rules == [["Path(`/other`)"]])
         }
@@ -314,7 +314,7 @@ struct ReloaderTests {
     func containersBesideBrokenFile() async throws {
         try await Self.with { bench, reloader in
             bench.say(Bench.broken)
-            await reloader.lookAtFiles()
+            await reloader.rereadFiles()
             try await Self.until { reloader.report.failures == 1 }
             var wrong = Self.container
             wrong.labels = ["traefik.http.routers.c.rule": "Pth(`/`)"]
@@ -343,7 +343,7 @@ struct ReloaderTests {
                 return []
             }
             try await Self.with(bench) { bench, reloader in
-                await reloader.lookAtFiles()
+                await reloader.rereadFiles()
                 try await Self.until { users(reloader) == ["one"] }
                 try directory.remove("users")
                 reloader.containersChanged([Self.container])

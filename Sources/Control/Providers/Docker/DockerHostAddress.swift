@@ -6,7 +6,7 @@ import Networking
 enum DockerHostAddress {
     static let loopback = "127.0.0.1"
     /// How long containers in host mode wait for it at first.
-    static let patience = Duration.seconds(1)
+    static let timeout = Duration.seconds(1)
     /// As Traefik tries them.
     private static let names = ["host.docker.internal", "host.containers.internal"]
 

@@ -14,7 +14,7 @@ struct DockerInventory: Sendable {
         /// With these.
         var inspectionsMax = 32
         /// One that takes longer is late: it holds up no other.
-        var patience = Duration.seconds(1)
+        var timeout = Duration.seconds(1)
         /// Before one that could not be looked at is tried again; doubled with each attempt.
         var retry = Duration.seconds(1)
         var retryLongest = Duration.seconds(60)
@@ -70,7 +70,7 @@ struct DockerInventory: Sendable {
         pending.formUnion(known.subtracting(ids))
         known.formUnion(ids)
         listings = Dictionary(listing.map { ($0.id, $0) }) { $1 }
-        settle()
+        update()
     }
 
     /// - Returns: whether more or less contribute now, or differently.
@@ -97,7 +97,7 @@ struct DockerInventory: Sendable {
         underWay[id] = nil
         failures[id] = nil
         awaited.remove(id)
-        defer { settle() }
+        defer { update() }
         guard let container else { return forget(id) }
         // Destroyed while it was looked at.
         guard known.contains(id), containers[id] != container else { return false }
@@ -112,7 +112,7 @@ struct DockerInventory: Sendable {
     mutating func couldNotInspect(_ id: String, at now: Time) -> Bool {
         underWay[id] = nil
         awaited.remove(id)
-        defer { settle() }
+        defer { update() }
         guard known.contains(id) else { return false }
         let attempts = (failures[id]?.attempts ?? 0) + 1
         let wait = min(pace.retry * (1 << min(attempts - 1, 16)), pace.retryLongest)
@@ -133,11 +133,11 @@ struct DockerInventory: Sendable {
         failures[id] = nil
         signals[id] = nil
         listings[id] = nil
-        settle()
+        update()
         return containers.removeValue(forKey: id) != nil
     }
 
-    private mutating func settle() {
+    private mutating func update() {
         if isListed, awaited.isEmpty, !isFailing { isComplete = true }
     }
 
@@ -145,7 +145,7 @@ struct DockerInventory: Sendable {
 
     /// One to be looked at now. It is expected to be reported. Of those that failed before, no two are tried at once.
     mutating func take(at now: Time) -> String? {
-        let punctual = underWay.count { now - $0.value < pace.patience }
+        let punctual = underWay.count { now - $0.value < pace.timeout }
         guard punctual < pace.inspections, underWay.count < pace.inspectionsMax else { return nil }
         let id = pending.first { underWay[$0] == nil } ?? due(at: now)
         guard let id else { return nil }
@@ -160,7 +160,7 @@ struct DockerInventory: Sendable {
     }
 
     private func isLate(_ id: String, at now: Time) -> Bool {
-        underWay[id].map { now - $0 >= pace.patience } ?? false
+        underWay[id].map { now - $0 >= pace.timeout } ?? false
     }
 
     /// Whether nothing is to be looked at, or will soon have been.

@@ -63,7 +63,7 @@ package final class DockerProvider: Service, Sendable {
     /// Looks at all containers once, before it follows them.
     ///
     /// - Throws: `DockerEngineError`, and `CancellationError`.
-    func look() async throws {
+    func listContainers() async throws {
         let engine = try await DockerEngine.connect(to: endpoint, limits: limits)
         try await DockerSession(engine: engine, watch: watch, pace: pace).list(attempts: 1)
     }
@@ -80,7 +80,7 @@ package final class DockerProvider: Service, Sendable {
         _ settings: DockerProviderSettings, logger: Logger = Logger(label: "docker") { _ in SwiftLogNoOpLogHandler() }
     ) async throws -> (contributions: [DockerContribution], warnings: [String]) {
         let provider = try DockerProvider(settings, logger: logger) { _ in }
-        try await provider.look()
+        try await provider.listContainers()
         return (await provider.contributions, provider.status.warnings)
     }
 

@@ -39,7 +39,7 @@ struct DockerSession: Sendable {
                 throw CancellationError()
             }
             group.addTask {
-                try await look(by: wake, hearing: events, attempts: nil, ready)
+                try await listContainers(by: wake, hearing: events, attempts: nil, ready)
                 throw CancellationError()
             }
             group.addTask { try await passTime(listing: pace.listing) }
@@ -58,7 +58,7 @@ struct DockerSession: Sendable {
         try await watch.listed(engine.containers(), isNew: true)
         try await withThrowingTaskGroup(of: Void.self) { group in
             defer { group.cancelAll() }
-            group.addTask { try await look(by: wake, hearing: nil, attempts: attempts, ready) }
+            group.addTask { try await listContainers(by: wake, hearing: nil, attempts: attempts, ready) }
             group.addTask { try await passTime(listing: nil) }
             try await group.next()
         }
@@ -80,7 +80,7 @@ struct DockerSession: Sendable {
     /// describes none, at first, it is the Engine that fails.
     ///
     /// - Parameter attempts: ends once it has tried so often to look at each; nil: when it is cancelled.
-    private func look(
+    private func listContainers(
         by wake: AsyncStream<Void>, hearing events: DockerEvents?, attempts: Int?,
         _ ready: @escaping @Sendable () async -> Void
     ) async throws {

@@ -153,7 +153,7 @@ actor DockerWatch {
         Task { await foundHost(lookUpHost()) }
         guard hostAddress == nil else { return }
         Task {
-            try? await Task.sleep(for: DockerHostAddress.patience)
+            try? await Task.sleep(for: DockerHostAddress.timeout)
             if hostAddress == nil { useHost(DockerHostAddress.loopback) }
         }
     }

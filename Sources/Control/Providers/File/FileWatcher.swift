@@ -53,7 +53,7 @@ final class FileWatcher: Sendable {
             #else
             state.withLock { $0.blindness = "this system is not asked" }
             #endif
-            group.addTask { await self.look() }
+            group.addTask { await self.rescan() }
             await changed()
             for await _ in wakes {
                 guard await isQuiet() else { continue }
@@ -96,7 +96,7 @@ final class FileWatcher: Sendable {
 
     // MARK: Looking
 
-    private func look() async {
+    private func rescan() async {
         var last: [String: FileStamp]?
         while (try? await Task.sleep(for: Self.lookInterval)) != nil {
             guard isBlind else { continue }

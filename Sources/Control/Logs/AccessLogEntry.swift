@@ -2,7 +2,7 @@ package import Affinity
 
 /// What the access log says about one exchange. The slices must stay valid only while the record is rendered. There is
 /// no place in it for cookies, credentials or session keys.
-package struct AccessLogRecord {
+package struct AccessLogEntry {
     /// The moment at which the exchange ended.
     package var time: WallTime
     package var durationNanoseconds: Int64

@@ -2,7 +2,7 @@ import Foundation
 import NIOHTTP1
 
 /// What a demonstration backend says about itself and about the request.
-struct Introduction: Encodable {
+struct WhoamiDescription: Encodable {
     struct Field: Encodable {
         let name: String
         let value: String

@@ -3,14 +3,14 @@ import HTTPWire
 import NIOCore
 
 /// What the exchange log is told of one exchange, gathered as it goes on.
-struct ExchangeRecording {
-    private var record: ExchangeRecord
+struct ExchangeLogEntryBuilder {
+    private var record: ExchangeLogEntry
     private let began = NIODeadline.now()
     private var sent = NIODeadline.distantPast
 
     init(_ request: RequestView) {
         let (head, bytes, client) = (request.head, request.bytes, request.client)
-        record = ExchangeRecord(
+        record = ExchangeLogEntry(
             entryPoint: client.entryPoint.name, clientAddress: client.address, clientPort: client.port,
             method: Array(bytes[head.methodRange]), host: head.host.map { Array(bytes[$0]) } ?? [],
             target: Array(bytes[head.target]), isHTTP10: head.version == .http10)
@@ -31,7 +31,7 @@ struct ExchangeRecording {
     mutating func sent(responseBody count: Int) { record.responseBytes &+= UInt64(count) }
 
     /// The record as it stands at the end.
-    func finished(status: Int, _ router: RouterPlan?, _ choice: borrowing BackendChoice) -> ExchangeRecord {
+    func finished(status: Int, _ router: RouterPlan?, _ choice: borrowing BackendChoice) -> ExchangeLogEntry {
         var record = record
         record.router = router?.name
         record.status = status
