@@ -14,7 +14,7 @@ package final class PrimaryStatus: Sendable {
         var inUseSince: Instant?
 
         mutating func add(_ error: StoreError, now: Instant) -> Bool {
-            if let inUseSince, now.milliseconds(since: inUseSince) >= goodWhile { said.removeAll() }
+            if let inUseSince, now.milliseconds(since: inUseSince) >= goodAfterMilliseconds { said.removeAll() }
             guard said.insert(error).inserted else { return false }
             inUseSince = nil
             return true
@@ -28,7 +28,7 @@ package final class PrimaryStatus: Sendable {
     }
 
     /// In milliseconds: after so long in use, all troubles are news again.
-    private static let goodWhile: Int64 = 5000
+    private static let goodAfterMilliseconds: Int64 = 5000
     /// Errors that are told apart; Redis has fewer that could meet us.
     private static let mostCodes = 16
 

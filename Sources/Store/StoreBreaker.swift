@@ -17,7 +17,7 @@ package struct StoreBreaker: Sendable {
 
     package static let missesToOpen = 3
     /// In milliseconds.
-    package static let probeInterval: Int64 = 250
+    package static let probeIntervalMilliseconds: Int64 = 250
 
     package private(set) var isOpen = true
     private var misses = 0
@@ -47,14 +47,14 @@ package struct StoreBreaker: Sendable {
         misses += 1
         guard misses >= Self.missesToOpen else { return .doNothing }
         isOpen = true
-        return .openAndProbe(at: now.advanced(byMilliseconds: Self.probeInterval))
+        return .openAndProbe(at: now.advanced(byMilliseconds: Self.probeIntervalMilliseconds))
     }
 
     /// The probe was answered: well, or too late or with an error. One that never is needs no event: the connection
     /// will be lost.
     package mutating func probeAnswered(isWell: Bool, now: Instant) -> Action {
         guard isOpen else { return .doNothing }
-        guard isWell else { return .probe(at: now.advanced(byMilliseconds: Self.probeInterval)) }
+        guard isWell else { return .probe(at: now.advanced(byMilliseconds: Self.probeIntervalMilliseconds)) }
         isOpen = false
         misses = 0
         return .close

@@ -7,7 +7,7 @@ import Testing
 struct AgeTests {
     let fingerprint = Fingerprint(high: 0x31, low: 0x32)
     static let hour: Int64 = 3_600_000
-    let settings = AffinitySettings(idleTimeout: 30 * 60_000, absoluteTimeout: 2 * hour)
+    let settings = AffinitySettings(idleTimeoutMilliseconds: 30 * 60_000, absoluteTimeoutMilliseconds: 2 * hour)
 
     private var began: UInt32 { UInt32(Fleet.wallOrigin / 1_000_000_000 + 1000) }
 
@@ -16,14 +16,15 @@ struct AgeTests {
         var fleet = try Fleet(settings: settings)
         _ = fleet.serve(fingerprint)
         #expect(fleet.stamp.last?.createdAtSeconds == began)
-        #expect(fleet.stamp.last?.lifetime == settings.recordLifetime)
+        #expect(fleet.stamp.last?.lifetimeMilliseconds == settings.recordLifetimeMilliseconds)
         fleet.pass(2 * Self.hour - 60_000)
         fleet.store.flush()
         _ = fleet.serve(fingerprint, hint: Hint(binding: fleet.binding(1, 3), createdAtSeconds: began, issued: began))
         #expect(
-            fleet.stamp.last == .restore(fingerprint, fleet.binding(1, 3), lifetime: 60_000, createdAtSeconds: began))
-        let remaining = try #require(fleet.entry(fingerprint)?.expiresAt.milliseconds(since: fleet.now))
-        #expect(remaining <= 60_000 && remaining > 59_900)
+            fleet.stamp.last
+                == .restore(fingerprint, fleet.binding(1, 3), lifetimeMilliseconds: 60_000, createdAtSeconds: began))
+        let remainingMilliseconds = try #require(fleet.entry(fingerprint)?.expiresAt.milliseconds(since: fleet.now))
+        #expect(remainingMilliseconds <= 60_000 && remainingMilliseconds > 59_900)
     }
 
     @Test("replicas whose instants count from any part of a second agree on when it began", arguments: [0, 300, 999])
@@ -37,7 +38,7 @@ struct AgeTests {
             !affinity.isExpired(createdAtSeconds: began - 7199, now)
                 && affinity.isExpired(createdAtSeconds: began - 7200, now))
         // It ends with the second in which its hint does, 0.3 s from here.
-        #expect(affinity.expiry(createdAtSeconds: began - 7199, now).lifetime == 300)
+        #expect(affinity.expiry(createdAtSeconds: began - 7199, now).lifetimeMilliseconds == 300)
     }
 
     @Test("touched all the while it ends at its age, and the next request begins another")
@@ -85,7 +86,7 @@ struct AgeTests {
         fleet.markDown(home)
         _ = fleet.serve(fingerprint)
         #expect(fleet.stamp.last?.createdAtSeconds == began)
-        fleet.store.drop(fingerprint, lifetime: 60_000, now: fleet.now)
+        fleet.store.drop(fingerprint, lifetimeMilliseconds: 60_000, now: fleet.now)
         fleet.replicas[0].cache.hear(Binding(backend: .tombstone, epoch: 3), of: fingerprint, now: fleet.now)
         _ = fleet.serve(fingerprint)
         #expect(fleet.stamp.last?.createdAtSeconds == began + 60)
@@ -119,7 +120,7 @@ struct AgeTests {
 
     @Test("a hint of a session that is over does not count")
     func hints() {
-        let renewal = CookieRenewal(idleTimeout: 1_800_000, absoluteTimeout: 2 * Self.hour)
+        let renewal = CookieRenewal(idleTimeoutMilliseconds: 1_800_000, absoluteTimeoutMilliseconds: 2 * Self.hour)
         let binding = Binding(backend: BackendHash(bits: 5), epoch: 2)
         #expect(renewal.isValid(Hint(binding: binding, createdAtSeconds: 1000, issued: 8000), now: 8199))
         #expect(!renewal.isValid(Hint(binding: binding, createdAtSeconds: 1000, issued: 8000), now: 8200))

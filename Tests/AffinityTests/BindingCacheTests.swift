@@ -10,12 +10,12 @@ struct BindingCacheTests {
 
     private func entry(
         _ epoch: UInt32, _ kind: BindingCache.Kind = .confirmed, backend: UInt32 = 5, age: Int64 = 0,
-        lifetime: Int64 = 100_000
+        lifetimeMilliseconds: Int64 = 100_000
     ) -> BindingCache.Entry {
         let since = now.advanced(byMilliseconds: -age)
         return BindingCache.Entry(
             binding: Binding(backend: BackendHash(bits: backend), epoch: epoch), kind: kind, confirmedAt: since,
-            expiresAt: now.advanced(byMilliseconds: lifetime))
+            expiresAt: now.advanced(byMilliseconds: lifetimeMilliseconds))
     }
 
     /// Stores sessions that share the set of a cache with one set.
@@ -93,7 +93,7 @@ struct BindingCacheTests {
     @Test("an entry is gone when its lifetime is over, and a lower epoch may follow")
     func expiry() {
         let cache = BindingCache(entries: 100)
-        cache.store(entry(9, lifetime: 1000), for: fingerprint, now: now)
+        cache.store(entry(9, lifetimeMilliseconds: 1000), for: fingerprint, now: now)
         let later = now.advanced(byMilliseconds: 1000)
         #expect(cache.peek(fingerprint, now: now.advanced(byMilliseconds: 900)) != nil)
         #expect(cache.peek(fingerprint, now: later) == nil)
@@ -107,19 +107,19 @@ struct BindingCacheTests {
     func overAlready() {
         let cache = BindingCache(entries: 1, shards: 1)
         fill(cache, 16, entry(1))
-        #expect(!cache.store(entry(1, lifetime: 0), for: fingerprint, now: now))
+        #expect(!cache.store(entry(1, lifetimeMilliseconds: 0), for: fingerprint, now: now))
         #expect(cache.counts().all == 16)
         let first = Fingerprint(high: 0, low: 1000)
         #expect(cache.peek(first, now: now) != nil)
-        #expect(cache.store(entry(2, lifetime: -5), for: first, now: now))
+        #expect(cache.store(entry(2, lifetimeMilliseconds: -5), for: first, now: now))
         #expect(cache.peek(first, now: now) == nil)
     }
 
     @Test(
         "a lifetime of centuries is cut, not wrapped", arguments: [Int64.max, 1_000_000_000_000_000, 200_000_000_000])
-    func longLifetime(lifetime: Int64) {
+    func longLifetime(lifetimeMilliseconds: Int64) {
         let cache = BindingCache(entries: 100)
-        cache.store(entry(1, lifetime: lifetime), for: fingerprint, now: now)
+        cache.store(entry(1, lifetimeMilliseconds: lifetimeMilliseconds), for: fingerprint, now: now)
         #expect(cache.peek(fingerprint, now: now.advanced(byMilliseconds: 2 * 365 * 86_400_000)) != nil)
     }
 
@@ -170,16 +170,17 @@ struct BindingCacheTests {
         for low in 0..<16 as Range<UInt64> {
             let moment = now.advanced(byMilliseconds: Int64(low) * 2000)
             cache.store(
-                entry(1, lifetime: low == 9 ? 40_000 : 1_000_000), for: Fingerprint(high: 0, low: low), now: moment)
+                entry(1, lifetimeMilliseconds: low == 9 ? 40_000 : 1_000_000), for: Fingerprint(high: 0, low: low),
+                now: moment)
         }
         let later = now.advanced(byMilliseconds: 40_000)
         for low in [0, 2] as [UInt64] { _ = cache.lookup(Fingerprint(high: 0, low: low), now: later) }
         func held() -> Set<UInt64> {
             Set((0..<30).filter { cache.peek(Fingerprint(high: 0, low: $0), now: later) != nil })
         }
-        cache.store(entry(1, lifetime: 1_000_000), for: Fingerprint(high: 0, low: 20), now: later)
+        cache.store(entry(1, lifetimeMilliseconds: 1_000_000), for: Fingerprint(high: 0, low: 20), now: later)
         #expect(held() == Set(0..<16).subtracting([9]).union([20]))
-        cache.store(entry(1, lifetime: 1_000_000), for: Fingerprint(high: 0, low: 21), now: later)
+        cache.store(entry(1, lifetimeMilliseconds: 1_000_000), for: Fingerprint(high: 0, low: 21), now: later)
         #expect(held() == Set(0..<16).subtracting([9, 1]).union([20, 21]))
     }
 
@@ -228,7 +229,8 @@ struct BindingCacheTests {
         let cache = BindingCache(entries: 2000, shards: 2)
         var random = Random(seed: 33)
         for number in 0..<1000 {
-            cache.store(entry(1, lifetime: number % 2 == 0 ? 1000 : 50_000), for: random.fingerprint(), now: now)
+            cache.store(
+                entry(1, lifetimeMilliseconds: number % 2 == 0 ? 1000 : 50_000), for: random.fingerprint(), now: now)
         }
         let later = now.advanced(byMilliseconds: 2000)
         cache.sweep(sets: 10, now: later)
@@ -248,7 +250,7 @@ struct BindingCacheTests {
         #expect(!cache.claimTouch(fingerprint, number: 2, now: now))
         cache.store(entry(1), for: fingerprint, now: now)
         #expect(cache.peek(fingerprint, now: now)?.touches == 3)
-        cache.store(entry(1, lifetime: 200_000), for: fingerprint, now: now)
+        cache.store(entry(1, lifetimeMilliseconds: 200_000), for: fingerprint, now: now)
         #expect(cache.peek(fingerprint, now: now)?.touches == 0)
     }
 

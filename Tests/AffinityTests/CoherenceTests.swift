@@ -12,7 +12,7 @@ struct CoherenceTests {
 
     /// A channel that is live from a heartbeat sent at 0.
     private func live() -> CoherenceChannel {
-        var channel = CoherenceChannel(lease: 500)
+        var channel = CoherenceChannel(leaseMilliseconds: 500)
         channel.subscribed(to: server, now: start)
         let beat = channel.beat(now: start)
         _ = channel.echoed(beat, from: server.runID, era: "e", now: at(2))
@@ -21,7 +21,7 @@ struct CoherenceTests {
 
     @Test("down until subscribed, proving until a heartbeat has come back, live for a lease from its sending")
     func life() {
-        var channel = CoherenceChannel(lease: 500)
+        var channel = CoherenceChannel(leaseMilliseconds: 500)
         #expect(channel.state == .down && !channel.isLive(start))
         channel.subscribed(to: server, now: start)
         #expect(channel.state == .proving && !channel.isLive(start))
@@ -34,7 +34,7 @@ struct CoherenceTests {
 
     @Test("with the first era a generation begins: it may have come with the loss of what was read or written before")
     func firstEra() {
-        var channel = CoherenceChannel(lease: 500)
+        var channel = CoherenceChannel(leaseMilliseconds: 500)
         channel.subscribed(to: server, now: start)
         let beat = channel.beat(now: at(100))
         #expect(channel.echoed(beat, from: server.runID, era: "e", now: at(101)) == .proven)
@@ -55,7 +55,7 @@ struct CoherenceTests {
 
     @Test("a heartbeat written to another server than the subscription's proves nothing")
     func otherServer() {
-        var channel = CoherenceChannel(lease: 500)
+        var channel = CoherenceChannel(leaseMilliseconds: 500)
         channel.subscribed(to: server, now: start)
         let beat = channel.beat(now: start)
         #expect(channel.echoed(beat, from: .init("bbbb"), era: "e", now: at(1)) == .ignored)
@@ -78,7 +78,7 @@ struct CoherenceTests {
         let channel = live()
         #expect(!channel.isSilent(at(1002)))
         #expect(channel.isSilent(at(1003)))
-        #expect(!CoherenceChannel(lease: 500).isSilent(at(100_000)))
+        #expect(!CoherenceChannel(leaseMilliseconds: 500).isSilent(at(100_000)))
     }
 
     @Test("each subscription begins a generation; a heartbeat of the time before does not make it live")

@@ -5,7 +5,7 @@ import Testing
 @Suite("Hints and the renewal of our cookie")
 struct CookieRenewalTests {
     let binding = Binding(backend: BackendHash(bits: 5), epoch: 2)
-    let renewal = CookieRenewal(idleTimeout: 1_800_000)
+    let renewal = CookieRenewal(idleTimeoutMilliseconds: 1_800_000)
 
     private func hint(issued: UInt32) -> Hint { Hint(binding: binding, createdAtSeconds: 0, issued: issued) }
     private func route(_ binding: Binding, _ provenance: Provenance = .cached) -> Route {
@@ -14,18 +14,18 @@ struct CookieRenewalTests {
 
     @Test("a hint is valid for the idle timeout after it was issued, a day where none is set")
     func validity() {
-        #expect(renewal.validity == 1800)
-        #expect(CookieRenewal(idleTimeout: nil).validity == 86_400)
-        #expect(CookieRenewal(idleTimeout: 1).validity == 1)
-        #expect(CookieRenewal(idleTimeout: 1001).validity == 2)
-        #expect(CookieRenewal(idleTimeout: .max).validity == .max)
-        #expect(CookieRenewal(idleTimeout: -5).validity == 1)
+        #expect(renewal.validitySeconds == 1800)
+        #expect(CookieRenewal(idleTimeoutMilliseconds: nil).validitySeconds == 86_400)
+        #expect(CookieRenewal(idleTimeoutMilliseconds: 1).validitySeconds == 1)
+        #expect(CookieRenewal(idleTimeoutMilliseconds: 1001).validitySeconds == 2)
+        #expect(CookieRenewal(idleTimeoutMilliseconds: .max).validitySeconds == .max)
+        #expect(CookieRenewal(idleTimeoutMilliseconds: -5).validitySeconds == 1)
     }
 
     @Test("clocks may differ by two minutes, but no more than a third of the validity")
     func tolerance() {
         #expect(renewal.tolerance == 120)
-        #expect(CookieRenewal(idleTimeout: 300_000).tolerance == 100)
+        #expect(CookieRenewal(idleTimeoutMilliseconds: 300_000).tolerance == 100)
         let now: UInt32 = 1_000_000
         for (issued, valid) in [
             (now, true), (now + 120, true), (now + 121, false), (now - 1920, true), (now - 1921, false),
@@ -59,13 +59,14 @@ struct CookieRenewalTests {
         for (maxAge, fresh, due) in [(3600, 900, 901), (3, 0, 1), (1, 0, 1), (86_400, 450, 451), (0, 450, 451)]
             as [(Int, UInt32, UInt32)]
         {
-            let renewal = CookieRenewal(idleTimeout: 1_800_000 * (maxAge == 3600 ? 48 : 1), cookieMaxAge: maxAge)
+            let renewal = CookieRenewal(
+                idleTimeoutMilliseconds: 1_800_000 * (maxAge == 3600 ? 48 : 1), cookieMaxAge: maxAge)
             #expect(!renewal.isDue(for: route(binding), hint: hint(issued: now - fresh), now: now), "Max-Age \(maxAge)")
             #expect(renewal.isDue(for: route(binding), hint: hint(issued: now - due), now: now), "Max-Age \(maxAge)")
         }
         // What a client sends back counts for as long as it did: Max-Age is between the browser and its disk.
-        let short = CookieRenewal(idleTimeout: 1_800_000, cookieMaxAge: 60)
-        #expect(short.validity == 1800 && short.isValid(hint(issued: now - 1800), now: now))
+        let short = CookieRenewal(idleTimeoutMilliseconds: 1_800_000, cookieMaxAge: 60)
+        #expect(short.validitySeconds == 1800 && short.isValid(hint(issued: now - 1800), now: now))
     }
 
     @Test("a detour renews nothing")

@@ -29,7 +29,11 @@ struct DecisionTests {
         #expect(fleet.serve(fingerprint).route?.provenance == .cached)
         fleet.setChannel(live: false)
         #expect(fleet.serve(fingerprint).route?.provenance == .stored)
-        #expect(fleet.stamp == [.restore(fingerprint, fleet.binding(3, 7), lifetime: fleet.settings.recordLifetime)])
+        #expect(
+            fleet.stamp == [
+                .restore(
+                    fingerprint, fleet.binding(3, 7), lifetimeMilliseconds: fleet.settings.recordLifetimeMilliseconds)
+            ])
         fleet.pass(100)
         fleet.setChannel(live: true, isNew: true)
         #expect(fleet.serve(fingerprint).route?.provenance == .stored)
@@ -47,7 +51,11 @@ struct DecisionTests {
         #expect(fleet.stamp.isEmpty)
         let route = fleet.serve(fingerprint, hint: fleet.hint(1, 8)).route
         #expect(route == Route(backend: 1, binding: fleet.binding(1, 8), provenance: .claimed))
-        #expect(fleet.stamp == [.restore(fingerprint, fleet.binding(1, 8), lifetime: fleet.settings.recordLifetime)])
+        #expect(
+            fleet.stamp == [
+                .restore(
+                    fingerprint, fleet.binding(1, 8), lifetimeMilliseconds: fleet.settings.recordLifetimeMilliseconds)
+            ])
     }
 
     @Test("a fresh entry whose backend is not usable is moved by rebind to the next in order")
@@ -138,13 +146,13 @@ struct DecisionTests {
         var fleet = try Fleet()
         let route = fleet.serve(fingerprint, hint: fleet.hint(4, epoch)).route
         #expect(route == Route(backend: 4, binding: fleet.binding(4, epoch), provenance: .claimed))
-        let lifetime = fleet.settings.recordLifetime
+        let lifetimeMilliseconds = fleet.settings.recordLifetimeMilliseconds
         #expect(
             fleet.stamp
                 == [
                     epoch == 1
-                        ? .create(fingerprint, fleet.backend(4), lifetime: lifetime)
-                        : .restore(fingerprint, fleet.binding(4, epoch), lifetime: lifetime)
+                        ? .create(fingerprint, fleet.backend(4), lifetimeMilliseconds: lifetimeMilliseconds)
+                        : .restore(fingerprint, fleet.binding(4, epoch), lifetimeMilliseconds: lifetimeMilliseconds)
                 ])
     }
 
@@ -234,7 +242,7 @@ struct DecisionTests {
     @Test("a tombstone: placement, rebind on it")
     func tombstone() throws {
         var fleet = try Fleet()
-        fleet.store.drop(fingerprint, lifetime: 1_000_000, now: fleet.now)
+        fleet.store.drop(fingerprint, lifetimeMilliseconds: 1_000_000, now: fleet.now)
         let home = order(fleet)[0]
         #expect(
             fleet.serve(fingerprint).route
@@ -265,7 +273,7 @@ struct DecisionTests {
             fleet.stamp.last
                 == .rebind(
                     fingerprint, from: fleet.binding(home, 6), to: fleet.backend(next),
-                    lifetime: fleet.settings.recordLifetime))
+                    lifetimeMilliseconds: fleet.settings.recordLifetimeMilliseconds))
     }
 
     @Test("a lost compare-and-set adopts the winner")
@@ -290,7 +298,8 @@ struct DecisionTests {
             guard case .send(let operation) = step else { break }
             if case .rebind = operation { rebinds += 1 }
             step = fleet.result(
-                &decision, .record(Binding(backend: stranger, epoch: epoch), remaining: 1000), to: operation)
+                &decision, .record(Binding(backend: stranger, epoch: epoch), remainingMilliseconds: 1000), to: operation
+            )
         }
         #expect(rebinds == 3)
         let home = order(fleet)[0]
@@ -311,7 +320,7 @@ struct DecisionTests {
             guard case .send(let operation) = step else { break }
             if epoch == 8 { fleet.know(fingerprint, fleet.binding(own, 90), .confirmed) }
             let record = Binding(backend: .of(name: "gone", key: PlacementTests.key), epoch: epoch)
-            step = fleet.result(&decision, .record(record, remaining: 1000), to: operation)
+            step = fleet.result(&decision, .record(record, remainingMilliseconds: 1000), to: operation)
         }
         #expect(step == .forward(Route(backend: own, binding: fleet.binding(own, 90), provenance: .cached)))
     }
@@ -337,7 +346,8 @@ struct DecisionTests {
         }
         let stamp = fleet.now
         fleet.pass(300)
-        _ = fleet.result(&decision, .record(fleet.binding(1, 1), remaining: 60_000), to: operation, stamp: stamp)
+        _ = fleet.result(
+            &decision, .record(fleet.binding(1, 1), remainingMilliseconds: 60_000), to: operation, stamp: stamp)
         let entry = try #require(fleet.entry(fingerprint))
         let end = stamp.advanced(byMilliseconds: 60_000)
         #expect(entry.expiresAt <= end && entry.expiresAt > end.advanced(byMilliseconds: -70))
@@ -355,13 +365,13 @@ struct DecisionTests {
         }
         fleet.hold(fingerprint, fleet.binding(4, 2))
         fleet.know(fingerprint, fleet.binding(4, 2), .confirmed)
-        let step = fleet.result(&decision, .record(fleet.binding(1, 1), remaining: 60_000), to: operation)
+        let step = fleet.result(&decision, .record(fleet.binding(1, 1), remainingMilliseconds: 60_000), to: operation)
         #expect(fleet.finish(&decision, step).route?.binding == fleet.binding(4, 2))
         #expect(fleet.entry(fingerprint)?.binding == fleet.binding(4, 2))
     }
 
     @Test("the budget of a request covers all its questions")
-    func budget() throws {
+    func budgetMilliseconds() throws {
         var fleet = try Fleet()
         let (home, next) = (order(fleet)[0], order(fleet)[1])
         fleet.markDown(home)
@@ -370,8 +380,9 @@ struct DecisionTests {
             Issue.record("not asked")
             return
         }
-        fleet.pass(fleet.settings.budget)
-        let step = fleet.result(&decision, .record(fleet.binding(home, 1), remaining: 60_000), to: operation)
+        fleet.pass(fleet.settings.budgetMilliseconds)
+        let step = fleet.result(
+            &decision, .record(fleet.binding(home, 1), remainingMilliseconds: 60_000), to: operation)
         #expect(step == .forward(Route(backend: next, binding: fleet.binding(next, 2), provenance: .rebound)))
         #expect(fleet.entry(fingerprint)?.kind == .dirty)
     }

@@ -11,7 +11,7 @@ struct DepartureTests {
     private func fleet(
         _ onUnavailable: AffinitySettings.Unavailability = .move, judgesAlone: Bool = false
     ) throws -> (Fleet, order: [Int]) {
-        let settings = AffinitySettings(idleTimeout: 1_800_000, onUnavailable: onUnavailable)
+        let settings = AffinitySettings(idleTimeoutMilliseconds: 1_800_000, onUnavailable: onUnavailable)
         var fleet = try Fleet(settings: settings, judgesAlone: judgesAlone)
         let order = fleet.membership.ranked(fingerprint)
         fleet.hold(fingerprint, fleet.binding(order[0], 4))
@@ -139,7 +139,7 @@ struct DepartureTests {
             Issue.record("not asked")
             return
         }
-        let step = fleet.result(&decision, .readOnly(fleet.binding(3, 5), remaining: 9000), to: operation)
+        let step = fleet.result(&decision, .readOnly(fleet.binding(3, 5), remainingMilliseconds: 9000), to: operation)
         #expect(step == .forward(Route(backend: 3, binding: fleet.binding(3, 5), provenance: .stored)))
         #expect(fleet.entry(fingerprint) == nil)
     }

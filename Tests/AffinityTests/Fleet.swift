@@ -29,7 +29,7 @@ struct Fleet {
 
     init(
         replicas count: Int = 1, weights: [UInt16] = [1, 1, 1, 1, 1], draining: Set<String> = [],
-        settings: AffinitySettings = AffinitySettings(idleTimeout: 30 * 60 * 1000), judgesAlone: Bool = true
+        settings: AffinitySettings = AffinitySettings(idleTimeoutMilliseconds: 30 * 60 * 1000), judgesAlone: Bool = true
     ) throws {
         self.judgesAlone = judgesAlone
         membership = try PlacementTests.membership(Self.names, weights: weights, draining: draining)
@@ -81,13 +81,14 @@ struct Fleet {
         let since = now.advanced(byMilliseconds: -age)
         let entry = BindingCache.Entry(
             binding: binding, kind: kind, confirmedAt: since,
-            expiresAt: since.advanced(byMilliseconds: settings.recordLifetime), createdAtSeconds: createdAtSeconds)
+            expiresAt: since.advanced(byMilliseconds: settings.recordLifetimeMilliseconds),
+            createdAtSeconds: createdAtSeconds)
         replicas[replica].cache.store(entry, for: fingerprint, now: now)
     }
 
     /// Puts a record into the store.
     mutating func hold(_ fingerprint: Fingerprint, _ binding: Binding) {
-        store.put(fingerprint, binding, until: now.advanced(byMilliseconds: settings.recordLifetime))
+        store.put(fingerprint, binding, until: now.advanced(byMilliseconds: settings.recordLifetimeMilliseconds))
     }
 
     mutating func begin(_ decision: inout Decision, replica: Int = 0) -> Step {

@@ -77,7 +77,10 @@ struct FleetHealthChanceTests {
         let spoken = fleet.replicas.map(\.publications.count).reduce(0, +)
         #expect(spoken >= 100 && spoken <= 125)
         #expect(fleet.replicas.flatMap(\.publications).allSatisfy { $0.size < 64 })
-        #expect(fleet.replicas.allSatisfy { $0.health.roster.members.count == 99 && $0.health.roster.interval == 5000 })
+        #expect(
+            fleet.replicas.allSatisfy {
+                $0.health.roster.members.count == 99 && $0.health.roster.intervalMilliseconds == 5000
+            })
 
         for index in 0..<100 { fleet.replicas[index].publications = [] }
         fleet.setPath(.refused, 0..<100)

@@ -25,7 +25,7 @@ struct FleetHealthTests {
         fleet.request(at: 0)
         let found = fleet.run(until: { $0.leaves(0) }, atMost: 1000)
         let time = try #require(found)
-        #expect(time >= HealthFleet.lease && time <= HealthFleet.lease + 100)
+        #expect(time >= HealthFleet.leaseMilliseconds && time <= HealthFleet.leaseMilliseconds + 100)
     }
 
     @Test("nobody is alone in a fleet of two, and the one that is left is after three seconds")
@@ -68,7 +68,7 @@ struct FleetHealthTests {
         var fleet = HealthFleet.running(count)
         fleet.setPath(.silent, 0..<count)
         for index in 0..<(everywhere ? count : 1) { fleet.request(at: index) }
-        let limit = HealthFleet.probeTimeout + 500
+        let limit = HealthFleet.probeTimeoutMilliseconds + 500
         let isReached = fleet.run(until: { fleet in (0..<count).allSatisfy(fleet.leaves) }, atMost: limit) != nil
         #expect(isReached)
     }
@@ -156,7 +156,7 @@ struct FleetHealthTests {
         fleet.request(at: 0)
         let found = fleet.run(until: { $0.leaves(0) }, atMost: 1000)
         let time = try #require(found)
-        #expect(time >= HealthFleet.lease && time <= HealthFleet.lease + 100)
+        #expect(time >= HealthFleet.leaseMilliseconds && time <= HealthFleet.leaseMilliseconds + 100)
     }
 
     @Test("a replica that stops says so: nobody waits for it, and it has no vote")
@@ -262,7 +262,7 @@ struct FleetHealthTests {
         var health = HealthFleet(1).replicas[0].health
         let strange = FleetMessage(
             sender: .init(instance: 99, configuration: 7, name: "x", version: "1"), sequence: 1, lease: .live,
-            interval: 1000,
+            intervalMilliseconds: 1000,
             verdicts: [
                 .init(
                     service: ServiceHash(bits: 6), backend: BackendHash(bits: 9), state: .down,

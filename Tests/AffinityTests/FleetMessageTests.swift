@@ -21,7 +21,8 @@ struct FleetMessageTests {
             sender: .init(instance: random.next(), configuration: random.next(), name: "web-1.example", version: "0.1"),
             sequence: random.next() >> UInt64.random(in: 0..<64, using: &random),
             lease: [.live, .doubt, .proving, .lost, .left].randomElement(using: &random) ?? .live,
-            interval: Int64.random(in: 0...FleetMessage.intervalMax, using: &random), verdicts: verdicts)
+            intervalMilliseconds: Int64.random(in: 0...FleetMessage.intervalMaxMilliseconds, using: &random),
+            verdicts: verdicts)
     }
 
     private static func decode(_ bytes: [UInt8]) -> FleetMessage? { bytes.withUnsafeBytes { FleetMessage($0) } }
@@ -52,7 +53,7 @@ struct FleetMessageTests {
                     instance: try #require(UInt64(row[1])), configuration: try #require(UInt64(row[3])),
                     name: String(row[6]), version: String(row[7])),
                 sequence: try #require(UInt64(row[2])), lease: try #require(leases[row[5]]),
-                interval: try #require(Int64(row[4])),
+                intervalMilliseconds: try #require(Int64(row[4])),
                 verdicts: try row[8].split(separator: "|").map(Self.verdict))
             #expect(Self.decode(Array(row[0].utf8)) == message, "\(row[0])")
             #expect(String(decoding: message.encoded(), as: UTF8.self) == row[0])
@@ -118,7 +119,7 @@ struct FleetMessageTests {
         let presence = FleetMessage(
             sender: .init(instance: .max, configuration: .max, name: "limpet-7f9c4", version: "1.0.0"),
             sequence: 100_000,
-            lease: .live, interval: 1000, verdicts: [])
+            lease: .live, intervalMilliseconds: 1000, verdicts: [])
         #expect(presence.encoded().count < 64)
     }
 
@@ -128,7 +129,7 @@ struct FleetMessageTests {
             instance: 1, configuration: 2, name: "a b\r\n<\u{e9}>" + String(repeating: "x", count: 100), version: "")
         #expect(sender.name.hasPrefix("a_b____"))
         #expect(sender.name.utf8.count == 64 && sender.version == "_")
-        let message = FleetMessage(sender: sender, sequence: 1, lease: .live, interval: 1000, verdicts: [])
+        let message = FleetMessage(sender: sender, sequence: 1, lease: .live, intervalMilliseconds: 1000, verdicts: [])
         #expect(Self.decode(message.encoded()) == message)
     }
 
@@ -139,7 +140,7 @@ struct FleetMessageTests {
             let message = FleetMessage(
                 sender: .init(instance: .max, configuration: .max, name: "r", version: "v"), sequence: .max,
                 lease: .live,
-                interval: 1000,
+                intervalMilliseconds: 1000,
                 verdicts: (0..<count).map {
                     .init(
                         service: ServiceHash(bits: .max), backend: BackendHash(bits: UInt32($0 + 1)), state: .down,

@@ -3,8 +3,8 @@
 /// Replicas that judge the health of backends together over a channel like Redis's: one order for all, everyone hears
 /// everything unless he is deaf, and time passes in steps of a millisecond.
 struct HealthFleet {
-    static let lease: Int64 = 500
-    static let probeTimeout: Int64 = 1000
+    static let leaseMilliseconds: Int64 = 500
+    static let probeTimeoutMilliseconds: Int64 = 1000
     static let backend = FleetBackend(service: ServiceHash(bits: 5), backend: BackendHash(bits: 9))
 
     /// How a replica fares that connects to the backend.
@@ -59,7 +59,7 @@ struct HealthFleet {
         let health = FleetHealth(
             own: .init(instance: instance, configuration: configuration, name: "r\(replicas.count)", version: "1"),
             backends: [Self.backend, FleetBackend(service: ServiceHash(bits: 5), backend: BackendHash(bits: 10))],
-            lease: Self.lease, probeTimeout: Self.probeTimeout)
+            leaseMilliseconds: Self.leaseMilliseconds, probeTimeoutMilliseconds: Self.probeTimeoutMilliseconds)
         replicas.append(Replica(health: health))
         perform(replicas.count - 1) { $0.subscribed(now: $1) }
     }
@@ -144,7 +144,7 @@ struct HealthFleet {
             case .probe(Self.backend):
                 replicas[index].probesAt.append(now)
                 let path = replicas[index].path
-                schedule(.probeEnds(index, path), in: path == .silent ? Self.probeTimeout : 1)
+                schedule(.probeEnds(index, path), in: path == .silent ? Self.probeTimeoutMilliseconds : 1)
             case .probe: break
             case .setMayReassign(_, let value): replicas[index].mayReassign = value
             case .setAvoided(_, let value): replicas[index].isAvoided = value
@@ -181,7 +181,7 @@ struct HealthFleet {
     mutating func request(at index: Int) {
         guard replicas[index].isUp, replicas[index].path != .open, !replicas[index].isFrozen else { return }
         perform(index) { $0.suspected(Self.backend, now: $1) }
-        schedule(.secondFailure(index), in: replicas[index].path == .silent ? Self.probeTimeout : 1)
+        schedule(.secondFailure(index), in: replicas[index].path == .silent ? Self.probeTimeoutMilliseconds : 1)
     }
 
     mutating func setDeaf(_ index: Int, _ value: Bool) {

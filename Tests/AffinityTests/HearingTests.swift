@@ -54,7 +54,7 @@ struct HearingTests {
     func tombstone() throws {
         var fleet = try Fleet()
         fleet.know(fingerprint, fleet.binding(1, 2), .confirmed)
-        fleet.store.drop(fingerprint, above: 2, lifetime: 60_000, now: fleet.now)
+        fleet.store.drop(fingerprint, above: 2, lifetimeMilliseconds: 60_000, now: fleet.now)
         fleet.replicas[0].cache.hear(Binding(backend: .tombstone, epoch: 3), of: fingerprint, now: fleet.now)
         let route = try #require(fleet.serve(fingerprint).route)
         #expect(route.binding.epoch == 4 && route.provenance == .rebound)
@@ -70,7 +70,8 @@ struct HearingTests {
         fleet.hold(fingerprint, fleet.binding(2, 2))
         fleet.replicas[0].cache.hear(fleet.binding(2, 2), of: fingerprint, now: fleet.now)
         fleet.pass(3)
-        let step = fleet.result(&decision, .record(fleet.binding(1, 1), remaining: 9000), to: operation, stamp: stamp)
+        let step = fleet.result(
+            &decision, .record(fleet.binding(1, 1), remainingMilliseconds: 9000), to: operation, stamp: stamp)
         #expect(fleet.finish(&decision, step).route?.binding == fleet.binding(2, 2))
         #expect(fleet.entry(fingerprint)?.binding == fleet.binding(2, 2))
     }
@@ -115,7 +116,8 @@ struct HearingTests {
         for heard in [fingerprint, rival, third] {
             fleet.replicas[0].cache.hear(fleet.binding(2, 2), of: heard, now: fleet.now)
         }
-        let step = fleet.result(&decision, .record(fleet.binding(1, 1), remaining: 9000), to: operation, stamp: stamp)
+        let step = fleet.result(
+            &decision, .record(fleet.binding(1, 1), remainingMilliseconds: 9000), to: operation, stamp: stamp)
         #expect(fleet.finish(&decision, step).route?.binding == fleet.binding(1, 1))
         #expect(fleet.entry(fingerprint)?.isSuspect == true)
         fleet.pass(1)
@@ -131,11 +133,11 @@ struct HearingTests {
             var decision = Decision(fingerprint: fingerprint)
             let operation = try operation(&fleet, &decision)
             let stamp = fleet.now
-            fleet.pass(reason == 0 ? fleet.settings.lease + 1 : 10)
+            fleet.pass(reason == 0 ? fleet.settings.leaseMilliseconds + 1 : 10)
             if reason == 2 { fleet.setChannel(live: true, isNew: true) }
             fleet.hold(fingerprint, fleet.binding(1, 1))
             _ = fleet.result(
-                &decision, .record(fleet.binding(1, 1), remaining: 90_000), to: operation, stamp: stamp,
+                &decision, .record(fleet.binding(1, 1), remainingMilliseconds: 90_000), to: operation, stamp: stamp,
                 isFromChannelServer: reason != 1)
             fleet.pass(200)
             #expect(fleet.serve(fingerprint).route?.provenance == .stored)
@@ -166,7 +168,7 @@ struct HearingTests {
         var first = Decision(fingerprint: fingerprint)
         let operation = try operation(&fleet, &first)
         let result = fleet.store.result(operation, now: fleet.now)
-        fleet.pass(fleet.settings.lease + 1)
+        fleet.pass(fleet.settings.leaseMilliseconds + 1)
         // One that came to the same question later has its budget still.
         var second = Decision(fingerprint: fingerprint)
         guard case .send = fleet.result(&second, result, to: operation, stamp: stamp) else {

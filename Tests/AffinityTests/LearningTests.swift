@@ -179,7 +179,8 @@ struct LearningTests {
         }
         let binding = fleet.binding(home, 2)
         let step = fleet.replicas[0].storeAnswered(
-            &learning, .readOnly(binding, remaining: 1000), to: operation, stamp: OperationStamp(sentAt: now), now: now)
+            &learning, .readOnly(binding, remainingMilliseconds: 1000), to: operation,
+            stamp: OperationStamp(sentAt: now), now: now)
         #expect(step == .done && fleet.entry(fingerprint) == nil && !fleet.replicas[0].hasOffers)
     }
 }

@@ -144,7 +144,8 @@ struct OfferTests {
     func droppedAgain() throws {
         var fleet = try Fleet()
         let session = sessions(1)[0]
-        let drop = StoreOperation.drop(session, above: 3, lifetime: fleet.settings.recordLifetime)
+        let drop = StoreOperation.drop(
+            session, above: 3, lifetimeMilliseconds: fleet.settings.recordLifetimeMilliseconds)
         let next = fleet.storeAnsweredInBackground(fleet.store.result(drop, now: fleet.now), to: drop)
         #expect(next == nil)
         fleet.store.flush()
@@ -171,9 +172,9 @@ struct OfferTests {
 
     @Test("a write whose session may be over is not repeated: its key may stand for another by now")
     func overMeanwhile() throws {
-        var fleet = try Fleet(settings: AffinitySettings(idleTimeout: 30_000))
+        var fleet = try Fleet(settings: AffinitySettings(idleTimeoutMilliseconds: 30_000))
         _ = try written(&fleet)
-        fleet.pass(fleet.settings.recordLifetime)
+        fleet.pass(fleet.settings.recordLifetimeMilliseconds)
         fleet.setChannel(live: true, isNew: true, lineage: 1)
         let none = fleet.nextOffer()
         #expect(none == nil)

@@ -19,7 +19,7 @@ struct OutageTests {
     func cached() throws {
         var fleet = try outage()
         fleet.know(fingerprint, fleet.binding(3, 2), .confirmed)
-        fleet.pass(fleet.settings.recordLifetime - 200)
+        fleet.pass(fleet.settings.recordLifetimeMilliseconds - 200)
         #expect(fleet.serve(fingerprint).route == Route(backend: 3, binding: fleet.binding(3, 2), provenance: .cached))
         fleet.pass(300)
         #expect(fleet.serve(fingerprint).route?.provenance == .hashed)

@@ -23,7 +23,7 @@ struct PlacementLoadTests {
     func adversary(weights: [UInt16]) throws {
         let names = ["a", "b", "c", "d"]
         let membership = try PlacementTests.membership(names, weights: weights)
-        var load = PlacementLoad(backends: 4, halfLife: 1_000_000)
+        var load = PlacementLoad(backends: 4, halfLifeMilliseconds: 1_000_000)
         var counts = [0, 0, 0, 0]
         let sum = weights.reduce(0) { $0 + Int($1) }
         for (number, fingerprint) in adversarial(membership, 2000).enumerated() {
@@ -42,7 +42,7 @@ struct PlacementLoadTests {
     @Test("with load in balance a session gets the first of its order")
     func balanced() throws {
         let membership = try PlacementTests.membership(PlacementTests.urls)
-        var load = PlacementLoad(backends: 5, halfLife: 1_000_000)
+        var load = PlacementLoad(backends: 5, halfLifeMilliseconds: 1_000_000)
         var random = Random(seed: 12)
         var first = 0
         for _ in 0..<20_000 {
@@ -57,7 +57,7 @@ struct PlacementLoadTests {
     @Test("the share is counted over the backends that may take new sessions, and only those are chosen")
     func onlyUsable() throws {
         let membership = try PlacementTests.membership(["a", "b", "c", "d"], weights: [1, 1, 0, 1], draining: ["d"])
-        var load = PlacementLoad(backends: 4, halfLife: 1_000_000)
+        var load = PlacementLoad(backends: 4, halfLifeMilliseconds: 1_000_000)
         var random = Random(seed: 13)
         for _ in 0..<100 {
             let chosen = load.choose(random.fingerprint(), of: membership, now: at(0)) { $0 != 0 }
@@ -70,7 +70,7 @@ struct PlacementLoadTests {
     @Test("a backend that comes back empty is filled first")
     func comesBack() throws {
         let membership = try PlacementTests.membership(["a", "b"])
-        var load = PlacementLoad(backends: 2, halfLife: 1_000_000)
+        var load = PlacementLoad(backends: 2, halfLifeMilliseconds: 1_000_000)
         for _ in 0..<100 { load.placed(on: 0, now: at(0)) }
         var random = Random(seed: 14)
         for _ in 0..<50 {
@@ -85,7 +85,7 @@ struct PlacementLoadTests {
         let membership = try PlacementTests.membership(["a"])
         let fingerprint = Fingerprint(high: 1, low: 1)
         for pace: Int64 in [1, 100, 999, 8000, 16_000] {
-            var load = PlacementLoad(backends: 1, halfLife: 8000)
+            var load = PlacementLoad(backends: 1, halfLifeMilliseconds: 8000)
             for _ in 0..<1024 { load.placed(on: 0, now: at(0)) }
             for time in stride(from: pace, through: 16_000, by: Int64.Stride(pace)) {
                 _ = load.choose(fingerprint, of: membership, now: at(time)) { _ in true }
@@ -100,7 +100,7 @@ struct PlacementLoadTests {
     @Test("a clock that stands, or seems to go back, changes nothing")
     func clock() throws {
         let membership = try PlacementTests.membership(["a"])
-        var load = PlacementLoad(backends: 1, halfLife: 8000)
+        var load = PlacementLoad(backends: 1, halfLifeMilliseconds: 8000)
         load.placed(on: 0, now: at(5000))
         _ = load.choose(Fingerprint(high: 1, low: 1), of: membership, now: at(0)) { _ in true }
         #expect(load.load(of: 0) == 1)

@@ -5,7 +5,7 @@ import Testing
 @Suite("Strategies of placement")
 struct PlacementStrategyTests {
     private static func settings(_ placement: PlacementStrategy) -> AffinitySettings {
-        AffinitySettings(idleTimeout: 1_800_000, placement: placement)
+        AffinitySettings(idleTimeoutMilliseconds: 1_800_000, placement: placement)
     }
 
     private static func affinity(
@@ -118,7 +118,7 @@ struct PlacementStrategyTests {
 
     @Test("handed back, a session that is to go nowhere else is refused; one that begins with this request is not")
     func elsewhereRejected() throws {
-        let settings = AffinitySettings(idleTimeout: 1_800_000, onUnavailable: .reject)
+        let settings = AffinitySettings(idleTimeoutMilliseconds: 1_800_000, onUnavailable: .reject)
         let fleet = try Fleet(settings: settings)
         let decision = Decision(fingerprint: Fingerprint(high: 1, low: 2))
         func nextChoice(_ provenance: Provenance) -> Step {

@@ -72,12 +72,12 @@ struct PlacementTests {
             let order = membership.ranked(fingerprint)
             #expect(order.sorted() == [0, 1, 2, 3, 4])
             #expect(order.last == 1)
-            var remaining = Set(0..<5)
+            var remainingMilliseconds = Set(0..<5)
             for place in order where place != 1 && place != 2 {
-                #expect(membership.choose(fingerprint) { remaining.contains($0) } == place)
-                remaining.remove(place)
+                #expect(membership.choose(fingerprint) { remainingMilliseconds.contains($0) } == place)
+                remainingMilliseconds.remove(place)
             }
-            #expect(membership.choose(fingerprint) { remaining.contains($0) } == nil)
+            #expect(membership.choose(fingerprint) { remainingMilliseconds.contains($0) } == nil)
         }
     }
 

@@ -15,13 +15,13 @@ struct TouchTests {
     }
 
     private func touch(_ fleet: Fleet) -> StoreOperation {
-        .touch(fingerprint, lifetime: fleet.settings.recordLifetime)
+        .touch(fingerprint, lifetimeMilliseconds: fleet.settings.recordLifetimeMilliseconds)
     }
 
     @Test("a touch is due when less than 3/4 of the lifetime remains, and no more once it is answered")
     func due() throws {
         var fleet = try bound()
-        fleet.pass(fleet.settings.recordLifetime / 4 - 1000)
+        fleet.pass(fleet.settings.recordLifetimeMilliseconds / 4 - 1000)
         #expect(fleet.serve(fingerprint).route?.touch == nil)
         fleet.pass(2000)
         let route = try #require(fleet.serve(fingerprint).route)
@@ -31,14 +31,14 @@ struct TouchTests {
         let result = fleet.store.result(touch(fleet), now: fleet.now)
         #expect(fleet.storeAnsweredInBackground(result, to: touch(fleet)) == nil)
         #expect(fleet.entry(fingerprint)?.touches == 0)
-        fleet.pass(fleet.settings.recordLifetime / 4 - 1000)
+        fleet.pass(fleet.settings.recordLifetimeMilliseconds / 4 - 1000)
         #expect(fleet.serve(fingerprint).route?.touch == nil)
     }
 
     @Test("while a touch is under way no other is asked, though the store confirms the binding again and again")
     func underWay() throws {
         var fleet = try bound()
-        fleet.pass(fleet.settings.recordLifetime * 7 / 20)
+        fleet.pass(fleet.settings.recordLifetimeMilliseconds * 7 / 20)
         #expect(fleet.serve(fingerprint).route?.touch != nil)
         for _ in 0..<20 {
             fleet.pass(1500)
@@ -49,11 +49,11 @@ struct TouchTests {
     }
 
     @Test("I12: at most 4 touches in a lifetime, whether they are answered or not", arguments: [true, false])
-    func budget(answered: Bool) throws {
+    func budgetMilliseconds(answered: Bool) throws {
         var fleet = try bound()
         var touches = 0
         let step: Int64 = 20_000
-        for _ in 0..<(fleet.settings.recordLifetime / step) {
+        for _ in 0..<(fleet.settings.recordLifetimeMilliseconds / step) {
             fleet.pass(step)
             guard let operation = fleet.serve(fingerprint).route?.touch else { continue }
             touches += 1
@@ -70,7 +70,7 @@ struct TouchTests {
     func keptAlive() throws {
         var fleet = try bound()
         for _ in 0..<20 {
-            fleet.pass(fleet.settings.idleTimeout - 1000)
+            fleet.pass(fleet.settings.idleTimeoutMilliseconds - 1000)
             let route = try #require(fleet.serve(fingerprint).route)
             #expect(route.backend == 3 && route.binding.epoch == 2)
             if let operation = route.touch {
@@ -82,7 +82,7 @@ struct TouchTests {
     @Test("no touch without the store, nor for what the store has not confirmed")
     func none() throws {
         var fleet = try bound()
-        fleet.pass(fleet.settings.recordLifetime / 2)
+        fleet.pass(fleet.settings.recordLifetimeMilliseconds / 2)
         fleet.storeIsAvailable = false
         #expect(fleet.serve(fingerprint).route?.touch == nil)
         fleet.storeIsAvailable = true
@@ -96,12 +96,12 @@ struct TouchTests {
         var fleet = try Fleet()
         fleet.know(fingerprint, fleet.binding(3, epoch), .confirmed)
         let next = fleet.storeAnsweredInBackground(.absent, to: touch(fleet))
-        let lifetime = fleet.settings.recordLifetime
+        let lifetimeMilliseconds = fleet.settings.recordLifetimeMilliseconds
         #expect(
             next
                 == (epoch == 1
-                    ? .create(fingerprint, fleet.backend(3), lifetime: lifetime)
-                    : .restore(fingerprint, fleet.binding(3, 2), lifetime: lifetime)))
+                    ? .create(fingerprint, fleet.backend(3), lifetimeMilliseconds: lifetimeMilliseconds)
+                    : .restore(fingerprint, fleet.binding(3, 2), lifetimeMilliseconds: lifetimeMilliseconds)))
         let operation = try #require(next)
         #expect(fleet.storeAnsweredInBackground(.written, to: operation) == nil)
         #expect(fleet.storeAnsweredInBackground(.absent, to: operation) == nil)
@@ -113,18 +113,21 @@ struct TouchTests {
         fleet.know(fingerprint, fleet.binding(3, 1), .confirmed)
         #expect(
             fleet.storeAnsweredInBackground(.foreign, to: touch(fleet))
-                == .restore(fingerprint, fleet.binding(3, 1), lifetime: fleet.settings.recordLifetime))
+                == .restore(
+                    fingerprint, fleet.binding(3, 1), lifetimeMilliseconds: fleet.settings.recordLifetimeMilliseconds))
     }
 
     @Test("a touch that finds a lower epoch restores, one that finds a higher adopts")
     func lowerAndHigher() throws {
         var fleet = try bound()
         #expect(
-            fleet.storeAnsweredInBackground(.record(fleet.binding(1, 1), remaining: 9000), to: touch(fleet))
-                == .restore(fingerprint, fleet.binding(3, 2), lifetime: fleet.settings.recordLifetime))
+            fleet.storeAnsweredInBackground(.record(fleet.binding(1, 1), remainingMilliseconds: 9000), to: touch(fleet))
+                == .restore(
+                    fingerprint, fleet.binding(3, 2), lifetimeMilliseconds: fleet.settings.recordLifetimeMilliseconds))
         #expect(fleet.entry(fingerprint)?.binding == fleet.binding(3, 2))
         #expect(
-            fleet.storeAnsweredInBackground(.record(fleet.binding(1, 3), remaining: 9000), to: touch(fleet)) == nil)
+            fleet.storeAnsweredInBackground(.record(fleet.binding(1, 3), remainingMilliseconds: 9000), to: touch(fleet))
+                == nil)
         #expect(fleet.entry(fingerprint)?.binding == fleet.binding(1, 3))
     }
 
@@ -133,13 +136,14 @@ struct TouchTests {
         var fleet = try Fleet()
         fleet.know(fingerprint, fleet.binding(3, 1), .confirmed)
         #expect(
-            fleet.storeAnsweredInBackground(.record(fleet.binding(1, 1), remaining: 9000), to: touch(fleet))
+            fleet.storeAnsweredInBackground(.record(fleet.binding(1, 1), remainingMilliseconds: 9000), to: touch(fleet))
                 == .rebind(
                     fingerprint, from: fleet.binding(1, 1), to: fleet.backend(3),
-                    lifetime: fleet.settings.recordLifetime))
+                    lifetimeMilliseconds: fleet.settings.recordLifetimeMilliseconds))
         var above = try bound()
         #expect(
-            above.storeAnsweredInBackground(.record(above.binding(1, 2), remaining: 9000), to: touch(above)) == nil)
+            above.storeAnsweredInBackground(.record(above.binding(1, 2), remainingMilliseconds: 9000), to: touch(above))
+                == nil)
         #expect(above.entry(fingerprint)?.binding == above.binding(1, 2))
     }
 
@@ -148,7 +152,7 @@ struct TouchTests {
         var fleet = try bound()
         let grave = Binding(backend: .tombstone, epoch: 3)
         fleet.hold(fingerprint, grave)
-        #expect(fleet.storeAnsweredInBackground(.record(grave, remaining: 9000), to: touch(fleet)) == nil)
+        #expect(fleet.storeAnsweredInBackground(.record(grave, remainingMilliseconds: 9000), to: touch(fleet)) == nil)
         #expect(fleet.serve(fingerprint).route?.binding.epoch == 4)
     }
 

@@ -133,7 +133,7 @@ struct SessionViewTests {
         let membership = try Membership([("a", 1, drains), ("b", 1, drains)], key: key)
         let sticky = Sticky(
             sources: [], cookie: nil, settings: AffinitySettings(onUnavailable: unavailable),
-            renewal: CookieRenewal(idleTimeout: 1000, absoluteTimeout: nil))
+            renewal: CookieRenewal(idleTimeoutMilliseconds: 1000, absoluteTimeoutMilliseconds: nil))
         return Proxy.Service(
             name: "shop", backends: [Backend(name: "a", host: "h", port: 1), Backend(name: "b", host: "h", port: 2)],
             membership: membership, health: HealthTable(count: 2), sticky: sticky)
@@ -180,7 +180,7 @@ struct SessionViewTests {
     }
 
     private static func record(_ backend: BackendHash, epoch: UInt32) -> StoreResult {
-        .record(Binding(backend: backend, epoch: epoch), remaining: 1000)
+        .record(Binding(backend: backend, epoch: epoch), remainingMilliseconds: 1000)
     }
 
     @Test("what the cache vouches for is not looked up; a guess, a doubt, a tombstone and nothing are")

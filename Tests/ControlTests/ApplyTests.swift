@@ -36,7 +36,7 @@ struct ApplyTests {
         ] as [(String, UInt32)] {
             let configuration = try Self.shop(sticky: sticky)
             let snapshot = try Snapshot(configuration, keys: FleetKeys(configuration.fleet))
-            #expect(snapshot.services[0].sticky?.renewal.renewalAge == age, "\(sticky)")
+            #expect(snapshot.services[0].sticky?.renewal.renewalAgeSeconds == age, "\(sticky)")
         }
     }
 

@@ -119,7 +119,7 @@ private final class Bus: Sendable {
             let judge = FleetHealthMonitor(
                 prober: prober, snapshot: snapshot,
                 own: .init(instance: number, configuration: 1, name: "r\(number)", version: "1"),
-                key: ProxyHarness.key, lease: 500, channel: Line(self))
+                key: ProxyHarness.key, leaseMilliseconds: 500, channel: Line(self))
             return NIOLoopBound(judge, eventLoop: prober.loop.eventLoop)
         }
         judges.withLock { $0.append(judge) }

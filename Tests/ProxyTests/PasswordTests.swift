@@ -79,7 +79,7 @@ struct PasswordTests {
         let isRecent = verified.contains(digest(4999), now: start)
         let isForgotten = !verified.contains(digest(1000), now: start)
         #expect(isRecent && isForgotten)
-        let late = start.advanced(byMilliseconds: VerifiedCredentials.lifetime)
+        let late = start.advanced(byMilliseconds: VerifiedCredentials.lifetimeMilliseconds)
         let isLate = verified.contains(digest(0), now: late)
         #expect(!isLate)
     }

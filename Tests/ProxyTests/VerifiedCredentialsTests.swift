@@ -11,16 +11,16 @@ struct VerifiedCredentialsTests {
     private static let start = Instant(nanoseconds: 0)
 
     @Test("are known until their time is over, however often they are looked up")
-    func lifetime() {
+    func lifetimeMilliseconds() {
         var verified = VerifiedCredentials()
         verified.add(Self.digest(1), now: Self.start)
-        for millisecond in stride(from: 0, to: VerifiedCredentials.lifetime, by: 10_000) {
+        for millisecond in stride(from: 0, to: VerifiedCredentials.lifetimeMilliseconds, by: 10_000) {
             let now = Self.start.advanced(byMilliseconds: millisecond)
             let isKnown = verified.contains(Self.digest(1), now: now)
             #expect(isKnown)
             for number in 0..<100 { verified.add(Self.digest(Int(millisecond) + 2 + number), now: now) }
         }
-        let last = Self.start.advanced(byMilliseconds: VerifiedCredentials.lifetime - 1)
+        let last = Self.start.advanced(byMilliseconds: VerifiedCredentials.lifetimeMilliseconds - 1)
         let isKnown = verified.contains(Self.digest(1), now: last)
         #expect(isKnown)
         let isOver = !verified.contains(Self.digest(1), now: last.advanced(byMilliseconds: 1))
@@ -30,11 +30,11 @@ struct VerifiedCredentialsTests {
     @Test("that are verified again are known for as long again")
     func again() {
         var verified = VerifiedCredentials()
-        let middle = Self.start.advanced(byMilliseconds: VerifiedCredentials.lifetime / 2)
+        let middle = Self.start.advanced(byMilliseconds: VerifiedCredentials.lifetimeMilliseconds / 2)
         verified.add(Self.digest(1), now: Self.start)
         verified.add(Self.digest(1), now: middle)
         let isKnown = verified.contains(
-            Self.digest(1), now: middle.advanced(byMilliseconds: VerifiedCredentials.lifetime - 1))
+            Self.digest(1), now: middle.advanced(byMilliseconds: VerifiedCredentials.lifetimeMilliseconds - 1))
         #expect(isKnown && verified.count == 1)
     }
 

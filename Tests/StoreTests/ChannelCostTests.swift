@@ -14,7 +14,7 @@ struct ChannelCostTests {
     private static let replicas = 100
 
     /// In a fleet of this size a replica speaks of itself so often, in milliseconds.
-    private static let interval = FleetRoster.interval(replicas: replicas)
+    private static let interval = FleetRoster.intervalMilliseconds(replicas: replicas)
 
     @Test(
         "Heartbeats and presence of 100 replicas take at most a tenth of one core of Redis", arguments: [false, true])

@@ -22,7 +22,7 @@ final class ChannelDriver: Sendable {
     private let parts: NIOLoopBound<Parts>
 
     init(
-        _ settings: StoreSettings, lease: Int64 = 500,
+        _ settings: StoreSettings, leaseMilliseconds: Int64 = 500,
         instance: InstanceID = InstanceID(random: .random(in: 0...(.max)))
     ) throws {
         primary = RedisPrimary(settings, loops: 1)
@@ -32,7 +32,8 @@ final class ChannelDriver: Sendable {
         let loop = store.loop
         parts = try store.runRedis { [coherence, cache] redis in
             let channel = RedisChannel(
-                store: redis, instance: instance, lease: lease, coherence: coherence, cache: cache,
+                store: redis, instance: instance, leaseMilliseconds: leaseMilliseconds, coherence: coherence,
+                cache: cache,
                 logger: Logger(label: "test") { _ in lines.handler })
             channel.start()
             return NIOLoopBound(Parts(store: redis, channel: channel), eventLoop: loop)

@@ -120,10 +120,10 @@ struct HostileChannelTests {
         }
         let driver = try driver(hostile)
         try await driver.store.ready()
-        let record = StoreResult.record(Binding(backend: BackendHash(bits: 1), epoch: 1), remaining: 60_000)
+        let record = StoreResult.record(Binding(backend: BackendHash(bits: 1), epoch: 1), remainingMilliseconds: 60_000)
         var isLost = false
         for _ in 0..<400 where !isLost {
-            let result = try await driver.store.send(.touch(.test(1), lifetime: 60_000))
+            let result = try await driver.store.send(.touch(.test(1), lifetimeMilliseconds: 60_000))
             isLost = try await driver.store.counters().connectionFailures > 0
             #expect(result == record || result == .unavailable(.lost) || result == .unavailable(.away))
             try await Task.sleep(for: .milliseconds(1))
@@ -133,7 +133,7 @@ struct HostileChannelTests {
         #expect(try driver.counters.connections == 1)
         try await driver.live()
         try await driver.store.ready()
-        #expect(try await driver.store.send(.touch(.test(1), lifetime: 60_000)) == record)
+        #expect(try await driver.store.send(.touch(.test(1), lifetimeMilliseconds: 60_000)) == record)
         try await driver.stop()
         try await hostile.stop()
     }
@@ -162,7 +162,7 @@ struct HostileChannelTests {
         let rebind = Self.message("message", "limpet:rebind", "\(Fingerprint.test(1).text) 33554434")
         let batch = String(repeating: rebind, count: 2000)
         for _ in 0..<5 { try await hostile.push(batch) }
-        #expect(try await driver.store.send(.touch(.test(1), lifetime: 60_000)) == .absent)
+        #expect(try await driver.store.send(.touch(.test(1), lifetimeMilliseconds: 60_000)) == .absent)
         try await eventually(within: .seconds(2)) { try driver.counters.rebinds == 10_000 }
         #expect(try driver.counters.connections == 1)
         try await eventually(within: .seconds(2)) { driver.isLive }

@@ -8,7 +8,7 @@ import Testing
 @Suite("A store that misbehaves", .serialized)
 struct HostileStoreTests {
     private let minute: Int64 = 60_000
-    private static let operations = (1...20).map { StoreOperation.touch(.test($0), lifetime: 60_000) }
+    private static let operations = (1...20).map { StoreOperation.touch(.test($0), lifetimeMilliseconds: 60_000) }
 
     /// Says `response` to the last touch of the first connection, and what is right to all else.
     private func misbehaving(_ response: HostileStore.Response) async throws -> HostileStore {
@@ -31,7 +31,7 @@ struct HostileStoreTests {
         let store = try StoreDriver.redis(settings(hostile))
         try await store.ready()
         let results = try await store.send(Self.operations)
-        let record = StoreResult.record(Binding(backend: BackendHash(bits: 1), epoch: 1), remaining: minute)
+        let record = StoreResult.record(Binding(backend: BackendHash(bits: 1), epoch: 1), remainingMilliseconds: minute)
         // What came before the misdeed counts; of a flood, that its first replies may look right is past finding out.
         #expect(results.dropLast() == results.dropLast().map { _ in record })
         #expect([.unavailable(.lost), .unavailable(.late), .absent].contains(results[19]))
@@ -60,13 +60,13 @@ struct HostileStoreTests {
         try await store.ready()
         for (index, result) in try await store.send(Array(Self.operations.prefix(10))).enumerated() {
             let binding = Binding(backend: BackendHash(bits: UInt32(index + 1)), epoch: 1)
-            #expect(result == (index < 9 ? .record(binding, remaining: minute) : .unavailable(.late)))
+            #expect(result == (index < 9 ? .record(binding, remainingMilliseconds: minute) : .unavailable(.late)))
         }
         // The tenth is under way still.
         let results = try await store.send(Array(Self.operations.suffix(5)))
         for (index, result) in results.enumerated() {
             let binding = Binding(backend: BackendHash(bits: UInt32(index + 16)), epoch: 1)
-            #expect(result == .record(binding, remaining: minute) || result == .unavailable(.late))
+            #expect(result == .record(binding, remainingMilliseconds: minute) || result == .unavailable(.late))
         }
         try await store.stop()
         try await hostile.stop()

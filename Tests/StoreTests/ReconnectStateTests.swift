@@ -134,7 +134,7 @@ struct ReconnectStateTests {
         let settings = StoreSettings(endpoint: dead, commandTimeout: .seconds(5))
         let store = try StoreDriver.redis(RedisPrimary(settings, endpoints: source, loops: 1))
         try await store.ready()
-        #expect(try await store.send(.create(.test(1), BackendHash(bits: 1), lifetime: 60_000)) == .written)
+        #expect(try await store.send(.create(.test(1), BackendHash(bits: 1), lifetimeMilliseconds: 60_000)) == .written)
         #expect(try server.command("-n", "3", "DBSIZE") == "1")
         #expect(store.lines.all.last == "info The store is in use. store=redis://127.0.0.1:\(server.port)/3")
         #expect(source.failures.first == .some(nil))

@@ -73,19 +73,21 @@ struct RedisChannelTests {
             let other = try StoreDriver.redis(StoreSettings.patient(server))
             try await other.ready()
             let first = Binding(backend: Self.one, epoch: 1)
-            #expect(try await other.send(.create(key, Self.one, lifetime: minute)) == .written)
+            #expect(try await other.send(.create(key, Self.one, lifetimeMilliseconds: minute)) == .written)
             remember(first, in: driver)
-            #expect(try await other.send(.rebind(key, from: first, to: Self.two, lifetime: minute)) == .written)
+            #expect(
+                try await other.send(.rebind(key, from: first, to: Self.two, lifetimeMilliseconds: minute)) == .written)
             let stranger = Fingerprint.test(2)
             #expect(
-                try await other.send(.restore(stranger, Binding(backend: Self.one, epoch: 2), lifetime: 99)) == .written
+                try await other.send(.restore(stranger, Binding(backend: Self.one, epoch: 2), lifetimeMilliseconds: 99))
+                    == .written
             )
             let second = Binding(backend: Self.two, epoch: 2)
             try await eventually(within: .seconds(2)) { try driver.counters.rebinds == 2 }
             #expect(driver.cache.peek(key, now: .now)?.binding == second)
             #expect(driver.cache.peek(stranger, now: .now) == nil)
-            let drop = try await other.send(.drop(key, above: 0, lifetime: minute))
-            #expect(drop == .record(Binding(backend: .tombstone, epoch: 3), remaining: minute))
+            let drop = try await other.send(.drop(key, above: 0, lifetimeMilliseconds: minute))
+            #expect(drop == .record(Binding(backend: .tombstone, epoch: 3), remainingMilliseconds: minute))
             try await eventually(within: .seconds(2)) {
                 driver.cache.peek(key, now: .now)?.binding == Binding(backend: .tombstone, epoch: 3)
             }
@@ -262,10 +264,10 @@ struct RedisChannelTests {
     @Test("What is asked over a connection to the server that is heard is known to be so")
     func sameServer() async throws {
         try await with { _, driver in
-            let heard = try await driver.store.stamp(.touch(key, lifetime: minute))
+            let heard = try await driver.store.stamp(.touch(key, lifetimeMilliseconds: minute))
             #expect(heard.isFromChannelServer)
             driver.primary.link.set(nil)
-            let unheard = try await driver.store.stamp(.touch(key, lifetime: minute))
+            let unheard = try await driver.store.stamp(.touch(key, lifetimeMilliseconds: minute))
             #expect(!unheard.isFromChannelServer)
         }
     }
@@ -277,7 +279,7 @@ struct RedisChannelTests {
             let heard = try #require(driver.primary.link.server)
             driver.primary.link.set(other)
             #expect(try await !driver.store.isAvailable)
-            #expect(try await driver.store.send(.touch(key, lifetime: minute)) == .unavailable(.away))
+            #expect(try await driver.store.send(.touch(key, lifetimeMilliseconds: minute)) == .unavailable(.away))
             try await eventually(within: .seconds(2)) { try await driver.store.counters().connectionFailures >= 1 }
             #expect(driver.store.lines.all.contains { $0.contains("lead to different servers") })
             // No heartbeat comes through, so the subscription is given up, and both meet again.
@@ -328,7 +330,7 @@ struct RedisChannelTests {
         let driver = try ChannelDriver(settings)
         try await driver.store.ready()
         try await eventually(within: .seconds(5)) { try driver.counters.connectionFailures >= 2 }
-        #expect(try await driver.store.send(.touch(key, lifetime: minute)) == .absent)
+        #expect(try await driver.store.send(.touch(key, lifetimeMilliseconds: minute)) == .absent)
         #expect(driver.store.lines.all.filter { $0.contains("may not run SUBSCRIBE") }.count == 1)
         #expect(!driver.isLive)
         try await driver.stop()

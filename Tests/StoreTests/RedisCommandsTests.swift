@@ -32,15 +32,17 @@ struct RedisCommandsTests {
         let commands = RedisCommands(namespace: try #require(StoreNamespace(name)))
         for fingerprint in Self.fingerprints {
             let key = "\(name):\(fingerprint.text)"
-            for lifetime in Self.lifetimes {
+            for lifetimeMilliseconds in Self.lifetimes {
                 for binding in Self.bindings {
                     for createdAtSeconds in Self.births {
-                        check(commands, fingerprint, key, lifetime, binding, createdAtSeconds)
+                        check(commands, fingerprint, key, lifetimeMilliseconds, binding, createdAtSeconds)
                     }
                 }
-                checkDrop(commands, fingerprint, key, lifetime)
-                let touch = ["GETEX", key, "PX", String(lifetime)]
-                expect([touch]) { commands.send(.touch(fingerprint, lifetime: lifetime), in: &$0) }
+                checkDrop(commands, fingerprint, key, lifetimeMilliseconds)
+                let touch = ["GETEX", key, "PX", String(lifetimeMilliseconds)]
+                expect([touch]) {
+                    commands.send(.touch(fingerprint, lifetimeMilliseconds: lifetimeMilliseconds), in: &$0)
+                }
             }
             expect([["GET", key], ["PTTL", key]]) { commands.read(fingerprint, in: &$0) }
             expect([["GET", key], ["PTTL", key]]) { commands.send(.read(fingerprint), in: &$0) }
@@ -49,34 +51,40 @@ struct RedisCommandsTests {
     }
 
     private func check(
-        _ commands: RedisCommands, _ fingerprint: Fingerprint, _ key: String, _ lifetime: Int64, _ binding: Binding,
+        _ commands: RedisCommands, _ fingerprint: Fingerprint, _ key: String, _ lifetimeMilliseconds: Int64,
+        _ binding: Binding,
         _ createdAtSeconds: UInt32?
     ) {
         let suffix = createdAtSeconds.map { ":\($0)" } ?? ""
         let first = Binding(backend: binding.backend, epoch: 1)
-        let set = ["SET", key, String(first.record) + suffix, "NX", "GET", "PX", String(lifetime)]
+        let set = ["SET", key, String(first.record) + suffix, "NX", "GET", "PX", String(lifetimeMilliseconds)]
         expect([set, ["PTTL", key]]) {
             commands.send(
-                .create(fingerprint, binding.backend, lifetime: lifetime, createdAtSeconds: createdAtSeconds), in: &$0)
+                .create(
+                    fingerprint, binding.backend, lifetimeMilliseconds: lifetimeMilliseconds,
+                    createdAtSeconds: createdAtSeconds), in: &$0)
         }
         let restore = StoreOperation.restore(
-            fingerprint, binding, lifetime: lifetime, createdAtSeconds: createdAtSeconds)
-        let restoreTail = ["1", key, String(binding.record) + suffix, String(lifetime)]
+            fingerprint, binding, lifetimeMilliseconds: lifetimeMilliseconds, createdAtSeconds: createdAtSeconds)
+        let restoreTail = ["1", key, String(binding.record) + suffix, String(lifetimeMilliseconds)]
         expect([["EVALSHA", RedisScript.restore.sha1] + restoreTail]) { commands.send(restore, in: &$0) }
         expect([["EVAL", RedisScript.restore.source] + restoreTail]) { #expect(commands.evaluate(restore, in: &$0)) }
 
         let from = Binding(backend: BackendHash(bits: 77), epoch: binding.epoch - 1)
         let rebind = StoreOperation.rebind(
-            fingerprint, from: from, to: binding.backend, lifetime: lifetime, createdAtSeconds: createdAtSeconds)
-        let rebindTail = ["1", key, String(binding.record) + suffix, String(lifetime), String(from.record)]
+            fingerprint, from: from, to: binding.backend, lifetimeMilliseconds: lifetimeMilliseconds,
+            createdAtSeconds: createdAtSeconds)
+        let rebindTail = ["1", key, String(binding.record) + suffix, String(lifetimeMilliseconds), String(from.record)]
         expect([["EVALSHA", RedisScript.rebind.sha1] + rebindTail]) { commands.send(rebind, in: &$0) }
         expect([["EVAL", RedisScript.rebind.source] + rebindTail]) { #expect(commands.evaluate(rebind, in: &$0)) }
     }
 
-    private func checkDrop(_ commands: RedisCommands, _ fingerprint: Fingerprint, _ key: String, _ lifetime: Int64) {
+    private func checkDrop(
+        _ commands: RedisCommands, _ fingerprint: Fingerprint, _ key: String, _ lifetimeMilliseconds: Int64
+    ) {
         for above in [0, 9, Binding.epochMax - 1] {
-            let drop = StoreOperation.drop(fingerprint, above: above, lifetime: lifetime)
-            let tail = ["1", key, String(above), String(lifetime)]
+            let drop = StoreOperation.drop(fingerprint, above: above, lifetimeMilliseconds: lifetimeMilliseconds)
+            let tail = ["1", key, String(above), String(lifetimeMilliseconds)]
             expect([["EVALSHA", RedisScript.drop.sha1] + tail]) { commands.send(drop, in: &$0) }
             expect([["EVAL", RedisScript.drop.source] + tail]) { #expect(commands.evaluate(drop, in: &$0)) }
         }

@@ -10,9 +10,9 @@ struct RedisConnectionStateTests {
     }
 
     private static let binding = Binding(backend: BackendHash(bits: 7), epoch: 4)
-    private let create = StoreOperation.create(.test(1), BackendHash(bits: 9), lifetime: 1000)
-    private let restore = StoreOperation.restore(.test(2), binding, lifetime: 1000)
-    private let touch = StoreOperation.touch(.test(3), lifetime: 1000)
+    private let create = StoreOperation.create(.test(1), BackendHash(bits: 9), lifetimeMilliseconds: 1000)
+    private let restore = StoreOperation.restore(.test(2), binding, lifetimeMilliseconds: 1000)
+    private let touch = StoreOperation.touch(.test(3), lifetimeMilliseconds: 1000)
     private let nobody = Nobody()
 
     private func at(_ milliseconds: Int64) -> Instant { Instant(nanoseconds: milliseconds * 1_000_000) }
@@ -20,7 +20,7 @@ struct RedisConnectionStateTests {
     private func stamp(_ milliseconds: Int64) -> OperationStamp { OperationStamp(sentAt: at(milliseconds)) }
 
     private func state() -> RedisConnectionState {
-        RedisConnectionState(budget: 20_000_000, replyTimeout: 500_000_000)
+        RedisConnectionState(budgetNanoseconds: 20_000_000, replyTimeoutNanoseconds: 500_000_000)
     }
 
     /// Asks one question and hands in replies; the last action, as text.
@@ -75,25 +75,34 @@ struct RedisConnectionStateTests {
     @Test("A script that is not known is run from its source, once")
     func unknownScripts() {
         #expect(outcome(restore, .noScript) == "send evaluation")
-        #expect(outcome(restore, .noScript, .verdict(record: 0, lifetime: 0, createdAtSeconds: 0)) == "answer written")
+        #expect(
+            outcome(restore, .noScript, .verdict(record: 0, lifetimeMilliseconds: 0, createdAtSeconds: 0))
+                == "answer written")
         #expect(outcome(restore, .noScript, .noScript) == "send read")
     }
 
     @Test("A script says that it wrote, or what it found")
     func scripts() {
-        #expect(outcome(restore, .verdict(record: 0, lifetime: 0, createdAtSeconds: 0)) == "answer written")
+        #expect(outcome(restore, .verdict(record: 0, lifetimeMilliseconds: 0, createdAtSeconds: 0)) == "answer written")
         #expect(
-            outcome(restore, .verdict(record: Int64(Self.binding.record), lifetime: 77, createdAtSeconds: 0))
+            outcome(
+                restore, .verdict(record: Int64(Self.binding.record), lifetimeMilliseconds: 77, createdAtSeconds: 0))
                 == "answer record 7/4 77")
-        #expect(outcome(restore, .verdict(record: 1 << 53, lifetime: 77, createdAtSeconds: 0)) == "close mistypedReply")
-        #expect(outcome(restore, .verdict(record: -1, lifetime: 77, createdAtSeconds: 0)) == "close mistypedReply")
+        #expect(
+            outcome(restore, .verdict(record: 1 << 53, lifetimeMilliseconds: 77, createdAtSeconds: 0))
+                == "close mistypedReply")
+        #expect(
+            outcome(restore, .verdict(record: -1, lifetimeMilliseconds: 77, createdAtSeconds: 0))
+                == "close mistypedReply")
     }
 
     @Test("A drop says which tombstone it wrote, or that there is no epoch left for one")
     func drops() {
-        let drop = StoreOperation.drop(.test(4), above: 3, lifetime: 1000)
-        #expect(outcome(drop, .verdict(record: 5, lifetime: 5000, createdAtSeconds: 0)) == "answer record 0/5 1000")
-        #expect(outcome(drop, .verdict(record: 0, lifetime: 0, createdAtSeconds: 0)) == Self.refused)
+        let drop = StoreOperation.drop(.test(4), above: 3, lifetimeMilliseconds: 1000)
+        #expect(
+            outcome(drop, .verdict(record: 5, lifetimeMilliseconds: 5000, createdAtSeconds: 0))
+                == "answer record 0/5 1000")
+        #expect(outcome(drop, .verdict(record: 0, lifetimeMilliseconds: 0, createdAtSeconds: 0)) == Self.refused)
         #expect(outcome(drop, .noScript) == "send evaluation")
         #expect(outcome(drop, .refusal) == "send read")
         #expect(outcome(drop, .refusal, .record(Record(Self.binding)), .integer(9)) == "answer read 7/4 9")
@@ -106,11 +115,16 @@ struct RedisConnectionStateTests {
         let found = "answer record 7/4 600 born 1700000000"
         #expect(outcome(create, record, .integer(600)) == found)
         #expect(outcome(touch, record) == "answer record 7/4 1000 born 1700000000")
-        #expect(outcome(restore, .verdict(record: integer, lifetime: 600, createdAtSeconds: 1_700_000_000)) == found)
-        #expect(outcome(restore, .refusal, record, .integer(9)) == "answer read 7/4 9 born 1700000000")
-        #expect(outcome(restore, .verdict(record: integer, lifetime: 9, createdAtSeconds: -1)) == "close mistypedReply")
         #expect(
-            outcome(restore, .verdict(record: integer, lifetime: 9, createdAtSeconds: 1 << 32)) == "close mistypedReply"
+            outcome(restore, .verdict(record: integer, lifetimeMilliseconds: 600, createdAtSeconds: 1_700_000_000))
+                == found)
+        #expect(outcome(restore, .refusal, record, .integer(9)) == "answer read 7/4 9 born 1700000000")
+        #expect(
+            outcome(restore, .verdict(record: integer, lifetimeMilliseconds: 9, createdAtSeconds: -1))
+                == "close mistypedReply")
+        #expect(
+            outcome(restore, .verdict(record: integer, lifetimeMilliseconds: 9, createdAtSeconds: 1 << 32))
+                == "close mistypedReply"
         )
     }
 
@@ -142,7 +156,10 @@ struct RedisConnectionStateTests {
 
     @Test(
         "A reply that does not fit the command closes",
-        arguments: [RedisReply.status, .unexpected, .verdict(record: 1, lifetime: 1, createdAtSeconds: 0), .integer(3)])
+        arguments: [
+            RedisReply.status, .unexpected, .verdict(record: 1, lifetimeMilliseconds: 1, createdAtSeconds: 0),
+            .integer(3),
+        ])
     func mistyped(_ reply: RedisReply) {
         #expect(outcome(create, reply) == "close mistypedReply")
         #expect(outcome(touch, reply) == "close mistypedReply")
@@ -191,7 +208,9 @@ struct RedisConnectionStateTests {
         #expect(state.nextDeadline == at(20))
         #expect(state.nextLate(now: at(20))?.operation == restore)
         #expect(state.received(.none, now: at(21)).text == "answer absent")
-        #expect(state.received(.verdict(record: 0, lifetime: 0, createdAtSeconds: 0), now: at(22)).text == "wait")
+        #expect(
+            state.received(.verdict(record: 0, lifetimeMilliseconds: 0, createdAtSeconds: 0), now: at(22)).text
+                == "wait")
         // A late question is not worth another command.
         _ = state.send(restore, for: nobody, stamp(100))
         _ = state.nextLate(now: at(120))
@@ -200,7 +219,7 @@ struct RedisConnectionStateTests {
     }
 
     @Test("A command unanswered for half a second is the connection's end")
-    func replyTimeout() {
+    func replyTimeoutNanoseconds() {
         var state = state()
         _ = state.send(touch, for: nobody, stamp(0))
         _ = state.nextLate(now: at(20))
@@ -284,7 +303,8 @@ struct RedisConnectionStateTests {
     func anything() {
         var random = SplitMix(seed: 3)
         let replies: [RedisReply] = [
-            .none, .integer(500), .verdict(record: 0, lifetime: 0, createdAtSeconds: 0), .record(Record(Self.binding)),
+            .none, .integer(500), .verdict(record: 0, lifetimeMilliseconds: 0, createdAtSeconds: 0),
+            .record(Record(Self.binding)),
             .foreignText, .wrongType, .noScript, .refusal,
         ]
         for _ in 0..<2000 {
@@ -328,6 +348,7 @@ extension RedisConnectionState.Action {
 
 extension StoredRecord {
     fileprivate var text: String {
-        "\(binding.backend.bits)/\(binding.epoch) \(remaining)" + (createdAtSeconds.map { " born \($0)" } ?? "")
+        "\(binding.backend.bits)/\(binding.epoch) \(remainingMilliseconds)"
+            + (createdAtSeconds.map { " born \($0)" } ?? "")
     }
 }

@@ -34,9 +34,9 @@ struct RedisStoreTests {
     @Test("The store holds the namespace, the fingerprint and a number with a lifetime, and nothing else")
     func contents() async throws {
         try await with { server, store in
-            let create = StoreOperation.create(key, Self.one, lifetime: minute)
+            let create = StoreOperation.create(key, Self.one, lifetimeMilliseconds: minute)
             let other = Binding(backend: Self.two, epoch: 3)
-            _ = try await store.send([create, .restore(.test(2), other, lifetime: minute)])
+            _ = try await store.send([create, .restore(.test(2), other, lifetimeMilliseconds: minute)])
             let keys = try server.command("--scan").split(separator: "\n")
             #expect(Set(keys) == ["limpet:\(key.text)"[...], "limpet:\(Fingerprint.test(2).text)"[...]])
             for key in keys {
@@ -52,11 +52,11 @@ struct RedisStoreTests {
         try await with { server, store in
             let binding = Binding(backend: Self.one, epoch: 2)
             try server.command("SCRIPT", "FLUSH")
-            #expect(try await store.send(.restore(key, binding, lifetime: minute)) == .written)
+            #expect(try await store.send(.restore(key, binding, lifetimeMilliseconds: minute)) == .written)
             let before = try server.command("INFO", "commandstats")
             #expect(before.contains("cmdstat_eval:calls=1,"))
             let third = Binding(backend: Self.one, epoch: 3)
-            #expect(try await store.send(.restore(key, third, lifetime: minute)) == .written)
+            #expect(try await store.send(.restore(key, third, lifetimeMilliseconds: minute)) == .written)
             #expect(try server.command("INFO", "commandstats").contains("cmdstat_eval:calls=1,"))
         }
     }
@@ -70,12 +70,13 @@ struct RedisStoreTests {
     func foreignValues(_ value: String) async throws {
         try await with { server, store in
             try server.command("SET", name, value)
-            #expect(try await store.send(.create(key, Self.one, lifetime: minute)) == .foreign)
-            #expect(try await store.send(.touch(key, lifetime: minute)) == .foreign)
+            #expect(try await store.send(.create(key, Self.one, lifetimeMilliseconds: minute)) == .foreign)
+            #expect(try await store.send(.touch(key, lifetimeMilliseconds: minute)) == .foreign)
             let first = Binding(backend: Self.one, epoch: 1)
-            #expect(try await store.send(.restore(key, first, lifetime: minute)) == .written)
+            #expect(try await store.send(.restore(key, first, lifetimeMilliseconds: minute)) == .written)
             try server.command("SET", name, value)
-            #expect(try await store.send(.rebind(key, from: first, to: Self.two, lifetime: minute)) == .written)
+            #expect(
+                try await store.send(.rebind(key, from: first, to: Self.two, lifetimeMilliseconds: minute)) == .written)
             #expect(try server.command("GET", name) == String(Binding(backend: Self.two, epoch: 2).record))
             #expect(try (1...60_000).contains(Int(server.command("PTTL", name)) ?? -1))
         }
@@ -85,10 +86,10 @@ struct RedisStoreTests {
     func wrongType() async throws {
         try await with { server, store in
             try server.command("LPUSH", name, "x")
-            #expect(try await store.send(.create(key, Self.one, lifetime: minute)) == .foreign)
-            #expect(try await store.send(.touch(key, lifetime: minute)) == .foreign)
+            #expect(try await store.send(.create(key, Self.one, lifetimeMilliseconds: minute)) == .foreign)
+            #expect(try await store.send(.touch(key, lifetimeMilliseconds: minute)) == .foreign)
             let first = Binding(backend: Self.one, epoch: 1)
-            #expect(try await store.send(.restore(key, first, lifetime: minute)) == .written)
+            #expect(try await store.send(.restore(key, first, lifetimeMilliseconds: minute)) == .written)
             #expect(try server.command("TYPE", name) == "string")
         }
     }
@@ -102,7 +103,7 @@ struct RedisStoreTests {
             #expect(try server.command("GET", name) == "hello")
             #expect(try (1...50_000).contains(Int(server.command("PTTL", name)) ?? -1))
             try server.command("SET", name, record)
-            let forever = StoreResult.record(Binding(backend: Self.one, epoch: 1), remaining: .max)
+            let forever = StoreResult.record(Binding(backend: Self.one, epoch: 1), remainingMilliseconds: .max)
             #expect(try await store.send(.read(key)) == forever)
             #expect(try server.command("PTTL", name) == "-1")
             try server.command("DEL", name)
@@ -118,7 +119,7 @@ struct RedisStoreTests {
     @Test("A look is answered where nothing may be written")
     func looksWithoutWrites() async throws {
         try await with { server, store in
-            _ = try await store.send(.create(key, Self.one, lifetime: minute))
+            _ = try await store.send(.create(key, Self.one, lifetimeMilliseconds: minute))
             try server.command("CONFIG", "SET", "min-replicas-to-write", "1")
             guard case .record(let record) = try await store.send(.read(key)),
                 record.binding == Binding(backend: Self.one, epoch: 1), record.createdAtSeconds == nil
@@ -134,13 +135,14 @@ struct RedisStoreTests {
         try await with { server, store in
             let first = Binding(backend: Self.one, epoch: 1)
             let operations: [StoreOperation] = [
-                .create(key, Self.two, lifetime: minute), .restore(key, first, lifetime: minute),
-                .rebind(key, from: Binding(backend: Self.two, epoch: 1), to: Self.two, lifetime: minute),
-                .touch(key, lifetime: minute),
+                .create(key, Self.two, lifetimeMilliseconds: minute),
+                .restore(key, first, lifetimeMilliseconds: minute),
+                .rebind(key, from: Binding(backend: Self.two, epoch: 1), to: Self.two, lifetimeMilliseconds: minute),
+                .touch(key, lifetimeMilliseconds: minute),
             ]
             for operation in operations {
                 try server.command("SET", name, String(first.record))
-                #expect(try await store.send(operation) == .record(first, remaining: minute))
+                #expect(try await store.send(operation) == .record(first, remainingMilliseconds: minute))
                 #expect(try (1...60_000).contains(Int(server.command("PTTL", name)) ?? -1))
             }
         }
@@ -152,11 +154,11 @@ struct RedisStoreTests {
             let heard = try Listener(server.port, channel: "limpet:rebind")
             try await heard.subscribed()
             let first = Binding(backend: Self.one, epoch: 1)
-            _ = try await store.send(.create(key, Self.one, lifetime: minute))
-            _ = try await store.send(.touch(key, lifetime: minute))
-            _ = try await store.send(.rebind(key, from: first, to: Self.two, lifetime: minute))
-            _ = try await store.send(.rebind(key, from: first, to: Self.one, lifetime: minute))
-            _ = try await store.send(.restore(key, Binding(backend: Self.one, epoch: 9), lifetime: minute))
+            _ = try await store.send(.create(key, Self.one, lifetimeMilliseconds: minute))
+            _ = try await store.send(.touch(key, lifetimeMilliseconds: minute))
+            _ = try await store.send(.rebind(key, from: first, to: Self.two, lifetimeMilliseconds: minute))
+            _ = try await store.send(.rebind(key, from: first, to: Self.one, lifetimeMilliseconds: minute))
+            _ = try await store.send(.restore(key, Binding(backend: Self.one, epoch: 9), lifetimeMilliseconds: minute))
             let values = [Binding(backend: Self.two, epoch: 2), Binding(backend: Self.one, epoch: 9)]
             let expected = values.map { "\(key.text) \($0.record)" }
             try await eventually(within: .seconds(2)) { heard.messages.count >= 2 }
@@ -168,46 +170,47 @@ struct RedisStoreTests {
     @Test("A full store is read, and otherwise as if it were away")
     func outOfMemory() async throws {
         try await with { server, store in
-            _ = try await store.send(.create(key, Self.one, lifetime: minute))
+            _ = try await store.send(.create(key, Self.one, lifetimeMilliseconds: minute))
             try server.command("CONFIG", "SET", "maxmemory", "1")
             try await expectRefusals(store)
             try server.command("CONFIG", "SET", "maxmemory", "0")
-            #expect(try await store.send(.create(.test(5), Self.one, lifetime: minute)) == .written)
+            #expect(try await store.send(.create(.test(5), Self.one, lifetimeMilliseconds: minute)) == .written)
         }
     }
 
     @Test("A primary that has become a replica is read once, and not asked until it is a primary again")
     func readOnly() async throws {
         try await with { server, store in
-            _ = try await store.send(.create(key, Self.one, lifetime: minute))
+            _ = try await store.send(.create(key, Self.one, lifetimeMilliseconds: minute))
             try server.command("REPLICAOF", "127.0.0.1", "1")
             let first = Binding(backend: Self.one, epoch: 1)
             let results = try await store.send([
-                .create(key, Self.two, lifetime: minute), .rebind(key, from: first, to: Self.two, lifetime: minute),
-                .drop(.test(2), above: 1, lifetime: minute),
+                .create(key, Self.two, lifetimeMilliseconds: minute),
+                .rebind(key, from: first, to: Self.two, lifetimeMilliseconds: minute),
+                .drop(.test(2), above: 1, lifetimeMilliseconds: minute),
             ])
             for result in results.prefix(2) {
                 guard case .readOnly(let record) = result, record.binding == first, record.createdAtSeconds == nil,
-                    (1...60_000).contains(record.remaining)
+                    (1...60_000).contains(record.remainingMilliseconds)
                 else {
                     Issue.record("\(result)")
                     continue
                 }
             }
             #expect(results[2] == .unavailable(.refused))
-            #expect(try await store.send(.touch(key, lifetime: minute)) == .unavailable(.away))
+            #expect(try await store.send(.touch(key, lifetimeMilliseconds: minute)) == .unavailable(.away))
             try await eventually(within: .seconds(3)) { try await store.counters().connectionFailures >= 2 }
             #expect(store.lines.all.contains { $0.contains("it is a replica") })
             try server.command("REPLICAOF", "NO", "ONE")
             try await store.ready(within: .seconds(5))
-            #expect(try await store.send(.create(.test(5), Self.one, lifetime: minute)) == .written)
+            #expect(try await store.send(.create(.test(5), Self.one, lifetimeMilliseconds: minute)) == .written)
         }
     }
 
     @Test("Too few replicas: a write is refused, the record read")
     func tooFewReplicas() async throws {
         try await with { server, store in
-            _ = try await store.send(.create(key, Self.one, lifetime: minute))
+            _ = try await store.send(.create(key, Self.one, lifetimeMilliseconds: minute))
             try server.command("CONFIG", "SET", "min-replicas-to-write", "1")
             try await expectRefusals(store)
         }
@@ -218,21 +221,22 @@ struct RedisStoreTests {
         let first = Binding(backend: Self.one, epoch: 1)
         let refused = StoreResult.unavailable(.refused)
         let known = try await store.send([
-            .create(key, Self.two, lifetime: minute), .rebind(key, from: first, to: Self.two, lifetime: minute),
-            .restore(key, Binding(backend: Self.two, epoch: 2), lifetime: minute),
+            .create(key, Self.two, lifetimeMilliseconds: minute),
+            .rebind(key, from: first, to: Self.two, lifetimeMilliseconds: minute),
+            .restore(key, Binding(backend: Self.two, epoch: 2), lifetimeMilliseconds: minute),
         ])
         for result in known {
             guard case .readOnly(let record) = result, record.binding == first, record.createdAtSeconds == nil,
-                (1...60_000).contains(record.remaining)
+                (1...60_000).contains(record.remainingMilliseconds)
             else {
                 Issue.record("\(result)")
                 continue
             }
         }
         let unknown = try await store.send([
-            .create(.test(2), Self.two, lifetime: minute),
-            .rebind(.test(2), from: first, to: Self.two, lifetime: minute),
-            .restore(.test(2), Binding(backend: Self.two, epoch: 2), lifetime: minute),
+            .create(.test(2), Self.two, lifetimeMilliseconds: minute),
+            .rebind(.test(2), from: first, to: Self.two, lifetimeMilliseconds: minute),
+            .restore(.test(2), Binding(backend: Self.two, epoch: 2), lifetimeMilliseconds: minute),
         ])
         #expect(unknown == [refused, refused, refused])
         let counters = try await store.counters()
@@ -257,7 +261,7 @@ struct RedisStoreTests {
             try await store.ready()
             let binding = Binding(backend: Self.one, epoch: 2)
             // The first two share a database.
-            let result = try await store.send(.restore(key, binding, lifetime: minute))
+            let result = try await store.send(.restore(key, binding, lifetimeMilliseconds: minute))
             #expect(result == .written, "\(url)")
             try await store.stop()
             try server.command("-n", "0", "DEL", name)
@@ -278,8 +282,9 @@ struct RedisStoreTests {
         try await store.ready()
         let first = Binding(backend: Self.one, epoch: 1)
         let results = try await store.send([
-            .create(key, Self.one, lifetime: minute), .rebind(key, from: first, to: Self.two, lifetime: minute),
-            .restore(.test(2), Binding(backend: Self.one, epoch: 2), lifetime: minute),
+            .create(key, Self.one, lifetimeMilliseconds: minute),
+            .rebind(key, from: first, to: Self.two, lifetimeMilliseconds: minute),
+            .restore(.test(2), Binding(backend: Self.one, epoch: 2), lifetimeMilliseconds: minute),
         ])
         #expect(results == [.written, .written, .written])
         try await store.stop()
@@ -291,7 +296,7 @@ struct RedisStoreTests {
         let store = try StoreDriver.redis("redis://127.0.0.1:\(server.port)/\(database)")
         try await eventually(within: .seconds(8)) { try await store.counters().connectionFailures >= 2 }
         #expect(try await !store.isAvailable)
-        #expect(try await store.send(.touch(key, lifetime: minute)) == .unavailable(.away))
+        #expect(try await store.send(.touch(key, lifetimeMilliseconds: minute)) == .unavailable(.away))
         #expect(
             store.lines.all == [
                 "warning The store is not used. reason=it is a node of a Redis Cluster, which is not supported yet; "
@@ -313,7 +318,7 @@ struct RedisStoreTests {
         let store = try StoreDriver.redis(url.replacing("PORT", with: String(server.port)))
         try await eventually(within: .seconds(8)) { try await store.counters().connectionFailures >= 3 }
         #expect(try await !store.isAvailable)
-        #expect(try await store.send(.touch(key, lifetime: minute)) == .unavailable(.away))
+        #expect(try await store.send(.touch(key, lifetimeMilliseconds: minute)) == .unavailable(.away))
         let warnings = store.lines.all.filter { $0.hasPrefix("warning") }
         #expect(warnings.count == 1)
         #expect(warnings.first?.contains(reason) == true)
@@ -327,7 +332,7 @@ struct RedisStoreTests {
         let store = try StoreDriver.redis(StoreSettings.plain(port: server.port))
         try await store.ready()
         server.freeze()
-        let operations = (1...200).map { StoreOperation.touch(.test($0), lifetime: minute) }
+        let operations = (1...200).map { StoreOperation.touch(.test($0), lifetimeMilliseconds: minute) }
         let begin = ContinuousClock.now
         let results = try await store.send(operations)
         let spent = ContinuousClock.now - begin
@@ -356,7 +361,7 @@ struct RedisStoreTests {
         let store = try StoreDriver.redis(StoreSettings.plain(port: server.port))
         try await store.ready()
         server.freeze()
-        let operations = (1...3).map { StoreOperation.create(.test($0), Self.one, lifetime: minute) }
+        let operations = (1...3).map { StoreOperation.create(.test($0), Self.one, lifetimeMilliseconds: minute) }
         #expect(try await store.send(operations) == operations.map { _ in .unavailable(.late) })
         #expect(try await !store.isAvailable)
         server.thaw()
@@ -365,8 +370,8 @@ struct RedisStoreTests {
         #expect(counters.connections == 1)
         #expect(counters.failures(.late) == 3)
         // They were written all the same: a question told late may have been carried out.
-        let result = try await store.send(.create(.test(2), Self.two, lifetime: 1000))
-        #expect(result == .record(Binding(backend: Self.one, epoch: 1), remaining: 1000))
+        let result = try await store.send(.create(.test(2), Self.two, lifetimeMilliseconds: 1000))
+        #expect(result == .record(Binding(backend: Self.one, epoch: 1), remainingMilliseconds: 1000))
         try await store.stop()
     }
 
@@ -376,7 +381,7 @@ struct RedisStoreTests {
         let store = try StoreDriver.redis(StoreSettings.plain(port: server.port))
         try await store.ready()
         server.freeze()
-        let operations = (1...100).map { StoreOperation.touch(.test($0), lifetime: minute) }
+        let operations = (1...100).map { StoreOperation.touch(.test($0), lifetimeMilliseconds: minute) }
         async let results = store.send(operations)
         try await eventually(within: .seconds(5)) { try await store.counters().sent(.touch) == 100 }
         server.kill()
@@ -400,7 +405,7 @@ struct RedisStoreTests {
     @Test("Questions beyond the capacity of the queue are told so, the others answered")
     func fullQueue() async throws {
         try await with { _, store in
-            let operations = (0..<10_050).map { StoreOperation.touch(.test(UInt64($0)), lifetime: minute) }
+            let operations = (0..<10_050).map { StoreOperation.touch(.test(UInt64($0)), lifetimeMilliseconds: minute) }
             let results = try await store.send(operations)
             let answered = results.prefix { $0 == .absent }.count
             #expect((9_990...10_000).contains(answered))
@@ -414,7 +419,7 @@ struct RedisStoreTests {
         let store = try StoreDriver.redis(StoreSettings.patient(server))
         try await store.ready()
         server.freeze()
-        async let results = store.send((1...10).map { .touch(.test($0), lifetime: minute) })
+        async let results = store.send((1...10).map { .touch(.test($0), lifetimeMilliseconds: minute) })
         try await eventually(within: .seconds(5)) { try await store.counters().sent(.touch) == 10 }
         try await store.stop()
         #expect(try await results.allSatisfy { $0 == .unavailable(.lost) })
@@ -465,10 +470,13 @@ struct RedisStoreTests {
         try await with { _, store in
             let first = Binding(backend: Self.one, epoch: 1)
             _ = try await store.send([
-                .create(key, Self.one, lifetime: minute), .create(key, Self.one, lifetime: minute),
-                .touch(.test(9), lifetime: minute), .rebind(key, from: first, to: Self.two, lifetime: minute),
-                .restore(key, first, lifetime: minute),
-                .restore(key, Binding(backend: Self.one, epoch: 0), lifetime: 1), .read(key), .read(.test(9)),
+                .create(key, Self.one, lifetimeMilliseconds: minute),
+                .create(key, Self.one, lifetimeMilliseconds: minute),
+                .touch(.test(9), lifetimeMilliseconds: minute),
+                .rebind(key, from: first, to: Self.two, lifetimeMilliseconds: minute),
+                .restore(key, first, lifetimeMilliseconds: minute),
+                .restore(key, Binding(backend: Self.one, epoch: 0), lifetimeMilliseconds: 1), .read(key),
+                .read(.test(9)),
             ])
             let counters = try await store.counters()
             #expect(StoreCounters.Kind.allCases.map(counters.sent) == [2, 2, 1, 1, 0, 2])

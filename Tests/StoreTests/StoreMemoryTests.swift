@@ -21,7 +21,7 @@ struct StoreMemoryTests {
             let operations = (0..<2000).map { _ in
                 StoreOperation.create(
                     Fingerprint(high: random.next(), low: random.next()), BackendHash(bits: .max),
-                    lifetime: 86_400_000, createdAtSeconds: createdAtSeconds)
+                    lifetimeMilliseconds: 86_400_000, createdAtSeconds: createdAtSeconds)
             }
             #expect(try await store.send(operations).allSatisfy { $0 == .written })
         }

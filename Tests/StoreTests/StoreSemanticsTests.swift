@@ -18,9 +18,9 @@ struct StoreSemanticsTests {
         func send(_ operations: [StoreOperation]) async throws -> [StoreResult] { try await driver.send(operations) }
         func pass(milliseconds: Int64) async throws { try await Task.sleep(for: .milliseconds(milliseconds)) }
 
-        func putForeign(_ fingerprint: Fingerprint, lifetime: Int64) throws {
+        func putForeign(_ fingerprint: Fingerprint, lifetimeMilliseconds: Int64) throws {
             let server = try #require(server, "a store in memory holds nothing foreign")
-            try server.command("SET", "limpet:\(fingerprint.text)", "hello", "PX", String(lifetime))
+            try server.command("SET", "limpet:\(fingerprint.text)", "hello", "PX", String(lifetimeMilliseconds))
         }
     }
 
@@ -35,7 +35,7 @@ struct StoreSemanticsTests {
 
         mutating func pass(milliseconds: Int64) { now = now.advanced(byMilliseconds: milliseconds) }
 
-        func putForeign(_: Fingerprint, lifetime: Int64) throws {
+        func putForeign(_: Fingerprint, lifetimeMilliseconds: Int64) throws {
             Issue.record("a store in memory holds nothing foreign")
         }
     }

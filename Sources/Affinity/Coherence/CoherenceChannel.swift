@@ -6,7 +6,7 @@
 /// `standing` after each event.
 package struct CoherenceChannel: Sendable {
     /// Milliseconds between two heartbeats.
-    package static let beatInterval: Int64 = 100
+    package static let beatIntervalMilliseconds: Int64 = 100
     /// Heartbeats under way that are remembered; a lease has fewer.
     private static let underWayMax = 64
 
@@ -37,7 +37,7 @@ package struct CoherenceChannel: Sendable {
     package private(set) var state = State.down
     /// Generations begun.
     package private(set) var generations: UInt64 = 0
-    private let lease: Int64
+    private let leaseMilliseconds: Int64
     private var beats: [Beat] = []
     private var nextSequence: UInt64 = 1
     private var server: ServerIdentity?
@@ -48,8 +48,8 @@ package struct CoherenceChannel: Sendable {
     private var lineage: UInt64 = 0
 
     /// - Parameter lease: milliseconds.
-    package init(lease: Int64) {
-        self.lease = lease
+    package init(leaseMilliseconds: Int64) {
+        self.leaseMilliseconds = leaseMilliseconds
     }
 
     package var standing: Coherence.Standing {
@@ -103,7 +103,7 @@ package struct CoherenceChannel: Sendable {
         }
         self.era = era
         state = .live
-        liveUntil = max(liveUntil, sentAt.advanced(byMilliseconds: lease))
+        liveUntil = max(liveUntil, sentAt.advanced(byMilliseconds: leaseMilliseconds))
         return isSameEra ? .proven : .provenAnew
     }
 
@@ -117,7 +117,7 @@ package struct CoherenceChannel: Sendable {
     /// Whether the subscription is to be given up: no heartbeat has come back for two leases.
     package func isSilent(_ now: Instant) -> Bool {
         guard state != .down, let provenAt else { return false }
-        return now > provenAt.advanced(byMilliseconds: 2 * lease)
+        return now > provenAt.advanced(byMilliseconds: 2 * leaseMilliseconds)
     }
 
     /// Whether decisions may rest on what is remembered.

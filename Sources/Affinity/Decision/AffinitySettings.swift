@@ -11,34 +11,36 @@ package struct AffinitySettings: Hashable, Sendable {
     }
 
     /// The idle timeout where none is configured: a day.
-    package static let defaultIdleTimeout: Int64 = 24 * 60 * 60 * 1000
+    package static let defaultIdleTimeoutMilliseconds: Int64 = 24 * 60 * 60 * 1000
 
     /// How long a session lives without a request.
-    package let idleTimeout: Int64
+    package let idleTimeoutMilliseconds: Int64
     /// How long a session lives at most, counted from its first request; nil: as long as it has requests.
-    package let absoluteTimeout: Int64?
+    package let absoluteTimeoutMilliseconds: Int64?
     package let onUnavailable: Unavailability
     /// How a session is placed that nobody knows, where the placement will be recorded or carried in a hint.
     package var placement: PlacementStrategy
     /// How long a record lives when it is written or touched: 4/3 of the idle timeout.
-    package let recordLifetime: Int64
+    package let recordLifetimeMilliseconds: Int64
     /// How long the coherence channel counts as live after the sending of a heartbeat that came back.
-    package let lease: Int64
+    package let leaseMilliseconds: Int64
     /// How long a request may wait for the store. Once it is over, no further question is asked for it.
-    package let budget: Int64
+    package let budgetMilliseconds: Int64
 
     /// - Parameter idleTimeout: nil where none is configured. Cut to a second at least and a year at most.
     package init(
-        idleTimeout: Int64? = nil, absoluteTimeout: Int64? = nil, onUnavailable: Unavailability = .move,
-        placement: PlacementStrategy = .hrw, lease: Int64 = 500, budget: Int64 = 20
+        idleTimeoutMilliseconds: Int64? = nil, absoluteTimeoutMilliseconds: Int64? = nil,
+        onUnavailable: Unavailability = .move,
+        placement: PlacementStrategy = .hrw, leaseMilliseconds: Int64 = 500, budgetMilliseconds: Int64 = 20
     ) {
         let year: Int64 = 365 * 24 * 60 * 60 * 1000
-        self.idleTimeout = min(max(1000, idleTimeout ?? Self.defaultIdleTimeout), year)
-        self.absoluteTimeout = absoluteTimeout.map { min(max(1000, $0), year) }
+        self.idleTimeoutMilliseconds = min(
+            max(1000, idleTimeoutMilliseconds ?? Self.defaultIdleTimeoutMilliseconds), year)
+        self.absoluteTimeoutMilliseconds = absoluteTimeoutMilliseconds.map { min(max(1000, $0), year) }
         self.onUnavailable = onUnavailable
         self.placement = placement
-        recordLifetime = self.idleTimeout / 3 * 4
-        self.lease = min(max(1, lease), year)
-        self.budget = min(max(0, budget), year)
+        recordLifetimeMilliseconds = self.idleTimeoutMilliseconds / 3 * 4
+        self.leaseMilliseconds = min(max(1, leaseMilliseconds), year)
+        self.budgetMilliseconds = min(max(0, budgetMilliseconds), year)
     }
 }

@@ -1,13 +1,13 @@
 /// How long a hint holds, and when our cookie is sealed anew. Times are seconds of the wall clock since 1970.
 package struct CookieRenewal: Sendable {
     /// The validity of hints where no idle timeout is set.
-    package static let defaultValidity: UInt32 = 24 * 60 * 60
+    package static let defaultValiditySeconds: UInt32 = 24 * 60 * 60
 
     /// Seconds for which a hint holds after it was issued.
-    package let validity: UInt32
+    package let validitySeconds: UInt32
     /// Seconds after it was sealed after which our cookie is sealed anew: a quarter of what ends first, the hint's
     /// validity or the cookie's Max-Age. So the cookie of a client that is active does not end in the browser.
-    package let renewalAge: UInt32
+    package let renewalAgeSeconds: UInt32
     /// By how much the clocks of two replicas may differ: two minutes, but at most a third of the validity.
     package let tolerance: UInt32
     /// Seconds after a session began at which it ends, hints and all; nil: it may go on.
@@ -17,11 +17,12 @@ package struct CookieRenewal: Sendable {
     ///   - idleTimeout: in milliseconds, or nil where none is set. Rounded up to whole seconds.
     ///   - absoluteTimeout: likewise.
     ///   - cookieMaxAge: our cookie's Max-Age, in seconds; not above zero: it has none.
-    package init(idleTimeout: Int64?, absoluteTimeout: Int64? = nil, cookieMaxAge: Int = 0) {
-        validity = max(1, idleTimeout.map(Self.wholeSeconds) ?? Self.defaultValidity)
-        renewalAge = (cookieMaxAge > 0 ? min(validity, UInt32(clamping: cookieMaxAge)) : validity) / 4
-        tolerance = min(120, validity / 3)
-        absolute = absoluteTimeout.map { max(1, Self.wholeSeconds($0)) }
+    package init(idleTimeoutMilliseconds: Int64?, absoluteTimeoutMilliseconds: Int64? = nil, cookieMaxAge: Int = 0) {
+        validitySeconds = max(1, idleTimeoutMilliseconds.map(Self.wholeSeconds) ?? Self.defaultValiditySeconds)
+        renewalAgeSeconds =
+            (cookieMaxAge > 0 ? min(validitySeconds, UInt32(clamping: cookieMaxAge)) : validitySeconds) / 4
+        tolerance = min(120, validitySeconds / 3)
+        absolute = absoluteTimeoutMilliseconds.map { max(1, Self.wholeSeconds($0)) }
     }
 
     private static func wholeSeconds(_ milliseconds: Int64) -> UInt32 {
@@ -33,15 +34,15 @@ package struct CookieRenewal: Sendable {
     package func isValid(_ hint: Hint, now: UInt32) -> Bool {
         let age = Int64(now) - Int64(hint.issued)
         if let absolute, Int64(now) - Int64(hint.createdAtSeconds) >= Int64(absolute) { return false }
-        return age >= -Int64(tolerance) && age <= Int64(validity) + Int64(tolerance)
+        return age >= -Int64(tolerance) && age <= Int64(validitySeconds) + Int64(tolerance)
     }
 
-    /// Whether the response to a request that was routed so carries our cookie: the session is new or came without a
-    /// valid hint, its binding is not the hint's, or the hint is older than ``renewalAge``. A detour is no binding and
-    /// renews nothing.
+    /// Whether the response to a request with this route sets the affinity cookie: the session is new, the request had
+    /// no valid hint, the hint names another binding, or it is older than ``renewalAgeSeconds``. A detour binds nothing,
+    /// so it renews nothing.
     package func isDue(for route: Route, hint: Hint?, now: UInt32) -> Bool {
         if route.provenance == .detoured { return false }
         guard let hint else { return true }
-        return hint.binding != route.binding || Int64(now) - Int64(hint.issued) > Int64(renewalAge)
+        return hint.binding != route.binding || Int64(now) - Int64(hint.issued) > Int64(renewalAgeSeconds)
     }
 }

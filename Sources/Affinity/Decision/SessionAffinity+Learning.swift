@@ -23,7 +23,7 @@ extension SessionAffinity {
         return send(
             &learning,
             .create(
-                learning.fingerprint, learning.backend, lifetime: expiry.lifetime,
+                learning.fingerprint, learning.backend, lifetimeMilliseconds: expiry.lifetimeMilliseconds,
                 createdAtSeconds: expiry.createdAtSeconds), now)
     }
 
@@ -50,7 +50,7 @@ extension SessionAffinity {
             return send(
                 &learning,
                 .rebind(
-                    fingerprint, from: binding, to: learning.backend, lifetime: expiry.lifetime,
+                    fingerprint, from: binding, to: learning.backend, lifetimeMilliseconds: expiry.lifetimeMilliseconds,
                     createdAtSeconds: expiry.createdAtSeconds), now
             )
         case .foreign:
@@ -69,7 +69,7 @@ extension SessionAffinity {
     {
         let firstSentAt = learning.firstSentAt ?? now
         guard learning.operations < Self.learningOperationsMax,
-            now <= firstSentAt.advanced(byMilliseconds: settings.budget)
+            now <= firstSentAt.advanced(byMilliseconds: settings.budgetMilliseconds)
         else { return rememberIssued(learning, now) }
         learning.firstSentAt = firstSentAt
         learning.operations += 1

@@ -23,7 +23,8 @@ extension SessionAffinity {
             }
             let expiry = expiry(createdAtSeconds: write.createdAtSeconds, now)
             return .restore(
-                write.fingerprint, write.binding, lifetime: expiry.lifetime, createdAtSeconds: expiry.createdAtSeconds)
+                write.fingerprint, write.binding, lifetimeMilliseconds: expiry.lifetimeMilliseconds,
+                createdAtSeconds: expiry.createdAtSeconds)
         }
         while let fingerprint = offers.nextMove() {
             guard let operation = pendingOffer(fingerprint, .dirty, now) else { continue }
@@ -56,7 +57,7 @@ extension SessionAffinity {
 
     /// Whether the session may have ended since: then its key may stand for another by now.
     private func isExpired(_ write: Offers.Written, _ now: Instant) -> Bool {
-        now >= write.at.advanced(byMilliseconds: settings.recordLifetime)
+        now >= write.at.advanced(byMilliseconds: settings.recordLifetimeMilliseconds)
             || isExpired(createdAtSeconds: write.createdAtSeconds, now)
     }
 

@@ -28,7 +28,9 @@ extension SessionAffinity {
         let hash = membership.backends[index].hash
         return send(
             &decision,
-            .create(decision.fingerprint, hash, lifetime: expiry.lifetime, createdAtSeconds: expiry.createdAtSeconds),
+            .create(
+                decision.fingerprint, hash, lifetimeMilliseconds: expiry.lifetimeMilliseconds,
+                createdAtSeconds: expiry.createdAtSeconds),
             now)
     }
 
@@ -38,8 +40,11 @@ extension SessionAffinity {
         let binding = known.binding
         return binding.epoch <= 1
             ? .create(
-                fingerprint, binding.backend, lifetime: expiry.lifetime, createdAtSeconds: expiry.createdAtSeconds)
-            : .restore(fingerprint, binding, lifetime: expiry.lifetime, createdAtSeconds: expiry.createdAtSeconds)
+                fingerprint, binding.backend, lifetimeMilliseconds: expiry.lifetimeMilliseconds,
+                createdAtSeconds: expiry.createdAtSeconds)
+            : .restore(
+                fingerprint, binding, lifetimeMilliseconds: expiry.lifetimeMilliseconds,
+                createdAtSeconds: expiry.createdAtSeconds)
     }
 
     /// The session's binding, as the store has it, is a tombstone or to a backend that is not usable.
@@ -70,7 +75,7 @@ extension SessionAffinity {
     ) -> StoreOperation {
         let expiry = expiry(createdAtSeconds: createdAtSeconds, now)
         return .rebind(
-            decision.fingerprint, from: binding, to: backend, lifetime: expiry.lifetime,
+            decision.fingerprint, from: binding, to: backend, lifetimeMilliseconds: expiry.lifetimeMilliseconds,
             createdAtSeconds: expiry.createdAtSeconds)
     }
 
@@ -78,7 +83,7 @@ extension SessionAffinity {
     mutating func send(_ decision: inout Decision, _ operation: StoreOperation, _ now: Instant) -> Step {
         guard decision.operations < Self.operationsMax else { return detour(decision, now) }
         if let firstSentAt = decision.firstSentAt {
-            guard now < firstSentAt.advanced(byMilliseconds: settings.budget) else {
+            guard now < firstSentAt.advanced(byMilliseconds: settings.budgetMilliseconds) else {
                 return decideWithoutStore(decision, now)
             }
         } else {
@@ -141,14 +146,15 @@ extension SessionAffinity {
         let expiry = expiry(createdAtSeconds: record.createdAtSeconds, now)
         let entry = BindingCache.Entry(
             binding: record.binding, kind: .confirmed, confirmedAt: stamp.sentAt,
-            expiresAt: stamp.sentAt.advanced(byMilliseconds: min(record.remaining, expiry.lifetime)),
+            expiresAt: stamp.sentAt.advanced(
+                byMilliseconds: min(record.remainingMilliseconds, expiry.lifetimeMilliseconds)),
             isSuspect: isStale(stamp, now) || !stamp.isFromChannelServer, createdAtSeconds: expiry.createdAtSeconds)
         return cache.fill(entry, for: fingerprint, sentAt: stamp.sentAt, now: now)
     }
 
     /// Whether an answer has been on its way, or unread, for so long that it proves nothing any more.
     private func isStale(_ stamp: OperationStamp, _ now: Instant) -> Bool {
-        now > stamp.sentAt.advanced(byMilliseconds: settings.lease)
+        now > stamp.sentAt.advanced(byMilliseconds: settings.leaseMilliseconds)
     }
 
     /// Why a request goes where a question of its own made the store point. Counts a placement that is now recorded.

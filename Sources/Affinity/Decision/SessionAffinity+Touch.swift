@@ -9,17 +9,20 @@ extension SessionAffinity {
         if isAvailable: @autoclosure () -> Bool = true
     ) -> StoreOperation? {
         guard entry.kind == .confirmed else { return nil }
-        let remaining = entry.expiresAt.milliseconds(since: now)
+        let remainingMilliseconds = entry.expiresAt.milliseconds(since: now)
         // Twentieths of the lifetime below which touches 1, 2, 3 and 4 are due: 15, 11, 7, 3.
-        let lifetime = settings.recordLifetime
-        guard entry.touches < 4, remaining * 20 < lifetime * (15 - 4 * Int64(entry.touches)) else { return nil }
+        let lifetimeMilliseconds = settings.recordLifetimeMilliseconds
+        guard entry.touches < 4, remainingMilliseconds * 20 < lifetimeMilliseconds * (15 - 4 * Int64(entry.touches))
+        else { return nil }
         let expiry = expiry(createdAtSeconds: entry.createdAtSeconds, now)
         // A session near the end of its time gains nothing.
-        guard (expiry.lifetime - remaining) * 20 > lifetime, isAvailable() else { return nil }
+        guard (expiry.lifetimeMilliseconds - remainingMilliseconds) * 20 > lifetimeMilliseconds, isAvailable() else {
+            return nil
+        }
         var number = entry.touches + 1
-        while number < 4, remaining * 20 < lifetime * (15 - 4 * Int64(number)) { number += 1 }
+        while number < 4, remainingMilliseconds * 20 < lifetimeMilliseconds * (15 - 4 * Int64(number)) { number += 1 }
         guard cache.claimTouch(fingerprint, number: number, now: now) else { return nil }
-        return .touch(fingerprint, lifetime: expiry.lifetime)
+        return .touch(fingerprint, lifetimeMilliseconds: expiry.lifetimeMilliseconds)
     }
 
     /// What to ask next, the store having answered a question that no request waits for (a touch, an offer), or one
@@ -56,7 +59,7 @@ extension SessionAffinity {
         {
             let expiry = expiry(createdAtSeconds: record.createdAtSeconds, now)
             return .rebind(
-                fingerprint, from: record.binding, to: mine, lifetime: expiry.lifetime,
+                fingerprint, from: record.binding, to: mine, lifetimeMilliseconds: expiry.lifetimeMilliseconds,
                 createdAtSeconds: expiry.createdAtSeconds)
         }
         // A drop, or a write of ours that was to be repeated and stands: to be repeated again, should it be lost.
@@ -76,7 +79,8 @@ extension SessionAffinity {
         guard isForeign else { return offer(known, of: fingerprint, now) }
         let expiry = expiry(createdAtSeconds: known.createdAtSeconds, now)
         return .restore(
-            fingerprint, known.binding, lifetime: expiry.lifetime, createdAtSeconds: expiry.createdAtSeconds)
+            fingerprint, known.binding, lifetimeMilliseconds: expiry.lifetimeMilliseconds,
+            createdAtSeconds: expiry.createdAtSeconds)
     }
 
     /// What the store once confirmed, and whose lifetime is not over.

@@ -79,7 +79,8 @@ extension SessionAffinity {
     ) {
         let expiry = expiry(createdAtSeconds: createdAtSeconds, now)
         let entry = BindingCache.Entry(
-            binding: binding, kind: kind, confirmedAt: now, expiresAt: now.advanced(byMilliseconds: expiry.lifetime),
+            binding: binding, kind: kind, confirmedAt: now,
+            expiresAt: now.advanced(byMilliseconds: expiry.lifetimeMilliseconds),
             createdAtSeconds: expiry.createdAtSeconds)
         guard cache.store(entry, for: fingerprint, now: now) else { return }
         offers.add(fingerprint, isGuess: kind == .guess)

@@ -35,7 +35,7 @@ package struct SessionAffinity {
         self.health = health
         self.settings = settings
         self.wallOrigin = wallOrigin
-        load = PlacementLoad(backends: membership.count, halfLife: settings.idleTimeout)
+        load = PlacementLoad(backends: membership.count, halfLifeMilliseconds: settings.idleTimeoutMilliseconds)
         turn = SmoothWeightedRoundRobin(membership.weights, seed: seed)
         inFlight = InFlight(Array(repeating: 0, count: membership.count))
         random = SplitMix(seed: seed ?? 0)
@@ -46,7 +46,9 @@ package struct SessionAffinity {
     /// is still to be told to the store will be told.
     /// - Parameter health: as long as the membership.
     package mutating func reconfigure(membership: Membership, health: HealthTable, settings: AffinitySettings) {
-        if settings.idleTimeout != self.settings.idleTimeout { load.reconfigure(halfLife: settings.idleTimeout) }
+        if settings.idleTimeoutMilliseconds != self.settings.idleTimeoutMilliseconds {
+            load.reconfigure(halfLifeMilliseconds: settings.idleTimeoutMilliseconds)
+        }
         if membership !== self.membership {
             let kept = membership.backends.map { self.membership.index(of: $0.hash) }
             load.reconfigure(kept: kept)
@@ -161,19 +163,23 @@ package struct SessionAffinity {
     /// What a record is to be written with now: how long it lives, in milliseconds, and when its session began, where
     /// sessions end by age. A session whose beginning is not known begins now, in this second: it ends with its hint,
     /// which counts by seconds, and never later than its age says.
-    func expiry(createdAtSeconds: UInt32?, _ now: Instant) -> (lifetime: Int64, createdAtSeconds: UInt32?) {
-        guard let absoluteTimeout = settings.absoluteTimeout else { return (settings.recordLifetime, nil) }
+    func expiry(createdAtSeconds: UInt32?, _ now: Instant) -> (lifetimeMilliseconds: Int64, createdAtSeconds: UInt32?) {
+        guard let absoluteTimeoutMilliseconds = settings.absoluteTimeoutMilliseconds else {
+            return (settings.recordLifetimeMilliseconds, nil)
+        }
         let wall = UInt32(clamping: wallClock(now) / 1000)
         // A clock that runs ahead must not prolong the session.
         let createdAtSeconds = min(createdAtSeconds ?? wall, wall)
-        let left = absoluteTimeout - age(createdAtSeconds, now)
-        return (max(1, min(settings.recordLifetime, left)), createdAtSeconds)
+        let left = absoluteTimeoutMilliseconds - age(createdAtSeconds, now)
+        return (max(1, min(settings.recordLifetimeMilliseconds, left)), createdAtSeconds)
     }
 
     /// Whether sessions end by age, and this one has.
     func isExpired(createdAtSeconds: UInt32?, _ now: Instant) -> Bool {
-        guard let absoluteTimeout = settings.absoluteTimeout, let createdAtSeconds else { return false }
-        return age(createdAtSeconds, now) >= absoluteTimeout
+        guard let absoluteTimeoutMilliseconds = settings.absoluteTimeoutMilliseconds, let createdAtSeconds else {
+            return false
+        }
+        return age(createdAtSeconds, now) >= absoluteTimeoutMilliseconds
     }
 
     private func age(_ createdAtSeconds: UInt32, _ now: Instant) -> Int64 {

@@ -30,6 +30,8 @@ extension StoreResult {
     /// find.
     package func forWaiters(than operation: StoreOperation) -> StoreResult {
         guard case .written = self, let proposal = operation.proposal else { return self }
-        return .record(proposal, remaining: operation.lifetime, createdAtSeconds: operation.createdAtSeconds)
+        return .record(
+            proposal, remainingMilliseconds: operation.lifetimeMilliseconds,
+            createdAtSeconds: operation.createdAtSeconds)
     }
 }

@@ -61,13 +61,13 @@ struct BackendVote {
     }
 
     /// Milliseconds from the beginning of one probe to that of the next.
-    static let probeGap: Int64 = 250
+    static let probeGapMilliseconds: Int64 = 250
     /// Milliseconds between the probes by which a vote is kept current.
-    static let probeInterval: Int64 = 1000
+    static let probeIntervalMilliseconds: Int64 = 1000
     /// Milliseconds that a suspicion has to be resolved by the connection that raised it, before a probe is made.
-    static let suspicionGrace: Int64 = 100
+    static let suspicionGraceMilliseconds: Int64 = 100
     /// Milliseconds after which a probe that is under way is told to the others, so that they wait for it.
-    static let tellingDelay: Int64 = 100
+    static let tellingDelayMilliseconds: Int64 = 100
 
     private(set) var own = Own.up
     /// The number of this replica's own announcement.
@@ -88,11 +88,11 @@ struct BackendVote {
     private var answerCount: UInt64 = 0
     private let instance: UInt64
     /// Milliseconds for which an announcement counts as made just now.
-    private let freshness: Int64
+    private let freshnessMilliseconds: Int64
 
-    init(instance: UInt64, freshness: Int64) {
+    init(instance: UInt64, freshnessMilliseconds: Int64) {
         self.instance = instance
-        self.freshness = freshness
+        self.freshnessMilliseconds = freshnessMilliseconds
     }
 
     /// Whether nothing is left to dispute.
@@ -171,11 +171,12 @@ struct BackendVote {
     // MARK: Probes
 
     mutating func probeIsDue(now: Instant) -> Bool {
-        guard case .none = probe, has(passed: Self.probeGap, since: lastProbe, now) else { return false }
+        guard case .none = probe, has(passed: Self.probeGapMilliseconds, since: lastProbe, now) else { return false }
         if peerAnnouncements.values.contains(where: { $0.isOpen }) { return true }
         switch own {
-        case .suspected(let since): return has(passed: Self.suspicionGrace, since: since, now)
-        case .up: return !peerAnnouncements.isEmpty && has(passed: Self.probeInterval, since: lastProbe, now)
+        case .suspected(let since): return has(passed: Self.suspicionGraceMilliseconds, since: since, now)
+        case .up:
+            return !peerAnnouncements.isEmpty && has(passed: Self.probeIntervalMilliseconds, since: lastProbe, now)
         case .down: return false
         }
     }
@@ -257,7 +258,7 @@ struct BackendVote {
 
     private func isYoung(_ round: Round, _ now: Instant) -> Bool {
         guard let claim = peerAnnouncements[round.instance], claim.number == round.number else { return false }
-        return claim.isFresh && now < claim.heardAt.advanced(byMilliseconds: freshness)
+        return claim.isFresh && now < claim.heardAt.advanced(byMilliseconds: freshnessMilliseconds)
     }
 
     // MARK: The others
@@ -357,11 +358,12 @@ struct BackendVote {
     ///   - probeTimeout: milliseconds that are added for those who said that they are probing.
     ///   - waits: whether those count who may still answer without being known.
     func tally(
-        members: some Collection<UInt64>, lease: Int64, probeTimeout: Int64, waits: Bool, now: Instant
+        members: some Collection<UInt64>, leaseMilliseconds: Int64, probeTimeoutMilliseconds: Int64, waits: Bool,
+        now: Instant
     ) -> Tally? {
         guard let since else { return nil }
-        let isInTime = now < since.advanced(byMilliseconds: lease)
-        let isInProbeTime = now < since.advanced(byMilliseconds: lease + probeTimeout)
+        let isInTime = now < since.advanced(byMilliseconds: leaseMilliseconds)
+        let isInProbeTime = now < since.advanced(byMilliseconds: leaseMilliseconds + probeTimeoutMilliseconds)
         if waits, isInTime { return nil }
         var tally = Tally()
         for member in members {
@@ -404,7 +406,7 @@ struct BackendVote {
 
     private func isLongProbing(_ now: Instant) -> Bool {
         guard case .running(let began, let rounds) = probe, !rounds.isEmpty else { return false }
-        return now >= began.advanced(byMilliseconds: Self.tellingDelay)
+        return now >= began.advanced(byMilliseconds: Self.tellingDelayMilliseconds)
     }
 }
 

@@ -7,7 +7,7 @@
 /// is not live nothing may be left.
 package struct FleetHealth: Sendable {
     /// Milliseconds between two publications, at least.
-    package static let publicationGap: Int64 = 10
+    package static let publicationGapMilliseconds: Int64 = 10
     /// Publications out of turn that may follow each other; one more is earned in a tenth of the fleet's interval.
     private static let publicationBurst: Int64 = 8
     /// Milliseconds. Who was not told the time for so long has not listened either.
@@ -31,8 +31,8 @@ package struct FleetHealth: Sendable {
     package private(set) var ignoredMessages: UInt64 = 0
     private var own: FleetMessage.Sender
     /// Milliseconds.
-    private let leaseDuration: Int64
-    private let probeTimeout: Int64
+    private let leaseMilliseconds: Int64
+    private let probeTimeoutMilliseconds: Int64
     private var backends: Set<FleetBackend>
     private var disputes: [FleetBackend: BackendVote] = [:]
     private var lastNumber: UInt32 = 0
@@ -53,17 +53,19 @@ package struct FleetHealth: Sendable {
 
     /// - Parameters:
     ///   - backends: those of services whose sessions are shared.
-    ///   - lease: milliseconds.
+    ///   - leaseMilliseconds: of the coherence channel.
     ///   - probeTimeout: milliseconds that a probe takes at most.
-    package init(own: FleetMessage.Sender, backends: Set<FleetBackend>, lease: Int64, probeTimeout: Int64) {
+    package init(
+        own: FleetMessage.Sender, backends: Set<FleetBackend>, leaseMilliseconds: Int64, probeTimeoutMilliseconds: Int64
+    ) {
         self.own = own
-        leaseDuration = lease
-        self.probeTimeout = probeTimeout
+        self.leaseMilliseconds = leaseMilliseconds
+        self.probeTimeoutMilliseconds = probeTimeoutMilliseconds
         roster = FleetRoster(configuration: own.configuration)
         self.backends = backends
     }
 
-    /// Whether a publication waits only for time to pass: a tick after ``publicationGap`` may bring it.
+    /// Whether a publication waits only for time to pass: a tick after ``publicationGapMilliseconds`` may bring it.
     package var isHoldingBack: Bool { shouldLog && credit > 0 }
 
     /// The replica is configured anew; others hear of it as soon as anything may be published. What is disputed of
@@ -137,7 +139,7 @@ package struct FleetHealth: Sendable {
     }
 
     private var emptyDispute: BackendVote {
-        BackendVote(instance: own.instance, freshness: probeTimeout + 2 * leaseDuration)
+        BackendVote(instance: own.instance, freshnessMilliseconds: probeTimeoutMilliseconds + 2 * leaseMilliseconds)
     }
 
     // MARK: The others
@@ -267,7 +269,7 @@ package struct FleetHealth: Sendable {
     /// Whether the channel has been live for so long that everyone has been heard who is there.
     private func isSettled(_ now: Instant) -> Bool {
         guard let liveSince else { return false }
-        return now >= liveSince.advanced(byMilliseconds: FleetRoster.silence(FleetRoster.intervalMin))
+        return now >= liveSince.advanced(byMilliseconds: FleetRoster.silence(FleetRoster.intervalMinMilliseconds))
     }
 
     /// Asks for the probe that is due, and says what the fleet's judgement has become.
@@ -294,7 +296,8 @@ package struct FleetHealth: Sendable {
     private func judge(_ dispute: BackendVote, now: Instant) -> (mayReassign: Bool, isAvoided: Bool) {
         guard lease == .live, !dispute.isExpired,
             let tally = dispute.tally(
-                members: roster.members.keys, lease: leaseDuration, probeTimeout: probeTimeout, waits: !isSettled(now),
+                members: roster.members.keys, leaseMilliseconds: leaseMilliseconds,
+                probeTimeoutMilliseconds: probeTimeoutMilliseconds, waits: !isSettled(now),
                 now: now)
         else { return (false, false) }
         return switch dispute.own {
@@ -310,8 +313,11 @@ package struct FleetHealth: Sendable {
     /// may be carried out afterwards.
     package mutating func closeReason() -> [UInt8] {
         sequence += 1
-        return FleetMessage(sender: own, sequence: sequence, lease: .left, interval: roster.interval, verdicts: [])
-            .encoded()
+        return FleetMessage(
+            sender: own, sequence: sequence, lease: .left, intervalMilliseconds: roster.intervalMilliseconds,
+            verdicts: []
+        )
+        .encoded()
     }
 
     /// What was to be published was not sent.
@@ -322,29 +328,31 @@ package struct FleetHealth: Sendable {
     private mutating func publish(into actions: inout [Action], now: Instant) {
         let isPresenceDue = nextPresence.map { now >= $0 } ?? true
         guard isPresenceDue || shouldLog else { return }
-        if let lastPublication, now < lastPublication.advanced(byMilliseconds: Self.publicationGap) { return }
+        if let lastPublication, now < lastPublication.advanced(byMilliseconds: Self.publicationGapMilliseconds) {
+            return
+        }
         earnCredit(now: now)
         guard isPresenceDue || credit > 0 else { return }
         if !isPresenceDue { credit -= 1 }
         let message = nextMessage(now: now)
         lastPublication = now
-        nextPresence = now.advanced(byMilliseconds: message.interval - jitter(message.interval))
+        nextPresence = now.advanced(byMilliseconds: message.intervalMilliseconds - jitter(message.intervalMilliseconds))
         shouldLog = false
         actions.append(.publish(message.encoded()))
     }
 
     private mutating func earnCredit(now: Instant) {
         let start = creditedAt ?? now
-        let step = max(roster.interval / 10, 1)
+        let step = max(roster.intervalMilliseconds / 10, 1)
         let earned = now.milliseconds(since: start) / step
         creditedAt = start.advanced(byMilliseconds: earned * step)
         credit = min(credit + max(earned, 0), Self.publicationBurst)
     }
 
     /// Up to an eighth, so that replicas that began together do not always speak together.
-    private func jitter(_ interval: Int64) -> Int64 {
+    private func jitter(_ intervalMilliseconds: Int64) -> Int64 {
         let mixed = (own.instance ^ sequence) &* 0x9e37_79b9_7f4a_7c15
-        return Int64(mixed >> 32) * (interval / 8) >> 32
+        return Int64(mixed >> 32) * (intervalMilliseconds / 8) >> 32
     }
 
     private mutating func nextMessage(now: Instant) -> FleetMessage {
@@ -357,7 +365,8 @@ package struct FleetHealth: Sendable {
             return isLater.0 == isLater.1 ? first.0 < second.0 : isLater.1
         }
         return FleetMessage(
-            sender: own, sequence: sequence, lease: lease, interval: min(roster.interval, FleetMessage.intervalMax),
+            sender: own, sequence: sequence, lease: lease,
+            intervalMilliseconds: min(roster.intervalMilliseconds, FleetMessage.intervalMaxMilliseconds),
             verdicts: told.prefix(FleetMessage.verdictsMax).map(\.1))
     }
 }

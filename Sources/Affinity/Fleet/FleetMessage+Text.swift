@@ -17,7 +17,9 @@ extension FleetMessage {
     /// The text of the message. Verdicts that find no place in a message are left out, the last ones first.
     package func encoded() -> [UInt8] {
         var text: [UInt8] = []
-        let numbers = [Self.formatVersion, sender.instance, sequence, sender.configuration, UInt64(clamping: interval)]
+        let numbers = [
+            Self.formatVersion, sender.instance, sequence, sender.configuration, UInt64(clamping: intervalMilliseconds),
+        ]
         for number in numbers {
             FleetText.append(number, to: &text)
             text.append(Self.space)
@@ -62,7 +64,8 @@ extension FleetMessage {
         guard words.count >= Self.fieldCount, words.count <= Self.fieldCount + Self.verdictsMax,
             FleetText.number(words[0]) == Self.formatVersion, let instance = FleetText.number(words[1]),
             let sequence = FleetText.number(words[2]), let configuration = FleetText.number(words[3]),
-            let interval = FleetText.number(words[4], max: UInt64(Self.intervalMax)), words[5].count == 1,
+            let intervalMilliseconds = FleetText.number(words[4], max: UInt64(Self.intervalMaxMilliseconds)),
+            words[5].count == 1,
             let lease = words[5].first.flatMap(Lease.init), let name = FleetText.name(words[6]),
             let version = FleetText.name(words[7])
         else { return nil }
@@ -73,7 +76,7 @@ extension FleetMessage {
         }
         self.init(
             sender: Sender(instance: instance, configuration: configuration, name: name, version: version),
-            sequence: sequence, lease: lease, interval: Int64(interval), verdicts: verdicts)
+            sequence: sequence, lease: lease, intervalMilliseconds: Int64(intervalMilliseconds), verdicts: verdicts)
     }
 
     private static func verdict(_ word: Slice<UnsafeRawBufferPointer>) -> Verdict? {

@@ -7,14 +7,14 @@ package struct FleetMessage: Equatable, Sendable {
     /// Bytes. Longer ones are refused.
     package static let sizeMax = 16 * 1024
     /// Milliseconds. How seldom a replica may say that it is there.
-    package static let intervalMax: Int64 = 60_000
+    package static let intervalMaxMilliseconds: Int64 = 60_000
 
     package var sender: Sender
     /// Grows with each message of a sender: one that is not above the last one heard is late, and ignored.
     package var sequence: UInt64
     package var lease: Lease
     /// Milliseconds until the sender's next message, if nothing changes.
-    package var interval: Int64
+    package var intervalMilliseconds: Int64
     package var verdicts: [Verdict]
 
     /// A replica, as it introduces itself.
@@ -101,11 +101,11 @@ package struct FleetMessage: Equatable, Sendable {
         }
     }
 
-    package init(sender: Sender, sequence: UInt64, lease: Lease, interval: Int64, verdicts: [Verdict]) {
+    package init(sender: Sender, sequence: UInt64, lease: Lease, intervalMilliseconds: Int64, verdicts: [Verdict]) {
         self.sender = sender
         self.sequence = sequence
         self.lease = lease
-        self.interval = interval
+        self.intervalMilliseconds = intervalMilliseconds
         self.verdicts = verdicts
     }
 }

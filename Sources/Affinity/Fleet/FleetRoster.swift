@@ -3,7 +3,7 @@ package struct FleetRoster: Sendable {
     /// Further replicas are not listed, and have no vote here.
     package static let capacity = 1024
     /// Milliseconds between two messages of a replica, in a fleet of at most 20.
-    package static let intervalMin: Int64 = 1000
+    package static let intervalMinMilliseconds: Int64 = 1000
     /// A replica is forgotten when it has missed as many messages.
     private static let missesMax: Int64 = 3
 
@@ -17,9 +17,11 @@ package struct FleetRoster: Sendable {
         /// It was heard since the channel was last subscribed to.
         var isCurrent: Bool
         var sequence: UInt64
-        var interval: Int64
+        var intervalMilliseconds: Int64
 
-        func isSilent(_ now: Instant) -> Bool { now >= heardAt.advanced(byMilliseconds: FleetRoster.silence(interval)) }
+        func isSilent(_ now: Instant) -> Bool {
+            now >= heardAt.advanced(byMilliseconds: FleetRoster.silence(intervalMilliseconds))
+        }
     }
 
     package private(set) var members: [UInt64: Member] = [:]
@@ -38,13 +40,17 @@ package struct FleetRoster: Sendable {
 
     /// Milliseconds between two messages of a replica that hears this roster. Everyone hears everyone: past 20
     /// replicas, each speaks less often, so that what the fleet sends grows with its size and not with the square.
-    package var interval: Int64 { Self.interval(replicas: members.count + 1) }
+    package var intervalMilliseconds: Int64 { Self.intervalMilliseconds(replicas: members.count + 1) }
 
     /// Milliseconds between two messages of a replica in a fleet of this size.
-    package static func interval(replicas: Int) -> Int64 { max(intervalMin, Int64(replicas) * intervalMin / 20) }
+    package static func intervalMilliseconds(replicas: Int) -> Int64 {
+        max(intervalMinMilliseconds, Int64(replicas) * intervalMinMilliseconds / 20)
+    }
 
     /// Milliseconds after which a replica that speaks at this interval counts as gone.
-    package static func silence(_ interval: Int64) -> Int64 { missesMax * max(interval, intervalMin) }
+    package static func silence(_ intervalMilliseconds: Int64) -> Int64 {
+        missesMax * max(intervalMilliseconds, intervalMinMilliseconds)
+    }
 
     /// Returns false where the message tells nothing: it is late, or the roster is full.
     mutating func heard(_ message: FleetMessage, now: Instant) -> Bool {
@@ -59,7 +65,7 @@ package struct FleetRoster: Sendable {
             down: message.verdicts.filter { $0.state == .down }.map {
                 FleetBackend(service: $0.service, backend: $0.backend)
             },
-            isCurrent: true, sequence: message.sequence, interval: message.interval)
+            isCurrent: true, sequence: message.sequence, intervalMilliseconds: message.intervalMilliseconds)
         return true
     }
 

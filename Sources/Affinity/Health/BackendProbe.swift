@@ -5,7 +5,7 @@
 /// the backend is down is in its ``BackendState``.
 package struct BackendProbe: Sendable {
     /// Milliseconds between the outcome of one probe and the next.
-    package static let interval: Int64 = 1000
+    package static let intervalMilliseconds: Int64 = 1000
 
     package enum Action: Hashable, Sendable {
         case doNothing
@@ -67,7 +67,7 @@ package struct BackendProbe: Sendable {
     }
 
     private mutating func wait(_ now: Instant) -> Action {
-        let next = now.advanced(byMilliseconds: Self.interval)
+        let next = now.advanced(byMilliseconds: Self.intervalMilliseconds)
         due = next
         return .wait(until: next)
     }

@@ -16,12 +16,12 @@ package struct PlacementLoad: Sendable {
     private var decayed: Instant?
 
     /// - Parameter halfLife: in milliseconds; about the life of a session. At least 8.
-    package init(backends: Int, halfLife: Int64) {
+    package init(backends: Int, halfLifeMilliseconds: Int64) {
         loads = Array(repeating: 0, count: backends)
-        step = Self.step(halfLife)
+        step = Self.step(halfLifeMilliseconds)
     }
 
-    private static func step(_ halfLife: Int64) -> Int64 { max(1, halfLife / stepsPerHalfLife) }
+    private static func step(_ halfLifeMilliseconds: Int64) -> Int64 { max(1, halfLifeMilliseconds / stepsPerHalfLife) }
 
     /// Goes on with another membership: what counts for a backend that stays goes on counting.
     ///
@@ -30,8 +30,8 @@ package struct PlacementLoad: Sendable {
         loads = kept.map { place in place.map { loads[$0] } ?? 0 }
     }
 
-    mutating func reconfigure(halfLife: Int64) {
-        step = Self.step(halfLife)
+    mutating func reconfigure(halfLifeMilliseconds: Int64) {
+        step = Self.step(halfLifeMilliseconds)
     }
 
     /// Whole placements that still count for the backend.

@@ -2,17 +2,18 @@
 /// when the session began, in seconds since 1970; records carry it if sessions end by age.
 package enum StoreOperation: Hashable, Sendable {
     /// Bind at epoch 1 if the record is absent, else say what is there.
-    case create(Fingerprint, BackendHash, lifetime: Int64, createdAtSeconds: UInt32? = nil)
+    case create(Fingerprint, BackendHash, lifetimeMilliseconds: Int64, createdAtSeconds: UInt32? = nil)
     /// Write the binding, of an epoch above 1 or over a foreign value, if the record is absent, foreign or of a lower
     /// epoch; else say what is there.
-    case restore(Fingerprint, Binding, lifetime: Int64, createdAtSeconds: UInt32? = nil)
+    case restore(Fingerprint, Binding, lifetimeMilliseconds: Int64, createdAtSeconds: UInt32? = nil)
     /// Compare-and-set: bind to `to` at `from.epoch + 1`, unless the record's epoch is above `from.epoch`, or equal
     /// with another backend; then say what is there.
-    case rebind(Fingerprint, from: Binding, to: BackendHash, lifetime: Int64, createdAtSeconds: UInt32? = nil)
+    case rebind(
+        Fingerprint, from: Binding, to: BackendHash, lifetimeMilliseconds: Int64, createdAtSeconds: UInt32? = nil)
     /// Extend the lifetime and say what is there.
-    case touch(Fingerprint, lifetime: Int64)
+    case touch(Fingerprint, lifetimeMilliseconds: Int64)
     /// Write a tombstone one epoch above the record, and above the epoch `above`; say which.
-    case drop(Fingerprint, above: UInt32, lifetime: Int64)
+    case drop(Fingerprint, above: UInt32, lifetimeMilliseconds: Int64)
     /// Say what is there, and change nothing: for whoever looks on. No decision asks it.
     case read(Fingerprint)
 
@@ -36,11 +37,12 @@ package enum StoreOperation: Hashable, Sendable {
     }
 
     /// In milliseconds. A look gives none, so that what it finds may live as long as it will.
-    package var lifetime: Int64 {
+    package var lifetimeMilliseconds: Int64 {
         switch self {
-        case .create(_, _, let lifetime, _), .restore(_, _, let lifetime, _), .rebind(_, _, _, let lifetime, _),
-            .touch(_, let lifetime), .drop(_, _, let lifetime):
-            lifetime
+        case .create(_, _, let lifetimeMilliseconds, _), .restore(_, _, let lifetimeMilliseconds, _),
+            .rebind(_, _, _, let lifetimeMilliseconds, _),
+            .touch(_, let lifetimeMilliseconds), .drop(_, _, let lifetimeMilliseconds):
+            lifetimeMilliseconds
         case .read: .max
         }
     }
@@ -74,13 +76,13 @@ package enum StoreOperation: Hashable, Sendable {
 package struct StoredRecord: Hashable, Sendable {
     package let binding: Binding
     /// How long it has to live, in milliseconds. Never above what was asked for.
-    package let remaining: Int64
+    package let remainingMilliseconds: Int64
     /// When the session began, in seconds since 1970, where the record says so.
     package let createdAtSeconds: UInt32?
 
-    package init(_ binding: Binding, remaining: Int64, createdAtSeconds: UInt32? = nil) {
+    package init(_ binding: Binding, remainingMilliseconds: Int64, createdAtSeconds: UInt32? = nil) {
         self.binding = binding
-        self.remaining = remaining
+        self.remainingMilliseconds = remainingMilliseconds
         self.createdAtSeconds = createdAtSeconds
     }
 }
@@ -117,27 +119,37 @@ package enum StoreFailure: String, Hashable, Sendable, CaseIterable {
 }
 
 extension StoreResult {
-    package static func record(_ binding: Binding, remaining: Int64, createdAtSeconds: UInt32? = nil) -> StoreResult {
-        .record(StoredRecord(binding, remaining: remaining, createdAtSeconds: createdAtSeconds))
+    package static func record(_ binding: Binding, remainingMilliseconds: Int64, createdAtSeconds: UInt32? = nil)
+        -> StoreResult
+    {
+        .record(StoredRecord(binding, remainingMilliseconds: remainingMilliseconds, createdAtSeconds: createdAtSeconds))
     }
 
-    package static func readOnly(_ binding: Binding, remaining: Int64, createdAtSeconds: UInt32? = nil) -> StoreResult {
-        .readOnly(StoredRecord(binding, remaining: remaining, createdAtSeconds: createdAtSeconds))
+    package static func readOnly(_ binding: Binding, remainingMilliseconds: Int64, createdAtSeconds: UInt32? = nil)
+        -> StoreResult
+    {
+        .readOnly(
+            StoredRecord(binding, remainingMilliseconds: remainingMilliseconds, createdAtSeconds: createdAtSeconds))
     }
 }
 
 extension StoreOperation {
     /// What the store holds when it has written what the question proposes; nil where it proposes nothing.
     var written: StoredRecord? {
-        proposal.map { StoredRecord($0, remaining: lifetime, createdAtSeconds: createdAtSeconds) }
+        proposal.map {
+            StoredRecord($0, remainingMilliseconds: lifetimeMilliseconds, createdAtSeconds: createdAtSeconds)
+        }
     }
 
     /// What to ask where the store holds a value that Limpet would not write: a script replaces that. Nil where a
     /// script has been asked already.
     var overForeign: StoreOperation? {
-        guard case .create(let fingerprint, let backend, let lifetime, let createdAtSeconds) = self else { return nil }
+        guard case .create(let fingerprint, let backend, let lifetimeMilliseconds, let createdAtSeconds) = self else {
+            return nil
+        }
         return .restore(
-            fingerprint, Binding(backend: backend, epoch: 1), lifetime: lifetime, createdAtSeconds: createdAtSeconds)
+            fingerprint, Binding(backend: backend, epoch: 1), lifetimeMilliseconds: lifetimeMilliseconds,
+            createdAtSeconds: createdAtSeconds)
     }
 }
 
@@ -159,7 +171,7 @@ extension StoreOperation {
     /// Whether what it asks to write is a record that every replica would read back. Not so at the end of the
     /// epochs, where a rebind would write a foreign value, nor for a guess.
     package var isWritable: Bool {
-        guard lifetime > 0, createdAtSeconds != 0 else { return false }
+        guard lifetimeMilliseconds > 0, createdAtSeconds != 0 else { return false }
         if case .drop(_, let above, _) = self { return above < Binding.epochMax }
         guard let proposal else { return true }
         return proposal.epoch <= Binding.epochMax && Binding(record: proposal.record) == proposal

@@ -134,7 +134,8 @@ package final class DataPlane: Sendable {
         return try await first.loop.submit { () -> NIOLoopBound<FleetMember>? in
             guard case .redis(let store) = first.store.value else { return nil }
             let fleetMember = FleetMember(
-                own, key: keys.fingerprint, lease: lease, prober: prober.value, snapshot: snapshot, store: store,
+                own, key: keys.fingerprint, leaseMilliseconds: lease, prober: prober.value, snapshot: snapshot,
+                store: store,
                 coherence: coherence, cache: cache, logger: logger)
             fleetMember.start()
             return NIOLoopBound(fleetMember, eventLoop: first.loop)

@@ -119,14 +119,15 @@ extension Sticky {
         let idle = settings.idleTimeout.wholeMilliseconds
         let absolute = settings.absoluteTimeout?.wholeMilliseconds
         let affinity = AffinitySettings(
-            idleTimeout: idle, absoluteTimeout: absolute, onUnavailable: settings.onUnavailable,
-            lease: store.lease.wholeMilliseconds,
-            budget: store.redis?.commandTimeout.wholeMilliseconds ?? 20)
+            idleTimeoutMilliseconds: idle, absoluteTimeoutMilliseconds: absolute, onUnavailable: settings.onUnavailable,
+            leaseMilliseconds: store.lease.wholeMilliseconds,
+            budgetMilliseconds: store.redis?.commandTimeout.wholeMilliseconds ?? 20)
         self.init(
             sources: sources, cookie: settings.cookie,
             settings: affinity,
             renewal: CookieRenewal(
-                idleTimeout: idle, absoluteTimeout: absolute, cookieMaxAge: settings.cookie?.maxAge ?? 0),
+                idleTimeoutMilliseconds: idle, absoluteTimeoutMilliseconds: absolute,
+                cookieMaxAge: settings.cookie?.maxAge ?? 0),
             traefikCookies: settings.acceptsTraefikCookie
                 ? TraefikCookies(names: service.namesInTraefik, membership: membership) : nil)
     }

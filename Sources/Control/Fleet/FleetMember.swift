@@ -29,18 +29,20 @@ final class FleetMember: FleetChannel {
     /// - Parameters:
     ///   - own: how this replica introduces itself.
     ///   - key: the fleet's.
-    ///   - lease: milliseconds.
+    ///   - leaseMilliseconds: of the coherence channel.
     init(
-        _ own: FleetMessage.Sender, key: FingerprintKey, lease: Int64, prober: HealthProber, snapshot: Snapshot,
+        _ own: FleetMessage.Sender, key: FingerprintKey, leaseMilliseconds: Int64, prober: HealthProber,
+        snapshot: Snapshot,
         store: RedisStore, coherence: Coherence, cache: BindingCache, logger: Logger
     ) {
         self.coherence = coherence
         self.logger = logger
         channel = RedisChannel(
-            store: store, instance: InstanceID(random: own.instance), lease: lease, coherence: coherence, cache: cache,
+            store: store, instance: InstanceID(random: own.instance), leaseMilliseconds: leaseMilliseconds,
+            coherence: coherence, cache: cache,
             logger: logger)
         judge = FleetHealthMonitor(
-            prober: prober, snapshot: snapshot, own: own, key: key, lease: lease, channel: self)
+            prober: prober, snapshot: snapshot, own: own, key: key, leaseMilliseconds: leaseMilliseconds, channel: self)
     }
 
     /// Whether it is known if moves are heard.

@@ -19,13 +19,15 @@ struct ModelRecord {
     }
 
     /// In milliseconds, and never above what was asked for.
-    func remaining(for operation: StoreOperation, now: Moment) -> Int64 {
-        min((expires - now) / 1000, operation.lifetime)
+    func remainingMilliseconds(for operation: StoreOperation, now: Moment) -> Int64 {
+        min((expires - now) / 1000, operation.lifetimeMilliseconds)
     }
 
     /// What the store says of it to whoever finds it.
     func result(to operation: StoreOperation, now: Moment) -> StoreResult {
         guard let binding else { return .foreign }
-        return .record(binding, remaining: remaining(for: operation, now: now), createdAtSeconds: createdAtSeconds)
+        return .record(
+            binding, remainingMilliseconds: remainingMilliseconds(for: operation, now: now),
+            createdAtSeconds: createdAtSeconds)
     }
 }

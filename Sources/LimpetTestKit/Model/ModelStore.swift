@@ -41,8 +41,9 @@ package struct ModelStore {
     }
 
     /// An operator's drop: a tombstone one epoch up.
-    package mutating func drop(_ fingerprint: Fingerprint, above: UInt32 = 0, lifetime: Int64, now: Instant) {
-        _ = result(.drop(fingerprint, above: above, lifetime: lifetime), now: now)
+    package mutating func drop(_ fingerprint: Fingerprint, above: UInt32 = 0, lifetimeMilliseconds: Int64, now: Instant)
+    {
+        _ = result(.drop(fingerprint, above: above, lifetimeMilliseconds: lifetimeMilliseconds), now: now)
     }
 
     private func living(_ fingerprint: Fingerprint, _ now: Moment) -> ModelRecord? {

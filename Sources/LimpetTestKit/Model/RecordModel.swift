@@ -19,7 +19,7 @@ struct RecordModel {
     /// - Parameter record: the one that lives, if any.
     func result(_ operation: StoreOperation, record: ModelRecord?, now: Moment) -> (StoreResult, Effect) {
         guard operation.isWritable else { return (.unavailable(.refused), .nothing) }
-        let expires = now + min(operation.lifetime, .max / 2000) * 1000
+        let expires = now + min(operation.lifetimeMilliseconds, .max / 2000) * 1000
         switch operation {
         case .read: return (record?.result(to: operation, now: now) ?? .absent, .nothing)
         case .touch:

@@ -14,8 +14,8 @@ package struct TimedModelStore: CaseStore {
 
     package mutating func pass(milliseconds: Int64) { now = now.advanced(byMilliseconds: milliseconds) }
 
-    package mutating func putForeign(_ fingerprint: Fingerprint, lifetime: Int64) {
-        store.putForeign(fingerprint, until: now.advanced(byMilliseconds: lifetime))
+    package mutating func putForeign(_ fingerprint: Fingerprint, lifetimeMilliseconds: Int64) {
+        store.putForeign(fingerprint, until: now.advanced(byMilliseconds: lifetimeMilliseconds))
     }
 }
 
@@ -42,8 +42,8 @@ package struct SimulatedStore: CaseStore {
 
     package mutating func pass(milliseconds: Int64) { simulation.runUntil(simulation.now + milliseconds * 1000) }
 
-    package mutating func putForeign(_ fingerprint: Fingerprint, lifetime: Int64) {
-        let record = ModelRecord(value: .foreign, expires: simulation.now + lifetime * 1000)
+    package mutating func putForeign(_ fingerprint: Fingerprint, lifetimeMilliseconds: Int64) {
+        let record = ModelRecord(value: .foreign, expires: simulation.now + lifetimeMilliseconds * 1000)
         server.put(fingerprint, record, isPublished: false, end: .silent, now: simulation.now)
     }
 }

@@ -25,7 +25,7 @@ package struct StoreCase: Sendable, CustomStringConvertible {
         case send([Exchange])
         case pass(milliseconds: Int64)
         /// Somebody writes what Limpet would not.
-        case foreign(Fingerprint, lifetime: Int64)
+        case foreign(Fingerprint, lifetimeMilliseconds: Int64)
     }
 
     package let description: String
@@ -50,7 +50,7 @@ package protocol CaseStore {
     mutating func send(_ operations: [StoreOperation]) async throws -> [StoreResult]
     mutating func pass(milliseconds: Int64) async throws
     /// Writes what Limpet would not, for cases that have foreign values.
-    mutating func putForeign(_ fingerprint: Fingerprint, lifetime: Int64) async throws
+    mutating func putForeign(_ fingerprint: Fingerprint, lifetimeMilliseconds: Int64) async throws
 }
 
 extension StoreCase {
@@ -60,7 +60,8 @@ extension StoreCase {
         for (number, step) in steps.enumerated() {
             switch step {
             case .pass(let milliseconds): try await store.pass(milliseconds: milliseconds)
-            case .foreign(let fingerprint, let lifetime): try await store.putForeign(fingerprint, lifetime: lifetime)
+            case .foreign(let fingerprint, let lifetimeMilliseconds):
+                try await store.putForeign(fingerprint, lifetimeMilliseconds: lifetimeMilliseconds)
             case .send(let exchanges):
                 let results = try await store.send(exchanges.map(\.operation))
                 if results.count != exchanges.count { faults.append("step \(number): \(results.count) answers") }
@@ -82,17 +83,17 @@ extension StoreCase.Expectation {
         case (.refused, .unavailable(.refused)): true
         case (.record(let binding, let life, let createdAtSeconds), .record(let found)):
             found.binding == binding && found.createdAtSeconds == createdAtSeconds
-                && life.allows(found.remaining, slack: slack)
+                && life.allows(found.remainingMilliseconds, slack: slack)
         default: false
         }
     }
 }
 
 extension StoreCase.Life {
-    fileprivate func allows(_ remaining: Int64, slack: Int64) -> Bool {
+    fileprivate func allows(_ remainingMilliseconds: Int64, slack: Int64) -> Bool {
         switch self {
-        case .about(let life): (life - slack...life).contains(remaining)
-        case .exactly(let life): remaining == life
+        case .about(let life): (life - slack...life).contains(remainingMilliseconds)
+        case .exactly(let life): remainingMilliseconds == life
         }
     }
 }

@@ -26,10 +26,10 @@ extension StoreCase {
         StoreCase(
             "The first create writes, and whoever comes later is told what it wrote",
             [
-                .send(.create(key, one, lifetime: minute), .written),
-                .send(.create(key, two, lifetime: 90_000), .about(first, minute)),
-                .send(.create(key, two, lifetime: 1000), .exactly(first, 1000)),
-                .send(.create(key, one, lifetime: minute), .about(first, minute)),
+                .send(.create(key, one, lifetimeMilliseconds: minute), .written),
+                .send(.create(key, two, lifetimeMilliseconds: 90_000), .about(first, minute)),
+                .send(.create(key, two, lifetimeMilliseconds: 1000), .exactly(first, 1000)),
+                .send(.create(key, one, lifetimeMilliseconds: minute), .about(first, minute)),
             ]),
         StoreCase(
             "Of many creates in one turn exactly the first writes",
@@ -38,14 +38,14 @@ extension StoreCase {
                     (1...50 as ClosedRange<UInt32>).map { number in
                         let expected: Expectation =
                             number == 1 ? .written : .about(binding(BackendHash(bits: 1), 1), minute)
-                        return (.create(key, BackendHash(bits: number), lifetime: minute), expected)
+                        return (.create(key, BackendHash(bits: number), lifetimeMilliseconds: minute), expected)
                     })
             ]),
         StoreCase(
             "A create overrides no record, whatever its epoch",
             [
-                .send(.restore(key, binding(one, 7), lifetime: minute), .written),
-                .send(.create(key, two, lifetime: minute), .about(binding(one, 7), minute)),
+                .send(.restore(key, binding(one, 7), lifetimeMilliseconds: minute), .written),
+                .send(.create(key, two, lifetimeMilliseconds: minute), .about(binding(one, 7), minute)),
                 .send(.read(key), .about(binding(one, 7), minute)),
             ]),
         StoreCase(
@@ -54,25 +54,25 @@ extension StoreCase {
                 .turn(
                     (1...50 as ClosedRange<UInt32>).map { number in
                         let backend = BackendHash(bits: number)
-                        return (.create(fingerprint(UInt64(number)), backend, lifetime: minute), .written)
+                        return (.create(fingerprint(UInt64(number)), backend, lifetimeMilliseconds: minute), .written)
                     }),
                 .turn(
                     (0..<1000).map { index in
                         let number = UInt32(index % 60 + 1)
                         let expected: Expectation =
                             number <= 50 ? .exactly(binding(BackendHash(bits: number), 1), minute) : .absent
-                        return (.touch(fingerprint(UInt64(number)), lifetime: minute), expected)
+                        return (.touch(fingerprint(UInt64(number)), lifetimeMilliseconds: minute), expected)
                     }),
             ]),
         StoreCase(
             "Whatever befalls one session, another's record stays as it is",
             [
-                .send(.create(other, three, lifetime: minute, createdAtSeconds: 5), .written),
-                .send(.create(key, one, lifetime: minute), .written),
-                .send(.restore(key, binding(two, 4), lifetime: minute), .written),
-                .send(.rebind(key, from: binding(two, 4), to: one, lifetime: minute), .written),
-                .send(.touch(key, lifetime: minute), .exactly(binding(one, 5), minute)),
-                .send(.drop(key, above: 9, lifetime: minute), .exactly(tombstone(10), minute)),
+                .send(.create(other, three, lifetimeMilliseconds: minute, createdAtSeconds: 5), .written),
+                .send(.create(key, one, lifetimeMilliseconds: minute), .written),
+                .send(.restore(key, binding(two, 4), lifetimeMilliseconds: minute), .written),
+                .send(.rebind(key, from: binding(two, 4), to: one, lifetimeMilliseconds: minute), .written),
+                .send(.touch(key, lifetimeMilliseconds: minute), .exactly(binding(one, 5), minute)),
+                .send(.drop(key, above: 9, lifetimeMilliseconds: minute), .exactly(tombstone(10), minute)),
                 .send(.read(other), .about(binding(three, 1), minute, createdAtSeconds: 5)),
             ]),
     ]
@@ -81,19 +81,19 @@ extension StoreCase {
         StoreCase(
             "A restore writes where there is nothing or a lower epoch, else it is told",
             [
-                .send(.restore(key, binding(one, 3), lifetime: minute), .written),
-                .send(.restore(key, binding(one, 3), lifetime: 90_000), .about(binding(one, 3), minute)),
-                .send(.restore(key, binding(two, 3), lifetime: minute), .about(binding(one, 3), minute)),
-                .send(.restore(key, binding(two, 4), lifetime: minute), .written),
-                .send(.restore(key, binding(one, 3), lifetime: minute), .about(binding(two, 4), minute)),
-                .send(.restore(key, binding(one, 900), lifetime: minute), .written),
+                .send(.restore(key, binding(one, 3), lifetimeMilliseconds: minute), .written),
+                .send(.restore(key, binding(one, 3), lifetimeMilliseconds: 90_000), .about(binding(one, 3), minute)),
+                .send(.restore(key, binding(two, 3), lifetimeMilliseconds: minute), .about(binding(one, 3), minute)),
+                .send(.restore(key, binding(two, 4), lifetimeMilliseconds: minute), .written),
+                .send(.restore(key, binding(one, 3), lifetimeMilliseconds: minute), .about(binding(two, 4), minute)),
+                .send(.restore(key, binding(one, 900), lifetimeMilliseconds: minute), .written),
                 .send(.read(key), .about(binding(one, 900), minute)),
             ]),
         StoreCase(
             "A restore at epoch 1 overrides no record",
             [
-                .send(.create(key, one, lifetime: minute), .written),
-                .send(.restore(key, binding(two, 1), lifetime: minute), .about(first, minute)),
+                .send(.create(key, one, lifetimeMilliseconds: minute), .written),
+                .send(.restore(key, binding(two, 1), lifetimeMilliseconds: minute), .about(first, minute)),
                 .send(.read(key), .about(first, minute)),
             ]),
     ]
@@ -102,43 +102,52 @@ extension StoreCase {
         StoreCase(
             "A rebind is a compare-and-set, whose loser is told of the winner",
             [
-                .send(.create(key, one, lifetime: minute), .written),
+                .send(.create(key, one, lifetimeMilliseconds: minute), .written),
                 .turn([
-                    (.rebind(key, from: first, to: two, lifetime: minute), .written),
-                    (.rebind(key, from: first, to: three, lifetime: minute), .about(binding(two, 2), minute)),
+                    (.rebind(key, from: first, to: two, lifetimeMilliseconds: minute), .written),
+                    (
+                        .rebind(key, from: first, to: three, lifetimeMilliseconds: minute),
+                        .about(binding(two, 2), minute)
+                    ),
                 ]),
                 .send(
-                    .rebind(key, from: binding(three, 2), to: one, lifetime: minute), .about(binding(two, 2), minute)),
+                    .rebind(key, from: binding(three, 2), to: one, lifetimeMilliseconds: minute),
+                    .about(binding(two, 2), minute)),
                 .send(.read(key), .about(binding(two, 2), minute)),
             ]),
         StoreCase(
             "A rebind from an epoch that the store has lost writes",
             [
-                .send(.rebind(key, from: binding(one, 5), to: two, lifetime: minute), .written),
+                .send(.rebind(key, from: binding(one, 5), to: two, lifetimeMilliseconds: minute), .written),
                 .send(.read(key), .about(binding(two, 6), minute)),
-                .send(.create(other, three, lifetime: minute), .written),
-                .send(.rebind(other, from: binding(one, 5), to: two, lifetime: minute), .written),
-                .send(.touch(other, lifetime: minute), .exactly(binding(two, 6), minute)),
+                .send(.create(other, three, lifetimeMilliseconds: minute), .written),
+                .send(.rebind(other, from: binding(one, 5), to: two, lifetimeMilliseconds: minute), .written),
+                .send(.touch(other, lifetimeMilliseconds: minute), .exactly(binding(two, 6), minute)),
             ]),
         StoreCase(
             "A rebind from an epoch below the record's is told, of whichever backend",
             [
-                .send(.restore(key, binding(one, 9), lifetime: minute), .written),
-                .send(.rebind(key, from: binding(one, 8), to: two, lifetime: minute), .about(binding(one, 9), minute)),
-                .send(.rebind(key, from: binding(two, 1), to: two, lifetime: minute), .about(binding(one, 9), minute)),
+                .send(.restore(key, binding(one, 9), lifetimeMilliseconds: minute), .written),
+                .send(
+                    .rebind(key, from: binding(one, 8), to: two, lifetimeMilliseconds: minute),
+                    .about(binding(one, 9), minute)),
+                .send(
+                    .rebind(key, from: binding(two, 1), to: two, lifetimeMilliseconds: minute),
+                    .about(binding(one, 9), minute)),
             ]),
         StoreCase(
             "A rebind to the same backend is one epoch up",
             [
-                .send(.create(key, one, lifetime: minute), .written),
-                .send(.rebind(key, from: first, to: one, lifetime: minute), .written),
+                .send(.create(key, one, lifetimeMilliseconds: minute), .written),
+                .send(.rebind(key, from: first, to: one, lifetimeMilliseconds: minute), .written),
                 .send(.read(key), .about(binding(one, 2), minute)),
             ]),
         StoreCase(
             "A rebind from a guess writes epoch 1 where there is nothing, else it is told",
             [
-                .send(.rebind(key, from: binding(two, 0), to: one, lifetime: minute), .written),
-                .send(.rebind(key, from: binding(one, 0), to: two, lifetime: minute), .about(first, minute)),
+                .send(.rebind(key, from: binding(two, 0), to: one, lifetimeMilliseconds: minute), .written),
+                .send(
+                    .rebind(key, from: binding(one, 0), to: two, lifetimeMilliseconds: minute), .about(first, minute)),
             ]),
     ]
 
@@ -146,19 +155,19 @@ extension StoreCase {
         StoreCase(
             "A touch gives the whole lifetime again and says what is there, or that nothing is",
             [
-                .send(.touch(key, lifetime: minute), .absent),
+                .send(.touch(key, lifetimeMilliseconds: minute), .absent),
                 .send(.read(key), .absent),
-                .send(.create(key, one, lifetime: minute / 2), .written),
-                .send(.touch(key, lifetime: minute), .exactly(first, minute)),
-                .send(.create(key, two, lifetime: minute), .about(first, minute)),
-                .send(.touch(key, lifetime: minute / 2), .exactly(first, minute / 2)),
+                .send(.create(key, one, lifetimeMilliseconds: minute / 2), .written),
+                .send(.touch(key, lifetimeMilliseconds: minute), .exactly(first, minute)),
+                .send(.create(key, two, lifetimeMilliseconds: minute), .about(first, minute)),
+                .send(.touch(key, lifetimeMilliseconds: minute / 2), .exactly(first, minute / 2)),
                 .send(.read(key), .about(first, minute / 2)),
             ]),
         StoreCase(
             "A touch is of the record, whatever its epoch",
             [
-                .send(.restore(key, binding(two, 8), lifetime: minute), .written),
-                .send(.touch(key, lifetime: 2 * minute), .exactly(binding(two, 8), 2 * minute)),
+                .send(.restore(key, binding(two, 8), lifetimeMilliseconds: minute), .written),
+                .send(.touch(key, lifetimeMilliseconds: 2 * minute), .exactly(binding(two, 8), 2 * minute)),
                 .send(.read(key), .about(binding(two, 8), 2 * minute)),
             ]),
     ]
@@ -168,15 +177,15 @@ extension StoreCase {
             "A look says what is there or that nothing is, and leaves it and its lifetime alone",
             [
                 .send(.read(key), .absent),
-                .send(.create(key, one, lifetime: minute), .written),
+                .send(.create(key, one, lifetimeMilliseconds: minute), .written),
                 .send(.read(key), .about(first, minute)),
                 .send(.read(key), .about(first, minute)),
-                .send(.rebind(key, from: first, to: two, lifetime: minute), .written),
+                .send(.rebind(key, from: first, to: two, lifetimeMilliseconds: minute), .written),
                 .send(.read(key), .about(binding(two, 2), minute)),
                 // Told of the longer lifetime that the touch gave, so of the record's own.
-                .send(.touch(key, lifetime: 90_000), .exactly(binding(two, 2), 90_000)),
+                .send(.touch(key, lifetimeMilliseconds: 90_000), .exactly(binding(two, 2), 90_000)),
                 .send(.read(key), .about(binding(two, 2), 90_000)),
-                .send(.drop(key, above: 0, lifetime: minute), .exactly(tombstone(3), minute)),
+                .send(.drop(key, above: 0, lifetimeMilliseconds: minute), .exactly(tombstone(3), minute)),
                 .send(.read(key), .about(tombstone(3), 90_000)),
             ])
     ]
@@ -185,22 +194,24 @@ extension StoreCase {
         StoreCase(
             "A tombstone is a record as any other",
             [
-                .send(.create(key, one, lifetime: minute), .written),
-                .send(.rebind(key, from: first, to: .tombstone, lifetime: minute), .written),
-                .send(.create(key, two, lifetime: minute), .about(tombstone(2), minute)),
-                .send(.restore(key, first, lifetime: minute), .about(tombstone(2), minute)),
-                .send(.restore(key, binding(one, 2), lifetime: minute), .about(tombstone(2), minute)),
-                .send(.touch(key, lifetime: minute), .exactly(tombstone(2), minute)),
-                .send(.rebind(key, from: binding(one, 2), to: two, lifetime: minute), .about(tombstone(2), minute)),
-                .send(.rebind(key, from: tombstone(2), to: two, lifetime: minute), .written),
+                .send(.create(key, one, lifetimeMilliseconds: minute), .written),
+                .send(.rebind(key, from: first, to: .tombstone, lifetimeMilliseconds: minute), .written),
+                .send(.create(key, two, lifetimeMilliseconds: minute), .about(tombstone(2), minute)),
+                .send(.restore(key, first, lifetimeMilliseconds: minute), .about(tombstone(2), minute)),
+                .send(.restore(key, binding(one, 2), lifetimeMilliseconds: minute), .about(tombstone(2), minute)),
+                .send(.touch(key, lifetimeMilliseconds: minute), .exactly(tombstone(2), minute)),
+                .send(
+                    .rebind(key, from: binding(one, 2), to: two, lifetimeMilliseconds: minute),
+                    .about(tombstone(2), minute)),
+                .send(.rebind(key, from: tombstone(2), to: two, lifetimeMilliseconds: minute), .written),
                 .send(.read(key), .about(binding(two, 3), minute)),
             ]),
         StoreCase(
             "A tombstone is restored, and yields to a higher epoch",
             [
-                .send(.restore(key, tombstone(4), lifetime: minute), .written),
+                .send(.restore(key, tombstone(4), lifetimeMilliseconds: minute), .written),
                 .send(.read(key), .about(tombstone(4), minute)),
-                .send(.restore(key, binding(one, 5), lifetime: minute), .written),
+                .send(.restore(key, binding(one, 5), lifetimeMilliseconds: minute), .written),
                 .send(.read(key), .about(binding(one, 5), minute)),
             ]),
     ]
@@ -209,24 +220,24 @@ extension StoreCase {
         StoreCase(
             "A drop leaves a tombstone above what is known, for the longer of both lifetimes",
             [
-                .send(.drop(key, above: 0, lifetime: minute), .exactly(tombstone(1), minute)),
-                .send(.drop(key, above: 0, lifetime: minute), .exactly(tombstone(2), minute)),
-                .send(.restore(key, binding(one, 6), lifetime: 2 * minute), .written),
-                .send(.drop(key, above: 3, lifetime: minute), .exactly(tombstone(7), minute)),
-                .send(.create(key, two, lifetime: 10 * minute), .about(tombstone(7), 2 * minute)),
-                .send(.drop(key, above: 20, lifetime: minute), .exactly(tombstone(21), minute)),
-                .send(.drop(key, above: 21, lifetime: 3 * minute), .exactly(tombstone(22), 3 * minute)),
+                .send(.drop(key, above: 0, lifetimeMilliseconds: minute), .exactly(tombstone(1), minute)),
+                .send(.drop(key, above: 0, lifetimeMilliseconds: minute), .exactly(tombstone(2), minute)),
+                .send(.restore(key, binding(one, 6), lifetimeMilliseconds: 2 * minute), .written),
+                .send(.drop(key, above: 3, lifetimeMilliseconds: minute), .exactly(tombstone(7), minute)),
+                .send(.create(key, two, lifetimeMilliseconds: 10 * minute), .about(tombstone(7), 2 * minute)),
+                .send(.drop(key, above: 20, lifetimeMilliseconds: minute), .exactly(tombstone(21), minute)),
+                .send(.drop(key, above: 21, lifetimeMilliseconds: 3 * minute), .exactly(tombstone(22), 3 * minute)),
                 .send(.read(key), .about(tombstone(22), 3 * minute)),
             ]),
         StoreCase(
             "A drop has no epoch beyond the highest",
             [
-                .send(.drop(key, above: Binding.epochMax, lifetime: minute), .refused),
+                .send(.drop(key, above: Binding.epochMax, lifetimeMilliseconds: minute), .refused),
                 .send(
-                    .drop(key, above: Binding.epochMax - 1, lifetime: minute),
+                    .drop(key, above: Binding.epochMax - 1, lifetimeMilliseconds: minute),
                     .exactly(tombstone(Binding.epochMax), minute)),
-                .send(.drop(key, above: 1, lifetime: minute), .refused),
-                .send(.touch(key, lifetime: minute), .exactly(tombstone(Binding.epochMax), minute)),
+                .send(.drop(key, above: 1, lifetimeMilliseconds: minute), .refused),
+                .send(.touch(key, lifetimeMilliseconds: minute), .exactly(tombstone(Binding.epochMax), minute)),
             ]),
     ]
 
@@ -234,39 +245,44 @@ extension StoreCase {
         StoreCase(
             "When the session began is kept with the record and told with it",
             [
-                .send(.create(key, one, lifetime: minute, createdAtSeconds: 7), .written),
-                .send(.create(key, two, lifetime: 1000), .exactly(first, 1000, createdAtSeconds: 7)),
+                .send(.create(key, one, lifetimeMilliseconds: minute, createdAtSeconds: 7), .written),
+                .send(.create(key, two, lifetimeMilliseconds: 1000), .exactly(first, 1000, createdAtSeconds: 7)),
                 .send(
-                    .create(key, two, lifetime: 1000, createdAtSeconds: 8), .exactly(first, 1000, createdAtSeconds: 7)),
-                .send(.restore(key, first, lifetime: 1000), .exactly(first, 1000, createdAtSeconds: 7)),
-                .send(
-                    .rebind(key, from: binding(two, 1), to: two, lifetime: 1000),
+                    .create(key, two, lifetimeMilliseconds: 1000, createdAtSeconds: 8),
                     .exactly(first, 1000, createdAtSeconds: 7)),
-                .send(.touch(key, lifetime: minute), .exactly(first, minute, createdAtSeconds: 7)),
+                .send(.restore(key, first, lifetimeMilliseconds: 1000), .exactly(first, 1000, createdAtSeconds: 7)),
+                .send(
+                    .rebind(key, from: binding(two, 1), to: two, lifetimeMilliseconds: 1000),
+                    .exactly(first, 1000, createdAtSeconds: 7)),
+                .send(.touch(key, lifetimeMilliseconds: minute), .exactly(first, minute, createdAtSeconds: 7)),
                 .send(.read(key), .about(first, minute, createdAtSeconds: 7)),
-                .send(.rebind(key, from: first, to: two, lifetime: minute, createdAtSeconds: .max), .written),
-                .send(.touch(key, lifetime: minute), .exactly(binding(two, 2), minute, createdAtSeconds: .max)),
-                .send(.restore(key, binding(one, 3), lifetime: minute, createdAtSeconds: 1), .written),
-                .send(.touch(key, lifetime: minute), .exactly(binding(one, 3), minute, createdAtSeconds: 1)),
-                .send(.restore(key, binding(one, 3), lifetime: minute, createdAtSeconds: 0), .refused),
-                .send(.drop(key, above: 0, lifetime: minute), .exactly(tombstone(4), minute)),
-                .send(.touch(key, lifetime: minute), .exactly(tombstone(4), minute)),
+                .send(
+                    .rebind(key, from: first, to: two, lifetimeMilliseconds: minute, createdAtSeconds: .max), .written),
+                .send(
+                    .touch(key, lifetimeMilliseconds: minute), .exactly(binding(two, 2), minute, createdAtSeconds: .max)
+                ),
+                .send(.restore(key, binding(one, 3), lifetimeMilliseconds: minute, createdAtSeconds: 1), .written),
+                .send(
+                    .touch(key, lifetimeMilliseconds: minute), .exactly(binding(one, 3), minute, createdAtSeconds: 1)),
+                .send(.restore(key, binding(one, 3), lifetimeMilliseconds: minute, createdAtSeconds: 0), .refused),
+                .send(.drop(key, above: 0, lifetimeMilliseconds: minute), .exactly(tombstone(4), minute)),
+                .send(.touch(key, lifetimeMilliseconds: minute), .exactly(tombstone(4), minute)),
             ]),
         StoreCase(
             "Whoever writes says when the session began, or that it does not end by age",
             [
-                .send(.create(key, one, lifetime: minute, createdAtSeconds: 7), .written),
-                .send(.rebind(key, from: first, to: two, lifetime: minute), .written),
+                .send(.create(key, one, lifetimeMilliseconds: minute, createdAtSeconds: 7), .written),
+                .send(.rebind(key, from: first, to: two, lifetimeMilliseconds: minute), .written),
                 .send(.read(key), .about(binding(two, 2), minute)),
-                .send(.restore(key, binding(one, 3), lifetime: minute, createdAtSeconds: 9), .written),
-                .send(.restore(key, binding(one, 4), lifetime: minute), .written),
+                .send(.restore(key, binding(one, 3), lifetimeMilliseconds: minute, createdAtSeconds: 9), .written),
+                .send(.restore(key, binding(one, 4), lifetimeMilliseconds: minute), .written),
                 .send(.read(key), .about(binding(one, 4), minute)),
             ]),
         StoreCase(
             "A rebind compares the binding, not when the session began",
             [
-                .send(.create(key, one, lifetime: minute, createdAtSeconds: 7), .written),
-                .send(.rebind(key, from: first, to: two, lifetime: minute, createdAtSeconds: 8), .written),
+                .send(.create(key, one, lifetimeMilliseconds: minute, createdAtSeconds: 7), .written),
+                .send(.rebind(key, from: first, to: two, lifetimeMilliseconds: minute, createdAtSeconds: 8), .written),
                 .send(.read(key), .about(binding(two, 2), minute, createdAtSeconds: 8)),
             ]),
     ]
@@ -275,13 +291,15 @@ extension StoreCase {
         StoreCase(
             "The highest epoch is written, and none above it ever is",
             [
-                .send(.restore(key, binding(two, Binding.epochMax - 1), lifetime: minute), .written),
+                .send(.restore(key, binding(two, Binding.epochMax - 1), lifetimeMilliseconds: minute), .written),
                 .send(
-                    .rebind(key, from: binding(two, Binding.epochMax - 1), to: one, lifetime: minute), .written),
-                .send(.touch(key, lifetime: minute), .exactly(binding(one, Binding.epochMax), minute)),
-                .send(.rebind(key, from: binding(one, Binding.epochMax), to: two, lifetime: minute), .refused),
-                .send(.restore(key, binding(one, Binding.epochMax + 1), lifetime: minute), .refused),
-                .send(.touch(key, lifetime: minute), .exactly(binding(one, Binding.epochMax), minute)),
+                    .rebind(key, from: binding(two, Binding.epochMax - 1), to: one, lifetimeMilliseconds: minute),
+                    .written),
+                .send(.touch(key, lifetimeMilliseconds: minute), .exactly(binding(one, Binding.epochMax), minute)),
+                .send(
+                    .rebind(key, from: binding(one, Binding.epochMax), to: two, lifetimeMilliseconds: minute), .refused),
+                .send(.restore(key, binding(one, Binding.epochMax + 1), lifetimeMilliseconds: minute), .refused),
+                .send(.touch(key, lifetimeMilliseconds: minute), .exactly(binding(one, Binding.epochMax), minute)),
             ])
     ]
 
@@ -290,24 +308,24 @@ extension StoreCase {
             "A guess is never written, nor anything without a lifetime",
             [
                 .turn([
-                    (.restore(key, binding(one, 0), lifetime: minute), .refused),
-                    (.create(key, one, lifetime: 0), .refused),
-                    (.create(key, one, lifetime: -1), .refused),
-                    (.restore(key, binding(one, 2), lifetime: 0), .refused),
-                    (.rebind(key, from: first, to: two, lifetime: 0), .refused),
-                    (.drop(key, above: 1, lifetime: 0), .refused),
-                    (.create(key, one, lifetime: minute, createdAtSeconds: 0), .refused),
-                    (.rebind(key, from: first, to: two, lifetime: minute, createdAtSeconds: 0), .refused),
+                    (.restore(key, binding(one, 0), lifetimeMilliseconds: minute), .refused),
+                    (.create(key, one, lifetimeMilliseconds: 0), .refused),
+                    (.create(key, one, lifetimeMilliseconds: -1), .refused),
+                    (.restore(key, binding(one, 2), lifetimeMilliseconds: 0), .refused),
+                    (.rebind(key, from: first, to: two, lifetimeMilliseconds: 0), .refused),
+                    (.drop(key, above: 1, lifetimeMilliseconds: 0), .refused),
+                    (.create(key, one, lifetimeMilliseconds: minute, createdAtSeconds: 0), .refused),
+                    (.rebind(key, from: first, to: two, lifetimeMilliseconds: minute, createdAtSeconds: 0), .refused),
                 ]),
-                .send(.touch(key, lifetime: minute), .absent),
+                .send(.touch(key, lifetimeMilliseconds: minute), .absent),
             ]),
         StoreCase(
             "What is refused leaves a record as it is",
             [
-                .send(.create(key, one, lifetime: minute), .written),
-                .send(.touch(key, lifetime: 0), .refused),
-                .send(.drop(key, above: 0, lifetime: 0), .refused),
-                .send(.rebind(key, from: first, to: two, lifetime: 0), .refused),
+                .send(.create(key, one, lifetimeMilliseconds: minute), .written),
+                .send(.touch(key, lifetimeMilliseconds: 0), .refused),
+                .send(.drop(key, above: 0, lifetimeMilliseconds: 0), .refused),
+                .send(.rebind(key, from: first, to: two, lifetimeMilliseconds: 0), .refused),
                 .send(.read(key), .about(first, minute)),
             ]),
     ]

@@ -77,7 +77,7 @@ extension Scenario {
         let loop = random.below(loopCount)
         let request = Action.request(client: client, replica: replica, loop: loop)
         let wire = Wire(replica: replica, primary: random.below(primaryCount), kind: .data(loop: loop))
-        let late = random.int(settings.budget * 200...settings.budget * 490)
+        let late = random.int(settings.budgetMilliseconds * 200...settings.budgetMilliseconds * 490)
         let forget = Action.forget(client: client)
         switch random.below(4) {
         case 0:
@@ -89,10 +89,13 @@ extension Scenario {
             ]
         case 1:
             // An answer is late, and its session returns when the record is about to end.
-            let lifetime = settings.recordLifetime * 1000
+            let lifetimeMilliseconds = settings.recordLifetimeMilliseconds * 1000
             return [
                 (0, forget), (100, .delay(wire, by: late, lasting: late * 2)), (100, request),
-                (lifetime > 4_000_000 ? late : lifetime + late + random.int(9000...max(9000, late - 60_000)), request),
+                (
+                    lifetimeMilliseconds > 4_000_000
+                        ? late : lifetimeMilliseconds + late + random.int(9000...max(9000, late - 60_000)), request
+                ),
             ]
         case 2:
             // It is on its way while the subscription is lost, and the session dropped before there is another.

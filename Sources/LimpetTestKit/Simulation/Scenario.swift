@@ -79,11 +79,12 @@ package struct Scenario: Sendable {
         let lease = random.int(200...500)
         let idle: Int64 = [2000, 5000, 30_000, 30_000][random.below(4)]
         settings = AffinitySettings(
-            idleTimeout: idle, absoluteTimeout: random.percent(15) ? max(12_000, idle) : nil,
-            onUnavailable: random.percent(80) ? .move : random.percent(50) ? .detour : .reject, lease: lease,
-            budget: random.int(5...lease * 9 / 10))
+            idleTimeoutMilliseconds: idle, absoluteTimeoutMilliseconds: random.percent(15) ? max(12_000, idle) : nil,
+            onUnavailable: random.percent(80) ? .move : random.percent(50) ? .detour : .reject,
+            leaseMilliseconds: lease,
+            budgetMilliseconds: random.int(5...lease * 9 / 10))
         // Clocks differ by no more than hints allow for.
-        let tolerance = Int64(CookieRenewal(idleTimeout: settings.idleTimeout).tolerance)
+        let tolerance = Int64(CookieRenewal(idleTimeoutMilliseconds: settings.idleTimeoutMilliseconds).tolerance)
         wallOffset = (0..<replicaCount).map { _ in random.int(0...min(2, tolerance)) }
         // A guard is one only as long as the inequality holds.
         let least = guardLag + 1_000_000 + lease * 1002 + 20_000

@@ -66,7 +66,7 @@ final class SimulatedConnection {
 /// Whether the store may be asked: three misses close a connection to questions until a probe is answered in time.
 struct BreakerModel {
     static let missesToOpen = 3
-    static let probeInterval: Moment = 250_000
+    static let probeIntervalMilliseconds: Moment = 250_000
 
     private(set) var isOpen = true
     private var misses = 0

@@ -63,8 +63,9 @@ final class SimulatedReplica {
         coherence = Coherence(primaries: scenario.primaryCount)
         health = HealthTable(count: membership.count, judgesAlone: judgesAlone)
         renewal = CookieRenewal(
-            idleTimeout: settings.idleTimeout, absoluteTimeout: settings.absoluteTimeout)
-        let channel = CoherenceChannel(lease: scenario.settings.lease)
+            idleTimeoutMilliseconds: settings.idleTimeoutMilliseconds,
+            absoluteTimeoutMilliseconds: settings.absoluteTimeoutMilliseconds)
+        let channel = CoherenceChannel(leaseMilliseconds: scenario.settings.leaseMilliseconds)
         hearings = (0..<scenario.primaryCount).map { _ in Hearing(channel: channel) }
         probes = Array(repeating: BackendProbe(), count: membership.count)
         let service = ServiceHash.of(name: "service", key: key)
@@ -72,7 +73,8 @@ final class SimulatedReplica {
         fleet = FleetHealth(
             own: .init(instance: instance, configuration: UInt64(membershipIndex), name: "replica", version: "1"),
             backends: Set(membership.backends.map { FleetBackend(service: service, backend: $0.hash) }),
-            lease: scenario.settings.lease, probeTimeout: Simulation.connectTimeout / 1000)
+            leaseMilliseconds: scenario.settings.leaseMilliseconds,
+            probeTimeoutMilliseconds: Simulation.connectTimeout / 1000)
         let affinity = SessionAffinity(
             membership: membership, cache: cache, coherence: coherence, health: health, settings: settings,
             wallOrigin: wallStart * 1_000_000_000 - origin)

@@ -3,14 +3,15 @@ import Affinity
 /// The invariants of a single decision.
 extension Simulation {
     /// Microseconds by which a decision may lag behind: lease, drift, one turn of the store.
-    var bound: Moment { scenario.settings.lease * 1001 + 1100 }
+    var bound: Moment { scenario.settings.leaseMilliseconds * 1001 + 1100 }
 
     private var grace: ServerHistory.Grace {
-        let lifetime = scenario.settings.recordLifetime
+        let lifetimeMilliseconds = scenario.settings.recordLifetimeMilliseconds
         // A wall clock that is ahead ends a session earlier than another knows.
-        let skew: Moment = scenario.settings.absoluteTimeout == nil ? 0 : 4_000_000
+        let skew: Moment = scenario.settings.absoluteTimeoutMilliseconds == nil ? 0 : 4_000_000
         return ServerHistory.Grace(
-            told: bound, expired: lifetime * 2 + 3000 + skew, untold: lifetime * 1002 + bound + skew)
+            told: bound, expired: lifetimeMilliseconds * 2 + 3000 + skew,
+            untold: lifetimeMilliseconds * 1002 + bound + skew)
     }
 
     func check(_ route: Route, of request: SimulatedRequest, _ basis: DecisionBasis) {
@@ -117,7 +118,7 @@ extension Simulation {
         if request.operations > 4 { fail("I11", "\(who): \(request.operations) questions") }
         guard let since = request.pendingSince else { return }
         let paused = request.replica.pausedUntil + 1000
-        if now - max(since, min(paused, now)) > 2 * scenario.settings.budget * 1000 + 1000, paused < since {
+        if now - max(since, min(paused, now)) > 2 * scenario.settings.budgetMilliseconds * 1000 + 1000, paused < since {
             fail("I11", "\(who): held up for \((now - since) / 1000) ms")
         }
     }
@@ -208,10 +209,10 @@ extension Simulation {
 
     /// I12: at most four touches in a lifetime. Where sessions end by age, clocks that differ make for more.
     func checkTouches(_ request: SimulatedRequest) {
-        guard scenario.settings.absoluteTimeout == nil else { return }
+        guard scenario.settings.absoluteTimeoutMilliseconds == nil else { return }
         let replica = request.replica
-        let lifetime = scenario.settings.recordLifetime
-        let since = now - lifetime * 998 + 4 * Self.patience
+        let lifetimeMilliseconds = scenario.settings.recordLifetimeMilliseconds
+        let since = now - lifetimeMilliseconds * 998 + 4 * Self.patience
         var touches = replica.lastTouches[request.session, default: []].filter { $0 > since }
         touches.append(now)
         replica.lastTouches[request.session] = touches
@@ -224,16 +225,17 @@ extension Simulation {
     func checkLifetime(_ request: SimulatedRequest, on server: SimulatedServer) {
         let replica = request.replica
         let place = primary(of: request.session)
-        guard scenario.settings.absoluteTimeout == nil, replica.mayAsk(loop: request.loop, about: request.session)
+        guard scenario.settings.absoluteTimeoutMilliseconds == nil,
+            replica.mayAsk(loop: request.loop, about: request.session)
         else {
             return
         }
         guard server === primaries[place].current, let record = server.living(request.session, now: now),
             let entry = replica.cache.peek(request.session, now: replica.instant(now)),
             entry.binding == record.binding, entry.touches == 0 || !has(.touch),
-            now - server.lastLoss > scenario.settings.recordLifetime * 1000
+            now - server.lastLoss > scenario.settings.recordLifetimeMilliseconds * 1000
         else { return }
-        let idle = scenario.settings.idleTimeout
+        let idle = scenario.settings.idleTimeoutMilliseconds
         if record.expires < now + idle * 998 - 70_000 {
             fail("I15", "\(name(request.session)): in use, and gone in \((record.expires - now) / 1000) ms")
         }

@@ -29,7 +29,7 @@ extension Simulation {
             applyToStore(choice.action)
         case .evict(let client): lose(clients[client].session, nil)
         case .foreign(let client):
-            let expires = now + scenario.settings.recordLifetime * 1000
+            let expires = now + scenario.settings.recordLifetimeMilliseconds * 1000
             lose(clients[client].session, ModelRecord(value: .foreign, expires: expires))
         case .breakBackend, .mendBackend, .cutBackend, .reachBackend: applyToBackends(choice.action)
         }
@@ -74,7 +74,8 @@ extension Simulation {
         let session = clients[client].session
         let entry = replica.cache.peek(session, now: replica.instant(now))
         let known = max(entry?.binding.epoch ?? 0, clients[client].hint?.binding.epoch ?? 0)
-        let operation = StoreOperation.drop(session, above: known, lifetime: scenario.settings.recordLifetime)
+        let operation = StoreOperation.drop(
+            session, above: known, lifetimeMilliseconds: scenario.settings.recordLifetimeMilliseconds)
         send(operation, for: .drop, loop: 0, at: replica)
     }
 

@@ -4,7 +4,7 @@ import Affinity
 extension Simulation {
     /// The heartbeat and what else goes by the clock.
     func beat(_ replica: SimulatedReplica) {
-        schedule(.beat, of: replica, after: CoherenceChannel.beatInterval * 1000)
+        schedule(.beat, of: replica, after: CoherenceChannel.beatIntervalMilliseconds * 1000)
         let instant = replica.instant(now)
         for primary in replica.hearings.indices {
             if let subscriber = replica.hearings[primary].subscriber, subscriber.isOpen,
@@ -48,7 +48,7 @@ extension Simulation {
         if channel.state == .live {
             if !has(.lease) { standing.liveUntil = .distantFuture }
             if !has(.leaseFromSending) {
-                standing.liveUntil = replica.instant(now).advanced(byMilliseconds: scenario.settings.lease)
+                standing.liveUntil = replica.instant(now).advanced(byMilliseconds: scenario.settings.leaseMilliseconds)
             }
         }
         if !has(.generation), standing.generationBegan != .distantFuture {

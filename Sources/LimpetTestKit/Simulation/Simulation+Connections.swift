@@ -157,10 +157,11 @@ extension Simulation {
                 abandon(subscriber, "the primary has another role")
             }
         case .probe:
-            if now - pending.sentAt <= scenario.settings.budget * 1000 {
+            if now - pending.sentAt <= scenario.settings.budgetMilliseconds * 1000 {
                 connection.breaker.probeAnswered()
             } else {
-                schedule(.breakerProbe(connection), of: connection.replica, after: BreakerModel.probeInterval)
+                schedule(
+                    .breakerProbe(connection), of: connection.replica, after: BreakerModel.probeIntervalMilliseconds)
             }
         }
     }
@@ -197,7 +198,7 @@ extension Simulation {
         let token = enqueue(.operation(purpose, operation), over: connection)
         tell("replica \(replica.index).\(loop): asks \(describe(operation))")
         send(.send(operation, token: token), over: connection)
-        schedule(.deadline(connection, token: token), of: replica, after: scenario.settings.budget * 1000)
+        schedule(.deadline(connection, token: token), of: replica, after: scenario.settings.budgetMilliseconds * 1000)
     }
 
     /// A data connection to another server than the channel's is given up.
@@ -219,7 +220,7 @@ extension Simulation {
         let stamp = connection.pending[index].stamp
         if connection.breaker.missed() {
             coverage.count("breakers opened")
-            schedule(.breakerProbe(connection), of: connection.replica, after: BreakerModel.probeInterval)
+            schedule(.breakerProbe(connection), of: connection.replica, after: BreakerModel.probeIntervalMilliseconds)
         }
         deliver(.unavailable(.late), to: purpose, operation, stamp, nil, at: connection.replica)
     }

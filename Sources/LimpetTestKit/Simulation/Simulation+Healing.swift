@@ -77,8 +77,8 @@ extension Simulation {
     private func checkRepeated(
         _ session: Fingerprint, _ binding: Binding, _ at: Moment, _ replica: SimulatedReplica
     ) {
-        guard scenario.settings.absoluteTimeout == nil, at > now - 55_000_000,
-            at + scenario.settings.recordLifetime * 998 > now, (silentlyLost[session] ?? 0) < at,
+        guard scenario.settings.absoluteTimeoutMilliseconds == nil, at > now - 55_000_000,
+            at + scenario.settings.recordLifetimeMilliseconds * 998 > now, (silentlyLost[session] ?? 0) < at,
             made[session]?.contains(where: { $0.epoch >= binding.epoch && $0 != binding }) != true
         else { return }
         let held = standing(session)
@@ -90,8 +90,9 @@ extension Simulation {
 
     private func checkAgreement(_ client: SimulatedClient) {
         // What was lost without a word is found by a touch; where sessions end by age, clocks differ on when.
-        let isLost = silentlyLost[client.session].map { $0 + scenario.settings.recordLifetime * 1002 > now } ?? false
-        guard !isLost, scenario.settings.absoluteTimeout == nil else { return }
+        let isLost =
+            silentlyLost[client.session].map { $0 + scenario.settings.recordLifetimeMilliseconds * 1002 > now } ?? false
+        guard !isLost, scenario.settings.absoluteTimeoutMilliseconds == nil else { return }
         let held = standing(client.session)
         for replica in replicas {
             let entry = replica.cache.peek(client.session, now: replica.instant(now))

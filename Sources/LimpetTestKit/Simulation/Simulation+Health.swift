@@ -84,7 +84,8 @@ extension Simulation {
     private func perform(_ action: BackendProbe.Action, _ backend: Int, at replica: SimulatedReplica) {
         switch action {
         case .doNothing: break
-        case .wait: schedule(.probeBackend(backend), of: replica, after: BackendProbe.interval * 1000 + 3000)
+        case .wait:
+            schedule(.probeBackend(backend), of: replica, after: BackendProbe.intervalMilliseconds * 1000 + 3000)
         case .connect:
             let isReachable = isInReach(replica.places[backend], of: replica)
             schedule(.backendProbed(backend, isReachable: isReachable), of: replica, after: 1000)
@@ -153,7 +154,7 @@ extension Simulation {
         }
         if replica.fleet.isHoldingBack, !replica.isFleetTickComing {
             replica.isFleetTickComing = true
-            schedule(.fleetTickSoon, of: replica, after: FleetHealth.publicationGap * 1000 + 50)
+            schedule(.fleetTickSoon, of: replica, after: FleetHealth.publicationGapMilliseconds * 1000 + 50)
         }
     }
 

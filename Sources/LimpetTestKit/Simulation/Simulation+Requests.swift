@@ -137,7 +137,7 @@ extension Simulation {
         else { return }
         // As if it had been answered well.
         aside(
-            .record(binding, remaining: touch.lifetime), to: touch,
+            .record(binding, remainingMilliseconds: touch.lifetimeMilliseconds), to: touch,
             OperationStamp(sentAt: request.replica.instant(now)), loop: request.loop, number: 1, at: request.replica)
     }
 

@@ -37,8 +37,10 @@ extension Simulation {
         let settings = scenario.settings
         guard !has(.replyAge) else { return settings }
         return AffinitySettings(
-            idleTimeout: settings.idleTimeout, absoluteTimeout: settings.absoluteTimeout,
-            onUnavailable: settings.onUnavailable, lease: 1_000_000, budget: settings.budget)
+            idleTimeoutMilliseconds: settings.idleTimeoutMilliseconds,
+            absoluteTimeoutMilliseconds: settings.absoluteTimeoutMilliseconds,
+            onUnavailable: settings.onUnavailable, leaseMilliseconds: 1_000_000,
+            budgetMilliseconds: settings.budgetMilliseconds)
     }
 
     /// The question by which a guess would take the place of the record that it met.
@@ -50,7 +52,8 @@ extension Simulation {
             entry.binding.backend != record.binding.backend, !record.binding.isTombstone
         else { return nil }
         return .rebind(
-            operation.fingerprint, from: record.binding, to: entry.binding.backend, lifetime: operation.lifetime,
+            operation.fingerprint, from: record.binding, to: entry.binding.backend,
+            lifetimeMilliseconds: operation.lifetimeMilliseconds,
             createdAtSeconds: record.createdAtSeconds)
     }
 
@@ -62,7 +65,7 @@ extension Simulation {
         let raised = Binding(backend: route.binding.backend, epoch: last.binding.epoch + 2)
         let entry = BindingCache.Entry(
             binding: raised, kind: .dirty, confirmedAt: instant,
-            expiresAt: instant.advanced(byMilliseconds: scenario.settings.recordLifetime))
+            expiresAt: instant.advanced(byMilliseconds: scenario.settings.recordLifetimeMilliseconds))
         replica.cache.store(entry, for: request.session, now: instant)
     }
 
@@ -76,7 +79,7 @@ extension Simulation {
         else { return nil }
         return .rebind(
             request.session, from: route.binding, to: replica.membership.backends[route.backend].hash,
-            lifetime: scenario.settings.recordLifetime)
+            lifetimeMilliseconds: scenario.settings.recordLifetimeMilliseconds)
     }
 
     /// As many for as against count as a majority.

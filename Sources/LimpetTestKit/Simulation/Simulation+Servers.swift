@@ -89,7 +89,8 @@ extension Simulation {
             return .unavailable(.refused)
         }
         return .readOnly(
-            binding, remaining: record.remaining(for: operation, now: now), createdAtSeconds: record.createdAtSeconds)
+            binding, remainingMilliseconds: record.remainingMilliseconds(for: operation, now: now),
+            createdAtSeconds: record.createdAtSeconds)
     }
 
     private func written(_ operation: StoreOperation, on server: SimulatedServer) -> StoreResult {

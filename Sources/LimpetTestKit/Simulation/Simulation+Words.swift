@@ -18,7 +18,7 @@ extension Simulation {
     func describe(_ result: StoreResult) -> String {
         switch result {
         case .written: "written"
-        case .record(let record): "record \(name(record.binding)) for \(record.remaining) ms"
+        case .record(let record): "record \(name(record.binding)) for \(record.remainingMilliseconds) ms"
         case .readOnly(let record): "read only \(name(record.binding))"
         case .absent: "absent"
         case .foreign: "foreign"

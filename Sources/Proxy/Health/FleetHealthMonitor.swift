@@ -38,9 +38,10 @@ package final class FleetHealthMonitor: HealthObserver {
     /// - Parameters:
     ///   - own: how this replica introduces itself.
     ///   - key: the fleet's, which hashes the names of services.
-    ///   - lease: milliseconds.
+    ///   - leaseMilliseconds: of the coherence channel.
     package init(
-        prober: HealthProber, snapshot: Snapshot, own: FleetMessage.Sender, key: FingerprintKey, lease: Int64,
+        prober: HealthProber, snapshot: Snapshot, own: FleetMessage.Sender, key: FingerprintKey,
+        leaseMilliseconds: Int64,
         channel: any FleetChannel
     ) {
         self.prober = prober
@@ -48,8 +49,8 @@ package final class FleetHealthMonitor: HealthObserver {
         self.key = key
         loop = prober.loop
         health = FleetHealth(
-            own: own, backends: [], lease: lease,
-            probeTimeout: prober.loop.limits.connectTimeout.nanoseconds / 1_000_000)
+            own: own, backends: [], leaseMilliseconds: leaseMilliseconds,
+            probeTimeoutMilliseconds: prober.loop.limits.connectTimeout.nanoseconds / 1_000_000)
         prober.judge = self
         reconfigured(snapshot, configuration: own.configuration)
     }
@@ -174,7 +175,8 @@ package final class FleetHealthMonitor: HealthObserver {
     private func tickSoon() {
         guard !isTickComing else { return }
         isTickComing = true
-        loop.eventLoop.assumeIsolated().scheduleTask(in: .milliseconds(FleetHealth.publicationGap)) { [self] in
+        loop.eventLoop.assumeIsolated().scheduleTask(in: .milliseconds(FleetHealth.publicationGapMilliseconds)) {
+            [self] in
             isTickComing = false
             tick()
         }

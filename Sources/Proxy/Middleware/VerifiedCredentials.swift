@@ -13,7 +13,7 @@ struct VerifiedCredentials {
 
     static let capacity = 1024
     /// In milliseconds.
-    static let lifetime: Int64 = 5 * 60 * 1000
+    static let lifetimeMilliseconds: Int64 = 5 * 60 * 1000
 
     /// When each ends. What is looked up moves from the old half to the young.
     private var young: [Digest: Instant] = [:]
@@ -22,7 +22,7 @@ struct VerifiedCredentials {
     var count: Int { young.count + old.count }
 
     mutating func add(_ digest: Digest, now: Instant) {
-        keep(digest, until: now.advanced(byMilliseconds: Self.lifetime))
+        keep(digest, until: now.advanced(byMilliseconds: Self.lifetimeMilliseconds))
     }
 
     mutating func contains(_ digest: Digest, now: Instant) -> Bool {

@@ -36,7 +36,8 @@ package final class RedisChannel {
     ///   - coherence: the replica's, of as many primaries as it has.
     ///   - cache: the replica's.
     package init(
-        store: RedisStore, instance: InstanceID, lease: Int64, coherence: Coherence, cache: BindingCache, logger: Logger
+        store: RedisStore, instance: InstanceID, leaseMilliseconds: Int64, coherence: Coherence, cache: BindingCache,
+        logger: Logger
     ) {
         self.store = store
         eventLoop = store.eventLoop
@@ -46,7 +47,7 @@ package final class RedisChannel {
         self.logger = logger
         names = ChannelNames(namespace: store.primary.settings.namespace, instance: instance)
         subscription = ReconnectingConnection(to: store.primary, on: store.eventLoop)
-        core = CoherenceChannel(lease: lease)
+        core = CoherenceChannel(leaseMilliseconds: leaseMilliseconds)
     }
 
     package var state: CoherenceChannel.State { core.state }
@@ -159,7 +160,7 @@ extension RedisChannel {
 // MARK: - Heartbeats
 
 extension RedisChannel: NIOScheduledCallbackHandler {
-    private static let interval = CoherenceChannel.beatInterval
+    private static let interval = CoherenceChannel.beatIntervalMilliseconds
 
     private func beat(_ now: Instant) {
         guard subscription.serving != nil, store.mayBeat else { return }

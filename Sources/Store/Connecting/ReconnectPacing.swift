@@ -4,7 +4,7 @@ package import Affinity
 /// them has connected the others may follow.
 package struct ReconnectPacing: Sendable {
     /// The least time between two attempts while the store is away, in milliseconds.
-    package static let interval: Int64 = 500
+    package static let intervalMilliseconds: Int64 = 500
     /// However often the store has come and gone, all may be back this soon, in milliseconds.
     package static let longestReturn: Int64 = 4000
 
@@ -21,14 +21,14 @@ package struct ReconnectPacing: Sendable {
     package init(connections: Int, now: Instant) {
         self.connections = max(1, connections)
         spare = self.connections
-        earning = max(1, min(Self.interval, Self.longestReturn / Int64(self.connections)))
+        earning = max(1, min(Self.intervalMilliseconds, Self.longestReturn / Int64(self.connections)))
         refilled = now
     }
 
     /// Whether an attempt may be made now. If so it counts as made.
     package mutating func admit(now: Instant) -> Bool {
         refill(now: now)
-        if !isBack, let lastAttempt, now.milliseconds(since: lastAttempt) < Self.interval { return false }
+        if !isBack, let lastAttempt, now.milliseconds(since: lastAttempt) < Self.intervalMilliseconds { return false }
         guard spare > 0 else { return false }
         spare -= 1
         lastAttempt = now

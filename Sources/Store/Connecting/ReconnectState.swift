@@ -22,7 +22,7 @@ struct ReconnectState {
     }
 
     /// A connection lost after this long, in milliseconds, was a good one: the next may be made soon.
-    static let goodAge: Int64 = 5000
+    static let goodAgeMilliseconds: Int64 = 5000
 
     private(set) var phase = Phase.idle
     /// Of the last attempt; nil before the first.
@@ -74,7 +74,7 @@ struct ReconnectState {
     mutating func failed(_ error: StoreError, now: Instant, random: UInt64) -> Action {
         switch phase {
         case .idle, .waiting, .stopped: return .doNothing
-        case .serving(let since): if now.milliseconds(since: since) >= Self.goodAge { delay.reset() }
+        case .serving(let since): if now.milliseconds(since: since) >= Self.goodAgeMilliseconds { delay.reset() }
         case .connecting, .greeting: break
         }
         failure = endpoint.map { ConnectionFailure(endpoint: $0, error: error) }

@@ -28,7 +28,7 @@ struct RecordTable {
     mutating func result(_ operation: StoreOperation, now: Instant) -> StoreResult {
         guard operation.isWritable else { return .unavailable(.refused) }
         let place = places[operation.fingerprint]
-        let end = now.advanced(byMilliseconds: operation.lifetime)
+        let end = now.advanced(byMilliseconds: operation.lifetimeMilliseconds)
         guard let place, records[place].end > now else {
             if case .drop(_, let above, _) = operation { return bury(operation, above: above, at: place, end) }
             guard let proposal = operation.proposal else { return .absent }
@@ -36,18 +36,22 @@ struct RecordTable {
             return .written
         }
         let held = records[place]
-        let remaining = min(operation.lifetime, held.end.milliseconds(since: now))
+        let remainingMilliseconds = min(operation.lifetimeMilliseconds, held.end.milliseconds(since: now))
         switch operation {
         case .touch:
             records[place].end = end
-            return .record(held.binding, remaining: operation.lifetime, createdAtSeconds: held.createdAtSeconds)
+            return .record(
+                held.binding, remainingMilliseconds: operation.lifetimeMilliseconds,
+                createdAtSeconds: held.createdAtSeconds)
         case .read:
-            return .record(held.binding, remaining: remaining, createdAtSeconds: held.createdAtSeconds)
+            return .record(
+                held.binding, remainingMilliseconds: remainingMilliseconds, createdAtSeconds: held.createdAtSeconds)
         case .drop(_, let above, _):
             return bury(operation, above: max(above, held.binding.epoch), at: place, max(end, held.end))
         case .create, .restore, .rebind:
             guard let proposal = operation.proposal, operation.overrides(held.binding) else {
-                return .record(held.binding, remaining: remaining, createdAtSeconds: held.createdAtSeconds)
+                return .record(
+                    held.binding, remainingMilliseconds: remainingMilliseconds, createdAtSeconds: held.createdAtSeconds)
             }
             write(operation, proposal, at: place, end)
             return .written
@@ -60,7 +64,7 @@ struct RecordTable {
         guard epoch < Binding.epochMax else { return .unavailable(.refused) }
         let tombstone = Binding(backend: .tombstone, epoch: epoch + 1)
         write(operation, tombstone, at: place, end)
-        return .record(tombstone, remaining: operation.lifetime)
+        return .record(tombstone, remainingMilliseconds: operation.lifetimeMilliseconds)
     }
 
     private mutating func write(_ operation: StoreOperation, _ binding: Binding, at known: Int?, _ end: Instant) {

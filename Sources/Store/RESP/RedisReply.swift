@@ -5,7 +5,7 @@ enum RedisReply: Equatable {
     case none
     case integer(Int64)
     /// What the scripts answer: a record, or 0, with its lifetime and when its session began, or 0.
-    case verdict(record: Int64, lifetime: Int64, createdAtSeconds: Int64)
+    case verdict(record: Int64, lifetimeMilliseconds: Int64, createdAtSeconds: Int64)
     case record(Record)
     /// A string that Limpet would not have written.
     case foreignText
@@ -42,8 +42,9 @@ enum RedisReply: Equatable {
     private static func verdict(_ elements: RESPElements) -> RedisReply {
         var elements = elements
         guard elements.count == 3, case .integer(let record) = elements.next(),
-            case .integer(let lifetime) = elements.next(), case .integer(let createdAtSeconds) = elements.next()
+            case .integer(let lifetimeMilliseconds) = elements.next(),
+            case .integer(let createdAtSeconds) = elements.next()
         else { return .unexpected }
-        return .verdict(record: record, lifetime: lifetime, createdAtSeconds: createdAtSeconds)
+        return .verdict(record: record, lifetimeMilliseconds: lifetimeMilliseconds, createdAtSeconds: createdAtSeconds)
     }
 }

@@ -38,50 +38,50 @@ struct RedisCommands {
     /// Writes the command, or two, that a question is asked with.
     func send(_ operation: StoreOperation, in buffer: inout ByteBuffer) {
         switch operation {
-        case .create(let fingerprint, let backend, let lifetime, let createdAtSeconds):
+        case .create(let fingerprint, let backend, let lifetimeMilliseconds, let createdAtSeconds):
             append(to: &buffer) {
                 $0.append("*7\r\n$3\r\nSET\r\n")
                 $0.append(keyStart, fingerprint)
                 $0.append(bulk: Binding(backend: backend, epoch: 1).record, suffix: createdAtSeconds)
                 $0.append("$2\r\nNX\r\n$3\r\nGET\r\n$2\r\nPX\r\n")
-                $0.append(bulk: UInt64(clamping: lifetime))
+                $0.append(bulk: UInt64(clamping: lifetimeMilliseconds))
                 $0.append("*2\r\n$4\r\nPTTL\r\n")
                 $0.append(keyStart, fingerprint)
             }
-        case .restore(let fingerprint, let binding, let lifetime, let createdAtSeconds):
+        case .restore(let fingerprint, let binding, let lifetimeMilliseconds, let createdAtSeconds):
             append(to: &buffer) {
                 $0.append(restoreStart)
                 $0.append(keyStart, fingerprint)
                 $0.append(bulk: binding.record, suffix: createdAtSeconds)
-                $0.append(bulk: UInt64(clamping: lifetime))
+                $0.append(bulk: UInt64(clamping: lifetimeMilliseconds))
             }
-        case .rebind(let fingerprint, let from, let to, let lifetime, let createdAtSeconds):
+        case .rebind(let fingerprint, let from, let to, let lifetimeMilliseconds, let createdAtSeconds):
             let binding = Binding(backend: to, epoch: from.epoch &+ 1)
             append(to: &buffer) {
                 $0.append(rebindStart)
                 $0.append(keyStart, fingerprint)
                 $0.append(bulk: binding.record, suffix: createdAtSeconds)
-                $0.append(bulk: UInt64(clamping: lifetime))
+                $0.append(bulk: UInt64(clamping: lifetimeMilliseconds))
                 $0.append(bulk: from.record)
             }
-        case .touch(let fingerprint, let lifetime): touch(fingerprint, lifetime, in: &buffer)
-        case .drop(let fingerprint, let above, let lifetime):
+        case .touch(let fingerprint, let lifetimeMilliseconds): touch(fingerprint, lifetimeMilliseconds, in: &buffer)
+        case .drop(let fingerprint, let above, let lifetimeMilliseconds):
             append(to: &buffer) {
                 $0.append(dropStart)
                 $0.append(keyStart, fingerprint)
                 $0.append(bulk: UInt64(above))
-                $0.append(bulk: UInt64(clamping: lifetime))
+                $0.append(bulk: UInt64(clamping: lifetimeMilliseconds))
             }
         case .read(let fingerprint): read(fingerprint, in: &buffer)
         }
     }
 
-    func touch(_ fingerprint: Fingerprint, _ lifetime: Int64, in buffer: inout ByteBuffer) {
+    func touch(_ fingerprint: Fingerprint, _ lifetimeMilliseconds: Int64, in buffer: inout ByteBuffer) {
         append(to: &buffer) {
             $0.append("*4\r\n$5\r\nGETEX\r\n")
             $0.append(keyStart, fingerprint)
             $0.append("$2\r\nPX\r\n")
-            $0.append(bulk: UInt64(clamping: lifetime))
+            $0.append(bulk: UInt64(clamping: lifetimeMilliseconds))
         }
     }
 
@@ -107,16 +107,16 @@ struct RedisCommands {
         case .create, .touch, .read:
             assertionFailure("no script stands behind this question")
             return false
-        case .restore(_, let binding, let lifetime, let createdAtSeconds):
+        case .restore(_, let binding, let lifetimeMilliseconds, let createdAtSeconds):
             script = .restore
-            arguments = [Self.record(binding, createdAtSeconds), String(lifetime)]
-        case .rebind(_, let from, let to, let lifetime, let createdAtSeconds):
+            arguments = [Self.record(binding, createdAtSeconds), String(lifetimeMilliseconds)]
+        case .rebind(_, let from, let to, let lifetimeMilliseconds, let createdAtSeconds):
             let binding = Binding(backend: to, epoch: from.epoch &+ 1)
             script = .rebind
-            arguments = [Self.record(binding, createdAtSeconds), String(lifetime), String(from.record)]
-        case .drop(_, let above, let lifetime):
+            arguments = [Self.record(binding, createdAtSeconds), String(lifetimeMilliseconds), String(from.record)]
+        case .drop(_, let above, let lifetimeMilliseconds):
             script = .drop
-            arguments = [String(above), String(lifetime)]
+            arguments = [String(above), String(lifetimeMilliseconds)]
         }
         return Self.format(["EVAL", script.source, "1", key(operation.fingerprint)] + arguments, in: &buffer)
     }

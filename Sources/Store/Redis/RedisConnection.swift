@@ -15,7 +15,7 @@ final class RedisConnection: ChannelInboundHandler, RedisHandler {
     }
 
     /// A command without a reply for this long ends the connection, in nanoseconds; never before its budget is over.
-    private static let replyTimeout: Int64 = 500_000_000
+    private static let replyTimeoutNanoseconds: Int64 = 500_000_000
 
     private let eventLoop: any EventLoop
     private let endpoint: RedisEndpoint
@@ -45,7 +45,8 @@ final class RedisConnection: ChannelInboundHandler, RedisHandler {
         self.commands = commands
         self.reader = reader
         let budget = settings.commandTimeout.wholeNanoseconds
-        state = RedisConnectionState(budget: budget, replyTimeout: max(budget, Self.replyTimeout))
+        state = RedisConnectionState(
+            budgetNanoseconds: budget, replyTimeoutNanoseconds: max(budget, Self.replyTimeoutNanoseconds))
     }
 
     /// Commands whose replies are owed.
@@ -235,7 +236,7 @@ final class RedisConnection: ChannelInboundHandler, RedisHandler {
                 return end(.misbehaves("there is no memory for a script"))
             }
         case .read: commands.read(operation.fingerprint, in: &outbound)
-        case .touch: commands.touch(operation.fingerprint, operation.lifetime, in: &outbound)
+        case .touch: commands.touch(operation.fingerprint, operation.lifetimeMilliseconds, in: &outbound)
         }
         arm(now: now)
         store?.flushSoon()

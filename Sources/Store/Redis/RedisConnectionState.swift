@@ -75,8 +75,8 @@ struct RedisConnectionState {
     /// Heartbeats and publications under way.
     static let controlCommandsMax = 8
 
-    private let budget: Int64
-    private let replyTimeout: Int64
+    private let budgetNanoseconds: Int64
+    private let replyTimeoutNanoseconds: Int64
     private var pendingReplies = CircularBuffer<PendingReply>(initialCapacity: 64)
     /// In the order of asking; the first has the number `firstOperation`.
     private var waiting = CircularBuffer<Waiting>(initialCapacity: 64)
@@ -86,9 +86,9 @@ struct RedisConnectionState {
     /// - Parameters:
     ///   - budget: nanoseconds that a question waits.
     ///   - patience: nanoseconds that a command may go unanswered before the connection counts as dead.
-    init(budget: Int64, replyTimeout: Int64) {
-        self.budget = budget
-        self.replyTimeout = replyTimeout
+    init(budgetNanoseconds: Int64, replyTimeoutNanoseconds: Int64) {
+        self.budgetNanoseconds = budgetNanoseconds
+        self.replyTimeoutNanoseconds = replyTimeoutNanoseconds
     }
 
     /// Commands whose replies are owed.
@@ -154,7 +154,7 @@ struct RedisConnectionState {
         case .touch: return touchReply(to: next, reply, now)
         case .probe:
             let spent = now.nanoseconds &- next.sent.nanoseconds
-            return .probed(isWell: spent <= budget && reply == .status)
+            return .probed(isWell: spent <= budgetNanoseconds && reply == .status)
         case .beat, .beatEvaluation, .publication: return controlReply(to: next, reply, now)
         }
     }
@@ -195,10 +195,10 @@ struct RedisConnectionState {
     }
 
     private mutating func takeSecondReply(of next: PendingReply, _ reply: RedisReply, _ now: Instant) -> Action {
-        let lifetime: Int64?
+        let lifetimeMilliseconds: Int64?
         switch reply {
-        case .integer(let milliseconds): lifetime = milliseconds
-        case .refusal, .readOnly, .noScript, .wrongType: lifetime = nil
+        case .integer(let milliseconds): lifetimeMilliseconds = milliseconds
+        case .refusal, .readOnly, .noScript, .wrongType: lifetimeMilliseconds = nil
         case .none, .verdict, .record, .foreignText, .status, .unexpected: return .close(.mistypedReply)
         }
         guard let place = place(of: next.operation) else { return .wait }
@@ -208,10 +208,10 @@ struct RedisConnectionState {
         case .won: return result(next.operation, .written)
         case .absent: return result(next.operation, .absent)
         case .record(let record):
-            guard let lifetime else { return result(next.operation, .unavailable(.refused)) }
-            if lifetime == -1, isCreate { return followUp(.touch, .touch, next.operation, now) }
-            let remaining = remaining(lifetime, at: place)
-            let found = isRead ? record.foundByReading(remaining) : record.found(remaining)
+            guard let lifetimeMilliseconds else { return result(next.operation, .unavailable(.refused)) }
+            if lifetimeMilliseconds == -1, isCreate { return followUp(.touch, .touch, next.operation, now) }
+            let remainingMilliseconds = remainingMilliseconds(lifetimeMilliseconds, at: place)
+            let found = isRead ? record.foundByReading(remainingMilliseconds) : record.found(remainingMilliseconds)
             return result(next.operation, found)
         case .foreign: return result(next.operation, isRead ? .unavailable(.refused) : .foreign)
         case .refused:
@@ -226,12 +226,12 @@ struct RedisConnectionState {
             guard let place = place(of: next.operation) else { return .wait }
             if case .drop = waiting[offset: place].operation { return result(next.operation, .unavailable(.refused)) }
             return result(next.operation, .written)
-        case .verdict(let binding, let lifetime, let createdAtSeconds):
+        case .verdict(let binding, let lifetimeMilliseconds, let createdAtSeconds):
             guard let record = Record(binding: binding, createdAtSeconds: createdAtSeconds) else {
                 return .close(.mistypedReply)
             }
             guard let place = place(of: next.operation) else { return .wait }
-            return result(next.operation, record.found(remaining(lifetime, at: place)))
+            return result(next.operation, record.found(remainingMilliseconds(lifetimeMilliseconds, at: place)))
         case .noScript where next.command == .script:
             return followUp(.evaluation, .evaluation, next.operation, now)
         case .noScript, .refusal, .readOnly, .wrongType:
@@ -245,7 +245,7 @@ struct RedisConnectionState {
         case .none: return result(next.operation, absence(for: next.operation))
         case .record(let record):
             guard let place = place(of: next.operation) else { return .wait }
-            return result(next.operation, record.found(remaining(-1, at: place)))
+            return result(next.operation, record.found(remainingMilliseconds(-1, at: place)))
         case .foreignText, .wrongType: return result(next.operation, .foreign)
         case .refusal, .readOnly, .noScript:
             return followUp(.read, .fallbackRead, next.operation, now)
@@ -263,9 +263,9 @@ struct RedisConnectionState {
 
     /// - Parameter lifetime: as PTTL says it: -1 is none, which the question has just changed or cannot change, and
     ///   -2 that the record is gone by now.
-    private func remaining(_ lifetime: Int64, at place: Int) -> Int64 {
-        let pending = waiting[offset: place].operation.lifetime
-        return lifetime == -1 ? pending : max(0, min(pending, lifetime))
+    private func remainingMilliseconds(_ lifetimeMilliseconds: Int64, at place: Int) -> Int64 {
+        let pending = waiting[offset: place].operation.lifetimeMilliseconds
+        return lifetimeMilliseconds == -1 ? pending : max(0, min(pending, lifetimeMilliseconds))
     }
 
     private mutating func followUp(_ followUp: FollowUp, _ command: Command, _ operation: UInt64, _ now: Instant)
@@ -305,22 +305,24 @@ struct RedisConnectionState {
 
     /// When to look again whether something is late, or nil if nothing can be.
     var nextDeadline: Instant? {
-        let late = waiting.first.map { $0.stamp.sentAt.nanoseconds &+ budget }
-        let dead = pendingReplies.first.map { $0.sent.nanoseconds &+ replyTimeout }
+        let late = waiting.first.map { $0.stamp.sentAt.nanoseconds &+ budgetNanoseconds }
+        let dead = pendingReplies.first.map { $0.sent.nanoseconds &+ replyTimeoutNanoseconds }
         guard let dead else { return late.map(Instant.init(nanoseconds:)) }
         return Instant(nanoseconds: min(dead, late ?? dead))
     }
 
     /// Takes out the next question whose budget is over.
     mutating func nextLate(now: Instant) -> PendingOperation? {
-        guard let first = waiting.first, now.nanoseconds &- first.stamp.sentAt.nanoseconds >= budget else { return nil }
+        guard let first = waiting.first, now.nanoseconds &- first.stamp.sentAt.nanoseconds >= budgetNanoseconds else {
+            return nil
+        }
         return take(at: 0)
     }
 
     /// Whether the oldest command is unanswered for so long that the connection is to be closed.
     func isDead(now: Instant) -> Bool {
         guard let first = pendingReplies.first else { return false }
-        return now.nanoseconds &- first.sent.nanoseconds >= replyTimeout
+        return now.nanoseconds &- first.sent.nanoseconds >= replyTimeoutNanoseconds
     }
 
     /// Takes out the next question whose answer will not come, the connection being lost.
@@ -331,11 +333,11 @@ struct RedisConnectionState {
 }
 
 extension Record {
-    fileprivate func found(_ remaining: Int64) -> StoreResult {
-        .record(binding, remaining: remaining, createdAtSeconds: createdAtSeconds)
+    fileprivate func found(_ remainingMilliseconds: Int64) -> StoreResult {
+        .record(binding, remainingMilliseconds: remainingMilliseconds, createdAtSeconds: createdAtSeconds)
     }
 
-    fileprivate func foundByReading(_ remaining: Int64) -> StoreResult {
-        .readOnly(binding, remaining: remaining, createdAtSeconds: createdAtSeconds)
+    fileprivate func foundByReading(_ remainingMilliseconds: Int64) -> StoreResult {
+        .readOnly(binding, remainingMilliseconds: remainingMilliseconds, createdAtSeconds: createdAtSeconds)
     }
 }

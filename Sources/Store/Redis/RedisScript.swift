@@ -1,9 +1,8 @@
 /// A script that the store runs, known to it by the SHA-1 of its source.
 ///
-/// Each takes a key. `restore` and `rebind` take the record to write and its lifetime in milliseconds; they answer
-/// `{record found, its lifetime, when its session began or 0}`, or zeros where they wrote. What is written is
-/// published. A value that Limpet would not write and a value of another type count as absent; a record without a
-/// lifetime is given one.
+/// Each takes a key. `restore` and `rebind` take the record to write and its lifetime in milliseconds. They answer
+/// `{record found, its lifetime, creation time or 0}`, or zeros if they wrote the record. What is written is published.
+/// A foreign value, or one of another type, is treated as absent. A record without a lifetime is given one.
 struct RedisScript: Sendable {
     let source: String
     let sha1: String
