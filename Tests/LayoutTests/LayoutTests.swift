@@ -76,4 +76,15 @@ struct LayoutTests {
         let table = SourceFile("README.md", "| **P.** \"word\" | \"it holds\" · \"it does not\" |\n")
         #expect(TreeRules.unknownTests(table, among: tests).count == 1)
     }
+
+    @Test("every row of the table of decisions is named in the sources and in the tests, and no other row is")
+    func decisions() throws {
+        let page = try #require(tree.files.first { $0.path == "docs/architecture.md" })
+        #expect(page.lines.filter { $0.hasPrefix("| D") }.count > 30)
+        #expect(TreeRules.decisionFaults(page, among: tree.files) == [])
+        let table = SourceFile("docs/a.md", "| D1 | known |\n| D2 | unknown |\n")
+        let source = SourceFile("Sources/Affinity/A.swift", "let a = 1  // D1, D2\n")
+        let test = SourceFile("Tests/AffinityTests/B.swift", "// D1\nlet D2 = 3  // D7\n")
+        #expect(TreeRules.decisionFaults(table, among: [source, test]).count == 2)
+    }
 }

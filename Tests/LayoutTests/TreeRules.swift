@@ -66,6 +66,25 @@ enum TreeRules {
         }
     }
 
+    /// Rows of the table of decisions that no source or no test names, and names of rows that the table does not have.
+    static func decisionFaults(_ page: SourceFile, among files: [SourceFile]) -> Faults {
+        let rows = Set(page.lines.compactMap { $0.firstMatch(of: /^\| (D\d+) \|/)?.1 })
+        return ["Sources/Affinity/", "Tests/AffinityTests/"].flatMap { folder -> Faults in
+            let sources = files.filter { $0.isSwift && $0.path.hasPrefix(folder) }
+            let named = Set(sources.flatMap { decisions(named: $0) })
+            return rows.subtracting(named).sorted().map { "\(folder): nothing there names \($0)" }
+                + named.subtracting(rows).sorted().map { "\(folder): there is no row \($0) in \(page.path)" }
+        }
+    }
+
+    /// In a comment `// D8, D11` or `D1 to D3`: each row that is written out. Code beside the comment does not count.
+    private static func decisions(named file: SourceFile) -> [Substring] {
+        file.lines.flatMap { line -> [Substring] in
+            guard let comment = line.firstRange(of: "//") else { return [] }
+            return line[comment.upperBound...].matches(of: /\bD\d+\b/).map(\.0)
+        }
+    }
+
     private static func resolve(_ target: Substring, from page: String) -> String {
         var parts = Array(page.split(separator: "/").dropLast())
         for part in target.split(separator: "/") {
