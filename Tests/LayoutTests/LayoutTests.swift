@@ -69,12 +69,23 @@ struct LayoutTests {
 
     @Test("every test that holds a promise of the README is there")
     func promises() throws {
-        let page = try #require(tree.files.first { $0.path == "README.md" })
-        #expect(page.lines.contains { $0.hasPrefix("| **") })
-        #expect(TreeRules.unknownTests(page, among: tree.files) == [])
+        let readme = try #require(tree.files.first { $0.path == "README.md" })
+        let table = try #require(tree.files.first { $0.path == "docs/testing.md" })
+        #expect(readme.lines.contains { $0.hasPrefix("- **") })
+        #expect(TreeRules.promiseFaults(readme, table, among: tree.files) == [])
+    }
+
+    @Test("a promise without a row, a row without a promise or a test, and a test that is not there are found")
+    func brokenPromises() {
+        let readme = SourceFile("README.md", "- **Kept.** So it is.\n- **Forgotten.** Of course.\n")
+        let rows = "| **Kept.** | \"it holds\" · \"it does not\" |\n| **Never made.** | `a script` |\n"
         let tests = [SourceFile("Tests/A.swift", "@Test(\"it holds\")\n")]
-        let table = SourceFile("README.md", "| **P.** \"word\" | \"it holds\" · \"it does not\" |\n")
-        #expect(TreeRules.unknownTests(table, among: tests).count == 1)
+        let faults = TreeRules.promiseFaults(readme, SourceFile("docs/testing.md", rows), among: tests)
+        #expect(
+            faults == [
+                "docs/testing.md: there is no row for: Forgotten.", "README.md does not promise: Never made.",
+                "docs/testing.md: no test holds: Never made.", "docs/testing.md: there is no test \"it does not\"",
+            ])
     }
 
     @Test("every row of the table of decisions is named in the sources and in the tests, and no other row is")

@@ -54,16 +54,20 @@ enum TreeRules {
         }
     }
 
-    /// Tests that the table of promises names, each as `"name"`, and that no file has.
-    static func unknownTests(_ page: SourceFile, among files: [SourceFile]) -> Faults {
-        let tests = files.filter { $0.path.hasPrefix("Tests/") }
-        return page.lines.enumerated().filter { $0.element.hasPrefix("| **") }.flatMap { index, line -> Faults in
-            let cell = line.split(separator: "|").dropFirst().first ?? ""
-            return cell.matches(of: /"[^"]+"/).compactMap { match in
-                let exists = tests.contains { $0.text.contains(match.0) }
-                return exists ? nil : "\(page.path):\(index + 1): there is no test \(match.0)"
-            }
-        }
+    /// Promises of the README that have no row in the table of `docs/testing.md`, rows that are no promise, rows that
+    /// name no test, and names of tests that no file has.
+    static func promiseFaults(_ readme: SourceFile, _ table: SourceFile, among files: [SourceFile]) -> Faults {
+        let promises = Set(readme.lines.compactMap { $0.firstMatch(of: /^- \*\*(.+?)\*\*/)?.1 })
+        let rows = Dictionary(
+            table.lines.compactMap { $0.firstMatch(of: /^\| \*\*(.+?)\*\* \| (.*) \|$/) }.map { ($0.1, $0.2) },
+            uniquingKeysWith: { first, _ in first })
+        let tests = files.filter { $0.path.hasPrefix("Tests/") && $0.path != "Tests/LayoutTests/LayoutTests.swift" }
+        let unknown = rows.values.flatMap { row in row.matches(of: /"[^"]+"/).map(\.0) }
+            .filter { name in !tests.contains { $0.text.contains(name) } }
+        return promises.subtracting(rows.keys).sorted().map { "\(table.path): there is no row for: \($0)" }
+            + rows.keys.filter { !promises.contains($0) }.sorted().map { "\(readme.path) does not promise: \($0)" }
+            + rows.filter { !$0.value.contains("\"") }.keys.sorted().map { "\(table.path): no test holds: \($0)" }
+            + unknown.sorted().map { "\(table.path): there is no test \($0)" }
     }
 
     /// Rows of the table of decisions that no source or no test names, and names of rows that the table does not have.
