@@ -67,6 +67,14 @@ struct LayoutTests {
         #expect(TreeRules.deadLinks(page, among: ["docs/a.md", "docs/b.md", "README.md"]).count == 1)
     }
 
+    @Test("every file of Swift that a page names is there, but for decisions, which are history")
+    func namedFiles() {
+        let pages = tree.files.filter { !$0.path.hasPrefix("docs/decisions/") }
+        #expect(pages.flatMap { TreeRules.unknownFiles($0, among: tree.paths) } == [])
+        let page = SourceFile("docs/a.md", "`A.swift`, `Store/A.swift`, `Proxy/A.swift`, `B.swift`\n")
+        #expect(TreeRules.unknownFiles(page, among: ["Sources/Store/A.swift"]).count == 2)
+    }
+
     @Test("every test that holds a promise of the README is there")
     func promises() throws {
         let readme = try #require(tree.files.first { $0.path == "README.md" })

@@ -54,6 +54,20 @@ enum TreeRules {
         }
     }
 
+    /// Files of Swift that a page names, as `Name.swift`, and that the project does not have.
+    static func unknownFiles(_ page: SourceFile, among paths: [String]) -> Faults {
+        guard page.isMarkdown else { return [] }
+        let names = Set(paths.compactMap { $0.split(separator: "/").last })
+        return page.lines.enumerated().flatMap { index, line in
+            line.matches(of: /`([\w+\/]+\.swift)`/).compactMap { match in
+                let exists =
+                    match.1.contains("/")
+                    ? paths.contains { $0 == match.1 || $0.hasSuffix("/" + match.1) } : names.contains(match.1)
+                return exists ? nil : "\(page.path):\(index + 1): there is no \(match.1)"
+            }
+        }
+    }
+
     /// Promises of the README that have no row in the table of `docs/testing.md`, rows that are no promise, rows that
     /// name no test, and names of tests that no file has.
     static func promiseFaults(_ readme: SourceFile, _ table: SourceFile, among files: [SourceFile]) -> Faults {
