@@ -11,6 +11,7 @@ struct DecisionTests {
 
     // MARK: 1  entry usable
 
+    // D1
     @Test("a fresh entry whose backend is usable is forwarded without a question")
     func hit() throws {
         var fleet = try Fleet()
@@ -43,6 +44,7 @@ struct DecisionTests {
         #expect(fleet.stamp.count == 3)
     }
 
+    // D1, D8
     @Test("an authentic hint with a higher epoch makes the entry not usable; one of the same epoch does not")
     func hintAboveEntry() throws {
         var fleet = try Fleet()
@@ -58,6 +60,7 @@ struct DecisionTests {
             ])
     }
 
+    // D2
     @Test("a fresh entry whose backend is not usable is moved by rebind to the next in order")
     func hitNotUsable() throws {
         var fleet = try Fleet()
@@ -73,6 +76,7 @@ struct DecisionTests {
         #expect(fleet.serve(fingerprint).route?.backend == next)
     }
 
+    // D8
     @Test(
         "dirty entries and guesses are never used without asking while the store may be asked",
         arguments: [BindingCache.Kind.dirty, .guess])
@@ -86,6 +90,7 @@ struct DecisionTests {
 
     // MARK: 2  store may be asked
 
+    // D7
     @Test("our own cookie, none presented: placed at epoch 1, and nothing written, neither store nor cache")
     func newSession() throws {
         var fleet = try Fleet()
@@ -113,6 +118,7 @@ struct DecisionTests {
         #expect(try #require(counts.max()) <= 126, "\(counts)")
     }
 
+    // D10
     @Test("a session nobody knows is placed and created at epoch 1, and every replica gives it the same backend")
     func firstPlacement() throws {
         var fleet = try Fleet(replicas: 3)
@@ -141,6 +147,7 @@ struct DecisionTests {
         #expect((0..<5).map { fleet.replicas[0].load.load(of: $0) }.reduce(0, +) == 1)
     }
 
+    // D8, D11
     @Test("a hint of epoch 1 is created, one above is restored", arguments: [1, 2, 900] as [UInt32])
     func hintProposed(epoch: UInt32) throws {
         var fleet = try Fleet()
@@ -166,6 +173,7 @@ struct DecisionTests {
         }
     }
 
+    // D9
     @Test("a proposal whose backend is not usable goes to the next in order, epoch + 1")
     func proposalNotUsable() throws {
         var fleet = try Fleet()
@@ -187,6 +195,7 @@ struct DecisionTests {
                 == Route(backend: home, binding: fleet.binding(home, 4), provenance: .rebound))
     }
 
+    // D13, D19
     @Test("the store's higher record is obeyed")
     func higherRecord() throws {
         var fleet = try Fleet()
@@ -213,6 +222,7 @@ struct DecisionTests {
         #expect(fleet.entry(fingerprint)?.binding == fleet.binding(2, 5))
     }
 
+    // D12
     @Test("equal epoch 1, other backend: ours by rebind if the store once confirmed it")
     func equalEpochOneConfirmed() throws {
         var fleet = try Fleet()
@@ -222,6 +232,7 @@ struct DecisionTests {
         #expect(fleet.store.binding(fingerprint, now: fleet.now) == fleet.binding(1, 2))
     }
 
+    // D12, D13
     @Test("equal epoch 1, other backend: the store's if ours is a hint, or not usable; ours if it was learnt")
     func equalEpochOneUnconfirmed() throws {
         var fleet = try Fleet()
@@ -239,6 +250,7 @@ struct DecisionTests {
         #expect(down.serve(fingerprint).route == Route(backend: 2, binding: down.binding(2, 1), provenance: .stored))
     }
 
+    // D19, D25
     @Test("a tombstone: placement, rebind on it")
     func tombstone() throws {
         var fleet = try Fleet()
@@ -260,6 +272,7 @@ struct DecisionTests {
         #expect(route == Route(backend: home, binding: fleet.binding(home, 5), provenance: .rebound))
     }
 
+    // D19, D27
     @Test("a winner that is not usable: a move that expects it")
     func winnerNotUsable() throws {
         var fleet = try Fleet()
@@ -287,6 +300,7 @@ struct DecisionTests {
         #expect(fleet.serve(fingerprint).route == Route(backend: 4, binding: fleet.binding(4, 2), provenance: .stored))
     }
 
+    // D20
     @Test("a session is moved three times at most, then detoured, and nothing recorded")
     func boundedMoves() throws {
         var fleet = try Fleet()
@@ -310,6 +324,7 @@ struct DecisionTests {
         #expect(fleet.entry(fingerprint)?.binding.backend == stranger)
     }
 
+    // D20
     @Test("a request that has no question left goes to the session's own backend, where another has found it")
     func noQuestionLeft() throws {
         var fleet = try Fleet()
@@ -325,6 +340,7 @@ struct DecisionTests {
         #expect(step == .forward(Route(backend: own, binding: fleet.binding(own, 90), provenance: .cached)))
     }
 
+    // D14
     @Test("a foreign value is replaced by the proposal")
     func foreign() throws {
         var fleet = try Fleet()
@@ -355,6 +371,7 @@ struct DecisionTests {
         #expect(fleet.entry(fingerprint) == nil)
     }
 
+    // D17
     @Test("an answer that another request has overtaken does not take the session back")
     func overtaken() throws {
         var fleet = try Fleet()
@@ -370,6 +387,7 @@ struct DecisionTests {
         #expect(fleet.entry(fingerprint)?.binding == fleet.binding(4, 2))
     }
 
+    // D21, D24
     @Test("the budget of a request covers all its questions")
     func budgetMilliseconds() throws {
         var fleet = try Fleet()
@@ -403,6 +421,7 @@ struct DecisionTests {
         }
     }
 
+    // D30
     @Test("with no backend that may take the request it is refused, store or no store", arguments: [true, false])
     func noBackend(storeIsAvailable: Bool) throws {
         var fleet = try Fleet()
@@ -417,6 +436,7 @@ struct DecisionTests {
 
     // MARK: the backend fails
 
+    // D32
     @Test("a backend that fails a session after it was claimed there: rebind to the next in order")
     func failsAfterClaim() throws {
         var fleet = try Fleet()
@@ -429,6 +449,7 @@ struct DecisionTests {
                 == Route(backend: next, binding: fleet.binding(next, 2), provenance: .rebound))
     }
 
+    // D7, D32
     @Test("a backend that fails a new session: placed elsewhere, still nothing written")
     func failsNew() throws {
         var fleet = try Fleet()
@@ -460,6 +481,7 @@ struct DecisionTests {
         #expect(fleet.stamp.count <= 4)
     }
 
+    // D33
     @Test("a caller that forgets to mark a failed backend down is refused in the end")
     func neverMarkedDown() throws {
         var fleet = try Fleet()

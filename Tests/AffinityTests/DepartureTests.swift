@@ -24,6 +24,7 @@ struct DepartureTests {
         Route(backend: index, binding: fleet.binding(home, 4), provenance: .detoured)
     }
 
+    // D2, D27
     @Test("I14: down here alone is a detour, and nothing is asked or written; with the fleet's word it is a move")
     func consent() throws {
         var (fleet, order) = try fleet()
@@ -43,6 +44,7 @@ struct DepartureTests {
         #expect(fleet.serve(fingerprint).route?.backend == order[0])
     }
 
+    // D28, D29
     @Test("with onUnavailable detour and reject nobody is moved, whatever the fleet says")
     func settings() throws {
         var (detouring, order) = try fleet(.detour, judgesAlone: true)
@@ -53,6 +55,7 @@ struct DepartureTests {
         #expect(rejecting.serve(fingerprint).route?.backend == order[0])
     }
 
+    // D24, D28, D29
     @Test("nor without the store", arguments: [AffinitySettings.Unavailability.detour, .reject])
     func settingsAlone(onUnavailable: AffinitySettings.Unavailability) throws {
         var (fleet, order) = try fleet(onUnavailable, judgesAlone: true)
@@ -73,6 +76,7 @@ struct DepartureTests {
         #expect(fleet.serve(other).route?.provenance == .claimed)
     }
 
+    // D9, D27
     @Test("while the channel is not live a session is detoured, after the store was asked where it is")
     func notLive() throws {
         var (fleet, order) = try fleet(judgesAlone: true)
@@ -85,6 +89,7 @@ struct DepartureTests {
                 == Route(backend: order[2], binding: fleet.binding(order[2], 5), provenance: .stored))
     }
 
+    // D3, D24, D27
     @Test("without the store a session moves on this replica's own word, unless the channel is live after all")
     func storeAway() throws {
         var (fleet, order) = try fleet()
@@ -111,6 +116,7 @@ struct DepartureTests {
         #expect(fleet.serve(fingerprint).route?.backend == order[1])
     }
 
+    // D26
     @Test("a backend that is no longer configured is left, unless replicas are configured otherwise")
     func removed() throws {
         for onUnavailable in AffinitySettings.Unavailability.allCases {
@@ -131,6 +137,7 @@ struct DepartureTests {
         }
     }
 
+    // D15
     @Test("a store that takes no writes: what it holds is obeyed for this request, and not remembered")
     func readOnly() throws {
         var fleet = try Fleet()

@@ -60,6 +60,7 @@ struct HearingTests {
         #expect(route.binding.epoch == 4 && route.provenance == .rebound)
     }
 
+    // D17
     @Test("an answer that was under way when a higher epoch was heard is not kept, and the store is asked again")
     func floor() throws {
         var fleet = try Fleet()
@@ -86,6 +87,7 @@ struct HearingTests {
         #expect(fleet.serve(fingerprint).route?.provenance == .cached)
     }
 
+    // D11, D17
     @Test("of a rebind that another overtook, the other stands")
     func overtakenRebind() throws {
         var fleet = try Fleet()
@@ -160,6 +162,7 @@ struct HearingTests {
         #expect(fleet.entry(fingerprint)?.isSuspect == true)
     }
 
+    // D18
     @Test("an answer that is read a lease after its question is no ground for a decision: it is asked again")
     func oldAnswer() throws {
         var fleet = try Fleet()

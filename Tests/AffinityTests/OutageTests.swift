@@ -15,6 +15,7 @@ struct OutageTests {
         return fleet
     }
 
+    // D22
     @Test("known sessions stay where they are as long as their lifetime, by the cache")
     func cached() throws {
         var fleet = try outage()
@@ -26,6 +27,7 @@ struct OutageTests {
         #expect(fleet.stamp.isEmpty)
     }
 
+    // D6, D22
     @Test("known sessions stay where they are, by the hint")
     func hinted() throws {
         var fleet = try outage()
@@ -51,6 +53,7 @@ struct OutageTests {
         }
     }
 
+    // D24
     @Test("known but not usable: next in order, epoch + 1, remembered as dirty")
     func dirty() throws {
         for fromHint in [true, false] {
@@ -71,6 +74,7 @@ struct OutageTests {
         }
     }
 
+    // D24, D25
     @Test("a tombstone known here: next in order, epoch + 1, remembered as dirty")
     func tombstone() throws {
         var fleet = try outage()
@@ -82,6 +86,7 @@ struct OutageTests {
         #expect(fleet.entry(fingerprint)?.kind == .dirty)
     }
 
+    // D23
     @Test("unknown: the first usable in order on every replica, epoch 0, remembered as a guess")
     func guess() throws {
         var fleet = try outage()
@@ -120,6 +125,7 @@ struct OutageTests {
         #expect(fleet.replicas[0].cache.counts().all == 0)
     }
 
+    // D16
     @Test("a store that fails at any question of a request costs it nothing", arguments: StoreFailure.allCases)
     func unavailable(failure: StoreFailure) throws {
         for failing in 0..<3 {
@@ -217,6 +223,7 @@ struct OutageTests {
         }
     }
 
+    // D31
     @Test("a binding at the highest epoch is detoured rather than moved", arguments: [true, false])
     func lastEpoch(storeIsAvailable: Bool) throws {
         var fleet = try Fleet()

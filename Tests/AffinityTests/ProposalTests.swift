@@ -46,6 +46,7 @@ struct ProposalTests {
         #expect(next?.backend != index && next?.provenance == .placed)
     }
 
+    // D5, D10
     @Test("is where a session key that nobody knows is placed, for all who come later")
     func unknownKey() throws {
         var fleet = try Fleet(replicas: 2)
@@ -60,6 +61,7 @@ struct ProposalTests {
         #expect(moved == Route(backend: index, binding: dropped.binding(index, 5), provenance: .rebound))
     }
 
+    // D5, D23
     @Test("is where a session key that nobody knows is sent without the store, remembered as a guess")
     func unknownKeyAlone() throws {
         var fleet = try Fleet()
@@ -71,6 +73,7 @@ struct ProposalTests {
         #expect(fleet.serve(fingerprint).route?.backend == index)
     }
 
+    // D5
     @Test("is looked for only where the session may have to be placed")
     func lazily() throws {
         var fleet = try Fleet()
@@ -102,6 +105,21 @@ struct ProposalTests {
         fleet.markDown(index)
         _ = begin(&fleet)
         #expect(looked == 2)
+    }
+
+    // D4
+    @Test("gives way to a further key of the request that this replica knows by more than a guess")
+    func otherKey() throws {
+        let (known, guessed) = (Fingerprint(high: 71, low: 1), Fingerprint(high: 71, low: 2))
+        var fleet = try Fleet()
+        let index = stranger(fleet)
+        fleet.know(known, fleet.binding(3, 2), .confirmed)
+        fleet.know(guessed, fleet.binding(2, 0), .guess)
+        var decision = Decision(fingerprint: fingerprint, proposal: fleet.backend(index))
+        let step = fleet.replicas[0].begin(
+            &decision, storeIsAvailable: true, otherKeys: [guessed, known], now: fleet.now)
+        #expect(step == .forward(Route(backend: 3, binding: fleet.binding(3, 2), provenance: .cached)))
+        #expect(decision.fingerprint == known)
     }
 
     @Test("overrides nothing that is known")

@@ -67,13 +67,43 @@ struct LayoutTests {
         #expect(TreeRules.deadLinks(page, among: ["docs/a.md", "docs/b.md", "README.md"]).count == 1)
     }
 
+    @Test("every file of Swift that a page names is there, but for decisions, which are history")
+    func namedFiles() {
+        let pages = tree.files.filter { !$0.path.hasPrefix("docs/decisions/") }
+        #expect(pages.flatMap { TreeRules.unknownFiles($0, among: tree.paths) } == [])
+        let page = SourceFile("docs/a.md", "`A.swift`, `Store/A.swift`, `Proxy/A.swift`, `B.swift`\n")
+        #expect(TreeRules.unknownFiles(page, among: ["Sources/Store/A.swift"]).count == 2)
+    }
+
     @Test("every test that holds a promise of the README is there")
     func promises() throws {
-        let page = try #require(tree.files.first { $0.path == "README.md" })
-        #expect(page.lines.contains { $0.hasPrefix("| **") })
-        #expect(TreeRules.unknownTests(page, among: tree.files) == [])
+        let readme = try #require(tree.files.first { $0.path == "README.md" })
+        let table = try #require(tree.files.first { $0.path == "docs/testing.md" })
+        #expect(readme.lines.contains { $0.hasPrefix("- **") })
+        #expect(TreeRules.promiseFaults(readme, table, among: tree.files) == [])
+    }
+
+    @Test("a promise without a row, a row without a promise or a test, and a test that is not there are found")
+    func brokenPromises() {
+        let readme = SourceFile("README.md", "- **Kept.** So it is.\n- **Forgotten.** Of course.\n")
+        let rows = "| **Kept.** | \"it holds\" · \"it does not\" |\n| **Never made.** | `a script` |\n"
         let tests = [SourceFile("Tests/A.swift", "@Test(\"it holds\")\n")]
-        let table = SourceFile("README.md", "| **P.** \"word\" | \"it holds\" · \"it does not\" |\n")
-        #expect(TreeRules.unknownTests(table, among: tests).count == 1)
+        let faults = TreeRules.promiseFaults(readme, SourceFile("docs/testing.md", rows), among: tests)
+        #expect(
+            faults == [
+                "docs/testing.md: there is no row for: Forgotten.", "README.md does not promise: Never made.",
+                "docs/testing.md: no test holds: Never made.", "docs/testing.md: there is no test \"it does not\"",
+            ])
+    }
+
+    @Test("every row of the table of decisions is named in the sources and in the tests, and no other row is")
+    func decisions() throws {
+        let page = try #require(tree.files.first { $0.path == "docs/architecture.md" })
+        #expect(page.lines.filter { $0.hasPrefix("| D") }.count > 30)
+        #expect(TreeRules.decisionFaults(page, among: tree.files) == [])
+        let table = SourceFile("docs/a.md", "| D1 | known |\n| D2 | unknown |\n")
+        let source = SourceFile("Sources/Affinity/A.swift", "let a = 1  // D1, D2\n")
+        let test = SourceFile("Tests/AffinityTests/B.swift", "// D1\nlet D2 = 3  // D7\n")
+        #expect(TreeRules.decisionFaults(table, among: [source, test]).count == 2)
     }
 }

@@ -54,15 +54,52 @@ enum TreeRules {
         }
     }
 
-    /// Tests that the table of promises names, each as `"name"`, and that no file has.
-    static func unknownTests(_ page: SourceFile, among files: [SourceFile]) -> Faults {
-        let tests = files.filter { $0.path.hasPrefix("Tests/") }
-        return page.lines.enumerated().filter { $0.element.hasPrefix("| **") }.flatMap { index, line -> Faults in
-            let cell = line.split(separator: "|").dropFirst().first ?? ""
-            return cell.matches(of: /"[^"]+"/).compactMap { match in
-                let exists = tests.contains { $0.text.contains(match.0) }
-                return exists ? nil : "\(page.path):\(index + 1): there is no test \(match.0)"
+    /// Files of Swift that a page names, as `Name.swift`, and that the project does not have.
+    static func unknownFiles(_ page: SourceFile, among paths: [String]) -> Faults {
+        guard page.isMarkdown else { return [] }
+        let names = Set(paths.compactMap { $0.split(separator: "/").last })
+        return page.lines.enumerated().flatMap { index, line in
+            line.matches(of: /`([\w+\/]+\.swift)`/).compactMap { match in
+                let exists =
+                    match.1.contains("/")
+                    ? paths.contains { $0 == match.1 || $0.hasSuffix("/" + match.1) } : names.contains(match.1)
+                return exists ? nil : "\(page.path):\(index + 1): there is no \(match.1)"
             }
+        }
+    }
+
+    /// Promises of the README that have no row in the table of `docs/testing.md`, rows that are no promise, rows that
+    /// name no test, and names of tests that no file has.
+    static func promiseFaults(_ readme: SourceFile, _ table: SourceFile, among files: [SourceFile]) -> Faults {
+        let promises = Set(readme.lines.compactMap { $0.firstMatch(of: /^- \*\*(.+?)\*\*/)?.1 })
+        let rows = Dictionary(
+            table.lines.compactMap { $0.firstMatch(of: /^\| \*\*(.+?)\*\* \| (.*) \|$/) }.map { ($0.1, $0.2) },
+            uniquingKeysWith: { first, _ in first })
+        let tests = files.filter { $0.path.hasPrefix("Tests/") && $0.path != "Tests/LayoutTests/LayoutTests.swift" }
+        let unknown = rows.values.flatMap { row in row.matches(of: /"[^"]+"/).map(\.0) }
+            .filter { name in !tests.contains { $0.text.contains(name) } }
+        return promises.subtracting(rows.keys).sorted().map { "\(table.path): there is no row for: \($0)" }
+            + rows.keys.filter { !promises.contains($0) }.sorted().map { "\(readme.path) does not promise: \($0)" }
+            + rows.filter { !$0.value.contains("\"") }.keys.sorted().map { "\(table.path): no test holds: \($0)" }
+            + unknown.sorted().map { "\(table.path): there is no test \($0)" }
+    }
+
+    /// Rows of the table of decisions that no source or no test names, and names of rows that the table does not have.
+    static func decisionFaults(_ page: SourceFile, among files: [SourceFile]) -> Faults {
+        let rows = Set(page.lines.compactMap { $0.firstMatch(of: /^\| (D\d+) \|/)?.1 })
+        return ["Sources/Affinity/", "Tests/AffinityTests/"].flatMap { folder -> Faults in
+            let sources = files.filter { $0.isSwift && $0.path.hasPrefix(folder) }
+            let named = Set(sources.flatMap { decisions(named: $0) })
+            return rows.subtracting(named).sorted().map { "\(folder): nothing there names \($0)" }
+                + named.subtracting(rows).sorted().map { "\(folder): there is no row \($0) in \(page.path)" }
+        }
+    }
+
+    /// In a comment `// D8, D11` or `D1 to D3`: each row that is written out. Code beside the comment does not count.
+    private static func decisions(named file: SourceFile) -> [Substring] {
+        file.lines.flatMap { line -> [Substring] in
+            guard let comment = line.firstRange(of: "//") else { return [] }
+            return line[comment.upperBound...].matches(of: /\bD\d+\b/).map(\.0)
         }
     }
 

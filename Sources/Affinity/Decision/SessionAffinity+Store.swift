@@ -12,9 +12,10 @@ extension SessionAffinity {
     mutating func propose(_ decision: inout Decision, _ known: Knowledge?, _ now: Instant) -> Step {
         decision.isPlacement = false
         if let known, usable(known.binding.backend) != nil {
+            // D8
             return send(&decision, offer(known, of: decision.fingerprint, now), now)
         }
-        // A guess whose backend is gone is no knowledge: raised to an epoch, it would override a record.
+        // D9. A guess whose backend is gone does not count: raised to an epoch, it would override a record.
         if let known, !known.isGuess {
             switch unavailableAction(of: decision.fingerprint, from: known.binding, now, storeIsAway: false) {
             case .move: return move(&decision, from: known.binding, createdAtSeconds: known.createdAtSeconds, now)
@@ -22,6 +23,7 @@ extension SessionAffinity {
             case .detour, .reject: return send(&decision, offer(known, of: decision.fingerprint, now), now)
             }
         }
+        // D10
         guard let index = place(decision, now) else { return .refuse(.noBackend) }
         decision.isPlacement = true
         let expiry = expiry(createdAtSeconds: nil, now)
@@ -63,7 +65,9 @@ extension SessionAffinity {
         _ decision: inout Decision, from binding: Binding, createdAtSeconds: UInt32?, _ now: Instant
     ) -> Step {
         let target = binding.isTombstone ? place(decision, now) : firstUsable(decision.fingerprint)
+        // D30
         guard let target else { return .refuse(.noBackend) }
+        // D31
         guard binding.epoch < Binding.epochMax else { return detour(decision, now) }
         let hash = membership.backends[target].hash
         let createdAtSeconds = binding.isTombstone ? nil : createdAtSeconds
@@ -81,8 +85,10 @@ extension SessionAffinity {
 
     /// Asks, while the request has questions and time left.
     mutating func send(_ decision: inout Decision, _ operation: StoreOperation, _ now: Instant) -> Step {
+        // D20
         guard decision.operations < Self.operationsMax else { return detour(decision, now) }
         if let firstSentAt = decision.firstSentAt {
+            // D21
             guard now < firstSentAt.advanced(byMilliseconds: settings.budgetMilliseconds) else {
                 return decideWithoutStore(decision, now)
             }
@@ -101,6 +107,7 @@ extension SessionAffinity {
         let isKept = confirm(record, of: decision.fingerprint, stamp: stamp, now)
         let entry = cache.peek(decision.fingerprint, now: now)
         let known = Knowledge(entry: entry, hint: decision.hint)
+        // D17
         if let known, known.binding.epoch > record.binding.epoch {
             if let entry, isCurrent(entry, of: decision.fingerprint, decision.hint, now) {
                 return route(
@@ -108,6 +115,7 @@ extension SessionAffinity {
             }
             return propose(&decision, known, now)
         }
+        // D18, else D19
         guard isKept, !isStale(stamp, now) else { return propose(&decision, known, now) }
         return route(&decision, record.binding, createdAtSeconds: record.createdAtSeconds, provenance: provenance, now)
     }
@@ -189,17 +197,18 @@ extension SessionAffinity {
     func unavailableAction(
         of fingerprint: Fingerprint, from binding: Binding, _ now: Instant, storeIsAway: Bool
     ) -> UnavailableAction {
+        // D25
         if binding.isTombstone { return .move }
         let isLive = coherence.isLive(for: fingerprint, now: now)
         let isFree = storeIsAway && !isLive
         guard let index = membership.index(of: binding.backend) else {
-            // No longer configured, so it will not come back; unless the others are configured otherwise.
+            // D26. No longer configured, so it will not come back; unless the others are configured otherwise.
             return coherence.configurationsAgree && (isFree || isLive) ? .move : .detour
         }
         switch settings.onUnavailable {
-        case .move: return isFree || isLive && health.mayReassign(index) ? .move : .detour
-        case .detour: return .detour
-        case .reject: return .reject
+        case .move: return isFree || isLive && health.mayReassign(index) ? .move : .detour  // D27
+        case .detour: return .detour  // D28
+        case .reject: return .reject  // D29
         }
     }
 }

@@ -5,14 +5,15 @@ extension SessionAffinity {
         decideWithoutStore(decision, cache.peek(decision.fingerprint, now: now), now, read: read)
     }
 
-    /// By the best living knowledge, of any age.
+    /// By the best living knowledge, of any age: D22 to D24.
     mutating func decideWithoutStore(
         _ decision: Decision, _ entry: BindingCache.Entry?, _ now: Instant, read: Knowledge? = nil
     ) -> Step {
         let remembered = Knowledge(entry: entry, hint: decision.hint)
-        guard let known = Knowledge.best(remembered, read) else { return guess(decision, now) }
-        if let route = route(by: known) { return .forward(route) }
-        if known.isGuess { return guess(decision, now) }
+        guard let known = Knowledge.best(remembered, read) else { return guess(decision, now) }  // D23
+        if let route = route(by: known) { return .forward(route) }  // D22
+        if known.isGuess { return guess(decision, now) }  // D23
+        // D24
         switch unavailableAction(of: decision.fingerprint, from: known.binding, now, storeIsAway: true) {
         case .move: return moveLocally(decision, from: known, now)
         case .detour: return detour(decision, from: known.binding)
@@ -64,8 +65,8 @@ extension SessionAffinity {
 
     /// A move that the store has yet to hear of.
     private mutating func moveLocally(_ decision: Decision, from known: Knowledge, _ now: Instant) -> Step {
-        guard let index = firstUsable(decision.fingerprint) else { return .refuse(.noBackend) }
-        guard known.binding.epoch < Binding.epochMax else { return detour(decision, from: known.binding) }
+        guard let index = firstUsable(decision.fingerprint) else { return .refuse(.noBackend) }  // D30
+        guard known.binding.epoch < Binding.epochMax else { return detour(decision, from: known.binding) }  // D31
         let moved = Binding(backend: membership.backends[index].hash, epoch: known.binding.epoch + 1)
         let createdAtSeconds = known.binding.isTombstone ? nil : known.createdAtSeconds
         remember(moved, .dirty, createdAtSeconds: createdAtSeconds, of: decision.fingerprint, now)

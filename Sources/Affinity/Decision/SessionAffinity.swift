@@ -60,7 +60,8 @@ package struct SessionAffinity {
         self.settings = settings
     }
 
-    /// The first step of a request.
+    /// The first step of a request: D1 to D10. These numbers are the rows of the table of decisions in
+    /// `docs/architecture.md`.
     /// - Parameters:
     ///   - storeMayBeAsked: looked at only where it matters, so not for most requests of a known session.
     ///   - otherKeys: further keys of the same source in the request, looked for only where this replica does not know
@@ -73,40 +74,47 @@ package struct SessionAffinity {
         let entry = cache.lookup(decision.fingerprint, now: now)
         if let entry, isCurrent(entry, of: decision.fingerprint, decision.hint, now) {
             if let index = usable(entry.binding.backend) {
+                // D1
                 let touch = dueTouch(decision.fingerprint, entry, now, if: storeIsAvailable())
                 return .forward(
                     Route(
                         backend: index, binding: entry.binding, provenance: .cached, touch: touch,
                         createdAtSeconds: entry.createdAtSeconds))
             }
+            // D3, else D2
             guard storeIsAvailable() else { return decideWithoutStore(decision, entry, now) }
             return reassign(&decision, entry.binding, createdAtSeconds: entry.createdAtSeconds, now)
         }
         if !isPlaced(entry) {
+            // D4, else D5
             if let other = otherKeys().first(where: { isKnown($0, now) }) {
                 decision.fingerprint = other
                 return begin(&decision, storeIsAvailable: storeIsAvailable(), now: now)
             }
             if decision.proposal == nil { decision.proposal = proposal() }
         }
+        // D6
         guard storeIsAvailable() else { return decideWithoutStore(decision, entry, now) }
+        // D7, else D8 to D10
         if decision.isNew, entry == nil { return placeUnrecorded(decision, now) }
         return propose(&decision, Knowledge(entry: entry, hint: decision.hint), now)
     }
 
-    /// The next step, the store having answered a question of this decision, or of another for the same session.
+    /// The next step after the store's result of an operation for this decision, or of another for the same session:
+    /// D11 to D16.
     package mutating func storeAnswered(
         _ decision: inout Decision, _ result: StoreResult, to operation: StoreOperation, stamp: OperationStamp,
         now: Instant
     ) -> Step {
         let fingerprint = decision.fingerprint
         switch result {
-        case .written:
+        case .written:  // D11
             guard let record = operation.written else { return decideWithoutStore(decision, now) }
             noteWritten(operation, record.binding, now)
             let provenance = provenance(of: operation, &decision, now)
             return fill(&decision, record, stamp: stamp, provenance: provenance, now)
         case .record(let record):
+            // D12, else D13
             if let mine = conflictingBackend(by: record.binding, fingerprint, now) {
                 return send(
                     &decision,
@@ -114,13 +122,13 @@ package struct SessionAffinity {
                     now)
             }
             return fill(&decision, record, stamp: stamp, provenance: .stored, now)
-        case .foreign:
+        case .foreign:  // D14
             guard let next = operation.overForeign else { return decideWithoutStore(decision, now) }
             return send(&decision, next, now)
-        case .readOnly(let record):
+        case .readOnly(let record):  // D15
             return decideWithoutStore(
                 decision, now, read: Knowledge(read: record.binding, createdAtSeconds: record.createdAtSeconds))
-        case .absent, .unavailable:
+        case .absent, .unavailable:  // D16
             return decideWithoutStore(decision, now)
         }
     }
@@ -131,6 +139,7 @@ package struct SessionAffinity {
     ) -> Step {
         decision.failures += 1
         decision.firstSentAt = nil
+        // D33, else D32
         guard decision.failures <= membership.count else { return .refuse(.noBackend) }
         return begin(&decision, storeIsAvailable: storeIsAvailable(), now: now)
     }
