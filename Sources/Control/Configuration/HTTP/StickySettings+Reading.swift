@@ -1,6 +1,5 @@
 import Affinity
 import Crypto
-import HTTPWire
 import Proxy
 
 extension StickySettings {
@@ -209,14 +208,5 @@ extension SessionKeySource {
         if lowercased.hasPrefix("__host-"), cookie.path != "/" || cookie.domain != nil {
             section["name"]?.diagnostic("is refused by browsers unless path is / and there is no domain")
         }
-    }
-}
-
-/// The names of fields and cookies (RFC 9110, section 5.6.2).
-enum Token {
-    static let advice = "must be a token: letters, digits and !#$%&'*+-.^_`|~"
-
-    static func isToken(_ text: String) -> Bool {
-        !text.isEmpty && text.utf8.allSatisfy(\.isToken)
     }
 }
