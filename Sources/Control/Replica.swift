@@ -1,3 +1,4 @@
+package import Configuration
 import Foundation
 import Logging
 import NIOCore

@@ -1,4 +1,5 @@
 package import Affinity
+package import Configuration
 package import Crypto
 
 /// The keys that a replica derives from the fleet secret, by HKDF-SHA-256 (RFC 5869), each for one purpose. Equal

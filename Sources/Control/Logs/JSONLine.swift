@@ -1,3 +1,5 @@
+import Configuration
+
 /// One JSON object on one line, written field by field. Whatever bytes go in, one valid line comes out: no terminal and
 /// no line-oriented program can be misled by it.
 struct JSONLine {
