@@ -30,7 +30,7 @@ package enum EscapedText {
             })
     }
 
-    /// Inlinable, for it writes the lines of logs, which another module does.
+    /// Inlinable, as all that it needs: the lines of logs are written by it, in another module.
     @inlinable
     package static func append(_ text: some Collection<UInt8>, to bytes: inout [UInt8]) {
         var decoder = UTF8()
@@ -44,7 +44,7 @@ package enum EscapedText {
         }
     }
 
-    @usableFromInline
+    @inlinable
     static func append(_ scalar: Unicode.Scalar, to bytes: inout [UInt8]) {
         switch scalar {
         case "\"", "\\":
@@ -60,14 +60,16 @@ package enum EscapedText {
 
     /// Whether a terminal, a browser or an editor might do something on it: C0, DEL, C1, line separators, and marks
     /// that turn the direction of writing.
-    private static func acts(_ scalar: Unicode.Scalar) -> Bool {
+    @inlinable
+    static func acts(_ scalar: Unicode.Scalar) -> Bool {
         switch scalar.value {
         case 0..<0x20, 0x7F...0x9F, 0x2028...0x202E, 0x2066...0x2069: true
         default: false
         }
     }
 
-    private static func appendEscape(_ scalar: Unicode.Scalar, to bytes: inout [UInt8]) {
+    @usableFromInline
+    static func appendEscape(_ scalar: Unicode.Scalar, to bytes: inout [UInt8]) {
         let digits = String(scalar.value, radix: 16)
         bytes.append(contentsOf: "\\u".utf8)
         bytes.append(contentsOf: repeatElement(UInt8(ascii: "0"), count: 4 - digits.utf8.count))
