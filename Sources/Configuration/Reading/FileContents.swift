@@ -21,7 +21,8 @@ package enum FileContents {
 
     /// - Parameter isPipeTaken: whether it may be a pipe or a device, and is waited for. What is read while a replica
     ///   serves must not be one: nobody may ever write to it.
-    package static func bytes(of path: String, byteCountMax: Int, isPipeTaken: Bool = false) throws(Failure) -> [UInt8] {
+    package static func bytes(of path: String, byteCountMax: Int, isPipeTaken: Bool = false) throws(Failure) -> [UInt8]
+    {
         let descriptor = open(path, O_RDONLY | O_CLOEXEC | (isPipeTaken ? 0 : O_NONBLOCK))
         guard descriptor >= 0 else { throw failure() }
         defer { close(descriptor) }
