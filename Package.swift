@@ -49,17 +49,25 @@ let package = Package(
                 + nio,
             swiftSettings: strict),
         .target(
+            name: "Configuration",
+            dependencies: [
+                "Affinity", "HTTPWire", "Routing", "Store", "Proxy", crypto, .product(name: "Yams", package: "Yams"),
+            ],
+            swiftSettings: strict),
+        .target(
             name: "Control",
             dependencies: [
-                "Affinity", "HTTPWire", "Networking", "Routing", "Store", "Proxy", crypto, logging, http1,
-                .product(name: "Yams", package: "Yams"),
+                "Affinity", "Configuration", "HTTPWire", "Networking", "Routing", "Store", "Proxy", crypto, logging,
+                http1,
                 .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
                 .product(name: "UnixSignals", package: "swift-service-lifecycle"),
             ] + nio,
             swiftSettings: strict),
         .executableTarget(
             name: "limpet",
-            dependencies: ["Control", .product(name: "ArgumentParser", package: "swift-argument-parser")],
+            dependencies: [
+                "Configuration", "Control", .product(name: "ArgumentParser", package: "swift-argument-parser"),
+            ],
             swiftSettings: strict),
         .target(
             name: "LimpetTestKit", dependencies: ["Affinity", "Store", logging, http1] + nio, swiftSettings: strict),
@@ -87,8 +95,12 @@ let package = Package(
             ] + nio,
             swiftSettings: strict),
         .testTarget(
+            name: "ConfigurationTests",
+            dependencies: ["Configuration", "Affinity", "Proxy", "Routing", "Store", "LimpetTestKit"],
+            swiftSettings: strict),
+        .testTarget(
             name: "ControlTests",
-            dependencies: ["Control", "Proxy", "Affinity", "Routing", "LimpetTestKit", logging] + nio,
+            dependencies: ["Control", "Configuration", "Proxy", "Affinity", "Routing", "LimpetTestKit", logging] + nio,
             swiftSettings: strict),
         .testTarget(
             name: "FleetTests", dependencies: ["limpet", "LimpetTestKit", crypto, logging] + nio, swiftSettings: strict),

@@ -1,4 +1,5 @@
 import ArgumentParser
+import Configuration
 import Control
 
 /// Whether a command looks at containers beside the files.

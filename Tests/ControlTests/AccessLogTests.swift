@@ -3,6 +3,7 @@ import Foundation
 import LimpetTestKit
 import Testing
 
+@testable import Configuration
 @testable import Control
 
 @Suite("The access log")
@@ -70,7 +71,7 @@ struct AccessLogTests {
     @Test("writes one valid line of JSON for any bytes")
     func anyBytes() async throws {
         try await Threads.run {
-            var generator = SplitMix(seed: 20_260_101)
+            var generator = SeededRandom(seed: 20_260_101)
             for round in 0..<5000 {
                 let bytes = (0..<Int.random(in: 0...60, using: &generator)).map { _ in
                     UInt8.random(in: 0...255, using: &generator)
@@ -116,8 +117,9 @@ struct AccessLogTests {
 
     @Test("hides the parameters that any service reads session keys from")
     func redactsConfigured() throws {
-        let service = try ConfigurationSample.service("{ sticky: { query: token, header: h } }")
-        let line = Self.line(target: Array("/?token=secret&h=1".utf8), redacting: QueryRedaction([service]))
+        let yaml = "http: { services: { shop: { loadBalancer: { sticky: { query: token, header: h } } } } }"
+        let redaction = QueryRedaction(try ReplicaConfiguration.read(yaml).http.services)
+        let line = Self.line(target: Array("/?token=secret&h=1".utf8), redacting: redaction)
         #expect(String(decoding: line, as: UTF8.self).contains("\"RequestPath\":\"/?token=REDACTED&h=1\""))
     }
 
@@ -168,22 +170,5 @@ struct AccessLogTests {
             try AccessLog(AccessLogSettings(filePath: "/nowhere/access.log"))
         }
         #expect(error.description == "the access log /nowhere/access.log cannot be opened: no such file or directory")
-    }
-}
-
-/// Random numbers that a seed repeats.
-struct SplitMix: RandomNumberGenerator {
-    private var state: UInt64
-
-    init(seed: UInt64) {
-        state = seed
-    }
-
-    mutating func next() -> UInt64 {
-        state &+= 0x9E37_79B9_7F4A_7C15
-        var z = state
-        z = (z ^ (z >> 30)) &* 0xBF58_476D_1CE4_E5B9
-        z = (z ^ (z >> 27)) &* 0x94D0_49BB_1331_11EB
-        return z ^ (z >> 31)
     }
 }

@@ -4,6 +4,7 @@ import NIOPosix
 import Proxy
 import Testing
 
+@testable import Configuration
 @testable import Control
 
 @Suite("The API of the admin listener")
@@ -56,7 +57,7 @@ struct AdminAPITests {
 
     @Test("what stands against servers is shown: what is found out, and what is configured")
     func causes() throws {
-        let configuration = try ConfigurationSample.read(AdminSourceSample.yaml).configuration
+        let configuration = try ReplicaConfiguration.read(AdminSourceSample.yaml)
         let services = try Snapshot(configuration, keys: FleetKeys(configuration.fleet)).services
         func shop() throws -> ServiceView {
             try #require(ServiceView.all(of: configuration.http, running: services).first { $0.name == "shop" })

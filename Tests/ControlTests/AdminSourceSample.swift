@@ -1,4 +1,5 @@
 import Affinity
+import Configuration
 
 @testable import Control
 
@@ -6,7 +7,7 @@ import Affinity
 struct AdminSourceSample: AdminSource {
     var numbers = MetricsSnapshot()
     var view = FleetSample.view
-    var configuration = try? ConfigurationSample.read(Self.yaml).configuration
+    var configuration = try? ReplicaConfiguration.read(Self.yaml)
 
     static let yaml = """
         entryPoints: { web: { address: ":0" }, alt: { address: ":1" } }

@@ -1,4 +1,5 @@
 import Affinity
+import Configuration
 import Foundation
 import LimpetTestKit
 import Logging
@@ -10,14 +11,13 @@ import Testing
 @Suite("A data plane that is configured anew")
 struct ApplyTests {
     private static func configuration(_ http: String) throws -> Configuration {
-        try ConfigurationSample.read(
+        try ReplicaConfiguration.read(
             """
             entryPoints: { web: { address: "127.0.0.1:0" } }
             replica: { name: r1, threads: 2 }
             fleet: { secret: 0123456789abcdef }
             http: { \(http) }
-            """
-        ).configuration
+            """)
     }
 
     private static func shop(_ servers: String..., sticky: String = "header: X-Session-ID") throws -> Configuration {

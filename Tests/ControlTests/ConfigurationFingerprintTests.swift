@@ -1,3 +1,5 @@
+import Configuration
+import LimpetTestKit
 import Testing
 
 @testable import Control
@@ -30,7 +32,7 @@ struct ConfigurationFingerprintTests {
         """
 
     private static func fingerprint(_ yaml: String) throws -> ConfigurationFingerprint {
-        let configuration = try ConfigurationSample.read(yaml).configuration
+        let configuration = try ReplicaConfiguration.read(yaml)
         return ConfigurationFingerprint(configuration, keys: FleetKeys(configuration.fleet))
     }
 

@@ -1,3 +1,4 @@
+import Configuration
 import LimpetTestKit
 import Logging
 import NIOCore

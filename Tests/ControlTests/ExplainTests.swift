@@ -1,4 +1,5 @@
 import Affinity
+import Configuration
 import Foundation
 import Proxy
 import Testing
@@ -42,10 +43,9 @@ struct ExplainTests {
         _ url: String, _ fields: [String] = [], method: String = "GET", client: String = "192.0.2.7",
         entryPoint: String? = nil
     ) async throws -> Explanation {
-        let process = ProcessEnvironment(environment: [:], hostName: "here", processID: 1, coreCount: 1)
-        let file = try ConfigurationFile(yaml: Self.shop, file: "shop.yml", process: process)
+        let configuration = try ReplicaConfiguration.read(Self.shop, file: "shop.yml")
         let request = try ExplainedRequest(method: method, url: url, fields: fields, client: client)
-        return try await Explainer(file.configuration).explain(request, entryPoint: entryPoint)
+        return try await Explainer(configuration).explain(request, entryPoint: entryPoint)
     }
 
     @Test("the router that takes it, those before it with the matcher that decided, and what middlewares do")
@@ -87,10 +87,9 @@ struct ExplainTests {
 
     @Test("a session key that nobody knows begins where our cookie beside it says")
     func proposal() async throws {
-        let process = ProcessEnvironment(environment: [:], hostName: "here", processID: 1, coreCount: 1)
-        let file = try ConfigurationFile(yaml: Self.shop, file: "shop.yml", process: process)
-        let keys = FleetKeys(file.configuration.fleet)
-        let snapshot = try Snapshot(file.configuration, keys: keys)
+        let configuration = try ReplicaConfiguration.read(Self.shop, file: "shop.yml")
+        let keys = FleetKeys(configuration.fleet)
+        let snapshot = try Snapshot(configuration, keys: keys)
         let shop = try #require(snapshot.services.first { $0.name == "shop" })
         let now = UInt32(Date().timeIntervalSince1970)
         for backend in shop.membership.backends {
@@ -185,11 +184,10 @@ struct ExplainTests {
                     \(isSticky ? "sticky: { header: X-Session-ID }" : "passHostHeader: true")
                     servers: [ \(list.joined(separator: ", ")) ]
             """
-        let process = ProcessEnvironment(environment: [:], hostName: "here", processID: 1, coreCount: 1)
-        let file = try ConfigurationFile(yaml: yaml, file: "f.yml", process: process)
+        let configuration = try ReplicaConfiguration.read(yaml, file: "f.yml")
         let request = try ExplainedRequest(
             method: "GET", url: "http://a/", fields: ["X-Session-ID: 42"], client: "127.0.0.1")
-        var explanation = try await Explainer(file.configuration).explain(request)
+        var explanation = try await Explainer(configuration).explain(request)
         try change(&explanation)
         return explanation
     }

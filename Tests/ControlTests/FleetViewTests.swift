@@ -1,4 +1,5 @@
 import Affinity
+import Configuration
 import Foundation
 import Logging
 import Proxy
@@ -115,7 +116,7 @@ struct FleetViewTests {
             fleet: { secret: 0123456789abcdef }
             http: { services: { shop: { loadBalancer: { servers: [{ url: "http://127.0.0.1:9", name: web-1 }] } } } }
             """
-        let configuration = try ConfigurationSample.read(yaml).configuration
+        let configuration = try ReplicaConfiguration.read(yaml)
         let dataPlane = try await DataPlane.start(configuration, accessLog: nil, logger: Logger(label: "test"))
         let view = await dataPlane.fleet()
         let metrics = await dataPlane.snapshot()

@@ -3,6 +3,7 @@ import LimpetTestKit
 import Logging
 import Testing
 
+@testable import Configuration
 @testable import Control
 
 @Suite("The log")

@@ -108,7 +108,7 @@ struct MeasurementTests {
               routers: { all: { rule: "PathPrefix(`/`)", service: shop } }
               services: { shop: { loadBalancer: { sticky: { header: X-Session-ID }, servers: [] } } }
             """
-        let configuration = try ConfigurationSample.read(yaml).configuration
+        let configuration = try ReplicaConfiguration.read(yaml)
         let dataPlane = try await DataPlane.start(configuration, accessLog: nil, logger: Logger(label: "test"))
         for count in [4096, 4097, 8192, 1, 4097] {
             let field = "X-Session-ID: " + String(repeating: "k", count: count)
@@ -128,7 +128,7 @@ struct MeasurementTests {
               routers: { all: { rule: "ClientIP(`127.0.0.1`) && HeaderRegexp(`X-Path`, `^(a+)+$`)", service: shop } }
               services: { shop: { loadBalancer: { servers: [] } } }
             """
-        let configuration = try ConfigurationSample.read(yaml).configuration
+        let configuration = try ReplicaConfiguration.read(yaml)
         let dataPlane = try await DataPlane.start(configuration, accessLog: nil, logger: Logger(label: "test"))
         for (tail, status) in [("", 503), ("!", 404), ("", 503), ("!", 404)] {
             let field = "X-Path: " + String(repeating: "a", count: 40) + tail

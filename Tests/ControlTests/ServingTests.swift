@@ -10,13 +10,12 @@ import Testing
 @Suite("A data plane serves what is configured")
 struct ServingTests {
     private static func withDataPlane(_ http: String, _ body: (Int, DataPlane) async throws -> Void) async throws {
-        let configuration = try ConfigurationSample.read(
+        let configuration = try ReplicaConfiguration.read(
             """
             entryPoints: { web: { address: "127.0.0.1:0" } }
             replica: { name: r1, threads: 2 }
             http: { \(http) }
-            """
-        ).configuration
+            """)
         let dataPlane = try await DataPlane.start(configuration, accessLog: nil, logger: Logger(label: "test"))
         do {
             try await body(dataPlane.ports[0], dataPlane)

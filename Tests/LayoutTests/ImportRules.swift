@@ -17,10 +17,14 @@ enum ImportRules {
         "Proxy": transport.union(operatingSystem)
             .union(["Affinity", "HTTPWire", "Networking", "Routing", "Store"])
             .union(["CLimpetCrypt", "Crypto", "Logging", "Synchronization"]),
+        "Configuration":
+            operatingSystem
+            .union(["Affinity", "HTTPWire", "Proxy", "Routing", "Store"])
+            .union(["Crypto", "Foundation", "Synchronization", "Yams"]),
         "Control": parts.union(transport).union(operatingSystem)
-            .union(["NIOHTTP1", "Crypto", "Foundation", "Logging", "Synchronization"])
-            .union(["ServiceLifecycle", "UnixSignals", "Yams"]),
-        "limpet": ["Control", "ArgumentParser", "Foundation"],
+            .union(["Configuration", "NIOHTTP1", "Crypto", "Foundation", "Logging", "Synchronization"])
+            .union(["ServiceLifecycle", "UnixSignals"]),
+        "limpet": ["Configuration", "Control", "ArgumentParser", "Foundation"],
         "simulate": ["LimpetTestKit", "Foundation", "Synchronization"],
         "LimpetTestKit": transport.union(operatingSystem)
             .union(["Affinity", "Store", "Foundation", "Logging", "NIOHTTP1", "Synchronization"]),

@@ -2,7 +2,7 @@ import Testing
 
 @Suite("The layout of the project")
 struct LayoutTests {
-    private static let rules = ImportRules.all + WordRules.all + SizeRules.all
+    private static let rules = ImportRules.all + FolderRules.all + WordRules.all + SizeRules.all
     private let tree: ProjectTree
 
     init() throws {
@@ -25,6 +25,42 @@ struct LayoutTests {
     func modules() {
         let modules = Set(tree.files.compactMap(\.module).map(String.init))
         #expect(modules == Set(ImportRules.allowed.keys))
+    }
+
+    @Test("the table of Control's folders has the arrows that there are, and no cycle")
+    func folders() {
+        var arrows: [String: Set<String>] = [:]
+        for file in tree.files {
+            guard let folder = FolderRules.folder(of: file) else { continue }
+            arrows[folder, default: []].formUnion(FolderRules.named(in: file))
+        }
+        #expect(arrows == FolderRules.allowed)
+        #expect(FolderRules.cycles(FolderRules.allowed) == [])
+        #expect(FolderRules.cycles(["A": ["B"], "B": ["C"], "C": ["B"], "D": []]) == ["A", "B", "C"])
+    }
+
+    @Test(
+        "types are recognised where they are declared",
+        arguments: [
+            ("struct Metric {", "Metric"), ("package final class Reloader: Sendable {", "Reloader"),
+            ("package protocol AdminSource: MetricsSource {", "AdminSource"), ("    struct Inner {", nil),
+            ("private enum Own {", nil), ("extension Metric {", nil), ("let struct = 1", nil),
+        ] as [(String, String?)])
+    func declarations(_ line: String, _ type: String?) {
+        #expect(FolderRules.declaredType(line[...]) == type)
+    }
+
+    @Test(
+        "types are recognised where they are named",
+        arguments: [
+            ("let a: Metric.Kind? = .Other(b.Third)  // Fourth", ["Metric"]),
+            (
+                #"log("Metric \(Reloader("\(View(1)) Text").name) \"Text\" Text", [Fleet.self])"#,
+                ["Reloader", "View", "Fleet"]
+            ),
+        ])
+    func uses(_ line: String, _ types: [String]) {
+        #expect(FolderRules.names(in: line[...]) == types)
     }
 
     @Test(

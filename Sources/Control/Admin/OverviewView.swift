@@ -1,3 +1,5 @@
+import Configuration
+
 /// What `/api/overview` says: how much there is, where it comes from, and what is wrong with it.
 package struct OverviewView: Encodable, Equatable, Sendable {
     /// How many, and to how many of them something is the matter.

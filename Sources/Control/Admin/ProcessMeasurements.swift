@@ -1,3 +1,4 @@
+import Configuration
 import Foundation
 
 /// What the operating system knows about this process. What it does not tell is zero.

@@ -1,4 +1,5 @@
 import Affinity
+import Configuration
 import Proxy
 
 /// One service as `/api/http/services` shows it: as it is configured, and how its servers are.

@@ -1,4 +1,5 @@
 import Affinity
+package import Configuration
 import NIOCore
 import Proxy
 import Synchronization

@@ -1,94 +1,9 @@
-import Affinity
-import Proxy
 import ServiceLifecycle
-import Store
 
 extension DataPlane: ServiceLifecycle.Service {
     /// Serves until it is told to stop; then finishes what is under way.
     func run() async throws {
         try? await gracefulShutdown()
         await stop()
-    }
-}
-
-extension DataPlane: MetricsSource {
-    package func snapshot() async -> MetricsSnapshot {
-        let counters = await measure()
-        var snapshot = MetricsSnapshot()
-        snapshot.requests = counters.requests
-        for worker in counters.workers {
-            snapshot.refusals.merge(worker.refused, uniquingKeysWith: &+)
-            snapshot.oversizedSessionKeys &+= worker.oversizedSessionKeys
-            snapshot.keysLearntElsewhere &+= worker.keysLearntElsewhere
-            snapshot.patternsOverLimit &+= worker.patternsOverLimit
-            for (name, open) in zip(entryPointNames, worker.clientConnections) {
-                snapshot.openConnections[name, default: 0] += open
-            }
-        }
-        snapshot.requestsInFlight = counters.workers.map(\.requestsInFlight).reduce(0, +)
-        for service in counters.services {
-            for (backend, member) in zip(service.backends, service.membership.backends) {
-                let key = MetricsSnapshot.Backend(service: service.name, name: backend.name)
-                snapshot.backendsUp[key] = service.causes(against: member.hash).isUp
-                snapshot.backendRequestsInFlight[key] = counters.workers
-                    .map { $0.backendRequestsInFlight[service.name]?[backend.name] ?? 0 }.reduce(0, +)
-            }
-        }
-        snapshot.cache = counters.cacheMeasures(capacity: cacheCapacity)
-        snapshot.droppedAccessLogLines = droppedLogLines()
-        if hasSharedStore { counters.addStore(to: &snapshot) }
-        if let fleetStatus = await fleetStatus() {
-            snapshot.channel = .init(
-                isLive: fleetStatus.lease == .live, generations: fleetStatus.generations, messages: fleetStatus.moves)
-        }
-        let fleet = await fleet()
-        snapshot.fleet = .init(replicas: fleet.replicas.count, configurations: fleet.configurationCount)
-        return snapshot
-    }
-}
-
-extension DataPlaneCounters {
-    fileprivate var requests: [MetricsSnapshot.RequestKind: UInt64] {
-        var requests: [MetricsSnapshot.RequestKind: UInt64] = [:]
-        for worker in workers {
-            for (service, counters) in worker.services {
-                counters.forEach { provenance, status, count in
-                    let kind = MetricsSnapshot.RequestKind(
-                        service: service, status: status, provenance: provenance)
-                    requests[kind, default: 0] &+= count
-                }
-            }
-        }
-        return requests
-    }
-
-    /// A hit is a decision that the cache made alone; a miss one of a known session that it could not.
-    fileprivate func cacheMeasures(capacity: Int) -> MetricsSnapshot.Cache {
-        var hits: UInt64 = 0
-        var misses: UInt64 = 0
-        for (kind, count) in requests {
-            switch kind.provenance {
-            case .cached: hits &+= count
-            case .stored, .claimed, .rebound, .hinted, .hashed, .detoured: misses &+= count
-            case .placed, .balanced, nil: break
-            }
-        }
-        return MetricsSnapshot.Cache(entries: cache.all, capacity: capacity, hits: hits, misses: misses)
-    }
-
-    fileprivate func addStore(to snapshot: inout MetricsSnapshot) {
-        snapshot.storeIsAvailable = storesInUse == stores.count
-        snapshot.storeLoops = storesInUse
-        var counts = [UInt64](repeating: 0, count: LatencyHistogram.bounds.count + 1)
-        var sum: UInt64 = 0
-        for store in stores {
-            for failure in StoreFailure.allCases {
-                snapshot.storeFailures[failure, default: 0] &+= store.failures(failure)
-            }
-            for (index, count) in store.latency.counts.enumerated() { counts[index] &+= count }
-            sum &+= store.latency.sum
-        }
-        snapshot.storeLatency = MetricsSnapshot.Histogram(
-            upperBounds: LatencyHistogram.bounds.map { Double($0) / 1e6 }, counts: counts, sum: Double(sum) / 1e6)
     }
 }

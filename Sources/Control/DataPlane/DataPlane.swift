@@ -1,4 +1,5 @@
 package import Affinity
+package import Configuration
 package import Logging
 import NIOCore
 import NIOPosix

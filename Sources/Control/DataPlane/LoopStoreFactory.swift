@@ -1,4 +1,5 @@
 import Affinity
+import Configuration
 import Logging
 import NIOCore
 import Store

@@ -1,4 +1,5 @@
 import Affinity
+package import Configuration
 import Crypto
 package import Proxy
 import Routing

@@ -1,4 +1,5 @@
 import Affinity
+package import Configuration
 import Logging
 import NIOCore
 import NIOPosix

@@ -1,4 +1,5 @@
 import Affinity
+import Configuration
 import HTTPWire
 import Proxy
 import Routing

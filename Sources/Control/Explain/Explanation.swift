@@ -1,3 +1,5 @@
+import Foundation
+
 /// Where a request goes and why, for people (see `ExplanationText`) and for programs.
 package struct Explanation: Encodable, Equatable, Sendable {
     package struct Router: Encodable, Equatable, Sendable {
@@ -91,4 +93,11 @@ package struct Explanation: Encodable, Equatable, Sendable {
 
     /// Whether a backend may get the request.
     package var isServed: Bool { status == nil }
+
+    /// For programs: one object, its keys sorted.
+    package func json() throws -> String {
+        let encoder = JSONEncoder()
+        encoder.outputFormatting = [.sortedKeys, .prettyPrinted, .withoutEscapingSlashes]
+        return String(decoding: try encoder.encode(self), as: UTF8.self)
+    }
 }

@@ -1,3 +1,5 @@
+import Configuration
+
 /// An explanation for people: a few labelled lines, the answer last.
 package struct ExplanationText: CustomStringConvertible {
     /// Routers that were asked before the one that takes the request; further ones are counted.

@@ -1,4 +1,5 @@
 import Affinity
+package import Configuration
 import Crypto
 import Proxy
 import Store

@@ -1,3 +1,5 @@
+import Configuration
+
 /// A fleet as a table for people, with a sentence below it for whatever is not as it should be.
 package struct FleetTable: CustomStringConvertible {
     private static let headings = ["NAME", "VERSION", "CONFIGURATION", "LEASE", "HEARD", "DOWN"]

@@ -1,3 +1,4 @@
+package import Configuration
 import Foundation
 
 /// Takes finished lines from the event loops and writes them on a thread of its own: no loop ever waits for a disk or a

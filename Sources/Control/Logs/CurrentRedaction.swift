@@ -1,3 +1,4 @@
+import Configuration
 import Synchronization
 
 /// Hides the values of those query parameters that carry session keys, or once carried them under an earlier

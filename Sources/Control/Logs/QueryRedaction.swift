@@ -1,3 +1,5 @@
+package import Configuration
+
 /// Hides the values of those query parameters that carry session keys.
 package struct QueryRedaction: Sendable {
     private static let replacement = Array("REDACTED".utf8)

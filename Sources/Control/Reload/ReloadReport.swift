@@ -1,3 +1,5 @@
+package import Configuration
+
 /// How the configuration came to be what it is, for whoever asks from outside.
 package struct ReloadReport: Equatable, Sendable {
     package struct Attempt: Equatable, Sendable {

@@ -1,3 +1,4 @@
+import Configuration
 import ServiceLifecycle
 import UnixSignals
 

@@ -1,3 +1,5 @@
+import Configuration
+
 /// The dynamic configuration as its sources say it: what they said last, and what of it is in force.
 struct ReloadSources: Equatable {
     /// What files say, and what hinders reading them.

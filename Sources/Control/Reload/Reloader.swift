@@ -1,3 +1,4 @@
+import Configuration
 import Logging
 import Networking
 import Synchronization
@@ -272,5 +273,19 @@ final class Reloader: Sendable {
 extension Diagnostic {
     fileprivate var isOfContainer: Bool {
         if case .container = source { true } else { false }
+    }
+}
+
+extension Configuration {
+    /// The keys of the main file that say something else than in `other`, and that take effect at a start alone, in the
+    /// order in which people write them.
+    fileprivate func staticChanges(from other: Configuration) -> [String] {
+        [
+            ("entryPoints", entryPoints != other.entryPoints || admin != other.admin),
+            ("providers", providers != other.providers), ("fleet", fleet != other.fleet),
+            ("replica", replica != other.replica), ("store", store != other.store), ("log", log != other.log),
+            ("accessLog", accessLog != other.accessLog),
+        ]
+        .filter(\.1).map(\.0)
     }
 }

@@ -1,3 +1,4 @@
+package import Configuration
 import Logging
 import NIOPosix
 import ServiceLifecycle

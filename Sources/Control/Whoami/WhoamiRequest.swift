@@ -1,3 +1,5 @@
+import Configuration
+
 /// What a demonstration backend is asked to do, read from the target of the request.
 enum WhoamiRequest: Equatable {
     /// Say who answers and what was asked.

@@ -5,6 +5,7 @@ import Routing
 import Synchronization
 import Testing
 
+@testable import Configuration
 @testable import Control
 
 @Suite("Reloading", .timeLimit(.minutes(1)))
@@ -54,7 +55,7 @@ struct ReloaderTests {
 
         func readMain(_ context: HTTPContext) throws(ConfigurationRefusal) -> MainFile {
             state.withLock { $0.onRead }()
-            return try MainFile(main, context, process: ConfigurationSample.process)
+            return try MainFile(main, context, process: ReplicaConfiguration.process)
         }
 
         func apply(_ configuration: Configuration) throws(SnapshotDiagnostic) {
@@ -68,7 +69,7 @@ struct ReloaderTests {
         }
 
         func reloader() throws -> Reloader {
-            let file = try ConfigurationFile(main, process: ConfigurationSample.process)
+            let file = try ConfigurationFile(main, process: ReplicaConfiguration.process)
             return Reloader(
                 running: file.configuration, inputs: .init(file), diagnostics: [],
                 effects: .init(

@@ -1,3 +1,4 @@
+import Configuration
 import Foundation
 
 /// One line of the Engine's listing: two that are equal tell of no change.

@@ -1,3 +1,5 @@
+import Configuration
+
 /// Why an Engine did not do what it was asked, in one sentence that names it and says what can be done.
 package struct DockerEngineError: Error, Equatable, Sendable, CustomStringConvertible {
     enum Problem: Equatable, Sendable {

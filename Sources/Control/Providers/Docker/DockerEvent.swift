@@ -1,3 +1,4 @@
+import Configuration
 import Foundation
 
 /// Something that happened to a container.

@@ -1,3 +1,5 @@
+import Configuration
+
 /// What is known of an Engine's containers. Listings, events and descriptions come in; which containers must be looked
 /// at comes out. Pure: whatever the order in which they come, what is known ends as what is so.
 ///

@@ -1,3 +1,4 @@
+package import Configuration
 import Foundation
 package import Logging
 import NIOCore

@@ -1,0 +1,95 @@
+package import Routing
+
+#if canImport(Glibc)
+import Glibc
+#elseif canImport(Musl)
+import Musl
+#else
+import Darwin
+#endif
+
+/// Where a Docker Engine listens.
+package enum DockerEndpoint: Equatable, Sendable, CustomStringConvertible {
+    case unix(path: String)
+    /// IPv6 without brackets.
+    case tcp(host: String, port: Int)
+
+    /// The port of an Engine that is spoken to in the clear.
+    private static let defaultPort = 2375
+    /// Of `sockaddr_un`, less the zero at the end.
+    private static let pathByteCountMax = 107
+
+    /// - Parameter text: `unix:///path`, `tcp://host:port` or `http://host:port`.
+    /// - Throws: `AddressError`, whose message says what would be right.
+    package init(_ text: String) throws(AddressError) {
+        guard !text.contains("@") || text.lowercased().hasPrefix("unix:") else {
+            throw AddressError(text, "must not hold credentials: write tcp://host:port")
+        }
+        guard let scheme = text.firstRange(of: "://") else {
+            throw AddressError(text, "is no endpoint: write unix:///var/run/docker.sock or tcp://host:port")
+        }
+        let rest = text[scheme.upperBound...]
+        switch text[..<scheme.lowerBound].lowercased() {
+        case "unix":
+            guard rest.hasPrefix("/"), !rest.hasSuffix("/"), !rest.utf8.contains(0) else {
+                throw AddressError(text, "does not name a socket by its full path: write unix:///var/run/docker.sock")
+            }
+            guard rest.utf8.count <= Self.pathByteCountMax else {
+                throw AddressError(
+                    text, "has a path of more than \(Self.pathByteCountMax) bytes, which no socket can have")
+            }
+            self = .unix(path: String(rest))
+        case "tcp", "http": self = try Self.tcp(rest, of: text)
+        case "https": throw AddressError(text, "asks for TLS to the Engine, which is not available in this version")
+        case "ssh": throw AddressError(text, "asks for SSH to the Engine, which is not available in this version")
+        case "npipe": throw AddressError(text, "is a pipe of Windows: write unix:///path or tcp://host:port")
+        default: throw AddressError(text, "has an unknown scheme: write unix:///path or tcp://host:port")
+        }
+    }
+
+    private static func tcp(_ rest: Substring, of text: String) throws(AddressError) -> DockerEndpoint {
+        let authority = rest.hasSuffix("/") ? rest.dropLast() : rest
+        guard !authority.contains("/") else { throw AddressError(text, "has a path: write tcp://host:port") }
+        let place = try HostAndPort(authority, of: text, defaultPort: defaultPort)
+        return .tcp(host: place.host, port: place.port)
+    }
+
+    package var description: String {
+        switch self {
+        case .unix(let path): "unix://\(path)"
+        case .tcp(let host, let port): host.contains(":") ? "tcp://[\(host)]:\(port)" : "tcp://\(host):\(port)"
+        }
+    }
+
+    /// What the field `Host` says.
+    package var authority: String {
+        switch self {
+        case .unix: "docker"
+        case .tcp(let host, let port): host.contains(":") ? "[\(host)]:\(port)" : "\(host):\(port)"
+        }
+    }
+
+    /// Which socket there is now: another one, where none or another was before, may mean that the Engine is back.
+    package var socket: SocketMark? {
+        guard case .unix(let path) = self else { return nil }
+        var status = stat()
+        guard stat(path, &status) == 0 else { return nil }
+        return SocketMark(device: UInt64(status.st_dev), node: UInt64(status.st_ino))
+    }
+
+    package struct SocketMark: Equatable, Sendable {
+        let device: UInt64
+        let node: UInt64
+    }
+}
+
+extension DockerProviderSettings {
+    /// - Throws: `DockerSettingError`.
+    package func parsedEndpoint() throws(DockerSettingError) -> DockerEndpoint {
+        do {
+            return try DockerEndpoint(endpoint)
+        } catch {
+            throw DockerSettingError("endpoint", error.description)
+        }
+    }
+}

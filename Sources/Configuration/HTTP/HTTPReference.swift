@@ -1,0 +1,55 @@
+import Routing
+
+/// What a router or a service calls another object by, as it stands in the source.
+struct HTTPReference {
+    let value: SettingValue
+    /// As written.
+    let text: String
+    /// Without its provider.
+    let name: String
+    let provider: ProviderName
+    /// Whether it is looked for where it was written.
+    let isOwn: Bool
+
+    var qualified: String { provider.qualified(name) }
+
+    /// Reads `name` or `name@provider`. What can name nothing is recorded, and nil.
+    init?(_ value: SettingValue, from own: ProviderName) {
+        guard let text = value.nonEmptyString() else { return nil }
+        self.value = value
+        self.text = text
+        guard let at = text.lastIndex(of: "@") else {
+            (name, provider, isOwn) = (text, own, true)
+            return
+        }
+        name = String(text[..<at])
+        let suffix = String(text[text.index(after: at)...])
+        guard let provider = ProviderName(rawValue: suffix) else {
+            let known = ProviderName.allCases.map(\.rawValue).joined(separator: ", ")
+            let problem =
+                suffix.isEmpty
+                ? "has no provider after @"
+                : "names the provider \(Excerpt.of(suffix)), which is not available in this version"
+            value.diagnostic("\(problem): there are \(known)")
+            return nil
+        }
+        self.provider = provider
+        isOwn = provider == own
+    }
+}
+
+/// Who says what a router, service or middleware is. A name is unique within its provider.
+enum ProviderName: String, CaseIterable, Sendable {
+    /// All files: the main one and those of the file provider.
+    case file
+    /// All containers.
+    case docker
+
+    /// How an object is called everywhere. What files say is called as it is written, whichever providers there are.
+    func qualified(_ name: String) -> String {
+        switch self {
+        case .file: name
+        case .docker: "\(name)@\(rawValue)"
+        }
+    }
+}

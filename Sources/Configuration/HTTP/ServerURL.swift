@@ -1,0 +1,30 @@
+package import Routing
+
+/// The URL of a backend: `http://host:port`.
+package struct ServerURL: Equatable {
+    package let host: String
+    package let port: Int
+    /// Whether a path stands in it, which has no effect.
+    package let hasPath: Bool
+
+    /// - Throws: `AddressError`, whose message says what would be right.
+    package init(_ text: String) throws(AddressError) {
+        // A password may hold a slash, so that what stands before the @ looks like another host.
+        guard !text.contains("@") else { throw AddressError(text, "must not hold credentials: write http://host:port") }
+        guard let scheme = text.firstRange(of: "://") else {
+            throw AddressError(text, "is no URL: write http://host:port")
+        }
+        switch text[..<scheme.lowerBound].lowercased() {
+        case "http": break
+        case "https": throw AddressError(text, "asks for TLS to the backend, which is not available in this version")
+        case "h2c": throw AddressError(text, "asks for HTTP/2 to the backend, which is not available in this version")
+        default: throw AddressError(text, "has an unknown scheme: write http://host:port")
+        }
+        let rest = text[scheme.upperBound...]
+        let authority = rest.prefix { $0 != "/" && $0 != "?" && $0 != "#" }
+        let place = try HostAndPort(authority, of: text, defaultPort: 80)
+        host = place.host
+        port = place.port
+        hasPath = rest.count > authority.count && rest != authority + "/"
+    }
+}
