@@ -38,8 +38,8 @@ package struct CookieRenewal: Sendable {
     }
 
     /// Whether the response to a request with this route sets the affinity cookie: the session is new, the request had
-    /// no valid hint, the hint names another binding, or it is older than ``renewalAgeSeconds``. A detour binds nothing,
-    /// so it renews nothing.
+    /// no valid hint, the hint names another binding, or the hint is older than ``renewalAgeSeconds``. A detour binds
+    /// nothing, so it renews nothing.
     package func isDue(for route: Route, hint: Hint?, now: UInt32) -> Bool {
         if route.provenance == .detoured { return false }
         guard let hint else { return true }
