@@ -2,7 +2,8 @@ import Testing
 
 @Suite("The layout of the project")
 struct LayoutTests {
-    private static let rules = ImportRules.all + FolderRules.all + WordRules.all + SizeRules.all
+    private static let rules =
+        ImportRules.all + FolderRules.all + WordRules.all + SizeRules.all + UnitRules.all + RetiredNames.all
     private let tree: ProjectTree
 
     init() throws {
@@ -77,6 +78,25 @@ struct LayoutTests {
     func topLevel() {
         #expect(TreeRules.strangers(tree.paths) == [])
         #expect(TreeRules.strangers(["Makefile", "docs/Makefile"]).count == 1)
+    }
+
+    @Test("every file is in a folder of its module")
+    func rooms() {
+        #expect(RoomRules.misplaced(tree.paths) == [])
+        let strays = ["Sources/Proxy/Stray.swift", "Sources/Store/Attic/Old.swift"]
+        #expect(RoomRules.misplaced(tree.paths + strays).count == 2)
+    }
+
+    @Test("turns of phrase that readers stumble over become fewer, never more")
+    func plainWords() {
+        for phrase in PlainWords.phrases {
+            let places = PlainWords.places(of: phrase, in: tree.files)
+            #expect(places.count <= phrase.allowed, "\(phrase.name): \(places.joined(separator: "; "))")
+            #expect(
+                places.count >= phrase.allowed, "\(phrase.name): \(places.count) are left; lower the number to that")
+        }
+        let file = SourceFile("Sources/Store/A.swift", "/// Where it stands.\n")
+        #expect(PlainWords.phrases.map { PlainWords.places(of: $0, in: [file]).count }.reduce(0, +) == 1)
     }
 
     @Test("no two files of the sources have the same name")

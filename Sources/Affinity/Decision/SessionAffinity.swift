@@ -63,7 +63,7 @@ package struct SessionAffinity {
     /// The first step of a request: D1 to D10. These numbers are the rows of the table of decisions in
     /// `docs/architecture.md`.
     /// - Parameters:
-    ///   - storeMayBeAsked: looked at only where it matters, so not for most requests of a known session.
+    ///   - storeIsAvailable: looked at only where it matters, so not for most requests of a known session.
     ///   - otherKeys: further keys of the same source in the request, looked for only where this replica does not know
     ///     the session. The first that it knows becomes the decision's.
     ///   - proposal: the decision's, looked for only where it knows none of them.
