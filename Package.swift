@@ -20,6 +20,7 @@ let crypto: Target.Dependency = .product(name: "Crypto", package: "swift-crypto"
 let http1: Target.Dependency = .product(name: "NIOHTTP1", package: "swift-nio")
 let embedded: Target.Dependency = .product(name: "NIOEmbedded", package: "swift-nio")
 
+// A plain `swift build` is for tests. scripts/build makes the binary to run: optimised, the runtime linked in.
 // Which module may import which is checked once more, import by import, by LayoutTests.
 let package = Package(
     name: "limpet",
