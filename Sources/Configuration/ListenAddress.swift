@@ -12,7 +12,7 @@ package struct ListenAddress: Hashable, Sendable, CustomStringConvertible {
         self.port = port
     }
 
-    /// - Throws: `AddressError`, whose message says what would be right.
+    /// - Throws: `AddressError`, whose message says how to correct the text.
     package init(_ text: String) throws(AddressError) {
         let place = text.hasSuffix("/tcp") ? text.dropLast(4) : text[...]
         guard let colon = place.lastIndex(of: ":") else {

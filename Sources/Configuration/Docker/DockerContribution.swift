@@ -15,7 +15,8 @@ package struct DockerContribution: Equatable, Sendable {
     package var isReachable: Bool
     /// The TCP ports that the container exposes, ascending.
     package var exposedPorts: [Int]
-    /// The container was told to stop and has not ended, or is paused: it keeps its sessions and gets no new ones.
+    /// The container was told to stop and has not ended, or is paused. It keeps its sessions, and gets new ones only
+    /// while no other server is usable.
     package var isDraining: Bool
     /// The name of its service and its router if its labels name none.
     package var defaultName: String

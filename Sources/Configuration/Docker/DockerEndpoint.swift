@@ -20,7 +20,7 @@ package enum DockerEndpoint: Equatable, Sendable, CustomStringConvertible {
     private static let pathByteCountMax = 107
 
     /// - Parameter text: `unix:///path`, `tcp://host:port` or `http://host:port`.
-    /// - Throws: `AddressError`, whose message says what would be right.
+    /// - Throws: `AddressError`, whose message says how to correct the text.
     package init(_ text: String) throws(AddressError) {
         guard !text.contains("@") || text.lowercased().hasPrefix("unix:") else {
             throw AddressError(text, "must not hold credentials: write tcp://host:port")

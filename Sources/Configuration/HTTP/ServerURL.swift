@@ -7,7 +7,7 @@ package struct ServerURL: Equatable {
     /// Whether the URL has a path, which has no effect.
     package let hasPath: Bool
 
-    /// - Throws: `AddressError`, whose message says what would be right.
+    /// - Throws: `AddressError`, whose message says how to correct the text.
     package init(_ text: String) throws(AddressError) {
         // A password may contain a slash, so what precedes the @ can look like another host.
         guard !text.contains("@") else { throw AddressError(text, "must not hold credentials: write http://host:port") }

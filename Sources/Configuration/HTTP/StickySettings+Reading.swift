@@ -68,8 +68,8 @@ extension StickySettings {
         }
     }
 
-    /// Refuses a header that every message has, which would put all clients into one session, and a header that no client
-    /// sends, which would keep no session.
+    /// Refuses a header that every message has, which would put all clients into one session, and a header that no
+    /// client sends, which would keep no session.
     private static func header(_ value: SettingValue) -> SessionKeySource? {
         guard let place = place(value) else { return nil }
         let lowercased = place.name.lowercased()

@@ -12,7 +12,7 @@ extension StoreOptions {
         cache?.check(known: ["entries"])
         cacheEntries = cache?["entries"]?.integer(1...100_000_000) ?? 1_000_000
         lease = section?["lease"]?.duration(Self.leases) ?? Self.leaseDefault
-        // A result older than the lease is not kept, so a command that takes that long would never contribute anything.
+        // A result older than the lease is not kept, so a request that waits that long would never learn a binding.
         if let redis, redis.commandTimeout >= lease {
             redisSection?["commandTimeout"]?.diagnostic(
                 "must be below store.lease, that is \(DurationText.write(lease)): make it shorter, or the lease longer")

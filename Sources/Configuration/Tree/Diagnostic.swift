@@ -28,7 +28,7 @@ package struct Diagnostic: Equatable, Sendable, CustomStringConvertible {
     /// For example `http.services.shop.loadBalancer.servers[1].url`; a label as written; empty for the source as a
     /// whole.
     package let key: String
-    /// What is wrong and what would be right; may have further lines that show the place.
+    /// What is wrong and how to correct it; may have further lines that show the place.
     package let message: String
 
     /// A position in a file; line and column count from 1, columns in Unicode scalars.

@@ -9,7 +9,8 @@ struct LabelTree {
     private(set) var otherProtocol: String?
 
     private static let prefixes = ["traefik", "limpet"]
-    /// What may follow the prefix: `http`, read here, and what the Docker provider reads; then Traefik's other protocols.
+    /// What may follow the prefix: `http`, read here, and the keys that the Docker provider reads; then Traefik's other
+    /// protocols.
     private static let sections = ["http", "enable", "docker"]
     private static let otherProtocols = ["tcp", "udp", "tls"]
     /// The limit for nested names and brackets, because nested values are walked by recursion.
