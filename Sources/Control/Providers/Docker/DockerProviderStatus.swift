@@ -7,7 +7,7 @@ package struct DockerProviderStatus: Equatable, Sendable {
     /// The Engine's version; nil before the first connection.
     package var engineVersion: String?
     package var apiVersion: String?
-    /// Why there is no connection, or why the last attempt before this one failed, in one sentence. Nil: no error
+    /// Why the Engine is not connected, or why the last attempt before this one failed, in one sentence. Nil: no error
     /// occurred.
     package var lastError: String?
     /// How many connections were lost after they had listed the containers.
