@@ -2,20 +2,20 @@ import Proxy
 package import Routing
 package import Store
 
-/// All that a configuration file says, checked. Nothing in it can be wrong any more, except towards the outside
-/// world: a port may be taken, a store away.
+/// A complete, checked configuration. What can still fail depends on the outside world: a port may be in use, a store
+/// unreachable.
 package struct Configuration: Equatable, Sendable {
-    /// Those that serve clients, in the order of their names; at least one. Routers name them by index.
+    /// The listeners for clients, sorted by name; at least one. Routers refer to them by index.
     package var entryPoints: [EntryPointSettings]
-    /// Where `/ping`, `/ready`, `/metrics` and `/api/` are served. No router leads there.
+    /// Where `/ping`, `/ready`, `/metrics` and `/api/` are served. Routers never serve this address.
     package var admin: ListenAddress
     package var fleet: FleetSettings
     package var replica: ReplicaSettings
     package var store: StoreOptions
     package var log: LogSettings
-    /// Nil: none is written.
+    /// Nil: no access log is written.
     package var accessLog: AccessLogSettings?
-    /// Where the dynamic part comes from, beside this file.
+    /// Where the dynamic part comes from, in addition to this file.
     package var providers: ProviderSettings
     /// The dynamic part.
     package var http: HTTPConfiguration
@@ -25,58 +25,59 @@ package struct Configuration: Equatable, Sendable {
 package struct EntryPointSettings: Equatable, Sendable {
     package var name: String
     package var address: ListenAddress
-    /// Peers whose forwarding fields are believed (`forwardedHeaders.trustedIPs`). Of all others they are replaced.
+    /// Peers whose forwarding headers are trusted (`forwardedHeaders.trustedIPs`). The headers of all other peers are
+    /// replaced.
     package var trustedPeers: [AddressRange]
 }
 
-/// What must be equal in all replicas that share a store: `fleet`.
+/// The settings that must be equal on all replicas that share a store: `fleet`.
 package struct FleetSettings: Equatable, Sendable {
-    /// From which fingerprints, hash order and, unless `cookieKeys` are given, the sealing key derive. Nil only
-    /// without a shared store: then the replica makes one up for its lifetime.
+    /// The source of the keys for fingerprints and hash order and, unless `cookieKeys` are given, of the sealing key.
+    /// Nil only without a shared store: the replica then generates a secret for its lifetime.
     package var secret: Secret?
-    /// Sealing keys: the first seals, all open. Empty: derived from the secret.
+    /// Sealing keys: the first seals, all open. Empty: the sealing key is derived from the secret.
     package var cookieKeys: [Secret]
     /// The prefix of keys and channels in the store.
     package var namespace: StoreNamespace
 }
 
-/// What may differ between replicas: `replica`.
+/// The settings that may differ between replicas: `replica`.
 package struct ReplicaSettings: Equatable, Sendable {
-    /// Host name and process id unless set.
+    /// Default: host name and process id.
     package var name: String
-    /// Event loops; as many as there are cores unless set.
+    /// Number of event loops. Default: the number of cores.
     package var threads: Int
 }
 
-/// The memory that replicas share, and the cache before it: `store`.
+/// The store that replicas share, and the cache in front of it: `store`.
 package struct StoreOptions: Equatable, Sendable {
-    /// Nil: the memory of this process, for a single replica.
+    /// Nil: bindings are kept in the memory of this process, for a single replica.
     package var redis: RedisOptions?
     /// How many bindings the cache can hold.
     package var cacheEntries: Int
-    /// The bound on how long a replica may act on a binding that has moved.
+    /// The longest time that a replica may act on a binding that has moved.
     package var lease: Duration
 }
 
-/// The Redis that is asked: `store.redis`.
+/// The Redis server to connect to: `store.redis`.
 package struct RedisOptions: Equatable, Sendable {
-    /// With the credentials to use there.
+    /// Includes the credentials.
     package var endpoint: RedisEndpoint
     package var connectTimeout: Duration
     /// How long a request waits for the store.
     package var commandTimeout: Duration
 }
 
-/// What this process says about itself, on standard error: `log`.
+/// The log of this process, on standard error: `log`.
 package struct LogSettings: Equatable, Sendable {
     package enum Level: String, CaseIterable, Sendable {
         case trace, debug, info, notice, warning, error, critical
     }
 
     package enum Format: String, CaseIterable, Sendable {
-        /// One JSON object a line, for programs.
+        /// One JSON object per line, for programs.
         case json
-        /// For people.
+        /// Plain text, for people.
         case common
     }
 
@@ -84,7 +85,7 @@ package struct LogSettings: Equatable, Sendable {
     package var format: Format
 }
 
-/// A line of JSON for each exchange: `accessLog`.
+/// One line of JSON per exchange: `accessLog`.
 package struct AccessLogSettings: Equatable, Sendable {
     /// Nil: standard output.
     package var filePath: String?

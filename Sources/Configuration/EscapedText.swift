@@ -1,13 +1,13 @@
-/// Text in which nothing acts: control characters and separators are escaped as JSON escapes them.
+/// Makes untrusted text inert: escapes control characters and separators as JSON does.
 package enum EscapedText {
-    /// As it may be shown on a terminal, whoever has said it.
+    /// Text from any source, safe to show on a terminal.
     package static func of(_ text: String) -> String {
         var bytes: [UInt8] = []
         append(text.utf8, to: &bytes)
         return String(decoding: bytes, as: UTF8.self)
     }
 
-    /// The same for text of our own that holds what others have said: quotation marks and backslashes stay.
+    /// The same for a message of Limpet's that contains untrusted text: quotation marks and backslashes stay.
     package static func line(_ text: String) -> String {
         var bytes: [UInt8] = []
         for scalar in text.unicodeScalars {
@@ -20,8 +20,8 @@ package enum EscapedText {
         return String(decoding: bytes, as: UTF8.self)
     }
 
-    /// The same, each character that acts in one place, so that others stay where they are: for a line under which a
-    /// place in it is shown.
+    /// Replaces each active character by one character, so that the others keep their columns. For a line with a marker
+    /// below it.
     static func inPlace(_ text: Substring) -> String {
         String(
             text.map { character in
@@ -30,7 +30,7 @@ package enum EscapedText {
             })
     }
 
-    /// Inlinable, as all that it needs: the lines of logs are written by it, in another module.
+    /// Inlinable with all that it needs, because another module writes log lines with it.
     @inlinable
     package static func append(_ text: some Collection<UInt8>, to bytes: inout [UInt8]) {
         var decoder = UTF8()
@@ -58,8 +58,8 @@ package enum EscapedText {
         }
     }
 
-    /// Whether a terminal, a browser or an editor might do something on it: C0, DEL, C1, line separators, and marks
-    /// that turn the direction of writing.
+    /// Whether a terminal, a browser or an editor might act on the character: C0, DEL, C1, line separators, and marks
+    /// that change the direction of writing.
     @inlinable
     static func acts(_ scalar: Unicode.Scalar) -> Bool {
         switch scalar.value {

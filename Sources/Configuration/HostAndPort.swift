@@ -1,6 +1,6 @@
 package import Routing
 
-/// A host and a port as they stand in a URL.
+/// The host and port of a URL.
 package struct HostAndPort {
     let host: String
     package let port: Int

@@ -1,9 +1,9 @@
 import Routing
 
-/// What may stand as a host in an address or a URL.
+/// The syntax of a host in an address or a URL.
 enum HostSyntax {
     /// A name of letters, digits, hyphens, underscores and dots, an IPv4 address, or an IPv6 address in brackets. A
-    /// name may end with a dot: then it is looked up as it is, without search domains.
+    /// name may end with a dot: it is then looked up without search domains.
     static func isHost(_ text: Substring) -> Bool {
         if text.hasPrefix("[") {
             guard text.hasSuffix("]"), text.count > 2 else { return false }
@@ -31,7 +31,7 @@ enum HostSyntax {
 }
 
 extension Int {
-    /// Digits and nothing else; nil when there are none or too many.
+    /// Accepts digits only. Nil for an empty text, and if the number is too large.
     package init?(decimal text: Substring) {
         guard !text.isEmpty, text.utf8.allSatisfy({ (UInt8(ascii: "0")...UInt8(ascii: "9")).contains($0) }) else {
             return nil

@@ -1,10 +1,10 @@
 package import Routing
 
-/// Where a listener listens, as Traefik writes it: `:8000`, `127.0.0.1:8000`, `[::1]:8000`, `localhost:8000`.
+/// The address of a listener, in Traefik's notation: `:8000`, `127.0.0.1:8000`, `[::1]:8000`, `localhost:8000`.
 package struct ListenAddress: Hashable, Sendable, CustomStringConvertible {
     /// Nil: all interfaces. IPv6 without brackets.
     package let host: String?
-    /// Zero: any that is free.
+    /// Zero: any free port.
     package let port: Int
 
     package init(host: String?, port: Int) {
@@ -12,7 +12,7 @@ package struct ListenAddress: Hashable, Sendable, CustomStringConvertible {
         self.port = port
     }
 
-    /// - Throws: `AddressError`, whose message says what would be right.
+    /// - Throws: `AddressError`, whose message says how to correct the text.
     package init(_ text: String) throws(AddressError) {
         let place = text.hasSuffix("/tcp") ? text.dropLast(4) : text[...]
         guard let colon = place.lastIndex(of: ":") else {
@@ -29,7 +29,7 @@ package struct ListenAddress: Hashable, Sendable, CustomStringConvertible {
         self.init(host: host.isEmpty ? nil : HostSyntax.withoutBrackets(host), port: port)
     }
 
-    /// Whether no two sockets can listen on both: one that listens on all interfaces leaves its port to no other.
+    /// Whether two sockets cannot listen on both addresses. A listener on all interfaces takes its port everywhere.
     func overlaps(_ other: ListenAddress) -> Bool {
         guard port != 0, port == other.port else { return false }
         return host == other.host || covers(other) || other.covers(self)

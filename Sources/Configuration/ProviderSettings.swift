@@ -1,10 +1,10 @@
-/// Where the dynamic part of the configuration comes from, beside the main file: `providers`.
+/// Where the dynamic part of the configuration comes from, in addition to the main file: `providers`.
 package struct ProviderSettings: Equatable, Sendable {
-    /// Nil: the main file alone.
+    /// Nil: only the main file is read.
     package var file: FileProviderSettings?
-    /// Nil: containers are not asked.
+    /// Nil: containers are not read.
     package var docker: DockerProviderSettings?
-    /// How long after a change further ones are gathered: `providersThrottleDuration`.
+    /// How long changes are collected after the first one: `providersThrottleDuration`.
     package var throttle: Duration
 
     package init(
@@ -20,12 +20,12 @@ package struct ProviderSettings: Equatable, Sendable {
 package struct FileProviderSettings: Equatable, Sendable {
     package enum Source: Equatable, Sendable {
         case file(String)
-        /// All `.yml`, `.yaml` and `.toml` in it and in its directories.
+        /// All `.yml`, `.yaml` and `.toml` files in it and in its subdirectories.
         case directory(String)
     }
 
     package var source: Source
-    /// Whether a change of them takes effect at once.
+    /// Whether changes to the files take effect at once.
     package var isWatched: Bool
 
     package init(source: Source, isWatched: Bool = true) {

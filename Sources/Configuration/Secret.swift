@@ -1,6 +1,6 @@
-/// Bytes that must never be seen: they do not show in descriptions, dumps or logs.
+/// Bytes that must stay secret: they never appear in descriptions, dumps or logs.
 package struct Secret: Equatable, Sendable, CustomStringConvertible, CustomDebugStringConvertible, CustomReflectable {
-    /// Fewer can be guessed.
+    /// A shorter secret can be guessed.
     package static let byteCountMin = 16
 
     package let bytes: [UInt8]

@@ -6,33 +6,33 @@ import NIOPosix
 import ServiceLifecycle
 import UnixSignals
 
-/// A whole Limpet: builds its parts from the configuration, runs them, and stops them in reverse.
+/// A complete Limpet replica: builds its parts from the configuration, runs them, and stops them in reverse order.
 package struct Replica: Sendable {
     private let file: ConfigurationFile
     private let path: String
     private let logger: Logger
 
-    /// As the files say it.
+    /// The configuration as in the files.
     private var configuration: Configuration { file.configuration }
 
     /// - Parameters:
     ///   - file: the configuration to start with.
-    ///   - path: where it stands, to be read again.
+    ///   - path: the path of its file, to read it again.
     package init(_ file: ConfigurationFile, path: String) {
         self.file = file
         self.path = path
         logger = file.configuration.log.logger("limpet")
     }
 
-    /// Serves until SIGTERM or SIGINT, then finishes what is under way. Meanwhile it follows what is said of routers
-    /// and services; on SIGHUP it reads all of it again.
+    /// Serves until SIGTERM or SIGINT, then finishes requests under way. Meanwhile it follows changes of routers and
+    /// services; on SIGHUP it reads all sources again.
     ///
     /// - Throws: `ListenError`, `SnapshotDiagnostic`, `DockerSettingError` or `AccessLogError` if it cannot start. Each
     ///   describes the cause in one sentence.
     package func run() async throws {
-        // A reader of our output that went away must not end the process.
+        // The process must not end when the reader of its output goes away.
         signal(SIGPIPE, SIG_IGN)
-        // Until the very end: whoever asks for a reading during the stop must not end it.
+        // Trapped until the very end, because a SIGHUP during the stop must not end the process.
         let hangups = await UnixSignalsSequence(trapping: .sighup)
         let accessLog = try configuration.accessLog.map(AccessLog.init)
         let adminGroup = MultiThreadedEventLoopGroup(numberOfThreads: 1)
@@ -51,7 +51,7 @@ package struct Replica: Sendable {
         _ hangups: UnixSignalsSequence, _ accessLog: AccessLog?, _ adminGroup: MultiThreadedEventLoopGroup
     ) async throws {
         let phase = ReplicaPhase()
-        // The newest replaces an older one that nobody has taken yet.
+        // A newer value replaces an older value that has not been taken yet.
         let (containers, found) = AsyncStream.makeStream(
             of: [DockerContribution].self, bufferingPolicy: .bufferingNewest(1))
         let docker = try configuration.providers.docker.map { settings in
@@ -72,21 +72,21 @@ package struct Replica: Sendable {
             ])
         let reload = ReloadService(
             reloader: reloader, watcher: watcher, hangups: hangups, docker: docker, containers: containers)
-        // Stopped from the last to the first: the phase is known to the outside before anything ends.
+        // Stopped from last to first: probes see the phase change before anything ends.
         let services: [(any Service)?] = [admin, dataPlane, reload, docker, PhaseService(phase: phase)]
         try await run(services.compactMap(\.self))
     }
 
     // MARK: The configuration
 
-    /// What it starts with.
+    /// The configuration that it starts with.
     private struct First {
         var configuration: Configuration
         var inputs: ReloadSources.Inputs
         var diagnostics: [Diagnostic]
     }
 
-    /// What the files say, and the containers, if they can be asked.
+    /// The configuration from the files and, if they can be listed, the containers.
     private func first(_ docker: DockerProvider?) async -> First {
         var first = First(configuration: configuration, inputs: .init(file), diagnostics: file.warnings)
         if let docker {
@@ -103,7 +103,7 @@ package struct Replica: Sendable {
         return first
     }
 
-    // MARK: Its parts
+    // MARK: Parts
 
     private var watcher: FileWatcher? {
         guard let settings = configuration.providers.file, settings.isWatched else { return nil }
@@ -150,7 +150,7 @@ package struct Replica: Sendable {
     }
 }
 
-/// Tells the outside that the replica serves, and that it is about to stop.
+/// Sets the phase that probes see: the replica serves, and later that it is about to stop.
 private struct PhaseService: Service {
     let phase: ReplicaPhase
 
@@ -161,12 +161,14 @@ private struct PhaseService: Service {
     }
 }
 
-/// What containers contribute when a replica starts, so that it serves them from its first request on.
+/// Lists the containers at a start, so that the replica serves them from its first request on.
 enum FirstListing {
-    /// How long a start waits for an Engine; then it goes on without, and the containers come when they come.
+    /// How long a start waits for an Engine. After that it continues without containers, which are added when they are
+    /// found.
     static let timeout = Duration.seconds(3)
 
-    /// What the provider has found by then. Why it has found nothing it says itself, when it follows the Engine.
+    /// The contributions found by then. If none were found, the provider logs the reason itself when it follows the
+    /// Engine.
     static func contributions(of provider: DockerProvider) async -> [DockerContribution] {
         await withDiscardingTaskGroup { group in
             let listing = Task { try? await provider.listContainers() }

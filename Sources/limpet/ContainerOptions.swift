@@ -2,7 +2,7 @@ import ArgumentParser
 import Configuration
 import Control
 
-/// Whether a command looks at containers beside the files.
+/// Whether a command reads containers in addition to the files.
 struct ContainerOptions: ParsableArguments {
     @Flag(help: "Ask the Docker Engine for containers and read their labels too.")
     var docker = false
@@ -14,10 +14,10 @@ struct ContainerOptions: ParsableArguments {
         guard endpoint == nil || docker else { throw ValidationError("--endpoint needs --docker") }
     }
 
-    /// What the containers say, and what is to be said about them; nothing where they are not to be asked, or where
-    /// the configuration file is refused, which whoever reads it says.
+    /// The contributions of the containers, and warnings about them. Empty if containers are not requested, or if the
+    /// configuration file is refused, which the caller reports when it reads the file.
     ///
-    /// - Parameter main: the configuration file, whose Docker provider says where and which; nil: the defaults.
+    /// - Parameter main: the configuration file, whose Docker provider settings are used; nil: the defaults.
     func listing(_ main: SourceText?) async throws -> (contributions: [DockerContribution], warnings: [String]) {
         guard docker else { return ([], []) }
         var settings = DockerProviderSettings()

@@ -30,7 +30,7 @@ struct Limpet: AsyncParsableCommand {
         }
     }
 
-    /// Help and version end well and go to standard output; wrong usage ends with 2.
+    /// Help and version exit with 0 and print to standard output; wrong usage exits with 2.
     private static func end(with error: any Error) -> Never {
         let code = exitCode(for: error)
         let message = fullMessage(for: error)

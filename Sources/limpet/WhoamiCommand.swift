@@ -46,7 +46,7 @@ struct WhoamiCommand: AsyncParsableCommand {
             throw Failure("\(error)")
         }
         print("\(name) listens on \(whoami.listener.address)")
-        // Who started us by a pipe waits for that line.
+        // A parent process that reads the output through a pipe waits for that line.
         fflush(nil)
         try await whoami.runUntilSignal()
     }

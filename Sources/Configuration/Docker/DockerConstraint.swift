@@ -1,9 +1,9 @@
 package import Routing
 
-/// Which containers count, by their labels: ``Label(`key`, `value`)`` and ``LabelRegex(`key`, `expression`)`` with
-/// `&&`, `||`, `!` and parentheses, as Traefik has them. A label that is not there counts as empty. Letters of keys
-/// count as they are. An expression is one of RE2's syntax, under the limits of those in rules, and is looked for
-/// anywhere in the value; where finding out would cost too much it is not found.
+/// Selects containers by their labels: ``Label(`key`, `value`)`` and ``LabelRegex(`key`, `expression`)``, combined with
+/// `&&`, `||`, `!` and parentheses, as in Traefik. A missing label counts as empty. Keys are case-sensitive.
+/// Expressions use RE2 syntax, with the same limits as in rules, and may match anywhere in the value. A match that
+/// would cost too much counts as no match.
 package indirect enum DockerConstraint: Equatable, Sendable {
     case label(key: String, value: String)
     case labelRegex(key: String, pattern: BoundedPattern)
@@ -11,12 +11,12 @@ package indirect enum DockerConstraint: Equatable, Sendable {
     case all([DockerConstraint])
     case any([DockerConstraint])
 
-    /// - Throws: `DockerSettingError` with the place in the text.
+    /// - Throws: `DockerSettingError` with the position in the text.
     package init(_ text: String) throws(DockerSettingError) {
         self = try DockerConstraintParser.constraint(of: text)
     }
 
-    /// The same as something that can be asked, its expressions made ready.
+    /// The constraint as a function of a container's labels, with its expressions prepared.
     package func predicate() -> ([String: String]) -> Bool {
         switch self {
         case .label(let key, let value):

@@ -1,6 +1,6 @@
 import Routing
 
-/// Reads the language of `DockerConstraint`: `!` binds tighter than `&&`, `&&` tighter than `||`.
+/// Parses the `DockerConstraint` language: `!` binds tighter than `&&`, `&&` tighter than `||`.
 struct DockerConstraintParser {
     private static let depthMax = 50
 
@@ -68,7 +68,7 @@ struct DockerConstraintParser {
         }
     }
 
-    /// Between backticks as it stands, or between quotation marks, where `\` stands before `"` and `\`.
+    /// A value in backticks, taken literally, or in quotation marks, where `\` escapes `"` and `\`.
     private mutating func value() throws(DockerSettingError) -> String {
         skipBlanks()
         let start = position

@@ -1,4 +1,4 @@
-/// A container as the Engine describes it, as far as routing goes.
+/// A container as the Engine describes it, reduced to what routing needs.
 package struct DockerContainer: Equatable, Sendable {
     /// 64 hexadecimal digits.
     package var id: String
@@ -7,32 +7,32 @@ package struct DockerContainer: Equatable, Sendable {
     package var labels: [String: String]
     /// Nanoseconds since 1970, by the Engine's clock.
     package var created: Int64
-    /// When it was last started: nanoseconds since 1970, by the Engine's clock; 0: never.
+    /// Last start, in nanoseconds since 1970 by the Engine's clock; 0: never started.
     package var started: Int64
     package var state: State
     package var health: Health
-    /// By name.
+    /// Keyed by network name.
     package var networks: [String: Addresses]
     /// `host`, `none`, `container:ID`, `default`, or a network's name.
     package var networkMode: String
-    /// Of TCP, ascending.
+    /// TCP ports, ascending.
     package var exposedPorts: [Int]
-    /// The signal that asks it to end.
+    /// The signal that asks the container to stop.
     package var stopSignal: DockerSignal
 
     package enum State: String, Sendable {
         case created, running, paused, restarting, removing, exited, dead
-        /// One that this version of Limpet does not know.
+        /// A state that this version of Limpet does not know.
         case unknown
     }
 
     package enum Health: String, Sendable {
-        /// It has no health check.
+        /// The container has no health check.
         case none
         case starting, healthy, unhealthy
     }
 
-    /// Of a container in one network.
+    /// A container's addresses in one network.
     package struct Addresses: Equatable, Sendable {
         package var ipv4: String?
         package var ipv6: String?
@@ -42,7 +42,7 @@ package struct DockerContainer: Equatable, Sendable {
             self.ipv6 = ipv6
         }
 
-        /// IPv4 before IPv6.
+        /// The IPv4 address if there is one, else the IPv6 address.
         var preferred: String? { ipv4 ?? ipv6 }
     }
 
@@ -65,7 +65,7 @@ package struct DockerContainer: Equatable, Sendable {
     }
 }
 
-/// A signal by its number on Linux, where containers are.
+/// A signal by its Linux number, since containers run on Linux.
 package struct DockerSignal: Hashable, Sendable {
     package static let terminate = DockerSignal(number: 15)
 
@@ -75,14 +75,14 @@ package struct DockerSignal: Hashable, Sendable {
         "HUP": 1, "INT": 2, "QUIT": 3, "ABRT": 6, "KILL": 9, "USR1": 10, "USR2": 12, "PIPE": 13, "ALRM": 14, "TERM": 15,
         "CHLD": 17, "CONT": 18, "STOP": 19, "TSTP": 20, "URG": 23, "WINCH": 28, "PWR": 30, "RTMIN": 34, "RTMAX": 64,
     ]
-    /// What programs take as the word to end, whatever their container's own signal for it is.
+    /// Signals that programs take as a request to stop, whatever stop signal their container has.
     private static let ending: Set<Int> = [2, 3, 6, 9, 15]
 
     package init(number: Int) {
         self.number = number
     }
 
-    /// As the Engine writes it: `15`, `SIGTERM`, `TERM`, `SIGRTMIN+3`; nil: not understood.
+    /// Parses the Engine's notation: `15`, `SIGTERM`, `TERM`, `SIGRTMIN+3`. Nil if the text is not understood.
     package init?(_ text: String) {
         if let number = Int(decimal: text[...]) {
             guard (1...64).contains(number) else { return nil }
@@ -102,7 +102,7 @@ package struct DockerSignal: Hashable, Sendable {
         self.init(number: base + offset)
     }
 
-    /// Whether it tells that container to end.
+    /// Whether the signal asks this container to stop.
     package func ends(_ container: DockerContainer) -> Bool {
         Self.ending.contains(number) || self == container.stopSignal
     }

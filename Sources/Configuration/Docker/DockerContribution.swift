@@ -1,28 +1,29 @@
-/// What one container says and is, as far as routing goes. Whether its labels make sense is not known yet.
+/// What one container contributes to routing: its labels and its state. The labels are not validated yet.
 package struct DockerContribution: Equatable, Sendable {
-    /// As people know it, without the Engine's leading slash.
+    /// The name shown to people, without the Engine's leading slash.
     package var containerName: String
     /// 64 hexadecimal digits: the stable name of the backend.
     package var containerID: String
-    /// Seconds since 1970. Where two containers contradict each other, the one created first counts.
+    /// Seconds since 1970. If two containers contradict each other, the one created first wins.
     package var created: Int64
-    /// All of them, as the Engine gives them.
+    /// All labels, as the Engine reports them.
     package var labels: [String: String]
-    /// Where it is reached: an IPv4 address, an IPv6 address without brackets, or this machine's name; nil while it is
-    /// not reachable, and where only its labels say where it is.
+    /// The container's address: an IPv4 address, an IPv6 address without brackets, or this machine's name. Nil while
+    /// the container is not reachable, and if only its labels give an address.
     package var host: String?
-    /// Whether it may be asked: it runs, and is neither starting nor unhealthy.
+    /// Whether the container may get requests: it runs, and is neither starting nor unhealthy.
     package var isReachable: Bool
-    /// The TCP ports that it exposes, ascending.
+    /// The TCP ports that the container exposes, ascending.
     package var exposedPorts: [Int]
-    /// It was told to stop and has not ended, or it is paused: it keeps its sessions and gets no new ones.
+    /// The container was told to stop and has not ended, or is paused. It keeps its sessions, and gets new ones only
+    /// while no other server is usable.
     package var isDraining: Bool
-    /// What its service and its router are called where its labels name none.
+    /// The name of its service and its router if its labels name none.
     package var defaultName: String
-    /// The rule of a router without one, rendered for this container; empty: such a router is a mistake.
+    /// The rule for a router without one, rendered for this container. Empty: such a router is an error.
     package var defaultRule: String
 
-    /// - Parameter isReachable: unless given whether there is a host.
+    /// - Parameter isReachable: defaults to whether `host` is given.
     package init(
         containerName: String, containerID: String, created: Int64, labels: [String: String], host: String?,
         isReachable: Bool? = nil, exposedPorts: [Int], isDraining: Bool, defaultName: String, defaultRule: String

@@ -11,16 +11,16 @@ import Darwin
 /// Where a Docker Engine listens.
 package enum DockerEndpoint: Equatable, Sendable, CustomStringConvertible {
     case unix(path: String)
-    /// IPv6 without brackets.
+    /// An IPv6 host is written without brackets.
     case tcp(host: String, port: Int)
 
-    /// The port of an Engine that is spoken to in the clear.
+    /// The Engine's port for unencrypted connections.
     private static let defaultPort = 2375
-    /// Of `sockaddr_un`, less the zero at the end.
+    /// The size of the path in `sockaddr_un`, less the terminating zero.
     private static let pathByteCountMax = 107
 
     /// - Parameter text: `unix:///path`, `tcp://host:port` or `http://host:port`.
-    /// - Throws: `AddressError`, whose message says what would be right.
+    /// - Throws: `AddressError`, whose message says how to correct the text.
     package init(_ text: String) throws(AddressError) {
         guard !text.contains("@") || text.lowercased().hasPrefix("unix:") else {
             throw AddressError(text, "must not hold credentials: write tcp://host:port")
@@ -61,7 +61,7 @@ package enum DockerEndpoint: Equatable, Sendable, CustomStringConvertible {
         }
     }
 
-    /// What the field `Host` says.
+    /// The value of the `Host` header.
     package var authority: String {
         switch self {
         case .unix: "docker"
@@ -69,7 +69,8 @@ package enum DockerEndpoint: Equatable, Sendable, CustomStringConvertible {
         }
     }
 
-    /// Which socket there is now: another one, where none or another was before, may mean that the Engine is back.
+    /// Identifies the current socket. A socket that differs from the last one, or appears where there was none, may
+    /// mean that the Engine is back.
     package var socket: SocketMark? {
         guard case .unix(let path) = self else { return nil }
         var status = stat()

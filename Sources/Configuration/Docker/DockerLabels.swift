@@ -1,7 +1,7 @@
-/// The labels that concern the provider itself. Both prefixes are known, `limpet.` counts before `traefik.`; letters of
-/// keys may be small or capital.
+/// The labels that concern the provider itself. Both prefixes are accepted; `limpet.` overrides `traefik.`. Keys are
+/// case-insensitive.
 struct DockerLabels: Equatable {
-    /// One that makes no sense.
+    /// A label that makes no sense.
     struct Fault: Equatable {
         let label: String
         let message: String
@@ -10,13 +10,13 @@ struct DockerLabels: Equatable {
     private(set) var isEnabled: Bool?
     private(set) var allowsNonRunning = false
     private(set) var network: String?
-    /// Those that have no effect, each in one sentence.
+    /// One sentence for each label that has no effect.
     private(set) var warnings: [String] = []
-    /// Those without which it is not certain what is meant: the container is left out.
+    /// Labels whose intent is uncertain. A container that has any is left out.
     private(set) var faults: [Fault] = []
 
     init(_ labels: [String: String]) {
-        // traefik first, so that limpet has the last word.
+        // traefik first, so that limpet overrides it.
         let keys = labels.keys.map { (key: $0, name: $0.lowercased()) }
             .filter { $0.name.hasPrefix("traefik.") || $0.name.hasPrefix("limpet.") }
             .sorted { ($0.name.hasPrefix("limpet.") ? 1 : 0, $0.key) < ($1.name.hasPrefix("limpet.") ? 1 : 0, $1.key) }
@@ -45,7 +45,7 @@ struct DockerLabels: Equatable {
         }
     }
 
-    /// Whether a label says itself where a server is.
+    /// Whether a label gives a server's address itself.
     static func nameServer(_ labels: [String: String]) -> Bool {
         labels.keys.contains { key in
             let name = key.lowercased()

@@ -1,7 +1,7 @@
 /// `providers.docker`: which containers of which Engine contribute to the configuration. Keys, defaults and meaning are
-/// Traefik's. Whether the texts make sense is found out by `DockerSelection` and `DockerEndpoint`.
+/// Traefik's. The texts are validated by `DockerSelection` and `DockerEndpoint`.
 package struct DockerProviderSettings: Equatable, Sendable {
-    /// Keys of Traefik's that there is nothing for.
+    /// Traefik keys that have no counterpart here.
     package static let unavailableKeys = ["httpClientTimeout", "password", "tls", "useBindPortIP", "username"]
 
     /// See `DockerEndpoint`.
@@ -12,11 +12,11 @@ package struct DockerProviderSettings: Equatable, Sendable {
     package var defaultRule = "Host(`{{ normalize .Name }}`)"
     /// See `DockerConstraint`; empty: every container counts.
     package var constraints = ""
-    /// The network in which containers are reached that name none; empty: see `DockerSelection`.
+    /// The network in which containers are reached unless they name one; empty: see `DockerSelection`.
     package var network = ""
     /// Whether changes are followed after the first listing.
     package var watch = true
-    /// Whether a container that runs, but is starting or unhealthy, keeps its router, without a server.
+    /// Whether a running container that is starting or unhealthy keeps its router, without a server.
     package var allowEmptyServices = false
 
     package init() {}

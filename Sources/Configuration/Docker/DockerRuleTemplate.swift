@@ -1,6 +1,6 @@
-/// `defaultRule`: the rule of a router that has none, as Traefik writes it, with what is known of the container between
-/// `{{` and `}}`. Of Go's template language there are the values `.Name` (its default name), `.ContainerName` and
-/// `index .Labels "key"`, strings, parentheses, pipes and a few functions; the rest is a mistake.
+/// `defaultRule`: the rule for a router without one, in Traefik's notation, with values of the container between `{{`
+/// and `}}`. Of Go's template language, it supports the values `.Name` (the container's default name), `.ContainerName`
+/// and `index .Labels "key"`, strings, parentheses, pipes and a few functions. Anything else is an error.
 package struct DockerRuleTemplate: Equatable, Sendable {
     enum Part: Equatable, Sendable {
         case text(String)
@@ -15,10 +15,10 @@ package struct DockerRuleTemplate: Equatable, Sendable {
         case call(Function, [Expression])
     }
 
-    /// Those of Go's and of sprig's that there are.
+    /// The supported functions of Go's template language and of sprig.
     enum Function: String, CaseIterable, Sendable {
         case normalize, lower, upper, trimPrefix, trimSuffix, replace
-        /// The first value where the second is empty.
+        /// The first value if the second is empty, else the second.
         case `default`
 
         var argumentCount: Int {
@@ -45,7 +45,7 @@ package struct DockerRuleTemplate: Equatable, Sendable {
         }
     }
 
-    /// No rule is longer.
+    /// The longest rule that is rendered.
     static let renderedByteCountMax = 16 << 10
 
     let parts: [Part]
@@ -55,7 +55,7 @@ package struct DockerRuleTemplate: Equatable, Sendable {
         parts = try DockerRuleTemplateParser.parts(of: text)
     }
 
-    /// - Returns: nil where it would be longer than 16 KiB.
+    /// - Returns: nil if the rule would be longer than 16 KiB.
     package func rendered(name: String, containerName: String, labels: [String: String]) -> String? {
         func value(_ expression: Expression) -> String {
             switch expression {
@@ -78,9 +78,9 @@ package struct DockerRuleTemplate: Equatable, Sendable {
     }
 }
 
-/// How names are made of what a container is called.
+/// Derives names from container names.
 enum DockerName {
-    /// Letters and digits; whatever is between them becomes one hyphen.
+    /// Keeps letters and digits. Each run of other characters between them becomes one hyphen.
     static func normalized(_ text: String) -> String {
         text.unicodeScalars.split { !($0.properties.isAlphabetic || $0.properties.numericType != nil) }
             .map { String(String.UnicodeScalarView($0)) }.joined(separator: "-")

@@ -1,6 +1,6 @@
 import Routing
 
-/// Reads the language of `DockerRuleTemplate`.
+/// Parses the `DockerRuleTemplate` language.
 struct DockerRuleTemplateParser {
     private typealias Expression = DockerRuleTemplate.Expression
     private typealias Function = DockerRuleTemplate.Function
@@ -11,7 +11,7 @@ struct DockerRuleTemplateParser {
         case open, close, pipe
     }
 
-    /// Of parentheses in each other, and of functions behind each other.
+    /// The limit for nested parentheses and for chained functions.
     private static let depthMax = 20
 
     private var tokens: ArraySlice<Token>
@@ -33,7 +33,7 @@ struct DockerRuleTemplateParser {
         return parts
     }
 
-    /// What stands before `}}`, and the place behind it.
+    /// The tokens before `}}`, and the position after it.
     private static func tokens(of text: Substring) throws(DockerSettingError) -> ([Token], String.Index) {
         var tokens: [Token] = []
         var position = text.startIndex
@@ -66,7 +66,7 @@ struct DockerRuleTemplateParser {
         throw diagnostic("a {{ has no }}")
     }
 
-    /// Each next command takes the value before it as its last argument.
+    /// Each command in a pipe takes the value before it as its last argument.
     private mutating func pipeline() throws(DockerSettingError) -> DockerRuleTemplate.Expression {
         depth += 1
         defer { depth -= 1 }

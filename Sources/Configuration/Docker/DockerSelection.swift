@@ -1,14 +1,14 @@
 /// Decides which containers contribute to the configuration, and what. Pure.
 ///
-/// Where a container is reached, in this order: by its label `traefik.docker.network` (or `limpet.`), the provider's
-/// network, the machine's own address in host mode, the container that it shares a network with, the network that it
-/// was created with, the first one by name.
+/// A container's address comes from the first of these that applies: its label `traefik.docker.network` (or `limpet.`),
+/// the provider's network, the machine's own address in host mode, the container whose network it shares, the network
+/// that it was created with, the first network by name.
 package struct DockerSelection: Sendable {
     private let settings: DockerProviderSettings
     private let constraint: DockerConstraint?
     private let template: DockerRuleTemplate
 
-    /// - Throws: `DockerSettingError` for constraints or a default rule that make no sense.
+    /// - Throws: `DockerSettingError` if the constraints or the default rule make no sense.
     package init(_ settings: DockerProviderSettings) throws(DockerSettingError) {
         self.settings = settings
         let isUnconstrained = settings.constraints.allSatisfy(\.isWhitespace)
@@ -16,13 +16,12 @@ package struct DockerSelection: Sendable {
         template = try DockerRuleTemplate(settings.defaultRule)
     }
 
-    /// What containers contribute, by the time of their creation, and what is to be said about their labels, each in
-    /// one sentence.
+    /// The contributions of containers, sorted by creation time, and warnings about their labels, each one sentence.
     ///
     /// - Parameters:
-    ///   - isDraining: whether a container was told to end.
-    ///   - hostAddress: where containers in host mode are reached; nil: not known yet, they are left out.
-    /// - Returns: with whether there are any that are reached there.
+    ///   - isDraining: whether a container was told to stop.
+    ///   - hostAddress: the address of containers in host mode. Nil: not known yet; those containers are left out.
+    /// - Returns: `needsHostAddress` is true if any container is reached at `hostAddress`.
     package func contributions(
         of containers: [String: DockerContainer], hostAddress: String?, isDraining: (DockerContainer) -> Bool
     ) -> (contributions: [DockerContribution], warnings: [String], needsHostAddress: Bool) {
@@ -46,7 +45,7 @@ package struct DockerSelection: Sendable {
         return (contributions, choice.warnings, choice.needsHostAddress)
     }
 
-    /// `<service>-<project>` where Compose made it, else the container's name; normalised.
+    /// `<service>-<project>` for a container that Compose created, else the container's name; normalised.
     static func defaultName(of container: DockerContainer) -> String {
         guard let project = container.labels["com.docker.compose.project"],
             let service = container.labels["com.docker.compose.service"]
@@ -56,7 +55,7 @@ package struct DockerSelection: Sendable {
 }
 
 extension DockerSelection {
-    /// Where a container that contributes is reached.
+    /// The address of a container that contributes.
     private struct Place {
         static let nowhere = Place(address: nil, isReachable: false)
 
@@ -64,7 +63,7 @@ extension DockerSelection {
         var isReachable = true
     }
 
-    /// Chooses for one container after the other, and gathers what is to be said about them.
+    /// Chooses an address for one container after another, and collects warnings about them.
     private struct Choice {
         let settings: DockerProviderSettings
         let containers: [String: DockerContainer]
@@ -73,7 +72,7 @@ extension DockerSelection {
         /// Whether a container is reached at the machine's own address.
         private(set) var needsHostAddress = false
 
-        /// Containers that share the network of one another, one after the other.
+        /// The longest chain of containers that share each other's network.
         private static let hopMax = 8
 
         init(settings: DockerProviderSettings, containers: [String: DockerContainer], hostAddress: String?) {
@@ -90,12 +89,12 @@ extension DockerSelection {
         mutating func place(of container: DockerContainer, drains: Bool) -> Place? {
             let labels = DockerLabels(container.labels)
             for warning in labels.warnings { warn(container, warning) }
-            // One whose labels make no sense contributes what is wrong with them.
+            // A container whose labels make no sense contributes its diagnostics.
             guard labels.isEnabled ?? (settings.exposedByDefault || !labels.faults.isEmpty) else { return nil }
             let runs = container.state == .running || container.state == .paused
             guard runs || labels.allowsNonRunning else { return nil }
             guard runs, labels.faults.isEmpty else { return .nowhere }
-            // An application that ends may fail its health check first: its sessions stay until it has ended.
+            // An application that is stopping may fail its health check first. Its sessions stay until it has ended.
             guard container.health == .none || container.health == .healthy || drains else {
                 return labels.allowsNonRunning || settings.allowEmptyServices ? .nowhere : nil
             }
@@ -112,7 +111,8 @@ extension DockerSelection {
         private mutating func address(of container: DockerContainer, _ label: String?, hops: Int) -> String? {
             if let wanted = label ?? (settings.network.isEmpty ? nil : settings.network) {
                 if let address = container.networks[wanted]?.preferred { return address }
-                // Which is no mistake where it shares another's network, or the machine's: it has none of its own.
+                // Not an error for a container that shares another container's network, or the machine's: it has no
+                // network of its own.
                 if !container.networks.isEmpty, container.networkMode != "host" {
                     warn(
                         container,
@@ -130,7 +130,7 @@ extension DockerSelection {
             return anyAddress(of: container, isChosen: label != nil || !settings.network.isEmpty)
         }
 
-        /// That of the container whose network it uses.
+        /// The address of the container whose network this one uses.
         private mutating func sharedAddress(of container: DockerContainer, _ label: String?, hops: Int) -> String? {
             let name = container.networkMode.dropFirst("container:".count)
             guard let target = containers[String(name)] ?? containers.values.first(where: { $0.name == name }),

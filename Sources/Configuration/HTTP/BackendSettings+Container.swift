@@ -6,7 +6,8 @@ extension BackendSettings {
         case http
     }
 
-    /// The server that a container is: `loadbalancer.server`. Nil where it is not reachable, and after a mistake.
+    /// The server that the container provides: `loadbalancer.server`. Nil if the container is not reachable, or after
+    /// an error.
     init?(_ section: SettingSection, of container: DockerContribution) {
         section.check(known: ["port", "scheme", "url", "weight", "draining"], unavailable: ["preservePath"])
         let weight = section["weight"]?.integer(0...65535) ?? 1

@@ -4,7 +4,7 @@ import Routing
 extension BackendSettings {
     private static let nameByteCountMax = 256
 
-    /// The elements of `servers`; what two have in common and must not is recorded.
+    /// The elements of `servers`. Reports names and addresses that two elements share.
     static func list(_ elements: [SettingValue]) -> [BackendSettings] {
         var names: [String: Int] = [:]
         var places: [String: Int] = [:]
@@ -21,7 +21,7 @@ extension BackendSettings {
         return backends
     }
 
-    /// The same for two spellings of one address, or of one name.
+    /// Equal for two spellings of one address, or of one host name.
     private var place: String {
         let name = host.hasSuffix(".") ? String(host.dropLast()) : host
         let address = AddressRange.Bits(name).map { AddressRange.Bits(packet: $0.bytes) }

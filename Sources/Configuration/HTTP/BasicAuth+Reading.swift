@@ -1,7 +1,7 @@
 import Proxy
 
 extension BasicAuth {
-    /// A check takes about four seconds then.
+    /// At this cost, a check takes about four seconds.
     private static let costMax = 16
     private static let userForm = "must be name:hash as htpasswd writes it, with bcrypt, apr1 or {SHA}"
 
@@ -19,7 +19,7 @@ extension BasicAuth {
                 if let user = Self.user(line, { file.diagnostic("line \(index + 1) \($0)") }) { users.append(user) }
             }
         }
-        // What is no list is a mistake already.
+        // A value that is not a list has been reported already.
         if listed.isEmpty, section["users"].map({ $0.isList || $0.diagnostics.isLabels }) ?? true,
             section["usersFile"] == nil
         {
@@ -49,7 +49,7 @@ extension BasicAuth {
         return FieldRules.check(text, value) ? text : nil
     }
 
-    /// The lines with their numbers from 0.
+    /// The lines with their numbers, counted from 0.
     private static func lines(_ file: SettingValue, _ usersFiles: UsersFiles) -> [(Int, Substring)]? {
         guard let path = file.nonEmptyString() else { return nil }
         do throws(FileContents.Failure) {
@@ -67,7 +67,7 @@ extension BasicAuth {
         }
     }
 
-    /// A mistake never shows the hash.
+    /// A diagnostic never shows the hash.
     private static func user(_ line: Substring, _ diagnostic: (String) -> Void) -> User? {
         guard let colon = line.firstIndex(of: ":"), colon > line.startIndex,
             line.utf8.allSatisfy({ $0 >= 0x20 && $0 != 0x7F })

@@ -1,12 +1,12 @@
 import Proxy
 
-/// What all containers say together.
+/// The drafts of all containers, merged.
 ///
-/// A container with a mistake says nothing. Of containers that contradict each other the first counts: those that are
-/// to stay before those that are stopping, then in the order of their creation.
+/// A container with an error contributes nothing. If containers contradict each other, the first one counts: containers
+/// that keep running come before those that are stopping, then the order is that of creation.
 struct ContainerDrafts {
     private(set) var drafts: [HTTPDraft] = []
-    /// Of each container, in the order in which they count.
+    /// One per container, in order of precedence.
     private(set) var diagnostics: [Diagnostics] = []
 
     private let cookiesAbove: AncestorCookies
@@ -14,7 +14,7 @@ struct ContainerDrafts {
     private var routers: [String: RouterDraft] = [:]
     private var middlewares: [String: MiddlewareDraft] = [:]
 
-    /// - Parameter files: what the files say, which no container can make wrong.
+    /// - Parameter files: the drafts of files, which no container can invalidate.
     init(_ containers: [DockerContribution], besides files: [HTTPDraft], _ context: HTTPContext) {
         cookiesAbove = AncestorCookies(files)
         let ordered = containers.sorted {
@@ -67,7 +67,7 @@ struct ContainerDrafts {
         services[service.name]?.settings.targets = .servers(backends)
     }
 
-    /// Records a cookie that a weighted service of a file has too, which sends requests here.
+    /// Reports a cookie that this container shares with a weighted service above it, defined in a file.
     private func sharesCookies(_ draft: HTTPDraft) -> Bool {
         for service in draft.services {
             guard let cookie = service.settings.sticky?.cookie?.name,
@@ -80,7 +80,7 @@ struct ContainerDrafts {
         return draft.diagnostics.hasErrors
     }
 
-    /// Records what another container, which counts, says otherwise.
+    /// Reports where this container contradicts another container, which takes precedence.
     private func contradicts(_ draft: HTTPDraft) -> Bool {
         for service in draft.services {
             guard let other = services[service.name], !service.says(theSameAs: other) else { continue }
@@ -103,8 +103,8 @@ struct ContainerDrafts {
 }
 
 extension HTTPDraft {
-    /// What a container's labels say, and what Traefik would add where they say nothing: a service for the container,
-    /// and a router with the default rule. Nil where they speak of other protocols alone.
+    /// The draft from a container's labels, completed as Traefik does: a service for the container, and a router with
+    /// the default rule. Nil if the labels define only other protocols.
     init?(
         _ container: DockerContribution, _ labels: LabelTree, _ diagnostics: Diagnostics, _ context: HTTPContext
     ) {
@@ -128,7 +128,7 @@ extension HTTPDraft {
         routers = routed.compactMap { RouterDraft(name: $0, $1, of: .docker, context, defaults: defaults) }
     }
 
-    /// Whether the container's own service is there: where it could have no port, only if a router asks for it.
+    /// Whether the container's default service is created. If it may have no port, only if a router needs it.
     private static func needsService(_ container: DockerContribution, _ routers: SettingSection?) -> Bool {
         guard container.exposedPorts.isEmpty, container.host != nil, let routers, !routers.isEmpty else { return true }
         return routers.entries.contains { _, value in

@@ -1,11 +1,11 @@
 package import Proxy
 package import Routing
 
-/// The part of the configuration that may change while a replica runs, checked and with all references resolved.
+/// The part of the configuration that can change while a replica runs, checked and with all references resolved.
 package struct HTTPConfiguration: Equatable, Sendable {
-    /// In the order of their qualified names.
+    /// Sorted by qualified name.
     package var routers: [RouterSettings]
-    /// In the order of their qualified names. Routers and weighted services name them by index.
+    /// Sorted by qualified name. Routers and weighted services refer to them by index.
     package var services: [ServiceSettings]
 
     package init(routers: [RouterSettings] = [], services: [ServiceSettings] = []) {
@@ -16,14 +16,14 @@ package struct HTTPConfiguration: Equatable, Sendable {
 
 /// Which requests go to which service: `http.routers.<name>`.
 package struct RouterSettings: Equatable, Sendable {
-    /// Its name is qualified. Its entry points are indices into `Configuration.entryPoints`.
+    /// `router.name` is the qualified name; `router.entryPoints` are indices into `Configuration.entryPoints`.
     package var router: Router
-    /// An index into `HTTPConfiguration.services`. Nil while the service or a middleware that it names is not there:
-    /// then it answers 503.
+    /// An index into `HTTPConfiguration.services`. Nil while the service or a middleware that the router names is
+    /// missing: the router then answers 503.
     package var service: Int?
-    /// In the order in which a request passes them.
+    /// In the order in which they are applied.
     package var middlewares: [Middleware]
-    /// Who says it, for people: `dynamic.yml:12` or `container web-1`.
+    /// Where the router is defined, for people: `dynamic.yml:12` or `container web-1`.
     package var origin: String
 
     package var name: String { router.name }

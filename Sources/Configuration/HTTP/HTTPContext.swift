@@ -1,10 +1,10 @@
-/// What the dynamic configuration depends on beside its sources.
+/// What the dynamic configuration depends on in addition to its sources.
 package struct HTTPContext: Equatable, Sendable {
-    /// In the order of `Configuration.entryPoints`. Nil: not known, any name is taken.
+    /// In the order of `Configuration.entryPoints`. Nil: not known, so any name is accepted.
     package var entryPointNames: [String]?
-    /// `store.lease`, which bounds idle timeouts from below.
+    /// `store.lease`, which is the lower bound for idle timeouts.
     package var lease: Duration
-    /// What has been read of the files that middlewares name.
+    /// The cached contents of the files that middlewares name.
     package var usersFiles: UsersFiles
 
     package init(entryPointNames: [String]?, lease: Duration, usersFiles: UsersFiles = UsersFiles()) {

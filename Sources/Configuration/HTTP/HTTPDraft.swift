@@ -1,4 +1,4 @@
-/// What one source says of routers, services and middlewares, before it is known what the names in it refer to.
+/// The routers, services and middlewares that one source defines, before references are resolved.
 struct HTTPDraft {
     let provider: ProviderName
     let diagnostics: Diagnostics
@@ -31,7 +31,7 @@ struct HTTPDraft {
         named(section.section("middlewares")).map { MiddlewareDraft(name: $0, $1, of: provider, context) }
     }
 
-    /// The entries of a mapping of objects, names that none can have refused.
+    /// The entries of a mapping of objects. Reports invalid names.
     static func named(_ section: SettingSection?) -> [(name: String, value: SettingValue)] {
         let entries = section?.entries ?? []
         for (name, value) in entries {
@@ -45,8 +45,8 @@ struct HTTPDraft {
     }
 }
 
-/// What entry points, routers, services, middlewares and servers may be called: names stand in logs, metrics, messages
-/// and answers of the admin listener.
+/// What entry points, routers, services, middlewares and servers may be called. Names appear in logs, metrics, messages
+/// and responses of the admin listener.
 enum ObjectName {
     /// C0, DEL or C1.
     static func holdsControl(_ name: String) -> Bool {

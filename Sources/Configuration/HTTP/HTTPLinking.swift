@@ -1,13 +1,13 @@
 import Proxy
 import Routing
 
-/// Finds what the names in all drafts refer to.
+/// Resolves the references between all drafts.
 ///
-/// A mistake is recorded where it stands. What a container or another provider would have to say, and does not say now,
-/// may come: its router is kept and answers 503.
+/// Errors are recorded where the reference is. An object that a container or another provider should define may still
+/// appear, so its router is kept and answers 503.
 struct HTTPLinking {
     private let routers: [RouterDraft]
-    /// In the order of their qualified names.
+    /// Sorted by qualified name.
     private var services: [ServiceDraft]
     private let middlewares: [String: MiddlewareDraft]
     private var placeholders: [ServiceSettings] = []
@@ -15,10 +15,10 @@ struct HTTPLinking {
     private var missing = 0
 
     private static let answers503 = "the router answers 503 until it is there"
-    /// To look for what was probably meant takes time.
+    /// Limits the search for the name that was probably intended, which takes time.
     private static let adviceMax = 50
 
-    /// - Parameter drafts: of one provider, no two objects of a kind have the same name, files excepted.
+    /// - Parameter drafts: within one provider, no two objects of a kind have the same name, except in files.
     init(_ drafts: [HTTPDraft]) {
         routers = Self.unique(drafts.flatMap(\.routers), \.value) { $0.provider.qualified($0.name) }
         services = Self.unique(drafts.flatMap(\.services), \.value, name: \.settings.name)
@@ -28,7 +28,7 @@ struct HTTPLinking {
         for (index, service) in services.enumerated() { indices[service.settings.name] = index }
     }
 
-    /// Sorted by name; a name that stands twice is recorded at the second, and the first counts.
+    /// Sorted by name. A duplicate name is reported at its second definition; the first one counts.
     private static func unique<Draft>(
         _ drafts: [Draft], _ value: (Draft) -> SettingValue, name: (Draft) -> String
     ) -> [Draft] {
@@ -63,7 +63,7 @@ struct HTTPLinking {
             return WeightedService(service: index, name: reference.text, weight: child.weight)
         }
         guard !reference.isOwn else { return nil }
-        // Kept by name, so that sessions of a service that is away for a moment are not moved for good.
+        // Kept under its name, so that sessions are not moved for good while a service is missing for a moment.
         let index = services.count + placeholders.count
         placeholders.append(ServiceSettings(name: reference.qualified, targets: .servers([])))
         indices[reference.qualified] = index
@@ -111,7 +111,7 @@ struct HTTPLinking {
         }
     }
 
-    /// With placeholders at their places by name.
+    /// Sorts the placeholders in by name.
     private func sorted(_ configuration: HTTPConfiguration) -> HTTPConfiguration {
         guard !placeholders.isEmpty else { return configuration }
         let order = configuration.services.indices.sorted {

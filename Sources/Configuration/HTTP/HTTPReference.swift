@@ -1,19 +1,19 @@
 import Routing
 
-/// What a router or a service calls another object by, as it stands in the source.
+/// A reference from a router or service to another object, as written in the source.
 struct HTTPReference {
     let value: SettingValue
-    /// As written.
+    /// The text as written.
     let text: String
-    /// Without its provider.
+    /// The name without its provider.
     let name: String
     let provider: ProviderName
-    /// Whether it is looked for where it was written.
+    /// Whether it refers to an object of the provider that it was written in.
     let isOwn: Bool
 
     var qualified: String { provider.qualified(name) }
 
-    /// Reads `name` or `name@provider`. What can name nothing is recorded, and nil.
+    /// Parses `name` or `name@provider`. Reports an invalid reference and returns nil.
     init?(_ value: SettingValue, from own: ProviderName) {
         guard let text = value.nonEmptyString() else { return nil }
         self.value = value
@@ -38,14 +38,15 @@ struct HTTPReference {
     }
 }
 
-/// Who says what a router, service or middleware is. A name is unique within its provider.
+/// The provider that defines a router, service or middleware. A name is unique within its provider.
 enum ProviderName: String, CaseIterable, Sendable {
-    /// All files: the main one and those of the file provider.
+    /// All files: the main file and those of the file provider.
     case file
     /// All containers.
     case docker
 
-    /// How an object is called everywhere. What files say is called as it is written, whichever providers there are.
+    /// The object's name outside its provider. Objects from files keep their names as written, whichever providers are
+    /// in use.
     func qualified(_ name: String) -> String {
         switch self {
         case .file: name

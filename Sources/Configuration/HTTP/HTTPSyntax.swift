@@ -1,6 +1,6 @@
 import HTTPWire
 
-/// The names of fields and cookies (RFC 9110, section 5.6.2).
+/// The syntax of header and cookie names (RFC 9110, section 5.6.2).
 enum Token {
     static let advice = "must be a token: letters, digits and !#$%&'*+-.^_`|~"
 

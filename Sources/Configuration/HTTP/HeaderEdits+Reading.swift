@@ -21,7 +21,7 @@ extension HeaderEdits {
             responseRemove: response.remove)
     }
 
-    /// An empty value removes the field.
+    /// An empty value removes the header.
     private static func edits(_ section: SettingSection?) -> (set: [Field], remove: [String]) {
         var (set, remove): ([Field], [String]) = ([], [])
         var names: Set<String> = []
@@ -43,9 +43,9 @@ extension HeaderEdits {
     }
 }
 
-/// Which fields a middleware may set (RFC 9110).
+/// Which headers a middleware may set (RFC 9110).
 enum FieldRules {
-    /// Whether the field may be set; why not is recorded.
+    /// Whether the header may be set. Reports the reason if not.
     static func check(_ name: String, _ value: SettingValue) -> Bool {
         if !Token.isToken(name) {
             value.diagnostic("the name of a field \(Token.advice)")

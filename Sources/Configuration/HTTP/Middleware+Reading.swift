@@ -49,7 +49,7 @@ extension IPAllowList {
         let status = section["rejectStatusCode"]?.integer(400...599) ?? 403
         let strategy = section.section("ipStrategy")
         strategy?.check(known: ["depth"], unavailable: ["excludedIPs", "ipv6Subnet"])
-        // Traefik's 0 is the address of the peer.
+        // Traefik's 0 means the address of the peer.
         let depth = strategy?["depth"]?.integer(0...100) ?? 0
         guard let list = section.required("sourceRange", "name address ranges, such as 10.0.0.0/8") else { return nil }
         let elements = list.list()

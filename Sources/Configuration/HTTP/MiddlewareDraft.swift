@@ -1,11 +1,11 @@
 import Proxy
 
-/// A middleware as one source says it.
+/// A middleware as one source defines it.
 struct MiddlewareDraft {
     let name: String
     let value: SettingValue
     let provider: ProviderName
-    /// Nil: it has a mistake.
+    /// Nil: its definition has an error.
     let middleware: Middleware?
 
     private static let readers: [(key: String, read: @Sendable (SettingSection, HTTPContext) -> Middleware?)] = [

@@ -1,6 +1,6 @@
 import Routing
 
-/// A router as one source says it.
+/// A router as one source defines it.
 struct RouterDraft {
     let name: String
     let value: SettingValue
@@ -9,13 +9,13 @@ struct RouterDraft {
     var service: HTTPReference?
     var middlewares: [HTTPReference]
     var priority: Int?
-    /// Indices.
+    /// Indices into `Configuration.entryPoints`.
     var entryPoints: Set<Int>
 
-    /// Every request may be asked of all matchers of a rule.
+    /// Every request may be tested against all matchers of a rule.
     private static let ruleByteCountMax = 16 << 10
 
-    /// What a container's router is given where its labels say nothing.
+    /// Defaults for a container's router.
     struct Defaults {
         var rule: String
         /// The names of the container's services.
@@ -37,12 +37,12 @@ struct RouterDraft {
         service = Self.serviceName(section, defaults).flatMap { HTTPReference($0, from: provider) }
         middlewares = (section["middlewares"]?.list() ?? []).compactMap { HTTPReference($0, from: provider) }
         entryPoints = Self.entryPoints(section["entryPoints"], context)
-        // Traefik's 0 is its default, the rule's length.
+        // Traefik's 0 means the default: the rule's length.
         let priority = section["priority"]?.integer(Int.min...(Int.max - 1000))
         self.priority = priority == 0 ? nil : priority
     }
 
-    /// Whether two containers say the same of a router.
+    /// Whether two containers define the router alike.
     func says(theSameAs other: RouterDraft) -> Bool {
         rule == other.rule && service?.qualified == other.service?.qualified && priority == other.priority
             && entryPoints == other.entryPoints
@@ -89,12 +89,12 @@ struct RouterDraft {
     }
 
     private static func lines(_ error: RuleError, under text: String) -> [String] {
-        // By bytes: a line feed behind a carriage return is no Character.
+        // Splits bytes: in Swift, a line feed after a carriage return is not a Character of its own.
         error.caret(under: text).utf8.split(separator: UInt8(ascii: "\n"), omittingEmptySubsequences: false)
             .map { "    " + EscapedText.inPlace(Substring($0)) }
     }
 
-    /// Indices; all of them where none are named.
+    /// Indices of the named entry points; of all of them if none are named.
     private static func entryPoints(_ value: SettingValue?, _ context: HTTPContext) -> Set<Int> {
         guard let names = context.entryPointNames else {
             for element in value?.list() ?? [] { _ = element.string() }

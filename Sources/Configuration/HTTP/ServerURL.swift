@@ -4,12 +4,12 @@ package import Routing
 package struct ServerURL: Equatable {
     package let host: String
     package let port: Int
-    /// Whether a path stands in it, which has no effect.
+    /// Whether the URL has a path, which has no effect.
     package let hasPath: Bool
 
-    /// - Throws: `AddressError`, whose message says what would be right.
+    /// - Throws: `AddressError`, whose message says how to correct the text.
     package init(_ text: String) throws(AddressError) {
-        // A password may hold a slash, so that what stands before the @ looks like another host.
+        // A password may contain a slash, so what precedes the @ can look like another host.
         guard !text.contains("@") else { throw AddressError(text, "must not hold credentials: write http://host:port") }
         guard let scheme = text.firstRange(of: "://") else {
             throw AddressError(text, "is no URL: write http://host:port")

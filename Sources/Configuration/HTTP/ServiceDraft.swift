@@ -1,13 +1,13 @@
 import Affinity
 
-/// A service as one source says it.
+/// A service as one source defines it.
 struct ServiceDraft {
     let name: String
     let value: SettingValue
     let provider: ProviderName
-    /// With its qualified name; of a weighted service without its services.
+    /// Has the qualified name. For a weighted service, its children are not filled in.
     var settings: ServiceSettings
-    /// Those of a weighted service.
+    /// The children of a weighted service.
     var children: [Child] = []
 
     struct Child {
@@ -21,7 +21,7 @@ struct ServiceDraft {
     ]
     private static let unavailable = ["mirroring", "failover", "highestRandomWeight", "middlewares"]
 
-    /// Of a file.
+    /// Reads a service of a file.
     init(name: String, _ value: SettingValue, _ context: HTTPContext) {
         self.init(name: name, value, of: .file)
         guard let section = value.section() else { return }
@@ -45,9 +45,9 @@ struct ServiceDraft {
         }
     }
 
-    /// Of a container.
+    /// Reads a service of a container.
     ///
-    /// - Parameter value: null where no label speaks of it.
+    /// - Parameter value: null if no label mentions it.
     init(name: String, _ value: SettingValue, _ container: DockerContribution, _ context: HTTPContext) {
         self.init(name: name, value, of: .docker)
         guard let section = value.section() else { return }
@@ -67,7 +67,7 @@ struct ServiceDraft {
         settings = ServiceSettings(name: provider.qualified(name), targets: .servers([]))
     }
 
-    /// Whether two containers say the same of a service, their servers aside.
+    /// Whether two containers define the service alike, apart from its servers.
     func says(theSameAs other: ServiceDraft) -> Bool {
         var (own, others) = (settings, other.settings)
         own.targets = .servers([])

@@ -2,21 +2,22 @@ package import Affinity
 
 /// A named group of servers, or of other services: `http.services.<name>`.
 package struct ServiceSettings: Equatable, Sendable {
-    /// Qualified: `shop` of files, `shop@docker` of containers. It is the service's identity in fingerprints and in the
-    /// fleet.
+    /// The qualified name: `shop` from files, `shop@docker` from containers. It is the service's identity in
+    /// fingerprints and in the fleet.
     package var name: String
     package var targets: Targets
     /// Nil: requests are balanced without affinity.
     package var sticky: StickySettings?
-    /// Whether a backend sees the client's Host; otherwise that of its own URL. Of `.servers` alone.
+    /// Whether a backend receives the client's Host header; otherwise it receives the host of its own URL. Applies to
+    /// `.servers` only.
     package var passHostHeader: Bool
-    /// How a session that nobody knows, or a request without a session, is given its target.
+    /// How an unknown session, or a request without a session, is given its target.
     package var strategy: PlacementStrategy
 
     package enum Targets: Equatable, Sendable {
-        /// `loadBalancer.servers`. May be empty: the service then answers 503.
+        /// `loadBalancer.servers`. If empty, the service answers 503.
         case servers([BackendSettings])
-        /// `weighted.services`, at least one. No chain of them leads back to where it began.
+        /// `weighted.services`, at least one. Nesting never leads back to the same service.
         case services([WeightedService])
     }
 
@@ -31,10 +32,10 @@ package struct ServiceSettings: Equatable, Sendable {
         self.strategy = strategy ?? Self.defaultStrategy(isSticky: sticky != nil)
     }
 
-    /// That of a service that names none.
+    /// The strategy of a service that names none.
     package static func defaultStrategy(isSticky: Bool) -> PlacementStrategy { isSticky ? .hrw : .wrr }
 
-    /// Its servers; none of a weighted service.
+    /// The servers; empty for a weighted service.
     package var backends: [BackendSettings] {
         if case .servers(let backends) = targets { backends } else { [] }
     }
@@ -44,24 +45,24 @@ package struct ServiceSettings: Equatable, Sendable {
 package struct WeightedService: Equatable, Sendable {
     /// An index into `HTTPConfiguration.services`.
     package var service: Int
-    /// As it is written; unique within the weighted service.
+    /// The name as written; unique within the weighted service.
     package var name: String
-    /// 0...65535; 0 takes no new session.
+    /// 0...65535; with 0, it takes no new sessions.
     package var weight: Int
 }
 
 /// One server of a service: `servers[]`. Names and addresses are unique within the service.
 package struct BackendSettings: Equatable, Sendable {
-    /// What the store knows it by: `name`, else its URL as written; of a container its id.
+    /// Its name in the store: `name`, else its URL as written; for a container, its id.
     package var name: String
-    /// As written; of a container made from its address and port.
+    /// As written; for a container, built from its address and port.
     package var url: String
     /// A name or an address; IPv6 without brackets.
     package var host: String
     package var port: Int
-    /// 0...65535; 0 takes no new session.
+    /// 0...65535; with 0, it takes no new sessions.
     package var weight: Int
-    /// Keeps its sessions, and gets new ones only where there is no other server.
+    /// The server keeps its sessions, and gets new ones only while no other server is usable.
     package var isDraining: Bool
 
     package init(name: String, url: String, host: String, port: Int, weight: Int = 1, isDraining: Bool = false) {

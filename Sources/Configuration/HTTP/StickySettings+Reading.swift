@@ -6,7 +6,7 @@ extension StickySettings {
     private static let timeouts = Duration.seconds(1)...(.seconds(366 * 86400))
     private static let idleTimeoutDefault = Duration.seconds(86400)
 
-    /// Nil where no session key is named; that is recorded, unless all that is said is which are not asked.
+    /// Nil if no session key source is configured. Reports an error, unless sources were only disabled explicitly.
     init?(_ section: SettingSection, cookieOf service: String, lease: Duration) {
         section.check(
             known: [
@@ -32,8 +32,8 @@ extension StickySettings {
         }
     }
 
-    /// A section that says how sessions are kept, and not by what, would keep none. What is wrong with a source, or
-    /// with what was meant to be one, is recorded already.
+    /// Reports a section that sets timeouts or `onUnavailable` but no session key source: it would keep no session.
+    /// Errors in a source, or in what was intended as one, have been reported already.
     private func checkInert(_ section: SettingSection) {
         let said = section.entries.filter { name, value in
             let isSwitch = ["cookie", "clientIP"].contains { section.isSame(name, $0) }
@@ -68,8 +68,8 @@ extension StickySettings {
         }
     }
 
-    /// A field that every message has, or none that a client sends, would put all clients into one session, or keep
-    /// none.
+    /// Refuses a header that every message has, which would put all clients into one session, and a header that no
+    /// client sends, which would keep no session.
     private static func header(_ value: SettingValue) -> SessionKeySource? {
         guard let place = place(value) else { return nil }
         let lowercased = place.name.lowercased()
@@ -129,8 +129,8 @@ extension StickySettings {
 }
 
 extension SessionKeySource {
-    /// Our own cookie, with Traefik's defaults. Nil for `false`, and for what is no cookie's settings at all. `true` is
-    /// the same as `{}`.
+    /// The affinity cookie, with Traefik's defaults. Nil for `false`, and for a value that is not a cookie's settings.
+    /// `true` is the same as `{}`.
     fileprivate static func affinityCookie(_ value: SettingValue, of service: String) -> SessionKeySource? {
         var cookie = CookieAttributes(name: defaultName(of: service))
         if value.text != nil {
@@ -158,7 +158,7 @@ extension SessionKeySource {
         return .cookie(cookie, acceptsTraefikCookie: acceptsTraefikCookie)
     }
 
-    /// The name that Traefik gives the cookie of a service, which it calls `name@provider`.
+    /// The name that Traefik gives the cookie of a service, which Traefik calls `name@provider`.
     private static func defaultName(of service: String) -> String {
         let digest = Insecure.SHA1.hash(data: Array("_TRAEFIK_BACKEND_\(service)".utf8))
         let digits = Array("0123456789abcdef")
@@ -166,12 +166,12 @@ extension SessionKeySource {
         return "_" + String(hex.prefix(5))
     }
 
-    /// Traefik's way to make a cookie's name of any text: byte for byte, a character that may not stand in it is `_`.
+    /// Traefik's rule to turn any text into a cookie name: character by character, with `_` for each invalid one.
     private static func sanitized(_ text: String) -> String {
         String(text.unicodeScalars.map { Token.isToken(String($0)) ? Character($0) : "_" })
     }
 
-    /// Traefik's empty text is the same as none.
+    /// Traefik treats an empty text as absent.
     private static func sameSite(_ value: SettingValue) -> CookieAttributes.SameSite? {
         value.text?.isEmpty == true ? nil : value.choice(CookieAttributes.SameSite.self)
     }
@@ -196,7 +196,7 @@ extension SessionKeySource {
         text.utf8.allSatisfy { $0 > 0x20 && $0 < 0x7F && $0 != UInt8(ascii: ";") }
     }
 
-    /// What browsers refuse (RFC 6265bis, sections 4.1.3 and 5.6).
+    /// Reports attributes that browsers refuse (RFC 6265bis, sections 4.1.3 and 5.6).
     private static func check(_ cookie: CookieAttributes, _ section: SettingSection) {
         let lowercased = cookie.name.lowercased()
         if cookie.sameSite == CookieAttributes.SameSite.none, !cookie.secure {

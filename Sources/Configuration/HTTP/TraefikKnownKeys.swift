@@ -1,5 +1,5 @@
-/// Keys of sections of Traefik's that are refused as a whole: what is misspelled in them is said at once, not when they
-/// come.
+/// Keys of Traefik sections that are refused as a whole. A misspelled key in such a section is reported now, not when
+/// the section becomes available.
 enum TraefikKnownKeys {
     static let healthCheck = [
         "path", "scheme", "mode", "method", "status", "port", "interval", "unhealthyInterval", "timeout", "hostname",
@@ -19,7 +19,7 @@ enum TraefikKnownKeys {
         "maxIdleConnsPerHost", "forwardingTimeouts", "disableHTTP2", "peerCertURI", "peerCertSANs", "spiffe",
     ]
 
-    /// - Parameter isNamed: the section holds sections under names of the user's.
+    /// - Parameter isNamed: the section contains sections under names that the user chose.
     static func check(_ section: SettingSection, _ key: String, _ known: [String], isNamed: Bool = false) {
         guard let value = section[key], value.isMapping, let inner = value.section() else { return }
         guard isNamed else {

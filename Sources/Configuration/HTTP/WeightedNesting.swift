@@ -1,9 +1,9 @@
 import Proxy
 
-/// What weighted services of weighted services must not be: circles, towers, and levels that share a cookie.
+/// Checks nested weighted services for cycles, excessive depth, and levels that share a cookie.
 struct WeightedNesting {
     struct Fault {
-        /// An index.
+        /// An index into `services`.
         let service: Int
         let message: String
     }
@@ -13,7 +13,7 @@ struct WeightedNesting {
 
     private(set) var faults: [Fault] = []
     private let services: [ServiceSettings]
-    /// Indices; those beyond `services` have no services of their own and are left out.
+    /// Indices. Children beyond `services` have no children of their own and are left out.
     private let children: [[Int]]
 
     init(_ services: [ServiceSettings]) {
@@ -28,7 +28,7 @@ struct WeightedNesting {
         findCycles(isFree: Set(order))
     }
 
-    /// Services are taken away whose services are all taken away already; those that are left lead in a circle.
+    /// Children before their parents (topological order). Services that lead into a cycle are left out.
     private func childrenFirst() -> [Int] {
         var waiting = children.map(\.count)
         var parents: [[Int]] = Array(repeating: [], count: services.count)
@@ -47,7 +47,7 @@ struct WeightedNesting {
         return order
     }
 
-    /// Of a tower only the lowest service that is too high is named.
+    /// Reports only the lowest service that exceeds the limit.
     private mutating func findTooDeep(_ order: [Int]) {
         var levels = Array(repeating: 0, count: services.count)
         for index in order where !children[index].isEmpty {
@@ -59,7 +59,7 @@ struct WeightedNesting {
         }
     }
 
-    /// A client has one cookie of a name: of two levels, each would overwrite the other's.
+    /// A client holds one cookie per name: two levels that share a name would overwrite each other's cookie.
     private mutating func findSharedCookies(_ order: [Int]) {
         var names: [Set<String>] = Array(repeating: [], count: services.count)
         for index in order {
@@ -74,8 +74,8 @@ struct WeightedNesting {
         }
     }
 
-    /// Services that lead to each other are one circle, however many ways there are in it: it is named once, at the
-    /// service of it that is first by name, by the shortest way from there.
+    /// Services that lead to each other form one cycle, however many paths it contains. The cycle is reported once, at
+    /// its first service by name, with the shortest path from there.
     private mutating func findCycles(isFree: Set<Int>) {
         let groups = stronglyConnectedComponents(isFree: isFree)
         var isNamed: Set<Int> = []
@@ -88,7 +88,7 @@ struct WeightedNesting {
         }
     }
 
-    /// From a service to itself, both ends included; nil where no way leads back.
+    /// A path from a service back to itself, both ends included. Nil if no path leads back.
     private func wayBack(to start: Int, _ groups: [Int]) -> [Int]? {
         var before: [Int: Int] = [:]
         var queue = [start]
@@ -115,7 +115,7 @@ struct WeightedNesting {
         return (way + [start]).reversed()
     }
 
-    /// A number for each service, the same for those that lead to each other (Kosaraju). Without recursion: a chain may
+    /// Assigns each service a number, equal for services that lead to each other (Kosaraju). Not recursive: chains may
     /// be long.
     private func stronglyConnectedComponents(isFree: Set<Int>) -> [Int] {
         var parents: [[Int]] = Array(repeating: [], count: services.count)
@@ -136,7 +136,7 @@ struct WeightedNesting {
         return groups
     }
 
-    /// In the order in which a walk into the depth leaves them.
+    /// The order in which a depth-first walk leaves the services.
     private func finished(isFree: Set<Int>) -> [Int] {
         var order: [Int] = []
         var isSeen = services.indices.map(isFree.contains)

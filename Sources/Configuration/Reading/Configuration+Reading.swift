@@ -1,5 +1,5 @@
 extension Configuration {
-    /// All but the dynamic part.
+    /// Reads all but the dynamic part.
     init(_ section: SettingSection, _ process: ProcessEnvironment) {
         section.check(
             known: ["entryPoints", "providers", "fleet", "replica", "store", "log", "accessLog", "http"],
@@ -10,7 +10,7 @@ extension Configuration {
         let listeners = Listeners(section.section("entryPoints"))
         let (storeSection, fleetSection) = (section.section("store"), section.section("fleet"))
         store = StoreOptions(storeSection)
-        // Read with those of all other sources.
+        // Filled in later, together with all other sources.
         http = HTTPConfiguration()
         providers = ProviderSettings(section.section("providers"))
         (entryPoints, admin) = (listeners.entryPoints, listeners.admin)
@@ -35,7 +35,7 @@ extension ReplicaSettings {
         threads = section?["threads"]?.integer(1...1024) ?? max(process.coreCount, 1)
     }
 
-    /// Backends are told it, in a field.
+    /// Backends receive the name in a header.
     private static func name(_ value: SettingValue) -> String? {
         guard let text = value.nonEmptyString() else { return nil }
         guard text.utf8.count <= nameByteCountMax, text.utf8.allSatisfy(isVisible) else {
@@ -45,7 +45,7 @@ extension ReplicaSettings {
         return text
     }
 
-    /// A machine may be called anything.
+    /// A host name may contain any characters.
     private static func defaultName(_ process: ProcessEnvironment) -> String {
         let suffix = "-\(process.processID)"
         let host = process.hostName.unicodeScalars.prefix(nameByteCountMax - suffix.utf8.count)

@@ -1,16 +1,16 @@
-/// What `limpet check` says about a configuration.
+/// The result of `limpet check` for a configuration.
 package struct ConfigurationCheck: Equatable, Sendable {
-    /// In the order in which they are read.
+    /// In the order in which the sources are read.
     package private(set) var diagnostics: [Diagnostic]
-    /// One line: what there is, or how much is wrong.
+    /// One line: what the configuration contains, or how many problems it has.
     package private(set) var summary: String
     package var isRight: Bool { !diagnostics.contains { $0.severity == .error } }
 
-    /// The main file with the files that it names.
+    /// Checks the main file with the files that it names.
     ///
     /// - Parameters:
     ///   - main: the main file, as it was read.
-    ///   - containers: what the Docker provider says, where it has been asked.
+    ///   - containers: the contributions of the Docker provider, if it was queried.
     package init(config main: SourceText, containers: [DockerContribution] = []) {
         do throws(ConfigurationRefusal) {
             let file = try ConfigurationFile(main, containers: containers)
@@ -20,8 +20,8 @@ package struct ConfigurationCheck: Equatable, Sendable {
         }
     }
 
-    /// Files and directories, as the file provider reads them. Entry points of any name are taken, as they are not
-    /// known.
+    /// Checks files and directories, read as the file provider does. Entry points are not known, so any name is
+    /// accepted.
     package init(paths: [String], containers: [DockerContribution] = []) {
         let read = paths.map { DynamicFiles.read(path: $0) }
         let reading = HTTPReading(
@@ -32,7 +32,7 @@ package struct ConfigurationCheck: Equatable, Sendable {
             reading.configuration?.summary ?? "")
     }
 
-    /// The main file, which cannot be read.
+    /// The result for a main file that cannot be read.
     package init(config path: String, refusal: ConfigurationRefusal) {
         self.init(path, refusal.diagnostics, "")
     }
@@ -50,7 +50,7 @@ package struct ConfigurationCheck: Equatable, Sendable {
 }
 
 extension HTTPConfiguration {
-    /// In a few words, for people.
+    /// A short summary for people.
     package var summary: String {
         let backendCount = services.reduce(0) { $0 + $1.backends.count }
         return [
@@ -60,7 +60,7 @@ extension HTTPConfiguration {
 }
 
 extension Configuration {
-    /// In a few words, for people.
+    /// A short summary for people.
     package var summary: String { "\(entryPoints.count.counting("entry point")), \(http.summary)" }
 }
 

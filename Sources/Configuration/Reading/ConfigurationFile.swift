@@ -1,6 +1,6 @@
 import Foundation
 
-/// What a configuration depends on beside its file.
+/// What a configuration depends on in addition to its file.
 package struct ProcessEnvironment: Sendable {
     package var environment: [String: String]
     package var hostName: String
@@ -14,7 +14,7 @@ package struct ProcessEnvironment: Sendable {
         self.coreCount = coreCount
     }
 
-    /// Those of this process.
+    /// The environment of this process.
     package static var current: ProcessEnvironment {
         let process = ProcessInfo.processInfo
         return ProcessEnvironment(
@@ -28,25 +28,25 @@ package struct ConfigurationFile {
     /// Larger files are refused.
     package static let byteCountMax = 16 << 20
 
-    /// Its `http` is what all files and containers say together.
+    /// Its `http` combines all files and containers.
     package let configuration: Configuration
-    /// What is allowed, and hardly meant; and mistakes of containers, which take out nothing else.
+    /// Warnings, and the errors of containers, which affect only the container that has them.
     package let warnings: [Diagnostic]
     /// As they were read: the main file, then those of the file provider.
     package let sources: [SourceText]
 
-    /// What of the files that middlewares name was read.
+    /// The contents of the files that middlewares name, as read.
     package let usersFiles: UsersFiles
 
-    /// Reads a file, those of its file provider, and the files of secrets that they name.
+    /// Reads a file, the files of its file provider, and the files of secrets that they name.
     ///
-    /// - Parameter path: may be a pipe, whose end is waited for; the files that it names never may.
-    /// - Throws: `ConfigurationRefusal` with every mistake in it.
+    /// - Parameter path: may be a pipe, which is read to its end; the files that it names may not.
+    /// - Throws: `ConfigurationRefusal` with every error.
     package init(path: String, process: ProcessEnvironment = .current) throws(ConfigurationRefusal) {
         try self.init(SourceText(main: path), process: process)
     }
 
-    /// - Parameter file: what mistakes call it.
+    /// - Parameter file: the file's name in diagnostics.
     package init(
         yaml: String, file: String, containers: [DockerContribution] = [], process: ProcessEnvironment
     ) throws(ConfigurationRefusal) {
@@ -56,8 +56,8 @@ package struct ConfigurationFile {
 
     /// - Parameters:
     ///   - main: the main file, as it was read.
-    ///   - containers: what the Docker provider says, where it has been asked.
-    /// - Throws: `ConfigurationRefusal` with every mistake in it.
+    ///   - containers: the contributions of the Docker provider, if it was queried.
+    /// - Throws: `ConfigurationRefusal` with every error.
     package init(
         _ main: SourceText, containers: [DockerContribution] = [], process: ProcessEnvironment = .current
     ) throws(ConfigurationRefusal) {
@@ -79,10 +79,10 @@ package struct ConfigurationFile {
 }
 
 extension SourceText {
-    /// The main file.
+    /// Reads the main file.
     ///
-    /// - Parameter isPipeTaken: whether it may be a pipe, whose end is waited for.
-    /// - Throws: `ConfigurationRefusal` where it cannot be read.
+    /// - Parameter isPipeTaken: whether it may be a pipe, which is read to its end.
+    /// - Throws: `ConfigurationRefusal` if it cannot be read.
     package init(main path: String, isPipeTaken: Bool = true) throws(ConfigurationRefusal) {
         func refusal(_ message: String) -> ConfigurationRefusal {
             ConfigurationRefusal(

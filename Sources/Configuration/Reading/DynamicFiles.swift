@@ -2,12 +2,12 @@ import Foundation
 
 /// The files of the file provider, as they are on disk.
 package struct DynamicFiles: Equatable, Sendable {
-    /// More, in a directory and below it, are refused.
+    /// A directory with more files, subdirectories included, is refused.
     package static let countMax = 10_000
 
-    /// By path.
+    /// Sorted by path.
     package private(set) var files: [SourceText]
-    /// What cannot be read, each with its reason. All of them are errors.
+    /// The files that cannot be read, each with its reason. All are errors.
     package private(set) var diagnostics: [Diagnostic]
 
     package init(files: [SourceText] = [], diagnostics: [Diagnostic] = []) {
@@ -15,8 +15,8 @@ package struct DynamicFiles: Equatable, Sendable {
         self.diagnostics = diagnostics
     }
 
-    /// Reads a file, or all `.yml`, `.yaml` and `.toml` in a directory and its directories. Names that begin with a dot
-    /// do not count; links are followed.
+    /// Reads a file, or all `.yml`, `.yaml` and `.toml` files in a directory and its subdirectories. Names that begin
+    /// with a dot are skipped; symbolic links are followed.
     package static func read(_ source: FileProviderSettings.Source) -> DynamicFiles {
         var read = DynamicFiles()
         switch source {
@@ -26,7 +26,7 @@ package struct DynamicFiles: Equatable, Sendable {
         return read
     }
 
-    /// A file by itself, whatever its name ends with; of a directory what belongs to it.
+    /// Reads a file, whatever its extension; of a directory, the files that belong to it.
     package static func read(path: String) -> DynamicFiles {
         var isDirectory: ObjCBool = false
         let exists = FileManager.default.fileExists(atPath: path, isDirectory: &isDirectory)
@@ -79,7 +79,7 @@ package struct DynamicFiles: Equatable, Sendable {
         return paths.sorted { $0.utf8.lexicographicallyPrecedes($1.utf8) }
     }
 
-    /// Without symbolic links, which may lead in a circle.
+    /// The path with symbolic links resolved, because links may form a cycle.
     private static func place(of path: String) -> String {
         URL(fileURLWithPath: path).resolvingSymlinksInPath().path
     }

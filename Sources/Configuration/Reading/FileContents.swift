@@ -6,21 +6,21 @@ import Musl
 import Darwin
 #endif
 
-/// Reads small files whole.
+/// Reads small files as a whole.
 package enum FileContents {
     package struct Failure: Error, Equatable {
         /// As in "cannot be read: no such file or directory".
         let reason: String
     }
 
-    /// Whether a file is there, or a link leads to one: no directory, pipe or device.
+    /// Whether there is a file, or a link to one: not a directory, pipe or device.
     static func isFile(_ path: String) -> Bool {
         var status = stat()
         return stat(path, &status) == 0 && status.st_mode & S_IFMT == S_IFREG
     }
 
-    /// - Parameter isPipeTaken: whether it may be a pipe or a device, and is waited for. What is read while a replica
-    ///   serves must not be one: nobody may ever write to it.
+    /// - Parameter isPipeTaken: whether it may be a pipe or a device, which is read to its end. Must be false while a
+    ///   replica serves: a pipe may never get a writer.
     package static func bytes(of path: String, byteCountMax: Int, isPipeTaken: Bool = false) throws(Failure) -> [UInt8]
     {
         let descriptor = open(path, O_RDONLY | O_CLOEXEC | (isPipeTaken ? 0 : O_NONBLOCK))
@@ -28,7 +28,7 @@ package enum FileContents {
         defer { close(descriptor) }
         var status = stat()
         guard fstat(descriptor, &status) == 0 else { throw failure() }
-        // Of a directory the system says so at the first read.
+        // For a directory, the system reports the error at the first read.
         guard isPipeTaken || [S_IFREG, S_IFDIR].contains(status.st_mode & S_IFMT) else {
             throw Failure(reason: "cannot be read: is no file")
         }

@@ -4,7 +4,7 @@ extension FleetSettings {
     static let secretVariable = "LIMPET_FLEET_SECRET"
     private static let keyFilesMax = 16
 
-    /// - Parameter root: where a mistake stands if there is no section.
+    /// - Parameter root: where an error is reported if the section is missing.
     init(_ section: SettingSection?, of root: SettingSection, _ process: ProcessEnvironment) {
         section?.check(known: ["secret", "secretFile", "cookieKeyFiles", "namespace"])
         secret = Self.secret(section, of: root, process)
@@ -15,7 +15,7 @@ extension FleetSettings {
         namespace = section?["namespace"].flatMap(Self.namespace) ?? .limpet
     }
 
-    /// Whether a secret is named, readable or not.
+    /// Whether a secret is configured, readable or not.
     static func namesSecret(_ section: SettingSection?, _ process: ProcessEnvironment) -> Bool {
         section?["secret"] != nil || section?["secretFile"] != nil || process.environment[secretVariable] != nil
     }
@@ -48,7 +48,7 @@ extension FleetSettings {
 extension Secret {
     private static let byteCountMax = 65536
 
-    /// The contents of the file that the value names, without line ends after it.
+    /// The contents of the file that the value names, without trailing line ends.
     init?(file value: SettingValue) {
         guard let path = value.nonEmptyString() else { return nil }
         do throws(FileContents.Failure) {

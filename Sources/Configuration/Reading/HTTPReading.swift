@@ -1,14 +1,13 @@
 /// Reads and links the dynamic configuration of all sources together.
 ///
-/// A mistake in a file refuses the whole. A mistake of a container takes out what that container says, and nothing
-/// else.
+/// An error in a file refuses everything. An error in a container leaves out that container only.
 package struct HTTPReading {
     /// Nil: refused.
     package let configuration: HTTPConfiguration?
-    /// File by file in the order given, each sorted by place; then container by container.
+    /// File by file in the order given, each sorted by position; then container by container.
     package let diagnostics: [Diagnostic]
 
-    /// - Parameter unreadable: of files that should have been read too; an error among them refuses the whole.
+    /// - Parameter unreadable: diagnostics of files that could not be read. An error among them refuses everything.
     package init(
         files: [SourceText], unreadable: [Diagnostic] = [], containers: [DockerContribution], context: HTTPContext
     ) {
@@ -29,18 +28,18 @@ package struct HTTPReading {
     }
 }
 
-/// A file with its values, as far as it could be read.
+/// A file with its values, as far as they could be read.
 struct SourceTree {
     let role: SourceText.Role
     let diagnostics: Diagnostics
-    /// Nil: the file is not even a mapping, which is recorded.
+    /// Nil: the file is not even a mapping, which has been reported.
     let root: SettingSection?
 
     init(_ source: SourceText) {
         role = source.role
         let diagnostics = Diagnostics(.file(source.name))
         if source.role == .dynamic, source.text.utf8.isEmpty {
-            // As of a file that is about to be written.
+            // An empty file may be one whose contents are still to be written.
             diagnostics.add("is empty: write http: {} where there are to be no routes", at: nil, key: "")
         }
         let node =

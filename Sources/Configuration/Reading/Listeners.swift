@@ -5,7 +5,7 @@ import Routing
 struct Listeners {
     private static let adminName = "admin"
 
-    /// In the order of their names.
+    /// Sorted by name.
     var entryPoints: [EntryPointSettings]
     var admin: ListenAddress
 

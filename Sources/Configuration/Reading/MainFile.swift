@@ -1,13 +1,13 @@
-/// The main file by itself, as a running replica reads it again: what takes effect at a start alone, and `http` as far
-/// as nothing else need be known.
+/// The main file alone, as a running replica reads it again: the settings that take effect only at a start, and `http`
+/// as far as it can be checked without the other sources.
 package struct MainFile: Sendable {
     package let source: SourceText
     /// Without routers and services.
     package let configuration: Configuration
 
     /// - Parameter context: what the routers and services of the running replica depend on.
-    /// - Throws: `ConfigurationRefusal` with the file's own mistakes. What its names refer to may stand in other files,
-    ///   and is looked up with these.
+    /// - Throws: `ConfigurationRefusal` with the file's own errors. References may lead to other files and are resolved
+    ///   together with them.
     package init(
         _ source: SourceText, _ context: HTTPContext, process: ProcessEnvironment = .current
     ) throws(ConfigurationRefusal) {

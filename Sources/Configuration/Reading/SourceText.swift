@@ -3,20 +3,20 @@ package struct SourceText: Equatable, Sendable {
     package enum Format: Equatable, Sendable {
         case yaml, toml
 
-        /// By the file's extension; without one that says otherwise, YAML.
+        /// Chosen by the file's extension; YAML unless it is `.toml`.
         package init(path: String) {
             self = path.lowercased().hasSuffix(".toml") ? .toml : .yaml
         }
     }
 
     package enum Role: Equatable, Sendable {
-        /// The one that `--config` names: of the dynamic part it holds `http`, among much else.
+        /// The file that `--config` names. It holds `http` of the dynamic part, among other sections.
         case main
-        /// One that the file provider names: it holds the dynamic part alone.
+        /// A file of the file provider. It holds only the dynamic part.
         case dynamic
     }
 
-    /// The path, as it was given: what mistakes call it.
+    /// The path as given, used in diagnostics.
     package var name: String
     package var text: String
     package var format: Format

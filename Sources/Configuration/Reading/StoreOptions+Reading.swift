@@ -12,7 +12,7 @@ extension StoreOptions {
         cache?.check(known: ["entries"])
         cacheEntries = cache?["entries"]?.integer(1...100_000_000) ?? 1_000_000
         lease = section?["lease"]?.duration(Self.leases) ?? Self.leaseDefault
-        // An answer older than the lease is not kept: who waits for it so long never learns anything.
+        // A result older than the lease is not kept, so a request that waits that long would never learn a binding.
         if let redis, redis.commandTimeout >= lease {
             redisSection?["commandTimeout"]?.diagnostic(
                 "must be below store.lease, that is \(DurationText.write(lease)): make it shorter, or the lease longer")
@@ -53,8 +53,8 @@ extension RedisOptions {
         }
     }
 
-    /// What is left of a URL without them: that they are there is a mistake, however they are written, and whatever
-    /// else is wrong is to be said too.
+    /// The URL without its credentials. Reports that it contains credentials, however they are written. The rest is
+    /// still checked, so that other errors are reported too.
     private static func withoutCredentials(_ url: String, _ value: SettingValue) -> String {
         guard let at = url.lastIndex(of: "@") else { return url }
         value.diagnostic("holds credentials: write them as username and passwordFile")

@@ -1,16 +1,16 @@
-/// Something in the configuration that cannot be, or, as a warning, is hardly meant.
+/// A problem in the configuration: an error, or a warning about something allowed that is probably a mistake.
 package struct Diagnostic: Equatable, Sendable, CustomStringConvertible {
     package enum Severity: Equatable, Sendable {
-        /// A file is refused with all others; a container is left out.
+        /// Refuses a file and all others with it; leaves out a container.
         case error
         case warning
     }
 
-    /// Who says it.
+    /// The source that has the problem.
     package enum Source: Hashable, Sendable, CustomStringConvertible {
-        /// By its path, as it was given.
+        /// A file, by its path as given.
         case file(String)
-        /// By its name.
+        /// A container, by its name.
         case container(String)
 
         package var description: String {
@@ -23,14 +23,15 @@ package struct Diagnostic: Equatable, Sendable, CustomStringConvertible {
 
     package let severity: Severity
     package let source: Source
-    /// From 1; nil where it concerns the source as a whole, and in labels, which have no lines.
+    /// Counted from 1. Nil if the diagnostic concerns the source as a whole, and for labels, which have no lines.
     package let place: Place?
-    /// As `http.services.shop.loadBalancer.servers[1].url`, a label as it is written; empty for the source as a whole.
+    /// For example `http.services.shop.loadBalancer.servers[1].url`; a label as written; empty for the source as a
+    /// whole.
     package let key: String
-    /// What is wrong and what would be right; may have further lines that show it.
+    /// What is wrong and how to correct it; may have further lines that show the place.
     package let message: String
 
-    /// A position in a file, both counted from 1, columns in Unicode scalars.
+    /// A position in a file; line and column count from 1, columns in Unicode scalars.
     package struct Place: Comparable, Sendable {
         package let line: Int
         package let column: Int
@@ -48,7 +49,7 @@ package struct Diagnostic: Equatable, Sendable, CustomStringConvertible {
         self.message = message
     }
 
-    /// `file:line:column: key: message`, or `container name: label: message`; text in which nothing acts.
+    /// `file:line:column: key: message`, or `container name: label: message`, escaped for a terminal.
     package var description: String {
         var text = EscapedText.line(source.description)
         if let place { text += ":\(place.line):\(place.column)" }
@@ -58,7 +59,7 @@ package struct Diagnostic: Equatable, Sendable, CustomStringConvertible {
     }
 }
 
-/// All that is wrong with the configuration files, file by file and sorted by place; at least one is an error.
+/// All diagnostics of the configuration files, file by file and sorted by position; at least one is an error.
 package struct ConfigurationRefusal: Error, Equatable, Sendable, CustomStringConvertible {
     package let diagnostics: [Diagnostic]
 

@@ -1,4 +1,4 @@
-/// Collects the mistakes of one source while it is read, so that all are reported together.
+/// Collects the diagnostics of one source while it is read, so that all are reported together.
 final class Diagnostics {
     let source: Diagnostic.Source
     private(set) var hasErrors = false
@@ -8,12 +8,13 @@ final class Diagnostics {
         self.source = source
     }
 
-    /// Whether keys are mostly written in small letters, and lists with commas.
+    /// Whether the source is labels: keys are mostly lowercase, and lists are separated by commas.
     var isLabels: Bool {
         if case .container = source { true } else { false }
     }
 
-    /// - Parameter lines: what shows the mistake, under its message. Neither is broken by what somebody has written.
+    /// - Parameter lines: show the place, below the message. Both are escaped, so that configured text cannot break
+    ///   them.
     func add(
         _ message: String, at place: Diagnostic.Place?, key: String, severity: Diagnostic.Severity = .error,
         lines: [String] = []
@@ -23,7 +24,7 @@ final class Diagnostics {
         diagnostics.append(Diagnostic(severity: severity, source: source, place: place, key: key, message: text))
     }
 
-    /// By place; of one place in the order of finding. Those without a place come first.
+    /// Sorted by position; at the same position, in the order found. Diagnostics without a position come first.
     var sorted: [Diagnostic] {
         diagnostics.enumerated()
             .sorted { left, right in

@@ -1,11 +1,11 @@
-/// Durations as Go writes them (`1h15m`, `1.5s`, `500ms`), and whole numbers of seconds.
+/// Durations in Go's notation (`1h15m`, `1.5s`, `500ms`), or whole numbers of seconds.
 enum DurationText {
     private static let units: [(name: String, nanoseconds: Int64)] = [
         ("h", 3_600_000_000_000), ("m", 60_000_000_000), ("s", 1_000_000_000), ("ms", 1_000_000), ("us", 1000),
         ("µs", 1000), ("μs", 1000), ("ns", 1),
     ]
 
-    /// Nil for anything else, for negative ones, and for more than fits 64 bits of nanoseconds (292 years).
+    /// Nil for anything else, for negative durations, and for more than 64 bits of nanoseconds (292 years).
     static func read(_ text: String) -> Duration? {
         if let seconds = Int(decimal: text[...]) {
             return nanoseconds(Int64(seconds), of: 1_000_000_000).map(Duration.nanoseconds)
@@ -21,7 +21,7 @@ enum DurationText {
         return .nanoseconds(sum)
     }
 
-    /// Takes one number and its unit from the front.
+    /// Consumes one number and its unit from the front.
     private static func component(of rest: inout Substring) -> Int64? {
         let number = rest.prefix { $0.isASCII && $0.isNumber || $0 == "." }
         rest = rest.dropFirst(number.count)
@@ -53,7 +53,7 @@ enum DurationText {
         return overflow ? nil : product
     }
 
-    /// In the largest unit that needs no fraction.
+    /// Writes a duration in the largest unit that needs no fraction.
     static func write(_ duration: Duration) -> String {
         let (seconds, attoseconds) = duration.components
         let (product, overflow) = seconds.multipliedReportingOverflow(by: 1_000_000_000)

@@ -1,18 +1,19 @@
 import Routing
 
-/// The labels of a container as a tree: `traefik.http.routers.shop.rule` is a key in a mapping in a mapping. Keys keep
-/// the label as it is written, for mistakes. `limpet.` is the same as `traefik.`.
+/// The labels of a container as a tree: `traefik.http.routers.shop.rule` becomes nested mappings. Keys keep the label
+/// as written, for diagnostics. `limpet.` is the same as `traefik.`.
 struct LabelTree {
-    /// What stands under `http`; nil where no label speaks of it.
+    /// The value of `http`; nil if no label mentions it.
     private(set) var http: SettingValue?
-    /// Of Traefik's other protocols, the first label that speaks of one.
+    /// The first label that configures one of Traefik's other protocols.
     private(set) var otherProtocol: String?
 
     private static let prefixes = ["traefik", "limpet"]
-    /// What stands after the prefix: ours, other protocols', and what other providers and Traefik itself look at.
+    /// What may follow the prefix: `http`, read here, and the keys that the Docker provider reads; then Traefik's other
+    /// protocols.
     private static let sections = ["http", "enable", "docker"]
     private static let otherProtocols = ["tcp", "udp", "tls"]
-    /// Of names and brackets: all that is nested is walked by recursion.
+    /// The limit for nested names and brackets, because nested values are walked by recursion.
     private static let depthMax = 24
     private static let countMax = 1000
     private static let keyByteCountMax = 1024
@@ -50,7 +51,7 @@ struct LabelTree {
     private static func add(
         _ text: String, _ label: String, _ parts: [Substring], to root: inout LabelBranch, _ diagnostics: Diagnostics
     ) {
-        // The prefix is a part, and no step.
+        // The prefix is a part, but not a step.
         guard parts.count > 2, let steps = LabelStep.steps(parts, countMax: depthMax) else {
             diagnostics.add("must have words between its dots, and whole numbers in brackets", at: nil, key: label)
             return
@@ -62,7 +63,7 @@ struct LabelTree {
         root.add(text, label: label, steps[...], diagnostics)
     }
 
-    /// Labels that are nobody's business here are not read; but one that is nearly a section's hardly means nothing.
+    /// Labels of other tools are ignored, but a name that almost matches a section is probably a mistake.
     private static func warn(_ label: String, _ section: String, _ diagnostics: Diagnostics) {
         guard !sections.contains(section), let nearest = Spelling.nearest(to: section, among: sections) else { return }
         diagnostics.add("has no effect, did you mean \(nearest)?", at: nil, key: label, severity: .warning)
@@ -73,14 +74,14 @@ struct LabelTree {
 struct LabelStep {
     enum Name: Equatable {
         case key(String)
-        /// `domains[0]` is two steps: the key, and this.
+        /// `domains[0]` makes two steps: the key, and this one.
         case index(Int)
     }
 
     let name: Name
-    /// By what it is compared: no key holds a bracket.
+    /// The text for comparisons: no key contains a bracket.
     let folded: String
-    /// The label up to here.
+    /// The label up to and including this step.
     let path: String
 
     private init(_ name: Name, path: String) {
@@ -92,8 +93,8 @@ struct LabelStep {
         }
     }
 
-    /// Nil where a part is empty, or what stands in brackets is no number. The prefix has no step. After `countMax`
-    /// steps no further one is looked at.
+    /// Nil if a part is empty, or if brackets do not hold a number. The prefix is not a step. Parsing stops after
+    /// `countMax` steps.
     static func steps(_ parts: [Substring], countMax: Int) -> [LabelStep]? {
         var steps: [LabelStep] = []
         var path = parts.first.map(String.init) ?? ""
@@ -117,12 +118,12 @@ struct LabelStep {
     }
 }
 
-/// What the labels that begin alike say. Keys and names are compared without case, as in Traefik: else a router whose
-/// middlewares are named in another case would be served without them.
+/// The labels that share a prefix. Keys and names are case-insensitive, as in Traefik: otherwise a router that names
+/// its middlewares in another case would be served without them.
 private struct LabelBranch {
-    /// The one that leads here, as the first label has it.
+    /// The step that leads here, as the first label spells it.
     var step: LabelStep?
-    /// Of the label that ends here.
+    /// The value and the name of the label that ends here.
     var text: (value: String, label: String)?
     var branches: [LabelBranch] = []
 
@@ -144,7 +145,7 @@ private struct LabelBranch {
 
     func node(_ diagnostics: Diagnostics) -> SettingNode {
         guard let first = branches.first else { return SettingNode(.text(text?.value ?? "")) }
-        // Traefik's users turn a section on by "true" and say more beside it.
+        // Traefik users turn a section on with "true" and add settings below it.
         if let text, text.value.lowercased() != "true", !text.value.isEmpty {
             diagnostics.add("stands beside \(first.anyLabel ?? "others"), which says more", at: nil, key: text.label)
         }

@@ -2,10 +2,10 @@ import Routing
 import Yams
 
 extension SettingNode {
-    /// The tree of a YAML text. What is no YAML, or holds a key twice, has none: that is recorded.
+    /// The tree of a YAML text. Invalid YAML, or a duplicate key, is reported and gives nil.
     init?(yaml: String, _ diagnostics: Diagnostics) {
         do {
-            // By the basic rules Yams gives no plain value a tag of its own making.
+            // With the basic rules, Yams does not infer tags for plain values.
             guard let root = try Yams.compose(yaml: yaml, .basic) else {
                 self.init(.null)
                 return
@@ -31,7 +31,7 @@ extension SettingNode {
         switch error {
         case .scanner(_, let problem, let mark, _), .parser(_, let problem, let mark, _),
             .composer(_, let problem, let mark, _):
-            // A problem of libyaml may go on with what it did not say.
+            // A problem from libyaml may continue a sentence that it did not return.
             return ("is no valid YAML: \(problem.hasPrefix("but ") ? problem.dropFirst(4) : problem[...])", mark)
         case .reader(let problem, _, _, _), .writer(let problem), .emitter(let problem), .representer(let problem):
             return ("is no valid YAML: \(problem)", nil)
@@ -43,7 +43,8 @@ extension SettingNode {
     }
 }
 
-/// Copies Yams' tree. An alias stands for all that its anchor holds, and aliases of aliases multiply: so it is counted.
+/// Copies Yams' tree. An alias is a copy of all that its anchor holds, and aliases of aliases multiply, so nodes are
+/// counted.
 private struct YAMLConversion {
     struct Refusal: Error {
         let message: String
@@ -89,7 +90,7 @@ private struct YAMLConversion {
                 throw Refusal(message: "a key must be a text", place: Self.place(of: key))
             }
             try Self.checkTag(of: key)
-            // Yams takes keys of two tags for two keys.
+            // Yams takes keys with different tags for different keys.
             guard names.insert(name).inserted else {
                 throw Refusal(message: Self.standsTwice([name]), place: Self.place(of: key))
             }
@@ -98,7 +99,7 @@ private struct YAMLConversion {
         }
     }
 
-    /// A tag of an application's own asks for another value than the one that stands there.
+    /// An application-specific tag asks for a value other than the one written.
     private static func checkTag(of node: Node) throws {
         let tag: String
         switch node {

@@ -1,26 +1,26 @@
-/// A value of a source, in whatever language the source is written: a tree that knows where everything stands.
+/// A value of a source, independent of the source's language: a tree that knows the position of every part.
 struct SettingNode: Equatable, Sendable {
     enum Content: Equatable, Sendable {
-        /// Nothing stands there; only YAML has that.
+        /// An empty value; only YAML has it.
         case null
-        /// A single value as it is meant: without quotation marks and escapes.
+        /// A single value after parsing: without quotation marks and escapes.
         case text(String)
         case mapping([Entry])
         case list([SettingNode])
     }
 
-    /// A key of a mapping and what stands there.
+    /// A key of a mapping and its value.
     struct Entry: Equatable, Sendable {
         var key: String
-        /// Where the key stands.
+        /// The position of the key.
         var place: Diagnostic.Place?
-        /// From the root and as it was written, where that is not the keys joined by dots.
+        /// The path from the root as written, if it is not the keys joined by dots.
         var path: String?
         var value: SettingNode
     }
 
     var content: Content
-    /// Where it begins; nil in sources that have no lines.
+    /// Where the value begins; nil in sources without lines.
     var place: Diagnostic.Place?
 
     init(_ content: Content, at place: Diagnostic.Place? = nil) {
@@ -28,7 +28,7 @@ struct SettingNode: Equatable, Sendable {
         self.place = place
     }
 
-    /// In a word, for people.
+    /// The kind in one word, for people.
     var kind: String {
         switch content {
         case .null: "nothing"

@@ -1,6 +1,6 @@
 import Routing
 
-/// A mapping of a source. An empty one may also be written as nothing at all.
+/// A mapping of a source. An empty mapping may also be written as no value at all.
 struct SettingSection {
     private let value: SettingValue
     private let pairs: [SettingNode.Entry]
@@ -10,13 +10,13 @@ struct SettingSection {
         pairs = entries
     }
 
-    /// From the root.
+    /// The path from the root.
     var key: String { value.key }
 
     var isEmpty: Bool { pairs.isEmpty }
 
-    /// Records every key that is neither known nor, as one that another version or Traefik has, known to be missing;
-    /// and a known one that stands there in two spellings.
+    /// Reports every unknown key, every key that another version or Traefik has and this version does not, and every
+    /// known key that appears in two spellings.
     func check(known: [String], unavailable: [String] = []) {
         var first: [String: SettingNode.Entry] = [:]
         for pair in pairs {
@@ -37,7 +37,7 @@ struct SettingSection {
         }
     }
 
-    /// Whether a key as it is written is this one: in any case, as in Traefik.
+    /// Whether `written` is this key, case-insensitively as in Traefik.
     func isSame(_ written: String, _ key: String) -> Bool {
         written == key || written.utf8.count == key.utf8.count && written.lowercased() == key.lowercased()
     }
@@ -50,18 +50,18 @@ struct SettingSection {
         return "unknown key, there are \(known.joined(separator: ", "))"
     }
 
-    /// The value of a key, if the key is there. Of a null: nil too, for keys that have a default.
+    /// The value of a key. Nil if the key is absent or null, for keys that have a default.
     subscript(_ key: String) -> SettingValue? {
         guard let value = present(key), !value.isNull else { return nil }
         return value
     }
 
-    /// The section of a key, if the key is there, even with nothing after it.
+    /// The section of a key. A key without a value counts as an empty section.
     func section(_ key: String) -> SettingSection? {
         present(key)?.section()
     }
 
-    /// Whatever stands after a key, null too.
+    /// The value of a key, null included.
     func present(_ key: String) -> SettingValue? {
         guard let pair = pairs.first(where: { isSame($0.key, key) }) else { return nil }
         return value(of: pair, as: key)
@@ -72,28 +72,28 @@ struct SettingSection {
         pairs.map { (name: $0.key, value: value(of: $0, as: $0.key)) }
     }
 
-    /// A value that must be there; that it is not is recorded at the section's own key.
+    /// The value of a mandatory key. Reports a missing one at the section's own key.
     func required(_ key: String, _ use: String) -> SettingValue? {
         if let value = self[key] { return value }
         value.diagnostics.add("is missing: \(use)", at: value.keyPlace, key: path(to: key))
         return nil
     }
 
-    /// What stands for a key that is left out.
+    /// A value to use for a key that is left out.
     func made(_ key: String, _ text: String) -> SettingValue {
         SettingValue(
             node: SettingNode(.text(text)), key: path(to: key), keyPlace: value.keyPlace, diagnostics: value.diagnostics
         )
     }
 
-    /// A mapping with nothing in it, under a name that a user could have given.
+    /// An empty mapping, under a name that a user could have chosen.
     func empty(named name: String) -> SettingValue {
         SettingValue(
             node: SettingNode(.null), key: "\(value.key).\(name)", keyPlace: value.keyPlace,
             diagnostics: value.diagnostics)
     }
 
-    /// What stands under a key, or as much as nothing.
+    /// The given value, or a null one under this key.
     func made(_ key: String, _ value: SettingValue?) -> SettingValue {
         value
             ?? SettingValue(
@@ -101,7 +101,7 @@ struct SettingSection {
                 diagnostics: self.value.diagnostics)
     }
 
-    /// A mistake that concerns the section as a whole, or a key of it, whether that is there or not.
+    /// Reports a problem with the section as a whole, or with one of its keys, present or not.
     func diagnostic(_ message: String, key: String? = nil) {
         let place = key.flatMap(present)?.keyPlace ?? value.keyPlace
         value.diagnostics.add(message, at: place, key: key.map(path(to:)) ?? value.key)
@@ -116,12 +116,12 @@ struct SettingSection {
             node: pair.value, key: path(of: pair, as: key), keyPlace: pair.place, diagnostics: value.diagnostics)
     }
 
-    /// - Parameter key: how the key is to be written. A label is called as it is.
+    /// - Parameter key: the spelling of the key to show. A label is shown as written.
     private func path(of pair: SettingNode.Entry, as key: String? = nil) -> String {
         pair.path ?? path(to: key ?? pair.key)
     }
 
-    /// Labels are mostly written in small letters.
+    /// Labels are mostly lowercase.
     private func path(to key: String) -> String {
         let key = Excerpt.of(value.diagnostics.isLabels ? key.lowercased() : key)
         return value.key.isEmpty ? key : "\(value.key).\(key)"

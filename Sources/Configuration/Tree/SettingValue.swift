@@ -1,36 +1,36 @@
-/// One value of a source, with its key and its place. Reading it as something it is not is recorded as a mistake, and
-/// yields nil.
+/// One value of a source, with its key and its position. Reading it as the wrong type is reported as an error and gives
+/// nil.
 struct SettingValue {
     let node: SettingNode
-    /// From the root, as in `store.redis.endpoints[0]`.
+    /// The path from the root, for example `store.redis.endpoints[0]`.
     let key: String
-    /// Where its key stands; for an element of a list, where it begins.
+    /// The position of its key; for an element of a list, where the element begins.
     let keyPlace: Diagnostic.Place?
     let diagnostics: Diagnostics
 
     /// Where the value itself begins.
     var place: Diagnostic.Place? { node.place ?? keyPlace }
 
-    /// For people: `dynamic.yml:12`, or `container web-1`.
+    /// Its origin for people: `dynamic.yml:12`, or `container web-1`.
     var origin: String {
         guard let line = keyPlace?.line else { return "\(diagnostics.source)" }
         return "\(diagnostics.source):\(line)"
     }
 
-    /// - Parameter lines: what shows it.
+    /// - Parameter lines: show the place.
     func diagnostic(_ message: String, lines: [String] = []) {
         diagnostics.add(message, at: place, key: key, lines: lines)
     }
 
-    /// - Parameter lines: what shows it.
+    /// - Parameter lines: show the place.
     func warning(_ message: String, lines: [String] = []) {
         diagnostics.add(message, at: place, key: key, severity: .warning, lines: lines)
     }
 
-    /// Whether nothing, or YAML's null, stands after the key.
+    /// Whether the key has no value, or YAML's null.
     var isNull: Bool { node.content == .null }
 
-    /// A single value as it stands, whatever it is meant to be; nil for null, mappings and lists.
+    /// A single value as written, whatever its intended type; nil for null, mappings and lists.
     var text: String? {
         if case .text(let text) = node.content { text } else { nil }
     }
@@ -79,7 +79,7 @@ struct SettingValue {
         return number
     }
 
-    /// In Go's syntax, or a whole number of seconds.
+    /// A duration in Go's syntax, or a whole number of seconds.
     func duration(_ range: ClosedRange<Duration>) -> Duration? {
         guard let text, let duration = DurationText.read(text) else {
             diagnostic("must be a duration such as 500ms, 20s or 1m30s, or a whole number of seconds")
@@ -93,10 +93,10 @@ struct SettingValue {
         return duration
     }
 
-    /// One of the values of an enumeration, in any case. They are shown in small letters.
+    /// One of the values of an enumeration, case-insensitively. Messages list them in lowercase.
     ///
     /// - Parameters:
-    ///   - aliases: other words for some of them, in small letters.
+    ///   - aliases: other words for some of them, in lowercase.
     ///   - unavailable: words that another version, or Traefik, knows.
     func choice<Choice: RawRepresentable<String> & CaseIterable>(
         _ type: Choice.Type, aliases: [String: Choice] = [:], unavailable: [String] = []
@@ -113,7 +113,7 @@ struct SettingValue {
         return nil
     }
 
-    /// The elements; none after a mistake. In a label they may stand in one text, with commas between.
+    /// The elements; empty after an error. In a label, they may be one text with commas.
     func list() -> [SettingValue] {
         switch node.content {
         case .null:

@@ -1,7 +1,7 @@
 import Affinity
 import Foundation
 
-/// What is asked for under `/api`.
+/// The object that a path under `/api` asks for.
 enum APIPath: Equatable, Sendable {
     case fleet
     case overview
@@ -10,12 +10,12 @@ enum APIPath: Equatable, Sendable {
     case services
     case service(String)
     case session(Fingerprint, service: String)
-    /// There is nothing there, for this reason.
+    /// Not found, for this reason.
     case nothing(String)
-    /// What was given cannot be.
+    /// The request's parameters are invalid, for this reason.
     case mistake(String)
 
-    /// Nil: not under `/api`.
+    /// Nil: the path is not under `/api`.
     init?(_ uri: String) {
         let parts = uri.split(separator: "?", maxSplits: 1, omittingEmptySubsequences: false)
         let path = parts[0].split(separator: "/", omittingEmptySubsequences: false).dropFirst()

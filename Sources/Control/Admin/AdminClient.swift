@@ -15,26 +15,26 @@ import Musl
 import Darwin
 #endif
 
-/// Asks the admin listener of a replica.
+/// A client of a replica's admin listener.
 package struct AdminClient: Sendable {
-    /// For connecting and the whole answer.
+    /// The limit for connecting and the whole response.
     static let timeout = TimeAmount.seconds(5)
-    /// A longer answer is refused.
+    /// A longer response is refused.
     static let byteCountMax = 1 << 20
 
-    /// As it was given.
+    /// The URL as given.
     package let url: String
     private let server: ServerURL
 
     /// - Parameter url: `http://host:port`.
-    /// - Throws: `AddressError`, whose message says what would be right.
+    /// - Throws: `AddressError`, whose message says how to correct the text.
     package init(_ url: String) throws(AddressError) {
         self.url = url
         server = try ServerURL(url)
         guard !server.hasPath else { throw AddressError(url, "has a path: write http://host:port") }
     }
 
-    /// The fleet as that replica sees it, and the JSON in which it said so.
+    /// The fleet as that replica sees it, and the JSON that the replica sent.
     package func fleet() async throws(AdminClientError) -> (view: FleetView, json: String) {
         let bytes = try await get("/api/fleet")
         do {
@@ -44,14 +44,14 @@ package struct AdminClient: Sendable {
         }
     }
 
-    /// What that replica, and the store where its cache does not suffice, know of a session.
+    /// What that replica knows about a session. It includes the store's record if the replica's cache does not suffice.
     ///
     /// - Parameter fingerprint: 32 hexadecimal digits.
     package func session(_ fingerprint: String, of service: String) async throws(AdminClientError) -> SessionView {
         try await decoded("/api/sessions/\(fingerprint)?service=\(Self.escaped(service))", what: "a session")
     }
 
-    /// By URL, whether that replica can reach each server of a service.
+    /// Whether that replica can reach each server of a service, keyed by URL.
     package func servers(of service: String) async throws(AdminClientError) -> [String: Bool] {
         let view: ServerStatus = try await decoded("/api/http/services/\(Self.escaped(service))", what: "a service")
         return view.serverStatus.mapValues { $0 == "UP" }
@@ -70,13 +70,13 @@ package struct AdminClient: Sendable {
         }
     }
 
-    /// As it stands in a path or a query.
+    /// The name, percent-encoded for a path or a query.
     private static func escaped(_ name: String) -> String {
         let allowed = CharacterSet.alphanumerics.union(CharacterSet(charactersIn: "-._~"))
         return name.addingPercentEncoding(withAllowedCharacters: allowed) ?? ""
     }
 
-    /// The body of an answer with status 200.
+    /// The body of a response with status 200.
     func get(_ path: String) async throws(AdminClientError) -> [UInt8] {
         let end = NIODeadline.now() + Self.timeout
         let channel: any Channel
@@ -99,7 +99,7 @@ package struct AdminClient: Sendable {
         }
     }
 
-    /// On the channel's loop.
+    /// Must be called on the channel's loop.
     private func answer(
         to path: String, over channel: any Channel, until end: NIODeadline
     ) -> EventLoopFuture<[UInt8]> {
@@ -119,7 +119,7 @@ package struct AdminClient: Sendable {
         ])
         let head = HTTPRequestHead(version: .http1_1, method: .GET, uri: path, headers: fields)
         channel.write(HTTPClientRequestPart.head(head), promise: nil)
-        // A connection that is closed already will not say so again.
+        // A connection that is already closed does not report it again.
         channel.writeAndFlush(HTTPClientRequestPart.end(nil))
             .whenFailure { _ in promise.fail(AdminAnswerFailure.cut) }
         return promise.futureResult
@@ -137,7 +137,7 @@ package struct AdminClient: Sendable {
     }
 }
 
-/// Why an admin listener did not answer, in one sentence that names it.
+/// Why an admin listener did not answer: one sentence that names the listener.
 package struct AdminClientError: Error, CustomStringConvertible {
     package let description: String
 
@@ -146,7 +146,7 @@ package struct AdminClientError: Error, CustomStringConvertible {
     }
 }
 
-/// What is wrong with an answer.
+/// What is wrong with a response.
 private enum AdminAnswerFailure: Error {
     case status(Int)
     case tooLong
@@ -165,7 +165,7 @@ private enum AdminAnswerFailure: Error {
     }
 }
 
-/// Collects one answer.
+/// Collects one response.
 private final class AdminAnswerHandler: ChannelInboundHandler {
     typealias InboundIn = HTTPClientResponsePart
 
@@ -201,7 +201,7 @@ private final class AdminAnswerHandler: ChannelInboundHandler {
         context.close(promise: nil)
     }
 
-    /// What comes after that is read by nobody.
+    /// Later parts of the response are ignored.
     private func fail(_ failure: AdminAnswerFailure, _ context: ChannelHandlerContext) {
         answer.fail(failure)
         context.close(promise: nil)

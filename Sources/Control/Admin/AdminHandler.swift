@@ -6,7 +6,7 @@ final class AdminHandler: ChannelInboundHandler {
     typealias InboundIn = HTTPServerRequestPart
     typealias OutboundOut = HTTPServerResponsePart
 
-    /// Gathering what is asked for may take so long; then it is given up.
+    /// The time limit for gathering a response; the request fails after it.
     static let gatheringTimeout = TimeAmount.seconds(5)
 
     private let page: AdminPage
@@ -38,7 +38,7 @@ final class AdminHandler: ChannelInboundHandler {
         }
     }
 
-    /// Sends what is gathered elsewhere, once it is there.
+    /// Sends a response that is gathered elsewhere, once it is complete.
     private func gather(
         for head: HTTPRequestHead, _ context: ChannelHandlerContext,
         _ answer: @escaping @Sendable () async throws -> AdminPage.Answer

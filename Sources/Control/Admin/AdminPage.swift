@@ -1,7 +1,7 @@
 import Foundation
 import NIOHTTP1
 
-/// What the admin listener has to say.
+/// The contents of the admin listener.
 struct AdminPage: Sendable {
     let replica: String
     let phase: ReplicaPhase
@@ -13,7 +13,7 @@ struct AdminPage: Sendable {
         case api(APIPath)
     }
 
-    /// What was gathered.
+    /// A gathered response.
     struct Answer: Sendable {
         var status = HTTPResponseStatus.ok
         var type = "application/json"
@@ -68,7 +68,7 @@ struct AdminPage: Sendable {
         return try json(value)
     }
 
-    /// As Traefik words it.
+    /// An error body in the same form as Traefik's.
     private static func refusal(_ status: HTTPResponseStatus, _ message: String) throws -> Answer {
         try json(["message": message], status: status)
     }

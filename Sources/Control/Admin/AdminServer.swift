@@ -6,9 +6,9 @@ import ServiceLifecycle
 package struct AdminServer: Service {
     package let listener: AuxiliaryListener
 
-    /// Listens.
+    /// Starts to listen.
     ///
-    /// - Parameter replica: its name, a label of the metrics.
+    /// - Parameter replica: the replica's name, used as a label in the metrics.
     /// - Throws: `ListenError`.
     package static func start(
         on address: ListenAddress, group: any EventLoopGroup, replica: String, phase: ReplicaPhase,

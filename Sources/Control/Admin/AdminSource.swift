@@ -1,12 +1,12 @@
 package import Affinity
 
-/// Who knows what the admin listener shows.
+/// The source of what the admin listener shows.
 package protocol AdminSource: MetricsSource, FleetSource {
     func overview() async -> OverviewView
-    /// In the order of their names.
+    /// Sorted by name.
     func routers() async -> [RouterView]
-    /// In the order of their names.
+    /// Sorted by name.
     func services() async -> [ServiceView]
-    /// Nil: there is no such service.
+    /// Nil: the service does not exist.
     func session(_ fingerprint: Fingerprint, service: String) async -> SessionView?
 }

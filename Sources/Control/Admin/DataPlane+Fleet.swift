@@ -44,7 +44,7 @@ extension FleetView.Lease {
     }
 }
 
-/// The names of what replicas call by hashes.
+/// Resolves the hashes that replicas exchange to backend names.
 private struct BackendNames {
     private var names: [FleetBackend: String] = [:]
 
@@ -57,12 +57,12 @@ private struct BackendNames {
         }
     }
 
-    /// A replica that is configured otherwise may speak of what is not known here.
+    /// A replica with another configuration may report a backend that is unknown here.
     func name(of down: FleetBackend) -> String { names[down] ?? "?/?" }
 }
 
 extension DataPlaneCounters {
-    /// As `service/backend`.
+    /// Each as `service/backend`.
     fileprivate var backendsDown: [String] {
         services.flatMap { service in
             service.membership.backends.prefix(service.backends.count)

@@ -53,7 +53,8 @@ extension DataPlaneCounters {
         return requests
     }
 
-    /// A hit is a decision that the cache made alone; a miss one of a known session that it could not.
+    /// A hit is a decision that the cache made alone. A miss is a decision about a known session that the cache could
+    /// not make.
     fileprivate func cacheMeasures(capacity: Int) -> MetricsSnapshot.Cache {
         var hits: UInt64 = 0
         var misses: UInt64 = 0

@@ -1,4 +1,4 @@
-/// A key of a JSON object that is always there: null where there is no value.
+/// A key that is always present in its JSON object: null if it has no value.
 @propertyWrapper
 package struct ExplicitNull<Value: Encodable & Equatable & Sendable>: Encodable, Equatable, Sendable {
     package var wrappedValue: Value?

@@ -1,6 +1,6 @@
 import Affinity
 
-/// Every metric: its name, its kind and what it means. Units are in the names.
+/// Every metric: its name, its kind and its meaning. Names contain the units.
 enum Metric: String, CaseIterable {
     case info = "limpet_info"
     case requests = "limpet_requests_total"
@@ -93,7 +93,7 @@ enum Metric: String, CaseIterable {
     }
 }
 
-/// Writes everything that is measured as Prometheus reads it.
+/// Writes all metrics in Prometheus's text format.
 enum Measurements {
     static func text(_ snapshot: MetricsSnapshot, _ process: ProcessMeasurements, replica: String) -> String {
         var text = MetricsText()

@@ -1,12 +1,12 @@
 package import Affinity
 
-/// All that is measured, as it stands at one moment. Counts only grow while the process lives.
+/// All measurements at one moment. Counters only grow while the process lives.
 package struct MetricsSnapshot: Equatable, Sendable {
     package struct RequestKind: Hashable, Sendable {
         package var service: String
-        /// Of the response as the client got it.
+        /// The response's status as the client received it.
         package var status: Int
-        /// Nil where no backend was chosen.
+        /// Nil if no backend was chosen.
         package var provenance: Provenance?
     }
 
@@ -15,11 +15,11 @@ package struct MetricsSnapshot: Equatable, Sendable {
         package var name: String
     }
 
-    /// Counts per bucket, with the sum of all values.
+    /// Counts per bucket, and the sum of all values.
     package struct Histogram: Equatable, Sendable {
         /// In seconds, ascending.
         package var upperBounds: [Double]
-        /// Of each bucket alone; one more than bounds, the last for what is above all of them.
+        /// Not cumulative. One more than the bounds: the last bucket counts what is above all of them.
         package var counts: [UInt64]
         /// In seconds.
         package var sum: Double
@@ -32,66 +32,66 @@ package struct MetricsSnapshot: Equatable, Sendable {
         package var misses: UInt64
     }
 
-    /// The channel by which this replica hears of moves.
+    /// The coherence channel, over which this replica receives moves.
     package struct Channel: Equatable, Sendable {
-        /// Whether the cache may be used without asking the store.
+        /// Whether the cache may be used without querying the store.
         package var isLive: Bool
-        /// How often what was known before became suspect.
+        /// How often all earlier entries became suspect.
         package var generations: UInt64
-        /// Bindings that were heard.
+        /// Bindings received.
         package var messages: UInt64
     }
 
     package struct Fleet: Equatable, Sendable {
-        /// This one included.
+        /// Includes this replica.
         package var replicas: Int
-        /// Different configurations among them.
+        /// The number of different configurations among them.
         package var configurations: Int
     }
 
-    /// How the configuration came to be what it is.
+    /// The history of configuration reloads.
     package struct Reloads: Equatable, Sendable {
         package var successes: UInt64
         package var failures: UInt64
-        /// Whether the sources, as they were last looked at, were right.
+        /// Whether the sources were right when last checked.
         package var isSound: Bool
-        /// When they were last found right, in seconds since 1970.
+        /// When the sources were last found right, in seconds since 1970.
         package var lastSuccess: Double
-        /// Whether each provider can be asked.
+        /// Whether each provider can be read.
         package var providersUp: [String: Bool]
     }
 
     package var requests: [RequestKind: UInt64] = [:]
-    /// Requests that Limpet refused itself, by reason: few fixed words.
+    /// Requests that Limpet refused itself, by reason. Reasons are a few fixed words.
     package var refusals: [String: UInt64] = [:]
-    /// By entry point.
+    /// Keyed by entry point.
     package var openConnections: [String: Int] = [:]
     package var requestsInFlight = 0
     package var backendRequestsInFlight: [Backend: Int] = [:]
     package var backendsUp: [Backend: Bool] = [:]
     package var cache: Cache?
-    /// Whether all event loops would ask the store now; nil without a shared store.
+    /// Whether the store is available on every event loop; nil without a shared store.
     package var storeIsAvailable: Bool?
-    /// Event loops whose store would be asked now.
+    /// The number of event loops on which the store is available.
     package var storeLoops = 0
     package var storeLatency: Histogram?
     package var storeFailures: [StoreFailure: UInt64] = [:]
-    /// Nil where there is none: without a shared store.
+    /// Nil without a shared store.
     package var channel: Channel?
-    /// Nil where it is not known.
+    /// Nil if not known.
     package var fleet: Fleet?
-    /// Nil where it is not known.
+    /// Nil if not known.
     package var reloads: Reloads?
-    /// Session keys that were longer than a key may be.
+    /// Session keys that exceeded the length limit.
     package var oversizedSessionKeys: UInt64 = 0
     package var keysLearntElsewhere: UInt64 = 0
-    /// Patterns of rules that went over a limit.
+    /// Rule patterns that exceeded a limit.
     package var patternsOverLimit: UInt64 = 0
     package var droppedAccessLogLines: UInt64 = 0
 }
 
-/// Who knows the numbers.
+/// The source of the measurements.
 package protocol MetricsSource: Sendable {
-    /// Gathers them from wherever they are counted.
+    /// Gathers the measurements from all counters.
     func snapshot() async -> MetricsSnapshot
 }

@@ -4,7 +4,7 @@ struct MetricsText {
 
     private(set) var text = ""
 
-    /// One metric with all its samples, in the order of their labels; nothing where there are none.
+    /// Adds one metric with all its samples, sorted by their labels. Adds nothing without samples.
     mutating func add(_ metric: Metric, _ samples: [(Labels, Double)]) {
         guard !samples.isEmpty else { return }
         addHead(metric)

@@ -1,8 +1,8 @@
 import Configuration
 
-/// What `/api/overview` says: how much there is, where it comes from, and what is wrong with it.
+/// The body of `/api/overview`: how many objects there are, where they come from, and their problems.
 package struct OverviewView: Encodable, Equatable, Sendable {
-    /// How many, and to how many of them something is the matter.
+    /// How many objects there are, and how many of them have warnings or errors.
     struct Count: Encodable, Equatable, Sendable {
         var total: Int
         var warnings: Int
@@ -12,7 +12,7 @@ package struct OverviewView: Encodable, Equatable, Sendable {
     struct HTTP: Encodable, Equatable, Sendable {
         var routers: Count
         var services: Count
-        /// Uses of middlewares by routers.
+        /// Counts each use of a middleware by a router.
         var middlewares: Count
     }
 
@@ -23,10 +23,10 @@ package struct OverviewView: Encodable, Equatable, Sendable {
 
         var name: String
         var status: Status
-        /// When it last had something new; null since the start.
+        /// When the provider last changed; null: not since the start.
         @ExplicitNull var lastChange: String?
         @ExplicitNull var error: String?
-        /// What is to be said about containers and labels, each in one sentence.
+        /// Warnings about containers and labels, each one sentence.
         var warnings: [String] = []
     }
 
@@ -53,7 +53,7 @@ package struct OverviewView: Encodable, Equatable, Sendable {
 
     struct Diagnostic: Encodable, Equatable, Sendable {
         var source: String
-        /// Null where it concerns the source as a whole, and in labels.
+        /// Null if the diagnostic concerns the source as a whole, and for labels.
         @ExplicitNull var line: Int?
         @ExplicitNull var column: Int?
         var key: String
@@ -63,12 +63,12 @@ package struct OverviewView: Encodable, Equatable, Sendable {
 
     struct Loading: Encodable, Equatable, Sendable {
         var loadedAt: String
-        /// Null: there was none since the start.
+        /// Null: none since the start.
         @ExplicitNull var lastReload: Attempt?
         var reloads: Reloads
-        /// With the sources as they are now, not as they were when the running configuration was taken over.
+        /// The diagnostics of the current sources, which may differ from those of the running configuration.
         var mistakes: [Diagnostic]
-        /// Those that are not listed, too.
+        /// Includes those that are not listed.
         var mistakeCount: Int
     }
 
@@ -97,7 +97,7 @@ extension OverviewView.Diagnostic {
 }
 
 extension OverviewView.HTTP {
-    /// - Parameter diagnostics: with the sources as they are now.
+    /// - Parameter diagnostics: those of the current sources.
     init(_ configuration: HTTPConfiguration, diagnostics: [Diagnostic]) {
         func count(_ kind: String, _ total: Int) -> OverviewView.Count {
             let own = diagnostics.filter { $0.concerns(kind) }
@@ -112,7 +112,7 @@ extension OverviewView.HTTP {
 }
 
 extension Diagnostic {
-    /// Whether it stands under `http.<kind>`, in a file or in a label.
+    /// Whether the key is under `http.<kind>`, in a file or in a label.
     fileprivate func concerns(_ kind: String) -> Bool {
         let parts = key.lowercased().split(separator: ".", maxSplits: 3).prefix(3).map(String.init)
         return parts.starts(with: ["http", kind]) || parts.dropFirst().starts(with: ["http", kind])

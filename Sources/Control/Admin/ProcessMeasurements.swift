@@ -1,11 +1,11 @@
 import Configuration
 import Foundation
 
-/// What the operating system knows about this process. What it does not tell is zero.
+/// What the operating system reports about this process. A value that it does not report is zero.
 struct ProcessMeasurements: Equatable {
     var cpuSeconds = 0.0
     var residentByteCount = 0
-    /// Since 1970.
+    /// In seconds since 1970.
     var startSeconds = 0.0
     var openDescriptors = 0
     var maxDescriptors = 0
@@ -23,7 +23,7 @@ struct ProcessMeasurements: Equatable {
         return result
     }
 
-    /// The fields of proc(5) after the name of the command, which may hold spaces and parentheses itself.
+    /// Reads the fields of proc(5) after the command's name, which may itself contain spaces and parentheses.
     mutating func readStat(_ text: String) {
         guard let end = text.lastIndex(of: ")") else { return }
         let fields = text[text.index(after: end)...].split(separator: " ")

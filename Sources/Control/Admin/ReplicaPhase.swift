@@ -1,13 +1,13 @@
 import Synchronization
 
-/// Where a replica stands in its life, for whoever asks from outside.
+/// The phase of a replica's life, as seen from outside.
 package final class ReplicaPhase: Sendable {
     package enum Phase: UInt8, AtomicRepresentable, Sendable {
         /// Not serving yet; becomes `serving` or `stopping`.
         case starting
-        /// Serving, whether the store can be reached or not; becomes `stopping`.
+        /// Serving, whether or not the store can be reached; becomes `stopping`.
         case serving
-        /// Finishing what is under way; stays so.
+        /// Finishing requests under way; never changes again.
         case stopping
     }
 
@@ -17,7 +17,7 @@ package final class ReplicaPhase: Sendable {
 
     package var current: Phase { phase.load(ordering: .relaxed) }
 
-    /// From now on it serves, unless it is being stopped already.
+    /// Enters `serving`, unless the replica is already stopping.
     package func serve() {
         _ = phase.compareExchange(expected: .starting, desired: .serving, ordering: .relaxed)
     }

@@ -4,11 +4,11 @@ import Proxy
 import Store
 import Synchronization
 
-/// A replica as its admin listener shows it: what the data plane serves by, and how that came about.
+/// A replica as its admin listener shows it: the configuration in use, and how it was loaded.
 struct ReplicaStatus: AdminSource {
     let dataPlane: DataPlane
     let reloader: Reloader
-    /// Nil where containers are not asked.
+    /// Nil: containers are not read.
     let docker: DockerProvider?
 
     func fleet() async -> FleetView { await dataPlane.fleet() }
@@ -24,7 +24,7 @@ struct ReplicaStatus: AdminSource {
         return snapshot
     }
 
-    /// Those that are configured, and the main file with the file provider.
+    /// The configured providers. The main file counts as part of the file provider.
     private var providers: [OverviewView.Provider] {
         let (report, unreadable) = (reloader.report, reloader.unreadable)
         var providers = [

@@ -6,7 +6,7 @@ import Routing
 package struct RouterView: Encodable, Equatable, Sendable {
     enum Status: String, Encodable, Sendable {
         case enabled
-        /// It answers 503: what it names is not there.
+        /// The router answers 503, because an object that it names is missing.
         case warning
     }
 
@@ -15,15 +15,16 @@ package struct RouterView: Encodable, Equatable, Sendable {
     var status: Status
     var rule: String
     var priority: Int
-    /// Null where what it names is not there.
+    /// Null if an object that the router names is missing.
     @ExplicitNull var service: String?
-    /// By their kinds, in the order in which a request passes them: what they say may be secret.
+    /// The kinds of the middlewares, in the order in which they are applied. Their settings are left out because they
+    /// may be secret.
     var middlewares: [String]
     var entryPoints: [String]
     /// The file and the line, or the container.
     var origin: String
 
-    /// All of a configuration, in its order.
+    /// All routers of a configuration, in its order.
     static func all(of configuration: Configuration) -> [RouterView] {
         let (services, entryPoints) = (configuration.http.services, configuration.entryPoints)
         return configuration.http.routers.map { settings in
@@ -38,14 +39,14 @@ package struct RouterView: Encodable, Equatable, Sendable {
         }
     }
 
-    /// Of a qualified name: what files say is called as it is written.
+    /// The provider of a qualified name. Objects from files have no suffix.
     static func providerName(_ name: String) -> String {
         name.hasSuffix("@docker") ? "docker" : "file"
     }
 }
 
 extension Middleware {
-    /// As the configuration calls it.
+    /// The key that the configuration uses.
     var kind: String {
         switch self {
         case .headers: "headers"

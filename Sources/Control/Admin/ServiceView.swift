@@ -2,7 +2,7 @@ import Affinity
 import Configuration
 import Proxy
 
-/// One service as `/api/http/services` shows it: as it is configured, and how its servers are.
+/// One service as `/api/http/services` shows it: its configuration, and the state of its servers.
 package struct ServiceView: Encodable, Equatable, Sendable {
     enum Kind: String, Encodable, Sendable {
         case loadBalancer = "loadbalancer"
@@ -36,7 +36,7 @@ package struct ServiceView: Encodable, Equatable, Sendable {
     }
 
     struct Sticky: Encodable, Equatable, Sendable {
-        /// In the order in which they count, as `header X-Session-ID`.
+        /// In order of precedence; each as `header X-Session-ID`.
         var sources: [String]
         var onUnavailable: String
         var idleTimeoutSeconds: Int64
@@ -49,16 +49,16 @@ package struct ServiceView: Encodable, Equatable, Sendable {
     var strategy: String
     /// Null: requests are balanced without affinity.
     @ExplicitNull var sticky: Sticky?
-    /// The names of routers, and of weighted services.
+    /// The names of the routers and weighted services that use it.
     var usedBy: [String]
     var loadBalancer: LoadBalancer?
     var weighted: Weighted?
-    /// By URL; as this replica finds them.
+    /// Keyed by URL; the state as this replica sees it.
     var serverStatus: [String: ServerStatus]
-    /// By URL, of those against which something stands: what, as ``HealthCauses/names``.
+    /// The causes against each server that has any, keyed by URL, as in ``HealthCauses/names``.
     var serverCauses: [String: [String]]
 
-    /// All of a configuration, in its order.
+    /// All services of a configuration, in its order.
     ///
     /// - Parameter running: the services of the data plane, with their health.
     static func all(of configuration: HTTPConfiguration, running: [Proxy.Service]) -> [ServiceView] {
@@ -105,7 +105,7 @@ package struct ServiceView: Encodable, Equatable, Sendable {
 }
 
 extension Proxy.Service {
-    /// Nil where the data plane does not serve by the backend yet, or any more.
+    /// Nil if the data plane does not use the backend yet, or no longer uses it.
     fileprivate func causes(againstBackend name: String) -> HealthCauses? {
         membership.backends.first { $0.name == name }.map { causes(against: $0.hash) }
     }

@@ -2,47 +2,47 @@ package import Affinity
 import Proxy
 import Store
 
-/// What is known of one session: what `/api/sessions/<fingerprint>` says. From the replica's cache, and from the store
-/// where the cache does not vouch for the session; the store is only looked at, so nothing changes by it.
+/// What is known about one session: the body of `/api/sessions/<fingerprint>`. It combines the replica's cache and, if
+/// the cache does not vouch for the session, the store. The store is only read, so nothing changes.
 package struct SessionView: Codable, Equatable, Sendable {
     package enum Kind: String, Codable, Sendable {
         case confirmed, dirty, guess
     }
 
-    /// Who says where the session is.
+    /// Where the binding was found.
     package enum Source: String, Codable, Sendable {
         case cache, store
     }
 
     package enum StoreSight: String, Codable, Sendable {
-        /// It was asked, and answered.
+        /// The store was queried and answered.
         case asked
-        /// It was to be asked, and gave no answer within its budget.
+        /// The store was queried and did not answer within its budget.
         case away
     }
 
-    /// As the request has it, 32 hexadecimal digits.
+    /// As in the request: 32 hexadecimal digits.
     package var fingerprint: String
     package var service: String
-    /// Null where nothing is known; then so are `kind`, `backend`, `epoch` and `suspect`.
+    /// Null if nothing is known; then `kind`, `backend`, `epoch` and `suspect` are null too.
     @ExplicitNull package var source: Source?
-    /// Null where the store was not asked: the cache vouches for the session.
+    /// Null if the store was not queried because the cache vouches for the session.
     @ExplicitNull package var store: StoreSight?
-    /// A record of the store is confirmed.
+    /// A record in the store counts as confirmed.
     @ExplicitNull package var kind: Kind?
-    /// The backend that the session is bound to. Null also where that is not configured any more, or the session was
-    /// dropped.
+    /// The backend that the session is bound to. Also null if that backend is no longer configured, and if the session
+    /// was dropped.
     @ExplicitNull package var backend: String?
     @ExplicitNull package var epoch: UInt32?
-    /// Of what the cache says, whether the store is asked before it is used; null of what the store says.
+    /// For a binding from the cache: whether the store is queried before it is used. Null for one from the store.
     @ExplicitNull package var suspect: Bool?
-    /// The backend to which its next request would go, if nothing happens before; null: it would be refused.
+    /// The backend that its next request would go to if nothing changes until then. Null: the request would be refused.
     @ExplicitNull package var wouldGo: String?
 
     /// - Parameters:
-    ///   - entry: what the cache holds of the session.
+    ///   - entry: the cache's entry for the session.
     ///   - isCovered: whether the channel vouches for the entry.
-    ///   - answer: what the store said to a look; nil: it was not asked.
+    ///   - answer: the store's result; nil: the store was not queried.
     init(
         _ fingerprint: Fingerprint, of service: Proxy.Service, entry: BindingCache.Entry?, isCovered: Bool,
         answer: StoreResult? = nil
@@ -61,7 +61,7 @@ package struct SessionView: Codable, Equatable, Sendable {
         _wouldGo = ExplicitNull(wrappedValue: Self.target(fingerprint, of: service, bound: index))
     }
 
-    /// Whether the next request would be decided by the entry alone: then the store is not asked here either.
+    /// Whether the next request would be decided by the entry alone. The store is not queried here either, then.
     static func isVouchedFor(_ entry: BindingCache.Entry?, isCovered: Bool) -> Bool {
         isCovered && entry?.maySuffice == true
     }
@@ -73,8 +73,8 @@ package struct SessionView: Codable, Equatable, Sendable {
         }
     }
 
-    /// Whether a request would go by the record. What the replica knows stands at a higher epoch, and where nobody who
-    /// knew it made the record.
+    /// Whether a request would follow the record. The replica's entry prevails if its epoch is higher. At the same
+    /// epoch, it prevails over a record made without knowledge of it, while the entry's backend is up.
     private static func stands(_ record: Binding, against entry: BindingCache.Entry?, _ service: Proxy.Service) -> Bool
     {
         guard let entry else { return true }
@@ -120,7 +120,7 @@ extension Fingerprint {
     /// 32 digits, most significant first.
     package var hexadecimal: String { high.hexadecimal + low.hexadecimal }
 
-    /// Reads what `hexadecimal` writes, in either case; nil for anything else.
+    /// Parses the format of `hexadecimal`, in either case. Nil for anything else.
     package init?(hexadecimal text: some StringProtocol) {
         guard text.utf8.count == 32, text.utf8.allSatisfy({ Character(UnicodeScalar($0)).isHexDigit }),
             let high = UInt64(text.prefix(16), radix: 16), let low = UInt64(text.dropFirst(16), radix: 16)

@@ -5,14 +5,14 @@ import Proxy
 import Synchronization
 
 extension DataPlane {
-    /// Serves by another configuration of routers and services from now on. Sessions, connections, counters and what is
-    /// known of the health of backends survive; requests under way finish where they are. Of changes that are asked for
-    /// at the same time one is carried out after the other; when this returns, every event loop serves by it.
+    /// Replaces the configuration of routers and services. Sessions, connections, counters and the known health of
+    /// backends survive; requests under way finish on their backends. Concurrent calls are applied one after another.
+    /// On return, every event loop uses the new configuration.
     ///
-    /// Only routers, services and what belongs to them are changed: the caller sees to it that entry points, the admin
-    /// listener, the store, the fleet and the replica are set as they were.
+    /// Only routers, services and what belongs to them are replaced. The caller ensures that entry points, the admin
+    /// listener, the store, the fleet and the replica are unchanged.
     ///
-    /// - Throws: where it cannot be served; then nothing has changed.
+    /// - Throws: if the configuration cannot be served; nothing has changed then.
     package func apply(_ configuration: Configuration) async throws(SnapshotDiagnostic) {
         let change = lastChange.withLock { last in
             let previous = last
@@ -35,18 +35,18 @@ extension DataPlane {
             return .failure(error)
         }
         let fingerprint = ConfigurationFingerprint(configuration, keys: keys)
-        // Before the first request whose session key it hides.
+        // Must precede the first request whose session key it hides.
         redaction.add(configuration.http.services)
         coherence.setReconfiguring(true)
         defer { coherence.setReconfiguring(false) }
-        // Health first: whether a session may be moved off a backend that is gone depends on what the judge says.
+        // Health first: whether a session may be moved off a removed backend depends on the health monitor's verdict.
         try? await prober?.eventLoop.submit { [prober, fleetMember] in
             prober?.value.reconfigured(snapshot)
             fleetMember?.value.reconfigured(snapshot, fingerprint)
         }.get()
         for plane in loops { try? await plane.loop.submit { plane.worker.value.apply(snapshot) }.get() }
         current.withLock { $0 = Current(configuration: configuration, snapshot: snapshot, fingerprint: fingerprint) }
-        // Held until now, so that no event loop has to take it apart.
+        // Kept alive until now, so that no event loop has to deallocate it.
         withExtendedLifetime(old) {}
         return .success(())
     }

@@ -3,8 +3,8 @@ import NIOCore
 import Store
 
 extension DataPlane {
-    /// What the store holds of a session, by the first loop's connection. Nothing is written, extended or cached.
-    /// Waits at most the store's budget.
+    /// The store's record of a session, read over the first loop's connection. Nothing is written, extended or cached.
+    /// Waits at most for the store's budget.
     func readRecord(_ fingerprint: Fingerprint) async -> StoreResult {
         guard let plane = loops.first else { return .unavailable(.away) }
         let answer = plane.loop.flatSubmit {
@@ -16,7 +16,7 @@ extension DataPlane {
     }
 }
 
-/// Waits for one answer and passes it on.
+/// Waits for one result and passes it on.
 private final class RecordReader: StoreWaiter {
     private let promise: EventLoopPromise<StoreResult>
 

@@ -9,9 +9,9 @@ import Synchronization
 
 /// The running data plane of a replica: event loops with their workers and store connections, and the listeners.
 ///
-/// Started bottom up (store, workers, listeners), ended top down.
+/// Started bottom up (store, workers, listeners) and stopped top down.
 package final class DataPlane: Sendable {
-    /// How long exchanges under way may still take once the stop has begun.
+    /// How long exchanges under way may take after the stop has begun.
     package static let grace = Duration.seconds(30)
 
     /// How long a start waits for the store.
@@ -19,25 +19,25 @@ package final class DataPlane: Sendable {
 
     private let group: MultiThreadedEventLoopGroup
     let loops: [LoopRuntime]
-    /// On the first loop.
+    /// Runs on the first loop.
     let prober: NIOLoopBound<HealthProber>?
-    /// Likewise.
+    /// Runs on the first loop.
     let fleetMember: NIOLoopBound<FleetMember>?
     private let listeners: [any Channel]
     let cache: BindingCache
     let coherence: Coherence
     let current: Mutex<Current>
-    /// The last change of the configuration that was asked for: the next one waits for it.
+    /// The last requested change of the configuration; the next one waits for it.
     let lastChange = Mutex<Task<Result<Void, SnapshotDiagnostic>, Never>?>(nil)
     let redaction: CurrentRedaction
     private let accessLog: AccessLog?
     private let logger: Logger
 
     let keys: FleetKeys
-    /// A random number of this process.
+    /// A random number that identifies this process.
     let instance: UInt64
 
-    /// What it serves by, as a whole.
+    /// The configuration in use, replaced as a whole.
     struct Current: Sendable {
         var configuration: Configuration
         var snapshot: Snapshot
@@ -45,7 +45,7 @@ package final class DataPlane: Sendable {
     }
 
     private var configuration: Configuration { current.withLock { $0.configuration } }
-    /// Of the configuration that it serves by now.
+    /// The fingerprint of the configuration in use.
     var fingerprint: ConfigurationFingerprint { current.withLock { $0.fingerprint } }
 
     var replicaName: String { configuration.replica.name }
@@ -54,17 +54,17 @@ package final class DataPlane: Sendable {
     var hasSharedStore: Bool { configuration.store.redis != nil }
     func droppedLogLines() -> UInt64 { accessLog?.droppedCount ?? 0 }
 
-    /// What one event loop holds.
+    /// The parts that belong to one event loop.
     struct LoopRuntime: Sendable {
         let worker: NIOLoopBound<Worker>
         let store: NIOLoopBound<LoopStore>
         var loop: any EventLoop { worker.eventLoop }
     }
 
-    /// Starts everything. Nothing is left running where this throws.
+    /// Starts everything. If it throws, nothing is left running.
     ///
-    /// - Throws: ``ListenError`` or ``SnapshotDiagnostic``, each one sentence for people. A store that is away is no
-    ///   failure.
+    /// - Throws: ``ListenError`` or ``SnapshotDiagnostic``, each one sentence for people. An unreachable store is not
+    ///   an error.
     package static func start(
         _ configuration: Configuration, accessLog: AccessLog?, logger: Logger
     ) async throws -> DataPlane {
@@ -111,7 +111,7 @@ package final class DataPlane: Sendable {
         }
     }
 
-    /// One for all loops, on the first.
+    /// One for all loops; it runs on the first.
     private static func makeProber(
         for loops: [LoopRuntime], _ snapshot: Snapshot
     ) async throws -> NIOLoopBound<HealthProber>? {
@@ -124,7 +124,7 @@ package final class DataPlane: Sendable {
         return prober
     }
 
-    /// Nil where nothing is shared.
+    /// Nil without a shared store.
     private static func joinFleet(
         _ own: FleetMessage.Sender, _ configuration: Configuration, _ snapshot: Snapshot, keys: FleetKeys,
         coherence: Coherence, cache: BindingCache, first: LoopRuntime?, prober: NIOLoopBound<HealthProber>?,
@@ -143,7 +143,7 @@ package final class DataPlane: Sendable {
         }.get()
     }
 
-    /// Ends what runs on the loops, then the loops.
+    /// Stops what runs on the loops, then the loops.
     private static func end(
         _ loops: [LoopRuntime], _ prober: NIOLoopBound<HealthProber>?, _ fleetMember: NIOLoopBound<FleetMember>?,
         _ group: MultiThreadedEventLoopGroup
@@ -181,8 +181,8 @@ package final class DataPlane: Sendable {
         self.logger = logger
     }
 
-    /// Returns when the store may be asked, or has shown that it is away, or is silent for too long: a request before
-    /// that would be hashed, and a session that has moved be sent astray.
+    /// Returns when the store is available, has proved unreachable, or has been silent for too long. A request before
+    /// that would be hashed, and one of a session that has moved would be misrouted.
     private static func awaitStores(of loops: [LoopRuntime], _ fleetMember: NIOLoopBound<FleetMember>?) async {
         let end = ContinuousClock.now + storeGrace
         for plane in loops {
@@ -213,12 +213,12 @@ package final class DataPlane: Sendable {
         return listeners
     }
 
-    /// The ports that the entry points listen on, in their order.
+    /// The ports of the entry points, in their order.
     package var ports: [Int] { listeners.map { $0.localAddress?.port ?? 0 } }
 
     // MARK: Stop
 
-    /// Takes no new connection, finishes what is under way for at most ``grace``, then cuts the rest.
+    /// Accepts no new connections, lets requests under way finish for at most ``grace``, then closes the rest.
     package func stop() async {
         for listener in listeners { try? await listener.close() }
         await onEachLoop { $0.worker.value.stop() }
@@ -237,13 +237,13 @@ package final class DataPlane: Sendable {
 
     // MARK: Counters
 
-    /// What this replica knows of the fleet; nil where nothing is shared.
+    /// What this replica knows of the fleet; nil without a shared store.
     func fleetStatus() async -> FleetMember.FleetStatus? {
         guard let fleetMember else { return nil }
         return try? await fleetMember.eventLoop.submit { fleetMember.value.fleetStatus }.get()
     }
 
-    /// What all event loops have counted, in one read of each.
+    /// The counters of all event loops, each loop read at once.
     package func measure() async -> DataPlaneCounters {
         var total = DataPlaneCounters(
             services: current.withLock { $0.snapshot.services }, cache: cache.counts(), cacheBytes: cache.byteCount)
@@ -267,20 +267,20 @@ package final class DataPlane: Sendable {
     }
 }
 
-/// What the event loops of a replica have counted.
+/// The counters of a replica's event loops.
 package struct DataPlaneCounters: Sendable {
     package var services: [Proxy.Service]
     package var cache: BindingCache.Counts
     package var cacheBytes: Int
-    /// One for each event loop.
+    /// One per event loop.
     package var workers: [WorkerCounters] = []
     package var stores: [StoreCounters] = []
-    /// Event loops whose store may be asked.
+    /// The number of event loops on which the store is available.
     package var storesInUse = 0
 }
 
 extension DataPlane.LoopRuntime {
-    /// On its loop.
+    /// Must be called on its loop.
     fileprivate init(
         _ loop: any EventLoop, _ configuration: Configuration, snapshot: Snapshot, store: LoopStore,
         cache: BindingCache, coherence: Coherence, exchangeLog: (any ExchangeLog)?, logger: Logger

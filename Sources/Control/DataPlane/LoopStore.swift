@@ -1,7 +1,7 @@
 import NIOCore
 import Store
 
-/// The store of one event loop, whichever it is.
+/// The store of one event loop, of either kind.
 enum LoopStore {
     case redis(RedisStore)
     case memory(MemoryStore)
@@ -20,7 +20,7 @@ enum LoopStore {
         }
     }
 
-    /// Whether it answers questions now.
+    /// Whether the store can execute operations now.
     var isAvailable: Bool {
         switch self {
         case .redis(let store): store.isAvailable
@@ -28,7 +28,7 @@ enum LoopStore {
         }
     }
 
-    /// Whether it is known if it answers.
+    /// Whether the store's availability is known.
     var isSettled: Bool { isAvailable || counters.connectionFailures > 0 }
 
     func start() {

@@ -4,7 +4,7 @@ import Logging
 import NIOCore
 import Store
 
-/// Makes the store of each event loop as configured, with what they share.
+/// Creates the configured store for each event loop, with the parts that the stores share.
 struct LoopStoreFactory: Sendable {
     private enum Shared: Sendable {
         case redis(RedisPrimary)

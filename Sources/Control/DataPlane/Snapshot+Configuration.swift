@@ -5,12 +5,12 @@ package import Proxy
 import Routing
 
 extension Snapshot {
-    /// What the data plane serves by, made from a checked configuration.
+    /// Builds what the data plane uses from a checked configuration.
     ///
-    /// - Parameter old: what it serves by until now: what has not changed is taken over, and what is known of the
-    ///   health of backends that stay.
-    /// - Throws: where the names of two backends meet in their hash under this fleet secret, which the check of the
-    ///   file alone cannot see.
+    /// - Parameter old: the snapshot in use so far. Unchanged parts are reused, and so is the known health of backends
+    ///   that stay.
+    /// - Throws: if the names of two backends collide in their hash under this fleet secret. The check of the file
+    ///   alone cannot detect that.
     package init(
         _ configuration: Configuration, keys: FleetKeys, succeeding old: Snapshot? = nil
     ) throws(SnapshotDiagnostic) {
@@ -31,7 +31,7 @@ extension Snapshot {
             services: services, cookieKeys: keys.cookies)
     }
 
-    /// Gives a weighted service the health of its children, theirs first. They do not lead back to it.
+    /// Links the health of a weighted service to that of its children, children first. Nesting never forms a cycle.
     private static func joinHealth(of index: Int, in services: inout [Service], _ isDone: inout [Bool]) {
         guard !isDone[index] else { return }
         isDone[index] = true
@@ -41,7 +41,7 @@ extension Snapshot {
     }
 }
 
-/// Why a configuration that reads well cannot be served.
+/// Why a valid configuration cannot be served.
 package struct SnapshotDiagnostic: Error, CustomStringConvertible {
     package let description: String
 }
@@ -87,7 +87,7 @@ extension Service {
         }
     }
 
-    /// What is known of the health of backends that stay, by name and address. Nil where there was no such service.
+    /// The known health of backends that stay, matched by name and address. Nil for a new service.
     private static func health(
         _ membership: Membership, _ backends: [Backend], succeeding old: Service?
     ) -> HealthTable? {
@@ -139,6 +139,7 @@ extension ServiceSettings {
         if case .services(let services) = targets { services } else { [] }
     }
 
-    /// What Traefik makes its cookies of: the URLs of servers, the names of a weighted service's services.
+    /// The names from which Traefik derives its cookies: the URLs of servers, and the names of a weighted service's
+    /// children.
     fileprivate var namesInTraefik: [String] { backends.map(\.url) + children.map(\.name) }
 }

@@ -2,24 +2,24 @@ import Configuration
 import NIOCore
 import Routing
 
-/// A request that is to be explained, as somebody types it.
+/// A request to explain, as a user types it.
 package struct ExplainedRequest: Sendable {
     package let method: String
-    /// As it was given.
+    /// The URL as given.
     package let url: String
-    /// As it was given.
+    /// The client as given.
     package let client: String
-    /// The port that the URL names or means.
+    /// The port in the URL, or its scheme's default.
     let port: Int
     let remote: SocketAddress
     /// The whole head, as a client would send it.
     let head: [UInt8]
 
     /// - Parameters:
-    ///   - url: `http://host[:port]/path?query`; what Limpet would refuse may stand in path and query.
-    ///   - fields: `Name: value` each. A Host field replaces that of the URL.
+    ///   - url: `http://host[:port]/path?query`. Path and query may contain what Limpet would refuse.
+    ///   - fields: `Name: value` each. A Host header replaces that of the URL.
     ///   - client: the address that the request comes from.
-    /// - Throws: one sentence that says what would be right.
+    /// - Throws: one sentence that says how to correct the request.
     package init(method: String, url: String, fields: [String], client: String) throws(ExplanationDiagnostic) {
         guard let scheme = url.firstRange(of: "://"),
             ["http", "https"].contains(url[..<scheme.lowerBound].lowercased())

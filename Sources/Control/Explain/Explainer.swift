@@ -7,12 +7,13 @@ import Proxy
 import Routing
 import Store
 
-/// Explains requests under a configuration, by the data plane that would serve them, which is never started.
+/// Explains requests under a configuration, using the data plane that would serve them. That data plane is never
+/// started.
 package struct Explainer: Sendable {
     private let configuration: Configuration
     private let worker: NIOLoopBound<Worker>
 
-    /// - Throws: what also keeps a replica from serving by it.
+    /// - Throws: the errors that would also keep a replica from serving the configuration.
     package init(_ configuration: Configuration) async throws(SnapshotDiagnostic) {
         self.configuration = configuration
         let snapshot = try Snapshot(configuration, keys: FleetKeys(configuration.fleet))
@@ -33,8 +34,8 @@ package struct Explainer: Sendable {
         worker = made
     }
 
-    /// - Parameter entryPoint: the one that the request comes in by; unless given the one that listens at the URL's
-    ///   port, else the first by name at which a router takes it.
+    /// - Parameter entryPoint: the entry point that receives the request. Default: the entry point that listens on the
+    ///   URL's port, else the first by name where a router takes the request.
     package func explain(
         _ request: ExplainedRequest, entryPoint name: String? = nil
     ) async throws(ExplanationDiagnostic) -> Explanation {

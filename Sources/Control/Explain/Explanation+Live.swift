@@ -1,7 +1,8 @@
 extension Explanation {
-    /// Adds what a running replica knows of the servers, and of the sessions, if its fingerprints are the ones here.
+    /// Adds what a running replica knows of the servers. Adds its view of the sessions too if its fingerprints are the
+    /// ones used here.
     ///
-    /// - Throws: where the replica does not answer, or is configured otherwise.
+    /// - Throws: if the replica does not answer, or has another configuration.
     package mutating func query(_ replica: AdminClient) async throws(AdminClientError) {
         for index in levels.indices {
             let service = levels[index].service
@@ -18,7 +19,7 @@ extension Explanation {
 }
 
 extension Explanation.Level {
-    /// Whether a replica sends the session elsewhere than a new one would go.
+    /// Whether a replica sends the session to another target than a new session would get.
     var leadsElsewhere: Bool {
         guard let session = live?.session, let target = session.wouldGo else { return false }
         return target != choice && (session.source != nil || hint == nil && proposal == nil)

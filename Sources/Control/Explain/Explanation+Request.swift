@@ -26,7 +26,7 @@ extension Explanation {
         weighLevels()
     }
 
-    /// Says what Limpet answers where no server takes the request, as far as that is known.
+    /// Sets Limpet's local response if no server takes the request, as far as that is known.
     mutating func weighLevels() {
         guard let last = passed.last else { return }
         if last.order.isEmpty {
@@ -39,7 +39,7 @@ extension Explanation {
         }
     }
 
-    /// What Limpet answers by itself.
+    /// Limpet's local response.
     private static func answer(_ outcome: RequestExplanation.Outcome) -> (Int?, String?) {
         switch outcome {
         case .malformed(let refusal):
@@ -117,13 +117,13 @@ extension Explanation.Level {
         }
     }
 
-    /// Whether it is known that nobody takes the request.
+    /// Whether the request is known to be refused at this level.
     fileprivate var refuses: Bool {
         func isUp(_ name: String) -> Bool { live?.down.contains(name) != true }
         if let session = live?.session, session.wouldGo != nil || session.source != nil {
             return session.wouldGo == nil
         }
-        // Nobody knows the session: a cookie may.
+        // The session is unknown, but a cookie may name its target.
         if let target = hint?.target, isUp(target) || rejects { return !isUp(target) }
         if let proposal, isUp(proposal) { return false }
         return !order.contains { $0.weight > 0 && isUp($0.name) }

@@ -6,9 +6,10 @@ package struct Explanation: Encodable, Equatable, Sendable {
         var name: String
         var rule: String
         var priority: Int
-        /// Of a router that takes it: the matchers that hold. Of another: the one that decided against it, and how.
+        /// If the router takes the request: the matchers that hold. Otherwise: the matcher that decided against it, and
+        /// how.
         var because: [String]
-        /// Who says it.
+        /// Where the router is defined.
         var origin: String
     }
 
@@ -20,16 +21,16 @@ package struct Explanation: Encodable, Equatable, Sendable {
 
     package struct Target: Encodable, Equatable, Sendable {
         var name: String
-        /// Of a backend.
+        /// Only for a backend.
         @ExplicitNull var url: String?
         var weight: Int
         var draining: Bool
-        /// Whether new sessions may go there.
+        /// Whether it takes new sessions: its weight is above 0, and it is not draining.
         var takesNewSessions: Bool
     }
 
     package struct Hint: Encodable, Equatable, Sendable {
-        /// Null where there is no such backend any more.
+        /// Null if the backend no longer exists.
         @ExplicitNull var target: String?
         var epoch: UInt32
     }
@@ -37,23 +38,23 @@ package struct Explanation: Encodable, Equatable, Sendable {
     package struct Level: Encodable, Equatable, Sendable {
         var service: String
         var strategy: String
-        /// Where session keys are looked for, in their order.
+        /// Where session keys are looked for, in this order.
         var sources: [String]
-        /// Whether a session waits for its target, and is refused meanwhile.
+        /// Whether a session waits for its target, and its requests are refused meanwhile.
         var rejects: Bool
-        /// Where this request's stands; null where it has none.
+        /// The source of this request's session key; null if the request has none.
         @ExplicitNull var source: String?
         /// 32 hexadecimal digits.
         @ExplicitNull var fingerprint: String?
-        /// What the request's own cookie says.
+        /// The hint in the request's affinity cookie.
         @ExplicitNull var hint: Hint?
         /// Whether a session begins with this request.
         var begins: Bool
-        /// In the session's order; in that of the configuration where there is none.
+        /// In the session's order; without a session, in that of the configuration.
         var order: [Target]
-        /// Where a session goes that nobody knows yet, while all are up; null where that is chance or turn.
+        /// The target of an unknown session while all targets are up. Null if that is decided at random or in turn.
         @ExplicitNull var choice: String?
-        /// Where a cookie in the request, which is not its session key, has such a session begin.
+        /// The target that a cookie in the request, other than its session key, proposes for an unknown session.
         @ExplicitNull var proposal: String?
         /// What a running replica knows.
         var live: Live?
@@ -61,7 +62,7 @@ package struct Explanation: Encodable, Equatable, Sendable {
 
     package struct Live: Codable, Equatable, Sendable {
         @ExplicitNull var session: SessionView?
-        /// The names of those that the replica cannot reach.
+        /// The names of the targets that the replica cannot reach.
         var down: [String]
     }
 
@@ -69,23 +70,23 @@ package struct Explanation: Encodable, Equatable, Sendable {
     var url: String
     var client: String
     var entryPoint: String
-    /// What Limpet answers by itself; null where a backend answers.
+    /// The status of Limpet's local response; null if a backend answers.
     @ExplicitNull var status: Int?
-    /// Why, where Limpet answers by itself.
+    /// The reason for Limpet's local response.
     @ExplicitNull var reason: String?
     @ExplicitNull var router: Router?
-    /// Those that were asked before it.
+    /// The routers that were considered before it.
     var passedOver: [Router]
-    /// Those that would take it too, were they asked.
+    /// The routers that would take the request too, but come later.
     var shadowed: [Router]
     var middlewares: [Middleware]
-    /// The service, and of a weighted service what it would choose.
+    /// The service; for a weighted service, followed by those that it would choose.
     var levels: [Level]
-    /// Whether fingerprints and orders are those of a running fleet: they depend on its secret.
+    /// Whether fingerprints and orders are those of a running fleet. They depend on the fleet secret.
     var hasSecret: Bool
 
-    /// The levels that the request passes, as far as is known: where a session is bound to another target than a new
-    /// one would be given, what comes below is not.
+    /// The levels that the request is known to pass. It ends at a level whose session is bound to another target than a
+    /// new session would get: the levels below that one are unknown.
     var passed: ArraySlice<Level> {
         let end = levels.firstIndex { $0.leadsElsewhere } ?? levels.endIndex - 1
         return levels.prefix(end + 1)
@@ -94,7 +95,7 @@ package struct Explanation: Encodable, Equatable, Sendable {
     /// Whether a backend may get the request.
     package var isServed: Bool { status == nil }
 
-    /// For programs: one object, its keys sorted.
+    /// For programs: one object with sorted keys.
     package func json() throws -> String {
         let encoder = JSONEncoder()
         encoder.outputFormatting = [.sortedKeys, .prettyPrinted, .withoutEscapingSlashes]

@@ -1,8 +1,8 @@
 import Configuration
 
-/// An explanation for people: a few labelled lines, the answer last.
+/// An explanation for people: a few labelled lines, the result last.
 package struct ExplanationText: CustomStringConvertible {
-    /// Routers that were asked before the one that takes the request; further ones are counted.
+    /// The most routers listed among those considered before the matching router; the rest are counted.
     private static let passedOverMax = 10
     private static let labelWidth = 10
 
@@ -12,7 +12,7 @@ package struct ExplanationText: CustomStringConvertible {
         self.explanation = explanation
     }
 
-    /// Lines, each with its end.
+    /// Each line ends with a line feed.
     package var description: String {
         var lines = [line("request", "\(explanation.method) \(explanation.url)")]
         lines.append(line("", "at entry point \(explanation.entryPoint), from \(explanation.client)"))
@@ -136,7 +136,7 @@ package struct ExplanationText: CustomStringConvertible {
         }
     }
 
-    /// How the replica came to know of it.
+    /// How the replica learned of the binding.
     private func words(_ session: SessionView) -> String {
         switch session.kind {
         case .dirty: "decided without the store"
@@ -145,7 +145,7 @@ package struct ExplanationText: CustomStringConvertible {
         }
     }
 
-    // MARK: The answer
+    // MARK: Answer
 
     private var answer: String {
         if let status = explanation.status { return "\(status) from Limpet: \(explanation.reason ?? "")" }
@@ -160,7 +160,7 @@ package struct ExplanationText: CustomStringConvertible {
     }
 
     private func answer(_ session: SessionView, _ live: Explanation.Live, _ level: Explanation.Level) -> String {
-        // What nobody else knows the request's own cookie may know.
+        // If neither cache nor store knows the session, its own cookie may name the target.
         let hinted = (level.hint?.target ?? level.proposal).flatMap { live.down.contains($0) ? nil : $0 }
         guard let target = session.wouldGo ?? hinted else { return "unknown" }
         guard session.source == nil else { return "from \(named(target, level))" }
@@ -184,7 +184,7 @@ package struct ExplanationText: CustomStringConvertible {
         return shown(name) + (url.map { $0 == name ? "" : " (\($0))" } ?? "")
     }
 
-    /// Container ids are cut as the Engine's own tools cut them.
+    /// Container ids are shortened as the Engine's own tools do.
     private func shown(_ name: String) -> String {
         let isID = name.utf8.count == 64 && name.allSatisfy(\.isHexDigit)
         return isID ? String(name.prefix(12)) : name

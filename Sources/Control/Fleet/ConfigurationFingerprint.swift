@@ -4,20 +4,20 @@ import Crypto
 import Proxy
 import Store
 
-/// 64 bits that stand for what must be equal in all replicas of a fleet, so that replicas which differ can see it.
+/// 64 bits derived from what must be equal in all replicas of a fleet, so that replicas can detect a difference.
 ///
-/// Of the configuration it takes what decides where a session goes: the namespace, and of each service its name, the
-/// names and weights of its backends or services, its strategy and its sticky settings; the order in which they are
-/// written does not count. It does not take
-/// - addresses of backends that have a name: the name is the backend's identity, and its address may be known
-///   differently in two places;
+/// The fingerprint covers what decides where a session goes: the namespace and, for each service, its name, the names
+/// and weights of its backends or services, its strategy and its sticky settings. The order in which they are written
+/// does not count. It does not cover
+/// - addresses of backends that have a name: the name is the backend's identity, and its address may differ between two
+///   places;
 /// - `draining` and cookie keys, which are changed replica by replica while the fleet runs;
-/// - the attributes of our cookie beside its name and `acceptTraefikCookie`: they tell a browser what to do and no
-///   replica;
+/// - the attributes of the affinity cookie other than its name and `acceptTraefikCookie`: they concern browsers, not
+///   replicas;
 /// - routers and all else that a replica decides for itself.
 ///
-/// It is keyed from the fleet secret: replicas with different secrets differ, and nobody without the secret learns
-/// anything from it. A replica without a secret has another one at each start.
+/// It is keyed from the fleet secret: replicas with different secrets have different fingerprints, and without the
+/// secret, the fingerprint reveals nothing. A replica without a secret has a new fingerprint at each start.
 package struct ConfigurationFingerprint: Hashable, Sendable, CustomStringConvertible {
     package let bits: UInt64
 
@@ -32,9 +32,9 @@ package struct ConfigurationFingerprint: Hashable, Sendable, CustomStringConvert
     package var description: String { bits.hexadecimal }
 }
 
-/// A configuration as bytes, the same on every replica. Numbers have eight bytes, all else goes with its length, so
-/// that no two configurations meet by concatenation. A change of what is written changes every fingerprint: replicas of
-/// two versions would then see each other as different.
+/// A configuration as bytes, the same on every replica. Numbers take eight bytes; all else is preceded by its length,
+/// so that two configurations never collide by concatenation. A change to this encoding changes every fingerprint:
+/// replicas of two versions would then see each other as different.
 private struct ConfigurationEncoding {
     private(set) var bytes: [UInt8] = []
 
@@ -57,7 +57,7 @@ private struct ConfigurationEncoding {
             }
         case .services(let services):
             let children = Self.sorted(services, by: \.name)
-            // No number of backends.
+            // A negative number, which cannot be a number of backends.
             add(Int64.min | Int64(children.count))
             for child in children {
                 add(child.name)
@@ -68,7 +68,7 @@ private struct ConfigurationEncoding {
         if let sticky = service.sticky { add(sticky) }
     }
 
-    /// 0 is what a service has that names none.
+    /// 0 is the code of a service's default strategy.
     private static func strategyCode(of service: ServiceSettings) -> Int {
         switch service.strategy {
         case ServiceSettings.defaultStrategy(isSticky: service.sticky != nil): 0
@@ -117,7 +117,7 @@ private struct ConfigurationEncoding {
         bytes.append(contentsOf: text.utf8)
     }
 
-    /// By their bytes: the order of `String` depends on the version of Unicode.
+    /// Sorted by bytes, because the order of `String` depends on the Unicode version.
     private static func sorted<Element>(_ elements: [Element], by name: KeyPath<Element, String>) -> [Element] {
         elements.sorted { $0[keyPath: name].utf8.lexicographicallyPrecedes($1[keyPath: name].utf8) }
     }

@@ -3,16 +3,17 @@ package import Configuration
 package import Crypto
 
 /// The keys that a replica derives from the fleet secret, by HKDF-SHA-256 (RFC 5869), each for one purpose. Equal
-/// secrets give equal keys, so all replicas of a fleet fingerprint, place and seal alike.
+/// secrets give equal keys, so all replicas of a fleet compute the same fingerprints and placements, and open each
+/// other's cookies.
 package struct FleetKeys: Sendable {
-    /// Keys fingerprints and the order of placement.
+    /// For fingerprints and the order of placement.
     package let fingerprint: FingerprintKey
-    /// Seal and open our cookies: the first seals, all open.
+    /// For affinity cookies: the first seals, all open.
     package let cookies: [SymmetricKey]
-    /// Keys the fingerprint of the configuration.
+    /// For the configuration fingerprint.
     let configuration: SymmetricKey
 
-    /// A fleet without a secret is one replica: its keys live as long as it does.
+    /// A fleet without a secret is a single replica, whose keys live as long as the process.
     package init(_ fleet: FleetSettings) {
         let secret = fleet.secret.map { SymmetricKey(data: $0.bytes) } ?? SymmetricKey(size: .bits256)
         fingerprint = Self.fingerprintKey(secret)

@@ -4,8 +4,9 @@ import NIOCore
 import Proxy
 import Store
 
-/// Where a replica meets the others: hears the moves they make and what they say of themselves, tells them of itself,
-/// and judges the health of backends with them. One for a replica that shares its store, on its first event loop.
+/// Connects a replica to the rest of the fleet: receives the other replicas' moves and reports, announces this replica,
+/// and judges the health of backends together with them. A replica with a shared store has one, on its first event
+/// loop.
 final class FleetMember: FleetChannel {
     /// What it knows, for people and metrics.
     struct FleetStatus: Sendable {
@@ -13,7 +14,7 @@ final class FleetMember: FleetChannel {
         var generations: UInt64
         var moves: UInt64
         var others: [FleetRoster.Member]
-        /// Whether a server that was replaced stops taking writes; nil before one was heard.
+        /// Whether a replaced Redis server stops taking writes. Nil until a server has reported it.
         var isFailoverGuarded: Bool?
     }
 
@@ -24,12 +25,12 @@ final class FleetMember: FleetChannel {
     private var judge: FleetHealthMonitor?
     private var hasSaidGuard = false
 
-    /// On the loop that the prober and the store belong to.
+    /// Runs on the loop of the prober and the store.
     ///
     /// - Parameters:
     ///   - own: how this replica introduces itself.
-    ///   - key: the fleet's.
-    ///   - leaseMilliseconds: of the coherence channel.
+    ///   - key: the fleet's key.
+    ///   - leaseMilliseconds: the lease of the coherence channel.
     init(
         _ own: FleetMessage.Sender, key: FingerprintKey, leaseMilliseconds: Int64, prober: HealthProber,
         snapshot: Snapshot,
@@ -45,7 +46,7 @@ final class FleetMember: FleetChannel {
             prober: prober, snapshot: snapshot, own: own, key: key, leaseMilliseconds: leaseMilliseconds, channel: self)
     }
 
-    /// Whether it is known if moves are heard.
+    /// Whether the channel's state is known: it is live, or its connection has failed.
     var isSettled: Bool { channel.isLive(.now) || channel.counters.connectionFailures > 0 }
 
     func start() {
@@ -55,12 +56,12 @@ final class FleetMember: FleetChannel {
         judge?.start()
     }
 
-    /// The replica is configured anew. To be called before any loop serves by it.
+    /// The replica has a new configuration. Must be called before any loop uses it.
     func reconfigured(_ snapshot: Snapshot, _ fingerprint: ConfigurationFingerprint) {
         judge?.reconfigured(snapshot, configuration: fingerprint.bits)
     }
 
-    /// To be called before the store is stopped.
+    /// Must be called before the store is stopped.
     func stop() -> EventLoopFuture<Void> {
         judge?.stop()
         judge = nil
@@ -83,7 +84,7 @@ final class FleetMember: FleetChannel {
             metadata: ["replicas": "\(report.connectedReplicas)"])
     }
 
-    // MARK: What the judge is given
+    // MARK: FleetChannel
 
     var lease: FleetMessage.Lease {
         switch channel.state {

@@ -1,6 +1,6 @@
 import Configuration
 
-/// A fleet as a table for people, with a sentence below it for whatever is not as it should be.
+/// A fleet as a table for people, with a sentence below it for each problem.
 package struct FleetTable: CustomStringConvertible {
     private static let headings = ["NAME", "VERSION", "CONFIGURATION", "LEASE", "HEARD", "DOWN"]
 
@@ -10,7 +10,7 @@ package struct FleetTable: CustomStringConvertible {
         self.view = view
     }
 
-    /// Lines, each with its end.
+    /// Each line ends with a line feed.
     package var description: String {
         let replicas = view.replicas.sorted { ($0.name, $0.instance) < ($1.name, $1.instance) }
         let rows = [Self.headings] + replicas.map(row)
@@ -58,7 +58,7 @@ package struct FleetTable: CustomStringConvertible {
         return notes
     }
 
-    /// `0.3s`, in tenths; what no clock can say is shown as unknown.
+    /// `0.3s`, in tenths. A value out of range is shown as unknown.
     private static func seconds(_ seconds: Double) -> String {
         guard let tenths = Int64(exactly: (seconds * 10).rounded()) else { return "?" }
         return "\(Double(tenths) / 10)s"

@@ -1,34 +1,34 @@
 import Foundation
 
-/// The fleet as one replica sees it: what `/api/fleet` says.
+/// The fleet as one replica sees it: the body of `/api/fleet`.
 package struct FleetView: Equatable, Sendable {
-    /// How far a replica may trust its cache without asking the store.
+    /// Whether a replica may trust its cache without querying the store.
     package enum Lease: String, Codable, Sendable {
-        /// It would hear of every move within the lease.
+        /// It would receive every move within the lease.
         case live
-        /// The lease has run out and no loss is known: known sessions are asked for again.
+        /// The lease has run out and no loss is known: the store is queried again for known sessions.
         case doubt
-        /// Connected, and waiting to hear itself.
+        /// Subscribed, and waiting for its own heartbeat.
         case proving
-        /// It hears nothing from the store.
+        /// It receives nothing from the store.
         case down
-        /// There is no lease: nothing is shared.
+        /// Not applicable: replicas share no store.
         case none
     }
 
     package struct Replica: Equatable, Sendable {
         package var name: String
-        /// A random number of the process, as text: two with the same name are told apart by it.
+        /// A random number of the process, as text. It distinguishes replicas with the same name.
         package var instance: String
         package var version: String
         /// Its `ConfigurationFingerprint`, as text.
         package var configuration: String
         package var lease: Lease
-        /// Whether it is the one that was asked.
+        /// Whether it is the replica that was queried.
         package var isSelf: Bool
-        /// How many seconds ago it was last heard; 0 of the one that was asked.
+        /// How many seconds ago it was last heard; 0 for the replica that was queried.
         package var heard: Double
-        /// Backends that it takes to be down, as `service/backend`.
+        /// Backends that it considers down, as `service/backend`.
         package var down: [String]
 
         package init(
@@ -46,12 +46,12 @@ package struct FleetView: Equatable, Sendable {
         }
     }
 
-    /// The shared store as the replica that was asked sees it.
+    /// The shared store as the queried replica sees it.
     package struct Store: Equatable, Sendable {
-        /// Whether it would be asked now.
+        /// Whether the store is available now.
         package var isAvailable: Bool
-        /// Whether a Redis that was replaced stops taking writes before its successor starts, so that the bound on
-        /// staleness holds across a fail-over. Nil: not known.
+        /// Whether a Redis server that was replaced stops taking writes before its successor starts, so that the bound
+        /// on staleness holds across a fail-over. Nil: not known.
         package var isFailoverGuarded: Bool?
 
         package init(isAvailable: Bool, isFailoverGuarded: Bool?) {
@@ -60,9 +60,9 @@ package struct FleetView: Equatable, Sendable {
         }
     }
 
-    /// The one that was asked, and those that it has heard lately.
+    /// The queried replica, and those that it has heard recently.
     package var replicas: [Replica]
-    /// Nil: there is none, bindings are in the memory of this replica.
+    /// Nil without a shared store: bindings are in the memory of this replica.
     package var store: Store?
 
     package init(replicas: [Replica], store: Store?) {
@@ -70,7 +70,7 @@ package struct FleetView: Equatable, Sendable {
         self.store = store
     }
 
-    /// Different configurations among the replicas; 1 where all agree.
+    /// The number of different configurations among the replicas; 1 if all agree.
     package var configurationCount: Int { Set(replicas.map(\.configuration)).count }
 
     package var configurationsAgree: Bool { configurationCount <= 1 }
@@ -87,15 +87,15 @@ package struct FleetView: Equatable, Sendable {
         return String(decoding: try encoder.encode(self), as: UTF8.self)
     }
 
-    /// - Throws: where the bytes are no such object.
+    /// - Throws: if the bytes are not such an object.
     package init(json: [UInt8]) throws {
         self = try JSONDecoder().decode(FleetView.self, from: Data(json))
     }
 }
 
-/// Who knows the fleet.
+/// The source of the fleet's state.
 package protocol FleetSource: Sendable {
-    /// As it is seen at this moment.
+    /// The fleet as seen at this moment.
     func fleet() async -> FleetView
 }
 
@@ -131,7 +131,7 @@ extension FleetView.Store: Codable {
         case isFailoverGuarded = "failoverGuarded"
     }
 
-    /// What is not known is written as null: the key is always there.
+    /// Unknown values are written as null, so every key is always present.
     package func encode(to encoder: any Encoder) throws {
         var container = encoder.container(keyedBy: CodingKeys.self)
         try container.encode(isAvailable, forKey: .isAvailable)

@@ -4,19 +4,19 @@ import NIOHTTP1
 import NIOPosix
 import Proxy
 
-/// An HTTP/1.1 server beside the data path, on NIOHTTP1: for operators, probes and demonstrations.
+/// An HTTP/1.1 server outside the data path, on NIOHTTP1: for operators, probes and demonstrations.
 package struct AuxiliaryListener: Sendable {
     /// Further connections wait until there is room.
     package static let connectionsMax = 1000
-    /// A connection on which nothing moves for so long is closed.
+    /// A connection that is idle for this long is closed.
     static let idleMax = TimeAmount.seconds(120)
 
     private let channel: any Channel
 
-    /// What it listens on; with the real port where any was asked for.
+    /// The address in use; if any port was requested, with the actual one.
     package let address: ListenAddress
 
-    /// Listens, and gives each connection a handler of its own. One request at a time reaches the handler.
+    /// Starts to listen, and gives each connection a handler of its own. The handler receives one request at a time.
     ///
     /// - Throws: `ListenError`.
     static func start<Handler: ChannelInboundHandler>(
@@ -44,13 +44,13 @@ package struct AuxiliaryListener: Sendable {
         return AuxiliaryListener(channel: channel, address: ListenAddress(host: address.host, port: port))
     }
 
-    /// Accepts nothing more. Connections that are open end with their event loop.
+    /// Accepts no more connections. Open ones end with their event loop.
     package func stop() async {
         try? await channel.close()
     }
 }
 
-/// Closes a connection on which nothing has moved for too long.
+/// Closes a connection that has been idle for too long.
 private final class IdleCloser: ChannelInboundHandler {
     typealias InboundIn = NIOAny
 

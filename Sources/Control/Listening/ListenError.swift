@@ -10,7 +10,7 @@ import Musl
 import Darwin
 #endif
 
-/// Why an address cannot be listened on, in one sentence.
+/// Why the listener cannot use an address, in one sentence.
 package struct ListenError: Error, CustomStringConvertible, Sendable {
     package let description: String
 
@@ -29,13 +29,13 @@ package struct ListenError: Error, CustomStringConvertible, Sendable {
 }
 
 extension ServerBootstrap {
-    /// Listens. On all interfaces means IPv6 and IPv4 by one socket: an IPv4 client's address then has the form
-    /// `::ffff:10.0.0.1`. Where there is no IPv6, IPv4 alone.
+    /// Starts to listen. On all interfaces, one socket serves IPv6 and IPv4, and an IPv4 client's address then has the
+    /// form `::ffff:10.0.0.1`. Without IPv6 on this host, only IPv4 is used.
     package func bind(to address: ListenAddress) async throws(ListenError) -> any Channel {
         do {
             guard address.host == nil else { return try await bind(host: address.host ?? "", port: address.port).get() }
             do {
-                // Not by name: on a host without IPv6 the resolver does not know even its numbers.
+                // Not by name: on a host without IPv6, the resolver fails even for numeric IPv6 addresses.
                 return try await bind(to: SocketAddress(ipAddress: "::", port: address.port)).get()
             } catch let error as IOError where [EAFNOSUPPORT, EADDRNOTAVAIL].contains(error.errnoCode) {
                 return try await bind(to: SocketAddress(ipAddress: "0.0.0.0", port: address.port)).get()

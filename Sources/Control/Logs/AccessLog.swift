@@ -1,12 +1,13 @@
 package import Configuration
 import Foundation
 
-/// Takes finished lines from the event loops and writes them on a thread of its own: no loop ever waits for a disk or a
-/// terminal. What does not fit the buffer is dropped and counted.
+/// Takes complete lines from the event loops and writes them on its own thread, so that no loop ever waits for a disk
+/// or a terminal. Lines that do not fit into the buffer are dropped and counted.
 ///
-/// Unchecked: `pending` and all that follows it is touched only under `condition`; `descriptor` by the thread alone.
+/// Unchecked: `pending` and the properties after it are accessed only under `condition`, and `descriptor` only by the
+/// thread.
 package final class AccessLog: @unchecked Sendable {
-    /// So much may wait, and as much again be under way to the file.
+    /// The most bytes that may wait; as many again may be on their way to the file.
     package static let bufferByteCountMax = 4 << 20
 
     private let descriptor: Int32
@@ -18,7 +19,7 @@ package final class AccessLog: @unchecked Sendable {
     private var isClosed = false
     private var closers: [CheckedContinuation<Void, Never>] = []
 
-    /// Opens the file, made if need be, to append to it; nil is standard output.
+    /// Opens the file for appending and creates it if needed. Nil means standard output.
     ///
     /// - Throws: `AccessLogError`.
     package init(_ settings: AccessLogSettings) throws(AccessLogError) {
@@ -36,7 +37,7 @@ package final class AccessLog: @unchecked Sendable {
         thread.start()
     }
 
-    /// Hands over a whole line, its line feed included. Never waits for the file.
+    /// Hands over a whole line, including its line feed. Never waits for the file.
     package func append(_ line: [UInt8]) {
         condition.lock()
         defer { condition.unlock() }
@@ -49,14 +50,14 @@ package final class AccessLog: @unchecked Sendable {
         pendingLines &+= 1
     }
 
-    /// How many lines did not reach the file.
+    /// The number of lines that did not reach the file.
     package var droppedCount: UInt64 {
         condition.lock()
         defer { condition.unlock() }
         return dropped
     }
 
-    /// Writes what is waiting, and takes no more.
+    /// Writes the lines that are waiting, and accepts no more.
     package func close() async {
         await withCheckedContinuation { continuation in
             condition.lock()
@@ -83,7 +84,7 @@ package final class AccessLog: @unchecked Sendable {
         condition.unlock()
     }
 
-    /// Waits for lines; nil when all are written and no more will come.
+    /// Waits for lines. Nil once all are written and no more will come.
     private func nextBatch() -> (bytes: [UInt8], lines: UInt64)? {
         condition.lock()
         defer { condition.unlock() }
@@ -95,7 +96,7 @@ package final class AccessLog: @unchecked Sendable {
         return (pending, pendingLines)
     }
 
-    /// False where a part could not be written.
+    /// False if a part could not be written.
     private func writeAll(_ bytes: [UInt8]) -> Bool {
         bytes.withUnsafeBytes { bytes in
             var position = 0

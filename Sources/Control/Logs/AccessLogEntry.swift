@@ -1,12 +1,12 @@
 package import Affinity
 
-/// What the access log says about one exchange. The slices must stay valid only while the record is rendered. There is
-/// no place in it for cookies, credentials or session keys.
+/// What the access log records about one exchange. The slices need to be valid only while the entry is rendered. It has
+/// no fields for cookies, credentials or session keys.
 package struct AccessLogEntry {
     /// The moment at which the exchange ended.
     package var time: WallTime
     package var durationNanoseconds: Int64
-    /// From sending the request to the backend to its response head; nil where none was reached.
+    /// From sending the request to the backend until its response head arrives; nil if no backend was reached.
     package var originDurationNanoseconds: Int64?
     package var entryPoint: String
     package var router: String?
@@ -14,28 +14,28 @@ package struct AccessLogEntry {
     package var backend: String?
     /// The backend's `host:port`.
     package var backendAddress: String?
-    /// As far as it is known who it is: behind a trusted proxy, whom that names.
+    /// The client as far as it is known: behind a trusted proxy, the client that the proxy reports.
     package var clientHost: String
     package var clientPort: Int?
     package var method: UnsafeRawBufferPointer
     package var host: UnsafeRawBufferPointer
-    /// As it was sent, query included.
+    /// As received, query included.
     package var target: UnsafeRawBufferPointer
     package var isHTTP10: Bool
-    /// Of the body, as received.
+    /// The size of the body, as received.
     package var requestByteCount: UInt64
-    /// Nil where the backend gave none.
+    /// Nil if the backend sent none.
     package var originStatus: Int?
     package var status: Int
-    /// Of the body, as sent.
+    /// The size of the body, as sent.
     package var responseByteCount: UInt64
     package var retryCount: Int
     package var provenance: Provenance?
     package var fingerprint: Fingerprint?
-    /// Of the session's binding; nil without a session, and where the exchange was only detoured.
+    /// The epoch of the session's binding; nil without a session, and if the request was only detoured.
     package var epoch: UInt32?
 
-    /// A record of nothing yet.
+    /// An empty entry.
     package init(time: WallTime, entryPoint: String, clientHost: String, status: Int) {
         self.time = time
         self.entryPoint = entryPoint
@@ -51,11 +51,11 @@ package struct AccessLogEntry {
         retryCount = 0
     }
 
-    /// Of a fingerprint so many characters are logged: enough to follow a session, too few to look it up in the store.
+    /// How many characters of a fingerprint are logged: enough to follow a session, too few to look it up in the store.
     private static let fingerprintLength = 10
 
     /// One line of JSON with Traefik's keys, and Limpet's own `Backend`, `Provenance`, `SessionFingerprint` and
-    /// `Epoch`. What is not known is left out.
+    /// `Epoch`. Unknown values are left out.
     ///
     /// - Parameter redacting: the query parameters whose values are session keys.
     package func line(redacting parameters: QueryRedaction) -> [UInt8] {

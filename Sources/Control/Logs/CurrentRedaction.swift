@@ -1,8 +1,8 @@
 import Configuration
 import Synchronization
 
-/// Hides the values of those query parameters that carry session keys, or once carried them under an earlier
-/// configuration: a request that began before a change may end long after it.
+/// Hides the values of query parameters that carry session keys, or carried them under an earlier configuration: a
+/// request that began before a change may end long after it.
 final class CurrentRedaction: Sendable {
     private struct State {
         var names: Set<String>
@@ -18,7 +18,7 @@ final class CurrentRedaction: Sendable {
 
     var value: QueryRedaction { state.withLock { $0.redaction } }
 
-    /// Hides those of these services too.
+    /// Also hides the parameters of these services.
     func add(_ services: [ServiceSettings]) {
         state.withLock { state in
             state.names.formUnion(QueryRedaction.names(services))

@@ -1,6 +1,6 @@
 import Proxy
 
-/// Writes finished exchanges down as lines of the access log, session keys in query strings redacted.
+/// Writes finished exchanges to the access log, with session keys in query strings redacted.
 struct ExchangeLogWriter: ExchangeLog {
     let log: AccessLog
     let redaction: CurrentRedaction
@@ -19,7 +19,7 @@ struct ExchangeLogWriter: ExchangeLog {
 }
 
 extension AccessLogEntry {
-    /// All but the slices.
+    /// Copies everything but the slices.
     fileprivate init(_ record: ExchangeLogEntry) {
         self.init(
             time: .now, entryPoint: record.entryPoint, clientHost: record.clientAddress, status: record.status)

@@ -1,9 +1,9 @@
 import Configuration
 
-/// One JSON object on one line, written field by field. Whatever bytes go in, one valid line comes out: no terminal and
-/// no line-oriented program can be misled by it.
+/// One JSON object on one line, written field by field. Any input bytes give one valid line, so that they cannot
+/// mislead a terminal or a line-oriented program.
 struct JSONLine {
-    /// Ends with a line feed once `close` was called.
+    /// Ends with a line feed after `close` is called.
     private(set) var bytes: [UInt8] = []
 
     init() {
@@ -26,7 +26,7 @@ struct JSONLine {
         quote(text.utf8)
     }
 
-    /// - Parameter text: bytes from the network; what is no UTF-8 becomes U+FFFD.
+    /// - Parameter text: bytes from the network; invalid UTF-8 becomes U+FFFD.
     mutating func add(_ name: String, _ text: UnsafeRawBufferPointer) {
         open(name)
         quote(text)

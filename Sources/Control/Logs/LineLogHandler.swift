@@ -9,7 +9,7 @@ import Musl
 import Darwin
 #endif
 
-/// Writes each event of the log as one line on standard error.
+/// Writes each log event as one line on standard error.
 package struct LineLogHandler: LogHandler {
     package var logLevel: Logger.Level
     package var metadata: Logger.Metadata = [:]
@@ -30,11 +30,11 @@ package struct LineLogHandler: LogHandler {
 
     package func log(event: LogEvent) {
         let line = line(of: event, at: .now)
-        // One write, so that lines of several threads stay whole. There is nobody to tell if it fails.
+        // One write, so that lines from several threads stay whole. A failure cannot be reported anywhere.
         _ = line.withUnsafeBytes { write(STDERR_FILENO, $0.baseAddress, $0.count) }
     }
 
-    /// The line, its line feed included.
+    /// The line, including its line feed.
     package func line(of event: LogEvent, at time: WallTime) -> [UInt8] {
         var all = metadata
         if let provided = metadataProvider?.get() { all.merge(provided) { $1 } }
@@ -77,7 +77,7 @@ package struct LineLogHandler: LogHandler {
 }
 
 extension LogSettings {
-    /// A logger as configured.
+    /// A logger with these settings.
     package func logger(_ label: String) -> Logger {
         Logger(label: label) { LineLogHandler(label: $0, settings: self) }
     }

@@ -1,6 +1,6 @@
 package import Configuration
 
-/// Hides the values of those query parameters that carry session keys.
+/// Hides the values of query parameters that carry session keys.
 package struct QueryRedaction: Sendable {
     private static let replacement = Array("REDACTED".utf8)
 
@@ -10,7 +10,7 @@ package struct QueryRedaction: Sendable {
         self.names = names.map { Array($0.utf8) }
     }
 
-    /// Those of all services.
+    /// Hides the parameters of all given services.
     package init(_ services: [ServiceSettings]) {
         self.init(names: Self.names(services))
     }
@@ -25,8 +25,8 @@ package struct QueryRedaction: Sendable {
                 })
     }
 
-    /// The target with `name=REDACTED` for each parameter of these names, however its name is encoded. A parameter
-    /// begins after `?`, `&` and `;`; a hidden value ends only at `&`, since `;` may be part of it.
+    /// The target with `name=REDACTED` for each parameter with one of these names, however the name is encoded. A
+    /// parameter begins after `?`, `&` and `;`. A hidden value ends only at `&`, because `;` may be part of it.
     func redact(_ target: UnsafeRawBufferPointer) -> [UInt8] {
         var result = Array(target)
         guard !names.isEmpty, let mark = target.firstIndex(of: UInt8(ascii: "?")) else { return result }

@@ -6,9 +6,9 @@ import Musl
 import Darwin
 #endif
 
-/// A moment of the wall clock, for logs alone.
+/// A moment by the wall clock, used only in logs.
 package struct WallTime: Hashable, Sendable {
-    /// Since 1970, leap seconds not counted.
+    /// Since 1970, without leap seconds.
     package let seconds: Int64
     /// 0..<1,000,000,000
     package let nanoseconds: Int64
@@ -24,7 +24,7 @@ package struct WallTime: Hashable, Sendable {
         return WallTime(seconds: Int64(time.tv_sec), nanoseconds: Int64(time.tv_nsec))
     }
 
-    /// As RFC 3339 writes it, in UTC: `2026-01-31T23:59:59.000123Z`.
+    /// In the format of RFC 3339, in UTC: `2026-01-31T23:59:59.000123Z`.
     package var text: String {
         let (days, second) = seconds.quotientAndFloor(by: 86400)
         let (year, month, day) = Self.civil(daysSince1970: days)
@@ -38,7 +38,7 @@ package struct WallTime: Hashable, Sendable {
         return String(repeating: "0", count: max(width - digits.utf8.count, 0)) + digits
     }
 
-    /// The date in the Gregorian calendar. Years are counted from March here, so that the leap day comes last.
+    /// The date in the Gregorian calendar. Years begin in March here, so that the leap day comes last.
     private static func civil(daysSince1970 days: Int64) -> (year: Int64, month: Int64, day: Int64) {
         let (era, dayOfEra) = (days + 719_468).quotientAndFloor(by: 146_097)
         let yearOfEra = (dayOfEra - dayOfEra / 1460 + dayOfEra / 36524 - dayOfEra / 146_096) / 365
@@ -51,7 +51,7 @@ package struct WallTime: Hashable, Sendable {
 }
 
 extension Int64 {
-    /// Division that rounds down, and a remainder that is never negative.
+    /// Division that rounds down, with a remainder that is never negative.
     fileprivate func quotientAndFloor(by divisor: Int64) -> (quotient: Int64, remainder: Int64) {
         let (quotient, remainder) = quotientAndRemainder(dividingBy: divisor)
         return remainder < 0 ? (quotient - 1, remainder + divisor) : (quotient, remainder)

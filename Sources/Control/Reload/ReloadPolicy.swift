@@ -1,17 +1,17 @@
-/// When the configuration is read anew: at the first change at once, then at most once in each window, with the newest
-/// of what every provider has said meanwhile. One reading at a time.
+/// Decides when the configuration is read again: at once for the first change, then at most once per window, with the
+/// newest state of every provider. Readings do not overlap.
 struct ReloadPolicy {
     typealias Time = ContinuousClock.Instant
 
     enum Action: Equatable {
-        /// To be told how it went by `ended`.
+        /// Read now, and call `ended` when the reading is over.
         case read
-        /// Ask again then; said once for each time.
+        /// Call `next` again at this time; returned once for each time.
         case wait(until: Time)
         case nothing
     }
 
-    /// How long after the beginning of a reading the next begins, unless it is demanded.
+    /// The least time between the starts of two readings, unless a reading is demanded.
     let window: Duration
 
     private var isChanged = false
@@ -25,10 +25,10 @@ struct ReloadPolicy {
         self.window = window
     }
 
-    /// A provider has something new.
+    /// A provider's state has changed.
     mutating func changed() { isChanged = true }
 
-    /// Somebody wants it now.
+    /// A reading is wanted at once.
     mutating func demanded() { isDemanded = true }
 
     mutating func next(at now: Time) -> Action {
@@ -44,6 +44,6 @@ struct ReloadPolicy {
         return .read
     }
 
-    /// The reading has ended, however.
+    /// The reading has ended, with whatever result.
     mutating func ended() { isReading = false }
 }

@@ -1,27 +1,27 @@
 package import Configuration
 
-/// How the configuration came to be what it is, for whoever asks from outside.
+/// The history of configuration reloads, as shown outside.
 package struct ReloadReport: Equatable, Sendable {
     package struct Attempt: Equatable, Sendable {
         package var at: WallTime
         package var isSuccess: Bool
     }
 
-    /// Mistakes that are kept; of further ones only their number.
+    /// How many diagnostics are kept; further ones are only counted.
     static let mistakesMax = 100
 
-    /// When the running configuration was taken over.
+    /// When the running configuration was loaded.
     package var loadedAt: WallTime
-    /// Nil: there was none since the start.
+    /// Nil: no reload since the start.
     package var last: Attempt?
-    /// When the sources were last found right, be it at the start.
+    /// When the sources were last found right; the start counts too.
     package var lastSuccessAt: WallTime
     package var successes: UInt64 = 0
     package var failures: UInt64 = 0
-    /// What is wrong, or hardly meant, with the sources as they are now: the first ``mistakesMax``.
+    /// The errors and warnings of the current sources: the first ``mistakesMax``.
     package private(set) var diagnostics: [Diagnostic] = []
     package private(set) var mistakeCount = 0
-    /// When the file provider last had something new; nil since the start.
+    /// When the file provider last changed; nil: not since the start.
     package var filesChangedAt: WallTime?
     package var containersChangedAt: WallTime?
 
@@ -31,7 +31,7 @@ package struct ReloadReport: Equatable, Sendable {
         set(diagnostics)
     }
 
-    /// Whether the sources, as they were last looked at, are right.
+    /// Whether the sources were right when last checked.
     package var isSound: Bool { last?.isSuccess ?? true }
 
     /// The running configuration was replaced.
@@ -41,7 +41,7 @@ package struct ReloadReport: Equatable, Sendable {
         unchanged(at: now, diagnostics: diagnostics)
     }
 
-    /// The sources are right, and say what is running already.
+    /// The sources are right and equal the running configuration.
     package mutating func unchanged(at now: WallTime, diagnostics: [Diagnostic]) {
         last = Attempt(at: now, isSuccess: true)
         lastSuccessAt = now
@@ -54,9 +54,9 @@ package struct ReloadReport: Equatable, Sendable {
         set(diagnostics)
     }
 
-    /// What of the sources is right is served by, while some of them are still wrong.
+    /// The valid part of the sources is in use, but some sources are still wrong.
     ///
-    /// - Parameter isReplaced: whether the running configuration is another one now.
+    /// - Parameter isReplaced: whether the running configuration has changed.
     package mutating func tookPart(at now: WallTime, isReplaced: Bool, diagnostics: [Diagnostic]) {
         if isReplaced {
             successes += 1

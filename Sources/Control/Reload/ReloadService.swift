@@ -2,15 +2,15 @@ import Configuration
 import ServiceLifecycle
 import UnixSignals
 
-/// Watches the sources of the dynamic configuration for as long as the replica serves: SIGHUP demands a reading.
+/// Watches the sources of the dynamic configuration while the replica serves. SIGHUP demands a reading.
 struct ReloadService: Service {
     let reloader: Reloader
-    /// Nil: files are read on demand alone.
+    /// Nil: files are read only on demand.
     let watcher: FileWatcher?
     let hangups: UnixSignalsSequence
-    /// Nil: containers are not asked.
+    /// Nil: containers are not read.
     let docker: DockerProvider?
-    /// What it has found.
+    /// The contributions that it has found.
     let containers: AsyncStream<[DockerContribution]>
 
     func run() async throws {

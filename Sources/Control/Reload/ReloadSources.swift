@@ -1,27 +1,27 @@
 import Configuration
 
-/// The dynamic configuration as its sources say it: what they said last, and what of it is in force.
+/// The sources of the dynamic configuration: their newest state, and the state in force.
 struct ReloadSources: Equatable {
-    /// What files say, and what hinders reading them.
+    /// The contents of the files, and the errors in reading them.
     struct Files: Equatable {
-        /// The main file, whose `http` counts.
+        /// The main file, for its `http` section.
         var main: SourceText
-        /// Those of the file provider.
+        /// The files of the file provider.
         var provided = DynamicFiles()
-        /// Those that middlewares name.
+        /// The files that middlewares name.
         var usersFiles = UsersFiles()
     }
 
-    /// What one reading takes.
+    /// The input of one reading.
     struct Inputs: Equatable {
         var files: Files
         var containers: [DockerContribution] = []
     }
 
     private(set) var newest: Inputs
-    /// What the running configuration was made from.
+    /// The sources of the running configuration.
     private(set) var inForce: Inputs
-    /// Files that were refused, and need not be read again as they stand.
+    /// Files that were refused, and need not be read again while unchanged.
     private(set) var refused: Files?
 
     init(_ inputs: Inputs) {
@@ -29,7 +29,7 @@ struct ReloadSources: Equatable {
         inForce = inputs
     }
 
-    /// What the file provider has found. Returns whether it is something new; then files that it names are read anew.
+    /// Sets the file provider's files. Returns whether they have changed; the files that they name are then read again.
     mutating func found(_ provided: DynamicFiles) -> Bool {
         guard newest.files.provided != provided else { return false }
         newest.files.provided = provided
@@ -37,26 +37,26 @@ struct ReloadSources: Equatable {
         return true
     }
 
-    /// What Docker has found. Returns whether it is something new.
+    /// Sets the containers. Returns whether they have changed.
     mutating func found(_ containers: [DockerContribution]) -> Bool {
         defer { newest.containers = containers }
         return containers != newest.containers
     }
 
-    /// The main file has been read again, and with it all that it names is to be.
+    /// The main file has been read again; all files that it names will be too.
     mutating func found(main: SourceText, _ usersFiles: UsersFiles) {
         newest.files.main = main
         newest.files.usersFiles = usersFiles
     }
 
-    /// What is to be read: all that is new; where the files are known to be wrong, the containers with the files that
-    /// are in force. Nil: nothing.
+    /// The input of the next reading: everything, if anything is new. If the files are known to be wrong, the new
+    /// containers with the files in force. Nil: nothing to read.
     var next: Inputs? {
         if refused == newest.files { return containersAlone }
         return newest == inForce ? nil : newest
     }
 
-    /// The newest containers beside the files that are in force; nil where they are in force already.
+    /// The newest containers with the files in force; nil if those containers are in force already.
     var containersAlone: Inputs? {
         guard newest.containers != inForce.containers else { return nil }
         return Inputs(files: inForce.files, containers: newest.containers)
@@ -65,18 +65,18 @@ struct ReloadSources: Equatable {
     /// Whether these are the newest files.
     func areNewest(_ files: Files) -> Bool { files == newest.files }
 
-    /// The running configuration is made from these now.
+    /// The running configuration is now built from these.
     mutating func accept(_ inputs: Inputs) {
         inForce = inputs
         if areNewest(inputs.files) { refused = nil }
     }
 
-    /// These were refused.
+    /// The files of these inputs were refused.
     mutating func refuse(_ inputs: Inputs) { refused = inputs.files }
 }
 
 extension ReloadSources.Inputs {
-    /// What a replica starts with.
+    /// The sources that a replica starts with.
     init(_ file: ConfigurationFile, containers: [DockerContribution] = []) {
         let main = file.sources.first { $0.role == .main } ?? SourceText(name: "", text: "", role: .main)
         let provided = DynamicFiles(files: file.sources.filter { $0.role == .dynamic })

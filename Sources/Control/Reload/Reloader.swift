@@ -3,16 +3,16 @@ import Logging
 import Networking
 import Synchronization
 
-/// Gathers what the sources of the dynamic configuration say while the replica runs, and makes the data plane serve by
-/// it. A configuration with mistakes changes nothing.
+/// Collects the sources of the dynamic configuration while the replica runs, and applies them to the data plane. A
+/// configuration that is refused changes nothing.
 final class Reloader: Sendable {
-    /// Where it reads, and what it changes.
+    /// What it reads, and what it changes.
     struct Effects: Sendable {
-        /// The main file. Called where it may block.
+        /// Reads the main file. Called where blocking is allowed.
         var readMain: @Sendable (HTTPContext) throws(ConfigurationRefusal) -> MainFile
-        /// The files of the file provider; nil where there is none. Called where it may block.
+        /// Reads the files of the file provider; nil without one. Called where blocking is allowed.
         var readProvided: (@Sendable () -> DynamicFiles)?
-        /// Makes the data plane serve by a configuration.
+        /// Applies a configuration to the data plane.
         var apply: @Sendable (Configuration) async throws(SnapshotDiagnostic) -> Void
     }
 
@@ -25,11 +25,11 @@ final class Reloader: Sendable {
         var known = KnownDiagnostics()
     }
 
-    /// What is wrong, or hardly meant, with each kind of source, as it was found last.
+    /// The last known errors and warnings of each kind of source.
     private struct KnownDiagnostics {
-        /// Of the main file by itself, where it was refused when it was last read.
+        /// Those of the main file alone, if it was refused when last read.
         var main: [Diagnostic] = []
-        /// Of all files together.
+        /// Those of all files together.
         var files: [Diagnostic] = []
         var containers: [Diagnostic] = []
 
@@ -47,8 +47,8 @@ final class Reloader: Sendable {
     private let wakes: AsyncStream<Void>
 
     /// - Parameters:
-    ///   - running: what the data plane serves by, made from `inputs`.
-    ///   - mistakes: what was found in `inputs`.
+    ///   - running: the configuration of the data plane, built from `inputs`.
+    ///   - diagnostics: those of `inputs`.
     init(
         running: Configuration, inputs: ReloadSources.Inputs, diagnostics: [Diagnostic], effects: Effects,
         logger: Logger
@@ -67,14 +67,14 @@ final class Reloader: Sendable {
     }
 
     var report: ReloadReport { state.withLock { $0.report } }
-    /// Why files of the file provider cannot be read; empty while they can.
+    /// Why files of the file provider cannot be read; empty if all can.
     var unreadable: [Diagnostic] { state.withLock { $0.sources.newest.files.provided.diagnostics } }
-    /// What the data plane serves by.
+    /// The configuration of the data plane.
     var running: Configuration { state.withLock { $0.running } }
 
-    // MARK: What happens
+    // MARK: Events
 
-    /// The file provider may have something new.
+    /// Reads the file provider's files again, because they may have changed.
     func rereadFiles() async {
         guard let read = effects.readProvided, let files = try? await BlockingThreads.files.run(read) else { return }
         state.withLock { state in
@@ -85,7 +85,7 @@ final class Reloader: Sendable {
         wake.yield()
     }
 
-    /// Docker's containers are these now.
+    /// Docker's containers have changed to these.
     func containersChanged(_ containers: [DockerContribution]) {
         state.withLock { state in
             guard state.sources.found(containers) else { return }
@@ -95,7 +95,7 @@ final class Reloader: Sendable {
         wake.yield()
     }
 
-    /// Everything is to be read again, now: the main file, too.
+    /// Demands that everything, the main file included, is read again now.
     func demand() {
         state.withLock { state in
             state.isDemanded = true
@@ -104,7 +104,7 @@ final class Reloader: Sendable {
         wake.yield()
     }
 
-    /// Until its task is cancelled.
+    /// Runs until its task is cancelled.
     func run() async {
         await withDiscardingTaskGroup { group in
             for await _ in wakes {
@@ -132,12 +132,12 @@ final class Reloader: Sendable {
             defer { state.isDemanded = false }
             return state.isDemanded
         }
-        // What the other sources have said meanwhile is read however the main file is.
+        // Changes in the other sources are read even if the main file is refused.
         let isAsked = isDemanded ? await readMain() : false
         if let inputs = state.withLock({ $0.sources.next }) { await read(inputs, isAsked: isAsked) }
     }
 
-    /// Returns false where the main file is refused: the files stay as they are.
+    /// Returns false if the main file is refused. The files then stay as they are.
     private func readMain() async -> Bool {
         let context = HTTPContext(running)
         let (readMain, readProvided) = (effects.readMain, effects.readProvided)
@@ -171,7 +171,7 @@ final class Reloader: Sendable {
         let running = running
         let files = inputs.files
         let context = HTTPContext(running, files.usersFiles)
-        // It reads the files that middlewares name.
+        // Blocking, because it reads the files that middlewares name.
         let reading = try? await BlockingThreads.files.run {
             HTTPReading(
                 files: [files.main] + files.provided.files, unreadable: files.provided.diagnostics,
@@ -233,12 +233,12 @@ final class Reloader: Sendable {
             state.known.setFiles(diagnostics)
             return inputs.files == state.sources.inForce.files ? nil : state.sources.containersAlone
         }
-        // What containers say is read again with files that are right.
+        // The containers are read again, together with the files in force.
         refuse(diagnostics.filter { !$0.isOfContainer }, isAsked: isAsked)
         if let alone { await read(alone, isAsked: false) }
     }
 
-    /// The same mistakes are counted and said once, unless somebody asks again.
+    /// Counts and logs the same diagnostics once, unless a reload was requested explicitly.
     private func refuse(_ diagnostics: [Diagnostic], isAsked: Bool) {
         let shouldLog = state.withLock { state in
             let old = state.report
@@ -254,7 +254,7 @@ final class Reloader: Sendable {
         tell(diagnostics, level: .error)
     }
 
-    /// One line each, ``linesMax`` at most.
+    /// Logs one line each, at most ``linesMax``.
     private func tell(_ diagnostics: [Diagnostic], level: Logger.Level) {
         for diagnostic in diagnostics.prefix(Self.linesMax) {
             let isError = diagnostic.severity == .error
@@ -266,7 +266,7 @@ final class Reloader: Sendable {
         if rest > 0 { logger.log(level: level, "and more mistakes", metadata: ["count": "\(rest)"]) }
     }
 
-    /// Mistakes that the log has one by one.
+    /// How many diagnostics are logged one by one.
     static let linesMax = 20
 }
 
@@ -277,8 +277,7 @@ extension Diagnostic {
 }
 
 extension Configuration {
-    /// The keys of the main file that say something else than in `other`, and that take effect at a start alone, in the
-    /// order in which people write them.
+    /// The keys of the main file that differ from `other` and take effect only at a start, in their usual order.
     fileprivate func staticChanges(from other: Configuration) -> [String] {
         [
             ("entryPoints", entryPoints != other.entryPoints || admin != other.admin),

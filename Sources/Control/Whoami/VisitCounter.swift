@@ -1,8 +1,9 @@
 import NIOHTTP1
 import Synchronization
 
-/// Counts the visits of each session, in the memory of this process alone: a session that changes its backend starts
-/// again at one. Holds at most twice `generationSize` sessions; those longest not seen are forgotten first.
+/// Counts the visits of each session in the memory of this process only: the count of a session that moves to another
+/// backend starts again at one. Holds at most twice `generationSize` sessions; the ones not seen for the longest time
+/// are forgotten first.
 final class VisitCounter: Sendable {
     static let generationSize = 50_000
 
@@ -18,9 +19,9 @@ final class VisitCounter: Sendable {
     /// How many sessions are remembered.
     var count: Int { counts.withLock { $0.young.count + $0.old.count } }
 
-    /// Counts one visit, and says how many there have been; nil where the request carries no session key.
+    /// Counts one visit, and returns the number so far. Nil if the request carries no session key.
     ///
-    /// The key is the first of the field `X-Session-ID`, the parameter `sid` and the first cookie.
+    /// The key is the first of the header `X-Session-ID`, the parameter `sid` and the first cookie.
     func visit(_ head: HTTPRequestHead) -> Int? {
         Self.sessionKey(of: head).map { visit(sessionKey: $0) }
     }

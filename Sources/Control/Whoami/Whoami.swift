@@ -4,12 +4,12 @@ import NIOPosix
 import ServiceLifecycle
 import UnixSignals
 
-/// A backend for demonstrations and tests: says its name, echoes the request, counts the visits of each session in its
-/// own memory. Every answer names it in `X-Backend`.
+/// A backend for demonstrations and tests: reports its name, echoes the request, and counts each session's visits in
+/// memory. Every response names the backend in `X-Backend`.
 package struct Whoami: Sendable {
     package let listener: AuxiliaryListener
 
-    /// Listens.
+    /// Starts to listen.
     ///
     /// - Parameter name: printable ASCII; see `isName`.
     /// - Throws: `ListenError`.
@@ -22,7 +22,7 @@ package struct Whoami: Sendable {
         return Whoami(listener: listener)
     }
 
-    /// Whether the text can stand in a field: printable ASCII, not empty.
+    /// Whether the text is valid in a header: printable ASCII without spaces, not empty.
     package static func isName(_ text: String) -> Bool {
         !text.isEmpty && text.utf8.allSatisfy { $0 > 0x20 && $0 < 0x7F }
     }
@@ -35,7 +35,7 @@ extension Whoami: Service {
         await listener.stop()
     }
 
-    /// Serves until the process is told to stop by SIGTERM or SIGINT.
+    /// Serves until the process receives SIGTERM or SIGINT.
     package func runUntilSignal() async throws {
         let services = ServiceGroup(
             services: [self], gracefulShutdownSignals: [.sigterm, .sigint], logger: Logger(label: "limpet.whoami"))

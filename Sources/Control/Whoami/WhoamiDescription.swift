@@ -1,7 +1,7 @@
 import Foundation
 import NIOHTTP1
 
-/// What a demonstration backend says about itself and about the request.
+/// What a demonstration backend reports about itself and the request.
 struct WhoamiDescription: Encodable {
     struct Field: Encodable {
         let name: String
@@ -9,7 +9,7 @@ struct WhoamiDescription: Encodable {
     }
 
     let backend: String
-    /// Of this session at this backend; nil where the request carries no session key.
+    /// The visits of this session at this backend; nil if the request carries no session key.
     let visits: Int?
     let method: String
     let target: String

@@ -9,7 +9,7 @@ final class WhoamiHandler: ChannelInboundHandler {
     private let name: String
     private let visits: VisitCounter
     private let requests: RequestsInFlight
-    /// Whether the request of this connection is among those that are counted.
+    /// Whether this connection's request is counted.
     private var isCounted = false
     private var head: HTTPRequestHead?
     private var bodyByteCount = 0
@@ -43,7 +43,7 @@ final class WhoamiHandler: ChannelInboundHandler {
         context.fireChannelInactive()
     }
 
-    /// Whoever asks for the number waits for others, not for itself.
+    /// A request for the number of requests under way does not count itself.
     private func count(_ head: HTTPRequestHead) {
         guard (try? WhoamiRequest.read(head.uri)) != .inFlight else { return }
         requests.began()
@@ -106,7 +106,7 @@ final class WhoamiHandler: ChannelInboundHandler {
         finish(head, context)
     }
 
-    /// - Parameter length: nil: chunked, or to an HTTP/1.0 client until the connection closes.
+    /// - Parameter length: nil: the body is chunked; to an HTTP/1.0 client, it ends when the connection closes.
     private func sendHead(
         to head: HTTPRequestHead, status: HTTPResponseStatus = .ok, type: String = "application/octet-stream",
         length: Int?, _ context: ChannelHandlerContext
@@ -118,19 +118,19 @@ final class WhoamiHandler: ChannelInboundHandler {
         context.write(wrapOutboundOut(.head(response)), promise: nil)
     }
 
-    /// An HTTP/1.0 client could not tell the end of a stream otherwise.
+    /// An HTTP/1.0 client recognises the end of a stream only by the connection's end.
     private func staysOpen(after head: HTTPRequestHead) -> Bool {
         head.isKeepAlive && head.version == .http1_1
     }
 
-    /// What is still to be sent of a body of no meaning.
+    /// The rest of a meaningless body that is still to be sent.
     private struct Filling {
         var left: Int
         let chunk: Int
         let gap: Int
     }
 
-    /// Sends one chunk, and the next when the socket has taken it: memory stays bounded whatever the client does.
+    /// Sends one chunk, and the next after the socket has taken it, so memory stays bounded whatever the client does.
     private func sendBody(_ filling: Filling, to head: HTTPRequestHead, _ context: ChannelHandlerContext) {
         guard filling.left > 0 else { return finish(head, context) }
         let count = min(filling.left, filling.chunk)
@@ -147,7 +147,7 @@ final class WhoamiHandler: ChannelInboundHandler {
         if !staysOpen(after: head) { sent.whenComplete { _ in context.close(promise: nil) } }
     }
 
-    /// Goes on after so many milliseconds, if the connection is still there.
+    /// Continues after this number of milliseconds if the connection is still open.
     private func later(
         _ milliseconds: Int, _ context: ChannelHandlerContext,
         _ proceed: @escaping (WhoamiHandler, ChannelHandlerContext) -> Void

@@ -1,18 +1,19 @@
 import Configuration
 
-/// What a demonstration backend is asked to do, read from the target of the request.
+/// The action that a request's target asks of a demonstration backend.
 enum WhoamiRequest: Equatable {
-    /// Say who answers and what was asked.
+    /// Report the backend's name and the request.
     case introduce
     /// `/health`
     case health
-    /// `/inflight`: say how many requests are under way, those of this kind left out.
+    /// `/inflight`: report how many requests are under way, without those to `/inflight`.
     case inFlight
-    /// `/slow?ms=500`: introduce, so much later.
+    /// `/slow?ms=500`: introduce, after this delay.
     case slow(milliseconds: Int)
-    /// `/stream?bytes=N&chunk=M&ms=gap`: so many bytes without announced length, in chunks, with a pause between two.
+    /// `/stream?bytes=N&chunk=M&ms=gap`: this many bytes without a declared length, in chunks, with a pause between
+    /// them.
     case stream(byteCount: Int, chunk: Int, gapMilliseconds: Int)
-    /// `/bytes?n=N`: so many bytes, with their length.
+    /// `/bytes?n=N`: this many bytes, with their length declared.
     case bytes(count: Int)
 
     static let byteCountMax = 1 << 30
@@ -42,7 +43,7 @@ enum WhoamiRequest: Equatable {
     }
 }
 
-/// The parameters of a query as they stand, without decoding.
+/// The parameters of a query, not decoded.
 struct QueryParameters {
     private let query: Substring
 
@@ -50,7 +51,7 @@ struct QueryParameters {
         self.query = query
     }
 
-    /// The value of the first parameter of this name.
+    /// The value of the first parameter with this name.
     subscript(_ name: String) -> Substring? {
         for parameter in query.split(separator: "&") where parameter.hasPrefix(name + "=") {
             return parameter.dropFirst(name.count + 1)

@@ -1,6 +1,6 @@
 extension SettingNode {
-    /// The tree of a TOML 1.0 text. Numbers, booleans and times are texts, as they are written (numbers without
-    /// underscores and in decimal). What is no TOML, or holds a key twice, has no tree: that is recorded.
+    /// The tree of a TOML 1.0 text. Numbers, booleans and times are texts, as written (numbers in decimal and without
+    /// underscores). Invalid TOML, or a duplicate key, is reported and gives nil.
     init?(toml: String, _ diagnostics: Diagnostics) {
         var parser = TOMLParser(toml)
         do throws(TOMLError) {
@@ -12,13 +12,13 @@ extension SettingNode {
     }
 }
 
-/// Why a text is no TOML, and where.
+/// Why a text is not TOML, and where.
 struct TOMLError: Error, Equatable {
     let message: String
     let place: Diagnostic.Place
 }
 
-/// The tables that are written under one name with double brackets.
+/// An array of tables: all tables written under one name in double brackets.
 final class TOMLTables {
     var elements: [TOMLTable]
 
@@ -29,9 +29,9 @@ final class TOMLTables {
 
 /// A table while it is read: later lines may add to it.
 final class TOMLTable {
-    /// Who has begun it decides who may add to it (TOML 1.0, sections "Table" and "Inline Table").
+    /// How a table was begun decides how it may be extended (TOML 1.0, sections "Table" and "Inline Table").
     enum Origin {
-        /// A header of a table inside it.
+        /// By the header of a table inside it.
         case implied
         case header
         case dottedKey
@@ -41,7 +41,7 @@ final class TOMLTable {
     enum Value {
         case node(SettingNode)
         case table(TOMLTable)
-        /// Written with double brackets.
+        /// An array of tables, written in double brackets.
         case tables(TOMLTables)
     }
 
@@ -63,13 +63,13 @@ final class TOMLTable {
 
     subscript(_ key: String) -> Value? { indices[key].map { entries[$0].value } }
 
-    /// - Precondition: the key is not there yet.
+    /// - Precondition: the key is not present yet.
     func add(_ key: String, at place: Diagnostic.Place, _ value: Value) {
         indices[key] = entries.count
         entries.append(Entry(key: key, place: place, value: value))
     }
 
-    /// Where the key stands that is there already.
+    /// The position of a key that is present.
     func place(of key: String) -> Diagnostic.Place? { indices[key].map { entries[$0].place } }
 
     var node: SettingNode {

@@ -1,11 +1,11 @@
-/// What stands in TOML without quotation marks: numbers, booleans and times.
+/// TOML values without quotation marks: numbers, booleans and times.
 enum TOMLLiteral {
-    /// As it is written; integers in decimal, numbers without underscores.
+    /// The value as written; integers in decimal, numbers without underscores.
     static func read(_ word: String, _ place: Diagnostic.Place) throws(TOMLError) -> String {
         if ["true", "false", "inf", "+inf", "-inf", "nan", "+nan", "-nan"].contains(word) { return word }
         if let number = number(word) { return number }
         if isTime(word) { return word }
-        // The word may be a password whose quotes were forgotten.
+        // The word may be a password whose quotes were forgotten, so the message does not show it.
         throw TOMLError(
             message: "no number, boolean or time stands here: a text stands in quotes", place: place)
     }
@@ -30,7 +30,7 @@ enum TOMLLiteral {
 
     private static func isDigit(_ character: Character) -> Bool { character.isASCII && character.isNumber }
 
-    /// Without a zero in front.
+    /// Without a leading zero.
     private static func isWhole(_ digits: Substring) -> Bool {
         isGrouped(digits, isDigit) && (digits.count == 1 || !digits.hasPrefix("0"))
     }

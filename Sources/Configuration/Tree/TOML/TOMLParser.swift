@@ -1,8 +1,9 @@
 import Routing
 
-/// Reads TOML 1.0 strictly, and keeps the place of every key and value.
+/// A strict TOML 1.0 parser that keeps the position of every key and value.
 struct TOMLParser {
-    /// Of arrays, inline tables and the parts of a dotted key: all that is nested is walked by recursion.
+    /// The limit for nested arrays and inline tables, and for the parts of a dotted key, because nested values are
+    /// walked by recursion.
     static let depthMax = 64
 
     var scanner: TOMLScanner

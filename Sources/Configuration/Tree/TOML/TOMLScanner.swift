@@ -1,4 +1,4 @@
-/// The bytes of a TOML text, and a place in them.
+/// The bytes of a TOML text, and a current position.
 struct TOMLScanner {
     struct Key {
         let name: String
@@ -8,7 +8,7 @@ struct TOMLScanner {
     private let bytes: [UInt8]
     private var position: Int
     private var line = 1
-    /// A place of the line whose column is known: lines may be long, and their places asked for often.
+    /// A position on the current line whose column is known: lines may be long, and columns are computed often.
     private var mark: (position: Int, column: Int)
 
     init(_ text: String) {
@@ -53,7 +53,7 @@ struct TOMLScanner {
         } while takeLineEnd()
     }
 
-    /// After a pair or a header nothing but a comment may stand in its line.
+    /// After a key/value pair or a header, only a comment may follow on the same line.
     mutating func endLine() throws(TOMLError) {
         skipBlanks()
         try skipComment()
@@ -103,7 +103,7 @@ struct TOMLScanner {
         }
     }
 
-    /// All that a number, a boolean or a time may consist of; a blank within a date too.
+    /// Consumes the characters of a number, a boolean or a time; a blank inside a date too.
     mutating func word() throws(TOMLError) -> String {
         let start = position
         while let byte = peek {
@@ -148,7 +148,7 @@ struct TOMLScanner {
         throw error(peek == nil || peek == 0x0A ? "a text is not closed" : "a control character in a text")
     }
 
-    /// One or two quotation marks may stand right before the three that close.
+    /// One or two quotation marks may come right before the closing three.
     private mutating func closed(_ text: [UInt8], _ quote: UInt8, _ isLong: Bool) -> [UInt8] {
         position += isLong ? 3 : 1
         guard isLong else { return text }
@@ -191,7 +191,7 @@ struct TOMLScanner {
         return Array(String(scalar).utf8)
     }
 
-    /// A backslash at the end of a line: the line end and all space after it do not count.
+    /// A backslash at the end of a line: the line end and all white space after it are skipped.
     private mutating func skipsLines() -> Bool {
         let start = self
         skipBlanks()

@@ -1,7 +1,7 @@
 import NIOCore
 import NIOHTTP1
 
-/// What can be wrong with an answer.
+/// What can be wrong with a response.
 enum DockerAnswerFailure: Error, Equatable {
     case late(TimeAmount)
     case cut
@@ -11,7 +11,7 @@ enum DockerAnswerFailure: Error, Equatable {
     case ended
 }
 
-/// Collects one answer.
+/// Collects one response.
 final class DockerAnswerHandler: ChannelInboundHandler {
     typealias InboundIn = HTTPClientResponsePart
 
@@ -62,12 +62,12 @@ final class DockerAnswerHandler: ChannelInboundHandler {
     }
 }
 
-/// Hands on the events of an answer that does not end, one JSON object a line, while it comes. An answer with another
-/// status than 200 is collected.
+/// Passes on the events of an endless response as they arrive, one JSON object per line. A response with a status other
+/// than 200 is collected instead.
 final class DockerEventHandler: ChannelInboundHandler {
     typealias InboundIn = HTTPClientResponsePart
 
-    /// Of an answer that says why there are no events.
+    /// The size limit for a response that explains why the stream was refused.
     private static let refusalByteCountMax = 64 << 10
 
     private let opened: EventLoopPromise<DockerAnswer>
@@ -75,10 +75,10 @@ final class DockerEventHandler: ChannelInboundHandler {
     private let events: AsyncThrowingStream<DockerEvent, any Error>.Continuation
     private let error: @Sendable (any Error) -> any Error
     private var status = 0
-    /// Of an event whose end has not come.
+    /// An event that is not complete yet.
     private var line: [UInt8] = []
 
-    /// - Parameter error: what the taker of events is told about a failure.
+    /// - Parameter error: converts a failure to the error that the events' consumer receives.
     init(
         _ opened: EventLoopPromise<DockerAnswer>, limits: DockerEngine.Limits,
         _ events: AsyncThrowingStream<DockerEvent, any Error>.Continuation,
@@ -109,7 +109,7 @@ final class DockerEventHandler: ChannelInboundHandler {
     }
 
     func errorCaught(context: ChannelHandlerContext, error: any Error) {
-        // That the answer does not end before the connection does is how it ends.
+        // The stream of events ends only with the connection, so this error is its regular end.
         let isEnd = error as? HTTPParserError == .invalidEOFState && status == 200
         fail(isEnd ? DockerAnswerFailure.ended : error, context)
     }
@@ -147,7 +147,7 @@ final class DockerEventHandler: ChannelInboundHandler {
         return false
     }
 
-    /// What comes after that is read by nobody.
+    /// Later parts of the response are ignored.
     private func fail(_ failure: any Error, _ context: ChannelHandlerContext) {
         opened.fail(failure == .ended ? DockerAnswerFailure.cut : failure)
         events.finish(throwing: error(failure))

@@ -1,13 +1,13 @@
 import Configuration
 import Foundation
 
-/// One line of the Engine's listing: two that are equal tell of no change.
+/// One entry of the Engine's container list. Equal entries mean that nothing has changed.
 struct DockerListing: Equatable, Sendable {
     let id: String
     let state: DockerContainer.State
-    /// What the Engine says of it in words, less how long it has been so: `(healthy)` of `Up 3 minutes (healthy)`.
+    /// The Engine's status text without the duration: `(healthy)` from `Up 3 minutes (healthy)`.
     var remark = ""
-    /// By name.
+    /// Keyed by network name.
     var networks: [String: DockerContainer.Addresses] = [:]
 }
 
@@ -36,7 +36,7 @@ extension DockerListing: Decodable {
 }
 
 extension DockerContainer: Decodable {
-    /// From the Engine's description of one container. What is absent or null there has the value that means nothing.
+    /// Decodes the Engine's description of one container. A key that is absent or null gets a neutral value.
     package init(from decoder: any Decoder) throws {
         let description = try Description(from: decoder)
         let name = description.Name ?? ""
@@ -53,7 +53,7 @@ extension DockerContainer: Decodable {
             stopSignal: description.Config?.StopSignal.flatMap(DockerSignal.init) ?? .terminate)
     }
 
-    /// The Engine's own names.
+    /// Names as in the Engine's API.
     private struct Description: Decodable {
         let Id: String
         let Name: String?
@@ -88,12 +88,12 @@ extension DockerContainer: Decodable {
             let Networks: [String: DockerNetwork?]?
         }
 
-        /// Whatever stands there is of no interest.
+        /// The content is ignored.
         struct Empty: Decodable {
             init(from decoder: any Decoder) throws {}
         }
 
-        /// Of keys such as `8080/tcp`.
+        /// The TCP ports among keys such as `8080/tcp`.
         var tcpPorts: [Int] {
             let keys = (Config?.ExposedPorts ?? [:]).keys.map(\.self) + (NetworkSettings?.Ports ?? [:]).keys
             let ports = keys.compactMap { key -> Int? in
@@ -108,7 +108,7 @@ extension DockerContainer: Decodable {
     }
 }
 
-/// A container in a network, by the Engine's own names.
+/// A container in a network, with names as in the Engine's API.
 private struct DockerNetwork: Decodable {
     let IPAddress: String?
     let GlobalIPv6Address: String?
@@ -119,10 +119,10 @@ private struct DockerNetwork: Decodable {
     }
 }
 
-/// Reads the Engine's times.
+/// Parses the Engine's times.
 enum DockerTime {
-    /// Of RFC 3339, such as `2026-11-22T22:11:12.155442482Z` or with an offset: nanoseconds since 1970; nil where it is
-    /// none, or lies outside the years 1970 to 2200, as does the one that stands for never.
+    /// Nanoseconds since 1970 for an RFC 3339 time, such as `2026-11-22T22:11:12.155442482Z` or with an offset. Nil if
+    /// the text is not a time, or lies outside the years 1970 to 2200, as the Engine's value for "never" does.
     static func nanoseconds(_ text: String) -> Int64? {
         guard
             let match = text.wholeMatch(

@@ -12,35 +12,35 @@ import Musl
 import Darwin
 #endif
 
-/// A client of one Docker Engine. Each question has a connection of its own.
+/// A client of one Docker Engine. Each request has its own connection.
 struct DockerEngine: Sendable {
-    /// What an Engine may take and send.
+    /// The limits for an Engine's time and responses.
     struct Limits: Sendable {
         var connect = TimeAmount.seconds(5)
-        /// For the head of an answer.
+        /// For the head of a response.
         var head = TimeAmount.seconds(10)
-        /// For a whole answer, the stream of events excepted.
+        /// For a whole response, except the stream of events.
         var answer = TimeAmount.seconds(30)
         var answerMebibytes = 64
         var eventMebibytes = 1
-        /// Events that wait to be taken.
+        /// Events that wait to be consumed.
         var queuedEvents = 4096
     }
 
-    /// The oldest API that has all that is asked for.
+    /// The oldest API version that has everything Limpet uses.
     private static let versionMin = DockerAPIVersion(major: 1, minor: 24)
-    /// The newest one whose answers are known.
+    /// The newest API version whose responses are known.
     private static let versionMax = DockerAPIVersion(major: 1, minor: 47)
 
     let endpoint: DockerEndpoint
     let limits: Limits
-    /// As it says itself, such as `28.1.1`.
+    /// The version that the Engine reports, such as `28.1.1`.
     let engineVersion: String
-    /// The one that is spoken.
+    /// The API version in use.
     let apiVersion: DockerAPIVersion
 
-    /// Asks the Engine for its version and agrees on one: the newest that both know. An Engine that has left all that
-    /// Limpet knows behind is spoken to in its oldest.
+    /// Queries the Engine's version and chooses the newest API version that both sides know. If the Engine no longer
+    /// supports any version that Limpet knows, its oldest one is used.
     ///
     /// - Throws: `DockerEngineError`.
     static func connect(to endpoint: DockerEndpoint, limits: Limits = Limits()) async throws -> DockerEngine {
@@ -62,7 +62,7 @@ struct DockerEngine: Sendable {
             apiVersion: max(min(newest, versionMax), oldest))
     }
 
-    /// All containers, those that do not run too.
+    /// All containers, including those that are not running.
     ///
     /// - Throws: `DockerEngineError`.
     func containers() async throws -> [DockerListing] {
@@ -72,7 +72,7 @@ struct DockerEngine: Sendable {
         return try request.decode(answer, as: [DockerListing].self)
     }
 
-    /// One container; nil where it is no more.
+    /// One container; nil if it no longer exists.
     ///
     /// - Throws: `DockerEngineError`.
     func container(_ id: String) async throws -> DockerContainer? {
@@ -84,10 +84,11 @@ struct DockerEngine: Sendable {
         return try request.decode(answer, as: DockerContainer.self)
     }
 
-    /// What happens to containers from now on, and, as far as the Engine remembers, since a time. To be closed.
+    /// The container events from now on and, as far as the Engine remembers them, since `since`. The caller must close
+    /// the stream.
     ///
     /// - Parameter since: nanoseconds since 1970.
-    /// - Throws: `DockerEngineError`, where the stream does not begin.
+    /// - Throws: `DockerEngineError` if the stream does not begin.
     func events(since: Int64) async throws -> DockerEvents {
         let types = "%7B%22type%22%3A%5B%22container%22%2C%22network%22%5D%7D"
         let (seconds, rest) = max(since, 0).quotientAndRemainder(dividingBy: 1_000_000_000)

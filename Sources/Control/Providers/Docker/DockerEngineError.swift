@@ -1,34 +1,34 @@
 import Configuration
 
-/// Why an Engine did not do what it was asked, in one sentence that names it and says what can be done.
+/// Why a request to an Engine failed, in one sentence that names the Engine and says what can be done.
 package struct DockerEngineError: Error, Equatable, Sendable, CustomStringConvertible {
     enum Problem: Equatable, Sendable {
-        /// There is no socket.
+        /// The socket does not exist.
         case absent
-        /// We may not open the socket.
+        /// Limpet has no permission to open the socket.
         case denied
-        /// Nobody takes the connection; why.
+        /// The connection is not accepted, for this reason.
         case unreachable(String)
-        /// It did not answer within so many seconds.
+        /// It did not answer within this number of seconds.
         case late(Int64)
-        /// The connection ended before the answer did.
+        /// The connection ended before the response did.
         case cut
-        /// It answers, but not as an Engine does; how.
+        /// The response does not look like an Engine's, for this reason.
         case foreign(String)
-        /// Another status than was to be expected, and what the Engine says about it.
+        /// An unexpected status, and the Engine's message.
         case status(Int, String)
-        /// More bytes than it may send.
+        /// More bytes than allowed.
         case tooLong(String, mebibytes: Int)
-        /// Events came faster than they could be taken.
+        /// Events arrived faster than they could be consumed.
         case lagging
-        /// No more events come.
+        /// The stream of events ended.
         case eventsEnded
-        /// Its API is too old.
+        /// The Engine's API, of this version, is too old.
         case outdated(String)
     }
 
     let endpoint: DockerEndpoint
-    /// What it was asked, as the path of the API without its version.
+    /// The path of the request, without the API version.
     let path: String
     let problem: Problem
 
@@ -59,7 +59,7 @@ package struct DockerEngineError: Error, Equatable, Sendable, CustomStringConver
         }
     }
 
-    /// Whether it concerns what was asked alone: the Engine itself may be well.
+    /// Whether the error concerns this request only: the Engine itself may be well.
     var isOfOneAnswer: Bool {
         switch problem {
         case .late, .foreign, .status, .tooLong: true

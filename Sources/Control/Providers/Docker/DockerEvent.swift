@@ -4,11 +4,11 @@ import Foundation
 /// Something that happened to a container.
 struct DockerEvent: Equatable, Sendable {
     enum Change: Equatable, Sendable {
-        /// It was sent a signal.
+        /// The container was sent a signal.
         case signal(DockerSignal)
-        /// It is no more.
+        /// The container no longer exists.
         case destroyed
-        /// Something about it is different: it must be looked at.
+        /// Something else changed: the container must be inspected.
         case other
     }
 
@@ -25,16 +25,16 @@ struct DockerEvent: Equatable, Sendable {
 }
 
 extension DockerEvent {
-    /// After which a container looks different; `health_status` has more behind a colon.
+    /// Events that change a container; `health_status` is followed by a colon and details.
     private static let changing: Set<Substring> = [
         "create", "start", "die", "health_status", "pause", "unpause", "rename", "update", "died",
     ]
-    /// No name or id is longer.
+    /// The longest accepted name or id.
     private static let idByteCountMax = 128
 
     /// - Parameter json: one event of the Engine's stream.
-    /// - Returns: nil for one that changes nothing here.
-    /// - Throws: where it is no event.
+    /// - Returns: nil for an event that changes nothing here.
+    /// - Throws: if the text is not an event.
     static func read(_ json: some Sequence<UInt8>) throws -> DockerEvent? {
         let event = try JSONDecoder().decode(Description.self, from: Data(json))
         let time = event.timeNano ?? (event.time ?? 0).multipliedReportingOverflow(by: 1_000_000_000).partialValue
@@ -49,7 +49,7 @@ extension DockerEvent {
         switch action {
         case "kill":
             let signal = attributes["signal"].flatMap(DockerSignal.init)
-            // One that is not understood is taken for what `docker kill` sends.
+            // An unknown signal is treated as the default of `docker kill`.
             return made(id, .signal(signal ?? DockerSignal(number: 9)), time)
         case "destroy", "remove": return made(id, .destroyed, time)
         case _ where changing.contains(action): return made(id, .other, time)
@@ -62,7 +62,7 @@ extension DockerEvent {
         return DockerEvent(id: id, change, time: time)
     }
 
-    /// The Engine's own names, older ones too.
+    /// Names as in the Engine's API, including older ones.
     private struct Description: Decodable {
         let `Type`: String?
         let Action: String?

@@ -1,16 +1,16 @@
 import NIOCore
 import Networking
 
-/// Where containers in host mode are reached: on the machine itself, which has a name of its own for whoever is in a
-/// container.
+/// The address of containers in host mode: the machine's own, which has a special name inside a container.
 enum DockerHostAddress {
     static let loopback = "127.0.0.1"
-    /// How long containers in host mode wait for it at first.
+    /// How long containers in host mode first wait for the address.
     static let timeout = Duration.seconds(1)
-    /// As Traefik tries them.
+    /// In the order that Traefik tries them.
     private static let names = ["host.docker.internal", "host.containers.internal"]
 
-    /// The address that one of these names has here, or else the loopback. Takes as long as the system's resolver does.
+    /// The address of the first of these names that resolves here, else the loopback address. Takes as long as the
+    /// system's resolver does.
     @Sendable
     static func resolved() async -> String {
         for name in names {

@@ -1,23 +1,23 @@
 import Configuration
 
-/// What is known of an Engine's containers. Listings, events and descriptions come in; which containers must be looked
-/// at comes out. Pure: whatever the order in which they come, what is known ends as what is so.
+/// What is known about an Engine's containers. Input: listings, events and descriptions. Output: which containers to
+/// inspect. Pure: in whatever order the input arrives, the result converges to the actual state.
 ///
-/// A container drains from the moment it is sent a signal that tells it to end until that run of it is over: it has
-/// ended, or it has been started since by the Engine's clock. So a repeated, late or lost event does no harm, and a
-/// lost connection ends no draining.
+/// A container drains from the moment it is sent a signal to stop until that run of it is over: it has ended, or by the
+/// Engine's clock it has been started since. So a repeated, late or lost event does no harm, and a lost connection does
+/// not end a draining.
 struct DockerInventory: Sendable {
     typealias Time = ContinuousClock.Instant
 
-    /// How containers are looked at.
+    /// How containers are inspected.
     struct Pace: Sendable {
-        /// Those that are looked at at once, the late ones apart.
+        /// The number of concurrent inspections, not counting late ones.
         var inspections = 4
-        /// With these.
+        /// The number including late ones.
         var inspectionsMax = 32
-        /// One that takes longer is late: it holds up no other.
+        /// An inspection that takes longer is late: it no longer delays others.
         var timeout = Duration.seconds(1)
-        /// Before one that could not be looked at is tried again; doubled with each attempt.
+        /// The wait before a failed inspection is tried again; doubled with each attempt.
         var retry = Duration.seconds(1)
         var retryLongest = Duration.seconds(60)
     }
@@ -28,54 +28,54 @@ struct DockerInventory: Sendable {
     }
 
     private(set) var containers: [String: DockerContainer] = [:]
-    /// The time of the last event, by the Engine's clock; 0: none was heard.
+    /// The time of the last event, by the Engine's clock; 0: none was received.
     private(set) var lastEvent: Int64 = 0
-    /// Whether all that was listed first has been looked at, late ones apart.
+    /// Whether all containers of the first listing have been inspected, apart from late ones.
     private(set) var isComplete = false
 
     private let pace: Pace
-    /// Those that exist, as far as is known, whether looked at or not.
+    /// The containers known to exist, whether inspected or not.
     private var known: Set<String> = []
     private var pending: Set<String> = []
-    /// Those that are being looked at, and since when.
+    /// Inspections under way, and when they began.
     private var underWay: [String: Time] = [:]
-    /// Those that could not be looked at.
+    /// Containers whose inspection failed.
     private var failures: [String: Failure] = [:]
-    /// When they were last sent which signals.
+    /// For each container, when it was last sent each signal.
     private var signals: [String: [DockerSignal: Int64]] = [:]
-    /// As they were listed last.
+    /// The last listing.
     private var listings: [String: DockerListing] = [:]
-    /// Those of the first listing of which nothing is known yet.
+    /// Containers of the first listing of which nothing is known yet.
     private var awaited: Set<String> = []
     private var isListed = false
-    /// Whether the Engine has described a container.
+    /// Whether the Engine has described any container.
     private var hasDescribed = false
 
     init(pace: Pace = Pace()) {
         self.pace = pace
     }
 
-    // MARK: What comes in
+    // MARK: Input
 
-    /// - Parameter isNew: the connection is new, and anything may have changed; else only what looks different is
-    ///   looked at.
+    /// - Parameter isNew: the connection is new, so anything may have changed. Otherwise only entries that differ are
+    ///   inspected.
     mutating func listed(_ listing: [DockerListing], isNew: Bool) {
         isListed = true
         let ids = Set(listing.map(\.id))
         if isNew {
-            // Whoever looked at them has ended with the connection before.
+            // The earlier inspections ended with the previous connection.
             (underWay, failures) = ([:], [:])
             if !isComplete { awaited = ids }
         }
         for entry in listing where isNew || listings[entry.id] != entry { pending.insert(entry.id) }
-        // Gone, or younger than the listing.
+        // Gone, or created after the listing.
         pending.formUnion(known.subtracting(ids))
         known.formUnion(ids)
         listings = Dictionary(listing.map { ($0.id, $0) }) { $1 }
         update()
     }
 
-    /// - Returns: whether more or less contribute now, or differently.
+    /// - Returns: whether the contributions have changed.
     mutating func heard(_ event: DockerEvent) -> Bool {
         lastEvent = max(lastEvent, event.time)
         switch event.change {
@@ -92,8 +92,8 @@ struct DockerInventory: Sendable {
         }
     }
 
-    /// - Parameter container: nil: it is no more.
-    /// - Returns: whether more or less contribute now, or differently.
+    /// - Parameter container: nil: it no longer exists.
+    /// - Returns: whether the contributions have changed.
     mutating func inspected(_ id: String, _ container: DockerContainer?) -> Bool {
         hasDescribed = true
         underWay[id] = nil
@@ -101,16 +101,16 @@ struct DockerInventory: Sendable {
         awaited.remove(id)
         defer { update() }
         guard let container else { return forget(id) }
-        // Destroyed while it was looked at.
+        // Destroyed during the inspection.
         guard known.contains(id), containers[id] != container else { return false }
         containers[id] = container
         signals[id] = signals[id]?.filter { $0.value >= container.started }
         return true
     }
 
-    /// What was known of it stays until it can be looked at again.
+    /// The last known state stays until the container can be inspected again.
     ///
-    /// - Returns: whether it is the first time in a row.
+    /// - Returns: whether this is the first failure in a row.
     mutating func couldNotInspect(_ id: String, at now: Time) -> Bool {
         underWay[id] = nil
         awaited.remove(id)
@@ -122,7 +122,7 @@ struct DockerInventory: Sendable {
         return attempts == 1
     }
 
-    /// Time has passed.
+    /// Advances the time.
     mutating func passed(to now: Time) {
         guard isListed, !isComplete, hasDescribed else { return }
         isComplete = awaited.allSatisfy { isLate($0, at: now) }
@@ -143,9 +143,10 @@ struct DockerInventory: Sendable {
         if isListed, awaited.isEmpty, !isFailing { isComplete = true }
     }
 
-    // MARK: What comes out
+    // MARK: Output
 
-    /// One to be looked at now. It is expected to be reported. Of those that failed before, no two are tried at once.
+    /// The next container to inspect. The caller must report the result. Containers that failed before are tried one at
+    /// a time.
     mutating func take(at now: Time) -> String? {
         let punctual = underWay.count { now - $0.value < pace.timeout }
         guard punctual < pace.inspections, underWay.count < pace.inspectionsMax else { return nil }
@@ -165,20 +166,21 @@ struct DockerInventory: Sendable {
         underWay[id].map { now - $0 >= pace.timeout } ?? false
     }
 
-    /// Whether nothing is to be looked at, or will soon have been.
+    /// Whether all inspections are done, apart from late and failed ones.
     func isAtRest(at now: Time) -> Bool {
         pending.allSatisfy { underWay[$0] != nil } && underWay.keys.allSatisfy { isLate($0, at: now) }
     }
 
-    /// Whether nothing is to be looked at, those apart that have failed so often.
+    /// Whether all inspections are done, apart from containers that have failed at least this often.
     func isSettled(attempts: Int) -> Bool {
         pending.isEmpty && underWay.isEmpty && failures.values.allSatisfy { $0.attempts >= attempts }
     }
 
-    /// Whether none of those that were listed first can be looked at: no containers would be taken for all.
+    /// Whether none of the first listed containers could be inspected. Without this check, that would look like an
+    /// Engine without containers.
     var isFailing: Bool { isListed && !isComplete && awaited.isEmpty && !hasDescribed && !failures.isEmpty }
 
-    /// Those that could not be looked at.
+    /// Containers whose inspection failed.
     var failed: [String] { failures.keys.sorted() }
 
     func isDraining(_ container: DockerContainer) -> Bool {

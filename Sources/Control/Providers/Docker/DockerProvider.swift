@@ -4,10 +4,10 @@ package import Logging
 import NIOCore
 import ServiceLifecycle
 
-/// Contributes containers to the configuration: finds them, follows what becomes of them, and keeps to what it knew
-/// while the Engine cannot be asked.
+/// Adds containers to the configuration: finds them, follows their changes, and keeps the last known state while the
+/// Engine is unavailable.
 package final class DockerProvider: Service, Sendable {
-    /// To look at a container, where containers are not followed.
+    /// How often an inspection is tried if containers are not watched.
     private static let attempts = 4
 
     private let settings: DockerProviderSettings
@@ -20,8 +20,8 @@ package final class DockerProvider: Service, Sendable {
     private let demand: AsyncStream<Void>.Continuation
     private let demands: AsyncStream<Void>
 
-    /// - Parameter onChange: given all contributions, by creation and id, whenever they have changed; first when all
-    ///   containers that were listed have been looked at. Called one after the other, and should return at once.
+    /// - Parameter onChange: receives all contributions, sorted by creation and id, whenever they have changed; first
+    ///   when all listed containers have been inspected. Calls do not overlap, and each should return at once.
     /// - Throws: `DockerSettingError`.
     package convenience init(
         _ settings: DockerProviderSettings, logger: Logger,
@@ -46,22 +46,22 @@ package final class DockerProvider: Service, Sendable {
         (demands, demand) = AsyncStream.makeStream(bufferingPolicy: .bufferingNewest(1))
     }
 
-    /// From any thread.
+    /// May be read from any thread.
     package var status: DockerProviderStatus { box.value }
 
-    /// Follows the Engine until it is told to stop, or cancelled. Throws nothing: an Engine that fails is tried again.
+    /// Follows the Engine until it is told to stop or cancelled. Never throws: a failed connection is tried again.
     package func run() async throws {
         await cancelWhenGracefulShutdown { await self.follow() }
-        // With nothing more to follow, it is done no sooner than the others.
+        // Even with nothing left to follow, it must not return before the other services.
         try? await gracefulShutdown()
     }
 
-    /// Has all containers listed again, where they are not followed.
+    /// Lists all containers again, if they are not watched.
     package func listAgain() {
         if !settings.watch { demand.yield() }
     }
 
-    /// Looks at all containers once, before it follows them.
+    /// Inspects all containers once, before it follows them.
     ///
     /// - Throws: `DockerEngineError`, and `CancellationError`.
     func listContainers() async throws {
@@ -69,12 +69,12 @@ package final class DockerProvider: Service, Sendable {
         try await DockerSession(engine: engine, watch: watch, pace: pace).list(attempts: 1)
     }
 
-    /// What was found last.
+    /// The last result.
     var contributions: [DockerContribution] {
         get async { await watch.emitted ?? [] }
     }
 
-    /// What the containers contribute at this moment, and what is to be said about them.
+    /// The current contributions of the containers, and warnings about them.
     ///
     /// - Throws: `DockerSettingError` and `DockerEngineError`.
     package static func list(
@@ -93,7 +93,7 @@ package final class DockerProvider: Service, Sendable {
             let start = ContinuousClock.now
             do {
                 try await session()
-                // It does not follow them: what is new is found on demand.
+                // Containers are not watched: the next listing waits for a demand.
                 guard await demands.next() != nil else { return }
                 delay = DockerRetryDelay()
                 continue
@@ -131,7 +131,7 @@ package final class DockerProvider: Service, Sendable {
             ])
     }
 
-    /// Said once, however often it is tried again.
+    /// Logs a failure once, however often the connection is tried again.
     private func lost(_ error: any Error) {
         let reason = "\(error)"
         let before = box.value
@@ -145,7 +145,7 @@ package final class DockerProvider: Service, Sendable {
             "docker is not heard: what was known of its containers still counts", metadata: ["error": "\(reason)"])
     }
 
-    /// Ends early where there is another socket than before: the Engine has been started.
+    /// Ends early if the socket has changed, which means that the Engine has been started.
     private func wait(milliseconds: Int64, unlessOtherThan socket: DockerEndpoint.SocketMark?) async {
         let end = ContinuousClock.now + .milliseconds(milliseconds)
         while !Task.isCancelled, endpoint.socket == socket, case let rest = end - ContinuousClock.now, rest > .zero {

@@ -1,20 +1,21 @@
-/// How the Docker provider is doing, for people.
+/// The state of the Docker provider, for people.
 package struct DockerProviderStatus: Equatable, Sendable {
     package var endpoint: String
-    /// Whether the Engine is heard (where it is not to be watched: whether it was). While it is not, what was known
-    /// last still counts.
+    /// Whether the connection to the Engine is up (without watching: whether the last one succeeded). While it is down,
+    /// the last known state still counts.
     package var isConnected = false
-    /// Of the Engine; nil before the first connection.
+    /// The Engine's version; nil before the first connection.
     package var engineVersion: String?
     package var apiVersion: String?
-    /// Why there is no connection, or was none before this one, in one sentence; nil: there was no trouble.
+    /// Why the Engine is not connected, or why the last attempt before this one failed, in one sentence. Nil: no error
+    /// occurred.
     package var lastError: String?
-    /// How often a connection that had listed the containers was lost.
+    /// How many connections were lost after they had listed the containers.
     package var lossCount = 0
-    /// How many containers there are.
+    /// The number of containers.
     package var containerCount = 0
-    /// How many of them contribute; nil before the first whole listing.
+    /// How many of them contribute; nil before the first complete listing.
     package var contributionCount: Int?
-    /// What is to be said about labels and containers, each in one sentence.
+    /// Warnings about labels and containers, each one sentence.
     package var warnings: [String] = []
 }

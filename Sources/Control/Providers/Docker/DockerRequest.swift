@@ -13,29 +13,29 @@ import Musl
 import Darwin
 #endif
 
-/// A whole answer of an Engine.
+/// A complete response of an Engine.
 struct DockerAnswer: Equatable, Sendable {
     let status: Int
     let body: [UInt8]
 }
 
-/// Events as they come.
+/// The events as they arrive.
 struct DockerEvents: Sendable {
-    /// Ends with a `DockerEngineError`, never otherwise, unless whoever takes them is cancelled.
+    /// Ends only with a `DockerEngineError`, unless its consumer is cancelled.
     let stream: AsyncThrowingStream<DockerEvent, any Error>
     fileprivate let channel: any Channel
 
     var isOpen: Bool { channel.isActive }
 
-    /// They come until then.
+    /// Ends the stream of events.
     func close() { channel.close(promise: nil) }
 }
 
-/// One question to an Engine.
+/// One request to an Engine.
 struct DockerRequest: Sendable {
     let endpoint: DockerEndpoint
     let limits: DockerEngine.Limits
-    /// Without the version.
+    /// The path without the API version.
     let path: String
     var query: String?
     let version: DockerAPIVersion?
@@ -44,7 +44,7 @@ struct DockerRequest: Sendable {
         (version.map { "/v\($0)" } ?? "") + path + (query.map { "?\($0)" } ?? "")
     }
 
-    /// Ends early where the task is cancelled.
+    /// Ends early if the task is cancelled.
     ///
     /// - Throws: `DockerEngineError`.
     func answer() async throws -> DockerAnswer {
@@ -77,7 +77,7 @@ struct DockerRequest: Sendable {
         return DockerEvents(stream: stream, channel: channel)
     }
 
-    /// Sends it, and waits for what the handler makes of the answer. The connection is closed unless all goes well.
+    /// Sends the request and waits for the handler's result. The connection is closed unless everything succeeds.
     private func exchange<Result: Sendable>(
         _ promise: EventLoopPromise<DockerAnswer>, within time: TimeAmount, on loop: any EventLoop,
         _ handler: @escaping @Sendable () -> any ChannelHandler,
@@ -115,8 +115,8 @@ struct DockerRequest: Sendable {
         }
     }
 
-    /// A connection that is read once there is somebody who reads: of several that are tried at once, only the chosen
-    /// one is heard. Ends at once where the task is cancelled.
+    /// A connection that is not read until a handler is attached: if several are tried at once, only the chosen one is
+    /// read. Ends at once if the task is cancelled.
     private func connect(on loop: any EventLoop) async throws -> any Channel {
         let connecting = connection(on: loop)
         let promise = loop.makePromise(of: (any Channel).self)
@@ -147,12 +147,12 @@ struct DockerRequest: Sendable {
         ])
         let head = HTTPRequestHead(version: .http1_1, method: .GET, uri: target, headers: fields)
         channel.write(HTTPClientRequestPart.head(head), promise: nil)
-        // A connection that is closed already will not say so again.
+        // A connection that is already closed does not report it again.
         channel.writeAndFlush(HTTPClientRequestPart.end(nil))
             .whenFailure { _ in promise.fail(DockerAnswerFailure.cut) }
     }
 
-    /// - Throws: `DockerEngineError`, where it is something else.
+    /// - Throws: `DockerEngineError` if the body is not of this type.
     func decode<Value: Decodable>(_ answer: DockerAnswer, as type: Value.Type) throws -> Value {
         do {
             return try JSONDecoder().decode(type, from: Data(answer.body))
@@ -165,7 +165,7 @@ struct DockerRequest: Sendable {
         DockerEngineError(endpoint: endpoint, path: path, problem: problem)
     }
 
-    /// Of another status than 200.
+    /// The error for a status other than 200.
     func error(_ answer: DockerAnswer) -> DockerEngineError {
         struct Message: Decodable {
             let message: String
@@ -178,7 +178,7 @@ struct DockerRequest: Sendable {
 }
 
 extension DockerEngineError.Problem {
-    /// Of an exchange that had begun.
+    /// The problem for an error during an exchange.
     init(of error: any Error, _ limits: DockerEngine.Limits) {
         switch error {
         case DockerAnswerFailure.late(let time): self = .late(time.nanoseconds / 1_000_000_000)
@@ -192,7 +192,7 @@ extension DockerEngineError.Problem {
         }
     }
 
-    /// Of a connection that was not made.
+    /// The problem for a failed connection.
     init(connecting error: any Error, _ limits: DockerEngine.Limits) {
         switch error {
         case ChannelError.connectTimeout:

@@ -1,19 +1,20 @@
 import NIOCore
 
-/// One connection's worth of following an Engine: the version, the events from now on, all containers, and then what
-/// changes, until something fails.
+/// Follows an Engine over one connection: the version, the stream of events, all containers, and then changes, until
+/// something fails.
 struct DockerSession: Sendable {
-    /// How the Engine is asked.
+    /// How often the Engine is queried.
     struct Pace: Sendable {
-        /// How containers are looked at.
+        /// How containers are inspected.
         var inventory = DockerInventory.Pace()
-        /// How often it is looked who is late or due.
+        /// How often late and due inspections are looked for.
         var tick = Duration.milliseconds(250)
-        /// Between listings that find out what no event told, and whether the Engine still answers.
+        /// The time between listings, which find changes that no event reported, and check that the Engine still
+        /// answers.
         var listing = Duration.seconds(60)
     }
 
-    /// How far back the first connection asks for events: whether a container was told to end is told by them alone.
+    /// How far back the first connection requests events: only events tell whether a container was told to stop.
     private static let lookback: Int64 = 900 * 1_000_000_000
 
     let engine: DockerEngine
@@ -24,7 +25,7 @@ struct DockerSession: Sendable {
     ///
     /// - Parameters:
     ///   - now: nanoseconds since 1970.
-    ///   - ready: called once all containers have been looked at.
+    ///   - ready: called once all containers have been inspected.
     /// - Throws: `DockerEngineError`, and `CancellationError`; never returns otherwise.
     func run(now: Int64, ready: @escaping @Sendable () async -> Void) async throws {
         let last = await watch.lastEvent
@@ -47,11 +48,11 @@ struct DockerSession: Sendable {
         }
     }
 
-    /// Looks at all containers once.
+    /// Inspects all containers once.
     ///
     /// - Parameters:
-    ///   - attempts: how often it tries to look at one that cannot be looked at.
-    ///   - ready: called once all others have been looked at.
+    ///   - attempts: how often a failing inspection is tried.
+    ///   - ready: called once all other containers have been inspected.
     /// - Throws: `DockerEngineError`, and `CancellationError`.
     func list(attempts: Int, ready: @escaping @Sendable () async -> Void = {}) async throws {
         let wake = await watch.begin()
@@ -76,10 +77,10 @@ struct DockerSession: Sendable {
         }
     }
 
-    /// A container that the Engine fails to describe, or takes its time with, stops none of the others. Where it
-    /// describes none, at first, it is the Engine that fails.
+    /// A container that the Engine cannot describe, or describes slowly, does not delay the others. If at first the
+    /// Engine can describe none, the Engine itself counts as failing.
     ///
-    /// - Parameter attempts: ends once it has tried so often to look at each; nil: when it is cancelled.
+    /// - Parameter attempts: ends after this number of failed attempts for each container; nil: runs until cancelled.
     private func listContainers(
         by wake: AsyncStream<Void>, hearing events: DockerEvents?, attempts: Int?,
         _ ready: @escaping @Sendable () async -> Void
@@ -112,7 +113,7 @@ struct DockerSession: Sendable {
             try await watch.inspected(id, engine.container(id), at: .now)
         } catch let error as DockerEngineError {
             try Task.checkCancellation()
-            // While the Engine is heard, an answer that breaks off is no sign of its end.
+            // While events arrive, a truncated response does not mean that the Engine has ended.
             let isOfOneAnswer = error.isOfOneAnswer || error.problem == .cut && events?.isOpen ?? true
             guard isOfOneAnswer else { throw error }
             if await watch.couldNotInspect(id, error, at: .now) { throw error }

@@ -2,12 +2,12 @@ import Configuration
 import Logging
 import Synchronization
 
-/// Keeps the inventory of one Engine over all connections to it, and says when the contributions have changed. What
-/// connects, asks and listens is `DockerSession`.
+/// Keeps the inventory of one Engine across connections, and reports when the contributions have changed.
+/// `DockerSession` connects, queries and listens.
 actor DockerWatch {
     typealias Time = ContinuousClock.Instant
 
-    /// No more warnings are kept and logged.
+    /// The most warnings that are kept and logged.
     private static let warningMax = 100
 
     private let selection: DockerSelection
@@ -16,20 +16,20 @@ actor DockerWatch {
     private let status: DockerStatusBox
     private let lookUpHost: @Sendable () async -> String
     private var inventory: DockerInventory
-    /// As it was found last; nil until it is needed.
+    /// The last address found; nil until one is needed.
     private var hostAddress: String?
-    /// Whether it is to be looked up, in each connection anew.
+    /// Whether to look the address up; set with each connection.
     private var isHostAddressOld = true
     private var isLookingUp = false
-    /// Whether something has changed that was not told yet.
+    /// Whether a change has not been reported yet.
     private var isChanged = false
-    /// What was told last.
+    /// The last contributions reported.
     private(set) var emitted: [DockerContribution]?
     private var warnings: [String] = []
-    /// Tells whoever looks at containers that there may be some to be looked at.
+    /// Wakes the task that inspects containers, when there may be some to inspect.
     private var wake: AsyncStream<Void>.Continuation?
 
-    /// - Parameter lookUpHost: where containers in host mode are reached.
+    /// - Parameter lookUpHost: finds the address of containers in host mode.
     init(
         _ selection: DockerSelection, pace: DockerInventory.Pace = .init(), status: DockerStatusBox, logger: Logger,
         lookUpHost: @escaping @Sendable () async -> String = DockerHostAddress.resolved,
@@ -43,19 +43,19 @@ actor DockerWatch {
         inventory = DockerInventory(pace: pace)
     }
 
-    /// The time of the last event, in nanoseconds since 1970; 0: none was heard.
+    /// The time of the last event, in nanoseconds since 1970; 0: none was received.
     var lastEvent: Int64 { inventory.lastEvent }
-    /// Whether the containers were all looked at once, in this connection or an earlier one.
+    /// Whether all containers have been inspected once, over this connection or an earlier one.
     var isComplete: Bool { inventory.isComplete }
 
-    /// Whether nothing is to be looked at, those apart that have failed so often.
+    /// Whether all inspections are done, apart from containers that have failed at least this often.
     func isSettled(attempts: Int) -> Bool {
         inventory.isSettled(attempts: attempts) && !(isLookingUp && hostAddress == nil)
     }
 
-    // MARK: What happens
+    // MARK: Events
 
-    /// A connection begins: yields whenever there may be containers to be looked at.
+    /// Begins a connection. The stream yields whenever there may be containers to inspect.
     func begin() -> AsyncStream<Void> {
         let (stream, continuation) = AsyncStream.makeStream(of: Void.self, bufferingPolicy: .bufferingNewest(1))
         wake = continuation
@@ -63,7 +63,7 @@ actor DockerWatch {
         return stream
     }
 
-    /// Nobody looks at containers any more, until the next connection.
+    /// Stops inspections until the next connection.
     func end() { wake?.finish() }
 
     func listed(_ listing: [DockerListing], isNew: Bool) {
@@ -84,7 +84,7 @@ actor DockerWatch {
         told(at: now)
     }
 
-    /// - Returns: whether it is the Engine that fails.
+    /// - Returns: whether the Engine itself is failing.
     func couldNotInspect(_ id: String, _ error: DockerEngineError, at now: Time) -> Bool {
         if inventory.couldNotInspect(id, at: now) {
             logger.warning(
@@ -108,15 +108,15 @@ actor DockerWatch {
         told(at: now)
     }
 
-    /// Many changes are told together.
+    /// Reports many changes together.
     private func told(at now: Time) {
         if isChanged, inventory.isAtRest(at: now) { emit() }
         wake?.yield()
     }
 
-    // MARK: What is told
+    // MARK: Reporting
 
-    /// Nothing before the first listing has been looked at.
+    /// Reports nothing until the containers of the first listing have been inspected.
     private func emit() {
         guard inventory.isComplete else { return }
         isChanged = false
@@ -146,8 +146,8 @@ actor DockerWatch {
 
     // MARK: The machine's address
 
-    /// A resolver that says nothing holds up nobody: the last known address counts, or after a while the loopback,
-    /// until it has answered. It is asked once at a time.
+    /// A resolver that does not answer delays nothing. Until it answers, the last known address counts, or after a
+    /// while the loopback address. Lookups do not overlap.
     private func findHost() {
         guard !isLookingUp else { return }
         isLookingUp = true
@@ -171,7 +171,7 @@ actor DockerWatch {
     }
 }
 
-/// The status, for whoever asks from wherever.
+/// The status, readable from any thread.
 final class DockerStatusBox: Sendable {
     private let status: Mutex<DockerProviderStatus>
 

@@ -6,15 +6,15 @@ import Musl
 import Darwin
 #endif
 
-/// What shows that something at a path is no longer what it was, without reading it.
+/// Shows, without reading it, that a file or directory has changed.
 struct FileStamp: Equatable {
     private let device: UInt64
     private let inode: UInt64
     private let size: Int64
-    /// Nanoseconds since 1970; of directories zero, as they change with everything in them.
+    /// Nanoseconds since 1970. Zero for directories, whose time changes with every entry.
     private let modified: Int64
 
-    /// Nil where nothing is. Does not follow a symbolic link.
+    /// Nil if nothing exists at the path. Does not follow a symbolic link.
     init?(path: String) {
         var status = stat()
         guard lstat(path, &status) == 0 else { return nil }
@@ -32,7 +32,7 @@ struct FileStamp: Equatable {
 }
 
 extension WatchPlan {
-    /// Of all that matters, by path.
+    /// The stamps of everything in the plan, keyed by path.
     var stamps: [String: FileStamp] {
         var stamps: [String: FileStamp] = [:]
         for (directory, interest) in directories {

@@ -5,13 +5,13 @@ import NIOPosix
 import Networking
 import Synchronization
 
-/// Says when a file, or what is in a directory, may read differently.
+/// Reports when a file, or the contents of a directory, may have changed.
 ///
-/// It watches the directories on the way (``WatchPlan``), so it sees a file that is written in place, replaced by a
-/// rename, deleted and made again, or reached by a symbolic link that is pointed elsewhere. Where the system tells
-/// nothing of a directory, it looks once a second.
+/// It watches the directories on the path (``WatchPlan``), so it notices a file that is written in place, replaced by a
+/// rename, deleted and created again, or reached by a symbolic link that now points elsewhere. If the system reports no
+/// changes for a directory, the watcher polls once a second.
 final class FileWatcher: Sendable {
-    /// How often it looks where it is not told.
+    /// The polling interval.
     static let lookInterval = Duration.seconds(1)
 
     private struct State {
@@ -20,9 +20,9 @@ final class FileWatcher: Sendable {
         #if canImport(Glibc)
         var watches: [Inotify.Watch: Set<String>] = [:]
         #endif
-        /// Why it is not told of some directory; nil where it is told of all.
+        /// Why the system does not report changes in some directory; nil if it does in all.
         var blindness: String?
-        /// Whether it was said that there is more than it looks at.
+        /// Whether a warning about directories beyond the limit was logged.
         var overlooks = false
     }
 
@@ -33,7 +33,7 @@ final class FileWatcher: Sendable {
     private let wake: AsyncStream<Void>.Continuation
     private let wakes: AsyncStream<Void>
 
-    /// - Parameter isTold: whether the system is asked to tell of changes; else it looks.
+    /// - Parameter isTold: whether the system is asked to report changes; otherwise the watcher polls.
     init(_ source: FileProviderSettings.Source, isTold: Bool = true, logger: Logger) {
         self.source = source
         self.isTold = isTold
@@ -41,10 +41,10 @@ final class FileWatcher: Sendable {
         (wakes, wake) = AsyncStream.makeStream(bufferingPolicy: .bufferingNewest(1))
     }
 
-    /// Runs until its task is cancelled. Once for each watcher.
+    /// Runs until its task is cancelled. Must be called only once.
     ///
-    /// - Parameter changed: called once at the start, as something may have changed before, and after each change, as
-    ///   soon as a while has passed without another.
+    /// - Parameter changed: called once at the start, because something may have changed before, and after each change,
+    ///   as soon as a quiet period has passed.
     func run(_ changed: @escaping @Sendable () async -> Void) async {
         await withDiscardingTaskGroup { group in
             #if canImport(Glibc)
@@ -67,7 +67,7 @@ final class FileWatcher: Sendable {
         }
     }
 
-    /// Whether it looks for changes, as it is not told of all.
+    /// Whether it polls, because the system does not report all changes.
     var isBlind: Bool { state.withLock { $0.blindness != nil } }
 
     private func happened() {
@@ -75,7 +75,7 @@ final class FileWatcher: Sendable {
         wake.yield()
     }
 
-    /// Waits until it is; false where nothing has happened, or it shall end.
+    /// Waits for the end of the quiet period. False if nothing has changed, or if the task is cancelled.
     private func isQuiet() async -> Bool {
         while let end = state.withLock({ $0.quiet.end }) {
             if state.withLock({ $0.quiet.isOver(at: .now) }) { return true }
@@ -95,7 +95,7 @@ final class FileWatcher: Sendable {
             metadata: ["reason": "\(reason)"])
     }
 
-    // MARK: Looking
+    // MARK: Polling
 
     private func rescan() async {
         var last: [String: FileStamp]?
@@ -128,7 +128,7 @@ final class FileWatcher: Sendable {
 import Glibc
 
 extension FileWatcher {
-    /// Nil where there is none to be had.
+    /// Nil if inotify is not available.
     fileprivate func openInotify() -> Inotify? {
         do {
             return try Inotify()
@@ -142,7 +142,7 @@ extension FileWatcher {
         try? await BlockingThreads.files.run { self.watchAll(by: inotify) }
     }
 
-    /// Watches what is to be watched now. What changes while it looks around is seen, or looked at once more.
+    /// Watches the directories of the current plan. A change during the scan is reported, or found by another scan.
     private func watchAll(by inotify: Inotify?) {
         guard let inotify else {
             if !isTold { state.withLock { $0.blindness = "it is not asked" } }
@@ -172,7 +172,7 @@ extension FileWatcher {
         }
     }
 
-    /// Until it is cancelled, or nothing can be read any more.
+    /// Runs until it is cancelled, or until events can no longer be read.
     fileprivate func listen(to inotify: Inotify) async {
         do {
             let descriptor = try inotify.duplicate()
@@ -203,7 +203,7 @@ extension FileWatcher {
 
     private static func channel(reading descriptor: Int32) async throws -> NIOAsyncChannel<ByteBuffer, Never> {
         do {
-            // Reads must have room for a whole event, whatever the name in it.
+            // Each read needs room for a whole event, however long the name in it.
             return try await NIOPipeBootstrap(group: MultiThreadedEventLoopGroup.singleton)
                 .channelOption(.recvAllocator, value: FixedSizeRecvByteBufferAllocator(capacity: 65536))
                 .takingOwnershipOfDescriptor(input: descriptor) { channel in

@@ -2,19 +2,19 @@
 import Glibc
 import NIOCore
 
-/// What Linux tells of changes in directories (inotify(7)).
+/// Reports changes in directories on Linux (inotify(7)).
 ///
-/// Owns a descriptor, by which directories are added and removed; events are read from a duplicate of it.
+/// Owns a descriptor, used to add and remove directories; events are read from a duplicate of it.
 final class Inotify: Sendable {
-    /// A directory, as the kernel numbers it.
+    /// A directory's watch number, assigned by the kernel.
     typealias Watch = Int32
 
     struct Event: Equatable {
-        /// -1 where events were lost.
+        /// -1 if events were lost.
         let watch: Watch
-        /// In the directory; nil where it happened to the directory itself.
+        /// The entry in the directory; nil if the event concerns the directory itself.
         let name: String?
-        /// Events were lost before this one.
+        /// Whether events were lost before this one.
         let isOverflow: Bool
     }
 
@@ -29,7 +29,7 @@ final class Inotify: Sendable {
 
     private let descriptor: Int32
 
-    /// - Throws: where the user has as many instances as the system allows.
+    /// - Throws: if the user already has as many instances as the system allows.
     init() throws(Failure) {
         descriptor = inotify_init1(Int32(IN_NONBLOCK | IN_CLOEXEC))
         guard descriptor >= 0 else { throw Failure(code: errno) }
@@ -37,14 +37,14 @@ final class Inotify: Sendable {
 
     deinit { close(descriptor) }
 
-    /// For the caller to read from, and to close.
+    /// A duplicate for the caller to read from and to close.
     func duplicate() throws(Failure) -> Int32 {
         let copy = fcntl(descriptor, F_DUPFD_CLOEXEC, 0)
         guard copy >= 0 else { throw Failure(code: errno) }
         return copy
     }
 
-    /// The same number as before for a directory that is watched already.
+    /// Returns the existing number for a directory that is already watched.
     func add(_ directory: String) throws(Failure) -> Watch {
         let watch = inotify_add_watch(descriptor, directory, Self.mask)
         guard watch >= 0 else { throw Failure(code: errno) }
@@ -55,7 +55,7 @@ final class Inotify: Sendable {
         _ = inotify_rm_watch(descriptor, watch)
     }
 
-    /// The events in what one read has given, which are always whole.
+    /// The events in the bytes of one read, which never splits an event.
     static func events(in buffer: inout ByteBuffer) -> [Event] {
         var events: [Event] = []
         while buffer.readableBytes >= headByteCount,

@@ -1,4 +1,4 @@
-/// Waits until whoever changes files has finished: a while in which nothing happens, and not for ever.
+/// Waits until files stop changing: until a while passes without a change, but never beyond an upper limit.
 struct QuietPeriod {
     typealias Time = ContinuousClock.Instant
 
@@ -8,19 +8,19 @@ struct QuietPeriod {
     private var first: Time?
     private var last: Time?
 
-    /// Something has happened.
+    /// Records a change.
     mutating func happened(at now: Time) {
         if first == nil { first = now }
         last = now
     }
 
-    /// When it is over, if nothing more happens; nil where nothing has happened.
+    /// When the period ends if nothing more changes; nil if nothing has changed.
     var end: Time? {
         guard let first, let last else { return nil }
         return min(last + Self.quiet, first + Self.longest)
     }
 
-    /// Whether it is over; what happens from now on begins another one.
+    /// Whether the period is over. If so, the next change begins a new one.
     mutating func isOver(at now: Time) -> Bool {
         guard let end, now >= end else { return false }
         (first, last) = (nil, nil)

@@ -7,33 +7,35 @@ import Musl
 import Darwin
 #endif
 
-/// The directories in which something must happen before a file, or what is in a directory, can read differently.
+/// The directories to watch: a file, or the contents of a directory, can change only if something happens in one of
+/// them.
 ///
-/// Every directory on the way is there, with the name that leads on: so a symbolic link that is pointed elsewhere is
-/// seen, wherever on the way it stands, and a directory that is replaced as a whole.
+/// The plan contains every directory on the path, with the name of the next entry. So it detects a symbolic link
+/// anywhere on the path that now points elsewhere, and a directory that is replaced as a whole.
 struct WatchPlan: Equatable {
-    /// What of a directory matters.
+    /// Which entries of a directory matter.
     enum Interest: Equatable {
         case names(Set<String>)
         case all
     }
 
-    /// Directories that are watched.
+    /// The limit for watched directories.
     static let watchedMax = 1024
-    /// Directories that are looked at, where the system does not tell: one for each file that may be in them.
+    /// The limit for polled directories, used if the system does not report changes: one for each file that may be in
+    /// them.
     static let lookedAtMax = DynamicFiles.countMax
-    /// Entries of one directory that are looked at.
+    /// The most entries that are read from one directory.
     static let entriesMax = 65536
-    /// As Linux follows.
+    /// Linux has the same limit.
     private static let linksMax = 40
 
-    /// By path, without symbolic links.
+    /// Keyed by path, with symbolic links resolved.
     private(set) var directories: [String: Interest] = [:]
-    /// Whether there were more.
+    /// Whether directories were left out because of the limit.
     private(set) var isCut = false
     private let directoriesMax: Int
 
-    /// - Parameter directoriesMax: below the source; further ones are left out.
+    /// - Parameter directoriesMax: the most directories below the source; further ones are left out.
     init(_ source: FileProviderSettings.Source, directoriesMax: Int = watchedMax) {
         self.directoriesMax = directoriesMax
         switch source {
@@ -44,7 +46,7 @@ struct WatchPlan: Equatable {
         }
     }
 
-    /// Whether a change of that name in that directory matters. Nil: the directory itself.
+    /// Whether a change of this entry in this directory matters. Nil means the directory itself.
     func concerns(_ name: String?, in directory: String) -> Bool {
         switch directories[directory] {
         case .all: true
@@ -53,11 +55,11 @@ struct WatchPlan: Equatable {
         }
     }
 
-    // MARK: The way
+    // MARK: The path
 
     /// Adds all directories on the way to `path`.
     ///
-    /// - Returns: where it leads; nil where it leads nowhere.
+    /// - Returns: the resolved path; nil if it cannot be resolved.
     private mutating func follow(_ path: String) -> String? {
         var (place, links) = ("/", 0)
         var rest = Array(Self.parts(path.hasPrefix("/") ? path : Self.workingDirectory + "/" + path).reversed())
@@ -90,7 +92,7 @@ struct WatchPlan: Equatable {
         }
     }
 
-    /// Adds a directory with all below it, and the ways to the files that stand there as symbolic links.
+    /// Adds a directory with all its subdirectories, and the paths to files that are symbolic links in them.
     private mutating func addAll(in top: String) {
         var waiting = [top]
         while let directory = waiting.popLast() {
@@ -122,7 +124,7 @@ struct WatchPlan: Equatable {
         case directory, link, other
     }
 
-    /// At most ``entriesMax``.
+    /// At most ``entriesMax`` names.
     static func names(in directory: String) -> [String] {
         guard let stream = opendir(directory) else { return [] }
         defer { closedir(stream) }
@@ -146,7 +148,7 @@ struct WatchPlan: Equatable {
         }
     }
 
-    /// Nil where it is no symbolic link.
+    /// Nil if the path is not a symbolic link.
     private static func target(of path: String) -> String? {
         var bytes = [CChar](repeating: 0, count: Int(PATH_MAX))
         let count = readlink(path, &bytes, bytes.count)
