@@ -56,7 +56,7 @@ package final class RedisStore: BindingStore {
         if !operation.isWritable {
             failure = .refused
         } else if isAvailable, let connection = connection.serving {
-            // Compared after the time was taken: if the channel hears another server since then, the operation
+            // Compared after the time was taken: if the channel has since switched to another server, the operation
             // belongs to an earlier generation.
             stamp = OperationStamp(sentAt: now, isFromChannelServer: agreement(of: connection) == .same)
             if connection.send(operation, for: waiter, stamp) { return flushSoon() }
