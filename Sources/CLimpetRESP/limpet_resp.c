@@ -36,7 +36,7 @@ static void *fail(limpet_reader *reader, int status) {
     return NULL;
 }
 
-/* Doubles the capacity until `needed` fits. Returns 0 if there is no memory. */
+/* Doubles the capacity until `needed` fits. Returns 0 if memory allocation fails. */
 static int grow(void **storage, size_t *capacity, size_t needed, size_t first, size_t size) {
     if (needed <= *capacity) return 1;
     size_t larger = *capacity ? *capacity : first;

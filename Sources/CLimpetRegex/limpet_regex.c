@@ -93,7 +93,7 @@ limpet_regex *limpet_regex_new(const void *pattern, size_t length, limpet_regex_
         return NULL;
     }
     regex->code = code;
-    /* Where memory may not be both writable and executable, there is no machine code, and the interpreter is used. */
+    /* Fails where memory may not be both writable and executable; the interpreter is then used. */
     (void)pcre2_jit_compile(code, PCRE2_JIT_COMPLETE);
     return regex;
 }

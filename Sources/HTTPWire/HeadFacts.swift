@@ -8,7 +8,7 @@ struct HeadFacts {
     }
 
     private(set) var host: Range<Int>?
-    /// The digits of Content-Length without leading zeros. Nil if there are no leading zeros.
+    /// The digits of Content-Length without leading zeros. Nil if it has none.
     private(set) var paddedLength: Range<Int>?
     /// Whether Upgrade names a protocol other than a version of HTTP or TLS.
     private(set) var offersTunnel = false

@@ -8,7 +8,7 @@ package struct RequestHead: Sendable, Equatable {
     /// The path, beginning with `/`; or `*`; or empty, which absolute-form allows. An empty path means `*` if
     /// `isAsterisk`, and `/` otherwise.
     package var path: Range<Int>
-    /// The part after the first `?`, without the `?`. Nil if there is no `?`.
+    /// The part after the first `?`, without the `?`. Nil without a `?`.
     package var query: Range<Int>?
     /// Whether OPTIONS applies to the server as a whole: its target is `*`, or an absolute-form target without path and
     /// query, which is forwarded as `*` (RFC 9112 §3.2.4).

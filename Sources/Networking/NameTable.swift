@@ -62,7 +62,7 @@ package struct NameTable {
         var confirmed = NIODeadline.distantPast
         /// When the last look-up ended.
         var sought: NIODeadline?
-        /// The error to report if there are no addresses.
+        /// The error to report if `addresses` is empty.
         var error = NameError.noAddress
         var search = Search.none
         var waiters: [Waiter] = []

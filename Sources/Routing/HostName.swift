@@ -12,7 +12,7 @@ enum HostName {
         return UnsafeRawBufferPointer(rebasing: host[..<end])
     }
 
-    /// The position of the port's colon. Nil if there is no port, or if the colon belongs to a bare IPv6 address.
+    /// The position of the port's colon. Nil if the host has no port, or if the colon belongs to a bare IPv6 address.
     static func portColon(of host: UnsafeRawBufferPointer) -> Int? {
         guard let last = host.lastIndex(of: UInt8(ascii: ":")) else { return nil }
         if last > 0, host[last - 1] == UInt8(ascii: "]") { return last }

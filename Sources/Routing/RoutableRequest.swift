@@ -5,7 +5,7 @@ package protocol RoutableRequest {
     var host: UnsafeRawBufferPointer { get }
     /// The path as sent, still percent-encoded, without the query.
     var path: UnsafeRawBufferPointer { get }
-    /// The part of the target after the first `?`, as sent. Nil if there is no `?`.
+    /// The part of the target after the first `?`, as sent. Nil without a `?`.
     var query: UnsafeRawBufferPointer? { get }
     /// As sent: methods are case-sensitive (RFC 9110, section 9.1).
     var method: UnsafeRawBufferPointer { get }

@@ -50,7 +50,7 @@ typedef struct limpet_limits {
 
 typedef struct limpet_reader limpet_reader;
 
-/* NULL if there is no memory. */
+/* NULL if memory allocation fails. */
 limpet_reader *limpet_reader_new(limpet_limits limits);
 void limpet_reader_free(limpet_reader *reader);
 
@@ -71,7 +71,7 @@ void limpet_reader_consume(limpet_reader *reader);
 
 /*
  * Formats a command with any arguments. Returns its length and stores the bytes, to be freed with
- * limpet_command_free. Returns -1 if there is no memory.
+ * limpet_command_free. Returns -1 if memory allocation fails.
  */
 int64_t limpet_command_format(char **command, int count, const char **arguments, const size_t *lengths);
 void limpet_command_free(char *command);

@@ -22,11 +22,11 @@ typedef struct limpet_regex_error {
 } limpet_regex_error;
 
 /* Characters are UTF-8; `$` matches only at the very end; classes such as \w are ASCII. Returns NULL if the pattern is
- * invalid or there is no memory; *error then says why. */
+ * invalid or memory allocation fails; *error then says why. */
 limpet_regex *limpet_regex_new(const void *pattern, size_t length, limpet_regex_error *error);
 void limpet_regex_free(limpet_regex *regex);
 
-/* NULL if there is no memory. */
+/* NULL if memory allocation fails. */
 limpet_regex_scratch *limpet_regex_scratch_new(void);
 void limpet_regex_scratch_free(limpet_regex_scratch *scratch);
 

@@ -59,7 +59,7 @@ package final class RedisChannel {
     /// Generations begun so far.
     package var generations: UInt64 { core.generations }
 
-    /// Publishes a message to the fleet. False if it cannot be sent now: there is no connection, too many control
+    /// Publishes a message to the fleet. False if it cannot be sent now: the store is not connected, too many control
     /// commands are in flight, or the message exceeds 16 KiB.
     package func publishFleet(_ payload: [UInt8]) -> Bool {
         guard payload.count <= ChannelNames.fleetMax else { return false }
@@ -102,7 +102,7 @@ package final class RedisChannel {
         }
     }
 
-    /// A data connection found that the server is not the one that the subscription takes it for.
+    /// A data connection found that the server has another role or history than the subscription assumes.
     private func doubted(_ error: StoreError) {
         subscription.serving?.end(error)
     }

@@ -29,7 +29,7 @@ final class SubscriberConnection: ChannelInboundHandler, RedisHandler {
     private var phase = Phase.opening
     private var deadline: Scheduled<Void>?
 
-    /// Nil if there is no memory.
+    /// Nil if memory allocation fails.
     init?(owner: RedisChannel, endpoint: RedisEndpoint, settings: StoreSettings, names: ChannelNames) {
         guard let reader = RESPReader(limits: Self.limits) else { return nil }
         self.owner = owner

@@ -15,7 +15,7 @@ protocol RedisHandler: ChannelHandler {
 final class ReconnectingConnection<Handler: RedisHandler> {
     /// What the owner provides. Called on the loop.
     struct Owner {
-        /// Creates the handler of a connection to this endpoint. Nil if there is no memory.
+        /// Creates the handler of a connection to this endpoint. Nil if memory allocation fails.
         let makeHandler: (RedisEndpoint) -> Handler?
         /// An attempt failed, or the connection ended. Another attempt follows.
         let failed: (StoreError) -> Void

@@ -21,7 +21,7 @@ struct RESPLimits {
 final class RESPReader {
     private let reader: OpaquePointer
 
-    /// Nil if there is no memory.
+    /// Nil if memory allocation fails.
     init?(limits: RESPLimits = RESPLimits()) {
         let limits = limpet_limits(
             buffered: limits.buffered, bulk: limits.bulk, records: limits.records, nesting: limits.nesting)

@@ -99,7 +99,7 @@ struct RedisCommands {
         buffer.writeStaticString("*1\r\n$4\r\nPING\r\n")
     }
 
-    /// Sends the whole script, after the store replied that it does not know it. False if there is no memory.
+    /// Sends the whole script, after the store replied that it does not know it. False if memory allocation fails.
     func evaluate(_ operation: StoreOperation, in buffer: inout ByteBuffer) -> Bool {
         let script: RedisScript
         let arguments: [String]
@@ -133,7 +133,7 @@ struct RedisCommands {
 
     func key(_ fingerprint: Fingerprint) -> String { "\(namespace):\(fingerprint.text)" }
 
-    /// Formats any command. False if there is no memory.
+    /// Formats any command. False if memory allocation fails.
     static func format(_ arguments: [String], in buffer: inout ByteBuffer) -> Bool {
         var bytes = arguments.flatMap { $0.utf8.map { CChar(bitPattern: $0) } }
         // Gives the buffer an address even if all arguments are empty.

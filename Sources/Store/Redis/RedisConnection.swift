@@ -35,7 +35,7 @@ final class RedisConnection: ChannelInboundHandler, RedisHandler {
     private var outbound = ByteBuffer()
     private var timer: (callback: NIOScheduledCallback, due: Instant)?
 
-    /// Nil if there is no memory.
+    /// Nil if memory allocation fails.
     init?(store: RedisStore, endpoint: RedisEndpoint, commands: RedisCommands) {
         guard let reader = RESPReader() else { return nil }
         self.store = store

@@ -26,7 +26,7 @@ struct RedisScript: Sendable {
 
     /// Writes a tombstone one epoch above both the record and the first argument. It lives for the second argument, or
     /// for the record's remaining lifetime if that is longer. Returns what it wrote, in the form of the other scripts,
-    /// or zeros if there is no higher epoch.
+    /// or zeros if the epoch cannot grow further.
     static let drop = RedisScript(
         source: prelude + """
             local t = e > 0 and redis.call('PTTL', KEYS[1]) or 0
@@ -54,8 +54,8 @@ struct RedisScript: Sendable {
             """,
         sha1: "f7dd42699c4bbc1aca66d01b1d79461fadb9ba93")
 
-    /// Reads the record: `v` is its integer, `e` its epoch and `b` when its session began. `e` is 0 if there is no
-    /// valid record. Values are below 2^53, so Lua's doubles are exact.
+    /// Reads the record: `v` is its integer, `e` its epoch and `b` when its session began. `e` is 0 without a valid
+    /// record. Values are below 2^53, so Lua's doubles are exact.
     private static let prelude = """
         local g = redis.pcall('GET', KEYS[1])
         if type(g) == 'table' and not string.find(g.err, 'WRONGTYPE', 1, true) then return g end
