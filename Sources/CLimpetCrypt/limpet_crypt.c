@@ -24,7 +24,7 @@ bool limpet_bcrypt_matches(const char *password, const char *hash) {
     struct crypt_data *data = calloc(1, sizeof *data);
     if (data == NULL) return false;
     const char *made = crypt_r(password, hash, data);
-    // A failure is told by a null pointer or a text that is no hash.
+    // crypt_r reports a failure by a null pointer or by a text that is not a hash.
     bool matches = made != NULL && strlen(made) == bcrypt_length && equal_in_constant_time(made, hash);
     explicit_bzero(data, sizeof *data);
     free(data);

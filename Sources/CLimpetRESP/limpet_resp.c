@@ -12,8 +12,8 @@ typedef int element_count;
 typedef int format_length;
 #endif
 
-/* Bytes are handed to hiredis in parts of this size: it moves the rest of its buffer forward for every 1 KiB that it
- * has parsed, which grows with the square of a part. */
+/* Bytes are passed to hiredis in parts of size PART. For every 1 KiB that it has parsed, hiredis moves the rest of its
+ * buffer forward, so the cost grows with the square of the part's size. */
 enum { PART = 4096, FIRST_RECORDS = 64, FIRST_BYTES = 1024 };
 
 struct limpet_reader {
@@ -26,17 +26,17 @@ struct limpet_reader {
     char *bytes;
     size_t byte_count, byte_capacity;
 
-    /* What belongs to complete replies; the rest is of the one under way. */
+    /* Records and bytes of complete replies. The rest belongs to the reply being parsed. */
     size_t complete_records, complete_bytes;
 };
 
-/* hiredis takes NULL for "no memory" and ends; the reader knows why. */
+/* hiredis treats NULL as "no memory" and ends. The reader keeps the actual reason. */
 static void *fail(limpet_reader *reader, int status) {
     if (reader->status == LIMPET_OK) reader->status = status;
     return NULL;
 }
 
-/* Doubles until `needed` fit. Returns 0 when there is no memory. */
+/* Doubles the capacity until `needed` fits. Returns 0 if memory allocation fails. */
 static int grow(void **storage, size_t *capacity, size_t needed, size_t first, size_t size) {
     if (needed <= *capacity) return 1;
     size_t larger = *capacity ? *capacity : first;
@@ -54,7 +54,7 @@ static unsigned nesting(const redisReadTask *task) {
     return depth;
 }
 
-/* hiredis only wants to know that there is an object: the reader itself stands for all of them. */
+/* hiredis only needs a non-null object for each value: the reader itself serves as all of them. */
 static void *append(const redisReadTask *task, limpet_record record) {
     limpet_reader *reader = task->privdata;
     if (reader->record_count - reader->complete_records >= reader->limits.records)
@@ -96,7 +96,7 @@ static void *create_nil(const redisReadTask *task) {
 }
 
 #if defined(HIREDIS_MAJOR) && HIREDIS_MAJOR >= 1
-/* RESP3, which nobody asked for. */
+/* RESP3 types. The reader never requests RESP3. */
 static void *create_double(const redisReadTask *task, double value, char *text, size_t length) {
     (void)value, (void)text, (void)length;
     return fail(task->privdata, LIMPET_MALFORMED);

@@ -5,21 +5,21 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* What a match may cost, beside its steps. */
+/* Limits on the cost of a match, in addition to its steps. */
 enum {
-    /* Choices that are kept open at once, and what they may take, in KiB: for the interpreter. */
+    /* For the interpreter: backtracking depth, and heap in KiB. */
     DEPTH = 20000,
     HEAP = 4096,
-    /* The same for machine code, in bytes. */
+    /* For machine code: the initial and the maximum stack, in bytes. */
     FIRST_STACK = 32 * 1024,
     LARGEST_STACK = 512 * 1024,
-    /* More than that in parentheses in each other is nobody's pattern. */
+    /* Nested parentheses. No real pattern has more. */
     NESTING = 100
 };
 
 /*
- * PCRE2 counts its steps anew for each place at which a match may begin, so that a long subject would multiply the
- * limit. With the search made part of the pattern, there is one place. \E ends a \Q that the pattern left open.
+ * PCRE2 restarts its step count at each position where a match may begin, so a long subject would multiply the limit.
+ * With the search as part of the pattern, there is only one such position. \E ends a \Q that the pattern left open.
  */
 static const char before[] = "(?s:.*?)(?:", after[] = "\\E)";
 
@@ -48,7 +48,7 @@ static int is_anchored(const pcre2_code *code) {
     return pcre2_pattern_info(code, PCRE2_INFO_ALLOPTIONS, &all) == 0 && (all & PCRE2_ANCHORED) != 0;
 }
 
-/* The pattern as it is matched from the subject's first byte on. */
+/* The pattern with the search as part of it, anchored at the subject's first byte. */
 static pcre2_code *searching(
     const void *pattern, size_t length, int *number, PCRE2_SIZE *offset, pcre2_compile_context *context
 ) {
@@ -66,7 +66,7 @@ static pcre2_code *searching(
     return code;
 }
 
-/* Compiled as it stands first: only so are its mistakes found where they are. */
+/* Compiles the unchanged pattern first, so that errors are reported at their real position. */
 static pcre2_code *compile(
     const void *pattern, size_t length, int *number, PCRE2_SIZE *offset, pcre2_compile_context *context
 ) {
@@ -93,7 +93,7 @@ limpet_regex *limpet_regex_new(const void *pattern, size_t length, limpet_regex_
         return NULL;
     }
     regex->code = code;
-    /* Where memory may not be both written and run there is no machine code, and the interpreter serves. */
+    /* Fails where memory may not be both writable and executable; the interpreter is then used. */
     (void)pcre2_jit_compile(code, PCRE2_JIT_COMPLETE);
     return regex;
 }
@@ -115,7 +115,7 @@ limpet_regex_scratch *limpet_regex_scratch_new(void) {
     }
     pcre2_set_depth_limit(scratch->limits, DEPTH);
     pcre2_set_heap_limit(scratch->limits, HEAP);
-    /* NULL where there is no machine code; PCRE2 then uses the thread's own stack, or needs none. */
+    /* NULL without machine code; PCRE2 then uses the thread's own stack, or needs none. */
     scratch->stack = pcre2_jit_stack_create(FIRST_STACK, LARGEST_STACK, NULL);
     pcre2_jit_stack_assign(scratch->limits, NULL, scratch->stack);
     return scratch;
@@ -135,7 +135,7 @@ int limpet_regex_match(
     pcre2_set_match_limit(scratch->limits, steps);
     if (subject == NULL) subject = "";
     int result = pcre2_match(regex->code, subject, length, 0, 0, scratch->match, scratch->limits);
-    /* 0: it matched, and there are more groups than were asked for. */
+    /* 0 means that it matched and has more groups than the match data holds. */
     if (result >= 0) return LIMPET_REGEX_FOUND;
     return result == PCRE2_ERROR_NOMATCH ? LIMPET_REGEX_NONE : LIMPET_REGEX_OVER_LIMIT;
 }

@@ -1,8 +1,8 @@
-/// `host[:port]` as Host and absolute-form targets hold it (RFC 9110 §4.2, RFC 3986 §3.2): no user information, no
-/// empty host, no port above 65535.
+/// `host[:port]` as it appears in Host and in absolute-form targets (RFC 9110 §4.2, RFC 3986 §3.2): no user
+/// information, no empty host, no port above 65535.
 enum Authority {
-    /// The length of the authority that `bytes` are, without the colon of an empty port, which means the same without
-    /// it (RFC 3986 §6.2.3); nil where they are none.
+    /// The length of the authority in `bytes`, without the colon of an empty port, which does not change the meaning
+    /// (RFC 3986 §6.2.3). Nil if `bytes` are not an authority.
     static func length(_ bytes: UnsafeRawBufferPointer) -> Int? {
         guard let first = bytes.first else { return nil }
         let end = first == UInt8(ascii: "[") ? endOfLiteral(bytes) : endOfName(bytes)
@@ -12,7 +12,7 @@ enum Authority {
         return isPort(UnsafeRawBufferPointer(rebasing: bytes[end...])) ? bytes.count : nil
     }
 
-    /// The offset after a registered name or IPv4 address, which has the same form; nil where there is none.
+    /// The offset after a registered name, or after an IPv4 address, which has the same form. Nil if there is neither.
     private static func endOfName(_ bytes: UnsafeRawBufferPointer) -> Int? {
         var index = 0
         while index < bytes.count, bytes[index] != UInt8(ascii: ":") {
@@ -28,7 +28,7 @@ enum Authority {
         return index > 0 ? index : nil
     }
 
-    /// The offset after `[IPv6 address]`; nil where there is none. Zones and future versions are refused.
+    /// The offset after `[IPv6 address]`. Nil if there is none. Zones and future versions are refused.
     private static func endOfLiteral(_ bytes: UnsafeRawBufferPointer) -> Int? {
         guard let close = bytes.firstIndex(of: UInt8(ascii: "]")) else { return nil }
         return IPv6Text.isValid(UnsafeRawBufferPointer(rebasing: bytes[1..<close])) ? close + 1 : nil

@@ -1,8 +1,8 @@
 /// How the end of a message's body is found (RFC 9112 §6.3).
 package enum BodyFraming: Equatable, Sendable {
-    /// No body, and no field that announces one (or one that counts for nothing, as in the answer to HEAD).
+    /// No body, and no field that announces one, or a field that has no effect, as in the response to HEAD.
     case none
-    /// Exactly so many bytes; below 2^63. May be 0.
+    /// Exactly this many bytes; below 2^63. May be 0.
     case length(UInt64)
     case chunked
     /// Everything until the peer closes; responses only.

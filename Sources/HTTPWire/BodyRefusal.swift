@@ -1,14 +1,14 @@
-/// Why a body is refused. Both connections of the exchange must be closed, the forwarded message left incomplete.
+/// Why a body is refused. Both connections of the exchange must be closed, and the forwarded message left incomplete.
 package enum BodyRefusal: Error, Equatable, Sendable {
     case malformedChunkSize, chunkSizeTooLarge, malformedChunkExtension, chunkExtensionTooLarge
-    /// A chunk's line does not end in CRLF.
+    /// The first line of a chunk does not end in CRLF.
     case malformedChunkLineEnd
     /// No CRLF after a chunk's data.
     case malformedChunkEnd
-    /// A trailer line breaks a rule of field lines.
+    /// A trailer line violates a rule for field lines.
     case malformedTrailer(HeadRefusal)
 
-    /// What is wrong, in English; holds nothing of the message.
+    /// What is wrong, in English. Contains nothing from the message.
     package var reason: StaticString {
         switch self {
         case .malformedChunkSize: "a chunk size is not 1 to 16 hexadecimal digits"

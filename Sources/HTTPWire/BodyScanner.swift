@@ -1,36 +1,36 @@
-/// Follows a body to its end and hands out its content.
+/// Scans a body to its end and extracts its content.
 ///
-/// Chunk lines, their extensions and the trailer section are no content: whoever sends the content on frames it in its
-/// own way. The trailer section is named by `Step.trailers`; `FieldTable.readTrailers` reads it.
+/// Chunk lines, their extensions and the trailer section are not content: a caller that forwards the content applies
+/// its own framing. `Step.trailers` locates the trailer section; `FieldTable.readTrailers` parses it.
 ///
-/// A chunk's line, the CRLF after its data, and the trailer section are accepted only when they are whole: the caller
-/// keeps what was not accepted (at most a chunk line of 18 bytes and its extensions, or a trailer section within the
-/// field limits), and offers it again with more behind it. What was looked at already is not looked at again, so a
-/// sender of single bytes costs no more than another.
+/// A chunk's line, the CRLF after its data, and the trailer section are accepted only when they are complete. The
+/// caller keeps the bytes that were not accepted (at most a chunk line of 18 bytes and its extensions, or a trailer
+/// section within the field limits), and passes them again followed by new bytes. Bytes already scanned are not scanned
+/// again, so a sender of single bytes costs no more than any other.
 package struct BodyScanner: Sendable {
-    /// Who sends the body: how strictly its chunk lines are read.
+    /// The sender of the body, which decides how strictly its chunk lines are parsed.
     package enum Sender: Sendable {
-        /// White space beside a chunk's size is refused: another proxy may have read another size.
+        /// White space next to a chunk's size is refused: another proxy may have read a different size.
         case client
-        /// White space between a chunk's size and the CRLF or semicolon is accepted, and left out.
+        /// White space between a chunk's size and the CRLF or semicolon is accepted and skipped.
         case backend
     }
 
     package enum Outcome: Equatable, Sendable {
-        /// More bytes are needed. With `.untilClose` always: the caller ends the body when the peer closes.
+        /// More bytes are needed. Always the outcome with `.untilClose`: the caller ends the body when the peer closes.
         case more
-        /// The body ends with the last accepted byte; what follows belongs to the next message.
+        /// The body ends with the last accepted byte. The bytes after it belong to the next message.
         case complete
-        /// Final. What was handed out is still sound.
+        /// Final. The content already passed on is still valid.
         case refused(BodyRefusal)
     }
 
     package struct Step: Equatable, Sendable {
-        /// The number of leading bytes that are checked and need not be offered again.
+        /// The number of leading bytes that were accepted and need not be passed again.
         package var accepted = 0
         package var outcome = Outcome.more
-        /// Where the field lines of the trailer section are, without the empty line that ends it. Empty before the end
-        /// of a chunked body, and where there are none.
+        /// The field lines of the trailer section, without the empty line that ends it. Empty before the end of a
+        /// chunked body, and if there are none.
         package var trailers = 0..<0
     }
 
@@ -39,15 +39,15 @@ package struct BodyScanner: Sendable {
     }
 
     private var phase: Phase
-    /// Bytes at the front of the next input that were looked at and not accepted.
+    /// Bytes at the front of the next input that were scanned but not accepted.
     private var held = 0
-    /// What is left of the body or of the chunk, in the phases `length` and `chunkData`.
+    /// The rest of the body or of the chunk, in the phases `length` and `chunkData`.
     private var remaining: UInt64 = 0
     /// The line being read in the phase `chunkLine`.
     private var line = ChunkLine()
     /// The section being read in the phase `trailers`.
     private var trailers = TrailerSection()
-    /// Why, in the phase `refused`.
+    /// The reason, in the phase `refused`.
     private var refusal: BodyRefusal?
     private let sender: Sender
     private let limits: MessageLimits
@@ -69,8 +69,8 @@ package struct BodyScanner: Sendable {
         phase == .complete
     }
 
-    /// Looks at `bytes`: those not accepted so far, and what came after them. Calls `content` with the ranges that are
-    /// the body's content, in order, none empty: one for each chunk, or part of one.
+    /// Scans `bytes`: the bytes not accepted so far, followed by newly received ones. Calls `content` with the ranges
+    /// of the body's content, in order and never empty: one for each chunk, or part of one.
     package mutating func scan(_ bytes: UnsafeRawBufferPointer, content: (Range<Int>) -> Void) -> Step {
         var step = Step()
         while true {
@@ -97,8 +97,8 @@ package struct BodyScanner: Sendable {
         }
     }
 
-    /// Takes the next element (or what there is of plain data), which begins at `start`, and returns its end; nil if
-    /// it is not whole. There are bytes after `start + held`.
+    /// Consumes the next element (or the available part of plain data), which begins at `start`, and returns its end.
+    /// Nil if it is incomplete. There are bytes after `start + held`.
     @inline(__always)
     private mutating func advance(
         _ bytes: UnsafeRawBufferPointer, from start: Int, _ fieldLines: inout Range<Int>,
@@ -128,7 +128,7 @@ package struct BodyScanner: Sendable {
         return end
     }
 
-    /// Counts the data that begins at `start` against what remains, and returns its end.
+    /// Deducts the data that begins at `start` from the remaining length, and returns its end.
     @inline(__always)
     private mutating func takeData(_ bytes: UnsafeRawBufferPointer, from start: Int) -> Int {
         let available = UInt64(truncatingIfNeeded: bytes.count &- start)
@@ -167,7 +167,7 @@ package struct BodyScanner: Sendable {
         return start &+ 2
     }
 
-    /// The section's field lines, which an empty line follows.
+    /// The range of the section's field lines, without the empty line that follows them.
     private mutating func readTrailers(
         _ bytes: UnsafeRawBufferPointer, from start: Int
     ) throws(BodyRefusal) -> Range<Int>? {

@@ -1,18 +1,18 @@
-/// Searches that look at eight bytes in one machine word.
+/// Searches that examine eight bytes in one machine word.
 ///
-/// A *stop mask* has the top bit of a lane set where the byte ends the search. `below` and `equal` may also set lanes
-/// above a true stop (a borrow runs upwards), so only the lowest set lane means anything; nobody looks at another.
+/// A *stop mask* has the top bit of a lane set if the byte ends the search. `below` and `equal` may also set lanes
+/// above a true stop (a borrow propagates upwards), so only the lowest set lane is meaningful, and no other is used.
 enum ByteLanes {
     @inline(__always) private static var top: UInt64 { 0x8080_8080_8080_8080 }
     @inline(__always) private static var ones: UInt64 { 0x0101_0101_0101_0101 }
 
-    /// Eight bytes, the first in the lowest lane whatever the machine's byte order.
+    /// Loads eight bytes, the first in the lowest lane regardless of the machine's byte order.
     @inline(__always)
     static func load(_ base: UnsafeRawPointer, _ offset: Int) -> UInt64 {
         UInt64(littleEndian: base.loadUnaligned(fromByteOffset: offset, as: UInt64.self))
     }
 
-    /// The first offset in `from ..< end` that holds a control character other than HTAB, or DEL; else `end`.
+    /// The first offset in `from ..< end` that holds a control character other than HTAB, or DEL; otherwise `end`.
     @inline(__always)
     static func endOfText(_ base: UnsafeRawPointer, from: Int, to end: Int) -> Int {
         var index = from
@@ -34,7 +34,7 @@ enum ByteLanes {
     }
 
     /// The first offset in `from ..< end` that cannot be part of a request target: white space, a control character,
-    /// DEL, anything above ASCII, or `#`; else `end`.
+    /// DEL, a non-ASCII byte, or `#`; otherwise `end`.
     @inline(__always)
     static func endOfTarget(_ base: UnsafeRawPointer, from: Int, to end: Int) -> Int {
         var index = from
@@ -52,10 +52,10 @@ enum ByteLanes {
         return end
     }
 
-    /// The first offset in `from ..< end` that holds no token character (RFC 9110 §5.6.2); else `end`.
+    /// The first offset in `from ..< end` that does not hold a token character (RFC 9110 §5.6.2); otherwise `end`.
     ///
-    /// `oddDelimiters` becomes true if an underscore or two hyphens running are among the bytes before it; it may also
-    /// become true for what follows within the same word.
+    /// `oddDelimiters` becomes true if the bytes before it contain an underscore or two consecutive hyphens. It may
+    /// also become true because of bytes after it in the same word.
     @inline(__always)
     static func endOfToken(
         _ base: UnsafeRawPointer, from: Int, to end: Int, oddDelimiters: inout Bool
@@ -88,7 +88,7 @@ enum ByteLanes {
         return end
     }
 
-    /// The first offset in `from ..< end` that holds `byte`; else `end`.
+    /// The first offset in `from ..< end` that holds `byte`; otherwise `end`.
     @inline(__always)
     static func first(_ byte: UInt8, in base: UnsafeRawPointer, from: Int, to end: Int) -> Int {
         var index = from
@@ -115,7 +115,8 @@ enum ByteLanes {
         return (difference &- ones) & ~difference & top
     }
 
-    /// The top bit of every lane that holds a letter or a digit; exact in every lane, as no sum leaves its lane.
+    /// The top bit of every lane that holds a letter or a digit. Exact in every lane, because no sum overflows its
+    /// lane.
     @inline(__always)
     private static func alphanumeric(_ word: UInt64) -> UInt64 {
         let ascii = word & ~top
@@ -125,7 +126,7 @@ enum ByteLanes {
         return (letter | digit) & ~word & top
     }
 
-    /// The top bit of every lane that holds a hyphen; exact likewise.
+    /// The top bit of every lane that holds a hyphen. Exact in every lane, for the same reason.
     @inline(__always)
     private static func hyphen(_ word: UInt64) -> UInt64 {
         let ascii = word & ~top

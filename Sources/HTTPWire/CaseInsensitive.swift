@@ -1,7 +1,7 @@
-/// Comparison of names without regard to case, for bytes that are known to be of a grammar (token, authority) in which
-/// no two different bytes but the two cases of a letter become equal when bit 5 is set.
+/// Case-insensitive comparison of names. The bytes must be of a grammar (token, authority) in which setting bit 5 makes
+/// no two different bytes equal, except the two cases of a letter.
 enum CaseInsensitive {
-    /// Whether `count` bytes at `bytes`, lowered, are those at `lowercase`.
+    /// Whether the `count` bytes at `bytes`, lowercased, equal those at `lowercase`.
     @inline(__always)
     static func equal(_ bytes: UnsafeRawPointer, toLowercase lowercase: UnsafeRawPointer, count: Int) -> Bool {
         var index = 0
@@ -18,14 +18,14 @@ enum CaseInsensitive {
         return true
     }
 
-    /// Whether two ranges of the same length hold the same letters, digits and signs. Only letters are folded.
+    /// Whether two ranges are equal apart from the case of letters.
     static func equal(_ one: UnsafeRawBufferPointer, _ other: UnsafeRawBufferPointer) -> Bool {
         guard one.count == other.count else { return false }
         for index in 0..<one.count where lowered(one[index]) != lowered(other[index]) { return false }
         return true
     }
 
-    /// Whether `bytes` are `word` in any mixture of cases.
+    /// Whether `bytes` equal `word` in any mixture of cases.
     @inline(__always)
     static func equal(_ bytes: UnsafeRawBufferPointer, _ word: StaticString) -> Bool {
         equal(bytes, UnsafeRawBufferPointer(start: word.utf8Start, count: word.utf8CodeUnitCount))

@@ -1,9 +1,9 @@
-/// The line before a chunk's data (RFC 9112 §7.1), read byte by byte so that it can stop anywhere and go on:
+/// The line before a chunk's data (RFC 9112 §7.1), parsed byte by byte so that parsing can stop and resume anywhere:
 /// `1*16HEXDIG *( ";" token [ "=" ( token / quoted-string ) ] ) CRLF`.
 ///
-/// Around the signs of an extension, and behind the last one, white space is accepted, as §7.1.1 wants it of a
-/// recipient (BWS). Between the size and what follows it is accepted from a backend alone: to a proxy before us such a
-/// size may be another one.
+/// White space around the delimiters of an extension, and after the last one, is accepted, as §7.1.1 requires of a
+/// recipient (BWS). White space after the size is accepted only from a backend: a proxy in front of us may have read a
+/// different size.
 struct ChunkLine {
     private enum State {
         case size, afterSize
@@ -19,8 +19,8 @@ struct ChunkLine {
     private var extensionLength = 0
     private static var mostDigits: Int { 16 }
 
-    /// Takes the next byte; whether it ends the line. What stands between the size and the CRLF is refused where it has
-    /// more than `longestExtension` bytes.
+    /// Consumes the next byte. Returns whether it ends the line. Refuses a line with more than `longestExtension` bytes
+    /// between the size and the CRLF.
     @inline(__always)
     mutating func take(
         _ byte: UInt8, longestExtension: Int, from sender: BodyScanner.Sender

@@ -1,7 +1,7 @@
-/// The value of a cookie, which may stand in quotation marks (RFC 6265, section 4.1.1). Some clients take them off
-/// before they send it back, others do not: they are not part of it.
+/// The value of a cookie, which may be in quotation marks (RFC 6265, section 4.1.1). Some clients strip them before
+/// they send the cookie back, others do not: they are not part of the value.
 package enum CookieValue {
-    /// The value without one pair of quotation marks around it; nil where there is none.
+    /// The value without one pair of quotation marks around it. Nil if it has none.
     package static func unquoted(_ value: UnsafeRawBufferPointer) -> UnsafeRawBufferPointer? {
         let mark = UInt8(ascii: "\"")
         guard value.count >= 2, value.first == mark, value.last == mark else { return nil }

@@ -1,11 +1,11 @@
-/// One field line of a scanned head, as offsets into the bytes that were scanned.
+/// One field line of a scanned head, as offsets into the scanned bytes.
 ///
-/// The line is `nameStart ..< lineEnd`, CRLF included; the value has no white space around it.
+/// The line is `nameStart ..< lineEnd`, including CRLF. The value excludes the white space around it.
 package struct Field: Sendable {
-    /// What of the line is passed on.
+    /// The part of the line that is forwarded.
     enum Extent: UInt8 {
         case line
-        /// Name, colon, value and CRLF. The value is narrower than that which came, and means the same.
+        /// Name, colon, value and CRLF. The value is narrower than the received one, but means the same.
         case value
         case nothing
     }
@@ -18,7 +18,7 @@ package struct Field: Sendable {
     package var valueEnd: UInt32
     package var lineEnd: UInt32
 
-    /// Left out by `FieldTable.forEachKeptRun` and not found by searches.
+    /// Omitted by `FieldTable.forEachKeptRun` and not found by searches.
     package var isRemoved: Bool { extent == .nothing }
     package var nameRange: Range<Int> { Int(nameStart)..<Int(nameEnd) }
     package var valueRange: Range<Int> { Int(valueStart)..<Int(valueEnd) }

@@ -6,13 +6,13 @@ enum FieldLine {
         var mayBeAlias: Bool
     }
 
-    /// Scans the line that begins at `start`, held to the limit of one field or to what is left of that of its section,
-    /// which began at `sectionStart`, the narrower. `start` must be below `count`.
+    /// Scans the line that begins at `start`. Its limit is that of one field, or what its section, which began at
+    /// `sectionStart`, has left of its own, whichever is smaller. `start` must be below `count`.
     @inline(__always)
     static func scan(
         _ base: UnsafeRawPointer, from start: Int, count: Int, sectionStart: Int, limits: MessageLimits
     ) throws(Halt) -> Scanned {
-        // The line's CR stands at `lastEnd` or before.
+        // The line's CR is at `lastEnd` or before.
         let lastOfSection = sectionStart &+ limits.fieldSection &- 2
         guard start <= lastOfSection else { throw .refused(.fieldSectionTooLarge) }
         let lastEnd = min(start &+ limits.field, lastOfSection)
@@ -40,7 +40,7 @@ enum FieldLine {
         return Scanned(field: field, mayBeAlias: mayBeAlias)
     }
 
-    /// Why a name does not end in its colon but in `byte`.
+    /// Why a name ends in `byte` and not in a colon.
     private static func nameRefusal(_ byte: UInt8, isFirst: Bool) -> HeadRefusal {
         switch byte {
         case UInt8(ascii: ":"): .emptyFieldName

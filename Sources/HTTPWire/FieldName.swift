@@ -1,4 +1,4 @@
-/// The field names that mean something to a proxy, recognised without regard to case while a head is scanned.
+/// The field names that matter to a proxy, recognised case-insensitively while a head is scanned.
 package enum FieldName: UInt8, Sendable, CaseIterable {
     case other
     case host, connection, contentLength, transferEncoding
@@ -7,12 +7,12 @@ package enum FieldName: UInt8, Sendable, CaseIterable {
     case keepAlive, proxyConnection, proxyAuthenticate, proxyAuthorization, http2Settings
     case forwarded, xForwardedFor, xForwardedHost, xForwardedProto, xForwardedPort, xForwardedServer
     case xForwardedPrefix, xRealIP
-    /// Any name that begins with `X-Forwarded-` and is none of those above.
+    /// Any other name that begins with `X-Forwarded-`.
     case xForwardedOther
     case via, date, server
     case contentType, contentEncoding, contentRange
 
-    /// The name in lower case; empty for `.other`, the common prefix for `.xForwardedOther`.
+    /// The name in lower case. Empty for `.other`; the common prefix for `.xForwardedOther`.
     @inline(__always)
     package var lowercase: StaticString {
         switch self {
@@ -51,8 +51,8 @@ package enum FieldName: UInt8, Sendable, CaseIterable {
         }
     }
 
-    /// Whether a peer may not have this field dropped by naming it in `Connection`: what frames, routes or
-    /// authenticates a message, or says where it came from, is not the peer's to strip.
+    /// Whether a peer cannot have this field removed by naming it in `Connection`. A peer must not strip fields that
+    /// frame, route or authenticate a message, or say where it came from.
     var isProtectedFromNomination: Bool {
         switch self {
         case .host, .contentLength, .transferEncoding, .cookie, .setCookie, .authorization, .expect, .forwarded,
@@ -66,7 +66,7 @@ package enum FieldName: UInt8, Sendable, CaseIterable {
         }
     }
 
-    /// The well-known name that the bytes spell in any mixture of cases, or `.other`.
+    /// The well-known name that equals the bytes in any mixture of cases, or `.other`.
     package init(spelledBy name: UnsafeRawBufferPointer) {
         guard let start = name.baseAddress, !name.isEmpty else {
             self = .other
@@ -75,7 +75,7 @@ package enum FieldName: UInt8, Sendable, CaseIterable {
         self = Self.recognise(start, count: name.count)
     }
 
-    /// The well-known name that these token bytes (at least one) spell in any mixture of cases, or `.other`.
+    /// The well-known name that equals these token bytes (at least one) in any mixture of cases, or `.other`.
     static func recognise(_ name: UnsafeRawPointer, count: Int) -> FieldName {
         let found = wellKnown(name, count: count)
         guard found == .other, count > 12 else { return found }
@@ -104,7 +104,7 @@ package enum FieldName: UInt8, Sendable, CaseIterable {
         }
     }
 
-    /// The first of the candidates (all of `count` bytes) that the bytes spell.
+    /// The first of the candidates (all of `count` bytes) that equals the bytes.
     @inline(__always)
     private static func spelling(
         _ name: UnsafeRawPointer, _ count: Int, _ first: FieldName, _ second: FieldName = .other,
@@ -124,8 +124,8 @@ package enum FieldName: UInt8, Sendable, CaseIterable {
         return CaseInsensitive.equal(name, toLowercase: spelling, count: count)
     }
 
-    /// Whether the name is not well known, and becomes so when every run of hyphens and underscores is taken for one
-    /// hyphen. A backend that maps names to CGI variables, or forgives such spellings, would take it for the real one.
+    /// Whether the name is not well known, but becomes so if every run of hyphens and underscores is replaced by one
+    /// hyphen. A backend that maps names to CGI variables, or tolerates such spellings, would take it for the real one.
     static func isAlias(_ name: UnsafeRawPointer, count: Int) -> Bool {
         withUnsafeTemporaryAllocation(byteCount: longestName + 1, alignment: 1) { plain in
             var length = 0
@@ -143,6 +143,6 @@ package enum FieldName: UInt8, Sendable, CaseIterable {
         }
     }
 
-    /// The length of `proxy-authorization`. One byte more keeps a longer name from passing for it.
+    /// The length of `proxy-authorization`. One extra byte keeps a longer name from being mistaken for it.
     private static var longestName: Int { 19 }
 }

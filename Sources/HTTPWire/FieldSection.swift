@@ -1,4 +1,4 @@
-/// The walk over all field lines of one head, and what the well-known ones of them say.
+/// Scans all field lines of one head, and collects what the well-known fields say.
 struct FieldSection {
     private(set) var facts = HeadFacts()
     private(set) var count = 0
@@ -8,7 +8,8 @@ struct FieldSection {
     private let limits: MessageLimits
     private let most: Int
 
-    /// A section that begins at offset `start`, of at most as many fields as the limits and the table's capacity allow.
+    /// A section that begins at offset `start`, with at most as many fields as the limits and the table's capacity
+    /// allow.
     init(start: Int, limits: MessageLimits, capacity: Int) {
         self.start = start
         self.limits = limits

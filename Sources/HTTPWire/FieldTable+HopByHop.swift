@@ -1,14 +1,15 @@
 extension FieldTable {
-    /// Marks as removed what must not pass on to the next hop (RFC 9110 §7.6.1): Connection and every field that it
-    /// names, Keep-Alive, Proxy-Connection, TE, Upgrade, HTTP2-Settings, Proxy-Authenticate and Proxy-Authorization.
+    /// Marks as removed the fields that must not be forwarded to the next hop (RFC 9110 §7.6.1): Connection and every
+    /// field that it names, Keep-Alive, Proxy-Connection, TE, Upgrade, HTTP2-Settings, Proxy-Authenticate and
+    /// Proxy-Authorization.
     ///
-    /// Transfer-Encoding and Trailer stay: the body's framing passes through verbatim. A peer cannot have a field
-    /// stripped that frames, routes, authenticates or says where a message came from (Host, Content-Length, Cookie,
-    /// Authorization, Forwarded, X-Forwarded-*, X-Real-IP and the like), nor one for whose name (any case)
-    /// `isProtected` answers true.
+    /// Transfer-Encoding and Trailer stay: the body's framing is forwarded unchanged. A peer cannot strip a field that
+    /// frames, routes or authenticates a message, or says where it came from (Host, Content-Length, Cookie,
+    /// Authorization, Forwarded, X-Forwarded-*, X-Real-IP and the like), nor a field for whose name (in any case)
+    /// `isProtected` returns true.
     ///
-    /// `keepingUpgrade` leaves the Upgrade field, for an exchange that may switch protocols; Connection goes all the
-    /// same, and the caller writes `Connection: upgrade` itself.
+    /// `keepingUpgrade` keeps the Upgrade field, for an exchange that may switch protocols. Connection is still
+    /// removed, and the caller writes `Connection: upgrade` itself.
     package func removeHopByHop(
         in bytes: UnsafeRawBufferPointer, keepingUpgrade: Bool = false,
         isProtected: (UnsafeRawBufferPointer) -> Bool = { _ in false }
@@ -37,7 +38,7 @@ extension FieldTable {
         }
     }
 
-    /// The same for a name in any mixture of cases. `bytes` are those that were scanned.
+    /// Marks every field of this name, in any mixture of cases, as removed. `bytes` are the scanned bytes.
     package func removeAll(named name: UnsafeRawBufferPointer, in bytes: UnsafeRawBufferPointer) {
         var found = firstIndex(named: name, in: bytes)
         while let index = found {

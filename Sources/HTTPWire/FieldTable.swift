@@ -1,15 +1,16 @@
-/// The field lines of the head scanned last, in order. Storage is allocated once; one table serves one event loop.
+/// The field lines of the most recently scanned head, in order. Storage is allocated once; one table serves one event
+/// loop.
 ///
-/// What `remove` marks stays in place, is skipped by every search, and is left out by `forEachKeptRun`.
+/// A field marked by `remove` stays in place, is skipped by every search, and is omitted by `forEachKeptRun`.
 package final class FieldTable {
     package let capacity: Int
-    /// The number of fields, removed ones included.
+    /// The number of fields, including removed ones.
     package private(set) var count = 0
     private let storage: UnsafeMutablePointer<Field>
     /// One bit for each `FieldName` that occurs.
     private var present: UInt64 = 0
 
-    /// A table of room for `capacity` fields (at least one): a head with more is refused as `.tooManyFields`.
+    /// A table with room for `capacity` fields (at least one). A head with more is refused as `.tooManyFields`.
     package init(capacity: Int = MessageLimits().fieldCount) {
         self.capacity = max(capacity, 1)
         storage = .allocate(capacity: self.capacity)
@@ -24,7 +25,7 @@ package final class FieldTable {
         return storage[index]
     }
 
-    /// Marks the field at `index` as left out.
+    /// Marks the field at `index` as removed.
     package func remove(_ index: Int) {
         precondition(index >= 0 && index < count, "no such field")
         storage[index].extent = .nothing
@@ -40,14 +41,14 @@ package final class FieldTable {
         next(name, from: index &+ 1)
     }
 
-    /// The first kept field whose name is `lowercase` in any mixture of cases. `bytes` are those that were scanned;
+    /// The first kept field whose name equals `lowercase` in any mixture of cases. `bytes` are the scanned bytes;
     /// `lowercase` must be a token in lower case.
     package func firstIndex(named lowercase: StaticString, in bytes: UnsafeRawBufferPointer) -> Int? {
         let name = UnsafeRawBufferPointer(start: lowercase.utf8Start, count: lowercase.utf8CodeUnitCount)
         return firstIndex(named: name, in: bytes)
     }
 
-    /// The same for a name in any mixture of cases; `start` is the first index to look at.
+    /// The first kept field of this name, in any mixture of cases, at index `start` or later.
     package func firstIndex(
         named name: UnsafeRawBufferPointer, in bytes: UnsafeRawBufferPointer, from start: Int = 0
     ) -> Int? {
@@ -63,7 +64,7 @@ package final class FieldTable {
         return nil
     }
 
-    /// The byte ranges that hold the kept field lines, in order, neighbours joined: one range where nothing was
+    /// The byte ranges of the kept field lines, in order, with adjacent lines joined: a single range if nothing was
     /// removed.
     package func forEachKeptRun(_ body: (Range<Int>) -> Void) {
         var start: Int?
@@ -86,11 +87,11 @@ package final class FieldTable {
 
     /// Fills the table with the fields of a trailer section that a `BodyScanner` has accepted.
     ///
-    /// Those that must not be there (RFC 9110 §6.5.1) are marked as removed. Fields beyond the capacity are left out.
+    /// Fields that are forbidden there (RFC 9110 §6.5.1) are marked as removed. Fields beyond the capacity are omitted.
     ///
     /// - Parameters:
     ///   - lines: `Step.trailers`.
-    ///   - bytes: those that the step was given.
+    ///   - bytes: the bytes that were passed to `scan` for that step.
     package func readTrailers(_ lines: Range<Int>, in bytes: UnsafeRawBufferPointer) {
         _ = reset()
         TrailerSection.forEachField(in: lines, of: bytes) { field in
@@ -101,7 +102,7 @@ package final class FieldTable {
         }
     }
 
-    /// Narrows the value of the first kept field of this name, which is then passed on without what is left out.
+    /// Narrows the value of the first kept field of this name. Only the narrowed value is forwarded.
     func trim(_ name: FieldName, to value: Range<Int>) {
         guard let index = first(name) else { return }
         storage[index].extent = .value
@@ -111,7 +112,7 @@ package final class FieldTable {
 
     func contains(_ name: FieldName) -> Bool { present & (1 &<< UInt64(name.rawValue)) != 0 }
 
-    /// Forgets everything and lends the storage, `capacity` fields long, to a scan, which ends in `commit`.
+    /// Clears the table and lends its storage, `capacity` fields long, to a scan, which ends with `commit`.
     func reset() -> UnsafeMutablePointer<Field> {
         count = 0
         present = 0

@@ -1,4 +1,4 @@
-/// The versions that this module reads; any other is refused (505).
+/// The versions that this module accepts. Any other is refused (505).
 package enum HTTPVersion: UInt8, Sendable {
     case http10, http11
 }

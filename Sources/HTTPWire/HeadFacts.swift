@@ -1,4 +1,4 @@
-/// What the well-known fields of one head say together: its framing, persistence, and Host.
+/// What the well-known fields of one head determine together: its framing, persistence, and Host.
 struct HeadFacts {
     struct Options: OptionSet {
         var rawValue: UInt8
@@ -8,9 +8,9 @@ struct HeadFacts {
     }
 
     private(set) var host: Range<Int>?
-    /// The digits of Content-Length, where others that are zeros stand before them.
+    /// The digits of Content-Length without leading zeros. Nil if it has none.
     private(set) var paddedLength: Range<Int>?
-    /// Upgrade names a protocol that is no version of HTTP or TLS.
+    /// Whether Upgrade names a protocol other than a version of HTTP or TLS.
     private(set) var offersTunnel = false
     private(set) var options: Options = []
     private(set) var expectsContinue = false
@@ -19,10 +19,10 @@ struct HeadFacts {
     private var isChunked = false
     private var optionCount = 0
 
-    /// Each option is compared with every field later on, so their number is bounded.
+    /// Each option is later compared with every field, so their number is bounded.
     private static var mostOptions: Int { 64 }
 
-    /// Takes note of one field; the order of fields does not matter but for which of several mistakes is named.
+    /// Records one field. The order of fields matters only for which of several errors is reported.
     mutating func note(_ field: Field, _ base: UnsafeRawPointer) throws(Halt) {
         let value = UnsafeRawBufferPointer(
             start: base + Int(field.valueStart), count: Int(field.valueEnd &- field.valueStart))
@@ -52,7 +52,7 @@ struct HeadFacts {
         }
     }
 
-    /// How a request's body ends (RFC 9112 §6.3), strictly.
+    /// How a request's body ends (RFC 9112 §6.3), applied strictly.
     func requestFraming(_ version: HTTPVersion) throws(Halt) -> BodyFraming {
         try checkEncoding(version)
         if isChunked { return .chunked }
@@ -67,8 +67,8 @@ struct HeadFacts {
         return contentLength.map { .length($0) } ?? .untilClose
     }
 
-    /// Whom the request is for: the authority of an absolute-form target, else the Host field's value, of which there
-    /// must be one in HTTP/1.1 and may be one in HTTP/1.0 (RFC 9112 §3.2, §3.2.2).
+    /// The host that the request is for: the authority of an absolute-form target, otherwise the value of the Host
+    /// field, which is required in HTTP/1.1 and optional in HTTP/1.0 (RFC 9112 §3.2, §3.2.2). More than one is refused.
     func checkedHost(_ base: UnsafeRawPointer, for line: RequestLine) throws(Halt) -> Range<Int>? {
         guard hostCount <= 1 else { throw .refused(.duplicateHost) }
         guard let host else {
@@ -109,14 +109,14 @@ struct HeadFacts {
         }
     }
 
-    /// 1*DIGIT below 2^63. Leading zeros are digits like others, but nineteen digits must do: a longer run of them
-    /// overflows in some parser.
+    /// 1*DIGIT below 2^63, and at most nineteen digits including leading zeros: a longer run of zeros overflows in some
+    /// parsers.
     private static func number(_ digits: UnsafeRawBufferPointer) throws(Halt) -> UInt64 {
         guard digits.count > 0 else { throw .refused(.malformedContentLength) }
         var number: UInt64 = 0
         for (index, digit) in digits.enumerated() {
             guard digit.isDigit else { throw .refused(.malformedContentLength) }
-            // Nineteen digits fit a UInt64; what follows is only checked for being digits.
+            // Nineteen digits fit a UInt64. Further bytes are only checked to be digits.
             if index < 19 { number = number &* 10 &+ UInt64(digit &- UInt8(ascii: "0")) }
         }
         guard digits.count <= 19, number < 1 << 63 else { throw .refused(.contentLengthTooLarge) }

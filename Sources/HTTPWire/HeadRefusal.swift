@@ -1,4 +1,4 @@
-/// Why a head is refused. The connection that sent it must be closed: nothing says where the next message would begin.
+/// Why a head is refused. The connection that sent it must be closed: it is unknown where the next message would begin.
 package enum HeadRefusal: UInt8, Error, Equatable, Sendable, CaseIterable {
     // The start line
     case leadingEmptyLines, malformedMethod, methodTooLong, malformedTarget, malformedAuthority
@@ -13,7 +13,8 @@ package enum HeadRefusal: UInt8, Error, Equatable, Sendable, CaseIterable {
     case malformedContentLength, contentLengthTooLarge, duplicateContentLength, unsupportedTransferEncoding
     case unknownTransferCoding, duplicateTransferEncoding, transferEncodingInHTTP10, contentLengthWithTransferEncoding
 
-    /// The status to answer a refused request with. (A refused response is 502 to the client, whatever the reason.)
+    /// The status with which to answer a refused request. (A refused response is 502 to the client, whatever the
+    /// reason.)
     package var status: Int {
         switch self {
         case .requestLineTooLong: 414
@@ -24,7 +25,7 @@ package enum HeadRefusal: UInt8, Error, Equatable, Sendable, CaseIterable {
         }
     }
 
-    /// What is wrong, in English; holds nothing of the message.
+    /// What is wrong, in English. Contains nothing from the message.
     package var reason: StaticString {
         switch self {
         case .leadingEmptyLines: "more than one empty line before the request line"
@@ -67,8 +68,8 @@ package enum HeadRefusal: UInt8, Error, Equatable, Sendable, CaseIterable {
     }
 }
 
-/// Why a scan stops before the end of a head. Every byte is judged by itself and what came before it, so that
-/// `.refused` stays so whatever follows, and `.incomplete` stays so until more follows.
+/// Why a scan stops before the end of a head. Every byte is judged only by itself and the bytes before it, so
+/// `.refused` is final, and `.incomplete` holds until more bytes arrive.
 enum Halt: Error {
     case incomplete
     case refused(HeadRefusal)

@@ -1,8 +1,8 @@
-/// Reads one message head in place: no copies, no allocation, only offsets into the bytes given.
+/// Parses one message head in place: no copies, no allocation, only offsets into the given bytes.
 ///
-/// Strict on purpose: what two parsers could read differently is refused, not repaired (RFC 9112 §2.2, §5, §6).
-/// The verdict does not depend on how the bytes came: a prefix of a head is `.incomplete`, or already refused for the
-/// reason for which the whole is.
+/// Strict on purpose: anything that two parsers could read differently is refused, not repaired (RFC 9112 §2.2, §5,
+/// §6). The result does not depend on how the bytes arrive: a prefix of a head is `.incomplete`, or is refused for the
+/// same reason as the whole.
 package struct HeadScanner: Sendable {
     private let limits: MessageLimits
 
@@ -10,9 +10,9 @@ package struct HeadScanner: Sendable {
         self.limits = limits.clamped
     }
 
-    /// Scans the request head that begins at offset 0 of `bytes`; what follows the head is not looked at.
-    /// `fields` holds the field lines after `.head`, and nothing after another answer. A Content-Length in it has no
-    /// leading zeros, a Host no colon without a port.
+    /// Scans the request head that begins at offset 0 of `bytes`. Bytes after the head are ignored. `fields` holds the
+    /// field lines if the result is `.head`, and nothing otherwise. A Content-Length in it has no leading zeros, and a
+    /// Host no colon without a port.
     package func scanRequest(_ bytes: UnsafeRawBufferPointer, into fields: FieldTable) -> RequestScan {
         do throws(Halt) {
             return .head(try request(bytes, into: fields))
@@ -24,10 +24,10 @@ package struct HeadScanner: Sendable {
         }
     }
 
-    /// Scans the response head that begins at offset 0 of `bytes`, the answer to a request of method `requestMethod`.
+    /// Scans the response head that begins at offset 0 of `bytes`, the response to a request of method `requestMethod`.
     ///
     /// Content-Length and Transfer-Encoding of a 1xx or 204, which must not have them, are marked as removed in
-    /// `fields`, so that no one behind us waits for a body.
+    /// `fields`, so that no downstream recipient waits for a body.
     package func scanResponse(
         _ bytes: UnsafeRawBufferPointer, requestMethod: Method, into fields: FieldTable
     ) -> ResponseScan {
@@ -65,7 +65,7 @@ package struct HeadScanner: Sendable {
             wantsUpgrade: isCurrent && section.facts.offersTunnel && section.facts.options.contains(.upgrade))
     }
 
-    /// The Host field says something else than whom the request is for.
+    /// The Host field differs from the host that the request is for.
     private static func correctHost(_ line: RequestLine, _ host: Range<Int>, _ fields: FieldTable) {
         if line.authority == nil {
             fields.trim(.host, to: host)

@@ -1,5 +1,5 @@
 /// The text form of an IPv6 address (RFC 3986 §3.2.2): groups of hexadecimal digits between colons, one `::` for a run
-/// of zeros, the last two groups perhaps an IPv4 address.
+/// of zeros, and optionally an IPv4 address in place of the last two groups.
 enum IPv6Text {
     static func isValid(_ bytes: UnsafeRawBufferPointer) -> Bool {
         var groups = 0
@@ -37,7 +37,7 @@ enum IPv6Text {
         return index
     }
 
-    /// Whether the rest is four decimal numbers of at most 255, without leading zeros, between dots.
+    /// Whether the rest is four decimal numbers of at most 255, separated by dots and without leading zeros.
     private static func isIPv4(_ bytes: UnsafeRawBufferPointer, from start: Int) -> Bool {
         var parts = 0
         var index = start

@@ -1,7 +1,7 @@
-/// What all lines of a head share.
+/// Parsing that all lines of a head share.
 enum Line {
-    /// The offset after the CRLF that must stand at `index`. `index` must not be past `lastEnd`, the last offset at
-    /// which the line's limit lets its CR stand, by more than one.
+    /// The offset after the CRLF that must be at `index`. `lastEnd` is the last offset at which the line's limit allows
+    /// its CR; `index` must not exceed it by more than one.
     @inline(__always)
     static func end(
         _ base: UnsafeRawPointer, at index: Int, count: Int, lastEnd: Int, tooLong: HeadRefusal = .requestLineTooLong,

@@ -1,5 +1,5 @@
-/// The elements of a comma-separated field value (RFC 9110 §5.6.1), without the white space around them; empty ones
-/// are left out. Knows no quoted strings: it is for lists of tokens.
+/// The elements of a comma-separated field value (RFC 9110 §5.6.1), without the white space around them. Empty elements
+/// are skipped. Does not support quoted strings: it is for lists of tokens.
 package struct ListElements {
     private let bytes: UnsafeRawBufferPointer
     private let end: Int

@@ -4,7 +4,8 @@ package enum Method: UInt8, Sendable, CaseIterable {
     /// Any other token of at most 32 bytes; its bytes are at `RequestHead.methodRange`.
     case other
 
-    /// Whether the client asks for no change of state (RFC 9110 §9.2.1). An unknown method is taken to change it.
+    /// Whether the method is safe: the client requests no change of state (RFC 9110 §9.2.1). An unknown method is
+    /// assumed to be unsafe.
     package var isSafe: Bool {
         switch self {
         case .get, .head, .options, .trace: true
@@ -12,8 +13,8 @@ package enum Method: UInt8, Sendable, CaseIterable {
         }
     }
 
-    /// Whether `bytes`, the front of a request head that is refused or incomplete, are one of HEAD as far as can be
-    /// told: what answers it has no body.
+    /// Whether `bytes`, the front of a refused or incomplete request head, appear to begin a HEAD request. A response
+    /// to HEAD has no body.
     package static func isHead(_ bytes: UnsafeRawBufferPointer) -> Bool {
         let word: StaticString = "HEAD "
         let skipped = bytes.starts(with: [.carriageReturn, .lineFeed]) ? 2 : 0
@@ -21,7 +22,7 @@ package enum Method: UInt8, Sendable, CaseIterable {
             with: UnsafeBufferPointer(start: word.utf8Start, count: word.utf8CodeUnitCount))
     }
 
-    /// The method whose name, read as a big-endian number, is `key`; `.other` for names of more than eight bytes.
+    /// The method whose name, as a big-endian number, is `key`. `.other` for names longer than eight bytes.
     init(key: UInt64, length: Int) {
         switch key {
         case 0x47_4554 where length == 3: self = .get

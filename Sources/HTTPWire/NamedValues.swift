@@ -1,7 +1,7 @@
-/// Finds `name=value` among pairs with a separator between them: a query (`&`) or a Cookie field (`;`).
+/// Finds `name=value` in a list of pairs with a separator: a query (`&`) or a Cookie field (`;`).
 package enum NamedValues {
-    /// Calls `body` with each value of that name (compared to the letter) until it answers false. Spaces and tabs
-    /// around a pair do not count. A pair without `=` has no value and is passed over.
+    /// Calls `body` with each value of this name (case-sensitive) until it returns false. Spaces and tabs around a pair
+    /// are ignored. A pair without `=` has no value and is skipped.
     package static func forEach(
         in bytes: UnsafeRawBufferPointer, separator: UInt8, named name: UnsafeRawBufferPointer,
         _ body: (UnsafeRawBufferPointer) -> Bool
@@ -25,7 +25,7 @@ package enum NamedValues {
 }
 
 extension UnsafeRawBufferPointer {
-    /// These bytes without the spaces and tabs around them.
+    /// The bytes in this range, without the spaces and tabs around them.
     package func trimmed(_ range: Range<Int>) -> UnsafeRawBufferPointer {
         var (start, end) = (range.lowerBound, range.upperBound)
         while start < end, self[start].isBlank { start += 1 }

@@ -1,4 +1,4 @@
-/// The request line (RFC 9112 §3), taken apart and checked.
+/// The request line (RFC 9112 §3), split and validated.
 struct RequestLine {
     var method: Method
     var methodRange: Range<Int>
@@ -11,12 +11,12 @@ struct RequestLine {
     /// Just after the CRLF.
     var end: Int
 
-    /// Methods in use are at most 17 bytes (`UPDATEREDIRECTREF`).
+    /// The longest method in use has 17 bytes (`UPDATEREDIRECTREF`).
     private static var longestMethod: Int { 32 }
 
     init(_ base: UnsafeRawPointer, count: Int, limit: Int) throws(Halt) {
         let start = try Self.skipEmptyLine(base, count: count)
-        // The line's CR stands at `lastEnd` or before.
+        // The line's CR is at `lastEnd` or before.
         let lastEnd = start &+ limit
         let horizon = min(count, lastEnd &+ 1)
         let methodEnd = try Self.endOfMethod(base, from: start, horizon: horizon, lastEnd: lastEnd)
@@ -35,7 +35,7 @@ struct RequestLine {
         try splitTarget(base)
     }
 
-    /// The offset of the first byte that is not of the one empty line that RFC 9112 §2.2 lets a client send first.
+    /// The offset after the one empty line that RFC 9112 §2.2 allows a client to send first, or 0.
     private static func skipEmptyLine(_ base: UnsafeRawPointer, count: Int) throws(Halt) -> Int {
         let first = base.load(as: UInt8.self)
         if first == .lineFeed { throw .refused(.bareLineFeed) }
@@ -78,7 +78,7 @@ struct RequestLine {
         return Method(key: key, length: range.count)
     }
 
-    /// Finds the parts of the target (RFC 9112 §3.2) and refuses what is in none of the allowed forms.
+    /// Splits the target (RFC 9112 §3.2) and refuses any form that is not allowed.
     private mutating func splitTarget(_ base: UnsafeRawPointer) throws(Halt) {
         if method == .connect { throw .refused(.connectUnsupported) }
         switch base.load(fromByteOffset: target.lowerBound, as: UInt8.self) {
@@ -124,7 +124,7 @@ struct RequestLine {
         return count > 8 && isScheme(target, secure, 5) ? 8 : 0
     }
 
-    /// Letters are compared without case, the signs after them exactly.
+    /// Letters are compared case-insensitively, the delimiters after them exactly.
     private static func isScheme(_ target: UnsafeRawPointer, _ scheme: StaticString, _ letters: Int) -> Bool {
         for index in 0..<scheme.utf8CodeUnitCount {
             let byte = target.load(fromByteOffset: index, as: UInt8.self)

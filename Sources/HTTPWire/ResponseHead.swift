@@ -1,5 +1,4 @@
-/// A response head that follows every rule of this module, as offsets into the scanned bytes; its fields are in the
-/// `FieldTable`.
+/// A valid response head, as offsets into the scanned bytes. Its fields are in the `FieldTable`.
 package struct ResponseHead: Sendable, Equatable {
     package var version: HTTPVersion
     /// 100 to 599.
@@ -8,24 +7,24 @@ package struct ResponseHead: Sendable, Equatable {
     package var statusLine: Range<Int>
     /// Where the first field line begins.
     package var fieldsStart: Int
-    /// All bytes of the head, the empty line included.
+    /// All bytes of the head, including the empty line.
     package var length: Int
-    /// Decided by the request's method and the status first: none for HEAD, 1xx, 204 and 304, whatever the fields say.
+    /// The request's method and the status take precedence: none for HEAD, 1xx, 204 and 304, whatever the fields say.
     package var framing: BodyFraming
-    /// Whether the backend keeps the connection after this response: what version and Connection say, and never after
+    /// Whether the backend keeps the connection after this response, according to version and Connection. Never with
     /// `.untilClose`.
     package var isPersistent: Bool
 
-    /// A 1xx that another response to the same request follows; 101 is not one.
+    /// A 1xx that precedes another response to the same request. 101 is excluded.
     package var isInterim: Bool { status < 200 && status != 101 }
-    /// 101: what follows on the connection is another protocol.
+    /// 101: the connection switches to another protocol after the head.
     package var isSwitchingProtocols: Bool { status == 101 }
 }
 
-/// What a scan of response bytes found.
+/// The result of a scan of response bytes.
 package enum ResponseScan: Equatable, Sendable {
     case incomplete
     case head(ResponseHead)
-    /// Final; the backend's connection must be closed.
+    /// Final. The connection to the backend must be closed.
     case refused(HeadRefusal)
 }

@@ -1,4 +1,4 @@
-/// The status line of a response (RFC 9112 §4), checked.
+/// The status line of a response (RFC 9112 §4), validated.
 struct StatusLine {
     var version: HTTPVersion
     var status: Int
@@ -11,7 +11,7 @@ struct StatusLine {
         version = try VersionText.scan(base, from: 0, horizon: horizon, lastEnd: lastEnd)
         status = try Self.status(base, horizon: horizon, lastEnd: lastEnd)
         let reason = VersionText.length &+ 4
-        // The space that should follow the status is missing, with the reason, from what many servers send.
+        // Many servers that send no reason also omit the space before it.
         let afterStatus = reason < horizon ? base.load(fromByteOffset: reason, as: UInt8.self) : 0x20
         guard afterStatus == 0x20 || afterStatus == .carriageReturn || afterStatus == .lineFeed else {
             throw .refused(.malformedStatusLine)

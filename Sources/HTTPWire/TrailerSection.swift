@@ -1,17 +1,19 @@
-/// The fields after the last chunk and the empty line that ends them (RFC 9112 §7.1.2). Offsets count from the first
-/// byte of the section, which the caller keeps until the section is whole.
+/// The fields after the last chunk, and the empty line that ends them (RFC 9112 §7.1.2). Offsets count from the first
+/// byte of the section, which the caller keeps until the section is complete.
 struct TrailerSection {
     private var lineStart = 0
     private var lines = 0
-    /// The bytes searched for the end of a line.
+    /// The bytes already searched for the end of a line.
     private var searched = 0
 
-    /// Goes on with the section, of which `count` bytes are at `base`. Returns its length once it is whole, else nil.
+    /// Continues scanning the section, of which `count` bytes are at `base`. Returns its length once it is complete,
+    /// otherwise nil.
     mutating func scan(_ base: UnsafeRawPointer, count: Int, limits: MessageLimits) throws(BodyRefusal) -> Int? {
         while searched < count {
             let index = ByteLanes.first(.lineFeed, in: base, from: searched, to: count)
             searched = min(index &+ 1, count)
-            // A line is judged when it is whole or too long, so that the verdict is the same however it came.
+            // A line is judged when it is complete or too long, so that the result does not depend on how its bytes
+            // arrive.
             let isTooLong = searched &- lineStart > limits.field || searched > limits.fieldSection
             guard index < count || isTooLong else { return nil }
             switch try line(base, count: searched, limits: limits) {
@@ -29,7 +31,7 @@ struct TrailerSection {
         case end(Int)
     }
 
-    /// Judges the line at `lineStart`, of which everything up to `count` may be looked at.
+    /// Judges the line at `lineStart`. Bytes up to `count` may be examined.
     private mutating func line(
         _ base: UnsafeRawPointer, count: Int, limits: MessageLimits
     ) throws(BodyRefusal) -> Verdict {
@@ -49,10 +51,10 @@ struct TrailerSection {
         }
     }
 
-    // MARK: Fields of a section that is whole
+    // MARK: Fields of a complete section
 
-    /// Calls `body` with each field of a section that was accepted, whose field lines are at `lines` in `bytes`. Those
-    /// that must not be in a trailer section are marked as removed.
+    /// Calls `body` with each field of an accepted section, whose field lines are at `lines` in `bytes`. Fields that
+    /// must not be in a trailer section are marked as removed.
     static func forEachField(
         in lines: Range<Int>, of bytes: UnsafeRawBufferPointer, _ body: (Field) -> Void
     ) {

@@ -1,7 +1,8 @@
-/// The value of a Transfer-Encoding field that is not `chunked` alone.
+/// The value of a Transfer-Encoding field other than plain `chunked`.
 enum TransferCodings {
-    /// Whether it is a plain list of tokens that ends in `chunked` and has it nowhere else: then the body has one end,
-    /// and only what is in it is not understood (RFC 9112 §6.1). Parameters and empty elements are not looked into.
+    /// Whether the value is a plain list of tokens with `chunked` at the end and nowhere else. The body then has a
+    /// defined end, and only its coding is unknown (RFC 9112 §6.1). Values with parameters or empty elements do not
+    /// qualify.
     static func endInChunked(_ value: UnsafeRawBufferPointer) -> Bool {
         var commas = 0
         for byte in value where byte == UInt8(ascii: ",") { commas &+= 1 }

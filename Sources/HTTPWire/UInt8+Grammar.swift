@@ -1,6 +1,6 @@
 /// The character classes of RFC 9110 §5.6 and RFC 3986 §2.
 extension UInt8 {
-    /// Whether a token may hold it.
+    /// Whether a token may contain this byte.
     @inline(__always)
     package var isToken: Bool {
         guard self < 0x80 else { return false }
@@ -12,7 +12,8 @@ extension UInt8 {
     @inline(__always)
     var isBlank: Bool { self == 0x20 || self == 0x09 }
 
-    /// Anything but control characters, HTAB being none: what field values and quoted strings hold (RFC 9110 §5.5).
+    /// Any byte except a control character other than HTAB: the content of field values and quoted strings (RFC 9110
+    /// §5.5).
     @inline(__always)
     var isText: Bool { self >= 0x20 && self != 0x7F || self == 0x09 }
 
@@ -26,7 +27,7 @@ extension UInt8 {
         return letter < 6 ? letter &+ 10 : nil
     }
 
-    /// Whether a registered name may hold it: unreserved or sub-delims; `%` is left to the caller.
+    /// Whether a registered name may contain this byte: unreserved or sub-delims. The caller handles `%`.
     @inline(__always)
     var isRegisteredName: Bool {
         switch self {

@@ -1,7 +1,7 @@
-/// The value of an Upgrade field: a list of protocols, each a name with or without `/` and a version (RFC 9110 §7.8).
+/// The value of an Upgrade field: a list of protocols, each a name with an optional `/` and version (RFC 9110 §7.8).
 enum UpgradeProtocols {
-    /// Whether one of them is no version of HTTP or TLS (`h2c`, `h2`, `HTTP/…`, `TLS/…`). Those are offered beside
-    /// HTTP/1.1, and can be ignored; what follows an upgrade to another is for a tunnel.
+    /// Whether one of them is not a version of HTTP or TLS (`h2c`, `h2`, `HTTP/…`, `TLS/…`). Those versions are offered
+    /// as alternatives to HTTP/1.1 and can be ignored. An upgrade to any other protocol requires a tunnel.
     static func includeTunnel(_ value: UnsafeRawBufferPointer) -> Bool {
         var protocols = ListElements(of: 0..<value.count, in: value)
         while let range = protocols.next() {

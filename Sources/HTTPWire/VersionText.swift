@@ -1,9 +1,9 @@
-/// `HTTP/1.1` as it stands in a start line (RFC 9112 §2.3).
+/// `HTTP/1.1` as it appears in a start line (RFC 9112 §2.3).
 enum VersionText {
     static var length: Int { 8 }
 
-    /// The version whose eight bytes begin at `start`. `horizon` ends what may be looked at: the bytes at hand, or the
-    /// line's limit, one past `lastEnd`.
+    /// The version whose eight bytes begin at `start`. Bytes before `horizon` may be examined. It is the end of the
+    /// available bytes or the line's limit, one past `lastEnd`.
     @inline(__always)
     static func scan(
         _ base: UnsafeRawPointer, from start: Int, horizon: Int, lastEnd: Int
@@ -17,7 +17,7 @@ enum VersionText {
         throw .refused(refusal(base, from: start))
     }
 
-    /// `HTTP/1.1`, first byte lowest.
+    /// `HTTP/1.1`, first byte in the lowest lane.
     private static var current: UInt64 { 0x312E_312F_5054_5448 }
 
     private static func refusal(_ base: UnsafeRawPointer, from start: Int) -> HeadRefusal {
@@ -25,7 +25,7 @@ enum VersionText {
         return .unsupportedVersion
     }
 
-    /// The verdict on fewer than eight bytes.
+    /// The result for fewer than eight bytes.
     private static func cut(_ base: UnsafeRawPointer, from start: Int, horizon: Int, lastEnd: Int) -> Halt {
         var index = 0
         while start &+ index < horizon {
@@ -35,7 +35,7 @@ enum VersionText {
         return horizon > lastEnd ? .refused(.requestLineTooLong) : .incomplete
     }
 
-    /// Whether the byte at `index` of the version fits `HTTP/d.d`.
+    /// Whether the byte at `index` of the version matches `HTTP/d.d`.
     private static func fits(_ base: UnsafeRawPointer, _ start: Int, _ index: Int) -> Bool {
         let byte = base.load(fromByteOffset: start &+ index, as: UInt8.self)
         return index == 5 || index == 7 ? byte.isDigit : UInt64(byte) == (current &>> UInt64(index &* 8)) & 0xFF

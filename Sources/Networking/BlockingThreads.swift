@@ -1,18 +1,18 @@
 import NIOPosix
 import Synchronization
 
-/// Threads for calls of the system that may take their time: files, which may lie across a network, and names of hosts.
-/// Swift's own threads are few, and everything waits for them, the end of the process too.
+/// Threads for system calls that may take long: file access, possibly over a network, and host name lookups. Swift's
+/// own threads are few, and everything waits for them, including the end of the process.
 ///
 /// A thread is started when all others are busy, and kept.
 package final class BlockingThreads: Sendable {
     package typealias Work = @Sendable () -> Void
 
-    /// For files: more threads than a replica ever blocks at once, for what it reads and for what it watches.
+    /// For files. More threads than a replica ever blocks at once, counting both reading and watching.
     package static let files = BlockingThreads(limit: 4)
 
     private struct State {
-        /// Of one thread each, so that what is free can be told from what is not.
+        /// Pools of one thread each, so that each thread is known to be free or busy.
         var free: [NIOThreadPool] = []
         var started = 0
         var waiting: [Work] = []
@@ -21,17 +21,17 @@ package final class BlockingThreads: Sendable {
     private let limit: Int
     private let state = Mutex(State())
 
-    /// - Parameter limit: how many threads are started at most.
+    /// - Parameter limit: the maximum number of threads.
     package init(limit: Int) {
         self.limit = limit
     }
 
     deinit {
-        // Only free ones are left: a thread that is busy holds on to this object.
+        // Only free threads are left: a busy thread retains this object.
         for thread in state.withLock({ $0.free }) { thread.shutdownGracefully { _ in } }
     }
 
-    /// Does the work on a thread that is free, or a new one; in its turn where there are as many as there may be.
+    /// Runs the work on a free thread or a new one. If the limit is reached, the work waits its turn.
     package func submit(_ work: @escaping Work) {
         let thread = state.withLock { state -> NIOThreadPool? in
             if let thread = state.free.popLast() { return thread }
@@ -53,7 +53,7 @@ package final class BlockingThreads: Sendable {
         }
     }
 
-    /// Ends at once where the task is cancelled; the work may go on then, unless it has not begun.
+    /// Returns immediately if the task is cancelled. Work that has begun then continues; work that has not is dropped.
     package func run<Value: Sendable>(
         _ work: @escaping @Sendable () -> Value
     ) async throws(CancellationError) -> Value {
@@ -68,7 +68,7 @@ package final class BlockingThreads: Sendable {
         throw CancellationError()
     }
 
-    /// What waits longest; nil where nothing does, and then the thread is free.
+    /// The work that has waited longest. Nil if none is waiting; the thread is then free.
     private func next(for thread: NIOThreadPool) -> Work? {
         state.withLock { state in
             guard state.waiting.isEmpty else { return state.waiting.removeFirst() }

@@ -3,16 +3,16 @@ package import NIOPosix
 import Synchronization
 
 extension ClientBootstrap {
-    /// Connects to a host. All its addresses are tried within the bootstrap's connect time-out, which the look-up of a
-    /// name is part of: the next one as soon as one fails, and beside it where it has been silent for 250 ms (RFC 8305,
-    /// as NIO has it). An address needs no look-up.
+    /// Connects to a host, given by name or address. All addresses of a name are tried within the bootstrap's connect
+    /// timeout, which includes the name lookup. The next address is tried as soon as one fails, or in parallel once one
+    /// has been silent for 250 ms (RFC 8305, as implemented in NIO). An address needs no lookup.
     ///
-    /// The bootstrap's initializer runs for each address that is tried. What there may be one of belongs into the
+    /// The bootstrap's initializer runs for each address that is tried. Add anything that must exist only once to the
     /// channel that this returns.
     ///
     /// - Parameters:
     ///   - loop: the bootstrap's.
-    /// - Returns: the connected channel; `NIOConnectionError` with a ``NameError`` where the name leads to no address.
+    /// - Returns: the connected channel; `NIOConnectionError` with a ``NameError`` if the name has no usable address.
     package func connect(
         host: String, port: Int, on loop: any EventLoop, by resolver: NameResolver
     ) -> EventLoopFuture<any Channel> {
@@ -21,7 +21,7 @@ extension ClientBootstrap {
     }
 }
 
-/// The name resolver as NIO asks it for one connection.
+/// Adapts the name resolver to NIO's interface, for one connection.
 private final class ConnectionNames: Resolver, Sendable {
     private let resolver: NameResolver
     private let loop: any EventLoop
@@ -34,8 +34,8 @@ private final class ConnectionNames: Resolver, Sendable {
         addresses = loop.makePromise()
     }
 
-    /// None: all addresses are the answer to the other question. NIO tries those of IPv6 first whatever their order,
-    /// and the order says which are likely to be reached.
+    /// Always empty: all addresses are returned by the A query. NIO tries AAAA results first regardless of the
+    /// resolver's order, but that order says which addresses are likely to be reachable.
     func initiateAAAAQuery(host: String, port: Int) -> EventLoopFuture<[SocketAddress]> {
         loop.makeSucceededFuture([])
     }
@@ -56,7 +56,7 @@ private final class ConnectionNames: Resolver, Sendable {
         }
     }
 
-    /// The time is up.
+    /// The timeout has expired.
     func cancelQueries() {
         guard let waiter = waiter.withLock({ $0 }), resolver.giveUp(waiter) else { return }
         addresses.fail(NameError.lookupFailed("it took too long"))

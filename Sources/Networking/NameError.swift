@@ -1,12 +1,12 @@
 package import NIOPosix
 
-/// Why a host name leads to no address.
+/// Why a host name cannot be resolved to an address.
 package enum NameError: Error, Hashable, Sendable, CustomStringConvertible {
-    /// Whoever is responsible for the name says that it does not exist, or has no address.
+    /// An authoritative answer says that the name does not exist, or has no address.
     case noAddress
-    /// Nobody could say: the name server does not answer or refuses to, or something is wrong with this machine.
+    /// The lookup failed: the name server does not answer or refuses to, or this machine has a problem.
     case lookupFailed(String)
-    /// So many other names are being looked up that this one was not.
+    /// Too many other names are being looked up.
     case tooManyNames
 
     package var description: String {
@@ -19,6 +19,6 @@ package enum NameError: Error, Hashable, Sendable, CustomStringConvertible {
 }
 
 extension NIOConnectionError {
-    /// Why no address of the host was even tried.
+    /// Why no address of the host was tried.
     package var nameError: NameError { dnsAError as? NameError ?? .noAddress }
 }

@@ -1,16 +1,16 @@
 package import NIOCore
 import Synchronization
 
-/// Looks up host names for whoever connects, by the system's resolver on threads of its own: the shell around
-/// ``NameTable``, which says how many at once, how long an answer serves, and what becomes of a name server's silence.
+/// Looks up host names, using the system's resolver on dedicated threads: the shell around ``NameTable``, which decides
+/// how many lookups run at once, how long a result is used, and what happens when a name server is silent.
 ///
 /// May be used from any thread.
 package final class NameResolver: Sendable {
-    /// What may take as long as it likes: ``SystemNames/addresses(of:)``, unless a test says otherwise.
+    /// A lookup that may block for any length of time: ``SystemNames/addresses(of:)``, unless a test replaces it.
     package typealias LookUp = @Sendable (_ name: String) -> NameTable.Answer
     package typealias Taker = @Sendable (NameTable.Answer) -> Void
 
-    /// Of this process: what one connection has found out, every other knows.
+    /// Shared by the process, so that all connections use each result.
     package static let shared = NameResolver()
 
     private struct State {
@@ -27,13 +27,12 @@ package final class NameResolver: Sendable {
         self.lookUp = lookUp
     }
 
-    /// Asks for the addresses of a host name.
+    /// Looks up the addresses of a host name.
     ///
     /// - Parameters:
-    ///   - loop: counts the time that is waited for a new answer where there is an old one; nil: only a new one will
-    ///     do.
-    ///   - taker: called once, unless the waiter is given up first: within this call, on the loop, or on a thread of
-    ///     the resolver.
+    ///   - loop: schedules the reminder to fall back to an old result. Nil means that only a new result will do.
+    ///   - taker: called once, unless the waiter gives up first: within this call, on the loop, or on one of the
+    ///     resolver's threads.
     package func lookUp(_ name: String, on loop: (any EventLoop)?, _ taker: @escaping Taker) -> NameTable.Waiter {
         let waiter = state.withLock { state in
             state.last += 1
@@ -44,7 +43,7 @@ package final class NameResolver: Sendable {
         return waiter
     }
 
-    /// Nothing is told any more to one who asked. Returns false where it has been told.
+    /// Cancels a waiter: its taker will not be called. Returns false if the result was already delivered.
     package func giveUp(_ waiter: NameTable.Waiter) -> Bool {
         state.withLock { state in
             state.table.giveUp(waiter)
@@ -52,7 +51,7 @@ package final class NameResolver: Sendable {
         }
     }
 
-    /// The addresses of a host name as they are now, however long that takes.
+    /// The current addresses of a host name, however long the lookup takes.
     package func addresses(of name: String) async throws(CancellationError) -> NameTable.Answer {
         let (answers, continuation) = AsyncStream.makeStream(of: NameTable.Answer.self)
         let waiter = lookUp(name, on: nil) { answer in

@@ -1,43 +1,44 @@
 package import NIOCore
 
-/// What is known of host names, and which are being looked up: decides, and performs nothing. Events return what to do.
+/// What is known about host names, and which names are being looked up. Decides but performs nothing: events return the
+/// actions to take.
 ///
-/// - A name is looked up once at a time, whoever asks for it meanwhile. Its answer serves for ``freshness``, an error
-///   too, so that many connections at once cost one look-up.
-/// - The last addresses stay in use while new ones are sought: whoever asks waits ``patience`` for the new ones, and
-///   nobody waits once the look-up has taken longer than that. They are dropped when whoever is responsible for the
-///   name says that it has none, and a day after they were last confirmed.
-/// - At most ``lookups`` names are looked up at once, and at most ``slowLookups`` of them are names whose last look-up
-///   was slow: names that hang do not take all there is.
+/// - A name has at most one lookup at a time, however many callers want it. The result, even an error, is used for
+///   ``freshness``, so that many simultaneous connections cost one lookup.
+/// - The last addresses stay in use while new ones are sought. A caller waits ``patience`` for the new ones; once the
+///   lookup has taken longer than that, no caller waits. Old addresses are dropped when an authoritative answer says
+///   that the name has none, or a day after they were last confirmed.
+/// - At most ``lookups`` names are looked up at once, and at most ``slowLookups`` of them are names whose last lookup
+///   was slow, so that names that hang do not use up all lookups.
 ///
-/// A look-up keeps its turn when nobody waits for it any more, because the name will be asked for again. How many wait
-/// is bounded by those who ask: each of them is a connection to be made.
+/// A lookup keeps its turn even if no caller waits for it any more, because the name will be needed again. The callers
+/// bound the number of waiters: each waiter is a connection to be made.
 package struct NameTable {
     package typealias Waiter = UInt64
-    /// The addresses in the order in which they are to be tried, with port 0; never none.
+    /// The addresses in the order in which they are to be tried, with port 0. Never empty.
     package typealias Answer = Result<[SocketAddress], NameError>
 
     package enum Action: Equatable {
         /// Look the name up, and report with ``finished(_:_:now:)``.
         case lookUp(String)
-        /// The waiter's answer; it does not wait any more.
+        /// The waiter's result. The waiter does not wait any more.
         case answer(Waiter, Answer)
         /// Call ``patienceIsOver(_:)`` after ``patience``.
         case remind(Waiter)
     }
 
-    /// How long an answer serves without another look-up. `getaddrinfo` does not say how long it is valid.
+    /// How long a result is used without another lookup. `getaddrinfo` does not report how long a result is valid.
     package static let freshness = TimeAmount.seconds(1)
-    /// How long one who asks waits for a new answer where there is an old one.
+    /// How long a caller waits for a new result if there is an old one.
     package static let patience = TimeAmount.milliseconds(200)
-    /// How long addresses serve that cannot be confirmed (RFC 8767, section 5, suggests one to three days).
+    /// How long addresses are used that cannot be confirmed (RFC 8767, section 5, suggests one to three days).
     package static let maximumAge = TimeAmount.hours(24)
-    /// How many names are looked up at once.
+    /// The maximum number of simultaneous lookups.
     package static let lookups = 16
-    /// How many of these may be names whose last look-up took ``slowness`` or longer.
+    /// The maximum number of these for names whose last lookup took ``slowness`` or longer.
     package static let slowLookups = 12
     package static let slowness = TimeAmount.seconds(1)
-    /// How many names are remembered. Another takes the place of the one that was not asked for longest.
+    /// The maximum number of names kept. A new name replaces the least recently used one.
     package static let names = 4096
 
     private enum Search {
@@ -45,7 +46,7 @@ package struct NameTable {
         case queued(since: NIODeadline)
         case running(since: NIODeadline, start: NIODeadline, isSlow: Bool)
 
-        /// When the answer was first missed.
+        /// When the result was first missed.
         var start: NIODeadline? {
             switch self {
             case .none: nil
@@ -55,13 +56,13 @@ package struct NameTable {
     }
 
     private struct Entry {
-        /// Empty where none are known.
+        /// Empty if no addresses are known.
         var addresses: [SocketAddress] = []
         /// When they were last confirmed.
         var confirmed = NIODeadline.distantPast
         /// When the last look-up ended.
         var sought: NIODeadline?
-        /// What to say where there are no addresses.
+        /// The error to report if `addresses` is empty.
         var error = NameError.noAddress
         var search = Search.none
         var waiters: [Waiter] = []
@@ -71,7 +72,7 @@ package struct NameTable {
 
         var answer: Answer { addresses.isEmpty ? .failure(error) : .success(addresses) }
 
-        /// What can be said without waiting for a look-up.
+        /// The result that is available without waiting for a lookup.
         func ready(now: NIODeadline) -> Answer? {
             if let sought, now < sought + NameTable.freshness { return answer }
             guard !addresses.isEmpty, let start = search.start, now >= start + NameTable.patience else { return nil }
@@ -80,9 +81,9 @@ package struct NameTable {
     }
 
     private var entries: [String: Entry] = [:]
-    /// What each waiter waits for.
+    /// The name that each waiter waits for.
     private var wanted: [Waiter: String] = [:]
-    /// Names to be looked up, the one that waits longest first.
+    /// Names to look up, the longest-waiting first.
     private var queue: [String] = []
     private var slowQueue: [String] = []
     private var running = 0
@@ -90,9 +91,9 @@ package struct NameTable {
 
     package init() {}
 
-    /// Somebody asks for the addresses of a name.
+    /// A caller wants the addresses of a name.
     ///
-    /// - Parameter waiter: a number that no other has.
+    /// - Parameter waiter: a number that identifies the caller uniquely.
     package mutating func lookUp(_ name: String, for waiter: Waiter, now: NIODeadline) -> [Action] {
         guard makeRoom(for: name) else { return [.answer(waiter, .failure(.tooManyNames))] }
         var entry = entries[name] ?? Entry()
@@ -112,7 +113,7 @@ package struct NameTable {
         return (entry.addresses.isEmpty ? [] : [.remind(waiter)]) + startLookups(now: now)
     }
 
-    /// A look-up is over. Without effect for a name that is not being looked up.
+    /// A lookup has finished. No effect for a name that is not being looked up.
     package mutating func finished(_ name: String, _ outcome: Answer, now: NIODeadline) -> [Action] {
         guard var entry = entries[name], case .running(_, let start, let isSlow) = entry.search else { return [] }
         running -= 1
@@ -136,14 +137,15 @@ package struct NameTable {
         return waiters.map { .answer($0, entry.answer) } + startLookups(now: now)
     }
 
-    /// The waiter takes the last answer instead of waiting on. Without effect for one that does not wait any more.
+    /// The waiter takes the last addresses instead of waiting longer. No effect for a waiter that does not wait any
+    /// more.
     package mutating func patienceIsOver(_ waiter: Waiter) -> [Action] {
         guard let name = wanted[waiter], let answer = entries[name]?.answer, case .success = answer else { return [] }
         giveUp(waiter)
         return [.answer(waiter, answer)]
     }
 
-    /// The waiter does not wait any more. Returns whether it still did.
+    /// The waiter does not wait any more. Returns whether it was still waiting.
     @discardableResult
     package mutating func giveUp(_ waiter: Waiter) -> Bool {
         guard let name = wanted.removeValue(forKey: waiter) else { return false }
@@ -169,7 +171,7 @@ package struct NameTable {
         runningSlow < Self.slowLookups && !slowQueue.isEmpty ? slowQueue.removeFirst() : nil
     }
 
-    /// False where as many names are being looked up as may be remembered.
+    /// False if the table is full and a lookup is pending for every name in it.
     private mutating func makeRoom(for name: String) -> Bool {
         guard entries[name] == nil, entries.count >= Self.names else { return true }
         let idle = entries.lazy.filter { if case .none = $0.value.search { true } else { false } }

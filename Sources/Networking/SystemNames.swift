@@ -8,16 +8,16 @@ import Musl
 import Darwin
 #endif
 
-/// Host names as the system knows them: `/etc/hosts`, name servers, and what else it is set up to ask.
+/// Host names as the system resolves them: `/etc/hosts`, name servers, and other sources that it is configured to use.
 package enum SystemNames {
-    /// How many addresses of one name count.
+    /// The maximum number of addresses used for one name.
     static let addressLimit = 64
 
-    /// The addresses of a name, by `getaddrinfo`: blocks as long as the system's resolver does, which may be half a
-    /// minute and more where a name server does not answer.
+    /// The addresses of a name, by `getaddrinfo`. Blocks as long as the system's resolver does, which may be half a
+    /// minute or more if a name server does not answer.
     ///
-    /// They come in the order of RFC 6724, in which `getaddrinfo` has them, with the families taking turns, so that a
-    /// family that leads nowhere costs one attempt (RFC 8305, section 4).
+    /// The order is that of RFC 6724, as `getaddrinfo` returns it, but with alternating address families, so that an
+    /// unreachable family costs only one attempt (RFC 8305, section 4).
     package static func addresses(of name: String) -> NameTable.Answer {
         var hint = addrinfo()
         #if canImport(Glibc)
@@ -55,7 +55,7 @@ package enum SystemNames {
         }
     }
 
-    /// The name is there, and has no address: `EAI_NODATA`, which no standard has any more, and not every header.
+    /// `EAI_NODATA`: the name exists but has no address. No current standard defines it, and not every header does.
     private static let noData: Int32 = {
         #if canImport(Darwin)
         7
@@ -64,7 +64,7 @@ package enum SystemNames {
         #endif
     }()
 
-    /// One of each family in turn, the first one's first, each family in its order.
+    /// Alternates between the families, beginning with that of the first address. Each family keeps its order.
     static func takingTurns(_ addresses: [SocketAddress]) -> [SocketAddress] {
         let family = addresses.first?.protocol
         let own = addresses.filter { $0.protocol == family }

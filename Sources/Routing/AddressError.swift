@@ -1,8 +1,8 @@
-/// Why a text is no address.
+/// Why a text is not an address.
 package struct AddressError: Error, Equatable, Sendable, CustomStringConvertible {
     package let description: String
 
-    /// What holds an `@` may hold a password, wherever that stands in it: such a text is not shown.
+    /// A text that contains an `@` may contain a password, in any position: such a text is not shown.
     package init(_ text: String, _ problem: String) {
         let shown = text.contains("@") ? "…@…" : Excerpt.of(text)
         description = "\"\(shown)\" \(problem)"

@@ -6,11 +6,11 @@ import Musl
 import Darwin
 #endif
 
-/// A range of client addresses, as `10.0.0.0/8`; a single address is the range of all its bits.
+/// A range of client addresses, such as `10.0.0.0/8`. A single address is a range with a full-length prefix.
 package struct AddressRange: Hashable, Sendable, CustomStringConvertible {
     /// An IP address.
     package struct Bits: Hashable, Sendable {
-        /// The most significant half of an IPv6 address; an IPv4 address, in the upper 32 bits.
+        /// The most significant half of an IPv6 address; or an IPv4 address, in the upper 32 bits.
         private let high: UInt64
         private let low: UInt64
         package let isIPv6: Bool
@@ -21,7 +21,7 @@ package struct AddressRange: Hashable, Sendable, CustomStringConvertible {
             self.isIPv6 = isIPv6
         }
 
-        /// An address in numbers; nil for anything else.
+        /// Parses a numeric address. Nil for anything else.
         package init?(_ text: String) {
             var bytes = [UInt8](repeating: 0, count: 16)
             let isIPv6 = inet_pton(AF_INET, text, &bytes) != 1
@@ -29,8 +29,8 @@ package struct AddressRange: Hashable, Sendable, CustomStringConvertible {
             self.init(bytes: bytes[...], isIPv6: isIPv6)
         }
 
-        /// An address as it stands in a packet: 4 or 16 bytes. One of IPv4 that is mapped into IPv6
-        /// (`::ffff:a.b.c.d`, RFC 4291, section 2.5.5.2) is the address of IPv4.
+        /// An address in its binary form: 4 or 16 bytes. An IPv4-mapped IPv6 address (`::ffff:a.b.c.d`, RFC 4291,
+        /// section 2.5.5.2) becomes the IPv4 address.
         package init(packet bytes: [UInt8]) {
             let bits = Bits(bytes: bytes[...], isIPv6: bytes.count == 16)
             self = bits.unmapped ?? bits
@@ -42,19 +42,19 @@ package struct AddressRange: Hashable, Sendable, CustomStringConvertible {
             self.init(high: high, low: isIPv6 ? word(bytes.dropFirst(8).prefix(8)) : 0, isIPv6: isIPv6)
         }
 
-        /// The address of IPv4 that is mapped into this one of IPv6.
+        /// The IPv4 address that is mapped into this IPv6 address. Nil if there is none.
         var unmapped: Bits? {
             guard isIPv6, high == 0, low >> 32 == 0xFFFF else { return nil }
             return Bits(high: low << 32, low: 0, isIPv6: false)
         }
 
-        /// 4 or 16, most significant bit first.
+        /// 4 or 16 bytes, most significant first.
         package var bytes: [UInt8] {
             let all = [high, low].flatMap { word in (0..<8).map { UInt8(truncatingIfNeeded: word >> (56 - $0 * 8)) } }
             return Array(all.prefix(isIPv6 ? 16 : 4))
         }
 
-        /// The first `length` bits, and zeros. Allocates nothing.
+        /// The first `length` bits, followed by zeros. Allocates nothing.
         package func prefix(_ length: Int) -> Bits {
             Bits(high: high & Self.mask(length), low: low & Self.mask(length - 64), isIPv6: isIPv6)
         }
@@ -66,7 +66,7 @@ package struct AddressRange: Hashable, Sendable, CustomStringConvertible {
     package let network: Bits
     package let prefixLength: Int
 
-    /// - Throws: `AddressError`, whose message says what would be right.
+    /// - Throws: `AddressError`, whose message explains the correct form.
     package init(_ text: String) throws(AddressError) {
         let parts = text.split(separator: "/", maxSplits: 1, omittingEmptySubsequences: false)
         guard let address = Bits(String(parts[0])) else {
@@ -76,13 +76,13 @@ package struct AddressRange: Hashable, Sendable, CustomStringConvertible {
         guard let length = parts.count == 1 ? bitCount : Self.number(parts[1]), length <= bitCount else {
             throw AddressError(text, "has no valid prefix length: write 0 to \(bitCount) after the slash")
         }
-        // The addresses of IPv4 as IPv6 writes them.
+        // An IPv4-mapped range becomes the IPv4 range.
         let unmapped = length >= 96 ? address.unmapped : nil
         prefixLength = unmapped == nil ? length : length - 96
         network = (unmapped ?? address).prefix(prefixLength)
     }
 
-    /// Digits and nothing else.
+    /// Parses digits only.
     private static func number(_ text: Substring) -> Int? {
         text.utf8.allSatisfy { (UInt8(ascii: "0")...UInt8(ascii: "9")).contains($0) } ? Int(text) : nil
     }

@@ -1,8 +1,9 @@
-/// A regular expression of RE2's syntax, matched under the limits of those in rules: for texts that are no requests.
+/// A regular expression in RE2's syntax, matched under the same limits as patterns in rules: for texts that are not
+/// requests.
 package struct BoundedPattern: Equatable, Sendable {
     private let pattern: Pattern
 
-    /// - Throws: `RuleError` with the place in the expression.
+    /// - Throws: `RuleError` with the position in the expression.
     package init(_ text: String) throws(RuleError) {
         do throws(PatternError) {
             pattern = try Pattern(Array(text.utf8))
@@ -11,8 +12,8 @@ package struct BoundedPattern: Equatable, Sendable {
         }
     }
 
-    /// Whether it is found anywhere in the text. False also where finding out would cost too much, and for a text of
-    /// more than 8 KiB. Allocates.
+    /// Whether the pattern matches anywhere in the text. Also false if matching would cost too much, or if the text is
+    /// longer than 8 KiB. Allocates.
     package func isFound(in text: String) -> Bool {
         let scratch = MatchScratch()
         var text = text

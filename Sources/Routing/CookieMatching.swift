@@ -1,11 +1,11 @@
 import HTTPWire
 
-/// Looks for a cookie in a Cookie field, in place.
+/// Searches for a cookie in a Cookie field, in place.
 enum CookieMatching {
     static let field: StaticString = "cookie"
 
-    /// Whether `isWanted` holds for the value of any cookie of this name, compared to the letter (RFC 6265, section
-    /// 4.2): the value as it was sent, or without the quotation marks around it. What has no `=` is no cookie.
+    /// Whether `isWanted` returns true for the value of any cookie of this name (case-sensitive; RFC 6265, section
+    /// 4.2): the value as sent, or without the quotation marks around it. A pair without `=` is not a cookie.
     static func hasCookie(
         _ line: UnsafeRawBufferPointer, named name: UnsafeRawBufferPointer,
         where isWanted: (UnsafeRawBufferPointer) -> Bool

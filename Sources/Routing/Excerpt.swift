@@ -1,14 +1,14 @@
-/// A word that somebody has written, as messages show it: who reads them needs its beginning, whatever its length.
+/// Shortens user input for messages: readers need its beginning, whatever its length.
 package enum Excerpt {
     private static let lettersMax = 100
 
     package static func of(_ word: String) -> String {
-        // One Character may be of any length.
+        // A single Character may be arbitrarily long.
         let shown = word.unicodeScalars.prefix(lettersMax)
         return shown.endIndex == word.endIndex ? word : String(word[..<shown.endIndex]) + "…"
     }
 
-    /// A character that is not expected: by its number, as U+00A0, where nobody would see it or tell it from a space.
+    /// An unexpected character. Shown by its number, such as U+00A0, if it is invisible or looks like a space.
     package static func of(_ character: Character) -> String {
         guard let first = character.unicodeScalars.first, isInvisible(first) else { return of(String(character)) }
         let digits = String(first.value, radix: 16, uppercase: true)

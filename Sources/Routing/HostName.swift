@@ -1,7 +1,7 @@
-/// Host names as rules compare them.
+/// Host names in the form that rules compare.
 enum HostName {
-    /// The host without its port, one trailing dot and the brackets of an IPv6 address. What is not of the form
-    /// `host:port` is left as it is, so that it matches no rule.
+    /// The host without its port, one trailing dot and the brackets of an IPv6 address. A text that is not of the form
+    /// `host:port` is left unchanged, so that it matches no rule.
     static func canonical(_ host: UnsafeRawBufferPointer) -> UnsafeRawBufferPointer {
         var end = host.count
         if let colon = portColon(of: host) { end = colon }
@@ -12,7 +12,7 @@ enum HostName {
         return UnsafeRawBufferPointer(rebasing: host[..<end])
     }
 
-    /// Where the port begins, if there is one, unless the colon is one of several of a bare IPv6 address.
+    /// The position of the port's colon. Nil if the host has no port, or if the colon belongs to a bare IPv6 address.
     static func portColon(of host: UnsafeRawBufferPointer) -> Int? {
         guard let last = host.lastIndex(of: UInt8(ascii: ":")) else { return nil }
         if last > 0, host[last - 1] == UInt8(ascii: "]") { return last }
@@ -20,7 +20,7 @@ enum HostName {
         return isBracketed || host[..<last].contains(UInt8(ascii: ":")) ? nil : last
     }
 
-    /// - Parameter lowercased: of a rule, already lower-cased.
+    /// - Parameter lowercased: from a rule, already in lower case.
     static func isEqual(_ host: UnsafeRawBufferPointer, _ lowercased: UnsafeRawBufferPointer) -> Bool {
         guard host.count == lowercased.count else { return false }
         for index in 0..<host.count where host[index].lowercased != lowercased[index] { return false }

@@ -1,23 +1,22 @@
 import CLimpetRegex
 
-/// What one event loop needs to ask requests about patterns, and what it has counted meanwhile. Allocated once.
+/// The memory and the counters that one event loop needs to match patterns. Allocated once.
 package final class MatchScratch {
-    /// The bytes of a value that a pattern is asked about, decoded; a longer one is over the limit.
+    /// The maximum size of a decoded value that a pattern is matched with, in bytes. A longer value is over the limit.
     static let valueMax = 8192
-    /// What finding out about one value may cost.
+    /// The maximum number of steps for one value.
     static let stepsMax: UInt32 = 100_000
-    /// What all that is asked about one request may cost: a client chooses how many values there are.
+    /// The maximum number of steps for all values of one request: a client chooses how many values there are.
     static let requestStepsMax: UInt32 = 500_000
-    /// How many steps are allowed at first, and by how much more than the last time. What a match has taken is not
-    /// told, so it counts as what it was allowed: not much more than it took.
+    /// The steps allowed at first, and the factor by which each retry raises them. PCRE2 does not report how many steps
+    /// a match took, so a match is charged the steps it was allowed, which is not much more.
     private static let (stepsMin, stepsGrowth): (UInt32, UInt32) = (100, 4)
 
-    /// Times at which a pattern went over a limit: too many steps, too much memory, too long a value or
-    /// too many values.
+    /// How often a pattern exceeded a limit: too many steps, too much memory, too long a value or too many values.
     package private(set) var patternsOverLimit: UInt64 = 0
 
     private var stepsLeft = requestStepsMax
-    /// Nil without memory; every match is over the limit then.
+    /// Nil without memory; every match is then over the limit.
     private let regex: OpaquePointer?
     private let value: UnsafeMutableRawBufferPointer
     private let repaired: UnsafeMutableRawBufferPointer
@@ -34,17 +33,17 @@ package final class MatchScratch {
         repaired.deallocate()
     }
 
-    /// From here on another request is asked about.
+    /// Resets the budget for another request.
     func beginRequest() { stepsLeft = Self.requestStepsMax }
 
-    /// Whether the pattern matches anywhere in the bytes as they are. Where a limit is met that is counted, and the
-    /// answer is true, so that no further value is asked about.
+    /// Whether the pattern matches anywhere in the bytes, unchanged. If a limit is exceeded, that is counted and the
+    /// result is true, so that no further value is tried.
     func holds(_ pattern: Pattern, for bytes: UnsafeRawBufferPointer) -> Bool {
         guard bytes.count <= Self.valueMax else { return overLimit() }
         return match(pattern, bytes)
     }
 
-    /// The same, for bytes that come one at a time.
+    /// The same, for bytes that are decoded one at a time.
     func holds(_ pattern: Pattern, for bytes: PercentDecoding) -> Bool {
         var bytes = bytes
         var count = 0
@@ -56,7 +55,7 @@ package final class MatchScratch {
         return match(pattern, UnsafeRawBufferPointer(rebasing: value[..<count]))
     }
 
-    /// The same, for the small letters of the bytes.
+    /// The same, for the bytes in lower case.
     func holds(_ pattern: Pattern, forLowercased bytes: UnsafeRawBufferPointer) -> Bool {
         guard bytes.count <= Self.valueMax else { return overLimit() }
         for index in 0..<bytes.count { value[index] = bytes[index].lowercased }

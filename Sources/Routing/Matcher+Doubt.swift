@@ -1,10 +1,10 @@
 import HTTPWire
 
-/// Matchers that read well and hold for no request, or for none that is meant.
+/// Diagnoses matchers that are valid but can match no request, or no request that was intended.
 extension Matcher {
-    /// Why such a matcher is doubtful, and where; nil where a request can meet it.
+    /// Why and where such a matcher is doubtful. Nil if a request can match it.
     ///
-    /// - Parameter name: one of those that are known, as it is spelled there.
+    /// - Parameter name: a known name, in its canonical spelling.
     static func doubt(of name: String, _ first: Value, _ second: Value?) -> RuleError? {
         switch (name, second) {
         case ("Host", _):
@@ -37,7 +37,8 @@ extension Matcher {
             ?? escape(in: value) ?? dotSegment(in: value, isPrefix: isPrefix)
     }
 
-    /// Braces around a name: a pattern of a name in version 2. In a pattern `{2,3}` counts, and `\p{L}` is a class.
+    /// Braces around a name: a named pattern in Traefik 2. Inside a pattern, `{2,3}` is a repetition and `\p{L}` a
+    /// class.
     private static func oldPattern(in value: Value, isPattern: Bool) -> RuleError? {
         let bytes = value.bytes
         for index in bytes.indices where bytes[index] == UInt8(ascii: "{") {
@@ -52,7 +53,7 @@ extension Matcher {
         return nil
     }
 
-    /// An escape that is decoded in every request before it is compared, or has its digits in capitals there.
+    /// An escape that is decoded, or whose digits are upper-cased, in every request before it is compared.
     private static func escape(in value: Value) -> RuleError? {
         let decoded = value.bytes.withUnsafeBytes { bytes in
             Array(sequence(state: PercentDecoding(bytes, .path)) { $0.next() })
@@ -66,7 +67,7 @@ extension Matcher {
                 + (text.map { "write \"\(Excerpt.of($0))\"" } ?? "no request has this path"))
     }
 
-    /// - Parameter isPrefix: the last segment may go on in the request.
+    /// - Parameter isPrefix: whether the last segment may continue in the request.
     private static func dotSegment(in value: Value, isPrefix: Bool) -> RuleError? {
         let segments = value.bytes.split(separator: UInt8(ascii: "/"), omittingEmptySubsequences: false)
             .dropLast(isPrefix ? 1 : 0)
@@ -101,7 +102,7 @@ extension Matcher {
 }
 
 extension Matcher.Value {
-    /// The doubt about the first byte of which `isWrong` holds.
+    /// The doubt about the first byte for which `isWrong` returns true.
     fileprivate func doubt(_ message: String, where isWrong: (UInt8) -> Bool) -> RuleError? {
         bytes.firstIndex(where: isWrong).map { RuleError(offset: place(of: $0), message: message) }
     }

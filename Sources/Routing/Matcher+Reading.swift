@@ -18,7 +18,7 @@ extension Matcher {
     ]
 
     /// - Parameters:
-    ///   - name: in any case, as Traefik takes it.
+    ///   - name: in any case, as in Traefik.
     ///   - place: from the name to the closing parenthesis, in bytes of the rule.
     static func named(_ name: String, at place: Range<Int>, values: [Value]) throws(RuleError) -> Matcher {
         guard let form = known.first(where: { $0.name.lowercased() == name.lowercased() }) else {
@@ -37,7 +37,7 @@ extension Matcher {
         return matcher
     }
 
-    /// - Parameter name: one of those that are known, with as many values as it takes.
+    /// - Parameter name: a known name. The number of values fits it.
     private static func matcher(_ name: String, _ first: Value, _ second: Value?) throws(RuleError) -> Matcher {
         switch (name, second) {
         case ("Host", _): try host(first)
@@ -56,7 +56,7 @@ extension Matcher {
             Matcher(kind: .cookie, first: try cookie(first, of: name), second: second.bytes)
         case ("CookieRegexp", let second?):
             Matcher(kind: .cookiePattern, first: try cookie(first, of: name), pattern: try pattern(second))
-        // Query, and QueryRegexp without a pattern, which is the same in Traefik.
+        // Query, and QueryRegexp without a pattern, which means the same in Traefik.
         default: Matcher(kind: .query, first: first.bytes, second: second?.bytes ?? [])
         }
     }
@@ -120,7 +120,7 @@ extension Matcher {
         }
     }
 
-    /// The name of a field, in small letters.
+    /// The name of a field, in lower case.
     private static func field(_ name: Value, of matcher: String) throws(RuleError) -> [UInt8] {
         let lowercased = name.bytes.map(\.lowercased)
         guard lowercased != Array("host".utf8) else {

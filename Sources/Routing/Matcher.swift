@@ -1,10 +1,10 @@
-/// One question to a request, with its values in the form that comparing wants.
+/// One condition on a request, with its values in the form that comparison needs.
 struct Matcher: Equatable, Sendable {
     enum Kind: Sendable {
         /// Any request, whether it names a host or not.
         case anyHost
         case host
-        /// The value is the part from the first dot on; one label stands before it.
+        /// The value is the part from the first dot on. Exactly one label precedes it.
         case hostBelow
         case hostPattern
         case path
@@ -26,27 +26,27 @@ struct Matcher: Equatable, Sendable {
     var second: [UInt8] = []
     var pattern: Pattern?
     var addresses: AddressRange?
-    /// Where it stands in the rule, in bytes.
+    /// Its position in the rule, in bytes.
     var place = 0..<0
-    /// Why it holds for no request, or for none that is meant, as far as its values tell.
+    /// Why it can match no request, or no request that was intended, as far as its values show.
     var doubt: RuleError?
 
-    /// A value as the rule writes it, and where.
+    /// A value with its position in the rule.
     struct Value {
         let bytes: [UInt8]
         let offset: Int
-        /// The places in `bytes` before which the rule has a `\`.
+        /// The indices in `bytes` before which the rule has a `\`.
         let escapes: [Int]
 
-        /// Where in the rule the value's byte stands.
+        /// The position in the rule of the value's byte at `index`.
         func place(of index: Int) -> Int { offset + 1 + index + escapes.count { $0 < index } }
     }
 }
 
 extension UInt8 {
-    /// The ASCII small letter of an ASCII capital; anything else as it is.
+    /// The lower-case form of an ASCII capital; any other byte unchanged.
     var lowercased: UInt8 { self >= 0x41 && self <= 0x5A ? self | 0x20 : self }
 
-    /// The ASCII capital of an ASCII small letter; anything else as it is.
+    /// The capital form of an ASCII lower-case letter; any other byte unchanged.
     var uppercased: UInt8 { self >= 0x61 && self <= 0x7A ? self & 0xDF : self }
 }

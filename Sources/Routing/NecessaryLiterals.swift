@@ -1,7 +1,7 @@
-/// Finds, in a rule, hosts and beginnings of paths of which every request that it takes has one.
+/// Finds, in a rule, hosts and path prefixes such that every request that the rule accepts has one of them.
 enum NecessaryLiterals {
-    /// The keys of ``RouteIndex`` under which the rule must be found. What is longer than these limits is cut: a rule
-    /// may be found too often, but never too seldom.
+    /// The keys of ``RouteIndex`` under which the rule must be found. Literals longer than the limits are truncated: a
+    /// rule may be found too often, but never too seldom.
     static func keys(of rule: RuleExpression) -> [[UInt8]] {
         let paths = literals(of: rule, isNegated: false, path)
         guard let hosts = literals(of: rule, isNegated: false, host) else {
@@ -11,7 +11,7 @@ enum NecessaryLiterals {
         return hosts.flatMap { host in host.last == RouteIndex.hostEnd ? paths.map { host + $0 } : [host] }
     }
 
-    /// Of hosts with paths for one rule.
+    /// The maximum number of combinations of hosts and paths for one rule.
     private static let combinationMax = 256
     private static let hostMax = 255
     private static let pathMax = 128
@@ -31,7 +31,7 @@ enum NecessaryLiterals {
         matcher.kind == .path || matcher.kind == .pathPrefix ? Array(matcher.first.prefix(pathMax)) : nil
     }
 
-    /// - Returns: nil where the rule can hold without any.
+    /// - Returns: nil if the rule can hold without any of them.
     private static func literals(
         of rule: RuleExpression, isNegated: Bool, _ literal: (Matcher) -> [UInt8]?
     ) -> [[UInt8]]? {
@@ -40,7 +40,7 @@ enum NecessaryLiterals {
         case (.matcher, true): return nil
         case (.not(let operand), _): return literals(of: operand, isNegated: !isNegated, literal)
         case (.all(let operands), false), (.any(let operands), true):
-            // Each of them is necessary: the one with the fewest says the most.
+            // Each operand is necessary: the one with the fewest literals is the most selective.
             return operands.compactMap { literals(of: $0, isNegated: isNegated, literal) }.min { $0.count < $1.count }
         case (.any(let operands), false), (.all(let operands), true):
             var all: [[UInt8]] = []

@@ -1,15 +1,15 @@
 import CLimpetRegex
 
-/// A regular expression of RE2's syntax, compiled once and matched by any number of event loops.
+/// A regular expression in RE2's syntax, compiled once and matched by any number of event loops.
 ///
-/// Unchecked: the compiled code is complete before anybody else sees it, and is only read afterwards.
+/// `@unchecked Sendable`: the compiled code is complete before it is shared, and is only read afterwards.
 final class Pattern: Equatable, @unchecked Sendable {
     static let byteMax = 4096
 
     let text: [UInt8]
     private let code: OpaquePointer
 
-    /// - Throws: `PatternError`, with the place in the pattern.
+    /// - Throws: `PatternError`, with the position in the pattern.
     init(_ text: [UInt8]) throws(PatternError) {
         guard text.count <= Self.byteMax else {
             throw PatternError(
@@ -29,9 +29,9 @@ final class Pattern: Equatable, @unchecked Sendable {
 
     /// - Parameters:
     ///   - subject: UTF-8.
-    ///   - scratch: nobody else's meanwhile.
-    ///   - steps: what finding out may cost.
-    /// - Returns: nil where finding out would have cost too much.
+    ///   - scratch: not used by any other thread during the call.
+    ///   - steps: the maximum number of steps.
+    /// - Returns: nil if the match exceeded a limit.
     func matches(_ subject: UnsafeRawBufferPointer, _ scratch: OpaquePointer, steps: UInt32) -> Bool? {
         switch limpet_regex_match(code, scratch, subject.baseAddress, subject.count, steps) {
         case LIMPET_REGEX_FOUND: true
@@ -41,9 +41,9 @@ final class Pattern: Equatable, @unchecked Sendable {
     }
 }
 
-/// Why a pattern was refused, and where in it.
+/// Why a pattern was refused, and at which position.
 struct PatternError: Error {
-    /// In bytes of the pattern.
+    /// In bytes from the start of the pattern.
     let offset: Int
     let message: String
 

@@ -1,6 +1,6 @@
-/// Keeps the syntax of patterns to what RE2, which Traefik's rules are written for, and PCRE2, which matches them here,
-/// both read, and read alike but for what docs/decisions/0018 admits: what `\s` takes, and what a script takes. What is
-/// no pattern at all, and which properties and how long names there are, is left to PCRE2 to say.
+/// Restricts patterns to the syntax that both RE2, for which Traefik's rules are written, and PCRE2, which matches them
+/// here, support with the same meaning. docs/decisions/0018 allows two exceptions: what `\s` matches, and what a script
+/// matches. PCRE2 itself reports invalid patterns, unknown properties and names that are too long.
 struct PatternSyntax {
     private static let repetitionMax = 1000
     private static let hexadecimal = "\\x takes two hexadecimal digits, or more between braces"
@@ -55,7 +55,7 @@ struct PatternSyntax {
         if isAnother { throw refuse("a repetition of a repetition: put the inner one in parentheses") }
     }
 
-    /// The length of `{2}`, `{2,}` or `{2,3}`; nil where the brace stands for itself.
+    /// The length of `{2}`, `{2,}` or `{2,3}`. Nil if the brace is a literal.
     private func repetition() throws(PatternError) -> Int? {
         guard let end = bytes[position...].firstIndex(of: UInt8(ascii: "}")) else { return nil }
         let inner = bytes[(position + 1)..<end]
@@ -91,7 +91,7 @@ struct PatternSyntax {
         position += length
     }
 
-    /// Of `(?:`, `(?i:` or `(?i-s)`, where it is one.
+    /// The length of `(?:`, `(?i:` or `(?i-s)`. Nil if the group is none of these.
     private func optionLength() -> Int? {
         var end = position + 2
         let flags = Array("imsU".utf8)
@@ -128,7 +128,7 @@ extension PatternSyntax {
         }
     }
 
-    /// What an escape may be within a class and outside of it.
+    /// Parses an escape that may appear both inside and outside a class.
     private mutating func escapeOfCharacter(_ letter: UInt8) throws(PatternError) {
         switch letter {
         case _ where letter.isDigit && letter != UInt8(ascii: "0"):
@@ -154,7 +154,7 @@ extension PatternSyntax {
         position += 2
     }
 
-    /// Of `\x{41}` or `\p{Greek}`, whose braces are no repetition; nil where nothing stands in them, or they are not
+    /// The length of `\x{41}` or `\p{Greek}`, whose braces are not a repetition. Nil if the braces are empty or not
     /// closed.
     private func bracedLength() -> Int? {
         guard let end = bytes[(position + 3)...].firstIndex(of: UInt8(ascii: "}")), end > position + 3 else {
@@ -169,7 +169,7 @@ extension PatternSyntax {
         position = min(position + 2, bytes.count)
     }
 
-    /// From `[` to its `]`, which stands for itself where it comes first.
+    /// Parses from `[` to its `]`. A `]` that comes first is a literal.
     private mutating func characterClass() throws(PatternError) {
         if follows("[[:<:]]") || follows("[[:>:]]") { throw refuse("write \\b for a boundary of words") }
         position += follows("[^") ? 2 : 1
@@ -186,7 +186,7 @@ extension PatternSyntax {
         position += 1
     }
 
-    /// Of `[:alpha:]`.
+    /// The length of a named class such as `[:alpha:]`.
     private func namedClassLength() -> Int? {
         guard follows("[:") else { return nil }
         let name = bytes[(position + 2)...].prefix { $0.isLetter || $0 == UInt8(ascii: "^") }

@@ -1,16 +1,16 @@
-/// Reads the bytes of a path or of a query as rules compare them, one at a time and in place.
+/// Decodes a path or a query to the bytes that rules compare, one at a time and in place.
 struct PercentDecoding {
     enum Form {
-        /// As Traefik routes: escapes of RFC 3986's reserved characters and of `%` stay, with capital digits.
+        /// As in Traefik's routing: escapes of RFC 3986's reserved characters and of `%` stay, with upper-case digits.
         case path
-        /// As in forms: every escape is decoded, and `+` is a space.
+        /// As in HTML forms: every escape is decoded, and `+` is a space.
         case query
     }
 
     private let bytes: UnsafeRawBufferPointer
     private let form: Form
     private var position = 0
-    /// Of an escape that stays, how many of its digits are still to come.
+    /// The number of digits still to come of an escape that stays.
     private var digitsLeft = 0
 
     init(_ bytes: UnsafeRawBufferPointer, _ form: Form) {
@@ -18,7 +18,7 @@ struct PercentDecoding {
         self.form = form
     }
 
-    /// An escape that is not followed by two hexadecimal digits stands for itself.
+    /// A `%` that is not followed by two hexadecimal digits is a literal.
     mutating func next() -> UInt8? {
         guard position < bytes.count else { return nil }
         let byte = bytes[position]
@@ -37,7 +37,7 @@ struct PercentDecoding {
         return decoded
     }
 
-    /// What the two digits from here on stand for.
+    /// The byte that the next two digits encode.
     private func escaped() -> UInt8? {
         guard position + 2 <= bytes.count, let high = PercentEscape.digit(bytes[position]),
             let low = PercentEscape.digit(bytes[position + 1])
@@ -52,7 +52,7 @@ struct PercentDecoding {
         PercentDecoding(bytes, form).matches(literal, isPrefix: isPrefix)
     }
 
-    /// The same, of what is still to come.
+    /// The same, for the remaining bytes.
     func matches(_ literal: UnsafeRawBufferPointer, isPrefix: Bool = false) -> Bool {
         var rest = self
         for wanted in literal {

@@ -1,6 +1,6 @@
-/// What percent-encoding is made of (RFC 3986, section 2.1).
+/// The building blocks of percent-encoding (RFC 3986, section 2.1).
 package enum PercentEscape {
-    /// What a hexadecimal digit stands for, in either case; nil for anything else.
+    /// The value of a hexadecimal digit in either case. Nil for any other byte.
     package static func digit(_ byte: UInt8) -> UInt8? {
         switch byte {
         case UInt8(ascii: "0")...UInt8(ascii: "9"): byte - UInt8(ascii: "0")
@@ -10,7 +10,7 @@ package enum PercentEscape {
         }
     }
 
-    /// Whether each percent sign begins an escape.
+    /// Whether every percent sign begins a valid escape.
     static func areSound(in bytes: UnsafeRawBufferPointer) -> Bool {
         var rest = bytes[...]
         while let sign = rest.firstIndex(of: UInt8(ascii: "%")) {
@@ -20,7 +20,8 @@ package enum PercentEscape {
         return true
     }
 
-    /// RFC 3986, section 2.2, and `%`, whose decoding would change what the path means.
+    /// Whether the byte is reserved (RFC 3986, section 2.2) or is `%`. Decoding it would change the meaning of the
+    /// path.
     package static func isReserved(_ byte: UInt8) -> Bool {
         switch byte {
         case UInt8(ascii: "!"), UInt8(ascii: "#"), UInt8(ascii: "$"), UInt8(ascii: "%"), UInt8(ascii: "&"),

@@ -1,8 +1,8 @@
-/// Looks for a parameter in a query, in place.
+/// Searches for a parameter in a query, in place.
 enum QueryMatching {
-    /// Whether `isWanted` holds for the value of any parameter of this name. A parameter without `=` has the empty
-    /// value. As in Traefik, `;` separates parameters as `&` does, and one with a percent sign that begins no escape
-    /// is none.
+    /// Whether `isWanted` returns true for the value of any parameter of this name. A parameter without `=` has the
+    /// empty value. As in Traefik, `;` separates parameters just as `&` does, and a parameter with an invalid escape is
+    /// ignored.
     static func hasParameter(
         _ query: UnsafeRawBufferPointer, named name: UnsafeRawBufferPointer, where isWanted: (PercentDecoding) -> Bool
     ) -> Bool {

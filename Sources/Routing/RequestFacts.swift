@@ -1,6 +1,6 @@
-/// What rules ask of nearly every request, read once for all of them.
+/// The properties that rules need of nearly every request, extracted once for all rules.
 struct RequestFacts {
-    /// Without port, as ``HostName`` has it.
+    /// Without the port, in the form that ``HostName`` produces.
     let host: UnsafeRawBufferPointer
     let path: UnsafeRawBufferPointer
     let query: UnsafeRawBufferPointer?

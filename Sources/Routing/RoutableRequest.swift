@@ -1,22 +1,23 @@
-/// What a rule may ask of a request. The slices must stay valid while a match runs, and are not kept beyond it.
+/// The properties of a request that rules can match. The slices must stay valid during a match, and are not kept after
+/// it.
 package protocol RoutableRequest {
-    /// The host that the request names, a port included, as it was sent. Empty where there is none.
+    /// The host that the request names, including a port, as sent. Empty if there is none.
     var host: UnsafeRawBufferPointer { get }
-    /// The path as it was sent, percent-encoding and all, without the query.
+    /// The path as sent, still percent-encoded, without the query.
     var path: UnsafeRawBufferPointer { get }
-    /// What follows the first `?` of the target, as it was sent; nil where there is no `?`.
+    /// The part of the target after the first `?`, as sent. Nil without a `?`.
     var query: UnsafeRawBufferPointer? { get }
-    /// As it was sent: methods are case-sensitive (RFC 9110, section 9.1).
+    /// As sent: methods are case-sensitive (RFC 9110, section 9.1).
     var method: UnsafeRawBufferPointer { get }
 
-    /// The address of the other end of the connection, whatever fields of the request say; nil where it has none (a
-    /// Unix socket). An IPv4 address that was mapped into IPv6 is one of IPv4.
+    /// The peer address of the connection, whatever the request's fields say. Nil if it has none (a Unix socket). An
+    /// IPv4-mapped IPv6 address is given as IPv4.
     var clientAddress: AddressRange.Bits? { get }
 
-    /// Whether `isWanted` holds for the value of any field of this name. Values come without the white space around
-    /// them, in the order of the fields. Must not allocate.
+    /// Whether `isWanted` returns true for the value of any field of this name. Values are passed without the white
+    /// space around them, in the order of the fields. Must not allocate.
     ///
-    /// - Parameter lowercasedName: compared without regard to case.
+    /// - Parameter lowercasedName: compared case-insensitively.
     func hasField(named lowercasedName: UnsafeRawBufferPointer, where isWanted: (UnsafeRawBufferPointer) -> Bool)
         -> Bool
 }

@@ -1,4 +1,4 @@
-/// The rules that a request could satisfy, in the order of asking.
+/// The rules that a request could satisfy, in the order of evaluation.
 struct RouteCandidates {
     struct Cursor {
         var position: Int
@@ -6,11 +6,11 @@ struct RouteCandidates {
     }
 
     private let index: RouteIndex
-    /// Where in each list the next one stands.
+    /// The next position in each list.
     private let cursors: UnsafeMutableBufferPointer<Cursor>
     private var count = 0
 
-    /// - Parameter cursors: room for `RouteIndex.listMax`.
+    /// - Parameter cursors: has room for `RouteIndex.listMax`.
     init(_ index: RouteIndex, for facts: RequestFacts, in cursors: UnsafeMutableBufferPointer<Cursor>) {
         self.index = index
         self.cursors = cursors
@@ -23,7 +23,7 @@ struct RouteCandidates {
         collect(RouteKey(RouteIndex.anyHost, host: nil, path: facts.path))
     }
 
-    /// Nil where there is none left.
+    /// Nil if there are none left.
     mutating func next() -> Int? {
         var rank = Int.max
         for place in 0..<count where cursors[place].position < cursors[place].end {
@@ -36,7 +36,7 @@ struct RouteCandidates {
         return rank
     }
 
-    /// Goes down the tree as far as the key leads, and takes the lists that lie on the way.
+    /// Descends the tree as far as the key leads, and collects the lists on the way.
     private mutating func collect(_ key: RouteKey) {
         var key = key
         guard var node = index.nodes.first else { return }
@@ -64,12 +64,12 @@ struct RouteCandidates {
     }
 }
 
-/// The bytes by which a request is looked for in a ``RouteIndex``, one at a time.
+/// The bytes with which a request is looked up in a ``RouteIndex``, one at a time.
 struct RouteKey {
     private let kind: UInt8
     private let host: UnsafeRawBufferPointer?
     private var path: PercentDecoding
-    /// -1: the kind is next; the host's count: its end is.
+    /// -1: the kind is next. The host's count: the host's end marker is next.
     private var position = -1
 
     init(_ kind: UInt8, host: UnsafeRawBufferPointer?, path: UnsafeRawBufferPointer) {

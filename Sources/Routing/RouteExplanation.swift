@@ -1,13 +1,13 @@
-/// Why a request goes to the router it goes to.
+/// Why a request is routed to its router.
 package struct RouteExplanation: Equatable, Sendable {
-    /// A matcher that was asked: `A && B` asks no B where A does not hold.
+    /// A matcher that was evaluated. `A && B` does not evaluate B if A does not hold.
     package struct EvaluatedMatcher: Equatable, Sendable {
-        /// As it stands in the rule.
+        /// As written in the rule.
         package let text: String
         /// In bytes of the rule's UTF-8.
         package let offset: Int
         package let length: Int
-        /// By itself, without a `!` before it. Nil where its pattern went over a limit: the rule does not hold then.
+        /// Its own result, ignoring a `!` before it. Nil if its pattern exceeded a limit: the rule then does not hold.
         package let holds: Bool?
 
         init(of rule: Rule, at place: Range<Int>, holds: Bool?) {
@@ -19,23 +19,23 @@ package struct RouteExplanation: Equatable, Sendable {
     }
 
     package struct ConsideredRouter: Equatable, Sendable {
-        /// Its place among those that the table was made of.
+        /// Its index among the routers of the table.
         package let index: Int
         package let name: String
-        /// The one that is set, or the rule's length.
+        /// The configured priority, or the rule's length.
         package let priority: Int
         /// Whether its rule holds.
         package let takes: Bool
-        /// In the order of asking; never empty.
+        /// In the order of evaluation; never empty.
         package let matchers: [EvaluatedMatcher]
 
-        /// The one after whose answer nothing was left to ask.
+        /// The last matcher evaluated, whose result decided.
         package var decidedBy: EvaluatedMatcher? { matchers.last }
     }
 
-    /// In the order of asking.
+    /// In the order of evaluation.
     package let routers: [ConsideredRouter]
 
-    /// The one that the request goes to: the first that takes it.
+    /// The router that the request goes to: the first that takes it.
     package var winner: ConsideredRouter? { routers.first { $0.takes } }
 }

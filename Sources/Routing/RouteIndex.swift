@@ -1,28 +1,29 @@
-/// Finds, of many rules, those that a request could satisfy, by a host and the beginning of a path that each of them
-/// needs. A tree of bytes: host, then path, each node with the rules whose key ends there.
+/// Finds, among many rules, those that a request could satisfy, by a host and a path prefix that each of them requires.
+/// A tree of bytes: first the host, then the path. Each node holds the rules whose key ends there.
 struct RouteIndex: Sendable {
-    /// The first byte of a key: what follows is a host, ``hostEnd`` and a beginning of the path.
+    /// First byte of a key: a host, ``hostEnd`` and a path prefix follow.
     static let host: UInt8 = 1
-    /// What follows is a host without its first label, ``hostEnd`` and a beginning of the path.
+    /// A host without its first label, ``hostEnd`` and a path prefix follow.
     static let hostBelow: UInt8 = 2
-    /// What follows is the beginning of a path.
+    /// A path prefix follows.
     static let anyHost: UInt8 = 3
-    /// No host holds it.
+    /// Never occurs in a host.
     static let hostEnd: UInt8 = 0
 
-    /// Of the keys that one request's host and path begin with. Rules of longer keys join those of the last one.
+    /// The maximum number of keys that are prefixes of each other. Rules with longer keys join the list of the last
+    /// one.
     private static let nestingMax = 8
-    /// Lists that one request can lead to.
+    /// The maximum number of lists for one request.
     static let listMax = 3 * nestingMax
 
     struct Node: Sendable {
-        /// Of the label; the first byte of a node below another one stands in `byte` instead.
+        /// The range of the label. For a node below another, `byte` holds its first byte, which the label omits.
         var labelStart = 0
         var labelEnd = 0
         var byte: UInt8 = 0
         var firstChild = 0
         var childCount = 0
-        /// Of the rules whose key ends here.
+        /// The range in `ranks` of the rules whose key ends here.
         var listStart = 0
         var listEnd = 0
     }
@@ -32,7 +33,7 @@ struct RouteIndex: Sendable {
     /// Lists of ranks, each ascending.
     private(set) var ranks: [Int] = []
 
-    /// - Parameter rules: each with the place in which it is asked.
+    /// - Parameter rules: each with its position in the order of evaluation.
     init(_ rules: some Sequence<(rank: Int, rule: RuleExpression)>) {
         let pairs = rules.flatMap { entry in
             NecessaryLiterals.keys(of: entry.rule).map { (key: $0, rank: entry.rank) }
@@ -45,11 +46,11 @@ struct RouteIndex: Sendable {
 
     private typealias List = (key: [UInt8], ranks: [Int])
 
-    /// By key, in the order of bytes.
+    /// Sorted by key, in byte order.
     private static func lists(of pairs: [(key: [UInt8], rank: Int)]) -> [List] {
         let sorted = pairs.sorted { $0.key == $1.key ? $0.rank < $1.rank : $0.key.lexicographicallyPrecedes($1.key) }
         var lists: [List] = []
-        // Those lists whose keys the current one begins with, the shortest first.
+        // The lists whose keys are prefixes of the current key, shortest first.
         var outer: [Int] = []
         for (key, rank) in sorted {
             while let last = outer.last, !key.starts(with: lists[last].key) { outer.removeLast() }
@@ -64,7 +65,7 @@ struct RouteIndex: Sendable {
     }
 
     /// - Parameters:
-    ///   - lists: not empty; their keys agree in their first `depth` bytes, which lead to this node.
+    ///   - lists: not empty. Their keys share their first `depth` bytes, which lead to this node.
     private mutating func fill(_ node: Int, with lists: ArraySlice<List>, from depth: Int) {
         guard let first = lists.first, let last = lists.last else { return }
         var end = depth

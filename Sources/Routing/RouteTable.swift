@@ -1,11 +1,11 @@
-/// Which requests a router takes.
+/// A rule, with the entry points and the priority under which it takes requests.
 package struct Router: Equatable, Sendable {
-    /// Decides between routers of one priority: the lower one in byte order is asked first.
+    /// Breaks ties between routers of the same priority: the lower name in byte order is evaluated first.
     package var name: String
     package var rule: Rule
-    /// The higher one is asked first. Nil: the rule's own, its length.
+    /// The router with the higher priority is evaluated first. Nil means the rule's default, its length.
     package var priority: Int?
-    /// The indices of the entry points it listens on.
+    /// The indices of its entry points.
     package var entryPoints: Set<Int>
 
     package init(name: String, rule: Rule, priority: Int? = nil, entryPoints: Set<Int>) {
@@ -22,20 +22,20 @@ package struct Router: Equatable, Sendable {
     }
 }
 
-/// Says which router handles a request: the first whose rule holds, by priority, then by name.
+/// Decides which router handles a request: the first whose rule holds, by priority, then by name.
 ///
-/// Immutable. A class, so that a request that looks into it counts one reference and not one for each of its parts.
+/// Immutable. A class, so that a request retains one reference instead of one for each of its parts.
 package final class RouteTable: Sendable {
     private struct Entry: Sendable {
         let start: RuleProgram.Step
-        /// Among those given to `init`.
+        /// Index among the routers passed to `init`.
         let router: Int
     }
 
     private let program: RuleProgram
-    /// In the order of asking.
+    /// In the order of evaluation.
     private let entries: [Entry]
-    /// By entry point; they name places in `entries`.
+    /// By entry point. Their ranks are indices into `entries`.
     private let indices: [RouteIndex]
     private let routers: [Router]
 
@@ -56,11 +56,11 @@ package final class RouteTable: Sendable {
         }
     }
 
-    /// The index of the router among those given to `init`; nil where none takes the request. Allocates nothing.
+    /// The index of the router among those passed to `init`. Nil if no router takes the request. Allocates nothing.
     ///
     /// - Parameters:
-    ///   - entryPoint: the index of the entry point that the request came in by.
-    ///   - scratch: the event loop's own; it counts the patterns that went over a limit.
+    ///   - entryPoint: the index of the entry point that received the request.
+    ///   - scratch: the event loop's own. It counts the patterns that exceeded a limit.
     package func match(_ request: some RoutableRequest, entryPoint: Int, scratch: MatchScratch) -> Int? {
         guard indices.indices.contains(entryPoint) else { return nil }
         scratch.beginRequest()
@@ -76,8 +76,8 @@ package final class RouteTable: Sendable {
         }
     }
 
-    /// What each router of an entry point says to a request, in the order of asking, those after the first that takes
-    /// it included. Counts nothing, and is not for the data plane: it asks all of them, one by one.
+    /// The result of each router of an entry point for a request, in the order of evaluation, including those after the
+    /// first that takes it. Counts nothing. Not for the data plane: it evaluates all routers, one by one.
     package func explain(_ request: some RoutableRequest, entryPoint: Int) -> RouteExplanation {
         let scratch = MatchScratch()
         let considered = entries.compactMap { entry -> RouteExplanation.ConsideredRouter? in

@@ -1,10 +1,10 @@
-/// Why a rule was refused, or is doubtful, and where in it.
+/// Why a rule was refused or is doubtful, and at which position.
 package struct RuleError: Error, Equatable, Sendable {
-    /// In bytes of the rule's UTF-8, from 0 to its length (the end, where something is missing).
+    /// In bytes of the rule's UTF-8, from 0 to its length (the end, if something is missing).
     package let offset: Int
     package let message: String
 
-    /// Two lines for people: the line of the rule that holds the mistake, and a caret beneath the place.
+    /// Two lines for display: the line of the rule that contains the error, and a caret below the position.
     package func caret(under rule: String) -> String {
         let bytes = Array(rule.utf8)
         let place = min(offset, bytes.count)

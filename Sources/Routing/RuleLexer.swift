@@ -1,13 +1,13 @@
-/// Cuts a rule into its words.
+/// Splits a rule into tokens.
 struct RuleLexer {
     enum Kind: Equatable {
         case name(String)
-        /// `escapes` are the places in the value before which a `\` stood.
+        /// `escapes` are the indices in the value that had a `\` before them.
         case value([UInt8], escapes: [Int])
         case open, close, comma, and, or, not
         case end
 
-        /// As an error message names it.
+        /// The token's name in an error message.
         var description: String {
             switch self {
             case .name(let name): "\"\(name)\""
@@ -25,7 +25,7 @@ struct RuleLexer {
 
     struct Token {
         let kind: Kind
-        /// In bytes, of the first one.
+        /// The position of its first byte.
         let offset: Int
     }
 
@@ -36,7 +36,7 @@ struct RuleLexer {
         bytes = Array(rule.utf8)
     }
 
-    /// The next word; `.end` again and again after the last one.
+    /// The next token. After the last one, always `.end`.
     mutating func next() throws(RuleError) -> Token {
         skipBlanks()
         let start = position
@@ -81,7 +81,7 @@ struct RuleLexer {
         return String(decoding: bytes[start..<position], as: UTF8.self)
     }
 
-    /// Everything up to the next backtick, as it stands.
+    /// Everything up to the next backtick, unchanged.
     private mutating func backtickValue(from start: Int) throws(RuleError) -> [UInt8] {
         guard let end = bytes[position...].firstIndex(of: UInt8(ascii: "`")) else {
             throw RuleError(offset: start, message: "the value that begins here has no closing backtick")
@@ -90,7 +90,7 @@ struct RuleLexer {
         return Array(bytes[position..<end])
     }
 
-    /// As in Go, of whose escapes `\"` and `\\` are known.
+    /// As in Go, but only the escapes `\"` and `\\` are supported.
     private mutating func quotedValue(from start: Int) throws(RuleError) -> Kind {
         var value: [UInt8] = []
         var escapes: [Int] = []

@@ -1,11 +1,11 @@
-/// A rule as it is read: the operators over the matchers.
+/// A parsed rule: operators over matchers.
 indirect enum RuleExpression: Equatable, Sendable {
     case matcher(Matcher)
     case not(RuleExpression)
     case all([RuleExpression])
     case any([RuleExpression])
 
-    /// Those of its matchers.
+    /// The doubts of its matchers.
     var doubts: [RuleError] {
         switch self {
         case .matcher(let matcher): matcher.doubt.map { [$0] } ?? []
@@ -17,7 +17,7 @@ indirect enum RuleExpression: Equatable, Sendable {
 
 /// Reads Traefik v3's rule language: `!` binds tighter than `&&`, `&&` tighter than `||`.
 struct RuleParser {
-    /// Parentheses and `!` within each other; beyond it the stack, which reading and compiling use, would be at risk.
+    /// The maximum nesting of parentheses and `!`. Deeper nesting could overflow the stack in parsing or compiling.
     private static let depthMax = 100
 
     private var lexer: RuleLexer

@@ -1,7 +1,7 @@
-/// Compiled rules: tests that say where to go on when they hold and when they do not. Negation is a swap of the two,
+/// Compiled rules: tests, each with the steps to continue with if it holds and if it does not. Negation swaps the two,
 /// so a match neither recurses nor allocates.
 struct RuleProgram: Sendable {
-    /// The index of a test, or the verdict.
+    /// The index of a test, or a final result.
     typealias Step = Int32
     static let accept: Step = -1
     static let reject: Step = -2
@@ -14,7 +14,7 @@ struct RuleProgram: Sendable {
     private struct Test: Sendable {
         let kind: Matcher.Kind
         let first: Slice
-        /// The second value; of a pattern or a range of addresses, where it stands among them.
+        /// The second value. For a pattern or an address range, `start` is its index in `patterns` or `addresses`.
         let second: Slice
         let onTrue: Step
         let onFalse: Step
@@ -25,15 +25,15 @@ struct RuleProgram: Sendable {
     private var values: [UInt8] = []
     private var patterns: [Pattern] = []
     private var addresses: [AddressRange] = []
-    /// Where each test stands in its rule: for explanations.
+    /// The position of each test in its rule, for explanations.
     private var places: [Range<Int>] = []
 
-    /// Adds a rule; the result is the step at which its evaluation starts.
+    /// Adds a rule. Returns the step at which its evaluation starts.
     mutating func append(_ expression: RuleExpression) -> Step {
         append(expression, onTrue: Self.accept, onFalse: Self.reject)
     }
 
-    /// Operands are added last to first, so that every step to go on to is known.
+    /// Operands are added from last to first, so that every next step is known.
     private mutating func append(_ expression: RuleExpression, onTrue: Step, onFalse: Step) -> Step {
         switch expression {
         case .matcher(let matcher):
@@ -71,8 +71,8 @@ struct RuleProgram: Sendable {
 
     // MARK: Matching
 
-    /// Whether the rule that starts at `start` holds for the request. One in which a pattern goes over its limit does
-    /// not, whatever stands around the pattern: else a `!` before it could be forced open.
+    /// Whether the rule that starts at `start` holds for the request. If a pattern exceeds its limit, the rule does not
+    /// hold, whatever surrounds the pattern: otherwise a client could force a `!` before the pattern to hold.
     func accepts(
         _ request: some RoutableRequest, _ facts: RequestFacts, from start: Step, _ scratch: MatchScratch
     ) -> Bool {
@@ -88,8 +88,8 @@ struct RuleProgram: Sendable {
         }
     }
 
-    /// The same, step by step: `body` is given the place of each matcher that is asked, and whether it held; nil where
-    /// a pattern went over its limit, which ends it.
+    /// The same, step by step. `body` receives the position of each matcher that is evaluated, and whether it holds:
+    /// nil if a pattern exceeded its limit, which ends the evaluation.
     func trace(
         _ request: some RoutableRequest, from start: Step, _ scratch: MatchScratch, _ body: (Range<Int>, Bool?) -> Void
     ) -> Bool {

@@ -1,10 +1,10 @@
-/// Finds the word that somebody probably meant.
+/// Finds the word that the user probably meant.
 package enum Spelling {
-    /// No longer word was meant to be another: to compare two takes as many steps as their lengths multiplied.
+    /// Longer words are not compared: comparing two words takes as many steps as the product of their lengths.
     private static let lettersMax = 256
 
-    /// The candidate nearest to `word` without regard to case, if at most a third of its letters differ; of equally
-    /// near ones the first.
+    /// The candidate nearest to `word`, compared case-insensitively, if at most a third of its letters differ. Among
+    /// equally near candidates, the first.
     package static func nearest(to word: String, among candidates: some Sequence<String>) -> String? {
         guard word.utf8.count <= lettersMax else { return nil }
         let letters = Array(word.lowercased().utf8)
@@ -20,7 +20,7 @@ package enum Spelling {
         return best?.name
     }
 
-    /// Insertions, deletions, replacements and swaps of neighbours that turn one into the other.
+    /// The number of insertions, deletions, replacements and swaps of neighbours that turn one word into the other.
     private static func distance(_ left: [UInt8], _ right: [UInt8]) -> Int {
         var beforePrevious: [Int] = []
         var previous = Array(0...right.count)

@@ -1,6 +1,7 @@
-/// Makes UTF-8 of any bytes, as Go's regular expressions see them: each byte that belongs to no character is U+FFFD.
+/// Converts any bytes to UTF-8 as Go's regular expressions see them: each byte that belongs to no character becomes
+/// U+FFFD.
 enum UTF8Repair {
-    /// How many bytes one byte can become.
+    /// The maximum number of bytes that one byte can become.
     static let growth = 3
 
     static func isValid(_ bytes: UnsafeRawBufferPointer) -> Bool {
@@ -34,7 +35,7 @@ enum UTF8Repair {
         return UnsafeRawBufferPointer(rebasing: storage[..<end])
     }
 
-    /// Of the well-formed character that begins here (RFC 3629, section 4); 0 where none does.
+    /// The length of the well-formed character that begins here (RFC 3629, section 4), or 0 if there is none.
     private static func characterLength(_ bytes: UnsafeRawBufferPointer, at start: Int) -> Int {
         let first = bytes[start]
         if first < 0x80 { return 1 }

@@ -1,23 +1,23 @@
 package import Affinity
 
-/// The memory that replicas share, as one event loop sees it. Confined to that loop.
+/// The store of bindings that replicas share, as one event loop sees it. Confined to that loop.
 ///
-/// It cannot throw: that the store is away, late or full is an answer.
+/// Never throws: an unavailable, late or full store is reported as a result.
 package protocol BindingStore: AnyObject {
-    /// Whether a question about this session would be sent now. False while there is no connection to the server that
-    /// holds its record, or that server's breaker is open; a request then decides without the store, at once.
+    /// Whether an operation on this session would be sent now. False while the server that holds its record is not
+    /// connected, or its circuit breaker is open; a request then decides without the store, immediately.
     func isAvailable(for fingerprint: Fingerprint) -> Bool
 
-    /// Asks. `waiter` is told exactly once, on the loop, never from within this call, and at the latest when the
-    /// budget (`commandTimeout`) has passed.
+    /// Sends an operation. `waiter` receives exactly one result, on the loop, never from within this call, and within
+    /// the budget (`commandTimeout`).
     func send(_ operation: StoreOperation, for waiter: any StoreWaiter)
 }
 
-/// Who waits for an answer of the store.
+/// Receives the result of an operation.
 package protocol StoreWaiter: AnyObject {
     /// - Parameters:
-    ///   - answer: what the store said, or why it did not.
-    ///   - question: the question as asked.
-    ///   - asked: how it was put to the store.
+    ///   - result: the store's result, or why there is none.
+    ///   - operation: the operation, as passed to `send`.
+    ///   - stamp: when the operation was sent, and whether to the server that the coherence channel hears.
     func storeAnswered(_ result: StoreResult, to operation: StoreOperation, stamp: OperationStamp)
 }

@@ -1,4 +1,4 @@
-/// A random number that stands for this process among all replicas: 16 hexadecimal digits.
+/// A random number that identifies this process among all replicas: 16 hexadecimal digits.
 package struct InstanceID: Hashable, Sendable, CustomStringConvertible {
     package let description: String
 

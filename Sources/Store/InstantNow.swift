@@ -9,8 +9,8 @@ import Darwin
 #endif
 
 extension Instant {
-    /// The time now, on the clock that goes on while the machine sleeps (`CLOCK_BOOTTIME`): lifetimes of records pass
-    /// in the store meanwhile. Every request looks at it, so the system is asked directly.
+    /// The current time on the clock that keeps running while the machine sleeps (`CLOCK_BOOTTIME`): lifetimes of
+    /// records pass in the store meanwhile. Every request reads it, so it calls the system directly.
     package static var now: Instant { Instant(nanoseconds: bootTime() &- origin) }
 
     private static let origin = bootTime()

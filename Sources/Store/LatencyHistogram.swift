@@ -1,11 +1,11 @@
 /// Durations in buckets whose bounds double, from 32 µs to 32.768 ms.
 package struct LatencyHistogram: Sendable, Equatable {
-    /// The upper bounds of the buckets, in microseconds; a last bucket holds what is above.
+    /// The upper bounds of the buckets, in microseconds. A last bucket holds everything above them.
     package static let bounds: [Int64] = (5...15).map { 1 << $0 }
 
     /// One more than there are bounds. Not cumulative.
     package private(set) var counts = [UInt64](repeating: 0, count: bounds.count + 1)
-    /// Of all durations, in microseconds.
+    /// The sum of all durations, in microseconds.
     package private(set) var sum: UInt64 = 0
 
     package init() {}

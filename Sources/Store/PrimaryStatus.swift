@@ -1,10 +1,11 @@
 import Affinity
 import Synchronization
 
-/// What the event loops of one replica know together about one primary of the store: when it was last tried, and which
-/// of its troubles have been said. Touched only when a connection comes or goes.
+/// What the event loops of one replica share about one primary of the store: when it was last tried, and which of its
+/// errors have been logged. Accessed when a connection or heartbeat comes or goes, or a command fails; never by an
+/// operation that succeeds.
 package final class PrimaryStatus: Sendable {
-    /// Who has something to say.
+    /// Who reports an error.
     enum Reporter {
         case store, channel
     }
@@ -27,16 +28,16 @@ package final class PrimaryStatus: Sendable {
         var refusals: [RedisErrorCode: Instant] = [:]
     }
 
-    /// In milliseconds: after so long in use, all troubles are news again.
+    /// In milliseconds. After this long in use, all errors are logged again.
     private static let goodAfterMilliseconds: Int64 = 5000
-    /// Errors that are told apart; Redis has fewer that could meet us.
+    /// The maximum number of distinct error codes. Redis has fewer that Limpet could meet.
     private static let mostCodes = 16
 
     private let state: Mutex<State>
 
-    /// - Parameter loops: how many event loops keep a connection.
+    /// - Parameter loops: the number of event loops that keep a connection.
     package init(loops: Int) {
-        // The coherence channel's subscription is one connection more.
+        // One more for the coherence channel's subscription.
         state = Mutex(State(pacing: ReconnectPacing(connections: loops + 1, now: .now)))
     }
 
@@ -52,12 +53,12 @@ package final class PrimaryStatus: Sendable {
         state.withLock { $0.pacing.failed() }
     }
 
-    /// Whether this trouble is to be said: not again until it has been over for a while.
+    /// Whether to log this error: not again until the store or channel has worked for a while.
     func shouldLog(_ error: StoreError, to reporter: Reporter, now: Instant) -> Bool {
         state.withLock { $0.reported[reporter, default: Reported()].add(error, now: now) }
     }
 
-    /// The store answers, or the channel hears. Whether that is to be said.
+    /// The store is in use, or the channel is live. Returns whether to log that.
     func shouldLogRecovery(to reporter: Reporter, now: Instant) -> Bool {
         state.withLock { state in
             guard state.reported[reporter]?.inUseSince == nil else { return false }
@@ -66,7 +67,7 @@ package final class PrimaryStatus: Sendable {
         }
     }
 
-    /// Whether it is to be said that the store answers commands with this error: once a minute.
+    /// Whether to log that the store answers commands with this error: once a minute.
     func shouldLog(_ code: RedisErrorCode, now: Instant) -> Bool {
         state.withLock { state in
             if let last = state.refusals[code] {

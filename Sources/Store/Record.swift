@@ -12,7 +12,7 @@ struct Record: Hashable {
         self.createdAtSeconds = createdAtSeconds
     }
 
-    /// As the scripts answer: no session begins at 0. Nil for anything that Limpet would not write.
+    /// Parses what the scripts return, where 0 means no creation time. Nil for anything that Limpet would not write.
     init?(binding: Int64, createdAtSeconds: Int64) {
         guard let record = UInt64(exactly: binding), let binding = Binding(record: record),
             let createdAtSeconds = UInt32(exactly: createdAtSeconds)
@@ -20,8 +20,8 @@ struct Record: Hashable {
         self.init(binding, createdAtSeconds: createdAtSeconds == 0 ? nil : createdAtSeconds)
     }
 
-    /// The record that a text stands for. Nil for anything that Limpet would not write, so also for leading zeros,
-    /// signs and spaces: the scripts judge alike.
+    /// Parses the text of a record. Nil for anything that Limpet would not write, including leading zeros, signs and
+    /// spaces. The scripts apply the same rule.
     init?(_ text: UnsafeRawBufferPointer) {
         let colon = text.firstIndex(of: UInt8(ascii: ":"))
         guard let integer = Self.number(text[..<(colon ?? text.endIndex)], digits: 16),

@@ -1,17 +1,17 @@
 package import Affinity
 
-/// Decides whether the store may be asked. Open: no question is sent, and one probe at a time is, until the store
-/// answers one within the budget.
+/// A circuit breaker: decides whether operations may be sent to the store. While it is open, no operations are sent,
+/// only one probe at a time, until the store answers a probe within the budget.
 ///
-/// One for each connection; open from the start, until the first probe has been answered.
+/// Each connection has one. It is open from the start until the first probe succeeds.
 package struct StoreBreaker: Sendable {
     package enum Action: Equatable, Sendable {
         case doNothing
-        /// Opened by misses. Send a probe then, unless the connection is lost before.
+        /// Opened by misses. Send a probe at this time, unless the connection is lost before.
         case openAndProbe(at: Instant)
-        /// Send a probe then, unless the connection is lost before.
+        /// Send a probe at this time, unless the connection is lost before.
         case probe(at: Instant)
-        /// Questions may be sent again.
+        /// Operations may be sent again.
         case close
     }
 
@@ -24,7 +24,7 @@ package struct StoreBreaker: Sendable {
 
     package init() {}
 
-    /// A connection is there.
+    /// A connection is established. Opens, and probes at once.
     package mutating func connected(now: Instant) -> Action {
         isOpen = true
         misses = 0
@@ -36,12 +36,12 @@ package struct StoreBreaker: Sendable {
         isOpen = true
     }
 
-    /// A question was answered before its budget was over.
+    /// An operation was answered within its budget.
     package mutating func answered() {
         misses = 0
     }
 
-    /// The budget of a question is over.
+    /// The budget of an operation is over.
     package mutating func missed(now: Instant) -> Action {
         guard !isOpen else { return .doNothing }
         misses += 1
@@ -50,8 +50,8 @@ package struct StoreBreaker: Sendable {
         return .openAndProbe(at: now.advanced(byMilliseconds: Self.probeIntervalMilliseconds))
     }
 
-    /// The probe was answered: well, or too late or with an error. One that never is needs no event: the connection
-    /// will be lost.
+    /// The probe was answered: well, or too late or with an error. A probe that is never answered needs no event,
+    /// because the connection will be lost.
     package mutating func probeAnswered(isWell: Bool, now: Instant) -> Action {
         guard isOpen else { return .doNothing }
         guard isWell else { return .probe(at: now.advanced(byMilliseconds: Self.probeIntervalMilliseconds)) }

@@ -1,6 +1,6 @@
 package import Affinity
 
-/// What one event loop has asked of the store and heard from it, since the start.
+/// What one event loop has sent to the store and received from it, since the start.
 package struct StoreCounters: Sendable {
     package enum Kind: String, CaseIterable, Sendable {
         case create, restore, rebind, touch, drop
@@ -15,11 +15,12 @@ package struct StoreCounters: Sendable {
     private var sentByKind = [UInt64](repeating: 0, count: Kind.allCases.count)
     private var answeredByOutcome = [UInt64](repeating: 0, count: Outcome.allCases.count)
     private var failuresByKind = [UInt64](repeating: 0, count: StoreFailure.allCases.count)
-    /// From asking to answering, of what was answered.
+    /// The time from sending an operation to its result, for operations that the store answered.
     package private(set) var latency = LatencyHistogram()
-    /// Errors that the store answered a command with, also where the record could then be read.
+    /// Commands that the store answered with an error other than NOSCRIPT or WRONGTYPE, including those after which the
+    /// record could still be read.
     package internal(set) var refusals: UInt64 = 0
-    /// Connections that were made and found good.
+    /// Connections that completed the handshake.
     package internal(set) var connections: UInt64 = 0
     /// Attempts to connect that failed, and connections lost.
     package internal(set) var connectionFailures: UInt64 = 0

@@ -1,12 +1,12 @@
-/// What a replica is told of its store.
+/// A replica's configuration of its store.
 package struct StoreSettings: Sendable {
     /// As configured.
     package var endpoint: RedisEndpoint
     /// The prefix of all keys and channels. Equal in the whole fleet.
     package var namespace: StoreNamespace
-    /// How long a connection may take to be made, and the store then to answer the first commands.
+    /// The timeout for making a connection, and again for the replies to the first commands.
     package var connectTimeout: Duration
-    /// The budget: how long a request waits for an answer.
+    /// The budget: how long a request waits for a result.
     package var commandTimeout: Duration
 
     package init(
@@ -20,14 +20,14 @@ package struct StoreSettings: Sendable {
     }
 }
 
-/// The prefix of all keys and channels: 1 to 64 letters, digits, or any of `. _ - :`. Braces, which would bind all keys
-/// to one slot of a cluster, are none of them.
+/// The prefix of all keys and channels: 1 to 64 letters, digits, or any of `. _ - :`. Braces are not allowed: they
+/// would bind all keys to one slot of a cluster.
 package struct StoreNamespace: Hashable, Sendable, CustomStringConvertible {
     package let description: String
 
     package static let limpet = StoreNamespace(checked: "limpet")
 
-    /// Nil if the text is not one.
+    /// Nil if the text is not a valid namespace.
     package init?(_ text: String) {
         guard (1...64).contains(text.utf8.count), text.utf8.allSatisfy(Self.allows) else { return nil }
         description = text

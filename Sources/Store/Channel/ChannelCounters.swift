@@ -1,17 +1,17 @@
-/// What a coherence channel has said and heard since the start.
+/// What a coherence channel has sent and received since the start.
 package struct ChannelCounters: Sendable {
-    /// Subscriptions that were made.
+    /// Subscriptions made.
     package internal(set) var connections: UInt64 = 0
     /// Attempts to subscribe that failed, and subscriptions lost.
     package internal(set) var connectionFailures: UInt64 = 0
     package internal(set) var heartbeats: UInt64 = 0
     /// Heartbeats that came back and extended the lease.
     package internal(set) var echoes: UInt64 = 0
-    /// Moves heard, of sessions known here and others.
+    /// Moves received, including moves of sessions that this replica does not know.
     package internal(set) var rebinds: UInt64 = 0
-    /// Messages of the fleet, this replica's own included.
+    /// Fleet messages received, including this replica's own.
     package internal(set) var fleetMessages: UInt64 = 0
-    /// Messages that were none of Limpet's.
+    /// Messages that are not in Limpet's format.
     package internal(set) var aliens: UInt64 = 0
 
     package init() {}

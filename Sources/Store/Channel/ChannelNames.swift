@@ -1,26 +1,26 @@
 import Affinity
 
-/// The keys and channels of coherence, and the reading of what is said on them.
+/// The keys and channels of coherence, and the parser for the messages on them.
 struct ChannelNames {
-    /// What came over a subscription, whole and well formed as RESP.
+    /// A message from a subscription, complete and well-formed as RESP.
     enum Message {
         case rebind(Fingerprint, Binding)
         case echo(sequence: UInt64, server: ServerIdentity.RunID, era: String)
         case fleet(UnsafeRawBufferPointer)
-        /// Nothing that Limpet would say there.
+        /// Not in a format that Limpet publishes on this channel.
         case unexpected
     }
 
-    /// Bytes of a message of the fleet.
+    /// The maximum size of a fleet message, in bytes.
     static let fleetMax = 16 * 1024
 
     /// Moves of bindings: `<fingerprint> <record>`.
     let rebind: String
     /// Key and channel of this replica's heartbeats: `<sequence> <run id> <era>`.
     let heartbeat: String
-    /// Which life of the data this is.
+    /// Key of the era.
     let era: String
-    /// What replicas say of themselves.
+    /// Channel of the fleet messages.
     let fleet: String
 
     init(namespace: StoreNamespace, instance: InstanceID) {
@@ -30,10 +30,10 @@ struct ChannelNames {
         fleet = "\(namespace):fleet"
     }
 
-    /// In the order in which they are subscribed to.
+    /// In subscription order.
     var channels: [String] { [rebind, heartbeat, fleet] }
 
-    /// Whether this acknowledges the subscription to the channel of this number, from 0.
+    /// Whether the reply acknowledges the subscription to the channel with this number, counted from 0.
     func isAcknowledgement(_ reply: RESPValue, of number: Int) -> Bool {
         guard case .array(var elements) = reply, elements.count == 3, channels.indices.contains(number),
             case .string(let kind) = elements.next(), kind.reads("subscribe"),
@@ -43,7 +43,7 @@ struct ChannelNames {
         return count == Int64(number + 1)
     }
 
-    /// The message that a reply is; nil if it is none, or of a channel that was not subscribed to.
+    /// Parses a reply as a message. Nil if it is not a message, or is from a channel that was not subscribed to.
     func message(_ reply: RESPValue) -> Message? {
         guard case .array(var elements) = reply, elements.count == 3,
             case .string(let kind) = elements.next(), kind.reads("message"),

@@ -1,17 +1,18 @@
 import Affinity
 import Synchronization
 
-/// Which server the coherence channel of one primary hears, as all data connections of the replica to that primary
-/// compare themselves with: only what the same server says can be superseded by nothing but what is heard.
+/// The server that the coherence channel of one primary hears. All data connections of the replica to that primary
+/// compare their server with it: only changes on that same server are certain to be heard, so only its results hold
+/// until a message supersedes them.
 package final class ChannelServer: Sendable {
     enum Event: Sendable {
-        /// The channel hears another server, or none.
+        /// The channel now hears another server, or none.
         case serverChanged
-        /// A data connection found that the channel's server is no primary any more, or has another history.
+        /// A data connection found that the channel's server is no longer a primary, or has a different history.
         case doubted(StoreError)
     }
 
-    /// A name for somebody who watches.
+    /// Identifies a watcher.
     struct Subscription: Hashable, Sendable {
         fileprivate let number: Int
     }
@@ -27,10 +28,10 @@ package final class ChannelServer: Sendable {
 
     package init() {}
 
-    /// Grows with each change of the server, so that comparing costs one load while nothing changes.
+    /// Grows with each change of the server, so that a comparison costs one load while nothing changes.
     var version: UInt64 { changes.load(ordering: .acquiring) }
 
-    /// The server that is heard; nil while the channel is down.
+    /// The server that the channel hears. Nil while the channel is down.
     var server: ServerIdentity? { state.withLock { $0.server } }
 
     func set(_ server: ServerIdentity?) {
@@ -47,7 +48,7 @@ package final class ChannelServer: Sendable {
         for watcher in state.withLock({ Array($0.watchers.values) }) { watcher(.doubted(error)) }
     }
 
-    /// `body` is called on whatever loop the event came from.
+    /// `body` is called on the loop where the event occurs.
     func watch(_ body: @escaping @Sendable (Event) -> Void) -> Subscription {
         state.withLock { state in
             let watch = Subscription(number: state.nextWatch)

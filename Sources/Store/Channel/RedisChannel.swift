@@ -2,20 +2,21 @@ package import Affinity
 package import Logging
 package import NIOCore
 
-/// The coherence channel to one primary: the shell around `CoherenceChannel`, its subscription and its heartbeats.
-/// Confined to the event loop of the store over which the heartbeats go, from `start` to the end of `stop`.
+/// The coherence channel to one primary: the shell around `CoherenceChannel`, with its subscription and its heartbeats.
+/// Confined to the event loop of the store that sends the heartbeats, from `start` to the end of `stop`.
 ///
-/// Tells `Coherence` what it vouches for, the cache what it hears, and the link which server that is of.
+/// Publishes its state to `Coherence`, passes moves to the cache, and records on the primary's link which server it
+/// hears.
 package final class RedisChannel {
     package let eventLoop: any EventLoop
     /// Read on the loop.
     package private(set) var counters = ChannelCounters()
-    /// What the server that is heard says of itself. Nil before the first subscription.
+    /// The server's report about itself. Nil before the first subscription.
     package private(set) var report: ServerReport?
-    /// Called on the loop with every message of the fleet, this replica's own included: at most 16 KiB, valid within
-    /// the call only.
+    /// Called on the loop with every fleet message, including this replica's own: at most 16 KiB, valid only during the
+    /// call.
     package var onFleetMessage: ((UnsafeRawBufferPointer, Instant) -> Void)?
-    /// Called on the loop each time the channel is subscribed to.
+    /// Called on the loop each time the subscription is established.
     package var onSubscription: (() -> Void)?
     private let store: RedisStore
     private let primary: RedisPrimary
@@ -29,11 +30,11 @@ package final class RedisChannel {
     private var timer: (callback: NIOScheduledCallback, due: Instant)?
 
     /// - Parameters:
-    ///   - store: of the primary that is heard, on the loop on which the channel lives; the heartbeats go over its
+    ///   - store: the store of the primary to hear, on the loop on which the channel lives. Heartbeats use its
     ///     connection.
-    ///   - instance: one for the process.
-    ///   - lease: how long an echo vouches for what is remembered, in milliseconds.
-    ///   - coherence: the replica's, of as many primaries as it has.
+    ///   - instance: the process's identifier.
+    ///   - leaseMilliseconds: how long an echo vouches for the cache, in milliseconds.
+    ///   - coherence: the replica's, which covers all of its primaries.
     ///   - cache: the replica's.
     package init(
         store: RedisStore, instance: InstanceID, leaseMilliseconds: Int64, coherence: Coherence, cache: BindingCache,
@@ -52,14 +53,14 @@ package final class RedisChannel {
 
     package var state: CoherenceChannel.State { core.state }
 
-    /// Whether every message of its primary has been heard until now.
+    /// Whether every message of the primary has been heard until now.
     package func isLive(_ now: Instant) -> Bool { core.isLive(now) }
 
-    /// Generations begun.
+    /// Generations begun so far.
     package var generations: UInt64 { core.generations }
 
-    /// Publishes a message to the fleet. False where that cannot be tried now: no connection, too many under way, or
-    /// above 16 KiB.
+    /// Publishes a message to the fleet. False if it cannot be sent now: the store is not connected, too many control
+    /// commands are in flight, or the message exceeds 16 KiB.
     package func publishFleet(_ payload: [UInt8]) -> Bool {
         guard payload.count <= ChannelNames.fleetMax else { return false }
         return store.publish(payload, on: names.fleet)
@@ -101,20 +102,20 @@ package final class RedisChannel {
         }
     }
 
-    /// A data connection found that the server is not what the subscription takes it for.
+    /// A data connection found that the server has another role or history than the subscription assumes.
     private func doubted(_ error: StoreError) {
         subscription.serving?.end(error)
     }
 }
 
-// MARK: - What the subscription says
+// MARK: - Events of the subscription
 
 extension RedisChannel {
     func subscribed(to report: ServerReport) {
         subscription.greeted(now: .now)
         counters.connections &+= 1
         self.report = report
-        // Before the generation begins: whoever asks in it knows which server is heard.
+        // Set before the generation begins, so that operations sent in it know which server is heard.
         primary.link.set(report.identity)
         core.subscribed(to: report.identity, now: .now)
         publish()
@@ -183,7 +184,7 @@ extension RedisChannel: NIOScheduledCallbackHandler {
         } else {
             beat(now)
         }
-        // Beats that a busy loop has missed are not made up for.
+        // Heartbeats that a busy loop missed are not sent later.
         let next = due.advanced(byMilliseconds: Self.interval)
         arm(next > now ? next : now.advanced(byMilliseconds: Self.interval))
     }

@@ -1,10 +1,10 @@
 import Affinity
 import NIOCore
 
-/// The connection over which a coherence channel hears: handshake, subscription, then nothing but messages. Confined
-/// to the event loop of its channel.
+/// The connection over which a coherence channel hears: handshake, subscription, then only messages. Confined to the
+/// event loop of its channel.
 ///
-/// Whatever is no message of a channel that was subscribed to ends it: what follows could not be trusted to be whole.
+/// Anything other than a message of a subscribed channel ends the connection: what follows might be incomplete.
 final class SubscriberConnection: ChannelInboundHandler, RedisHandler {
     typealias InboundIn = ByteBuffer
 
@@ -16,20 +16,20 @@ final class SubscriberConnection: ChannelInboundHandler, RedisHandler {
         case ended
     }
 
-    /// A message has four values, and INFO says less than a bulk may hold.
+    /// A message has four values, and INFO is shorter than the limit for a bulk string.
     private static let limits = RESPLimits(records: 4, nesting: 1)
 
     private let endpoint: RedisEndpoint
     private let settings: StoreSettings
     private let names: ChannelNames
     private let reader: RESPReader
-    /// Nil once ended.
+    /// Nil once the connection has ended.
     private var owner: RedisChannel?
     private var context: ChannelHandlerContext?
     private var phase = Phase.opening
     private var deadline: Scheduled<Void>?
 
-    /// Nil when there is no memory.
+    /// Nil if memory allocation fails.
     init?(owner: RedisChannel, endpoint: RedisEndpoint, settings: StoreSettings, names: ChannelNames) {
         guard let reader = RESPReader(limits: Self.limits) else { return nil }
         self.owner = owner
@@ -77,7 +77,7 @@ final class SubscriberConnection: ChannelInboundHandler, RedisHandler {
     }
 
     func channelRead(context: ChannelHandlerContext, data: NIOAny) {
-        // Whoever asks later than this is told of what these bytes say, too.
+        // Taken before parsing: the result of any operation sent later already reflects what these bytes announce.
         let now = Instant.now
         unwrapInboundIn(data).withUnsafeReadableBytes { bytes in
             if case .greeting = phase, bytes.first == StoreError.alertOfTLS { return end(.speaksTLS) }

@@ -1,18 +1,18 @@
-/// Where a primary of the store is, at any time: asked before each attempt to connect, by all event loops of a replica.
+/// Where a primary of the store currently is. All event loops of a replica query it before each connection attempt.
 protocol EndpointSource: Sendable {
-    /// The endpoint to connect to now; nil while none is known: the attempt is then made later.
+    /// The endpoint to connect to now. Nil if none is known; the attempt is then made later.
     ///
-    /// - Parameter failure: the caller's last attempt, or its connection, where that has failed since it asked last.
+    /// - Parameter failure: how the caller's last attempt or connection failed, if it failed since the previous call.
     func next(after failure: ConnectionFailure?) -> RedisEndpoint?
 }
 
-/// What became of a connection to an endpoint.
+/// How a connection to an endpoint failed.
 struct ConnectionFailure: Hashable, Sendable {
     let endpoint: RedisEndpoint
     let error: StoreError
 }
 
-/// One endpoint, as configured.
+/// A single endpoint, as configured.
 struct FixedEndpoint: EndpointSource {
     let endpoint: RedisEndpoint
 

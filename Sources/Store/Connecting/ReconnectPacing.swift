@@ -1,15 +1,15 @@
 package import Affinity
 
-/// Keeps the attempts of all connections of a replica to one primary to two a second while that is away. Once one of
-/// them has connected the others may follow.
+/// Limits the connection attempts of a replica to one primary, over all its connections, to two a second while the
+/// primary is unavailable. Once one connection succeeds, the others may follow.
 package struct ReconnectPacing: Sendable {
-    /// The least time between two attempts while the store is away, in milliseconds.
+    /// The minimum time between two attempts while the store is unavailable, in milliseconds.
     package static let intervalMilliseconds: Int64 = 500
-    /// However often the store has come and gone, all may be back this soon, in milliseconds.
+    /// All connections may be back within this time, in milliseconds, however often the store has come and gone.
     package static let longestReturn: Int64 = 4000
 
-    /// Attempts that may be made at once, one for each connection at most. Earned by time, so that a store that takes
-    /// connections and drops them is not overrun.
+    /// Attempts that may be made at once, at most one for each connection. They are earned by time, so that a store
+    /// that accepts connections and drops them is not overrun.
     private var spare: Int
     private let earning: Int64
     private let connections: Int
@@ -17,7 +17,7 @@ package struct ReconnectPacing: Sendable {
     private var lastAttempt: Instant?
     private var isBack = true
 
-    /// - Parameter connections: how many are kept.
+    /// - Parameter connections: the number of connections that the replica keeps to the primary.
     package init(connections: Int, now: Instant) {
         self.connections = max(1, connections)
         spare = self.connections
@@ -25,7 +25,7 @@ package struct ReconnectPacing: Sendable {
         refilled = now
     }
 
-    /// Whether an attempt may be made now. If so it counts as made.
+    /// Whether an attempt may be made now. If so, it counts as made.
     package mutating func admit(now: Instant) -> Bool {
         refill(now: now)
         if !isBack, let lastAttempt, now.milliseconds(since: lastAttempt) < Self.intervalMilliseconds { return false }
@@ -35,7 +35,7 @@ package struct ReconnectPacing: Sendable {
         return true
     }
 
-    /// An attempt was successful.
+    /// An attempt succeeded.
     package mutating func connected() {
         isBack = true
     }

@@ -1,11 +1,11 @@
 import Affinity
 
-/// When one connection to a primary is made, where to, and when again. Events in, actions out.
+/// Decides when and where one connection to a primary is made, and when it is retried. Events in, actions out.
 struct ReconnectState {
     enum Phase: Equatable {
         /// Not started.
         case idle
-        /// The next attempt is to come.
+        /// Waiting for the next attempt.
         case waiting
         case connecting
         /// Connected; the first commands are not answered yet.
@@ -17,24 +17,25 @@ struct ReconnectState {
     enum Action: Equatable {
         case doNothing
         case connect(RedisEndpoint)
-        /// `attemptIsDue` then, in milliseconds from now.
+        /// Call `attemptIsDue` after this many milliseconds.
         case wait(Int64)
     }
 
-    /// A connection lost after this long, in milliseconds, was a good one: the next may be made soon.
+    /// A connection that lasted at least this long, in milliseconds, was a good one: the next attempt may be made soon.
     static let goodAgeMilliseconds: Int64 = 5000
 
     private(set) var phase = Phase.idle
-    /// Of the last attempt; nil before the first.
+    /// The endpoint of the last attempt. Nil before the first.
     private(set) var endpoint: RedisEndpoint?
     private var failure: ConnectionFailure?
     private var delay = ReconnectDelay()
 
-    /// It is time to attempt: the first time, or the wait is over.
+    /// The first attempt is due, or the wait is over.
     ///
     /// - Parameters:
-    ///   - isAdmitted: whether the pace of the primary's connections admits the attempt. Looked at only where one would
-    ///     be made, for it then counts as made.
+    ///   - source: provides the endpoint.
+    ///   - isAdmitted: whether the pacing of the primary's connections admits an attempt. Evaluated only if an attempt
+    ///     would be made, because it then counts as made.
     ///   - random: 64 random bits.
     mutating func attemptIsDue(
         from source: some EndpointSource, isAdmitted: @autoclosure () -> Bool, random: UInt64
@@ -51,26 +52,26 @@ struct ReconnectState {
         return .connect(next)
     }
 
-    /// The connection is made. False where nobody wants it any more.
+    /// The connection is established. False if it is no longer wanted.
     mutating func connected() -> Bool {
         guard case .connecting = phase else { return false }
         phase = .greeting
         return true
     }
 
-    /// The first commands are answered well. False where no answer was awaited.
+    /// The first commands succeeded. False if no replies were expected.
     mutating func greeted(now: Instant) -> Bool {
         guard case .greeting = phase else { return false }
         phase = .serving(since: now)
         return true
     }
 
-    /// The connection has shown what it was made for: the next wait is a short one.
+    /// The connection has proved useful: the next wait is a short one.
     mutating func proved() {
         delay.reset()
     }
 
-    /// The attempt has failed, or the connection has ended.
+    /// The attempt failed, or the connection ended.
     mutating func failed(_ error: StoreError, now: Instant, random: UInt64) -> Action {
         switch phase {
         case .idle, .waiting, .stopped: return .doNothing
@@ -81,7 +82,7 @@ struct ReconnectState {
         return wait(random)
     }
 
-    /// For good.
+    /// Stops for good.
     mutating func stop() {
         phase = .stopped
     }

@@ -2,30 +2,29 @@ import Affinity
 import NIOCore
 import Networking
 
-/// What reads and writes on one connection to a primary, from the first command on.
+/// Handles one connection to a primary, from the first command on.
 protocol RedisHandler: ChannelHandler {
-    /// Ends the connection, and tells its owner so. Does nothing where it has ended.
+    /// Ends the connection and notifies its owner. Does nothing if the connection has ended.
     func end(_ error: StoreError)
 }
 
-/// One connection to a primary that is made again whenever it is lost, in the primary's common pace: the shell around
-/// ``ReconnectState``. Confined to `eventLoop`.
+/// One connection to a primary that is reestablished whenever it is lost, at the pace that all connections to the
+/// primary share: the shell around ``ReconnectState``. Confined to `eventLoop`.
 ///
-/// Its owner says what is to become of the handler: `greeted` when its first commands are answered well, `ended` when
-/// it has ended.
+/// Its owner reports the handler's progress: `greeted` when the first commands succeed, `ended` when the handler ends.
 final class ReconnectingConnection<Handler: RedisHandler> {
-    /// What is asked of the owner, on the loop.
+    /// What the owner provides. Called on the loop.
     struct Owner {
-        /// Makes what is to read and write on a connection to this endpoint. Nil when there is no memory.
+        /// Creates the handler of a connection to this endpoint. Nil if memory allocation fails.
         let makeHandler: (RedisEndpoint) -> Handler?
-        /// An attempt has failed, or the connection has ended; another one will be made.
+        /// An attempt failed, or the connection ended. Another attempt follows.
         let failed: (StoreError) -> Void
     }
 
     private let eventLoop: any EventLoop
     private let primary: RedisPrimary
     private let dialer: RedisDialer
-    /// Nil before the start and once stopped.
+    /// Nil before the start and after the stop.
     private var owner: Owner?
     private var state = ReconnectState()
     private var handler: Handler?
@@ -39,12 +38,12 @@ final class ReconnectingConnection<Handler: RedisHandler> {
         dialer = RedisDialer(eventLoop: eventLoop, settings: primary.settings)
     }
 
-    /// The connection whose first commands were answered well, if there is one.
+    /// The connection whose first commands succeeded, if there is one.
     var serving: Handler? {
         if case .serving = state.phase { handler } else { nil }
     }
 
-    /// Where the connection leads or the last attempt led; before the first, what is configured.
+    /// The endpoint of the connection or of the last attempt; before the first attempt, the configured one.
     var endpoint: RedisEndpoint { state.endpoint ?? primary.settings.endpoint }
 
     /// Begins to connect.
@@ -54,13 +53,13 @@ final class ReconnectingConnection<Handler: RedisHandler> {
         attemptIsDue()
     }
 
-    /// The first commands are answered well.
+    /// The first commands succeeded.
     func greeted(now: Instant) {
         guard state.greeted(now: now) else { return }
         primary.status.connected()
     }
 
-    /// The connection has shown what it was made for.
+    /// The connection has proved useful.
     func proved() {
         state.proved()
     }
@@ -71,7 +70,8 @@ final class ReconnectingConnection<Handler: RedisHandler> {
         fail(error)
     }
 
-    /// Ends the connection, and makes no other. The future is of its end, or of the attempt that is under way.
+    /// Ends the connection and makes no other. The future completes when the connection, or the attempt in progress,
+    /// ends.
     func stop() -> EventLoopFuture<Void> {
         state.stop()
         timer?.cancel()

@@ -3,18 +3,19 @@ import NIOCore
 import NIOPosix
 import Networking
 
-/// Makes connections to Redis servers from one event loop.
+/// Connects to Redis servers from one event loop.
 struct RedisDialer {
     let eventLoop: any EventLoop
     let settings: StoreSettings
     var resolver = NameResolver.shared
 
-    /// One attempt, looking up a name included, within the time-out. The channel reads nothing before it is told to.
+    /// Makes one attempt, including the name lookup, within the timeout. The channel does not read until its handler is
+    /// set.
     func open(_ endpoint: RedisEndpoint) -> EventLoopFuture<any Channel> {
         let timeout = TimeAmount.nanoseconds(max(1, settings.connectTimeout.wholeNanoseconds))
         let bootstrap = ClientBootstrap(group: eventLoop)
             .connectTimeout(timeout)
-            // Nothing is read before there is somebody to read it.
+            // Nothing is read before there is a handler for it.
             .channelOption(.autoRead, value: false)
             .channelOption(.maxMessagesPerRead, value: 1)
             .channelOption(

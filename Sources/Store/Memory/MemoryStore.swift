@@ -3,7 +3,7 @@ package import NIOCore
 
 /// The store of a single replica: records in its own memory, as one event loop sees them. Confined to that loop.
 ///
-/// Always available. What it answers it decides at once, and tells at the end of the loop's turn.
+/// Always available. It computes each result immediately and delivers it at the end of the loop's turn.
 package final class MemoryStore: BindingStore {
     private struct Told {
         let waiter: any StoreWaiter

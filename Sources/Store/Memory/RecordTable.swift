@@ -1,7 +1,7 @@
 import Affinity
 
-/// Records in memory, with the semantics of the commands and scripts that `RedisStore` sends. Nothing in it can be
-/// foreign.
+/// Records in memory, with the semantics of the commands and scripts that `RedisStore` sends. It never holds a foreign
+/// value.
 struct RecordTable {
     private struct Record {
         var fingerprint: Fingerprint
@@ -10,7 +10,7 @@ struct RecordTable {
         var createdAtSeconds: UInt32?
     }
 
-    /// How many records are drawn to find one that makes room.
+    /// How many records are drawn to find one to replace.
     private static let drawn = 8
 
     private let capacity: Int
@@ -93,7 +93,7 @@ struct RecordTable {
         return nearest
     }
 
-    /// The place of a record, by xorshift64.
+    /// The index of a random record, by xorshift64.
     private mutating func draw() -> Int {
         random ^= random << 13
         random ^= random >> 7
@@ -103,7 +103,7 @@ struct RecordTable {
 }
 
 extension StoreOperation {
-    /// Whether what the question asks to write stands above a record that lives.
+    /// Whether the binding that the operation writes supersedes an existing record.
     fileprivate func overrides(_ held: Binding) -> Bool {
         switch self {
         case .create, .touch, .drop, .read: false

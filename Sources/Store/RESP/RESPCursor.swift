@@ -1,6 +1,6 @@
 import Affinity
 
-/// Writes parts of commands one after the other into space that its owner made large enough.
+/// Writes parts of commands one after the other into a buffer that the caller made large enough.
 struct RESPCursor {
     private let space: UnsafeMutableRawBufferPointer
     private(set) var count = 0
@@ -15,14 +15,14 @@ struct RESPCursor {
         bytes.withUnsafeBytes { append($0) }
     }
 
-    /// A key: what all begin with, and the fingerprint.
+    /// Appends a key: the common start of all keys, then the fingerprint.
     mutating func append(_ keyStart: [UInt8], _ fingerprint: Fingerprint) {
         append(keyStart)
         fingerprint.withText { append($0) }
         append("\r\n")
     }
 
-    /// A bulk string of decimal digits; with a suffix, of those, a colon and the digits of the suffix.
+    /// Appends a bulk string of decimal digits. With a suffix, a colon and the digits of the suffix follow.
     mutating func append(bulk number: UInt64, suffix: UInt32? = nil) {
         withUnsafeTemporaryAllocation(byteCount: 31, alignment: 1) { digits in
             var first = digits.count

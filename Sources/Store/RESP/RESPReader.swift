@@ -1,15 +1,15 @@
 import CLimpetRESP
 
-/// Why bytes cannot be replies. The connection they came on is at its end.
+/// Why bytes cannot be parsed as replies. The connection cannot be used any further.
 enum RESPFault: Error, Equatable {
     /// Not RESP2.
     case malformed
-    /// A reply exceeds what one reply may make us hold.
+    /// A reply exceeds the limits in ``RESPLimits``.
     case tooLarge
     case noMemory
 }
 
-/// What replies one connection may make us hold.
+/// The limits on replies that one connection may buffer.
 struct RESPLimits {
     var buffered = 64 * 1024
     var bulk = 32 * 1024
@@ -17,11 +17,11 @@ struct RESPLimits {
     var nesting: UInt32 = 4
 }
 
-/// hiredis's reader: bytes in, whole replies out. Allocates nothing per reply in steady state.
+/// Wraps hiredis's reader: bytes in, complete replies out. Allocates nothing per reply in steady state.
 final class RESPReader {
     private let reader: OpaquePointer
 
-    /// Nil when there is no memory.
+    /// Nil if memory allocation fails.
     init?(limits: RESPLimits = RESPLimits()) {
         let limits = limpet_limits(
             buffered: limits.buffered, bulk: limits.bulk, records: limits.records, nesting: limits.nesting)
@@ -31,8 +31,8 @@ final class RESPReader {
 
     deinit { limpet_reader_free(reader) }
 
-    /// Parses every reply that the bytes complete. After a fault the reader takes no more, but what was complete
-    /// before it can be read.
+    /// Parses every reply that the bytes complete. After a fault the reader accepts no more bytes, but replies
+    /// completed before the fault can still be read.
     func feed(_ bytes: UnsafeRawBufferPointer) -> RESPFault? {
         switch limpet_reader_feed(reader, bytes.baseAddress, bytes.count) {
         case LIMPET_OK: nil
@@ -42,8 +42,8 @@ final class RESPReader {
         }
     }
 
-    /// Calls `body` with each complete reply, oldest first, until it returns false, and forgets them all. A value
-    /// points into the reader and is valid within `body` only.
+    /// Calls `body` with each complete reply, oldest first, until it returns false, then discards all of them. A value
+    /// points into the reader and is valid only within `body`.
     func drain(_ body: (RESPValue) -> Bool) {
         var count = 0
         let records = limpet_reader_records(reader, &count)
@@ -54,7 +54,7 @@ final class RESPReader {
     }
 }
 
-/// One reply as it stands in the reader.
+/// One reply, pointing into the reader.
 enum RESPValue {
     case none
     case integer(Int64)
@@ -63,7 +63,7 @@ enum RESPValue {
     case error(UnsafeRawBufferPointer)
     case array(RESPElements)
 
-    /// Takes the value that starts at the first record, with all records that belong to it.
+    /// Takes the value that starts at the first record, with all the records that belong to it.
     fileprivate init?(next records: inout Slice<UnsafeBufferPointer<limpet_record>>, bytes: UnsafeRawPointer?) {
         guard let record = records.popFirst() else { return nil }
         switch record.type {

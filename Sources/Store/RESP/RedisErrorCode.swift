@@ -1,5 +1,5 @@
-/// The word that an error of Redis begins with. It is all that is ever logged of an error: the rest may repeat
-/// arguments, and with them a password or a key.
+/// The first word of a Redis error. Only this word is ever logged: the rest may repeat arguments, including a password
+/// or a key.
 struct RedisErrorCode: Hashable, Sendable, CustomStringConvertible {
     let description: String
 
@@ -14,7 +14,7 @@ struct RedisErrorCode: Hashable, Sendable, CustomStringConvertible {
 
     private init(_ word: String) { description = word }
 
-    /// `ERR` where the error does not begin with a word in capitals.
+    /// `ERR` if the error does not begin with a word in capitals.
     init(_ text: UnsafeRawBufferPointer) {
         let word = text.prefix { $0 != UInt8(ascii: " ") }
         let stands = (1...Self.longest).contains(word.count) && word.allSatisfy { (0x41...0x5A).contains($0) }

@@ -1,10 +1,10 @@
 import Affinity
 
-/// A reply as far as questions care for it: a value without pointers.
+/// The part of a reply that operations need: a value without pointers.
 enum RedisReply: Equatable {
     case none
     case integer(Int64)
-    /// What the scripts answer: a record, or 0, with its lifetime and when its session began, or 0.
+    /// What the scripts return: a record, or 0, with its lifetime and when its session began, or 0.
     case verdict(record: Int64, lifetimeMilliseconds: Int64, createdAtSeconds: Int64)
     case record(Record)
     /// A string that Limpet would not have written.
@@ -12,11 +12,11 @@ enum RedisReply: Equatable {
     case status
     case wrongType
     case noScript
-    /// A write was refused: the server is a replica.
+    /// A write was refused because the server is a replica.
     case readOnly
     /// Any other error.
     case refusal
-    /// Nothing that any of our commands is answered with.
+    /// Not a reply to any command that Limpet sends.
     case unexpected
 
     init(_ value: RESPValue) {

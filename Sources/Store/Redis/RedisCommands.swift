@@ -2,10 +2,10 @@ import Affinity
 import CLimpetRESP
 import NIOCore
 
-/// Writes commands in RESP. Those that questions need go straight into the buffer; hiredis formats the rest.
+/// Writes commands in RESP. Commands of operations go straight into the buffer; hiredis formats the others.
 struct RedisCommands {
     private let namespace: StoreNamespace
-    /// `$<length>\r\n<namespace>:`, what every key begins with.
+    /// `$<length>\r\n<namespace>:`, the start of every key.
     private let keyStart: [UInt8]
     private let restoreStart: [UInt8]
     private let rebindStart: [UInt8]
@@ -24,7 +24,7 @@ struct RedisCommands {
         Array("*\(4 + arguments)\r\n$7\r\nEVALSHA\r\n$40\r\n\(script.sha1)\r\n$1\r\n1\r\n".utf8)
     }
 
-    /// What any command of a question takes at most, keys aside.
+    /// The maximum size of the commands of one operation, without the keys.
     private static let longest = 320
 
     private func append(to buffer: inout ByteBuffer, _ body: (inout RESPCursor) -> Void) {
@@ -35,7 +35,7 @@ struct RedisCommands {
         }
     }
 
-    /// Writes the command, or two, that a question is asked with.
+    /// Writes the one or two commands of an operation.
     func send(_ operation: StoreOperation, in buffer: inout ByteBuffer) {
         switch operation {
         case .create(let fingerprint, let backend, let lifetimeMilliseconds, let createdAtSeconds):
@@ -99,7 +99,7 @@ struct RedisCommands {
         buffer.writeStaticString("*1\r\n$4\r\nPING\r\n")
     }
 
-    /// Asks with the whole script, after the store said that it does not know it. False when there is no memory.
+    /// Sends the whole script, after the store replied that it does not know it. False if memory allocation fails.
     func evaluate(_ operation: StoreOperation, in buffer: inout ByteBuffer) -> Bool {
         let script: RedisScript
         let arguments: [String]
@@ -133,10 +133,10 @@ struct RedisCommands {
 
     func key(_ fingerprint: Fingerprint) -> String { "\(namespace):\(fingerprint.text)" }
 
-    /// Formats any command. False when there is no memory.
+    /// Formats any command. False if memory allocation fails.
     static func format(_ arguments: [String], in buffer: inout ByteBuffer) -> Bool {
         var bytes = arguments.flatMap { $0.utf8.map { CChar(bitPattern: $0) } }
-        // So that there is an address even where all arguments are empty.
+        // Gives the buffer an address even if all arguments are empty.
         bytes.append(0)
         let lengths = arguments.map(\.utf8.count)
         return bytes.withUnsafeBufferPointer { all in

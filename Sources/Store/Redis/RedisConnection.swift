@@ -3,7 +3,7 @@ import NIOCore
 
 /// One connection to a Redis: the shell around its handshake and its queue. Confined to the event loop of its channel.
 ///
-/// Commands are gathered and leave in one write when the store flushes. One timer serves all deadlines.
+/// Commands are buffered and leave in one write when the store flushes. One timer serves all deadlines.
 final class RedisConnection: ChannelInboundHandler, RedisHandler {
     typealias InboundIn = ByteBuffer
 
@@ -22,20 +22,20 @@ final class RedisConnection: ChannelInboundHandler, RedisHandler {
     private let settings: StoreSettings
     private let commands: RedisCommands
     private let reader: RESPReader
-    /// Nil once ended.
+    /// Nil once the connection has ended.
     private var store: RedisStore?
     private var context: ChannelHandlerContext?
     private var phase = Phase.opening
-    /// Why it is to end as soon as nobody waits for it.
+    /// Why the connection is to end as soon as no operation waits for it.
     private var closeReason: StoreError?
     private var channelNames: ChannelNames?
-    /// What the server says of itself. Nil until the handshake is over.
+    /// The server's report about itself. Nil until the handshake is over.
     private(set) var report: ServerReport?
     private var state: RedisConnectionState
     private var outbound = ByteBuffer()
     private var timer: (callback: NIOScheduledCallback, due: Instant)?
 
-    /// Nil when there is no memory.
+    /// Nil if memory allocation fails.
     init?(store: RedisStore, endpoint: RedisEndpoint, commands: RedisCommands) {
         guard let reader = RESPReader() else { return nil }
         self.store = store
@@ -49,12 +49,12 @@ final class RedisConnection: ChannelInboundHandler, RedisHandler {
             budgetNanoseconds: budget, replyTimeoutNanoseconds: max(budget, Self.replyTimeoutNanoseconds))
     }
 
-    /// Commands whose replies are owed.
+    /// Commands whose replies are pending.
     var depth: Int { state.depth }
 
-    // MARK: Questions
+    // MARK: Operations
 
-    /// False when the queue is full. What is asked leaves with the next `flush`.
+    /// False if the queue is full. The commands leave with the next `flush`.
     func send(_ operation: StoreOperation, for waiter: any StoreWaiter, _ stamp: OperationStamp) -> Bool {
         guard state.send(operation, for: waiter, stamp) else { return false }
         commands.send(operation, in: &outbound)
@@ -68,10 +68,10 @@ final class RedisConnection: ChannelInboundHandler, RedisHandler {
         arm(now: now)
     }
 
-    /// Whether questions may be asked of it.
+    /// Whether the connection is about to end and takes no new operations.
     var isLeaving: Bool { closeReason != nil }
 
-    /// Ends the connection when everybody who waits has been told, which a budget bounds.
+    /// Ends the connection once all waiters have their results. Their budget bounds the delay.
     func leave(_ error: StoreError) {
         guard store != nil, closeReason == nil else { return }
         closeReason = error
@@ -92,7 +92,7 @@ final class RedisConnection: ChannelInboundHandler, RedisHandler {
         sendBeat(sequence, ["EVALSHA", RedisScript.heartbeat.sha1], now: now)
     }
 
-    /// Each has an era of its own to offer: the same one twice would hide that the first was lost.
+    /// Each heartbeat offers a fresh era: offering the same one twice would hide that the first was lost.
     private func sendBeat(_ sequence: UInt64, _ start: [String], now: Instant) {
         guard let names = channelNames, let report else { return }
         let era = UInt64.random(in: 0...(.max)).hexadecimal
@@ -114,11 +114,11 @@ final class RedisConnection: ChannelInboundHandler, RedisHandler {
     func flush() {
         guard outbound.readableBytes > 0, let context else { return }
         context.writeAndFlush(NIOAny(outbound), promise: nil)
-        // Keeps the storage if the write is done with it, unless a burst has made it large.
+        // Keeps the storage if the write has finished with it, unless a burst has made it large.
         if outbound.capacity > 1 << 16 { outbound = ByteBuffer() } else { outbound.clear() }
     }
 
-    /// Everybody who waits is told so.
+    /// Ends the connection. All waiters receive `.unavailable(.lost)`.
     func end(_ error: StoreError) {
         guard let store else { return }
         phase = .ended
@@ -185,7 +185,7 @@ final class RedisConnection: ChannelInboundHandler, RedisHandler {
         arm(now: now)
     }
 
-    /// What can be told before the bytes are parsed.
+    /// The error that is evident before the bytes are parsed.
     private func troubleWithFirst(_ bytes: UnsafeRawBufferPointer) -> StoreError? {
         switch phase {
         case .opening, .ended: nil
@@ -253,8 +253,8 @@ final class RedisConnection: ChannelInboundHandler, RedisHandler {
 }
 
 extension RedisConnection: NIOScheduledCallbackHandler {
-    /// Sees to it that the timer runs. One that comes too early looks and is set again, which spares cancelling it
-    /// with every answer.
+    /// Makes sure that the timer runs. A timer that fires early is set again, which avoids cancelling it with every
+    /// reply.
     private func arm(now: Instant) {
         guard let deadline else { return }
         if let timer {

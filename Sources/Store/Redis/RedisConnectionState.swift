@@ -1,12 +1,12 @@
 import Affinity
 import NIOCore
 
-/// The questions and commands under way on one connection, in order. Events in, actions out.
+/// The operations and commands in flight on one connection, in order. Events in, actions out.
 ///
-/// A question waits until it is answered or its budget is over, whichever is first; the replies to its commands keep
-/// their place in the queue all the same, since RESP has no other way to tell which command a reply is to.
+/// An operation waits until its result arrives or its budget is over, whichever is first. The replies to its commands
+/// keep their place in the queue either way, since RESP has no other way to match a reply to its command.
 struct RedisConnectionState {
-    /// A question with the one who waits.
+    /// An operation with its waiter.
     struct PendingOperation {
         let operation: StoreOperation
         let waiter: any StoreWaiter
@@ -21,18 +21,18 @@ struct RedisConnectionState {
     enum Action {
         case wait
         case result(PendingOperation, StoreResult)
-        /// Send this for the question's sake; the queue counts on it already.
+        /// Send this for the operation. The queue already expects its reply.
         case send(FollowUp, StoreOperation)
-        /// The script of this heartbeat was not known: send it from its source. The queue counts on it already.
+        /// The server did not know the script of this heartbeat: send its source. The queue already expects the reply.
         case sendBeat(UInt64)
-        /// The probe was answered; well is in the budget and not with an error.
+        /// The probe was answered. It went well if the reply arrived within the budget and is not an error.
         case probed(isWell: Bool)
         case close(Ending)
     }
 
-    /// What a first reply may call for, once.
+    /// A further command that a first reply may require, once.
     enum FollowUp: Equatable {
-        /// The script was not known: run it from its source.
+        /// The server did not know the script: send its source.
         case evaluation
         /// The write was refused: read.
         case read
@@ -40,7 +40,7 @@ struct RedisConnectionState {
         case touch
     }
 
-    /// A command whose reply is owed.
+    /// A command whose reply is pending.
     private enum Command {
         case create, createLifetime, script, evaluation, touch, fallbackRead, fallbackLifetime, read, readLifetime,
             probe
@@ -49,7 +49,7 @@ struct RedisConnectionState {
 
     private struct PendingReply {
         let command: Command
-        /// Of a heartbeat, its sequence number.
+        /// For a heartbeat, its sequence number.
         let operation: UInt64
         let sent: Instant
     }
@@ -57,7 +57,7 @@ struct RedisConnectionState {
     private struct Waiting {
         let operation: StoreOperation
         let stamp: OperationStamp
-        /// Nil once told.
+        /// Nil once the result was delivered.
         var waiter: (any StoreWaiter)?
         /// The first of two replies.
         var firstReply = FirstReply.refused
@@ -72,29 +72,29 @@ struct RedisConnectionState {
     }
 
     static let capacity = 10_000
-    /// Heartbeats and publications under way.
+    /// The maximum number of heartbeats and publications in flight.
     static let controlCommandsMax = 8
 
     private let budgetNanoseconds: Int64
     private let replyTimeoutNanoseconds: Int64
     private var pendingReplies = CircularBuffer<PendingReply>(initialCapacity: 64)
-    /// In the order of asking; the first has the number `firstOperation`.
+    /// In sending order. The first has the number `firstOperation`.
     private var waiting = CircularBuffer<Waiting>(initialCapacity: 64)
     private var firstOperation: UInt64 = 0
     private var controlCommands = 0
 
     /// - Parameters:
-    ///   - budget: nanoseconds that a question waits.
-    ///   - patience: nanoseconds that a command may go unanswered before the connection counts as dead.
+    ///   - budgetNanoseconds: how long an operation waits.
+    ///   - replyTimeoutNanoseconds: how long a command may go unanswered before the connection counts as dead.
     init(budgetNanoseconds: Int64, replyTimeoutNanoseconds: Int64) {
         self.budgetNanoseconds = budgetNanoseconds
         self.replyTimeoutNanoseconds = replyTimeoutNanoseconds
     }
 
-    /// Commands whose replies are owed.
+    /// Commands whose replies are pending.
     var depth: Int { pendingReplies.count }
 
-    /// Takes a question in, whose commands are to be sent now. False when the queue is full.
+    /// Queues an operation whose commands are to be sent now. False if the queue is full.
     mutating func send(_ operation: StoreOperation, for waiter: any StoreWaiter, _ stamp: OperationStamp) -> Bool {
         guard pendingReplies.count + 2 <= Self.capacity else { return false }
         let number = firstOperation &+ UInt64(waiting.count)
@@ -113,17 +113,17 @@ struct RedisConnectionState {
         return true
     }
 
-    /// Takes a probe in, which is to be sent now.
+    /// Queues a probe that is to be sent now.
     mutating func probe(now: Instant) {
         expectReply(.probe, .max, now)
     }
 
     var takesControlCommand: Bool { controlCommands < Self.controlCommandsMax }
 
-    /// Whether anybody waits to be told.
+    /// Whether any operation waits for its result.
     var isAwaited: Bool { !waiting.isEmpty }
 
-    /// Takes a heartbeat in, which is to be sent now. False when too much is under way.
+    /// Queues a heartbeat that is to be sent now. False if too many control commands are in flight.
     mutating func beat(_ sequence: UInt64, now: Instant) -> Bool {
         guard takesControlCommand else { return false }
         controlCommands += 1
@@ -131,7 +131,7 @@ struct RedisConnectionState {
         return true
     }
 
-    /// Takes a publication in, which is to be sent now. False when too much is under way.
+    /// Queues a publication that is to be sent now. False if too many control commands are in flight.
     mutating func publication(now: Instant) -> Bool {
         guard takesControlCommand else { return false }
         controlCommands += 1
@@ -159,7 +159,7 @@ struct RedisConnectionState {
         }
     }
 
-    /// One that is refused is left away: the lease is not extended, and that is all.
+    /// A refused control command is not retried. For a heartbeat, the lease is then not extended.
     private mutating func controlReply(to next: PendingReply, _ reply: RedisReply, _ now: Instant) -> Action {
         controlCommands -= 1
         switch (next.command, reply) {
@@ -253,7 +253,7 @@ struct RedisConnectionState {
         }
     }
 
-    /// A create that found a record which was gone when it was to be given a lifetime is told of the record.
+    /// A create may find a record that expires before its lifetime can be set. Its result is then that record.
     private func absence(for operation: UInt64) -> StoreResult {
         guard let place = place(of: operation), case .create = waiting[offset: place].operation,
             case .record(let record) = waiting[offset: place].firstReply
@@ -261,8 +261,8 @@ struct RedisConnectionState {
         return record.found(0)
     }
 
-    /// - Parameter lifetime: as PTTL says it: -1 is none, which the question has just changed or cannot change, and
-    ///   -2 that the record is gone by now.
+    /// - Parameter lifetimeMilliseconds: as returned by PTTL. -1 means no lifetime, which the operation has just
+    ///   changed or cannot change; -2 means that the record no longer exists.
     private func remainingMilliseconds(_ lifetimeMilliseconds: Int64, at place: Int) -> Int64 {
         let pending = waiting[offset: place].operation.lifetimeMilliseconds
         return lifetimeMilliseconds == -1 ? pending : max(0, min(pending, lifetimeMilliseconds))
@@ -283,7 +283,7 @@ struct RedisConnectionState {
         return .result(pending, result)
     }
 
-    /// Nil once the question has been told.
+    /// Nil once the result was delivered.
     private func place(of number: UInt64) -> Int? {
         guard number >= firstOperation, number - firstOperation < UInt64(waiting.count) else { return nil }
         let place = Int(number - firstOperation)
@@ -303,7 +303,7 @@ struct RedisConnectionState {
 
     // MARK: Time
 
-    /// When to look again whether something is late, or nil if nothing can be.
+    /// When to check again whether something is late. Nil if nothing can be.
     var nextDeadline: Instant? {
         let late = waiting.first.map { $0.stamp.sentAt.nanoseconds &+ budgetNanoseconds }
         let dead = pendingReplies.first.map { $0.sent.nanoseconds &+ replyTimeoutNanoseconds }
@@ -311,7 +311,7 @@ struct RedisConnectionState {
         return Instant(nanoseconds: min(dead, late ?? dead))
     }
 
-    /// Takes out the next question whose budget is over.
+    /// Takes out the next operation whose budget is over.
     mutating func nextLate(now: Instant) -> PendingOperation? {
         guard let first = waiting.first, now.nanoseconds &- first.stamp.sentAt.nanoseconds >= budgetNanoseconds else {
             return nil
@@ -319,13 +319,13 @@ struct RedisConnectionState {
         return take(at: 0)
     }
 
-    /// Whether the oldest command is unanswered for so long that the connection is to be closed.
+    /// Whether the oldest command has been unanswered for so long that the connection must be closed.
     func isDead(now: Instant) -> Bool {
         guard let first = pendingReplies.first else { return false }
         return now.nanoseconds &- first.sent.nanoseconds >= replyTimeoutNanoseconds
     }
 
-    /// Takes out the next question whose answer will not come, the connection being lost.
+    /// Takes out the next operation that will get no result because the connection is lost.
     mutating func nextLost() -> PendingOperation? {
         pendingReplies.removeAll()
         return waiting.isEmpty ? nil : take(at: 0)

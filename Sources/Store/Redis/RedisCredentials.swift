@@ -1,6 +1,6 @@
-/// As whom to speak to a Redis. No text form of it holds the password.
+/// The user and password for a Redis. No text form of it contains the password.
 package struct RedisCredentials: Hashable, Sendable {
-    /// Nil is Redis's default user.
+    /// Nil means Redis's default user.
     package var username: String?
     package var password: String
 
@@ -9,7 +9,7 @@ package struct RedisCredentials: Hashable, Sendable {
         self.password = password
     }
 
-    /// Takes the credentials off the front of what follows the scheme of a URL. The last `@` ends them.
+    /// Takes the credentials off the front of a URL without its scheme. The last `@` ends them.
     static func split(_ rest: Substring) throws(RedisEndpointError) -> (RedisCredentials?, Substring) {
         guard let at = rest.lastIndex(of: "@") else { return (nil, rest) }
         let parts = rest[..<at].split(separator: ":", maxSplits: 1, omittingEmptySubsequences: false)

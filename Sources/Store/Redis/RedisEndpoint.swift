@@ -1,7 +1,7 @@
-/// Where a Redis is and as whom to speak to it, as a URL says it:
+/// The address of a Redis, with credentials and database, parsed from a URL:
 /// `redis://[[user]:password@]host[:port][/database]` or `unix://[[user]:password@]/path[?db=database]`.
 ///
-/// User and password are percent-decoded. Its text form, for logs and errors, never holds the password.
+/// User and password are percent-decoded. The text form, for logs and errors, never contains the password.
 package struct RedisEndpoint: Hashable, Sendable {
     package enum Address: Hashable, Sendable {
         case host(String, port: Int)
@@ -20,7 +20,7 @@ package struct RedisEndpoint: Hashable, Sendable {
         self.database = database
     }
 
-    /// Reads a URL. The error says what is wrong and what would be right.
+    /// Parses a URL. The error says what is wrong and what would be right.
     package init(_ url: String) throws(RedisEndpointError) {
         let parts = url.split(separator: "://", maxSplits: 1, omittingEmptySubsequences: false)
         guard parts.count == 2 else { throw RedisEndpointError("it does not begin with redis:// or unix://") }
@@ -49,7 +49,7 @@ package struct RedisEndpoint: Hashable, Sendable {
         guard parts[0].hasPrefix("/") else {
             throw RedisEndpointError("the path of the socket does not begin with a slash, as in unix:///run/redis.sock")
         }
-        // What the kernel's address of a socket holds, its closing zero byte aside.
+        // The kernel's socket address holds this many bytes and a closing zero byte.
         guard parts[0].utf8.count <= 107 else { throw RedisEndpointError("the path of the socket is over 107 bytes") }
         address = .unixSocket(path: String(parts[0]))
         self.credentials = credentials
@@ -89,7 +89,7 @@ package struct RedisEndpoint: Hashable, Sendable {
         return Int(number)
     }
 
-    /// Digits only: no sign.
+    /// Parses digits only: no sign.
     private static func decimal(_ text: Substring) -> UInt16? {
         text.first == "+" ? nil : UInt16(text)
     }
@@ -104,7 +104,7 @@ extension RedisEndpoint: CustomStringConvertible {
     }
 }
 
-/// Why a text is no endpoint. Repeats nothing of the text: any part of it may be of a password.
+/// Why a text is not an endpoint. Repeats nothing of the text: any part of it may belong to a password.
 package struct RedisEndpointError: Error, Hashable, Sendable, CustomStringConvertible {
     package let description: String
 

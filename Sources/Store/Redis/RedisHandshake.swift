@@ -1,7 +1,7 @@
 import Affinity
 
-/// What a new connection says before anything else, and what it makes of the replies: who we are, which database, and
-/// whether this is a Redis that has the commands and takes writes.
+/// The first commands on a new connection and the checks of their replies: they authenticate, select the database, and
+/// verify that this is a Redis that supports the commands and accepts writes.
 struct RedisHandshake {
     enum Action: Equatable {
         case wait
@@ -16,7 +16,7 @@ struct RedisHandshake {
     /// Sent in one write.
     let commands: [[String]]
     private var steps: ArraySlice<Step>
-    /// Why the database cannot be selected: named unless INFO says that the server is none to be used anyway.
+    /// Why the database cannot be selected. Reported unless INFO shows that the server is a cluster node.
     private var selection: StoreError?
 
     init(endpoint: RedisEndpoint) {
@@ -45,7 +45,7 @@ struct RedisHandshake {
             if let selection, action != .fail(.cluster) { return .fail(selection) }
             return action
         case (.select, .error(let text)):
-            // A cluster has no databases, and is to be named as what it is.
+            // A cluster has only database 0. If INFO shows that the server is a cluster node, that is the better error.
             selection = Self.error(at: step, RedisErrorCode(text))
             return .wait
         case (.inform, .error(let text)):
@@ -67,7 +67,7 @@ struct RedisHandshake {
         }
     }
 
-    /// Reads the answer to INFO: lines of `field:value`.
+    /// Parses the reply to INFO: lines of `field:value`.
     private static func judge(_ info: String) -> Action {
         var fields: [Substring: Substring] = [:]
         for line in info.split(whereSeparator: \.isNewline) {
@@ -104,7 +104,7 @@ struct RedisHandshake {
         character.isASCII && (character.isLetter || character.isNumber || character == "." || character == "-")
     }
 
-    /// Both are 40 hexadecimal digits; a heartbeat carries the first, so that it must be one word.
+    /// Both identifiers are 40 hexadecimal digits. A heartbeat carries the run id, so it must be one word.
     private static func identifier(_ text: Substring) -> String? {
         guard (1...64).contains(text.utf8.count), text.allSatisfy({ $0.isASCII && ($0.isLetter || $0.isNumber) }) else {
             return nil

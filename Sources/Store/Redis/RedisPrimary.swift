@@ -1,21 +1,22 @@
-/// One primary of the store, as a replica knows it: what the connections of all its event loops and its coherence
-/// channel share. Touched only when a connection comes or goes.
+/// One primary of the store: the state that the connections of all event loops and the coherence channel share. Locked
+/// only when a connection or heartbeat comes or goes, or a command fails; an operation otherwise only loads
+/// `link.version`.
 ///
-/// A store that is one server has one. Each has troubles, a pace of reconnecting and a channel of its own, so that a
-/// primary that is away neither slows nor silences another.
+/// A store that is a single server has one primary. Each primary has its own error log, reconnect pace and channel, so
+/// that an unavailable primary neither slows nor silences another.
 package final class RedisPrimary: Sendable {
-    /// Its number, by which `PrimaryMap` names it.
+    /// The number by which `PrimaryMap` refers to it.
     let number: Int
     let settings: StoreSettings
     let endpoints: any EndpointSource
-    /// When it was last tried, and which of its troubles have been said.
+    /// When it was last tried, and which of its errors have been logged.
     let status: PrimaryStatus
     /// Which server its coherence channel hears.
     let link = ChannelServer()
 
     /// - Parameters:
-    ///   - number: from 0.
-    ///   - loops: how many event loops keep a connection to it.
+    ///   - number: counted from 0.
+    ///   - loops: the number of event loops that keep a connection to it.
     package convenience init(_ settings: StoreSettings, number: Int = 0, loops: Int) {
         self.init(settings, number: number, endpoints: FixedEndpoint(endpoint: settings.endpoint), loops: loops)
     }

@@ -1,19 +1,20 @@
-/// A script that the store runs, known to it by the SHA-1 of its source.
+/// A script that the store runs, identified by the SHA-1 of its source.
 ///
-/// Each takes a key. `restore` and `rebind` take the record to write and its lifetime in milliseconds. They answer
-/// `{record found, its lifetime, creation time or 0}`, or zeros if they wrote the record. What is written is published.
-/// A foreign value, or one of another type, is treated as absent. A record without a lifetime is given one.
+/// `restore`, `rebind` and `drop` take the record's key, publish what they write, and treat a foreign value, or a value
+/// of another type, as absent. `restore` and `rebind` also take the record to write and its lifetime in milliseconds.
+/// They return `{record found, its lifetime, creation time or 0}`, or zeros if they wrote the record. They give a
+/// lifetime to a record that has none.
 struct RedisScript: Sendable {
     let source: String
     let sha1: String
 
-    /// Writes unless a record of the same epoch or a higher one is there.
+    /// Writes unless a record with the same or a higher epoch exists.
     static let restore = RedisScript(
         source: prelude + "if e > 0 and e >= integer(ARGV[1]) % 16777216 then return held() end\n" + write,
         sha1: "c99a074135a1292dd93785fb8db9c22427f2390b")
 
-    /// Compare-and-set. Writes unless the record's epoch is above that of the expected record, its third argument,
-    /// or equal with another backend.
+    /// Compare-and-set. Writes unless the record's epoch is above that of the expected record (the third argument), or
+    /// is equal but with another backend.
     static let rebind = RedisScript(
         source: prelude + """
             local x = tonumber(ARGV[3])
@@ -23,9 +24,9 @@ struct RedisScript: Sendable {
             """ + write,
         sha1: "7df0d07106c4ed060249af45f895050ff91b5d4f")
 
-    /// Writes a tombstone one epoch above the record and above its first argument, for the lifetime of its second
-    /// or as long as the record would have lived. Answers like the others with what it wrote, or with zeros where
-    /// there is no such epoch.
+    /// Writes a tombstone one epoch above both the record and the first argument. It lives for the second argument, or
+    /// for the record's remaining lifetime if that is longer. Returns what it wrote, in the form of the other scripts,
+    /// or zeros if the epoch cannot grow further.
     static let drop = RedisScript(
         source: prelude + """
             local t = e > 0 and redis.call('PTTL', KEYS[1]) or 0
@@ -38,9 +39,9 @@ struct RedisScript: Sendable {
             """,
         sha1: "ea85b5a7f58d7a46bb462900181f8164957e6154")
 
-    /// A heartbeat: takes its key, that of the era, a sequence number, the run id of the server it is sent to and 16
-    /// random characters for the era if there is none. Writes first: a server that takes no writes lets none come
-    /// back. Answers nothing.
+    /// A heartbeat. Takes the heartbeat's key, the era's key, a sequence number, the run id of the server that it is
+    /// sent to, and 16 random characters for the era if there is none. It writes first, so that no heartbeat comes back
+    /// from a server that refuses writes. Returns nothing.
     static let heartbeat = RedisScript(
         source: """
             redis.call('SET', KEYS[1], ARGV[1], 'PX', 5000)
@@ -53,8 +54,8 @@ struct RedisScript: Sendable {
             """,
         sha1: "f7dd42699c4bbc1aca66d01b1d79461fadb9ba93")
 
-    /// Reads: `v` is the record's integer, `e` its epoch and `b` when its session began, or `e` is 0. Values are below
-    /// 2^53, so Lua's doubles are exact.
+    /// Reads the record: `v` is its integer, `e` its epoch and `b` when its session began. `e` is 0 without a valid
+    /// record. Values are below 2^53, so Lua's doubles are exact.
     private static let prelude = """
         local g = redis.pcall('GET', KEYS[1])
         if type(g) == 'table' and not string.find(g.err, 'WRONGTYPE', 1, true) then return g end

@@ -2,12 +2,12 @@ package import Affinity
 package import Logging
 package import NIOCore
 
-/// One primary of the store, as one event loop sees it: one pipelined connection, made again when it is lost.
+/// One primary of the store, as one event loop sees it: one pipelined connection, reestablished when it is lost.
 ///
-/// At most once: a question is never sent twice and never waits for a connection. All of it is confined to
-/// `eventLoop`, from `start` to the end of `stop`.
+/// At most once: an operation is never sent twice and never waits for a connection. Confined to `eventLoop`, from
+/// `start` to the end of `stop`.
 package final class RedisStore: BindingStore {
-    /// How the server of the connection compares with the one whose changes are heard.
+    /// How the connection's server compares with the server that the coherence channel hears.
     private enum Agreement {
         case nothingHeard, same, other
     }
@@ -34,18 +34,18 @@ package final class RedisStore: BindingStore {
         commands = RedisCommands(namespace: primary.settings.namespace)
     }
 
-    // MARK: Questions
+    // MARK: Operations
 
-    /// It is one server: available for all sessions or for none.
+    /// A single server is available for all sessions or for none.
     package func isAvailable(for _: Fingerprint) -> Bool { isAvailable }
 
-    /// Whether a question would be sent now.
+    /// Whether an operation would be sent now.
     package var isAvailable: Bool {
         guard let connection = connection.serving, !breaker.isOpen, !connection.isLeaving else { return false }
         return agreement(of: connection) != .other
     }
 
-    /// Commands under way.
+    /// Commands in flight.
     package var depth: Int { connection.serving?.depth ?? 0 }
 
     package func send(_ operation: StoreOperation, for waiter: any StoreWaiter) {
@@ -56,8 +56,8 @@ package final class RedisStore: BindingStore {
         if !operation.isWritable {
             failure = .refused
         } else if isAvailable, let connection = connection.serving {
-            // Compared after the time was taken: if the channel has come to hear another server since, the question
-            // is of a generation before that.
+            // Compared after the time was taken: if the channel has since switched to another server, the operation
+            // belongs to an earlier generation.
             stamp = OperationStamp(sentAt: now, isFromChannelServer: agreement(of: connection) == .same)
             if connection.send(operation, for: waiter, stamp) { return flushSoon() }
             failure = .full
@@ -69,7 +69,8 @@ package final class RedisStore: BindingStore {
         flushSoon()
     }
 
-    /// Sends what was asked, and tells who could not ask, at the end of this turn of the loop.
+    /// At the end of this turn of the loop, sends the buffered commands and reports the operations that could not be
+    /// sent.
     func flushSoon() {
         guard !isTickScheduled else { return }
         isTickScheduled = true
@@ -108,7 +109,7 @@ package final class RedisStore: BindingStore {
                 failed: { self.attemptFailed($0) }))
     }
 
-    /// Tells everybody who waits, and closes the connection. The store cannot be started again.
+    /// Reports a result to all waiters and closes the connection. The store cannot be started again.
     package func stop() -> EventLoopFuture<Void> {
         if let watch { primary.link.end(watch) }
         let end = connection.stop()
@@ -120,7 +121,7 @@ package final class RedisStore: BindingStore {
 // MARK: - The coherence channel
 
 extension RedisStore {
-    /// Whether a heartbeat would be sent now; a breaker that is open is no hindrance.
+    /// Whether a heartbeat would be sent now. An open breaker does not prevent it.
     var mayBeat: Bool {
         guard let connection = connection.serving else { return false }
         return connection.takesControlCommand && !connection.isLeaving
@@ -130,7 +131,7 @@ extension RedisStore {
         connection.serving?.beat(sequence, names, now: .now)
     }
 
-    /// False when it cannot be tried now.
+    /// False if it cannot be sent now.
     func publish(_ payload: [UInt8], on channel: String) -> Bool {
         guard mayBeat, connection.serving?.publish(payload, on: channel, now: .now) == true else { return false }
         flushSoon()
@@ -156,7 +157,7 @@ extension RedisStore {
     }
 }
 
-// MARK: - What the connection says
+// MARK: - Events of the connection
 
 extension RedisStore {
     func answered(_ pending: RedisConnectionState.PendingOperation, _ result: StoreResult, now: Instant) {
@@ -194,13 +195,13 @@ extension RedisStore {
         if let heard, heard.runID != report.identity.runID { return greeted.end(.otherServer) }
         connection.greeted(now: now)
         compared = nil
-        // The same server with another history: this connection is the one that knows.
+        // The same server with another history: this connection has the newer knowledge.
         if let heard, heard != report.identity { primary.link.doubt(.otherHistory) }
         counters.connections &+= 1
         perform(breaker.connected(now: now))
     }
 
-    /// The connection has ended; those who wait are told afterwards.
+    /// The connection has ended. Its waiters are notified afterwards.
     func connectionEnded(_ error: StoreError) {
         breaker.disconnected()
         connection.ended(error)
@@ -228,7 +229,7 @@ extension RedisStore {
         guard let connection = connection.serving else { return }
         let wait = TimeAmount.nanoseconds(max(0, time.nanoseconds &- Instant.now.nanoseconds))
         eventLoop.assumeIsolated().scheduleTask(in: wait) {
-            // Another connection probes for itself.
+            // A newer connection sends its own probe.
             guard self.connection.serving === connection else { return }
             connection.probe(now: .now)
             connection.flush()

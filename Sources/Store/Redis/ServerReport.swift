@@ -1,9 +1,9 @@
 package import Affinity
 
-/// What a Redis says of itself when a connection is made.
+/// A Redis server's report about itself when a connection is made.
 package struct ServerReport: Hashable, Sendable {
     package let identity: ServerIdentity
-    /// Whether it takes no writes while fewer replicas than it wants are with it (`min-replicas-to-write`).
+    /// Whether the server refuses writes while it has fewer replicas than configured (`min-replicas-to-write`).
     package let demandsReplicas: Bool
     package let connectedReplicas: Int
 

@@ -10,26 +10,26 @@ import Musl
 import Darwin
 #endif
 
-/// Why the store cannot be used. Said once for each cause, in words for people, until it has been of use again.
+/// Why the store cannot be used. Each cause is logged once, in plain words, until the store has been in use again.
 enum StoreError: Error, Hashable, Sendable {
     /// No connection could be made.
     case unreachable(String)
     case connectTimeout
     case closed
-    /// It closed the connection before it had answered the first commands.
+    /// The server closed the connection before it answered the first commands.
     case closedInHandshake
     case silent
     case late
     case notRedis
     case speaksTLS
     case sentinel
-    /// A node of a cluster, which holds the records of some sessions and refuses those of the others.
+    /// A node of a cluster, which holds the records of some sessions and refuses those of others.
     case cluster
     case tooOld(version: String)
-    /// It does not name itself, so that two connections cannot be told to lead to the same server.
+    /// The server reports no identity, so it is impossible to tell whether two connections lead to the same server.
     case noIdentity
     case replica
-    /// A data connection leads to another server than the coherence channel.
+    /// A data connection leads to a different server than the coherence channel.
     case otherServer
     /// The same server has taken over other data.
     case otherHistory
@@ -40,7 +40,7 @@ enum StoreError: Error, Hashable, Sendable {
     case noPermission(command: String)
     case noDatabase(Int)
     case refuses(command: String, RedisErrorCode)
-    /// Replies that are none, answer nothing or not what was asked, or exceed what a reply may be.
+    /// Replies that are malformed, unexpected, of the wrong type, or larger than allowed.
     case misbehaves(String)
 
     var description: String {
@@ -76,7 +76,7 @@ enum StoreError: Error, Hashable, Sendable {
 extension StoreError {
     static let surplusReply = StoreError.misbehaves("it sent a reply to nothing that was asked")
 
-    /// The first byte of an alert, which a TLS port answers our commands with (RFC 8446, section 5.1).
+    /// The first byte of a TLS alert, which a TLS port sends in reply to our commands (RFC 8446, section 5.1).
     static let alertOfTLS: UInt8 = 0x15
 
     init(connecting error: any Error) {
