@@ -1,5 +1,5 @@
 /// Path segments `.` and `..` (RFC 3986, section 5.2.4). Rules match them literally, but a backend may remove them and
-/// serve another path than the one that was routed.
+/// serve another path than the one routed.
 enum DotSegments {
     /// Whether the path has such a segment, percent-encoded or not. An escaped slash, a backslash and a `;` also end a
     /// segment, as they do for some backends.

@@ -30,7 +30,7 @@ package final class FleetHealthMonitor: HealthObserver {
 
     /// The other replicas.
     package var roster: FleetRoster { health.roster }
-    /// Payloads on the fleet's channel that had no effect: foreign or late.
+    /// Payloads on the fleet's channel that had no effect: malformed or late.
     package var ignoredMessages: UInt64 { health.ignoredMessages }
 
     /// From now on, no sessions of the snapshot's services leave a backend without the agreement of the fleet.
