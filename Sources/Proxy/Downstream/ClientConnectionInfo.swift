@@ -48,12 +48,12 @@ final class ClientConnectionInfo {
         self.parts = parts
     }
 
-    /// The field as a line; empty if there is no such line.
+    /// The field as a line; empty if the client has no such line.
     func line(of name: FieldName) -> ArraySlice<UInt8> {
         parts.first { $0.name == name }.map { lines[$0.line] } ?? []
     }
 
-    /// Calls `body` with the value of the field's line; nil if there is no such line.
+    /// Calls `body` with the value of the field's line; nil if the client has no such line.
     func withValue<Result>(of name: FieldName, _ body: (UnsafeRawBufferPointer?) -> Result) -> Result {
         guard let part = parts.first(where: { $0.name == name }) else { return body(nil) }
         return lines.withUnsafeBytes { body(UnsafeRawBufferPointer(rebasing: $0[part.value])) }

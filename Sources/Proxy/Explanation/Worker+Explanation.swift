@@ -109,7 +109,7 @@ extension Worker {
 }
 
 extension Membership {
-    /// Where the order places a new session while all are up: at a draining backend only if there is no other.
+    /// Where the order places a new session while all are up: at a draining backend only as a last resort.
     fileprivate func firstOfAll(_ fingerprint: Fingerprint) -> Int? {
         choose(fingerprint) { _ in true } ?? choose(fingerprint, draining: true) { _ in true }
     }

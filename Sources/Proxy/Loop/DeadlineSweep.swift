@@ -2,7 +2,7 @@ import NIOCore
 
 /// An object with a time by which it must have made progress.
 protocol DeadlineHolder: AnyObject {
-    /// `NIODeadline.distantFuture` if there is no deadline.
+    /// `NIODeadline.distantFuture` without a deadline.
     var deadline: NIODeadline { get }
     /// The index in the sweep; only the sweep writes it.
     var sweepIndex: Int { get set }

@@ -16,7 +16,7 @@ struct BasicAuthGate: Sendable {
     func hash(of user: [UInt8]) -> PasswordHash? { hashes[user] }
 
     /// The hash of an existing user, always the same one for a given name. The password of an unknown name is checked
-    /// against it, so that the response time does not reveal which names exist. Nil if there are no users.
+    /// against it, so that the response time does not reveal which names exist. Nil without users.
     func decoy(for user: [UInt8], key: SymmetricKey) -> PasswordHash? {
         guard !all.isEmpty else { return nil }
         let code = HMAC<SHA256>.authenticationCode(for: user, using: key)
