@@ -1,8 +1,8 @@
 package import Affinity
 package import Crypto
 
-/// Seals and opens the affinity cookie: `version, key number, session id, nonce, sealed(backend, epoch, created,
-/// issued)`, in unpadded base64url.
+/// Seals and opens the affinity cookie: `version, key number, session id, nonce,
+/// sealed(backend, epoch, created, issued)`, in unpadded base64url.
 ///
 /// Authenticated and encrypted with AES-GCM, bound to service and session id: it neither reveals nor selects a backend,
 /// and a cookie that does not open has no effect at all. A nonce has 96 random bits. A key would have to seal 2^32
