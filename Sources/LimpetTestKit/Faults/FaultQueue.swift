@@ -31,7 +31,7 @@ final class FaultQueue {
         return first.item
     }
 
-    /// When to check again; nil if the first item is due already or an earlier timer is pending.
+    /// When to check again; nil if nothing waits, the first item is due, or an earlier timer is pending.
     func timer(after now: NIODeadline) -> NIODeadline? {
         guard let due = items.first?.due, due > now, timerDue.map({ due < $0 }) ?? true else { return nil }
         timerDue = due

@@ -5,7 +5,6 @@ import Affinity
 ///
 /// The replicas decide with the production cores. The simulation uses no threads and no clock, and no randomness except
 /// the seed's.
-/// seed's.
 package final class Simulation {
     /// The violation of an invariant.
     package struct Violation: Sendable, CustomStringConvertible {

@@ -97,7 +97,7 @@ enum ReplicaTimer {
 /// The purpose of an operation.
 enum StorePurpose {
     case request(Int)
-    /// A touch or an offer of the event loop `loop`, or the operation number `number` of those that followed from it.
+    /// A touch or an offer of the event loop `loop` (number 1), or an operation that followed from its result.
     case aside(loop: Int, number: Int)
     case drop
 }

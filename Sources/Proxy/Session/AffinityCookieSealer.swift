@@ -8,7 +8,6 @@ package import Crypto
 /// and a cookie that does not open has no effect at all. A nonce has 96 random bits. A key would have to seal 2^32
 /// hints before a repeated nonce becomes likely (NIST SP 800-38D, section 8.3), so hints are sealed only when they
 /// change or age, never per request.
-/// age, never per request.
 package struct AffinityCookieSealer: Sendable {
     /// 16 random bytes that identify a session.
     package struct SessionID: Equatable, Sendable {
