@@ -4,7 +4,8 @@ import Synchronization
 import Glibc
 #endif
 
-/// A process that a test runs. Its standard output and error go to files. Killed when the last reference goes.
+/// A process that a test runs. Its standard output and error go to files. It is killed when the last reference is
+/// released.
 package final class ChildProcess: Sendable {
     /// How a process ended.
     package enum End: Equatable, Sendable {
@@ -21,12 +22,13 @@ package final class ChildProcess: Sendable {
     package let errorPath: String
     private let end = Mutex<End?>(nil)
 
-    /// Starts it with no signal blocked or ignored, and our environment with `environment` on top. It inherits no
-    /// descriptor: a socket that a child holds, too, is neither closed nor reset when a test does that.
+    /// Starts the process with no signal blocked or ignored. It inherits this process's environment, overridden by
+    /// `environment`, but no descriptors: a socket that a child also holds is not closed or reset when a test closes
+    /// it.
     ///
     /// - Parameters:
     ///   - command: the path of an executable, and its arguments.
-    ///   - log: the path of the files for its output, without extension; what is in them is kept.
+    ///   - log: the path of the output files, without extension; their existing content is kept.
     package init(_ command: [String], environment: [String: String] = [:], log: String) throws {
         outputPath = log + ".out"
         errorPath = log + ".err"
@@ -67,7 +69,7 @@ package final class ChildProcess: Sendable {
         return pid
     }
 
-    /// Those of this process. One that is closed meanwhile does no harm.
+    /// The open descriptors of this process. A descriptor that is closed in the meantime does no harm.
     private static func openDescriptors() -> [Int32] {
         guard let directory = opendir("/proc/self/fd") else { return [] }
         defer { closedir(directory) }
@@ -107,16 +109,16 @@ package final class ChildProcess: Sendable {
         }
     }
 
-    /// As `kill -9` does; returns when it is gone.
+    /// Like `kill -9`; returns when the process is gone.
     package func kill() {
         signal(SIGKILL)
         _ = waitForEnd(within: 10)
     }
 
-    /// How it ended; nil while it runs.
+    /// How the process ended; nil while it runs.
     package var ended: End? { end.withLock { reap(&$0) } }
 
-    /// How it ended, waiting for that so many seconds; nil if it runs still. Blocks.
+    /// Waits up to `seconds` for the process to end. Returns how it ended; nil if it is still running. Blocks.
     package func waitForEnd(within seconds: Double) -> End? {
         Waiting.poll(within: seconds) { ended }
     }

@@ -1,28 +1,28 @@
 import Foundation
 
 extension DockerTestEngine {
-    /// What a container is beside its name and command.
+    /// The settings of a container, in addition to its name and command.
     package struct Options: Sendable {
         package var labels: [String: String] = [:]
         /// The name of a network, `host`, `none` or `container:ID`.
         package var networkMode = DockerTestEngine.network
         /// Such as `80/tcp`.
         package var exposedPorts: [String] = []
-        /// A command that is run once a second; none: no health check.
+        /// A command that runs once a second; empty: no health check.
         package var healthCheck: [String] = []
         package var stopSignal: String?
-        /// Whether it is started whenever the Engine is.
+        /// Whether the container starts whenever the Engine does.
         package var isRestarted = false
 
         package init() {}
     }
 
-    /// A shell that ends by itself a moment after SIGTERM, and does not mind SIGHUP.
+    /// A shell that exits shortly after SIGTERM and ignores SIGHUP.
     package static let obedient = [
         "/bin/sh", "-c", "trap 'sleep 0.5; exit 0' TERM; trap '' HUP; while :; do sleep 100 & wait $!; done",
     ]
 
-    /// Creates and starts a container: its id.
+    /// Creates and starts a container. Returns its id.
     @discardableResult
     package func run(_ name: String, _ command: [String], _ options: Options = Options()) throws -> String {
         let id = try create(name, command, options)
@@ -30,7 +30,7 @@ extension DockerTestEngine {
         return id
     }
 
-    /// A backend: `limpet whoami` at port 80 of a container, under the container's name.
+    /// Runs a backend: `limpet whoami` on port 80 of a container. The backend has the container's name.
     @discardableResult
     package func runWhoami(_ name: String, _ options: Options = Options()) throws -> String {
         var options = options
@@ -61,7 +61,7 @@ extension DockerTestEngine {
 
     package func start(_ container: String) throws { try request("POST", "/containers/\(container)/start") }
 
-    /// Asks it to end, waits so many seconds for that, and kills it then.
+    /// Stops the container with its stop signal, and kills it after `seconds`.
     package func stop(_ container: String, seconds: Int = 5) throws {
         try request("POST", "/containers/\(container)/stop?t=\(seconds)")
     }
@@ -78,7 +78,7 @@ extension DockerTestEngine {
         try request("POST", "/containers/\(container)/rename?name=\(name)")
     }
 
-    /// Runs a command in it, and returns when that has been started.
+    /// Runs a command in the container. Returns when the command has started.
     package func execute(_ command: [String], in container: String) throws {
         let answer = try request("POST", "/containers/\(container)/exec", json: ["Cmd": command]) as? [String: Any]
         guard let id = answer?["Id"] as? String else { throw Failure(description: "nothing to be executed") }
@@ -101,7 +101,7 @@ extension DockerTestEngine {
         try request("POST", "/networks/\(network)/disconnect", json: ["Container": container])
     }
 
-    /// Where programs of this machine and what they are made of are found.
+    /// The directories of this machine's programs and of the libraries that they need.
     private static func folders() -> [String] {
         var folders: Set<String> = ["/usr"]
         if let program = try? LimpetProgram.path() { folders.insert(folder(of: program)) }

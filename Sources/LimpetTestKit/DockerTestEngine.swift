@@ -1,30 +1,30 @@
 package import Foundation
 import Synchronization
 
-/// A Docker Engine of a test's own: its socket, containers and networks are in a directory of its own, which goes with
-/// the last reference. Only root can have one. It leaves the packet filter and the forwarding of the machine alone.
+/// A dedicated Docker Engine for a test: its socket, containers and networks are in a separate directory, which is
+/// removed with the last reference. Requires root. It does not change the machine's packet filter or IP forwarding.
 ///
-/// Its containers see the machine's programs and libraries, read only, so that any of them can be run in one; `limpet`
-/// too, by `LimpetProgram.path()`. They are reached from the machine at their addresses in the network `network`.
-/// Everything here blocks.
+/// Its containers see the machine's programs and libraries, read only, so that any of them can run in a container; also
+/// `limpet`, by `LimpetProgram.path()`. The machine reaches the containers at their addresses in the network `network`.
+/// All calls block.
 package final class DockerTestEngine: Sendable {
     package struct Failure: Error, CustomStringConvertible {
         package let description: String
     }
 
-    /// The network that containers are in unless they ask for another.
+    /// The default network of containers.
     package static let network = "apps"
     static let image = "limpet-test"
     private static let namePrefix = "limpet-docker-"
 
     package let socketPath: String
-    /// Where all of it is, and whatever else a test wants to be gone with it.
+    /// The directory of the Engine's data. A test may put other files there that should be removed with it.
     package let directory: String
     private let process: Mutex<ChildProcess?>
 
     package var endpoint: String { "unix://\(socketPath)" }
 
-    /// Starts one without containers, and returns when it answers.
+    /// Starts an Engine without containers. Returns when it responds.
     package init() throws {
         let root = FileManager.default.temporaryDirectory
         try Self.removeStale(in: root)
@@ -45,7 +45,7 @@ package final class DockerTestEngine: Sendable {
 
     deinit { end() }
 
-    /// Why there can be no Engine here; nil where there can.
+    /// Why no Engine can run here; nil if it can.
     package static let obstacle: String? = {
         guard getuid() == 0 else { return "only root may start a Docker Engine" }
         for (program, package) in [("dockerd", "docker.io"), ("curl", "curl")] where path(of: program) == nil {
@@ -63,7 +63,7 @@ package final class DockerTestEngine: Sendable {
 
     // MARK: The Engine
 
-    /// Starts it, after it was stopped, with the containers that it had.
+    /// Starts the Engine again after a stop, with its existing containers.
     package func start() throws {
         guard let dockerd = Self.path(of: "dockerd") else { throw Failure(description: "dockerd is not installed") }
         let arguments = [
@@ -80,7 +80,7 @@ package final class DockerTestEngine: Sendable {
         }
     }
 
-    /// Asks it to stop, and waits for that: its containers are stopped.
+    /// Stops the Engine and waits for its end. Its containers are stopped too.
     package func stop() {
         process.withLock { process in
             process?.signal(SIGTERM)
@@ -89,37 +89,38 @@ package final class DockerTestEngine: Sendable {
         }
     }
 
-    /// As `kill -9` does: its containers run on.
+    /// Like `kill -9`: the containers continue to run.
     package func kill() {
         process.withLock { process in
             process?.kill()
             process = nil
         }
-        // Its own part dies with it, and would be taken for running if another were started before it is gone.
+        // The Engine's containerd dies with it. A new Engine would take it for running if started before it is gone.
         let file = "\(directory)/exec/containerd/containerd.pid"
         guard let pid = (try? TextFile.read(file)).flatMap({ Int32($0) }) else { return }
         _ = Waiting.until(within: 5) { !Self.isRunning(pid) }
         try? FileManager.default.removeItem(atPath: file)
     }
 
-    /// It takes connections and says nothing.
+    /// The Engine accepts connections but does not respond.
     package func freeze() { process.withLock { $0?.signal(SIGSTOP) } }
     package func thaw() { process.withLock { $0?.signal(SIGCONT) } }
 
-    /// Ends all that it started. The last reference does so as well, but when that goes is not always certain.
+    /// Ends everything that the Engine started. Releasing the last reference does the same, but the time of that is not
+    /// always certain.
     package func end() {
         guard FileManager.default.fileExists(atPath: directory) else { return }
         thaw()
         if process.withLock({ $0 == nil }), FileManager.default.fileExists(atPath: "\(directory)/data") { try? start() }
         for container in (try? listed()) ?? [] { try? remove(container) }
-        // The machine's interfaces go with the networks.
+        // Removing the networks also removes the machine's interfaces for them.
         _ = try? request("POST", "/networks/prune")
         stop()
         Self.killAll(of: directory)
         Self.remove(directory)
     }
 
-    /// Takes over what is left of an Engine whose test process is no more, to end it.
+    /// Takes over the remains of an Engine whose test process has ended, to clean them up.
     private init(leftIn directory: String) {
         self.directory = directory
         socketPath = "\(directory)/docker.sock"
@@ -136,7 +137,7 @@ package final class DockerTestEngine: Sendable {
         }
     }
 
-    /// Every process that has the directory in its command, and what such a one has started.
+    /// Kills every process whose command line contains the directory, and the children of these processes.
     private static func killAll(of directory: String) {
         let names = (try? FileManager.default.contentsOfDirectory(atPath: "/proc")) ?? []
         let pids = names.compactMap { Int32($0) }
@@ -147,7 +148,7 @@ package final class DockerTestEngine: Sendable {
         for pid in own + children { Glibc.kill(pid, SIGKILL) }
     }
 
-    /// What stands behind the name in parentheses: state, parent.
+    /// The fields after the name in parentheses: state, parent and so on.
     private static func words(of pid: Int32) -> [Substring] {
         let text = (try? TextFile.read("/proc/\(pid)/stat")) ?? ""
         guard let end = text.lastIndex(of: ")") else { return [] }
@@ -163,12 +164,12 @@ package final class DockerTestEngine: Sendable {
     }
 
     private static func remove(_ directory: String) {
-        // The Engine leaves mounts behind, more of them where it was killed.
+        // The Engine leaves mounts behind, and more of them after a kill.
         let mounts = ((try? TextFile.read("/proc/self/mounts")) ?? "").split(separator: "\n")
         for path in mounts.reversed().compactMap({ $0.split(separator: " ").dropFirst().first }) {
             if path.hasPrefix(directory + "/") { umount2(String(path), Int32(MNT_DETACH)) }
         }
-        // What ends may still remove files of its own meanwhile.
+        // Processes that are ending may still remove their own files at the same time.
         _ = Waiting.until(within: 5) {
             try? FileManager.default.removeItem(atPath: directory)
             return !FileManager.default.fileExists(atPath: directory)
@@ -182,11 +183,11 @@ package final class DockerTestEngine: Sendable {
         }
     }
 
-    // MARK: Its API
+    // MARK: The Engine's API
 
-    /// What it answers, as JSON or as text.
+    /// The response, as JSON or as text.
     ///
-    /// - Throws: where it cannot be asked, and where it answers with an error.
+    /// - Throws: if the Engine cannot be reached or responds with an error.
     @discardableResult
     package func request(_ method: String, _ path: String, json: Any? = nil, body: Data? = nil) throws -> Any {
         let content = try json.map { try JSONSerialization.data(withJSONObject: $0) } ?? body
@@ -236,7 +237,7 @@ package final class DockerTestEngine: Sendable {
         return (list ?? []).compactMap { $0["Id"] as? String }
     }
 
-    /// An image with nothing in it but the links that programs of this machine are found by.
+    /// An image that contains only the links through which this machine's programs are found.
     private func loadImage() throws {
         let root = "\(directory)/image"
         try FileManager.default.createDirectory(atPath: "\(root)/tmp", withIntermediateDirectories: true)

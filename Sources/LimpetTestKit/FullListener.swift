@@ -2,7 +2,7 @@
 import Glibc
 #endif
 
-/// Listens, and lets nobody connect until it is told to: the kernel drops what does not fit into its queue.
+/// A listener with a full accept queue: the kernel drops connection attempts until `answerNext` makes room.
 package final class FullListener: Sendable {
     package let port: Int
     private let descriptor: Int32
@@ -27,7 +27,7 @@ package final class FullListener: Sendable {
 
     deinit { close(descriptor) }
 
-    /// Whether somebody tries to connect just now (proc_net_tcp(5): state 02 is SYN_SENT).
+    /// Whether a client is trying to connect at the moment (proc_net_tcp(5): state 02 is SYN_SENT).
     package var isTried: Bool {
         let place = String(port, radix: 16, uppercase: true)
         let target = "0100007F:" + String(repeating: "0", count: 4 - place.count) + place
@@ -37,7 +37,7 @@ package final class FullListener: Sendable {
         } ?? false
     }
 
-    /// Lets the next one in, and answers its request. Blocks.
+    /// Accepts the next connection, and answers its request. Blocks.
     package func answerNext(_ response: String) {
         close(accept(descriptor, nil, nil))
         let next = accept(descriptor, nil, nil)

@@ -1,4 +1,4 @@
-/// A request as a test writes it. `Host` is added, and `Content-Length` where there is a body.
+/// A request as a test writes it. `Host` is added, and `Content-Length` if there is a body.
 package struct HTTPRequest: Sendable {
     package var method: String
     package var target: String
@@ -25,19 +25,19 @@ package struct HTTPRequest: Sendable {
     }
 }
 
-/// A response as it came.
+/// A response as received.
 package struct HTTPResponse: Sendable {
     package let status: Int
     package let fields: [(name: String, value: String)]
     package internal(set) var body: [UInt8] = []
 
-    /// The value of the first field of that name, in whatever case.
+    /// The value of the first field of that name; case-insensitive.
     package subscript(_ name: String) -> String? {
         let name = name.lowercased()
         return fields.first { $0.name.lowercased() == name }?.value
     }
 
-    /// The values of all fields of that name, in whatever case.
+    /// The values of all fields of that name; case-insensitive.
     package func values(of name: String) -> [String] {
         let name = name.lowercased()
         return fields.filter { $0.name.lowercased() == name }.map(\.value)
@@ -67,7 +67,7 @@ package final class HTTPConnection {
     package let socket: TCPSocket
     private var buffer: [UInt8] = []
 
-    /// - Parameter timeout: in seconds, of each read and write.
+    /// - Parameter timeout: the timeout of each read and write, in seconds.
     package init(port: Int, timeout: Int = 10) throws {
         socket = try TCPSocket(port: port, timeout: timeout)
     }
@@ -76,7 +76,7 @@ package final class HTTPConnection {
         try socket.send(request.bytes)
     }
 
-    /// The next response, whole. Interim ones are skipped.
+    /// The next complete response. Interim responses are skipped.
     package func receive() throws -> HTTPResponse {
         while true {
             var response = try receiveHead()
@@ -93,14 +93,14 @@ package final class HTTPConnection {
         }
     }
 
-    /// The head of the next response; `receiveBody` gives what follows.
+    /// The head of the next response; `receiveBody` returns what follows.
     package func receiveHead() throws -> HTTPResponse {
         let head = try line(endingIn: "\r\n\r\n")
         guard let response = HTTPResponse(head: head) else { throw Malformed(description: "no response: \(head)") }
         return response
     }
 
-    /// The next bytes of a body, as they come; none at the end of the stream.
+    /// The next bytes of a body as they arrive; empty at the end of the stream.
     package func receiveBody() throws -> [UInt8] {
         guard buffer.isEmpty else {
             defer { buffer = [] }

@@ -2,23 +2,23 @@ package import NIOCore
 import NIOPosix
 import Synchronization
 
-/// A server that answers what a test tells it to, for what no real Redis does. It listens on a free port of the
-/// loopback, on a thread of its own.
+/// A server that sends the responses a test defines, including ones that a real Redis never sends. It listens on a free
+/// port of the loopback interface, on a dedicated thread.
 package final class HostileStore: Sendable {
     package enum Response: Sendable {
         case nothing
         case bytes(String)
         /// One byte at a time.
         case drip(String, gap: TimeAmount)
-        /// The same again and again, as fast as it is taken.
+        /// The same text again and again, as fast as the client accepts it.
         case flood(String)
         case bytesAndClose(String)
-        /// What a Redis says to the commands of a handshake, to SUBSCRIBE, to PING and to a heartbeat, which it
-        /// publishes to whoever has subscribed.
+        /// The response of a real Redis to the commands of a handshake, to SUBSCRIBE, to PING and to a heartbeat. A
+        /// heartbeat is published to all subscribers.
         case honest
     }
 
-    /// What to answer to a command on a connection; connections are counted from 1.
+    /// The response to a command on a connection; connections are counted from 1.
     package typealias Script = @Sendable (_ command: [String], _ connection: Int) -> Response
 
     private let group = MultiThreadedEventLoopGroup(numberOfThreads: 1)
@@ -45,10 +45,10 @@ package final class HostileStore: Sendable {
 
     package var port: Int { listener.localAddress?.port ?? 0 }
 
-    /// Connections taken so far.
+    /// The number of connections accepted so far.
     package var connections: Int { accepted.count }
 
-    /// Sends bytes to whoever has subscribed, unasked.
+    /// Sends bytes to all subscribers without a request.
     package func push(_ text: String) async throws {
         let connected = connected
         try await listener.eventLoop.submit { connected.value.send(text) { $0.isSubscribed } }.get()
@@ -72,7 +72,7 @@ private final class Accepted: Sendable {
     }
 }
 
-/// The connections that are open, on the one loop of all.
+/// The open connections, all on one event loop.
 private final class Connected {
     private var handlers: [ObjectIdentifier: HostileHandler] = [:]
 
@@ -93,7 +93,7 @@ private final class HostileHandler: ChannelInboundHandler {
     private var context: ChannelHandlerContext?
     private(set) var isSubscribed = false
     private var received = ByteBuffer()
-    /// Responses that wait until the one before has been sent.
+    /// Responses that wait until the previous one has been sent.
     private var waiting: [HostileStore.Response] = []
     private var isSending = false
 
@@ -130,7 +130,7 @@ private final class HostileHandler: ChannelInboundHandler {
         context.close(promise: nil)
     }
 
-    /// Takes one whole array of bulk strings off what was received.
+    /// Consumes one complete array of bulk strings from the received bytes.
     private func nextCommand() -> [String]? {
         var rest = received
         guard let count = length(after: UInt8(ascii: "*"), in: &rest) else { return nil }

@@ -1,10 +1,10 @@
 import Foundation
 
-/// The program itself, run as a process of its own.
+/// The `limpet` program, run as a separate process.
 package enum LimpetProgram {
-    /// The path of the executable: `limpet` beside the running tests, or what `LIMPET_RELEASE_BIN` names.
+    /// The path of the executable: `limpet` next to the running tests, or the path in `LIMPET_RELEASE_BIN`.
     ///
-    /// - Throws: where there is none; nothing of the kind can be tested then.
+    /// - Throws: if the executable is missing; tests that need one cannot run then.
     package static func path() throws -> String {
         if let path = releasePath { return path }
         let tests = try FileManager.default.destinationOfSymbolicLink(atPath: "/proc/self/exe")
@@ -16,28 +16,28 @@ package enum LimpetProgram {
             description: "there is no executable limpet beside \(tests): build it with swift build --build-tests")
     }
 
-    /// An optimised build to be measured, where one is named.
+    /// The path of an optimised build for measurements, if the environment names one.
     package static var releasePath: String? {
         ProcessInfo.processInfo.environment["LIMPET_RELEASE_BIN"].flatMap { $0.isEmpty ? nil : $0 }
     }
 }
 
-/// A replica: `limpet run` as a process of its own, at ports that it keeps when it is started again.
+/// A replica: `limpet run` as a separate process, on ports that it keeps across restarts.
 package final class LimpetProcess: Sendable {
     package let name: String
     package let port: Int
     package let adminPort: Int
-    /// Of all its logs, without extension; runs after the first append.
+    /// The path of all its logs, without extension; each run appends to the logs of the previous one.
     package let log: String
     package let process: ChildProcess
     private let configurationPath: String
     private let prefix: [String]
 
-    /// Starts one, and returns when it is ready to serve. Blocks.
+    /// Starts a replica. Returns when it is ready to serve. Blocks.
     ///
     /// - Parameters:
-    ///   - configuration: the text of its configuration file, given its ports.
-    ///   - prefix: a command that runs it, such as `prlimit`.
+    ///   - configuration: returns the text of the configuration file for the given ports.
+    ///   - prefix: a command that runs the program, such as `prlimit`.
     package convenience init(
         _ name: String, in directory: String, prefix: [String] = [],
         configuration: (_ port: Int, _ adminPort: Int) -> String
@@ -68,9 +68,9 @@ package final class LimpetProcess: Sendable {
         }
     }
 
-    /// Another one in its place, once it has ended. Blocks until that is ready.
+    /// Starts a replacement on the same ports, after this one has ended. Blocks until the replacement is ready.
     ///
-    /// - Parameter configuration: the text of its configuration file, given its ports; the same unless given.
+    /// - Parameter configuration: returns the text of the configuration file for the given ports; unchanged by default.
     package func startAgain(
         configuration: ((_ port: Int, _ adminPort: Int) -> String)? = nil
     ) throws -> LimpetProcess {
@@ -78,19 +78,19 @@ package final class LimpetProcess: Sendable {
         return try LimpetProcess(name, port, adminPort, log: log, configurationPath, prefix)
     }
 
-    /// Asks it to stop and waits for that: how it ended, or nil if it did not within so many seconds. Blocks.
+    /// Sends SIGTERM and waits up to `seconds`. Returns how the process ended; nil if it is still running. Blocks.
     @discardableResult
     package func stop(within seconds: Double = 35) -> ChildProcess.End? {
         process.signal(SIGTERM)
         return process.waitForEnd(within: seconds)
     }
 
-    /// Asks the admin listener.
+    /// Sends a request to the admin listener.
     package func admin(_ path: String) throws -> HTTPResponse {
         try HTTPConnection(port: adminPort).exchange(HTTPRequest("GET", path, fields: ["Connection": "close"]))
     }
 
-    /// One of its metrics, named as it stands in the text, labels included.
+    /// The value of a metric. The name must match the text format exactly, including labels.
     package func metric(_ name: String) throws -> Double? {
         for line in try admin("/metrics").text.split(separator: "\n") where line.hasPrefix(name + " ") {
             return Double(line.dropFirst(name.utf8.count + 1))
@@ -98,26 +98,26 @@ package final class LimpetProcess: Sendable {
         return nil
     }
 
-    /// Whether it asks its store.
+    /// Whether the replica uses its store.
     package var usesStore: Bool { (try? metric("limpet_store_available")) == 1 }
 
-    /// Whether none of its event loops asks the store.
+    /// Whether all event loops of the replica are without the store.
     package var isWithoutStore: Bool { (try? metric("limpet_store_loops")) == 0 }
 
-    /// What it has said on standard error, all runs together.
+    /// The standard error of all runs together.
     package var errorLog: String { (try? TextFile.read(process.errorPath)) ?? "" }
 }
 
-/// A demonstration backend: `limpet whoami` as a process of its own.
+/// A demonstration backend: `limpet whoami` as a separate process.
 package final class WhoamiProcess: Sendable {
     package let name: String
     package let port: Int
     package let process: ChildProcess
     private let log: String
 
-    /// Starts one, and returns when it takes connections. Blocks.
+    /// Starts a backend. Returns when it accepts connections. Blocks.
     ///
-    /// - Parameter port: any that is free unless given.
+    /// - Parameter port: any free port by default.
     package init(_ name: String, in directory: String, port: Int? = nil) throws {
         self.name = name
         self.port = try port ?? LoopbackPort.free()
@@ -130,7 +130,7 @@ package final class WhoamiProcess: Sendable {
         }
     }
 
-    /// Requests that have reached it and that it has not answered. Blocks.
+    /// The number of requests that the backend has received and not answered. Blocks.
     package func requestsInFlight() throws -> Int {
         let request = HTTPRequest("GET", "/inflight", fields: ["Connection": "close"])
         let answer = try HTTPConnection(port: port).exchange(request)
@@ -140,7 +140,7 @@ package final class WhoamiProcess: Sendable {
         return count
     }
 
-    /// Another one in its place, with nothing in its memory, once it has ended. Blocks.
+    /// Starts a replacement without any state on the same port, after this one has ended. Blocks.
     package func startAgain() throws -> WhoamiProcess {
         try WhoamiProcess(name, in: log, port: port)
     }

@@ -4,11 +4,11 @@ import Glibc
 
 /// Ports for servers that tests start.
 package enum LoopbackPort {
-    /// Below those that the kernel gives to outgoing connections (Linux: from 32768), so that the port is still free
-    /// when its server is started again.
+    /// Below the ports that the kernel assigns to outgoing connections (Linux: from 32768), so that a port is still
+    /// free when its server restarts.
     private static let range = 12_000..<32_000
 
-    /// A port of 127.0.0.1 that nobody listened on a moment ago.
+    /// A port of 127.0.0.1 that was free a moment ago.
     package static func free() throws -> Int {
         for _ in 0..<100 {
             let port = Int.random(in: range)

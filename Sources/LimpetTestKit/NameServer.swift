@@ -4,19 +4,19 @@ import Synchronization
 import Glibc
 #endif
 
-/// A DNS server on port 53 of a loopback address of its own, for tests that root runs. It answers for the names that it
-/// is told, and leaves every other question unanswered, as a server does whose own server cannot be reached.
+/// A DNS server on port 53 of a separate loopback address, for tests that run as root. It answers for the names that
+/// are set and leaves all other queries unanswered, like a server whose upstream server is unreachable.
 package final class NameServer: Sendable {
-    /// What is answered for a name, whatever stands behind its first dot.
+    /// The answer for a name, whatever follows its first dot.
     package enum Answer: Sendable {
         /// The address 127.0.0.`host`.
         case address(UInt8)
-        /// There is no such name (NXDOMAIN).
+        /// The name does not exist (NXDOMAIN).
         case absent
         case silence
     }
 
-    /// As it stands in `/etc/resolv.conf`.
+    /// The address for `/etc/resolv.conf`.
     package let address: String
     private let descriptor: Int32
     private let state = Mutex(State())
@@ -27,7 +27,7 @@ package final class NameServer: Sendable {
         var questions = 0
     }
 
-    /// - Throws: where no address has a free port 53, or only root may have it.
+    /// - Throws: if port 53 is not free on any address, or requires root.
     package init() throws {
         let descriptor = socket(AF_INET, Int32(SOCK_DGRAM.rawValue | SOCK_CLOEXEC.rawValue), 0)
         guard let host = (UInt8.random(in: 2...100)..<200).first(where: { Self.bind(descriptor, to: $0) }) else {
@@ -50,15 +50,15 @@ package final class NameServer: Sendable {
 
     deinit { shutdown(descriptor, Int32(SHUT_RDWR)) }
 
-    /// Questions that have come.
+    /// The number of queries received.
     package var questions: Int { state.withLock { $0.questions } }
 
     package func set(_ name: String, _ answer: Answer) { state.withLock { $0.answers[name] = answer } }
 
-    /// Answers nothing any more, or answers again.
+    /// Stops answering, or resumes.
     package func setSilent(_ value: Bool) { state.withLock { $0.isSilent = value } }
 
-    /// Until the socket is shut down.
+    /// Serves until the socket is shut down.
     private static func serve(_ descriptor: Int32, _ answer: ([UInt8]) -> [UInt8]?) {
         var bytes = [UInt8](repeating: 0, count: 1500)
         while true {
@@ -80,7 +80,7 @@ package final class NameServer: Sendable {
         Glibc.close(descriptor)
     }
 
-    /// The message (RFC 1035, section 4.1) that answers a question; nil: none.
+    /// The response message (RFC 1035, section 4.1) to a query; nil: no response.
     private func answer(_ question: [UInt8]) -> [UInt8]? {
         guard let (name, end) = Self.name(question), question.count >= end + 4 else { return nil }
         let answer = state.withLock { state in
@@ -96,14 +96,14 @@ package final class NameServer: Sendable {
         case .absent: reply[3] |= 3
         case .address(let host) where asksForIPv4:
             reply[7] = 1
-            // The name of the question, type A, class IN, a minute, four bytes.
+            // The name of the question, type A, class IN, a TTL of one minute, four bytes.
             reply += [0xC0, 12, 0, 1, 0, 1, 0, 0, 0, 60, 0, 4, 127, 0, 0, host]
         case .address: break
         }
         return reply
     }
 
-    /// The first label of the name asked for, and where the name ends.
+    /// The first label of the queried name, and the offset at which the name ends.
     private static func name(_ question: [UInt8]) -> (String, end: Int)? {
         guard question.count > 13 else { return nil }
         var place = 12

@@ -4,11 +4,11 @@ import Foundation
 import Glibc
 #endif
 
-/// What Linux says about a process (proc(5)) at one moment.
+/// The status of a process on Linux (proc(5)) at one moment.
 package struct ProcessStatus: Sendable {
-    /// Memory in RAM, in bytes.
+    /// Resident memory, in bytes.
     package let resident: Int
-    /// The most that `resident` has been, in bytes.
+    /// The highest value of `resident` so far, in bytes.
     package let peak: Int
     /// User and system time, in seconds.
     package let cpu: Double
@@ -22,7 +22,7 @@ package struct ProcessStatus: Sendable {
         }
         resident = (kibibytes["VmRSS:"] ?? 0) * 1024
         peak = (kibibytes["VmHWM:"] ?? 0) * 1024
-        // Behind the command's name, which may hold anything but stands in parentheses.
+        // The fields after the command's name, which is in parentheses and may contain any character.
         let stat = try TextFile.read("/proc/\(pid)/stat")
         let fields = stat[(stat.lastIndex(of: ")") ?? stat.startIndex)...].split(separator: " ").dropFirst()
         guard fields.count > 13, let user = Double(fields[12]), let system = Double(fields[13]) else {
@@ -34,13 +34,13 @@ package struct ProcessStatus: Sendable {
 }
 
 extension ProcessStatus {
-    /// How many descriptors a process has open now.
+    /// The number of descriptors that a process has open.
     package static func descriptors(of pid: Int32) throws -> Int {
         try FileManager.default.contentsOfDirectory(atPath: "/proc/\(pid)/fd").count
     }
 }
 
-/// Whole files as text.
+/// Reads and writes entire files as text.
 package enum TextFile {
     package static func read(_ path: String) throws -> String {
         let descriptor = open(path, O_RDONLY | O_CLOEXEC)

@@ -1,8 +1,8 @@
 import Foundation
 import Synchronization
 
-/// A real `redis-server` of a test's own: a free port of the loopback and a Unix socket, an empty directory, nothing
-/// saved. Killed when the last reference goes.
+/// A dedicated `redis-server` for a test: a free port of the loopback interface and a Unix socket, an empty directory,
+/// no persistence. It is killed when the last reference is released.
 package final class RedisServer: Sendable {
     package struct Failure: Error, CustomStringConvertible {
         package let description: String
@@ -14,11 +14,11 @@ package final class RedisServer: Sendable {
     private let settings: [String]
     private let process: Mutex<Process?>
 
-    /// Starts the server and returns when it answers.
+    /// Starts the server. Returns when it responds.
     ///
     /// - Parameters:
     ///   - settings: further arguments, such as `["--maxmemory", "1mb"]`.
-    ///   - port: any that is free unless given.
+    ///   - port: any free port by default.
     package init(_ settings: [String] = [], port: Int? = nil) throws {
         let name = "limpet-redis-\(UInt64.random(in: 0 ... .max))"
         directory = FileManager.default.temporaryDirectory.appendingPathComponent(name)
@@ -37,7 +37,7 @@ package final class RedisServer: Sendable {
 
     package var pid: Int32 { process.withLock { $0?.processIdentifier ?? 0 } }
 
-    /// Starts it, empty, at the same port and socket, after a `kill`.
+    /// Starts the server after a `kill`, empty, on the same port and socket.
     package func start() throws {
         let process = Process()
         process.executableURL = try Self.executable("redis-server")
@@ -59,7 +59,7 @@ package final class RedisServer: Sendable {
         throw Failure(description: "redis-server did not answer within 4 s")
     }
 
-    /// As `kill -9` does.
+    /// Like `kill -9`.
     package func kill() {
         process.withLock { process in
             guard let running = process else { return }
@@ -70,17 +70,17 @@ package final class RedisServer: Sendable {
         try? FileManager.default.removeItem(atPath: socketPath)
     }
 
-    /// It takes connections and bytes, and answers nothing.
+    /// The server accepts connections and bytes, but does not respond.
     package func freeze() { signal(SIGSTOP) }
     package func thaw() { signal(SIGCONT) }
 
-    /// Nobody, where none runs: the number 0 would mean this process and its like.
+    /// Does nothing if the server is not running: process id 0 would mean this process group.
     private func signal(_ signal: Int32) {
         guard pid > 0 else { return }
         Foundation.kill(pid, signal)
     }
 
-    /// What `redis-cli` prints for a command.
+    /// The output of `redis-cli` for a command.
     @discardableResult
     package func command(_ arguments: String...) throws -> String {
         try command(arguments)
@@ -98,7 +98,7 @@ package final class RedisServer: Sendable {
         let data = try output.fileHandleForReading.readToEnd() ?? Data()
         client.waitUntilExit()
         let text = String(decoding: data, as: UTF8.self).trimmingCharacters(in: .newlines)
-        // An error reply is an answer, too.
+        // An error reply is a valid reply too.
         guard client.terminationStatus == 0 || !text.hasPrefix("Could not connect") else {
             throw Failure(description: text)
         }

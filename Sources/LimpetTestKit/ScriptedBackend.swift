@@ -4,8 +4,8 @@ import Synchronization
 import Glibc
 #endif
 
-/// A TCP server whose every connection runs a script on a thread of its own: for answers that no real server gives, and
-/// for seeing the very bytes that were sent to it.
+/// A TCP server that runs a script on a dedicated thread for each connection: for responses that real servers never
+/// send, and for inspecting the exact bytes that it receives.
 package final class ScriptedBackend: Sendable {
     package typealias Script = @Sendable (TCPSocket, _ connection: Int) throws -> Void
 
@@ -19,8 +19,8 @@ package final class ScriptedBackend: Sendable {
         var isClosed = false
     }
 
-    /// Listens on a free port of 127.0.0.1 (or the port and 127.0.0.`host` given). An error that a script throws ends
-    /// its connection.
+    /// Listens on a free port of 127.0.0.1 (or the given port of 127.0.0.`host`). If a script throws an error, its
+    /// connection is closed.
     package init(port: Int = 0, host: UInt8 = 1, script: @escaping Script) throws {
         let descriptor = TCPSocket.make()
         self.descriptor = descriptor
@@ -41,13 +41,13 @@ package final class ScriptedBackend: Sendable {
 
     deinit { close() }
 
-    /// Connections accepted so far.
+    /// The number of connections accepted so far.
     package var connectionCount: Int { state.withLock { $0.connections } }
 
-    /// What `record` was given, connection by connection.
+    /// The bytes passed to `record`, in the order of the calls.
     package var received: [[UInt8]] { state.withLock { $0.received } }
 
-    /// Keeps what a script read, for the test to look at.
+    /// Keeps bytes that a script has read, for the test to inspect.
     package func record(_ bytes: [UInt8]) { state.withLock { $0.received.append(bytes) } }
 
     package func close() {
@@ -79,7 +79,7 @@ package final class ScriptedBackend: Sendable {
 }
 
 extension ScriptedBackend {
-    /// Set by a script, waited for by a test; or the other way round.
+    /// A flag that a script sets and a test waits for, or the reverse.
     package final class Flag: Sendable {
         private let value = Mutex(false)
 
@@ -87,7 +87,7 @@ extension ScriptedBackend {
 
         package func set() { value.withLock { $0 = true } }
 
-        /// Whether it is, or comes to be within so many seconds. Blocks.
+        /// Whether the flag is set, or becomes set within `seconds`. Blocks.
         package func isSet(within seconds: Double) -> Bool {
             Waiting.until(within: seconds) { value.withLock { $0 } }
         }
@@ -96,7 +96,7 @@ extension ScriptedBackend {
 
 /// Threads for tests that block.
 package enum Threads {
-    /// Runs `body` on a thread of its own.
+    /// Runs `body` on a new thread.
     package static func detach(_ body: @escaping @Sendable () -> Void) {
         final class Job: Sendable {
             let body: @Sendable () -> Void

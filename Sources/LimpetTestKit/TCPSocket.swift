@@ -2,16 +2,17 @@
 import Glibc
 #endif
 
-/// A blocking TCP socket for tests that must say exactly which bytes go out when, and see exactly what comes back.
+/// A blocking TCP socket for tests that must control exactly which bytes are sent when, and see exactly what is
+/// received.
 ///
-/// Unchecked: the descriptor is set once; the kernel serialises what threads do with it.
+/// Unchecked: the descriptor is set once; the kernel serialises concurrent calls on it.
 package final class TCPSocket: @unchecked Sendable {
     private let descriptor: Int32
     private var isClosed = false
 
     package struct Failure: Error, CustomStringConvertible {
         package let description: String
-        /// The `errno` of the call that failed.
+        /// The `errno` of the failed call.
         package let code: Int32
 
         init(_ what: String) {
@@ -19,15 +20,15 @@ package final class TCPSocket: @unchecked Sendable {
             description = "\(what): \(String(cString: strerror(code)))"
         }
 
-        /// Nobody listens there.
+        /// The port is closed.
         package var isRefusal: Bool { code == ECONNREFUSED }
         /// The other end reset the connection.
         package var isReset: Bool { code == ECONNRESET }
-        /// Nothing came, or nothing was taken, for as long as was to be waited.
+        /// Nothing was received, or nothing was accepted, before the timeout.
         package var isTimeout: Bool { code == EAGAIN }
     }
 
-    /// Takes over a descriptor that `accept` gave.
+    /// Takes over a descriptor that `accept` returned.
     init(accepted descriptor: Int32) {
         self.descriptor = descriptor
         _ = fcntl(descriptor, F_SETFD, FD_CLOEXEC)
@@ -39,7 +40,7 @@ package final class TCPSocket: @unchecked Sendable {
 
     /// Connects to a port on 127.0.0.1. Reads and writes fail after `timeout` seconds.
     ///
-    /// - Parameter host: the last number of the address 127.0.0.`host` that it comes from; nil: as the kernel chooses.
+    /// - Parameter host: the last number of the source address 127.0.0.`host`; nil: chosen by the kernel.
     package convenience init(port: Int, timeout: Int = 10, from host: UInt8? = nil) throws {
         let descriptor = Self.make()
         guard descriptor >= 0 else { throw Failure("socket") }
@@ -67,7 +68,7 @@ package final class TCPSocket: @unchecked Sendable {
 
     deinit { close() }
 
-    /// A descriptor that no child process inherits; negative where there is none.
+    /// A descriptor that child processes do not inherit; negative on failure.
     static func make() -> Int32 {
         socket(AF_INET, Int32(SOCK_STREAM.rawValue | SOCK_CLOEXEC.rawValue), 0)
     }
@@ -99,7 +100,7 @@ package final class TCPSocket: @unchecked Sendable {
         }
     }
 
-    /// The next bytes, or none at the end of the stream.
+    /// The next bytes; empty at the end of the stream.
     package func receive(upTo count: Int = 64 * 1024) throws -> [UInt8] {
         var storage = [UInt8](repeating: 0, count: count)
         let received = recv(descriptor, &storage, count, 0)
@@ -117,7 +118,7 @@ package final class TCPSocket: @unchecked Sendable {
         }
     }
 
-    /// Bytes until they end in `ending`; what comes behind it is lost, so only where nothing can.
+    /// Reads one byte at a time until the text ends in `ending`.
     package func receive(until ending: String) throws -> String {
         var all: [UInt8] = []
         while !all.ends(in: ending.utf8) {
@@ -128,7 +129,7 @@ package final class TCPSocket: @unchecked Sendable {
         return String(decoding: all, as: UTF8.self)
     }
 
-    /// Sends FIN; reading goes on.
+    /// Sends FIN; the socket can still read.
     package func closeOutput() {
         shutdown(descriptor, Int32(SHUT_WR))
     }

@@ -1,6 +1,6 @@
 import Foundation
 
-/// A file that is gone after the test.
+/// A file that is removed after the test.
 package enum TemporaryFile {
     package static func with(_ text: String, _ body: (String) throws -> Void) throws {
         let path = path()
@@ -9,7 +9,7 @@ package enum TemporaryFile {
         try body(path)
     }
 
-    /// A path at which nothing is.
+    /// An unused path.
     package static func path() -> String {
         FileManager.default.temporaryDirectory.appendingPathComponent("limpet-\(UUID().uuidString)").path
     }

@@ -2,9 +2,9 @@
 import Glibc
 #endif
 
-/// Waiting for what another process or thread does.
+/// Waits for the actions of another process or thread.
 package enum Waiting {
-    /// The first value that `body` returns, called every few milliseconds for so long; nil if it never did. Blocks.
+    /// Calls `body` every few milliseconds for up to `seconds`. Returns its first value; nil if there was none. Blocks.
     package static func poll<Value>(within seconds: Double, _ body: () throws -> Value?) rethrows -> Value? {
         let end = ContinuousClock.now + .seconds(seconds)
         while true {
@@ -14,12 +14,12 @@ package enum Waiting {
         }
     }
 
-    /// Whether the condition came true in so many seconds. Blocks.
+    /// Whether the condition became true within `seconds`. Blocks.
     package static func until(within seconds: Double, _ condition: () throws -> Bool) rethrows -> Bool {
         try poll(within: seconds) { try condition() ? true : nil } ?? false
     }
 
-    /// Likewise, without holding a thread.
+    /// Whether the condition became true within `seconds`, without blocking a thread.
     package static func eventually(
         within seconds: Double = 5, _ condition: () async throws -> Bool
     ) async throws -> Bool {
@@ -33,19 +33,19 @@ package enum Waiting {
 }
 
 extension Threads {
-    /// Runs blocking work on a thread of its own, and waits for it without holding one of Swift's. It is still the
-    /// caller's task that runs it: what is expected there counts for the test.
+    /// Runs blocking work on a separate thread, and waits for it without blocking a thread of Swift's pool. The work
+    /// still runs in the caller's task, so its expectations count for the test.
     package static func run<Value: Sendable>(_ body: @escaping @Sendable () throws -> Value) async throws -> Value {
         try await withTaskExecutorPreference(ThreadPerJob.shared) { try body() }
     }
 
-    /// Runs a test that blocks between its suspensions on threads of its own, so that it holds none of Swift's few, for
-    /// which other tests wait.
+    /// Runs a test that blocks between its suspensions on separate threads, so that it does not occupy Swift's few
+    /// threads, which other tests need.
     package static func runTest(_ body: () async throws -> Void) async throws {
         try await withTaskExecutorPreference(ThreadPerJob.shared, operation: body)
     }
 
-    /// Runs `body` for 0..<count, each on a thread of its own, all at once. Throws the first error when all have ended.
+    /// Runs `body` for 0..<count, each on a separate thread, all at once. After all have ended, throws the first error.
     package static func run<Value: Sendable>(
         _ count: Int, _ body: @escaping @Sendable (Int) throws -> Value
     ) async throws -> [Value] {
@@ -58,7 +58,7 @@ extension Threads {
     }
 }
 
-/// Runs each part of a task on a thread of its own.
+/// Runs each part of a task on a separate thread.
 private final class ThreadPerJob: TaskExecutor {
     static let shared = ThreadPerJob()
 

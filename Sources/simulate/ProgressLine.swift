@@ -2,7 +2,7 @@ import Foundation
 import LimpetTestKit
 import Synchronization
 
-/// Says now and then how far a campaign is.
+/// Prints the progress of a campaign, at most every two seconds.
 final class ProgressLine: Sendable {
     private let shownAt = Mutex(Date.distantPast)
 

@@ -1,11 +1,11 @@
 import Foundation
 import LimpetTestKit
 
-/// Carries out what the command line asks for.
+/// Executes the command line.
 struct SimulateCommand {
     let options: SimulateOptions
 
-    /// Returns whether no invariant was broken; of rules, whether each was missed.
+    /// Returns whether no invariant was violated; with `--rules`, whether turning off each rule caused a violation.
     func run() async throws -> Bool {
         if options.lists {
             print("profiles: " + Scenario.Profile.allCases.map(\.rawValue).joined(separator: " "))

@@ -1,6 +1,6 @@
 import LimpetTestKit
 
-/// What the command line asks for.
+/// The options on the command line.
 struct SimulateOptions {
     struct Diagnostic: Error, CustomStringConvertible {
         let description: String
@@ -15,7 +15,7 @@ struct SimulateOptions {
     var triesRules = false
     var lists = false
 
-    /// Nil where help is asked for.
+    /// Nil if help is requested.
     init?(_ arguments: ArraySlice<String>) throws {
         var rest = arguments
         while let name = rest.popFirst() {

@@ -4,15 +4,15 @@ import NIOCore
 import Glibc
 #endif
 
-/// A client's connection through a `FaultProxy`, and the one to the server behind.
+/// A client's connection through a `FaultProxy`, and the matching connection to the server.
 ///
-/// Unchecked: it is touched on the proxy's event loop alone.
+/// Unchecked: it is accessed only on the proxy's event loop.
 final class FaultLink: @unchecked Sendable {
     enum End {
         case client, server
     }
 
-    /// Called once, when the client subscribes to something.
+    /// Called once, when the client subscribes.
     var subscribed: (() -> Void)?
     private(set) var kind = FaultProxy.Kind.data
     private let client: any Channel
@@ -28,7 +28,7 @@ final class FaultLink: @unchecked Sendable {
 
     var heldByteCount: Int { toServer.byteCount + toClient.byteCount }
 
-    // MARK: What happens to its connections
+    // MARK: Connection events
 
     func connected(_ server: any Channel) {
         self.server = server
@@ -46,7 +46,8 @@ final class FaultLink: @unchecked Sendable {
         pump()
     }
 
-    /// A client that has gone takes a half-open connection with it; a server that has gone leaves it as it is.
+    /// If the client disconnects, a half-open connection ends with it; if the server disconnects, the connection stays
+    /// half-open.
     func ended(_ end: End) {
         guard fault != .halfOpen else {
             if end == .client { server?.close(promise: nil) }
@@ -97,9 +98,9 @@ final class FaultLink: @unchecked Sendable {
         }
     }
 
-    // MARK: Passing on
+    // MARK: Forwarding
 
-    /// Passes on all that is due and taken, and reads no more than is held.
+    /// Forwards everything that is due and that the receiver accepts, and reads only while there is room.
     func pump() {
         guard fault != .stall else { return setReading() }
         if let server { pump(toServer, to: server) }
@@ -137,7 +138,7 @@ final class FaultLink: @unchecked Sendable {
     }
 }
 
-/// One end of a link, as its connection sees it.
+/// The channel handler at one end of a link.
 final class FaultEnd: ChannelInboundHandler {
     typealias InboundIn = ByteBuffer
 

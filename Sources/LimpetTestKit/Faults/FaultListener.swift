@@ -3,11 +3,11 @@ import NIOPosix
 
 /// The part of a `FaultProxy` that runs on its event loop.
 ///
-/// Unchecked: everything but the constants is touched on that loop alone.
+/// Unchecked: everything except the constants is accessed only on that loop.
 final class FaultListener: @unchecked Sendable {
     let loop: any EventLoop
     private let port: Int
-    /// The port behind it, of connections to come.
+    /// The server port for new connections.
     var target: Int
     private var listening: (any Channel)?
     private var newcomers = FaultProxy.Newcomers.welcome
@@ -71,7 +71,7 @@ final class FaultListener: @unchecked Sendable {
         link.set(standing[.subscriber] ?? .none)
     }
 
-    // MARK: What the test asks for
+    // MARK: Called by the test
 
     func links(_ selection: FaultProxy.Selection) -> [FaultLink] {
         let links = open.sorted { $0.key < $1.key }.map(\.value)

@@ -2,10 +2,10 @@ import NIOCore
 import NIOPosix
 import Synchronization
 
-/// A TCP proxy in front of a Redis that does to its connections what networks do: delays, stalls, loses, resets,
-/// refuses. It runs on a thread of its own; every call blocks until what it asks for has been done.
+/// A TCP proxy in front of a Redis that applies network faults to its connections: delays, stalls, losses, resets,
+/// refusals. It runs on a dedicated thread; every call blocks until it has taken effect.
 ///
-/// A connection counts as `data` until its client subscribes to something.
+/// A connection counts as `data` until its client subscribes.
 package final class FaultProxy: Sendable {
     package enum Kind: Hashable, Sendable {
         case data, subscriber
@@ -15,36 +15,36 @@ package final class FaultProxy: Sendable {
         case toServer, toClient, both
     }
 
-    /// What is done to the bytes of a connection.
+    /// The fault applied to the bytes of a connection.
     package enum Fault: Equatable, Sendable {
         case none
-        /// Each byte comes so much later, in order.
+        /// Each byte arrives later by this delay, in order.
         case delay(milliseconds: Int, Direction)
-        /// Nothing comes through; all of it does, in order, when the fault ends. At most 1 MiB a direction is held
-        /// here, the rest waits in the kernel's buffers.
+        /// No bytes are forwarded until the fault ends; then all of them are, in order. The proxy holds at most 1 MiB
+        /// in each direction; the rest waits in the kernel's buffers.
         case stall
-        /// All bytes vanish, for as long as the connection lasts: no other fault replaces this one. Neither end learns
-        /// that the other has gone.
+        /// All bytes are lost for the rest of the connection's life: no other fault replaces this one. Neither end
+        /// notices that the other has gone.
         case halfOpen
     }
 
-    /// What becomes of new connections.
+    /// The treatment of new connections.
     package enum Newcomers: Sendable {
         case welcome
-        /// Nobody listens: the kernel refuses them, and they are not counted.
+        /// The port is closed: the kernel refuses connections, and they are not counted.
         case refused
         /// Accepted, counted and reset.
         case reset
-        /// Accepted and never answered; nobody behind the proxy hears of them.
+        /// Accepted and never answered; the server does not see them.
         case blackholed
-        /// Welcome, but reset as soon as they subscribe.
+        /// Welcome, but reset when they subscribe.
         case subscribersReset
     }
 
-    /// Connections by what they are for.
+    /// Connections by purpose.
     package enum Selection: Sendable {
         case all, subscribers, data
-        /// The oldest data connection that is open.
+        /// The oldest open data connection.
         case oneData
     }
 
@@ -52,7 +52,7 @@ package final class FaultProxy: Sendable {
         /// Counted from 1.
         package let number: Int
         package let time: ContinuousClock.Instant
-        /// As known now.
+        /// As known at present.
         package internal(set) var kind: Kind
     }
 
@@ -61,11 +61,11 @@ package final class FaultProxy: Sendable {
     private let listener: FaultListener
     private let isStopped = Mutex(false)
 
-    /// Listens, and passes everything on until told otherwise.
+    /// Listens, and forwards everything until a fault is set.
     ///
     /// - Parameters:
-    ///   - port: of 127.0.0.1; any that is free unless given.
-    ///   - target: the port of 127.0.0.1 behind it. Nobody need listen there: each connection is then closed.
+    ///   - port: a port of 127.0.0.1; any free port by default.
+    ///   - target: the server's port on 127.0.0.1. If it is closed, each connection is closed.
     package init(port: Int? = nil, target: Int) throws {
         self.port = try port ?? LoopbackPort.free()
         listener = FaultListener(loop: group.next(), port: self.port, target: target)
@@ -74,7 +74,7 @@ package final class FaultProxy: Sendable {
 
     deinit { stop() }
 
-    /// Closes everything. Nothing may be asked of it afterwards.
+    /// Closes everything. The proxy cannot be used afterwards.
     package func stop() {
         let isFirst = isStopped.withLock { isStopped in
             defer { isStopped = true }
@@ -83,7 +83,7 @@ package final class FaultProxy: Sendable {
         if isFirst { try? group.syncShutdownGracefully() }
     }
 
-    /// From now on, for connections that exist and (unless `oneData`) those to come.
+    /// Takes effect from now on, for existing connections and (unless `oneData`) new ones.
     package func set(_ fault: Fault, on selection: Selection = .all) throws {
         try onLoop { $0.set(fault, on: selection) }
     }
@@ -100,12 +100,12 @@ package final class FaultProxy: Sendable {
         try listener.loop.flatSubmit { [listener] in listener.receive(newcomers) }.wait()
     }
 
-    /// Connections to come lead to another port of 127.0.0.1, as when an address passes to another server.
+    /// Directs new connections to another port of 127.0.0.1, as when an address moves to another server.
     package func lead(to target: Int) throws {
         try onLoop { $0.target = target }
     }
 
-    /// No fault any more; what is half-open stays so.
+    /// Ends all faults; half-open connections remain half-open.
     package func heal() throws {
         try set(.none)
         try receive(.welcome)
@@ -116,17 +116,17 @@ package final class FaultProxy: Sendable {
         get throws { try onLoop { $0.accepted } }
     }
 
-    /// The connections that are open at the client's side.
+    /// The number of connections that are open at the client's side.
     package func openCount(_ selection: Selection = .all) throws -> Int {
         try onLoop { $0.links(selection).count }
     }
 
-    /// The bytes that wait here, of all connections.
+    /// The number of bytes held by the proxy, over all connections.
     package var heldByteCount: Int {
         get throws { try onLoop { $0.links(.all).map(\.heldByteCount).reduce(0, +) } }
     }
 
-    /// The most connections that were accepted within any one second since a moment.
+    /// The highest number of connections accepted within any one second since `begin`.
     package func busiestSecond(since begin: ContinuousClock.Instant) throws -> Int {
         let times = try accepted.map(\.time).filter { $0 >= begin }
         return times.map { time in times.count { $0 >= time && $0 < time + .seconds(1) } }.max() ?? 0

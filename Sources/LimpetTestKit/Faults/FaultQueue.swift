@@ -1,8 +1,8 @@
 import NIOCore
 
-/// What is under way in one direction of a link: first in, first out, however the delay changes. For one event loop.
+/// The bytes in flight in one direction of a link: first in, first out, even if the delay changes. For one event loop.
 ///
-/// A reference: to write to a channel may call back, and that looks here again.
+/// A class, because writing to a channel may call back into the same queue.
 final class FaultQueue {
     enum Item {
         case bytes(ByteBuffer)
@@ -10,7 +10,7 @@ final class FaultQueue {
         case end
     }
 
-    /// When so much is held, its source is not read.
+    /// The source is not read while this many bytes are held.
     static let byteCountMax = 1 << 20
 
     private var items: [(item: Item, due: NIODeadline)] = []
@@ -23,7 +23,7 @@ final class FaultQueue {
         if case .bytes(let bytes) = item { byteCount += bytes.readableBytes }
     }
 
-    /// Takes out the first if it is due.
+    /// Removes and returns the first item if it is due.
     func next(at now: NIODeadline) -> Item? {
         guard let first = items.first, first.due <= now else { return nil }
         items.removeFirst()
@@ -31,7 +31,7 @@ final class FaultQueue {
         return first.item
     }
 
-    /// When to look again, if the first is not due yet and nobody will look before.
+    /// When to check again; nil if nothing waits, the first item is due, or an earlier timer is pending.
     func timer(after now: NIODeadline) -> NIODeadline? {
         guard let due = items.first?.due, due > now, timerDue.map({ due < $0 }) ?? true else { return nil }
         timerDue = due
@@ -47,7 +47,7 @@ final class FaultQueue {
         byteCount = 0
     }
 
-    /// Lets the source be read as long as there is room.
+    /// Reads from the source while there is room.
     func setReading(of source: any Channel) {
         let isRoom = byteCount < Self.byteCountMax
         guard isRoom != isReading else { return }
@@ -58,7 +58,7 @@ final class FaultQueue {
 
 /// The commands that make a connection a subscriber: `SUBSCRIBE`, `PSUBSCRIBE`, `SSUBSCRIBE`.
 enum SubscribeCommand {
-    /// Within so many of its first bytes a client says that it subscribes.
+    /// A client that subscribes does so within this number of its first bytes.
     static let openingMax = 4096
     private static let word = Array("subscribe\r\n".utf8)
 

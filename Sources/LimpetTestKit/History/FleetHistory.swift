@@ -1,23 +1,23 @@
-/// What all replicas of a fleet did, to be held against what the affinity protocol promises. Pure.
+/// What all replicas of a fleet did, for comparison with the promises of the affinity protocol. Pure.
 package struct FleetHistory: Sendable {
-    /// A time in which the store could not be asked, or not by everybody, from the first moment of trouble to the one
-    /// at which all replicas are known to be well again.
+    /// A period in which the store was not available to all replicas, from the first error until all replicas are known
+    /// to have recovered.
     package struct Outage: Sendable {
         /// In seconds since 1970.
         package let begin: Double
         package let end: Double
-        /// Whether the store lost records in it: epochs may then begin anew.
+        /// Whether the store lost records during the outage: epochs may then start again.
         package let losesRecords: Bool
 
         package init(begin: Double, end: Double, losesRecords: Bool = false) {
             (self.begin, self.end, self.losesRecords) = (begin, end, losesRecords)
         }
 
-        /// Whether the request may have been decided in it.
+        /// Whether the request may have been decided during the outage.
         func touches(_ request: RoutedRequest) -> Bool { request.start <= end && request.end >= begin }
     }
 
-    /// Something that must not be, with what shows it.
+    /// A violation of a rule, with its evidence.
     package struct Fault: CustomStringConvertible, Sendable {
         package enum Rule: String, Sendable {
             case oneBackendPerEpoch, staleDecision, noConvergence, notAsRecorded, notAsSeen
@@ -27,7 +27,7 @@ package struct FleetHistory: Sendable {
         package let description: String
     }
 
-    /// By their start.
+    /// Sorted by start time.
     package let requests: [RoutedRequest]
     private let outages: [Outage]
 
@@ -36,14 +36,15 @@ package struct FleetHistory: Sendable {
         self.outages = outages
     }
 
-    /// How many of them say on which epoch they were decided. Where none does, most rules hold of nothing.
+    /// The number of requests that were logged with an epoch. If there are none, most rules check nothing.
     package var epochCount: Int { requests.count { $0.epoch != nil } }
 
-    // MARK: One backend for each epoch, nobody behind
+    // MARK: One backend for each epoch, no stale decisions
 
     /// Every pair of requests of one session and epoch that went to two backends.
     ///
-    /// Left out are those of an outage in which records were lost; epochs before and after it are not compared.
+    /// Requests during an outage that lost records are omitted; epochs before and after such an outage are not
+    /// compared.
     package func tornEpochs() -> [Fault] {
         struct Key: Hashable {
             let fingerprint: String
@@ -63,8 +64,8 @@ package struct FleetHistory: Sendable {
         }
     }
 
-    /// Every request that was decided, the store being well, on a binding that had been superseded longer than `bound`
-    /// seconds before. A move is known to have taken place when the first exchange decided on it is over.
+    /// Every request that was decided, with the store available, on a binding that had been superseded more than
+    /// `bound` seconds before. A move is known to have happened when the first exchange decided on it has ended.
     package func staleDecisions(bound: Double) -> [Fault] {
         var faults: [Fault] = []
         for (_, requests) in Dictionary(grouping: requests.filter(\.isByStore), by: \.fingerprint) {
@@ -90,15 +91,15 @@ package struct FleetHistory: Sendable {
         return faults
     }
 
-    /// How many outages that lost records were before; nil within one.
+    /// The number of outages with lost records before the request; nil during such an outage.
     private func lineage(of request: RoutedRequest) -> Int? {
         let losses = outages.filter(\.losesRecords)
         return losses.contains { $0.touches(request) } ? nil : losses.count { $0.end < request.start }
     }
 
-    // MARK: Agreement in the end
+    // MARK: Final agreement
 
-    /// Where the last requests of a session since a moment, replica by replica, went to different backends or were
+    /// Sessions whose last requests since a moment, compared across replicas, went to different backends or were
     /// decided on different epochs.
     package func disagreements(since healed: Double) -> [Fault] {
         lastRequests(since: healed).flatMap { _, last -> [Fault] in
@@ -108,11 +109,12 @@ package struct FleetHistory: Sendable {
         }
     }
 
-    /// Where the last request of a session since a moment was not decided as the store has it.
+    /// Sessions whose last request since a moment does not match the store's record.
     ///
-    /// The store knows hashes for backends. Nobody says which; but if all is well each stands for one backend.
+    /// The store contains hashes of backends, without their names; but if everything is correct, each hash corresponds
+    /// to one backend.
     ///
-    /// - Parameter records: the store's records by their keys, the namespace included.
+    /// - Parameter records: the store's records by key, including the namespace.
     package func differences(from records: [String: String], since healed: Double) -> [Fault] {
         let bindings = Dictionary(
             records.compactMap { key, value in StoredBinding(value).map { (key.fingerprintPart, $0) } }
@@ -136,7 +138,7 @@ package struct FleetHistory: Sendable {
         }
     }
 
-    /// The last request of each session at each replica, but those that say nothing about its binding.
+    /// The last request of each session at each replica, except those that do not depend on its binding.
     private func lastRequests(since moment: Double) -> [(fingerprint: String, last: [RoutedRequest])] {
         let late = requests.filter { $0.start >= moment && !$0.isAside }
         return Dictionary(grouping: late, by: \.fingerprint).sorted { $0.key < $1.key }.map { fingerprint, requests in
@@ -147,9 +149,9 @@ package struct FleetHistory: Sendable {
 
     // MARK: What clients saw
 
-    /// Where a client got its answer from another backend than the log says, or from one that no log mentions.
+    /// Answers that came from another backend than the log states, and answers that do not appear in any log.
     ///
-    /// - Parameter seen: backends by the targets of requests, each target used once.
+    /// - Parameter seen: backends by the targets of requests; each target is used once.
     package func differences(fromSeen seen: [String: String]) -> [Fault] {
         let logged = Dictionary(requests.map { ($0.target, $0) }) { $1 }
         return seen.sorted { $0.key < $1.key }.compactMap { target, backend in
@@ -169,7 +171,7 @@ extension RoutedRequest {
     }
 }
 
-/// A record as the store holds it: an integer, and behind a colon when the session was born.
+/// A record in the store: an integer, optionally followed by a colon and the session's creation time.
 private struct StoredBinding {
     let epoch: UInt64
     let backend: UInt64
@@ -182,7 +184,7 @@ private struct StoredBinding {
 }
 
 extension String {
-    /// As much of the fingerprint in a record's key as an access log shows.
+    /// The part of the fingerprint in a record's key that an access log contains.
     fileprivate var fingerprintPart: String {
         String((split(separator: ":").last ?? "").prefix(10))
     }

@@ -1,17 +1,18 @@
 import Foundation
 
-/// What a replica's access log says about one request of a session.
+/// The entry of a replica's access log for one request of a session.
 package struct RoutedRequest: Hashable, Sendable {
-    /// In seconds since 1970: when the request came, and when its exchange was over. It was decided between the two.
+    /// In seconds since 1970: when the request arrived, and when its exchange ended. The decision was made between the
+    /// two.
     package var start: Double
     package var end: Double
     package var replica: String
-    /// As much of the session's fingerprint as is logged.
+    /// The logged part of the session's fingerprint.
     package var fingerprint: String
     package var backend: String
     /// The raw value of a `Provenance`.
     package var provenance: String
-    /// Of the binding it was decided on; nil where it was on none.
+    /// The epoch of the binding that the decision used; nil if it used none.
     package var epoch: UInt64?
     package var target: String
     package var status: Int
@@ -25,20 +26,20 @@ package struct RoutedRequest: Hashable, Sendable {
         (self.target, self.status) = (target, status)
     }
 
-    /// Decided on a binding, with or without the store: one backend for each epoch.
+    /// Decided on a binding, with or without the store: such requests must have one backend for each epoch.
     var isOnBinding: Bool { epoch != nil && provenance != "hashed" && !isAside }
 
-    /// Left the session's binding as it was, or had none.
+    /// Did not change the session's binding, or had none.
     var isAside: Bool { ["detoured", "placed", "balanced"].contains(provenance) }
 
-    /// Decided with the store or by what it had said, unless the store was away.
+    /// Decided with the store or by an earlier result of the store, unless the store was unavailable.
     var isByStore: Bool { epoch != nil && ["cached", "stored", "claimed", "rebound"].contains(provenance) }
 }
 
 extension RoutedRequest {
-    /// Reads the lines of an access log. Requests without a session or a backend are left out.
+    /// Reads the lines of an access log. Requests without a session or a backend are omitted.
     ///
-    /// - Throws: at a line that is not one.
+    /// - Throws: if a line is not a valid log entry.
     package static func read(log: String, of replica: String) throws -> [RoutedRequest] {
         let decoder = JSONDecoder()
         return try log.split(separator: "\n").compactMap { line in
@@ -53,7 +54,7 @@ extension RoutedRequest {
         }
     }
 
-    /// The keys of the log, as they stand there.
+    /// The keys as spelled in the log.
     private struct Line: Decodable {
         let time: String
         let Duration: Int64
@@ -65,7 +66,7 @@ extension RoutedRequest {
         let DownstreamStatus: Int
     }
 
-    /// Of `2026-01-31T23:59:59.000123Z`, in seconds since 1970.
+    /// Converts `2026-01-31T23:59:59.000123Z` to seconds since 1970.
     static func seconds(_ time: String) -> Double? {
         let parts = time.split { !$0.isNumber }.compactMap { Int($0) }
         guard parts.count == 7, time.hasSuffix("Z") else { return nil }

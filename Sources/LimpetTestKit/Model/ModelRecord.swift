@@ -1,6 +1,6 @@
 import Affinity
 
-/// A record, as the models of the store keep it.
+/// A record in the models of the store.
 struct ModelRecord {
     enum Value: Equatable {
         case binding(Binding, createdAtSeconds: UInt32?)
@@ -18,12 +18,12 @@ struct ModelRecord {
         if case .binding(_, let createdAtSeconds) = value { createdAtSeconds } else { nil }
     }
 
-    /// In milliseconds, and never above what was asked for.
+    /// The remaining lifetime in milliseconds, at most the lifetime of the operation.
     func remainingMilliseconds(for operation: StoreOperation, now: Moment) -> Int64 {
         min((expires - now) / 1000, operation.lifetimeMilliseconds)
     }
 
-    /// What the store says of it to whoever finds it.
+    /// The result for an operation that finds this record.
     func result(to operation: StoreOperation, now: Moment) -> StoreResult {
         guard let binding else { return .foreign }
         return .record(

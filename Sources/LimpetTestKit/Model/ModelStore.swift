@@ -1,21 +1,21 @@
 package import Affinity
 
-/// A store without a server: records with lifetimes, and questions that are answered one at a time.
+/// A store without a server: records with lifetimes, and operations that are executed one at a time.
 package struct ModelStore {
     private var records: [Fingerprint: ModelRecord] = [:]
     private let model = RecordModel()
-    /// Every binding written, in order; drops aside.
+    /// Every binding written, in order, except for drops.
     package private(set) var written: [Binding] = []
 
     package init() {}
 
-    /// Somebody writes a record without a question.
+    /// Writes a record without an operation.
     package mutating func put(_ fingerprint: Fingerprint, _ binding: Binding, until expires: Instant) {
         records[fingerprint] = ModelRecord(
             value: .binding(binding, createdAtSeconds: nil), expires: Self.moment(expires))
     }
 
-    /// Somebody writes what Limpet would not.
+    /// Writes a foreign value.
     package mutating func putForeign(_ fingerprint: Fingerprint, until expires: Instant) {
         records[fingerprint] = ModelRecord(value: .foreign, expires: Self.moment(expires))
     }
@@ -40,7 +40,7 @@ package struct ModelStore {
         return result
     }
 
-    /// An operator's drop: a tombstone one epoch up.
+    /// An operator's drop: a tombstone with the next epoch.
     package mutating func drop(_ fingerprint: Fingerprint, above: UInt32 = 0, lifetimeMilliseconds: Int64, now: Instant)
     {
         _ = result(.drop(fingerprint, above: above, lifetimeMilliseconds: lifetimeMilliseconds), now: now)

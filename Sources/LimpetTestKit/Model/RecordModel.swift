@@ -1,22 +1,22 @@
 import Affinity
 import Store
 
-/// What a question does to a record: the commands of the protocol's section 3, as a function. The simulated servers and
-/// the store of the decision tests are both made of it; `StoreCase` holds it to what Redis does.
+/// The effect of an operation on a record: the commands of the protocol's section 3, as a function. The simulated
+/// servers and the store of the decision tests use it; `StoreCase` verifies that it matches Redis.
 struct RecordModel {
     enum Effect {
         case nothing
-        /// The record lives on, until then.
+        /// The record's lifetime is extended.
         case extend(until: Moment)
         case write(ModelRecord, isPublished: Bool)
     }
 
-    /// False: a restore overrides no record.
+    /// False: a restore never overrides a record.
     var restores = true
     /// False: a rebind sets without comparing.
     var compares = true
 
-    /// - Parameter record: the one that lives, if any.
+    /// - Parameter record: the record that exists and has not expired, if any.
     func result(_ operation: StoreOperation, record: ModelRecord?, now: Moment) -> (StoreResult, Effect) {
         guard operation.isWritable else { return (.unavailable(.refused), .nothing) }
         let expires = now + min(operation.lifetimeMilliseconds, .max / 2000) * 1000
@@ -53,7 +53,7 @@ struct RecordModel {
         return (.written, .write(record, isPublished: isPublished))
     }
 
-    /// A foreign value is no record: its lifetime does not count.
+    /// A foreign value does not count as a record: its lifetime is ignored.
     private func drop(
         _ operation: StoreOperation, above: UInt32, _ record: ModelRecord?, until expires: Moment, now: Moment
     ) -> (StoreResult, Effect) {

@@ -1,6 +1,6 @@
 package import Affinity
 
-/// The model of the store, with a clock of its own.
+/// The model of the store with a clock that the test controls.
 package struct TimedModelStore: CaseStore {
     package let slack: Int64 = 0
     private var store = ModelStore()
@@ -19,7 +19,7 @@ package struct TimedModelStore: CaseStore {
     }
 }
 
-/// A server of the simulation, in which nothing else happens, asked directly.
+/// A server of the simulation, called directly; nothing else happens in the simulation.
 package struct SimulatedStore: CaseStore {
     package let slack: Int64 = 0
     private let simulation: Simulation
@@ -33,7 +33,7 @@ package struct SimulatedStore: CaseStore {
         server = simulation.primaries[0].current
     }
 
-    /// What the simulation found wrong with what the server did.
+    /// The violation that the simulation found in what the server did, if any.
     package var violation: Simulation.Violation? { simulation.violation }
 
     package mutating func send(_ operations: [StoreOperation]) -> [StoreResult] {

@@ -1,8 +1,8 @@
 package import Affinity
 
-/// What every store must answer: questions in turn, with their answers. `all` is the list.
+/// A test case for every store: operations in sequence, with their expected results. `all` is the list.
 package struct StoreCase: Sendable, CustomStringConvertible {
-    /// What is asked, and what must be answered.
+    /// An operation and its expected result.
     struct Exchange: Sendable {
         let operation: StoreOperation
         let expected: Expectation
@@ -13,24 +13,24 @@ package struct StoreCase: Sendable, CustomStringConvertible {
         case record(Binding, Life, createdAtSeconds: UInt32?)
     }
 
-    /// The remaining life of a record, in milliseconds.
+    /// The remaining lifetime of a record, in milliseconds.
     enum Life: Sendable {
-        /// Less what has passed unnoticed.
+        /// Less the time that passes during the test.
         case about(Int64)
         case exactly(Int64)
     }
 
     enum Step: Sendable {
-        /// All in one turn.
+        /// All operations in one turn.
         case send([Exchange])
         case pass(milliseconds: Int64)
-        /// Somebody writes what Limpet would not.
+        /// Another client writes a foreign value.
         case foreign(Fingerprint, lifetimeMilliseconds: Int64)
     }
 
     package let description: String
     let steps: [Step]
-    /// Time passes in it by the millisecond, as it does only where the test makes it.
+    /// Whether the case depends on single milliseconds, and so needs a clock that the test controls.
     package let isExact: Bool
     package let hasForeignValues: Bool
 
@@ -42,19 +42,19 @@ package struct StoreCase: Sendable, CustomStringConvertible {
     }
 }
 
-/// A store that the cases are asked of.
+/// A store that can run the cases.
 package protocol CaseStore {
-    /// The milliseconds that may pass unnoticed: none where the test makes the time.
+    /// The milliseconds that may pass during the test: 0 if the test controls the clock.
     var slack: Int64 { get }
-    /// Asks in one turn. The answers are in the order of the questions.
+    /// Sends the operations in one turn. The results are in the same order.
     mutating func send(_ operations: [StoreOperation]) async throws -> [StoreResult]
     mutating func pass(milliseconds: Int64) async throws
-    /// Writes what Limpet would not, for cases that have foreign values.
+    /// Writes a foreign value, for cases that need one.
     mutating func putForeign(_ fingerprint: Fingerprint, lifetimeMilliseconds: Int64) async throws
 }
 
 extension StoreCase {
-    /// Asks an empty store. Returns what was not as it must be, line by line.
+    /// Runs the case on an empty store. Returns a line for each unexpected result.
     package func faults(of store: inout some CaseStore) async throws -> [String] {
         var faults: [String] = []
         for (number, step) in steps.enumerated() {

@@ -1,8 +1,8 @@
 import Affinity
 
-/// The cases of lifetimes, and of values that Limpet would not write.
+/// The cases about lifetimes, and about foreign values.
 extension StoreCase {
-    /// Over after `wait`, even where time is real and the machine slow.
+    /// Expires within `wait`, even with a real clock on a slow machine.
     private static let short: Int64 = 150
     private static let wait = Step.pass(milliseconds: 300)
 
@@ -134,7 +134,7 @@ extension StoreCase {
             ]),
     ]
 
-    /// Only where the test makes the time.
+    /// Only with a clock that the test controls.
     static let edges: [StoreCase] = [
         StoreCase(
             "A record lives until its last millisecond is over, and no longer", isExact: true,

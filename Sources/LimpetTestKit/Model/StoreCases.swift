@@ -1,6 +1,6 @@
 import Affinity
 
-/// The cases of what is written and what is told.
+/// The cases about writes and their results.
 extension StoreCase {
     package static let all = [
         creates, restores, rebinds, touches, looks, tombstones, drops, births, ends, refusals, foreigners, lives,
@@ -182,7 +182,7 @@ extension StoreCase {
                 .send(.read(key), .about(first, minute)),
                 .send(.rebind(key, from: first, to: two, lifetimeMilliseconds: minute), .written),
                 .send(.read(key), .about(binding(two, 2), minute)),
-                // Told of the longer lifetime that the touch gave, so of the record's own.
+                // The result has the longer lifetime that the touch set, so it is the record's own lifetime.
                 .send(.touch(key, lifetimeMilliseconds: 90_000), .exactly(binding(two, 2), 90_000)),
                 .send(.read(key), .about(binding(two, 2), 90_000)),
                 .send(.drop(key, above: 0, lifetimeMilliseconds: minute), .exactly(tombstone(3), minute)),

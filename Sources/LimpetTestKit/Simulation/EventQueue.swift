@@ -1,4 +1,4 @@
-/// Events by time; those of one time in the order in which they were added.
+/// Events by time; events at the same time are in the order in which they were added.
 struct EventQueue {
     struct Entry {
         let time: Moment
@@ -16,7 +16,7 @@ struct EventQueue {
         insert(Entry(time: time, order: added, event: event))
     }
 
-    /// Puts an event off; among those of the new time it keeps its place.
+    /// Postpones an event. Among the events of the new time it keeps its original order.
     mutating func postpone(_ entry: Entry, to time: Moment) {
         insert(Entry(time: time, order: entry.order, event: entry.event))
     }

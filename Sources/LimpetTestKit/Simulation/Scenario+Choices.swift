@@ -1,10 +1,10 @@
 import Affinity
 
 extension Scenario {
-    /// Something that befalls the fleet. Between two choices everything takes its course.
+    /// An event that the scenario imposes on the fleet. Between two choices the simulation runs freely.
     package struct Choice: Sendable {
         let at: Moment
-        /// Where chance takes part in what follows, until the next choice.
+        /// Seeds the randomness that follows, until the next choice.
         let salt: UInt64
         let action: Action
     }
@@ -28,12 +28,12 @@ extension Scenario {
         case cut(Wire)
         case halfOpen(Wire)
         case delay(Wire, by: Moment, lasting: Moment)
-        /// The primary answers nobody.
+        /// The primary answers nothing.
         case stall(primary: Int, lasting: Moment)
         case pause(replica: Int, lasting: Moment)
         case restartReplica(Int, membership: Int)
         case crash(primary: Int, isSilent: Bool)
-        /// The primary is cut off from its replica, and reached by these of ours alone.
+        /// The primary is cut off from its replica, and only these replicas of Limpet can reach it.
         case partition(primary: Int, reachableBy: Int)
         case heal(primary: Int)
         case replicationLag(primary: Int, by: Moment)
@@ -71,7 +71,7 @@ extension Scenario {
         return choices
     }
 
-    /// What chance alone would seldom bring together: waits, each before what happens then.
+    /// Sequences that random choices would rarely produce. Each pair is a delay and the action after it.
     private func pattern(_ client: Int, _ random: inout SeededRandom) -> [(Moment, Action)] {
         let replica = random.below(replicaCount)
         let loop = random.below(loopCount)
@@ -81,14 +81,14 @@ extension Scenario {
         let forget = Action.forget(client: client)
         switch random.below(4) {
         case 0:
-            // An answer is on its way while the session is dropped.
+            // A result is in flight while the session is dropped.
             let drop = Action.drop(client: client, replica: (replica + 1) % replicaCount)
             return [
                 (0, forget), (100, .delay(wire, by: late, lasting: late * 2)), (100, request), (late + 2000, drop),
                 (late + 100_000, request),
             ]
         case 1:
-            // An answer is late, and its session returns when the record is about to end.
+            // A result is late, and its session returns when the record is about to expire.
             let lifetimeMilliseconds = settings.recordLifetimeMilliseconds * 1000
             return [
                 (0, forget), (100, .delay(wire, by: late, lasting: late * 2)), (100, request),
@@ -98,7 +98,8 @@ extension Scenario {
                 ),
             ]
         case 2:
-            // It is on its way while the subscription is lost, and the session dropped before there is another.
+            // A result is in flight while the subscription is lost, and the session is dropped before the next
+            // subscription.
             let hearing = Wire(replica: replica, primary: wire.primary, kind: .subscriber)
             return [
                 (0, forget), (100, .delay(wire, by: late, lasting: late * 2)), (100, request),
@@ -106,7 +107,7 @@ extension Scenario {
                 (late + 200_000, request), (300_000, request),
             ]
         case _:
-            // The channel is late while one of those who hear it moves a session.
+            // The channel is delayed while one of its listeners moves a session.
             let hearing = Wire(replica: replica, primary: wire.primary, kind: .subscriber)
             return [
                 (0, .delay(hearing, by: random.int(50_000...400_000), lasting: 600_000)), (1000, request),
@@ -138,7 +139,7 @@ extension Scenario {
     private func trouble(_ client: Int, _ random: inout SeededRandom) -> Action {
         let kinds: [Profile] = profile == .everything ? [.connections, .failOver, .losses, .health] : [profile]
         let kind = kinds[random.below(kinds.count)]
-        // None of the troubles comes alone.
+        // Every profile also has connection faults.
         if random.percent(12) { return ofConnections(&random) }
         return switch kind {
         case .connections, .everything: ofConnections(&random)

@@ -1,20 +1,20 @@
 import Affinity
 
-/// One run of the simulation, as a seed draws it: a fleet, its store, and everything that befalls them.
+/// One run of the simulation, drawn from a seed: a fleet, its store, and everything that happens to them.
 ///
-/// The choices are fixed before the run: whatever is left out of them, the others stay what they are.
+/// The choices are fixed before the run: if some of them are left out, the others do not change.
 package struct Scenario: Sendable {
-    /// What kind of trouble there is.
+    /// The kinds of faults in a scenario.
     package enum Profile: String, Sendable, CaseIterable {
         /// Connections are lost, delayed and half-open; replicas pause.
         case connections
-        /// Primaries die or are cut off; others take over, and lose what they had not heard.
+        /// Primaries die or are cut off; others take over, and lose the writes that they have not received.
         case failOver
-        /// The store forgets: it is flushed, restarts empty, evicts, expires, is told to drop sessions.
+        /// The store loses data: it is flushed, restarts empty, evicts, expires, and sessions are dropped.
         case losses
-        /// Backends die, or are out of reach of some replicas; memberships change.
+        /// Backends die, or are unreachable for some replicas; memberships change.
         case health
-        /// All of it.
+        /// All of these.
         case everything
     }
 
@@ -31,27 +31,27 @@ package struct Scenario: Sendable {
     let loopCount = 2
     var primaryCount = 1
     var hasStandby = true
-    /// The primary stops to take writes before another can take over.
+    /// Whether a primary stops accepting writes before another one can take over.
     var isGuarded = true
-    /// The lag of its replica past which a guarded primary takes no writes.
+    /// The lag of its replica above which a guarded primary refuses writes.
     let guardLag: Moment = 1_000_000
-    /// From the loss of a primary to the promotion of its replica.
+    /// The time from the loss of a primary to the promotion of its replica.
     var downAfter: Moment = 3_000_000
     var settings = AffinitySettings()
     var cacheEntries = 1000
     var memberships: [[Backend]] = []
     var cookies: [Bool] = []
-    /// By how much the clocks of the replicas run fast, in parts per million.
+    /// How fast the replicas' clocks run ahead, in parts per million.
     var clockDrift: [Int64] = []
-    /// By how many seconds their wall clocks are ahead.
+    /// How many seconds the replicas' wall clocks are ahead.
     var wallOffset: [Int64] = []
-    /// What a packet takes at least.
+    /// The minimum latency of a packet.
     var latency: Moment = 200
     package var choices: [Choice] = []
 
     /// - Parameters:
-    ///   - steps: how many choices there are.
-    ///   - profile: nil: drawn, too.
+    ///   - steps: the number of choices.
+    ///   - profile: nil: drawn from the seed.
     package init(seed: UInt64, steps: Int, profile: Profile? = nil) {
         self.seed = seed
         var random = SeededRandom(seed: seed)
@@ -83,10 +83,10 @@ package struct Scenario: Sendable {
             onUnavailable: random.percent(80) ? .move : random.percent(50) ? .detour : .reject,
             leaseMilliseconds: lease,
             budgetMilliseconds: random.int(5...lease * 9 / 10))
-        // Clocks differ by no more than hints allow for.
+        // The clocks differ by no more than hints tolerate.
         let tolerance = Int64(CookieRenewal(idleTimeoutMilliseconds: settings.idleTimeoutMilliseconds).tolerance)
         wallOffset = (0..<replicaCount).map { _ in random.int(0...min(2, tolerance)) }
-        // A guard is one only as long as the inequality holds.
+        // The guard is effective only while this inequality holds.
         let least = guardLag + 1_000_000 + lease * 1002 + 20_000
         downAfter = isGuarded ? least + random.int(0...500_000) : random.int(200_000...2_500_000)
     }

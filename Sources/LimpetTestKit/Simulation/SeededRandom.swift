@@ -1,4 +1,4 @@
-/// SplitMix64: what is drawn from a seed is the same on every machine.
+/// SplitMix64: a seed produces the same values on every machine.
 package struct SeededRandom: RandomNumberGenerator, Sendable {
     private var state: UInt64
 

@@ -1,23 +1,23 @@
 import Affinity
 
-/// What one server held, and when: what decisions are judged by.
+/// What one server held, and when: the basis for judging decisions.
 struct ServerHistory {
-    /// A binding that stood in the store.
+    /// A binding that was in the store for a period.
     struct Reign {
         enum End: String {
             /// A write of a higher epoch, which is published.
             case superseded
-            /// All data were lost, and a changed era or server says so.
+            /// All data was lost, which a changed era or server announces.
             case announced
-            /// Its lifetime was over.
+            /// The lifetime ended.
             case expired
-            /// It was evicted or overwritten, and nobody is told.
+            /// The record was evicted or overwritten without any announcement.
             case silent
         }
 
         let binding: Binding
         let since: Moment
-        /// Counts the records of a session: another is one that was made when there was none.
+        /// Counts the records of a session: a record that was created when there was none is a new incarnation.
         let incarnation: Int
         var isPublished: Bool
         var until: Moment?
@@ -29,7 +29,7 @@ struct ServerHistory {
         case wrong(String)
     }
 
-    /// How long the end of a reign may be overlooked.
+    /// How long after the end of a reign decisions may still use it.
     struct Grace {
         /// The bound of the protocol.
         let told: Moment
@@ -61,11 +61,11 @@ struct ServerHistory {
         for session in reigns.keys { end(session, .announced, at: moment) }
     }
 
-    /// Every epoch of a session that stands was made void, without a record of that.
+    /// The latest incarnation of the session's records; 0 if it never had one.
     func incarnation(of session: Fingerprint) -> Int { reigns[session]?.last?.incarnation ?? 0 }
 
-    /// Whether a decision may rest on this binding now.
-    /// - Parameter expiry: when the record that stands, if any does, is over.
+    /// Whether a decision may use this binding now.
+    /// - Parameter expiry: the time at which the current record expires, if there is one.
     func judge(
         _ binding: Binding, of session: Fingerprint, expiry: Moment?, grace: Grace, now: Moment
     ) -> Verdict {
@@ -90,7 +90,7 @@ struct ServerHistory {
         return .wrong(reason ?? "the store never held it")
     }
 
-    /// When, after a reign that ended silently, it was said that something else stands.
+    /// After a reign that ended silently, the time at which its end was first published or announced.
     private func firstTold(after reign: Reign, _ session: Fingerprint, _ end: Reign.End) -> Moment? {
         guard end == .silent, let until = reign.until else { return nil }
         let published = (reigns[session] ?? []).first {

@@ -1,13 +1,13 @@
 import Affinity
 
-/// Somebody with a session.
+/// A client with a session.
 struct SimulatedClient {
     let index: Int
-    /// It has our own cookie; else a key of the application, without hints.
+    /// Whether the client uses the affinity cookie; otherwise it uses a key of the application, without hints.
     let hasCookie: Bool
     var session: Fingerprint
     var hint: Hint?
-    /// No response has brought the cookie yet.
+    /// No response has delivered the cookie yet.
     var isNew: Bool
 
     init(index: Int, hasCookie: Bool, session: Fingerprint) {

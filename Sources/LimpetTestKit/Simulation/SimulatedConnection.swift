@@ -7,7 +7,7 @@ final class SimulatedConnection {
         case data(loop: Int)
     }
 
-    /// A command that is to be answered.
+    /// A command that waits for its reply.
     struct Pending {
         enum Purpose {
             case operation(StorePurpose, StoreOperation)
@@ -19,7 +19,7 @@ final class SimulatedConnection {
         let purpose: Purpose
         let sentAt: Moment
         let stamp: OperationStamp
-        /// The one who waited has been told that it is late.
+        /// The waiting request has already received a timeout.
         var isLate = false
     }
 
@@ -29,12 +29,12 @@ final class SimulatedConnection {
     let replica: SimulatedReplica
     let life: Int
     let server: SimulatedServer
-    /// Of this connection's server, when it was made: a server that has restarted since knows nothing of it.
+    /// The server's life when the connection was made: a server that has restarted since does not know the connection.
     let serverLife: Int
 
     var isOpen = true
     var isOpenAtServer = true
-    /// Nothing gets through any more, and neither end is told.
+    /// Nothing is delivered any more, and neither end notices.
     var isDead = false
     var isSubscribed = false
     var identity: ServerIdentity?
@@ -43,7 +43,7 @@ final class SimulatedConnection {
     var delayedUntil: Moment = 0
     var lastUp: Moment = 0
     var lastDown: Moment = 0
-    /// Until then the replica, which is paused, reads nothing.
+    /// The replica is paused until then and reads nothing.
     var heldUntil: Moment = 0
     var pending: [Pending] = []
     var breaker = BreakerModel()
@@ -63,7 +63,7 @@ final class SimulatedConnection {
     var isCurrent: Bool { life == replica.life && isOpen }
 }
 
-/// Whether the store may be asked: three misses close a connection to questions until a probe is answered in time.
+/// Whether the store may be used: three misses block operations on a connection until a probe is answered in time.
 struct BreakerModel {
     static let missesToOpen = 3
     static let probeIntervalMilliseconds: Moment = 250_000
@@ -73,7 +73,7 @@ struct BreakerModel {
 
     mutating func answered() { misses = 0 }
 
-    /// Returns whether it opens now.
+    /// Returns whether the breaker opens now.
     mutating func missed() -> Bool {
         guard !isOpen else { return false }
         misses += 1

@@ -1,8 +1,8 @@
 import Affinity
 
-/// A replica: the pure cores as they are shipped, and what stands around them in a process.
+/// A replica: the production cores, surrounded by a model of the process.
 final class SimulatedReplica {
-    /// What an event loop has of its own.
+    /// The state of one event loop.
     struct Loop {
         var affinity: SessionAffinity
         var flights = SingleFlight<Int>()
@@ -10,23 +10,23 @@ final class SimulatedReplica {
         var data: [SimulatedConnection?]
     }
 
-    /// The way to hear of changes at one primary.
+    /// The coherence channel to one primary.
     struct Hearing {
         var channel: CoherenceChannel
         var subscriber: SimulatedConnection?
-        /// The server that was subscribed to last.
+        /// The server of the last subscription.
         var server: SimulatedServer?
-        /// What was published under a rule that is turned off.
+        /// The first published start of a generation, kept while the rule `generation` is off.
         var oldest: Instant?
     }
 
     let index: Int
-    /// Grows with each process.
+    /// Incremented with each process.
     var life = 0
     var membershipIndex = 0
     let service: ServiceHash
     let membership: Membership
-    /// The places of its backends in the world.
+    /// The indices of its backends in the simulation's `world`.
     let places: [Int]
     let cache: BindingCache
     let coherence: Coherence
@@ -38,9 +38,9 @@ final class SimulatedReplica {
     var isFleetTickComing = false
     var probes: [BackendProbe]
     var pausedUntil: Moment = 0
-    /// Attempts to connect in a row that failed.
+    /// The number of consecutive failed connection attempts.
     var failedAttempts = 0
-    /// Own writes that were acknowledged and published.
+    /// This replica's own writes that were acknowledged and published.
     var acknowledged: [(session: Fingerprint, binding: Binding, at: Moment)] = []
     var lastTouches: [Fingerprint: [Moment]] = [:]
     private let drift: Int64
@@ -83,7 +83,7 @@ final class SimulatedReplica {
         }
     }
 
-    /// A backend as it is named to the others.
+    /// The identifier of a backend in messages to the other replicas.
     func shared(_ backend: Int) -> FleetBackend {
         FleetBackend(service: service, backend: membership.backends[backend].hash)
     }
@@ -108,7 +108,7 @@ final class SimulatedReplica {
         return connection.identity == server
     }
 
-    /// Whether an entry would serve its session without a question, as this replica sees it.
+    /// Whether this replica would use the entry for its session without querying the store.
     func isCurrent(_ entry: BindingCache.Entry, of session: Fingerprint, hint: Hint?, now: Moment) -> Bool {
         entry.kind == .confirmed && !entry.binding.isTombstone && !entry.isSuspect
             && hint.map { $0.binding.epoch <= entry.binding.epoch } ?? true

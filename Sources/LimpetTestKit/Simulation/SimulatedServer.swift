@@ -1,14 +1,14 @@
 import Affinity
 
-/// A server of the store: one command at a time, records with lifetimes, publish and subscribe, and a stream of what it
-/// does to its replica.
+/// A server of the store: executes one command at a time, holds records with lifetimes, publishes to subscribers, and
+/// replicates its changes to its replica.
 final class SimulatedServer {
     let id: Int
     let primary: Int
     private(set) var identity: ServerIdentity
-    /// Grows with each process.
+    /// Incremented with each process.
     private(set) var life = 0
-    /// Grows with each change of role: what was under way between two servers then is void.
+    /// Incremented with each change of role, which invalidates everything in flight between two servers.
     var generation = 0
     var isAlive = true
     var isPrimary: Bool
@@ -16,21 +16,21 @@ final class SimulatedServer {
     var history = ServerHistory()
     var era: UInt64?
     var subscribers: [SimulatedConnection] = []
-    /// Frozen: nothing is executed before.
+    /// The server is frozen and executes nothing until then.
     var stalledUntil: Moment = 0
     var memoryFullUntil: Moment = 0
-    /// By whom it can be reached; all, if nil.
+    /// A bit for each replica that can reach the server; nil: all.
     var reachableBy: Int?
     var lastAcknowledged: Moment = 0
-    /// No replica has acknowledged anything for so long that a guarded primary takes no writes.
+    /// No replica has acknowledged anything for so long that a guarded primary refuses writes.
     var isShortOfReplicas = false
-    /// There are replicas beside the one that is simulated.
+    /// Whether there are replicas in addition to the simulated one.
     var hasOtherReplicas = false
     var lastReplication: Moment = 0
-    /// When its data became others.
+    /// When the data was last replaced.
     var lastLoss: Moment = -1 << 40
     var replicationLag: Moment = 0
-    /// What is on its disk.
+    /// The data on disk.
     private var saved: (records: [Fingerprint: ModelRecord], era: UInt64?) = ([:], nil)
     private var names: SeededRandom
 
@@ -60,7 +60,7 @@ final class SimulatedServer {
 
     func save() { saved = (records, era) }
 
-    /// A process of another run, with what is on the disk or with nothing.
+    /// Starts a new process, with the data on disk or without data.
     func restart(isEmpty: Bool, now: Moment) {
         life += 1
         generation += 1
@@ -73,7 +73,7 @@ final class SimulatedServer {
         save()
     }
 
-    /// Holds other data from now on, and another era or identity says so.
+    /// Replaces the data; the new era or identity announces it.
     func adopt(_ records: [Fingerprint: ModelRecord], era: UInt64?, now: Moment) {
         closeExpired(now: now)
         history.announceLoss(at: now)
@@ -92,7 +92,7 @@ final class SimulatedServer {
         }
     }
 
-    /// Sets a record, or removes it, and writes down what became of the one before. Returns what stood before.
+    /// Sets or removes a record, and records the end of the previous one. Returns the previous binding.
     @discardableResult
     func put(
         _ session: Fingerprint, _ record: ModelRecord?, isPublished: Bool, end: ReplicationStep.End, now: Moment
@@ -112,13 +112,13 @@ final class SimulatedServer {
     }
 }
 
-/// One primary's place, and who holds it.
+/// One primary's role, and the servers that hold it.
 struct PrimaryPlace {
     var current: SimulatedServer
     var standby: SimulatedServer?
-    /// The primary that was replaced, until it follows its successor.
+    /// The replaced primary, until it follows its successor.
     var former: SimulatedServer?
-    /// The replicas that still take the former one for the primary.
+    /// A bit for each replica that still takes the former server for the primary.
     var misled = 0
     var isFailing = false
     var failures = 0

@@ -2,12 +2,12 @@ import Affinity
 
 /// The invariants of a single decision.
 extension Simulation {
-    /// Microseconds by which a decision may lag behind: lease, drift, one turn of the store.
+    /// How far a decision may lag behind, in microseconds: lease, clock drift, one turn of the store.
     var bound: Moment { scenario.settings.leaseMilliseconds * 1001 + 1100 }
 
     private var grace: ServerHistory.Grace {
         let lifetimeMilliseconds = scenario.settings.recordLifetimeMilliseconds
-        // A wall clock that is ahead ends a session earlier than another knows.
+        // A wall clock that is ahead ends a session earlier than another replica expects.
         let skew: Moment = scenario.settings.absoluteTimeoutMilliseconds == nil ? 0 : 4_000_000
         return ServerHistory.Grace(
             told: bound, expired: lifetimeMilliseconds * 2 + 3000 + skew,
@@ -39,7 +39,7 @@ extension Simulation {
         if case .rebound = route.provenance, case .alone = basis { made[request.session, default: []].insert(binding) }
     }
 
-    /// The server by whose history a decision is judged; nil where it is degraded.
+    /// The server whose history is used to judge a decision; nil if the decision was made without the store.
     private func ground(
         of route: Route, _ basis: DecisionBasis, _ request: SimulatedRequest
     ) -> (SimulatedServer, Binding)? {
@@ -68,7 +68,7 @@ extension Simulation {
     ) {
         let session = request.session
         var grace = grace
-        // An answer may be as old as the lease.
+        // A result may be as old as the lease.
         if case .result = basis { grace.expired += bound }
         let verdict = server.history.judge(
             binding, of: session, expiry: server.records[session]?.expires, grace: grace, now: now)
@@ -85,7 +85,7 @@ extension Simulation {
         }
     }
 
-    /// The backends that may be given a session: those that are draining only where there is no other.
+    /// The backends that may receive new sessions: draining ones only as a last resort.
     private func takers(of replica: SimulatedReplica) -> [Int] {
         let backends = replica.membership.backends
         let up = backends.indices.filter { replica.health.isUp($0) && backends[$0].weight > 0 }
@@ -93,7 +93,7 @@ extension Simulation {
         return open.isEmpty ? up : open
     }
 
-    /// I7, I11: a choice made without knowledge is the one everybody would make.
+    /// I7, I11: a choice made without knowledge must be the choice that every replica would make.
     private func checkChoice(_ route: Route, _ request: SimulatedRequest, _ who: String) {
         let replica = request.replica
         let isChoice: Bool
@@ -113,7 +113,7 @@ extension Simulation {
         if first != route.backend { fail("I7", "\(who): \(route.provenance.rawValue) to another than the first") }
     }
 
-    /// I11: the store may hold a request up for the budget, and for one question that was asked just before.
+    /// I11: the store may delay a request by the budget, and by one operation that was sent just before.
     private func checkDelay(of request: SimulatedRequest, _ who: String) {
         if request.operations > 4 { fail("I11", "\(who): \(request.operations) questions") }
         guard let since = request.pendingSince else { return }
@@ -136,7 +136,7 @@ extension Simulation {
         }
     }
 
-    // MARK: Questions
+    // MARK: Operations
 
     func check(_ operation: StoreOperation, of request: SimulatedRequest) {
         if request.isForged { fail("I13", "a cookie that does not open led to \(describe(operation))") }
@@ -145,7 +145,8 @@ extension Simulation {
             hint: request.hint)
     }
 
-    /// I9: what may override a record rests on knowledge, and moves off what is not usable only. I14: not alone.
+    /// I9: an operation that can override a record must rest on knowledge, and must move a session only off an unusable
+    /// backend. I14: no replica moves a session alone.
     func checkMove(
         _ operation: StoreOperation, of session: Fingerprint, lastRecord: Binding?, at replica: SimulatedReplica,
         isRequest: Bool, hint: Hint? = nil
@@ -179,7 +180,7 @@ extension Simulation {
         }
         let place = replica.places[backend]
         let longAgo = now - 5_000_000
-        // The vote of a process that is gone counts until its silence is noticed.
+        // The vote of a process that has ended counts until its silence is noticed.
         guard lastRestart < longAgo else { return }
         let voters = replicas.filter { $0.places.contains(place) }
         let server = replica.hearings[0].server
@@ -192,7 +193,7 @@ extension Simulation {
         }
     }
 
-    /// Of two bindings of epoch 1 the one that the store once confirmed stands (section 6).
+    /// If two bindings have epoch 1, the binding that the store once confirmed wins (section 6).
     func checkConfirmed(
         _ before: BindingCache.Entry?, _ result: StoreResult, _ step: Step, _ request: SimulatedRequest
     ) {
@@ -207,7 +208,7 @@ extension Simulation {
 
     // MARK: Lifetimes
 
-    /// I12: at most four touches in a lifetime. Where sessions end by age, clocks that differ make for more.
+    /// I12: at most four touches in a lifetime. If sessions end by age, clock differences cause more.
     func checkTouches(_ request: SimulatedRequest) {
         guard scenario.settings.absoluteTimeoutMilliseconds == nil else { return }
         let replica = request.replica
@@ -221,7 +222,7 @@ extension Simulation {
         }
     }
 
-    /// I15: a session that was used now lives for the idle timeout, if no touch is needed.
+    /// I15: a session that was just used lives for the idle timeout, if it needs no touch.
     func checkLifetime(_ request: SimulatedRequest, on server: SimulatedServer) {
         let replica = request.replica
         let place = primary(of: request.session)

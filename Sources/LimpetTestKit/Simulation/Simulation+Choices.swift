@@ -1,6 +1,6 @@
 import Affinity
 
-/// What befalls the fleet.
+/// Applies the choices of the scenario.
 extension Simulation {
     func apply(_ choice: Scenario.Choice) {
         random = SeededRandom(seed: choice.salt)

@@ -1,8 +1,8 @@
 import Affinity
 
-/// The coherence channel of a replica: what is sent for it, and what it makes of what it hears.
+/// The coherence channel of a replica: what is sent for it, and what the replica does with the messages it hears.
 extension Simulation {
-    /// The heartbeat and what else goes by the clock.
+    /// Sends the heartbeat and does the other periodic work.
     func beat(_ replica: SimulatedReplica) {
         schedule(.beat, of: replica, after: CoherenceChannel.beatIntervalMilliseconds * 1000)
         let instant = replica.instant(now)
@@ -41,7 +41,7 @@ extension Simulation {
         publishStanding(primary, of: replica)
     }
 
-    /// Says what the channel vouches for; where a rule is off, more than it does.
+    /// Publishes what the channel guarantees; more than that if a rule is off.
     func publishStanding(_ primary: Int, of replica: SimulatedReplica) {
         let channel = replica.hearings[primary].channel
         var standing = channel.standing

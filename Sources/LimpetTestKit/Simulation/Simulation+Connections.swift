@@ -1,6 +1,6 @@
 import Affinity
 
-/// The network, and what a replica does to have connections.
+/// The network, and how a replica maintains its connections.
 extension Simulation {
     private func flight(_ connection: SimulatedConnection) -> Moment {
         let spike = now < connection.delayedUntil ? connection.delay : 0
@@ -54,7 +54,7 @@ extension Simulation {
         queue.add(.timer(replica, life: replica.life, timer), at: now + delay)
     }
 
-    /// Gives a connection up, and makes another one soon.
+    /// Gives up a connection, and opens another one soon.
     func abandon(_ connection: SimulatedConnection, _ reason: String) {
         guard connection.isCurrent else { return }
         let replica = connection.replica
@@ -75,7 +75,7 @@ extension Simulation {
             .connect(connection.kind, primary: connection.primary), of: replica, after: random.int(1000...ceiling))
     }
 
-    /// Both ends forget it; what is on its way to the server arrives.
+    /// Closes the connection at both ends; bytes in flight to the server still arrive.
     private func close(_ connection: SimulatedConnection) {
         connection.isOpen = false
         connection.isServing = false
@@ -88,7 +88,7 @@ extension Simulation {
             .tell(purpose, operation, .unavailable(.lost), pending.stamp, nil), of: connection.replica, after: 0)
     }
 
-    // MARK: What arrives
+    // MARK: Replies
 
     func arrive(_ reply: StoreReply, over connection: SimulatedConnection, _ entry: EventQueue.Entry) {
         guard connection.isCurrent, !connection.isDead else { return }
@@ -166,7 +166,7 @@ extension Simulation {
         }
     }
 
-    // MARK: Asking
+    // MARK: Sending
 
     func probe(over connection: SimulatedConnection) {
         guard connection.isCurrent, connection.isServing, connection.breaker.isOpen else { return }
@@ -201,7 +201,7 @@ extension Simulation {
         schedule(.deadline(connection, token: token), of: replica, after: scenario.settings.budgetMilliseconds * 1000)
     }
 
-    /// A data connection to another server than the channel's is given up.
+    /// Whether a data connection leads to another server than the channel's. Such a connection is given up.
     private func isElsewhere(_ connection: SimulatedConnection) -> Bool {
         let replica = connection.replica
         guard has(.sameServer), replica.hearings[connection.primary].channel.subscribed != nil,

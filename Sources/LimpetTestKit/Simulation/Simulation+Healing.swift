@@ -1,8 +1,9 @@
 import Affinity
 
-/// I5: once faults heal, all agree.
+/// I5: once faults heal, all replicas agree.
 extension Simulation {
-    /// Long enough for pauses to end, to connect again, to hear every replica, and to offer everything.
+    /// Long enough for pauses to end, and for a replica to reconnect, hear every other replica, and send all its
+    /// offers.
     private static let quiet: Moment = 8_000_000
 
     func heal() {
@@ -17,9 +18,9 @@ extension Simulation {
         if coverage.count(of: "refusals") != before { fail("I11", "refused though everything is well") }
     }
 
-    /// Every replica resolves the session; then all of them agree.
+    /// Makes every replica resolve the session, and checks that all of them agree.
     private func resolve(_ client: Int) {
-        // The first round may be a new session's first request, of which nothing is written.
+        // The first round may be a new session's first request, for which nothing is written.
         for _ in 0..<3 {
             for replica in replicas {
                 schedule(.arrive(client: client, loop: client % 2, forged: false), of: replica, after: 0)
@@ -44,14 +45,15 @@ extension Simulation {
             primaries[primary].current.memoryFullUntil = min(primaries[primary].current.memoryFullUntil, now)
             primaries[primary].current.replicationLag = 0
         }
-        // Who is configured otherwise is started again.
+        // Restarts the replicas with another configuration.
         let membership = replicas.map(\.membershipIndex).max() ?? 0
         for replica in replicas where replica.membershipIndex != membership {
             start(replica: replica.index, life: replica.life + 1, membership: membership)
         }
     }
 
-    /// What was decided without the store, and what it has lost of the last minute's writes, was told to it.
+    /// Checks that the store was offered what was decided without it, and the writes of the last minute that it has
+    /// lost.
     private func checkOffered() {
         for replica in replicas {
             for client in clients {
@@ -60,7 +62,7 @@ extension Simulation {
                 if let entry, entry.kind == .dirty {
                     fail("I5", "replica \(replica.index): \(name(session)) \(name(entry.binding)) was never offered")
                 }
-                // A guess whose backend is down is none, and its time to be offered passes.
+                // A guess whose backend is down no longer counts, and may miss its time to be offered.
                 let wasDown = coverage.count(of: "connections to backends failed") > 0
                 if let entry, entry.kind == .guess, !wasDown, standing(session) == nil {
                     fail("I5", "replica \(replica.index): the guess of \(name(session)) was never offered")
@@ -89,7 +91,7 @@ extension Simulation {
     }
 
     private func checkAgreement(_ client: SimulatedClient) {
-        // What was lost without a word is found by a touch; where sessions end by age, clocks differ on when.
+        // A touch discovers a silently lost record. If sessions end by age, the replicas' clocks differ about the time.
         let isLost =
             silentlyLost[client.session].map { $0 + scenario.settings.recordLifetimeMilliseconds * 1002 > now } ?? false
         guard !isLost, scenario.settings.absoluteTimeoutMilliseconds == nil else { return }

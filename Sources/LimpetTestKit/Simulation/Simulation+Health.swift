@@ -1,6 +1,6 @@
 import Affinity
 
-/// Backends, and what the replicas make of them.
+/// Backends, and how the replicas judge them.
 extension Simulation {
     func isInReach(_ place: Int, of replica: SimulatedReplica) -> Bool {
         !brokenBackends.contains(place) && !cutBackends[replica.index].contains(place)
@@ -34,7 +34,7 @@ extension Simulation {
             .response(client: request.client, session: request.session, hint), at: now + random.int(100...3000))
     }
 
-    /// A connection failed, and so did the second.
+    /// Two connections in a row failed.
     func backendFailed(_ id: Int) {
         guard var request = requests[id], let route = request.route else { return }
         let replica = request.replica
@@ -57,7 +57,7 @@ extension Simulation {
 
     // MARK: This replica's own judgement
 
-    /// Returns whether that is news.
+    /// Returns whether the state changed.
     private func becameUnreachable(_ backend: Int, at replica: SimulatedReplica) -> Bool {
         replica.health.markDown(backend)
         let action = replica.probes[backend].failed(now: replica.instant(now))
@@ -75,7 +75,7 @@ extension Simulation {
         replica.health.markUp(backend)
     }
 
-    /// What the fleet is told.
+    /// Reports a change to the fleet's health logic.
     private func reportHealth(_ backend: Int, of replica: SimulatedReplica) {
         let isUp = replica.health.isUp(backend)
         perform(replica.fleet.judged(replica.shared(backend), isUp: isUp, now: replica.instant(now)), at: replica)
@@ -165,7 +165,7 @@ extension Simulation {
         send(.publishFleet(payload), over: data)
     }
 
-    /// From now on nothing is said of what this replica should have heard.
+    /// Restarts the period after which this replica counts as having heard everything.
     func disturb(_ replica: SimulatedReplica) {
         for place in world.indices { reachSince[replica.index][place] = now }
     }

@@ -1,6 +1,6 @@
 import Affinity
 
-/// A request on its way.
+/// A request in progress.
 struct SimulatedRequest {
     let id: Int
     let client: Int
@@ -8,22 +8,22 @@ struct SimulatedRequest {
     let replica: SimulatedReplica
     let life: Int
     let loop: Int
-    /// The hint that came with it, authentic and valid.
+    /// The hint that the request presented, authentic and valid.
     let hint: Hint?
     let isForged: Bool
     var decision: Decision
-    /// Since when the store has been asked, and how often.
+    /// When the request first queried the store, and how often.
     var pendingSince: Moment?
     var operations = 0
     var lastRecord: Binding?
     var route: Route?
 }
 
-/// What a route rests on.
+/// What a route is based on.
 enum DecisionBasis {
-    /// An entry that the channel vouches for.
+    /// A cache entry that the channel guarantees.
     case cache
-    /// What the store said.
+    /// A result of the store.
     case result(Binding, AnswerOrigin)
     /// Neither.
     case alone
@@ -47,7 +47,7 @@ extension Simulation {
         }
     }
 
-    /// A cookie whose hint is too old is none: the session begins anew.
+    /// A cookie whose hint is too old is treated as absent: the session begins again.
     private func presentedHint(_ client: Int, at replica: SimulatedReplica) -> Hint? {
         guard let hint = clients[client].hint else { return nil }
         guard !replica.renewal.isValid(hint, now: replica.wall(now)) else { return hint }
@@ -62,7 +62,7 @@ extension Simulation {
         return hint
     }
 
-    /// A step that does not follow an answer of the store.
+    /// A step that does not follow a result of the store.
     private func decide(
         _ request: SimulatedRequest, _ body: (inout SessionAffinity, inout Decision, Bool) -> Step
     ) {
@@ -135,13 +135,13 @@ extension Simulation {
             let binding = request.replica.cache.peek(
                 request.session, now: request.replica.instant(now))?.binding
         else { return }
-        // As if it had been answered well.
+        // As if the touch had succeeded.
         aside(
             .record(binding, remainingMilliseconds: touch.lifetimeMilliseconds), to: touch,
             OperationStamp(sentAt: request.replica.instant(now)), loop: request.loop, number: 1, at: request.replica)
     }
 
-    // MARK: Answers
+    // MARK: Results
 
     func deliver(
         _ result: StoreResult, to purpose: StorePurpose, _ operation: StoreOperation, _ stamp: OperationStamp,

@@ -1,8 +1,8 @@
 import Affinity
 
-/// How the rules of the protocol that are turned off are turned off.
+/// Turns off rules of the protocol.
 extension Simulation {
-    /// How the core is told that a question was put.
+    /// The stamp of an operation as the core receives it; altered if a rule is off.
     func garbled(_ stamp: OperationStamp, of operation: StoreOperation, at replica: SimulatedReplica) -> OperationStamp
     {
         var stamp = stamp
@@ -17,7 +17,8 @@ extension Simulation {
         return stamp
     }
 
-    /// What was just answered lives from now on; or, where only its generation is counted from now, as it should.
+    /// Adjusts the lifetime of the entry for a result. Without `lifetimeFromSending` it counts from now; if only the
+    /// stamp was altered, the correct lifetime is restored.
     func shiftLifetime(
         _ session: Fingerprint, _ result: StoreResult, stamp: OperationStamp, garbled: OperationStamp,
         at replica: SimulatedReplica
@@ -32,7 +33,7 @@ extension Simulation {
         replica.cache.store(entry, for: session, now: instant)
     }
 
-    /// The settings that a replica decides by.
+    /// The settings that a replica uses for decisions.
     var decisionSettings: AffinitySettings {
         let settings = scenario.settings
         guard !has(.replyAge) else { return settings }
@@ -43,7 +44,7 @@ extension Simulation {
             budgetMilliseconds: settings.budgetMilliseconds)
     }
 
-    /// The question by which a guess would take the place of the record that it met.
+    /// The operation with which a guess would replace the record that it met.
     func guessOverriding(
         _ result: StoreResult, _ operation: StoreOperation, at replica: SimulatedReplica
     ) -> StoreOperation? {
@@ -57,7 +58,7 @@ extension Simulation {
             createdAtSeconds: record.createdAtSeconds)
     }
 
-    /// A guess whose backend failed counts as a move.
+    /// Treats a guess whose backend failed as a move.
     func raiseGuess(_ route: Route, _ request: SimulatedRequest) {
         guard !has(.guessEpoch), let last = request.route, last.provenance == .hashed else { return }
         let replica = request.replica
@@ -69,7 +70,7 @@ extension Simulation {
         replica.cache.store(entry, for: request.session, now: instant)
     }
 
-    /// The move that a replica makes though its channel is not live.
+    /// The move that a replica makes although its channel is not live.
     func unlicensedMove(_ route: Route, _ request: SimulatedRequest) -> StoreOperation? {
         let replica = request.replica
         guard !has(.moveOnlyLive), route.provenance == .detoured, scenario.settings.onUnavailable == .move,
@@ -82,7 +83,7 @@ extension Simulation {
             lifetimeMilliseconds: scenario.settings.recordLifetimeMilliseconds)
     }
 
-    /// As many for as against count as a majority.
+    /// Treats a tie as a majority.
     func leaveOnTies(_ replica: SimulatedReplica) {
         guard !has(.tie), replica.coherence.isLive(primary: 0, now: replica.instant(now)) else { return }
         for (index, place) in replica.places.enumerated() where !replica.health.isUp(index) {

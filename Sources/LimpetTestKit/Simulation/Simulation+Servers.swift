@@ -1,6 +1,6 @@
 import Affinity
 
-/// The store: commands, replication, fail-over.
+/// The store: commands, replication, failover.
 extension Simulation {
     func schedule(_ timer: ServerTimer, of server: SimulatedServer, after delay: Moment) {
         queue.add(.serverTimer(server, timer, generation: server.generation), at: now + delay)
@@ -56,7 +56,7 @@ extension Simulation {
         return nil
     }
 
-    /// Hands a message to those who are subscribed, here and at the replica.
+    /// Delivers a message to the subscribers of this server and of its replica.
     private func publish(_ step: ReplicationStep, on server: SimulatedServer) {
         for connection in server.subscribers where connection.isOpenAtServer {
             switch step {
@@ -71,7 +71,7 @@ extension Simulation {
         if server.isPrimary { replicateLater(step, from: server) }
     }
 
-    // MARK: Questions
+    // MARK: Operations
 
     func execute(_ operation: StoreOperation, on server: SimulatedServer) -> (StoreResult, AnswerOrigin) {
         let refused = refusal(of: server)
@@ -174,7 +174,7 @@ extension Simulation {
         }
     }
 
-    /// What the standby has not heard is lost.
+    /// Promotes the standby. Writes that it has not received are lost.
     func promote(_ primary: Int, _ failure: Int) {
         guard primaries[primary].isFailing, primaries[primary].failures == failure,
             let standby = primaries[primary].standby

@@ -1,12 +1,12 @@
 import Affinity
 
-/// What befalls the store.
+/// The faults of the store.
 extension Simulation {
     func applyToStore(_ action: Scenario.Action) {
         switch action {
         case .stall(let primary, let lasting):
-            // A frozen primary that is replaced meanwhile would answer for a moment when it wakes, which no guard of
-            // the store prevents.
+            // A frozen primary that is replaced in the meantime would respond for a moment when it wakes, which no
+            // guard of the store prevents.
             guard !primaries[primary].isFailing, primaries[primary].former == nil else { return }
             coverage.count("stalls")
             primaries[primary].current.stalledUntil = max(primaries[primary].current.stalledUntil, now + lasting)
@@ -34,7 +34,7 @@ extension Simulation {
         replicateLater(.flush, from: server)
     }
 
-    /// A process ends and another one begins at the same address.
+    /// Replaces the server's process with a new one at the same address.
     private func restart(_ primary: Int, isEmpty: Bool) {
         let server = primaries[primary].current
         guard server.isAlive, !primaries[primary].isFailing, primaries[primary].former == nil else { return }
@@ -45,14 +45,14 @@ extension Simulation {
         resynchronize(primary)
     }
 
-    /// The standby takes over what its primary holds.
+    /// Copies the primary's data to the standby.
     private func resynchronize(_ primary: Int) {
         guard let standby = primaries[primary].standby, standby.isAlive else { return }
         let current = primaries[primary].current
         standby.follow(current)
         standby.adopt(current.records, era: current.era, now: now)
         current.lastAcknowledged = now
-        // What was touched at another server was not touched here.
+        // Touches that another server processed did not extend lifetimes on this one.
         current.lastLoss = now
         current.lastReplication = max(current.lastReplication, now)
         schedule(.acknowledge, of: standby, after: 100_000)
@@ -92,7 +92,7 @@ extension Simulation {
                 connection.isDead = true
             }
         }
-        // Some of those who reach it know better already, of some connections.
+        // Some replicas that reach the old primary already know the new one.
         primaries[primary].misled &= Int(random.next() & 0xFF) | Int(random.next() & 0xFF)
         fail(over: primary)
     }
@@ -106,7 +106,7 @@ extension Simulation {
         }
     }
 
-    /// Ends what ails a primary: the one that was replaced follows its successor.
+    /// Ends the faults of a primary: a replaced primary follows its successor.
     func heal(_ primary: Int) {
         let place = primaries[primary]
         if let former = place.former {

@@ -1,6 +1,6 @@
 import Affinity
 
-/// What is said in traces.
+/// Text for traces.
 extension Simulation {
     func describe(_ operation: StoreOperation) -> String {
         let session = name(operation.fingerprint)

@@ -1,12 +1,12 @@
 import Affinity
 
-/// A fleet of replicas, their store and their clients under faults: one event at a time, drawn from a seed, checked
-/// after each against the invariants of the affinity protocol.
+/// A fleet of replicas, their store and their clients under faults: one event at a time, drawn from a seed, and checked
+/// after each event against the invariants of the affinity protocol.
 ///
-/// The replicas decide with the pure cores that are shipped. There are no threads, no clock and no chance in it but the
-/// seed's.
+/// The replicas decide with the production cores. The simulation uses no threads and no clock, and no randomness except
+/// the seed's.
 package final class Simulation {
-    /// What broke an invariant.
+    /// The violation of an invariant.
     package struct Violation: Sendable, CustomStringConvertible {
         package let invariant: String
         /// The number of the event, and its time in microseconds.
@@ -18,7 +18,7 @@ package final class Simulation {
     }
 
     static let connectTimeout: Moment = 300_000
-    /// A connection whose oldest command has waited for so long is given up.
+    /// A connection whose oldest command has waited this long is given up.
     static let patience: Moment = 500_000
     static let patienceMax: Moment = 20_000_000
 
@@ -26,32 +26,32 @@ package final class Simulation {
     let off: Set<SimulationRule>
     let key: FingerprintKey
     let memberships: [Membership]
-    /// The names of all backends of all memberships, which are the backends of the world.
+    /// The names of the backends of all memberships, which are the simulated backends.
     let world: [String]
     var queue = EventQueue()
     var now: Moment = 0
     var random: SeededRandom
-    /// For what must be the same, whatever is left out: sessions and instances.
+    /// Generates values that must be the same whatever choices are left out: sessions and instances.
     var names: SeededRandom
     var primaries: [PrimaryPlace] = []
     var replicas: [SimulatedReplica] = []
     var clients: [SimulatedClient] = []
     var requests: [Int: SimulatedRequest] = [:]
     var brokenBackends: Set<Int> = []
-    /// By replica: backends that it alone cannot reach.
+    /// By replica: the backends that only this replica cannot reach.
     var cutBackends: [Set<Int>]
-    /// Since when a backend has been within a replica's reach, and the replica's channel live.
+    /// Since when a backend has been reachable for a replica, with the replica's channel live.
     var reachSince: [[Moment]]
     var lastRestart: Moment = 0
     var serial = 0
     var made: [Fingerprint: Set<Binding>] = [:]
-    /// When a record was last lost without a word.
+    /// When a record was last lost without an announcement.
     var silentlyLost: [Fingerprint: Moment] = [:]
     var highest: [HighestKey: UInt32] = [:]
     package private(set) var steps = 0
     package var coverage = SimulationCoverage()
     package private(set) var violation: Violation?
-    /// Told what happens, line by line.
+    /// Receives a description of each event, line by line.
     package var trace: ((String) -> Void)?
 
     struct HighestKey: Hashable {
@@ -63,7 +63,7 @@ package final class Simulation {
         let incarnation: Int
     }
 
-    /// - Throws: where the drawn backends cannot stand in one service.
+    /// - Throws: if the drawn backends cannot be in one service.
     package init(_ scenario: Scenario, without off: Set<SimulationRule> = []) throws {
         self.scenario = scenario
         self.off = off
@@ -118,7 +118,7 @@ package final class Simulation {
 
     // MARK: Running
 
-    /// Runs the choices, then lets everything heal and checks that all agree. Returns the first violation.
+    /// Runs the choices, then ends all faults and checks that all replicas agree. Returns the first violation.
     @discardableResult
     package func run() -> Violation? {
         runUntil((scenario.choices.last?.at ?? 0) + 50_000)
@@ -146,7 +146,7 @@ package final class Simulation {
         case .atReplica(let connection, let reply): arrive(reply, over: connection, entry)
         case .timer(let replica, let life, let timer):
             guard life == replica.life, replicas[replica.index] === replica else { return }
-            // A process that goes on reads its sockets first.
+            // A process that resumes reads its sockets first.
             if now < replica.pausedUntil { return queue.postpone(entry, to: replica.pausedUntil + 100) }
             fire(timer, at: replica)
         case .replication(let server, let step, let generation):
@@ -165,7 +165,7 @@ package final class Simulation {
         clients[client].isNew = false
     }
 
-    // MARK: Failing
+    // MARK: Violations
 
     func fail(_ invariant: String, _ text: @autoclosure () -> String) {
         guard violation == nil else { return }

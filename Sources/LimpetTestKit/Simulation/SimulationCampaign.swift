@@ -1,4 +1,4 @@
-/// Many simulations, one a seed, on all processors.
+/// Many simulations, one per seed, on all processors.
 package struct SimulationCampaign: Sendable {
     package struct Finding: Sendable {
         package let seed: UInt64
@@ -9,7 +9,7 @@ package struct SimulationCampaign: Sendable {
         package var runs = 0
         package var events = 0
         package var coverage = SimulationCoverage()
-        /// By seed.
+        /// Sorted by seed.
         package var findings: [Finding] = []
 
         mutating func add(_ other: Result) {
@@ -24,7 +24,7 @@ package struct SimulationCampaign: Sendable {
     package let steps: Int
     package let profile: Scenario.Profile?
     package let off: Set<SimulationRule>
-    /// Ends with the first violation.
+    /// Whether the campaign ends with the first violation.
     package let stopsEarly: Bool
 
     package init(
@@ -38,8 +38,8 @@ package struct SimulationCampaign: Sendable {
         self.stopsEarly = stopsEarly
     }
 
-    /// - Parameter workers: how many seeds are run at a time.
-    /// - Throws: where a scenario cannot be built.
+    /// - Parameter workers: the number of concurrent batches of seeds.
+    /// - Throws: if a scenario cannot be built.
     package func run(workers: Int, progress: @Sendable (Result) -> Void = { _ in }) async throws -> Result {
         var whole = Result()
         let batch: UInt64 = stopsEarly ? 4 : 25

@@ -1,6 +1,6 @@
 package import Affinity
 
-/// What simulations went through: one that exercises nothing is seen.
+/// Counts what happened in simulations, so that one in which nothing happens is noticed.
 package struct SimulationCoverage: Sendable {
     package private(set) var counts: [String: Int] = [:]
     package private(set) var provenances: [Provenance: Int] = [:]
@@ -17,7 +17,7 @@ package struct SimulationCoverage: Sendable {
 
     package func count(of what: String) -> Int { counts[what, default: 0] }
 
-    /// Two lines of prose: decisions, and everything else.
+    /// Two lines of text: decisions, and all other events.
     package var lines: [String] {
         let decided = Provenance.allCases.map { "\($0.rawValue) \(provenances[$0, default: 0])" }
         let rest = counts.sorted { $0.key < $1.key }.map { "\($0.key) \($0.value)" }

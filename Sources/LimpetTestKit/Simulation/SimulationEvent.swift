@@ -3,7 +3,7 @@ import Affinity
 /// Microseconds since a simulation began.
 typealias Moment = Int64
 
-/// What can happen next.
+/// The kinds of events.
 enum SimulationEvent {
     case choice(Int)
     case atServer(SimulatedConnection, StoreCommand)
@@ -15,7 +15,7 @@ enum SimulationEvent {
     case response(client: Int, session: Fingerprint, Hint)
 }
 
-/// What a replica sends over a connection.
+/// A command that a replica sends over a connection.
 enum StoreCommand {
     case hello
     case subscribe
@@ -27,7 +27,7 @@ enum StoreCommand {
     case drop(StoreOperation, token: Int)
 }
 
-/// What a server sends back.
+/// A reply of a server.
 enum StoreReply {
     case hello(ServerIdentity, isPrimary: Bool)
     case subscribed
@@ -39,12 +39,12 @@ enum StoreReply {
     case closed
 }
 
-/// Where and when an answer was given.
+/// Where and when a result was created.
 struct AnswerOrigin {
     let server: SimulatedServer
     let at: Moment
     var refused: WriteRefusal?
-    /// The server was the primary that counted.
+    /// Whether the server was the current primary.
     let isAuthoritative: Bool
 }
 
@@ -52,7 +52,7 @@ enum WriteRefusal {
     case readOnly, noReplicas, outOfMemory
 }
 
-/// What a primary tells its replica, in order.
+/// A step that a primary replicates, in order.
 enum ReplicationStep {
     case put(Fingerprint, ModelRecord?, End)
     case expire(Fingerprint, Moment)
@@ -62,19 +62,19 @@ enum ReplicationStep {
     case echo(UInt64, from: ServerIdentity.RunID, era: UInt64, replica: Int, life: Int)
     case fleet([UInt8])
 
-    /// How the record before came to its end.
+    /// How the previous record ended.
     enum End { case superseded, silent }
 }
 
 enum ServerTimer {
-    /// Counts the replicas in reach.
+    /// Checks whether a replica has acknowledged recently, and saves the data.
     case cron
-    /// The replica acknowledges what it has.
+    /// The replica acknowledges what it has received.
     case acknowledge
     case restarted
 }
 
-/// What a replica does by the clock.
+/// The timers of a replica.
 enum ReplicaTimer {
     case beat
     case fleetTick
@@ -94,10 +94,10 @@ enum ReplicaTimer {
     case hearLate(Fingerprint, Binding)
 }
 
-/// For what a question was asked.
+/// The purpose of an operation.
 enum StorePurpose {
     case request(Int)
-    /// A touch or an offer, `loop` its event loop, or the questions that its answer led to.
+    /// A touch or an offer of the event loop `loop` (number 1), or an operation that followed from its result.
     case aside(loop: Int, number: Int)
     case drop
 }

@@ -1,17 +1,17 @@
-/// The rules of the protocol, each of which a simulation can do without, to show what it is for.
+/// The rules of the protocol. A simulation can turn each of them off, to show what it is for.
 ///
-/// None is turned off inside the core: the simulation hands the core what it would be handed if the rule were not
-/// there, or carries out what the core decides as if it were not.
+/// No rule is turned off inside the core: the simulation gives the core the input that it would receive without the
+/// rule, or executes the core's decisions as if the rule did not exist.
 package enum SimulationRule: String, Sendable, CaseIterable {
-    /// A live channel counts as live only until its last heartbeat that came back is a lease old.
+    /// A live channel counts as live only until a lease has passed since its last echoed heartbeat.
     case lease
-    /// The lease counts from when the heartbeat was sent, not from when it came back.
+    /// The lease counts from the time when the heartbeat was sent, not from the time of its echo.
     case leaseFromSending
     /// A new subscription begins a new generation.
     case generation
-    /// The heartbeat writes before it publishes, so that a primary that takes no writes sends none back.
+    /// The heartbeat writes before it publishes, so that a primary that refuses writes does not echo it.
     case writeHeartbeat
-    /// Subscription and data connections lead to the same server; what another says is not kept as current.
+    /// Subscription and data connections lead to the same server; results from another server are not kept as current.
     case sameServer
     /// A changed era begins a new generation.
     case era
@@ -19,44 +19,44 @@ package enum SimulationRule: String, Sendable, CaseIterable {
     case messageOrder
     /// Rebinds, restores and drops are published.
     case broadcast
-    /// An answer below what was heard while it was under way is not kept.
+    /// A result below the epoch that was heard while it was in flight is not kept.
     case floors
-    /// An answer that was asked for before the generation began is not kept as current.
+    /// A result of an operation that was sent before the generation began is not kept as current.
     case fillGeneration
-    /// An answer older than the lease is not kept as current.
+    /// A result older than the lease is not kept as current.
     case replyAge
-    /// What the store answers lives for the remaining lifetime, counted from when it was asked.
+    /// A result is kept for the remaining lifetime, counted from the time when its operation was sent.
     case lifetimeFromSending
-    /// Knowledge of an epoch above the record's is written back.
+    /// A known epoch above the record's is written back.
     case restore
     /// A rebind compares before it sets.
     case compareAndSet
-    /// What was decided without the store is offered to it by a sweep.
+    /// Decisions made without the store are offered to it by a sweep.
     case sweep
     /// A guess never overrides a record.
     case guessYields
     /// A guess stays at epoch 0 however often its backend fails.
     case guessEpoch
-    /// Own writes are repeated after the store may have lost them.
+    /// A replica repeats its own writes after the store may have lost them.
     case replay
-    /// One question at a time for a session and loop.
+    /// One operation at a time for each session and loop.
     case singleFlight
-    /// Dropping a session leaves a tombstone, one epoch up.
+    /// Dropping a session leaves a tombstone with the next epoch.
     case tombstone
     /// Sessions in use are touched.
     case touch
-    /// The answer to a touch is read.
+    /// The result of a touch is read.
     case touchReply
-    /// A hint of a higher epoch than the entry's is not overlooked.
+    /// A hint with a higher epoch than the entry's is respected.
     case hintEpoch
-    /// A replica that alone cannot reach a backend moves no session off it.
+    /// A replica that is the only one unable to reach a backend moves no session off it.
     case consent
-    /// As many for as against are no majority.
+    /// A tie is not a majority.
     case tie
     /// A session is moved only while the channel is live.
     case moveOnlyLive
-    /// Of two bindings of epoch 1 the one that the store once confirmed stands.
+    /// If two bindings have epoch 1, the binding that the store once confirmed wins.
     case confirmedStands
-    /// A primary without replicas in reach takes no writes.
+    /// A primary without reachable replicas refuses writes.
     case guardedFailOver
 }

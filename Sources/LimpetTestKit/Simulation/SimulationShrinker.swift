@@ -1,7 +1,7 @@
-/// Makes the scenario of a violation small: leaves choices out for as long as the same invariant breaks.
+/// Shrinks the scenario of a violation: leaves choices out while the same invariant is still violated.
 package struct SimulationShrinker {
     private let off: Set<SimulationRule>
-    /// How many runs may be spent.
+    /// The maximum number of runs.
     private let budget: Int
     private var runs = 0
 
@@ -10,9 +10,10 @@ package struct SimulationShrinker {
         self.budget = budget
     }
 
-    /// The smallest scenario found that breaks the same invariant, and how it breaks it; nil if this one breaks none.
+    /// The smallest scenario found that violates the same invariant, and its violation; nil if the given scenario has
+    /// no violation.
     ///
-    /// - Throws: where the scenario cannot be built.
+    /// - Throws: if the scenario cannot be built.
     package mutating func shrink(_ scenario: Scenario) throws -> (Scenario, Simulation.Violation)? {
         guard var violation = try violation(of: scenario) else { return nil }
         let invariant = violation.invariant
@@ -21,7 +22,7 @@ package struct SimulationShrinker {
         if let found = try self.violation(of: best), found.invariant == invariant {
             violation = found
         } else {
-            // It takes the end of the run: the healing.
+            // The violation needs the end of the run: the healing.
             best = scenario
         }
         var size = max(1, best.choices.count / 2)

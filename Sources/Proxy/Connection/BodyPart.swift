@@ -1,12 +1,12 @@
 import HTTPWire
 import NIOCore
 
-/// What one read brought of a message's body: content without framing, and perhaps its end.
+/// The part of a message's body that one read delivered: content without framing, and the end of the body if reached.
 struct BodyPart {
     enum End: Equatable {
-        /// The body is whole. Its trailers are lines of fields, each with its CRLF; empty where there are none.
+        /// The body is complete. The trailers are field lines, each with its CRLF; empty if the body has none.
         case complete(trailers: [UInt8])
-        /// What follows breaks the framing; the content before it is sound.
+        /// The bytes that follow break the framing; the content before them is valid.
         case refused(BodyRefusal)
     }
 
@@ -15,7 +15,7 @@ struct BodyPart {
     /// Nil while more is to come.
     var end: End?
 
-    /// Takes out the trailers whose name (in lower case) `isDropped`.
+    /// Removes the trailers for whose name (in lower case) `isDropped` returns true.
     mutating func dropTrailers(where isDropped: ([UInt8]) -> Bool) {
         guard case .complete(let trailers) = end, !trailers.isEmpty else { return }
         let lines = trailers.split(separator: UInt8(ascii: "\n"), omittingEmptySubsequences: true)

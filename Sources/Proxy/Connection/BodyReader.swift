@@ -1,7 +1,8 @@
 import HTTPWire
 import NIOCore
 
-/// Takes a message's body off the bytes of an HTTP/1.1 connection: chunk lines stay behind, content and trailers go on.
+/// Extracts a message's body from the bytes of an HTTP/1.1 connection: it consumes chunk lines and returns content and
+/// trailers.
 struct BodyReader {
     private var scanner: BodyScanner
     private let isChunked: Bool
@@ -13,10 +14,10 @@ struct BodyReader {
 
     var isComplete: Bool { scanner.isComplete }
 
-    /// Takes what belongs to the body and is whole. What is left in `bytes` is to be offered again with more behind it;
-    /// behind the end of the body it is another message's.
+    /// Consumes the bytes that belong to the body and are complete. Offer what remains in `bytes` again with more bytes
+    /// appended; after the end of the body it belongs to another message.
     ///
-    /// - Parameter fields: filled with the trailers where the body ends with some.
+    /// - Parameter fields: filled with the trailers if the body ends with some.
     mutating func read(_ bytes: inout ByteBuffer, _ fields: FieldTable) -> BodyPart {
         isChunked ? readChunks(&bytes, fields) : readPlain(&bytes)
     }
@@ -39,7 +40,7 @@ struct BodyReader {
         return BodyPart(content: runs.buffer ?? ByteBuffer(), end: Self.end(step.outcome, trailers: trailers))
     }
 
-    /// The field lines of a trailer section that may be passed on.
+    /// The field lines of a trailer section that may be forwarded.
     private static func lines(
         _ section: Range<Int>, of source: UnsafeRawBufferPointer, _ fields: FieldTable
     ) -> [UInt8] {

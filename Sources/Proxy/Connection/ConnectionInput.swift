@@ -1,12 +1,12 @@
 import NIOCore
 
-/// What came in over one connection and nobody could take yet, and whether more is read.
+/// Bytes that one connection has received and that cannot be processed yet, and whether it keeps reading.
 struct ConnectionInput {
-    /// A head in part, an unfinished chunk line, bytes that whoever is to have them does not want yet.
+    /// An incomplete head, an unfinished chunk line, or bytes that the exchange does not want yet.
     private(set) var held: ByteBuffer?
     private var isReading = true
 
-    /// What was held, with `bytes` behind it; nil where nothing was.
+    /// The held bytes followed by `bytes`; nil if nothing was held.
     mutating func joined(with bytes: inout ByteBuffer) -> ByteBuffer? {
         guard var all = held.take() else { return nil }
         all.writeBuffer(&bytes)
@@ -15,14 +15,14 @@ struct ConnectionInput {
 
     mutating func take() -> ByteBuffer? { held.take() }
 
-    /// Keeps bytes for later; none are not kept.
+    /// Keeps bytes for later. An empty buffer is not kept.
     mutating func hold(_ bytes: ByteBuffer) {
         held = bytes.readableBytes > 0 ? bytes : nil
     }
 
     mutating func clear() { held = nil }
 
-    /// Leaves the connection to another handler, which is to have what was held.
+    /// Gives the connection to another handler, together with the held bytes.
     mutating func handOver(_ context: ChannelHandlerContext) -> HandedOver {
         pause(context)
         return HandedOver(channel: context.channel, unread: held.take() ?? ByteBuffer())

@@ -1,30 +1,30 @@
 import NIOCore
 
-/// What goes out over one HTTP/1.1 connection: gathers heads and small pieces of bodies, so that what belongs together
-/// leaves in one buffer, and frames bodies as the peer is to see them.
+/// The output of one HTTP/1.1 connection: gathers heads and small pieces of bodies, so that they leave in one buffer,
+/// and frames bodies for the peer.
 struct ConnectionOutput {
     enum Coding {
-        /// By length, or until the connection closes: the content as it is.
+        /// By length, or until the connection closes: the content unchanged.
         case plain
         case chunked
     }
 
-    /// Pieces up to this size are copied behind what is gathered. A larger one goes out as it is: it is worth the
-    /// buffer that it keeps alive while the peer is slow.
+    /// Pieces up to this size are copied into the gathered buffer. A larger piece is sent without a copy: it is worth
+    /// the buffer that it keeps alive while the peer is slow.
     static let gatheredMax = 16 * 1024
 
-    /// How the body is framed whose head was written last.
+    /// The framing of the body whose head was written last.
     var coding = Coding.plain
     private var gathered: ByteBuffer?
 
-    /// Appends a head, which `body` writes.
+    /// Appends a head that `body` writes.
     mutating func writeHead(_ loop: LoopContext, _ body: (inout ByteBuffer) -> Void) {
         var buffer = gathered.take() ?? loop.spareBuffers.take()
         body(&buffer)
         gathered = buffer
     }
 
-    /// Sends a head that was rendered before, at once and without taking it over: it may be sent again.
+    /// Sends a rendered head at once. It keeps the buffer usable, because the head may be sent again.
     mutating func send(_ head: ByteBuffer, _ context: ChannelHandlerContext, _ loop: LoopContext) {
         write(context, loop)
         context.writeAndFlush(NIOAny(head), promise: nil)
@@ -47,7 +47,7 @@ struct ConnectionOutput {
     }
 
     /// Ends the body.
-    /// - Parameter trailers: whole lines; they are lost where the coding has no place for them.
+    /// - Parameter trailers: complete lines; dropped if the coding cannot carry trailers.
     mutating func writeEnd(trailers: [UInt8], _ loop: LoopContext) {
         guard coding == .chunked else { return }
         var buffer = gathered.take() ?? loop.spareBuffers.take()

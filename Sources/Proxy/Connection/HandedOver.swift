@@ -1,9 +1,9 @@
 import NIOCore
 
-/// A connection that its handler has let go of, for whoever speaks another protocol on it from here on (RFC 9110,
-/// section 7.8). It reads nothing until it is told to.
+/// A connection that its handler has released because another protocol continues on it (RFC 9110, section 7.8). It does
+/// not read until its new handler enables reading.
 struct HandedOver {
     let channel: any Channel
-    /// What came and nobody took: the first bytes of the other protocol.
+    /// Bytes that were received but not processed: the first bytes of the other protocol.
     let unread: ByteBuffer
 }

@@ -1,7 +1,7 @@
 import NIOCore
 
-/// What is passed on of a piece of a body, as one buffer: a slice of the piece while that is one range of it, else a
-/// copy of the ranges. A write for each of many small ranges would cost more than the copy.
+/// The forwarded ranges of a piece of a body, as one buffer: a slice of the piece while there is one range, otherwise a
+/// copy of the ranges. Many small writes would cost more than the copy.
 struct JoinedRuns {
     private let piece: ByteBuffer
     private var only: Range<Int>?
@@ -11,7 +11,7 @@ struct JoinedRuns {
         self.piece = piece
     }
 
-    /// Adds a range that counts from the piece's first readable byte, and is behind those before.
+    /// Adds a range. Offsets count from the piece's first readable byte; ranges must be added in ascending order.
     mutating func add(_ range: Range<Int>) {
         if copy == nil {
             guard let first = only else {
@@ -24,7 +24,7 @@ struct JoinedRuns {
         append(range)
     }
 
-    /// Nil where nothing was added.
+    /// Nil if nothing was added.
     var buffer: ByteBuffer? { copy ?? only.flatMap(slice) }
 
     private mutating func append(_ range: Range<Int>) {

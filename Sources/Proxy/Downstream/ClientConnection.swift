@@ -1,10 +1,10 @@
 import NIOCore
 
-/// A client connection, as its worker keeps it: told only of the stop.
+/// A client connection as its worker sees it. The worker only stops it.
 protocol ClientConnection: DeadlineHolder {
-    /// Takes no more requests; an idle connection has until `last` for one that is on its way.
+    /// Accepts no more requests. An idle connection has until `last` to receive a request that is already on its way.
     func stop(by last: NIODeadline)
 
-    /// Closes at once, whatever is under way.
+    /// Closes at once, even during an exchange.
     func cut()
 }

@@ -2,21 +2,21 @@ import HTTPWire
 import NIOCore
 import Routing
 
-/// What is known of a client connection: who is at its other end, how it came here, and the forwarding fields that say
-/// so to a backend. Made once per connection, because nothing in it changes from request to request.
+/// What is known about a client connection: the peer, the entry point, and the forwarding fields that report them to a
+/// backend. Made once per connection, because nothing in it changes between requests.
 final class ClientConnectionInfo {
     let entryPoint: EntryPoint
-    /// By which scheme the client speaks to us.
+    /// The scheme that the client uses with us.
     let scheme: SchemeRedirect.Scheme
     /// The address as text, without port; empty for a Unix socket.
     let address: String
     let port: Int
     /// Nil for a Unix socket.
     let bits: AddressRange.Bits?
-    /// Whether its X-Forwarded-* fields are believed.
+    /// Whether the client's X-Forwarded-* fields are trusted.
     let isTrusted: Bool
-    /// The forwarding fields that are the same in each request, as lines: X-Forwarded-For and X-Real-Ip, where there is
-    /// an address, X-Forwarded-Proto and X-Forwarded-Server.
+    /// The forwarding fields that are the same in each request, as lines: X-Forwarded-For and X-Real-Ip (if the peer
+    /// has an address), X-Forwarded-Proto and X-Forwarded-Server.
     let lines: [UInt8]
     private let parts: [(name: FieldName, line: Range<Int>, value: Range<Int>)]
 
@@ -48,12 +48,12 @@ final class ClientConnectionInfo {
         self.parts = parts
     }
 
-    /// The field as a line; nothing where it has none.
+    /// The field as a line; empty if the client has no such line.
     func line(of name: FieldName) -> ArraySlice<UInt8> {
         parts.first { $0.name == name }.map { lines[$0.line] } ?? []
     }
 
-    /// Calls `body` with the value in the field's line; nil where it has none.
+    /// Calls `body` with the value of the field's line; nil if the client has no such line.
     func withValue<Result>(of name: FieldName, _ body: (UnsafeRawBufferPointer?) -> Result) -> Result {
         guard let part = parts.first(where: { $0.name == name }) else { return body(nil) }
         return lines.withUnsafeBytes { body(UnsafeRawBufferPointer(rebasing: $0[part.value])) }
@@ -74,7 +74,7 @@ final class ClientConnectionInfo {
         }
     }
 
-    /// Bytes of the socket address itself: an IPv4 address stands at offset 4, an IPv6 address at offset 8.
+    /// Bytes of the socket address: an IPv4 address is at offset 4, an IPv6 address at offset 8.
     private static func packet(_ address: SocketAddress?, at offset: Int, count: Int) -> [UInt8]? {
         address?.withSockAddr { pointer, size in
             guard size >= offset + count else { return nil }

@@ -1,7 +1,7 @@
 package import NIOCore
 import Synchronization
 
-/// Counts the open client connections of a replica, over all listeners and loops.
+/// Counts the open client connections of a replica, across all listeners and event loops.
 package final class ConnectionLimit: Sendable {
     private let open = Atomic<Int>(0)
     let limit: Int
@@ -23,10 +23,11 @@ package final class ConnectionLimit: Sendable {
     }
 }
 
-/// Accepts connections while there is room; further ones wait in the kernel's queue. One batch of accepts may pass the
-/// limit. Where accepting fails (no file descriptors left) it pauses, because the socket would stay readable and spin.
+/// Accepts connections while there is room; further ones wait in the kernel's queue. One batch of accepts may exceed
+/// the limit. If accepting fails (no file descriptors left), it pauses: the socket would stay readable and the loop
+/// would spin.
 ///
-/// Add it to the channel of a listener before all others.
+/// Add it to the channel of a listener before all other handlers.
 package final class AcceptHandler: ChannelDuplexHandler {
     package typealias InboundIn = any Channel
     package typealias InboundOut = any Channel
@@ -57,7 +58,8 @@ package final class AcceptHandler: ChannelDuplexHandler {
         pause(context)
     }
 
-    /// Withholding `read` would not do: after an error the channel still has the read of before, and polls for it.
+    /// Withholding `read` is not enough: after an error the channel still has an earlier read pending, and polls for
+    /// it.
     private func pause(_ context: ChannelHandlerContext) {
         guard !isPaused else { return }
         isPaused = true

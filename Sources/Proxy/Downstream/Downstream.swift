@@ -1,20 +1,20 @@
 import HTTPWire
 import NIOCore
 
-/// The client's side of one exchange: the HTTP/1.1 connection whose turn it is. How long a connection lives, which
-/// version it speaks, how bodies are framed on it and what ends a response is its own business.
+/// The client's side of one exchange: the HTTP/1.1 connection that it uses. The connection itself decides how long it
+/// lives, which version it uses, how it frames bodies and how it ends a response.
 enum Downstream {
     case http1(HTTP1ClientConnection)
 
-    /// Whether more of the response can be written without waiting in memory.
+    /// Whether more of the response can be written without queueing it in memory.
     var isWritable: Bool {
         switch self {
         case .http1(let connection): connection.isWritable
         }
     }
 
-    /// By when the client is to have sent or taken something; else the exchange is told that it timed out. Acted on up
-    /// to ``DeadlineSweep/interval`` late.
+    /// The time by which the client must have sent or taken something; otherwise the exchange receives a timeout. It
+    /// may fire up to ``DeadlineSweep/interval`` late.
     func setDeadline(_ deadline: NIODeadline) {
         switch self {
         case .http1(let connection): connection.deadline = deadline
@@ -23,14 +23,14 @@ enum Downstream {
 
     // MARK: The request's body
 
-    /// More of the request's body is wanted: what has come already is told within this call.
+    /// Asks for more of the request's body. Bytes that have already arrived are delivered within this call.
     func wantBody() {
         switch self {
         case .http1(let connection): connection.wantInput()
         }
     }
 
-    /// No more of the request's body is read for now.
+    /// Stops reading the request's body for now.
     func pauseBody() {
         switch self {
         case .http1(let connection): connection.pauseReading()
@@ -39,14 +39,14 @@ enum Downstream {
 
     // MARK: The response
 
-    /// Sends an interim response at once, if the client knows what that is.
+    /// Sends an interim response at once, if the client's HTTP version has them.
     func sendInterim(_ response: ResponseView) {
         switch self {
         case .http1(let connection): connection.sendInterim(response)
         }
     }
 
-    /// Sends the head of a response that a backend gave. It leaves with the next ``flush()``, or with the end.
+    /// Sends the head of a backend's response. It leaves with the next ``flush()``, or with the end.
     func sendHead(_ response: ResponseView, adding additions: ResponseAdditions) {
         switch self {
         case .http1(let connection): connection.sendHead(response, adding: additions)
@@ -66,33 +66,33 @@ enum Downstream {
         }
     }
 
-    /// Sends a response of our own in place of a backend's, but for its end. Returns the bytes of its body.
-    /// - Parameter closing: nothing more is taken from the connection.
+    /// Sends a local response instead of a backend's, except for its end. Returns the size of its body in bytes.
+    /// - Parameter closing: whether the connection closes after the response and accepts no more input.
     func send(_ answer: LocalResponse, adding edits: FieldEdits?, bodiless: Bool, closing: Bool) -> Int {
         switch self {
         case .http1(let connection): connection.send(answer, adding: edits, bodiless: bodiless, closing: closing)
         }
     }
 
-    // MARK: The end of the exchange. One of these is called, once, and nothing after it.
+    // MARK: The end of the exchange. Exactly one of these is called, once, and nothing after it.
 
-    /// The response is whole.
-    /// - Parameter trailers: whole lines of fields; lost where the client cannot be sent any.
+    /// The response is complete.
+    /// - Parameter trailers: complete field lines; dropped if the client cannot receive trailers.
     func end(trailers: [UInt8]) {
         switch self {
         case .http1(let connection): connection.end(trailers: trailers)
         }
     }
 
-    /// The response was a change of protocol: leaves the connection to whoever speaks it. Nil where it has closed, or
-    /// carries other exchanges.
+    /// The response switched protocols: releases the connection for the new protocol. Nil if it has closed or carries
+    /// other exchanges.
     func handOver() -> HandedOver? {
         switch self {
         case .http1(let connection): connection.handOver()
         }
     }
 
-    /// The response cannot be finished, and the client is to see that.
+    /// The response cannot be completed; makes that visible to the client.
     func cut() {
         switch self {
         case .http1(let connection): connection.cutResponse()
@@ -100,10 +100,10 @@ enum Downstream {
     }
 }
 
-/// What a response says beside what the backend said.
+/// What a response contains in addition to the backend's own fields.
 struct ResponseAdditions {
-    /// Whole Set-Cookie lines, or nothing.
+    /// Complete Set-Cookie lines, or empty.
     var setCookie: [UInt8]
-    /// What middlewares change. Our own cookies are none of theirs.
+    /// The changes that middlewares make. They do not apply to the affinity cookies.
     var edits: FieldEdits?
 }

@@ -1,17 +1,18 @@
 import HTTPWire
 import NIOCore
 
-/// The head of a response as an HTTP/1.x client sees it: the backend's own bytes with the edits that proxying needs.
+/// The head of a response as an HTTP/1.x client receives it: the backend's own bytes with the edits that proxying
+/// needs.
 enum DownstreamHead {
     /// Marks fields of the table as removed.
     ///
-    /// - Parameter date: the line that says the time, for a response that has none (RFC 9110, section 6.6.1).
+    /// - Parameter date: the Date line for a response that has none (RFC 9110, section 6.6.1).
     static func write(
         _ response: ResponseView, _ framing: ResponseFraming, adding additions: ResponseAdditions,
         date: () -> [UInt8], into buffer: inout ByteBuffer
     ) {
         let (head, source, fields) = (response.head, response.bytes, response.fields)
-        // A 426 must say what to upgrade to (RFC 9110, section 15.5.22).
+        // A 426 response must name the protocols to upgrade to (RFC 9110, section 15.5.22).
         fields.removeHopByHop(in: source, keepingUpgrade: head.status == 426)
         if framing.removesTransferEncoding { fields.removeAll(.transferEncoding) }
         let lacksDate = fields.first(.date) == nil && !(additions.edits?.mention("date") ?? false)
@@ -32,7 +33,7 @@ enum DownstreamHead {
         }
     }
 
-    /// An interim response is passed on without its hop-by-hop fields.
+    /// Forwards an interim response without its hop-by-hop fields.
     static func writeInterim(_ response: ResponseView, into buffer: inout ByteBuffer) {
         let nothing = ResponseFraming(
             coding: .plain, addsTransferEncoding: false, removesTransferEncoding: false, connection: .none)
@@ -51,8 +52,8 @@ enum DownstreamHead {
         }
     }
 
-    /// The version is ours (RFC 9112, section 2.3); status and reason are the backend's. The space before a reason that
-    /// is missing is not optional (section 4).
+    /// The version is Limpet's (RFC 9112, section 2.3); status and reason are the backend's. The space before the
+    /// reason is required even if the reason is missing (section 4).
     private static func writeStatusLine(
         _ head: ResponseHead, _ source: UnsafeRawBufferPointer, _ writer: inout HeadWriter
     ) {

@@ -1,6 +1,6 @@
 import HTTPWire
 
-/// The mistakes and failures that Limpet answers itself, without a detail of the inside.
+/// The client errors and failures that Limpet answers itself, without revealing internal details.
 enum ErrorStatus: Int, CaseIterable {
     case badRequest = 400
     case notFound = 404
@@ -18,7 +18,7 @@ enum ErrorStatus: Int, CaseIterable {
         self = ErrorStatus(rawValue: status) ?? .badRequest
     }
 
-    /// Labels metrics.
+    /// The label in metrics.
     var label: String {
         switch self {
         case .badRequest: "bad_request"
@@ -35,7 +35,7 @@ enum ErrorStatus: Int, CaseIterable {
         }
     }
 
-    /// For a body that breaks a rule.
+    /// The status for a body that breaks a rule.
     init(_ refusal: BodyRefusal) {
         switch refusal {
         case .chunkExtensionTooLarge: self = .contentTooLarge

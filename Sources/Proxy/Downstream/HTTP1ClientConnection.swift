@@ -9,18 +9,18 @@ import Musl
 import Darwin
 #endif
 
-/// One HTTP/1.x connection to a client: gathers request heads, hands each to an ``Exchange``, one at a time and in
-/// order, and writes what comes back. Persistence, versions and the framing of bodies are its own.
+/// One HTTP/1.x connection to a client: reads request heads, gives each to an ``Exchange``, one at a time and in order,
+/// and writes the responses. It decides about persistence, versions and the framing of bodies.
 final class HTTP1ClientConnection: ChannelInboundHandler, RemovableChannelHandler, ClientConnection {
     typealias InboundIn = ByteBuffer
     typealias OutboundOut = ByteBuffer
 
     private enum State {
-        /// Between requests, or within a head. → busy, closing, closed
+        /// Between requests, or reading a head. → busy, closing, closed
         case awaitingHead
-        /// One exchange is under way. → awaitingHead, closing, closed
+        /// An exchange is in progress. → awaitingHead, closing, closed
         case busy(Exchange)
-        /// The last response is on its way; what still comes in is thrown away. → closed
+        /// The last response is being sent; further input is discarded. → closed
         case closing
         case closed
     }
@@ -36,7 +36,7 @@ final class HTTP1ClientConnection: ChannelInboundHandler, RemovableChannelHandle
     private var headEnd: HeadEnd
     /// No piece of the next head has been scanned yet.
     private var isAtHeadStart = true
-    /// The deadline that runs is that of an idle connection, not of a head.
+    /// The current deadline is the one of an idle connection, not of a head.
     private var isIdle = false
     private var isConsuming = false
     /// The client sends nothing more; it may still read (RFC 9112, section 9.6).
@@ -83,27 +83,28 @@ final class HTTP1ClientConnection: ChannelInboundHandler, RemovableChannelHandle
             if all.readableBytes > 0 { hold(all) }
         } else {
             consume(&bytes)
-            // The receive buffer is the loop's; what stays here is copied out of it.
+            // The receive buffer belongs to the loop; bytes that stay here are copied out of it.
             if bytes.readableBytes > 0 { hold(loop.copy(bytes)) }
         }
         loop.receiveBuffers.giveBack(bytes)
     }
 
-    /// Nobody behind this handler wants to know.
+    /// No later handler needs this event.
     func channelReadComplete(context: ChannelHandlerContext) {}
 
     func userInboundEventTriggered(context: ChannelHandlerContext, event: Any) {
         if case ChannelEvent.inputClosed = event { inputClosed() } else { context.fireUserInboundEventTriggered(event) }
     }
 
-    /// What has come whole is answered.
+    /// Requests that arrived completely are still answered.
     private func inputClosed() {
         inputIsClosed = true
         if case .awaitingHead = state { closeAfterResponse() }
         closeIfBodyIsCut()
     }
 
-    /// A body that lacks its end when the input has closed never will be whole. What is held counts as come.
+    /// If the input has closed before the end of a body, that body will never be complete. Held bytes count as
+    /// received.
     private func closeIfBodyIsCut() {
         guard inputIsClosed, !isConsuming, case .busy(let exchange) = state, !request.isComplete else { return }
         if input.held == nil || exchange.takesRequestBody { close() }
@@ -116,7 +117,7 @@ final class HTTP1ClientConnection: ChannelInboundHandler, RemovableChannelHandle
     }
 
     func errorCaught(context: ChannelHandlerContext, error: any Error) {
-        // A reset by the client. The channel closes; there is nobody to answer.
+        // The client reset the connection. The channel closes; no response can be sent.
         context.close(promise: nil)
     }
 
@@ -137,7 +138,7 @@ final class HTTP1ClientConnection: ChannelInboundHandler, RemovableChannelHandle
 
     // MARK: Input
 
-    /// Feeds bytes to whoever is to have them, until none are left or the one whose turn it is does not want them.
+    /// Passes bytes to the head parser or the exchange, until none are left or the current consumer does not want them.
     private func consume(_ bytes: inout ByteBuffer) {
         isConsuming = true
         defer { isConsuming = false }
@@ -153,8 +154,8 @@ final class HTTP1ClientConnection: ChannelInboundHandler, RemovableChannelHandle
         }
     }
 
-    /// Keeps bytes for later. While an exchange is under way that bounds the input: nothing more is read until they
-    /// are taken.
+    /// Keeps bytes for later. During an exchange this bounds the input: nothing more is read until the bytes are
+    /// consumed.
     private func hold(_ bytes: ByteBuffer) {
         switch state {
         case .awaitingHead:
@@ -174,7 +175,7 @@ final class HTTP1ClientConnection: ChannelInboundHandler, RemovableChannelHandle
         if bytes.readableBytes > 0 { hold(bytes) }
     }
 
-    /// Returns false where the head is not all there yet.
+    /// Returns false if the head is incomplete.
     private func readHead(_ bytes: inout ByteBuffer) -> Bool {
         let scan = bytes.withUnsafeReadableBytes { source -> RequestScan in
             guard isAtHeadStart || headEnd.find(in: source) else { return .incomplete }
@@ -182,7 +183,7 @@ final class HTTP1ClientConnection: ChannelInboundHandler, RemovableChannelHandle
         }
         switch scan {
         case .incomplete:
-            // From the first byte of a head to its last; a later piece gains it no time.
+            // The timeout runs from the first byte of a head to its last; later pieces do not extend it.
             if isIdle { deadline = .now() + loop.limits.headTimeout }
             isIdle = false
             isAtHeadStart = false
@@ -212,7 +213,7 @@ final class HTTP1ClientConnection: ChannelInboundHandler, RemovableChannelHandle
         if case .busy(let current) = state, current === exchange { exchange.headWasTaken() }
     }
 
-    /// Returns false where the body takes no more for now, or is not wanted.
+    /// Returns false if the exchange takes no more of the body for now, or does not want it.
     private func readBody(_ bytes: inout ByteBuffer, _ exchange: Exchange) -> Bool {
         guard !request.isComplete, exchange.takesRequestBody else { return false }
         let before = bytes.readableBytes
@@ -220,12 +221,12 @@ final class HTTP1ClientConnection: ChannelInboundHandler, RemovableChannelHandle
         return bytes.readableBytes < before
     }
 
-    // MARK: What an exchange asks for
+    // MARK: Called by the exchange
 
-    /// There is room for the body now: what was held is offered again, and reading goes on.
+    /// There is room for the body: offers the held bytes again and resumes reading.
     func wantInput() {
         consumeHeld()
-        // What is still held may be the first part of something that only more bytes make whole.
+        // Held bytes may be the start of an element that is complete only with more bytes.
         if input.held == nil || wantsMore { resumeReading() }
         closeIfBodyIsCut()
     }
@@ -275,7 +276,7 @@ final class HTTP1ClientConnection: ChannelInboundHandler, RemovableChannelHandle
     }
 
     func send(_ answer: LocalResponse, adding edits: FieldEdits?, bodiless: Bool, closing: Bool) -> Int {
-        // Where a body is still to come, nobody will read it.
+        // If the rest of the request's body is still to come, it will not be read.
         let persists = request.answer(mayPersist: mayPersist && !closing)
         var bodySize = 0
         output.coding = .plain
@@ -286,7 +287,7 @@ final class HTTP1ClientConnection: ChannelInboundHandler, RemovableChannelHandle
         return bodySize
     }
 
-    /// Where the body ends with the connection, only a reset tells a cut from an end.
+    /// If the body ends with the connection, only a reset distinguishes a truncated response from a complete one.
     func cutResponse() {
         if request.responseEndsWithConnection, let socket = context?.channel as? any SocketOptionProvider {
             _ = socket.setSoLinger(linger(l_onoff: 1, l_linger: 0))
@@ -296,7 +297,7 @@ final class HTTP1ClientConnection: ChannelInboundHandler, RemovableChannelHandle
 
     private var mayPersist: Bool { !loop.isStopping && !(inputIsClosed && input.held == nil) }
 
-    /// The exchange is over, its response written. The connection goes on to the next request, or closes.
+    /// The exchange is over and its response written. The connection reads the next request, or closes.
     private func exchangeEnded() {
         guard case .busy = state else { return }
         guard request.persists, !loop.isStopping else { return closeAfterResponse() }
@@ -307,7 +308,8 @@ final class HTTP1ClientConnection: ChannelInboundHandler, RemovableChannelHandle
         if inputIsClosed, case .awaitingHead = state { closeAfterResponse() }
     }
 
-    /// The exchange ends with a change of protocol: the connection is whoever's speaks it. Nil where it has closed.
+    /// The exchange ends with a switch of protocols: releases the connection for the new protocol. Nil if it has
+    /// closed.
     func handOver() -> HandedOver? {
         guard case .busy = state, let context else { return nil }
         flush()
@@ -319,7 +321,7 @@ final class HTTP1ClientConnection: ChannelInboundHandler, RemovableChannelHandle
         return connection
     }
 
-    /// Stops taking requests: an idle connection has a moment left for one that is on its way.
+    /// Stops accepting requests. An idle connection has a moment left for a request that is already on its way.
     func stop(by last: NIODeadline) {
         if case .awaitingHead = state, input.held == nil { deadline = min(deadline, last) }
     }
@@ -328,7 +330,7 @@ final class HTTP1ClientConnection: ChannelInboundHandler, RemovableChannelHandle
 
     // MARK: Ends
 
-    /// Answers a request that never became an exchange, and closes: where the next one begins cannot be known.
+    /// Answers a request that never became an exchange, and closes: the start of the next request is unknown.
     private func refuse(_ answer: ErrorStatus, bodiless: Bool) {
         loop.counters.refused[answer.label, default: 0] &+= 1
         output.writeHead(loop) {
@@ -338,8 +340,8 @@ final class HTTP1ClientConnection: ChannelInboundHandler, RemovableChannelHandle
         closeAfterResponse()
     }
 
-    /// Closes the output behind all that is still written, then discards input for a while: a reset would destroy the
-    /// response on its way.
+    /// Closes the output after everything that is still to be written, then discards input for a while: a reset would
+    /// destroy the response in flight.
     private func closeAfterResponse() {
         guard let context else { return }
         state = .closing
@@ -347,7 +349,8 @@ final class HTTP1ClientConnection: ChannelInboundHandler, RemovableChannelHandle
         deadline = .now() + loop.limits.bodyGap
         let isSent = context.eventLoop.makePromise(of: Void.self)
         isSent.futureResult.assumeIsolated().whenComplete { [self] _ in responseHasLeft() }
-        // Nothing, behind all that is written: a channel whose input has ended would close with its output at once.
+        // An empty write, queued after everything else: a channel whose input has ended would close together with its
+        // output.
         context.writeAndFlush(NIOAny(ByteBuffer()), promise: isSent)
         resumeReading()
     }

@@ -1,14 +1,14 @@
 import HTTPWire
 import NIOCore
 
-/// One request as it comes over an HTTP/1.x connection, and what its response means for the connection.
+/// One request received over an HTTP/1.x connection, and what its response means for the connection.
 struct HTTP1Request {
     private let limits: MessageLimits
     private(set) var version = HTTPVersion.http11
     private var body: BodyReader
-    /// Whether the connection may go on to another request; final once the response's head is written.
+    /// Whether the connection can carry another request; final once the response's head is written.
     private(set) var persists = true
-    /// The response that is under way has no end but that of the connection.
+    /// The response in progress ends only when the connection closes.
     private(set) var responseEndsWithConnection = false
 
     init(limits: MessageLimits) {
@@ -23,16 +23,16 @@ struct HTTP1Request {
         if head.framing.hasBody || !body.isComplete { body = BodyReader(head.framing, from: .client, limits: limits) }
     }
 
-    /// All of it has come.
+    /// The request has arrived completely.
     var isComplete: Bool { body.isComplete }
 
-    /// - Parameter fields: filled with the trailers where the body ends with some.
+    /// - Parameter fields: filled with the trailers if the body ends with some.
     mutating func readBody(_ bytes: inout ByteBuffer, _ fields: FieldTable) -> BodyPart { body.read(&bytes, fields) }
 
-    /// How a response with a body of this framing is sent, and whether the connection lives on after it.
+    /// How to send a response whose body has this framing; records whether the connection persists after it.
     ///
-    /// HTTP/1.0 knows no chunks: there a body without a length ends with the connection. To HTTP/1.1 it is sent in
-    /// chunks, so that the client can tell its end from a cut.
+    /// HTTP/1.0 has no chunked coding: a body without a length ends with the connection. An HTTP/1.1 client receives it
+    /// in chunks, so that it can tell a complete body from a truncated one.
     mutating func answer(with framing: BodyFraming, mayPersist: Bool) -> ResponseFraming {
         let hasNoLength = framing == .chunked || framing == .untilClose
         responseEndsWithConnection = hasNoLength && version == .http10
@@ -44,7 +44,7 @@ struct HTTP1Request {
             connection: persists ? (version == .http10 ? .keepAlive : .none) : .close)
     }
 
-    /// The same for a response of our own, whose length is known. Returns whether the connection lives on after it.
+    /// The same for a local response, whose length is known. Returns whether the connection persists.
     mutating func answer(mayPersist: Bool) -> Bool {
         persists = persists && mayPersist && isComplete
         return persists
@@ -53,16 +53,16 @@ struct HTTP1Request {
 
 /// How an HTTP/1.x connection sends one response.
 struct ResponseFraming: Equatable {
-    /// What the Connection field says.
+    /// The value of the Connection field.
     enum Persistence {
-        /// Nothing: an HTTP/1.1 connection lives on.
+        /// No field: an HTTP/1.1 connection persists by default.
         case none
         case keepAlive
         case close
     }
 
     var coding: ConnectionOutput.Coding
-    /// The backend's head does not say that the body comes in chunks, and has to.
+    /// The backend's head does not announce the chunked coding, and the client's head must.
     var addsTransferEncoding: Bool
     var removesTransferEncoding: Bool
     var connection: Persistence

@@ -1,10 +1,10 @@
 package import NIOCore
 package import NIOPosix
 
-/// How an entry point accepts: one socket, whose connections are spread over the event loops in turn; each stays on its
-/// loop with everything it needs.
+/// How an entry point accepts connections: one socket, whose connections are assigned to the event loops in turn. Each
+/// connection stays on its loop, with everything it needs.
 package enum Listener {
-    /// A bootstrap that hands each connection to the worker of its loop.
+    /// Returns a bootstrap that gives each connection to the worker of its loop.
     ///
     /// - Parameters:
     ///   - workers: one for each loop of the group.
@@ -15,7 +15,7 @@ package enum Listener {
         ServerBootstrap(group: group)
             .serverChannelOption(.backlog, value: 4096)
             .serverChannelOption(.socketOption(.so_reuseaddr), value: 1)
-            // The default of 4 a tick makes a burst of connections wait.
+            // NIO's default of 4 per tick delays bursts of connections.
             .serverChannelOption(.maxMessagesPerRead, value: 256)
             .serverChannelInitializer { channel in
                 channel.eventLoop.makeCompletedFuture {
@@ -23,7 +23,7 @@ package enum Listener {
                 }
             }
             .childChannelOption(.maxMessagesPerRead, value: 1)
-            // A client may end its side after its request and still want the response (RFC 9112, section 9.6).
+            // A client may close its side after its request and still expect the response (RFC 9112, section 9.6).
             .childChannelOption(.allowRemoteHalfClosure, value: true)
             .childChannelOption(.tcpOption(.tcp_nodelay), value: 1)
             .childChannelInitializer { channel in
@@ -44,7 +44,7 @@ package struct WorkerDirectory: Sendable {
         self.workers = byLoop
     }
 
-    /// What a connection meets that came to a loop without a worker.
+    /// Thrown if a connection is assigned to a loop without a worker.
     struct NoWorker: Error {}
 
     func worker(of loop: any EventLoop) throws -> Worker {
@@ -54,7 +54,7 @@ package struct WorkerDirectory: Sendable {
 }
 
 extension Worker {
-    /// Makes a new client connection of this loop one of ours.
+    /// Sets up a new client connection of this loop.
     func adopt(_ channel: any Channel, entryPoint: EntryPoint) throws {
         try channel.syncOptions?.setOption(
             .recvAllocator, value: LoopReceiveAllocator(loop.receiveBuffers, loop: loop.eventLoop))

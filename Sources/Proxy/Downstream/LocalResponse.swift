@@ -1,13 +1,13 @@
 import NIOCore
 
-/// An answer that Limpet gives itself: a status and a word, and fields where they belong to it.
+/// A response that Limpet generates itself: a status, a short text, and fields that the status requires.
 struct LocalResponse {
     let status: Int
-    /// Labels metrics, where no service saw the request.
+    /// The label in metrics, if no service received the request.
     let label: String
-    /// Whole lines.
+    /// Complete lines.
     let fields: [UInt8]
-    /// Where a redirect leads to.
+    /// The target of a redirect.
     private(set) var location: String?
 
     init(_ error: ErrorStatus, fields: [UInt8] = []) {
@@ -18,14 +18,14 @@ struct LocalResponse {
 
     /// - Parameters:
     ///   - status: 300...599.
-    ///   - fields: whole lines.
+    ///   - fields: complete lines.
     init(status: Int, label: String, fields: [UInt8] = []) {
         self.status = status
         self.label = label
         self.fields = fields
     }
 
-    /// The user or the password is missing, unknown or wrong (RFC 7617, section 2).
+    /// The user name or the password is missing, unknown or wrong (RFC 7617, section 2).
     static func unauthorized(realm: String) -> LocalResponse {
         LocalResponse(
             status: 401, label: "unauthorized", fields: Array("WWW-Authenticate: Basic realm=\"\(realm)\"\r\n".utf8))
@@ -38,18 +38,18 @@ struct LocalResponse {
         return answer
     }
 
-    /// So many passwords wait to be checked that this one would wait too long.
+    /// Too many passwords are waiting to be checked; this one would wait too long.
     static let tooManyPasswords = LocalResponse(
         status: 503, label: "passwords_overloaded", fields: Array("Retry-After: 1\r\n".utf8))
 
-    /// The router names a service or a middleware that is not there now.
+    /// The router refers to a service or a middleware that does not exist at the moment.
     static let noService = LocalResponse(status: 503, label: "no_service")
 
     /// - Parameters:
-    ///   - edits: what middlewares add to the response.
-    ///   - date: the line that says the time.
-    ///   - closing: says so in the head.
-    ///   - bodiless: the request was HEAD: the length is stated, the body left out.
+    ///   - edits: the fields that middlewares add to the response.
+    ///   - date: the Date line.
+    ///   - closing: whether the head announces that the connection closes.
+    ///   - bodiless: whether the request was HEAD: the head states the length, and the body is omitted.
     /// - Returns: the number of bytes of the body that were written.
     @discardableResult
     func write(
@@ -67,13 +67,13 @@ struct LocalResponse {
         return bodiless ? 0 : UInt64(buffer.writeString(body))
     }
 
-    /// What the answer says of itself stands.
+    /// Middlewares cannot replace the fields that the response sets itself.
     private func write(_ edits: FieldEdits, into buffer: inout ByteBuffer) {
         let own = ["content-type", "location", "www-authenticate", "retry-after"].map { Array($0.utf8) }
         for edit in edits.appended where !own.contains(edit.key) { buffer.writeBytes(edit.line) }
     }
 
-    /// Empty for a status that has no usual one.
+    /// Empty if the status has no usual reason phrase.
     private static func reason(_ status: Int) -> String { reasons[status] ?? "" }
 
     private static let reasons: [Int: String] = [

@@ -1,8 +1,8 @@
 /// How often one request may be tried, and where (end of section 5 of the affinity protocol). Pure.
 ///
-/// A connection failure before any byte went out: once more to the same backend, then the backend counts as failed.
-/// After bytes went out: only a safe method without a body is repeated, once. So a request that may have side effects
-/// is sent at most once.
+/// If a connection fails before any byte was sent, the same backend is tried once more; then the backend counts as
+/// failed. After bytes were sent, only a request with a safe method and no body is repeated, once. So a request that
+/// may have side effects is sent at most once.
 struct Attempts {
     /// Safe method (RFC 9110, section 9.2.1) and no body.
     let mayBeRepeated: Bool
@@ -15,11 +15,11 @@ struct Attempts {
 
     enum AfterConnectFailure: Equatable {
         case connectAgain
-        /// The backend counts as failed: ask for another one.
+        /// The backend counts as failed: choose another one.
         case backendFailed
     }
 
-    /// - Parameter isUp: false where the backend counts as down by now: then nothing is learnt by waiting for it again.
+    /// - Parameter isUp: false if the backend already counts as down: another attempt would reveal nothing.
     mutating func connectFailed(isUp: Bool) -> AfterConnectFailure {
         connectFailures += 1
         return isUp && connectFailures < 2 ? .connectAgain : .backendFailed
@@ -35,7 +35,7 @@ struct Attempts {
         case giveUp
     }
 
-    /// The connection was lost after bytes of the request went out and before a whole response head came.
+    /// The connection was lost after bytes of the request were sent and before a complete response head arrived.
     mutating func connectionLost() -> AfterLoss {
         guard mayBeRepeated, !wasRepeated else { return .giveUp }
         wasRepeated = true

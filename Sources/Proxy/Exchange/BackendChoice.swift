@@ -1,77 +1,79 @@
 import Affinity
 import Store
 
-/// Which backend one request goes to: what its service decided, and each weighted service above it.
+/// Chooses the backend for one request: the decision of its service, and of each weighted service above it.
 ///
-/// Events in, what to do next out. It also keeps the count of requests at the chosen backend. Not copyable: each
-/// request is counted once, and a copy would cost a dozen reference counts.
+/// Takes events and returns the next step. It also counts the request at the chosen backend. Not copyable: each request
+/// is counted once, and a copy would cost a dozen reference counts.
 struct BackendChoice: ~Copyable {
-    /// What is to be done next.
+    /// The next step.
     enum Step {
-        /// Look in the request for its session with this service, then tell `decide`.
+        /// Look up the request's session with this service, then call `decide`.
         case readSession(ServiceRuntime)
-        /// Send the request to this backend; if that cannot be reached, tell `backendFailed`.
+        /// Send the request to this backend; if it cannot be reached, call `backendFailed`.
         case connect(BackendPool)
-        /// Ask the store, then tell `storeAnswered`.
+        /// Send the operation to the store, then call `storeAnswered`.
         case send(StoreOperation)
         /// No backend may take the request.
         case refuse
-        /// A state that cannot be.
+        /// A state that cannot occur.
         case impossible
     }
 
-    /// What the session's cookie has to do with this request.
+    /// How the affinity cookie relates to this request.
     private enum SessionState {
-        /// No session, or one whose key is not our cookie.
+        /// No session, or a session whose key is not the affinity cookie.
         case none
         case cookie(AffinityCookieSealer.SessionID, presented: Hint?)
     }
 
-    /// A service above the one that is deciding now, and what it decided.
+    /// A service above the deciding one, with its decision.
     private struct Level {
         let service: ServiceRuntime
         var decision: Decision
         let session: SessionState
         let route: Route?
-        /// The child that it decided for.
+        /// The chosen child.
         let target: BackendHash
         /// Children that turned out to have no backend for this request.
         let refused: [BackendHash]
     }
 
-    /// Deeper than anybody nests services; a loop, which the configuration cannot have, ends here.
+    /// Deeper than any real configuration nests services. A loop, which the configuration cannot contain, would end
+    /// here.
     private static let levelsMax = 16
 
-    /// The service that is deciding now; nil before the first, and when the request is over.
+    /// The service that is deciding; nil before the first one, and when the request is over.
     private(set) var service: ServiceRuntime?
-    /// What was decided last.
+    /// The latest decision.
     private(set) var route: Route?
-    /// The backend that the route leads to. It stays, while the configuration may give it another place, or none.
+    /// The backend that the route leads to. It stays the same even if a new configuration moves it to another index or
+    /// removes it.
     private(set) var pool: BackendPool? {
         didSet { service?.requestWent(from: oldValue, to: pool) }
     }
     private var client: ClientConnectionInfo?
     private var decision = Decision(fingerprint: Fingerprint(high: 0, low: 0))
     private var session = SessionState.none
-    /// Of the service that is deciding now: its backends that could not be reached, where the request has no session.
+    /// For a request without a session: how many backends of the deciding service could not be reached.
     private var balanceFailures = 0
-    /// The weighted services that led to this one, the outermost first.
+    /// The weighted services that led to this one, outermost first.
     private var levels: [Level] = []
-    /// Of the service that is deciding now: its children that had no backend.
+    /// The children of the deciding service that had no backend.
     private var refusedByChildren: [BackendHash] = []
 
     // MARK: Events
 
-    /// The request has come to its service, which is to look for its session next; then tell `decide`.
+    /// The request has reached its service. The caller looks up the session next, then calls `decide`.
     mutating func begin(_ service: ServiceRuntime, from client: ClientConnectionInfo) {
         self.service = service
         self.client = client
     }
 
-    /// The session that the request has with the service that is deciding now.
+    /// The session that the request has with the deciding service.
     /// - Parameters:
-    ///   - otherKeys: what else the request has of the source of its key; looked for only where the key is not known.
-    ///   - proposal: where the request has a session begin that nobody knows, likewise.
+    ///   - otherKeys: further keys from the same source in the request; evaluated only if the key is unknown.
+    ///   - proposal: the backend at which to begin an unknown session; evaluated only if the key is unknown.
     mutating func decide(
         _ presented: PresentedSession, otherKeys: @autoclosure () -> [Fingerprint] = [],
         proposal: @autoclosure () -> BackendHash? = nil
@@ -95,7 +97,7 @@ struct BackendChoice: ~Copyable {
         }
     }
 
-    /// The store has answered the question of the last step.
+    /// The store returned the result of the operation in the last step.
     mutating func storeAnswered(_ answer: StoreResult, to operation: StoreOperation, stamp: OperationStamp) -> Step {
         guard let service else { return .impossible }
         let step = service.affinity.storeAnswered(
@@ -103,16 +105,16 @@ struct BackendChoice: ~Copyable {
         return perform(step, service)
     }
 
-    /// The backend of the last step cannot be reached, and is marked so.
+    /// The backend of the last step cannot be reached and has been marked down.
     mutating func backendFailed() -> Step {
         guard let service, let route else { return .impossible }
         guard route.provenance == .balanced else { return decideAgain(service) }
-        // As many times as there are backends: one that comes and goes would keep a request going round.
+        // At most once per backend: a backend that keeps going up and down would keep the request circling.
         balanceFailures += 1
         return balanceFailures <= service.pools.count ? balance(service) : refused(.noBackend)
     }
 
-    /// The request is over: it counts at no backend any more.
+    /// The request is over: it no longer counts at any backend.
     mutating func end() {
         pool = nil
         service = nil
@@ -121,9 +123,9 @@ struct BackendChoice: ~Copyable {
         levels = []
     }
 
-    // MARK: What is told of it
+    // MARK: What others read
 
-    /// The lines that give the client the cookies of the levels, the outermost first, where it is to have them.
+    /// The Set-Cookie lines for each level, outermost first; empty where the client needs no new cookie.
     func setCookies() -> [UInt8] {
         guard let service else { return [] }
         guard !levels.isEmpty else { return Self.setCookie(service, session, route) }
@@ -138,7 +140,7 @@ struct BackendChoice: ~Copyable {
             || (!levels.isEmpty && levels.contains(where: \.service.sessionRules.learns))
     }
 
-    /// The session keys that a response issues and that are to be bound to the backend that gave it.
+    /// The session keys that a response issues and that must be bound to the backend that sent it.
     func issuedKeys(_ response: ResponseView) -> [IssuedKey] {
         guard learns, let service, let pool else { return [] }
         var keys: [IssuedKey] = []
@@ -149,8 +151,8 @@ struct BackendChoice: ~Copyable {
         return keys
     }
 
-    /// Whether a field of this name (in lower case) holds a session key. In a trailer it would be another one than that
-    /// by which the request went.
+    /// Whether a field of this name (in lower case) holds a session key. In a trailer it would differ from the key that
+    /// routed the request.
     func isSessionKey(_ name: [UInt8]) -> Bool {
         (levels.map(\.service) + [service].compactMap(\.self)).contains { service in
             service.sessionRules.sources.contains { source in
@@ -159,7 +161,7 @@ struct BackendChoice: ~Copyable {
         }
     }
 
-    /// Nil where the request has no session.
+    /// Nil if the request has no session.
     var fingerprint: Fingerprint? {
         service?.sticky == nil || route?.provenance == .balanced ? nil : decision.fingerprint
     }
@@ -206,7 +208,7 @@ struct BackendChoice: ~Copyable {
         }
     }
 
-    /// To the backend or the child that the service has decided for.
+    /// Continues with the backend or the child that the service has chosen.
     private mutating func go(to index: Int, of service: ServiceRuntime) -> Step {
         guard service.isWeighted else {
             guard service.pools.indices.contains(index) else { return .impossible }
@@ -230,7 +232,7 @@ struct BackendChoice: ~Copyable {
         return .readSession(child)
     }
 
-    /// The service has no backend for this request: the one above it is asked for another child.
+    /// The service has no backend for this request: the service above it chooses another child.
     private mutating func refused(_ refusal: Refusal) -> Step {
         guard refusal == .noBackend, let level = levels.popLast() else { return .refuse }
         pool = nil
@@ -240,13 +242,13 @@ struct BackendChoice: ~Copyable {
         session = level.session
         route = level.route
         refusedByChildren = level.refused + [level.target]
-        // Each child has had its turn, or as many turns as there are children.
+        // Each child has been tried, or as many attempts were made as there are children.
         guard refusedByChildren.count < level.service.children.count else { return refused(.noBackend) }
         return decideAgain(level)
     }
 
-    /// A child that is down is left as a backend would be. One that is up, and has nobody for this request, would only
-    /// be chosen again.
+    /// Leaves a child that is down in the same way as a backend. A child that is up, but has no backend for this
+    /// request, must be excluded explicitly or it would be chosen again.
     private mutating func decideAgain(_ level: Level) -> Step {
         if refusedByChildren.contains(where: level.service.isUp) {
             let step = level.service.affinity.nextChoice(decision, from: route, besides: refusedByChildren)
@@ -268,14 +270,14 @@ struct BackendChoice: ~Copyable {
     ) {
         guard service.sessionRules.learns else { return }
         service.forEachIssuedKey(response) { key in
-            // The session of this very request: known, or being made known already.
+            // The session of this request itself: already known, or being bound.
             if let route, route.provenance != .balanced, decision.fingerprint == key { return }
             keys.append(IssuedKey(service: service, learning: Learning(fingerprint: key, backend: backend)))
         }
     }
 }
 
-/// A session key that a response issues, and the service that it is a key of.
+/// A session key that a response issues, and the service that it belongs to.
 struct IssuedKey {
     let service: ServiceRuntime
     let learning: Learning

@@ -1,10 +1,10 @@
-/// Path segments `.` and `..` (RFC 3986, section 5.2.4), which a rule sees as they are, and a backend may take away: it
-/// would then serve another path than the one that was routed.
+/// Path segments `.` and `..` (RFC 3986, section 5.2.4). Rules match them literally, but a backend may remove them and
+/// serve another path than the one routed.
 enum DotSegments {
-    /// Whether the path has one, escaped or not. An escaped slash, a backslash and a `;` end a segment too, as they do
-    /// for some backends.
+    /// Whether the path has such a segment, percent-encoded or not. An escaped slash, a backslash and a `;` also end a
+    /// segment, as they do for some backends.
     static func occur(in path: UnsafeRawBufferPointer) -> Bool {
-        // Dots since the segment began; -1 once there was something else.
+        // The number of dots since the segment began; -1 once another byte appeared.
         var dots = 0
         var index = 0
         while index < path.count {
@@ -30,7 +30,8 @@ enum DotSegments {
         return dots == 1 || dots == 2
     }
 
-    /// Of the two digits from here on: a dot, a slash, a backslash or a semicolon; nil for all else.
+    /// Decodes the two hexadecimal digits at `index` if they encode a dot, a slash, a backslash or a semicolon;
+    /// otherwise nil.
     private static func escaped(_ path: UnsafeRawBufferPointer, at index: Int) -> UInt8? {
         guard index + 2 <= path.count else { return nil }
         switch (path[index], path[index + 1] | 0x20) {

@@ -3,22 +3,22 @@ import HTTPWire
 import NIOCore
 import Store
 
-/// One request and its response: sends it where it is to go, and brings back what comes.
+/// One request and its response: sends the request to its backend and forwards the response.
 ///
 /// A shell around values that decide: ``RequestSteps`` (which service), ``BackendChoice`` (which backend),
-/// ``RequestSide`` and ``ResponseSide`` (what goes on, waits or ends). The client's side and the backend's side tell it
-/// what happened; it tells them what to do. Confined to one event loop. Each request has its own: nothing of one can be
-/// left over in the next.
+/// ``RequestSide`` and ``ResponseSide`` (what is forwarded, waits or ends). The client side and the backend side report
+/// events; the exchange tells them what to do. Confined to one event loop. Each request has its own exchange, so that
+/// no state can leak into the next request.
 final class Exchange {
-    /// How far the exchange is. What may follow is said with each.
+    /// The progress of the exchange, with the phases that may follow.
     private enum Phase {
-        /// Nothing has been sent; the store may have been asked. → connecting, sent, over
+        /// Nothing has been sent; the store may have been queried. → connecting, sent, over
         case deciding
-        /// A connection to the backend is being made. → deciding (it failed), connecting, sent, over
+        /// A connection to the backend is being opened. → deciding (it failed), connecting, sent, over
         case connecting
         /// The head has been sent. → connecting (sent again), over
         case sent
-        /// Nothing more will be read or written for it.
+        /// Nothing more is read or written for this exchange.
         case over
     }
 
@@ -32,16 +32,16 @@ final class Exchange {
     private var request: RequestSide
     private var response = ResponseSide()
     private var upstreamHead = UpstreamHead()
-    /// Kept only where the head is looked at again in a later turn of the loop.
+    /// Kept only if the head is needed again in a later turn of the loop.
     private var bufferedHead: BufferedHead?
-    /// What waits for a password to be checked.
+    /// The password check that the exchange waits for.
     private var pendingPassword: (credentials: BasicCredentials, gate: BasicAuthGate)?
-    /// Counts the connections asked for, so that a late one is recognised.
+    /// Counts the connection attempts, so that a late result is recognised.
     private var attempt: UInt64 = 0
-    /// Nil where nobody wants to know.
+    /// Nil if exchanges are not logged.
     private var recording: ExchangeLogEntryBuilder?
 
-    /// nginx's number for a client that went before it was answered; only in logs and metrics.
+    /// nginx's code for a client that disconnected before the response; only in logs and metrics.
     static let clientClosedRequest = 499
 
     init(_ head: RequestHead, for downstream: Downstream, worker: Worker) {
@@ -51,7 +51,7 @@ final class Exchange {
         request = RequestSide(head)
     }
 
-    // MARK: Where it goes
+    // MARK: Routing
 
     /// Finds the service, the session and the backend of the request.
     func start(_ view: RequestView) {
@@ -93,7 +93,7 @@ final class Exchange {
         perform(step)
     }
 
-    /// A service below a weighted one: the head is read again, as others may have been scanned since.
+    /// For a service below a weighted one: the head is scanned again, because the table may hold another head by now.
     private func readSession(_ service: ServiceRuntime) {
         guard let bufferedHead, bufferedHead.withView(loop, { readSession(service, $0) }) else {
             return failInvariant()
@@ -114,7 +114,8 @@ final class Exchange {
         connectAnew(pool)
     }
 
-    /// Not over a pooled connection: one that was lost says little good about the others.
+    /// Opens a new connection instead of using a pooled one: after one pooled connection was lost, the others are
+    /// suspect too.
     private func connectAnew(_ pool: BackendPool) {
         if case .deciding = phase {} else { recording?.triedAgain() }
         phase = .connecting
@@ -130,7 +131,7 @@ final class Exchange {
         }
     }
 
-    /// Once more to the same backend; then it counts as failed, and the decision says where to go instead.
+    /// Tries the same backend once more; after that the backend counts as failed, and the decision names another one.
     private func connectFailed(_ pool: BackendPool) {
         guard let service = choice.service else { return failInvariant() }
         switch request.connectFailed(isUp: service.isUp(pool)) {
@@ -160,7 +161,7 @@ final class Exchange {
 
     // MARK: Ends
 
-    /// Answers without a backend.
+    /// Responds without a backend.
     private func answer(_ answer: LocalResponse, closing: Bool = false) {
         guard let downstream else { return }
         response.answered(status: answer.status)
@@ -171,11 +172,11 @@ final class Exchange {
         finish()?.end(trailers: [])
     }
 
-    /// The response cannot be finished: the client sees it cut.
+    /// The response cannot be completed; the client sees it truncated.
     private func cut() { finish()?.cut() }
 
-    /// The exchange ends with a change of protocol: both connections are left to whoever speaks it from here on. Nil
-    /// where one of them has closed; then the other is cut.
+    /// The exchange ends with a switch of protocols: releases both connections for the new protocol. Nil if one of them
+    /// has closed; the other is then closed too.
     func handOver() -> (client: HandedOver, backend: HandedOver)? {
         let backend = upstream?.handOver()
         upstream = nil
@@ -191,7 +192,7 @@ final class Exchange {
         return (client, backend)
     }
 
-    /// Lets go of everything, once. Returns the client that is still to be told.
+    /// Releases everything, once. Returns the client side, which still has to be notified.
     @discardableResult
     private func finish() -> Downstream? {
         if case .over = phase { return nil }
@@ -221,7 +222,7 @@ final class Exchange {
         }
     }
 
-    /// A state that cannot be: it fails this exchange alone.
+    /// A state that cannot occur: only this exchange fails.
     private func failInvariant() {
         assertionFailure("impossible state of an exchange")
         loop.counters.impossible &+= 1
@@ -232,7 +233,7 @@ final class Exchange {
 // MARK: - The store
 
 extension Exchange: SessionWaiter {
-    /// The answer is for all who asked of this session meanwhile.
+    /// Passes the result on to all requests that waited for the same session.
     func storeAnswered(_ answer: StoreResult, to operation: StoreOperation, stamp: OperationStamp) {
         let others = worker.landed(operation)
         proceed(by: answer, to: operation, stamp: stamp)
@@ -280,23 +281,23 @@ extension Exchange: PasswordWaiter {
     }
 }
 
-// MARK: - What the client's side tells
+// MARK: - Events from the client side
 
 extension Exchange {
-    /// The client's side has moved past the head and can give the body.
+    /// The client connection has consumed the head and can deliver the body.
     func headWasTaken() {
         if case .sent = phase, !request.isComplete { downstream?.wantBody() }
     }
 
-    /// Whether a part of the request's body can be sent on.
+    /// Whether a part of the request's body can be forwarded.
     var takesRequestBody: Bool {
         if case .sent = phase { !request.isComplete && upstream != nil } else { false }
     }
 
-    /// Whether more of the body can be used at once: the client may go on sending.
+    /// Whether more of the body can be used at once, so that the client may continue to send.
     var wantsRequestBody: Bool { takesRequestBody && upstream?.isWritable == true }
 
-    /// A part of the request's body came.
+    /// A part of the request's body arrived.
     func receivedRequest(_ part: consuming BodyPart) {
         guard takesRequestBody, let upstream else { return }
         part.dropTrailers { choice.isSessionKey($0) }
@@ -337,7 +338,7 @@ extension Exchange {
     }
 }
 
-// MARK: - What the backend's side tells
+// MARK: - Events from the backend side
 
 extension Exchange: UpstreamReceiver {
     func receivedInterim(_ view: ResponseView) { downstream?.sendInterim(view) }
@@ -355,8 +356,8 @@ extension Exchange: UpstreamReceiver {
         return true
     }
 
-    /// The session keys that the response issues are bound before the client sees them, so that its next request, on
-    /// whatever replica, finds where it belongs.
+    /// Binds the session keys that the response issues before the client receives them, so that its next request finds
+    /// its backend on any replica.
     private func bindKeys(_ view: ResponseView) {
         let keys = choice.issuedKeys(view)
         response.issues(keys: keys.count)
@@ -401,7 +402,7 @@ extension Exchange: UpstreamReceiver {
         }
     }
 
-    /// A request without effects goes out once more.
+    /// Sends a request without side effects once more.
     private func sendAgain() {
         guard let pool = choice.pool else { return failInvariant() }
         loop.counters.repeated &+= 1
@@ -421,8 +422,8 @@ extension Exchange: UpstreamReceiver {
 @available(*, unavailable)
 extension Exchange: Sendable {}
 
-/// The head of a request that is looked at again in a later turn of the loop, when the worker's table holds another's.
-/// Not longer than the limits of heads allow.
+/// The head of a request that is needed again in a later turn of the loop, when the worker's table holds another head.
+/// Its size is bounded by the limits for heads.
 final class BufferedHead {
     private let bytes: [UInt8]
     private let client: ClientConnectionInfo
@@ -432,8 +433,8 @@ final class BufferedHead {
         client = request.client
     }
 
-    /// Calls `body` with the head's fields in the worker's table again. Returns false where that cannot be, which would
-    /// be a mistake of ours: the same bytes have been scanned before.
+    /// Calls `body` with the head's fields in the worker's table again. Returns false if scanning fails, which would be
+    /// a bug: the same bytes have been scanned before.
     func withView(_ loop: LoopContext, _ body: (RequestView) -> Void) -> Bool {
         bytes.withUnsafeBytes { bytes in
             guard case .head(let head) = loop.scanner.scanRequest(bytes, into: loop.requestFields) else {

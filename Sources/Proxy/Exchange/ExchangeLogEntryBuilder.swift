@@ -2,7 +2,7 @@ import Affinity
 import HTTPWire
 import NIOCore
 
-/// What the exchange log is told of one exchange, gathered as it goes on.
+/// Collects the log entry of one exchange while it runs.
 struct ExchangeLogEntryBuilder {
     private var record: ExchangeLogEntry
     private let began = NIODeadline.now()
@@ -16,7 +16,7 @@ struct ExchangeLogEntryBuilder {
             target: Array(bytes[head.target]), isHTTP10: head.version == .http10)
     }
 
-    /// The request's head is on its way to a backend.
+    /// The request's head has been sent to a backend.
     mutating func requestSent() { sent = .now() }
 
     mutating func triedAgain() { record.retries += 1 }
@@ -30,7 +30,7 @@ struct ExchangeLogEntryBuilder {
 
     mutating func sent(responseBody count: Int) { record.responseBytes &+= UInt64(count) }
 
-    /// The record as it stands at the end.
+    /// The completed entry.
     func finished(status: Int, _ router: RouterPlan?, _ choice: borrowing BackendChoice) -> ExchangeLogEntry {
         var record = record
         record.router = router?.name

@@ -1,12 +1,12 @@
 import HTTPWire
 
-/// Max-Forwards (RFC 9110, section 7.6.2): how many more hands an OPTIONS or TRACE request may pass through. In other
-/// requests the field means nothing to a proxy.
+/// Max-Forwards (RFC 9110, section 7.6.2): how many more intermediaries may forward an OPTIONS or TRACE request. In
+/// other requests a proxy ignores the field.
 enum MaxForwards {
-    /// Larger numbers are taken for this one, as the RFC allows.
+    /// Larger values are treated as this one, as the RFC allows.
     private static let most: UInt64 = 999_999_999
 
-    /// Nil where the request has none that counts. Of several fields the first counts; one that is no number does not.
+    /// Nil if the request has no effective value. Only the first field counts; it is ignored if it is not a number.
     @inline(__always)
     static func value(_ request: RequestView) -> UInt64? {
         switch request.head.method {
@@ -22,11 +22,11 @@ enum MaxForwards {
         return digits.reduce(0) { min($0 * 10 + UInt64($1 - UInt8(ascii: "0")), most) }
     }
 
-    /// The answer of the last who may have the request; nil where it may go on.
+    /// The response of the last permitted recipient; nil if the request may be forwarded.
     @inline(__always)
     static func answer(_ request: RequestView) -> LocalResponse? {
         guard value(request) == 0 else { return nil }
-        // What a request looks like here, its cookies among it, is not told to a page that can send TRACE.
+        // TRACE would reveal the received request, including its cookies, to a page that can send it.
         return request.head.method == .trace
             ? LocalResponse(.notImplemented) : LocalResponse(status: 200, label: "max_forwards")
     }

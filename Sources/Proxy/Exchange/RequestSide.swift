@@ -1,23 +1,23 @@
 import HTTPWire
 
-/// The request's half of an exchange: how much of it has gone to the backend, and whether it may be sent again. Pure:
-/// events in, what to do out.
+/// The request's half of an exchange: how much of it has been sent to the backend, and whether it may be sent again.
+/// Pure: events in, actions out.
 struct RequestSide {
     enum AfterPart: Equatable {
-        /// The backend takes more.
+        /// The backend accepts more.
         case goOn
-        /// The backend takes nothing for now: no more is to be read from the client.
+        /// The backend accepts nothing for now: stop reading from the client.
         case pause
-        /// All of the request has been sent.
+        /// The entire request has been sent.
         case complete
-        /// What the client sent cannot be passed on. What was sent stays incomplete.
+        /// The client's body cannot be forwarded. What has been sent remains incomplete.
         case refuse(BodyRefusal)
     }
 
     let method: Method
-    /// Whether the head said that a body follows, and how it is framed.
+    /// The framing of the body; none if the head announces no body.
     let framing: BodyFraming
-    /// All of the request has been sent.
+    /// The entire request has been sent.
     private(set) var isComplete: Bool
     private var attempts: Attempts
 
@@ -39,16 +39,16 @@ struct RequestSide {
         }
     }
 
-    /// No connection could be made.
-    /// - Parameter isUp: false where the backend counts as down by now.
+    /// No connection could be opened.
+    /// - Parameter isUp: false if the backend already counts as down.
     mutating func connectFailed(isUp: Bool) -> Attempts.AfterConnectFailure {
         let next = attempts.connectFailed(isUp: isUp)
         if next == .backendFailed { attempts.moved() }
         return next
     }
 
-    /// The connection was lost after bytes of the request went out and before the response's head was whole.
-    /// - Parameter afterInterim: an interim response came: the backend has begun to work.
+    /// The connection was lost after bytes of the request were sent and before the response's head was complete.
+    /// - Parameter afterInterim: an interim response arrived, so the backend has begun to process the request.
     mutating func connectionLost(afterInterim: Bool) -> Attempts.AfterLoss {
         guard isComplete, !afterInterim else { return .giveUp }
         return attempts.connectionLost()

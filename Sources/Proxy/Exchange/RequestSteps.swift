@@ -1,32 +1,32 @@
 import Affinity
 import HTTPWire
 
-/// The steps of a request from its head to its service, in their order: upgrade, path, Max-Forwards, router,
-/// middlewares. The same for requests that are served and for explanations.
+/// The steps of a request from its head to its service, in order: upgrade, path, Max-Forwards, router, middlewares.
+/// Used for both served requests and explanations.
 struct RequestSteps {
     enum Step {
-        /// Limpet answers by itself.
+        /// Limpet responds itself.
         case answer(LocalResponse, Reason)
-        /// A password is to be checked; if it is right, tell `admit` and go on.
+        /// A password must be checked. If it is correct, call `admit` and then `next`.
         case checkPassword(BasicCredentials, BasicAuthGate)
-        /// The request has come to its service, whose session is to be looked for in it.
+        /// The request has reached its service. Look up its session with that service.
         case service(ServiceRuntime)
     }
 
-    /// Why Limpet answers by itself.
+    /// Why Limpet responds itself.
     enum Reason {
         case upgrade, dotSegment, lastHop, noRouter, noService, middleware
     }
 
-    /// Nil before a router has been found.
+    /// Nil until a router has been found.
     private(set) var router: RouterPlan?
-    /// Nil where the router has no middlewares.
+    /// Nil if the router has no middlewares.
     private(set) var middlewares: MiddlewareRun?
-    /// What each middleware made of the request; filled only where it is not nil, for explanations.
+    /// The effect of each middleware on the request. Recorded only if it is not nil, for explanations.
     var trace: [RequestExplanation.Passage]?
     private var service: ServiceRuntime?
 
-    /// The next step. Called for the first step, and again after `admit`.
+    /// The next step. Call it for the first step, and again after `admit`.
     mutating func next(_ request: RequestView, in table: ServiceTable) -> Step {
         if let service { return runMiddlewares(request, to: service) }
         if request.head.wantsUpgrade { return .answer(LocalResponse(.notImplemented), .upgrade) }
@@ -43,7 +43,7 @@ struct RequestSteps {
         return runMiddlewares(request, to: service)
     }
 
-    /// The password that the last step had checked is the user's.
+    /// The password that the last step asked to check is correct.
     func admit(_ credentials: BasicCredentials, _ gate: BasicAuthGate) {
         middlewares?.admit(credentials, gate)
     }

@@ -1,10 +1,10 @@
 import HTTPWire
 
-/// The forwarding fields that a backend is told. Rules and session keys see the same: what is looked up and what is
-/// written is decided here.
+/// The forwarding fields that a backend receives. Rules and session keys see the same values: this extension decides
+/// both what is looked up and what is written.
 extension RequestView {
-    /// Whether the peer is trusted and says the field itself: then it is kept, and nothing of ours added (but to
-    /// X-Forwarded-For). X-Forwarded-Server is ours always, as with Traefik.
+    /// Whether the peer is trusted and sent the field itself: then it is kept, and we add nothing (except to
+    /// X-Forwarded-For). X-Forwarded-Server is always ours, as with Traefik.
     func isTold(_ name: FieldName) -> Bool {
         guard client.isTrusted, name != .xForwardedServer, let index = fields.first(name) else {
             return false
@@ -12,7 +12,7 @@ extension RequestView {
         return !fields[index].valueRange.isEmpty
     }
 
-    /// Whether what the peer sent in a forwarding field goes on as it came. X-Forwarded-For is written anew.
+    /// Whether the peer's value of a forwarding field is forwarded unchanged. X-Forwarded-For is always rewritten.
     func isPassedOn(_ name: FieldName) -> Bool {
         switch name {
         case .xForwardedFor: false
@@ -21,7 +21,7 @@ extension RequestView {
         }
     }
 
-    /// Calls `body` with what we say in a forwarding field; nil: nothing.
+    /// Calls `body` with our own value of a forwarding field; nil if we send none.
     func withOurs<Result>(_ name: FieldName, _ body: (UnsafeRawBufferPointer?) -> Result) -> Result {
         switch name {
         case .xForwardedHost: body(host.isEmpty ? nil : host)
@@ -30,8 +30,8 @@ extension RequestView {
         }
     }
 
-    /// The port of the host that the request names, else that of the scheme: where a client of the outermost proxy
-    /// finds us, as Traefik has it, not where we listen.
+    /// The port in the request's host, otherwise the default port of the scheme: the port at which clients reach the
+    /// outermost proxy, as in Traefik, not the port that we listen on.
     private func withPort<Result>(_ body: (UnsafeRawBufferPointer) -> Result) -> Result {
         let host = host
         var start = host.count
@@ -43,7 +43,7 @@ extension RequestView {
         return body(UnsafeRawBufferPointer(start: port.utf8Start, count: port.utf8CodeUnitCount))
     }
 
-    /// Whether a trusted peer says that the request came to it by TLS. What middlewares do with the field is theirs.
+    /// Whether a trusted peer reports that it received the request over TLS. Changes by middlewares do not count.
     private var isSecure: Bool {
         guard client.isTrusted,
             let index = (0..<fields.count).first(where: { fields[$0].name == .xForwardedProto })
@@ -54,8 +54,8 @@ extension RequestView {
 
     // MARK: Writing
 
-    /// Writes the lines of ours, but for those that middlewares take away. What is passed on has been written, and all
-    /// else of these names marked as removed.
+    /// Writes our own lines, except those that middlewares remove. Fields that are forwarded have been written already,
+    /// and all others of these names have been marked as removed.
     func writeForwarding(_ edits: FieldEdits?, _ writer: inout HeadWriter) {
         guard client.isTrusted || edits != nil else {
             writer.write(client.lines)
@@ -72,7 +72,7 @@ extension RequestView {
         if isOurs(.xForwardedHost) { writeHost(&writer) }
     }
 
-    /// X-Forwarded-For: what a trusted peer says of those before it, and its address.
+    /// X-Forwarded-For: the addresses that a trusted peer reports, followed by the peer's own address.
     private func writeChain(_ writer: inout HeadWriter) {
         var isFirst = true
         func writeSeparator() {
@@ -115,7 +115,7 @@ extension FieldEdits {
 }
 
 extension FieldName {
-    /// What says something about the path a request took; believed only from a trusted peer.
+    /// Fields that describe the path of a request; believed only from a trusted peer.
     static let forwarding: [FieldName] = [
         .forwarded, .xForwardedFor, .xForwardedHost, .xForwardedProto, .xForwardedPort, .xForwardedServer,
         .xForwardedPrefix, .xForwardedOther, .xRealIP,

@@ -1,11 +1,11 @@
 import HTTPWire
 import Routing
 
-/// A scanned request head, its bytes, its fields, and who sent it. Made once for each request and passed to all who
-/// look at it; valid as long as the bytes and the field table hold this head.
+/// A scanned request head, its bytes, its fields, and the client that sent it. Made once for each request and passed to
+/// everything that reads it; valid as long as the bytes and the field table hold this head.
 ///
-/// Rules and session keys see the forwarding fields that a backend will see. For an untrusted peer those are our own
-/// values; for a trusted one they are its values, and ours where it sent none.
+/// Rules and session keys see the forwarding fields that a backend will see: for an untrusted peer, our own values; for
+/// a trusted one, its values, and ours where it sent none.
 struct RequestView: RoutableRequest {
     let head: RequestHead
     let bytes: UnsafeRawBufferPointer
@@ -14,10 +14,10 @@ struct RequestView: RoutableRequest {
 
     var clientAddress: AddressRange.Bits? { client.bits }
     var host: UnsafeRawBufferPointer { head.host.map(slice) ?? UnsafeRawBufferPointer(start: nil, count: 0) }
-    /// An empty path of an absolute-form target means `/` (RFC 9112, section 3.2.2). A question about the server as a
-    /// whole, `*`, has an empty path too (section 3.3), and comes to whom `/` comes.
+    /// An empty path in an absolute-form target means `/` (RFC 9112, section 3.2.2). A request for the server as a
+    /// whole, `*`, also has an empty path (section 3.3) and is routed like `/`.
     var path: UnsafeRawBufferPointer { head.isAsterisk ? Self.text("/") : pathToSend }
-    /// The path as a backend is sent it: `*` where OPTIONS asks about the server as a whole (RFC 9112, section 3.2.4).
+    /// The path sent to a backend: `*` for an OPTIONS request for the server as a whole (RFC 9112, section 3.2.4).
     var pathToSend: UnsafeRawBufferPointer {
         head.path.isEmpty ? Self.text(head.isAsterisk ? "*" : "/") : slice(head.path)
     }

@@ -1,14 +1,14 @@
 import HTTPWire
 
-/// The response's half of an exchange: what of it has come and gone to the client. Pure: events in, what to do out.
+/// The response's half of an exchange: what has arrived and been sent to the client. Pure: events in, actions out.
 struct ResponseSide {
     enum AfterPart: Equatable {
-        /// The client takes more.
+        /// The client accepts more.
         case goOn
-        /// The client takes nothing for now: no more is to be read from the backend.
+        /// The client accepts nothing for now: stop reading from the backend.
         case pause
         case complete(trailers: [UInt8])
-        /// The rest will not come: the client is to see that.
+        /// The rest will not arrive; make that visible to the client.
         case cut
     }
 
@@ -16,58 +16,59 @@ struct ResponseSide {
         /// Send the request once more.
         case sendAgain
         case answer(ErrorStatus)
-        /// The client has the response's head already: it is to see that the rest will not come.
+        /// The client already has the response's head: make visible that the rest will not arrive.
         case cut
     }
 
     private enum State {
         /// → bindingKeys, passing
         case awaitingHead
-        /// The head has come; it is held back until the store knows so many session keys that it issues. → passing
+        /// The head has arrived and is held back until this number of session keys in it have been bound in the store.
+        /// → passing
         case bindingKeys(Int)
-        /// The head has gone to the client.
+        /// The head has been sent to the client.
         case passing
     }
 
     private var state = State.awaitingHead
     private var hasLookedForKeys = false
-    /// What the client was answered; 0 before that.
+    /// The status that the client received; 0 before that.
     private(set) var status = 0
 
     var isPassing: Bool {
         if case .passing = state { true } else { false }
     }
 
-    /// The response's head is held back for its session keys.
+    /// The response's head is held back until its session keys are bound.
     var isHeldBack: Bool {
         if case .bindingKeys = state { true } else { false }
     }
 
-    /// Whether the head that came is to be searched for session keys: true once.
+    /// Whether the received head must be searched for session keys: true once.
     mutating func looksForKeys() -> Bool {
         defer { hasLookedForKeys = true }
         return !hasLookedForKeys
     }
 
-    /// So many session keys in the head are to be bound before it goes on.
+    /// This number of session keys in the head must be bound before it is forwarded.
     mutating func issues(keys count: Int) {
         if count > 0 { state = .bindingKeys(count) }
     }
 
-    /// One of the keys has been bound, or cannot be. Returns whether the head may go on.
+    /// One of the keys has been bound, or cannot be. Returns whether the head may be forwarded.
     mutating func keyWasBound() -> Bool {
         guard case .bindingKeys(let left) = state else { return false }
         state = left > 1 ? .bindingKeys(left - 1) : .awaitingHead
         return left <= 1
     }
 
-    /// The head goes to the client.
+    /// The head is sent to the client.
     mutating func pass(status: Int) {
         state = .passing
         self.status = status
     }
 
-    /// Limpet answers by itself, or the client has gone before anybody did.
+    /// Limpet responds itself, or the client disconnected before any response.
     mutating func answered(status: Int) {
         if self.status == 0 { self.status = status }
     }
@@ -81,7 +82,7 @@ struct ResponseSide {
         }
     }
 
-    /// No more of the response will come.
+    /// No more of the response will arrive.
     func failed(_ failure: UpstreamFailure, _ request: inout RequestSide) -> AfterFailure {
         guard !isPassing else { return .cut }
         switch failure {
@@ -93,10 +94,10 @@ struct ResponseSide {
         }
     }
 
-    /// The backend neither sent nor took a byte for too long.
+    /// The backend neither sent nor accepted a byte for too long.
     func backendTimedOut() -> AfterFailure { isPassing ? .cut : .answer(.gatewayTimeout) }
 
-    /// The client neither sent nor took a byte for too long.
+    /// The client neither sent nor accepted a byte for too long.
     func clientTimedOut(requestIsComplete: Bool) -> AfterFailure {
         isPassing || requestIsComplete ? .cut : .answer(.requestTimeout)
     }

@@ -2,72 +2,74 @@ package import Affinity
 package import HTTPWire
 package import Routing
 
-/// What becomes of one request under a configuration, and why, as far as that can be said without asking anybody.
+/// What happens to one request under a configuration, and why, as far as that is known without contacting the store or
+/// a backend.
 package struct RequestExplanation: Sendable {
-    /// Where its way ends.
+    /// How the request ends.
     package enum Outcome: Equatable, Sendable {
-        /// The head is refused, and the connection closed. Nil: the head has no end.
+        /// The head is rejected, and the connection closed. Nil: the head is incomplete.
         case malformed(HeadRefusal?)
-        /// Its path has a segment `.` or `..`: 400.
+        /// The path has a segment `.` or `..`: 400.
         case dotSegment
-        /// It asks for another protocol: 501.
+        /// The request asks for another protocol: 501.
         case upgrade
-        /// It may be passed on no further (Max-Forwards): Limpet answers it.
+        /// The request may not be forwarded further (Max-Forwards): Limpet answers it.
         case lastHop(status: Int)
-        /// No router takes it: 404.
+        /// No router matches: 404.
         case noRouter
-        /// The router names something that is not there now: 503.
+        /// The router refers to something that does not exist at the moment: 503.
         case noService
-        /// A middleware answers it: a redirect says where to.
+        /// A middleware answers it; a redirect has a location.
         case answered(status: Int, location: String?)
-        /// It comes to a service.
+        /// The request reaches a service.
         case service
     }
 
-    /// What a middleware does with the request.
+    /// The effect of a middleware on the request.
     package enum Passage: Equatable, Sendable {
         case headers
-        /// The path from here on.
+        /// The path from this middleware on.
         case path(String)
-        /// It is let through: its address may, or its scheme is the right one.
+        /// The request is let through: its address is allowed, or its scheme is the right one.
         case allowed
-        /// It says a user and a password. Whether they are right is not looked at here.
+        /// The request has a user name and a password. They are not verified here.
         case credentials
-        /// The way ends here.
+        /// The middleware answers the request.
         case answered
     }
 
     package internal(set) var outcome: Outcome
-    /// Nil where the head is refused.
+    /// Nil if the head is rejected.
     package internal(set) var routes: RouteExplanation?
-    /// One for each middleware that the request meets, in their order.
+    /// One for each middleware that the request passes, in order.
     package internal(set) var passages: [Passage] = []
-    /// The service, then the one of a weighted service's services that would be chosen, as deep as that can be said.
+    /// The service, followed at each weighted service by the child that would be chosen, as far as that is known.
     package internal(set) var levels: [Level] = []
 
-    /// One service that a request comes to.
+    /// One service that a request reaches.
     package struct Level: Sendable {
-        /// Its place in the snapshot.
+        /// The service's index in the snapshot.
         package let service: Int
         package let session: Session
-        /// All its backends, or services, in the session's order; in that of the configuration where there is none.
+        /// All backends or children of the service, in the session's order; in the order of the configuration without a
+        /// session.
         package let order: [Int]
-        /// The one that a session which nobody knows goes to while all are up; nil where that is chance, or each
-        /// request's turn, or there is none.
+        /// The backend for an unknown session while all are up; nil if it is chosen at random or in turn, or if none
+        /// can be chosen.
         package let choice: Int?
-        /// The one that a cookie in the request proposes for such a session: then it is the choice.
+        /// The backend that a cookie in the request proposes for an unknown session: then it is the choice.
         package let proposal: Int?
     }
 
-    /// How a service recognises the request's session.
+    /// How a service identifies the request's session.
     package enum Session: Sendable {
-        /// A session key, by its place in the sources.
+        /// A session key, with its index in the sources.
         case key(source: Int, Fingerprint)
-        /// Our own cookie, and what it says; a hint that is too old says nothing.
+        /// The affinity cookie with its hint; nil if the hint is too old.
         case cookie(Fingerprint, Hint?)
-        /// No session key: one begins, by our cookie.
+        /// No session key: a session begins with a new affinity cookie.
         case begins
-        /// No session key, and none begins.
+        /// No session key, and no session begins.
         case none
     }
 }

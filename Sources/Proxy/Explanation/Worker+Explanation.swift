@@ -4,12 +4,12 @@ package import NIOCore
 import Routing
 
 extension Worker {
-    /// Says what would become of a request, by the same means by which it would be served. Nothing is asked, counted or
-    /// remembered.
+    /// Explains what would happen to a request, using the same code that serves requests. It contacts nothing, counts
+    /// nothing and stores nothing.
     ///
     /// - Parameters:
-    ///   - bytes: its head, whole.
-    ///   - remote: where it comes from.
+    ///   - bytes: the complete request head.
+    ///   - remote: the client's address.
     package func explain(_ bytes: [UInt8], at entryPoint: EntryPoint, from remote: SocketAddress) -> RequestExplanation
     {
         let client = ClientConnectionInfo(
@@ -32,7 +32,7 @@ extension Worker {
         while true {
             switch steps.next(request, in: table) {
             case .checkPassword(let credentials, let gate):
-                // Whether it is right is not looked at here.
+                // The password is not verified here.
                 steps.admit(credentials, gate)
                 continue
             case .answer(let answer, let reason):
@@ -109,12 +109,12 @@ extension Worker {
 }
 
 extension Membership {
-    /// Where a new session goes by its order while all are up: to a draining one only where there is no other.
+    /// Where the order places a new session while all are up: at a draining backend only as a last resort.
     fileprivate func firstOfAll(_ fingerprint: Fingerprint) -> Int? {
         choose(fingerprint) { _ in true } ?? choose(fingerprint, draining: true) { _ in true }
     }
 
-    /// The only one that a new session can go to, if there is one.
+    /// The only backend that a new session can be placed on, if there is exactly one.
     fileprivate var onlyOne: Int? {
         let weighing = backends.indices.filter { backends[$0].weight > 0 }
         let takers = weighing.filter(takesNewSessions)

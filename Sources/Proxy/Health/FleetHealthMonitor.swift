@@ -2,8 +2,8 @@ package import Affinity
 import Logging
 import NIOCore
 
-/// Carries out what ``FleetHealth`` decides: has backends probed, marks what the fleet says of them, and speaks to the
-/// other replicas. One for a replica that shares its store, confined to the loop of its prober.
+/// Carries out the decisions of ``FleetHealth``: has backends probed, marks them as the fleet decides, and communicates
+/// with the other replicas. A replica that shares its store has one, confined to the loop of its prober.
 package final class FleetHealthMonitor: HealthObserver {
     private struct Place {
         let service: String
@@ -20,9 +20,9 @@ package final class FleetHealthMonitor: HealthObserver {
     private var health: FleetHealth
     /// The backends of the services whose sessions are shared.
     private var places: [FleetBackend: Place] = [:]
-    /// What the fleet calls them.
+    /// The fleet's identifier for each backend.
     private var names: [ObjectIdentifier: FleetBackend] = [:]
-    /// Of all services.
+    /// The health tables of all services.
     private var tables: [HealthTable] = []
     private var ticks: RepeatedTask?
     private var isTickComing = false
@@ -30,15 +30,15 @@ package final class FleetHealthMonitor: HealthObserver {
 
     /// The other replicas.
     package var roster: FleetRoster { health.roster }
-    /// Payloads on the fleet's channel that told nothing: none of ours, or late.
+    /// Payloads on the fleet's channel that had no effect: malformed or late.
     package var ignoredMessages: UInt64 { health.ignoredMessages }
 
-    /// From here on, no sessions of the snapshot's services leave a backend without the fleet having agreed.
+    /// From now on, no sessions of the snapshot's services leave a backend without the agreement of the fleet.
     ///
     /// - Parameters:
     ///   - own: how this replica introduces itself.
-    ///   - key: the fleet's, which hashes the names of services.
-    ///   - leaseMilliseconds: of the coherence channel.
+    ///   - key: the fleet's key, which hashes the names of services.
+    ///   - leaseMilliseconds: the lease of the coherence channel.
     package init(
         prober: HealthProber, snapshot: Snapshot, own: FleetMessage.Sender, key: FingerprintKey,
         leaseMilliseconds: Int64,
@@ -55,14 +55,14 @@ package final class FleetHealthMonitor: HealthObserver {
         reconfigured(snapshot, configuration: own.configuration)
     }
 
-    /// The replica is configured anew. To be called before any loop serves by it: what they may do with it depends on
-    /// what the others of the fleet are configured to.
+    /// Applies a new configuration. Call it before any loop serves by that configuration: what the loops may do with it
+    /// depends on the configuration of the other replicas.
     ///
-    /// - Parameter configuration: the fingerprint of what must be configured alike everywhere.
+    /// - Parameter configuration: the fingerprint of the settings that must be equal on all replicas.
     package func reconfigured(_ snapshot: Snapshot, configuration: UInt64) {
         let old = places
         findPlaces(snapshot)
-        // Nobody would take back what the fleet said of a backend that it judges no more.
+        // The fleet no longer judges these backends, so nothing else would undo what it said about them.
         for (shared, place) in old where places[shared] == nil {
             place.state.setLeavable(false)
             place.state.setAvoided(false)
@@ -98,26 +98,26 @@ package final class FleetHealthMonitor: HealthObserver {
         }
     }
 
-    /// Takes leave of the fleet and lets go of everything.
+    /// Leaves the fleet and releases everything.
     package func stop() {
-        // Unsaid, the others find out by its silence.
+        // If the message is not sent, the others notice the silence.
         _ = channel.publish(health.closeReason())
         isStopped = true
         ticks?.cancel()
         ticks = nil
     }
 
-    /// A payload came on the fleet's channel.
+    /// A payload arrived on the fleet's channel.
     package func heard(_ payload: UnsafeRawBufferPointer) {
         perform(health.heard(payload, now: loop.now()))
     }
 
-    /// The fleet's channel was subscribed to, for the first time or again.
+    /// The subscription to the fleet's channel was established, for the first time or again.
     package func subscribed() {
         perform(health.subscribed(now: loop.now()))
     }
 
-    // MARK: What the prober finds out
+    // MARK: Events from the prober
 
     func suspected(_ backend: BackendState) {
         guard let shared = names[ObjectIdentifier(backend)] else { return }
@@ -135,7 +135,7 @@ package final class FleetHealthMonitor: HealthObserver {
         return health.isDown(shared)
     }
 
-    // MARK: What the fleet decides
+    // MARK: Decisions of the fleet
 
     private func tick() {
         perform(health.tick(lease: channel.lease, now: loop.now()))
@@ -171,7 +171,7 @@ package final class FleetHealthMonitor: HealthObserver {
             metadata: ["service": "\(place.service)", "backend": "\(place.backend)"])
     }
 
-    /// What is held back goes out as soon as it may, not only with the next tick.
+    /// Publishes what is held back as soon as allowed, instead of waiting for the next tick.
     private func tickSoon() {
         guard !isTickComing else { return }
         isTickComing = true
@@ -186,15 +186,15 @@ package final class FleetHealthMonitor: HealthObserver {
 @available(*, unavailable)
 extension FleetHealthMonitor: Sendable {}
 
-/// Where an event loop reports what its own connections say of backends: to the replica's ``HealthProber``, on
-/// whichever loop that is.
+/// Receives what an event loop's own connections reveal about backends, and passes it to the replica's
+/// ``HealthProber``, on any loop.
 package struct HealthEvidence: Sendable {
     enum Report: Sendable {
-        /// A connection could not be made; it is tried once more.
+        /// A connection attempt failed; another is being made.
         case suspected
-        /// Two connections in a row could not be made. The loop has marked the backend down already.
+        /// Two connection attempts in a row failed. The loop has already marked the backend down.
         case unreachable
-        /// A connection was made to a backend that was suspected or down.
+        /// A connection to a suspected or down backend succeeded.
         case reachable
     }
 
@@ -207,14 +207,14 @@ package struct HealthEvidence: Sendable {
     func report(_ report: Report, _ backend: BackendState) { take(report, backend) }
 }
 
-/// The way to the other replicas, as the fleet's judge uses it: on the judge's event loop alone.
+/// The connection to the other replicas, as the fleet's health monitor uses it, confined to the monitor's event loop.
 package protocol FleetChannel: AnyObject {
-    /// How far the coherence channel is.
+    /// The state of the coherence channel's lease.
     var lease: FleetMessage.Lease { get }
 
-    /// Sends the payload to everyone who listens, this replica included. Returns false where it cannot be sent now.
+    /// Sends the payload to all subscribers, including this replica. Returns false if it cannot be sent now.
     func publish(_ payload: [UInt8]) -> Bool
 
-    /// Whether all replicas that are heard are configured alike; told when it changes, true at first.
+    /// Whether all replicas that are heard have the same configuration; called when this changes. Initially true.
     func configurationsAgree(_ agree: Bool)
 }

@@ -4,13 +4,13 @@ import NIOCore
 import NIOPosix
 import Networking
 
-/// Finds out whether backends can be reached that could not be, by a TCP connection each second to each of them. One
-/// for a replica, confined to one of its event loops: the others report to it, so that a dead backend is tried as often
-/// however many loops there are.
+/// Probes backends that could not be reached, with one TCP connection per second to each of them. There is one prober
+/// per replica, confined to one event loop: the other loops report to it, so that the probe rate of a dead backend does
+/// not depend on the number of loops.
 ///
-/// A loop marks a backend down itself, before it decides anew. It is marked up here alone.
+/// A loop marks a backend down itself, before it decides again. Only the prober marks it up.
 package final class HealthProber {
-    /// Says whether a connection can be made now, in this turn of the loop or a later one.
+    /// Reports whether a connection can be opened, in this turn of the loop or a later one.
     typealias Connect = (Backend, _ then: @escaping (_ isReachable: Bool) -> Void) -> Void
 
     private final class Target {
@@ -29,7 +29,7 @@ package final class HealthProber {
     }
 
     let loop: LoopContext
-    /// The fleet's judge, where there is a fleet.
+    /// The fleet's health monitor; nil without a fleet.
     weak var judge: (any HealthObserver)?
     private let connect: Connect
     /// By the identity of their states.
@@ -45,7 +45,7 @@ package final class HealthProber {
         reconfigured(snapshot)
     }
 
-    /// Where the event loops of the replica, this one included, report to.
+    /// Where all event loops of the replica, including this one, report to.
     package var evidence: HealthEvidence {
         let bound = NIOLoopBound(self, eventLoop: loop.eventLoop)
         return HealthEvidence { report, state in
@@ -54,8 +54,8 @@ package final class HealthProber {
         }
     }
 
-    /// The replica is configured anew: to be called before any loop serves by it. What stays is probed on, what is gone
-    /// is not.
+    /// Applies a new configuration. Call it before any loop serves by that configuration. Backends that remain are
+    /// still probed; removed ones are not.
     package func reconfigured(_ snapshot: Snapshot) {
         let old = targets
         targets = [:]
@@ -71,13 +71,13 @@ package final class HealthProber {
         targets = [:]
     }
 
-    /// The fleet's judge wants to know whether the backend can be reached; it is told.
+    /// The fleet's health monitor requests a probe of the backend and receives the result.
     func probe(_ state: BackendState) {
         guard let target = target(state) else { return }
         perform(target.probe.wanted(), target)
     }
 
-    /// Nil for what is not configured any more.
+    /// Nil if the backend is no longer configured.
     private func target(_ state: BackendState) -> Target? { targets[ObjectIdentifier(state)] }
 
     private func take(_ report: HealthEvidence.Report, _ state: BackendState) {
@@ -93,7 +93,7 @@ package final class HealthProber {
         }
     }
 
-    /// Returns whether that is news.
+    /// Returns whether the state changed.
     private func becameUnreachable(_ target: Target) -> Bool {
         target.state.begin(.unreachable)
         let action = target.probe.failed(now: loop.now())
@@ -128,7 +128,7 @@ package final class HealthProber {
         }
     }
 
-    /// Whoever wanted it hears of the probe, and of no change besides.
+    /// If the probe was requested, the monitor receives its result, and no separate change event.
     private func probed(_ state: BackendState, isReachable: Bool) {
         guard let target = target(state) else { return }
         let wasUnreachable = target.probe.isUnreachable
@@ -139,7 +139,7 @@ package final class HealthProber {
             if isReachable, wasUnreachable { judge?.changed(state) }
             return
         }
-        // A check that fails is not answered by a connection.
+        // A successful connection does not end a failing health check.
         let isDown = judge.probed(state, isUp: isReachable && state.isUp)
         if !isReachable, isDown { _ = becameUnreachable(target) }
     }
@@ -163,14 +163,14 @@ package final class HealthProber {
 @available(*, unavailable)
 extension HealthProber: Sendable {}
 
-/// Who judges the health of backends together with other replicas, on the prober's loop.
+/// Judges the health of backends together with other replicas, on the prober's loop.
 protocol HealthObserver: AnyObject {
-    /// A connection could not be made, and another is being tried.
+    /// A connection attempt failed, and another is being made.
     func suspected(_ backend: BackendState)
 
-    /// The backend is up or down now, as its state says, or is not suspected any more.
+    /// The backend's state is up or down now, or the backend is no longer suspected.
     func changed(_ backend: BackendState)
 
-    /// A probe is over that was wanted. Returns whether the backend counts as down.
+    /// A requested probe has ended. Returns whether the backend counts as down.
     func probed(_ backend: BackendState, isUp: Bool) -> Bool
 }

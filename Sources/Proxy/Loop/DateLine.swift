@@ -1,9 +1,9 @@
-/// A Date field as a line (IMF-fixdate, RFC 9110, section 5.6.7), rendered anew when the second has changed.
+/// A Date field as a line (IMF-fixdate, RFC 9110, section 5.6.7), rendered again when the second changes.
 struct DateLine {
     private var text = Array("Date: Thu, 01 Jan 1970 00:00:00 GMT\r\n".utf8)
     private var second: UInt32 = 0
 
-    /// - Parameter second: since 1970.
+    /// - Parameter second: seconds since 1970.
     mutating func line(at second: UInt32) -> [UInt8] {
         if second != self.second {
             self.second = second
@@ -26,19 +26,19 @@ struct DateLine {
         put(clock % 60, at: 29)
     }
 
-    /// Two digits.
+    /// Writes two digits.
     private mutating func put(_ number: Int, at place: Int) {
         text[place] = UInt8(ascii: "0") + UInt8(truncatingIfNeeded: number / 10)
         text[place + 1] = UInt8(ascii: "0") + UInt8(truncatingIfNeeded: number % 10)
     }
 
-    /// One of several names of three letters.
+    /// Writes one of several three-letter names.
     private mutating func put(_ names: StaticString, _ index: Int, at place: Int) {
         for offset in 0..<3 { text[place + offset] = names.utf8Start[index * 3 + offset] }
     }
 
-    /// The date of a day, counted from 1970-01-01, in years that begin with March, so that the day that not all of them
-    /// have comes last.
+    /// The date of a day, counted from 1970-01-01. Calculated in years that begin with March, so that the leap day is
+    /// the last day.
     private static func date(_ days: Int) -> (year: Int, month: Int, day: Int) {
         let shifted = days + 719_468
         let century = (4 * shifted + 3) / 146_097

@@ -1,27 +1,27 @@
 import NIOCore
 
-/// Something with a time by which it must have made progress.
+/// An object with a time by which it must have made progress.
 protocol DeadlineHolder: AnyObject {
-    /// `NIODeadline.distantFuture` where nothing is due.
+    /// `NIODeadline.distantFuture` without a deadline.
     var deadline: NIODeadline { get }
-    /// Its place in the sweep; only the sweep writes it.
+    /// The index in the sweep; only the sweep writes it.
     var sweepIndex: Int { get set }
 
-    /// Called once for a deadline that has passed; must set a later one or leave the sweep.
+    /// Called once for a deadline that has passed. Must set a later deadline or leave the sweep.
     func deadlinePassed()
 }
 
-/// Looks after all deadlines of an event loop with one repeated task, because a timer per connection would be set and
-/// cancelled for every request. A deadline is acted on at most ``interval`` late.
+/// Checks all deadlines of an event loop with one repeated task: a timer per connection would be set and cancelled for
+/// every request. A deadline fires at most ``interval`` late.
 final class DeadlineSweep {
     static let interval = TimeAmount.milliseconds(250)
 
     private var holders: [any DeadlineHolder] = []
-    /// The time of the next sweep, as far as it is known.
+    /// The expected time of the next sweep.
     private var nextSweep = NIODeadline.now() + DeadlineSweep.interval
     private var task: RepeatedTask?
 
-    /// - Parameter eachTime: what else is to be seen to as often.
+    /// - Parameter eachTime: additional work to do after each sweep.
     func start(on loop: any EventLoop, eachTime: @escaping () -> Void = {}) {
         let bound = NIOLoopBound((sweep: self, eachTime: eachTime), eventLoop: loop)
         task = loop.scheduleRepeatedTask(initialDelay: Self.interval, delay: Self.interval) { _ in
@@ -49,11 +49,11 @@ final class DeadlineSweep {
         holder.sweepIndex = -1
     }
 
-    /// A deadline that passes at the earliest when `amount` is over, and at most ``interval`` later. Costs no look at
-    /// the clock, so it is for those that each request sets.
+    /// A deadline that passes at the earliest after `amount`, and at most ``interval`` later. Does not read the clock,
+    /// so it suits deadlines that every request sets.
     func deadline(in amount: TimeAmount) -> NIODeadline { nextSweep + amount }
 
-    /// From the end, because a holder whose deadline passed may leave, and another takes its place.
+    /// Iterates from the end, because a holder whose deadline passed may leave, and another one takes its index.
     func sweep(now: NIODeadline) {
         nextSweep = now + Self.interval
         var index = holders.count - 1

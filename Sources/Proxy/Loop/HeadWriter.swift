@@ -1,7 +1,7 @@
 import NIOCore
 
-/// Writes a message head piece by piece into memory that was reserved for all of it. A `ByteBuffer` would check its
-/// uniqueness and its capacity for every piece, and there are a dozen to a head.
+/// Writes a message head piece by piece into memory that was reserved for the entire head. A `ByteBuffer` would check
+/// its uniqueness and its capacity for each of the dozen pieces of a head.
 struct HeadWriter {
     private let target: UnsafeMutableRawBufferPointer
     private(set) var count = 0
@@ -10,7 +10,7 @@ struct HeadWriter {
         self.target = target
     }
 
-    /// Appends what `body` writes, of which there must be at most `bound` bytes.
+    /// Appends what `body` writes, which must be at most `bound` bytes.
     static func write(into buffer: inout ByteBuffer, atMost bound: Int, _ body: (inout HeadWriter) -> Void) {
         buffer.writeWithUnsafeMutableBytes(minimumWritableBytes: bound) { target in
             var writer = HeadWriter(target)

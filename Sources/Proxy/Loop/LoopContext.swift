@@ -6,15 +6,15 @@ package import Networking
 import Store
 
 /// What everything on one event loop shares: clock, randomness, buffers, limits, scanner, deadlines, counters and log.
-/// It knows nothing of services, requests or connections. Confined to its loop.
+/// It does not depend on services, requests or connections. Confined to its loop.
 package final class LoopContext {
     package let eventLoop: any EventLoop
     let limits: ProxyLimits
     let replicaName: String
     let logger: Logger
-    /// Of the names of backends.
+    /// Resolves the names of backends.
     let resolver: NameResolver
-    /// Where finished exchanges are told; nil where nobody wants to know.
+    /// Receives finished exchanges; nil if they are not logged.
     let exchangeLog: (any ExchangeLog)?
     let scanner: HeadScanner
     /// The fields of the request head that was scanned last.
@@ -25,7 +25,7 @@ package final class LoopContext {
     var spareBuffers = SpareBuffers()
     let deadlines = DeadlineSweep()
     var counters: WorkerCounters
-    /// Where it is reported what connections say of backends; nil where nothing is served.
+    /// Receives what connections reveal about backends; nil if nothing is served.
     var evidence: HealthEvidence?
     /// The replica is stopping: connections are not kept for further requests.
     var isStopping = false
@@ -52,10 +52,10 @@ package final class LoopContext {
 
     package func now() -> Instant { .now }
 
-    /// Seconds since 1970: for hints and dates alone.
+    /// Seconds since 1970; only for hints and dates.
     func wallClock() -> UInt32 { WallClock.seconds() }
 
-    /// The Date field of a response that has none, as a line.
+    /// The Date line for a response that has none.
     func dateLine() -> [UInt8] { dates.line(at: wallClock()) }
 
     func randomSessionID() -> AffinityCookieSealer.SessionID {
@@ -68,7 +68,7 @@ package final class LoopContext {
 
     // MARK: Buffers
 
-    /// A copy with no more storage than its bytes: what is kept must not pin the loop's receive buffer.
+    /// A copy with no more storage than its bytes: bytes that are kept must not pin the loop's receive buffer.
     func copy(_ bytes: ByteBuffer) -> ByteBuffer {
         var copy = ByteBufferAllocator().buffer(capacity: bytes.readableBytes)
         copy.writeImmutableBuffer(bytes)

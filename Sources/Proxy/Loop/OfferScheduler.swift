@@ -2,12 +2,13 @@ import Affinity
 import NIOCore
 import Store
 
-/// Tells the store, not faster than it can bear, what the services of one event loop decided without it or what it may
-/// have lost: a few offers at a time, until there are none.
+/// Sends offers to the store at a limited rate: what the services of one event loop decided without the store, or what
+/// the store may have lost. It sends a few offers at a time, until none are left.
 ///
-/// The rate bounds what a fleet that has been without its store for long asks of it beside the requests.
+/// The rate bounds the load on the store, in addition to the requests, after a fleet has been without it for a long
+/// time.
 final class OfferScheduler {
-    /// 1000 a second for each event loop.
+    /// 1000 offers per second and event loop.
     private static let interval = TimeAmount.milliseconds(10)
     private static let offersEachTime = 10
 
@@ -37,7 +38,7 @@ final class OfferScheduler {
         task = nil
     }
 
-    /// Whether the store can be told now what it has not heard about this session.
+    /// Whether an offer for this session can be sent to the store now.
     private func mayOffer(_ session: Fingerprint) -> Bool {
         store.isAvailable(for: session) && coherence.isLive(for: session, now: loop.now())
     }

@@ -3,19 +3,19 @@ import NIOCore
 /// One receive buffer for all connections of an event loop.
 ///
 /// A connection that holds no bytes holds no buffer: NIO's own pool would keep one per connection, grown to the largest
-/// read it ever made. The buffer is lent for one read and given back when the read has been dealt with; where its bytes
-/// are still referenced then (a slow peer), the next read gets a new one.
+/// read it ever made. The buffer is lent for one read and returned after the read has been processed. If its bytes are
+/// still referenced then (a slow peer), the next read gets a new buffer.
 ///
 /// Confined to its event loop.
 final class ReceiveBuffers {
-    /// Large enough that a big body costs few reads.
+    /// Large enough that a large body takes few reads.
     static let capacity = 64 * 1024
 
     private var spare: ByteBuffer?
 
     func take(_ allocator: ByteBufferAllocator) -> ByteBuffer {
         guard var buffer = spare.take() else { return allocator.buffer(capacity: Self.capacity) }
-        // Reuses the storage where nobody else holds it, else allocates.
+        // Reuses the storage if it is not referenced elsewhere, otherwise allocates.
         buffer.clear()
         return buffer
     }
@@ -29,7 +29,7 @@ final class ReceiveBuffers {
 
 /// Makes a channel read into its event loop's ``ReceiveBuffers``.
 struct LoopReceiveAllocator: RecvByteBufferAllocator {
-    /// NIO keeps the first buffer it was given for as long as the channel lives, so the first one is small.
+    /// NIO keeps the first buffer that it gets for as long as the channel lives, so the first one is small.
     private static let firstCapacity = 1024
 
     private let buffers: NIOLoopBound<ReceiveBuffers>
@@ -43,7 +43,7 @@ struct LoopReceiveAllocator: RecvByteBufferAllocator {
         isFirst ? allocator.buffer(capacity: Self.firstCapacity) : buffers.value.take(allocator)
     }
 
-    /// Always "may grow": any other answer makes NIO reuse the first buffer.
+    /// Always returns true ("may grow"): otherwise NIO would reuse the first buffer.
     mutating func record(actualReadBytes: Int) -> Bool {
         isFirst = false
         return true

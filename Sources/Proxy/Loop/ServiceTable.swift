@@ -2,7 +2,8 @@ import Affinity
 import Routing
 import Store
 
-/// The routers and services by which one event loop serves, and the change to others. Confined to its loop.
+/// The routers and services that one event loop uses, and their replacement by a new configuration. Confined to its
+/// loop.
 final class ServiceTable {
     private(set) var snapshot: Snapshot
     /// In the order of the snapshot.
@@ -25,14 +26,14 @@ final class ServiceTable {
         adoptChildren()
     }
 
-    /// Serves by another configuration from this turn of the loop on. A service or a backend that is still there keeps
-    /// its connections, counters and bindings; exchanges under way finish where they are.
+    /// Applies a new configuration from this turn of the loop on. A service or a backend that remains keeps its
+    /// connections, counters and bindings; exchanges in progress finish with their current service.
     func apply(_ snapshot: Snapshot) {
         self.snapshot = snapshot
         var kept = Dictionary(services.map { ($0.description.name, $0) }, uniquingKeysWith: { first, _ in first })
         services = snapshot.services.map { service in
             guard let runtime = kept.removeValue(forKey: service.name) else { return makeRuntime(service) }
-            // A request that is decided for backends has nothing ready for children, nor the other way round.
+            // Requests that are being decided for backends have no state for children, and the reverse.
             guard runtime.isWeighted == service.isWeighted else {
                 let successor = makeRuntime(service)
                 runtime.retire(for: successor)
@@ -46,13 +47,13 @@ final class ServiceTable {
         setClocks()
     }
 
-    /// The wall clock may be set while we run.
+    /// Sets the offset of the wall clock in each service, because the clock may be adjusted while the replica runs.
     func setClocks() {
         let origin = WallClock.nanoseconds() &- loop.now().nanoseconds
         for service in services { service.affinity.wallOrigin = origin }
     }
 
-    /// Closes all idle connections and forgets the services.
+    /// Closes all idle connections and drops the services.
     func shutDown() {
         for service in services {
             for pool in service.pools { pool.closeIdle() }
@@ -62,14 +63,14 @@ final class ServiceTable {
 
     // MARK: Requests
 
-    /// What the router that takes the request has planned for it; nil where none does.
+    /// The plan of the router that matches the request; nil if none does.
     func router(of request: RequestView) -> RouterPlan? {
         let place = snapshot.routes.match(request, entryPoint: request.client.entryPoint.index, scratch: matchScratch)
         loop.counters.patternsOverLimit = matchScratch.patternsOverLimit
         return place.map { snapshot.routers[$0] }
     }
 
-    /// Nil where the router names a service that is not there now.
+    /// Nil if the router refers to a service that does not exist at the moment.
     func service(of router: RouterPlan) -> ServiceRuntime? { router.service.map { services[$0] } }
 
     private func makeRuntime(_ service: Service) -> ServiceRuntime {

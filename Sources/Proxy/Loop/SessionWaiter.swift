@@ -1,9 +1,9 @@
 import Affinity
 import Store
 
-/// A request that waits for the store. Of the requests of one session only one asks; the others are told what its
-/// answer means for them.
+/// A request that waits for the store. Only one of the concurrent requests of a session sends an operation; the others
+/// receive what its result means for them.
 protocol SessionWaiter: StoreWaiter {
-    /// Another request of the same session asked, and was answered.
+    /// The store returned the result of an operation that another request of the same session sent.
     func proceed(by answer: StoreResult, to operation: StoreOperation, stamp: OperationStamp)
 }

@@ -1,9 +1,9 @@
 import NIOCore
 
-/// Buffers for rendered heads, used again instead of allocated again. Confined to one event loop.
+/// Buffers for rendered heads, reused instead of reallocated. Confined to one event loop.
 struct SpareBuffers {
     private static let capacity = 1024
-    /// A head above this is rare; its buffer is let go rather than kept.
+    /// A larger head is rare; its buffer is released instead of kept.
     private static let keptCapacity = 8 * 1024
     private static let count = 64
 
@@ -16,7 +16,7 @@ struct SpareBuffers {
 
     mutating func take() -> ByteBuffer {
         guard var buffer = spares.popLast() else { return allocator.buffer(capacity: Self.capacity) }
-        // Reuses the storage where the write that held it is done, else allocates.
+        // Reuses the storage if the write that referenced it has finished, otherwise allocates.
         buffer.clear()
         return buffer
     }

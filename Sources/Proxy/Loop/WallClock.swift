@@ -6,7 +6,8 @@ import Musl
 import Darwin
 #endif
 
-/// The time since 1970. It takes part only in the validity of hints, and where sessions end by age.
+/// The time since 1970. Used only for the validity of hints, for Date fields, for the expiry of cookies, and for
+/// sessions that end by age.
 enum WallClock {
     static func seconds() -> UInt32 { UInt32(clamping: read().tv_sec) }
 

@@ -2,8 +2,8 @@ package import Affinity
 import NIOCore
 package import Store
 
-/// Everything that one event loop owns: its services, its connections, its counters. Confined to that loop; nothing in
-/// it is locked but the binding cache's shards.
+/// Everything that one event loop owns: its services, its connections, its counters. Confined to that loop; only the
+/// shards of the binding cache are locked.
 package final class Worker {
     package let loop: LoopContext
     package let store: any BindingStore
@@ -15,7 +15,7 @@ package final class Worker {
     private var offering: OfferScheduler?
     private var isStopped = false
 
-    /// How long an idle client connection may still bring a request after the stop began.
+    /// How long an idle client connection can still receive a request after the stop began.
     private static let lastRequestGrace = TimeAmount.seconds(1)
 
     package init(
@@ -39,7 +39,7 @@ package final class Worker {
         }
     }
 
-    /// Serves by another configuration from this turn of the loop on.
+    /// Applies a new configuration from this turn of the loop on.
     package func apply(_ snapshot: Snapshot) {
         guard !isStopped else { return }
         table.apply(snapshot)
@@ -48,7 +48,7 @@ package final class Worker {
     /// In the order of the snapshot.
     var services: [ServiceRuntime] { table.services }
 
-    /// What this loop has counted until now.
+    /// The counters of this loop up to now.
     package func measure() -> WorkerCounters {
         var counters = loop.counters
         for service in services {
@@ -62,18 +62,18 @@ package final class Worker {
 
     // MARK: The store
 
-    /// Asks for a request, or has it wait for the answer that another request of its session has asked for.
+    /// Sends an operation for a request, or makes the request wait for the operation in flight of its session.
     func send(_ operation: StoreOperation, for waiter: any SessionWaiter) {
         guard flights.board(operation.fingerprint, waiter) else { return }
         store.send(operation, for: waiter)
     }
 
-    /// A question is answered. Returns those who waited for it too.
+    /// An operation has returned its result. Returns the other requests that waited for it.
     func landed(_ operation: StoreOperation) -> [any SessionWaiter] { flights.land(operation.fingerprint) }
 
     // MARK: Health
 
-    /// Lets the replica's prober know what this loop finds out about backends.
+    /// Reports to the replica's prober what this loop finds out about backends.
     package func report(to evidence: HealthEvidence) {
         loop.evidence = evidence
     }
@@ -92,19 +92,19 @@ package final class Worker {
         loop.deadlines.remove(client)
     }
 
-    /// Client connections that are still open.
+    /// The number of open client connections.
     package var openClients: Int { clients.count }
 
     // MARK: Stop
 
-    /// No request is begun on a connection that is idle for long; those under way are finished.
+    /// Stops accepting requests on connections that stay idle; requests in progress are finished.
     package func stop() {
         loop.isStopping = true
         let last = NIODeadline.now() + Self.lastRequestGrace
         for client in clients.values { client.stop(by: last) }
     }
 
-    /// Cuts what has not ended by itself, and lets go of everything.
+    /// Closes all remaining connections and releases everything.
     package func shutDown() {
         isStopped = true
         for client in clients.values { client.cut() }

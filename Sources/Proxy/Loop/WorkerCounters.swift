@@ -1,29 +1,30 @@
 package import Affinity
 
-/// What one event loop has counted. Only its loop writes it; a copy goes out when metrics are asked for.
+/// The counters of one event loop. Only its loop writes them; a copy is returned when metrics are requested.
 package struct WorkerCounters: Sendable {
-    /// Requests by the service's name; filled in when it goes out.
+    /// Requests by the service's name; filled in when the copy is made.
     package var services: [String: ServiceCounters] = [:]
-    /// Requests that were refused before a service saw them, by the label of the answer.
+    /// Requests that were refused before they reached a service, by the label of the response.
     package var refused: [String: UInt64] = [:]
     /// Open client connections by entry point, in the order of the configuration.
     package var clientConnections: [Int]
-    /// Requests whose head has come and that have not ended: the response is not all written, the client not gone.
+    /// Requests whose head has arrived and that have not ended: the response is not fully written and the client has
+    /// not disconnected.
     package var requestsInFlight = 0
-    /// Those of them that are on their way to a backend, or at it, by the service's and the backend's name; filled in
-    /// when it goes out. Backends that are no longer configured are left out.
+    /// The number of these requests that are being sent to a backend or processed by it, by the names of service and
+    /// backend; filled in when the copy is made. Backends that are no longer configured are left out.
     package var backendRequestsInFlight: [String: [String: Int]] = [:]
     package var backendConnections: Int = 0
     package var backendConnectFailures: UInt64 = 0
     /// Requests sent a second time.
     package var repeated: UInt64 = 0
-    /// Session keys that were too long and counted as absent.
+    /// Session keys that were too long and were treated as absent.
     package var oversizedSessionKeys: UInt64 = 0
-    /// Patterns of rules that went over a limit; the rule did not hold then.
+    /// Rule patterns that exceeded a limit; the rule did not match then.
     package var patternsOverLimit: UInt64 = 0
-    /// Session keys that a backend issued and that were bound to another one already.
+    /// Session keys that a backend issued and that were already bound to another one.
     package var keysLearntElsewhere: UInt64 = 0
-    /// States that cannot be; each failed its exchange. Anything above 0 is a bug.
+    /// States that cannot occur; each failed its exchange. Anything above 0 is a bug.
     package var impossible: UInt64 = 0
 
     init(entryPoints: Int) {
@@ -42,7 +43,7 @@ package struct ServiceCounters: Sendable {
         rows = Array(repeating: [], count: Provenance.allCases.count + 1)
     }
 
-    /// `provenance` is nil for a request that no backend was chosen for.
+    /// `provenance` is nil for a request for which no backend was chosen.
     mutating func count(_ provenance: Provenance?, status: Int) {
         guard Self.statuses.contains(status) else { return }
         let row = Self.row(provenance)
@@ -50,7 +51,7 @@ package struct ServiceCounters: Sendable {
         rows[row][status - Self.statuses.lowerBound] &+= 1
     }
 
-    /// Calls `body` for each pair that was counted.
+    /// Calls `body` for each counted pair.
     package func forEach(_ body: (Provenance?, _ status: Int, UInt64) -> Void) {
         for provenance in Provenance.allCases.map(Optional.some) + [nil] {
             for (status, count) in zip(Self.statuses, rows[Self.row(provenance)]) where count > 0 {

@@ -3,11 +3,11 @@ import Crypto
 /// Apache's variant of MD5-crypt, `$apr1$`: a thousand rounds of MD5 over password and salt.
 enum APR1 {
     private static let alphabet = Array("./0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz".utf8)
-    /// The order in which the bytes of the digest are written, three to four letters.
+    /// The order in which the bytes of the digest are written, three bytes as four letters.
     private static let order = [(0, 6, 12), (1, 7, 13), (2, 8, 14), (3, 9, 15), (4, 10, 5)]
     private static let rounds = 1000
 
-    /// The 22 letters that stand for the password.
+    /// The 22 letters that encode the password's digest.
     static func digest(of password: [UInt8], salt: [UInt8]) -> [UInt8] {
         var digest = first(password, salt)
         for round in 0..<rounds {

@@ -1,4 +1,4 @@
-/// Base64 with padding (RFC 4648, section 4), as credentials and htpasswd files hold it. Strict like ``Base64URL``.
+/// Base64 with padding (RFC 4648, section 4), as used in credentials and htpasswd files. Strict like ``Base64URL``.
 enum Base64 {
     static func decode(_ text: UnsafeRawBufferPointer) -> [UInt8]? {
         guard text.count % 4 == 0 else { return nil }

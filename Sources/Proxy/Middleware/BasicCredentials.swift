@@ -1,12 +1,13 @@
-/// The user and the password of an Authorization field (RFC 7617, section 2).
+/// The user name and the password in an Authorization field (RFC 7617, section 2).
 struct BasicCredentials: Equatable, CustomStringConvertible {
-    /// Longer names and passwords are nobody's.
+    /// The maximum length in bytes. Longer user names or passwords are rejected unchecked.
     static let lengthMax = 512
 
     let user: [UInt8]
     let password: [UInt8]
 
-    /// Nil where the field holds anything else. The first colon ends the name; neither part holds a control character.
+    /// Nil if the field contains anything else. The first colon ends the user name; neither part may contain control
+    /// characters.
     init?(fieldValue: UnsafeRawBufferPointer) {
         let scheme = "basic".utf8
         guard fieldValue.count > scheme.count, fieldValue[scheme.count] == UInt8(ascii: " "),
@@ -23,6 +24,6 @@ struct BasicCredentials: Equatable, CustomStringConvertible {
         guard user.count <= Self.lengthMax, password.count <= Self.lengthMax else { return nil }
     }
 
-    /// Does not show the password.
+    /// Does not reveal the password.
     var description: String { "(credentials)" }
 }

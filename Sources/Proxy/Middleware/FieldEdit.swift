@@ -1,12 +1,12 @@
 /// A change to the fields of a head.
 package struct FieldEdit: Sendable, Equatable {
-    /// In lower case: what it is compared by.
+    /// The name in lower case, used for comparisons.
     let key: [UInt8]
-    /// The whole line, or nothing where the field is only removed.
+    /// The complete line; empty if the field is only removed.
     let line: [UInt8]
-    /// The place of the value in the line.
+    /// The offset of the value in the line.
     private let valueStart: Int
-    /// Whether fields of that name that are there already stay.
+    /// Whether existing fields of that name are kept.
     let keepsOthers: Bool
 
     private init(_ name: String, _ value: [UInt8]?, keepsOthers: Bool) {
@@ -18,17 +18,17 @@ package struct FieldEdit: Sendable, Equatable {
 
     static func remove(name: String) -> FieldEdit { FieldEdit(name, nil, keepsOthers: false) }
 
-    /// In place of all fields of that name.
+    /// Replaces all fields of that name.
     static func set(name: String, value: String) -> FieldEdit { set(name: name, value: Array(value.utf8)) }
 
     static func set(name: String, value: [UInt8]) -> FieldEdit { FieldEdit(name, value, keepsOthers: false) }
 
-    /// Beside those that are there.
+    /// Keeps existing fields of that name.
     static func add(name: String, value: [UInt8]) -> FieldEdit { FieldEdit(name, value, keepsOthers: true) }
 
     var value: ArraySlice<UInt8> { line.isEmpty ? [] : line[valueStart..<line.count - 2] }
 
-    /// Whether a field says where a message ends or how long a connection lives: those are not to be edited.
+    /// Whether a field determines where a message ends or how long a connection lives: such fields must not be edited.
     package static func isFraming(_ lowercasedName: String) -> Bool {
         [
             "connection", "content-length", "transfer-encoding", "keep-alive", "proxy-connection", "te", "trailer",
@@ -39,11 +39,11 @@ package struct FieldEdit: Sendable, Equatable {
     static func lowered(_ byte: UInt8) -> UInt8 { byte &- UInt8(ascii: "A") < 26 ? byte | 0x20 : byte }
 }
 
-/// Changes to the fields of one head, those of several middlewares one after the other.
+/// Changes to the fields of one head, from several middlewares in sequence.
 struct FieldEdits {
-    /// Names, in lower case, of which nothing stays that was there.
+    /// Names, in lower case, whose original fields are all removed.
     private(set) var dropped: [[UInt8]] = []
-    /// What comes behind what stays, in order.
+    /// Fields to append after the remaining ones, in order.
     private(set) var appended: [FieldEdit] = []
 
     var isEmpty: Bool { dropped.isEmpty && appended.isEmpty }
@@ -60,10 +60,10 @@ struct FieldEdits {
         if !edit.line.isEmpty { appended.append(edit) }
     }
 
-    /// Whether a field of this name (in lower case) that was there is gone.
+    /// Whether original fields of this name (in lower case) are removed.
     func drops(_ key: some Collection<UInt8>) -> Bool { dropped.contains { $0.elementsEqual(key) } }
 
-    /// Whether a field is gone that is of such a name, or that a backend may take for one.
+    /// Whether fields are removed whose name equals this one, or could be read as this one by a backend.
     func dropsSpelling(_ name: some Collection<UInt8>) -> Bool {
         dropped.contains { PlainFieldName($0).elementsEqual(PlainFieldName(name)) }
     }
@@ -72,13 +72,13 @@ struct FieldEdits {
         drops(UnsafeBufferPointer(start: key.utf8Start, count: key.utf8CodeUnitCount))
     }
 
-    /// Whether a field of this name (in lower case) is taken away or added.
+    /// Whether a field of this name (in lower case) is removed or added.
     func mention(_ key: StaticString) -> Bool {
         let key = UnsafeBufferPointer(start: key.utf8Start, count: key.utf8CodeUnitCount)
         return drops(key) || value(of: key) != nil
     }
 
-    /// What was appended last of that name (in lower case); nil where nothing was.
+    /// The value that was appended last for this name (in lower case); nil if none was.
     func value(of key: some Collection<UInt8>) -> ArraySlice<UInt8>? {
         appended.last { $0.key.elementsEqual(key) }?.value
     }

@@ -1,21 +1,21 @@
 package import Routing
 
-/// What a router does to a request and its response before and after the service, in the configured order.
+/// What a router does to a request before the service and to its response after it, in the configured order.
 package enum Middleware: Equatable, Sendable {
     case headers(HeaderEdits)
-    /// The first of the prefixes that the path begins with is taken off it, and told the backend as X-Forwarded-Prefix.
-    /// The prefixes begin with a slash.
+    /// Removes the first of the prefixes that the path begins with, and sends it to the backend as X-Forwarded-Prefix.
+    /// Each prefix begins with a slash.
     case stripPrefix([String])
-    /// Put before the path; begins with a slash.
+    /// Prepended to the path; begins with a slash.
     case addPrefix(String)
     case redirectScheme(SchemeRedirect)
     case basicAuth(BasicAuth)
     case ipAllowList(IPAllowList)
 }
 
-/// `headers`: fields to set and to remove. A set field replaces all of its name.
+/// `headers`: fields to set and to remove. A set field replaces all fields of its name.
 package struct HeaderEdits: Equatable, Sendable {
-    /// Names are tokens, values hold no control characters (RFC 9110, section 5.5). In the order of their names.
+    /// Names are tokens; values contain no control characters (RFC 9110, section 5.5). Sorted by name.
     package var requestSet: [Field]
     package var requestRemove: [String]
     package var responseSet: [Field]
@@ -42,16 +42,16 @@ package struct HeaderEdits: Equatable, Sendable {
     }
 }
 
-/// `redirectScheme`: answers a request that came by another scheme with where to find the same thing.
+/// `redirectScheme`: redirects a request that arrived by another scheme to the same resource.
 package struct SchemeRedirect: Equatable, Sendable {
     package enum Scheme: String, CaseIterable, Sendable {
         case http, https
     }
 
     package var scheme: Scheme
-    /// Nil: the scheme's own.
+    /// Nil: the default port of the scheme.
     package var port: Int?
-    /// Whether clients may remember it.
+    /// Whether clients may cache the redirect.
     package var isPermanent: Bool
 
     package init(scheme: Scheme, port: Int? = nil, isPermanent: Bool = false) {
@@ -61,12 +61,13 @@ package struct SchemeRedirect: Equatable, Sendable {
     }
 }
 
-/// `ipAllowList`: who may ask. All others are refused.
+/// `ipAllowList`: the addresses from which requests are accepted. All other requests are refused.
 package struct IPAllowList: Equatable, Sendable {
     package var ranges: [AddressRange]
     /// The status of the refusal, 400...599.
     package var refusalStatus: Int
-    /// Nil: the address of the peer. Else the address at this place of X-Forwarded-For, counted from the right from 1.
+    /// Nil: the address of the peer. Otherwise the address at this position of X-Forwarded-For, counted from the right,
+    /// starting at 1.
     package var depth: Int?
 
     package init(ranges: [AddressRange], refusalStatus: Int = 403, depth: Int? = nil) {
@@ -76,14 +77,14 @@ package struct IPAllowList: Equatable, Sendable {
     }
 }
 
-/// `basicAuth`: a user and a password (RFC 7617), without which nobody gets further.
+/// `basicAuth`: requires a user name and a password (RFC 7617).
 package struct BasicAuth: Equatable, Sendable {
-    /// Of the challenge; holds no quotation mark, backslash or control character.
+    /// The realm of the challenge; contains no quotation mark, backslash or control character.
     package var realm: String
     package var users: [User]
-    /// The field that tells the backend who it is; nil: none.
+    /// The field that sends the user name to the backend; nil: none.
     package var headerField: String?
-    /// Whether the backend does not see Authorization.
+    /// Whether Authorization is removed before the request goes to the backend.
     package var removesHeader: Bool
 
     /// A line of an htpasswd file.
@@ -96,7 +97,7 @@ package struct BasicAuth: Equatable, Sendable {
             self.passwordHash = passwordHash
         }
 
-        /// Does not show the hash.
+        /// Does not reveal the hash.
         package var description: String { "(user)" }
     }
 

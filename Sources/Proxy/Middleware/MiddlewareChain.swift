@@ -1,9 +1,9 @@
-/// The middlewares of one router, made ready for requests: immutable, shared by the event loops. A router without any
-/// has none.
+/// The middlewares of one router, prepared for requests: immutable, shared by the event loops. A router without
+/// middlewares has no chain.
 final class MiddlewareChain: Sendable {
     enum Step: Sendable {
         case headers(FieldRules)
-        /// As written, and as X-Forwarded-Prefix tells it.
+        /// Each prefix as configured, and as sent in X-Forwarded-Prefix.
         case stripPrefix([(path: [UInt8], told: [UInt8])])
         case addPrefix([UInt8])
         case redirectScheme(SchemeRedirect)
@@ -11,7 +11,7 @@ final class MiddlewareChain: Sendable {
         case ipAllowList(IPAllowList)
     }
 
-    /// What a `headers` middleware does, without what nobody may touch.
+    /// The edits of a `headers` middleware, without the fields that must not be edited.
     struct FieldRules: Sendable {
         let request: [FieldEdit]
         let response: [FieldEdit]
@@ -19,7 +19,7 @@ final class MiddlewareChain: Sendable {
 
     let steps: [Step]
 
-    /// Nil for no middlewares.
+    /// Nil without middlewares.
     init?(_ middlewares: [Middleware]) {
         guard !middlewares.isEmpty else { return nil }
         steps = middlewares.map { middleware in
@@ -45,7 +45,7 @@ extension MiddlewareChain.FieldRules {
     private static func edits(
         _ set: [HeaderEdits.Field], _ removed: [String], where isAllowed: (String) -> Bool
     ) -> [FieldEdit] {
-        // A request without Host is none.
+        // A request without Host is invalid.
         let removals = removed.filter { isAllowed($0.lowercased()) && $0.lowercased() != "host" }
             .map { FieldEdit.remove(name: $0) }
         return removals + set.filter { isAllowed($0.name.lowercased()) }.map { .set(name: $0.name, value: $0.value) }

@@ -1,14 +1,14 @@
 import HTTPWire
 import Routing
 
-/// What middlewares that may answer by themselves make of a request.
+/// Middlewares that may answer a request themselves.
 extension MiddlewareRun {
     // MARK: redirectScheme
 
-    /// Nil where the request came by the scheme that it is to come by.
+    /// Nil if the request arrived by the required scheme.
     func answer(of redirect: SchemeRedirect, _ request: RequestView) -> LocalResponse? {
         guard scheme(request) != redirect.scheme else { return nil }
-        // HTTP/1.0 without Host: there is no telling where to.
+        // HTTP/1.0 without Host: the target of the redirect is unknown.
         guard request.head.host != nil else { return LocalResponse(.badRequest) }
         let location = withPath(request) { path in
             redirect.location(host: request.host, path: path, query: request.query)
@@ -16,7 +16,7 @@ extension MiddlewareRun {
         return .redirect(to: location, status: redirect.status(for: request.head.method))
     }
 
-    /// What a middleware or a trusted peer says it was, else that of the connection.
+    /// The scheme that a middleware set or a trusted peer reports, otherwise that of the connection.
     private func scheme(_ request: RequestView) -> SchemeRedirect.Scheme {
         let isKnown = request.client.isTrusted || edits.drops("x-forwarded-proto")
         guard isKnown, let value = value(of: "x-forwarded-proto", request) else { return request.client.scheme }
@@ -25,7 +25,7 @@ extension MiddlewareRun {
 
     // MARK: ipAllowList
 
-    /// Nil where the client may ask.
+    /// Nil if the client's address is allowed.
     func answer(of list: IPAllowList, _ request: RequestView) -> LocalResponse? {
         if let address = address(list.depth, request),
             list.ranges.contains(where: { $0.contains(address) })
@@ -38,7 +38,7 @@ extension MiddlewareRun {
     private func address(_ depth: Int?, _ request: RequestView) -> AddressRange.Bits? {
         let (client, fields, bytes) = (request.client, request.fields, request.bytes)
         guard let depth else { return client.bits }
-        // What an untrusted peer says of the way here is not believed.
+        // An untrusted peer's X-Forwarded-For is not believed.
         guard client.isTrusted, depth > 0 else { return nil }
         var chain: [Range<Int>] = []
         var index = fields.first(.xForwardedFor)

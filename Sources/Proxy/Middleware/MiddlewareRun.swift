@@ -1,23 +1,23 @@
 import HTTPWire
 
-/// One request on its way through the middlewares of its router: how far it is, and what they have done to it.
+/// The state of one request on its way through the middlewares of its router: the position, and the changes so far.
 final class MiddlewareRun {
-    /// What one middleware made of the request.
+    /// The result of one middleware.
     enum Outcome {
         case goOn
         case answer(LocalResponse)
-        /// What is left of the path has a dot segment, as of `/pub../x` without `/pub`: refused, as in a path that
-        /// comes with one.
+        /// The remaining path has a dot segment, such as `/pub../x` without `/pub`. The request is refused, as if it
+        /// had arrived with one.
         case dotSegment
-        /// To go on if the password is right.
+        /// Continue if the password is correct.
         case checkPassword(BasicCredentials, BasicAuthGate)
     }
 
     private let chain: MiddlewareChain
     private var index = 0
-    /// In place of the path as it came.
+    /// Replaces the original path, if not nil.
     private(set) var path: [UInt8]?
-    /// What becomes of the request's fields.
+    /// The changes to the request's fields.
     private(set) var edits = FieldEdits()
     private var responses: [[FieldEdit]] = []
 
@@ -25,7 +25,7 @@ final class MiddlewareRun {
         self.chain = chain
     }
 
-    /// Passes the next middleware; nil behind the last.
+    /// Runs the next middleware; nil after the last.
     func next(_ request: RequestView) -> Outcome? {
         guard let step = upcoming else { return nil }
         index += 1
@@ -48,26 +48,26 @@ final class MiddlewareRun {
         }
     }
 
-    /// The middleware that `next` passes next.
+    /// The middleware that `next` runs next.
     var upcoming: MiddlewareChain.Step? { index < chain.steps.count ? chain.steps[index] : nil }
 
-    /// What becomes of the response's fields: it meets the middlewares in the opposite order.
+    /// The changes to the response's fields: a response passes the middlewares in the opposite order.
     var responseEdits: FieldEdits {
         responses.reversed().reduce(into: FieldEdits()) { $0.apply($1) }
     }
 
-    /// Calls `body` with the path as it is by now.
+    /// Calls `body` with the current path.
     func withPath<Result>(_ request: RequestView, _ body: (UnsafeRawBufferPointer) -> Result) -> Result {
         path?.withUnsafeBytes(body) ?? body(request.pathToSend)
     }
 
-    /// The user is who he says he is.
+    /// The user's password has been verified.
     func admit(_ credentials: BasicCredentials, _ gate: BasicAuthGate) {
         if let name = gate.settings.headerField { edits.apply(.set(name: name, value: credentials.user)) }
         if gate.settings.removesHeader { edits.apply(.remove(name: "Authorization")) }
     }
 
-    /// Returns false where what is left has a dot segment.
+    /// Returns false if the remaining path has a dot segment.
     private func strip(_ prefixes: [(path: [UInt8], told: [UInt8])], _ request: RequestView) -> Bool {
         guard let stripped = withPath(request, { PathEdit.strip(prefixes, from: $0) }) else { return true }
         path = stripped.path
@@ -75,7 +75,7 @@ final class MiddlewareRun {
         return stripped.path.withUnsafeBytes { !DotSegments.occur(in: $0) }
     }
 
-    /// The value of the request's first field of this name, as the middlewares have left it.
+    /// The value of the request's first field of this name, after the middlewares so far.
     func value(of name: StaticString, _ request: RequestView) -> [UInt8]? {
         let key = UnsafeBufferPointer(start: name.utf8Start, count: name.utf8CodeUnitCount)
         if let value = edits.value(of: key) { return Array(value) }

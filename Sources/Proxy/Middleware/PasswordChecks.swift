@@ -3,13 +3,13 @@ import Crypto
 import NIOCore
 import Store
 
-/// What waits for a password to be checked. Told once, in a later turn of its loop.
+/// Waits for a password check. Called once, in a later turn of its loop.
 protocol PasswordWaiter: AnyObject {
     func passwordChecked(_ result: PasswordChecks.Result)
 }
 
-/// The checks of one event loop: what was verified lately is not checked again, and of requests with the same
-/// credentials only the first has them checked. Confined to its loop.
+/// The password checks of one event loop. Recently verified credentials are not checked again, and concurrent requests
+/// with the same credentials share one check. Confined to its loop.
 final class PasswordChecks {
     enum Result {
         case verified
@@ -28,8 +28,8 @@ final class PasswordChecks {
         self.loop = loop
     }
 
-    /// The result, where it is known at once; else the waiter is told. A name that nobody has costs what one costs
-    /// that is known.
+    /// Returns the result if it is known at once; otherwise the waiter receives it later. An unknown user name takes as
+    /// long as a known one.
     func check(
         _ credentials: BasicCredentials, _ gate: BasicAuthGate, now: Instant,
         for waiter: @autoclosure () -> any PasswordWaiter
@@ -58,7 +58,8 @@ final class PasswordChecks {
         for waiter in pending.removeValue(forKey: digest) ?? [] { waiter.passwordChecked(matches ? .verified : .wrong) }
     }
 
-    /// Of everything that decides the result; each part with its length, so that none runs into the next.
+    /// A keyed hash of everything that decides the result. Each part is preceded by its length, so that the parts
+    /// cannot be confused.
     private func digest(
         _ credentials: BasicCredentials, _ hash: PasswordHash, isKnown: Bool
     ) -> VerifiedCredentials.Digest {

@@ -2,12 +2,12 @@ import CLimpetCrypt
 import Crypto
 
 extension PasswordHash {
-    /// Whether it was made of this password. Slow on purpose, up to seconds: never to be called on an event loop. What
-    /// is compared takes as long wherever it differs.
+    /// Whether the hash was made from this password. Deliberately slow, up to seconds: never call it on an event loop.
+    /// The comparison takes the same time wherever the digests differ.
     func matches(_ password: [UInt8]) -> Bool {
         switch self {
         case .bcrypt(let hash):
-            // To libcrypt a zero byte ends the password.
+            // libcrypt ends the password at a zero byte.
             guard !password.contains(0) else { return false }
             let text = password.map { CChar(bitPattern: $0) } + [0]
             return limpet_bcrypt_matches(text, hash)
@@ -19,7 +19,7 @@ extension PasswordHash {
         }
     }
 
-    /// The text that tells it from every other hash.
+    /// A text that distinguishes the hash from every other hash.
     var text: String {
         switch self {
         case .bcrypt(let hash): hash

@@ -1,6 +1,6 @@
-/// What is stored of a password, in one of the forms that htpasswd writes.
+/// The stored hash of a password, in one of the forms that htpasswd writes.
 package enum PasswordHash: Equatable, Sendable, CustomStringConvertible {
-    /// `$2y$`, `$2a$` or `$2b$`: bcrypt, the whole text.
+    /// `$2y$`, `$2a$` or `$2b$`: bcrypt, the complete text.
     case bcrypt(String)
     /// `$apr1$salt$…`: Apache's MD5.
     case apr1(salt: String, digest: String)
@@ -24,13 +24,13 @@ package enum PasswordHash: Equatable, Sendable, CustomStringConvertible {
         }
     }
 
-    /// Of bcrypt: each one more doubles the time that a check takes.
+    /// The cost of bcrypt: each increment doubles the time of a check. Nil for the other forms.
     package var cost: Int? {
         if case .bcrypt(let text) = self { Self.cost(of: text) } else { nil }
     }
 
     private static func cost(of text: String) -> Int? { Int(text.dropFirst(4).prefix(2)) }
 
-    /// Does not show the hash.
+    /// Does not reveal the hash.
     package var description: String { "(password hash)" }
 }

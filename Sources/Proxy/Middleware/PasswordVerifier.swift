@@ -3,17 +3,17 @@ import NIOCore
 import NIOPosix
 import Synchronization
 
-/// Checks passwords on a few threads of its own, for all event loops of the process: bcrypt takes a tenth of a second,
-/// in which a loop would serve nobody.
+/// Checks passwords on a few dedicated threads, for all event loops of the process: bcrypt takes a tenth of a second,
+/// during which a loop would serve no requests.
 package final class PasswordVerifier: Sendable {
-    /// The process's own. Its threads begin with the first use.
+    /// The shared verifier of the process. Its threads start with the first use.
     package static let shared = PasswordVerifier()
 
-    /// Checks that may wait or be under way at one time; a further one is refused.
+    /// The maximum number of checks that wait or run at one time; further ones are refused.
     private let limit: Int
     private let threads: NIOThreadPool
     private let pending = Atomic(0)
-    /// Under which verified credentials are remembered: it lives and dies with the process.
+    /// The key of the hashes under which verified credentials are remembered; it exists only as long as the process.
     let memoryKey = SymmetricKey(size: .bits256)
 
     package init(threads: Int = 2, limit: Int = 64) {
@@ -22,7 +22,7 @@ package final class PasswordVerifier: Sendable {
         self.threads.start()
     }
 
-    /// Whether the password is the one that `hash` was made of, told on `loop`; nil where too many checks are pending.
+    /// Whether `hash` was made from the password, delivered on `loop`; nil if too many checks are pending.
     func check(_ password: [UInt8], against hash: PasswordHash, on loop: any EventLoop) -> EventLoopFuture<Bool>? {
         let before = pending.wrappingAdd(1, ordering: .relaxed).oldValue
         guard before < limit else {
@@ -35,7 +35,7 @@ package final class PasswordVerifier: Sendable {
         }
     }
 
-    /// Ends the threads. Checks that wait are dropped, their futures fail.
+    /// Stops the threads. Waiting checks are dropped, and their futures fail.
     package func shutDown() async throws {
         try await threads.shutdownGracefully()
     }

@@ -1,10 +1,10 @@
 import Routing
 
-/// What middlewares do to the path of a request, which stays as it was sent but for that.
+/// The changes that middlewares make to a request's path. The rest of the path stays as the client sent it.
 enum PathEdit {
-    /// The path behind the first of the prefixes that it begins with, and how that prefix is told the backend. Compared
-    /// as rules compare: percent-decoded but for the characters that mean something to a path, so that `%2F` is no
-    /// slash. What is left begins with a slash.
+    /// The path after the first of the prefixes that it begins with, and that prefix as sent to the backend. Paths are
+    /// compared as in rules: percent-decoded except for reserved characters, so that `%2F` is not a slash. The
+    /// remaining path begins with a slash.
     static func strip(
         _ prefixes: [(path: [UInt8], told: [UInt8])], from path: UnsafeRawBufferPointer
     ) -> (path: [UInt8], told: [UInt8])? {
@@ -17,12 +17,12 @@ enum PathEdit {
         return nil
     }
 
-    /// The path behind a prefix; `*` is no path and stays.
+    /// The path after the prefix; `*` is not a path and stays unchanged.
     static func add(_ prefix: [UInt8], to path: UnsafeRawBufferPointer) -> [UInt8] {
         path.first == UInt8(ascii: "/") ? prefix + Array(path) : Array(path)
     }
 
-    /// The text as it may stand in a path: what has no place there is percent-encoded, escapes that are there stay.
+    /// The text as valid path characters: other bytes are percent-encoded, existing escapes are kept.
     static func escaped(_ text: String) -> [UInt8] {
         Array(text.utf8).withUnsafeBytes { bytes in
             var result: [UInt8] = []
@@ -34,7 +34,7 @@ enum PathEdit {
         }
     }
 
-    /// Bytes of a target that no recipient of a URI can take for anything but themselves, and escapes of the others.
+    /// Appends a target, percent-encoding every byte that a recipient of a URI could misinterpret.
     static func appendSafely(_ bytes: UnsafeRawBufferPointer, to result: inout [UInt8]) {
         for byte in bytes {
             let isSafe = isOfPath(byte) || byte == UInt8(ascii: "%") || byte == UInt8(ascii: "?")
@@ -42,7 +42,7 @@ enum PathEdit {
         }
     }
 
-    /// Where the prefix ends in the path; nil where the path begins otherwise.
+    /// The offset at which the prefix ends in the path; nil if the path does not begin with it.
     private static func end(of prefix: [UInt8], in path: UnsafeRawBufferPointer) -> Int? {
         var index = 0
         var wanted = 0
@@ -66,7 +66,7 @@ enum PathEdit {
         return index
     }
 
-    /// What a percent sign and two digits stand for.
+    /// The byte that a percent sign and two hexadecimal digits encode.
     private static func escape(at index: Int, in bytes: UnsafeRawBufferPointer) -> UInt8? {
         guard index + 2 < bytes.count, bytes[index] == UInt8(ascii: "%"),
             let high = PercentEscape.digit(bytes[index + 1]),

@@ -1,4 +1,4 @@
-/// A field's name as a backend may read it that turns names into variables, as CGI does: in lower case, each run of
+/// A field's name as a backend reads it that maps names to variables, as CGI does: in lower case, with each run of
 /// hyphens and underscores as one hyphen.
 struct PlainFieldName<Name: Collection<UInt8>>: Sequence, IteratorProtocol {
     private var rest: Name.SubSequence

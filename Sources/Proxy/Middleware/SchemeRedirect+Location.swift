@@ -1,7 +1,7 @@
 import HTTPWire
 
 extension SchemeRedirect {
-    /// As Traefik: a method other than GET is asked to stay the same.
+    /// As in Traefik: for a method other than GET, the status tells the client to keep the method.
     func status(for method: Method) -> Int {
         switch (isPermanent, method == .get) {
         case (true, true): 301
@@ -11,11 +11,11 @@ extension SchemeRedirect {
         }
     }
 
-    /// Where the same thing is to be found: the host without its port, the port of the redirect, path and query.
+    /// The location of the same resource: the host without its port, the port of the redirect, path and query.
     ///
     /// - Parameters:
     ///   - host: valid as a Host field: nothing in it can end the authority.
-    ///   - path: `*`, which is none, is the root.
+    ///   - path: `*`, which is not a path, becomes the root.
     func location(
         host: UnsafeRawBufferPointer, path: UnsafeRawBufferPointer, query: UnsafeRawBufferPointer?
     ) -> [UInt8] {
@@ -50,7 +50,7 @@ extension SchemeRedirect.Scheme {
         }
     }
 
-    /// The scheme that X-Forwarded-Proto tells; a WebSocket's is that of the request it began with.
+    /// The scheme in X-Forwarded-Proto; a WebSocket's scheme maps to that of its opening request.
     init?(forwarded value: some Collection<UInt8>) {
         switch String(decoding: value, as: UTF8.self).lowercased() {
         case "http", "ws": self = .http

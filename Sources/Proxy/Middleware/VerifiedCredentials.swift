@@ -1,10 +1,10 @@
 import Affinity
 
-/// What has been verified of late: keyed hashes of user, stored hash and password, so that only the first request of a
-/// user pays for the check. Pure.
+/// Recently verified credentials, as keyed hashes of user name, stored hash and password, so that only a user's first
+/// request pays for the check. Pure.
 ///
-/// Bounded: what was looked up least lately goes first, in halves of ``capacity``. A changed line of the user list has
-/// another digest, so it is unknown at once.
+/// Bounded: the least recently used entries are dropped first, in halves of ``capacity``. A changed line of the user
+/// list has another digest, so it is unknown at once.
 struct VerifiedCredentials {
     /// HMAC-SHA-256 under a key of the process.
     struct Digest: Hashable, Sendable {
@@ -15,7 +15,7 @@ struct VerifiedCredentials {
     /// In milliseconds.
     static let lifetimeMilliseconds: Int64 = 5 * 60 * 1000
 
-    /// When each ends. What is looked up moves from the old half to the young.
+    /// The time at which each entry ends. A lookup moves an entry from the old half to the young one.
     private var young: [Digest: Instant] = [:]
     private var old: [Digest: Instant] = [:]
 

@@ -3,9 +3,9 @@ package import Routing
 /// A listener's settings that a connection needs.
 package struct EntryPoint: Sendable {
     package var name: String
-    /// Its place in the route table.
+    /// The index in the route table.
     package var index: Int
-    /// Peers whose X-Forwarded-* fields are believed.
+    /// Peers whose X-Forwarded-* fields are trusted.
     package var trustedPeers: [AddressRange]
 
     package init(name: String, index: Int, trustedPeers: [AddressRange] = []) {

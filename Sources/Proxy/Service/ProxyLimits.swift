@@ -1,22 +1,22 @@
 package import HTTPWire
 package import NIOCore
 
-/// What bounds the memory and the time that a client or a backend can take. Each has a test.
+/// The limits on the memory and the time that a client or a backend can use. Each has a test.
 package struct ProxyLimits: Sendable {
     /// Sizes of heads, fields and chunk extensions.
     package var message = MessageLimits()
     /// From the first byte of a head (or the opening of the connection) to its last.
     package var headTimeout = TimeAmount.seconds(10)
-    /// A client connection without a request.
+    /// For a client connection without a request.
     package var idleTimeout = TimeAmount.seconds(180)
-    /// Between two pieces of a body, either way.
+    /// Between two pieces of a body, in either direction.
     package var bodyGap = TimeAmount.seconds(60)
-    /// One attempt to connect to a backend.
+    /// For one attempt to connect to a backend.
     package var connectTimeout = TimeAmount.seconds(1)
     /// From the end of the request to the response head.
     package var responseHeadTimeout = TimeAmount.seconds(60)
-    /// A pooled backend connection without a request. Shorter than the keep-alive of common servers (nginx and Go
-    /// keep 60 s and more), so that we close first.
+    /// For a pooled backend connection without a request. Shorter than the keep-alive of common servers (60 s or more
+    /// in nginx and Go), so that Limpet closes first.
     package var backendIdleTimeout = TimeAmount.seconds(50)
     /// Idle connections kept to one backend, for each event loop.
     package var idleBackendConnections = 256
@@ -25,7 +25,7 @@ package struct ProxyLimits: Sendable {
     /// Interim (1xx) responses to one request.
     package var interimResponses = 8
     /// After the last response of a connection that is being closed: how long its unread input is discarded, so that
-    /// the client sees the response before the reset.
+    /// the client receives the response before a reset.
     package var lingerTimeout = TimeAmount.seconds(2)
 
     package init() {}

@@ -1,27 +1,27 @@
 package import Affinity
 
-/// One service of a snapshot: its backends and how its sessions are recognised. Immutable.
+/// One service of a snapshot: its backends and how its sessions are identified. Immutable.
 package struct Service: Sendable {
     package var name: String
-    /// In the order of the membership. None where there are children.
+    /// In the order of the membership. Empty if the service has children.
     package var backends: [Backend]
-    /// Of a weighted service: the places of its children among the snapshot's services, in the order of the membership,
-    /// which holds their names and weights. Its health is that of the children's tables together, see
-    /// ``HealthTable/init(of:)``. No service is below itself.
+    /// For a weighted service: the indices of its children among the snapshot's services, in the order of the
+    /// membership, which holds their names and weights. The service's health combines the children's tables, see
+    /// ``HealthTable/init(of:)``. A service is never its own descendant.
     package var children: [Int]
     package var membership: Membership
-    /// Shared by every event loop of the replica, and carried from snapshot to snapshot.
+    /// Shared by every event loop of the replica, and carried over from snapshot to snapshot.
     package var health: HealthTable
     package var sticky: Sticky?
     /// How sessions are placed, and requests without a session.
     package var strategy: PlacementStrategy
-    /// What stands for the client where requests without a session are spread by ``PlacementStrategy/hrw``; without it
-    /// they take turns.
+    /// The scope for the fingerprint of the client address when ``PlacementStrategy/hrw`` distributes requests without
+    /// a session; if nil, these requests are distributed in turn.
     package var clientScope: FingerprintScope?
-    /// Whether the backend sees the client's Host; otherwise it sees that of its own URL.
+    /// Whether the backend receives the client's Host; otherwise it receives the authority of its own URL.
     package var passHostHeader: Bool
 
-    /// - Parameter strategy: nil for the default: ``PlacementStrategy/hrw`` where sessions are kept, else
+    /// - Parameter strategy: nil for the default: ``PlacementStrategy/hrw`` with sticky sessions, otherwise
     ///   ``PlacementStrategy/wrr``.
     package init(
         name: String, backends: [Backend], children: [Int] = [], membership: Membership, health: HealthTable,
@@ -41,18 +41,18 @@ package struct Service: Sendable {
 }
 
 extension Service {
-    /// Whether it has children, and no backends.
+    /// Whether the service has children instead of backends.
     var isWeighted: Bool { !children.isEmpty }
 
-    /// Its backends, in the order of the membership.
+    /// The service's backends, in the order of the membership.
     var runningBackends: [(backend: Backend, hash: BackendHash, state: BackendState)] {
         zip(zip(backends, membership.backends), health.backends).map { ($0.0, $0.1.hash, $1) }
     }
 
-    /// Everything that stands against one of its backends, for whoever is to be told.
+    /// All current reasons not to use a backend, for reports.
     package func causes(against backend: BackendHash) -> HealthCauses { membership.causes(against: backend, health) }
 
-    /// What its decisions depend on.
+    /// The settings for the service's decisions.
     var settings: AffinitySettings {
         var settings = sticky?.settings ?? AffinitySettings()
         settings.placement = strategy
@@ -66,7 +66,7 @@ package struct Backend: Hashable, Sendable {
     /// A host name or an IP address, without brackets.
     package let host: String
     package let port: Int
-    /// What stands in a Host field (RFC 9110, section 7.2).
+    /// The value of a Host field for this backend (RFC 9110, section 7.2).
     let authority: String
 
     package init(name: String, host: String, port: Int) {
@@ -78,26 +78,26 @@ package struct Backend: Hashable, Sendable {
     }
 }
 
-/// Where the session key of a request is looked for, and how long a session lives.
+/// Where to look for the session key of a request, and how long a session lives.
 package struct Sticky: Sendable {
-    /// In the order in which they count; the first one present in the request is the key.
+    /// In order of precedence; the first one present in the request is the key.
     package var sources: [Source]
-    /// Our own cookie, given to a request that presents none of the sources.
+    /// The affinity cookie, set for a request that presents none of the sources.
     package var cookie: CookieAttributes?
     package var settings: AffinitySettings
-    /// How long a hint in our cookie is believed, and when the cookie is sealed anew.
+    /// How long a hint in the affinity cookie is trusted, and when the cookie is sealed anew.
     package var renewal: CookieRenewal
-    /// What Traefik's cookies of our cookie's name stand for; nil: they have no effect.
+    /// The backends that Traefik's cookies of the same name refer to; nil: such cookies have no effect.
     package var traefikCookies: TraefikCookies?
 
     package enum Source: Sendable {
-        /// Name in lower case. What learns is looked for in responses, too: a key that a backend issues is bound to it.
+        /// Name in lower case. If it learns, responses are searched too: a key that a backend issues is bound to it.
         case header(String, FingerprintScope, learns: Bool = false)
         case query(String, FingerprintScope)
         /// A cookie of the application.
         case appCookie(String, FingerprintScope, learns: Bool = false)
         case clientAddress(ipv4Prefix: Int, ipv6Prefix: Int, FingerprintScope)
-        /// Our own cookie, by the name that its attributes say.
+        /// The affinity cookie, by the name in its attributes.
         case cookie(FingerprintScope)
     }
 
@@ -112,7 +112,7 @@ package struct Sticky: Sendable {
         self.traefikCookies = traefikCookies
     }
 
-    /// Whether responses are looked at for session keys.
+    /// Whether responses are searched for session keys.
     var learns: Bool {
         sources.contains { source in
             switch source {
@@ -123,7 +123,7 @@ package struct Sticky: Sendable {
     }
 }
 
-/// The attributes of our own cookie (RFC 6265, section 4.1.2), as configured.
+/// The attributes of the affinity cookie (RFC 6265, section 4.1.2), as configured.
 package struct CookieAttributes: Equatable, Sendable {
     package enum SameSite: String, CaseIterable, Sendable {
         case none = "None"
@@ -155,7 +155,7 @@ package struct CookieAttributes: Equatable, Sendable {
         self.domain = domain
     }
 
-    /// All that follows the cookie's value in a Set-Cookie field.
+    /// Everything that follows the cookie's value in a Set-Cookie field.
     var suffix: String {
         var text = path.isEmpty ? "" : "; Path=\(path)"
         if let domain { text += "; Domain=\(domain)" }

@@ -3,14 +3,14 @@ import Crypto
 import Routing
 import Store
 
-/// One service as one event loop runs it: its decisions, its connections and its counters. It is the same object for as
-/// long as there is a service of its name and kind, with backends or with children; what else is configured anew
-/// changes in place.
+/// One service on one event loop: its decisions, its connections and its counters. The object stays the same as long as
+/// a service of this name and kind (with backends, or with children) is configured; other changes to the configuration
+/// are applied in place.
 final class ServiceRuntime: StoreWaiter {
     private(set) var description: Service
     /// In the order of the membership.
     private(set) var pools: [BackendPool]
-    /// Of a weighted service: in the order of the membership.
+    /// For a weighted service: in the order of the membership.
     private(set) var children: [ServiceRuntime] = []
     let isWeighted: Bool
     private(set) var sessionRules: SessionRules
@@ -18,13 +18,13 @@ final class ServiceRuntime: StoreWaiter {
     var counters = ServiceCounters()
     let loop: LoopContext
     let store: any BindingStore
-    /// There is no such service any more: exchanges under way finish with what it was.
+    /// The service is no longer configured: exchanges in progress finish with its last state.
     private(set) var isRetired = false
     private var successor: ServiceRuntime?
 
-    /// What requests and responses read of the description again and again: ``Sticky`` has many parts to copy.
+    /// The parts of the description that every request and response reads: ``Sticky`` is expensive to copy.
     struct SessionRules {
-        /// Where the session key is looked for.
+        /// Where to look for the session key.
         let sources: [Sticky.Source]
         /// Whether responses are searched for session keys.
         let learns: Bool
@@ -56,8 +56,8 @@ final class ServiceRuntime: StoreWaiter {
             settings: description.settings, seed: loop.randomSeed())
     }
 
-    /// Goes on as described now. Connections to a backend of the same name and address are kept; exchanges under way
-    /// finish where they are.
+    /// Applies a new description. Connections to a backend of the same name and address are kept; exchanges in progress
+    /// finish with their current backend.
     func adopt(_ description: Service, cookieKeys: [SymmetricKey]) {
         affinity.reconfigure(
             membership: description.membership, health: description.health, settings: description.settings)
@@ -68,7 +68,7 @@ final class ServiceRuntime: StoreWaiter {
         sessionRules = SessionRules(description, cookieKeys: cookieKeys)
     }
 
-    /// Finds its children among the services of the snapshot.
+    /// Finds the service's children among the services of the snapshot.
     func adoptChildren(_ services: [ServiceRuntime]) {
         children = description.children.map { services[$0] }
     }
@@ -83,21 +83,21 @@ final class ServiceRuntime: StoreWaiter {
             return BackendPool(backend: backend, hash: hash, state: state, loop: loop)
         }
         for pool in old.values { pool.retire() }
-        // Requests at children are counted by the exchanges alone.
+        // For a weighted service, the exchanges count the requests at children, so the counts need no rebuild.
         if !isWeighted { affinity.inFlight = InFlight(pools.map(\.inFlight)) }
     }
 
-    /// Another kind of service has the name now, and counts on.
+    /// A service of another kind has the name now, and takes over the counters.
     func retire(for successor: ServiceRuntime) {
         successor.counters = counters
         self.successor = successor
         retire()
     }
 
-    /// Where exchanges are counted that have been this service's from their start.
+    /// The service that counts an exchange that began with this one.
     var counting: ServiceRuntime { successor?.counting ?? self }
 
-    /// There is no such service any more: exchanges under way finish, and nothing is kept for others.
+    /// The service is no longer configured: exchanges in progress finish, and nothing is kept for later ones.
     func retire() {
         isRetired = true
         for pool in pools { pool.retire() }
@@ -105,7 +105,7 @@ final class ServiceRuntime: StoreWaiter {
 
     // MARK: Backends
 
-    /// The backend's place in the membership as it is now; nil where the service no longer has it at that address.
+    /// The backend's index in the current membership; nil if the service no longer has it at that address.
     func index(of pool: BackendPool) -> Int? {
         guard let index = description.membership.index(of: pool.hash), pools.indices.contains(index),
             pools[index] === pool
@@ -118,12 +118,12 @@ final class ServiceRuntime: StoreWaiter {
         pool.state.isUp && index(of: pool) != nil
     }
 
-    /// Of a weighted service: whether the child is up; false for one that it no longer has.
+    /// For a weighted service: whether the child is up; false for a child that the service no longer has.
     func isUp(_ child: BackendHash) -> Bool {
         description.membership.index(of: child).map { description.health.isUp($0) } ?? false
     }
 
-    /// A request goes to `new`, having been meant for `old`; nil: to none yet, to none any more.
+    /// Moves a request from `old` to `new`; nil means no backend yet, or no backend any more.
     func requestWent(from old: BackendPool?, to new: BackendPool?) {
         if let old {
             old.inFlight -= 1
@@ -135,7 +135,7 @@ final class ServiceRuntime: StoreWaiter {
         }
     }
 
-    /// Of a weighted service: a request goes to the child.
+    /// For a weighted service: a request goes to the child.
     func requestBegan(at child: BackendHash) {
         if let index = description.membership.index(of: child) { affinity.inFlight.began(index) }
     }
@@ -144,8 +144,8 @@ final class ServiceRuntime: StoreWaiter {
         if let index = description.membership.index(of: child) { affinity.inFlight.ended(index) }
     }
 
-    /// Where a request without a session goes. Where others have sessions, it is not held to its client's address: it
-    /// may come by a proxy, and with it all those whose session is yet to begin.
+    /// Where a request without a session goes. If the service has sticky sessions, such a request is not placed by its
+    /// client's address: the address may be a proxy's, shared by all clients whose sessions are yet to begin.
     func balance(_ client: ClientConnectionInfo) -> Route? {
         guard sticky == nil, description.strategy == .hrw, let scope = description.clientScope, let bits = client.bits
         else {
@@ -154,9 +154,9 @@ final class ServiceRuntime: StoreWaiter {
         return affinity.balance(bits.bytes.withUnsafeBytes { scope.fingerprint(of: $0) })
     }
 
-    // MARK: Our own cookie
+    // MARK: The affinity cookie
 
-    /// Nil where the service has no cookie of ours.
+    /// Nil if the service has no affinity cookie.
     func fingerprint(of id: AffinityCookieSealer.SessionID) -> Fingerprint? {
         sessionRules.affinityCookie?.scope.map { scope in id.withBytes { scope.fingerprint(of: $0) } }
     }
@@ -167,13 +167,13 @@ final class ServiceRuntime: StoreWaiter {
         return hint
     }
 
-    /// The Set-Cookie line for this route, or nothing where the client's cookie says it already.
+    /// The Set-Cookie line for this route; empty if the client's cookie is up to date.
     func setCookie(for id: AffinityCookieSealer.SessionID, presented: Hint?, route: Route) -> [UInt8] {
         let now = loop.wallClock()
         guard let renewal = sessionRules.renewal, renewal.isDue(for: route, hint: presented, now: now),
             let affinityCookie = sessionRules.affinityCookie
         else { return [] }
-        // A cookie that says less than the record would let the session outlive its age.
+        // If the cookie lost the session's creation time, the session could outlive its age limit.
         let hint = Hint(
             binding: route.binding, createdAtSeconds: route.createdAtSeconds ?? presented?.createdAtSeconds ?? now,
             issued: now)
@@ -182,7 +182,7 @@ final class ServiceRuntime: StoreWaiter {
 
     // MARK: The store
 
-    /// Touches and offers are asked for the service rather than for an exchange: nobody waits for them.
+    /// Touches and offers are sent for the service instead of an exchange: no request waits for their results.
     func storeAnswered(_ answer: StoreResult, to operation: StoreOperation, stamp: OperationStamp) {
         guard let next = affinity.storeAnsweredInBackground(answer, to: operation, stamp: stamp, now: loop.now()) else {
             return

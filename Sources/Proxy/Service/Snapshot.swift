@@ -1,13 +1,13 @@
 package import Crypto
 package import Routing
 
-/// The routers and services that a replica serves by: immutable, one for all event loops.
+/// The routers and services of one configuration: immutable, shared by all event loops.
 package struct Snapshot: Sendable {
     package var routes: RouteTable
-    /// In the order in which `routes` counts them.
+    /// In the order of the indices in `routes`.
     package var routers: [RouterPlan]
     package var services: [Service]
-    /// Sealing keys of our cookies: the first seals, all open.
+    /// The sealing keys of the affinity cookies: the first seals, all open.
     package var cookieKeys: [SymmetricKey]
 
     package init(
@@ -21,8 +21,8 @@ package struct Snapshot: Sendable {
 }
 
 extension Snapshot {
-    /// Of each service, whether its backends' health decides where sessions are that other replicas know: its own, or
-    /// those of a weighted service above it.
+    /// For each service, whether the health of its backends decides the placement of sessions that other replicas
+    /// share: its own sessions, or those of a weighted service above it.
     var sharesSessions: [Bool] {
         var shares = services.map { $0.sticky != nil }
         var parents = services.indices.filter { shares[$0] }
@@ -36,11 +36,11 @@ extension Snapshot {
     }
 }
 
-/// What becomes of a request that a router takes. Immutable; a class, as every request looks into it.
+/// What happens to a request that a router matches. Immutable; a class, because every request uses it.
 package final class RouterPlan: Sendable {
     package let name: String
-    /// The place in the snapshot's services. Nil: what the router names is not there now, and its requests are answered
-    /// 503.
+    /// The index in the snapshot's services. Nil: the router refers to something that does not exist at the moment, and
+    /// its requests are answered 503.
     package let service: Int?
     let middlewares: MiddlewareChain?
 

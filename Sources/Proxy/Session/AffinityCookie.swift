@@ -1,7 +1,7 @@
 import Affinity
 import Crypto
 
-/// How one service writes and reads our own cookie. Immutable; a class, as every request looks into it.
+/// Writes and reads the affinity cookie of one service. Immutable; a class, because every request uses it.
 final class AffinityCookie {
     let name: String
     let sealing: AffinityCookieSealer
@@ -9,7 +9,7 @@ final class AffinityCookie {
     private let prefix: [UInt8]
     private let suffix: [UInt8]
 
-    /// Nil where the service has none.
+    /// Nil if the service has no affinity cookie.
     init?(_ service: Service, keys: [SymmetricKey]) {
         guard let sticky = service.sticky, let cookie = sticky.cookie else { return nil }
         name = cookie.name
@@ -22,7 +22,7 @@ final class AffinityCookie {
         suffix = Array("\(cookie.suffix)\r\n".utf8)
     }
 
-    /// The whole Set-Cookie line.
+    /// The complete Set-Cookie line.
     func line(_ id: AffinityCookieSealer.SessionID, _ hint: Hint, random: (UInt64, UInt32)) -> [UInt8] {
         prefix + sealing.seal(id, hint, random: random) + suffix
     }

@@ -5,11 +5,11 @@ package import Crypto
 /// sealed(backend, epoch, created, issued)`, in unpadded base64url.
 ///
 /// Authenticated and encrypted with AES-GCM, bound to service and session id: it neither reveals nor selects a backend,
-/// and one that does not open has no effect at all. A nonce is 96 random bits; a key would have to seal 2^32 hints
-/// before a repeated nonce becomes likely (NIST SP 800-38D, section 8.3), so hints are sealed only when they change or
-/// age, never per request.
+/// and a cookie that does not open has no effect at all. A nonce has 96 random bits. A key would have to seal 2^32
+/// hints before a repeated nonce becomes likely (NIST SP 800-38D, section 8.3), so hints are sealed only when they
+/// change or age, never per request.
 package struct AffinityCookieSealer: Sendable {
-    /// 16 random bytes that name a session.
+    /// 16 random bytes that identify a session.
     package struct SessionID: Equatable, Sendable {
         var high: UInt64
         var low: UInt64
@@ -25,13 +25,13 @@ package struct AffinityCookieSealer: Sendable {
         }
     }
 
-    /// A cookie that opened.
+    /// The content of a cookie that was opened.
     package struct Opened: Equatable, Sendable {
         package var session: SessionID
         package var hint: Hint
     }
 
-    /// The length of the text of a cookie: everything of another length is not ours.
+    /// The length of a cookie's text: a value of another length is not an affinity cookie.
     package static let textLength = (byteCount * 4 + 2) / 3
 
     private static let version: UInt8 = 1
@@ -55,7 +55,7 @@ package struct AffinityCookieSealer: Sendable {
     }
 
     /// The text of a cookie that carries `hint`.
-    /// - Parameter random: twelve random bytes, those of the two numbers together.
+    /// - Parameter random: twelve random bytes, split over the two numbers.
     package func seal(_ session: SessionID, _ hint: Hint, random: (UInt64, UInt32)) -> [UInt8] {
         var bytes = [UInt8](repeating: 0, count: Self.byteCount)
         bytes[0] = Self.version
@@ -75,13 +75,13 @@ package struct AffinityCookieSealer: Sendable {
         return Base64URL.encode(bytes)
     }
 
-    /// The session and hint of a cookie, or nil where it is not an authentic one of this service.
+    /// The session and hint of a cookie; nil if it is not an authentic cookie of this service.
     package func open(_ text: UnsafeRawBufferPointer) -> Opened? {
         guard text.count == Self.textLength, let bytes = Base64URL.decode(text), bytes.count == Self.byteCount,
             bytes[0] == Self.version, Int(bytes[1]) < keys.count
         else { return nil }
-        // The key number says which key sealed when all replicas hold the same list; during a roll the lists differ in
-        // order, so it is a first guess and every key is tried.
+        // The key number names the sealing key if all replicas have the same list. During a key rotation the lists
+        // differ in order, so the number is only a first guess, and every key is tried.
         let first = Int(bytes[1])
         for offset in keys.indices {
             if let plain = opened(bytes, by: keys[(first + offset) % keys.count]) {
@@ -102,7 +102,7 @@ package struct AffinityCookieSealer: Sendable {
         return Array(plain)
     }
 
-    /// What a cookie is bound to: its own first bytes (version, key number, session id) and the service.
+    /// The data that a cookie is bound to: its own first bytes (version, key number, session id) and the service.
     private func context(_ header: ArraySlice<UInt8>) -> [UInt8] { Array(header) + service }
 
     private func plain(_ hint: Hint) -> [UInt8] {

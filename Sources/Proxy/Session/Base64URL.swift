@@ -1,7 +1,7 @@
 import Affinity
 
 /// Unpadded base64url (RFC 4648, section 5). Strict: other letters, padding and non-zero spare bits do not decode, so
-/// that each text stands for one sequence of bytes and each sequence for one text.
+/// that texts and byte sequences correspond one to one.
 enum Base64URL {
     static func encode(_ bytes: [UInt8]) -> [UInt8] {
         var text: [UInt8] = []

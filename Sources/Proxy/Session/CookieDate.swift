@@ -1,9 +1,9 @@
-/// The date of a cookie's `Expires`, as clients read it (RFC 6265, section 5.1.1).
+/// The date in a cookie's `Expires` attribute, as clients read it (RFC 6265, section 5.1.1).
 struct CookieDate {
-    /// Since 1970; negative before.
+    /// Seconds since 1970; negative before.
     let seconds: Int64
 
-    /// Nil for what no client takes for a date: such an attribute does not count.
+    /// Nil for a text that clients do not accept as a date: they ignore such an attribute.
     init?(_ text: UnsafeRawBufferPointer) {
         var parts = Parts()
         for token in text.split(whereSeparator: Self.isDelimiter) { parts.take(token) }
@@ -18,7 +18,7 @@ struct CookieDate {
         }
     }
 
-    /// What was found so far. Of each the first counts.
+    /// The parts found so far. The first occurrence of each counts.
     private struct Parts {
         typealias Token = Slice<UnsafeRawBufferPointer>
 
@@ -46,7 +46,7 @@ struct CookieDate {
             return Self.days(year, month, day) * 86400 + time.hour * 3600 + time.minute * 60 + time.second
         }
 
-        /// Since 1970, in years that begin with March, so that the day that not all of them have comes last.
+        /// Days since 1970. Calculated in years that begin with March, so that the leap day is the last day.
         private static func days(_ year: Int64, _ month: Int64, _ day: Int64) -> Int64 {
             let year = month < 3 ? year - 1 : year
             let month = month < 3 ? month + 9 : month - 3
@@ -62,7 +62,8 @@ struct CookieDate {
             return (hour, minute, second)
         }
 
-        /// The digits that a token begins with, if there are so many; unless `isWhole`, something else may follow.
+        /// The digits that a token begins with, if their number is allowed; unless `isWhole`, other characters may
+        /// follow.
         private static func number(_ token: Token, digits: ClosedRange<Int>, isWhole: Bool = false) -> Int64? {
             let found = token.prefix { $0 &- UInt8(ascii: "0") < 10 }
             guard digits.contains(found.count), !isWhole || found.count == token.count else { return nil }

@@ -1,8 +1,8 @@
 import Affinity
 import Store
 
-/// One session key that a response has issued, on its way to being bound. The exchange that waits for it may be gone
-/// when the answer comes; what it says is taken in all the same.
+/// Binds one session key that a response has issued. The exchange that waits for it may have ended when the store's
+/// result arrives; the result is applied anyway.
 final class IssuedKeyBinding: StoreWaiter {
     private let service: ServiceRuntime
     private var learning: Learning

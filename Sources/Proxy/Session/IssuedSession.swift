@@ -2,13 +2,13 @@ import Affinity
 import HTTPWire
 
 extension ServiceRuntime {
-    /// Session keys of one response that are looked at; it issues no more in earnest.
+    /// The maximum number of session keys read from one response; real responses issue no more.
     static let issuedKeysMax = 4
 
-    /// Calls `body` with the fingerprint of each session key that a response issues, of all sources that learn: of a
-    /// field the first value, of a cookie every one that it sets, as the client keeps those of different paths beside
-    /// each other (RFC 6265, section 5.3). Each once, ``issuedKeysMax`` in all, and none that no request could present.
-    /// Allocates nothing.
+    /// Calls `body` with the fingerprint of each session key that a response issues, from all sources that learn. For a
+    /// header, the first usable value counts; for a cookie, every value that is set, because clients keep cookies with
+    /// different paths alongside each other (RFC 6265, section 5.3). Each key is reported once, at most
+    /// ``issuedKeysMax`` in all, and only if a request could present it. Allocates nothing.
     func forEachIssuedKey(_ response: ResponseView, _ body: (Fingerprint) -> Void) {
         var issued = InlineArray<4, Fingerprint>(repeating: Fingerprint(high: 0, low: 0))
         var count = 0
@@ -36,7 +36,7 @@ extension ServiceRuntime {
         }
     }
 
-    /// Calls `body` with the value of each field of that name, given in lower case, until it answers false.
+    /// Calls `body` with the value of each field of that name (in lower case), until it returns false.
     private func forEachField(
         named name: String, _ response: ResponseView, _ body: (UnsafeRawBufferPointer) -> Bool
     ) {
@@ -51,8 +51,8 @@ extension ServiceRuntime {
         }
     }
 
-    /// Calls `body` with each value that the client is given of this cookie until it answers false. One that is deleted
-    /// takes nothing back: it may be the one of another path.
+    /// Calls `body` with each value that the client receives for this cookie, until it returns false. A deletion does
+    /// not revoke an earlier value: it may apply to the cookie of another path.
     private func forEachSetCookie(
         named name: String, _ response: ResponseView, _ body: (UnsafeRawBufferPointer) -> Bool
     ) {

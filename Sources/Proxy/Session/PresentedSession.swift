@@ -2,29 +2,31 @@ import Affinity
 import HTTPWire
 import Routing
 
-/// What a request says about its session.
+/// The session that a request presents.
 enum PresentedSession {
-    /// One of the configured sources is there, the one at this place.
+    /// The request has a key of the configured source at this index.
     case key(Fingerprint, source: Int)
-    /// Our own cookie is there and authentic.
+    /// The request has an authentic affinity cookie.
     case cookie(Fingerprint, AffinityCookieSealer.Opened)
-    /// None is there, and our own cookie is configured: a session begins, where a cookie of Traefik's proposes it.
+    /// The request has no key, and the affinity cookie is configured: a session begins, at the backend that a Traefik
+    /// cookie proposes, if any.
     case newSession(proposal: BackendHash?)
-    /// None is there, and nothing begins: the request is balanced.
+    /// The request has no key, and no session begins: the request is balanced.
     case none
 }
 
 extension ServiceRuntime {
-    /// Session keys longer than this are counted, and treated as absent.
+    /// Longer session keys are counted and treated as absent.
     static let sessionKeyMax = 4096
-    /// Cookies of our own name that are tried in one request.
+    /// The maximum number of cookies of the affinity cookie's name that are tried in one request.
     private static let cookiesTried = 4
-    /// Session keys of one source that are looked at in one request.
+    /// The maximum number of session keys of one source that are read in one request.
     private static let keysTried = 4
 
-    /// Looks for the session key in the order of the sources. Of several values of one source the first that is usable
+    /// Looks for the session key in the order of the sources. If a source has several values, the first usable one
     /// counts; see ``otherKeys(_:edits:besides:)``.
-    /// - Parameter edits: a header that middlewares have set or removed is as they left it; cookies are the client's.
+    /// - Parameter edits: the middlewares' edits. A header that they set or removed is read as edited; cookies are the
+    ///   client's.
     func presentedSession(_ request: RequestView, edits: FieldEdits? = nil) -> PresentedSession {
         for (index, source) in sessionRules.sources.enumerated() {
             if case .cookie(let scope) = source {
@@ -42,8 +44,8 @@ extension ServiceRuntime {
         return sessionRules.affinityCookie == nil ? .none : .newSession(proposal: traefikBackend(request))
     }
 
-    /// The further keys that a request has of the source of `presented`: a stale cookie may stand before the one that
-    /// counts. Each once, in their order; not many.
+    /// The further keys of a request from the source of `presented`: a stale cookie may precede the current one.
+    /// Each key once, in order; at most a few.
     func otherKeys(_ request: RequestView, edits: FieldEdits?, besides presented: PresentedSession) -> [Fingerprint] {
         let sources = sessionRules.sources
         guard case .key(let key, let source) = presented, sources.indices.contains(source) else { return [] }
@@ -57,8 +59,8 @@ extension ServiceRuntime {
         return found
     }
 
-    /// Where a session begins whose key nobody knows, in a request that presents our cookie beside it: at the backend
-    /// that the cookie's hint names; else where a cookie of Traefik's proposes it.
+    /// The backend at which to begin a session with an unknown key: the backend in the hint of the affinity cookie, if
+    /// the request also presents one; otherwise the backend that a Traefik cookie proposes.
     func proposedBackend(_ request: RequestView) -> BackendHash? {
         guard sessionRules.affinityCookie != nil else { return nil }
         let hint = openedCookie(request).flatMap { believable($0.hint, now: loop.wallClock()) }
@@ -77,7 +79,7 @@ extension ServiceRuntime {
         return found
     }
 
-    /// Whether a value can be a session key. Counts one that is too long.
+    /// Whether a value can be a session key. Counts values that are too long.
     func isUsable(_ key: UnsafeRawBufferPointer) -> Bool {
         if key.count > Self.sessionKeyMax { loop.counters.oversizedSessionKeys &+= 1 }
         return Self.hasUsableLength(key)
@@ -87,8 +89,8 @@ extension ServiceRuntime {
         !key.isEmpty && key.count <= sessionKeyMax
     }
 
-    /// Calls `body` with each value that a request has of this source, in their order, until it answers false; of our
-    /// own cookie with none. Of a forwarding field what counts is what a backend is told, which a client cannot choose.
+    /// Calls `body` with each value of this source in a request, in order, until it returns false; never for the
+    /// affinity cookie. For forwarding headers, uses the value sent upstream: the client cannot forge it.
     private func forEachKey(
         of source: Sticky.Source, _ request: RequestView, _ edits: FieldEdits?,
         _ body: (UnsafeRawBufferPointer, FingerprintScope) -> Bool
@@ -132,7 +134,7 @@ extension ServiceRuntime {
         return opened
     }
 
-    /// Calls `body` with the value of each cookie of that name, without quotation marks around it, until it answers
+    /// Calls `body` with the value of each cookie of that name, without surrounding quotation marks, until it returns
     /// false.
     private func forEachCookie(
         named name: String, _ request: RequestView, _ body: (UnsafeRawBufferPointer) -> Bool

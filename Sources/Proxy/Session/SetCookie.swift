@@ -1,13 +1,13 @@
 import HTTPWire
 
-/// What a Set-Cookie field says (RFC 6265, section 5.2), as far as it tells whether a client will send a value back.
+/// The parts of a Set-Cookie field (RFC 6265, section 5.2) that determine whether a client will send a value back.
 struct SetCookie {
     let name: UnsafeRawBufferPointer
-    /// Without quotation marks around it: a client may send it back with them or without.
+    /// Without surrounding quotation marks: a client may send it back with or without them.
     let value: UnsafeRawBufferPointer
-    /// Whether the last Max-Age that is one is not above zero; nil where there is none.
+    /// Whether the last valid Max-Age is zero or negative; nil if there is none.
     private var ageIsOver: Bool?
-    /// The last date that is one.
+    /// The last valid date of an Expires attribute.
     private var expires: CookieDate?
 
     /// Nil for a field without a name.
@@ -21,7 +21,8 @@ struct SetCookie {
         readAttributes(of: field, from: end + 1)
     }
 
-    /// Whether the client is told to forget the cookie. An empty value is none to send back.
+    /// Whether the field tells the client to delete the cookie. An empty value counts as a deletion, because it cannot
+    /// be a session key.
     ///
     /// - Parameter now: in seconds since 1970.
     func isDeletion(at now: UInt32) -> Bool {
@@ -45,7 +46,7 @@ struct SetCookie {
         }
     }
 
-    /// Nil for what is no number: such an attribute does not count.
+    /// Nil if the value is not a number: such an attribute is ignored.
     private static func isPast(_ age: UnsafeRawBufferPointer) -> Bool? {
         let isNegative = age.first == UInt8(ascii: "-")
         let digits = age.dropFirst(isNegative ? 1 : 0)

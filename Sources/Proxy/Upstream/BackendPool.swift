@@ -3,20 +3,20 @@ import NIOCore
 import NIOPosix
 import Networking
 
-/// One backend as one event loop knows it: its connections, and what they say of its health. It is the same object for
-/// as long as its service has the backend at its address, whatever else is configured anew.
+/// One backend on one event loop: its connections, and what they reveal about its health. The object stays the same as
+/// long as the service has the backend at its address, whatever else changes in the configuration.
 final class BackendPool {
     let backend: Backend
     let hash: BackendHash
-    /// What the replica knows of its health.
+    /// What the replica knows about the backend's health.
     let state: BackendState
-    /// Requests of this loop that are on their way to the backend, or at it.
+    /// Requests of this loop that are being sent to the backend or processed by it.
     var inFlight = 0
     private let loop: LoopContext
-    /// A connection could not be made, and none has been since.
+    /// A connection attempt failed, and none has succeeded since.
     private var isSuspected = false
     private var idle: [HTTP1BackendConnection] = []
-    /// No longer of the configuration: its connections end with their exchanges.
+    /// The backend is no longer configured: its connections end with their exchanges.
     private var isRetired = false
 
     init(backend: Backend, hash: BackendHash, state: BackendState, loop: LoopContext) {
@@ -33,8 +33,8 @@ final class BackendPool {
 
     // MARK: Places
 
-    /// A place on a connection that is there; nil where a connection has to be made. Of idle connections the one used
-    /// last is taken: the others may grow old and go.
+    /// A place on an existing connection; nil if a new connection is needed. The most recently used idle connection is
+    /// taken, so that the others can time out.
     func place() -> Upstream? {
         while let connection = idle.popLast() {
             connection.poolIndex = -1
@@ -43,8 +43,8 @@ final class BackendPool {
         return nil
     }
 
-    /// Makes a connection, and tells `taken` in a later turn of the loop: a place on it, or nil where none could be
-    /// made. A place that is not wanted any more is given back by ``giveBack(_:)``.
+    /// Opens a connection, and calls `taken` in a later turn of the loop with a place on it, or nil if the attempt
+    /// failed. A place that is no longer needed is returned by ``giveBack(_:)``.
     func connect(_ taken: @escaping (Upstream?) -> Void) {
         let bound = NIOLoopBound((pool: self, taken: taken), eventLoop: loop.eventLoop)
         open().whenComplete { result in
@@ -59,7 +59,7 @@ final class BackendPool {
         }
     }
 
-    /// A place that nothing was sent over.
+    /// Returns a place over which nothing was sent.
     func giveBack(_ place: Upstream) {
         switch place {
         case .http1(let connection): connection.park()
@@ -68,18 +68,18 @@ final class BackendPool {
 
     // MARK: Health
 
-    /// A connection could not be made; it is tried once more.
+    /// A connection attempt failed; another one follows.
     func suspect() {
         guard state.isUp, !isSuspected else { return }
         isSuspected = true
         loop.evidence?.report(.suspected, state)
     }
 
-    /// Two connections in a row could not be made: the backend is down for the whole replica, until it is tried with
-    /// success.
+    /// Two connection attempts in a row failed: the backend is down for the whole replica, until a connection to it
+    /// succeeds.
     func markUnreachable() {
         isSuspected = false
-        // Whoever marked it before has reported it.
+        // If another loop marked the backend before, that loop has reported it.
         if state.begin(.unreachable) { loop.evidence?.report(.unreachable, state) }
     }
 
@@ -121,7 +121,7 @@ final class BackendPool {
         let allocator = LoopReceiveAllocator(loop.receiveBuffers, loop: loop.eventLoop)
         return ClientBootstrap(group: loop.eventLoop)
             .connectTimeout(loop.limits.connectTimeout)
-            // Nothing is read before there is somebody to read it.
+            // Nothing is read before the connection's handler is in place.
             .channelOption(.autoRead, value: false)
             .channelOption(.maxMessagesPerRead, value: 1)
             .channelOption(.recvAllocator, value: allocator)

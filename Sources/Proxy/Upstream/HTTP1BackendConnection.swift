@@ -1,14 +1,14 @@
 import HTTPWire
 import NIOCore
 
-/// One HTTP/1.1 connection to a backend: carries one exchange at a time, and waits in its pool between two. It reads
-/// responses to their end; whether it can carry another exchange only it knows.
+/// One HTTP/1.1 connection to a backend: carries one exchange at a time, and waits in its pool between exchanges. It
+/// reads each response to its end, and decides whether it can carry another exchange.
 final class HTTP1BackendConnection: ChannelInboundHandler, RemovableChannelHandler, DeadlineHolder {
     typealias InboundIn = ByteBuffer
     typealias OutboundOut = ByteBuffer
 
     private enum State {
-        /// Connected and in nobody's hands, on the way into the pool. → pooled, busy, closed
+        /// Connected and idle, on the way into the pool. → pooled, busy, closed
         case fresh
         /// → busy, closed
         case pooled
@@ -29,7 +29,7 @@ final class HTTP1BackendConnection: ChannelInboundHandler, RemovableChannelHandl
     private(set) var isWritable = true
     var deadline = NIODeadline.distantFuture
     var sweepIndex = -1
-    /// Its place among the idle connections; only the pool writes it.
+    /// The index among the idle connections; only the pool writes it.
     var poolIndex = -1
 
     init(loop: LoopContext, pool: BackendPool) {
@@ -59,7 +59,7 @@ final class HTTP1BackendConnection: ChannelInboundHandler, RemovableChannelHandl
             state = .closed
             pool.idleConnectionClosed(self)
         case .busy(let receiver):
-            // What is held back goes on first; the end of the connection is told after it.
+            // Held bytes are delivered first; the end of the connection is reported after them.
             if response.isHeldBack {
                 response.connectionClosed()
             } else {
@@ -72,7 +72,7 @@ final class HTTP1BackendConnection: ChannelInboundHandler, RemovableChannelHandl
         if case .closed = state { input.clear() }
     }
 
-    /// The channel is no longer this handler's.
+    /// The channel no longer belongs to this handler.
     private func letGo() {
         context = nil
         loop.counters.backendConnections -= 1
@@ -82,7 +82,7 @@ final class HTTP1BackendConnection: ChannelInboundHandler, RemovableChannelHandl
     func channelRead(context: ChannelHandlerContext, data: NIOAny) {
         var bytes = unwrapInboundIn(data)
         guard case .busy(let receiver) = state else {
-            // Nobody asked. Whatever it is, the next response could not be told from it.
+            // No request is in progress. These bytes would be confused with the next response.
             return context.close(promise: nil)
         }
         if var all = input.joined(with: &bytes) {
@@ -90,13 +90,13 @@ final class HTTP1BackendConnection: ChannelInboundHandler, RemovableChannelHandl
             keep(all)
         } else {
             read(&bytes, receiver)
-            // The receive buffer is the loop's; what stays here is copied out of it.
+            // The receive buffer belongs to the loop; bytes that stay here are copied out of it.
             if bytes.readableBytes > 0 { keep(loop.copy(bytes)) }
         }
         loop.receiveBuffers.giveBack(bytes)
     }
 
-    /// Nobody behind this handler wants to know.
+    /// No later handler needs this event.
     func channelReadComplete(context: ChannelHandlerContext) {}
 
     func channelWritabilityChanged(context: ChannelHandlerContext) {
@@ -120,7 +120,7 @@ final class HTTP1BackendConnection: ChannelInboundHandler, RemovableChannelHandl
 
     // MARK: The response
 
-    /// Tells what the bytes say, as far as they are whole and wanted.
+    /// Delivers the bytes to the receiver, as far as they are complete and wanted.
     private func read(_ bytes: inout ByteBuffer, _ receiver: any UpstreamReceiver) {
         while bytes.readableBytes > 0 {
             switch response.read(&bytes, loop) {
@@ -168,7 +168,7 @@ final class HTTP1BackendConnection: ChannelInboundHandler, RemovableChannelHandl
         if isBusy { input.hold(bytes) }
     }
 
-    /// Tells the head that was held back, and what came behind it: the end of the connection too.
+    /// Delivers the head that was held back, and everything after it, including the end of the connection.
     func passHead() {
         guard case .busy(let receiver) = state, var bytes = input.take() else { return }
         passHead(&bytes, receiver)
@@ -184,7 +184,7 @@ final class HTTP1BackendConnection: ChannelInboundHandler, RemovableChannelHandl
         read(&bytes, receiver)
     }
 
-    // MARK: What the exchange asks for
+    // MARK: Called by the exchange
 
     func send(_ head: ByteBuffer, method: Method, framing: BodyFraming, for receiver: any UpstreamReceiver) {
         guard let context else { return }
@@ -216,7 +216,7 @@ final class HTTP1BackendConnection: ChannelInboundHandler, RemovableChannelHandl
         if let context { input.resume(context) }
     }
 
-    /// The exchange is over. The connection serves another one only if nothing about its framing is in doubt.
+    /// The exchange is over. The connection serves another one only if its framing is beyond doubt.
     func end() {
         guard case .busy = state else { return }
         guard requestIsComplete, response.mayBeFollowed, input.held == nil, isUsable else {
@@ -228,7 +228,8 @@ final class HTTP1BackendConnection: ChannelInboundHandler, RemovableChannelHandl
         becomeIdle()
     }
 
-    /// The exchange ends with a change of protocol: the connection is whoever's speaks it. Nil where it has closed.
+    /// The exchange ends with a switch of protocols: releases the connection for the new protocol. Nil if it has
+    /// closed.
     func handOver() -> HandedOver? {
         guard case .busy = state, let context else { return nil }
         flush()
@@ -239,9 +240,9 @@ final class HTTP1BackendConnection: ChannelInboundHandler, RemovableChannelHandl
         return connection
     }
 
-    // MARK: What the pool asks for
+    // MARK: Called by the pool
 
-    /// A connection that was made for an exchange that is gone.
+    /// Parks a connection that was opened for an exchange that has ended.
     func park() {
         guard case .fresh = state, isUsable else { return }
         becomeIdle()

@@ -1,18 +1,19 @@
 import HTTPWire
 import NIOCore
 
-/// One response as it comes over an HTTP/1.1 connection: interim heads, the head, the body, its end. Events in, what to
-/// tell out.
+/// One response received over an HTTP/1.1 connection: interim heads, the head, the body, its end. Takes bytes and
+/// returns events.
 struct HTTP1Response {
     enum Event {
-        /// Nothing until more bytes come.
+        /// Nothing to do until more bytes arrive.
         case wait
         /// The bytes begin with an interim response's head. The caller moves past it.
         case interim(ResponseHead)
-        /// The bytes begin with the response's head. The caller says `passedHead` and moves past it, or `holdBack`.
+        /// The bytes begin with the response's head. The caller calls `passedHead` and moves past it, or calls
+        /// `holdBack`.
         case head(ResponseHead)
         case body(BodyPart)
-        /// So much came behind a head that is held back that it is to go on now.
+        /// Too many bytes arrived after a head that is held back: the head must be forwarded now.
         case heldTooMuch
         case failed(UpstreamFailure)
     }
@@ -20,15 +21,15 @@ struct HTTP1Response {
     private enum State {
         /// → heldBack, body, over
         case head
-        /// A whole head has come, and waits. → head
+        /// A complete head has arrived and is held back. → head
         case heldBack
         /// → over
         case body
         case over
     }
 
-    /// What may come behind a head that is held back. Reading is paused then; more than the rest of one read comes only
-    /// where the backend closes its connection behind the response.
+    /// The maximum number of bytes after a head that is held back. Reading is paused then, so more than the rest of one
+    /// read arrives only if the backend closes its connection after the response.
     static let heldMax = 1024 * 1024
 
     private let messageLimits: MessageLimits
@@ -36,12 +37,12 @@ struct HTTP1Response {
     private var state = State.over
     private var method = Method.get
     private var interimCount = 0
-    /// Set while a head has come in part.
+    /// Set while a head has partly arrived.
     private var headEnd: HeadEnd?
     private var body: BodyReader
     private var framing = BodyFraming.none
     private var persists = false
-    /// Bytes came behind the end of the body.
+    /// Bytes arrived after the end of the body.
     private var hasSurplus = false
     private var hasFailed = false
 
@@ -51,7 +52,7 @@ struct HTTP1Response {
         body = BodyReader(.none, from: .backend, limits: limits.message)
     }
 
-    /// A request of this method is sent, and its response comes next.
+    /// A request of this method is being sent, and its response comes next.
     mutating func begin(_ method: Method) {
         self.method = method
         state = .head
@@ -65,7 +66,7 @@ struct HTTP1Response {
         if case .heldBack = state { true } else { false }
     }
 
-    /// Whether the connection can carry another exchange, as far as this response goes.
+    /// Whether the connection can carry another exchange, as far as this response is concerned.
     var mayBeFollowed: Bool {
         if case .over = state { persists && !hasSurplus && !hasFailed } else { false }
     }
@@ -94,7 +95,7 @@ struct HTTP1Response {
         case .head(let head) where head.status < 200:
             headEnd = nil
             interimCount += 1
-            // 101 answers an Upgrade that was never passed on.
+            // 101 accepts an Upgrade that was never forwarded.
             guard !head.isSwitchingProtocols, interimCount <= interimMax else {
                 state = .over
                 return .failed(.malformed)
@@ -106,7 +107,7 @@ struct HTTP1Response {
         }
     }
 
-    /// The head that `read` has found goes on; a first part of its body is to be read at once.
+    /// The head that `read` returned is forwarded. The first part of its body must be read at once.
     mutating func passedHead(_ head: ResponseHead, limits: MessageLimits) {
         state = .body
         persists = head.isPersistent && head.framing != .untilClose
@@ -114,17 +115,17 @@ struct HTTP1Response {
         body = BodyReader(head.framing, from: .backend, limits: limits)
     }
 
-    /// The head that `read` has found waits.
+    /// The head that `read` returned is held back.
     mutating func holdBack() { state = .heldBack }
 
-    /// The head that was held back is read again. Returns whether one was.
+    /// Makes `read` return the held head again. Returns whether a head was held back.
     mutating func passHead() -> Bool {
         guard isHeldBack else { return false }
         state = .head
         return true
     }
 
-    /// - Parameter fields: filled with the trailers where the body ends with some.
+    /// - Parameter fields: filled with the trailers if the body ends with some.
     mutating func readBody(_ bytes: inout ByteBuffer, _ fields: FieldTable) -> BodyPart {
         let part = body.read(&bytes, fields)
         if part.end != nil {
@@ -135,11 +136,11 @@ struct HTTP1Response {
         return part
     }
 
-    /// The connection reported an error: its end says nothing of the response's.
+    /// The connection reported an error: its end does not mark the end of the response.
     mutating func connectionFailed() { hasFailed = true }
 
-    /// The connection is closed: what that means for the response. Nothing while its head is held back; say it again
-    /// when that has gone on.
+    /// The connection is closed; returns what that means for the response. Nothing while its head is held back: call it
+    /// again after the head has been forwarded.
     @discardableResult
     mutating func connectionClosed() -> Event {
         switch state {
@@ -150,7 +151,7 @@ struct HTTP1Response {
             return .wait
         case .body:
             state = .over
-            // A body without a length ends with the connection, if that ends in good order.
+            // A body without a length ends with the connection, if the connection closes without an error.
             guard framing == .untilClose, !hasFailed else { return .failed(.cut) }
             return .body(BodyPart(content: ByteBuffer(), end: .complete(trailers: [])))
         }

@@ -2,7 +2,7 @@ import HTTPWire
 import NIOCore
 
 /// The backend's side of one exchange: a place on a connection to a backend. An HTTP/1.1 connection has one place. Lent
-/// by ``BackendPool``; whoever has it must call ``end()`` once.
+/// by ``BackendPool``; the borrower must call ``end()`` once.
 enum Upstream {
     case http1(HTTP1BackendConnection)
 
@@ -13,26 +13,26 @@ enum Upstream {
         }
     }
 
-    /// Whether more of the request can be written without waiting in memory.
+    /// Whether more of the request can be written without queueing it in memory.
     var isWritable: Bool {
         switch self {
         case .http1(let connection): connection.isWritable
         }
     }
 
-    /// By when something is to happen; ``UpstreamReceiver/upstreamTimedOut()`` is told else. Acted on up to
-    /// ``DeadlineSweep/interval`` late.
+    /// The time by which the backend must make progress; otherwise ``UpstreamReceiver/upstreamTimedOut()`` is called.
+    /// It may fire up to ``DeadlineSweep/interval`` late.
     func setDeadline(_ deadline: NIODeadline) {
         switch self {
         case .http1(let connection): connection.deadline = deadline
         }
     }
 
-    /// Sends a request's head at once. From here on `receiver` is told what comes.
+    /// Sends a request's head at once. From now on `receiver` receives the events.
     ///
     /// - Parameters:
     ///   - head: rendered as HTTP/1.1.
-    ///   - framing: of the request's body.
+    ///   - framing: the framing of the request's body.
     func send(_ head: ByteBuffer, method: Method, framing: BodyFraming, for receiver: any UpstreamReceiver) {
         switch self {
         case .http1(let connection): connection.send(head, method: method, framing: framing, for: receiver)
@@ -52,7 +52,7 @@ enum Upstream {
         }
     }
 
-    /// Reads no more of the response for now.
+    /// Stops reading the response for now.
     func pauseReading() {
         switch self {
         case .http1(let connection): connection.pauseReading()
@@ -65,22 +65,22 @@ enum Upstream {
         }
     }
 
-    /// Tells the head again that ``UpstreamReceiver/receivedHead(_:)`` had wait, and what came behind it.
+    /// Delivers the head that ``UpstreamReceiver/receivedHead(_:)`` held back again, and everything after it.
     func passHead() {
         switch self {
         case .http1(let connection): connection.passHead()
         }
     }
 
-    /// The exchange is over by a change of protocol: leaves the connection to whoever speaks it. Nil where it has
-    /// closed, or carries other exchanges.
+    /// The exchange ends with a switch of protocols: releases the connection for the new protocol. Nil if it has closed
+    /// or carries other exchanges.
     func handOver() -> HandedOver? {
         switch self {
         case .http1(let connection): connection.handOver()
         }
     }
 
-    /// The exchange is over; nothing more is told. If the response or the request is not whole, it is cut.
+    /// The exchange is over; no more events follow. If the response or the request is incomplete, it is aborted.
     func end() {
         switch self {
         case .http1(let connection): connection.end()

@@ -1,17 +1,19 @@
 import HTTPWire
 import NIOCore
 
-/// The head of a request as a backend sees it: the client's own bytes with the edits that proxying needs.
+/// The head of a request as a backend receives it: the client's own bytes with the edits that proxying needs.
 ///
-/// Hop-by-hop fields and those that Connection names go (RFC 9110, section 7.6.1). Forwarding fields of an untrusted
-/// peer are replaced; of a trusted one each that it sent is kept, and X-Forwarded-For extended. `Host` is whom the
-/// request is for: of a target in absolute form the target's authority (RFC 9112, section 3.2.2).
+/// Hop-by-hop fields and those that Connection names are removed (RFC 9110, section 7.6.1). Forwarding fields of an
+/// untrusted peer are replaced; those that a trusted peer sent are kept, and X-Forwarded-For is extended. `Host` names
+/// the server that the request is for: with a target in absolute form, the target's authority (RFC 9112, section
+/// 3.2.2).
 struct UpstreamHead {
     private var head: ByteBuffer
-    /// Where the Host line of the backend belongs, which is not chosen yet: at the end. Nil where the head is whole.
+    /// The offset of the Host line, at the end of the head, while the backend is not chosen yet. Nil if the head is
+    /// complete.
     private var hostOffset: Int?
 
-    /// An empty one, for an exchange that has none.
+    /// An empty head, for an exchange that has none.
     init() {
         head = ByteBuffer()
         hostOffset = nil
@@ -20,9 +22,9 @@ struct UpstreamHead {
     /// Marks fields of the table as removed.
     ///
     /// - Parameters:
-    ///   - passHost: whether the backend is told whom the request is for; else it is told its own authority.
-    ///   - path: in place of the path as it came.
-    ///   - edits: what middlewares take away and add. A Host of theirs is that of every backend.
+    ///   - passHost: whether the backend receives the client's Host; otherwise it receives its own authority.
+    ///   - path: replaces the original path, if not nil.
+    ///   - edits: the fields that middlewares remove and add. A Host that they set is used for every backend.
     init(
         _ request: RequestView, passHost: Bool, path: [UInt8]? = nil, edits: FieldEdits? = nil,
         into buffer: consuming ByteBuffer
@@ -52,7 +54,8 @@ struct UpstreamHead {
         self.head = buffer
     }
 
-    /// No head is longer than what came, what is always added, and the names of the fields that repeat its values.
+    /// An upper bound for the head: what was received, what is always added, and the names of the fields that repeat
+    /// its values.
     private static func bound(_ request: RequestView) -> Int {
         2 * request.head.length + request.client.lines.count + 256
     }
@@ -75,7 +78,7 @@ struct UpstreamHead {
         return taken
     }
 
-    /// Marks what does not go on, and what is written anew.
+    /// Marks the fields that are not forwarded, and those that are written anew.
     private static func removeFields(
         _ request: RequestView, keepsHost: Bool, hops: UInt64?, _ edits: FieldEdits?
     ) {

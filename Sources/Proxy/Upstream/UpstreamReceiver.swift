@@ -1,36 +1,36 @@
 import NIOCore
 
-/// Who sent a request to a backend, as the backend's connection tells it what comes. Told on the event loop, never from
-/// within a call of its own to ``Upstream``, but for ``Upstream/passHead()``.
+/// The sender of a request to a backend, which receives the events of the backend's connection. Called on the event
+/// loop, and never from within its own call to ``Upstream``, except for ``Upstream/passHead()``.
 protocol UpstreamReceiver: AnyObject {
-    /// An interim response (1xx) came. At most as many come as the limits allow.
+    /// An interim response (1xx) arrived. The limits bound their number.
     func receivedInterim(_ response: ResponseView)
 
-    /// The response's head came. A first part of the body follows in this turn, it may be empty.
+    /// The response's head arrived. The first part of the body, which may be empty, follows in this turn.
     ///
-    /// - Returns: false if the response has to wait; then ``Upstream/passHead()`` has the head told again.
+    /// - Returns: false if the response has to wait; then ``Upstream/passHead()`` delivers the head again.
     func receivedHead(_ response: ResponseView) -> Bool
 
-    /// More of the response's body came, or its end.
+    /// More of the response's body arrived, or its end.
     func received(_ part: consuming BodyPart)
 
-    /// No more of the response will come.
+    /// No more of the response will arrive.
     func upstreamFailed(_ failure: UpstreamFailure)
 
-    /// The connection takes more of the request again, or takes no more for now.
+    /// The connection accepts more of the request again, or accepts no more for now.
     func upstreamWritabilityChanged()
 
-    /// The deadline that was set has passed.
+    /// The deadline has passed.
     func upstreamTimedOut()
 }
 
-/// Why a response did not come, or not all of it.
+/// Why a response did not arrive, or only partly.
 enum UpstreamFailure: Equatable {
-    /// The connection ended before the response's head was whole.
+    /// The connection ended before the response's head was complete.
     ///
-    /// - Parameter afterInterim: an interim response came before.
+    /// - Parameter afterInterim: an interim response arrived before.
     case lost(afterInterim: Bool)
-    /// What came is no response, or more than the limits allow.
+    /// The bytes are not a valid response, or exceed the limits.
     case malformed
     /// The connection ended within the response's body.
     case cut
