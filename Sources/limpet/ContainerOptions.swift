@@ -3,14 +3,14 @@ import Control
 
 /// Whether a command looks at containers beside the files.
 struct ContainerOptions: ParsableArguments {
-    @Flag(help: "Ask the Docker Engine for containers and read their labels too.")
+    @Flag(help: "Also read the labels of the containers of the Docker Engine.")
     var docker = false
 
-    @Option(help: "Where the Docker Engine is, unless the configuration says it: unix:///path or tcp://host:port.")
+    @Option(help: "The Docker Engine, unix:///path or tcp://host:port; overrides the configuration.")
     var endpoint: String?
 
     func validate() throws {
-        guard endpoint == nil || docker else { throw ValidationError("--endpoint needs --docker") }
+        guard endpoint == nil || docker else { throw ValidationError("--endpoint requires --docker") }
     }
 
     /// What the containers say, and what is to be said about them; nothing where they are not to be asked, or where

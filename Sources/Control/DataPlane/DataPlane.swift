@@ -214,6 +214,12 @@ package final class DataPlane: Sendable {
     /// The ports that the entry points listen on, in their order.
     package var ports: [Int] { listeners.map { $0.localAddress?.port ?? 0 } }
 
+    /// Where the entry points listen, for people: `web=:8000 websecure=127.0.0.1:8443`.
+    var addresses: String {
+        zip(configuration.entryPoints, ports)
+            .map { "\($0.name)=\(ListenAddress(host: $0.address.host, port: $1))" }.joined(separator: " ")
+    }
+
     // MARK: Stop
 
     /// Takes no new connection, finishes what is under way for at most ``grace``, then cuts the rest.
@@ -225,7 +231,9 @@ package final class DataPlane: Sendable {
             try? await Task.sleep(for: .milliseconds(20))
         }
         let cut = await openClients()
-        if cut > 0 { logger.warning("exchanges were cut at the end of the stop", metadata: ["connections": "\(cut)"]) }
+        if cut > 0 {
+            logger.warning("The shutdown timed out; open connections were closed.", metadata: ["connections": "\(cut)"])
+        }
         await Self.end(loops, prober, fleetMember, group)
     }
 

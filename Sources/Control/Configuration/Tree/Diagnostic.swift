@@ -1,4 +1,4 @@
-/// Something in the configuration that cannot be, or, as a warning, is hardly meant.
+/// Something in the configuration that is wrong, or, as a warning, probably not meant.
 package struct Diagnostic: Equatable, Sendable, CustomStringConvertible {
     package enum Severity: Equatable, Sendable {
         /// A file is refused with all others; a container is left out.
@@ -20,6 +20,9 @@ package struct Diagnostic: Equatable, Sendable, CustomStringConvertible {
             }
         }
     }
+
+    /// How messages about what only Traefik, or a later version, has end.
+    static let unavailable = "is not available in this version"
 
     package let severity: Severity
     package let source: Source

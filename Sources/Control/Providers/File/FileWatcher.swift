@@ -51,7 +51,7 @@ final class FileWatcher: Sendable {
             await refresh(inotify)
             if let inotify { group.addTask { await self.listen(to: inotify) } }
             #else
-            state.withLock { $0.blindness = "this system is not asked" }
+            state.withLock { $0.blindness = "this system has none that Limpet uses" }
             #endif
             group.addTask { await self.rescan() }
             await changed()
@@ -90,7 +90,7 @@ final class FileWatcher: Sendable {
         }
         guard isNew else { return }
         logger.warning(
-            "The system does not tell of changes of files; they are looked for once a second.",
+            "File change notifications are unavailable; files are checked once a second.",
             metadata: ["reason": "\(reason)"])
     }
 
@@ -118,7 +118,7 @@ final class FileWatcher: Sendable {
         }
         guard isNew else { return }
         logger.warning(
-            "There are more directories than are looked at: changes in the others are not noticed.",
+            "Too many directories are configured; changes in the rest are not noticed.",
             metadata: ["directories": "\(WatchPlan.lookedAtMax)"])
     }
 }
@@ -144,7 +144,7 @@ extension FileWatcher {
     /// Watches what is to be watched now. What changes while it looks around is seen, or looked at once more.
     private func watchAll(by inotify: Inotify?) {
         guard let inotify else {
-            if !isTold { state.withLock { $0.blindness = "it is not asked" } }
+            if !isTold { state.withLock { $0.blindness = "they are switched off" } }
             return
         }
         for _ in 0..<8 {
@@ -166,7 +166,7 @@ extension FileWatcher {
                 )
             }
             gone.forEach(inotify.remove)
-            if plan.isCut { go(blind: "there are more than \(WatchPlan.watchedMax) directories") }
+            if plan.isCut { go(blind: "more than \(WatchPlan.watchedMax) directories to watch") }
             if isSettled { return }
         }
     }
@@ -216,8 +216,8 @@ extension FileWatcher {
 
     private static func reason(_ failure: Inotify.Failure) -> String {
         switch failure.code {
-        case EMFILE: "fs.inotify.max_user_instances is reached"
-        case ENOSPC: "fs.inotify.max_user_watches is reached"
+        case EMFILE: "the limit fs.inotify.max_user_instances is reached"
+        case ENOSPC: "the limit fs.inotify.max_user_watches is reached"
         default: String(cString: strerror(failure.code)).lowercased()
         }
     }
