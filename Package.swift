@@ -89,7 +89,7 @@ let package = Package(
         .testTarget(
             name: "ControlTests",
             dependencies: ["Control", "Proxy", "Affinity", "Routing", "LimpetTestKit", logging] + nio,
-            swiftSettings: strict),
+            exclude: ["Golden"], swiftSettings: strict),
         .testTarget(
             name: "FleetTests", dependencies: ["limpet", "LimpetTestKit", crypto, logging] + nio, swiftSettings: strict),
         .testTarget(name: "LayoutTests", swiftSettings: strict),
