@@ -98,7 +98,7 @@ let package = Package(
         .testTarget(
             name: "ConfigurationTests",
             dependencies: ["Configuration", "Affinity", "Proxy", "Routing", "Store", "LimpetTestKit"],
-            swiftSettings: strict),
+            exclude: ["Golden"], swiftSettings: strict),
         .testTarget(
             name: "ControlTests",
             dependencies: ["Control", "Configuration", "Proxy", "Affinity", "Routing", "LimpetTestKit", logging] + nio,

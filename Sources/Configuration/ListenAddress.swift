@@ -19,12 +19,12 @@ package struct ListenAddress: Hashable, Sendable, CustomStringConvertible {
             throw AddressError(text, "has no port: write host:port, or :port for all interfaces")
         }
         guard let port = Int(decimal: place[place.index(after: colon)...]), port <= 65535 else {
-            throw AddressError(text, "does not end with a port from 0 to 65535")
+            throw AddressError(text, "has no valid port: write a number from 0 to 65535")
         }
         let host = place[..<colon]
         guard host.isEmpty || HostSyntax.isHost(host) else {
             throw AddressError(
-                text, "has no valid host before its port: write a name, an IPv4 address or an [IPv6 address]")
+                text, "has no valid host: write a name, an IPv4 address or an [IPv6 address]")
         }
         self.init(host: host.isEmpty ? nil : HostSyntax.withoutBrackets(host), port: port)
     }

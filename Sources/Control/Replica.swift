@@ -44,7 +44,7 @@ package struct Replica: Sendable {
         }
         await stop(accessLog, adminGroup)
         withExtendedLifetime(hangups) {}
-        logger.notice("stopped")
+        logger.notice("Limpet stopped.")
     }
 
     private func serve(
@@ -65,10 +65,11 @@ package struct Replica: Sendable {
         let status = ReplicaStatus(dataPlane: dataPlane, reloader: reloader, docker: docker)
         let admin = try await admin(adminGroup, phase, status)
         logger.notice(
-            "started",
+            "Limpet started.",
             metadata: [
                 "admin": "\(admin.listener.address)", "configuration": "\(first.configuration.summary)",
-                "replica": "\(configuration.replica.name)",
+                "entryPoints": "\(dataPlane.addresses)", "replica": "\(configuration.replica.name)",
+                "store": "\(configuration.store.redis.map { "\($0.endpoint)" } ?? "memory of this replica")",
             ])
         let reload = ReloadService(
             reloader: reloader, watcher: watcher, hangups: hangups, docker: docker, containers: containers)
@@ -99,7 +100,9 @@ package struct Replica: Sendable {
                 first.diagnostics = reading.diagnostics
             }
         }
-        for mistake in first.diagnostics { logger.warning("configuration", metadata: ["warning": "\(mistake)"]) }
+        for mistake in first.diagnostics {
+            logger.warning("The configuration has a warning.", metadata: ["warning": "\(mistake)"])
+        }
         return first
     }
 
@@ -127,13 +130,13 @@ package struct Replica: Sendable {
     private func admin(
         _ group: MultiThreadedEventLoopGroup, _ phase: ReplicaPhase, _ status: ReplicaStatus
     ) async throws -> AdminServer {
-        do {
+        do throws(ListenError) {
             return try await AdminServer.start(
                 on: configuration.admin, group: group, replica: configuration.replica.name, phase: phase,
                 source: status)
         } catch {
             await status.dataPlane.stop()
-            throw error
+            throw ListenError(error, "this is the admin listener: set entryPoints.admin.address")
         }
     }
 

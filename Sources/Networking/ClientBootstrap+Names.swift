@@ -59,6 +59,6 @@ private final class ConnectionNames: Resolver, Sendable {
     /// The timeout has expired.
     func cancelQueries() {
         guard let waiter = waiter.withLock({ $0 }), resolver.giveUp(waiter) else { return }
-        addresses.fail(NameError.lookupFailed("it took too long"))
+        addresses.fail(NameError.lookupFailed("timed out"))
     }
 }

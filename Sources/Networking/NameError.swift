@@ -12,7 +12,7 @@ package enum NameError: Error, Hashable, Sendable, CustomStringConvertible {
     package var description: String {
         switch self {
         case .noAddress: "the host name has no address"
-        case .lookupFailed(let reason): "the host name cannot be looked up: \(reason)"
+        case .lookupFailed(let reason): "the host name lookup failed: \(reason)"
         case .tooManyNames: "too many host names are being looked up"
         }
     }

@@ -70,7 +70,7 @@ package struct AddressRange: Hashable, Sendable, CustomStringConvertible {
     package init(_ text: String) throws(AddressError) {
         let parts = text.split(separator: "/", maxSplits: 1, omittingEmptySubsequences: false)
         guard let address = Bits(String(parts[0])) else {
-            throw AddressError(text, "is no address range: write it as 10.0.0.0/8 or fd00::/8")
+            throw AddressError(text, "is not an address range: write one like 10.0.0.0/8 or fd00::/8")
         }
         let bitCount = address.isIPv6 ? 128 : 32
         guard let length = parts.count == 1 ? bitCount : Self.number(parts[1]), length <= bitCount else {

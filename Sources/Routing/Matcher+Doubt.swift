@@ -8,7 +8,7 @@ extension Matcher {
     static func doubt(of name: String, _ first: Value, _ second: Value?) -> RuleError? {
         switch (name, second) {
         case ("Host", _):
-            first.doubt("no host has this in it") { "/?#@{}".utf8.contains($0) }
+            first.doubt("a host cannot contain this character") { "/?#@{}".utf8.contains($0) }
         case ("Path", _), ("PathPrefix", _):
             path(first, isPrefix: name == "PathPrefix")
         case ("HostRegexp", _), ("PathRegexp", _):
@@ -16,7 +16,8 @@ extension Matcher {
         case ("Query", nil):
             query(first)
         case ("Method", _):
-            first.doubt("no method has this in it: write Method(`GET`) || Method(`POST`) for two") { !$0.isToken }
+            first.doubt("a method cannot contain this character: for two methods write Method(`GET`) || Method(`POST`)")
+            { !$0.isToken }
         case ("Header", let second?):
             field(first) ?? blankEnd(of: second)
         case ("HeaderRegexp", _):
@@ -28,10 +29,10 @@ extension Matcher {
 
     private static func path(_ value: Value, isPrefix: Bool) -> RuleError? {
         oldPattern(in: value, isPattern: false)
-            ?? value.doubt("no path has a ? in it: write Query(`name`, `value`) for what comes behind it") {
+            ?? value.doubt("a path cannot contain ?: for the query write Query(`name`, `value`)") {
                 $0 == UInt8(ascii: "?")
             }
-            ?? value.doubt("no path has a # in it: clients do not send what comes behind it") {
+            ?? value.doubt("a path cannot contain #: clients do not send the fragment") {
                 $0 == UInt8(ascii: "#")
             }
             ?? escape(in: value) ?? dotSegment(in: value, isPrefix: isPrefix)
@@ -47,7 +48,7 @@ extension Matcher {
             if isPattern, index >= 2, bytes[index - 2] == UInt8(ascii: "\\") { continue }
             return RuleError(
                 offset: value.place(of: index),
-                message: "{name:pattern} was a pattern in Traefik 2, and is compared to the letter: write "
+                message: "{name:pattern} was a pattern in Traefik 2, but is compared literally now: write "
                     + (isPattern ? "the pattern alone" : "PathRegexp(`pattern`)"))
         }
         return nil
@@ -63,7 +64,7 @@ extension Matcher {
         let text = String(validating: decoded, as: UTF8.self)
         return RuleError(
             offset: value.place(of: difference.offset),
-            message: "paths are compared decoded: "
+            message: "paths are compared after decoding: "
                 + (text.map { "write \"\(Excerpt.of($0))\"" } ?? "no request has this path"))
     }
 
@@ -76,7 +77,7 @@ extension Matcher {
         }
         return RuleError(
             offset: value.place(of: segment.startIndex - 1),
-            message: "a request whose path has a segment . or .. is refused before rules are asked")
+            message: "a request with a . or .. segment in its path is rejected before routing")
     }
 
     private static func query(_ value: Value) -> RuleError? {
@@ -85,11 +86,11 @@ extension Matcher {
         let (name, rest) = (text(value.bytes[..<equals]), text(value.bytes[(equals + 1)...]))
         let advice = rest.isEmpty ? "Query(`\(name)`)" : "Query(`\(name)`, `\(rest)`)"
         return RuleError(
-            offset: value.place(of: equals), message: "no parameter has a = in its name: write \(advice)")
+            offset: value.place(of: equals), message: "a parameter name cannot contain =: write \(advice)")
     }
 
     private static func field(_ name: Value) -> RuleError? {
-        name.doubt("no field has this in its name") { !$0.isToken }
+        name.doubt("a header name cannot contain this character") { !$0.isToken }
     }
 
     private static func blankEnd(of value: Value) -> RuleError? {
@@ -97,7 +98,7 @@ extension Matcher {
         guard let first = value.bytes.first, let last = value.bytes.last,
             blanks.contains(first) || blanks.contains(last)
         else { return nil }
-        return RuleError(offset: value.place(of: 0), message: "no value of a field begins or ends with a space")
+        return RuleError(offset: value.place(of: 0), message: "a header value cannot begin or end with a space")
     }
 }
 

@@ -25,11 +25,11 @@ extension Matcher {
             throw unknown(name, at: place.lowerBound)
         }
         guard form.counts.contains(values.count), let first = values.first else {
-            let message = "\(form.name) was given \(values.count) values: write \(form.usage)"
+            let message = "\(form.name) has the wrong number of values (\(values.count)): write \(form.usage)"
             throw RuleError(offset: place.lowerBound, message: message)
         }
         for value in values where value.bytes.isEmpty {
-            throw RuleError(offset: value.offset, message: "a value of \(form.name) must not be empty")
+            throw RuleError(offset: value.offset, message: "the value of \(form.name) must not be empty")
         }
         var matcher = try matcher(form.name, first, values.count > 1 ? values[1] : nil)
         matcher.place = place
@@ -66,7 +66,7 @@ extension Matcher {
         let advice = Spelling.nearest(to: name, among: names).map { "did you mean \($0)?" }
         return RuleError(
             offset: offset,
-            message: "there is no matcher \(name): " + (advice ?? "there are \(names.joined(separator: ", "))"))
+            message: "unknown matcher \(name): " + (advice ?? "use one of \(names.joined(separator: ", "))"))
     }
 
     private static func host(_ value: Value) throws(RuleError) -> Matcher {
@@ -74,24 +74,26 @@ extension Matcher {
         guard value.bytes != [star] else { return Matcher(kind: .anyHost) }
         guard value.bytes.allSatisfy({ $0 > 0x20 && $0 < 0x7F }) else {
             throw RuleError(
-                offset: value.offset, message: "Host takes printable ASCII only: write other names in their xn-- form")
+                offset: value.offset, message: "Host accepts only printable ASCII: write other names in their xn-- form"
+            )
         }
         guard value.bytes.withUnsafeBytes({ HostName.portColon(of: $0) }) == nil else {
             let isPattern = value.bytes.contains(UInt8(ascii: "{"))
             throw RuleError(
                 offset: value.offset,
                 message: isPattern
-                    ? "Host takes a name, and no pattern: write HostRegexp(`pattern`)"
+                    ? "Host takes a name, not a pattern: write HostRegexp(`pattern`)"
                     : "Host takes a name without a port")
         }
         let name = value.bytes.withUnsafeBytes { Array(HostName.canonical($0)).map(\.lowercased) }
         guard !name.isEmpty else {
-            throw RuleError(offset: value.offset, message: "Host takes a name, and a dot is none")
+            throw RuleError(offset: value.offset, message: "Host takes a name, not just a dot")
         }
         let isBelow = name.starts(with: [star, UInt8(ascii: ".")])
         guard !name.dropFirst(isBelow ? 1 : 0).contains(star) else {
             throw RuleError(
-                offset: value.offset, message: "in Host a * stands alone or for the whole first label: *.example.com")
+                offset: value.offset,
+                message: "a * in Host must be the whole value or the whole first label, as in *.example.com")
         }
         return isBelow ? Matcher(kind: .hostBelow, first: Array(name.dropFirst())) : Matcher(kind: .host, first: name)
     }
@@ -100,7 +102,7 @@ extension Matcher {
         if let index = value.bytes.firstIndex(where: { $0 >= 0x80 }) {
             throw RuleError(
                 offset: value.place(of: index),
-                message: "HostRegexp takes ASCII only: write other names in their xn-- form")
+                message: "HostRegexp accepts only ASCII: write other names in their xn-- form")
         }
         return Matcher(kind: .hostPattern, pattern: try pattern(value))
     }
@@ -125,7 +127,7 @@ extension Matcher {
         let lowercased = name.bytes.map(\.lowercased)
         guard lowercased != Array("host".utf8) else {
             let right = matcher == "Header" ? "Host(`name`)" : "HostRegexp(`pattern`)"
-            throw RuleError(offset: name.offset, message: "\(matcher) never matches the Host field: write \(right)")
+            throw RuleError(offset: name.offset, message: "\(matcher) never matches the Host header: write \(right)")
         }
         return lowercased
     }
@@ -136,7 +138,8 @@ extension Matcher {
             return name.bytes
         }
         throw RuleError(
-            offset: name.place(of: index), message: "no cookie has this in its name: write \(matcher)(`name`, …)")
+            offset: name.place(of: index),
+            message: "a cookie name cannot contain this character: write \(matcher)(`name`, …)")
     }
 
     private static func addresses(_ value: Value) throws(RuleError) -> AddressRange {

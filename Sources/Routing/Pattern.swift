@@ -14,7 +14,7 @@ final class Pattern: Equatable, @unchecked Sendable {
         guard text.count <= Self.byteMax else {
             throw PatternError(
                 offset: Self.byteMax,
-                message: "a pattern has at most \(Self.byteMax) bytes, and this one has \(text.count)")
+                message: "the pattern has \(text.count) bytes, but at most \(Self.byteMax) are allowed")
         }
         try PatternSyntax.check(text)
         var error = limpet_regex_error()
@@ -54,6 +54,6 @@ struct PatternError: Error {
 
     init(_ error: limpet_regex_error) {
         let reason = withUnsafeBytes(of: error.message) { String(decoding: $0.prefix { $0 != 0 }, as: UTF8.self) }
-        self.init(offset: error.offset, message: "not a regular expression: \(reason)")
+        self.init(offset: error.offset, message: "invalid regular expression: \(reason)")
     }
 }

@@ -52,7 +52,7 @@ struct PatternSyntax {
         case UInt8(ascii: "{"): isAnother = try repetition() != nil
         default: isAnother = false
         }
-        if isAnother { throw refuse("a repetition of a repetition: put the inner one in parentheses") }
+        if isAnother { throw refuse("a repetition cannot be repeated: put the inner one in parentheses") }
     }
 
     /// The length of `{2}`, `{2,}` or `{2,3}`. Nil if the brace is a literal.
@@ -63,9 +63,11 @@ struct PatternSyntax {
         guard isCount, inner.contains(where: \.isDigit) else { return nil }
         let numbers = inner.split(separator: UInt8(ascii: ","), omittingEmptySubsequences: false)
         let isWritten = numbers.count <= 2 && !numbers[0].isEmpty && numbers.allSatisfy { $0.allSatisfy(\.isDigit) }
-        guard isWritten else { throw refuse("braces are read differently elsewhere: write {0,3}, or \\{ for a brace") }
+        guard isWritten else {
+            throw refuse("these braces are ambiguous: write {0,3} for a repetition, or \\{ for a brace")
+        }
         for number in numbers where Int(String(decoding: number, as: UTF8.self)) ?? 0 > Self.repetitionMax {
-            throw refuse("at most \(Self.repetitionMax) repetitions can be asked for")
+            throw refuse("at most \(Self.repetitionMax) repetitions are allowed")
         }
         return end + 1 - position
     }
@@ -73,20 +75,20 @@ struct PatternSyntax {
     // MARK: Groups
 
     private mutating func group() throws(PatternError) {
-        if follows("(*") { throw refuse("(*…) is not available") }
+        if follows("(*") { throw refuse("(*…) is not supported") }
         guard follows("(?") else {
             position += 1
             return
         }
         if follows("(?=") || follows("(?!") || follows("(?<=") || follows("(?<!") {
-            throw refuse("lookaround is not available: combine matchers with && and ! instead")
+            throw refuse("lookaround is not supported: combine matchers with && and ! instead")
         }
         if follows("(?P<") || follows("(?<") {
             position += 3
             return
         }
         guard let length = optionLength() else {
-            throw refuse("of the groups that begin with (? there are (?:…), (?P<name>…) and flags such as (?i)")
+            throw refuse("unknown kind of group: use (?:…), (?P<name>…) or flags such as (?i)")
         }
         position += length
     }
@@ -132,7 +134,7 @@ extension PatternSyntax {
     private mutating func escapeOfCharacter(_ letter: UInt8) throws(PatternError) {
         switch letter {
         case _ where letter.isDigit && letter != UInt8(ascii: "0"):
-            throw refuse("backreferences are not available; a character by its number is \\x{41}")
+            throw refuse("backreferences are not supported: for a character by its number write \\x{41}")
         case UInt8(ascii: "x") where follows("{", 2):
             guard let length = bracedLength(), bytes[(position + 3)..<(position + length - 1)].allSatisfy(\.isHexDigit)
             else { throw refuse(Self.hexadecimal) }
@@ -145,10 +147,10 @@ extension PatternSyntax {
         case UInt8(ascii: "p") where follows("{", 2), UInt8(ascii: "P") where follows("{", 2):
             position += bracedLength() ?? 2
             return
-        case UInt8(ascii: "v"): throw refuse("\\v is read differently elsewhere: write \\x0B")
-        case UInt8(ascii: "Z"): throw refuse("there is no \\Z: write \\z for the end")
+        case UInt8(ascii: "v"): throw refuse("\\v is ambiguous: write \\x0B")
+        case UInt8(ascii: "Z"): throw refuse("\\Z is not supported: write \\z for the end")
         case _ where letter.isLetter && !Array("afnrtdDsSwWpPx".utf8).contains(letter):
-            throw refuse("there is no \\\(Character(Unicode.Scalar(letter)))")
+            throw refuse("unknown escape \\\(Character(Unicode.Scalar(letter)))")
         default: break
         }
         position += 2
@@ -171,7 +173,7 @@ extension PatternSyntax {
 
     /// Parses from `[` to its `]`. A `]` that comes first is a literal.
     private mutating func characterClass() throws(PatternError) {
-        if follows("[[:<:]]") || follows("[[:>:]]") { throw refuse("write \\b for a boundary of words") }
+        if follows("[[:<:]]") || follows("[[:>:]]") { throw refuse("write \\b for a word boundary") }
         position += follows("[^") ? 2 : 1
         if byte() == UInt8(ascii: "]") { position += 1 }
         while let byte = byte(), byte != UInt8(ascii: "]") {

@@ -69,7 +69,7 @@ struct RuleLexer {
         guard position < bytes.count, bytes[position] == byte else {
             throw RuleError(
                 offset: start,
-                message: "a single \"\(Character(Unicode.Scalar(byte)))\" means nothing here: write \(kind.description)"
+                message: "a single \"\(Character(Unicode.Scalar(byte)))\" is not an operator: write \(kind.description)"
             )
         }
         position += 1
@@ -105,7 +105,7 @@ struct RuleLexer {
             guard position < bytes.count, [UInt8(ascii: "\""), UInt8(ascii: "\\")].contains(bytes[position]) else {
                 throw RuleError(
                     offset: position - 1,
-                    message: "of the escapes only \\\" and \\\\ are known: write the value between backticks")
+                    message: "the only escapes are \\\" and \\\\: write the value between backticks")
             }
             escapes.append(value.count)
             value.append(bytes[position])
@@ -120,7 +120,7 @@ struct RuleLexer {
         }
         let advice =
             switch character {
-            case "'", "\u{2018}", "\u{2019}", "\u{201C}", "\u{201D}": ": values stand between backticks"
+            case "'", "\u{2018}", "\u{2019}", "\u{201C}", "\u{201D}": ": put values between backticks"
             case _ where character.isWhitespace: ": write a space"
             default: ""
             }

@@ -62,7 +62,7 @@ struct RuleParser {
         depth += 1
         defer { depth -= 1 }
         guard depth <= Self.depthMax else {
-            throw RuleError(offset: start, message: "the rule is nested deeper than \(Self.depthMax) levels")
+            throw RuleError(offset: start, message: "the rule is nested more than \(Self.depthMax) levels deep")
         }
         switch token.kind {
         case .not:
@@ -107,6 +107,6 @@ struct RuleParser {
     }
 
     private func unexpected(wanted: String) -> RuleError {
-        RuleError(offset: token.offset, message: "found \(token.kind.description) where \(wanted) should stand")
+        RuleError(offset: token.offset, message: "found \(token.kind.description), expected \(wanted)")
     }
 }

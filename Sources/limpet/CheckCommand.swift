@@ -7,29 +7,29 @@ struct CheckCommand: AsyncParsableCommand {
         commandName: "check",
         abstract: "Check a configuration without starting anything.",
         discussion: """
-            Prints every mistake as file:line:column: key: message, file by file and sorted by place, then one line that \
-            sums up. With --config the file, those of its file provider, and the files of secrets and passwords that \
-            they name are read. With paths, files and directories are read as the file provider reads them; routers may \
-            then name any entry point. With --docker the labels of containers are read too; mistakes of a container are \
-            named by it, and take out what it contributes alone.
+            Prints every error and warning as file:line:column: key: message, sorted by file and position, and a summary \
+            as the last line. With --config, the file, the files of its file provider, and the secret and password files \
+            that they name are read. With paths, files and directories are read as the file provider reads them, and \
+            routers may name any entry point. With --docker, the labels of containers are read too; an error in a label \
+            disables only the container that has it.
 
-            Exit codes: 0, 1 (there is a mistake; warnings are none), 2 (wrong usage).
+            Exit codes: 0 (no errors; there may be warnings), 1 (errors), 2 (wrong usage).
             """)
 
     @Option(help: "The configuration file.")
     var config: String?
 
-    @Argument(help: "Files or directories with routers, services and middlewares alone.")
+    @Argument(help: "Files or directories that define only routers, services and middlewares.")
     var paths: [String] = []
 
     @OptionGroup var containers: ContainerOptions
 
     func validate() throws {
         guard config == nil || paths.isEmpty else {
-            throw ValidationError("name a configuration file by --config, or files and directories, and not both")
+            throw ValidationError("--config cannot be combined with paths")
         }
         guard config != nil || !paths.isEmpty || containers.docker else {
-            throw ValidationError("name a configuration file by --config, or files and directories, or ask --docker")
+            throw ValidationError("one of --config, paths or --docker is required")
         }
     }
 

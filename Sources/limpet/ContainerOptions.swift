@@ -4,14 +4,14 @@ import Control
 
 /// Whether a command reads containers in addition to the files.
 struct ContainerOptions: ParsableArguments {
-    @Flag(help: "Ask the Docker Engine for containers and read their labels too.")
+    @Flag(help: "Also read the labels of the containers of the Docker Engine.")
     var docker = false
 
-    @Option(help: "Where the Docker Engine is, unless the configuration says it: unix:///path or tcp://host:port.")
+    @Option(help: "The Docker Engine, unix:///path or tcp://host:port; overrides the configuration.")
     var endpoint: String?
 
     func validate() throws {
-        guard endpoint == nil || docker else { throw ValidationError("--endpoint needs --docker") }
+        guard endpoint == nil || docker else { throw ValidationError("--endpoint requires --docker") }
     }
 
     /// The contributions of the containers, and warnings about them. Empty if containers are not requested, or if the

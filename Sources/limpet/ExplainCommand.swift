@@ -6,15 +6,15 @@ import Foundation
 struct ExplainCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "explain",
-        abstract: "Say where a request would go, and why.",
+        abstract: "Explain where a request would go, and why.",
         discussion: """
-            Nothing is sent to a backend. From the configuration alone: which router takes the request and which do not, \
-            what its middlewares do, which session key counts, its fingerprint, and the order of the backends for it. \
-            With --admin a running replica says where the session is, by its cache or the store, and which servers it \
-            cannot reach. Nothing changes by it.
+            Nothing is sent to a backend, and nothing is changed. The configuration shows which router matches the \
+            request and which do not, what the middlewares do, which session key is used, its fingerprint, and the \
+            session's order of backends. With --admin, a running replica adds where the session is, according to its \
+            cache or the store, and which servers are unreachable.
 
-            Exit codes: 0 (a backend would get it), 1 (Limpet would answer by itself; or the configuration is refused, \
-            or the admin listener does not answer), 2 (wrong usage).
+            Exit codes: 0 (the request would reach a backend), 1 (Limpet would answer itself, the configuration has \
+            errors, or the admin listener does not answer), 2 (wrong usage).
             """)
 
     @Option(help: "The configuration file.")
@@ -22,25 +22,25 @@ struct ExplainCommand: AsyncParsableCommand {
 
     @OptionGroup var containers: ContainerOptions
 
-    @Option(help: "The admin listener of a running replica of the same configuration.")
+    @Option(help: "The admin listener of a running replica with the same configuration: http://host:port.")
     var admin: String?
 
-    @Option(name: [.customShort("H"), .long], help: "A field of the request, as 'Name: value'. May be repeated.")
+    @Option(name: [.customShort("H"), .long], help: "A request header, 'Name: value'. May be repeated.")
     var header: [String] = []
 
-    @Option(help: "The address that the request comes from.")
+    @Option(help: "The client's IP address.")
     var client = "127.0.0.1"
 
-    @Option(help: "The entry point; by default the one at the URL's port, else the first that has a router for it.")
+    @Option(help: "The entry point. The default is the one on the URL's port, else the first with a matching router.")
     var entryPoint: String?
 
-    @Flag(help: "Print JSON, for programs.")
+    @Flag(help: "Print JSON.")
     var json = false
 
-    @Argument(help: "As GET.")
+    @Argument(help: "The HTTP method, e.g. GET.")
     var method: String
 
-    @Argument(help: "As http://shop.example/cart?id=1.")
+    @Argument(help: "The URL, e.g. http://shop.example/cart?id=1.")
     var url: String
 
     func validate() throws {
@@ -54,14 +54,14 @@ struct ExplainCommand: AsyncParsableCommand {
             let main = try SourceText(main: config)
             file = try ConfigurationFile(main, containers: try await containers.listing(main).contributions)
         } catch let refusal as ConfigurationRefusal {
-            throw Failure(refusal.description)
+            throw Failure(refusal, consequence: "nothing was explained")
         }
         var explanation: Explanation
         do {
             explanation = try await Explainer(file.configuration).explain(request, entryPoint: entryPoint)
             if let replica { try await explanation.query(replica) }
         } catch let diagnostic as ExplanationDiagnostic {
-            throw ValidationError("\(diagnostic)")
+            throw WrongUsage(sentence: "\(diagnostic)", command: Self.self)
         } catch {
             throw Failure("\(error)")
         }

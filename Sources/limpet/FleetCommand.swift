@@ -6,26 +6,34 @@ struct FleetCommand: AsyncParsableCommand {
         commandName: "fleet",
         abstract: "Show the replicas of a fleet.",
         discussion: """
-            Asks one replica, which knows the others from what they say through the store. CONFIGURATION is a \
-            fingerprint of what must be equal everywhere; HEARD says how long ago.
+            Asks one replica, which knows the others through the store. CONFIGURATION is a fingerprint of the settings \
+            that must be the same in all replicas. LEASE is whether a replica receives rebind notifications. HEARD is the \
+            time since its last message. DOWN lists the backends that it considers down.
 
-            Exit codes: 0 if all replicas agree and none is cut off from the store, 1 if not or if the admin listener \
-            does not answer, 2 (wrong usage).
+            Exit codes: 0 (all replicas agree and all are connected to the store), 1 (they are not, or the admin listener \
+            does not answer), 2 (wrong usage).
             """)
 
-    @Option(help: "The admin listener of any replica.")
+    @Option(help: "The admin listener of any replica: http://host:port.")
     var admin = "http://127.0.0.1:8081"
 
-    @Flag(help: "Print what the replica says as it is, for programs.")
+    @Flag(help: "Print the replica's answer as JSON.")
     var json = false
 
-    func run() async throws {
-        let client: AdminClient
+    func validate() throws {
+        _ = try client()
+    }
+
+    private func client() throws -> AdminClient {
         do {
-            client = try AdminClient(admin)
+            return try AdminClient(admin)
         } catch {
             throw ValidationError("--admin \(error)")
         }
+    }
+
+    func run() async throws {
+        let client = try client()
         let answer: (view: FleetView, json: String)
         do {
             answer = try await client.fleet()

@@ -1,3 +1,4 @@
+import Configuration
 import ArgumentParser
 import Control
 import Foundation
@@ -7,10 +8,10 @@ struct Limpet: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         abstract: "An HTTP reverse proxy whose replicas share session affinity.",
         discussion: """
-            Any number of replicas run side by side and send each session to its backend, whichever of them it meets. \
-            They share what they know through Redis.
+            Any number of replicas run side by side. Each of them sends a session to the same backend. They share their \
+            knowledge of sessions through Redis.
 
-            Exit codes: 0, 1 (the answer is no, or it failed), 2 (wrong usage).
+            Exit codes: 0 (success), 1 (failure, or a negative result), 2 (wrong usage).
             """,
         version: "limpet \(Version.current)",
         subcommands: [
@@ -32,8 +33,12 @@ struct Limpet: AsyncParsableCommand {
 
     /// Help and version exit with 0 and print to standard output; wrong usage exits with 2.
     private static func end(with error: any Error) -> Never {
+        if let usage = error as? WrongUsage {
+            FileHandle.standardError.write(Data((usage.message + "\n").utf8))
+            Foundation.exit(2)
+        }
         let code = exitCode(for: error)
-        let message = fullMessage(for: error)
+        let message = (error as? Failure).flatMap { $0.isPlain ? $0.description : nil } ?? fullMessage(for: error)
         if !message.isEmpty {
             let output = code.isSuccess ? FileHandle.standardOutput : FileHandle.standardError
             output.write(Data((message + "\n").utf8))

@@ -7,9 +7,9 @@ struct RunCommand: AsyncParsableCommand {
         commandName: "run",
         abstract: "Run a replica.",
         discussion: """
-            Serves until SIGTERM or SIGINT, then finishes what is under way. If the configuration has mistakes, all of \
-            them are printed and nothing is started. Routers and services are read again when their files change, and \
-            on SIGHUP.
+            Serves until SIGTERM or SIGINT, then completes the requests in flight. If the configuration has errors, all \
+            of them are printed and nothing is started. Routers, services and middlewares are reloaded when their files \
+            change, and on SIGHUP.
             """)
 
     @Option(help: "The configuration file.")
@@ -20,7 +20,7 @@ struct RunCommand: AsyncParsableCommand {
         do {
             file = try ConfigurationFile(path: config)
         } catch let refusal {
-            throw Failure(refusal.description)
+            throw Failure(refusal, consequence: "nothing was started")
         }
         do {
             try await Replica(file, path: config).run()

@@ -8,37 +8,42 @@ struct WhoamiCommand: AsyncParsableCommand {
         commandName: "whoami",
         abstract: "Run a demonstration backend.",
         discussion: """
-            Answers every request with its name, the request as it arrived, and how often this session has been \
-            here: the session is the field X-Session-ID, the query parameter sid, or the first cookie. Counts are kept \
-            in the memory of this process. "Accept: application/json" gives JSON. Every answer names the backend in \
-            X-Backend.
+            Answers every request with the backend's name, the request as received, and the number of visits of this \
+            session: the session key is the header X-Session-ID, the query parameter sid, or the first cookie. Visits \
+            are counted in the memory of this process. "Accept: application/json" returns JSON. Every response names the \
+            backend in the header X-Backend.
 
-            /health                          200
-            /inflight                        how many requests are under way, beside those for this number
-            /slow?ms=500                     answers after so many milliseconds
-            /bytes?n=1024                    so many bytes, with Content-Length
-            /stream?bytes=N&chunk=M&ms=gap   so many bytes in chunks, with a pause between two
+            /health                          answers 200
+            /inflight                        the number of requests in flight, not counting requests for it
+            /slow?ms=500                     answers after that many milliseconds
+            /bytes?n=1024                    sends that many bytes, with Content-Length
+            /stream?bytes=N&chunk=M&ms=gap   sends N bytes in chunks of M, with a pause after each
             """)
 
-    @Option(help: "Where to listen: host:port, or :port for all interfaces.")
+    @Option(help: "The address to listen on: host:port, or :port for all interfaces.")
     var listen: String
 
-    @Option(help: "What the backend calls itself.")
+    @Option(help: "The backend's name.")
     var name: String
 
     func validate() throws {
         guard Whoami.isName(name) else {
-            throw ValidationError("--name must be printable ASCII without spaces, as it stands in the field X-Backend")
+            throw ValidationError(
+                "--name must be printable ASCII without spaces, because it is sent in the header X-Backend")
+        }
+        _ = try address()
+    }
+
+    private func address() throws -> ListenAddress {
+        do {
+            return try ListenAddress(listen)
+        } catch {
+            throw ValidationError("--listen \(error)")
         }
     }
 
     func run() async throws {
-        let address: ListenAddress
-        do {
-            address = try ListenAddress(listen)
-        } catch {
-            throw ValidationError("--listen \(error)")
-        }
+        let address = try address()
         let whoami: Whoami
         do {
             whoami = try await Whoami.start(name: name, on: address)

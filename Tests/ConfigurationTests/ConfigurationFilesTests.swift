@@ -40,11 +40,12 @@ struct ConfigurationFilesTests {
             ])
         #expect(
             DynamicFiles.read(.directory("/nowhere")).diagnostics.map(\.description) == [
-                "/nowhere: cannot be read as a directory"
+                "/nowhere: cannot be read: no such file or directory"
             ])
         try Self.with(["a.yml": ""]) { root in
             try Data([0x61, 0xFF]).write(to: URL(fileURLWithPath: "\(root)/a.yml"))
-            #expect(DynamicFiles.read(path: root).diagnostics.map(\.description) == ["\(root)/a.yml: is no UTF-8 text"])
+            #expect(
+                DynamicFiles.read(path: root).diagnostics.map(\.description) == ["\(root)/a.yml: is not valid UTF-8"])
         }
     }
 
@@ -55,7 +56,7 @@ struct ConfigurationFilesTests {
             try FileManager.default.createSymbolicLink(atPath: "\(root)/x.toml", withDestinationPath: "nowhere")
             #expect(
                 Set(DynamicFiles.read(path: root).diagnostics.map(\.description)) == [
-                    "\(root)/pipe.yml: is no file", "\(root)/x.toml: is no file",
+                    "\(root)/pipe.yml: is not a regular file", "\(root)/x.toml: is not a regular file",
                 ])
         }
     }
@@ -66,11 +67,13 @@ struct ConfigurationFilesTests {
             let pipe = "\(root)/pipe.yml"
             #expect(mkfifo(pipe, 0o600) == 0)
             #expect(
-                DynamicFiles.read(.file(pipe)).diagnostics.map(\.description) == ["\(pipe): cannot be read: is no file"]
+                DynamicFiles.read(.file(pipe)).diagnostics.map(\.description) == [
+                    "\(pipe): cannot be read: not a regular file"
+                ]
             )
             #expect(
                 ConfigurationSample.diagnostics("fleet: { secretFile: \(pipe) }") == [
-                    "1:22: fleet.secretFile: \(pipe) cannot be read: is no file"
+                    "1:22: fleet.secretFile: \(pipe) cannot be read: not a regular file"
                 ])
         }
     }
@@ -82,7 +85,7 @@ struct ConfigurationFilesTests {
             let read = DynamicFiles.read(path: root)
             #expect(read.files.map(\.name) == ["\(root)/d/a.yml"])
             #expect(
-                read.diagnostics.map(\.description) == ["\(root)/d/loop: leads back to a directory that is being read"])
+                read.diagnostics.map(\.description) == ["\(root)/d/loop: is a link back to a directory above it"])
         }
     }
 
@@ -122,8 +125,8 @@ struct ConfigurationFilesTests {
             #expect(
                 ConfigurationSample.diagnostics("providers: { file: { filename: \(root)/c.yml } }")
                     == [
-                        "\(root)/c.yml: cannot be read: no such file or directory"
-                    ].map { String($0.dropFirst(2)) })
+                        "1:32: providers.file.filename: \(root)/c.yml cannot be read: no such file or directory"
+                    ])
         }
     }
 
@@ -157,20 +160,20 @@ struct ConfigurationFilesTests {
         (
             "providers: { file: {}, dokcer: {}, consul: {}, docker: { useBindPortIP: true, exposedByDefault: 1 } }",
             [
-                "1:14: providers.file.filename: is missing: name a file, or a directory by directory",
+                "1:14: providers.file.filename: is missing: name a file, or set directory instead",
                 "1:24: providers.dokcer: unknown key, did you mean docker?",
                 "1:36: providers.consul: is not available in this version",
                 "1:58: providers.docker.useBindPortIP: is not available in this version",
-                "1:97: providers.docker.exposedByDefault: must be true or false",
+                "1:97: providers.docker.exposedByDefault: is 1: must be true or false",
             ]
         ),
         (
             "providers: { file: { filename: a, directory: /nowhere, watch: 2 }, providersThrottleDuration: x }",
             [
-                ": cannot be read as a directory",
-                "1:32: providers.file.filename: stands beside directory: write one of them",
-                "1:63: providers.file.watch: must be true or false",
-                "1:95: providers.providersThrottleDuration: must be a duration such as 500ms, 20s or 1m30s, "
+                ": cannot be combined with directory",
+                "1:46: providers.file.directory: /nowhere cannot be read: no such file or directory",
+                "1:63: providers.file.watch: is 2: must be true or false",
+                "1:95: providers.providersThrottleDuration: is x: must be a duration such as 500ms, 20s or 1m30s, "
                     + "or a whole number of seconds",
             ]
         ),
@@ -196,7 +199,7 @@ struct ConfigurationFilesTests {
             let diagnostics = ConfigurationSample.diagnostics(yaml)
             #expect(
                 diagnostics.count == 1
-                    && diagnostics[0].contains("holds more than 2000000 values, with those of its aliases")
+                    && diagnostics[0].contains("holds more than 2000000 values, counting those of its aliases")
             )
             let deep = "a: " + String(repeating: "[", count: 100) + String(repeating: "]", count: 100)
             #expect(ConfigurationSample.diagnostics(deep) == ["1:68: is nested more than 64 levels deep"])

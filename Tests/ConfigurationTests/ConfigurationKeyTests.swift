@@ -33,18 +33,18 @@ struct ConfigurationKeyTests {
         (
             "LOG: { Level: loud, FilePath: a, formatt: json }",
             [
-                "1:15: log.level: must be one of trace, debug, info, notice, warning, error, critical",
+                "1:15: log.level: is loud: must be one of trace, debug, info, notice, warning, error, critical",
                 "1:21: log.filePath: is not available in this version",
                 "1:34: log.formatt: unknown key, did you mean format?",
             ]
         ),
         (
             "log: { level: info, LEVEL: debug }",
-            ["1:21: log.LEVEL: stands twice: level stands in line 1 already"]
+            ["1:21: log.LEVEL: is defined twice (first in line 1 as level)"]
         ),
         (
             "replica: {}\nlog: {}\nLog: {}\n",
-            ["3:1: Log: stands twice: log stands in line 2 already"]
+            ["3:1: Log: is defined twice (first in line 2 as log)"]
         ),
     ]
 
@@ -82,10 +82,10 @@ struct ConfigurationKeyTests {
         ])
         #expect(
             file == [
-                "a\\nb:1:20: http.routers.\\u001b[31mfoo: a name must not be empty, and not contain @ or control characters",
+                "a\\nb:1:20: http.routers.\\u001b[31mfoo: a name must not be empty or contain @ or control characters",
                 "a\\nb:1:41: http.routers.\\u001b[31mfoo.rule: "
-                    + "found \"!\" where \"&&\", \"||\" or the end of the rule should stand\n     !\n     ^",
-                "a\\nb:1:74: http.routers.\\u001b[31mfoo.service: there is no service a\\nb: c",
+                    + "found \"!\", expected \"&&\", \"||\" or the end of the rule\n     !\n     ^",
+                "a\\nb:1:74: http.routers.\\u001b[31mfoo.service: service a\\nb: c is not defined",
             ])
         let labels = ["traefik.http.routers.r.ru\u{1B}\nle": "x", "traefik.http.routers.r.rule": "Path(`/`)"]
         let container = ConfigurationReading.diagnostics([], [ConfigurationReading.container("c", 1, labels)])
@@ -96,7 +96,7 @@ struct ConfigurationKeyTests {
         let empty = ConfigurationReading.diagnostics([
             ("f", "http: { routers: { r: { rule: '', service: a@docker } } }")
         ])
-        #expect(empty.first?.hasSuffix("\n    \n    ^") == true, "\(empty)")
+        #expect(empty.first == "f:1:31: http.routers.r.rule: the rule is empty")
         let backslash = ConfigurationReading.diagnostics([
             ("f", "http: { routers: { r: { rule: 'PathRegexp(`\t\\d\"(`)', service: a@docker } } }")
         ])
@@ -115,7 +115,7 @@ struct ConfigurationKeyTests {
         #expect(diagnostics(16384) == [])
         #expect(
             diagnostics(16385) == [
-                "1:31: http.routers.r.rule: has 16385 bytes, and a rule has at most 16384: say it in several routers"
+                "1:31: http.routers.r.rule: has 16385 bytes, but a rule has at most 16384: split it into several routers"
             ])
     }
 

@@ -94,13 +94,13 @@ struct ConfigurationLabelTests {
             ["Traefik.http.Routers.r.Rul": "a", "Traefik.http.Routers.r.Rule": "Host(`a`"],
             [
                 "Traefik.http.Routers.r.Rul: unknown key, did you mean rule?",
-                "Traefik.http.Routers.r.Rule: found the end of the rule where \",\" or \")\" should stand\n"
+                "Traefik.http.Routers.r.Rule: found the end of the rule, expected \",\" or \")\"\n"
                     + "    Host(`a`\n            ^",
             ]
         ),
         (
             ["traefik.http.routers.r.rule": "Path(`/a`)", "limpet.http.routers.r.rule": "Path(`/b`)"],
-            ["traefik.http.routers.r.rule: contradicts the label limpet.http.routers.r.rule"]
+            ["traefik.http.routers.r.rule: conflicts with the label limpet.http.routers.r.rule"]
         ),
         (
             ["traefik.http.routers.r.tls": "true", "traefik.http.services.s.loadbalancer.server.scheme": "https"],
@@ -112,26 +112,28 @@ struct ConfigurationLabelTests {
         (
             ["traefik.http.routers..rule": "a", "traefik.http.routers.a[x].rule": "a"],
             [
-                "traefik.http.routers..rule: must have words between its dots, and whole numbers in brackets",
-                "traefik.http.routers.a[x].rule: must have words between its dots, and whole numbers in brackets",
+                "traefik.http.routers..rule: is malformed: write a name between dots and a whole number in brackets",
+                "traefik.http.routers.a[x].rule: is malformed: write a name between dots and a whole number in brackets",
             ]
         ),
         (
             ["traefik.http.middlewares.m.stripprefix.prefixes[1]": "/a"],
             [
-                "traefik.http.middlewares.m.stripprefix.prefixes[1]: must be counted from 0 without a gap",
+                "traefik.http.middlewares.m.stripprefix.prefixes[1]: leaves a gap: indices must count from 0 without gaps",
                 "traefik.http.middlewares.m.stripprefix.prefixes: must name a prefix, such as /api",
             ]
         ),
         (
             ["traefik.http.routers.r": "a", "traefik.http.routers.r.rule": "Path(`/`)"],
-            ["traefik.http.routers.r: stands beside traefik.http.routers.r.rule, which says more"]
+            [
+                "traefik.http.routers.r: must not have a value of its own: the label traefik.http.routers.r.rule defines a key below it"
+            ]
         ),
         (
             [
                 "traefik.http.services.a.loadbalancer.server.port": "1",
                 "traefik.http.services.b.loadbalancer.server.port": "2", "traefik.http.routers.r.rule": "Path(`/`)",
-            ], ["traefik.http.routers.r.service: is missing: the container has the services a, b"]
+            ], ["traefik.http.routers.r.service: is missing: name one of the container\'s services: a, b"]
         ),
         (
             [
@@ -139,8 +141,8 @@ struct ConfigurationLabelTests {
                 "traefik.http.services.s.loadbalancer.server.port": "http",
             ],
             [
-                "traefik.http.services.s.loadbalancer.server.port: must be a whole number from 1 to 65535",
-                "traefik.http.services.s.loadbalancer.server.port: stands beside url: write one of them",
+                "traefik.http.services.s.loadbalancer.server.port: is http: must be a whole number from 1 to 65535",
+                "traefik.http.services.s.loadbalancer.server.port: cannot be combined with url",
             ]
         ),
         (
@@ -152,22 +154,22 @@ struct ConfigurationLabelTests {
                 "traefik.http.routers.r.service": "shop2",
                 "traefik.http.services.shop.loadbalancer.passhostheader": "true",
             ],
-            ["traefik.http.routers.r.service: there is no service shop2, did you mean shop?"]
+            ["traefik.http.routers.r.service: service shop2 is not defined, did you mean shop?"]
         ),
         (
             ["traefik.http.routers.a" + String(repeating: "[0]", count: 40): "x"],
             [
                 "traefik.http.routers.a" + String(repeating: "[0]", count: 40)
-                    + ": has more than 24 parts, those in brackets included"
+                    + ": has more than 24 parts, counting those in brackets"
             ]
         ),
         (
             ["traefik.http.routers.a" + String(repeating: "[0]", count: 4000): "x"],
-            ["traefik.http.routers.a" + String(repeating: "[0]", count: 26) + "…: has more than 1024 bytes"]
+            ["traefik.http.routers.a" + String(repeating: "[0]", count: 26) + "…: is longer than 1024 bytes"]
         ),
         (
             ["traefik.http.routers.R.rule": "Path(`/a`)", "traefik.http.routers.r.rule": "Path(`/b`)"],
-            ["traefik.http.routers.r.rule: contradicts the label traefik.http.routers.R.rule"]
+            ["traefik.http.routers.r.rule: conflicts with the label traefik.http.routers.R.rule"]
         ),
         (
             ["traefik.htttp.routers.r.rule": "a", "traefik.http.routers.r.rule": "Path(`/`)", "traefik.wat": "a"],
@@ -197,7 +199,7 @@ struct ConfigurationLabelTests {
         let label = "traefik.http.services.db-default.loadbalancer.server.port"
         #expect(
             Reading.diagnostics([], [Reading.container("db", 1, [:], ports: [])]) == [
-                "container db: \(label): is missing: the container exposes no TCP port, so say where it listens"
+                "container db: \(label): is missing: the container exposes no TCP port, so set the one it listens on"
             ])
         let elsewhere = ["traefik.http.routers.r.service": "other@file", "traefik.http.routers.r.rule": "Path(`/`)"]
         let reading = Reading.read(
@@ -229,8 +231,8 @@ struct ConfigurationLabelTests {
         let reading = Reading.read([], containers)
         #expect(
             reading.diagnostics.map(\.description) == [
-                "container c: warning: traefik.http.services.s: has the server http://10.0.0.1:80 of another container, "
-                    + "which is used once"
+                "container c: warning: traefik.http.services.s: has the server http://10.0.0.1:80, "
+                    + "as another container does: it is used once"
             ])
         let configuration = try #require(reading.configuration)
         #expect(configuration.routers.map(\.name) == ["r@docker"])
@@ -247,8 +249,8 @@ struct ConfigurationLabelTests {
         let reading = Reading.read([], [new, old])
         #expect(
             reading.diagnostics.map(\.description) == [
-                "container new: traefik.http.services.s: says of the service s what container old says otherwise: "
-                    + "this container is left out"
+                "container new: traefik.http.services.s: conflicts with container old's definition of service s: "
+                    + "this container is ignored"
             ])
         #expect(reading.configuration?.services[0].backends.map(\.name) == ["id-1"])
         let stopping = Reading.container("old", 1, rule.merging([Self.sticky: "A"]) { $1 }, isDraining: true)
@@ -256,16 +258,16 @@ struct ConfigurationLabelTests {
         let other = Reading.container("x", 3, ["traefik.http.routers.r.rule": "Path(`/b`)"])
         #expect(
             Reading.diagnostics([], [old, other]) == [
-                "container x: traefik.http.routers.r: says of the router r what container old says otherwise: "
-                    + "this container is left out"
+                "container x: traefik.http.routers.r: conflicts with container old's definition of router r: "
+                    + "this container is ignored"
             ])
         let prefix = "traefik.http.middlewares.m.addprefix.prefix"
         let middlewares = Reading.read(
             [], [Reading.container("a", 1, [prefix: "/a"]), Reading.container("b", 2, [prefix: "/b"])])
         #expect(
             middlewares.diagnostics.map(\.description) == [
-                "container b: traefik.http.middlewares.m: says of the middleware m what container a says otherwise: "
-                    + "this container is left out"
+                "container b: traefik.http.middlewares.m: conflicts with container a's definition of middleware m: "
+                    + "this container is ignored"
             ])
     }
 
@@ -275,8 +277,8 @@ struct ConfigurationLabelTests {
         let reading = Reading.read([], [Reading.container("a", 1, labels), Reading.container("b", 2, labels)])
         #expect(
             reading.diagnostics.map(\.description) == [
-                "container a: warning: traefik.tcp.routers.r.rule: has no effect, here or in other containers: "
-                    + "of TCP, UDP and TLS nothing is available in this version"
+                "container a: warning: traefik.tcp.routers.r.rule: has no effect, in this or any other container: "
+                    + "TCP, UDP and TLS are not available in this version"
             ])
         #expect(reading.configuration?.routers.isEmpty == true)
     }
@@ -292,7 +294,7 @@ struct ConfigurationLabelTests {
         let alone = Reading.read([], [user])
         #expect(
             alone.diagnostics.map(\.description) == [
-                "container user: traefik.http.routers.r.middlewares: there is no middleware m"
+                "container user: traefik.http.routers.r.middlewares: middleware m is not defined"
             ])
         #expect(alone.configuration?.routers.map(\.service) == [nil])
         #expect(alone.configuration?.services.map(\.name) == ["user-default@docker"])

@@ -33,7 +33,7 @@ struct ConfigurationLinkTests {
         let text = "http:\n  services:\n    a: { loadBalancer: { servers: [{ url: \"http://a\" }] } }\n"
         #expect(
             Reading.diagnostics([("1.yml", text), ("2.yml", text)]) == [
-                "2.yml:3:5: http.services.a: stands in 1.yml:3 already"
+                "2.yml:3:5: http.services.a: is already defined at 1.yml:3"
             ])
     }
 
@@ -71,10 +71,10 @@ struct ConfigurationLinkTests {
         let reading = Reading.read([("f", yaml)])
         #expect(
             reading.diagnostics.map(\.description) == [
-                "f:3:39: warning: http.routers.a.service: there is no service web@docker now: "
-                    + "the router answers 503 until it is there",
-                "f:4:58: warning: http.routers.b.middlewares[0]: there is no middleware auth@docker now: "
-                    + "the router answers 503 until it is there",
+                "f:3:39: warning: http.routers.a.service: service web@docker is not defined at the moment: "
+                    + "the router answers 503 until it is",
+                "f:4:58: warning: http.routers.b.middlewares[0]: middleware auth@docker is not defined at the moment: "
+                    + "the router answers 503 until it is",
             ])
         let configuration = try #require(reading.configuration)
         #expect(configuration.routers.map(\.service) == [nil, nil] && configuration.routers[1].middlewares.isEmpty)
@@ -91,12 +91,12 @@ struct ConfigurationLinkTests {
             """
         #expect(
             Reading.diagnostics([("f", yaml)]) == [
-                "f:3:38: http.routers.r.service: there is no service shpo, did you mean shop?",
-                "f:3:58: http.routers.r.middlewares[0]: there is no middleware autg, did you mean auth?",
+                "f:3:38: http.routers.r.service: service shpo is not defined, did you mean shop?",
+                "f:3:58: http.routers.r.middlewares[0]: middleware autg is not defined, did you mean auth?",
                 "f:3:64: http.routers.r.middlewares[1]: names the provider kubernetescrd, "
-                    + "which is not available in this version: there are file, docker",
+                    + "which is not available in this version: use file or docker",
                 "f:3:81: http.routers.r.middlewares[2]: must not be empty",
-                "f:3:85: http.routers.r.middlewares[3]: has no provider after @: there are file, docker",
+                "f:3:85: http.routers.r.middlewares[3]: has no provider after @: use file or docker",
             ])
     }
 
@@ -143,11 +143,11 @@ struct ConfigurationLinkTests {
         }
         let containers = [container("a", 1, "lvl"), container("a", 2, "lvl"), container("b", 3, "own")]
         let reading = Reading.read(Self.services(file), containers)
-        let message = "has the cookie lvl of the weighted service w above it: give each level a name of its own"
+        let message = "has the same cookie lvl as the weighted service w above it: give each level its own cookie name"
         #expect(
             reading.diagnostics.map(\.description) == [
-                "f:4:39: warning: http.services.v.weighted.services[0].name: there is no service a@docker now: "
-                    + "the other services serve its share until it is there",
+                "f:4:39: warning: http.services.v.weighted.services[0].name: service a@docker is not defined at the moment: "
+                    + "the other services take its share until it is",
                 "container a1: traefik.http.services.a: \(message)",
                 "container a2: traefik.http.services.a: \(message)",
             ])
@@ -161,9 +161,9 @@ struct ConfigurationLinkTests {
         (
             "w: { weighted: { services: [{ name: x }, { name: a }, { name: a@file, weight: -1 }, {}] } }\n" + a,
             [
-                "3:39: http.services.w.weighted.services[0].name: there is no service x",
-                "3:65: http.services.w.weighted.services[2].name: is the service of services[1] already",
-                "3:81: http.services.w.weighted.services[2].weight: must be a whole number from 0 to 65535",
+                "3:39: http.services.w.weighted.services[0].name: service x is not defined",
+                "3:65: http.services.w.weighted.services[2].name: is the same service as services[1]",
+                "3:81: http.services.w.weighted.services[2].weight: is -1: must be a whole number from 0 to 65535",
                 "3:87: http.services.w.weighted.services[3].name: is missing: name a service",
             ]
         ),
@@ -176,16 +176,16 @@ struct ConfigurationLinkTests {
         ),
         (
             "w: { weighted: { services: [{ name: a }] }, loadBalancer: { servers: [{ url: \"http://a\" }] } }\n" + a,
-            ["3:8: http.services.w.weighted: stands beside loadBalancer: a service is one of the two"]
+            ["3:8: http.services.w.weighted: cannot be combined with loadBalancer"]
         ),
         (
             "x: { weighted: { services: [{ name: y }] } }\ny: { weighted: { services: [{ name: a }, { name: z }] } }\n"
                 + "z: { weighted: { services: [{ name: x }] } }\n" + a,
-            ["3:6: http.services.x: leads back to itself: x → y → z → x"]
+            ["3:6: http.services.x: refers back to itself: x → y → z → x"]
         ),
         (
             "x: { weighted: { services: [{ name: x }] } }",
-            ["3:6: http.services.x: leads back to itself: x → x"]
+            ["3:6: http.services.x: refers back to itself: x → x"]
         ),
         (
             "a: { weighted: { services: [{ name: c }] } }\nb: { weighted: { services: [{ name: c }] } }\n"
@@ -194,9 +194,9 @@ struct ConfigurationLinkTests {
                 + "e: { weighted: { services: [{ name: f }, { name: e }] } }\n"
                 + "f: { weighted: { services: [{ name: e }] } }\n",
             [
-                "4:6: http.services.b: leads back to itself: b → c → b",
-                "6:6: http.services.d: leads back to itself: d → d2 → d",
-                "8:6: http.services.e: leads back to itself: e → e",
+                "4:6: http.services.b: refers back to itself: b → c → b",
+                "6:6: http.services.d: refers back to itself: d → d2 → d",
+                "8:6: http.services.e: refers back to itself: e → e",
             ]
         ),
         (
@@ -204,7 +204,7 @@ struct ConfigurationLinkTests {
                 + "w: { weighted: { services: [{ name: x }, { name: y }] } }\n"
                 + "x: { loadBalancer: { servers: [{ url: \"http://x\" }], sticky: { cookie: { name: c } } } }\n"
                 + "y: { loadBalancer: { servers: [{ url: \"http://y\" }], sticky: { cookie: { name: c } } } }",
-            ["3:6: http.services.v: has the cookie c of a service below it: give each level a name of its own"]
+            ["3:6: http.services.v: has the same cookie c as a service below it: give each level its own cookie name"]
         ),
         (
             "f: { failover: { service: a, falback: b } }\ns: { mirroring: {} }\n"
@@ -223,11 +223,11 @@ struct ConfigurationLinkTests {
                 + " passiveHealthCheck: { maxFailed: 1 }, responseForwarding: { flushInterval: 1s } } }",
             [
                 "3:8: http.services.h.highestRandomWeight: is not available in this version",
-                "3:45: http.services.h.highestRandomWeight.sticky: unknown key, there are services, healthCheck",
+                "3:45: http.services.h.highestRandomWeight.sticky: unknown key: the keys here are services, healthCheck",
                 "4:54: http.services.p.loadBalancer.serversTransport: is not available in this version",
                 "5:4: http.services.p.loadBalancer.passiveHealthCheck: is not available in this version",
-                "5:26: http.services.p.loadBalancer.passiveHealthCheck.maxFailed: unknown key, "
-                    + "there are failureWindow, maxFailedAttempts",
+                "5:26: http.services.p.loadBalancer.passiveHealthCheck.maxFailed: unknown key: "
+                    + "the keys here are failureWindow, maxFailedAttempts",
                 "5:42: http.services.p.loadBalancer.responseForwarding: is not available in this version",
             ]
         ),
@@ -261,7 +261,8 @@ struct ConfigurationLinkTests {
         let context = HTTPContext(entryPointNames: nil, lease: .milliseconds(500))
         let diagnostics = HTTPReading(files: [source], containers: [], context: context).diagnostics
         #expect(
-            diagnostics.map(\.description) == ["f:1:73: http.routers.r.entryPoints[1]: must be a text, and is a list"])
+            diagnostics.map(\.description) == ["f:1:73: http.routers.r.entryPoints[1]: must be a string, but is a list"]
+        )
     }
 
     @Test("of Traefik's other protocols in a file are refused")

@@ -97,7 +97,7 @@ struct ConfigurationMiddlewareTests {
         try TemporaryFile.with("u0:plain\n") { path in
             #expect(
                 Self.read("{ basicAuth: { usersFile: \(path) } }").diagnostics == [
-                    "34: ….basicAuth.usersFile: line 1 must be name:hash as htpasswd writes it, with bcrypt, apr1 or {SHA}"
+                    "34: ….basicAuth.usersFile: line 1 must be name:hash as written by htpasswd, with bcrypt, apr1 or {SHA}"
                 ])
         }
         #expect(
@@ -109,11 +109,11 @@ struct ConfigurationMiddlewareTests {
     static let mistaken: [(String, [String])] = [
         (
             "{}",
-            ["5: …: says nothing: there are headers, stripPrefix, addPrefix, redirectScheme, basicAuth, ipAllowList"]
+            ["5: …: is empty: use one of headers, stripPrefix, addPrefix, redirectScheme, basicAuth, ipAllowList"]
         ),
         (
             "{ addPrefix: { prefix: /a }, stripPrefix: { prefixes: [/a] } }",
-            ["10: ….addPrefix: is stripPrefix and addPrefix at once: give each a name of its own"]
+            ["10: ….addPrefix: defines stripPrefix and addPrefix: give each a middleware of its own"]
         ),
         ("{ striprefix: {} }", ["10: ….striprefix: unknown key, did you mean stripPrefix?"]),
         ("{ rateLimit: { average: 1 } }", ["10: ….rateLimit: is not available in this version"]),
@@ -127,27 +127,29 @@ struct ConfigurationMiddlewareTests {
         (
             "{ stripPrefix: { prefixes: [api], forceSlash: true } }",
             [
-                "36: ….stripPrefix.prefixes[0]: must begin with / and hold no control character",
+                "36: ….stripPrefix.prefixes[0]: must begin with / and must not contain control characters",
                 "42: ….stripPrefix.forceSlash: is not available in this version",
             ]
         ),
         ("{ stripPrefix: { prefixes: [] } }", ["35: ….stripPrefix.prefixes: must name a prefix, such as /api"]),
         (
             "{ addPrefix: { prefix: '/a?b' } }",
-            ["31: ….addPrefix.prefix: must hold neither space, ? and # nor letters beyond ASCII: write them as %20"]
+            [
+                "31: ….addPrefix.prefix: must not contain spaces, ?, # or non-ASCII characters: percent-encode them, as in %20"
+            ]
         ),
         (
             "{ redirectScheme: { scheme: ftp, port: 0 } }",
             [
-                "36: ….redirectScheme.scheme: must be one of http, https",
-                "47: ….redirectScheme.port: must be a whole number from 1 to 65535",
+                "36: ….redirectScheme.scheme: is ftp: must be one of http, https",
+                "47: ….redirectScheme.port: is 0: must be a whole number from 1 to 65535",
             ]
         ),
-        ("{ redirectScheme: }", ["10: ….redirectScheme.scheme: is missing: write https, or http"]),
+        ("{ redirectScheme: }", ["10: ….redirectScheme.scheme: is missing: write http or https"]),
         (
             "{ ipAllowList: { sourceRange: [a], ipStrategy: { excludedIPs: [b] } } }",
             [
-                "39: ….ipAllowList.sourceRange[0]: \"a\" is no address range: write it as 10.0.0.0/8 or fd00::/8",
+                "39: ….ipAllowList.sourceRange[0]: \"a\" is not an address range: write one like 10.0.0.0/8 or fd00::/8",
                 "57: ….ipAllowList.ipStrategy.excludedIPs: is not available in this version",
             ]
         ),
@@ -163,35 +165,35 @@ struct ConfigurationMiddlewareTests {
             "{ headers: { customRequestHeaders: { Host: a, Content-Length: '', 'a b': c, X: \"\\n\", x: y } } }",
             [
                 "51: ….headers.customRequestHeaders.Host: cannot be set in this version: with passHostHeader: false "
-                    + "a backend sees the host of its own URL",
+                    + "a backend gets the host of its own URL",
                 "70: ….headers.customRequestHeaders.Content-Length: belongs to the connection, not to the message: "
-                    + "the proxy alone sets it",
-                "81: ….headers.customRequestHeaders.a b: the name of a field must be a token: "
+                    + "only the proxy sets it",
+                "81: ….headers.customRequestHeaders.a b: a header name must be a token: "
                     + "letters, digits and !#$%&'*+-.^_`|~",
-                "87: ….headers.customRequestHeaders.X: must hold no control character, and no space at its ends",
-                "96: ….headers.customRequestHeaders.x: stands twice: names of fields are compared without regard to case",
+                "87: ….headers.customRequestHeaders.X: must not contain control characters, or begin or end with a space",
+                "96: ….headers.customRequestHeaders.x: is defined twice: header names are compared without regard to case",
             ]
         ),
         (
             "{ headers: { customRequestHeaders: { Expect: a }, customResponseHeaders: { HTTP2-Settings: a } } }",
             [
                 "53: ….headers.customRequestHeaders.Expect: belongs to the connection, not to the message: "
-                    + "the proxy alone sets it",
+                    + "only the proxy sets it",
                 "99: ….headers.customResponseHeaders.HTTP2-Settings: belongs to the connection, not to the message: "
-                    + "the proxy alone sets it",
+                    + "only the proxy sets it",
             ]
         ),
-        ("{ basicAuth: { users: foo } }", ["30: ….basicAuth.users: must be a list, and is a single value"]),
-        ("{ basicAuth: { users: [] } }", ["23: ….basicAuth.users: names no user: add users or usersFile"]),
-        ("{ basicAuth: {} }", ["10: ….basicAuth.users: names no user: add users or usersFile"]),
+        ("{ basicAuth: { users: foo } }", ["30: ….basicAuth.users: must be a list, but is a single value"]),
+        ("{ basicAuth: { users: [] } }", ["23: ….basicAuth.users: must name a user: set users or usersFile"]),
+        ("{ basicAuth: {} }", ["10: ….basicAuth.users: must name a user: set users or usersFile"]),
         (
             "{ basicAuth: { users: ['u:$$2y$$05$$x', 'v'], realm: 'a\"b', headerField: Expect } }",
             [
-                "31: ….basicAuth.users[0]: must be name:hash as htpasswd writes it, with bcrypt, apr1 or {SHA}: "
-                    + "$$ is Compose's way to write $, and only $ is right here",
-                "48: ….basicAuth.users[1]: must be name:hash as htpasswd writes it, with bcrypt, apr1 or {SHA}",
+                "31: ….basicAuth.users[0]: must be name:hash as written by htpasswd, with bcrypt, apr1 or {SHA}: "
+                    + "$$ is an escape of Compose files; write a single $ here",
+                "48: ….basicAuth.users[1]: must be name:hash as written by htpasswd, with bcrypt, apr1 or {SHA}",
                 "61: ….basicAuth.realm: must be printable ASCII without \" and \\",
-                "81: ….basicAuth.headerField: belongs to the connection, not to the message: the proxy alone sets it",
+                "81: ….basicAuth.headerField: belongs to the connection, not to the message: only the proxy sets it",
             ]
         ),
     ]

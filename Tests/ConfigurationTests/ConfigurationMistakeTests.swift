@@ -10,21 +10,21 @@ struct ConfigurationMistakeTests {
             "entryPoint: {}\nbananas: 1\nping: {}\n",
             [
                 "1:1: entryPoint: unknown key, did you mean entryPoints?",
-                "2:1: bananas: unknown key, there are entryPoints, providers, fleet, replica, store, log, accessLog, http",
+                "2:1: bananas: unknown key: the keys here are entryPoints, providers, fleet, replica, store, log, accessLog, http",
                 "3:1: ping: is not available in this version",
             ]
         ),
-        ("http: {}\n[a, b]: c\n", ["2:1: a key must be a text"]),
-        ("- a\n", ["1:1: must be a mapping, and is a list"]),
-        ("just text", ["1:1: must be a mapping, and is a single value"]),
-        ("http: []", ["1:7: http: must be a mapping, and is a list"]),
-        ("http: {\n", ["2:1: is no valid YAML: did not find expected node content"]),
-        ("log: { level: info }\nlog: { level: debug }\n", ["1:1: the same key stands twice in one mapping: \"log\""]),
+        ("http: {}\n[a, b]: c\n", ["2:1: a key must be a string"]),
+        ("- a\n", ["1:1: must be a mapping, but is a list"]),
+        ("just text", ["1:1: must be a mapping, but is a single value"]),
+        ("http: []", ["1:7: http: must be a mapping, but is a list"]),
+        ("http: {\n", ["2:1: is not valid YAML: did not find expected node content"]),
+        ("log: { level: info }\nlog: { level: debug }\n", ["1:1: \"log\" is defined twice in one mapping"]),
         (
             "log: { level: loud, format: xml, filePath: a }",
             [
-                "1:15: log.level: must be one of trace, debug, info, notice, warning, error, critical",
-                "1:29: log.format: must be one of json, common",
+                "1:15: log.level: is loud: must be one of trace, debug, info, notice, warning, error, critical",
+                "1:29: log.format: is xml: must be one of json, common",
                 "1:34: log.filePath: is not available in this version",
             ]
         ),
@@ -32,7 +32,7 @@ struct ConfigurationMistakeTests {
             "accessLog: { format: common, filePath: [] }",
             [
                 "1:22: accessLog.format: common is not available in this version",
-                "1:40: accessLog.filePath: must be a text, and is a list",
+                "1:40: accessLog.filePath: must be a string, but is a list",
             ]
         ),
         (
@@ -46,19 +46,19 @@ struct ConfigurationMistakeTests {
               f: { address: ":8081" }
             """,
             [
-                "3:17: entryPoints.b.address: is the address of entry point a already",
-                "6:17: entryPoints.e.address: is the address of entry point c already",
-                "7:17: entryPoints.f.address: is the address of entry point admin already",
+                "3:17: entryPoints.b.address: is already the address of entry point a",
+                "6:17: entryPoints.e.address: is already the address of entry point c",
+                "7:17: entryPoints.f.address: is already the address of entry point admin",
             ]
         ),
         (
             "http:\n  services:\n    s: { loadBalancer: { servers: { url: \"http://a\" } } }\n",
-            ["3:35: http.services.s.loadBalancer.servers: must be a list, and is a mapping"]
+            ["3:35: http.services.s.loadBalancer.servers: must be a list, but is a mapping"]
         ),
         (
             "http:\n  routers:\n    {{ range $i := until 3 }}\n    r{{ $i }}: {}\n    {{ end }}\n",
             [
-                "4:5: is no valid YAML: did not find expected key: templates of Go are not available in this version"
+                "4:5: is not valid YAML: did not find expected key: Go templates are not available in this version"
             ]
         ),
         (
@@ -70,33 +70,39 @@ struct ConfigurationMistakeTests {
         ),
         (
             "http:\n  routers:\n    a: { rule: \"Path(`/`)\", service: s }\n    b: {}\n    a: {}\n",
-            ["3:5: the same key stands twice in one mapping: \"a\""]
+            ["3:5: \"a\" is defined twice in one mapping"]
         ),
-        ("http: {}\n---\nhttp: {}\n", ["2:1: is no valid YAML: found another document"]),
+        ("http: {}\n---\nhttp: {}\n", ["2:1: is not valid YAML: found another document"]),
         (
             "replica: { name: '', threads: 0 }",
             [
                 "1:18: replica.name: must not be empty",
-                "1:31: replica.threads: must be a whole number from 1 to 1024",
+                "1:31: replica.threads: is 0: must be a whole number from 1 to 1024",
             ]
         ),
-        ("replica: { name: 'a b' }", ["1:18: replica.name: must be 1 to 128 visible characters of ASCII"]),
-        ("replica: { name: \"a\\r\\nX: y\" }", ["1:18: replica.name: must be 1 to 128 visible characters of ASCII"]),
+        (
+            "replica: { name: 'a b' }",
+            ["1:18: replica.name: must be 1 to 128 printable ASCII characters without spaces"]
+        ),
+        (
+            "replica: { name: \"a\\r\\nX: y\" }",
+            ["1:18: replica.name: must be 1 to 128 printable ASCII characters without spaces"]
+        ),
         (
             "replica: { name: \(String(repeating: "a", count: 129)) }",
-            ["1:18: replica.name: must be 1 to 128 visible characters of ASCII"]
+            ["1:18: replica.name: must be 1 to 128 printable ASCII characters without spaces"]
         ),
         (
             "entryPoints: { \"a\\e\": { address: ':1' }, '': { address: ':2' } }",
             [
-                "1:16: entryPoints.a\\u001b: a name must not be empty, and not contain control characters",
-                "1:42: entryPoints.: a name must not be empty, and not contain control characters",
+                "1:16: entryPoints.a\\u001b: a name must not be empty or contain control characters",
+                "1:42: entryPoints.: a name must not be empty or contain control characters",
             ]
         ),
         (
             "http: { middlewares: { \"a\\x9b\": { addPrefix: { prefix: /a } } } }",
             [
-                "1:24: http.middlewares.a\\u009b: a name must not be empty, and not contain @ or control characters"
+                "1:24: http.middlewares.a\\u009b: a name must not be empty or contain @ or control characters"
             ]
         ),
         (
@@ -112,18 +118,18 @@ struct ConfigurationMistakeTests {
             """,
             [
                 "2:19: entryPoints.web.address: \"8000\" has no port: write host:port, or :port for all interfaces",
-                "3:17: entryPoints.a.address: \":80a\" does not end with a port from 0 to 65535",
-                "4:17: entryPoints.b.address: \"x y:80\" has no valid host before its port: "
+                "3:17: entryPoints.a.address: \":80a\" has no valid port: write a number from 0 to 65535",
+                "4:17: entryPoints.b.address: \"x y:80\" has no valid host: "
                     + "write a name, an IPv4 address or an [IPv6 address]",
                 "5:59: entryPoints.c.forwardedHeaders.trustedIPs[0]: \"10.0.0.0/33\" has no valid prefix length: "
                     + "write 0 to 32 after the slash",
-                "5:72: entryPoints.c.forwardedHeaders.trustedIPs[1]: \"banana\" is no address range: "
-                    + "write it as 10.0.0.0/8 or fd00::/8",
+                "5:72: entryPoints.c.forwardedHeaders.trustedIPs[1]: \"banana\" is not an address range: "
+                    + "write one like 10.0.0.0/8 or fd00::/8",
                 "5:81: entryPoints.c.forwardedHeaders.insecure: is not available in this version",
-                "6:17: entryPoints.d.address: is the address of entry point c already",
+                "6:17: entryPoints.d.address: is already the address of entry point c",
                 "6:26: entryPoints.d.proxyProtocol: is not available in this version",
                 "7:3: entryPoints.e.address: is missing: write host:port, or :port for all interfaces",
-                "8:27: entryPoints.admin.forwardedHeaders: unknown key, there are address",
+                "8:27: entryPoints.admin.forwardedHeaders: unknown key: the only key here is address",
             ]
         ),
         (
@@ -134,15 +140,15 @@ struct ConfigurationMistakeTests {
               namespace: "a{b}"
             """,
             [
-                "2:11: fleet.secret: has 5 bytes, and at least 16 are needed",
-                "3:19: fleet.cookieKeyFiles: must be a list, and is a single value",
-                "4:14: fleet.namespace: must be 1 to 64 letters, digits, or any of . _ - :",
+                "2:11: fleet.secret: has 5 bytes, but needs at least 16",
+                "3:19: fleet.cookieKeyFiles: must be a list, but is a single value",
+                "4:14: fleet.namespace: must be 1 to 64 characters: letters, digits and . _ - :",
             ]
         ),
         (
             "fleet: { secret: 0123456789abcdef, secretFile: /nowhere, cookieKeyFiles: [/nowhere/k] }",
             [
-                "1:18: fleet.secret: stands beside secretFile: write one of them",
+                "1:18: fleet.secret: cannot be combined with secretFile",
                 "1:75: fleet.cookieKeyFiles[0]: /nowhere/k cannot be read: no such file or directory",
             ]
         ),
@@ -153,8 +159,8 @@ struct ConfigurationMistakeTests {
         (
             "store:\n  redis:\n    endpoints: [redis://a:b@c]\n",
             [
-                "2:3: store.redis: needs a fleet secret, as replicas share it: set fleet.secretFile or LIMPET_FLEET_SECRET",
-                "3:17: store.redis.endpoints[0]: holds credentials: write them as username and passwordFile",
+                "2:3: store.redis: needs a fleet secret: set fleet.secretFile or LIMPET_FLEET_SECRET",
+                "3:17: store.redis.endpoints[0]: must not contain credentials: set username and passwordFile",
             ]
         ),
         (
@@ -163,9 +169,9 @@ struct ConfigurationMistakeTests {
             store: { redis: { endpoints: ["redis://u:100%@h:6379?db=1"] } }
             """,
             [
-                "2:31: store.redis.endpoints[0]: holds credentials: write them as username and passwordFile",
-                "2:31: store.redis.endpoints[0]: not the URL of a Redis: "
-                    + "the database is written behind a slash, as in redis://127.0.0.1:6379/1",
+                "2:31: store.redis.endpoints[0]: must not contain credentials: set username and passwordFile",
+                "2:31: store.redis.endpoints[0]: is not a valid Redis URL: "
+                    + "the database follows a slash, as in redis://127.0.0.1:6379/1",
             ]
         ),
         (
@@ -173,14 +179,14 @@ struct ConfigurationMistakeTests {
             fleet: { secret: 0123456789abcdef }
             store: { redis: { passwordFile: /dev/null } }
             """,
-            ["2:33: store.redis.passwordFile: /dev/null cannot be read: is no file"]
+            ["2:33: store.redis.passwordFile: /dev/null cannot be read: not a regular file"]
         ),
         (
             """
             fleet: { secret: 0123456789abcdef }
             store: { redis: { password: "" } }
             """,
-            ["2:29: warning: store.redis.password: is empty: Redis is sent an empty password"]
+            ["2:29: warning: store.redis.password: is empty: an empty password is sent to Redis"]
         ),
         (
             """
@@ -197,24 +203,22 @@ struct ConfigurationMistakeTests {
               lease: -5ms
             """,
             [
-                "4:16: store.redis.endpoints: must be one endpoint: several (Sentinel, Cluster) are not available in this version",
+                "4:16: store.redis.endpoints: must name a single endpoint: Sentinel and Cluster are not available in this version",
                 "5:15: store.redis.username: needs a password: set passwordFile",
                 "6:5: store.redis.sentinel: is not available in this version",
                 "7:5: store.redis.cluster: is not available in this version",
-                "8:21: store.redis.connectTimeout: must be a duration from 1ms to 1m",
-                "9:21: store.redis.commandTimeout: must be below store.lease, that is 500ms: "
-                    + "make it shorter, or the lease longer",
-                "10:21: store.cache.entries: must be a whole number from 1 to 100000000",
-                "11:10: store.lease: must be a duration such as 500ms, 20s or 1m30s, or a whole number of seconds",
+                "8:21: store.redis.connectTimeout: is 0: must be a duration from 1ms to 1m",
+                "9:21: store.redis.commandTimeout: must be shorter than store.lease (500ms)",
+                "10:21: store.cache.entries: is 0: must be a whole number from 1 to 100000000",
+                "11:10: store.lease: is -5ms: must be a duration such as 500ms, 20s or 1m30s, or a whole number of seconds",
             ]
         ),
-        ("store: { lease: 99ms }", ["1:17: store.lease: must be a duration from 100ms to 10s"]),
-        ("store: { lease: 11s }", ["1:17: store.lease: must be a duration from 100ms to 10s"]),
+        ("store: { lease: 99ms }", ["1:17: store.lease: is 99ms: must be a duration from 100ms to 10s"]),
+        ("store: { lease: 11s }", ["1:17: store.lease: is 11s: must be a duration from 100ms to 10s"]),
         (
             "fleet: { secret: 0123456789abcdef }\nstore: { lease: 1s, redis: { commandTimeout: 1s } }",
             [
-                "2:46: store.redis.commandTimeout: must be below store.lease, that is 1s: "
-                    + "make it shorter, or the lease longer"
+                "2:46: store.redis.commandTimeout: must be shorter than store.lease (1s)"
             ]
         ),
         (
@@ -232,22 +236,22 @@ struct ConfigurationMistakeTests {
                 shop2: {}
             """,
             [
-                "4:16: http.routers.a.rule: there is no matcher PathPrefx: did you mean PathPrefix?\n"
+                "4:16: http.routers.a.rule: unknown matcher PathPrefx: did you mean PathPrefix?\n"
                     + "    PathPrefx(`/`)\n    ^",
-                "4:63: http.routers.a.middlewares[0]: there is no middleware m",
+                "4:63: http.routers.a.middlewares[0]: middleware m is not defined",
                 "4:67: http.routers.a.tls: is not available in this version",
-                "5:16: http.routers.b.rule: found the end of the rule where \",\" or \")\" should stand\n"
+                "5:16: http.routers.b.rule: found the end of the rule, expected \",\" or \")\"\n"
                     + "    Host(`a`\n            ^",
-                "5:37: http.routers.b.service: there is no service none",
-                "5:62: http.routers.b.entryPoints[1]: there is no entry point admin for routers, there are web",
-                "5:80: http.routers.b.priority: must be a whole number from -9223372036854775808 to 9223372036854774807",
+                "5:37: http.routers.b.service: service none is not defined",
+                "5:62: http.routers.b.entryPoints[1]: entry point admin is not defined: use web",
+                "5:80: http.routers.b.priority: is high: must be a whole number from -9223372036854775808 to 9223372036854774807",
                 "6:5: http.routers.c.rule: is missing: write a rule such as Host(`example.com`)",
                 "6:5: http.routers.c.service: is missing: name one of http.services",
-                "7:5: http.routers.d@file: a name must not be empty, and not contain @ or control characters",
+                "7:5: http.routers.d@file: a name must not be empty or contain @ or control characters",
                 "8:5: http.routers.e.service: is missing: name one of http.services",
-                "8:16: http.routers.e.rule: must be a text, and is a list",
+                "8:16: http.routers.e.rule: must be a string, but is a list",
                 "10:13: http.services.shop.weighted.services: is missing: name the services that share the requests",
-                "11:5: http.services.shop2.loadBalancer: is missing: a service has a loadBalancer, or is weighted",
+                "11:5: http.services.shop2.loadBalancer: is missing: a service needs loadBalancer or weighted",
             ]
         ),
         (
@@ -279,34 +283,34 @@ struct ConfigurationMistakeTests {
             [
                 "5:19: http.services.s.loadBalancer.strategy: leasttime is not available in this version",
                 "6:9: http.services.s.loadBalancer.healthCheck: is not available in this version",
-                "8:42: http.services.s.loadBalancer.servers[0].weight: must be a whole number from 0 to 65535",
-                "9:20: http.services.s.loadBalancer.servers[1].url: is the server of servers[0] already",
-                "10:38: http.services.s.loadBalancer.servers[2].name: is the name of servers[0] already",
-                "11:20: http.services.s.loadBalancer.servers[3].url: \"https://d\" asks for TLS to the backend, "
-                    + "which is not available in this version",
-                "12:20: http.services.s.loadBalancer.servers[4].url: \"…@…\" must not hold credentials: "
+                "8:42: http.services.s.loadBalancer.servers[0].weight: is 65536: must be a whole number from 0 to 65535",
+                "9:20: http.services.s.loadBalancer.servers[1].url: is the same server as servers[0]",
+                "10:38: http.services.s.loadBalancer.servers[2].name: is already the name of servers[0]",
+                "11:20: http.services.s.loadBalancer.servers[3].url: \"https://d\" uses https, but TLS to backends is "
+                    + "not available in this version",
+                "12:20: http.services.s.loadBalancer.servers[4].url: \"…@…\" must not contain credentials: "
                     + "write http://host:port",
                 "13:20: http.services.s.loadBalancer.servers[5].url: \"http://d:0\" has no valid port: "
                     + "write a number from 1 to 65535",
                 "14:20: http.services.s.loadBalancer.servers[6].url: \"http://\" has no valid host: "
                     + "write a name, an IPv4 address or an [IPv6 address]",
-                "15:20: http.services.s.loadBalancer.servers[7].url: \"d:80\" is no URL: write http://host:port",
-                "15:38: http.services.s.loadBalancer.servers[7].draining: must be true or false",
+                "15:20: http.services.s.loadBalancer.servers[7].url: \"d:80\" is not a valid URL: write http://host:port",
+                "15:38: http.services.s.loadBalancer.servers[7].draining: is maybe: must be true or false",
                 "15:45: http.services.s.loadBalancer.servers[7].preservePath: is not available in this version",
                 "16:13: http.services.s.loadBalancer.servers[8].url: is missing: write http://host:port",
                 "17:20: warning: http.services.s.loadBalancer.servers[9].url: has a path, which has no effect: "
-                    + "requests keep their own",
-                "19:20: http.services.s.loadBalancer.servers[11].url: is the server of servers[10] already",
-                "21:20: http.services.s.loadBalancer.servers[13].url: is the server of servers[12] already",
-                "22:20: http.services.s.loadBalancer.servers[14].url: is the server of servers[13] already",
-                "23:20: http.services.s.loadBalancer.servers[15].url: is the server of servers[9] already",
+                    + "requests keep their own path",
+                "19:20: http.services.s.loadBalancer.servers[11].url: is the same server as servers[10]",
+                "21:20: http.services.s.loadBalancer.servers[13].url: is the same server as servers[12]",
+                "22:20: http.services.s.loadBalancer.servers[14].url: is the same server as servers[13]",
+                "23:20: http.services.s.loadBalancer.servers[15].url: is the same server as servers[9]",
             ]
         ),
         (
             "http: { services: { s: { loadBalancer: { servers: [] } } } }",
             [
                 "1:26: warning: http.services.s.loadBalancer: has no servers: "
-                    + "every request of this service will be answered with 503"
+                    + "every request to this service is answered with 503"
             ]
         ),
     ]
@@ -323,7 +327,7 @@ struct ConfigurationMistakeTests {
             let text = "fleet: { secret: 0123456789abcdef }\nstore: { redis: { passwordFile: \(file) } }"
             #expect(
                 ConfigurationSample.diagnostics(text) == [
-                    "2:33: warning: store.redis.passwordFile: is empty: Redis is sent an empty password"
+                    "2:33: warning: store.redis.passwordFile: is empty: an empty password is sent to Redis"
                 ])
         }
         let rule =
@@ -331,7 +335,7 @@ struct ConfigurationMistakeTests {
         #expect(
             ConfigurationSample.diagnostics(rule) == [
                 """
-                1:31: warning: http.routers.a.rule: no path has a ? in it: write Query(`name`, `value`) for what comes behind it
+                1:31: warning: http.routers.a.rule: a path cannot contain ?: for the query write Query(`name`, `value`)
                     Host(`a`) || Path(`/a?b=c`)
                                          ^
                 """
@@ -363,11 +367,11 @@ struct ConfigurationMistakeTests {
         let environment = ["LIMPET_FLEET_SECRET": "hunter2"]
         #expect(
             ConfigurationSample.diagnostics("fleet: {}", environment: environment) == [
-                "1:1: fleet.secret: LIMPET_FLEET_SECRET has 7 bytes, and at least 16 are needed"
+                "1:1: fleet.secret: LIMPET_FLEET_SECRET has 7 bytes, but needs at least 16"
             ])
         #expect(
             ConfigurationSample.diagnostics("", environment: environment) == [
-                "1:1: fleet.secret: LIMPET_FLEET_SECRET has 7 bytes, and at least 16 are needed"
+                "1:1: fleet.secret: LIMPET_FLEET_SECRET has 7 bytes, but needs at least 16"
             ])
     }
 

@@ -53,40 +53,40 @@ struct ConfigurationTOMLTests {
     static let refused: [(String, String)] = [
         (
             "a = 2023-02-29",
-            "1:5: is no valid TOML: no number, boolean or time stands here: a text stands in quotes"
+            "1:5: is not valid TOML: expected a number, a boolean or a time: put strings in quotes"
         ),
-        ("a = 1\na = 2", "2:1: is no valid TOML: \"a\" stands there already (line 1)"),
-        ("[a]\n[a]", "2:2: is no valid TOML: \"a\" stands there already (line 1)"),
-        ("a.b = 1\n[a]", "2:2: is no valid TOML: \"a\" stands there already (line 1)"),
-        ("a = {}\na.b = 1", "2:1: is no valid TOML: \"a\" stands there already (line 1)"),
-        ("a = {}\n[a.b]", "2:2: is no valid TOML: \"a\" stands there already (line 1)"),
-        ("a = []\n[[a]]", "2:3: is no valid TOML: \"a\" stands there already (line 1)"),
-        ("[a.b.c]\n[a]\nb.c.d = 1", "3:3: is no valid TOML: \"c\" stands there already (line 1)"),
-        ("[a.b.c]\n[a]\nb.d = 1\n[a.b]", "4:4: is no valid TOML: \"b\" stands there already (line 1)"),
-        ("a = 1 b = 2", "1:7: is no valid TOML: expected the end of the line"),
-        ("é = 1", "1:1: is no valid TOML: expected a key: letters, digits, - and _, or a text in quotes"),
-        ("a = é", "1:5: is no valid TOML: expected a value: a text stands in quotes"),
-        ("a = 'é' x", "1:9: is no valid TOML: expected the end of the line"),
-        ("a = yes", "1:5: is no valid TOML: no number, boolean or time stands here: a text stands in quotes"),
+        ("a = 1\na = 2", "2:1: is not valid TOML: \"a\" is already defined in line 1"),
+        ("[a]\n[a]", "2:2: is not valid TOML: \"a\" is already defined in line 1"),
+        ("a.b = 1\n[a]", "2:2: is not valid TOML: \"a\" is already defined in line 1"),
+        ("a = {}\na.b = 1", "2:1: is not valid TOML: \"a\" is already defined in line 1"),
+        ("a = {}\n[a.b]", "2:2: is not valid TOML: \"a\" is already defined in line 1"),
+        ("a = []\n[[a]]", "2:3: is not valid TOML: \"a\" is already defined in line 1"),
+        ("[a.b.c]\n[a]\nb.c.d = 1", "3:3: is not valid TOML: \"c\" is already defined in line 1"),
+        ("[a.b.c]\n[a]\nb.d = 1\n[a.b]", "4:4: is not valid TOML: \"b\" is already defined in line 1"),
+        ("a = 1 b = 2", "1:7: is not valid TOML: expected the end of the line"),
+        ("é = 1", "1:1: is not valid TOML: expected a key: letters, digits, - and _, or a quoted string"),
+        ("a = é", "1:5: is not valid TOML: expected a value: put strings in quotes"),
+        ("a = 'é' x", "1:9: is not valid TOML: expected the end of the line"),
+        ("a = yes", "1:5: is not valid TOML: expected a number, a boolean or a time: put strings in quotes"),
         (
             "password = hunter2secret",
-            "1:12: is no valid TOML: no number, boolean or time stands here: a text stands in quotes"
+            "1:12: is not valid TOML: expected a number, a boolean or a time: put strings in quotes"
         ),
-        ("a = 012", "1:5: is no valid TOML: no number, boolean or time stands here: a text stands in quotes"),
-        ("a = 1__0", "1:5: is no valid TOML: no number, boolean or time stands here: a text stands in quotes"),
+        ("a = 012", "1:5: is not valid TOML: expected a number, a boolean or a time: put strings in quotes"),
+        ("a = 1__0", "1:5: is not valid TOML: expected a number, a boolean or a time: put strings in quotes"),
         (
             "a = 1979-13-01",
-            "1:5: is no valid TOML: no number, boolean or time stands here: a text stands in quotes"
+            "1:5: is not valid TOML: expected a number, a boolean or a time: put strings in quotes"
         ),
-        ("a = \"x\ny\"", "1:7: is no valid TOML: a text is not closed"),
-        ("a = \"x\0y\"", "1:7: is no valid TOML: a control character in a text"),
-        ("a = \"\\q\"", "1:6: is no valid TOML: an escape that TOML does not have: write \\\\ for a backslash"),
-        ("a = \"\\uD800\"", "1:6: is no valid TOML: an escape with no valid character"),
-        ("a", "1:2: is no valid TOML: expected = after the key"),
-        ("[a", "1:3: is no valid TOML: expected ] after the name of the table"),
-        ("a = {x = 1,}", "1:12: is no valid TOML: expected a key: letters, digits, - and _, or a text in quotes"),
-        ("a = [1", "1:7: is no valid TOML: expected , or ] in the array"),
-        ("a = \(String(repeating: "[", count: 200))", "1:69: is no valid TOML: more than 64 levels are nested"),
+        ("a = \"x\ny\"", "1:7: is not valid TOML: the string is not closed"),
+        ("a = \"x\0y\"", "1:7: is not valid TOML: control character in a string"),
+        ("a = \"\\q\"", "1:6: is not valid TOML: unknown escape: write \\\\ for a backslash"),
+        ("a = \"\\uD800\"", "1:6: is not valid TOML: this escape is not a valid character"),
+        ("a", "1:2: is not valid TOML: expected = after the key"),
+        ("[a", "1:3: is not valid TOML: expected ] after the table name"),
+        ("a = {x = 1,}", "1:12: is not valid TOML: expected a key: letters, digits, - and _, or a quoted string"),
+        ("a = [1", "1:7: is not valid TOML: expected , or ] in the array"),
+        ("a = \(String(repeating: "[", count: 200))", "1:69: is not valid TOML: nested more than 64 levels deep"),
     ]
 
     @Test("that is none is refused, with the place and what would be right", arguments: refused.map(\.0))
@@ -116,11 +116,11 @@ struct ConfigurationTOMLTests {
         #expect(reading.configuration == nil)
         #expect(
             reading.diagnostics.map(\.description) == [
-                "d.toml:2:8: http.routers.shop.rule: found the end of the rule where \",\" or \")\" should stand\n"
+                "d.toml:2:8: http.routers.shop.rule: found the end of the rule, expected \",\" or \")\"\n"
                     + "    Host(`a`\n            ^",
                 "d.toml:6:1: http.services.shop.loadBalancer.strateg: unknown key, did you mean strategy?",
-                "d.toml:10:9: http.services.shop.loadBalancer.servers[1].url: is the server of servers[0] already",
-                "d.toml:11:12: http.services.shop.loadBalancer.servers[1].weight: must be a whole number from 0 to 65535",
+                "d.toml:10:9: http.services.shop.loadBalancer.servers[1].url: is the same server as servers[0]",
+                "d.toml:11:12: http.services.shop.loadBalancer.servers[1].weight: is -1: must be a whole number from 0 to 65535",
             ])
     }
 

@@ -192,7 +192,8 @@ struct ConfigurationTests {
             let yaml = "http: {services: {a: {loadBalancer: {sticky: {cookie: {name: '\(quoted)'}}}}}}"
             let file = try ConfigurationSample.read(yaml)
             #expect(file.configuration.http.services[0].sticky?.cookie?.name == expected)
-            #expect(file.warnings.contains { $0.message.hasPrefix("is no token: the cookie is called \(expected)") })
+            #expect(
+                file.warnings.contains { $0.message.hasPrefix("is not a token: the cookie is called \(expected)") })
         }
     }
 

@@ -29,16 +29,19 @@ struct DockerConstraintTests {
     @Test(
         "a mistake is named with its place",
         arguments: [
-            ("", "at character 1: found the end, wanted Label("), ("Label(`a`)", "at character 10: found \")\""),
-            ("Label(`a`, `b`", "wanted \")\""),
-            ("Label(`a`, `b)", "at character 12: the value that begins here has no end"),
-            ("Tag(`a`)", "at character 1: Tag is unknown"),
-            ("Label(`a`,`b`) Label(`c`,`d`)", "wanted && or || or the end"),
-            ("Label(`a`,`b`) & Label(`c`,`d`)", "found \"&\""), ("LabelRegex(`a`, `(`)", "is not a regular expression"),
-            ("Label(a, b)", "wanted a value between backticks"),
-            (String(repeating: "!", count: 60) + "Label(`a`,`b`)", "nested deeper than 50"),
-            (String(repeating: "(", count: 100_000), "nested deeper than 50"),
-            ("LabelRegex(`a`, `\(String(repeating: "a", count: 4097))`)", "a pattern has at most 4096 bytes"),
+            ("", "at character 1: found the end, expected Label("), ("Label(`a`)", "at character 10: found \")\""),
+            ("Label(`a`, `b`", "expected \")\""),
+            ("Label(`a`, `b)", "at character 12: the value that begins here is not closed"),
+            ("Tag(`a`)", "at character 1: unknown function Tag"),
+            ("Label(`a`,`b`) Label(`c`,`d`)", "expected &&, || or the end"),
+            ("Label(`a`,`b`) & Label(`c`,`d`)", "found \"&\""), ("LabelRegex(`a`, `(`)", "invalid regular expression"),
+            ("Label(a, b)", "expected a value between backticks"),
+            (String(repeating: "!", count: 60) + "Label(`a`,`b`)", "nested more than 50 levels deep"),
+            (String(repeating: "(", count: 100_000), "nested more than 50 levels deep"),
+            (
+                "LabelRegex(`a`, `\(String(repeating: "a", count: 4097))`)",
+                "the pattern has 4097 bytes, but at most 4096 are allowed"
+            ),
         ])
     func diagnostics(_ text: String, _ message: String) {
         let error = #expect(throws: DockerSettingError.self) { try DockerConstraint(text) }

@@ -21,14 +21,15 @@ struct DockerEndpointTests {
     @Test(
         "anything else is refused, with what would be right",
         arguments: [
-            ("", "is no endpoint"), ("/var/run/docker.sock", "is no endpoint"),
-            ("unix://run/docker.sock", "by its full path"), ("unix:///", "by its full path"),
-            ("unix:///" + String(repeating: "a", count: 107), "more than 107 bytes"),
+            ("", "is not a valid endpoint"), ("/var/run/docker.sock", "is not a valid endpoint"),
+            ("unix://run/docker.sock", "needs the full path of a socket"),
+            ("unix:///", "needs the full path of a socket"),
+            ("unix:///" + String(repeating: "a", count: 107), "longer than 107 bytes"),
             ("https://a:1", "TLS"), ("ssh://h", "SSH"), ("npipe:////./pipe/docker", "Windows"),
             ("fd://", "unknown scheme"), ("tcp://a:0", "valid port"), ("tcp://a/b", "a path"), ("tcp://", "valid host"),
             ("tcp://user:secret@a", "credentials"), ("https://user:secret@a", "credentials"),
             ("ssh://user:secret@a", "credentials"), ("user:secret@a", "credentials"),
-            ("tcp://user:secret/x@a", "credentials"), ("unix://a@secret", "by its full path"),
+            ("tcp://user:secret/x@a", "credentials"), ("unix://a@secret", "needs the full path of a socket"),
         ])
     func refusals(_ text: String, _ reason: String) {
         let error = #expect(throws: AddressErrorText.self) { try AddressErrorText.of(text) }

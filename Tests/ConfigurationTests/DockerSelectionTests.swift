@@ -82,7 +82,7 @@ struct DockerSelectionTests {
             #expect(reading.configuration?.routers.isEmpty == true)
             #expect(
                 reading.diagnostics.map(\.description) == [
-                    "container web: traefik.enable: must be true or false, and is \"yes\""
+                    "container web: traefik.enable: is \"yes\": must be true or false"
                 ])
         }
         var ended = Self.container("web", ["traefik.enable": "yes"])
@@ -172,7 +172,7 @@ struct DockerSelectionTests {
         #expect(other.contributions.first?.host == "10.0.1.2")
         #expect(
             other.warnings == [
-                "container web: it is in the networks back, front, six; back is used: choose one by the label "
+                "container web: it is in the networks back, front, six and is reached in back: choose one with the label "
                     + "traefik.docker.network"
             ])
         let bridge = try Self.select([
@@ -193,7 +193,7 @@ struct DockerSelectionTests {
     func noAddress() throws {
         let selected = try Self.select([Self.container("web", mode: "none", [:])])
         #expect(selected.contributions == [])
-        #expect(selected.warnings == ["container web: it has no address in a network"])
+        #expect(selected.warnings == ["container web: it has no address in any network"])
     }
 
     @Test("a container whose labels say where it is needs no address of its own, and is left out while it does not run")

@@ -75,12 +75,12 @@ struct AdminAPITests {
     func missing() async throws {
         for path in ["/api/http/routers/x", "/api/http/services/x@docker"] {
             let answer = try await Self.ask(path)
-            #expect(answer.status == 404 && answer.body.contains("{\"message\":\"there is no "))
+            #expect(answer.status == 404 && answer.body.contains(" does not exist\"}"))
         }
         #expect(try await Self.ask("/api/http/routers/%ff").status == 400)
         #expect(
             try await Self.ask("/api/sessions/12?service=shop").body
-                == #"{"message":"a fingerprint has 32 hexadecimal digits"}"#)
+                == #"{"message":"the fingerprint must have 32 hexadecimal digits"}"#)
         let fingerprint = String(repeating: "0f", count: 16)
         #expect(try await Self.ask("/api/sessions/\(fingerprint)").status == 400)
         #expect(try await Self.ask("/api/sessions/\(fingerprint)?service=gone").status == 404)

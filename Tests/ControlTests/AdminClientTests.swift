@@ -73,7 +73,7 @@ struct AdminClientTests {
         defer { server.close() }
         let client = try AdminClient("http://127.0.0.1:\(server.port)")
         let error = await #expect(throws: AdminClientError.self) { _ = try await client.fleet() }
-        #expect(error?.description == "the admin listener \(client.url) answered with something else than a fleet")
+        #expect(error?.description == "the admin listener \(client.url) answered with something other than a fleet")
     }
 
     @Test("says that nobody listens there")

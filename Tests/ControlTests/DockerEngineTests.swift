@@ -82,12 +82,12 @@ struct DockerEngineTests {
     @Test(
         "what is no Engine, or an old one, is named as such",
         arguments: [
-            (answer("{}"), "is no Docker Engine (/version: it names no API version)"),
-            (answer("<html>"), "is no Docker Engine"), ("SSH-2.0-OpenSSH_9.2\r\n", "it does not speak HTTP"),
+            (answer("{}"), "is not a Docker Engine (/version: it reports no API version)"),
+            (answer("<html>"), "is not a Docker Engine"), ("SSH-2.0-OpenSSH_9.2\r\n", "it does not speak HTTP"),
             (answer("no\nway", "403 Forbidden"), "answered /version with status 403: no way"),
             (answer(#"{"message":"broken"}"#, "500 No"), "answered /version with status 500: broken"),
-            (answer("", "404 Not Found"), "with status 404: it does not say why"),
-            (answer(#"{"ApiVersion":"1.23"}"#), "speaks API 1.23, and Limpet needs 1.24 or later: update Docker"),
+            (answer("", "404 Not Found"), "with status 404: no reason given"),
+            (answer(#"{"ApiVersion":"1.23"}"#), "speaks API 1.23, but Limpet needs 1.24 or later: update Docker"),
             ("", "closed the connection before its answer to /version was complete"),
         ])
     func noEngine(_ answer: String, _ reason: String) async throws {
@@ -109,13 +109,14 @@ struct DockerEngineTests {
         }
         #expect(error?.problem == .absent)
         #expect(
-            error?.description.hasPrefix("there is no socket unix://\(path): start Docker, or set providers.docker")
+            error?.description.hasPrefix(
+                "the socket unix://\(path) does not exist: start Docker, or set providers.docker")
                 == true)
         let endpoint = DockerEndpoint.tcp(host: "127.0.0.1", port: try LoopbackPort.free())
         let refused = await #expect(throws: DockerEngineError.self) { _ = try await DockerEngine.connect(to: endpoint) }
         #expect(
             refused?.description
-                == "the Docker Engine at \(endpoint) cannot be reached: connection refused: see whether it runs")
+                == "the Docker Engine at \(endpoint) cannot be reached: connection refused: is it running?")
     }
 
     @Test("a socket that may not be opened is named with what to do")
@@ -123,13 +124,13 @@ struct DockerEngineTests {
         let refusal = IOError(errnoCode: 13, reason: "connect")
         let problem = DockerEngineError.Problem(connecting: refusal, DockerEngine.Limits())
         let error = DockerEngineError(endpoint: .unix(path: "/run/docker.sock"), path: "/version", problem: problem)
-        #expect(error.description.hasPrefix("the socket unix:///run/docker.sock may not be opened by the user"))
+        #expect(error.description.hasPrefix("permission denied on the socket unix:///run/docker.sock"))
     }
 
     @Test("a list that is none, an answer that breaks off, and one without end are refused")
     func badAnswers() async throws {
         let garbage = try await Self.problem { connection, _ in try connection.send(Self.answer("[{]")) }
-        #expect(garbage == .foreign("its answer is not what the Engine's API says"))
+        #expect(garbage == .foreign("its answer does not match the Engine API"))
         let cut = try await Self.problem { connection, _ in
             try connection.send("HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\n[")
         }
@@ -215,7 +216,7 @@ struct DockerEngineTests {
     @Test("a stream with something else than events, or with one without end, is given up")
     func badStream() async throws {
         let garbage = try await Self.events([Self.eventsHead, Self.chunk("hello\n")])
-        #expect(garbage.problem == .foreign("it sends events that are none"))
+        #expect(garbage.problem == .foreign("it sends malformed events"))
         let long = try await Self.events([Self.eventsHead, Self.chunk(String(repeating: "a", count: (1 << 20) + 1))])
         #expect(long.problem == .tooLong("an event", mebibytes: 1))
     }

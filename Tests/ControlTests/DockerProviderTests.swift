@@ -129,7 +129,7 @@ struct DockerProviderTests {
             server.close()
             engine.hangUp()
             #expect(Waiting.until(within: 5) { !provider.status.isConnected })
-            #expect(provider.status.lastError?.contains("ended its stream of events") == true)
+            #expect(provider.status.lastError?.contains("ended its event stream") == true)
             #expect(Waiting.until(within: 10) { provider.status.lastError?.contains("cannot be reached") == true })
             #expect(changes.all.count == 1)
             engine.set("b", address: "10.0.0.2")

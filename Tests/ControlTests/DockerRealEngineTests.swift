@@ -230,7 +230,7 @@ struct DockerRealEngineTests {
                 engine.stop()
             }
             try await withDockerProvider(settings) { provider, changes in
-                #expect(Waiting.until(within: 5) { provider.status.lastError?.contains("there is no socket") == true })
+                #expect(Waiting.until(within: 5) { provider.status.lastError?.contains("does not exist") == true })
                 #expect(changes.all.isEmpty)
                 try engine.start()
                 #expect(changes.wait { $0.map(\.containerName) == ["web"] })

@@ -54,8 +54,8 @@ struct ExplainTests {
         #expect(explanation.router?.name == "api" && explanation.router?.origin == "shop.yml:5")
         #expect(explanation.router?.because == ["Host(`api.example`)"])
         let admin = try #require(explanation.passedOver.first { $0.name == "admin" })
-        #expect(admin.because == ["PathPrefix(`/admin`) does not hold"])
-        #expect(explanation.middlewares.map(\.effect) == ["the path is /cart"])
+        #expect(admin.because == ["PathPrefix(`/admin`) does not match"])
+        #expect(explanation.middlewares.map(\.effect) == ["changes the path to /cart"])
         #expect(explanation.status == nil && explanation.isServed)
     }
 
@@ -82,7 +82,7 @@ struct ExplainTests {
         let level = try #require(try await explain("http://shop.example/").levels.first)
         #expect(level.begins && level.source == nil && level.fingerprint == nil && level.choice == nil)
         let text = ExplanationText(try await explain("http://shop.example/")).description
-        #expect(text.contains("session    none yet: one begins, by the cookie of the answer\n"))
+        #expect(text.contains("session    none yet: the response's cookie starts one\n"))
     }
 
     @Test("a session key that nobody knows begins where our cookie beside it says")
@@ -101,7 +101,7 @@ struct ExplainTests {
             #expect(explanation.levels[0].proposal == backend.name && explanation.levels[0].choice == backend.name)
             let text = ExplanationText(explanation).description
             #expect(
-                text.contains("\n           a cookie proposes \(backend.name) if nobody knows the session\n"), "\(text)"
+                text.contains("\n           a cookie proposes \(backend.name) if the session is unknown\n"), "\(text)"
             )
             #expect(text.contains("answer     from \(backend.name) "), "\(text)")
         }
@@ -121,19 +121,19 @@ struct ExplainTests {
     @Test(
         "what Limpet answers by itself",
         arguments: [
-            ("http://x.example/nowhere", [], 404, "no router takes it"),
-            ("http://x.example/shop/%2E%2e/admin", [], 400, "the path has a segment . or .."),
-            ("http://x.example/gone", [], 503, "the router names a service or a middleware that is not there now"),
+            ("http://x.example/nowhere", [], 404, "no router matches"),
+            ("http://x.example/shop/%2E%2e/admin", [], 400, "the path contains a . or .. segment"),
+            ("http://x.example/gone", [], 503, "the router uses a service or middleware that is not defined"),
             ("http://x.example/empty", [], 503, "the service has no servers"),
-            ("http://x.example/old", [], 302, "to https://x.example/old"),
+            ("http://x.example/old", [], 302, "redirect to https://x.example/old"),
             ("http://x.example/admin", [], 401, "a middleware answers"),
             (
                 "http://shop.example/", ["Upgrade: websocket", "Connection: upgrade"], 501,
-                "an Upgrade is not passed on"
+                "Upgrade is not supported"
             ),
             (
                 "http://shop.example/", ["Content-Length: 1", "Content-Length: 2"], 400,
-                "more than one Content-Length field"
+                "more than one Content-Length header"
             ),
         ])
     func ownAnswers(_ url: String, _ fields: [String], _ status: Int, _ reason: String) async throws {
@@ -198,7 +198,7 @@ struct ExplainTests {
         let explanation = try await explain(servers: servers, isSticky: isSticky)
         #expect(explanation.status == 503 && !explanation.isServed)
         let text = ExplanationText(explanation).description
-        #expect(text.contains("answer     503 from Limpet: no server takes a new session\n"), "\(text)")
+        #expect(text.contains("answer     503 from Limpet: no server accepts new sessions\n"), "\(text)")
     }
 
     @Test("where all drain, a new session goes to the first of them that has a weight")
@@ -233,7 +233,7 @@ struct ExplainTests {
             #expect(explanation.status == expected && explanation.isServed == (expected == nil))
             if expected != nil {
                 let text = ExplanationText(explanation).description
-                #expect(text.contains("answer     503 from Limpet: no server may take it now\n"), "\(text)")
+                #expect(text.contains("answer     503 from Limpet: no server is available now\n"), "\(text)")
             }
         }
         let bound = try await explain(servers: ["weight: 0"], isSticky: true) {
@@ -298,10 +298,10 @@ struct ExplainTests {
     @Test("what a replica and the store know of the session")
     func known() async throws {
         for (source, store, kind, words) in [
-            ("cache", nil, "confirmed", "confirmed"), ("store", "asked", "confirmed", "by the store"),
-            ("cache", "asked", "confirmed", "confirmed before; the store does not know better"),
-            ("cache", "asked", "dirty", "decided without the store; the store does not know better"),
-            ("cache", "away", "guess", "guessed without the store; the store is away"),
+            ("cache", nil, "confirmed", "confirmed"), ("store", "asked", "confirmed", "according to the store"),
+            ("cache", "asked", "confirmed", "confirmed earlier; the store knows nothing newer"),
+            ("cache", "asked", "dirty", "decided without the store; the store knows nothing newer"),
+            ("cache", "away", "guess", "guessed without the store; the store is unavailable"),
         ] {
             let text = try await live(source, store, kind: kind)
             #expect(text.contains("now        bound to web-1, epoch 4, \(words)\n"), "\(text)")
@@ -312,13 +312,14 @@ struct ExplainTests {
     @Test("what becomes of a session that neither the replica nor the store knows")
     func unknown() async throws {
         let new = try await live(nil, "asked")
-        #expect(new.contains("now        unknown to the replica and to the store: a new session\n"), "\(new)")
-        #expect(new.contains("answer     from web-1 (http://127.0.0.1:9001), where it begins\n"), "\(new)")
+        #expect(new.contains("now        unknown to the replica and the store: a new session\n"), "\(new)")
+        #expect(new.contains("answer     from web-1 (http://127.0.0.1:9001), where the session starts\n"), "\(new)")
         let away = try await live(nil, "away")
-        #expect(away.contains("now        unknown to the replica; the store is away\n"), "\(away)")
-        #expect(away.contains("answer     from web-1 (http://127.0.0.1:9001) while the store is away\n"), "\(away)")
+        #expect(away.contains("now        unknown to the replica; the store is unavailable\n"), "\(away)")
+        #expect(
+            away.contains("answer     from web-1 (http://127.0.0.1:9001) while the store is unavailable\n"), "\(away)")
         let cookie = try await live(nil, "asked", hint: true)
-        #expect(cookie.contains("now        unknown to the replica and to the store; the cookie counts\n"))
+        #expect(cookie.contains("now        unknown to the replica and the store; the cookie decides\n"))
         #expect(cookie.contains("answer     from web-2 (http://127.0.0.1:9002)\n"), "\(cookie)")
         let down = try await live(nil, "asked", hint: true, down: ["web-2"])
         #expect(down.contains("answer     from web-1 (http://127.0.0.1:9001)\n"), "\(down)")
@@ -336,19 +337,19 @@ struct ExplainTests {
     @Test(
         "a request that cannot be one says what would be right",
         arguments: [
-            ("shop.example", [], "127.0.0.1", "\"shop.example\" is no URL: write http://host/path"),
+            ("shop.example", [], "127.0.0.1", "\"shop.example\" is not a valid URL: write http://host/path"),
             (
                 "http://shop.example/", ["X-Session-ID"], "127.0.0.1",
-                "\"X-Session-ID\" is no field: write 'Name: value'"
+                "\"X-Session-ID\" is not a header: write 'Name: value'"
             ),
             (
                 "http://shop.example/", ["A: b\r\nC: d"], "127.0.0.1",
-                "a line end cannot stand in a request line or a field"
+                "the method, the URL and the headers must not contain line breaks"
             ),
-            ("http://shop.example/", [], "here", "\"here\" is no IP address"),
+            ("http://shop.example/", [], "here", "\"here\" is not an IP address"),
             (
                 "http://me:very-secret@shop.example/", [], "127.0.0.1",
-                "the URL must not hold credentials: they are sent as a field, 'Authorization: Basic …'"
+                "the URL must not contain credentials: send them with --header 'Authorization: Basic …'"
             ),
         ])
     func usage(_ url: String, _ fields: [String], _ client: String, _ message: String) {

@@ -82,9 +82,9 @@ struct FleetViewTests {
                 r1 (asked)  1.2.3    00000000000000aa    live   -      -
                 r2          1.2.3    00000000000000bb *  doubt  0.3s   shop/web-1, shop/web-2
 
-                * The configuration is not that of the replica that was asked.
-                The store is in use.
-                A fail-over of Redis may lose moves: set min-replicas-to-write and min-replicas-max-lag there.
+                * This configuration differs from that of the replica that was asked.
+                The store is available.
+                A Redis failover may lose moves of sessions: set min-replicas-to-write and min-replicas-max-lag in Redis.
 
                 """)
         let alone = FleetView(replicas: [FleetSample.replica("r1", lease: .none, isSelf: true)], store: nil)
@@ -93,8 +93,8 @@ struct FleetViewTests {
                 NAME        VERSION  CONFIGURATION     LEASE  HEARD  DOWN
                 r1 (asked)  1.2.3    00000000000000aa  none   -      -
 
-                The configurations agree.
-                There is no shared store: sessions are in the memory of this replica.
+                All configurations are the same.
+                No shared store is configured: sessions are kept in the memory of this replica.
 
                 """)
     }

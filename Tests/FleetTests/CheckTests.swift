@@ -30,7 +30,9 @@ extension FleetTests {
             let main = "providers: { file: { directory: DIR/dynamic } }\n"
             let outcome = try await Self.check(["main.yml": main], "--config", "DIR/main.yml")
             #expect(outcome.end == .exited(1))
-            #expect(outcome.output == "DIR/dynamic: cannot be read as a directory\nDIR/main.yml: 1 error\n")
+            #expect(
+                outcome.output == "DIR/main.yml:1:33: providers.file.directory: DIR/dynamic cannot be read: "
+                    + "no such file or directory\nDIR/main.yml: 1 error\n")
             let file = "providers: { file: { filename: DIR/r.toml } }\n\(Self.service)"
             let right = try await Self.check(["main.yml": file, "r.toml": Self.router], "--config", "DIR/main.yml")
             #expect(right.end == .exited(0) && right.errors.isEmpty)
@@ -45,7 +47,8 @@ extension FleetTests {
             let wrong = try await Self.check(files, "DIR/r.toml")
             #expect(wrong.end == .exited(1))
             #expect(
-                wrong.output == "DIR/r.toml:3:11: http.routers.r.service: there is no service a\nDIR/r.toml: 1 error\n")
+                wrong.output
+                    == "DIR/r.toml:3:11: http.routers.r.service: service a is not defined\nDIR/r.toml: 1 error\n")
         }
 
         @Test("reads a pipe once, also where containers are asked for")

@@ -70,7 +70,7 @@ extension FleetTests {
                         let said = try Self.explain(fleet, "known", at: 1)
                         #expect(said.end == .exited(0) && said.errors.isEmpty)
                         #expect(
-                            said.output.contains("now        bound to \(served), epoch 1, by the store\n"),
+                            said.output.contains("now        bound to \(served), epoch 1, according to the store\n"),
                             "\(said.output)")
                         #expect(said.output.contains("answer     from \(served) (http://"), "\(said.output)")
                     }
@@ -87,13 +87,14 @@ extension FleetTests {
                     }
                     #expect(isVouchedFor)
                     let new = try Self.explain(fleet, "new", at: 1).output
-                    #expect(new.contains("unknown to the replica and to the store: a new session\n"), "\(new)")
+                    #expect(new.contains("unknown to the replica and the store: a new session\n"), "\(new)")
                     #expect(try fleet.records() == [key: value])
                     redis.kill()
                     #expect(fleet.allUseStore(false, within: 10))
                     let away = try Self.explain(fleet, "known", at: 1)
                     #expect(away.end == .exited(0))
-                    #expect(away.output.contains("unknown to the replica; the store is away\n"), "\(away.output)")
+                    #expect(
+                        away.output.contains("unknown to the replica; the store is unavailable\n"), "\(away.output)")
                 }
             }
         }
@@ -157,14 +158,17 @@ extension FleetTests {
                 #expect(nobody.end == .exited(1) && nobody.errors.contains("cannot be reached"))
                 // Without a secret two processes know one session by two fingerprints.
                 let stranger = try explain(routed, "s", "--admin", "http://127.0.0.1:\(routed.replica.adminPort)")
-                #expect(stranger.output.hasSuffix("So the replica cannot be asked about the session.\n"))
+                #expect(stranger.output.hasSuffix("Therefore the replica cannot be asked about the session.\n"))
                 #expect(!stranger.output.contains("now  "))
                 let json = try explain(routed, "s", "--json")
                 let object = try JSONSerialization.jsonObject(with: Data(json.output.utf8)) as? [String: Any]
                 #expect((object?["router"] as? [String: Any])?["name"] as? String == "all")
-                for wrong in [["GET", "nowhere"], ["GET"], ["-H", "x", "GET", "http://a/"], ["--endpoint", "x"]] {
+                for wrong in [["GET", "nowhere"], ["GET"], ["-H", "x", "GET", "http://a/"], ["--endpoint", "x"]] + [
+                    ["--entry-point", "none", "GET", "http://a/"]
+                ] {
                     let outcome = try CommandOutcome(of: ["explain", "--config", config] + wrong)
-                    #expect(outcome.end == .exited(2) && outcome.output.isEmpty && outcome.errors.contains("Usage:"))
+                    #expect(outcome.end == .exited(2) && outcome.output.isEmpty)
+                    #expect(outcome.errors.contains("\nUsage: limpet explain "), "\(outcome.errors)")
                 }
             }
         }

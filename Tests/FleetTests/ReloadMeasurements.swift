@@ -50,7 +50,7 @@ extension FleetTests {
                     }
                     Thread.sleep(forTimeInterval: 0.5)
                 }
-                let seconds = replica.errorLog.split(separator: "\n").filter { $0.contains("was taken over") }
+                let seconds = replica.errorLog.split(separator: "\n").filter { $0.contains("was reloaded") }
                     .compactMap { $0.firstMatch(of: /"seconds":"([0-9.e-]+)"/).flatMap { Double($0.1) } }
                 let worst = Self.worst(samples, before: quietSeconds)
                 print("reloads of 1,000 routers and 5,000 servers: \(seconds) s")

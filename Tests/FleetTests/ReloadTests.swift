@@ -49,7 +49,7 @@ extension FleetTests {
                     let newcomers = try client.backends(of: (0..<20).map { "later-\($0)" })
                     #expect(Set(newcomers.values) == ["b0"])
                     // They were told of it, and did not happen to look.
-                    #expect(fleet.replicas.allSatisfy { !$0.errorLog.contains("does not tell of changes") })
+                    #expect(fleet.replicas.allSatisfy { !$0.errorLog.contains("notifications are unavailable") })
                 }
                 try await #expect(fleet.agreement(on: Self.sessions) == moved)
                 let services = try fleet.replicas[0].json("/api/http/services/app")
@@ -259,7 +259,7 @@ extension FleetTests {
                     #expect(rule == "PathPrefix(`/another`)")
                     #expect(
                         Waiting.until(within: 5) {
-                            replica.errorLog.contains("takes effect at the next start.")
+                            replica.errorLog.contains("take effect after a restart.")
                                 && replica.errorLog.contains("\"keys\":\"log\"")
                         })
                     try TextFile.write(text.replacing("PathPrefix(`/`)", with: "PathPrefix(`)"), to: main)
@@ -281,7 +281,7 @@ extension FleetTests {
                     let isAway = try Waiting.until(within: 5) {
                         try replica.metric("limpet_provider_up{provider=\"docker\"}") == 0
                     }
-                    #expect(isAway && replica.errorLog.contains("docker is not heard"))
+                    #expect(isAway && replica.errorLog.contains("The Docker Engine is unavailable"))
                     try fleet.say(Self.route("a", to: fleet))
                     #expect(try Waiting.until(within: 10) { try replica.status("/a") == 200 })
                     let providers = try replica.json("/api/overview")["providers"] as? [[String: Any]]

@@ -49,7 +49,17 @@ extension FleetTests {
             defer { other.close() }
             let outcome = try await start(Self.head, port: other.port)
             expectOneSentence(
-                outcome, "cannot listen on 127.0.0.1:\(other.port)", "another process listens there already")
+                outcome, "cannot listen on 127.0.0.1:\(other.port)", "address already in use")
+        }
+
+        @Test("a port of the admin listener that is taken, as by another replica here")
+        func adminPortInUse() async throws {
+            let other = try ScriptedBackend { _, _ in }
+            defer { other.close() }
+            let yaml = "entryPoints: { web: { address: 127.0.0.1:ADMIN }, admin: { address: 127.0.0.1:PORT } }\n"
+            try await expectOneSentence(
+                start(yaml, port: other.port), "cannot listen on 127.0.0.1:\(other.port)",
+                "this is the admin listener: set entryPoints.admin.address")
         }
 
         @Test("a file of the secret that cannot be read")
@@ -70,7 +80,7 @@ extension FleetTests {
         @Test("broken YAML")
         func brokenYAML() async throws {
             let outcome = try await start("entryPoints: { web: [\nhttp:\n")
-            expectOneSentence(outcome, "limpet.yml:", "is no valid YAML")
+            expectOneSentence(outcome, "limpet.yml:", "is not valid YAML")
         }
 
         @Test("a shared store without a secret")
@@ -97,6 +107,7 @@ extension FleetTests {
             ] {
                 #expect(outcome.errors.contains(part), "\(part) is not in: \(outcome.errors)")
             }
+            #expect(!outcome.errors.hasPrefix("Error") && outcome.errors.hasSuffix("\n5 errors: nothing was started\n"))
         }
 
         @Test("wrong usage ends with 2, help with 0")

@@ -6,7 +6,7 @@ extension FleetTests {
     @Suite("The store is not what it should be")
     struct StoreAtStartTests {
         private static let sessions = (0..<30).map { "session-\($0)" }
-        private static let notUsed = "The store is not used."
+        private static let notUsed = "The store is unavailable."
 
         /// Each replica has said so, once.
         private func expectSaidOnce(_ fleet: Fleet, _ reason: String) {
@@ -36,14 +36,14 @@ extension FleetTests {
             try await #expect(fleet.agreement(on: Self.sessions) == before)
             expectSaidOnce(fleet, reason)
             for replica in fleet.replicas {
-                #expect(replica.errorLog.split(separator: "\n").count { $0.contains("The store is in use.") } == 1)
+                #expect(replica.errorLog.split(separator: "\n").count { $0.contains("The store is available.") } == 1)
             }
         }
 
         @Test("absent at the start: said once, served by hashing, used within 5 s of its appearance")
         func absent() async throws {
             try await withFleet(.init(store: .absent)) { fleet in
-                try await expectServedThenMended(fleet, reason: "no connection can be made") { try fleet.startRedis() }
+                try await expectServedThenMended(fleet, reason: "cannot connect") { try fleet.startRedis() }
                 try #expect(fleet.records().count == Self.sessions.count)
             }
         }
@@ -53,7 +53,7 @@ extension FleetTests {
             let options = Fleet.Options(
                 store: .unusable(["--requirepass", "another-password"]), password: "the-password")
             try await withFleet(options) { fleet in
-                try await expectServedThenMended(fleet, reason: "user or password is wrong") {
+                try await expectServedThenMended(fleet, reason: "the username or password is wrong") {
                     try fleet.redis.command(
                         "-a", "another-password", "--no-auth-warning", "CONFIG", "SET", "requirepass", "the-password")
                 }
@@ -74,7 +74,7 @@ extension FleetTests {
                     Waiting.until(within: 5) { fleet.replicas.allSatisfy { $0.errorLog.contains(Self.notUsed) } }
                 }
                 #expect(isSaid)
-                expectSaidOnce(fleet, "does not speak Redis's protocol")
+                expectSaidOnce(fleet, "does not speak the Redis protocol")
                 let isBack = try await Threads.run {
                     impostor.process.kill()
                     try fleet.startRedis()
@@ -90,7 +90,7 @@ extension FleetTests {
         )
         func cluster() async throws {
             try await withFleet(.init(store: .unusable(["--cluster-enabled", "yes"]))) { fleet in
-                try await expectServedThenMended(fleet, reason: "it is a node of a Redis Cluster") {
+                try await expectServedThenMended(fleet, reason: "the server is a Redis Cluster node") {
                     try fleet.redis.kill()
                     try fleet.startRedis()
                 }

@@ -25,10 +25,10 @@ enum RoomRules {
             folders: ["Docker", "HTTP", "Reading", "Tree"],
             rootFiles: [
                 "Configuration", "EscapedText", "HostAndPort", "HostSyntax", "ListenAddress", "ProviderSettings",
-                "Secret",
+                "Secret", "Version",
             ]),
         "Control": Rooms(
-            folders: Set(FolderRules.allowed.keys), rootFiles: ["Replica", "Version"]),
+            folders: Set(FolderRules.allowed.keys), rootFiles: ["Replica"]),
     ]
 
     /// Files outside the folders of their module, and folders of the table that hold nothing.

@@ -49,7 +49,7 @@ enum TreeRules {
                 guard !target.isEmpty, !target.contains("://"), !target.hasPrefix("mailto:") else { return nil }
                 let path = resolve(target, from: page.path)
                 let exists = paths.contains { $0 == path || $0.hasPrefix(path + "/") }
-                return exists ? nil : "\(page.path):\(index + 1): there is no \(target)"
+                return exists ? nil : "\(page.path):\(index + 1): unknown escape \(target)"
             }
         }
     }

@@ -1,6 +1,8 @@
 /// What must not be written, and where.
 enum WordRules {
-    static let all: [FileRule] = [crashes, leftovers, chance, printing, unchecked, machinePaths, tcpOptions, hostNames]
+    static let all: [FileRule] = [
+        crashes, leftovers, chance, printing, logging, unchecked, machinePaths, tcpOptions, hostNames,
+    ]
 
     private static let crashes = FileRule.banned(
         "nothing in the product ends the process on purpose",
@@ -27,6 +29,26 @@ enum WordRules {
         broken: SourceFile("Sources/Proxy/A.swift", "    print(\"here\")\n"),
         kept: SourceFile("Sources/Proxy/A.swift", "    fingerprint(of: key)\n"),
         where: { $0.isProduct && $0.module != "limpet" && $0.module != "simulate" })
+
+    /// docs/logging.md says why.
+    private static let logging = FileRule(
+        "a log message is a sentence, and the same each time",
+        broken: SourceFile("Sources/Store/A.swift", "logger.info(\n    \"started\", metadata: [:])\n"),
+        kept: SourceFile("Sources/Store/A.swift", "logger.log(level: level, \"Limpet started.\", metadata: [:])\n")
+    ) { file in
+        guard file.isSwift, file.isProduct else { return [] }
+        let call =
+            /\blogger\.(?:trace|debug|info|notice|warning|error|critical|log)\(\s*(?:level:[^,"]*,\s*)?"((?:[^"\\]|\\.)*)"/
+        return file.text.matches(of: call).compactMap { match in
+            let message = match.1
+            guard message.first?.isUppercase != true || message.last != "." || message.contains("\\(") else {
+                return nil
+            }
+            let line = file.text[..<match.range.lowerBound].count { $0 == "\n" } + 1
+            return
+                "\(file.path):\(line): \"\(message)\" is not a sentence with a capital letter, a full stop and no names"
+        }
+    }
 
     /// TCP_NODELAY has the number of SO_DEBUG, which only the superuser may set: a connection that is made so works for
     /// root, and for nobody else.

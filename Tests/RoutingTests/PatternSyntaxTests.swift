@@ -3,13 +3,13 @@ import Testing
 
 @Suite("The syntax of patterns")
 struct PatternSyntaxTests {
-    private static let group = "of the groups that begin with (? there are (?:…), (?P<name>…) and flags such as (?i)"
-    private static let lookaround = "lookaround is not available: combine matchers with && and ! instead"
-    private static let reference = "backreferences are not available; a character by its number is \\x{41}"
-    private static let nested = "a repetition of a repetition: put the inner one in parentheses"
-    private static let braces = "braces are read differently elsewhere: write {0,3}, or \\{ for a brace"
+    private static let group = "unknown kind of group: use (?:…), (?P<name>…) or flags such as (?i)"
+    private static let lookaround = "lookaround is not supported: combine matchers with && and ! instead"
+    private static let reference = "backreferences are not supported: for a character by its number write \\x{41}"
+    private static let nested = "a repetition cannot be repeated: put the inner one in parentheses"
+    private static let braces = "these braces are ambiguous: write {0,3} for a repetition, or \\{ for a brace"
     private static let hex = "\\x takes two hexadecimal digits, or more between braces"
-    private static let many = "at most 1000 repetitions can be asked for"
+    private static let many = "at most 1000 repetitions are allowed"
 
     /// The pattern, the offset in it and the message.
     static let refused: [(String, Int, String)] = [
@@ -18,28 +18,29 @@ struct PatternSyntaxTests {
         ("(?P=a)", 0, group), ("(?P>a)", 0, group), ("(?R)", 0, group), ("(?1)", 0, group), ("(?&a)", 0, group),
         ("(?>a)", 0, group), ("(?|a)", 0, group), ("(?#a)", 0, group), ("(?x)a", 0, group), ("(?^)a", 0, group),
         ("(?'a'b)", 0, group), ("(?C1)", 0, group), ("(?)a", 0, group), ("(?-)a", 0, group), ("(?", 0, group),
-        ("a(*ACCEPT)", 1, "(*…) is not available"), ("(*LIMIT_MATCH=9)a", 0, "(*…) is not available"),
+        ("a(*ACCEPT)", 1, "(*…) is not supported"), ("(*LIMIT_MATCH=9)a", 0, "(*…) is not supported"),
         ("a++", 2, nested), ("a*+", 2, nested), ("a**", 2, nested), ("a{2}{3}", 4, nested), ("a*??", 3, nested),
         ("a{,3}", 1, braces), ("a{ 1, 2 }", 1, braces), ("a{1,2,3}", 1, braces),
         ("a{1001}", 1, many), ("a{1,1001}", 1, many),
-        ("\\v", 0, "\\v is read differently elsewhere: write \\x0B"),
-        ("a\\Z", 1, "there is no \\Z: write \\z for the end"),
-        ("\\C", 0, "there is no \\C"), ("\\K", 0, "there is no \\K"), ("\\R", 0, "there is no \\R"),
-        ("\\h", 0, "there is no \\h"), ("\\N", 0, "there is no \\N"), ("\\G", 0, "there is no \\G"),
-        ("\\X", 0, "there is no \\X"), ("\\cA", 0, "there is no \\c"), ("\\k<a>", 0, "there is no \\k"),
-        ("\\g1", 0, "there is no \\g"), ("\\u0041", 0, "there is no \\u"), ("a\\E", 1, "there is no \\E"),
-        ("[\\b]", 1, "there is no \\b"), ("[\\Qa\\E]", 1, "there is no \\Q"), ("\\x4", 0, hex), ("[\\xg0]", 1, hex),
+        ("\\v", 0, "\\v is ambiguous: write \\x0B"),
+        ("a\\Z", 1, "\\Z is not supported: write \\z for the end"),
+        ("\\C", 0, "unknown escape \\C"), ("\\K", 0, "unknown escape \\K"), ("\\R", 0, "unknown escape \\R"),
+        ("\\h", 0, "unknown escape \\h"), ("\\N", 0, "unknown escape \\N"), ("\\G", 0, "unknown escape \\G"),
+        ("\\X", 0, "unknown escape \\X"), ("\\cA", 0, "unknown escape \\c"), ("\\k<a>", 0, "unknown escape \\k"),
+        ("\\g1", 0, "unknown escape \\g"), ("\\u0041", 0, "unknown escape \\u"), ("a\\E", 1, "unknown escape \\E"),
+        ("[\\b]", 1, "unknown escape \\b"), ("[\\Qa\\E]", 1, "unknown escape \\Q"), ("\\x4", 0, hex),
+        ("[\\xg0]", 1, hex),
         ("\\x{}", 0, hex), ("\\x{4", 0, hex), ("\\x{ 41 }", 0, hex), ("\\x{41}{2}{3}", 9, nested),
-        ("[[:<:]]a", 0, "write \\b for a boundary of words"),
-        ("*a", 0, "not a regular expression: quantifier does not follow a repeatable item"),
-        ("a)", 1, "not a regular expression: unmatched closing parenthesis"),
-        ("a\\", 2, "not a regular expression: \\ at end of pattern"),
-        ("[b-a]", 3, "not a regular expression: range out of order in character class"),
-        ("[[:wrong:]]", 3, "not a regular expression: unknown POSIX class name"),
-        ("\\p{Wrong}", 9, "not a regular expression: unknown property after \\P or \\p"),
+        ("[[:<:]]a", 0, "write \\b for a word boundary"),
+        ("*a", 0, "invalid regular expression: quantifier does not follow a repeatable item"),
+        ("a)", 1, "invalid regular expression: unmatched closing parenthesis"),
+        ("a\\", 2, "invalid regular expression: \\ at end of pattern"),
+        ("[b-a]", 3, "invalid regular expression: range out of order in character class"),
+        ("[[:wrong:]]", 3, "invalid regular expression: unknown POSIX class name"),
+        ("\\p{Wrong}", 9, "invalid regular expression: unknown property after \\P or \\p"),
         (
             String(repeating: "(", count: 101) + String(repeating: ")", count: 101), 101,
-            "not a regular expression: parentheses are too deeply nested"
+            "invalid regular expression: parentheses are too deeply nested"
         ),
     ]
 

@@ -7,15 +7,15 @@ struct RuleDoubtTests {
     static let doubtful: [(String, [(Int, String)])] = [
         (
             "Path(`/a?b=c`)",
-            [(8, "no path has a ? in it: write Query(`name`, `value`) for what comes behind it")]
+            [(8, "a path cannot contain ?: for the query write Query(`name`, `value`)")]
         ),
-        ("PathPrefix(`/a#b`)", [(14, "no path has a # in it: clients do not send what comes behind it")]),
+        ("PathPrefix(`/a#b`)", [(14, "a path cannot contain #: clients do not send the fragment")]),
         (
             "Host(`a`) && PathPrefix(`/{id:[0-9]+}/x`)",
             [
                 (
                     26,
-                    "{name:pattern} was a pattern in Traefik 2, and is compared to the letter: write PathRegexp(`pattern`)"
+                    "{name:pattern} was a pattern in Traefik 2, but is compared literally now: write PathRegexp(`pattern`)"
                 )
             ]
         ),
@@ -24,44 +24,47 @@ struct RuleDoubtTests {
             [
                 (
                     9,
-                    "{name:pattern} was a pattern in Traefik 2, and is compared to the letter: write PathRegexp(`pattern`)"
+                    "{name:pattern} was a pattern in Traefik 2, but is compared literally now: write PathRegexp(`pattern`)"
                 )
             ]
         ),
         (
             "HostRegexp(`{sub:[a-z]+}.example.com`)",
-            [(12, "{name:pattern} was a pattern in Traefik 2, and is compared to the letter: write the pattern alone")]
+            [(12, "{name:pattern} was a pattern in Traefik 2, but is compared literally now: write the pattern alone")]
         ),
         (
             "PathRegexp(`^/{id:[0-9]+}`)",
-            [(14, "{name:pattern} was a pattern in Traefik 2, and is compared to the letter: write the pattern alone")]
+            [(14, "{name:pattern} was a pattern in Traefik 2, but is compared literally now: write the pattern alone")]
         ),
-        ("Path(`/caf%C3%A9`)", [(10, "paths are compared decoded: write \"/café\"")]),
-        ("Path(`/%61%2fb`)", [(7, "paths are compared decoded: write \"/a%2Fb\"")]),
-        ("Path(`/%FF`)", [(7, "paths are compared decoded: no request has this path")]),
+        ("Path(`/caf%C3%A9`)", [(10, "paths are compared after decoding: write \"/café\"")]),
+        ("Path(`/%61%2fb`)", [(7, "paths are compared after decoding: write \"/a%2Fb\"")]),
+        ("Path(`/%FF`)", [(7, "paths are compared after decoding: no request has this path")]),
         (
             "PathPrefix(`/a/../b`)",
-            [(14, "a request whose path has a segment . or .. is refused before rules are asked")]
+            [(14, "a request with a . or .. segment in its path is rejected before routing")]
         ),
-        ("Path(`/a/.`)", [(8, "a request whose path has a segment . or .. is refused before rules are asked")]),
-        ("Query(`a=b`)", [(8, "no parameter has a = in its name: write Query(`a`, `b`)")]),
-        ("Query(`a=`)", [(8, "no parameter has a = in its name: write Query(`a`)")]),
-        ("Host(`a/b`)", [(7, "no host has this in it")]), ("Host(`a{b}`)", [(7, "no host has this in it")]),
+        ("Path(`/a/.`)", [(8, "a request with a . or .. segment in its path is rejected before routing")]),
+        ("Query(`a=b`)", [(8, "a parameter name cannot contain =: write Query(`a`, `b`)")]),
+        ("Query(`a=`)", [(8, "a parameter name cannot contain =: write Query(`a`)")]),
+        ("Host(`a/b`)", [(7, "a host cannot contain this character")]),
+        ("Host(`a{b}`)", [(7, "a host cannot contain this character")]),
         (
-            "Method(`GET,POST`)", [(11, "no method has this in it: write Method(`GET`) || Method(`POST`) for two")]
+            "Method(`GET,POST`)",
+            [(11, "a method cannot contain this character: for two methods write Method(`GET`) || Method(`POST`)")]
         ),
-        ("Header(`a b`, `c`)", [(9, "no field has this in its name")]),
-        ("HeaderRegexp(`a:`, `c`)", [(15, "no field has this in its name")]),
-        ("Header(`a`, ` b`)", [(13, "no value of a field begins or ends with a space")]),
-        ("Header(`a`, `b\t`)", [(13, "no value of a field begins or ends with a space")]),
+        ("Header(`a b`, `c`)", [(9, "a header name cannot contain this character")]),
+        ("HeaderRegexp(`a:`, `c`)", [(15, "a header name cannot contain this character")]),
+        ("Header(`a`, ` b`)", [(13, "a header value cannot begin or end with a space")]),
+        ("Header(`a`, `b\t`)", [(13, "a header value cannot begin or end with a space")]),
         (
             "Path(`/a?`) || !Query(`b=c`) && (Path(`/`) || Host(`x/`))",
             [
-                (8, "no path has a ? in it: write Query(`name`, `value`) for what comes behind it"),
-                (24, "no parameter has a = in its name: write Query(`b`, `c`)"), (53, "no host has this in it"),
+                (8, "a path cannot contain ?: for the query write Query(`name`, `value`)"),
+                (24, "a parameter name cannot contain =: write Query(`b`, `c`)"),
+                (53, "a host cannot contain this character"),
             ]
         ),
-        (#"Path("/\"?")"#, [(9, "no path has a ? in it: write Query(`name`, `value`) for what comes behind it")]),
+        (#"Path("/\"?")"#, [(9, "a path cannot contain ?: for the query write Query(`name`, `value`)")]),
     ]
 
     @Test("is doubted where it is written", arguments: doubtful.map(\.0))

@@ -59,15 +59,15 @@ struct HostileChannelTests {
         "What is no answer to SUBSCRIBE ends the attempt, and the next one may be good",
         arguments: [
             (HostileStore.Response.bytes("+OK\r\n"), "does not answer SUBSCRIBE"),
-            (.bytes("-NOPERM no\r\n"), "may not run SUBSCRIBE"),
-            (.bytes("-WHAT no\r\n"), "refuses SUBSCRIBE with WHAT"),
+            (.bytes("-NOPERM no\r\n"), "no permission to run SUBSCRIBE"),
+            (.bytes("-WHAT no\r\n"), "rejects SUBSCRIBE with WHAT"),
             (.bytes("*3\r\n\(bulk("subscribe"))\(bulk("limpet:other")):1\r\n"), "does not answer SUBSCRIBE"),
             (.bytes("*3\r\n\(bulk("subscribe"))\(bulk("limpet:rebind")):2\r\n"), "does not answer SUBSCRIBE"),
             (.bytes(message("message", "limpet:rebind", "x")), "does not answer SUBSCRIBE"),
-            (.flood("*200\r\n:1\r\n"), "more than a message may be"), (.flood("a"), "bytes that are no message"),
-            (.nothing, "left a command without an answer"), (.bytesAndClose(""), "closed the connection at once"),
-            (.drip(acknowledgements, gap: .milliseconds(50)), "left a command without an answer"),
-            (.drip(acknowledgements + "*3\r\n$7\r\n", gap: .milliseconds(2)), "heartbeats do not come back"),
+            (.flood("*200\r\n:1\r\n"), "a message that is too large"), (.flood("a"), "malformed bytes"),
+            (.nothing, "a command got no reply in time"), (.bytesAndClose(""), "closed the connection at once"),
+            (.drip(acknowledgements, gap: .milliseconds(50)), "a command got no reply in time"),
+            (.drip(acknowledgements + "*3\r\n$7\r\n", gap: .milliseconds(2)), "heartbeats are not coming back"),
         ])
     func subscription(_ response: HostileStore.Response, _ reason: String) async throws {
         let count = Counter()
@@ -148,7 +148,7 @@ struct HostileChannelTests {
         try await eventually(within: .seconds(5)) { try await driver.store.counters().connectionFailures >= 2 }
         #expect(try await !driver.store.isAvailable)
         #expect(!driver.isLive)
-        #expect(driver.store.lines.all.contains { $0.contains("gives no run_id") })
+        #expect(driver.store.lines.all.contains { $0.contains("reports no run_id") })
         try await driver.stop()
         try await hostile.stop()
     }

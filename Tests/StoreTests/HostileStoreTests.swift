@@ -82,7 +82,7 @@ struct HostileStoreTests {
             let isBack = try await store.isAvailable
             return hostile.connections >= 2 && isBack
         }
-        #expect(store.lines.all.contains { $0.contains("nothing that was asked") })
+        #expect(store.lines.all.contains { $0.contains("a reply without a command") })
         try await store.stop()
         try await hostile.stop()
     }
@@ -90,15 +90,15 @@ struct HostileStoreTests {
     @Test(
         "What is no Redis, or none to use, is said to be so, once",
         arguments: [
-            (HostileStore.Response.bytes("HTTP/1.1 400 Bad Request\r\n\r\n"), "does not speak Redis's protocol"),
-            (.bytes("\u{15}\u{3}\u{1}\u{0}\u{2}\u{2}\u{46}"), "it speaks TLS"),
-            (.bytes("$20\r\nredis_version:6.0.16\r\n"), "it is Redis 6.0.16, and 7.0 or later"),
-            (.bytes("$20\r\nredis_mode:sentinel\n\r\n"), "this is a Sentinel"),
-            (.bytes("-DENIED Redis is running in protected mode\r\n"), "it refuses INFO with DENIED"),
-            (.flood("+OK\r\n"), "does not speak Redis's protocol"),
-            (.flood("a"), "does not speak Redis's protocol"),
-            (.bytesAndClose(""), "closed the connection at once"), (.nothing, "left a command without an answer"),
-            (.drip(String(repeating: "$", count: 99), gap: .milliseconds(30)), "left a command without an answer"),
+            (HostileStore.Response.bytes("HTTP/1.1 400 Bad Request\r\n\r\n"), "does not speak the Redis protocol"),
+            (.bytes("\u{15}\u{3}\u{1}\u{0}\u{2}\u{2}\u{46}"), "the server speaks TLS"),
+            (.bytes("$20\r\nredis_version:6.0.16\r\n"), "the server is Redis 6.0.16, but Redis 7.0 or later"),
+            (.bytes("$20\r\nredis_mode:sentinel\n\r\n"), "is a Redis Sentinel"),
+            (.bytes("-DENIED Redis is running in protected mode\r\n"), "the server rejects INFO with DENIED"),
+            (.flood("+OK\r\n"), "does not speak the Redis protocol"),
+            (.flood("a"), "does not speak the Redis protocol"),
+            (.bytesAndClose(""), "closed the connection at once"), (.nothing, "a command got no reply in time"),
+            (.drip(String(repeating: "$", count: 99), gap: .milliseconds(30)), "a command got no reply in time"),
         ])
     func notRedis(_ response: HostileStore.Response, _ reason: String) async throws {
         let hostile = try await HostileStore { command, _ in command[0] == "INFO" ? response : .honest }
@@ -137,22 +137,23 @@ struct Misdeed: CustomTestStringConvertible, Sendable {
         Misdeed(
             testDescription: "a bulk of 100 MB",
             response: .flood("$104857600\r\n" + String(repeating: "a", count: 9000)),
-            reason: "larger than any"),
-        Misdeed(testDescription: "an array without end", response: .flood("*200\r\n:1\r\n"), reason: "larger than any"),
+            reason: "too large"),
+        Misdeed(testDescription: "an array without end", response: .flood("*200\r\n:1\r\n"), reason: "too large"),
         Misdeed(
-            testDescription: "an array of a billion", response: .bytes("*1000000000\r\n"), reason: "larger than any"),
-        Misdeed(testDescription: "replies without end", response: .flood("$-1\r\n"), reason: "nothing that was asked"),
+            testDescription: "an array of a billion", response: .bytes("*1000000000\r\n"), reason: "too large"),
         Misdeed(
-            testDescription: "garbage", response: .bytes("\u{0}\u{1}garbage\r\n"), reason: "bytes that are no reply"),
+            testDescription: "replies without end", response: .flood("$-1\r\n"), reason: "a reply without a command"),
+        Misdeed(
+            testDescription: "garbage", response: .bytes("\u{0}\u{1}garbage\r\n"), reason: "malformed bytes"),
         Misdeed(testDescription: "a status", response: .bytes("+OK\r\n"), reason: "does not fit"),
         Misdeed(testDescription: "an integer", response: .bytes(":5\r\n"), reason: "does not fit"),
         Misdeed(testDescription: "an array", response: .bytes("*2\r\n:0\r\n:5\r\n"), reason: "does not fit"),
         Misdeed(testDescription: "a close", response: .bytesAndClose(""), reason: "closed the connection"),
         Misdeed(
             testDescription: "a close within a reply", response: .bytesAndClose("$8\r\n1677"), reason: "closed the"),
-        Misdeed(testDescription: "silence", response: .nothing, reason: "left a command without an answer"),
+        Misdeed(testDescription: "silence", response: .nothing, reason: "a command got no reply in time"),
         Misdeed(
             testDescription: "a byte now and then", response: .drip("$8\r\n16777217\r\n", gap: .milliseconds(90)),
-            reason: "left a command without an answer"),
+            reason: "a command got no reply in time"),
     ]
 }

@@ -136,7 +136,7 @@ struct ReconnectStateTests {
         try await store.ready()
         #expect(try await store.send(.create(.test(1), BackendHash(bits: 1), lifetimeMilliseconds: 60_000)) == .written)
         #expect(try server.command("-n", "3", "DBSIZE") == "1")
-        #expect(store.lines.all.last == "info The store is in use. store=redis://127.0.0.1:\(server.port)/3")
+        #expect(store.lines.all.last == "info The store is available. store=redis://127.0.0.1:\(server.port)/3")
         #expect(source.failures.first == .some(nil))
         #expect(source.failures.compactMap(\.self).map(\.endpoint) == [dead])
         try await store.stop()

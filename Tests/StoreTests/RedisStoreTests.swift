@@ -200,7 +200,7 @@ struct RedisStoreTests {
             #expect(results[2] == .unavailable(.refused))
             #expect(try await store.send(.touch(key, lifetimeMilliseconds: minute)) == .unavailable(.away))
             try await eventually(within: .seconds(3)) { try await store.counters().connectionFailures >= 2 }
-            #expect(store.lines.all.contains { $0.contains("it is a replica") })
+            #expect(store.lines.all.contains { $0.contains("the server is a replica") })
             try server.command("REPLICAOF", "NO", "ONE")
             try await store.ready(within: .seconds(5))
             #expect(try await store.send(.create(.test(5), Self.one, lifetimeMilliseconds: minute)) == .written)
@@ -242,7 +242,7 @@ struct RedisStoreTests {
         let counters = try await store.counters()
         #expect(counters.refusals >= 6)
         #expect(counters.failures(.refused) == 3)
-        #expect(store.lines.all.filter { $0.contains("refuses commands") }.count == 1)
+        #expect(store.lines.all.filter { $0.contains("rejects commands") }.count == 1)
     }
 
     @Test("Over TCP and over a Unix socket, with password, user and database")
@@ -299,7 +299,7 @@ struct RedisStoreTests {
         #expect(try await store.send(.touch(key, lifetimeMilliseconds: minute)) == .unavailable(.away))
         #expect(
             store.lines.all == [
-                "warning The store is not used. reason=it is a node of a Redis Cluster, which is not supported yet; "
+                "warning The store is unavailable. reason=the server is a Redis Cluster node, which is not supported yet; "
                     + "use a standalone Redis store=redis://127.0.0.1:\(server.port)/\(database)"
             ])
         try await store.stop()
@@ -308,10 +308,10 @@ struct RedisStoreTests {
     @Test(
         "Whatever keeps it from being used is said once, and never with the password",
         arguments: [
-            ("redis://:hush@127.0.0.1:PORT", "user or password is wrong"),
-            ("redis://nobody:hush@127.0.0.1:PORT", "user or password is wrong"),
-            ("redis://127.0.0.1:PORT", "it wants a password"),
-            ("redis://:right@127.0.0.1:PORT/99", "it has no database 99"),
+            ("redis://:hush@127.0.0.1:PORT", "the username or password is wrong"),
+            ("redis://nobody:hush@127.0.0.1:PORT", "the username or password is wrong"),
+            ("redis://127.0.0.1:PORT", "the server requires a password"),
+            ("redis://:right@127.0.0.1:PORT/99", "database 99 does not exist"),
         ])
     func errors(_ url: String, _ reason: String) async throws {
         let server = try RedisServer(["--requirepass", "right"])
@@ -351,7 +351,7 @@ struct RedisStoreTests {
         server.thaw()
         try await store.ready(within: .seconds(5))
         #expect(try await store.send(operations[0]) == .absent)
-        #expect(store.lines.all.filter { $0.contains("in use") }.count == 2)
+        #expect(store.lines.all.filter { $0.contains("The store is available.") }.count == 2)
         try await store.stop()
     }
 
@@ -461,7 +461,7 @@ struct RedisStoreTests {
         try await there.ready()
         #expect(try await there.counters().connectionFailures == 0)
         #expect(try await !away.isAvailable)
-        #expect(there.lines.all == ["info The store is in use. store=redis://127.0.0.1:\(server.port)/0"])
+        #expect(there.lines.all == ["info The store is available. store=redis://127.0.0.1:\(server.port)/0"])
         for store in [away, there] { try await store.stop() }
     }
 

@@ -22,7 +22,7 @@ package final class Membership: Sendable {
         package var description: String {
             switch self {
             case .sameName(let name):
-                "two backends have the name \"\(name)\"; every backend of a service needs its own"
+                "two backends have the name \"\(name)\"; give each its own"
             case .meetingHashes(let first, let second):
                 "the backends \"\(first)\" and \"\(second)\" have the same hash under this fleet secret; rename one of them"
             }

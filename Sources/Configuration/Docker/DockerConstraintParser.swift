@@ -11,7 +11,7 @@ struct DockerConstraintParser {
     static func constraint(of text: String) throws(DockerSettingError) -> DockerConstraint {
         var parser = DockerConstraintParser(text)
         let constraint = try parser.anyOf()
-        guard parser.peek == nil else { throw parser.diagnostic("found \(parser.found), wanted && or || or the end") }
+        guard parser.peek == nil else { throw parser.diagnostic("found \(parser.found), expected &&, || or the end") }
         return constraint
     }
 
@@ -34,7 +34,7 @@ struct DockerConstraintParser {
     private mutating func operand() throws(DockerSettingError) -> DockerConstraint {
         depth += 1
         defer { depth -= 1 }
-        guard depth <= Self.depthMax else { throw diagnostic("nested deeper than \(Self.depthMax) levels") }
+        guard depth <= Self.depthMax else { throw diagnostic("nested more than \(Self.depthMax) levels deep") }
         if take("!") { return .not(try operand()) }
         if take("(") {
             let inner = try anyOf()
@@ -52,7 +52,8 @@ struct DockerConstraintParser {
         guard ["label", "labelregex"].contains(name.lowercased()) else {
             let wanted = "Label(`key`, `value`) or LabelRegex(`key`, `expression`)"
             throw diagnostic(
-                name.isEmpty ? "found \(found), wanted \(wanted)" : "\(name) is unknown: write \(wanted)", start)
+                name.isEmpty ? "found \(found), expected \(wanted)" : "unknown function \(name): write \(wanted)", start
+            )
         }
         try expect("(")
         let key = try value()
@@ -64,7 +65,7 @@ struct DockerConstraintParser {
         do throws(RuleError) {
             return .labelRegex(key: key, pattern: try BoundedPattern(value))
         } catch {
-            throw diagnostic("\"\(value.prefix(100))\" is \(error.message)", place)
+            throw diagnostic("\"\(value.prefix(100))\": \(error.message)", place)
         }
     }
 
@@ -73,7 +74,7 @@ struct DockerConstraintParser {
         skipBlanks()
         let start = position
         guard let mark = current, mark == "`" || mark == "\"" else {
-            throw diagnostic("found \(found), wanted a value between backticks")
+            throw diagnostic("found \(found), expected a value between backticks")
         }
         position += 1
         var value = ""
@@ -85,12 +86,12 @@ struct DockerConstraintParser {
                 continue
             }
             guard let escaped = current, escaped == "\"" || escaped == "\\" else {
-                throw diagnostic("of the escapes only \\\" and \\\\ are known: write the value between backticks")
+                throw diagnostic("the only escapes are \\\" and \\\\: write the value between backticks")
             }
             value.append(escaped)
             position += 1
         }
-        throw diagnostic("the value that begins here has no end", start)
+        throw diagnostic("the value that begins here is not closed", start)
     }
 
     private var current: Character? { position < text.count ? text[position] : nil }
@@ -115,7 +116,7 @@ struct DockerConstraintParser {
     }
 
     private mutating func expect(_ word: String) throws(DockerSettingError) {
-        guard take(word) else { throw diagnostic("found \(found), wanted \"\(word)\"") }
+        guard take(word) else { throw diagnostic("found \(found), expected \"\(word)\"") }
     }
 
     private func diagnostic(_ message: String, _ place: Int? = nil) -> DockerSettingError {

@@ -23,26 +23,27 @@ package enum DockerEndpoint: Equatable, Sendable, CustomStringConvertible {
     /// - Throws: `AddressError`, whose message says how to correct the text.
     package init(_ text: String) throws(AddressError) {
         guard !text.contains("@") || text.lowercased().hasPrefix("unix:") else {
-            throw AddressError(text, "must not hold credentials: write tcp://host:port")
+            throw AddressError(text, "must not contain credentials: write tcp://host:port")
         }
         guard let scheme = text.firstRange(of: "://") else {
-            throw AddressError(text, "is no endpoint: write unix:///var/run/docker.sock or tcp://host:port")
+            throw AddressError(text, "is not a valid endpoint: write unix:///var/run/docker.sock or tcp://host:port")
         }
         let rest = text[scheme.upperBound...]
         switch text[..<scheme.lowerBound].lowercased() {
         case "unix":
             guard rest.hasPrefix("/"), !rest.hasSuffix("/"), !rest.utf8.contains(0) else {
-                throw AddressError(text, "does not name a socket by its full path: write unix:///var/run/docker.sock")
+                throw AddressError(text, "needs the full path of a socket: write unix:///var/run/docker.sock")
             }
             guard rest.utf8.count <= Self.pathByteCountMax else {
                 throw AddressError(
-                    text, "has a path of more than \(Self.pathByteCountMax) bytes, which no socket can have")
+                    text, "has a socket path longer than \(Self.pathByteCountMax) bytes")
             }
             self = .unix(path: String(rest))
         case "tcp", "http": self = try Self.tcp(rest, of: text)
-        case "https": throw AddressError(text, "asks for TLS to the Engine, which is not available in this version")
-        case "ssh": throw AddressError(text, "asks for SSH to the Engine, which is not available in this version")
-        case "npipe": throw AddressError(text, "is a pipe of Windows: write unix:///path or tcp://host:port")
+        case "https":
+            throw AddressError(text, "uses https, but TLS to the Docker Engine is not available in this version")
+        case "ssh": throw AddressError(text, "uses ssh, but SSH to the Docker Engine is not available in this version")
+        case "npipe": throw AddressError(text, "is a Windows named pipe: write unix:///path or tcp://host:port")
         default: throw AddressError(text, "has an unknown scheme: write unix:///path or tcp://host:port")
         }
     }

@@ -40,7 +40,7 @@ struct DockerLabels: Equatable {
         case "1", "t", "T", "true", "TRUE", "True": return true
         case "0", "f", "F", "false", "FALSE", "False": return false
         default:
-            faults.append(Fault(label: key, message: "must be true or false, and is \"\(value.prefix(40))\""))
+            faults.append(Fault(label: key, message: "is \"\(value.prefix(40))\": must be true or false"))
             return nil
         }
     }

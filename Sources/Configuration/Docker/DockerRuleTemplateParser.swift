@@ -26,7 +26,7 @@ struct DockerRuleTemplateParser {
             let (tokens, end) = try tokens(of: rest)
             var parser = DockerRuleTemplateParser(tokens: tokens[...])
             parts.append(.value(try parser.pipeline()))
-            guard parser.tokens.isEmpty else { throw diagnostic("there is a \")\" without its \"(\"") }
+            guard parser.tokens.isEmpty else { throw diagnostic("\")\" has no matching \"(\"") }
             rest = rest[end...]
         }
         if !rest.isEmpty { parts.append(.text(String(rest))) }
@@ -49,10 +49,10 @@ struct DockerRuleTemplateParser {
             case "|": tokens.append(.pipe)
             case "`", "\"":
                 guard let end = text[position...].firstIndex(of: character) else {
-                    throw diagnostic("the string that begins with \(character) has no end")
+                    throw diagnostic("the string that begins with \(character) is not closed")
                 }
                 guard character == "`" || !text[position..<end].contains("\\") else {
-                    throw diagnostic("escapes in strings are not available: write the string between backticks")
+                    throw diagnostic("escapes in strings are not supported: write the string between backticks")
                 }
                 tokens.append(.string(String(text[position..<end])))
                 position = text.index(after: end)
@@ -60,10 +60,10 @@ struct DockerRuleTemplateParser {
                 let word = rest.prefix { $0.isLetter || $0.isNumber || "._$".contains($0) }
                 tokens.append(.word(String(word)))
                 position = word.endIndex
-            default: throw diagnostic("\"\(Excerpt.of(character))\" is not available: \(advice)")
+            default: throw diagnostic("\"\(Excerpt.of(character))\" is not supported: \(advice)")
             }
         }
-        throw diagnostic("a {{ has no }}")
+        throw diagnostic("{{ has no matching }}")
     }
 
     /// Each command in a pipe takes the value before it as its last argument.
@@ -71,7 +71,7 @@ struct DockerRuleTemplateParser {
         depth += 1
         defer { depth -= 1 }
         guard depth <= Self.depthMax else {
-            throw Self.diagnostic("parentheses are nested deeper than \(Self.depthMax)")
+            throw Self.diagnostic("parentheses are nested more than \(Self.depthMax) levels deep")
         }
         var value = try command(nil)
         var count = 1
@@ -87,21 +87,22 @@ struct DockerRuleTemplateParser {
     private mutating func command(_ piped: Expression?) throws(DockerSettingError) -> Expression {
         guard case .word(let name) = tokens.first, !name.hasPrefix(".") else {
             let value = try operand()
-            guard piped == nil else { throw Self.diagnostic("a value cannot stand behind a |: write a function") }
+            guard piped == nil else { throw Self.diagnostic("a value cannot follow |: write a function") }
             guard tokens.isEmpty || tokens.first == .pipe || tokens.first == .close else {
-                throw Self.diagnostic("two values stand side by side without a function before them")
+                throw Self.diagnostic("two values follow each other without a function before them")
             }
             return value
         }
         tokens.removeFirst()
         if name == "index" { return try label(piped) }
         guard let function = Function(rawValue: name) else {
-            throw Self.diagnostic("\(name) is not available: \(Self.advice)")
+            throw Self.diagnostic("\(name) is not supported: \(Self.advice)")
         }
         var arguments = try operands()
         if let piped { arguments.append(piped) }
-        guard arguments.count == function.argumentCount else {
-            throw Self.diagnostic("\(name) takes \(function.argumentCount) values, and there are \(arguments.count)")
+        let count = function.argumentCount
+        guard arguments.count == count else {
+            throw Self.diagnostic("\(name) takes \(count) value\(count == 1 ? "" : "s"), but has \(arguments.count)")
         }
         return .call(function, arguments)
     }
@@ -109,11 +110,11 @@ struct DockerRuleTemplateParser {
     /// `index .Labels "key"`
     private mutating func label(_ piped: Expression?) throws(DockerSettingError) -> Expression {
         guard tokens.first == .word(".Labels") else {
-            throw Self.diagnostic("index is for .Labels: index .Labels \"key\"")
+            throw Self.diagnostic("index works only on .Labels: write index .Labels \"key\"")
         }
         tokens.removeFirst()
         let keys = try operands() + (piped.map { [$0] } ?? [])
-        guard keys.count == 1 else { throw Self.diagnostic("index .Labels takes one key, and there are \(keys.count)") }
+        guard keys.count == 1 else { throw Self.diagnostic("index .Labels takes one key, but has \(keys.count)") }
         return .label(keys[0])
     }
 
@@ -128,18 +129,18 @@ struct DockerRuleTemplateParser {
         case .string(let text): return .string(text)
         case .word(".Name"): return .name
         case .word(".ContainerName"): return .containerName
-        case .word(".Labels"): throw Self.diagnostic(".Labels stands alone: write index .Labels \"key\"")
-        case .word(let word): throw Self.diagnostic("\(word) is not available here: \(Self.advice)")
+        case .word(".Labels"): throw Self.diagnostic(".Labels cannot be used alone: write index .Labels \"key\"")
+        case .word(let word): throw Self.diagnostic("\(word) is not supported here: \(Self.advice)")
         case .open:
             let value = try pipeline()
-            guard tokens.popFirst() == .close else { throw Self.diagnostic("a \"(\" has no \")\"") }
+            guard tokens.popFirst() == .close else { throw Self.diagnostic("\"(\" has no matching \")\"") }
             return value
         case .close, .pipe, nil: throw Self.diagnostic("a value is missing")
         }
     }
 
     private static let advice =
-        "there are .Name, .ContainerName, index .Labels \"key\", strings, ( ), | and the functions "
+        "use .Name, .ContainerName, index .Labels \"key\", strings, ( ), | and the functions "
         + Function.allCases.map(\.rawValue).sorted().joined(separator: ", ")
 
     private static func diagnostic(_ message: String) -> DockerSettingError {

@@ -34,7 +34,7 @@ package struct DockerSelection: Sendable {
             guard let place = choice.place(of: container, drains: drains) else { continue }
             let name = Self.defaultName(of: container)
             let rule = template.rendered(name: name, containerName: container.name, labels: container.labels)
-            if rule == nil { choice.warn(container, "its default rule is longer than 16 KiB and left out") }
+            if rule == nil { choice.warn(container, "its default rule is longer than 16 KiB and is ignored") }
             contributions.append(
                 DockerContribution(
                     containerName: container.name, containerID: container.id,
@@ -104,7 +104,7 @@ extension DockerSelection {
             if let address = address(of: container, labels.network, hops: 0) { return Place(address: address) }
             if DockerLabels.nameServer(container.labels) { return Place(address: nil) }
             if needsHostAddress { return nil }
-            warn(container, "it has no address in a network")
+            warn(container, "it has no address in any network")
             return labels.allowsNonRunning ? .nowhere : nil
         }
 
@@ -116,7 +116,7 @@ extension DockerSelection {
                 if !container.networks.isEmpty, container.networkMode != "host" {
                     warn(
                         container,
-                        "it has no address in the network \"\(wanted.prefix(100))\"; a network's name may begin with its project's"
+                        "it has no address in the network \"\(wanted.prefix(100))\": Compose puts the project's name before a network's"
                     )
                 }
             }
@@ -147,7 +147,8 @@ extension DockerSelection {
                 let names = reachable.keys.sorted().joined(separator: ", ")
                 warn(
                     container,
-                    "it is in the networks \(names); \(first) is used: choose one by the label traefik.docker.network")
+                    "it is in the networks \(names) and is reached in \(first): choose one with the label traefik.docker.network"
+                )
             }
             return reachable[first]?.preferred
         }

@@ -18,7 +18,7 @@ extension BackendSettings {
         do throws(AddressError) {
             let place = try ServerURL(url)
             if place.hasPath {
-                section["url"]?.warning("has a path, which has no effect: requests keep their own")
+                section["url"]?.warning("has a path, which has no effect: requests keep their own path")
             }
             self.init(
                 name: container.containerID, url: url, host: place.host, port: place.port, weight: weight,
@@ -31,14 +31,14 @@ extension BackendSettings {
 
     private static func url(_ section: SettingSection, _ container: DockerContribution, _ port: Int?) -> String? {
         if let value = section["url"] {
-            for key in ["port", "scheme"] { section[key]?.diagnostic("stands beside url: write one of them") }
+            for key in ["port", "scheme"] { section[key]?.diagnostic("cannot be combined with url") }
             return container.isReachable ? value.string() : nil
         }
         guard let host = container.host else { return nil }
         guard let port = port ?? container.exposedPorts.first else {
             if section["port"] == nil {
                 section.diagnostic(
-                    "is missing: the container exposes no TCP port, so say where it listens", key: "port")
+                    "is missing: the container exposes no TCP port, so set the one it listens on", key: "port")
             }
             return nil
         }

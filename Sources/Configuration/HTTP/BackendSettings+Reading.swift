@@ -12,9 +12,9 @@ extension BackendSettings {
         for (index, element) in elements.enumerated() {
             guard let section = element.section(), let backend = BackendSettings(section) else { continue }
             if let other = places.updateValue(index, forKey: backend.place) {
-                section["url"]?.diagnostic("is the server of servers[\(other)] already")
+                section["url"]?.diagnostic("is the same server as servers[\(other)]")
             } else if let other = names.updateValue(index, forKey: backend.name) {
-                (section["name"] ?? section["url"])?.diagnostic("is the name of servers[\(other)] already")
+                (section["name"] ?? section["url"])?.diagnostic("is already the name of servers[\(other)]")
             }
             backends.append(backend)
         }
@@ -38,7 +38,7 @@ extension BackendSettings {
         }
         do throws(AddressError) {
             let url = try ServerURL(text)
-            if url.hasPath { value.warning("has a path, which has no effect: requests keep their own") }
+            if url.hasPath { value.warning("has a path, which has no effect: requests keep their own path") }
             name = given ?? text
             self.url = text
             (host, port) = (url.host, url.port)

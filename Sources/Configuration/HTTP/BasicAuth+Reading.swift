@@ -3,7 +3,7 @@ import Proxy
 extension BasicAuth {
     /// At this cost, a check takes about four seconds.
     private static let costMax = 16
-    private static let userForm = "must be name:hash as htpasswd writes it, with bcrypt, apr1 or {SHA}"
+    private static let userForm = "must be name:hash as written by htpasswd, with bcrypt, apr1 or {SHA}"
 
     init?(_ section: SettingSection, _ usersFiles: UsersFiles) {
         section.check(known: ["users", "usersFile", "realm", "headerField", "removeHeader"])
@@ -23,11 +23,11 @@ extension BasicAuth {
         if listed.isEmpty, section["users"].map({ $0.isList || $0.diagnostics.isLabels }) ?? true,
             section["usersFile"] == nil
         {
-            section.diagnostic("names no user: add users or usersFile", key: "users")
+            section.diagnostic("must name a user: set users or usersFile", key: "users")
         }
         var names: Set<String> = []
         for user in users where !names.insert(user.name).inserted {
-            section.diagnostic("names the user \(user.name) twice", key: "users")
+            section.diagnostic("defines the user \(user.name) twice", key: "users")
         }
         self.init(users: users, headerField: headerField, removesHeader: removesHeader)
         self.realm = realm
@@ -55,11 +55,11 @@ extension BasicAuth {
         do throws(FileContents.Failure) {
             let bytes = try usersFiles.bytes(of: path)
             guard let text = String(validating: bytes, as: UTF8.self) else {
-                file.diagnostic("\(path) is no UTF-8 text")
+                file.diagnostic("\(path) is not valid UTF-8")
                 return nil
             }
             let lines = text.split(omittingEmptySubsequences: false) { $0 == "\n" || $0 == "\r\n" }
-            if lines.allSatisfy({ $0.isEmpty || $0.hasPrefix("#") }) { file.diagnostic("\(path) names no user") }
+            if lines.allSatisfy({ $0.isEmpty || $0.hasPrefix("#") }) { file.diagnostic("\(path) contains no users") }
             return Array(lines.enumerated())
         } catch {
             file.diagnostic("\(path) \(error.reason)")
@@ -77,13 +77,13 @@ extension BasicAuth {
         }
         let text = String(line[line.index(after: colon)...])
         guard let hash = PasswordHash(htpasswd: text) else {
-            let hint = text.contains("$$") ? ": $$ is Compose's way to write $, and only $ is right here" : ""
+            let hint = text.contains("$$") ? ": $$ is an escape of Compose files; write a single $ here" : ""
             diagnostic(userForm + hint)
             return nil
         }
         if let cost = hash.cost, cost > costMax {
             diagnostic(
-                "has a bcrypt hash of cost \(cost), which takes minutes to check: make it anew with at most \(costMax)")
+                "has a bcrypt hash of cost \(cost), which takes too long to check: use a cost of at most \(costMax)")
             return nil
         }
         return User(name: String(line[..<colon]), passwordHash: hash)

@@ -27,7 +27,7 @@ struct ContainerDrafts {
             if let label = labels.otherProtocol, !isOtherProtocolNamed {
                 isOtherProtocolNamed = true
                 list.add(
-                    "has no effect, here or in other containers: of TCP, UDP and TLS nothing is available in this version",
+                    "has no effect, in this or any other container: TCP, UDP and TLS are not available in this version",
                     at: nil, key: label, severity: .warning)
             }
             for fault in DockerLabels(container.labels).faults { list.add(fault.message, at: nil, key: fault.label) }
@@ -59,7 +59,7 @@ struct ContainerDrafts {
         var backends = first.settings.backends
         for backend in service.settings.backends {
             if backends.contains(where: { $0.url == backend.url }) {
-                service.value.warning("has the server \(backend.url) of another container, which is used once")
+                service.value.warning("has the server \(backend.url), as another container does: it is used once")
             } else {
                 backends.append(backend)
             }
@@ -74,7 +74,7 @@ struct ContainerDrafts {
                 let holder = cookiesAbove.holder(of: cookie, above: service.settings.name)
             else { continue }
             service.value.diagnostic(
-                "has the cookie \(cookie) of the weighted service \(holder) above it: give each level a name of its own"
+                "has the same cookie \(cookie) as the weighted service \(holder) above it: give each level its own cookie name"
             )
         }
         return draft.diagnostics.hasErrors
@@ -84,21 +84,22 @@ struct ContainerDrafts {
     private func contradicts(_ draft: HTTPDraft) -> Bool {
         for service in draft.services {
             guard let other = services[service.name], !service.says(theSameAs: other) else { continue }
-            report(service.value, "the service \(service.name)", other.value)
+            report(service.value, "service \(service.name)", other.value)
         }
         for router in draft.routers {
             guard let other = routers[router.name], !router.says(theSameAs: other) else { continue }
-            report(router.value, "the router \(router.name)", other.value)
+            report(router.value, "router \(router.name)", other.value)
         }
         for middleware in draft.middlewares {
             guard let other = middlewares[middleware.name], middleware.middleware != other.middleware else { continue }
-            report(middleware.value, "the middleware \(middleware.name)", other.value)
+            report(middleware.value, "middleware \(middleware.name)", other.value)
         }
         return draft.diagnostics.hasErrors
     }
 
     private func report(_ value: SettingValue, _ what: String, _ other: SettingValue) {
-        value.diagnostic("says of \(what) what \(other.diagnostics.source) says otherwise: this container is left out")
+        value.diagnostic(
+            "conflicts with \(other.diagnostics.source)'s definition of \(what): this container is ignored")
     }
 }
 

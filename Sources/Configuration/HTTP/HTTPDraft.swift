@@ -37,7 +37,7 @@ struct HTTPDraft {
         for (name, value) in entries {
             if name.isEmpty || name.contains("@") || ObjectName.holdsControl(name) {
                 value.diagnostics.add(
-                    "a name must not be empty, and not contain @ or control characters", at: value.keyPlace,
+                    "a name must not be empty or contain @ or control characters", at: value.keyPlace,
                     key: value.key)
             }
         }

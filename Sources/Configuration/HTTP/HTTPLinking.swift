@@ -14,7 +14,7 @@ struct HTTPLinking {
     private var indices: [String: Int] = [:]
     private var missing = 0
 
-    private static let answers503 = "the router answers 503 until it is there"
+    private static let answers503 = "the router answers 503 until it is"
     /// Limits the search for the name that was probably intended, which takes time.
     private static let adviceMax = 50
 
@@ -37,7 +37,7 @@ struct HTTPLinking {
         for draft in drafts {
             let (name, value) = (name(draft), value(draft))
             if let other = first[name] {
-                value.diagnostics.add("stands in \(other.origin) already", at: value.keyPlace, key: value.key)
+                value.diagnostics.add("is already defined at \(other.origin)", at: value.keyPlace, key: value.key)
             } else {
                 first[name] = value
                 named.append((name, draft))
@@ -59,7 +59,7 @@ struct HTTPLinking {
 
     private mutating func child(of child: ServiceDraft.Child) -> WeightedService? {
         let reference = child.reference
-        if let index = index(of: reference, else: "the other services serve its share until it is there") {
+        if let index = index(of: reference, else: "the other services take its share until it is") {
             return WeightedService(service: index, name: reference.text, weight: child.weight)
         }
         guard !reference.isOwn else { return nil }
@@ -101,13 +101,13 @@ struct HTTPLinking {
     ) {
         missing += 1
         let nearest = missing <= Self.adviceMax ? Spelling.nearest(to: reference.name, among: names.sorted()) : nil
-        let advice = nearest.map { ", did you mean \($0)?" } ?? ""
         let name = Excerpt.of(reference.text)
         if reference.isOwn {
-            reference.value.diagnostic("there is no \(kind) \(name)\(advice)")
+            reference.value.diagnostic("\(kind) \(name) is not defined\(nearest.map { ", did you mean \($0)?" } ?? "")")
         } else {
             reference.value.warning(
-                "there is no \(kind) \(name) now\(advice.isEmpty ? ":" : advice) \(consequence)")
+                "\(kind) \(name) is not defined at the moment\(nearest.map { " (did you mean \($0)?)" } ?? ""): \(consequence)"
+            )
         }
     }
 

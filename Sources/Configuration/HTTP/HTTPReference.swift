@@ -25,12 +25,12 @@ struct HTTPReference {
         name = String(text[..<at])
         let suffix = String(text[text.index(after: at)...])
         guard let provider = ProviderName(rawValue: suffix) else {
-            let known = ProviderName.allCases.map(\.rawValue).joined(separator: ", ")
+            let known = ProviderName.allCases.map(\.rawValue).joined(separator: " or ")
             let problem =
                 suffix.isEmpty
                 ? "has no provider after @"
                 : "names the provider \(Excerpt.of(suffix)), which is not available in this version"
-            value.diagnostic("\(problem): there are \(known)")
+            value.diagnostic("\(problem): use \(known)")
             return nil
         }
         self.provider = provider

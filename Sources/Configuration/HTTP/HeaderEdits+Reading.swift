@@ -13,7 +13,7 @@ extension HeaderEdits {
 
     init?(_ section: SettingSection) {
         section.check(known: ["customRequestHeaders", "customResponseHeaders"], unavailable: Self.unavailable)
-        if section.isEmpty { section.diagnostic("says nothing: add customRequestHeaders or customResponseHeaders") }
+        if section.isEmpty { section.diagnostic("is empty: set customRequestHeaders or customResponseHeaders") }
         let request = Self.edits(section.section("customRequestHeaders"))
         let response = Self.edits(section.section("customResponseHeaders"))
         self.init(
@@ -28,9 +28,9 @@ extension HeaderEdits {
         for (name, value) in section?.entries ?? [] {
             guard FieldRules.check(name, value), let text = value.isNull ? "" : value.string() else { continue }
             if !names.insert(name.lowercased()).inserted {
-                value.diagnostic("stands twice: names of fields are compared without regard to case")
+                value.diagnostic("is defined twice: header names are compared without regard to case")
             } else if !FieldRules.isValue(text) {
-                value.diagnostic("must hold no control character, and no space at its ends")
+                value.diagnostic("must not contain control characters, or begin or end with a space")
             } else if text.isEmpty {
                 remove.append(name)
             } else {
@@ -48,12 +48,12 @@ enum FieldRules {
     /// Whether the header may be set. Reports the reason if not.
     static func check(_ name: String, _ value: SettingValue) -> Bool {
         if !Token.isToken(name) {
-            value.diagnostic("the name of a field \(Token.advice)")
+            value.diagnostic("a header name \(Token.advice)")
         } else if FieldEdit.isFraming(name.lowercased()) {
-            value.diagnostic("belongs to the connection, not to the message: the proxy alone sets it")
+            value.diagnostic("belongs to the connection, not to the message: only the proxy sets it")
         } else if name.lowercased() == "host" {
             value.diagnostic(
-                "cannot be set in this version: with passHostHeader: false a backend sees the host of its own URL")
+                "cannot be set in this version: with passHostHeader: false a backend gets the host of its own URL")
         } else {
             return true
         }

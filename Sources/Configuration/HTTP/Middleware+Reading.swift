@@ -4,7 +4,7 @@ import Routing
 extension Middleware {
     init?(stripPrefix section: SettingSection) {
         section.check(known: ["prefixes"], unavailable: ["forceSlash"])
-        guard let list = section.required("prefixes", "name prefixes of paths, such as /api") else { return nil }
+        guard let list = section.required("prefixes", "name path prefixes, such as /api") else { return nil }
         let prefixes = list.list().compactMap(Self.path)
         if prefixes.isEmpty, list.isList, list.list().isEmpty { list.diagnostic("must name a prefix, such as /api") }
         self = .stripPrefix(prefixes)
@@ -12,12 +12,12 @@ extension Middleware {
 
     init?(addPrefix section: SettingSection) {
         section.check(known: ["prefix"])
-        guard let value = section.required("prefix", "write a prefix of paths, such as /api"),
+        guard let value = section.required("prefix", "write a path prefix, such as /api"),
             let prefix = Self.path(value)
         else { return nil }
         guard prefix.utf8.allSatisfy({ $0 > 0x20 && $0 < 0x7F && $0 != UInt8(ascii: "?") && $0 != UInt8(ascii: "#") })
         else {
-            value.diagnostic("must hold neither space, ? and # nor letters beyond ASCII: write them as %20")
+            value.diagnostic("must not contain spaces, ?, # or non-ASCII characters: percent-encode them, as in %20")
             return nil
         }
         self = .addPrefix(prefix)
@@ -26,7 +26,7 @@ extension Middleware {
     private static func path(_ value: SettingValue) -> String? {
         guard let text = value.string() else { return nil }
         guard text.hasPrefix("/"), text.utf8.allSatisfy({ $0 >= 0x20 && $0 != 0x7F }) else {
-            value.diagnostic("must begin with / and hold no control character")
+            value.diagnostic("must begin with / and must not contain control characters")
             return nil
         }
         return text
@@ -38,7 +38,7 @@ extension SchemeRedirect {
         section.check(known: ["scheme", "port", "permanent"], unavailable: ["forcePermanentRedirect"])
         let port = section["port"].flatMap { $0.text?.isEmpty == true ? nil : $0.integer(1...65535) }
         let isPermanent = section["permanent"]?.bool() ?? false
-        guard let scheme = section.required("scheme", "write https, or http")?.choice(Scheme.self) else { return nil }
+        guard let scheme = section.required("scheme", "write http or https")?.choice(Scheme.self) else { return nil }
         self.init(scheme: scheme, port: port, isPermanent: isPermanent)
     }
 }

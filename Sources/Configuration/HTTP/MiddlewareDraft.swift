@@ -34,10 +34,10 @@ struct MiddlewareDraft {
         TraefikKnownKeys.check(section, "retry", TraefikKnownKeys.retry)
         let found = Self.readers.filter { section.present($0.key) != nil }
         if section.isEmpty {
-            section.diagnostic("says nothing: there are \(Self.readers.map(\.key).joined(separator: ", "))")
+            section.diagnostic("is empty: use one of \(Self.readers.map(\.key).joined(separator: ", "))")
         } else if found.count > 1 {
             section.diagnostic(
-                "is \(found.map(\.key).joined(separator: " and ")) at once: give each a name of its own",
+                "defines \(found.map(\.key).joined(separator: " and ")): give each a middleware of its own",
                 key: found[1].key)
         }
         middleware = found.first.flatMap { reader in section.section(reader.key).flatMap { reader.read($0, context) } }

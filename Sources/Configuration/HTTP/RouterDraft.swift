@@ -64,7 +64,7 @@ struct RouterDraft {
         }
         guard defaults.services.count == 1 else {
             section.diagnostic(
-                "is missing: the container has the services \(defaults.services.sorted().joined(separator: ", "))",
+                "is missing: name one of the container's services: \(defaults.services.sorted().joined(separator: ", "))",
                 key: "service")
             return nil
         }
@@ -75,7 +75,8 @@ struct RouterDraft {
         guard let text = value.string() else { return nil }
         guard text.utf8.count <= ruleByteCountMax else {
             value.diagnostic(
-                "has \(text.utf8.count) bytes, and a rule has at most \(ruleByteCountMax): say it in several routers")
+                "has \(text.utf8.count) bytes, but a rule has at most \(ruleByteCountMax): split it into several routers"
+            )
             return nil
         }
         do throws(RuleError) {
@@ -89,8 +90,9 @@ struct RouterDraft {
     }
 
     private static func lines(_ error: RuleError, under text: String) -> [String] {
+        guard text.contains(where: { !$0.isWhitespace }) else { return [] }
         // Splits bytes: in Swift, a line feed after a carriage return is not a Character of its own.
-        error.caret(under: text).utf8.split(separator: UInt8(ascii: "\n"), omittingEmptySubsequences: false)
+        return error.caret(under: text).utf8.split(separator: UInt8(ascii: "\n"), omittingEmptySubsequences: false)
             .map { "    " + EscapedText.inPlace(Substring($0)) }
     }
 
@@ -104,7 +106,7 @@ struct RouterDraft {
             guard let name = element.string() else { return nil }
             if let index = names.firstIndex(of: name) { return index }
             element.diagnostic(
-                "there is no entry point \(Excerpt.of(name)) for routers, there are \(names.joined(separator: ", "))")
+                "entry point \(Excerpt.of(name)) is not defined: use \(names.joined(separator: " or "))")
             return nil
         }
         return indices.isEmpty ? Set(names.indices) : Set(indices)

@@ -10,14 +10,16 @@ package struct ServerURL: Equatable {
     /// - Throws: `AddressError`, whose message says how to correct the text.
     package init(_ text: String) throws(AddressError) {
         // A password may contain a slash, so what precedes the @ can look like another host.
-        guard !text.contains("@") else { throw AddressError(text, "must not hold credentials: write http://host:port") }
+        guard !text.contains("@") else {
+            throw AddressError(text, "must not contain credentials: write http://host:port")
+        }
         guard let scheme = text.firstRange(of: "://") else {
-            throw AddressError(text, "is no URL: write http://host:port")
+            throw AddressError(text, "is not a valid URL: write http://host:port")
         }
         switch text[..<scheme.lowerBound].lowercased() {
         case "http": break
-        case "https": throw AddressError(text, "asks for TLS to the backend, which is not available in this version")
-        case "h2c": throw AddressError(text, "asks for HTTP/2 to the backend, which is not available in this version")
+        case "https": throw AddressError(text, "uses https, but TLS to backends is not available in this version")
+        case "h2c": throw AddressError(text, "uses h2c, but HTTP/2 to backends is not available in this version")
         default: throw AddressError(text, "has an unknown scheme: write http://host:port")
         }
         let rest = text[scheme.upperBound...]

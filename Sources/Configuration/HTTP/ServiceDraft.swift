@@ -29,19 +29,19 @@ struct ServiceDraft {
         Self.checkShapes(section)
         let (balancer, weighted) = (section.present("loadBalancer"), section.present("weighted"))
         if balancer != nil, weighted != nil {
-            section.diagnostic("stands beside loadBalancer: a service is one of the two", key: "weighted")
+            section.diagnostic("cannot be combined with loadBalancer", key: "weighted")
         }
         if let balancer = balancer?.section() {
             readBalancer(balancer, ["servers"], context)
             let servers = balancer["servers"]?.list() ?? []
             settings.targets = .servers(BackendSettings.list(servers))
             if servers.isEmpty, balancer["servers"]?.isList ?? true {
-                balancer.warning("has no servers: every request of this service will be answered with 503")
+                balancer.warning("has no servers: every request to this service is answered with 503")
             }
         } else if let weighted = weighted?.section() {
             readWeighted(weighted, context)
         } else if section.isEmpty {
-            section.diagnostic("is missing: a service has a loadBalancer, or is weighted", key: "loadBalancer")
+            section.diagnostic("is missing: a service needs loadBalancer or weighted", key: "loadBalancer")
         }
     }
 
@@ -106,7 +106,7 @@ struct ServiceDraft {
                 let reference = HTTPReference(value, from: provider)
             else { continue }
             if let other = names.updateValue(index, forKey: reference.qualified) {
-                value.diagnostic("is the service of services[\(other)] already")
+                value.diagnostic("is the same service as services[\(other)]")
             }
             children.append(Child(reference: reference, weight: weight))
         }
@@ -114,7 +114,14 @@ struct ServiceDraft {
     }
 
     private func sticky(_ section: SettingSection, _ context: HTTPContext) -> StickySettings? {
-        section.section("sticky").flatMap {
+        if let value = section.present("sticky"), value.text != nil {
+            value.diagnostic(
+                value.diagnostics.isLabels
+                    ? "must name a session key: write \(value.key).cookie=true"
+                    : "must be a mapping, but is a single value: write sticky: { cookie: {} }")
+            return nil
+        }
+        return section.section("sticky").flatMap {
             StickySettings($0, cookieOf: "\(name)@\(provider.rawValue)", lease: context.lease)
         }
     }

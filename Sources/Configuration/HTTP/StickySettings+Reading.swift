@@ -1,6 +1,7 @@
 import Affinity
 import Crypto
 import Proxy
+import Routing
 
 extension StickySettings {
     private static let timeouts = Duration.seconds(1)...(.seconds(366 * 86400))
@@ -43,28 +44,27 @@ extension StickySettings {
         guard section.isEmpty || !said.isEmpty,
             said.allSatisfy({ entry in names.contains { section.isSame(entry.name, $0) } })
         else { return }
-        section.diagnostic("names no session key: add cookie, header, query, appCookie or clientIP")
+        section.diagnostic("has no session key: set cookie, header, query, appCookie or clientIP")
     }
 
     private func checkTimeouts(_ section: SettingSection, lease: Duration) {
         if idleTimeout < lease * 4 {
             section["idleTimeout"]?.diagnostic(
-                "must be at least four times store.lease, that is \(DurationText.write(lease * 4))")
+                "must be at least four times store.lease (\(DurationText.write(lease * 4)))")
         }
         if let absoluteTimeout, absoluteTimeout < idleTimeout {
             section["absoluteTimeout"]?.diagnostic(
-                "must be at least idleTimeout, that is \(DurationText.write(idleTimeout)): "
-                    + "make it longer, or idleTimeout shorter")
+                "must be at least idleTimeout (\(DurationText.write(idleTimeout)))")
         }
     }
 
     private func checkTogether(_ section: SettingSection) {
         if cookie != nil, sources.contains(where: \.isClientIP) {
             section.present("clientIP")?.diagnostic(
-                "cannot stand beside cookie: every request has a client address, no cookie would be used")
+                "cannot be combined with cookie: every request has a client address, so the cookie would never be used")
         }
         for case .appCookie(let name, _) in sources where name == cookie?.name {
-            section["appCookie"]?.diagnostic("has the name of Limpet's own cookie")
+            section["appCookie"]?.diagnostic("has the name of Limpet's own cookie: choose another name")
         }
     }
 
@@ -75,11 +75,11 @@ extension StickySettings {
         let lowercased = place.name.lowercased()
         let fault: String? =
             switch lowercased {
-            case "host": "is the same for all clients of a site: it identifies no session"
-            case "cookie": "holds all cookies of a client: name the one with appCookie"
-            case "set-cookie": "is sent by servers, with attributes beside the cookie: name the cookie with appCookie"
+            case "host": "is the same for all clients of a site, so it cannot identify a session"
+            case "cookie": "holds all cookies of a client: name a single one with appCookie"
+            case "set-cookie": "is sent by servers only: name the cookie with appCookie"
             case _ where FieldEdit.isFraming(lowercased):
-                "belongs to the connection, not to the client: it identifies no session"
+                "belongs to the connection, so it cannot identify a session"
             default: nil
             }
         guard let fault else { return .header(name: place.name, learns: place.learns) }
@@ -91,7 +91,7 @@ extension StickySettings {
         guard let place = place(value, isToken: false) else { return nil }
         if place.learns {
             (value.section()?["learn"] ?? value).diagnostic(
-                "must be false: a response has no query from which a session key could be learnt")
+                "must be false: a response has no query to learn a session key from")
         }
         return place.name
     }
@@ -105,7 +105,9 @@ extension StickySettings {
             guard let section = value.section() else { return nil }
             section.check(known: ["name", "learn"])
             learns = section["learn"]?.bool() ?? learnsByDefault
-            guard let inner = section.required("name", "say where the session key stands") else { return nil }
+            guard
+                let inner = section.required("name", "name the header, parameter or cookie that holds the session key")
+            else { return nil }
             nameValue = inner
         }
         guard let text = nameValue.nonEmptyString() else { return nil }
@@ -143,13 +145,13 @@ extension SessionKeySource {
         if let value = section["name"], let text = value.nonEmptyString() {
             let name = sanitized(text)
             cookie.name = name
-            if name != text { value.warning("is no token: the cookie is called \(name), as Traefik would call it") }
+            if name != text { value.warning("is not a token: the cookie is called \(name), as in Traefik") }
         }
         cookie.secure = section["secure"]?.bool() ?? false
         cookie.httpOnly = section["httpOnly"]?.bool() ?? false
         let acceptsTraefikCookie = section["acceptTraefikCookie"]?.bool() ?? false
         cookie.sameSite = section["sameSite"].flatMap(sameSite)
-        cookie.maxAge = section["maxAge"]?.integer(0...Int(Int32.max)) ?? 0
+        cookie.maxAge = section["maxAge"].flatMap(maxAge) ?? 0
         if let value = section["path"], let text = value.string() { cookie.path = path(text, value) }
         if let value = section["domain"], let text = value.string(), !text.isEmpty {
             cookie.domain = domain(text, value)
@@ -176,9 +178,19 @@ extension SessionKeySource {
         value.text?.isEmpty == true ? nil : value.choice(CookieAttributes.SameSite.self)
     }
 
+    /// Seconds, and nothing else: so it is in Traefik.
+    private static func maxAge(_ value: SettingValue) -> Int? {
+        let range = 0...Int(Int32.max)
+        guard let text = value.text, Int(text) == nil, let duration = DurationText.read(text),
+            case let seconds = Int(duration.components.seconds), range.contains(seconds)
+        else { return value.integer(range) }
+        value.diagnostic("is \(Excerpt.of(text)): write seconds, \(seconds)")
+        return nil
+    }
+
     private static func path(_ text: String, _ value: SettingValue) -> String {
         if !text.hasPrefix("/") || !isAttribute(text) {
-            value.diagnostic("must start with / and have no semicolon, space or control character")
+            value.diagnostic("must begin with / and must not contain semicolons, spaces or control characters")
         }
         return text
     }
@@ -187,7 +199,7 @@ extension SessionKeySource {
         if !HostSyntax.isHost(text.hasPrefix(".") ? text.dropFirst() : text[...]) {
             value.diagnostic("must be a domain, such as example.com")
         } else if text.hasSuffix(".") {
-            value.warning("ends with a dot: browsers drop such a cookie")
+            value.warning("ends with a dot: browsers reject such a cookie")
         }
         return text
     }
@@ -200,13 +212,13 @@ extension SessionKeySource {
     private static func check(_ cookie: CookieAttributes, _ section: SettingSection) {
         let lowercased = cookie.name.lowercased()
         if cookie.sameSite == CookieAttributes.SameSite.none, !cookie.secure {
-            section["sameSite"]?.warning("none is refused by browsers unless secure is true")
+            section["sameSite"]?.warning("is none, which browsers reject unless secure is true")
         }
         if lowercased.hasPrefix("__secure-") || lowercased.hasPrefix("__host-"), !cookie.secure {
-            section["name"]?.diagnostic("is refused by browsers unless secure is true")
+            section["name"]?.diagnostic("is rejected by browsers unless secure is true")
         }
         if lowercased.hasPrefix("__host-"), cookie.path != "/" || cookie.domain != nil {
-            section["name"]?.diagnostic("is refused by browsers unless path is / and there is no domain")
+            section["name"]?.diagnostic("is rejected by browsers unless path is / and domain is not set")
         }
     }
 }

@@ -69,7 +69,8 @@ struct WeightedNesting {
                 faults.append(
                     Fault(
                         service: index,
-                        message: "has the cookie \(name) of a service below it: give each level a name of its own"))
+                        message:
+                            "has the same cookie \(name) as a service below it: give each level its own cookie name"))
             }
         }
     }
@@ -84,7 +85,7 @@ struct WeightedNesting {
             var names = way.map { services[$0].name }
             if names.count > Self.namesMax { names.replaceSubrange(Self.namesMax - 1..<names.count - 1, with: ["…"]) }
             faults.append(
-                Fault(service: start, message: "leads back to itself: \(names.joined(separator: " → "))"))
+                Fault(service: start, message: "refers back to itself: \(names.joined(separator: " → "))"))
         }
     }
 

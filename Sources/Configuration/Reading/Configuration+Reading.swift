@@ -20,7 +20,7 @@ extension Configuration {
         accessLog = section.section("accessLog").map(AccessLogSettings.init)
         if store.redis != nil, fleet.secret == nil, !FleetSettings.namesSecret(fleetSection, process) {
             storeSection?.diagnostic(
-                "needs a fleet secret, as replicas share it: set fleet.secretFile or \(FleetSettings.secretVariable)",
+                "needs a fleet secret: set fleet.secretFile or \(FleetSettings.secretVariable)",
                 key: "redis")
         }
     }
@@ -39,7 +39,7 @@ extension ReplicaSettings {
     private static func name(_ value: SettingValue) -> String? {
         guard let text = value.nonEmptyString() else { return nil }
         guard text.utf8.count <= nameByteCountMax, text.utf8.allSatisfy(isVisible) else {
-            value.diagnostic("must be 1 to \(nameByteCountMax) visible characters of ASCII")
+            value.diagnostic("must be 1 to \(nameByteCountMax) printable ASCII characters without spaces")
             return nil
         }
         return text

@@ -37,15 +37,22 @@ package struct ConfigurationCheck: Equatable, Sendable {
         self.init(path, refusal.diagnostics, "")
     }
 
+    /// Whoever comes from Traefik wants to know how much of it is missing.
+    private static func note(_ unavailable: Int) -> String {
+        guard unavailable > 0 else { return "" }
+        let features = "\(unavailable.counting("feature")) \(unavailable == 1 ? "is" : "are")"
+        return " (\(features) not available in Limpet \(Version.current))"
+    }
+
     private init(_ what: String, _ diagnostics: [Diagnostic], _ found: String) {
         self.diagnostics = diagnostics
         summary = ""
         let errors = diagnostics.count { $0.severity == .error }
         let warnings = diagnostics.count - errors
         let counts = [(errors, "error"), (warnings, "warning")].filter { $0.0 > 0 }.map { $0.0.counting($0.1) }
-        let said = counts.joined(separator: ", ")
-        summary = EscapedText.line(
-            isRight ? "\(what): ok: \(found)\(said.isEmpty ? "" : ", \(said)")" : "\(what): \(said)")
+        let found = ([isRight ? found : ""] + counts).filter { !$0.isEmpty }.joined(separator: ", ")
+        let unavailable = diagnostics.count { $0.severity == .error && $0.message.hasSuffix(Diagnostic.unavailable) }
+        summary = EscapedText.line("\(what): \(isRight ? "ok: " : "")\(found)\(Self.note(unavailable))")
     }
 }
 

@@ -68,13 +68,30 @@ package struct ConfigurationFile {
         usersFiles = UsersFiles()
         let dynamic = configuration.providers.file.map { DynamicFiles.read($0.source) } ?? DynamicFiles()
         let reading = HTTPReading(
-            [tree] + dynamic.files.map { SourceTree($0) }, unreadable: dynamic.diagnostics, containers,
+            [tree] + dynamic.files.map { SourceTree($0) }, unreadable: tree.placed(dynamic.diagnostics), containers,
             HTTPContext(configuration, usersFiles))
         guard let http = reading.configuration else { throw ConfigurationRefusal(diagnostics: reading.diagnostics) }
         configuration.http = http
         self.configuration = configuration
         sources = [main] + dynamic.files
         warnings = reading.diagnostics
+    }
+}
+
+extension SourceTree {
+    /// Those that are of the very file or directory that the main file names have their place there.
+    ///
+    /// - Returns: the others.
+    fileprivate func placed(_ unreadable: [Diagnostic]) -> [Diagnostic] {
+        let section = root?.section("providers")?.section("file")
+        guard let value = section?["directory"] ?? section?["filename"], let path = value.text else {
+            return unreadable
+        }
+        return unreadable.filter { diagnostic in
+            guard diagnostic.source == .file(path) else { return true }
+            value.diagnostic("\(path) \(diagnostic.message)")
+            return false
+        }
     }
 }
 
@@ -95,7 +112,7 @@ extension SourceText {
         } catch {
             throw refusal(error.reason)
         }
-        guard let text = String(validating: bytes, as: UTF8.self) else { throw refusal("is no UTF-8 text") }
+        guard let text = String(validating: bytes, as: UTF8.self) else { throw refusal("is not valid UTF-8") }
         self.init(name: path, text: text, role: .main)
     }
 }

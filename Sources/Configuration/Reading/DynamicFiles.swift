@@ -37,7 +37,7 @@ package struct DynamicFiles: Equatable, Sendable {
         do {
             let bytes = try FileContents.bytes(of: path, byteCountMax: ConfigurationFile.byteCountMax)
             guard let text = String(validating: bytes, as: UTF8.self) else {
-                add("is no UTF-8 text", path)
+                add("is not valid UTF-8", path)
                 return
             }
             files.append(SourceText(name: path, text: text, role: .dynamic))
@@ -52,27 +52,31 @@ package struct DynamicFiles: Equatable, Sendable {
         while let (path, above) = waiting.popLast() {
             let place = Self.place(of: path)
             guard !above.contains(place) else {
-                add("leads back to a directory that is being read", path)
+                add("is a link back to a directory above it", path)
                 continue
             }
             let names: [String]
             do {
                 names = try FileManager.default.contentsOfDirectory(atPath: path)
             } catch {
-                add("cannot be read as a directory", path)
+                add(FileContents.directoryFailure(path).reason, path)
                 continue
             }
             for name in names where !name.hasPrefix(".") {
                 let inner = path.hasSuffix("/") ? path + name : "\(path)/\(name)"
                 if Self.isDirectory(inner) {
                     let above = above.union([place])
-                    if above.count <= 16 { waiting.append((inner, above)) } else { add("is nested too deep", inner) }
+                    if above.count <= 16 {
+                        waiting.append((inner, above))
+                    } else {
+                        add("is nested more than 16 directories deep", inner)
+                    }
                 } else if [".yml", ".yaml", ".toml"].contains(where: name.lowercased().hasSuffix) {
-                    if FileContents.isFile(inner) { paths.append(inner) } else { add("is no file", inner) }
+                    if FileContents.isFile(inner) { paths.append(inner) } else { add("is not a regular file", inner) }
                 }
             }
             guard paths.count <= Self.countMax else {
-                add("holds more than \(Self.countMax) files", directory)
+                add("contains more than \(Self.countMax) files", directory)
                 return []
             }
         }

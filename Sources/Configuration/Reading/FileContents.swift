@@ -30,7 +30,7 @@ package enum FileContents {
         guard fstat(descriptor, &status) == 0 else { throw failure() }
         // For a directory, the system reports the error at the first read.
         guard isPipeTaken || [S_IFREG, S_IFDIR].contains(status.st_mode & S_IFMT) else {
-            throw Failure(reason: "cannot be read: is no file")
+            throw Failure(reason: "cannot be read: not a regular file")
         }
         var bytes: [UInt8] = []
         var part = [UInt8](repeating: 0, count: 65536)
@@ -43,9 +43,17 @@ package enum FileContents {
             }
             bytes += part[..<count]
             guard bytes.count <= byteCountMax else {
-                throw Failure(reason: "cannot be read: it has more than \(byteCountMax) bytes")
+                throw Failure(reason: "cannot be read: larger than \(byteCountMax) bytes")
             }
         }
+    }
+
+    /// Why a directory cannot be listed.
+    static func directoryFailure(_ path: String) -> Failure {
+        let descriptor = open(path, O_RDONLY | O_CLOEXEC | O_DIRECTORY)
+        guard descriptor >= 0 else { return failure() }
+        close(descriptor)
+        return Failure(reason: "cannot be read")
     }
 
     private static func failure() -> Failure {

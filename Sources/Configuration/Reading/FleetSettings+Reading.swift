@@ -10,7 +10,7 @@ extension FleetSettings {
         secret = Self.secret(section, of: root, process)
         cookieKeys = (section?["cookieKeyFiles"]?.list() ?? []).compactMap { Secret(file: $0)?.longEnough($0) }
         if cookieKeys.count > Self.keyFilesMax {
-            section?["cookieKeyFiles"]?.diagnostic("must not have more than \(Self.keyFilesMax) files")
+            section?["cookieKeyFiles"]?.diagnostic("must not name more than \(Self.keyFilesMax) files")
         }
         namespace = section?["namespace"].flatMap(Self.namespace) ?? .limpet
     }
@@ -24,7 +24,7 @@ extension FleetSettings {
         -> Secret?
     {
         if let section, let value = section["secret"] {
-            if section["secretFile"] != nil { value.diagnostic("stands beside secretFile: write one of them") }
+            if section["secretFile"] != nil { value.diagnostic("cannot be combined with secretFile") }
             return value.string().flatMap { Secret(Array($0.utf8)).longEnough(value) }
         }
         if let value = section?["secretFile"] { return Secret(file: value)?.longEnough(value) }
@@ -38,7 +38,7 @@ extension FleetSettings {
     private static func namespace(_ value: SettingValue) -> StoreNamespace? {
         guard let text = value.nonEmptyString() else { return nil }
         guard let namespace = StoreNamespace(text) else {
-            value.diagnostic("must be 1 to 64 letters, digits, or any of . _ - :")
+            value.diagnostic("must be 1 to 64 characters: letters, digits and . _ - :")
             return nil
         }
         return namespace
@@ -68,6 +68,6 @@ extension Secret {
     }
 
     static func tooShort(_ count: Int, _ what: String = "") -> String {
-        "\(what)has \(count) bytes, and at least \(byteCountMin) are needed"
+        "\(what)has \(count) bytes, but needs at least \(byteCountMin)"
     }
 }

@@ -40,7 +40,7 @@ struct SourceTree {
         let diagnostics = Diagnostics(.file(source.name))
         if source.role == .dynamic, source.text.utf8.isEmpty {
             // An empty file may be one whose contents are still to be written.
-            diagnostics.add("is empty: write http: {} where there are to be no routes", at: nil, key: "")
+            diagnostics.add("is empty: write http: {} if there are no routes", at: nil, key: "")
         }
         let node =
             switch source.format {

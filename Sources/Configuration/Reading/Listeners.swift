@@ -17,7 +17,7 @@ struct Listeners {
         for (name, value) in section?.entries ?? [] {
             if name.isEmpty || ObjectName.holdsControl(name) {
                 value.diagnostics.add(
-                    "a name must not be empty, and not contain control characters", at: value.keyPlace, key: value.key)
+                    "a name must not be empty or contain control characters", at: value.keyPlace, key: value.key)
             }
             guard let entry = value.section() else { continue }
             let address = Self.address(of: entry, name, &taken)
@@ -47,7 +47,7 @@ struct Listeners {
         do throws(AddressError) {
             let address = try ListenAddress(text)
             if let other = taken.first(where: { $0.address.overlaps(address) }) {
-                value.diagnostic("is the address of entry point \(other.name) already")
+                value.diagnostic("is already the address of entry point \(other.name)")
             }
             taken.append((name, address))
             return address

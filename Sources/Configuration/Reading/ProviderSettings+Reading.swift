@@ -20,14 +20,14 @@ extension FileProviderSettings {
         section.check(known: ["filename", "directory", "watch"], unavailable: ["debugLogGeneratedTemplate"])
         let isWatched = section["watch"]?.bool() ?? true
         guard let directory = section["directory"] else {
-            guard let file = section.required("filename", "name a file, or a directory by directory") else {
+            guard let file = section.required("filename", "name a file, or set directory instead") else {
                 return nil
             }
             guard let path = file.nonEmptyString() else { return nil }
             self.init(source: .file(path), isWatched: isWatched)
             return
         }
-        section["filename"]?.diagnostic("stands beside directory: write one of them")
+        section["filename"]?.diagnostic("cannot be combined with directory")
         guard let path = directory.nonEmptyString() else { return nil }
         self.init(source: .directory(path), isWatched: isWatched)
     }

@@ -15,7 +15,7 @@ extension StoreOptions {
         // A result older than the lease is not kept, so a request that waits that long would never learn a binding.
         if let redis, redis.commandTimeout >= lease {
             redisSection?["commandTimeout"]?.diagnostic(
-                "must be below store.lease, that is \(DurationText.write(lease)): make it shorter, or the lease longer")
+                "must be shorter than store.lease (\(DurationText.write(lease)))")
         }
     }
 }
@@ -37,11 +37,11 @@ extension RedisOptions {
         guard let value = section["endpoints"] else { return nil }
         let list = value.list()
         guard list.count <= 1 else {
-            value.diagnostic("must be one endpoint: several (Sentinel, Cluster) are not available in this version")
+            value.diagnostic("must name a single endpoint: Sentinel and Cluster are not available in this version")
             return nil
         }
         guard let first = list.first else {
-            if value.isList { value.diagnostic("must name an endpoint, as redis://127.0.0.1:6379/0") }
+            if value.isList { value.diagnostic("must name an endpoint, e.g. redis://127.0.0.1:6379/0") }
             return nil
         }
         guard let text = first.string() else { return nil }
@@ -57,7 +57,7 @@ extension RedisOptions {
     /// still checked, so that other errors are reported too.
     private static func withoutCredentials(_ url: String, _ value: SettingValue) -> String {
         guard let at = url.lastIndex(of: "@") else { return url }
-        value.diagnostic("holds credentials: write them as username and passwordFile")
+        value.diagnostic("must not contain credentials: set username and passwordFile")
         let rest = url[url.index(after: at)...]
         guard let colon = url[..<at].firstIndex(of: ":"), url[colon...].hasPrefix("://") else { return String(rest) }
         return "\(url[..<colon])://\(rest)"
@@ -77,18 +77,18 @@ extension RedisOptions {
     private static func password(_ section: SettingSection) -> String? {
         let file = section["passwordFile"]
         let value = section["password"]
-        if let value, file != nil { value.diagnostic("stands beside passwordFile: write one of them") }
+        if let value, file != nil { value.diagnostic("cannot be combined with passwordFile") }
         guard let place = value ?? file, let password = value.map({ $0.string() }) ?? file.flatMap(contents) else {
             return nil
         }
-        if password.isEmpty { place.warning("is empty: Redis is sent an empty password") }
+        if password.isEmpty { place.warning("is empty: an empty password is sent to Redis") }
         return password
     }
 
     private static func contents(of file: SettingValue) -> String? {
         guard let secret = Secret(file: file) else { return nil }
         guard let text = String(validating: secret.bytes, as: UTF8.self) else {
-            file.diagnostic("does not hold UTF-8 text")
+            file.diagnostic("does not contain valid UTF-8")
             return nil
         }
         return text

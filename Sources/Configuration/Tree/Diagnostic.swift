@@ -21,6 +21,9 @@ package struct Diagnostic: Equatable, Sendable, CustomStringConvertible {
         }
     }
 
+    /// The end of messages about features that only Traefik, or a later version, has.
+    static let unavailable = "is not available in this version"
+
     package let severity: Severity
     package let source: Source
     /// Counted from 1. Nil if the diagnostic concerns the source as a whole, and for labels, which have no lines.

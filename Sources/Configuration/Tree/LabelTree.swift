@@ -32,7 +32,7 @@ struct LabelTree {
             let section = parts[1].lowercased()
             guard label.utf8.count <= Self.keyByteCountMax else {
                 if section == "http" {
-                    diagnostics.add("has more than \(Self.keyByteCountMax) bytes", at: nil, key: Excerpt.of(label))
+                    diagnostics.add("is longer than \(Self.keyByteCountMax) bytes", at: nil, key: Excerpt.of(label))
                 }
                 continue
             }
@@ -53,11 +53,12 @@ struct LabelTree {
     ) {
         // The prefix is a part, but not a step.
         guard parts.count > 2, let steps = LabelStep.steps(parts, countMax: depthMax) else {
-            diagnostics.add("must have words between its dots, and whole numbers in brackets", at: nil, key: label)
+            diagnostics.add(
+                "is malformed: write a name between dots and a whole number in brackets", at: nil, key: label)
             return
         }
         guard steps.count < depthMax else {
-            diagnostics.add("has more than \(depthMax) parts, those in brackets included", at: nil, key: label)
+            diagnostics.add("has more than \(depthMax) parts, counting those in brackets", at: nil, key: label)
             return
         }
         root.add(text, label: label, steps[...], diagnostics)
@@ -132,7 +133,7 @@ private struct LabelBranch {
     mutating func add(_ value: String, label: String, _ steps: ArraySlice<LabelStep>, _ diagnostics: Diagnostics) {
         guard let step = steps.first else {
             if let text, text.value != value {
-                diagnostics.add("contradicts the label \(text.label)", at: nil, key: label)
+                diagnostics.add("conflicts with the label \(text.label)", at: nil, key: label)
             } else {
                 text = (value, label)
             }
@@ -147,12 +148,14 @@ private struct LabelBranch {
         guard let first = branches.first else { return SettingNode(.text(text?.value ?? "")) }
         // Traefik users turn a section on with "true" and add settings below it.
         if let text, text.value.lowercased() != "true", !text.value.isEmpty {
-            diagnostics.add("stands beside \(first.anyLabel ?? "others"), which says more", at: nil, key: text.label)
+            diagnostics.add(
+                "must not have a value of its own: the label \(first.anyLabel ?? "beside it") defines a key below it",
+                at: nil, key: text.label)
         }
         guard case .index = first.step?.name else {
             let keys = branches.compactMap { branch -> SettingNode.Entry? in
                 guard case .key(let key) = branch.step?.name else {
-                    diagnostics.add("is a list and a mapping", at: nil, key: branch.path)
+                    diagnostics.add("is used both as a list and as a mapping", at: nil, key: branch.path)
                     return nil
                 }
                 return SettingNode.Entry(key: key, place: nil, path: branch.path, value: branch.node(diagnostics))
@@ -166,11 +169,11 @@ private struct LabelBranch {
         var elements: [Int: SettingNode] = [:]
         for branch in branches {
             guard case .index(let index) = branch.step?.name else {
-                diagnostics.add("is a list and a mapping", at: nil, key: branch.path)
+                diagnostics.add("is used both as a list and as a mapping", at: nil, key: branch.path)
                 continue
             }
             guard index < branches.count else {
-                diagnostics.add("must be counted from 0 without a gap", at: nil, key: branch.path)
+                diagnostics.add("leaves a gap: indices must count from 0 without gaps", at: nil, key: branch.path)
                 continue
             }
             elements[index] = branch.node(diagnostics)

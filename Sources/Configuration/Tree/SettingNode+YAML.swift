@@ -16,8 +16,8 @@ extension SettingNode {
             diagnostics.add(refusal.message, at: refusal.place, key: "")
             return nil
         } catch let error as YamlError {
-            let (message, mark) = Self.explain(error)
-            let hint = yaml.contains("{{") ? ": templates of Go are not available in this version" : ""
+            let (message, mark) = Self.explain(error, in: yaml)
+            let hint = yaml.contains("{{") ? ": Go templates are not available in this version" : ""
             diagnostics.add(
                 message + hint, at: mark.map { Diagnostic.Place(line: $0.line, column: $0.column) }, key: "")
             return nil
@@ -27,14 +27,27 @@ extension SettingNode {
         }
     }
 
-    private static func explain(_ error: YamlError) -> (message: String, mark: Mark?) {
+    /// What libyaml calls a character that cannot start any token.
+    private static func misplaced(at mark: Mark, in yaml: String) -> String? {
+        let lines = yaml.split(omittingEmptySubsequences: false) { $0 == "\n" || $0 == "\r\n" }
+        guard lines.indices.contains(mark.line - 1) else { return nil }
+        switch lines[mark.line - 1].unicodeScalars.dropFirst(mark.column - 1).first {
+        case "\t": return "found a tab: indent with spaces"
+        case let scalar? where "@`%".unicodeScalars.contains(scalar):
+            return "found \(scalar), which cannot begin a value: put the value in quotes"
+        default: return nil
+        }
+    }
+
+    private static func explain(_ error: YamlError, in yaml: String) -> (message: String, mark: Mark?) {
         switch error {
         case .scanner(_, let problem, let mark, _), .parser(_, let problem, let mark, _),
             .composer(_, let problem, let mark, _):
             // A problem from libyaml may continue a sentence that it did not return.
-            return ("is no valid YAML: \(problem.hasPrefix("but ") ? problem.dropFirst(4) : problem[...])", mark)
+            let reason = problem.hasPrefix("but ") ? problem.dropFirst(4) : problem[...]
+            return ("is not valid YAML: \(misplaced(at: mark, in: yaml) ?? String(reason))", mark)
         case .reader(let problem, _, _, _), .writer(let problem), .emitter(let problem), .representer(let problem):
-            return ("is no valid YAML: \(problem)", nil)
+            return ("is not valid YAML: \(problem)", nil)
         case .duplicatedKeysInMapping(let keys, let context):
             return (YAMLConversion.standsTwice(keys), context.mark)
         case .no, .memory, .dataCouldNotBeDecoded:
@@ -65,7 +78,8 @@ private struct YAMLConversion {
             throw Refusal(message: "is nested more than \(Self.depthMax) levels deep", place: place)
         }
         guard nodes <= Self.nodesMax else {
-            throw Refusal(message: "holds more than \(Self.nodesMax) values, with those of its aliases", place: place)
+            throw Refusal(
+                message: "holds more than \(Self.nodesMax) values, counting those of its aliases", place: place)
         }
         try Self.checkTag(of: node)
         switch node {
@@ -87,7 +101,7 @@ private struct YAMLConversion {
         var names: Set<String> = []
         return try mapping.map { key, value in
             guard let name = key.scalar?.string else {
-                throw Refusal(message: "a key must be a text", place: Self.place(of: key))
+                throw Refusal(message: "a key must be a string", place: Self.place(of: key))
             }
             try Self.checkTag(of: key)
             // Yams takes keys with different tags for different keys.
@@ -110,13 +124,14 @@ private struct YAMLConversion {
         }
         guard !tag.isEmpty, !coreTags.contains(tag) else { return }
         throw Refusal(
-            message: "has the tag \(Excerpt.of(tag)), which has no meaning here: write the value itself",
+            message: "has the tag \(Excerpt.of(tag)), which is not supported: write the plain value",
             place: place(of: node))
     }
 
     static func standsTwice(_ keys: [String]) -> String {
         let names = keys.prefix(namesMax).map { "\"\(Excerpt.of($0))\"" }.joined(separator: ", ")
-        return "the same key stands twice in one mapping: \(names)\(keys.count > namesMax ? ", …" : "")"
+        return
+            "\(names)\(keys.count > namesMax ? ", …" : "") \(keys.count == 1 ? "is" : "are") defined twice in one mapping"
     }
 
     private static func place(of node: Node) -> Diagnostic.Place? {

@@ -31,7 +31,7 @@ struct SettingNode: Equatable, Sendable {
     /// The kind in one word, for people.
     var kind: String {
         switch content {
-        case .null: "nothing"
+        case .null: "empty"
         case .text: "a single value"
         case .mapping: "a mapping"
         case .list: "a list"

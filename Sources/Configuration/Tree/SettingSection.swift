@@ -27,9 +27,9 @@ struct SettingSection {
                 }
                 let line = other.place.map { " in line \($0.line)" } ?? ""
                 value.diagnostics.add(
-                    "stands twice: \(other.key) stands\(line) already", at: pair.place, key: path(of: pair))
+                    "is defined twice (first\(line) as \(other.key))", at: pair.place, key: path(of: pair))
             } else if let key = unavailable.first(where: { isSame(pair.key, $0) }) {
-                value.diagnostics.add("is not available in this version", at: pair.place, key: path(of: pair, as: key))
+                value.diagnostics.add(Diagnostic.unavailable, at: pair.place, key: path(of: pair, as: key))
             } else {
                 value.diagnostics.add(
                     problem(of: pair.key, known: known, unavailable: unavailable), at: pair.place, key: path(of: pair))
@@ -47,7 +47,9 @@ struct SettingSection {
         if let nearest = Spelling.nearest(to: key, among: known + unavailable) {
             return "unknown key, did you mean \(nearest)?"
         }
-        return "unknown key, there are \(known.joined(separator: ", "))"
+        return known.count == 1
+            ? "unknown key: the only key here is \(known[0])"
+            : "unknown key: the keys here are \(known.joined(separator: ", "))"
     }
 
     /// The value of a key. Nil if the key is absent or null, for keys that have a default.

@@ -1,3 +1,5 @@
+import Routing
+
 /// One value of a source, with its key and its position. Reading it as the wrong type is reported as an error and gives
 /// nil.
 struct SettingValue {
@@ -45,9 +47,19 @@ struct SettingValue {
 
     private var kind: String { node.kind }
 
+    /// Before what would be right: `is laxx: must be`, or `must be` where there is no single value.
+    ///
+    /// - Parameter what: what it must be.
+    private func mustBe(_ what: String) -> String {
+        guard let text else { return "must be \(what), but is \(kind)" }
+        guard !text.isEmpty else { return "is empty: must be \(what)" }
+        let isPlain = text.utf8.allSatisfy { (0x21...0x7E).contains($0) }
+        return "is \(isPlain ? Excerpt.of(text) : "\"\(Excerpt.of(text))\""): must be \(what)"
+    }
+
     func string() -> String? {
         guard let text else {
-            diagnostic("must be a text, and is \(kind)")
+            diagnostic("must be a string, but is \(kind)")
             return nil
         }
         return text
@@ -66,14 +78,14 @@ struct SettingValue {
         case "true": return true
         case "false": return false
         default:
-            diagnostic("must be true or false")
+            diagnostic(mustBe("true or false"))
             return nil
         }
     }
 
     func integer(_ range: ClosedRange<Int>) -> Int? {
         guard let text, let number = Int(text), range.contains(number) else {
-            diagnostic("must be a whole number from \(range.lowerBound) to \(range.upperBound)")
+            diagnostic(mustBe("a whole number from \(range.lowerBound) to \(range.upperBound)"))
             return nil
         }
         return number
@@ -82,12 +94,12 @@ struct SettingValue {
     /// A duration in Go's syntax, or a whole number of seconds.
     func duration(_ range: ClosedRange<Duration>) -> Duration? {
         guard let text, let duration = DurationText.read(text) else {
-            diagnostic("must be a duration such as 500ms, 20s or 1m30s, or a whole number of seconds")
+            diagnostic(mustBe("a duration such as 500ms, 20s or 1m30s, or a whole number of seconds"))
             return nil
         }
         guard range.contains(duration) else {
             let (least, most) = (DurationText.write(range.lowerBound), DurationText.write(range.upperBound))
-            diagnostic("must be a duration from \(least) to \(most)")
+            diagnostic(mustBe("a duration from \(least) to \(most)"))
             return nil
         }
         return duration
@@ -108,7 +120,7 @@ struct SettingValue {
             diagnostic("\(text) is not available in this version")
         } else {
             let words = Choice.allCases.map { $0.rawValue.lowercased() }
-            diagnostic("must be \(words.count > 1 ? "one of " : "")\(words.joined(separator: ", "))")
+            diagnostic(mustBe("\(words.count > 1 ? "one of " : "")\(words.joined(separator: ", "))"))
         }
         return nil
     }
@@ -131,7 +143,7 @@ struct SettingValue {
                 return SettingValue(node: SettingNode(.text(word)), key: key, keyPlace: nil, diagnostics: diagnostics)
             }
         case .text, .mapping:
-            diagnostic("must be a list, and is \(kind)")
+            diagnostic("must be a list, but is \(kind)")
             return []
         }
     }
@@ -141,7 +153,7 @@ struct SettingValue {
         case .null: return SettingSection(self, entries: [])
         case .mapping(let entries): return SettingSection(self, entries: entries)
         case .text, .list:
-            diagnostic("must be a mapping, and is \(kind)")
+            diagnostic("must be a mapping, but is \(kind)")
             return nil
         }
     }

@@ -35,18 +35,18 @@ enum APIPath: Equatable, Sendable {
 
     private static func named(_ text: Substring?, _ make: (String) -> APIPath) -> APIPath {
         guard let name = text?.removingPercentEncoding, !name.isEmpty else {
-            return .mistake("the name is not readable")
+            return .mistake("the name is empty or not percent-encoded UTF-8")
         }
         return make(name)
     }
 
     private static func session(_ text: Substring, query: Substring) -> APIPath {
         guard let fingerprint = Fingerprint(hexadecimal: text) else {
-            return .mistake("a fingerprint has 32 hexadecimal digits")
+            return .mistake("the fingerprint must have 32 hexadecimal digits")
         }
         let service = query.split(separator: "&").first { $0.hasPrefix("service=") }?.dropFirst("service=".count)
         guard let name = service?.replacing("+", with: " ").removingPercentEncoding, !name.isEmpty else {
-            return .mistake("the service is missing: ask with ?service=NAME")
+            return .mistake("the service is missing: add ?service=NAME")
         }
         return .session(fingerprint, service: name)
     }

@@ -30,6 +30,9 @@ package struct AdminClient: Sendable {
     /// - Throws: `AddressError`, whose message says how to correct the text.
     package init(_ url: String) throws(AddressError) {
         self.url = url
+        guard !url.lowercased().hasPrefix("https://") else {
+            throw AddressError(url, "uses https, but the admin listener speaks http: write http://host:port")
+        }
         server = try ServerURL(url)
         guard !server.hasPath else { throw AddressError(url, "has a path: write http://host:port") }
     }
@@ -40,7 +43,7 @@ package struct AdminClient: Sendable {
         do {
             return (try FleetView(json: bytes), String(decoding: bytes, as: UTF8.self))
         } catch {
-            throw AdminClientError(url: url, problem: "answered with something else than a fleet")
+            throw AdminClientError(url: url, problem: "answered with something other than a fleet")
         }
     }
 
@@ -66,7 +69,7 @@ package struct AdminClient: Sendable {
         do {
             return try JSONDecoder().decode(View.self, from: Data(bytes))
         } catch {
-            throw AdminClientError(url: url, problem: "answered with something else than \(what)")
+            throw AdminClientError(url: url, problem: "answered with something other than \(what)")
         }
     }
 
@@ -94,7 +97,7 @@ package struct AdminClient: Sendable {
             return bytes
         } catch {
             try? await channel.close()
-            let problem = (error as? AdminAnswerFailure)?.problem ?? "broke the connection: \(Self.reason(error))"
+            let problem = (error as? AdminAnswerFailure)?.problem ?? "closed the connection: \(Self.reason(error))"
             throw AdminClientError(url: url, problem: problem)
         }
     }

@@ -51,7 +51,7 @@ final class AdminHandler: ChannelInboundHandler {
             guard context.channel.isActive else { return }
             switch result {
             case .success(let answer): send(answer.status, answer.body, to: head, type: answer.type, context)
-            case .failure: send(.serviceUnavailable, "the answer could not be gathered in time\n", to: head, context)
+            case .failure: send(.serviceUnavailable, "the answer was not ready in time\n", to: head, context)
             }
         }
     }

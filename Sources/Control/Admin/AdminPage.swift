@@ -27,7 +27,7 @@ struct AdminPage: Sendable {
         let isKnown =
             if case .nothing = api { false } else { api != nil || ["/ping", "/ready", "/metrics"].contains(path) }
         guard isKnown else { return .text(.notFound, "404 page not found\n") }
-        guard isRead else { return .text(.methodNotAllowed, "only GET and HEAD are answered here\n") }
+        guard isRead else { return .text(.methodNotAllowed, "only GET and HEAD are allowed\n") }
         if let api { return .api(api) }
         return switch (path, phase.current) {
         case ("/metrics", _): .metrics
@@ -52,12 +52,12 @@ struct AdminPage: Sendable {
         case .routers: return try Self.json(await source.routers())
         case .services: return try Self.json(await source.services())
         case .router(let name):
-            return try Self.found(await source.routers().first { $0.name == name }, "there is no router \(name)")
+            return try Self.found(await source.routers().first { $0.name == name }, "router \(name) does not exist")
         case .service(let name):
-            return try Self.found(await source.services().first { $0.name == name }, "there is no service \(name)")
+            return try Self.found(await source.services().first { $0.name == name }, "service \(name) does not exist")
         case .session(let fingerprint, let name):
             return try Self.found(
-                await source.session(fingerprint, service: name), "there is no service \(name)")
+                await source.session(fingerprint, service: name), "service \(name) does not exist")
         case .nothing(let message): return try Self.refusal(.notFound, message)
         case .mistake(let message): return try Self.refusal(.badRequest, message)
         }

@@ -1,3 +1,4 @@
+import Configuration
 import Affinity
 import Proxy
 import Store

@@ -216,6 +216,12 @@ package final class DataPlane: Sendable {
     /// The ports of the entry points, in their order.
     package var ports: [Int] { listeners.map { $0.localAddress?.port ?? 0 } }
 
+    /// Where the entry points listen, for people: `web=:8000 websecure=127.0.0.1:8443`.
+    var addresses: String {
+        zip(configuration.entryPoints, ports)
+            .map { "\($0.name)=\(ListenAddress(host: $0.address.host, port: $1))" }.joined(separator: " ")
+    }
+
     // MARK: Stop
 
     /// Accepts no new connections, lets requests under way finish for at most ``grace``, then closes the rest.
@@ -227,7 +233,9 @@ package final class DataPlane: Sendable {
             try? await Task.sleep(for: .milliseconds(20))
         }
         let cut = await openClients()
-        if cut > 0 { logger.warning("exchanges were cut at the end of the stop", metadata: ["connections": "\(cut)"]) }
+        if cut > 0 {
+            logger.warning("The shutdown timed out; open connections were closed.", metadata: ["connections": "\(cut)"])
+        }
         await Self.end(loops, prober, fleetMember, group)
     }
 

@@ -23,19 +23,19 @@ package struct ExplainedRequest: Sendable {
     package init(method: String, url: String, fields: [String], client: String) throws(ExplanationDiagnostic) {
         guard let scheme = url.firstRange(of: "://"),
             ["http", "https"].contains(url[..<scheme.lowerBound].lowercased())
-        else { throw ExplanationDiagnostic("\"\(url)\" is no URL: write http://host/path") }
+        else { throw ExplanationDiagnostic("\"\(url)\" is not a valid URL: write http://host/path") }
         let rest = url[scheme.upperBound...].prefix { $0 != "#" }
         let authority = rest.prefix { $0 != "/" && $0 != "?" }
         guard !authority.contains("@") else {
             throw ExplanationDiagnostic(
-                "the URL must not hold credentials: they are sent as a field, 'Authorization: Basic …'")
+                "the URL must not contain credentials: send them with --header 'Authorization: Basic …'")
         }
         let isSecure = url[..<scheme.lowerBound].lowercased() == "https"
         guard let remote = try? SocketAddress(ipAddress: client, port: 0) else {
-            throw ExplanationDiagnostic("\"\(client)\" is no IP address")
+            throw ExplanationDiagnostic("\"\(client)\" is not an IP address")
         }
         for text in [method, String(rest)] + fields where text.utf8.contains(where: { $0 == 0x0D || $0 == 0x0A }) {
-            throw ExplanationDiagnostic("a line end cannot stand in a request line or a field")
+            throw ExplanationDiagnostic("the method, the URL and the headers must not contain line breaks")
         }
         do {
             port = try HostAndPort(authority, of: url, defaultPort: isSecure ? 443 : 80).port
@@ -43,7 +43,7 @@ package struct ExplainedRequest: Sendable {
             throw ExplanationDiagnostic(error.description)
         }
         for field in fields where !field.contains(":") {
-            throw ExplanationDiagnostic("\"\(field.prefix { $0 != " " })\" is no field: write 'Name: value'")
+            throw ExplanationDiagnostic("\"\(field.prefix { $0 != " " })\" is not a header: write 'Name: value'")
         }
         let target = rest.dropFirst(authority.count)
         let path = target.hasPrefix("/") ? target : "/" + target

@@ -30,7 +30,7 @@ package struct Explainer: Sendable {
                 cache: BindingCache(entries: 1), coherence: .alone())
             return NIOLoopBound(worker, eventLoop: loop)
         }.get()
-        guard let made else { throw SnapshotDiagnostic(description: "the event loop has ended") }
+        guard let made else { throw SnapshotDiagnostic(description: "the event loop has stopped") }
         worker = made
     }
 
@@ -43,7 +43,7 @@ package struct Explainer: Sendable {
         if let name {
             guard let index = known.firstIndex(where: { $0.name == name }) else {
                 throw ExplanationDiagnostic(
-                    "there is no entry point \(name): there are \(known.map(\.name).joined(separator: ", "))")
+                    "entry point \(name) is not defined: use \(known.map(\.name).joined(separator: " or "))")
             }
             return try await explain(request, at: index)
         }
@@ -56,7 +56,7 @@ package struct Explainer: Sendable {
             if explanation.router != nil { return explanation }
             first = first ?? explanation
         }
-        guard let first else { throw ExplanationDiagnostic("there is no entry point") }
+        guard let first else { throw ExplanationDiagnostic("no entry point is defined") }
         return first
     }
 
@@ -68,7 +68,7 @@ package struct Explainer: Sendable {
         let explained = try? await worker.eventLoop.submit {
             worker.value.explain(request.head, at: entryPoint, from: request.remote)
         }.get()
-        guard let explained else { throw ExplanationDiagnostic("the event loop has ended") }
+        guard let explained else { throw ExplanationDiagnostic("the event loop has stopped") }
         return Explanation(explained, of: request, at: settings.name, under: configuration)
     }
 }

@@ -33,7 +33,7 @@ extension Explanation {
             (status, reason) = (503, "the service has no servers")
         } else if passed.contains(where: \.refuses) {
             let isLive = levels.contains { $0.live != nil }
-            (status, reason) = (503, isLive ? "no server may take it now" : "no server takes a new session")
+            (status, reason) = (503, isLive ? "no server is available now" : "no server accepts new sessions")
         } else {
             (status, reason) = (nil, nil)
         }
@@ -43,13 +43,14 @@ extension Explanation {
     private static func answer(_ outcome: RequestExplanation.Outcome) -> (Int?, String?) {
         switch outcome {
         case .malformed(let refusal):
-            return (refusal?.status ?? 400, refusal.map { "\($0.reason)" } ?? "the head has no end")
-        case .dotSegment: return (400, "the path has a segment . or ..")
+            return (refusal?.status ?? 400, refusal.map { "\($0.reason)" } ?? "the request head is incomplete")
+        case .dotSegment: return (400, "the path contains a . or .. segment")
         case .lastHop(let status): return (status, "Max-Forwards is 0")
-        case .upgrade: return (501, "an Upgrade is not passed on")
-        case .noRouter: return (404, "no router takes it")
-        case .noService: return (503, "the router names a service or a middleware that is not there now")
-        case .answered(let status, let location): return (status, location.map { "to \($0)" } ?? "a middleware answers")
+        case .upgrade: return (501, "Upgrade is not supported")
+        case .noRouter: return (404, "no router matches")
+        case .noService: return (503, "the router uses a service or middleware that is not defined")
+        case .answered(let status, let location):
+            return (status, location.map { "redirect to \($0)" } ?? "a middleware answers")
         case .service: return (nil, nil)
         }
     }
@@ -70,8 +71,8 @@ extension Explanation.Router {
     private static func words(_ matcher: RouteExplanation.EvaluatedMatcher) -> String {
         switch matcher.holds {
         case true?: "\(matcher.text) holds"
-        case false?: "\(matcher.text) does not hold"
-        case nil: "the pattern of \(matcher.text) goes over its limit"
+        case false?: "\(matcher.text) does not match"
+        case nil: "the pattern of \(matcher.text) exceeds its limit"
         }
     }
 }
@@ -83,10 +84,10 @@ extension Explanation.Middleware {
         kind = middleware.kind
         effect =
             switch passage {
-            case .headers: "sets and removes fields"
-            case .path(let path): "the path is \(path)"
-            case .allowed: "lets it through"
-            case .credentials: "lets it through if the password is right"
+            case .headers: "sets and removes headers"
+            case .path(let path): "changes the path to \(path)"
+            case .allowed: "lets the request through"
+            case .credentials: "lets the request through if the password is correct"
             case .answered: if case .answered(let status, _) = outcome { "answers with \(status)" } else { "answers" }
             }
     }

@@ -21,9 +21,9 @@ package struct ExplanationText: CustomStringConvertible {
         for level in explanation.levels { lines += levelLines(level) }
         lines += ["", line("answer", answer)]
         if !explanation.hasSecret, explanation.levels.contains(where: { $0.fingerprint != nil }) {
-            lines.append(line("", "No fleet secret is configured: fingerprint and order are other ones at each start."))
+            lines.append(line("", "No fleet secret is configured: fingerprint and order change with each start."))
             if explanation.levels.contains(where: { $0.live != nil }) {
-                lines.append(line("", "So the replica cannot be asked about the session."))
+                lines.append(line("", "Therefore the replica cannot be asked about the session."))
             }
         }
         return lines.map { $0 + "\n" }.joined()
@@ -42,7 +42,7 @@ package struct ExplanationText: CustomStringConvertible {
             lines.append(line("router", "\(router.name), priority \(router.priority), of \(router.origin)"))
             lines.append(line("", "\(router.rule)"))
             if router.because != [router.rule] {
-                lines.append(line("", "takes it by \(router.because.joined(separator: " and "))"))
+                lines.append(line("", "matches by \(router.because.joined(separator: " and "))"))
             }
         } else if explanation.status == 404 {
             lines.append(line("router", "none"))
@@ -50,14 +50,14 @@ package struct ExplanationText: CustomStringConvertible {
         let passed = explanation.passedOver
         for (index, router) in passed.prefix(Self.passedOverMax).enumerated() {
             let reason = router.because.first.map { ": \($0)" } ?? ""
-            lines.append(line(index == 0 ? "not" : "", "\(router.name), priority \(router.priority)\(reason)"))
+            lines.append(line(index == 0 ? "no match" : "", "\(router.name), priority \(router.priority)\(reason)"))
         }
         if passed.count > Self.passedOverMax {
-            lines.append(line("", "and \(passed.count - Self.passedOverMax) more that do not take it"))
+            lines.append(line("", "and \(passed.count - Self.passedOverMax) more that do not match"))
         }
         if let next = explanation.shadowed.first {
             let more = explanation.shadowed.count > 1 ? " and \(explanation.shadowed.count - 1) more" : ""
-            lines.append(line("after it", "\(next.name), priority \(next.priority)\(more), would take it too"))
+            lines.append(line("shadowed", "\(next.name), priority \(next.priority)\(more), would match too"))
         }
         return lines
     }
@@ -73,23 +73,23 @@ package struct ExplanationText: CustomStringConvertible {
     }
 
     private func strategyWords(_ level: Explanation.Level) -> String {
-        let sticky = level.sources.isEmpty ? "not sticky" : "sticky by \(level.sources.joined(separator: ", then "))"
-        return "\(sticky); new ones are placed by \(level.strategy)"
+        guard !level.sources.isEmpty else { return "not sticky; requests are balanced by \(level.strategy)" }
+        return "sticky by \(level.sources.joined(separator: ", then ")); new sessions are placed by \(level.strategy)"
     }
 
     private func sessionLines(_ level: Explanation.Level) -> [String] {
-        let proposal = level.proposal.map { "a cookie proposes \(shown($0)) if nobody knows the session" }
+        let proposal = level.proposal.map { "a cookie proposes \(shown($0)) if the session is unknown" }
         if level.begins {
-            return [line("session", "none yet: one begins, by the cookie of the answer")]
+            return [line("session", "none yet: the response's cookie starts one")]
                 + (proposal.map { [line("", $0)] } ?? [])
         }
         guard let source = level.source, let fingerprint = level.fingerprint else {
-            return level.sources.isEmpty ? [] : [line("session", "none: the request holds no session key")]
+            return level.sources.isEmpty ? [] : [line("session", "none: the request has no session key")]
         }
         var lines = [line("session", "by \(source), fingerprint \(fingerprint)")]
         if let hint = level.hint {
-            let target = hint.target.map { "bound to \($0)" } ?? "bound to a backend that is there no more"
-            lines.append(line("", "the cookie says: \(target), epoch \(hint.epoch)"))
+            let target = hint.target.map { "bound to \($0)" } ?? "bound to a backend that no longer exists"
+            lines.append(line("", "according to the cookie: \(target), epoch \(hint.epoch)"))
         }
         if let proposal { lines.append(line("", proposal)) }
         return lines
@@ -122,17 +122,17 @@ package struct ExplanationText: CustomStringConvertible {
 
     private func liveLines(_ live: Explanation.Live, _ level: Explanation.Level) -> [String] {
         guard let session = live.session else { return [] }
-        let bound = session.backend.map { "bound to \(shown($0))" } ?? "bound to a backend that is there no more"
+        let bound = session.backend.map { "bound to \(shown($0))" } ?? "bound to a backend that no longer exists"
         let known = "\(bound), epoch \(session.epoch ?? 0)"
         switch (session.source, session.store) {
-        case (.store, _): return [line("now", "\(known), by the store")]
+        case (.store, _): return [line("now", "\(known), according to the store")]
         case (.cache, nil): return [line("now", "\(known), \(words(session))")]
-        case (.cache, .asked): return [line("now", "\(known), \(words(session)); the store does not know better")]
-        case (.cache, .away): return [line("now", "\(known), \(words(session)); the store is away")]
-        case (nil, .away): return [line("now", "unknown to the replica; the store is away")]
+        case (.cache, .asked): return [line("now", "\(known), \(words(session)); the store knows nothing newer")]
+        case (.cache, .away): return [line("now", "\(known), \(words(session)); the store is unavailable")]
+        case (nil, .away): return [line("now", "unknown to the replica; the store is unavailable")]
         case (nil, _):
-            let end = level.hint == nil ? ": a new session" : "; the cookie counts"
-            return [line("now", "unknown to the replica and to the store\(end)")]
+            let end = level.hint == nil ? ": a new session" : "; the cookie decides"
+            return [line("now", "unknown to the replica and the store\(end)")]
         }
     }
 
@@ -141,7 +141,7 @@ package struct ExplanationText: CustomStringConvertible {
         switch session.kind {
         case .dirty: "decided without the store"
         case .guess: "guessed without the store"
-        case .confirmed, nil: session.suspect == true ? "confirmed before" : "confirmed"
+        case .confirmed, nil: session.suspect == true ? "confirmed earlier" : "confirmed"
         }
     }
 
@@ -156,7 +156,8 @@ package struct ExplanationText: CustomStringConvertible {
         }
         guard let choice = level.choice else { return "from any of \(level.service)'s servers: \(chance(level))" }
         if level.order.count == 1 { return "from \(named(choice, level))" }
-        return "from \(named(choice, level)) if the session is new and the server up; once bound it stays where it is"
+        return
+            "from \(named(choice, level)) if the session is new and the server is up; a bound session stays where it is"
     }
 
     private func answer(_ session: SessionView, _ live: Explanation.Live, _ level: Explanation.Level) -> String {
@@ -164,16 +165,18 @@ package struct ExplanationText: CustomStringConvertible {
         let hinted = (level.hint?.target ?? level.proposal).flatMap { live.down.contains($0) ? nil : $0 }
         guard let target = session.wouldGo ?? hinted else { return "unknown" }
         guard session.source == nil else { return "from \(named(target, level))" }
-        guard session.store == .asked else { return "from \(named(hinted ?? target, level)) while the store is away" }
+        guard session.store == .asked else {
+            return "from \(named(hinted ?? target, level)) while the store is unavailable"
+        }
         guard level.hint == nil else { return "from \(named(hinted ?? target, level))" }
         guard level.choice != nil else { return "from any of \(level.service)'s servers: \(chance(level))" }
-        return "from \(named(hinted ?? target, level)), where it begins"
+        return "from \(named(hinted ?? target, level)), where the session starts"
     }
 
     private func chance(_ level: Explanation.Level) -> String {
-        if level.fingerprint == nil, level.begins, level.strategy == "hrw" { return "a new session's name is random" }
+        if level.fingerprint == nil, level.begins, level.strategy == "hrw" { return "a new session gets a random key" }
         switch level.strategy {
-        case "p2c": return "two are drawn, and the one with fewer requests under way is taken"
+        case "p2c": return "two are drawn at random, and the one with fewer requests in flight is taken"
         case "wrr": return "in turn, by weight"
         default: return level.sources.isEmpty ? "by the client's address" : "in turn, by weight"
         }

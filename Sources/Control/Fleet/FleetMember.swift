@@ -80,7 +80,7 @@ final class FleetMember: FleetChannel {
         guard !hasSaidGuard, let report = channel.report, !report.demandsReplicas else { return }
         hasSaidGuard = true
         logger.notice(
-            "Redis takes writes without its replicas (min-replicas-to-write is 0): the bound on staleness does not hold across a fail-over.",
+            "Redis accepts writes without replicas (min-replicas-to-write is 0); the bound on staleness does not hold across a failover.",
             metadata: ["replicas": "\(report.connectedReplicas)"])
     }
 
@@ -98,10 +98,10 @@ final class FleetMember: FleetChannel {
 
     func configurationsAgree(_ agree: Bool) {
         coherence.setConfigurationsAgree(agree)
-        guard !agree else { return logger.notice("all replicas are configured alike again") }
+        guard !agree else { return logger.notice("All replicas have the same configuration again.") }
         let differing = judge?.roster.differing.map(\.sender.name).sorted() ?? []
         logger.warning(
-            "replicas of the fleet are configured differently: compare what `limpet fleet` says of them",
+            "The replicas have different configurations; compare them with `limpet fleet`.",
             metadata: ["differing": "\(differing.joined(separator: ", "))"])
     }
 }

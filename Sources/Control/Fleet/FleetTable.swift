@@ -43,17 +43,18 @@ package struct FleetTable: CustomStringConvertible {
     private var notes: [String] {
         var notes: [String] = []
         if view.configurationsAgree {
-            notes.append("The configurations agree.")
+            notes.append("All configurations are the same.")
         } else {
-            notes.append("* The configuration is not that of the replica that was asked.")
+            notes.append("* This configuration differs from that of the replica that was asked.")
         }
         guard let store = view.store else {
-            return notes + ["There is no shared store: sessions are in the memory of this replica."]
+            return notes + ["No shared store is configured: sessions are kept in the memory of this replica."]
         }
-        notes.append(store.isAvailable ? "The store is in use." : "The store is not used.")
+        notes.append(store.isAvailable ? "The store is available." : "The store is unavailable.")
         if store.isFailoverGuarded == false {
             notes.append(
-                "A fail-over of Redis may lose moves: set min-replicas-to-write and min-replicas-max-lag there.")
+                "A Redis failover may lose moves of sessions: set min-replicas-to-write and min-replicas-max-lag in Redis."
+            )
         }
         return notes
     }

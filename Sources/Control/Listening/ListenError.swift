@@ -14,14 +14,19 @@ import Darwin
 package struct ListenError: Error, CustomStringConvertible, Sendable {
     package let description: String
 
+    /// Another one, with a hint behind it.
+    init(_ error: ListenError, _ hint: String) {
+        description = "\(error) (\(hint))"
+    }
+
     init(_ address: ListenAddress, _ error: any Error) {
         let reason: String
         switch error {
-        case let error as IOError where error.errnoCode == EADDRINUSE: reason = "another process listens there already"
-        case let error as IOError where error.errnoCode == EACCES: reason = "this user may not use that port"
-        case let error as IOError: reason = String(cString: strerror(error.errnoCode))
-        case SocketAddressError.unknown(let host, _): reason = "the host \(host) has no address"
-        case let error as SocketAddressError.UnknownHost: reason = "the host \(error.host) has no address"
+        case let error as IOError where error.errnoCode == EADDRINUSE: reason = "address already in use"
+        case let error as IOError where error.errnoCode == EACCES: reason = "permission denied for this port"
+        case let error as IOError: reason = String(cString: strerror(error.errnoCode)).lowercased()
+        case SocketAddressError.unknown(let host, _): reason = "host \(host) has no address"
+        case let error as SocketAddressError.UnknownHost: reason = "host \(error.host) has no address"
         default: reason = "\(error)"
         }
         description = "cannot listen on \(address): \(reason)"

@@ -154,7 +154,7 @@ final class Reloader: Sendable {
             }
             if !changes.isEmpty {
                 logger.warning(
-                    "A change of these keys takes effect at the next start.",
+                    "Changed settings take effect after a restart.",
                     metadata: ["keys": "\(changes.joined(separator: ", "))"])
             }
             return true
@@ -219,9 +219,9 @@ final class Reloader: Sendable {
             return known
         }
         tell(diagnostics.filter { !known.contains($0) }, level: .warning)
-        guard isChanged else { return logger.info("The configuration says what it said before.") }
+        guard isChanged else { return logger.info("The configuration is unchanged.") }
         logger.notice(
-            "The configuration was taken over.",
+            "The configuration was reloaded.",
             metadata: ["configuration": "\(configuration.summary)", "seconds": "\((seconds * 1000).rounded() / 1000)"])
     }
 
@@ -249,7 +249,7 @@ final class Reloader: Sendable {
         }
         guard shouldLog else { return }
         logger.error(
-            "The configuration was refused; the one before it stays.",
+            "The configuration was rejected; the previous one stays in use.",
             metadata: ["mistakes": "\(diagnostics.count { $0.severity == .error })"])
         tell(diagnostics, level: .error)
     }
@@ -258,12 +258,18 @@ final class Reloader: Sendable {
     private func tell(_ diagnostics: [Diagnostic], level: Logger.Level) {
         for diagnostic in diagnostics.prefix(Self.linesMax) {
             let isError = diagnostic.severity == .error
-            logger.log(
-                level: isError ? level : .warning, "configuration",
-                metadata: [isError ? "mistake" : "warning": "\(diagnostic)"])
+            if isError {
+                logger.log(
+                    level: level, "The configuration has an error.", metadata: ["mistake": "\(diagnostic)"])
+            } else {
+                logger.warning("The configuration has a warning.", metadata: ["warning": "\(diagnostic)"])
+            }
         }
         let rest = diagnostics.count - Self.linesMax
-        if rest > 0 { logger.log(level: level, "and more mistakes", metadata: ["count": "\(rest)"]) }
+        if rest > 0 {
+            logger.log(
+                level: level, "Further configuration problems are not logged.", metadata: ["count": "\(rest)"])
+        }
     }
 
     /// How many diagnostics are logged one by one.

@@ -167,7 +167,7 @@ package final class FleetHealthMonitor: HealthObserver {
         place.state.setLeavable(value)
         guard value else { return }
         loop.logger.warning(
-            "The fleet agrees that a backend is down; its sessions are moved as they come.",
+            "The fleet agrees that a backend is down; its sessions move with their next request.",
             metadata: ["service": "\(place.service)", "backend": "\(place.backend)"])
     }
 

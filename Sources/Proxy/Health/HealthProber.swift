@@ -98,7 +98,7 @@ package final class HealthProber {
         target.state.begin(.unreachable)
         let action = target.probe.failed(now: loop.now())
         guard action != .doNothing else { return false }
-        loop.logger.warning("A backend cannot be reached.", metadata: target.metadata)
+        loop.logger.warning("A backend is unreachable.", metadata: target.metadata)
         perform(action, target)
         return true
     }
@@ -107,7 +107,7 @@ package final class HealthProber {
         let wasUnreachable = target.probe.isUnreachable
         target.probe.succeeded()
         target.state.end(.unreachable)
-        if wasUnreachable { loop.logger.notice("A backend can be reached again.", metadata: target.metadata) }
+        if wasUnreachable { loop.logger.notice("A backend is reachable again.", metadata: target.metadata) }
     }
 
     // MARK: Probes

@@ -97,7 +97,7 @@ package final class RedisChannel {
         counters.connectionFailures &+= 1
         if primary.status.shouldLog(error, to: .channel, now: .now) {
             logger.warning(
-                "Moves of sessions are not heard; the store is asked instead.",
+                "Rebind notifications are not received; cached bindings are not trusted until they are.",
                 metadata: ["store": "\(subscription.endpoint)", "reason": "\(error.description)"])
         }
     }
@@ -150,7 +150,7 @@ extension RedisChannel {
         counters.echoes &+= 1
         subscription.proved()
         guard primary.status.shouldLogRecovery(to: .channel, now: now) else { return }
-        logger.info("Moves of sessions are heard.", metadata: ["store": "\(subscription.endpoint)"])
+        logger.info("Rebind notifications are received.", metadata: ["store": "\(subscription.endpoint)"])
     }
 
     private func publish() {

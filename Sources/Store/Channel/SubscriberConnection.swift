@@ -104,7 +104,7 @@ final class SubscriberConnection: ChannelInboundHandler, RedisHandler {
     private func send(_ commands: [[String]], _ context: ChannelHandlerContext) {
         var buffer = context.channel.allocator.buffer(capacity: 256)
         for command in commands where !RedisCommands.format(command, in: &buffer) {
-            return end(.misbehaves("there is no memory for its first commands"))
+            return end(.misbehaves("out of memory for its first commands"))
         }
         context.writeAndFlush(NIOAny(buffer), promise: nil)
     }
@@ -126,7 +126,7 @@ final class SubscriberConnection: ChannelInboundHandler, RedisHandler {
             acknowledge(reply, report, acknowledged)
         case .hearing:
             guard let message = names.message(reply) else {
-                return end(.misbehaves("it sent a subscriber something that is no message"))
+                return end(.misbehaves("the server sent a subscriber something other than a message"))
             }
             owner?.heard(message, now: now)
         }
@@ -140,7 +140,7 @@ final class SubscriberConnection: ChannelInboundHandler, RedisHandler {
                     ? .noPermission(command: "SUBSCRIBE") : .refuses(command: "SUBSCRIBE", code))
         }
         guard names.isAcknowledgement(reply, of: number) else {
-            return end(.misbehaves("it does not answer SUBSCRIBE as a Redis does"))
+            return end(.misbehaves("the server does not answer SUBSCRIBE as Redis does"))
         }
         guard number + 1 == names.channels.count else {
             phase = .subscribing(report, acknowledged: number + 1)
@@ -155,9 +155,9 @@ final class SubscriberConnection: ChannelInboundHandler, RedisHandler {
     private func error(of fault: RESPFault) -> StoreError {
         switch (phase, fault) {
         case (.greeting, _): .notRedis
-        case (_, .malformed): .misbehaves("it sent a subscriber bytes that are no message")
-        case (_, .tooLarge): .misbehaves("it sent a subscriber more than a message may be")
-        case (_, .noMemory): .misbehaves("there is no memory for its message")
+        case (_, .malformed): .misbehaves("the server sent a subscriber malformed bytes")
+        case (_, .tooLarge): .misbehaves("the server sent a subscriber a message that is too large")
+        case (_, .noMemory): .misbehaves("out of memory for its message")
         }
     }
 }

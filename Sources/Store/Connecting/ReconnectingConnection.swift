@@ -113,7 +113,7 @@ final class ReconnectingConnection<Handler: RedisHandler> {
     private func adopt(_ channel: any Channel) {
         guard let handler = owner?.makeHandler(endpoint) else {
             channel.close(promise: nil)
-            return fail(.misbehaves("there is no memory for a connection"))
+            return fail(.misbehaves("out of memory for a connection"))
         }
         self.channel = channel
         self.handler = handler

@@ -98,7 +98,7 @@ final class RedisConnection: ChannelInboundHandler, RedisHandler {
         let era = UInt64.random(in: 0...(.max)).hexadecimal
         let arguments = ["2", names.heartbeat, names.era, String(sequence), report.identity.runID.description, era]
         guard RedisCommands.format(start + arguments, in: &outbound) else {
-            return end(.misbehaves("there is no memory for a heartbeat"))
+            return end(.misbehaves("out of memory for a heartbeat"))
         }
         arm(now: now)
         store?.flushSoon()
@@ -179,7 +179,7 @@ final class RedisConnection: ChannelInboundHandler, RedisHandler {
         let until = Instant(nanoseconds: now.nanoseconds &+ settings.connectTimeout.wholeNanoseconds)
         phase = .greeting(handshake, until: until)
         for command in handshake.commands where !RedisCommands.format(command, in: &outbound) {
-            return end(.misbehaves("there is no memory for its first commands"))
+            return end(.misbehaves("out of memory for its first commands"))
         }
         flush()
         arm(now: now)
@@ -225,7 +225,7 @@ final class RedisConnection: ChannelInboundHandler, RedisHandler {
         case .sendBeat(let sequence): sendBeat(sequence, ["EVAL", RedisScript.heartbeat.source], now: now)
         case .probed(let isWell): store?.probeAnswered(isWell: isWell, now: now)
         case .close(.surplusReply): end(.surplusReply)
-        case .close(.mistypedReply): end(.misbehaves("it sent a reply that does not fit what was asked"))
+        case .close(.mistypedReply): end(.misbehaves("the server sent a reply that does not fit its command"))
         }
     }
 
@@ -233,7 +233,7 @@ final class RedisConnection: ChannelInboundHandler, RedisHandler {
         switch followUp {
         case .evaluation:
             guard commands.evaluate(operation, in: &outbound) else {
-                return end(.misbehaves("there is no memory for a script"))
+                return end(.misbehaves("out of memory for a script"))
             }
         case .read: commands.read(operation.fingerprint, in: &outbound)
         case .touch: commands.touch(operation.fingerprint, operation.lifetimeMilliseconds, in: &outbound)
@@ -245,9 +245,9 @@ final class RedisConnection: ChannelInboundHandler, RedisHandler {
     private func error(of fault: RESPFault) -> StoreError {
         if case .greeting = phase { return .notRedis }
         switch fault {
-        case .malformed: return .misbehaves("it sent bytes that are no reply")
-        case .tooLarge: return .misbehaves("it sent a reply larger than any that was asked for")
-        case .noMemory: return .misbehaves("there is no memory for its reply")
+        case .malformed: return .misbehaves("the server sent malformed bytes")
+        case .tooLarge: return .misbehaves("the server sent a reply that is too large")
+        case .noMemory: return .misbehaves("out of memory for its reply")
         }
     }
 }

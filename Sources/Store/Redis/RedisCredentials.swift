@@ -14,7 +14,7 @@ package struct RedisCredentials: Hashable, Sendable {
         guard let at = rest.lastIndex(of: "@") else { return (nil, rest) }
         let parts = rest[..<at].split(separator: ":", maxSplits: 1, omittingEmptySubsequences: false)
         guard parts.count == 2, let username = percentDecoded(parts[0]), let password = percentDecoded(parts[1]) else {
-            throw RedisEndpointError("before the @ it says no percent-encoded user:password or :password")
+            throw RedisEndpointError("write percent-encoded user:password or :password before the @")
         }
         let credentials = RedisCredentials(username: username.isEmpty ? nil : username, password: password)
         return (credentials, rest[rest.index(after: at)...])

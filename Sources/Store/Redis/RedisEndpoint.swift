@@ -23,19 +23,19 @@ package struct RedisEndpoint: Hashable, Sendable {
     /// Parses a URL. The error says what is wrong and what would be right.
     package init(_ url: String) throws(RedisEndpointError) {
         let parts = url.split(separator: "://", maxSplits: 1, omittingEmptySubsequences: false)
-        guard parts.count == 2 else { throw RedisEndpointError("it does not begin with redis:// or unix://") }
+        guard parts.count == 2 else { throw RedisEndpointError("it must begin with redis:// or unix://") }
         switch parts[0] {
         case "redis": try self.init(network: parts[1])
         case "unix": try self.init(unix: parts[1])
         case "rediss": throw RedisEndpointError("TLS (rediss://) is not available in this version")
-        default: throw RedisEndpointError("its scheme is neither redis nor unix")
+        default: throw RedisEndpointError("the scheme must be redis or unix")
         }
     }
 
     private init(network rest: Substring) throws(RedisEndpointError) {
         let (credentials, place) = try RedisCredentials.split(rest)
         guard !place.contains("?") else {
-            throw RedisEndpointError("the database is written behind a slash, as in redis://127.0.0.1:6379/1")
+            throw RedisEndpointError("the database follows a slash, as in redis://127.0.0.1:6379/1")
         }
         let parts = place.split(separator: "/", maxSplits: 1, omittingEmptySubsequences: false)
         address = try Self.address(parts[0])
@@ -47,10 +47,10 @@ package struct RedisEndpoint: Hashable, Sendable {
         let (credentials, place) = try RedisCredentials.split(rest)
         let parts = place.split(separator: "?", maxSplits: 1, omittingEmptySubsequences: false)
         guard parts[0].hasPrefix("/") else {
-            throw RedisEndpointError("the path of the socket does not begin with a slash, as in unix:///run/redis.sock")
+            throw RedisEndpointError("the socket path must be absolute, as in unix:///run/redis.sock")
         }
         // The kernel's socket address holds this many bytes and a closing zero byte.
-        guard parts[0].utf8.count <= 107 else { throw RedisEndpointError("the path of the socket is over 107 bytes") }
+        guard parts[0].utf8.count <= 107 else { throw RedisEndpointError("the socket path is longer than 107 bytes") }
         address = .unixSocket(path: String(parts[0]))
         self.credentials = credentials
         database = 0
@@ -66,7 +66,7 @@ package struct RedisEndpoint: Hashable, Sendable {
         var port = Substring()
         if text.hasPrefix("[") {
             guard let end = text.firstIndex(of: "]") else {
-                throw RedisEndpointError("the bracket before the IPv6 address is not closed")
+                throw RedisEndpointError("the IPv6 address has no closing bracket")
             }
             host = text[text.index(after: text.startIndex)..<end]
             port = text[text.index(after: end)...]
@@ -74,17 +74,17 @@ package struct RedisEndpoint: Hashable, Sendable {
             host = text[..<colon]
             port = text[colon...]
         }
-        guard !host.isEmpty else { throw RedisEndpointError("it names no host, as in redis://127.0.0.1:6379") }
+        guard !host.isEmpty else { throw RedisEndpointError("the host is missing, as in redis://127.0.0.1:6379") }
         guard !port.isEmpty else { return .host(String(host), port: defaultPort) }
         guard port.first == ":", let number = decimal(port.dropFirst()), number > 0 else {
-            throw RedisEndpointError("the port is not a number from 1 to 65535")
+            throw RedisEndpointError("the port must be a number from 1 to 65535")
         }
         return .host(String(host), port: Int(number))
     }
 
     private static func database(_ text: Substring) throws(RedisEndpointError) -> Int {
         guard let number = decimal(text) else {
-            throw RedisEndpointError("the database is not a number from 0 to 65535")
+            throw RedisEndpointError("the database must be a number from 0 to 65535")
         }
         return Int(number)
     }
@@ -108,5 +108,5 @@ extension RedisEndpoint: CustomStringConvertible {
 package struct RedisEndpointError: Error, Hashable, Sendable, CustomStringConvertible {
     package let description: String
 
-    init(_ description: String) { self.description = "not the URL of a Redis: " + description }
+    init(_ description: String) { self.description = "is not a valid Redis URL: " + description }
 }

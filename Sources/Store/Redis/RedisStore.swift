@@ -180,7 +180,7 @@ extension RedisStore {
         counters.refusals &+= 1
         guard primary.status.shouldLog(code, now: now) else { return }
         logger.warning(
-            "The store refuses commands.", metadata: ["store": "\(connection.endpoint)", "error": "\(code)"])
+            "The store rejects commands.", metadata: ["store": "\(connection.endpoint)", "error": "\(code)"])
     }
 
     /// A write was refused because the server has become a replica.
@@ -221,7 +221,7 @@ extension RedisStore {
         case .probe(let time): probe(at: time)
         case .close:
             guard primary.status.shouldLogRecovery(to: .store, now: .now) else { break }
-            logger.info("The store is in use.", metadata: ["store": "\(connection.endpoint)"])
+            logger.info("The store is available.", metadata: ["store": "\(connection.endpoint)"])
         }
     }
 
@@ -239,7 +239,7 @@ extension RedisStore {
     private func report(_ error: StoreError) {
         guard primary.status.shouldLog(error, to: .store, now: .now) else { return }
         logger.warning(
-            "The store is not used.",
+            "The store is unavailable.",
             metadata: ["store": "\(connection.endpoint)", "reason": "\(error.description)"])
     }
 }

@@ -45,36 +45,37 @@ enum StoreError: Error, Hashable, Sendable {
 
     var description: String {
         switch self {
-        case .unreachable(let reason): "no connection can be made: \(reason)"
-        case .connectTimeout: "no connection was made in time"
-        case .closed: "it closed the connection"
-        case .closedInHandshake: "it closed the connection at once; this may be a TLS port, or it has too many clients"
-        case .silent: "it left a command without an answer for too long, so the connection was closed"
-        case .late: "its answers come too late"
-        case .notRedis: "what listens there does not speak Redis's protocol"
-        case .speaksTLS: "it speaks TLS, but the endpoint's URL says no TLS"
-        case .sentinel: "this is a Sentinel, not a Redis that holds data"
+        case .unreachable(let reason): "cannot connect: \(reason)"
+        case .connectTimeout: "connecting timed out"
+        case .closed: "the server closed the connection"
+        case .closedInHandshake:
+            "the server closed the connection at once; it may be a TLS port, or have reached maxclients"
+        case .silent: "a command got no reply in time, so the connection was closed"
+        case .late: "replies are too late"
+        case .notRedis: "the server does not speak the Redis protocol"
+        case .speaksTLS: "the server speaks TLS, but the endpoint's URL is without TLS"
+        case .sentinel: "the server is a Redis Sentinel, which holds no data"
         case .cluster:
-            "it is a node of a Redis Cluster, which is not supported yet; use a standalone Redis"
-        case .tooOld(let version): "it is Redis \(version), and 7.0 or later, or Valkey, is needed"
-        case .noIdentity: "it gives no run_id and master_replid in INFO, as a Redis does"
-        case .replica: "it is a replica, which takes no writes"
-        case .otherServer: "two connections to it lead to different servers"
-        case .otherHistory: "it has taken over another server's data"
-        case .unproven: "heartbeats do not come back"
-        case .wrongPassword: "user or password is wrong"
-        case .passwordNeeded: "it wants a password"
-        case .noPermission(let command): "its user may not run \(command)"
-        case .noDatabase(let database): "it has no database \(database)"
-        case .refuses("AUTH", let code): "it refuses AUTH with \(code); it may have no password set"
-        case .refuses(let command, let code): "it refuses \(command) with \(code)"
+            "the server is a Redis Cluster node, which is not supported yet; use a standalone Redis"
+        case .tooOld(let version): "the server is Redis \(version), but Redis 7.0 or later, or Valkey, is needed"
+        case .noIdentity: "INFO reports no run_id and master_replid; is this a Redis server?"
+        case .replica: "the server is a replica, which accepts no writes"
+        case .otherServer: "two connections reached different servers"
+        case .otherHistory: "the server has taken over another server's data"
+        case .unproven: "heartbeats are not coming back"
+        case .wrongPassword: "the username or password is wrong"
+        case .passwordNeeded: "the server requires a password"
+        case .noPermission(let command): "the user has no permission to run \(command)"
+        case .noDatabase(let database): "database \(database) does not exist"
+        case .refuses("AUTH", let code): "the server rejects AUTH with \(code); it may have no password set"
+        case .refuses(let command, let code): "the server rejects \(command) with \(code)"
         case .misbehaves(let reason): reason
         }
     }
 }
 
 extension StoreError {
-    static let surplusReply = StoreError.misbehaves("it sent a reply to nothing that was asked")
+    static let surplusReply = StoreError.misbehaves("the server sent a reply without a command")
 
     /// The first byte of a TLS alert, which a TLS port sends in reply to our commands (RFC 8446, section 5.1).
     static let alertOfTLS: UInt8 = 0x15

@@ -6,7 +6,7 @@ extension SettingNode {
         do throws(TOMLError) {
             self = try parser.document().node
         } catch {
-            diagnostics.add("is no valid TOML: \(error.message)", at: error.place, key: "")
+            diagnostics.add("is not valid TOML: \(error.message)", at: error.place, key: "")
             return nil
         }
     }

@@ -7,7 +7,7 @@ enum TOMLLiteral {
         if isTime(word) { return word }
         // The word may be a password whose quotes were forgotten, so the message does not show it.
         throw TOMLError(
-            message: "no number, boolean or time stands here: a text stands in quotes", place: place)
+            message: "expected a number, a boolean or a time: put strings in quotes", place: place)
     }
 
     private static func number(_ word: String) -> String? {

@@ -36,7 +36,7 @@ struct TOMLParser {
         let isArray = scanner.take("[")
         let path = try keyPath()
         guard scanner.take("]"), !isArray || scanner.take("]") else {
-            throw scanner.error("expected \(isArray ? "]]" : "]") after the name of the table")
+            throw scanner.error("expected \(isArray ? "]]" : "]") after the table name")
         }
         var table = root
         for key in path.dropLast() { table = try parent(key, in: table) }
@@ -86,8 +86,8 @@ struct TOMLParser {
     }
 
     private func twice(_ key: TOMLScanner.Key, in table: TOMLTable) -> TOMLError {
-        let line = table.place(of: key.name).map { " (line \($0.line))" } ?? ""
-        return TOMLError(message: "\"\(Excerpt.of(key.name))\" stands there already\(line)", place: key.place)
+        let line = table.place(of: key.name).map { " in line \($0.line)" } ?? ""
+        return TOMLError(message: "\"\(Excerpt.of(key.name))\" is already defined\(line)", place: key.place)
     }
 
     // MARK: Keys and values
@@ -168,5 +168,5 @@ struct TOMLParser {
         }
     }
 
-    private func tooDeep() -> TOMLError { scanner.error("more than \(Self.depthMax) levels are nested") }
+    private func tooDeep() -> TOMLError { scanner.error("nested more than \(Self.depthMax) levels deep") }
 }

@@ -63,7 +63,7 @@ struct TOMLScanner {
     private mutating func skipComment() throws(TOMLError) {
         guard peek == UInt8(ascii: "#") else { return }
         while let byte = peek, byte != 0x0A, !isCarriageReturn() {
-            guard byte == 0x09 || byte >= 0x20 && byte != 0x7F else { throw error("a control character in a comment") }
+            guard byte == 0x09 || byte >= 0x20 && byte != 0x7F else { throw error("control character in a comment") }
             position += 1
         }
     }
@@ -86,12 +86,12 @@ struct TOMLScanner {
     mutating func key() throws(TOMLError) -> Key {
         let place = here()
         if let byte = peek, byte == UInt8(ascii: "\"") || byte == UInt8(ascii: "'") {
-            guard !startsTriple(byte) else { throw error("a key must stand in one line") }
+            guard !startsTriple(byte) else { throw error("a key must not span several lines") }
             return Key(name: try string(), place: place)
         }
         let start = position
         while let byte = peek, Self.isBare(byte) { position += 1 }
-        guard position > start else { throw error("expected a key: letters, digits, - and _, or a text in quotes") }
+        guard position > start else { throw error("expected a key: letters, digits, - and _, or a quoted string") }
         return Key(name: String(decoding: bytes[start..<position], as: UTF8.self), place: place)
     }
 
@@ -113,7 +113,7 @@ struct TOMLScanner {
             guard Self.isBare(byte) || "+.:".utf8.contains(byte) || isDateBlank else { break }
             position += 1
         }
-        guard position > start else { throw error("expected a value: a text stands in quotes") }
+        guard position > start else { throw error("expected a value: put strings in quotes") }
         return String(decoding: bytes[start..<position], as: UTF8.self)
     }
 
@@ -126,7 +126,7 @@ struct TOMLScanner {
 
     /// A string of any of the four kinds.
     mutating func string() throws(TOMLError) -> String {
-        guard let quote = peek else { throw error("expected a text in quotes") }
+        guard let quote = peek else { throw error("expected a quoted string") }
         let isLong = startsTriple(quote)
         position += isLong ? 3 : 1
         if isLong { _ = takeLineEnd() }
@@ -145,7 +145,7 @@ struct TOMLScanner {
                 position += 1
             }
         }
-        throw error(peek == nil || peek == 0x0A ? "a text is not closed" : "a control character in a text")
+        throw error(peek == nil || peek == 0x0A ? "the string is not closed" : "control character in a string")
     }
 
     /// One or two quotation marks may come right before the closing three.
@@ -167,7 +167,7 @@ struct TOMLScanner {
         ]
         let start = self
         position += 1
-        guard let byte = peek else { throw start.error("a text is not closed") }
+        guard let byte = peek else { throw start.error("the string is not closed") }
         if let plain = escaped[byte] {
             text.append(plain)
             position += 1
@@ -177,7 +177,7 @@ struct TOMLScanner {
         } else if isLong, skipsLines() {
             return
         } else {
-            throw start.error("an escape that TOML does not have: write \\\\ for a backslash")
+            throw start.error("unknown escape: write \\\\ for a backslash")
         }
     }
 
@@ -186,7 +186,7 @@ struct TOMLScanner {
         let hexadecimal = String(decoding: digits, as: UTF8.self)
         guard digits.count == count, hexadecimal.allSatisfy(\.isHexDigit), let value = UInt32(hexadecimal, radix: 16),
             let scalar = Unicode.Scalar(value)
-        else { throw start.error("an escape with no valid character") }
+        else { throw start.error("this escape is not a valid character") }
         position += count
         return Array(String(scalar).utf8)
     }

@@ -54,7 +54,7 @@ struct DockerEngine: Sendable {
         guard answer.status == 200 else { throw request.error(answer) }
         guard let version = try? JSONDecoder().decode(Version.self, from: Data(answer.body)),
             let newest = version.ApiVersion.flatMap(DockerAPIVersion.init)
-        else { throw request.error(.foreign("it names no API version")) }
+        else { throw request.error(.foreign("it reports no API version")) }
         guard newest >= versionMin else { throw request.error(.outdated(newest.description)) }
         let oldest = version.MinAPIVersion.flatMap(DockerAPIVersion.init) ?? versionMin
         return DockerEngine(

@@ -35,27 +35,27 @@ package struct DockerEngineError: Error, Equatable, Sendable, CustomStringConver
     package var description: String {
         switch problem {
         case .absent:
-            "there is no socket \(endpoint): start Docker, or set providers.docker.endpoint (in a container, mount the socket)"
+            "the socket \(endpoint) does not exist: start Docker, or set providers.docker.endpoint (in a container, mount the socket)"
         case .denied:
-            "the socket \(endpoint) may not be opened by the user that Limpet runs as: add it to the group of the socket"
+            "permission denied on the socket \(endpoint): add Limpet's user to the group that owns the socket"
         case .unreachable(let reason):
-            "the Docker Engine at \(endpoint) cannot be reached: \(reason): see whether it runs"
+            "the Docker Engine at \(endpoint) cannot be reached: \(reason): is it running?"
         case .late(let seconds):
-            "the Docker Engine at \(endpoint) did not answer \(path) within \(seconds) s: see whether it hangs"
+            "the Docker Engine at \(endpoint) did not answer \(path) within \(seconds) s: is it stuck?"
         case .cut:
             "the Docker Engine at \(endpoint) closed the connection before its answer to \(path) was complete"
         case .foreign(let what):
-            "what answers at \(endpoint) is no Docker Engine (\(path): \(what)): see providers.docker.endpoint"
+            "the service at \(endpoint) is not a Docker Engine (\(path): \(what)): check providers.docker.endpoint"
         case .status(let code, let message):
             "the Docker Engine at \(endpoint) answered \(path) with status \(code): \(message)"
         case .tooLong(let what, let mebibytes):
-            "the Docker Engine at \(endpoint) sent \(what) of more than \(mebibytes) MiB for \(path), which is refused"
+            "the Docker Engine at \(endpoint) sent \(what) larger than \(mebibytes) MiB for \(path), which is too large"
         case .lagging:
-            "the Docker Engine at \(endpoint) sent events faster than they could be taken: all containers are listed again"
+            "the Docker Engine at \(endpoint) sent events faster than they could be processed: all containers are listed again"
         case .eventsEnded:
-            "the Docker Engine at \(endpoint) ended its stream of events: see whether it stopped"
+            "the Docker Engine at \(endpoint) ended its event stream: has it stopped?"
         case .outdated(let version):
-            "the Docker Engine at \(endpoint) speaks API \(version), and Limpet needs 1.24 or later: update Docker"
+            "the Docker Engine at \(endpoint) speaks API \(version), but Limpet needs 1.24 or later: update Docker"
         }
     }
 

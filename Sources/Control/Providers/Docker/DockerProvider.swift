@@ -125,7 +125,7 @@ package final class DockerProvider: Service, Sendable {
         box.update { $0.isConnected = true }
         guard !wasConnected else { return }
         logger.notice(
-            "docker connected",
+            "The Docker Engine is connected.",
             metadata: [
                 "endpoint": "\(endpoint)", "engine": "\(engine.engineVersion)", "api": "\(engine.apiVersion)",
             ])
@@ -142,7 +142,7 @@ package final class DockerProvider: Service, Sendable {
         }
         guard before.isConnected || before.lastError != reason else { return }
         logger.warning(
-            "docker is not heard: what was known of its containers still counts", metadata: ["error": "\(reason)"])
+            "The Docker Engine is unavailable; the last known containers are used.", metadata: ["error": "\(reason)"])
     }
 
     /// Ends early if the socket has changed, which means that the Engine has been started.

@@ -157,7 +157,7 @@ struct DockerRequest: Sendable {
         do {
             return try JSONDecoder().decode(type, from: Data(answer.body))
         } catch {
-            throw self.error(.foreign("its answer is not what the Engine's API says"))
+            throw self.error(.foreign("its answer does not match the Engine API"))
         }
     }
 
@@ -173,7 +173,7 @@ struct DockerRequest: Sendable {
         let said = try? JSONDecoder().decode(Message.self, from: Data(answer.body)).message
         let text = (said ?? String(decoding: answer.body.prefix(300), as: UTF8.self))
             .map { $0.isNewline ? " " : $0 }.prefix(300)
-        return error(.status(answer.status, text.isEmpty ? "it does not say why" : String(text)))
+        return error(.status(answer.status, text.isEmpty ? "no reason given" : String(text)))
     }
 }
 
@@ -183,7 +183,7 @@ extension DockerEngineError.Problem {
         switch error {
         case DockerAnswerFailure.late(let time): self = .late(time.nanoseconds / 1_000_000_000)
         case DockerAnswerFailure.tooLong(let what, let mebibytes): self = .tooLong(what, mebibytes: mebibytes)
-        case DockerAnswerFailure.noEvent: self = .foreign("it sends events that are none")
+        case DockerAnswerFailure.noEvent: self = .foreign("it sends malformed events")
         case DockerAnswerFailure.lagging: self = .lagging
         case DockerAnswerFailure.ended: self = .eventsEnded
         case HTTPParserError.invalidEOFState: self = .cut

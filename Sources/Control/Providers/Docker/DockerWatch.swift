@@ -88,7 +88,7 @@ actor DockerWatch {
     func couldNotInspect(_ id: String, _ error: DockerEngineError, at now: Time) -> Bool {
         if inventory.couldNotInspect(id, at: now) {
             logger.warning(
-                "a container could not be looked at: what was known of it still counts",
+                "A container cannot be inspected; its last known state is used.",
                 metadata: ["container": "\(id.prefix(12))", "error": "\(error)"])
         }
         changed(at: now)
@@ -136,11 +136,11 @@ actor DockerWatch {
 
     private func say(_ warnings: [String], unseen: [String]) {
         for warning in warnings where !self.warnings.contains(warning) {
-            logger.warning("docker labels", metadata: ["warning": "\(warning)"])
+            logger.warning("A container has a configuration warning.", metadata: ["warning": "\(warning)"])
         }
         self.warnings = warnings
         let failures = unseen.prefix(Self.warningMax)
-            .map { "container \($0.prefix(12)): it could not be looked at: what was known of it still counts" }
+            .map { "container \($0.prefix(12)): it cannot be inspected, so its last known state is used" }
         status.update { $0.warnings = warnings + failures }
     }
 

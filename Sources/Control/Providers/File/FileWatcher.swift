@@ -52,7 +52,7 @@ final class FileWatcher: Sendable {
             await refresh(inotify)
             if let inotify { group.addTask { await self.listen(to: inotify) } }
             #else
-            state.withLock { $0.blindness = "this system is not asked" }
+            state.withLock { $0.blindness = "this system has none that Limpet uses" }
             #endif
             group.addTask { await self.rescan() }
             await changed()
@@ -91,7 +91,7 @@ final class FileWatcher: Sendable {
         }
         guard isNew else { return }
         logger.warning(
-            "The system does not tell of changes of files; they are looked for once a second.",
+            "File change notifications are unavailable; files are checked once a second.",
             metadata: ["reason": "\(reason)"])
     }
 
@@ -119,7 +119,7 @@ final class FileWatcher: Sendable {
         }
         guard isNew else { return }
         logger.warning(
-            "There are more directories than are looked at: changes in the others are not noticed.",
+            "Too many directories are configured; changes in the rest are not noticed.",
             metadata: ["directories": "\(WatchPlan.lookedAtMax)"])
     }
 }
@@ -145,7 +145,7 @@ extension FileWatcher {
     /// Watches the directories of the current plan. A change during the scan is reported, or found by another scan.
     private func watchAll(by inotify: Inotify?) {
         guard let inotify else {
-            if !isTold { state.withLock { $0.blindness = "it is not asked" } }
+            if !isTold { state.withLock { $0.blindness = "they are switched off" } }
             return
         }
         for _ in 0..<8 {
@@ -167,7 +167,7 @@ extension FileWatcher {
                 )
             }
             gone.forEach(inotify.remove)
-            if plan.isCut { go(blind: "there are more than \(WatchPlan.watchedMax) directories") }
+            if plan.isCut { go(blind: "more than \(WatchPlan.watchedMax) directories to watch") }
             if isSettled { return }
         }
     }
@@ -217,8 +217,8 @@ extension FileWatcher {
 
     private static func reason(_ failure: Inotify.Failure) -> String {
         switch failure.code {
-        case EMFILE: "fs.inotify.max_user_instances is reached"
-        case ENOSPC: "fs.inotify.max_user_watches is reached"
+        case EMFILE: "the limit fs.inotify.max_user_instances is reached"
+        case ENOSPC: "the limit fs.inotify.max_user_watches is reached"
         default: String(cString: strerror(failure.code)).lowercased()
         }
     }
