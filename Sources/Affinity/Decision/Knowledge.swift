@@ -21,7 +21,7 @@ struct Knowledge {
         self.init(binding: binding, origin: .read, createdAtSeconds: createdAtSeconds)
     }
 
-    /// The one that outweighs the other.
+    /// The better of the two.
     static func best(_ first: Knowledge?, _ second: Knowledge?) -> Knowledge? {
         guard let first, let second else { return first ?? second }
         return first.outweighs(second) ? first : second

@@ -1,7 +1,7 @@
 /// What an event loop tells the store independently of requests: its own writes that the store may have lost, and what
 /// it decided while the store was away.
 ///
-/// Bounded: what does not fit is told on the session's next request, or not at all if the store has kept what it
+/// Bounded: what does not fit is offered on the session's next request, or not at all if the store has kept what it
 /// acknowledged.
 struct Offers: Sendable {
     /// A write that the store acknowledged and published to every replica.

@@ -7,7 +7,7 @@ extension SessionAffinity {
     /// What is already known about the session, here or in the store, is kept.
     ///
     /// The backend itself issued the key, so the binding is knowledge and not a guess: if the store is unavailable, the
-    /// binding is remembered, serves this replica's next requests, and is told to the store after the outage.
+    /// binding is remembered, serves this replica's next requests, and is offered to the store after the outage.
     ///
     /// - Returns: an operation for which the response may be held, at most for the budget.
     package mutating func learn(
@@ -110,7 +110,7 @@ package struct Learning: Sendable {
 
 /// What to do next for a session key that a backend has issued.
 package enum LearningStep: Hashable, Sendable {
-    /// Nothing more: the binding is known, or will be told to the store later.
+    /// Nothing more: the binding is known, or will be offered to the store later.
     case done
     /// Send the operation to the store, then pass the result to `storeAnswered`.
     case send(StoreOperation)

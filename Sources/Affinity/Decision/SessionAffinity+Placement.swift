@@ -6,7 +6,7 @@ extension SessionAffinity {
         case preferred
         /// Up here, although most of the fleet cannot reach it.
         case doubtful
-        /// Draining, if there is no other candidate: serving is better than refusing.
+        /// Draining, used only without other candidates: serving is better than refusing.
         case draining
     }
 
@@ -44,7 +44,7 @@ extension SessionAffinity {
     func proposed(_ decision: Decision) -> Int? { decision.proposal.flatMap(usable) }
 
     /// The first backend in the session's order that may take a session it does not have: among those that most of the
-    /// fleet can reach, if there are any; a draining one only if there is no other.
+    /// fleet can reach, if there are any; a draining one only if no other can take the session.
     func firstUsable(_ fingerprint: Fingerprint, where isWanted: (Int) -> Bool = { _ in true }) -> Int? {
         membership.choose(fingerprint) { isOne($0, of: .preferred) && isWanted($0) }
             ?? membership.choose(fingerprint) { isOne($0, of: .doubtful) && isWanted($0) }

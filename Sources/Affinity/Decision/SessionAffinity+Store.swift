@@ -100,8 +100,8 @@ extension SessionAffinity {
         return .send(operation)
     }
 
-    /// Keeps the record that the store holds and routes by it, unless a higher epoch was heard since the operation was
-    /// sent, or it was sent too long ago.
+    /// Keeps the record that the store holds and routes by it, unless a higher epoch is known here, or the result is
+    /// superseded or older than the lease.
     mutating func fill(
         _ decision: inout Decision, _ record: StoredRecord, stamp: OperationStamp, provenance: Provenance,
         _ now: Instant

@@ -25,8 +25,8 @@ extension SessionAffinity {
         return .touch(fingerprint, lifetimeMilliseconds: expiry.lifetimeMilliseconds)
     }
 
-    /// The next operation after the result of one that no request waits for (a touch, an offer), or of one that
-    /// followed from such a result. Their results come here too; after three operations there are no more.
+    /// The next operation after the result of an operation that no request waits for (a touch, an offer), or of a
+    /// follow-up to such a result. Results of follow-ups come here too; a chain ends after three operations.
     package mutating func storeAnsweredInBackground(
         _ result: StoreResult, to operation: StoreOperation, stamp: OperationStamp, now: Instant
     ) -> StoreOperation? {

@@ -64,7 +64,7 @@ extension SessionAffinity {
         return .forward(Route(backend: index, binding: binding, provenance: proposed == nil ? .hashed : .hinted))
     }
 
-    /// Moves the session without the store, which is told later.
+    /// Moves the session without the store, which learns of the move later.
     private mutating func moveLocally(_ decision: Decision, from known: Knowledge, _ now: Instant) -> Step {
         guard let index = firstUsable(decision.fingerprint) else { return .refuse(.noBackend) }  // D30
         guard known.binding.epoch < Binding.epochMax else { return detour(decision, from: known.binding) }  // D31
@@ -74,7 +74,7 @@ extension SessionAffinity {
         return .forward(Route(backend: index, binding: moved, provenance: .rebound, createdAtSeconds: createdAtSeconds))
     }
 
-    /// Keeps what was decided without the store, to be told to the store later.
+    /// Keeps what was decided without the store, and queues it to be offered later.
     mutating func remember(
         _ binding: Binding, _ kind: BindingCache.Kind, createdAtSeconds: UInt32?, of fingerprint: Fingerprint,
         _ now: Instant

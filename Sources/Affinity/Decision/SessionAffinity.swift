@@ -44,7 +44,7 @@ package struct SessionAffinity {
     }
 
     /// Continues with other backends or settings. Decisions in progress continue: they name backends by their hashes.
-    /// Everything still to be told to the store will be told.
+    /// Pending offers are kept.
     /// - Parameter health: has an entry for each backend of the membership.
     package mutating func reconfigure(membership: Membership, health: HealthTable, settings: AffinitySettings) {
         if settings.idleTimeoutMilliseconds != self.settings.idleTimeoutMilliseconds {
@@ -101,8 +101,8 @@ package struct SessionAffinity {
         return propose(&decision, Knowledge(entry: entry, hint: decision.hint), now)
     }
 
-    /// The next step after the store's result of an operation for this decision, or for another of the same session:
-    /// D11 to D16.
+    /// The next step after the store's result of an operation for this decision, or for another decision on the same
+    /// session: D11 to D16.
     package mutating func storeAnswered(
         _ decision: inout Decision, _ result: StoreResult, to operation: StoreOperation, stamp: OperationStamp,
         now: Instant

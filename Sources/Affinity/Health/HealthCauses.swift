@@ -8,7 +8,7 @@ package struct HealthCauses: OptionSet, Hashable, Sendable {
     package static let unreachable = HealthCauses(rawValue: 1)
     /// A check of the backend's responses fails. This version checks no responses.
     package static let failing = HealthCauses(rawValue: 2)
-    /// The backend is configured to keep its sessions, and to get new ones only if there is no other backend.
+    /// The backend is configured to keep its sessions, and to get new ones only if no other backend can take them.
     package static let draining = HealthCauses(rawValue: 4)
     /// The backend is not configured.
     package static let absent = HealthCauses(rawValue: 8)

@@ -96,11 +96,11 @@ package enum StoreResult: Hashable, Sendable {
     /// The store refused to write (OOM, READONLY, NOREPLICAS …) and returned this record, which may be out of date: a
     /// server that takes no writes may lag behind.
     case readOnly(StoredRecord)
-    /// There is no record. Only a touch or a read has this result.
+    /// The record is absent. Only a touch or a read has this result.
     case absent
     /// The store holds a value that Limpet would not write.
     case foreign
-    /// The operation was not sent, not answered within the budget, or refused while there is no record.
+    /// The operation was not sent, not answered within the budget, or refused while the record is absent.
     case unavailable(StoreFailure)
 }
 
