@@ -8,7 +8,7 @@ import Synchronization
 ///
 /// Unchecked: the memory of a shard's sets is accessed only under that shard's lock.
 package final class BindingCache: @unchecked Sendable {
-    /// How an entry was created. At equal epochs, the kind of the higher raw value wins.
+    /// How an entry was created. At equal epochs, the kind with the higher raw value wins.
     package enum Kind: UInt8, Hashable, Sendable, CaseIterable {
         /// Hashed without knowledge or store, epoch 0.
         case guess = 1
@@ -22,12 +22,12 @@ package final class BindingCache: @unchecked Sendable {
         package var binding: Binding
         package var kind: Kind
         /// For a confirmed entry: when the operation that confirmed it was sent, or when its message was heard. For
-        /// other kinds: when it was decided. Kept to 67 ms, rounded down.
+        /// other kinds: when it was decided. Resolution 67 ms, rounded down.
         package var confirmedAt: Instant
-        /// Kept to 67 ms, rounded down.
+        /// Resolution 67 ms, rounded down.
         package var expiresAt: Instant
-        /// The store must be queried before the entry is used, whenever it was confirmed: the result came late or from
-        /// another server, a message may have overtaken it, or its lifetime may not be the record's.
+        /// The store must be queried before the entry is used, however recently it was confirmed: the result came late
+        /// or from another server, a message may have overtaken it, or its lifetime may not be the record's.
         package var isSuspect: Bool
         /// When the session began, in seconds since 1970 by the wall clock, if known.
         package var createdAtSeconds: UInt32?
@@ -290,8 +290,9 @@ extension BindingCache.Entry {
     package var maySuffice: Bool { kind == .confirmed && !binding.isTombstone && !isSuspect }
 
     /// Whether the entry conflicts with a record, and wins if its backend is usable: both are of epoch 1 and name
-    /// different backends, and the writer of the record did not know. Either the store had confirmed the entry and lost
-    /// it, or a backend had issued the key: a dirty entry of epoch 1 was learnt, because moves have higher epochs.
+    /// different backends, and the writer of the record did not know of the entry. Either the store had confirmed the
+    /// entry and lost it, or a backend had issued the key: a dirty entry of epoch 1 was learnt, because moves have
+    /// higher epochs.
     package func conflicts(by record: Binding) -> Bool {
         record.epoch == 1 && !record.isTombstone && kind != .guess && binding.epoch == 1
             && binding.backend != record.backend

@@ -1,4 +1,5 @@
-/// The epochs heard recently. A result with a lower epoch is not kept if its operation was sent before.
+/// The epochs heard recently. A result with a lower epoch is not kept if its operation was sent before the message was
+/// heard.
 ///
 /// Fixed size: if two sessions share a place, the older floor is given up. Results of operations sent before that floor
 /// was heard are then unsure.

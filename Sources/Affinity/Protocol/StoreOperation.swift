@@ -141,7 +141,7 @@ extension StoreOperation {
         }
     }
 
-    /// The operation to send next if the store holds a foreign value, in place of a `create`: a script replaces the
+    /// If the store holds a foreign value: the `restore` to send after this `create`, because its script replaces the
     /// value. Nil for every other operation.
     var overForeign: StoreOperation? {
         guard case .create(let fingerprint, let backend, let lifetimeMilliseconds, let createdAtSeconds) = self else {
