@@ -22,7 +22,7 @@ package struct AffinitySettings: Hashable, Sendable {
     package var placement: PlacementStrategy
     /// How long a record lives when it is written or touched: 4/3 of the idle timeout.
     package let recordLifetimeMilliseconds: Int64
-    /// How long the coherence channel counts as live after the sending of a heartbeat that came back.
+    /// How long the coherence channel stays live after sending a heartbeat whose echo came back.
     package let leaseMilliseconds: Int64
     /// How long a request may wait for the store. After that, no further operation is sent for it.
     package let budgetMilliseconds: Int64

@@ -6,12 +6,12 @@ package struct CookieRenewal: Sendable {
 
     /// Seconds for which a hint is valid after it was issued.
     package let validitySeconds: UInt32
-    /// Seconds after it was sealed when the affinity cookie is sealed anew: a quarter of what ends first, the hint's
-    /// validity or the cookie's Max-Age. So an active client's cookie does not expire in the browser.
+    /// Age in seconds at which the affinity cookie is sealed anew: a quarter of what ends first, the hint's validity or
+    /// the cookie's Max-Age. So an active client's cookie does not expire in the browser.
     package let renewalAgeSeconds: UInt32
     /// Seconds by which the clocks of two replicas may differ: two minutes, but at most a third of the validity.
     package let tolerance: UInt32
-    /// Seconds after its beginning when a session ends, and its hints with it; nil: no such limit.
+    /// Maximum age of a session in seconds, after which its hints are invalid too; nil: no limit.
     package let absolute: UInt32?
 
     /// - Parameters:

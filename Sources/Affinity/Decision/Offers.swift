@@ -12,7 +12,7 @@ struct Offers: Sendable {
         let at: Instant
     }
 
-    /// How old own writes may be to be repeated after a loss, in milliseconds.
+    /// Own writes up to this age, in milliseconds, are repeated after a loss.
     static let memory: Int64 = 60_000
     private static let writtenMax = 10_000
     private static let waitingMax = 100_000

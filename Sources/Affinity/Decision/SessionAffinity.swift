@@ -2,8 +2,8 @@
 ///
 /// Pure: it is given the time and what others reported, and returns what to do next. The cache, the coherence of what
 /// it holds and the health of backends are shared with the replica's other loops; everything else belongs to this loop.
-/// As long as a backend may take a request, the request is routed, whatever the store does, after a bounded number of
-/// operations.
+/// As long as a backend may take a request, the request is routed after a bounded number of operations, whatever the
+/// store does, unless `onUnavailable` rejects it.
 package struct SessionAffinity {
     /// A proposal and three moves.
     static let operationsMax = 4
@@ -67,7 +67,7 @@ package struct SessionAffinity {
     ///   - storeIsAvailable: evaluated only where it matters, so not for most requests of a known session.
     ///   - otherKeys: further keys of the same source in the request, evaluated only if this replica does not know the
     ///     session. The first that it knows becomes the decision's.
-    ///   - proposal: becomes the decision's, evaluated only if this replica knows none of the keys.
+    ///   - proposal: the decision's proposal, evaluated only if this replica knows none of the keys.
     package mutating func begin(
         _ decision: inout Decision, storeIsAvailable: @autoclosure () -> Bool,
         otherKeys: @autoclosure () -> [Fingerprint] = [], proposal: @autoclosure () -> BackendHash? = nil, now: Instant

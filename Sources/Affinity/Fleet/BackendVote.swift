@@ -377,7 +377,7 @@ struct BackendVote {
         return tally
     }
 
-    // MARK: What is said
+    // MARK: What is reported
 
     func verdict(service: ServiceHash, backend: BackendHash, now: Instant) -> Verdict {
         var answers = answeredRounds
