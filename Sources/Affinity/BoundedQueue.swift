@@ -1,4 +1,4 @@
-/// First in, first out; where it is full the newcomer finds no place.
+/// First in, first out. A full queue drops what is appended.
 struct BoundedQueue<Element: Sendable>: Sendable {
     private let capacity: Int
     private var elements: [Element] = []
@@ -21,7 +21,7 @@ struct BoundedQueue<Element: Sendable>: Sendable {
         guard !isEmpty else { return nil }
         let element = elements[start]
         start += 1
-        // Moving what is left pays once half of the storage is spent.
+        // Shifting the rest pays off once half of the storage is used up.
         if start == elements.count {
             elements.removeAll()
             start = 0

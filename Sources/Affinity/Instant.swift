@@ -1,6 +1,6 @@
-/// A point on a clock that never goes back, in nanoseconds since an origin that only this process knows.
+/// A point on a monotonic clock, in nanoseconds since an origin that is private to this process.
 ///
-/// Policy never reads a clock; it is told the time. Two instants of different processes cannot be compared.
+/// Policy never reads a clock: the time is passed in. Instants of different processes cannot be compared.
 package struct Instant: Comparable, Hashable, Sendable {
     package var nanoseconds: Int64
 
@@ -21,7 +21,7 @@ package struct Instant: Comparable, Hashable, Sendable {
         return Instant(nanoseconds: carried ? (step < 0 ? .min : .max) : sum)
     }
 
-    /// Whole milliseconds from `earlier` to here, rounded down; negative when `earlier` is later.
+    /// Whole milliseconds from `earlier` to this instant, rounded toward zero; negative if `earlier` is later.
     package func milliseconds(since earlier: Instant) -> Int64 {
         let (difference, overflow) = nanoseconds.subtractingReportingOverflow(earlier.nanoseconds)
         return (overflow ? (nanoseconds < earlier.nanoseconds ? Int64.min : Int64.max) : difference) / 1_000_000

@@ -11,7 +11,7 @@ struct SplitMix: Sendable {
         return Self.mixed(state)
     }
 
-    /// A bijection of which every output bit depends on every input bit (the finalizer of SplitMix64).
+    /// A bijection in which every output bit depends on every input bit (the finalizer of SplitMix64).
     static func mixed(_ value: UInt64) -> UInt64 {
         var mixed = value
         mixed = (mixed ^ mixed >> 30) &* 0xbf58_476d_1ce4_e5b9
@@ -19,7 +19,7 @@ struct SplitMix: Sendable {
         return mixed ^ mixed >> 31
     }
 
-    /// Less than the limit, at least 0.
+    /// At least 0 and below the limit; 0 for a limit that is not positive.
     mutating func below(_ limit: Int) -> Int {
         limit > 0 ? Int(next().multipliedFullWidth(by: UInt64(limit)).high) : 0
     }

@@ -1,38 +1,37 @@
 import Synchronization
 
-/// What this replica knows of bindings: a table of fixed size that all its event loops share.
+/// What this replica knows about bindings: a table of fixed size that all its event loops share.
 ///
-/// Set-associative, 16 slots of 32 bytes a set: the upper half of the fingerprint chooses the set, the lower half is
-/// the tag. There are 1.57 slots for each of the entries asked for, so that fewer than 2 in 100 of as many live
-/// sessions find their set full. All memory is reserved at once and touched only as sessions come; nothing is
-/// allocated later.
+/// Set-associative, 16 slots of 32 bytes a set: the upper half of the fingerprint selects the set, and the lower half
+/// is the tag. There are 1.57 slots for each requested entry, so that with that many live sessions fewer than 2 in 100
+/// find their set full. The memory of all sets is reserved at once and touched only as sessions arrive; it never grows.
 ///
-/// Unchecked: the memory of a shard's sets is reached only under that shard's lock.
+/// Unchecked: the memory of a shard's sets is accessed only under that shard's lock.
 package final class BindingCache: @unchecked Sendable {
-    /// How an entry came to be. Knowledge of a higher raw value wins among equal epochs.
+    /// How an entry was created. At equal epochs, the kind with the higher raw value wins.
     package enum Kind: UInt8, Hashable, Sendable, CaseIterable {
         /// Hashed without knowledge or store, epoch 0.
         case guess = 1
-        /// Moved with knowledge but without the store, which has not heard of it.
+        /// Moved, or learnt from a response, without the store, which does not know yet.
         case dirty = 2
-        /// As the store said or wrote it. May be a tombstone.
+        /// As the store reported, wrote or published it. May be a tombstone.
         case confirmed = 3
     }
 
     package struct Entry: Hashable, Sendable {
         package var binding: Binding
         package var kind: Kind
-        /// When the store was asked for what it then confirmed; of other kinds, when it was decided. Kept to 67 ms,
-        /// rounded down.
+        /// For a confirmed entry: when the operation that confirmed it was sent, or when its message was heard. For
+        /// other kinds: when it was decided. Resolution 67 ms, rounded down.
         package var confirmedAt: Instant
-        /// Kept to 67 ms, rounded down.
+        /// Resolution 67 ms, rounded down.
         package var expiresAt: Instant
-        /// The store is to be asked before the entry is used, whenever it was confirmed: the answer came late, from
-        /// another server, or may have been overtaken by a message.
+        /// The store must be queried before the entry is used, however recently it was confirmed: the result came late
+        /// or from another server, a message may have overtaken it, or its lifetime may not be the record's.
         package var isSuspect: Bool
-        /// When the session began, in seconds of the wall clock since 1970, where that is known.
+        /// When the session began, in seconds since 1970 by the wall clock, if known.
         package var createdAtSeconds: UInt32?
-        /// Touches asked since the lifetime was last extended.
+        /// Touches sent since the lifetime was last extended.
         package var touches: UInt8
 
         package init(
@@ -74,8 +73,8 @@ package final class BindingCache: @unchecked Sendable {
     private let setsPerShard: Int
 
     /// - Parameters:
-    ///   - entries: live sessions to hold, 1 to `entriesMax`.
-    ///   - shards: locks; rounded up to a power of two, at most 1024.
+    ///   - entries: number of live sessions to hold, 1 to `entriesMax`.
+    ///   - shards: number of locks; rounded up to a power of two, at most 1024.
     package init(entries: Int, shards: Int = 64) {
         let sets = (min(max(1, entries), Self.entriesMax) * 98 + 999) / 1000
         var bits = 0
@@ -105,7 +104,7 @@ package final class BindingCache: @unchecked Sendable {
             * (setsPerShard * CacheSet.byteCount + (setsPerShard + 63) / 64 * 8 + MemoryLayout<CacheShard>.stride)
     }
 
-    /// The living entry of a session, marked as used.
+    /// The session's live entry, marked as used.
     package func lookup(_ fingerprint: Fingerprint, now: Instant) -> Entry? {
         let (shard, index) = place(fingerprint)
         return shards[shard].state.withLock { _ in
@@ -115,7 +114,7 @@ package final class BindingCache: @unchecked Sendable {
         }
     }
 
-    /// The living entry of a session; says nothing about its use.
+    /// The session's live entry, not marked as used.
     package func peek(_ fingerprint: Fingerprint, now: Instant) -> Entry? {
         let (shard, index) = place(fingerprint)
         return shards[shard].state.withLock { _ in
@@ -124,17 +123,17 @@ package final class BindingCache: @unchecked Sendable {
         }
     }
 
-    /// Keeps an entry, unless more is known: a living entry of the session with a higher epoch stands, and at an equal
-    /// epoch one of a higher kind, or one that was confirmed later. Returns whether it was kept. An entry whose
-    /// lifetime is over already takes the place of what it supersedes, and no other's.
+    /// Keeps an entry, unless a better one is known: a live entry of the session wins by a higher epoch; at equal
+    /// epochs by a higher kind, then by not being suspect, then by a later confirmation. Returns whether the new entry
+    /// was kept. An expired entry only replaces the session's own entry, and never takes another session's slot.
     @discardableResult
     package func store(_ entry: Entry, for fingerprint: Fingerprint, now: Instant) -> Bool {
         let (shard, index) = place(fingerprint)
         return shards[shard].state.withLock { keep(entry, fingerprint, shard, index, now, &$0) }
     }
 
-    /// Keeps what the store answered, as `store` does, unless it is below what was heard since it was asked for: then
-    /// returns false. Where that cannot be told any more, the entry is suspect.
+    /// Keeps a result of the store, as `store` does, unless a higher epoch was heard since its operation was sent: then
+    /// returns false. If that can no longer be determined, the entry is suspect.
     package func fill(_ entry: Entry, for fingerprint: Fingerprint, sentAt: Instant, now: Instant) -> Bool {
         let (shard, index) = place(fingerprint)
         return shards[shard].state.withLock { state in
@@ -149,9 +148,9 @@ package final class BindingCache: @unchecked Sendable {
         }
     }
 
-    /// Takes in that the store now holds this binding: of a session that is known here unless more is known, with the
-    /// lifetime that its entry has; where that may not be the record's, the store is asked before the entry is used.
-    /// Answers that are under way and below it will not be kept.
+    /// Applies a message: the store now holds this binding. The session's live entry takes it, unless that has a higher
+    /// epoch, and keeps its lifetime. If that lifetime may not be the record's, the entry becomes suspect. Results in
+    /// flight with a lower epoch will not be kept.
     package func hear(_ binding: Binding, of fingerprint: Fingerprint, now: Instant) {
         let (shard, index) = place(fingerprint)
         shards[shard].state.withLock { state in
@@ -159,14 +158,15 @@ package final class BindingCache: @unchecked Sendable {
             guard let (set, way, kind) = live(fingerprint, shard, index, now) else { return }
             var entry = set[way].entry(kind, now: now)
             guard binding.epoch >= entry.binding.epoch else { return }
-            // The lifetime is the record's only where the store had said so, and where no session ends by age.
+            // The lifetime is the record's only if the store had confirmed it, and if sessions do not end by age.
             let isSuspect = entry.kind != .confirmed || entry.createdAtSeconds != nil
             (entry.binding, entry.kind, entry.confirmedAt, entry.isSuspect) = (binding, .confirmed, now, isSuspect)
             put(entry, fingerprint, set, way, now, seenTwice: set[way].isSeenTwice, &state)
         }
     }
 
-    /// Notes that a touch is asked. False if as many or more were asked already: then it is somebody else's.
+    /// Claims the touch of this number for the caller. False if the entry is gone, or if this many touches or more were
+    /// sent already: another caller has claimed this one.
     package func claimTouch(_ fingerprint: Fingerprint, number: UInt8, now: Instant) -> Bool {
         let (shard, index) = place(fingerprint)
         return shards[shard].state.withLock { _ in
@@ -178,7 +178,7 @@ package final class BindingCache: @unchecked Sendable {
         }
     }
 
-    /// Forgets a session, whatever is known of it.
+    /// Forgets everything that is known about a session.
     package func remove(_ fingerprint: Fingerprint) {
         let (shard, index) = place(fingerprint)
         shards[shard].state.withLock { state in
@@ -187,7 +187,7 @@ package final class BindingCache: @unchecked Sendable {
         }
     }
 
-    /// Slots in use, by kind. Takes each lock once, for a moment.
+    /// Slots in use, by kind. Takes each lock once, briefly.
     package func counts() -> Counts {
         var sum = Counts()
         for shard in 0..<shardCount {
@@ -199,7 +199,7 @@ package final class BindingCache: @unchecked Sendable {
         return sum
     }
 
-    /// Drops the expired entries of the next `sets` sets of every shard, going on where the last sweep ended.
+    /// Drops the expired entries of the next `sets` sets of every shard, continuing where the last sweep ended.
     package func sweep(sets: Int, now: Instant) {
         let tick = CacheTick(now)
         for shard in 0..<shardCount {
@@ -216,7 +216,8 @@ package final class BindingCache: @unchecked Sendable {
         }
     }
 
-    /// Shard by the upper bits, set by those below, scaled to a number of sets that need not be a power of two.
+    /// The upper bits select the shard. The bits below select the set, scaled to a number of sets that need not be a
+    /// power of two.
     @inline(__always)
     private func place(_ fingerprint: Fingerprint) -> (shard: Int, set: Int) {
         let shard = Int(truncatingIfNeeded: fingerprint.high >> (64 - shardBits))
@@ -251,7 +252,8 @@ package final class BindingCache: @unchecked Sendable {
         if slot.isLive(tick), let kind = slot.kind {
             let old = slot.entry(kind, now: now)
             guard Self.replaces(entry, old) else { return false }
-            // The touches asked still count where their effect is not seen: this answer may be older than theirs.
+            // Touches already sent still count if this result does not show their effect: it may be older than they
+            // are.
             let isExtended = entry.expiresAt > old.expiresAt.advanced(byMilliseconds: 100)
             entry.touches = isExtended ? entry.touches : max(entry.touches, old.touches)
         }
@@ -281,14 +283,16 @@ package final class BindingCache: @unchecked Sendable {
     }
 }
 
-/// What an entry is worth beside what the store says.
+/// How an entry weighs against the store.
 extension BindingCache.Entry {
-    /// Whether it may serve without the store being asked, as long as the channel vouches for when it was confirmed.
+    /// Whether the entry may be used without querying the store, as long as the channel vouches for the time it was
+    /// confirmed.
     package var maySuffice: Bool { kind == .confirmed && !binding.isTombstone && !isSuspect }
 
-    /// Whether it stands against a record of the same epoch, while its backend is usable: both are of epoch 1 and name
-    /// different backends, and who made the record did not know. Either the store had confirmed the entry, and lost
-    /// it; or a backend had issued the key: what is dirty at epoch 1 was learnt, for moves have higher epochs.
+    /// Whether the entry conflicts with a record, and wins if its backend is usable: both are of epoch 1 and name
+    /// different backends, and the writer of the record did not know of the entry. Either the store had confirmed the
+    /// entry and lost it, or a backend had issued the key: a dirty entry of epoch 1 was learnt, because moves have
+    /// higher epochs.
     package func conflicts(by record: Binding) -> Bool {
         record.epoch == 1 && !record.isTombstone && kind != .guess && binding.epoch == 1
             && binding.backend != record.backend

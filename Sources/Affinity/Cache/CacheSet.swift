@@ -1,4 +1,4 @@
-/// One set of the cache in raw memory: 16 tags side by side (two cache lines), then 16 slots.
+/// One set of the cache in raw memory: 16 adjacent tags (two cache lines), then 16 slots.
 struct CacheSet {
     static let ways = 16
     static let byteCount = ways * (MemoryLayout<UInt64>.stride + MemoryLayout<CacheSlot>.stride)
@@ -12,7 +12,7 @@ struct CacheSet {
         slots = (memory + Self.ways * MemoryLayout<UInt64>.stride).assumingMemoryBound(to: CacheSlot.self)
     }
 
-    /// Makes raw memory an empty set.
+    /// Initializes raw memory as an empty set.
     static func initialize(_ memory: UnsafeMutableRawPointer) {
         memory.initializeMemory(as: UInt64.self, repeating: 0, count: ways)
         (memory + ways * MemoryLayout<UInt64>.stride).initializeMemory(
@@ -30,7 +30,7 @@ struct CacheSet {
         return nil
     }
 
-    /// The way to give to a newcomer: an empty one, or the most dispensable.
+    /// The way to give to a new entry: an empty one, else the most dispensable.
     func victim(now: CacheTick, use: UInt16) -> Int {
         var victim = 0
         var most: UInt32 = 0

@@ -1,11 +1,11 @@
 import Synchronization
 
-/// A part of the cache under one lock: its sets, which of them were ever used, how many entries it holds, and what was
-/// heard lately.
+/// A part of the cache under one lock: its sets, which of them were ever used, how many entries it holds, and the
+/// epochs heard recently.
 ///
-/// A set's memory is not touched before a session lands there.
+/// A set's memory is not touched until a session is stored in it.
 struct CacheShard: ~Copyable {
-    /// What the lock guards beside the memory. On cache lines of its own.
+    /// What the lock guards in addition to the sets' memory. Padded to cache lines of its own.
     struct State: Sendable {
         var occupied = BindingCache.Counts()
         var sweptUpTo = 0
@@ -19,7 +19,7 @@ struct CacheShard: ~Copyable {
     private let used: UnsafeMutablePointer<UInt64>
     let setCount: Int
 
-    /// `sets` holds `setCount` sets, in whatever state.
+    /// `sets` is memory for `setCount` sets. It need not be initialized.
     init(sets: UnsafeMutableRawPointer, setCount: Int) {
         self.sets = sets
         self.setCount = setCount
@@ -30,12 +30,12 @@ struct CacheShard: ~Copyable {
 
     deinit { used.deallocate() }
 
-    /// The set at `index`, or nil if none of its slots was ever filled. Only under the lock.
+    /// The set at `index`, or nil if none of its slots was ever filled. Call only under the lock.
     func set(at index: Int) -> CacheSet? {
         used[index / 64] & 1 << UInt64(index % 64) != 0 ? CacheSet(sets + index * CacheSet.byteCount) : nil
     }
 
-    /// The set at `index`, made empty at its first use. Only under the lock.
+    /// The set at `index`, initialized as empty at its first use. Call only under the lock.
     func usedSet(at index: Int) -> CacheSet {
         if let set = set(at: index) { return set }
         let memory = sets + index * CacheSet.byteCount

@@ -1,14 +1,14 @@
-/// One entry of the cache beside its tag: 24 bytes.
+/// One entry of the cache without its tag: 24 bytes.
 struct CacheSlot {
-    /// From the low end: the record (53 bits), the kind (2; 0 is an empty slot), seen twice (1), suspect (1), seven
-    /// bits free.
+    /// From the low end: the record (53 bits), the kind (2 bits; 0 is an empty slot), seen twice (1), suspect (1), and
+    /// seven unused bits.
     private var packed: UInt64
     private(set) var expires: CacheTick
     private(set) var confirmed: CacheTick
     private(set) var used: UInt16
     var touches: UInt8
     private let free0: UInt8
-    /// 0 where it is not known.
+    /// 0 if not known.
     private var createdAtSeconds: UInt32
 
     private static let kindShift: UInt64 = 53
@@ -64,9 +64,10 @@ struct CacheSlot {
         used = CacheTick.use(now)
     }
 
-    /// Who leaves a full set first: the greatest. Expired entries; then entries seen once, guesses first, which hashing
-    /// would repeat, then confirmed ones; then confirmed ones seen twice; then guesses that served a session; dirty
-    /// ones, the only trace of a decision, last. Among equals the one whose last use is longest ago.
+    /// A full set evicts the slot with the highest value. Expired entries go first; then entries seen once, guesses
+    /// (which hashing would repeat) before confirmed ones; then confirmed entries seen twice; then guesses seen twice,
+    /// which served a session; and last dirty entries, the only trace of a decision. Among equals, the least recently
+    /// used goes first.
     func dispensability(now: CacheTick, use: UInt16) -> UInt32 {
         let rank: UInt32
         switch kind {

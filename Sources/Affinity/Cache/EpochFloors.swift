@@ -1,7 +1,8 @@
-/// The epochs heard lately, below which an answer that was under way meanwhile is not kept.
+/// The epochs heard recently. A result with a lower epoch is not kept if its operation was sent before the message was
+/// heard.
 ///
-/// Of fixed size: where two sessions meet, the older one's floor is given up, and with it every answer that was asked
-/// for before it was heard.
+/// Fixed size: if two sessions share a place, the older floor is given up. Results of operations sent before that floor
+/// was heard are then unsure.
 struct EpochFloors: Sendable {
     private struct Floor {
         var fingerprint: Fingerprint
@@ -9,20 +10,20 @@ struct EpochFloors: Sendable {
         var heardAt: Instant
     }
 
-    /// What becomes of an answer.
+    /// How to treat a result.
     enum Verdict {
         case admitted
-        /// A higher epoch was heard since it was asked for.
+        /// A higher epoch was heard since the operation was sent.
         case superseded
-        /// That cannot be told any more.
+        /// Whether a higher epoch was heard can no longer be determined.
         case unsure
     }
 
     private static let places = 64
 
-    /// Empty until something is heard.
+    /// Empty until the first message is heard.
     private var floors: [Floor?] = []
-    /// The latest hearing that was given up.
+    /// When the latest of the floors given up was heard.
     private var horizon = Instant.distantPast
 
     mutating func raise(_ fingerprint: Fingerprint, to epoch: UInt32, now: Instant) {

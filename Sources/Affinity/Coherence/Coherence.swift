@@ -1,25 +1,25 @@
 import Synchronization
 
-/// Whether what this replica remembers of a session may be used without asking: the leases and generations of its
-/// coherence channels, as all event loops read them.
+/// Whether this replica may use what it remembers about a session without querying the store: the leases and
+/// generations of its coherence channels, as all event loops read them.
 ///
-/// One channel for each primary of the store. What is remembered of a session is current while the channel of the
-/// primary that holds its record is live, whatever the others do. An entry belongs to the current generation if the
-/// store was asked for it, or it was heard, since the generation of that channel began.
+/// There is one channel for each primary of the store. What is remembered about a session is current while the channel
+/// of the primary that holds its record is live, regardless of the others. An entry belongs to the current generation
+/// of that channel if its operation was sent, or its message heard, since the generation began.
 ///
-/// Unchecked: the memory of the standings is written before anybody shares it; from then on it is read and written as
-/// atomics alone.
+/// Unchecked: the memory of the standings is written before the object is shared; from then on it is accessed only as
+/// atomics.
 package final class Coherence: @unchecked Sendable {
     /// What one channel vouches for.
     package struct Standing: Hashable, Sendable {
-        /// No message is missed before this time.
+        /// Until this time, no message is missed.
         package var liveUntil: Instant
-        /// Since when every message has been heard.
+        /// Every message since this time has been heard.
         package var generationBegan: Instant
-        /// Grows when the server, or the data in it, became another.
+        /// Grows when the server, or the data in it, is replaced by another.
         package var lineage: UInt64
 
-        /// Of a channel that is down.
+        /// The standing of a channel that is down.
         package static let down = Standing(liveUntil: .distantPast, generationBegan: .distantFuture, lineage: 0)
 
         package init(liveUntil: Instant, generationBegan: Instant, lineage: UInt64) {
@@ -29,7 +29,7 @@ package final class Coherence: @unchecked Sendable {
         }
     }
 
-    /// A standing that one event loop writes and all read.
+    /// A standing that one event loop writes and all loops read.
     private struct SharedStanding: ~Copyable {
         let liveUntil: Atomic<Int64>
         let generationBegan: Atomic<Int64>
@@ -42,19 +42,19 @@ package final class Coherence: @unchecked Sendable {
         }
     }
 
-    /// Which primary holds which session's record.
+    /// Which primary holds a session's record.
     package let primaries: PrimaryMap
-    /// One for each primary.
+    /// One per primary.
     private let standings: UnsafeMutablePointer<SharedStanding>
     private let agreement = Atomic<Bool>(true)
     private let isReconfiguring = Atomic<Bool>(false)
 
-    /// - Parameter primaries: the primaries of the store, 1 or more; the channel of each is down.
+    /// - Parameter primaries: the number of the store's primaries, 1 or more; the channel of each starts down.
     package convenience init(primaries: Int) {
         self.init(PrimaryMap(count: primaries), .down)
     }
 
-    /// For a replica that shares its memory with nobody: always live.
+    /// For a replica that shares its bindings with no other: always live.
     package static func alone() -> Coherence {
         Coherence(
             PrimaryMap(count: 1), Standing(liveUntil: .distantFuture, generationBegan: .distantPast, lineage: 0))
@@ -71,29 +71,29 @@ package final class Coherence: @unchecked Sendable {
         standings.deallocate()
     }
 
-    /// Says what the channel of a primary vouches for from now on. Called by that channel alone. An index that is none
+    /// Sets what the channel of a primary vouches for from now on. Only that channel calls this. An index out of range
     /// is ignored.
     package func publish(_ standing: Standing, primary: Int = 0) {
         guard (0..<primaries.count).contains(primary) else { return }
-        // Readers look at the lease first: one that sees the new lease sees the generation it belongs to.
+        // Readers load the lease first: a reader that sees the new lease also sees the generation that it belongs to.
         standings[primary].lineage.store(standing.lineage, ordering: .relaxed)
         standings[primary].generationBegan.store(standing.generationBegan.nanoseconds, ordering: .releasing)
         standings[primary].liveUntil.store(standing.liveUntil.nanoseconds, ordering: .releasing)
     }
 
-    /// Whether every message about this session has been heard until now, give or take one on its way.
+    /// Whether every message about this session has been heard until now, except messages in flight.
     package func isLive(for fingerprint: Fingerprint, now: Instant) -> Bool {
         isLive(primary: primaries.primary(of: fingerprint), now: now)
     }
 
-    /// Whether every message of this primary has been heard until now, give or take one on its way.
+    /// Whether every message of this primary has been heard until now, except messages in flight.
     /// - Parameter primary: below the number of primaries.
     package func isLive(primary: Int, now: Instant) -> Bool {
         now.nanoseconds < standings[primary].liveUntil.load(ordering: .acquiring)
     }
 
-    /// Whether what was learnt of this session at this time may be used now without asking: a change would have been
-    /// heard.
+    /// Whether what became known about this session at the time `learnt` may be used now without querying the store: a
+    /// change would have been heard.
     @inline(__always)
     package func covers(_ learnt: Instant, of fingerprint: Fingerprint, now: Instant) -> Bool {
         let primary = primaries.primary(of: fingerprint)
@@ -105,13 +105,13 @@ package final class Coherence: @unchecked Sendable {
     /// - Parameter primary: below the number of primaries.
     package func lineage(of primary: Int) -> UInt64 { standings[primary].lineage.load(ordering: .relaxed) }
 
-    /// Whether all replicas heard have the same configuration, and all loops of this one.
+    /// Whether all replicas heard, and all loops of this replica, have the same configuration.
     package var configurationsAgree: Bool {
         agreement.load(ordering: .relaxed) && !isReconfiguring.load(ordering: .relaxed)
     }
 
-    /// While the event loops go over to another configuration, one after the other, they know different backends: a
-    /// loop that is still to change would take one that is new for one that is gone.
+    /// Set while the event loops switch to another configuration, one after the other. Meanwhile they know different
+    /// backends: a loop that has not switched yet would take a new backend for a removed one.
     package func setReconfiguring(_ value: Bool) {
         isReconfiguring.store(value, ordering: .relaxed)
     }

@@ -1,16 +1,16 @@
 /// The coherence channel to one primary: whether every change of a known binding is being heard.
 ///
-/// A subscriber connection hears the changes; a heartbeat, written to the primary over another connection and published
-/// there, proves that it does: a primary delivers in order and closes rather than skips, so a heartbeat that comes back
-/// shows that every earlier message has been applied. Pure: the shell connects, sends and reads; it publishes the
-/// `standing` after each event.
+/// A subscriber connection receives the changes. Heartbeats prove that it does: each is written to the primary over
+/// another connection and published there. A primary delivers in order and closes a connection rather than skip a
+/// message, so a heartbeat that comes back shows that every earlier message has been applied. Pure: the shell connects,
+/// sends and reads, and publishes the `standing` after each event.
 package struct CoherenceChannel: Sendable {
     /// Milliseconds between two heartbeats.
     package static let beatIntervalMilliseconds: Int64 = 100
-    /// Heartbeats under way that are remembered; a lease has fewer.
+    /// Only this many heartbeats in flight are remembered: 6.4 s of them.
     private static let underWayMax = 64
 
-    /// In doubt is a live channel that is past its lease: the clock says so, no event.
+    /// A live channel past its lease is in doubt: the clock decides that, not an event.
     package enum State: String, Hashable, Sendable {
         /// No subscription. → proving
         case down
@@ -20,12 +20,12 @@ package struct CoherenceChannel: Sendable {
         case live
     }
 
-    /// What an echo was worth.
+    /// What an echo proves.
     package enum Echo: Hashable, Sendable {
         case proven
-        /// The data in the store is not what it was: everything remembered is to be asked again.
+        /// The store's data was replaced: everything remembered must be queried again.
         case provenAnew
-        /// Unknown, or of another server than the subscription's.
+        /// The heartbeat is unknown, or came from another server than the subscription's.
         case ignored
     }
 
@@ -35,7 +35,7 @@ package struct CoherenceChannel: Sendable {
     }
 
     package private(set) var state = State.down
-    /// Generations begun.
+    /// Number of generations begun.
     package private(set) var generations: UInt64 = 0
     private let leaseMilliseconds: Int64
     private var beats: [Beat] = []
@@ -47,7 +47,6 @@ package struct CoherenceChannel: Sendable {
     private var generationBegan = Instant.distantFuture
     private var lineage: UInt64 = 0
 
-    /// - Parameter lease: milliseconds.
     package init(leaseMilliseconds: Int64) {
         self.leaseMilliseconds = leaseMilliseconds
     }
@@ -61,10 +60,10 @@ package struct CoherenceChannel: Sendable {
         }
     }
 
-    /// The server that is subscribed to.
+    /// The server that the channel is subscribed to.
     package var subscribed: ServerIdentity? { state == .down ? nil : server }
 
-    /// The subscription stands: from now on messages are heard. A new generation begins.
+    /// The subscription is established: from now on messages are heard. A new generation begins.
     package mutating func subscribed(to server: ServerIdentity, now: Instant) {
         if let before = self.server, before != server { lineage &+= 1 }
         self.server = server
@@ -73,7 +72,7 @@ package struct CoherenceChannel: Sendable {
         begin(now)
     }
 
-    /// The number of the heartbeat to send now.
+    /// The sequence number of the heartbeat to send now.
     package mutating func beat(now: Instant) -> UInt64 {
         if beats.count >= Self.underWayMax { beats.removeFirst() }
         let sequence = nextSequence
@@ -82,7 +81,7 @@ package struct CoherenceChannel: Sendable {
         return sequence
     }
 
-    /// A heartbeat has come back over the subscription, every message before it applied.
+    /// A heartbeat has come back over the subscription, with every message before it applied.
     package mutating func echoed(_ sequence: UInt64, from server: ServerIdentity.RunID, era: String, now: Instant)
         -> Echo
     {
@@ -97,7 +96,8 @@ package struct CoherenceChannel: Sendable {
             lineage &+= 1
             begin(now)
         } else if self.era == nil {
-            // What was there before is not known: the era may have come with the loss of what was read or written.
+            // The first era heard: the era before it is unknown. This one may be new because data was lost that had
+            // been read or written.
             lineage &+= 1
             generationBegan = now
         }
@@ -107,20 +107,20 @@ package struct CoherenceChannel: Sendable {
         return isSameEra ? .proven : .provenAnew
     }
 
-    /// The subscription is lost, or the store said that it is no primary.
+    /// The subscription is lost, or the store reported that it is not a primary.
     package mutating func lost() {
         state = .down
         liveUntil = .distantPast
         generationBegan = .distantFuture
     }
 
-    /// Whether the subscription is to be given up: no heartbeat has come back for two leases.
+    /// Whether to give up the subscription: no heartbeat has come back for two leases.
     package func isSilent(_ now: Instant) -> Bool {
         guard state != .down, let provenAt else { return false }
         return now > provenAt.advanced(byMilliseconds: 2 * leaseMilliseconds)
     }
 
-    /// Whether decisions may rest on what is remembered.
+    /// Whether decisions may use what is remembered without querying the store.
     package func isLive(_ now: Instant) -> Bool { state == .live && now < liveUntil }
 
     private mutating func begin(_ now: Instant) {

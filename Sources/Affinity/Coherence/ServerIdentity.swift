@@ -1,6 +1,6 @@
-/// Which server a connection leads to, and which history of data it holds, as `INFO server replication` says.
+/// Which server a connection leads to, and which history of data it holds, as `INFO server replication` reports.
 package struct ServerIdentity: Hashable, Sendable {
-    /// Of one process of a server, from its start to its end.
+    /// Identifies one server process, from its start to its end.
     package struct RunID: Hashable, Sendable, CustomStringConvertible {
         package let description: String
 

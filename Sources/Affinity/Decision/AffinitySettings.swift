@@ -1,16 +1,16 @@
-/// What the decisions of one service depend on beside its backends. All durations are milliseconds.
+/// What the decisions of one service depend on in addition to its backends. All durations are in milliseconds.
 package struct AffinitySettings: Hashable, Sendable {
-    /// What becomes of a session whose backend is not usable.
+    /// What happens to a session whose backend is not usable.
     package enum Unavailability: String, Hashable, Sendable, CaseIterable {
-        /// It is moved to the next backend in its order, for good.
+        /// It is moved permanently to the next usable backend in its order.
         case move
-        /// Its requests go to the next backend in its order until its own is usable again.
+        /// Its requests go to the next usable backend in its order until its own is usable again.
         case detour
         /// Its requests are refused until its own backend is usable again.
         case reject
     }
 
-    /// The idle timeout where none is configured: a day.
+    /// The idle timeout if none is configured: one day.
     package static let defaultIdleTimeoutMilliseconds: Int64 = 24 * 60 * 60 * 1000
 
     /// How long a session lives without a request.
@@ -18,16 +18,17 @@ package struct AffinitySettings: Hashable, Sendable {
     /// How long a session lives at most, counted from its first request; nil: as long as it has requests.
     package let absoluteTimeoutMilliseconds: Int64?
     package let onUnavailable: Unavailability
-    /// How a session is placed that nobody knows, where the placement will be recorded or carried in a hint.
+    /// How an unknown session is placed, if the placement will be recorded or carried in a hint.
     package var placement: PlacementStrategy
     /// How long a record lives when it is written or touched: 4/3 of the idle timeout.
     package let recordLifetimeMilliseconds: Int64
-    /// How long the coherence channel counts as live after the sending of a heartbeat that came back.
+    /// How long the coherence channel stays live after sending a heartbeat whose echo came back.
     package let leaseMilliseconds: Int64
-    /// How long a request may wait for the store. Once it is over, no further question is asked for it.
+    /// How long a request may wait for the store. After that, no further operation is sent for it.
     package let budgetMilliseconds: Int64
 
-    /// - Parameter idleTimeout: nil where none is configured. Cut to a second at least and a year at most.
+    /// - Parameter idleTimeoutMilliseconds: nil if none is configured. Raised to at least a second, cut to at most a
+    ///   year.
     package init(
         idleTimeoutMilliseconds: Int64? = nil, absoluteTimeoutMilliseconds: Int64? = nil,
         onUnavailable: Unavailability = .move,

@@ -1,22 +1,23 @@
-/// How long a hint holds, and when our cookie is sealed anew. Times are seconds of the wall clock since 1970.
+/// How long a hint is valid, and when the affinity cookie is sealed anew. Times are in seconds since 1970 by the wall
+/// clock.
 package struct CookieRenewal: Sendable {
-    /// The validity of hints where no idle timeout is set.
+    /// The validity of hints if no idle timeout is configured.
     package static let defaultValiditySeconds: UInt32 = 24 * 60 * 60
 
-    /// Seconds for which a hint holds after it was issued.
+    /// Seconds for which a hint is valid after it was issued.
     package let validitySeconds: UInt32
-    /// Seconds after it was sealed after which our cookie is sealed anew: a quarter of what ends first, the hint's
-    /// validity or the cookie's Max-Age. So the cookie of a client that is active does not end in the browser.
+    /// Age in seconds at which the affinity cookie is sealed anew: a quarter of what ends first, the hint's validity or
+    /// the cookie's Max-Age. So an active client's cookie does not expire in the browser.
     package let renewalAgeSeconds: UInt32
-    /// By how much the clocks of two replicas may differ: two minutes, but at most a third of the validity.
+    /// Seconds by which the clocks of two replicas may differ: two minutes, but at most a third of the validity.
     package let tolerance: UInt32
-    /// Seconds after a session began at which it ends, hints and all; nil: it may go on.
+    /// Maximum age of a session in seconds, after which its hints are invalid too; nil: no limit.
     package let absolute: UInt32?
 
     /// - Parameters:
-    ///   - idleTimeout: in milliseconds, or nil where none is set. Rounded up to whole seconds.
-    ///   - absoluteTimeout: likewise.
-    ///   - cookieMaxAge: our cookie's Max-Age, in seconds; not above zero: it has none.
+    ///   - idleTimeoutMilliseconds: nil if none is configured. Rounded up to whole seconds.
+    ///   - absoluteTimeoutMilliseconds: nil if none is configured. Rounded up to whole seconds.
+    ///   - cookieMaxAge: the affinity cookie's Max-Age in seconds; if not above zero, the cookie has none.
     package init(idleTimeoutMilliseconds: Int64?, absoluteTimeoutMilliseconds: Int64? = nil, cookieMaxAge: Int = 0) {
         validitySeconds = max(1, idleTimeoutMilliseconds.map(Self.wholeSeconds) ?? Self.defaultValiditySeconds)
         renewalAgeSeconds =
@@ -29,8 +30,8 @@ package struct CookieRenewal: Sendable {
         UInt32(clamping: max(0, milliseconds / 1000) + (milliseconds % 1000 > 0 ? 1 : 0))
     }
 
-    /// Whether the hint counts: not issued in the future, nor too long ago, clocks allowed for; and its session not
-    /// over.
+    /// Whether the hint is valid: it was issued neither in the future nor too long ago, with the tolerance for clocks,
+    /// and its session has not ended.
     package func isValid(_ hint: Hint, now: UInt32) -> Bool {
         let age = Int64(now) - Int64(hint.issued)
         if let absolute, Int64(now) - Int64(hint.createdAtSeconds) >= Int64(absolute) { return false }

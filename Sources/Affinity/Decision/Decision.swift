@@ -1,21 +1,21 @@
-/// The state of one request's decision, kept by the exchange while the store is asked or a backend tried.
+/// The state of one request's decision. The exchange keeps it while the store is queried or a backend is tried.
 package struct Decision: Sendable {
     package internal(set) var fingerprint: Fingerprint
-    /// The hint that came with the request, authentic and valid.
+    /// The request's hint, authentic and valid.
     package let hint: Hint?
-    /// The session is given our cookie with this response: nobody can know it yet.
+    /// Whether this response gives the session its affinity cookie: no replica can know the session yet.
     package let isNew: Bool
-    /// Where the session is placed if nobody knows it: at the backend of another session of the same client, or where
-    /// the client says. It overrides nothing that is known.
+    /// Where the session is placed if it is unknown: at the backend of another session of the same client, or where the
+    /// client's cookie names one. It overrides nothing that is known.
     package internal(set) var proposal: BackendHash?
 
-    /// When the first question was asked since the last backend was tried.
+    /// When the first operation was sent since the last backend was tried.
     var firstSentAt: Instant?
-    /// Questions asked for this request.
+    /// Operations sent for this request.
     var operations = 0
-    /// Backends that could not be reached.
+    /// How many backends could not be reached.
     var failures = 0
-    /// The binding proposed to the store is a placement of our own.
+    /// Whether the binding proposed to the store is a new placement by this loop.
     var isPlacement = false
 
     package init(
@@ -31,7 +31,7 @@ package struct Decision: Sendable {
 /// What to do next for a request.
 package enum Step: Hashable, Sendable {
     case forward(Route)
-    /// Ask the store, then tell `storeAnswered`.
+    /// Send the operation to the store, then pass the result to `storeAnswered`.
     case send(StoreOperation)
     case refuse(Refusal)
 }
@@ -40,20 +40,20 @@ package enum Step: Hashable, Sendable {
 package enum Refusal: Hashable, Sendable {
     /// No backend of the service may take this request: 503.
     case noBackend
-    /// The session's own backend may not, and the session is to go to no other: 503.
+    /// The session's own backend may not take this request, and the session may not go to another: 503.
     case backendUnavailable
 }
 
 /// Where a request goes.
 package struct Route: Hashable, Sendable {
-    /// The backend's place in the membership.
+    /// The backend's index in the membership.
     package let backend: Int
-    /// The session's binding: what a hint in the response says. Of a detour the backend is another.
+    /// The session's binding, as sealed into the response's hint. On a detour, `backend` may differ from it.
     package let binding: Binding
     package let provenance: Provenance
-    /// To be asked beside the forwarding, without waiting; the answer goes to `storeAnsweredInBackground`.
+    /// A touch to send alongside the request, without waiting; its result goes to `storeAnsweredInBackground`.
     package let touch: StoreOperation?
-    /// When the session began, in seconds since 1970, where it ends by age and that is known.
+    /// When the session began, in seconds since 1970, if sessions end by age and the time is known.
     package let createdAtSeconds: UInt32?
 
     package init(

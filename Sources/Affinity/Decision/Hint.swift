@@ -1,6 +1,6 @@
-/// The binding that a client carries, sealed, in our own cookie. Only authentic hints become values of this type.
+/// The binding that a client carries, sealed, in the affinity cookie. Only authentic hints become values of this type.
 ///
-/// Times are seconds of the wall clock since 1970, the one place where it takes part: hints outlive processes.
+/// Times are in seconds since 1970 by the wall clock, because hints outlive processes.
 package struct Hint: Hashable, Sendable {
     package var binding: Binding
     /// When the session began.

@@ -1,14 +1,15 @@
-/// The best that is known here of a session: by epoch, ties read > confirmed > hint > dirty > guess.
+/// The best knowledge about a session here: the highest epoch, with ties broken as read > confirmed > hint > dirty >
+/// guess.
 struct Knowledge {
     enum Origin: Comparable {
         case guess, dirty, hint, confirmed
-        /// As a store says that takes no writes.
+        /// As reported by a store that takes no writes.
         case read
     }
 
     let binding: Binding
     let origin: Origin
-    /// When the session began, where that is known.
+    /// When the session began, if known.
     let createdAtSeconds: UInt32?
 
     init?(entry: BindingCache.Entry?, hint: Hint?) {
@@ -20,13 +21,13 @@ struct Knowledge {
         self.init(binding: binding, origin: .read, createdAtSeconds: createdAtSeconds)
     }
 
-    /// The one of two that outweighs the other.
+    /// The better of the two.
     static func best(_ first: Knowledge?, _ second: Knowledge?) -> Knowledge? {
         guard let first, let second else { return first ?? second }
         return first.outweighs(second) ? first : second
     }
 
-    /// Made without knowledge: it may fill an empty store, never override a record.
+    /// Whether it was made without knowledge: it may fill an empty store, but never override a record.
     var isGuess: Bool { binding.epoch == 0 }
 
     private init(binding: Binding, origin: Origin, createdAtSeconds: UInt32?) {

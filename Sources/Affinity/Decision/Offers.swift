@@ -1,10 +1,10 @@
-/// What an event loop has to tell the store without being asked for it by a request: its own writes that the store may
-/// have lost, and what it decided while the store was away.
+/// What an event loop tells the store independently of requests: its own writes that the store may have lost, and what
+/// it decided while the store was away.
 ///
-/// Bounded: what finds no place is told when its session's next request comes, or not at all where the store keeps what
-/// it acknowledged.
+/// Bounded: what does not fit is offered on the session's next request, or not at all if the store has kept what it
+/// acknowledged.
 struct Offers: Sendable {
-    /// A write that the store acknowledged and every replica heard of.
+    /// A write that the store acknowledged and published to every replica.
     struct Written: Sendable {
         let fingerprint: Fingerprint
         let binding: Binding
@@ -12,7 +12,7 @@ struct Offers: Sendable {
         let at: Instant
     }
 
-    /// Own writes are repeated for so long after a loss, in milliseconds.
+    /// Own writes up to this age, in milliseconds, are repeated after a loss.
     static let memory: Int64 = 60_000
     private static let writtenMax = 10_000
     private static let waitingMax = 100_000
@@ -21,7 +21,7 @@ struct Offers: Sendable {
     private var repeats = BoundedQueue<Written>(capacity: writtenMax)
     private var moves = BoundedQueue<Fingerprint>(capacity: waitingMax)
     private var guesses = BoundedQueue<Fingerprint>(capacity: waitingMax)
-    /// The last that was seen, of each primary.
+    /// The last lineage seen, for each primary.
     private(set) var lineages: [UInt64]
 
     init(lineages: [UInt64]) {
@@ -31,19 +31,19 @@ struct Offers: Sendable {
     var isEmpty: Bool { repeats.isEmpty && moves.isEmpty && guesses.isEmpty }
     var count: Int { repeats.count + moves.count + guesses.count }
 
-    /// A session was moved, or guessed at, without the store.
+    /// Adds a session that was moved, learnt or guessed at without the store.
     mutating func add(_ fingerprint: Fingerprint, isGuess: Bool) {
         if isGuess { guesses.append(fingerprint) } else { moves.append(fingerprint) }
     }
 
-    /// The store has acknowledged a write that is broadcast.
+    /// Adds a broadcast write that the store has acknowledged.
     mutating func note(_ write: Written) {
         written.append(write)
         while let oldest = written.first, isForgotten(oldest, write.at) { _ = written.popFirst() }
     }
 
-    /// Where the lineage is another, this primary may have lost the latest writes: its own of the last minute are to be
-    /// repeated.
+    /// If the lineage has changed, this primary may have lost the latest writes: queues this loop's writes of the last
+    /// minute to be repeated.
     mutating func observe(lineage: UInt64, of primary: Int, _ primaries: PrimaryMap, now: Instant) {
         guard lineage != lineages[primary] else { return }
         lineages[primary] = lineage
@@ -57,7 +57,7 @@ struct Offers: Sendable {
         }
     }
 
-    /// A write is to be repeated later.
+    /// Queues a write to be repeated later.
     mutating func repeatLater(_ write: Written) { repeats.append(write) }
 
     mutating func nextRepeat() -> Written? { repeats.popFirst() }

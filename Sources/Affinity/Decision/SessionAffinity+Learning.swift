@@ -1,21 +1,21 @@
-/// Learning which backend a session key belongs to from the response that issued it.
+/// Learns which backend a session key belongs to from the response that issued it.
 extension SessionAffinity {
-    /// A first question, one over a foreign value or a tombstone, and one more.
+    /// A first operation, one over a foreign value or a tombstone, and one more.
     private static let learningOperationsMax = 3
 
-    /// A response carries a session key: binds it to the backend that issued it, at epoch 1, the first writer wins.
-    /// What is known of the session already, here or in the store, stands.
+    /// A response contains a session key: binds it to the backend that issued it, at epoch 1; the first writer wins.
+    /// What is already known about the session, here or in the store, is kept.
     ///
-    /// The backend has said so, so it is knowledge and no guess: where the store cannot be asked it is remembered,
-    /// serves this replica's next requests, and is told to the store after the outage.
+    /// The backend itself issued the key, so the binding is knowledge and not a guess: if the store is unavailable, the
+    /// binding is remembered, serves this replica's next requests, and is offered to the store after the outage.
     ///
-    /// - Returns: a question for which the response may be held for the budget at most.
+    /// - Returns: an operation for which the response may be held, at most for the budget.
     package mutating func learn(
         _ learning: inout Learning, storeIsAvailable: @autoclosure () -> Bool, now: Instant
     ) -> LearningStep {
         guard membership.index(of: learning.backend) != nil else { return .done }
         if let entry = cache.lookup(learning.fingerprint, now: now), entry.kind != .guess, !entry.binding.isTombstone {
-            // It is no new session. What is to be done about it the next request will find.
+            // The session is not new. The next request does whatever it needs.
             return .done
         }
         guard storeIsAvailable() else { return rememberIssued(learning, now) }
@@ -27,7 +27,7 @@ extension SessionAffinity {
                 createdAtSeconds: expiry.createdAtSeconds), now)
     }
 
-    /// The next step, the store having answered a question of this learning, or of a request for the same session.
+    /// The next step after the store's result of an operation for this learning, or for a request of the same session.
     package mutating func storeAnswered(
         _ learning: inout Learning, _ result: StoreResult, to operation: StoreOperation, stamp: OperationStamp,
         now: Instant
@@ -64,7 +64,7 @@ extension SessionAffinity {
         }
     }
 
-    /// Asks, while there are questions and time left.
+    /// Sends the operation, if the learning has operations and time left.
     private mutating func send(_ learning: inout Learning, _ operation: StoreOperation, _ now: Instant) -> LearningStep
     {
         let firstSentAt = learning.firstSentAt ?? now
@@ -76,12 +76,12 @@ extension SessionAffinity {
         return .send(operation)
     }
 
-    /// - Parameter tombstone: what the session was dropped by, where that is known.
+    /// - Parameter tombstone: the record that dropped the session, if known.
     private mutating func rememberIssued(
         _ learning: Learning, over tombstone: Binding? = nil, _ now: Instant
     ) -> LearningStep {
         let entry = cache.peek(learning.fingerprint, now: now)
-        // Another request may have found out meanwhile.
+        // Another request may have learnt the binding meanwhile.
         if let entry, entry.kind != .guess, !entry.binding.isTombstone { return .done }
         let dropped = max(tombstone?.epoch ?? 0, entry?.binding.isTombstone == true ? entry?.binding.epoch ?? 0 : 0)
         guard dropped < Binding.epochMax else { return .done }
@@ -91,14 +91,14 @@ extension SessionAffinity {
     }
 }
 
-/// A session key that a backend has issued, on its way to being known: bound to the backend that issued it, unless it
-/// is bound already. Kept by the exchange while the store is asked, like a ``Decision``.
+/// A session key that a backend has issued, while it is being bound to that backend, unless it is bound already. The
+/// exchange keeps it while the store is queried, like a ``Decision``.
 package struct Learning: Sendable {
     package let fingerprint: Fingerprint
-    /// The one that issued the key.
+    /// The backend that issued the key.
     package let backend: BackendHash
 
-    /// When the first question was asked.
+    /// When the first operation was sent.
     var firstSentAt: Instant?
     var operations = 0
 
@@ -110,8 +110,8 @@ package struct Learning: Sendable {
 
 /// What to do next for a session key that a backend has issued.
 package enum LearningStep: Hashable, Sendable {
-    /// Nothing more: it is known, or will be told to the store later.
+    /// Nothing more: the binding is known, or will be offered to the store later.
     case done
-    /// Ask the store, then tell `storeAnswered`.
+    /// Send the operation to the store, then pass the result to `storeAnswered`.
     case send(StoreOperation)
 }

@@ -1,15 +1,15 @@
-/// Telling the store, after an outage or a loss, what was decided without it and what it may have lost.
+/// Tells the store, after an outage or a loss, what was decided without it and what it may have lost.
 extension SessionAffinity {
-    /// Whether there is something to tell the store.
+    /// Whether there is anything to offer to the store.
     package var hasOffers: Bool {
         !offers.isEmpty || offers.lineages.indices.contains { coherence.lineage(of: $0) != offers.lineages[$0] }
     }
 
-    /// The next question that tells the store what it has not heard or may have lost, knowledge first; nil when
-    /// there is none, or the next one's primary may not be asked: that one then waits behind the others. Its answer
-    /// goes to `storeAnsweredInBackground`. The caller limits their rate.
+    /// The next operation that tells the store what it does not know or may have lost, knowledge before guesses. Nil if
+    /// there is none, or if the next one's primary is unavailable: that offer then waits behind the others. Its result
+    /// goes to `storeAnsweredInBackground`. The caller limits the rate.
     ///
-    /// - Parameter mayAsk: whether the store may be asked about this session now.
+    /// - Parameter mayAsk: whether an operation on this session may be sent now.
     package mutating func nextOffer(now: Instant, where mayAsk: (Fingerprint) -> Bool) -> StoreOperation? {
         for primary in offers.lineages.indices {
             offers.observe(
@@ -37,7 +37,7 @@ extension SessionAffinity {
         return nil
     }
 
-    /// The offer, where it may be made now; else it waits behind the others.
+    /// The offer, if it may be sent now; else it is queued behind the others.
     private mutating func tellable(
         _ operation: StoreOperation, isGuess: Bool, where mayAsk: (Fingerprint) -> Bool
     ) -> StoreOperation? {
@@ -46,7 +46,7 @@ extension SessionAffinity {
         return nil
     }
 
-    /// The offer of an entry that the store has still not heard of. A guess that cannot serve is none.
+    /// The offer of an entry that the store still does not know. Nil for a guess whose backend is not usable.
     private func pendingOffer(
         _ fingerprint: Fingerprint, _ kind: BindingCache.Kind, _ now: Instant
     ) -> StoreOperation? {
@@ -55,14 +55,14 @@ extension SessionAffinity {
         return Knowledge(entry: entry, hint: nil).map { offer($0, of: fingerprint, now) }
     }
 
-    /// Whether the session may have ended since: then its key may stand for another by now.
+    /// Whether the session may have ended since the write: its key may then belong to another session by now.
     private func isExpired(_ write: Offers.Written, _ now: Instant) -> Bool {
         now >= write.at.advanced(byMilliseconds: settings.recordLifetimeMilliseconds)
             || isExpired(createdAtSeconds: write.createdAtSeconds, now)
     }
 
-    /// An offer that got no answer is made again later: of what was decided without the store as long as it is
-    /// remembered, of an own write unless more is known by now.
+    /// Queues an offer without a result to be made again: one decided without the store for as long as it is
+    /// remembered, an own write unless a better binding is known by now.
     mutating func offerAgain(_ operation: StoreOperation, _ now: Instant) {
         let entry = cache.peek(operation.fingerprint, now: now)
         if entry?.kind == .dirty { return offers.add(operation.fingerprint, isGuess: false) }
@@ -75,7 +75,7 @@ extension SessionAffinity {
         if entry?.kind == .guess { offers.add(operation.fingerprint, isGuess: true) }
     }
 
-    /// The store has acknowledged a write. What is broadcast is repeated, should the store lose it.
+    /// The store has acknowledged a write. A broadcast write will be repeated if the store loses it.
     mutating func noteWritten(_ operation: StoreOperation, _ binding: Binding, _ now: Instant) {
         guard operation.isBroadcast else { return }
         offers.note(

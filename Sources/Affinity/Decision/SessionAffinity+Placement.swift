@@ -1,19 +1,19 @@
-/// Choosing a backend for a session or a request that has none.
+/// Chooses a backend for a session or a request that has none.
 extension SessionAffinity {
-    /// Who may be given what is not theirs yet, in the order in which they are looked at.
+    /// Backends that may be given sessions and requests not bound to them, in order of preference.
     private enum Candidates {
-        /// Up, and for most of the fleet so.
+        /// Up here, and not reported as down by most of the fleet.
         case preferred
-        /// Up here, though most of the fleet cannot reach it.
+        /// Up here, although most of the fleet cannot reach it.
         case doubtful
-        /// Draining, where there is nobody else: better served there than refused.
+        /// Draining, used only without other candidates: serving is better than refusing.
         case draining
     }
 
-    /// Where a request without a session goes: by the service's strategy, over the backends that may take it.
+    /// Where a request without a session goes: by the service's strategy, among the backends that may take it.
     ///
-    /// - Parameter client: the fingerprint of whatever stands for the client; without one, ``PlacementStrategy/hrw`` is
-    ///   round robin.
+    /// - Parameter client: a fingerprint that identifies the client; without one, ``PlacementStrategy/hrw`` is round
+    ///   robin.
     package mutating func balance(_ client: Fingerprint?) -> Route? {
         let chosen: Int? =
             switch (settings.placement, client) {
@@ -40,24 +40,24 @@ extension SessionAffinity {
         }
     }
 
-    /// The backend that the request proposes, if sessions may be there.
+    /// The backend that the request proposes, if it is usable.
     func proposed(_ decision: Decision) -> Int? { decision.proposal.flatMap(usable) }
 
-    /// The first backend of the session's order that may take a session it does not have: of those that most of the
-    /// fleet can reach, if there are any; a draining one only where there is no other.
+    /// The first backend in the session's order that may take a session it does not have: among those that most of the
+    /// fleet can reach, if there are any; a draining one only if no other can take the session.
     func firstUsable(_ fingerprint: Fingerprint, where isWanted: (Int) -> Bool = { _ in true }) -> Int? {
         membership.choose(fingerprint) { isOne($0, of: .preferred) && isWanted($0) }
             ?? membership.choose(fingerprint) { isOne($0, of: .doubtful) && isWanted($0) }
             ?? membership.choose(fingerprint, draining: true) { isOne($0, of: .draining) && isWanted($0) }
     }
 
-    /// For members that are services: where this request goes, those that it was meant for having handed it back though
-    /// they are up, as one does of whose backends only those are up that take no new sessions. Their sessions stay
-    /// theirs, and are refused where they are to go nowhere else.
+    /// Weighted services only. Chooses another child after those in `refused` handed the request back although they are
+    /// up (for example, because all their live backends are draining). Their sessions stay bound to them, and are
+    /// refused if they may not go elsewhere.
     ///
     /// - Parameters:
-    ///   - route: what was decided at first.
-    ///   - refused: who has handed it back.
+    ///   - route: the first decision.
+    ///   - refused: the children that have handed the request back.
     package func nextChoice(_ decision: Decision, from route: Route?, besides refused: [BackendHash]) -> Step {
         guard
             let index = firstUsable(

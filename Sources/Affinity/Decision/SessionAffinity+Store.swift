@@ -1,6 +1,7 @@
-/// Deciding with the store: proposing what is known, obeying what it holds, moving off what is not usable.
+/// Decides with the store: proposes what is known, obeys the record, and moves sessions off backends that are not
+/// usable.
 extension SessionAffinity {
-    /// A session that nobody can know: placed, and nothing written anywhere until the client returns.
+    /// Places a session that no replica can know. Nothing is written anywhere until the client returns.
     mutating func placeUnrecorded(_ decision: Decision, _ now: Instant) -> Step {
         guard let index = place(decision, now) else { return .refuse(.noBackend) }
         load.placed(on: index, now: now)
@@ -8,18 +9,18 @@ extension SessionAffinity {
         return .forward(Route(backend: index, binding: binding, provenance: .placed))
     }
 
-    /// Offers the store the best living knowledge, or a placement where there is none.
+    /// Offers the store the best live knowledge, or a placement if there is none.
     mutating func propose(_ decision: inout Decision, _ known: Knowledge?, _ now: Instant) -> Step {
         decision.isPlacement = false
         if let known, usable(known.binding.backend) != nil {
             // D8
             return send(&decision, offer(known, of: decision.fingerprint, now), now)
         }
-        // D9. A guess whose backend is gone does not count: raised to an epoch, it would override a record.
+        // D9. A guess whose backend is not usable does not count: raised to an epoch, it would override a record.
         if let known, !known.isGuess {
             switch unavailableAction(of: decision.fingerprint, from: known.binding, now, storeIsAway: false) {
             case .move: return move(&decision, from: known.binding, createdAtSeconds: known.createdAtSeconds, now)
-            // The session may have been moved already, and is then to be found where it is.
+            // The session may have been moved already; then the store returns where it is.
             case .detour, .reject: return send(&decision, offer(known, of: decision.fingerprint, now), now)
             }
         }
@@ -36,7 +37,7 @@ extension SessionAffinity {
             now)
     }
 
-    /// The question that tells the store what is known here.
+    /// The operation that tells the store what is known here.
     func offer(_ known: Knowledge, of fingerprint: Fingerprint, _ now: Instant) -> StoreOperation {
         let expiry = expiry(createdAtSeconds: known.createdAtSeconds, now)
         let binding = known.binding
@@ -49,7 +50,7 @@ extension SessionAffinity {
                 createdAtSeconds: expiry.createdAtSeconds)
     }
 
-    /// The session's binding, as the store has it, is a tombstone or to a backend that is not usable.
+    /// The session's binding is a tombstone, or to a backend that is not usable.
     mutating func reassign(_ decision: inout Decision, _ binding: Binding, createdAtSeconds: UInt32?, _ now: Instant)
         -> Step
     {
@@ -60,7 +61,7 @@ extension SessionAffinity {
         }
     }
 
-    /// Moves the session to the first in its order; one that was dropped is placed like a new one.
+    /// Moves the session to the first usable backend in its order; a dropped session is placed like a new one.
     private mutating func move(
         _ decision: inout Decision, from binding: Binding, createdAtSeconds: UInt32?, _ now: Instant
     ) -> Step {
@@ -83,7 +84,7 @@ extension SessionAffinity {
             createdAtSeconds: expiry.createdAtSeconds)
     }
 
-    /// Asks, while the request has questions and time left.
+    /// Sends the operation, if the request has operations and time left.
     mutating func send(_ decision: inout Decision, _ operation: StoreOperation, _ now: Instant) -> Step {
         // D20
         guard decision.operations < Self.operationsMax else { return detour(decision, now) }
@@ -99,7 +100,8 @@ extension SessionAffinity {
         return .send(operation)
     }
 
-    /// Takes in what the store holds and goes by it; unless more was heard since it was asked, or that is too long ago.
+    /// Keeps the record that the store holds and routes by it, unless a higher epoch is known here, or the result is
+    /// superseded or older than the lease.
     mutating func fill(
         _ decision: inout Decision, _ record: StoredRecord, stamp: OperationStamp, provenance: Provenance,
         _ now: Instant
@@ -120,7 +122,7 @@ extension SessionAffinity {
         return route(&decision, record.binding, createdAtSeconds: record.createdAtSeconds, provenance: provenance, now)
     }
 
-    /// Goes by a binding, if its backend is usable.
+    /// Routes by a binding if its backend is usable; else reassigns the session.
     private mutating func route(
         _ decision: inout Decision, _ binding: Binding, createdAtSeconds: UInt32?, provenance: Provenance,
         _ now: Instant
@@ -139,7 +141,7 @@ extension SessionAffinity {
                 createdAtSeconds: entry.createdAtSeconds))
     }
 
-    /// The usable backend that this replica knows of, where the store's record does not stand against it.
+    /// The usable backend by which this replica's entry wins over the store's record, if there is one.
     func conflictingBackend(by record: Binding, _ fingerprint: Fingerprint, _ now: Instant) -> BackendHash? {
         guard let entry = cache.peek(fingerprint, now: now), entry.conflicts(by: record),
             usable(entry.binding.backend) != nil
@@ -147,9 +149,9 @@ extension SessionAffinity {
         return entry.binding.backend
     }
 
-    /// Remembers what the store said or wrote; its lifetime counts from when it was asked. An answer that is older than
-    /// the lease, or of a server whose changes are not heard, is not used again without asking. Returns false where a
-    /// higher epoch was heard since: then nothing is kept.
+    /// Remembers what the store reported or wrote; the lifetime counts from when the operation was sent. A result that
+    /// is older than the lease, or from a server whose changes are not heard, is suspect. Returns false if a higher
+    /// epoch was heard since: then nothing is kept.
     func confirm(_ record: StoredRecord, of fingerprint: Fingerprint, stamp: OperationStamp, _ now: Instant) -> Bool {
         let expiry = expiry(createdAtSeconds: record.createdAtSeconds, now)
         let entry = BindingCache.Entry(
@@ -160,12 +162,12 @@ extension SessionAffinity {
         return cache.fill(entry, for: fingerprint, sentAt: stamp.sentAt, now: now)
     }
 
-    /// Whether an answer has been on its way, or unread, for so long that it proves nothing any more.
+    /// Whether a result was in flight, or unread, for longer than the lease: it then proves nothing.
     private func isStale(_ stamp: OperationStamp, _ now: Instant) -> Bool {
         now > stamp.sentAt.advanced(byMilliseconds: settings.leaseMilliseconds)
     }
 
-    /// Why a request goes where a question of its own made the store point. Counts a placement that is now recorded.
+    /// Why a request goes where the result of its own operation sends it. Counts a placement that is now recorded.
     mutating func provenance(
         of operation: StoreOperation, _ decision: inout Decision, _ now: Instant
     ) -> Provenance {
@@ -186,14 +188,14 @@ extension SessionAffinity {
 extension SessionAffinity {
     enum UnavailableAction {
         case move
-        /// This request goes elsewhere, the session stays.
+        /// This request goes elsewhere; the session stays.
         case detour
         case reject
     }
 
-    /// A replica that alone cannot reach a backend moves nobody: others may reach it. A move is also none while the
-    /// channel is not live, for then this replica would not hear that it was made already; but when the store is away
-    /// nobody can be asked, and the session has to be somewhere.
+    /// A replica that alone cannot reach a backend moves no session: others may reach it. Nor does it move one while
+    /// the channel is not live, because it would not hear that the session was moved already. But if the store is away
+    /// as well, no record can be queried, and the session must be served somewhere.
     func unavailableAction(
         of fingerprint: Fingerprint, from binding: Binding, _ now: Instant, storeIsAway: Bool
     ) -> UnavailableAction {
@@ -202,7 +204,8 @@ extension SessionAffinity {
         let isLive = coherence.isLive(for: fingerprint, now: now)
         let isFree = storeIsAway && !isLive
         guard let index = membership.index(of: binding.backend) else {
-            // D26. No longer configured, so it will not come back; unless the others are configured otherwise.
+            // D26. The backend is no longer configured, so it will not come back, unless other replicas are configured
+            // differently.
             return coherence.configurationsAgree && (isFree || isLive) ? .move : .detour
         }
         switch settings.onUnavailable {

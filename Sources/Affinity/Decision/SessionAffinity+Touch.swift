@@ -1,9 +1,9 @@
-/// Keeping records alive: touches go beside the requests, which do not wait for them.
+/// Keeps records alive: touches are sent alongside the requests, which do not wait for them.
 extension SessionAffinity {
-    /// The touch that is due for a binding the store has confirmed, or nil.
+    /// The touch that is due for a binding confirmed by the store, or nil.
     ///
-    /// The first is due when less than 3/4 of the lifetime remains. While it has no answer, each further one waits for
-    /// another fifth of the lifetime to pass, so that there are at most four in a lifetime, whatever becomes of them.
+    /// The first is due when less than 3/4 of the lifetime remains. Until it has a result, each further touch waits for
+    /// another fifth of the lifetime to pass, so that there are at most four in a lifetime, whatever their results.
     func dueTouch(
         _ fingerprint: Fingerprint, _ entry: BindingCache.Entry, _ now: Instant,
         if isAvailable: @autoclosure () -> Bool = true
@@ -15,7 +15,7 @@ extension SessionAffinity {
         guard entry.touches < 4, remainingMilliseconds * 20 < lifetimeMilliseconds * (15 - 4 * Int64(entry.touches))
         else { return nil }
         let expiry = expiry(createdAtSeconds: entry.createdAtSeconds, now)
-        // A session near the end of its time gains nothing.
+        // A session that will soon end by age gains nothing.
         guard (expiry.lifetimeMilliseconds - remainingMilliseconds) * 20 > lifetimeMilliseconds, isAvailable() else {
             return nil
         }
@@ -25,8 +25,8 @@ extension SessionAffinity {
         return .touch(fingerprint, lifetimeMilliseconds: expiry.lifetimeMilliseconds)
     }
 
-    /// What to ask next, the store having answered a question that no request waits for (a touch, an offer), or one
-    /// that such an answer led to. Their answers come here too; after three questions there are no more.
+    /// The next operation after the result of an operation that no request waits for (a touch, an offer), or of a
+    /// follow-up to such a result. Results of follow-ups come here too; a chain ends after three operations.
     package mutating func storeAnsweredInBackground(
         _ result: StoreResult, to operation: StoreOperation, stamp: OperationStamp, now: Instant
     ) -> StoreOperation? {
@@ -62,7 +62,8 @@ extension SessionAffinity {
                 fingerprint, from: record.binding, to: mine, lifetimeMilliseconds: expiry.lifetimeMilliseconds,
                 createdAtSeconds: expiry.createdAtSeconds)
         }
-        // A drop, or a write of ours that was to be repeated and stands: to be repeated again, should it be lost.
+        // A drop, or an own write that was repeated and that the store still holds: repeat it again if the store loses
+        // it.
         if operation.isBroadcast, operation.proposal == record.binding || record.binding.isTombstone {
             noteWritten(operation, record.binding, now)
         }
@@ -73,7 +74,7 @@ extension SessionAffinity {
         return nil
     }
 
-    /// The store has lost what it once confirmed, or holds a foreign value in its place.
+    /// The operation to send after the store has lost what it once confirmed, or holds a foreign value in its place.
     private func restoring(_ fingerprint: Fingerprint, isForeign: Bool = false, _ now: Instant) -> StoreOperation? {
         guard let known = confirmed(fingerprint, now) else { return nil }
         guard isForeign else { return offer(known, of: fingerprint, now) }
@@ -83,7 +84,7 @@ extension SessionAffinity {
             createdAtSeconds: expiry.createdAtSeconds)
     }
 
-    /// What the store once confirmed, and whose lifetime is not over.
+    /// What the store once confirmed, if its lifetime is not over.
     private func confirmed(_ fingerprint: Fingerprint, _ now: Instant) -> Knowledge? {
         guard let entry = cache.peek(fingerprint, now: now), entry.kind == .confirmed, !entry.binding.isTombstone else {
             return nil
@@ -93,7 +94,7 @@ extension SessionAffinity {
 }
 
 extension StoreOperation {
-    /// Whether it may be an offer of a guess.
+    /// Whether the operation may be the offer of a guess.
     fileprivate var isFirstOffer: Bool {
         switch self {
         case .create: true

@@ -1,11 +1,11 @@
-/// Deciding without the store: it may not be asked, or did not answer in time.
+/// Decides without the store: it is unavailable, or did not answer in time.
 extension SessionAffinity {
-    /// - Parameter read: what a store that takes no writes says.
+    /// - Parameter read: what a store that takes no writes reported.
     mutating func decideWithoutStore(_ decision: Decision, _ now: Instant, read: Knowledge? = nil) -> Step {
         decideWithoutStore(decision, cache.peek(decision.fingerprint, now: now), now, read: read)
     }
 
-    /// By the best living knowledge, of any age: D22 to D24.
+    /// Decides by the best live knowledge, of any age: D22 to D24.
     mutating func decideWithoutStore(
         _ decision: Decision, _ entry: BindingCache.Entry?, _ now: Instant, read: Knowledge? = nil
     ) -> Step {
@@ -21,15 +21,15 @@ extension SessionAffinity {
         }
     }
 
-    /// Binds the session to nothing: sends this request to its own backend, or where that is not usable to the first in
-    /// order.
+    /// Records nothing: sends this request to the session's own backend, or if that is not usable to the first usable
+    /// one in its order.
     func detour(_ decision: Decision, _ now: Instant) -> Step {
         let known = Knowledge(entry: cache.peek(decision.fingerprint, now: now), hint: decision.hint)
         if let known, let route = route(by: known) { return .forward(route) }
         return detour(decision, from: known?.binding)
     }
 
-    /// To where a move would go, for this request only.
+    /// Sends this request where a move would lead, for this request only.
     func detour(_ decision: Decision, from binding: Binding?) -> Step {
         firstUsable(decision.fingerprint).map { detour(to: $0, from: binding) } ?? .refuse(.noBackend)
     }
@@ -39,7 +39,7 @@ extension SessionAffinity {
         return .forward(Route(backend: index, binding: binding, provenance: .detoured))
     }
 
-    /// To the backend that is known to be the session's, if that is usable.
+    /// The route to the backend known to be the session's, if that is usable.
     private func route(by known: Knowledge) -> Route? {
         usable(known.binding.backend).map {
             let provenance: Provenance =
@@ -53,8 +53,9 @@ extension SessionAffinity {
         }
     }
 
-    /// The backend that the request proposes, else the first in the session's order, which every replica would choose,
-    /// remembered as a guess. Not for a session whose client may never return: its cookie carries the guess.
+    /// Routes to the backend that the request proposes, else to the first usable one in the session's order, which
+    /// every replica would choose, and remembers it as a guess. A new session is not remembered, because its client may
+    /// never return; its cookie carries the guess.
     private mutating func guess(_ decision: Decision, _ now: Instant) -> Step {
         let proposed = proposed(decision)
         guard let index = proposed ?? firstUsable(decision.fingerprint) else { return .refuse(.noBackend) }
@@ -63,7 +64,7 @@ extension SessionAffinity {
         return .forward(Route(backend: index, binding: binding, provenance: proposed == nil ? .hashed : .hinted))
     }
 
-    /// A move that the store has yet to hear of.
+    /// Moves the session without the store, which learns of the move later.
     private mutating func moveLocally(_ decision: Decision, from known: Knowledge, _ now: Instant) -> Step {
         guard let index = firstUsable(decision.fingerprint) else { return .refuse(.noBackend) }  // D30
         guard known.binding.epoch < Binding.epochMax else { return detour(decision, from: known.binding) }  // D31
@@ -73,7 +74,7 @@ extension SessionAffinity {
         return .forward(Route(backend: index, binding: moved, provenance: .rebound, createdAtSeconds: createdAtSeconds))
     }
 
-    /// Keeps what was decided without the store, and has it told later.
+    /// Keeps what was decided without the store, and queues it to be offered later.
     mutating func remember(
         _ binding: Binding, _ kind: BindingCache.Kind, createdAtSeconds: UInt32?, of fingerprint: Fingerprint,
         _ now: Instant

@@ -1,8 +1,9 @@
 /// Decides where the requests of one service go, on one event loop: the affinity protocol for one request.
 ///
-/// Pure: told the time and what others said, it says what to do next. The cache, the coherence of what it holds and the
-/// health of backends are shared with the replica's other loops; all else is this loop's own. As long as a backend may
-/// take a request, the request is routed, whatever the store does, after a bounded number of questions.
+/// Pure: it is given the time and what others reported, and returns what to do next. The cache, the coherence of what
+/// it holds and the health of backends are shared with the replica's other loops; everything else belongs to this loop.
+/// As long as a backend may take a request, the request is routed after a bounded number of operations, whatever the
+/// store does, unless `onUnavailable` rejects it.
 package struct SessionAffinity {
     /// A proposal and three moves.
     static let operationsMax = 4
@@ -12,10 +13,10 @@ package struct SessionAffinity {
     package let coherence: Coherence
     package private(set) var health: HealthTable
     package private(set) var settings: AffinitySettings
-    /// The wall clock at the origin of instants, in nanoseconds since 1970: whole seconds would let replicas of one
-    /// machine disagree by one of them. Matters only where sessions end by age.
+    /// The wall clock at the origin of instants, in nanoseconds since 1970. With whole seconds, two replicas on one
+    /// machine could disagree by a second. Matters only if sessions end by age.
     package var wallOrigin: Int64
-    /// Requests of this loop that are at the backends; whoever sends them counts them.
+    /// This loop's requests in flight to the backends. The sender of the requests counts them.
     package var inFlight: InFlight
     var load: PlacementLoad
     var turn: SmoothWeightedRoundRobin
@@ -23,8 +24,8 @@ package struct SessionAffinity {
     var offers: Offers
 
     /// - Parameters:
-    ///   - health: as long as the membership; a backend beyond its end counts as down.
-    ///   - seed: what tells the placements of this loop from those of others; nil: all begin alike.
+    ///   - health: has an entry for each backend of the membership; a backend beyond its end counts as down.
+    ///   - seed: makes the placements of this loop differ from those of others; nil: all loops start alike.
     package init(
         membership: Membership, cache: BindingCache, coherence: Coherence, health: HealthTable,
         settings: AffinitySettings, wallOrigin: Int64 = 0, seed: UInt64? = nil
@@ -42,9 +43,9 @@ package struct SessionAffinity {
         offers = Offers(lineages: (0..<coherence.primaries.count).map { coherence.lineage(of: $0) })
     }
 
-    /// Goes on with other backends or settings. Decisions under way go on too: they know backends by their hashes. What
-    /// is still to be told to the store will be told.
-    /// - Parameter health: as long as the membership.
+    /// Continues with other backends or settings. Decisions in progress continue: they name backends by their hashes.
+    /// Pending offers are kept.
+    /// - Parameter health: has an entry for each backend of the membership.
     package mutating func reconfigure(membership: Membership, health: HealthTable, settings: AffinitySettings) {
         if settings.idleTimeoutMilliseconds != self.settings.idleTimeoutMilliseconds {
             load.reconfigure(halfLifeMilliseconds: settings.idleTimeoutMilliseconds)
@@ -60,13 +61,13 @@ package struct SessionAffinity {
         self.settings = settings
     }
 
-    /// The first step of a request: D1 to D10. These numbers are the rows of the table of decisions in
+    /// The first step of a request: D1 to D10. These numbers are the rows of the decision tables in
     /// `docs/architecture.md`.
     /// - Parameters:
-    ///   - storeIsAvailable: looked at only where it matters, so not for most requests of a known session.
-    ///   - otherKeys: further keys of the same source in the request, looked for only where this replica does not know
-    ///     the session. The first that it knows becomes the decision's.
-    ///   - proposal: the decision's, looked for only where it knows none of them.
+    ///   - storeIsAvailable: evaluated only where it matters, so not for most requests of a known session.
+    ///   - otherKeys: further keys of the same source in the request, evaluated only if this replica does not know the
+    ///     session. The first that it knows becomes the decision's.
+    ///   - proposal: the decision's proposal, evaluated only if this replica knows none of the keys.
     package mutating func begin(
         _ decision: inout Decision, storeIsAvailable: @autoclosure () -> Bool,
         otherKeys: @autoclosure () -> [Fingerprint] = [], proposal: @autoclosure () -> BackendHash? = nil, now: Instant
@@ -100,8 +101,8 @@ package struct SessionAffinity {
         return propose(&decision, Knowledge(entry: entry, hint: decision.hint), now)
     }
 
-    /// The next step after the store's result of an operation for this decision, or of another for the same session:
-    /// D11 to D16.
+    /// The next step after the store's result of an operation for this decision, or for another decision on the same
+    /// session: D11 to D16.
     package mutating func storeAnswered(
         _ decision: inout Decision, _ result: StoreResult, to operation: StoreOperation, stamp: OperationStamp,
         now: Instant
@@ -133,7 +134,7 @@ package struct SessionAffinity {
         }
     }
 
-    /// The next step, the backend of the last route being out of reach. The caller has marked it down.
+    /// The next step after the backend of the last route could not be reached. The caller has marked it down.
     package mutating func backendFailed(
         _ decision: inout Decision, storeIsAvailable: @autoclosure () -> Bool, now: Instant
     ) -> Step {
@@ -144,13 +145,13 @@ package struct SessionAffinity {
         return begin(&decision, storeIsAvailable: storeIsAvailable(), now: now)
     }
 
-    /// A backend's place, if sessions that are bound to it may go there.
+    /// A backend's index, if sessions that are bound to it may go there.
     func usable(_ backend: BackendHash) -> Int? {
         guard let index = membership.index(of: backend), health.isUp(index) else { return nil }
         return index
     }
 
-    /// Whether this replica remembers where the session belongs, be it by a guess that can still be followed.
+    /// Whether this replica remembers where the session belongs, even if only by a guess whose backend is usable.
     private func isPlaced(_ entry: BindingCache.Entry?) -> Bool {
         guard let entry, !entry.binding.isTombstone else { return false }
         return entry.kind != .guess || usable(entry.binding.backend) != nil
@@ -162,16 +163,17 @@ package struct SessionAffinity {
         return entry.kind != .guess && !entry.binding.isTombstone
     }
 
-    /// Whether an entry serves without the store being asked: the channel vouches for it, and no hint knows more.
+    /// Whether an entry may be used without querying the store: the channel vouches for it, and no hint has a higher
+    /// epoch.
     func isCurrent(_ entry: BindingCache.Entry, of fingerprint: Fingerprint, _ hint: Hint?, _ now: Instant) -> Bool {
         guard entry.maySuffice else { return false }
         if let hint, hint.binding.epoch > entry.binding.epoch { return false }
         return coherence.covers(entry.confirmedAt, of: fingerprint, now: now)
     }
 
-    /// What a record is to be written with now: how long it lives, in milliseconds, and when its session began, where
-    /// sessions end by age. A session whose beginning is not known begins now, in this second: it ends with its hint,
-    /// which counts by seconds, and never later than its age says.
+    /// What to write a record with now: its lifetime in milliseconds, and when its session began if sessions end by
+    /// age. A session whose beginning is unknown begins now, at the start of this second: so it ends together with its
+    /// hint, which counts in seconds, and never later than its age permits.
     func expiry(createdAtSeconds: UInt32?, _ now: Instant) -> (lifetimeMilliseconds: Int64, createdAtSeconds: UInt32?) {
         guard let absoluteTimeoutMilliseconds = settings.absoluteTimeoutMilliseconds else {
             return (settings.recordLifetimeMilliseconds, nil)

@@ -1,15 +1,15 @@
-/// Questions of one event loop that are under way, one a session: whoever comes to the store for the same session
-/// meanwhile waits for that answer. Keyed by the whole fingerprint, so that no two sessions can share one.
+/// One event loop's operations in flight, one per session: further requests for the same session wait for its result.
+/// Keyed by the whole fingerprint, so that no two sessions can share one.
 package struct SingleFlight<Waiter> {
     private var flights: [Fingerprint: [Waiter]] = [:]
 
     package init() {}
 
-    /// Questions under way.
+    /// The number of operations in flight.
     package var count: Int { flights.count }
 
-    /// Whether nobody has asked for this session: then the caller asks, and must see to it that `land` is called. Else
-    /// the waiter waits.
+    /// Returns true if no operation is in flight for this session: the caller then sends one, and must make sure that
+    /// `land` is called. Otherwise the waiter waits.
     package mutating func board(_ fingerprint: Fingerprint, _ waiter: @autoclosure () -> Waiter) -> Bool {
         guard flights[fingerprint] != nil else {
             flights[fingerprint] = []
@@ -19,15 +19,16 @@ package struct SingleFlight<Waiter> {
         return false
     }
 
-    /// The answer is there. Returns those who waited, in the order in which they came, beside the one who asked.
+    /// The result has arrived. Returns the waiters, in the order in which they came; the sender of the operation is not
+    /// among them.
     package mutating func land(_ fingerprint: Fingerprint) -> [Waiter] {
         flights.removeValue(forKey: fingerprint) ?? []
     }
 }
 
 extension StoreResult {
-    /// What the answer to a question says to those who waited for it without having asked: what one wrote, the others
-    /// find.
+    /// The result for those that waited for an operation without sending it: what the sender wrote, they find as a
+    /// record.
     package func forWaiters(than operation: StoreOperation) -> StoreResult {
         guard case .written = self, let proposal = operation.proposal else { return self }
         return .record(

@@ -1,18 +1,18 @@
-/// One backend that somebody in the fleet cannot reach, as this replica sees the dispute about it.
+/// One backend that some replica in the fleet cannot reach, and how this replica sees the dispute about it.
 ///
-/// A replica *announces* its own evidence under a number. Whoever hears the announcement probes the backend, and from
-/// then on names the announcement in its verdict: so a verdict is known to be newer without two clocks being compared.
-/// Once a replica has voted so, its later verdicts count as they come.
+/// A replica *announces* its own evidence under a number. Every replica that hears the announcement probes the backend,
+/// and from then on names the announcement in its verdict: this shows that the verdict is newer without comparing two
+/// clocks. Once a replica has voted this way, its later verdicts count as they arrive.
 struct BackendVote {
     typealias Round = FleetMessage.Round
     typealias Verdict = FleetMessage.Verdict
 
-    /// What this replica thinks of the backend.
+    /// This replica's own view of the backend.
     enum Own {
         case up
-        /// A connection failed, and another is being tried. May become up or down.
+        /// A connection failed, and another is being tried. Can become up or down.
         case suspected(since: Instant)
-        /// May become up.
+        /// Can become up.
         case down
     }
 
@@ -20,30 +20,30 @@ struct BackendVote {
     struct PeerAnnouncement {
         let number: UInt32
         let heardAt: Instant
-        /// The announcer was known before it made this announcement, which is therefore as young as it seems.
+        /// Whether the announcer was known before it made this announcement, which is therefore as recent as it seems.
         let isFresh: Bool
         var state: State
 
         enum State {
             /// To be answered by a probe.
             case open
-            /// A probe that began after it is under way.
+            /// A probe that began after the announcement is in progress.
             case probing
-            /// In the order in which they were answered.
+            /// Answered; the number gives the order of the answers.
             case answered(UInt64)
-            /// It rests on an announcement that is being answered: its announcer counts those answers.
+            /// It rests on announcements that are being answered: its announcer counts those answers.
             case covered
         }
     }
 
-    /// What another replica has said of the backend.
+    /// What another replica has reported about the backend.
     struct PeerVote {
-        /// The last verdict that was up or down.
+        /// Its last verdict that was up or down.
         var isUp: Bool?
         var answers: [Round] = []
-        /// While its probe is under way: the announcements for which it is.
+        /// The announcements that its probe in progress is for.
         var probingFor: [Round] = []
-        /// Its verdict was found to be newer than what the dispute rests on.
+        /// Whether its verdict was found to be newer than what the dispute rests on.
         var isAccepted = false
     }
 
@@ -52,21 +52,21 @@ struct BackendVote {
         case running(since: Instant, for: [Round])
     }
 
-    /// How the votes stand.
+    /// The count of votes.
     struct Tally {
         var up = 0
         var down = 0
-        /// Those who may still answer.
+        /// Replicas that may still answer.
         var outstanding = 0
     }
 
-    /// Milliseconds from the beginning of one probe to that of the next.
+    /// Milliseconds from the start of one probe to the earliest start of the next.
     static let probeGapMilliseconds: Int64 = 250
-    /// Milliseconds between the probes by which a vote is kept current.
+    /// Milliseconds between the probes that keep a vote current.
     static let probeIntervalMilliseconds: Int64 = 1000
-    /// Milliseconds that a suspicion has to be resolved by the connection that raised it, before a probe is made.
+    /// Milliseconds that the connection that raised a suspicion has to resolve it before a probe is made.
     static let suspicionGraceMilliseconds: Int64 = 100
-    /// Milliseconds after which a probe that is under way is told to the others, so that they wait for it.
+    /// Milliseconds after which a probe in progress is reported to the other replicas, so that they wait for it.
     static let tellingDelayMilliseconds: Int64 = 100
 
     private(set) var own = Own.up
@@ -78,16 +78,16 @@ struct BackendVote {
     var isAvoided = false
     private(set) var peerAnnouncements: [UInt64: PeerAnnouncement] = [:]
     private var peerVotes: [UInt64: PeerVote] = [:]
-    /// The announcements that a verdict must answer to be counted.
+    /// A verdict counts if it answers one of these announcements, or if its sender made one of them.
     private var countedRounds: Set<Round> = []
-    /// Since when answers are expected; nil as long as nobody can have heard of it.
+    /// Since when answers are expected; nil until the announcement has been heard.
     private var since: Instant?
     private var probe = Probe.none
     private var lastProbe: Instant?
     private var isProbeTold = false
     private var answerCount: UInt64 = 0
     private let instance: UInt64
-    /// Milliseconds for which an announcement counts as made just now.
+    /// Milliseconds for which an announcement counts as recent.
     private let freshnessMilliseconds: Int64
 
     init(instance: UInt64, freshnessMilliseconds: Int64) {
@@ -95,13 +95,13 @@ struct BackendVote {
         self.freshnessMilliseconds = freshnessMilliseconds
     }
 
-    /// Whether nothing is left to dispute.
+    /// Whether there is nothing left to dispute.
     var isExpired: Bool {
         if case .up = own, case .none = probe { return peerAnnouncements.isEmpty }
         return false
     }
 
-    /// Whether this replica has anything to say to the others.
+    /// Whether this replica has anything to report to the others.
     var isWorthTelling: Bool {
         if case .up = own { return !peerAnnouncements.isEmpty }
         return true
@@ -109,7 +109,7 @@ struct BackendVote {
 
     // MARK: Own evidence
 
-    /// Returns whether that is news. `number` is used up only then.
+    /// Returns whether that is news. `number` is used only then.
     mutating func suspect(number: UInt32, now: Instant) -> Bool {
         guard case .up = own else { return false }
         own = .suspected(since: now)
@@ -133,7 +133,7 @@ struct BackendVote {
         return true
     }
 
-    /// The channel was interrupted: own evidence is announced anew, and what was heard before does not count for it.
+    /// The channel was interrupted: own evidence is announced anew, and what was heard before no longer counts for it.
     mutating func beginAnew(number: UInt32) {
         if announcement != nil { announce(number) }
     }
@@ -153,7 +153,7 @@ struct BackendVote {
         reopenCovered()
     }
 
-    /// Open announcements that this replica's verdict names, in the order in which it answered them.
+    /// The announcements that this replica's verdict names, in the order in which it answered them.
     private var answeredRounds: [Round] {
         peerAnnouncements.compactMap { other, claim -> (order: UInt64, round: Round)? in
             guard case .answered(let order) = claim.state else { return nil }
@@ -196,7 +196,7 @@ struct BackendVote {
         isProbeTold = false
     }
 
-    /// Returns whether that is news to the others. `number` is used up where an announcement comes of it.
+    /// Returns whether that is news to the others. `number` is used if it leads to an announcement.
     mutating func probeEnded(isUp: Bool, number: UInt32, now: Instant) -> Bool {
         guard case .running(_, let rounds) = probe else { return false }
         probe = .none
@@ -228,7 +228,7 @@ struct BackendVote {
         case .up:
             own = .down
             announce(number)
-            // Its verdict names all that it ever answered: it rests on all of them, or on none.
+            // The verdict names every announcement that it ever answered: the new one rests on all of them, or on none.
             let named = answeredRounds
             if named.count <= FleetMessage.answersMax, named.allSatisfy({ isYoung($0, now) }) {
                 isJoined = true
@@ -244,7 +244,7 @@ struct BackendVote {
         return true
     }
 
-    /// Further announcements whose answers count.
+    /// Adds announcements whose answers count.
     private mutating func ground(on rounds: [Round]) {
         guard !rounds.isEmpty else { return }
         countedRounds.formUnion(rounds)
@@ -263,12 +263,12 @@ struct BackendVote {
 
     // MARK: The others
 
-    /// This replica's own message has come back: everyone who listens has heard the announcement.
+    /// This replica's own message has come back: every subscriber has received the announcement.
     mutating func announcementHeard(_ number: UInt32, now: Instant) {
         if number == announcement, since == nil { since = now }
     }
 
-    /// Another replica's verdict, or nil where its message has none on this backend.
+    /// Another replica's verdict, or nil if its message contains none about this backend.
     /// - Parameter wasKnown: whether an earlier message of that replica was heard.
     mutating func heard(_ verdict: Verdict?, from other: UInt64, wasKnown: Bool, now: Instant) {
         guard let verdict else { return heardNothing(from: other) }
@@ -286,7 +286,7 @@ struct BackendVote {
         accept(other)
     }
 
-    /// It has nothing against the backend, and may not know that others have: that it was up still counts.
+    /// The replica has nothing against the backend, and may not know that others have: its verdict of up still counts.
     private mutating func heardNothing(from other: UInt64) {
         dropClaim(of: other)
         guard let peerVote = peerVotes[other], peerVote.isAccepted, peerVote.isUp == true else {
@@ -296,7 +296,7 @@ struct BackendVote {
         peerVotes[other]?.probingFor = []
     }
 
-    /// It is gone: it abstains.
+    /// The replica is gone: it abstains.
     mutating func forget(_ other: UInt64) {
         peerVotes[other] = nil
         dropClaim(of: other)
@@ -309,7 +309,7 @@ struct BackendVote {
         reopenCovered()
     }
 
-    /// What their announcers rested on may be gone: they are answered by themselves.
+    /// The announcements that these rest on may be gone: each is answered on its own again.
     private mutating func reopenCovered() {
         for (other, claim) in peerAnnouncements {
             if case .covered = claim.state { peerAnnouncements[other]?.state = .open }
@@ -327,7 +327,7 @@ struct BackendVote {
             number: number, heardAt: now, isFresh: wasKnown, state: isCovered ? .covered : .open)
     }
 
-    /// Whether this replica's verdict names the round, or will: and the round is young.
+    /// Whether this replica's verdict names the round, or will, and the round, if another replica's, is recent.
     private func isAnswering(_ round: Round, _ now: Instant) -> Bool {
         if round.instance == instance { return round.number == announcement }
         guard isYoung(round, now), let claim = peerAnnouncements[round.instance] else { return false }
@@ -352,11 +352,11 @@ struct BackendVote {
 
     // MARK: The votes
 
-    /// The votes, this replica's own left out; nil as long as nothing can be said.
+    /// The votes without this replica's own; nil as long as nothing can be concluded.
     /// - Parameters:
-    ///   - lease: milliseconds after which silence abstains.
-    ///   - probeTimeout: milliseconds that are added for those who said that they are probing.
-    ///   - waits: whether those count who may still answer without being known.
+    ///   - leaseMilliseconds: after this time, silence counts as an abstention.
+    ///   - probeTimeoutMilliseconds: added for replicas that reported a probe in progress.
+    ///   - waits: whether to wait for replicas that may still answer without being known.
     func tally(
         members: some Collection<UInt64>, leaseMilliseconds: Int64, probeTimeoutMilliseconds: Int64, waits: Bool,
         now: Instant
@@ -377,7 +377,7 @@ struct BackendVote {
         return tally
     }
 
-    // MARK: What is said
+    // MARK: What is reported
 
     func verdict(service: ServiceHash, backend: BackendHash, now: Instant) -> Verdict {
         var answers = answeredRounds
@@ -397,7 +397,7 @@ struct BackendVote {
             answers: answers.suffix(FleetMessage.answersMax))
     }
 
-    /// True once for a probe that others wait for and that takes its time.
+    /// True once for a probe that others wait for and that takes long.
     mutating func mustTellProbe(now: Instant) -> Bool {
         guard !isProbeTold, isLongProbing(now) else { return false }
         isProbeTold = true

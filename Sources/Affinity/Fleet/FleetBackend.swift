@@ -1,4 +1,4 @@
-/// A backend of a service as replicas name it to each other, whatever its place in their configurations.
+/// A backend of a service as replicas name it to each other, wherever it is in their configurations.
 package struct FleetBackend: Hashable, Comparable, Sendable {
     package let service: ServiceHash
     package let backend: BackendHash
@@ -13,7 +13,7 @@ package struct FleetBackend: Hashable, Comparable, Sendable {
     }
 }
 
-/// The 48-bit keyed hash of a service's name: what names a service between replicas.
+/// The 48-bit keyed hash of a service's name. It identifies the service between replicas.
 package struct ServiceHash: Hashable, Sendable {
     package static let bitCount: UInt64 = 48
 
@@ -28,7 +28,8 @@ package struct ServiceHash: Hashable, Sendable {
     /// The hash of a service's name under the fleet's key: the same on every replica.
     package static func of(name: String, key: FingerprintKey) -> ServiceHash {
         var sip = SipHash(key)
-        // No name has this length, and it is not the one that leads a backend's name: the uses of the key never meet.
+        // No name has this length, and the hash of a backend's name starts with another word: the two uses of the key
+        // never have the same input.
         sip.absorb(.max - 1)
         sip.absorb(prefixed: name.utf8)
         return ServiceHash(bits: sip.finish().0 >> (64 - bitCount))

@@ -1,20 +1,20 @@
-/// Judges the health of backends together with the other replicas: a replica that alone cannot reach a backend must
-/// not move everybody's sessions off it (end of section 5 of the affinity protocol).
+/// Judges the health of backends together with the other replicas: a replica that alone cannot reach a backend must not
+/// move everyone's sessions off it (end of section 5 of the affinity protocol).
 ///
-/// Pure, one for a replica. A backend that is down here may be left when strictly more verdicts that are newer than the
-/// announcement say down than up, this replica's included. Silence for one lease abstains; a replica that says it is
-/// still probing is given the probe's time-out as well. A replica that hears no other decides alone. While the channel
-/// is not live nothing may be left.
+/// Pure, one per replica. Sessions may be reassigned off a backend that is down here if, of the verdicts newer than the
+/// announcement, strictly more say down than up, this replica's included. Silence for one lease is an abstention; a
+/// replica that reports a probe in progress is given the probe's time-out as well. A replica that hears no other
+/// decides alone. While the channel is not live, this judgement lets no session be reassigned.
 package struct FleetHealth: Sendable {
-    /// Milliseconds between two publications, at least.
+    /// Minimum milliseconds between two publications.
     package static let publicationGapMilliseconds: Int64 = 10
-    /// Publications out of turn that may follow each other; one more is earned in a tenth of the fleet's interval.
+    /// How many publications out of turn may follow each other; one more is earned in a tenth of the fleet's interval.
     private static let publicationBurst: Int64 = 8
-    /// Milliseconds. Who was not told the time for so long has not listened either.
+    /// Milliseconds. If no tick arrived for this long, this replica may also have missed messages.
     private static let interruption: Int64 = 1000
 
     package enum Action: Equatable, Sendable {
-        /// Send this to the fleet's channel; where that fails at once, say so by ``FleetHealth/publicationFailed()``.
+        /// Send this to the fleet's channel; if that fails at once, call ``FleetHealth/publicationFailed()``.
         case publish([UInt8])
         /// Probe the backend now, and report the outcome by ``FleetHealth/probed(_:isUp:now:)``.
         case probe(FleetBackend)
@@ -22,12 +22,12 @@ package struct FleetHealth: Sendable {
         case setAvoided(FleetBackend, Bool)
         /// Whether this replica judges alone, for all backends.
         case setAlone(Bool)
-        /// Whether all replicas that are heard are configured alike.
+        /// Whether all replicas heard are configured alike.
         case setConfigurationsAgree(Bool)
     }
 
     package private(set) var roster: FleetRoster
-    /// Messages that were none of this format, or told nothing.
+    /// Messages that were not of this format, or were late or over the roster's capacity.
     package private(set) var ignoredMessages: UInt64 = 0
     private var own: FleetMessage.Sender
     /// Milliseconds.
@@ -52,9 +52,9 @@ package struct FleetHealth: Sendable {
     private var creditedAt: Instant?
 
     /// - Parameters:
-    ///   - backends: those of services whose sessions are shared.
-    ///   - leaseMilliseconds: of the coherence channel.
-    ///   - probeTimeout: milliseconds that a probe takes at most.
+    ///   - backends: the backends of services whose sessions are shared.
+    ///   - leaseMilliseconds: the lease of the coherence channel.
+    ///   - probeTimeoutMilliseconds: how long a probe takes at most.
     package init(
         own: FleetMessage.Sender, backends: Set<FleetBackend>, leaseMilliseconds: Int64, probeTimeoutMilliseconds: Int64
     ) {
@@ -65,16 +65,16 @@ package struct FleetHealth: Sendable {
         self.backends = backends
     }
 
-    /// Whether a publication waits only for time to pass: a tick after ``publicationGapMilliseconds`` may bring it.
+    /// Whether a publication waits only for time to pass: a tick after ``publicationGapMilliseconds`` may send it.
     package var isHoldingBack: Bool { shouldLog && credit > 0 }
 
-    /// The replica is configured anew; others hear of it as soon as anything may be published. What is disputed of
-    /// backends that stay is disputed on.
+    /// The replica is configured anew; the others hear of it as soon as a publication is allowed. Disputes about
+    /// backends that stay continue.
     ///
     /// - Parameters:
     ///   - configuration: the fingerprint of what must be configured alike everywhere.
-    ///   - backends: those of services whose sessions are shared.
-    ///   - renewed: those that are other servers now than before, under the same name: what was said of them is void.
+    ///   - backends: the backends of services whose sessions are shared.
+    ///   - renewed: backends that are now other servers under the same name: earlier verdicts on them are void.
     package mutating func reconfigured(
         configuration: UInt64, backends: Set<FleetBackend>, renewed: Set<FleetBackend> = [], now: Instant
     ) -> [Action] {
@@ -103,19 +103,19 @@ package struct FleetHealth: Sendable {
         changed(backend, now: now) { $0.suspect(number: $1, now: now) }
     }
 
-    /// The backend is down here now, or up again.
+    /// The backend is now down here, or up again.
     package mutating func judged(_ backend: FleetBackend, isUp: Bool, now: Instant) -> [Action] {
         guard !isUp || disputes[backend] != nil else { return [] }
         return changed(backend, now: now) { $0.judge(isUp: isUp, number: $1) }
     }
 
-    /// A probe that was asked for has ended.
+    /// A requested probe has ended.
     package mutating func probed(_ backend: FleetBackend, isUp: Bool, now: Instant) -> [Action] {
         guard disputes[backend] != nil else { return [] }
         return changed(backend, now: now) { $0.probeEnded(isUp: isUp, number: $1, now: now) }
     }
 
-    /// Whether the backend counts as down here: after a probe this may be news to whoever made the probe.
+    /// Whether the backend counts as down here: after a probe this may be news to the prober.
     package func isDown(_ backend: FleetBackend) -> Bool {
         if case .down = disputes[backend]?.own { true } else { false }
     }
@@ -144,7 +144,7 @@ package struct FleetHealth: Sendable {
 
     // MARK: The others
 
-    /// A message came on the fleet's channel, this replica's own ones included.
+    /// A message arrived on the fleet's channel. It may be one of this replica's own.
     package mutating func heard(_ payload: UnsafeRawBufferPointer, now: Instant) -> [Action] {
         guard let message = FleetMessage(payload) else {
             ignoredMessages &+= 1
@@ -179,7 +179,7 @@ package struct FleetHealth: Sendable {
         return actions
     }
 
-    /// A replica has stopped: it has no vote, and nobody waits for its answer.
+    /// A replica has stopped: it has no vote, and its answer is no longer awaited.
     private mutating func forget(_ other: UInt64, now: Instant) -> [Action] {
         var actions: [Action] = []
         for backend in disputes.keys.sorted() {
@@ -191,7 +191,7 @@ package struct FleetHealth: Sendable {
         return actions
     }
 
-    /// What comes back has reached everyone who listens.
+    /// A message that comes back has reached every subscriber.
     private mutating func heardItself(
         _ verdicts: [FleetBackend: FleetMessage.Verdict], now: Instant
     ) -> [Action] {
@@ -223,8 +223,8 @@ package struct FleetHealth: Sendable {
 
     // MARK: Time
 
-    /// Wanted several times in the shortest of the times that are given: every 50 ms.
-    /// - Parameter lease: how far the coherence channel is.
+    /// Call this several times within the shortest of the configured times: every 50 ms.
+    /// - Parameter lease: the state of the coherence channel.
     package mutating func tick(lease: FleetMessage.Lease, now: Instant) -> [Action] {
         noticeInterruption(now: now)
         if (lease == .live) != (self.lease == .live) { liveSince = lease == .live ? now : nil }
@@ -266,13 +266,13 @@ package struct FleetHealth: Sendable {
         }
     }
 
-    /// Whether the channel has been live for so long that everyone has been heard who is there.
+    /// Whether the channel has been live long enough to have heard every replica that is there.
     private func isSettled(_ now: Instant) -> Bool {
         guard let liveSince else { return false }
         return now >= liveSince.advanced(byMilliseconds: FleetRoster.silence(FleetRoster.intervalMinMilliseconds))
     }
 
-    /// Asks for the probe that is due, and says what the fleet's judgement has become.
+    /// Requests the probe that is due, and reports changes of the fleet's judgement.
     private mutating func advance(_ backend: FleetBackend, now: Instant) -> [Action] {
         guard var dispute = disputes[backend] else { return [] }
         var actions: [Action] = []
@@ -309,8 +309,8 @@ package struct FleetHealth: Sendable {
 
     // MARK: Publishing
 
-    /// The last that this replica says, so that the others need not wait for it to fall silent. Nothing that it decides
-    /// may be carried out afterwards.
+    /// This replica's last message, so that the others need not wait for it to fall silent. No action that is returned
+    /// afterwards may be carried out.
     package mutating func closeReason() -> [UInt8] {
         sequence += 1
         return FleetMessage(
@@ -320,7 +320,7 @@ package struct FleetHealth: Sendable {
         .encoded()
     }
 
-    /// What was to be published was not sent.
+    /// The last publication was not sent.
     package mutating func publicationFailed() {
         shouldLog = true
     }
@@ -349,7 +349,7 @@ package struct FleetHealth: Sendable {
         credit = min(credit + max(earned, 0), Self.publicationBurst)
     }
 
-    /// Up to an eighth, so that replicas that began together do not always speak together.
+    /// Up to an eighth of the interval, so that replicas that started together do not always publish together.
     private func jitter(_ intervalMilliseconds: Int64) -> Int64 {
         let mixed = (own.instance ^ sequence) &* 0x9e37_79b9_7f4a_7c15
         return Int64(mixed >> 32) * (intervalMilliseconds / 8) >> 32
@@ -360,7 +360,7 @@ package struct FleetHealth: Sendable {
         let told = disputes.filter { $0.value.isWorthTelling }.map { backend, dispute in
             (backend, dispute.verdict(service: backend.service, backend: backend.backend, now: now))
         }.sorted { first, second in
-            // What is announced comes first: the rest may find no place.
+            // Announcements come first, because the rest may not fit.
             let isLater = (first.1.announcement == nil, second.1.announcement == nil)
             return isLater.0 == isLater.1 ? first.0 < second.0 : isLater.1
         }

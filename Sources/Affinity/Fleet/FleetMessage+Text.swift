@@ -1,10 +1,10 @@
-/// A message as it travels, in one line of ASCII:
+/// A message on the wire, in one line of ASCII:
 ///
 ///     <version of the format> <instance> <sequence> <configuration> <interval> <lease>
 ///     <name> <version>[ <verdict>]...
 ///
-/// where a verdict is `<service>.<backend>.<state>[!<announcement>][@<instance>.<number>]...`, with `+` instead of
-/// `!` where the announcement is joined. Numbers are in base 64; a state of the lease or of a verdict is one letter.
+/// where a verdict is `<service>.<backend>.<state>[!<announcement>][@<instance>.<number>]...`, with `+` instead of `!`
+/// if the announcement is joined. Numbers are in base 64; the state of a lease or of a verdict is one letter.
 extension FleetMessage {
     private static let formatVersion: UInt64 = 1
     private static let fieldCount = 8
@@ -14,7 +14,7 @@ extension FleetMessage {
     private static let plus = UInt8(ascii: "+")
     private static let at = UInt8(ascii: "@")
 
-    /// The text of the message. Verdicts that find no place in a message are left out, the last ones first.
+    /// The text of the message. Verdicts that do not fit are left out, the last ones first.
     package func encoded() -> [UInt8] {
         var text: [UInt8] = []
         let numbers = [
@@ -56,7 +56,7 @@ extension FleetMessage {
         return text
     }
 
-    /// The message that the bytes are, or nil where they are none that a replica of this format would send.
+    /// Parses a message; nil if no replica of this format would send these bytes.
     package init?(_ bytes: UnsafeRawBufferPointer) {
         guard bytes.count <= Self.sizeMax else { return nil }
         let words = bytes.split(

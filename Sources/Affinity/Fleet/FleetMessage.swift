@@ -1,23 +1,24 @@
-/// What a replica says to the others on the fleet's channel: who it is, how it is configured, and what it thinks of
-/// backends that somebody cannot reach. Each message says all of it, and replaces the sender's earlier ones.
+/// What a replica tells the others on the fleet's channel: its identity, its configuration, and its verdicts on
+/// backends that some replica cannot reach. Each message contains all of this, and replaces the sender's earlier ones.
 package struct FleetMessage: Equatable, Sendable {
-    /// Further verdicts are left out of what is sent, and refused in what is heard.
+    /// More verdicts than this are left out when sending; a received message with more is refused.
     package static let verdictsMax = 256
     package static let answersMax = 8
-    /// Bytes. Longer ones are refused.
+    /// In bytes. A longer message is refused.
     package static let sizeMax = 16 * 1024
-    /// Milliseconds. How seldom a replica may say that it is there.
+    /// In milliseconds. The longest interval between messages that a replica may state.
     package static let intervalMaxMilliseconds: Int64 = 60_000
 
     package var sender: Sender
-    /// Grows with each message of a sender: one that is not above the last one heard is late, and ignored.
+    /// Grows with each message of a sender. A message whose number is not above the last one heard is late, and
+    /// ignored.
     package var sequence: UInt64
     package var lease: Lease
     /// Milliseconds until the sender's next message, if nothing changes.
     package var intervalMilliseconds: Int64
     package var verdicts: [Verdict]
 
-    /// A replica, as it introduces itself.
+    /// A replica, as it identifies itself.
     package struct Sender: Equatable, Sendable {
         package static let nameMax = 64
 
@@ -25,13 +26,13 @@ package struct FleetMessage: Equatable, Sendable {
         package let instance: UInt64
         /// The fingerprint of what must be configured alike everywhere.
         package internal(set) var configuration: UInt64
-        /// At most 64 letters, digits and `._:+@/-`: for people.
+        /// At most 64 letters, digits and `._:+@/-`, for people to read.
         package let name: String
         package let version: String
 
         /// - Parameters:
-        ///   - name: cut to what a name may be; characters that it may not have become `_`.
-        ///   - version: of the program, likewise.
+        ///   - name: cut to the maximum length; characters that are not allowed become `_`.
+        ///   - version: the program's version, adapted in the same way.
         package init(instance: UInt64, configuration: UInt64, name: String, version: String) {
             self.instance = instance
             self.configuration = configuration
@@ -40,17 +41,17 @@ package struct FleetMessage: Equatable, Sendable {
         }
     }
 
-    /// How far the sender's coherence channel is.
+    /// The state of the sender's coherence channel.
     package enum Lease: UInt8, Sendable {
         case live = 0x4C
         case doubt = 0x44
         case proving = 0x50
         case lost = 0x58
-        /// It stops: from here on it is not there.
+        /// The sender stops: from here on it is gone.
         case left = 0x47
     }
 
-    /// An announcement against one backend, by the replica that made it and its number there.
+    /// An announcement against one backend: the replica that made it, and its number there.
     package struct Round: Hashable, Sendable {
         package let instance: UInt64
         package let number: UInt32
@@ -61,19 +62,20 @@ package struct FleetMessage: Equatable, Sendable {
         }
     }
 
-    /// What the sender thinks of one backend.
+    /// What the sender reports about one backend.
     package struct Verdict: Equatable, Sendable {
         package enum State: UInt8, Sendable {
             case up = 0x75
             case down = 0x64
-            /// Not known yet: a probe, or the second try of a connection, is under way.
+            /// Not known yet: a probe, or the second try of a connection, is in progress.
             case unsure = 0x70
         }
 
         /// The sender's own announcement.
         package struct Announcement: Equatable, Sendable {
             package let number: UInt32
-            /// It rests on announcements that the verdict answers: who answers those need not answer this one.
+            /// It rests on announcements that the verdict answers: a replica that answers those need not answer this
+            /// one.
             package let isJoined: Bool
 
             package init(number: UInt32, isJoined: Bool) {
@@ -85,9 +87,9 @@ package struct FleetMessage: Equatable, Sendable {
         package let service: ServiceHash
         package let backend: BackendHash
         package let state: State
-        /// The sender has evidence of its own against the backend.
+        /// Present if the sender has evidence of its own against the backend.
         package let announcement: Announcement?
-        /// The announcements after which it probed; where it is unsure, also those for which it still probes.
+        /// The announcements after which the sender probed; if it is unsure, also those for which it is still probing.
         package let answers: [Round]
 
         package init(

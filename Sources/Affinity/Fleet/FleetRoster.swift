@@ -1,10 +1,10 @@
-/// Which other replicas are there, as far as they have been heard on the fleet's channel.
+/// Which other replicas are there, as heard on the fleet's channel.
 package struct FleetRoster: Sendable {
     /// Further replicas are not listed, and have no vote here.
     package static let capacity = 1024
     /// Milliseconds between two messages of a replica, in a fleet of at most 20.
     package static let intervalMinMilliseconds: Int64 = 1000
-    /// A replica is forgotten when it has missed as many messages.
+    /// A replica is forgotten when it has missed this many messages.
     private static let missesMax: Int64 = 3
 
     /// Another replica, and when it was last heard.
@@ -12,9 +12,9 @@ package struct FleetRoster: Sendable {
         package internal(set) var sender: FleetMessage.Sender
         package internal(set) var lease: FleetMessage.Lease
         package internal(set) var heardAt: Instant
-        /// Backends that it takes to be down.
+        /// Backends that it reports as down.
         package internal(set) var down: [FleetBackend]
-        /// It was heard since the channel was last subscribed to.
+        /// Whether it was heard since the channel was last subscribed to.
         var isCurrent: Bool
         var sequence: UInt64
         var intervalMilliseconds: Int64
@@ -25,21 +25,21 @@ package struct FleetRoster: Sendable {
     }
 
     package private(set) var members: [UInt64: Member] = [:]
-    /// This replica's own fingerprint.
+    /// This replica's own configuration fingerprint.
     var configuration: UInt64
 
     package init(configuration: UInt64) {
         self.configuration = configuration
     }
 
-    /// Whether every replica that is heard is configured as this one is.
+    /// Whether every replica heard is configured like this one.
     package var configurationsAgree: Bool { members.values.allSatisfy { $0.sender.configuration == configuration } }
 
-    /// Those that are not configured as this one is.
+    /// Replicas that are not configured like this one.
     package var differing: [Member] { members.values.filter { $0.sender.configuration != configuration } }
 
-    /// Milliseconds between two messages of a replica that hears this roster. Everyone hears everyone: past 20
-    /// replicas, each speaks less often, so that what the fleet sends grows with its size and not with the square.
+    /// Milliseconds between two messages of a replica that hears this roster. Every replica hears every other: beyond
+    /// 20 replicas, each sends less often, so that the fleet's traffic grows with its size and not with the square.
     package var intervalMilliseconds: Int64 { Self.intervalMilliseconds(replicas: members.count + 1) }
 
     /// Milliseconds between two messages of a replica in a fleet of this size.
@@ -47,12 +47,12 @@ package struct FleetRoster: Sendable {
         max(intervalMinMilliseconds, Int64(replicas) * intervalMinMilliseconds / 20)
     }
 
-    /// Milliseconds after which a replica that speaks at this interval counts as gone.
+    /// Milliseconds after which a replica with this interval counts as gone.
     package static func silence(_ intervalMilliseconds: Int64) -> Int64 {
         missesMax * max(intervalMilliseconds, intervalMinMilliseconds)
     }
 
-    /// Returns false where the message tells nothing: it is late, or the roster is full.
+    /// Returns false if the message adds nothing: it is late, or the roster is full.
     mutating func heard(_ message: FleetMessage, now: Instant) -> Bool {
         let instance = message.sender.instance
         if let known = members[instance] {
@@ -69,7 +69,7 @@ package struct FleetRoster: Sendable {
         return true
     }
 
-    /// The sender of the message has stopped. Returns false where it was not there, or has begun anew meanwhile.
+    /// The sender of the message has stopped. Returns false if it is not listed, or has sent a later message.
     mutating func left(_ message: FleetMessage) -> Bool {
         let instance = message.sender.instance
         guard let known = members[instance], message.sequence > known.sequence else { return false }
@@ -77,19 +77,19 @@ package struct FleetRoster: Sendable {
         return true
     }
 
-    /// Returns those that have been silent for too long, and are now forgotten.
+    /// Forgets the replicas that have been silent for too long, and returns them.
     mutating func forgetSilent(now: Instant) -> [UInt64] {
         let gone = members.filter { $0.value.isSilent(now) }.map(\.key)
         for instance in gone { members[instance] = nil }
         return gone
     }
 
-    /// Messages may have been missed: who was known has still to be heard again.
+    /// Messages may have been missed: known replicas are not current until they are heard again.
     mutating func beginAnew() {
         for instance in members.keys { members[instance]?.isCurrent = false }
     }
 
-    /// It was this replica that did not listen: nobody's silence counts before now.
+    /// This replica itself did not listen: silence counts only from now on.
     mutating func forgiveSilence(now: Instant) {
         for instance in members.keys { members[instance]?.heardAt = now }
     }

@@ -1,4 +1,4 @@
-/// The letters of the fleet's messages: numbers in base 64 without leading zeros, and names for people.
+/// The text of fleet messages: numbers in base 64 without leading zeros, and names for people to read.
 enum FleetText {
     static func append(_ number: UInt64, to text: inout [UInt8]) {
         var shift = (UInt64.bitWidth - 1 - min(number.leadingZeroBitCount, UInt64.bitWidth - 1)) / 6 * 6
@@ -8,7 +8,7 @@ enum FleetText {
         }
     }
 
-    /// Nil for what ``append(_:to:)`` would not write, and for numbers above `max`.
+    /// Nil for text that ``append(_:to:)`` would not write, and for numbers above `max`.
     static func number(_ text: some Collection<UInt8>, max: UInt64 = .max) -> UInt64? {
         guard let first = text.first, text.count == 1 || first != Base64URLAlphabet.letter(0) else { return nil }
         var number: UInt64 = 0
@@ -24,7 +24,7 @@ enum FleetText {
         return bytes.isEmpty ? "_" : String(decoding: bytes, as: UTF8.self)
     }
 
-    /// Nil for what ``cleaned(_:)`` would not give.
+    /// Nil for text that ``cleaned(_:)`` would not return.
     static func name(_ text: some Collection<UInt8>) -> String? {
         guard !text.isEmpty, text.count <= FleetMessage.Sender.nameMax, text.allSatisfy(mayStandInName) else {
             return nil

@@ -1,10 +1,10 @@
-/// When a replica tries by itself whether a backend can be reached: every second while it cannot, by one connection at
-/// a time, and whenever the fleet wants to know.
+/// Decides when a replica probes whether a backend can be reached: every second while it cannot, one connection at a
+/// time, and whenever the fleet requests it.
 ///
-/// Pure, one for each backend of a replica, whatever the number of its event loops. It decides when to connect; whether
-/// the backend is down is in its ``BackendState``.
+/// Pure, one for each backend of a replica, regardless of the number of event loops. It decides when to connect;
+/// ``BackendState`` holds whether the backend is down.
 package struct BackendProbe: Sendable {
-    /// Milliseconds between the outcome of one probe and the next.
+    /// Milliseconds between the outcome of one probe and the start of the next.
     package static let intervalMilliseconds: Int64 = 1000
 
     package enum Action: Hashable, Sendable {
@@ -15,39 +15,39 @@ package struct BackendProbe: Sendable {
         case connect
     }
 
-    /// What a probe that has ended was for.
+    /// The outcome of a probe.
     package struct Outcome: Hashable, Sendable {
-        /// The fleet wanted to know.
+        /// Whether the fleet requested the probe.
         package let isWanted: Bool
         package let action: Action
     }
 
-    /// When the next one is due; nil while the backend can be reached.
+    /// When the next probe is due; nil while the backend can be reached.
     private var due: Instant?
     private var isConnecting = false
     private var isWanted = false
 
     package init() {}
 
-    /// Whether the backend is known not to be reachable.
+    /// Whether the backend is known to be unreachable.
     package var isUnreachable: Bool { due != nil }
 
-    /// The backend cannot be reached: two connections in a row failed, or a probe that the fleet wanted. Nothing is to
-    /// be done where that is known.
+    /// The backend cannot be reached: two connections in a row failed, or a probe that the fleet requested. Nothing is
+    /// to be done if that is already known.
     package mutating func failed(now: Instant) -> Action {
         due == nil ? wait(now) : .doNothing
     }
 
-    /// A connection was made. A probe that is under way decides nothing any more.
+    /// A connection was made. A probe in flight no longer decides anything.
     package mutating func succeeded() { due = nil }
 
-    /// The time of a probe may have come. Early and stray calls do nothing.
+    /// A probe may be due. Early and stray calls do nothing.
     package mutating func isDue(now: Instant) -> Action {
         guard let due, now >= due else { return .doNothing }
         return connect()
     }
 
-    /// The fleet wants to know. Where a probe is under way, its outcome is what it wants.
+    /// The fleet requests a probe. If one is in flight, its outcome serves.
     package mutating func wanted() -> Action {
         isWanted = true
         return connect()

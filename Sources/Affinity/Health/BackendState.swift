@@ -1,13 +1,13 @@
 import Synchronization
 
 /// What a replica has found out about one backend of one service: flags that all event loops read and set without a
-/// lock. It is the same object for as long as its service has that server, whatever else is configured anew, and so
-/// stands for the backend wherever its health is spoken of.
+/// lock. The same object lives for as long as its service has that server, whatever else is reconfigured, so it
+/// identifies the backend wherever health is concerned.
 ///
-/// Flags are read and written without ordering: a loop may learn of a change a moment late, as it may of the change
-/// itself.
+/// Flags are accessed without ordering: a loop may see a flag change a moment late, just as it may learn late of the
+/// event behind it.
 package final class BackendState: Sendable {
-    /// Why a backend is down, as far as replicas find out by themselves.
+    /// Why a backend is down, as far as replicas find out on their own.
     package enum DownCause: UInt8, CaseIterable, Sendable {
         case unreachable = 1
         case failing = 2
@@ -19,28 +19,28 @@ package final class BackendState: Sendable {
 
     private let bits = Atomic<UInt8>(0)
 
-    /// Nothing stands against it.
+    /// Starts as up: no cause is set.
     package init() {}
 
-    /// Of ``HealthCauses`` those that are found out.
+    /// The causes that this replica has found out, of all ``HealthCauses``.
     package var causes: HealthCauses { HealthCauses(rawValue: all & Self.down) }
 
     package var isUp: Bool { all & Self.down == 0 }
 
-    /// Whether the fleet agrees that the backend, which is down here, may be left.
+    /// Whether the fleet agrees that sessions may be reassigned off this backend, which is down here.
     package var isLeavable: Bool { all & Self.leavable != 0 }
 
-    /// Whether most of the fleet says that the backend is down.
+    /// Whether most of the fleet reports the backend as down.
     package var isAvoided: Bool { all & Self.avoided != 0 }
 
-    /// The cause stands from now on. Returns whether the backend was up.
+    /// Sets the cause. Returns whether the backend was up before.
     @discardableResult
     package func begin(_ cause: DownCause) -> Bool {
         bits.bitwiseOr(cause.rawValue, ordering: .relaxed).oldValue & Self.down == 0
     }
 
-    /// The cause stands no more. Where no other does, the backend is up, and may not be left until the fleet agrees
-    /// again. Returns whether it came up by this.
+    /// Clears the cause. If no other cause is set, the backend is up, and its sessions may not be reassigned until the
+    /// fleet agrees again. Returns whether this call brought it up.
     @discardableResult
     package func end(_ cause: DownCause) -> Bool {
         var old = all
@@ -53,7 +53,7 @@ package final class BackendState: Sendable {
         }
     }
 
-    /// The fleet's judgement on a backend that is down here. Without effect while it is up.
+    /// The fleet's judgement on a backend that is down here. Without effect while the backend is up.
     package func setLeavable(_ value: Bool) { set(Self.leavable, value) }
 
     package func setAvoided(_ value: Bool) { set(Self.avoided, value) }

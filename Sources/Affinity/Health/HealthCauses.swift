@@ -1,19 +1,19 @@
-/// What stands against a backend here. Each cause comes and goes by itself; one that has none takes whatever comes.
+/// The causes against a backend here. Each comes and goes independently; a backend without causes takes any request.
 package struct HealthCauses: OptionSet, Hashable, Sendable {
     package let rawValue: UInt8
 
     package init(rawValue: UInt8) { self.rawValue = rawValue }
 
-    /// Connections to it cannot be made: found out by requests and probes, until a connection is made.
+    /// Connections to the backend fail. Requests and probes find this out; it ends when a connection is made.
     package static let unreachable = HealthCauses(rawValue: 1)
-    /// A check of its answers says that it does not work. Nothing checks answers in this version.
+    /// A check of the backend's responses fails. This version checks no responses.
     package static let failing = HealthCauses(rawValue: 2)
-    /// It is configured to keep its sessions and to get new ones only where there is no other backend.
+    /// The backend is configured to keep its sessions, and to get new ones only if no other backend can take them.
     package static let draining = HealthCauses(rawValue: 4)
-    /// It is not configured.
+    /// The backend is not configured.
     package static let absent = HealthCauses(rawValue: 8)
 
-    /// Whether it may be given the requests of its sessions.
+    /// Whether the backend may be given the requests of its sessions.
     package var isUp: Bool { isDisjoint(with: [.unreachable, .failing, .absent]) }
 
     /// The names of the causes, in a fixed order.
@@ -26,10 +26,10 @@ package struct HealthCauses: OptionSet, Hashable, Sendable {
 }
 
 extension Membership {
-    /// Everything that stands against a backend of this service: what it is configured to, and what is found out.
+    /// Every cause against a backend of this service: those configured and those found out.
     ///
-    /// Draining and absence are the membership's: they change with the configuration, for a request either wholly or
-    /// not at all. What is found out changes in between, and is the table's.
+    /// Draining and absence belong to the membership: they change with the configuration, for a request either wholly
+    /// or not at all. The causes found out change in between, and belong to the table.
     package func causes(against backend: BackendHash, _ health: HealthTable) -> HealthCauses {
         guard let index = index(of: backend) else { return .absent }
         let found = health.causes(against: index)

@@ -1,21 +1,21 @@
 import Synchronization
 
-/// What is known of the health of a membership's backends, each in a ``BackendState``, which all event loops share. All
-/// are up at first, none may be left, none is avoided.
+/// The health of a membership's backends, each in a ``BackendState`` that all event loops share. At first every backend
+/// is up, and none is leavable or avoided.
 ///
-/// *Down* is this replica's own judgement. *May leave* and *avoided* are the fleet's, where replicas share a store; a
+/// *Down* is this replica's own judgement. *Leavable* and *avoided* are the fleet's, where replicas share a store; a
 /// replica without a fleet judges alone.
 package final class HealthTable: Sendable {
     private let alone: Atomic<Bool>
-    /// In the order of the membership. None in a table of services.
+    /// In the order of the membership. Empty in a table of services.
     package let backends: [BackendState]
-    /// Of a table of services: these. Then there are no backends.
+    /// The member services, in a table of services. `backends` is then empty.
     private let services: [Member]
 
-    /// A service as a member of another.
+    /// A service that is a member of another.
     private struct Member: Sendable {
         let health: HealthTable
-        /// Of each of its backends, or of the services in it, whether it may be given new sessions.
+        /// Whether each of its backends, or of the services in it, may be given new sessions.
         let takesNewSessions: [Bool]
 
         var hasOneForNewSessions: Bool {
@@ -23,16 +23,17 @@ package final class HealthTable: Sendable {
         }
     }
 
-    /// - Parameter judgesAlone: whether a backend that is down may be left without anybody else having been heard.
+    /// - Parameter judgesAlone: whether sessions may be moved off a backend that is down without any other replica
+    ///   having been heard.
     package init(count: Int, judgesAlone: Bool = true) {
         alone = Atomic(judgesAlone)
         backends = (0..<count).map { _ in BackendState() }
         services = []
     }
 
-    /// The table of a service whose members are services: each is as its own backends are, at any moment. Up while one
-    /// of them is; it may be left when there are some and all of them may; avoided when all that are up are, or take no
-    /// new sessions. What is marked in it has no effect.
+    /// The table of a service whose members are services. Each member follows the current state of its own backends. It
+    /// is up while one of them is; leavable if it has backends and all of them are; avoided if none of those that take
+    /// new sessions is both up and not avoided. Marking a member in this table has no effect.
     package init(of services: [(health: HealthTable, membership: Membership)]) {
         alone = Atomic(true)
         backends = []
@@ -43,11 +44,11 @@ package final class HealthTable: Sendable {
         }
     }
 
-    /// The table of a changed membership. What is found out of a backend that stays is found out in both tables, so
-    /// nothing is lost while some event loops use one and some the other.
+    /// The table of a changed membership. Both tables share the state of a backend that stays, so nothing is lost while
+    /// some event loops use one and some the other.
     ///
-    /// - Parameter kept: for each backend of the new membership its place in `old`, where it is the same server; nil
-    ///   for one that begins as up. A place that is none counts as nil.
+    /// - Parameter kept: for each backend of the new membership, its index in `old` if it is the same server; nil for a
+    ///   backend that starts as up. An index out of range counts as nil.
     package init(succeeding old: HealthTable, kept: [Int?]) {
         alone = Atomic(old.judgesAlone)
         backends = kept.map { place in
@@ -58,33 +59,33 @@ package final class HealthTable: Sendable {
 
     package var count: Int { services.isEmpty ? backends.count : services.count }
 
-    /// Whether what is down here may be left without the fleet having agreed.
+    /// Whether sessions may be moved off a backend that is down here without the fleet's consent.
     package var judgesAlone: Bool { alone.load(ordering: .relaxed) }
 
-    /// Whether there is nobody to agree with: no fleet, or a fleet of one.
+    /// True without a fleet, or in a fleet of one.
     package func setJudgesAlone(_ value: Bool) { alone.store(value, ordering: .relaxed) }
 
-    /// Whether no cause of down stands against the backend. False for an index that is not in the table.
+    /// Whether the backend has no cause that makes it down. False for an index out of range.
     package func isUp(_ index: Int) -> Bool {
         guard contains(index) else { return member(index)?.health.hasOneUp ?? false }
         return backends[index].isUp
     }
 
-    /// What is found out against the backend; against a service none while one of its backends is up, else all that
-    /// stands against any of them. An index that is not in the table is absent.
+    /// The causes found out against the backend. For a service: none while one of its backends is up, else the causes
+    /// of all of them. Absent for an index out of range.
     package func causes(against index: Int) -> HealthCauses {
         guard contains(index) else { return member(index)?.health.causesAgainstAll ?? .absent }
         return backends[index].causes
     }
 
     /// Whether this replica may move sessions off the backend: it is down here, and the fleet agrees or this replica
-    /// judges alone. False for an index that is not in the table.
+    /// judges alone. False for an index out of range.
     package func mayReassign(_ index: Int) -> Bool {
         guard contains(index) else { return member(index)?.health.mayAllBeLeft ?? false }
         return !backends[index].isUp && (judgesAlone || backends[index].isLeavable)
     }
 
-    /// Whether most of the fleet says that the backend is down, though it is not down here: no target of moves and
+    /// Whether most of the fleet reports the backend as down although it is not down here: not a target of moves and
     /// detours while there is another.
     package func isAvoided(_ index: Int) -> Bool {
         guard contains(index) else { return member(index).map { !$0.hasOneForNewSessions } ?? false }
@@ -120,7 +121,7 @@ package final class HealthTable: Sendable {
         return hasOneUp ? [] : (0..<count).reduce(into: []) { $0.formUnion(causes(against: $1)) }
     }
 
-    /// Not where there is none: other replicas may have some, and what is away for a moment comes back.
+    /// False without backends: other replicas may have some, and a backend that is briefly missing comes back.
     private var mayAllBeLeft: Bool { count > 0 && (0..<count).allSatisfy { mayReassign($0) } }
 
     private func contains(_ index: Int) -> Bool { index >= 0 && index < backends.count }

@@ -1,13 +1,13 @@
 /// Base-2 logarithms in 32.32 fixed point, by integer arithmetic alone: replicas on different hosts must agree to the
-/// last bit, and the mathematical libraries of different hosts do not.
+/// last bit, and the math libraries of different hosts do not.
 enum FixedLog2 {
     static let one: UInt64 = 1 << 32
 
     /// log2(1 + i/256) for i in 0...256, rounded down.
     static let table: [UInt64] = (0..<256).map { fraction(of: UInt64(256 + $0) << 55) } + [one]
 
-    /// log2 of `value`, rounded down between the points of the table, which are joined by straight lines (error below
-    /// 3 in a million). Of 0 as of 1: zero.
+    /// log2 of `value`, rounded down, interpolated linearly between the points of the table (error below 3 in a
+    /// million). 0 yields 0, like 1.
     static func of(_ value: UInt64) -> UInt64 {
         let zeros = value.leadingZeroBitCount
         guard zeros < 64 else { return 0 }
@@ -19,8 +19,8 @@ enum FixedLog2 {
         return UInt64(63 - zeros) &<< 32 &+ low &+ step &>> 32
     }
 
-    /// 32 binary digits of log2(x), x in [1, 2) given with 63 fractional bits: squaring x doubles its logarithm, and a
-    /// square of 2 or more yields a one.
+    /// The first 32 binary digits of log2(x), for x in [1, 2) given with 63 fractional bits: squaring x doubles its
+    /// logarithm, and a square of 2 or more yields a one.
     private static func fraction(of x: UInt64) -> UInt64 {
         var x = x
         var digits: UInt64 = 0

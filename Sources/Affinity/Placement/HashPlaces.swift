@@ -1,10 +1,10 @@
-/// From a backend's hash to its place in the membership: a table with open addressing, at most half full.
+/// Maps a backend's hash to its index in the membership: an open-addressing table, at most half full.
 struct HashPlaces: Sendable {
-    /// Hash in the upper half, place + 1 in the lower; 0 is free.
+    /// Hash in the upper half, index + 1 in the lower; 0 is a free cell.
     private let cells: [UInt64]
     private let mask: Int
 
-    /// Of equal hashes the first counts.
+    /// If hashes are equal, the first counts.
     init(_ hashes: [BackendHash]) {
         var size = 4
         while size < hashes.count * 2 { size *= 2 }

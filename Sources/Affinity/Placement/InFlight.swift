@@ -1,16 +1,16 @@
-/// How many requests of one event loop are at each backend of a service.
+/// How many requests of one event loop are in flight to each backend of a service.
 package struct InFlight: Sendable {
-    /// By the place in the membership.
+    /// By index in the membership.
     private var counts: [Int]
 
-    /// - Parameter counts: by the place in the membership.
+    /// - Parameter counts: by index in the membership.
     package init(_ counts: [Int]) {
         self.counts = counts
     }
 
     package subscript(_ index: Int) -> Int { counts[index] }
 
-    /// A request goes to the backend. An index that is none is ignored, here and below.
+    /// A request goes to the backend. An index out of range is ignored, here and in ``ended(_:)``.
     package mutating func began(_ index: Int) {
         if counts.indices.contains(index) { counts[index] += 1 }
     }
@@ -19,13 +19,13 @@ package struct InFlight: Sendable {
         if counts.indices.contains(index), counts[index] > 0 { counts[index] -= 1 }
     }
 
-    /// - Parameter kept: for each backend its place until now; nil for one that is new.
+    /// - Parameter kept: the previous index of each backend; nil for a new one.
     mutating func reconfigure(kept: [Int?]) {
         counts = kept.map { place in place.map { counts[$0] } ?? 0 }
     }
 
-    /// Draws two candidates by their weights, and takes the one with fewer requests in flight for its weight; the first
-    /// where they are even. Allocates nothing. Nil where there is no candidate, and none of weight 0 is one.
+    /// Draws two candidates by weight, and takes the one with fewer requests in flight relative to its weight, or the
+    /// first on a tie. Nil without candidates. Backends of weight 0 are never candidates. Allocates nothing.
     func choose(
         of membership: Membership, random: inout SplitMix, where isCandidate: (Int) -> Bool
     ) -> Int? {

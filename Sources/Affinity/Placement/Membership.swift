@@ -1,20 +1,21 @@
-/// The configured backends of one service, in their configured order. Immutable: a new configuration makes a new one.
+/// The configured backends of one service, in their configured order. Immutable: a new configuration creates a new
+/// membership.
 ///
-/// Placement is weighted rendezvous hashing over all of them. The order of a fingerprint is the same on every replica
-/// with the same membership; health, draining and weight 0 only skip along it.
+/// Placement is weighted rendezvous hashing over all of them. A fingerprint has the same order on every replica with
+/// the same membership; health, draining and weight 0 only skip along it.
 package final class Membership: Sendable {
-    /// A backend as configured, with what the fleet's key makes of its name.
+    /// A backend as configured, with the hash and seed that the fleet's key gives its name.
     package struct Backend: Sendable {
         package let name: String
         /// 0...65535. A backend of weight 0 keeps its sessions and never gets new ones.
         package let weight: UInt16
-        /// Draining: keeps its sessions, and gets new ones only where no other backend can take them.
+        /// A draining backend keeps its sessions, and gets new ones only if no other backend can take them.
         package let isDraining: Bool
         package let hash: BackendHash
         let seed: UInt64
     }
 
-    /// Two backends that cannot stand in one service.
+    /// Why two backends cannot be in one service.
     package enum Diagnostic: Error, Hashable, CustomStringConvertible {
         case sameName(String)
         case meetingHashes(String, String)
@@ -34,7 +35,7 @@ package final class Membership: Sendable {
     private let weigh: Bool
     private let places: HashPlaces
 
-    /// - Parameter backends: names are unique, and so must be their hashes. May be empty.
+    /// - Parameter backends: names and their hashes must be unique. May be empty.
     package init(
         _ backends: [(name: String, weight: UInt16, isDraining: Bool)], key: FingerprintKey
     ) throws(Diagnostic) {
@@ -56,15 +57,16 @@ package final class Membership: Sendable {
 
     var weights: [Int] { backends.map { Int($0.weight) } }
 
-    /// The backend of this hash, or nil if the service has none: it may have been removed, or be the tombstone.
+    /// The index of the backend with this hash, or nil if the service has none: the backend may have been removed, or
+    /// the hash may be the tombstone.
     package func index(of hash: BackendHash) -> Int? { places.index(of: hash) }
 
-    /// Whether new sessions may be placed on the backend, its health aside.
+    /// Whether new sessions may be placed on the backend, regardless of its health.
     package func takesNewSessions(_ index: Int) -> Bool { candidates[index].takesNew }
 
-    /// The first in the fingerprint's order that takes new sessions and is `usable`. Allocates nothing.
+    /// The first backend in the fingerprint's order that takes new sessions and is `usable`. Allocates nothing.
     ///
-    /// - Parameter draining: whether those are asked for instead that are draining.
+    /// - Parameter draining: choose among draining backends instead.
     package func choose(
         _ fingerprint: Fingerprint, draining: Bool = false, where usable: (Int) -> Bool
     ) -> Int? {
@@ -81,7 +83,7 @@ package final class Membership: Sendable {
         return best?.index
     }
 
-    /// All backends in the fingerprint's order, those of weight 0 last.
+    /// All backends in the fingerprint's order; those of weight 0 come last.
     package func ranked(_ fingerprint: Fingerprint) -> [Int] {
         let scores = candidates.indices.map { score($0, fingerprint) }
         return candidates.indices.sorted { scores[$0].precedes(scores[$1]) }
@@ -102,7 +104,7 @@ package final class Membership: Sendable {
         }
     }
 
-    /// What placement reads of a backend, side by side in memory.
+    /// The fields of a backend that placement reads, adjacent in memory.
     private struct Candidate {
         let seed: UInt64
         let weight: UInt16

@@ -1,13 +1,13 @@
-/// How many sessions were placed lately on each backend by this event loop: counters that decay exponentially.
+/// How many sessions this event loop recently placed on each backend: counters that decay exponentially.
 ///
-/// Placement with bounded load: a backend takes a new session only while its load is below
-/// ⌈1.25 × (total + 1) × weight / sum of weights⌉, over the backends that may take new sessions. If every counter of a
-/// fleet keeps the bound, their sum does, rounding aside, so nobody needs to be told. A choice that depends on load
-/// cannot be repeated by another replica: only for placements that will be recorded.
+/// Placement with bounded load: a backend takes a new session only while its load is below ⌈1.25 × (total + 1) × weight
+/// / sum of weights⌉, over the backends that may take new sessions. If every counter in a fleet keeps the bound, their
+/// sum does too, apart from rounding, so replicas need not exchange their loads. Another replica cannot repeat a choice
+/// that depends on load, so this is only for placements that will be recorded.
 package struct PlacementLoad: Sendable {
-    /// Parts of one placement.
+    /// One placement in a counter's fixed-point units.
     private static let unit: UInt64 = 1 << 16
-    /// Decay goes in steps of an eighth of the half-life, by 2^(-1/8) in units of 2^-16.
+    /// Decay proceeds in steps of an eighth of the half-life, each by 2^(-1/8) in units of 2^-16.
     private static let stepFactor: UInt64 = 60_097
     private static let stepsPerHalfLife: Int64 = 8
 
@@ -15,7 +15,7 @@ package struct PlacementLoad: Sendable {
     private var step: Int64
     private var decayed: Instant?
 
-    /// - Parameter halfLife: in milliseconds; about the life of a session. At least 8.
+    /// - Parameter halfLifeMilliseconds: about the lifetime of a session; at least 8.
     package init(backends: Int, halfLifeMilliseconds: Int64) {
         loads = Array(repeating: 0, count: backends)
         step = Self.step(halfLifeMilliseconds)
@@ -23,9 +23,9 @@ package struct PlacementLoad: Sendable {
 
     private static func step(_ halfLifeMilliseconds: Int64) -> Int64 { max(1, halfLifeMilliseconds / stepsPerHalfLife) }
 
-    /// Goes on with another membership: what counts for a backend that stays goes on counting.
+    /// Continues with another membership: a backend that stays keeps its count.
     ///
-    /// - Parameter kept: for each backend its place until now; nil for one that is new.
+    /// - Parameter kept: the previous index of each backend; nil for a new one.
     mutating func reconfigure(kept: [Int?]) {
         loads = kept.map { place in place.map { loads[$0] } ?? 0 }
     }
@@ -37,7 +37,7 @@ package struct PlacementLoad: Sendable {
     /// Whole placements that still count for the backend.
     package func load(of index: Int) -> Int { Int(loads[index] / Self.unit) }
 
-    /// Counts a session that was placed on the backend.
+    /// Counts a session placed on the backend.
     package mutating func placed(on index: Int, now: Instant) {
         decay(now)
         let (sum, overflow) = loads[index].addingReportingOverflow(Self.unit)
@@ -58,7 +58,7 @@ package struct PlacementLoad: Sendable {
         let fair = 5 * (total + UInt128(Self.unit))
         let share = 4 * weights * UInt128(Self.unit)
         return membership.choose(fingerprint) {
-            // For a whole number of placements, "below the bound" and "below the bound rounded up" are the same.
+            // For a whole number of placements, "below the bound" and "below the rounded-up bound" are equivalent.
             usable($0) && UInt128(loads[$0] / Self.unit) * share < fair * UInt128(membership.backends[$0].weight)
         }
     }

@@ -1,7 +1,6 @@
-/// The alphabet of base64url (RFC 4648, section 5): what stands for six bits in fingerprints, cookies and messages of
-/// the fleet.
+/// The base64url alphabet (RFC 4648, section 5), used for fingerprints, cookies and fleet messages.
 package enum Base64URLAlphabet {
-    /// The letter of six bits; higher bits are not looked at.
+    /// The letter that encodes six bits; higher bits are ignored.
     package static func letter(_ sextet: UInt8) -> UInt8 {
         switch sextet & 0x3F {
         case let sextet where sextet < 26: sextet + UInt8(ascii: "A")
@@ -12,7 +11,7 @@ package enum Base64URLAlphabet {
         }
     }
 
-    /// What a letter stands for; nil for what is none.
+    /// The six bits that a letter encodes; nil for a character outside the alphabet.
     package static func sextet(_ letter: UInt8) -> UInt8? {
         switch letter {
         case UInt8(ascii: "A")...UInt8(ascii: "Z"): letter - UInt8(ascii: "A")

@@ -1,6 +1,6 @@
-/// The 29-bit keyed hash of a backend's name: what names a backend in the store, in a hint and in the cache.
+/// The 29-bit keyed hash of a backend's name. It identifies the backend in the store, in a hint and in the cache.
 ///
-/// Zero is never the hash of a backend; it marks a tombstone. Two backends of one service whose hashes meet are a
+/// Zero is never the hash of a backend; it marks a tombstone. Two backends of one service with the same hash are a
 /// configuration error.
 package struct BackendHash: Hashable, Sendable {
     package static let bitCount = 29
@@ -17,9 +17,9 @@ package struct BackendHash: Hashable, Sendable {
 
 /// "This session is served by this backend", with an epoch that grows at each informed change.
 ///
-/// Epoch 0 is a guess, made without knowledge; it never stands in the store.
+/// Epoch 0 is a guess, made without knowledge; it is never written to the store.
 package struct Binding: Hashable, Sendable {
-    /// Epochs above this one are never written: a record that carries one is foreign.
+    /// The highest epoch that is written. A record with a higher one is foreign.
     package static let epochMax: UInt32 = 1 << 24 - 1 - 1000
 
     package var backend: BackendHash
@@ -32,11 +32,11 @@ package struct Binding: Hashable, Sendable {
 
     package var isTombstone: Bool { backend == .tombstone }
 
-    /// The record as the store keeps it: `backendHash << 24 | epoch`, below 2^53, so that Redis holds it as an
-    /// integer and Lua's doubles are exact.
+    /// The record as the store keeps it: `backendHash << 24 | epoch`, below 2^53, so that Redis stores it as an integer
+    /// and Lua's doubles represent it exactly.
     package var record: UInt64 { UInt64(backend.bits) << 24 | UInt64(epoch) }
 
-    /// The binding a record stands for, or nil where it is one that Limpet would not write.
+    /// The binding that a record encodes, or nil for a value that Limpet would not write.
     package init?(record: UInt64) {
         let epoch = UInt32(truncatingIfNeeded: record & (1 << 24 - 1))
         guard record < 1 << 53, epoch >= 1, epoch <= Self.epochMax else { return nil }
@@ -44,7 +44,7 @@ package struct Binding: Hashable, Sendable {
     }
 }
 
-/// What the fleet's key makes of a backend's name.
+/// The hash and the placement seed that the fleet's key gives a backend's name.
 struct BackendName {
     let hash: BackendHash
     /// Feeds rendezvous hashing.
@@ -52,7 +52,7 @@ struct BackendName {
 
     init(_ name: String, key: FingerprintKey) {
         var sip = SipHash(key)
-        // No service has a name of this length: a backend's hash is never half of a fingerprint.
+        // No service name has this length, so a backend's hash and a fingerprint never have the same input.
         sip.absorb(.max)
         sip.absorb(prefixed: name.utf8)
         let (first, second) = sip.finish()
@@ -63,7 +63,7 @@ struct BackendName {
 }
 
 extension BackendHash {
-    /// The hash of a backend's name under the fleet's key: the same on every replica, and never the tombstone's.
+    /// The hash of a backend's name under the fleet's key: the same on every replica, and never the tombstone.
     package static func of(name: String, key: FingerprintKey) -> BackendHash {
         BackendName(name, key: key).hash
     }

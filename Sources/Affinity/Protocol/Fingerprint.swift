@@ -25,7 +25,7 @@ package struct Fingerprint: Hashable, Sendable {
     /// The text as a `String`, for people and for tests.
     package var text: String { withText { String(decoding: $0, as: UTF8.self) } }
 
-    /// The 22nd sextet has only two bits of the fingerprint, in its upper end.
+    /// The 22nd sextet holds only two bits of the fingerprint, its upper two.
     private func sextet(_ index: Int) -> UInt8 {
         let shift = 128 - 6 * (index + 1)
         let bits: UInt64
@@ -39,7 +39,7 @@ package struct Fingerprint: Hashable, Sendable {
         return UInt8(truncatingIfNeeded: bits & 0x3F)
     }
 
-    /// Reads what `withText` writes, and nothing else: 22 characters, the last of which has four bits of nothing.
+    /// Parses exactly what `withText` writes: 22 characters, the last of which has its lower four bits clear.
     package init?(text: Slice<UnsafeRawBufferPointer>) {
         guard text.count == Self.textLength else { return nil }
         var bits: UInt128 = 0
@@ -57,7 +57,7 @@ package struct Fingerprint: Hashable, Sendable {
 }
 
 /// The fleet's 128-bit hashing key, derived from the fleet secret. It fixes fingerprints and the order of placement, so
-/// it is the same on every replica, and it never stands in a log: its description hides it.
+/// it is the same on every replica. It never appears in a log: its description hides it.
 package struct FingerprintKey: Sendable, CustomStringConvertible {
     let k0: UInt64
     let k1: UInt64
@@ -72,9 +72,9 @@ package struct FingerprintKey: Sendable, CustomStringConvertible {
 
 /// Hashes the session keys of one service and source.
 ///
-/// The kind of source and its configured name are part of the fingerprint: the value of a header is never the session
-/// of an equal value in the query, nor of another header. Service, name and session key enter with their lengths, so
-/// that no two inputs meet by concatenation.
+/// The kind of source and its configured name are part of the fingerprint: the value of a header never shares a session
+/// with an equal value in the query or in another header. Service, name and session key are hashed with their lengths,
+/// so that no two inputs collide by concatenation.
 package struct FingerprintScope: Sendable {
     private let prefix: SipHash
 

@@ -1,17 +1,17 @@
 /// Where the session key of a request is found.
 package enum SessionSource: Hashable, Sendable {
-    /// A header field. Names compare without case (RFC 9110, section 5.1).
+    /// A header field. Its name is case-insensitive (RFC 9110, section 5.1).
     case header(String)
     /// A parameter of the query string.
     case query(String)
-    /// Our own cookie; the session key is the session id sealed in it.
+    /// The affinity cookie; the session key is the session id in it.
     case cookie
     /// The application's own cookie.
     case appCookie(String)
     /// The client's address, cut to the configured prefix.
     case clientAddress
 
-    /// Never changes once released: it is part of every fingerprint.
+    /// Part of every fingerprint, so it never changes once released.
     var tag: UInt64 {
         switch self {
         case .header: 1
@@ -22,8 +22,8 @@ package enum SessionSource: Hashable, Sendable {
         }
     }
 
-    /// The configured name as it enters the fingerprint; of a header in lower case (ASCII), for one header has many
-    /// spellings.
+    /// The configured name as the fingerprint includes it. The name of a header is in lower case (ASCII), because one
+    /// header has many spellings.
     var hashedName: [UInt8] {
         switch self {
         case .header(let name):

@@ -1,6 +1,6 @@
 /// SipHash-2-4 with 128 bits of output (Aumasson and Bernstein), absorbing whole words first and bytes last.
 ///
-/// A value type: copying one keeps the state of a common prefix.
+/// A value type: a copy keeps the state after a common prefix.
 struct SipHash: Sendable {
     private var v0: UInt64
     private var v1: UInt64
@@ -20,8 +20,8 @@ struct SipHash: Sendable {
         absorbed &+= 8
     }
 
-    /// Absorbs the length of `text` in UTF-8, then its bytes, padded with zeros to whole words: no other sequence of
-    /// such calls absorbs the same words.
+    /// Absorbs the length of `text` in bytes of UTF-8, then the bytes, padded with zeros to whole words. No other
+    /// sequence of such calls absorbs the same words.
     mutating func absorb(prefixed text: some Collection<UInt8>) {
         absorb(UInt64(text.count))
         var word: UInt64 = 0

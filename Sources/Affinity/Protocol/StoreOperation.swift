@@ -1,20 +1,20 @@
 /// An operation on one session's record in the store. Lifetimes are in milliseconds and positive. `createdAtSeconds` is
-/// when the session began, in seconds since 1970; records carry it if sessions end by age.
+/// when the session began, in seconds since 1970; records contain it only if sessions end by age.
 package enum StoreOperation: Hashable, Sendable {
-    /// Bind at epoch 1 if the record is absent, else say what is there.
+    /// Bind at epoch 1 if the record is absent; else return the record.
     case create(Fingerprint, BackendHash, lifetimeMilliseconds: Int64, createdAtSeconds: UInt32? = nil)
     /// Write the binding, of an epoch above 1 or over a foreign value, if the record is absent, foreign or of a lower
-    /// epoch; else say what is there.
+    /// epoch; else return the record.
     case restore(Fingerprint, Binding, lifetimeMilliseconds: Int64, createdAtSeconds: UInt32? = nil)
     /// Compare-and-set: bind to `to` at `from.epoch + 1`, unless the record's epoch is above `from.epoch`, or equal
-    /// with another backend; then say what is there.
+    /// with another backend; then return the record.
     case rebind(
         Fingerprint, from: Binding, to: BackendHash, lifetimeMilliseconds: Int64, createdAtSeconds: UInt32? = nil)
-    /// Extend the lifetime and say what is there.
+    /// Extend the lifetime and return the record.
     case touch(Fingerprint, lifetimeMilliseconds: Int64)
-    /// Write a tombstone one epoch above the record, and above the epoch `above`; say which.
+    /// Write a tombstone one epoch above the record's epoch or `above`, whichever is higher, and return it.
     case drop(Fingerprint, above: UInt32, lifetimeMilliseconds: Int64)
-    /// Say what is there, and change nothing: for whoever looks on. No decision asks it.
+    /// Return the record and change nothing: for inspection only. No decision uses it.
     case read(Fingerprint)
 
     package var fingerprint: Fingerprint {
@@ -26,7 +26,7 @@ package enum StoreOperation: Hashable, Sendable {
         }
     }
 
-    /// The binding that stands in the store if this question is answered `written`.
+    /// The binding that the store holds if the result of this operation is `written`.
     package var proposal: Binding? {
         switch self {
         case .create(_, let backend, _, _): Binding(backend: backend, epoch: 1)
@@ -36,7 +36,7 @@ package enum StoreOperation: Hashable, Sendable {
         }
     }
 
-    /// In milliseconds. A look gives none, so that what it finds may live as long as it will.
+    /// In milliseconds. A read requests none, so that it does not limit the lifetime of what it finds.
     package var lifetimeMilliseconds: Int64 {
         switch self {
         case .create(_, _, let lifetimeMilliseconds, _), .restore(_, _, let lifetimeMilliseconds, _),
@@ -56,7 +56,7 @@ package enum StoreOperation: Hashable, Sendable {
         }
     }
 
-    /// Whether what it wrote is published, so that every replica hears of it.
+    /// Whether what the operation wrote is published, so that every replica hears of it.
     var isBroadcast: Bool {
         switch self {
         case .restore, .rebind, .drop: true
@@ -72,12 +72,12 @@ package enum StoreOperation: Hashable, Sendable {
     }
 }
 
-/// What the store holds of a session.
+/// What the store holds for a session.
 package struct StoredRecord: Hashable, Sendable {
     package let binding: Binding
-    /// How long it has to live, in milliseconds. Never above what was asked for.
+    /// Remaining lifetime in milliseconds. Never above the lifetime that the operation requested.
     package let remainingMilliseconds: Int64
-    /// When the session began, in seconds since 1970, where the record says so.
+    /// When the session began, in seconds since 1970, if the record contains it.
     package let createdAtSeconds: UInt32?
 
     package init(_ binding: Binding, remainingMilliseconds: Int64, createdAtSeconds: UInt32? = nil) {
@@ -87,34 +87,34 @@ package struct StoredRecord: Hashable, Sendable {
     }
 }
 
-/// What the store answers. A store that fails is an answer, not an error: every caller handles it.
+/// The result of a store operation. A failure is a result, not an error: every caller handles it.
 package enum StoreResult: Hashable, Sendable {
-    /// The question's binding was written, with the whole lifetime asked for.
+    /// The operation's binding was written, with the whole lifetime requested.
     case written
-    /// The record that the store holds. A tombstone is one.
+    /// The record that the store holds. It may be a tombstone.
     case record(StoredRecord)
-    /// The store refused to write (OOM, READONLY, NOREPLICAS …), and holds this record, as far as it knows: a server
-    /// that takes no writes may be behind.
+    /// The store refused to write (OOM, READONLY, NOREPLICAS …) and returned this record, which may be out of date: a
+    /// server that takes no writes may lag behind.
     case readOnly(StoredRecord)
-    /// There is no record. Only a touch or a look is answered so.
+    /// The record is absent. Only a touch or a read has this result.
     case absent
-    /// The store holds something that Limpet would not write.
+    /// The store holds a value that Limpet would not write.
     case foreign
-    /// Not asked, not answered within the budget, or refused and there is no record.
+    /// The operation was not sent, not answered within the budget, or refused while the record is absent.
     case unavailable(StoreFailure)
 }
 
-/// Why the store did not answer. The raw value labels metrics.
+/// Why the store gave no result. The raw value labels metrics.
 package enum StoreFailure: String, Hashable, Sendable, CaseIterable {
-    /// No connection, or the breaker is open: not asked at all.
+    /// No connection, or the breaker is open: nothing was sent.
     case away
-    /// Asked, but the budget of the request ran out.
+    /// Sent, but the budget of the request ran out.
     case late
-    /// The connection was lost with the question under way.
+    /// The connection was lost with the operation in flight.
     case lost
     /// The store refused a write (OOM, READONLY, NOREPLICAS …).
     case refused
-    /// The queue of questions is full.
+    /// The queue of operations is full.
     case full
 }
 
@@ -134,15 +134,15 @@ extension StoreResult {
 }
 
 extension StoreOperation {
-    /// What the store holds when it has written what the question proposes; nil where it proposes nothing.
+    /// What the store holds once it has written the operation's proposal; nil for an operation without a proposal.
     var written: StoredRecord? {
         proposal.map {
             StoredRecord($0, remainingMilliseconds: lifetimeMilliseconds, createdAtSeconds: createdAtSeconds)
         }
     }
 
-    /// What to ask where the store holds a value that Limpet would not write: a script replaces that. Nil where a
-    /// script has been asked already.
+    /// If the store holds a foreign value: the `restore` to send after this `create`, because its script replaces the
+    /// value. Nil for every other operation.
     var overForeign: StoreOperation? {
         guard case .create(let fingerprint, let backend, let lifetimeMilliseconds, let createdAtSeconds) = self else {
             return nil
@@ -153,12 +153,12 @@ extension StoreOperation {
     }
 }
 
-/// How a question was put to the store, by which its answer is judged.
+/// How an operation was sent. Its result is judged by this.
 package struct OperationStamp: Hashable, Sendable {
-    /// When it was handed to the store. Lifetimes count from here.
+    /// When the operation was handed to the store. Lifetimes count from here.
     package let sentAt: Instant
-    /// Whether it went to the server whose changes the coherence channel hears. What another server says may be
-    /// superseded without a word.
+    /// Whether the operation went to the server whose changes the coherence channel hears. Another server's result may
+    /// be superseded without notice.
     package let isFromChannelServer: Bool
 
     package init(sentAt: Instant, isFromChannelServer: Bool = true) {
@@ -168,8 +168,8 @@ package struct OperationStamp: Hashable, Sendable {
 }
 
 extension StoreOperation {
-    /// Whether what it asks to write is a record that every replica would read back. Not so at the end of the
-    /// epochs, where a rebind would write a foreign value, nor for a guess.
+    /// Whether the operation's lifetime is positive and every replica would read back the record that it writes. False
+    /// at the end of the epochs, where a rebind would write a foreign value, and for a guess.
     package var isWritable: Bool {
         guard lifetimeMilliseconds > 0, createdAtSeconds != 0 else { return false }
         if case .drop(_, let above, _) = self { return above < Binding.epochMax }
