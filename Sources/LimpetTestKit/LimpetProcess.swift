@@ -13,7 +13,7 @@ package enum LimpetProgram {
             if FileManager.default.isExecutableFile(atPath: path) { return path }
         }
         throw ChildProcess.Failure(
-            description: "there is no executable limpet beside \(tests): build it with swift build --build-tests")
+            description: "there is no executable limpet next to \(tests): build it with swift build --build-tests")
     }
 
     /// The path of an optimised build for measurements, if the environment names one.

@@ -63,7 +63,7 @@ extension Matcher {
 
     private static func unknown(_ name: String, at offset: Int) -> RuleError {
         let names = known.map(\.name)
-        let advice = Spelling.nearest(to: name, among: names).map { "did you mean \($0)?" }
+        let advice = SpellingSuggestion.nearest(to: name, among: names).map { "did you mean \($0)?" }
         return RuleError(
             offset: offset,
             message: "unknown matcher \(name): " + (advice ?? "use one of \(names.joined(separator: ", "))"))

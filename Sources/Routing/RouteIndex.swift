@@ -36,7 +36,7 @@ struct RouteIndex: Sendable {
     /// - Parameter rules: each with its position in the order of evaluation.
     init(_ rules: some Sequence<(rank: Int, rule: RuleExpression)>) {
         let pairs = rules.flatMap { entry in
-            NecessaryLiterals.keys(of: entry.rule).map { (key: $0, rank: entry.rank) }
+            RequiredLiterals.keys(of: entry.rule).map { (key: $0, rank: entry.rank) }
         }
         let lists = Self.lists(of: pairs)
         guard !lists.isEmpty else { return }

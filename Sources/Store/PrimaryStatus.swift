@@ -23,7 +23,7 @@ package final class PrimaryStatus: Sendable {
     }
 
     private struct State {
-        var pacing: ReconnectPacing
+        var pacing: ReconnectRateLimit
         var reported: [Reporter: Reported] = [:]
         var refusals: [RedisErrorCode: Instant] = [:]
     }
@@ -38,7 +38,7 @@ package final class PrimaryStatus: Sendable {
     /// - Parameter loops: the number of event loops that keep a connection.
     package init(loops: Int) {
         // One more for the coherence channel's subscription.
-        state = Mutex(State(pacing: ReconnectPacing(connections: loops + 1, now: .now)))
+        state = Mutex(State(pacing: ReconnectRateLimit(connections: loops + 1, now: .now)))
     }
 
     func admitsAttempt(now: Instant) -> Bool {

@@ -1,5 +1,5 @@
-import Configuration
 import ArgumentParser
+import Configuration
 import Control
 
 /// Wrong usage of a command that is only found while it runs: ends the process with exit code 2.

@@ -82,7 +82,7 @@ struct BindingCacheTests {
         let before = try resident()
         let cache = BindingCache(entries: 20_000_000)
         #expect(cache.lookup(fingerprint, now: now) == nil)
-        cache.sweep(sets: .max, now: now)
+        cache.removeExpired(sets: .max, now: now)
         #expect(cache.counts().all == 0)
         #expect(cache.byteCount > 900 << 20)
         // Other tests run beside this one and take some.
@@ -233,9 +233,9 @@ struct BindingCacheTests {
                 entry(1, lifetimeMilliseconds: number % 2 == 0 ? 1000 : 50_000), for: random.fingerprint(), now: now)
         }
         let later = now.advanced(byMilliseconds: 2000)
-        cache.sweep(sets: 10, now: later)
+        cache.removeExpired(sets: 10, now: later)
         #expect(cache.counts().all < 1000 && cache.counts().all > 500)
-        for _ in 0..<10 { cache.sweep(sets: 10, now: later) }
+        for _ in 0..<10 { cache.removeExpired(sets: 10, now: later) }
         #expect(cache.counts().all == 500)
     }
 

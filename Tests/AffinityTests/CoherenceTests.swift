@@ -38,8 +38,8 @@ struct CoherenceTests {
         channel.subscribed(to: server, now: start)
         let beat = channel.beat(now: at(100))
         #expect(channel.echoed(beat, from: server.runID, era: "e", now: at(101)) == .proven)
-        #expect(channel.standing.generationBegan == at(101))
-        #expect(channel.standing.lineage == 1)
+        #expect(channel.status.generationBegan == at(101))
+        #expect(channel.status.lineage == 1)
     }
 
     @Test("an echo counts once, whoever it is of, and a lease never shrinks")
@@ -65,12 +65,12 @@ struct CoherenceTests {
     @Test("past its lease it is in doubt, and live again with the next echo, in the same generation")
     func doubt() {
         var channel = live()
-        let generation = channel.standing.generationBegan
+        let generation = channel.status.generationBegan
         #expect(!channel.isLive(at(600)))
         let beat = channel.beat(now: at(650))
         _ = channel.echoed(beat, from: server.runID, era: "e", now: at(660))
         #expect(channel.isLive(at(660)))
-        #expect(channel.standing.generationBegan == generation && channel.generations == 1)
+        #expect(channel.status.generationBegan == generation && channel.generations == 1)
     }
 
     @Test("two leases without an echo: the subscription is to be given up")
@@ -89,8 +89,8 @@ struct CoherenceTests {
         #expect(channel.state == .down && !channel.isLive(at(60)))
         #expect(channel.echoed(late, from: server.runID, era: "e", now: at(70)) == .ignored)
         channel.subscribed(to: server, now: at(80))
-        #expect(channel.standing.generationBegan == at(80) && channel.generations == 2)
-        #expect(channel.standing.lineage == 1)
+        #expect(channel.status.generationBegan == at(80) && channel.generations == 2)
+        #expect(channel.status.lineage == 1)
     }
 
     @Test("another era: everything remembered is asked again, and own writes are repeated")
@@ -98,13 +98,13 @@ struct CoherenceTests {
         var channel = live()
         let beat = channel.beat(now: at(100))
         #expect(channel.echoed(beat, from: server.runID, era: "f", now: at(105)) == .provenAnew)
-        #expect(channel.standing.generationBegan == at(105) && channel.standing.lineage == 2)
+        #expect(channel.status.generationBegan == at(105) && channel.status.lineage == 2)
         #expect(channel.isLive(at(599)) && !channel.isLive(at(600)))
         channel.lost()
         channel.subscribed(to: server, now: at(200))
         let next = channel.beat(now: at(200))
         #expect(channel.echoed(next, from: server.runID, era: "g", now: at(201)) == .provenAnew)
-        #expect(channel.standing.lineage == 3)
+        #expect(channel.status.lineage == 3)
     }
 
     @Test("another server, or another history of the same: own writes are repeated")
@@ -112,10 +112,10 @@ struct CoherenceTests {
         var channel = live()
         channel.lost()
         channel.subscribed(to: ServerIdentity(runID: server.runID, replicationID: "r2"), now: at(100))
-        #expect(channel.standing.lineage == 2)
+        #expect(channel.status.lineage == 2)
         channel.lost()
         channel.subscribed(to: ServerIdentity(runID: .init("bbbb"), replicationID: "r2"), now: at(200))
-        #expect(channel.standing.lineage == 3)
+        #expect(channel.status.lineage == 3)
     }
 
     @Test("heartbeats that never come back are forgotten")
@@ -133,7 +133,7 @@ struct CoherenceTests {
     func covers() {
         let coherence = Coherence(primaries: 1)
         #expect(!coherence.isLive(for: session, now: start) && !coherence.covers(start, of: session, now: start))
-        coherence.publish(Coherence.Standing(liveUntil: at(500), generationBegan: at(100), lineage: 3))
+        coherence.publish(Coherence.Status(liveUntil: at(500), generationBegan: at(100), lineage: 3))
         #expect(coherence.covers(at(100), of: session, now: at(499)))
         #expect(!coherence.covers(at(99), of: session, now: at(499)))
         #expect(!coherence.covers(at(100), of: session, now: at(500)))
@@ -148,10 +148,10 @@ struct CoherenceTests {
         let coherence = Coherence(primaries: 2)
         let other = Fingerprint(high: 1, low: 0)
         #expect([session, other].map(coherence.primaries.primary) == [0, 1])
-        coherence.publish(Coherence.Standing(liveUntil: at(500), generationBegan: at(0), lineage: 1), primary: 0)
+        coherence.publish(Coherence.Status(liveUntil: at(500), generationBegan: at(0), lineage: 1), primary: 0)
         #expect(coherence.isLive(for: session, now: at(499)) && !coherence.isLive(for: session, now: at(500)))
         #expect(!coherence.isLive(for: other, now: at(1)) && !coherence.covers(at(0), of: other, now: at(1)))
-        coherence.publish(Coherence.Standing(liveUntil: at(300), generationBegan: at(50), lineage: 4), primary: 1)
+        coherence.publish(Coherence.Status(liveUntil: at(300), generationBegan: at(50), lineage: 4), primary: 1)
         #expect(coherence.covers(at(49), of: session, now: at(60)) && !coherence.covers(at(49), of: other, now: at(60)))
         #expect(coherence.covers(at(50), of: other, now: at(299)) && !coherence.covers(at(50), of: other, now: at(300)))
         #expect([coherence.lineage(of: 0), coherence.lineage(of: 1)] == [1, 4])

@@ -49,9 +49,9 @@ struct Fleet {
     /// Whether the coherence channel of a replica is live, in the generation it began with or in a new one.
     func setChannel(live: Bool, isNew: Bool = false, lineage: UInt64 = 0, replica: Int = 0) {
         let began = isNew ? now : Instant(nanoseconds: 1_000_000_000_000).advanced(byMilliseconds: -Self.generationAge)
-        let standing = Coherence.Standing(
+        let status = Coherence.Status(
             liveUntil: live ? .distantFuture : .distantPast, generationBegan: began, lineage: lineage)
-        replicas[replica].coherence.publish(standing)
+        replicas[replica].coherence.publish(status)
     }
 
     mutating func pass(_ milliseconds: Int64) { now = now.advanced(byMilliseconds: milliseconds) }
@@ -170,7 +170,7 @@ struct Fleet {
     private func makeReplica() -> SessionAffinity {
         let coherence = Coherence(primaries: 1)
         let began = now.advanced(byMilliseconds: -Self.generationAge)
-        coherence.publish(Coherence.Standing(liveUntil: .distantFuture, generationBegan: began, lineage: 0))
+        coherence.publish(Coherence.Status(liveUntil: .distantFuture, generationBegan: began, lineage: 0))
         return SessionAffinity(
             membership: membership, cache: BindingCache(entries: 1000, shards: 4), coherence: coherence,
             health: HealthTable(count: membership.count, judgesAlone: judgesAlone), settings: settings,

@@ -40,8 +40,8 @@ struct OfferTests {
         #expect(fleet.replicas[0].hasOffers)
         let made = sweep(&fleet)
         #expect(made.count == dirty.count + guessed.count)
-        #expect(made.prefix(dirty.count).allSatisfy { $0.proposal?.epoch == 2 })
-        #expect(made.dropFirst(dirty.count).allSatisfy { $0.proposal?.epoch == 1 })
+        #expect(made.prefix(dirty.count).allSatisfy { $0.intendedBinding?.epoch == 2 })
+        #expect(made.dropFirst(dirty.count).allSatisfy { $0.intendedBinding?.epoch == 1 })
         #expect(!fleet.replicas[0].hasOffers)
         for session in dirty + guessed {
             #expect(fleet.entry(session)?.kind == .confirmed)
@@ -166,7 +166,7 @@ struct OfferTests {
             if let other { fleet.know(session, fleet.binding(3, other == .guess ? 0 : 1), other) }
             _ = fleet.storeAnsweredInBackground(.unavailable(.refused), to: offer)
             let again = fleet.nextOffer()
-            #expect(again?.proposal == offer.proposal)
+            #expect(again?.intendedBinding == offer.intendedBinding)
         }
     }
 

@@ -60,7 +60,7 @@ struct SimulationTests {
         .consent: 9,
         .tie: 38,
         .moveOnlyLive: 54,
-        .confirmedStands: 45,
+        .confirmedWins: 45,
         .guardedFailOver: 7,
     ]
 

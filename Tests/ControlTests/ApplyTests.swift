@@ -162,7 +162,7 @@ struct ApplyTests {
         func services(_ name: String) throws -> [ServiceSettings] {
             try Self.shop("{ url: \"http://127.0.0.1:1\" }", sticky: "query: \(name)").http.services
         }
-        let redaction = CurrentRedaction(try services("old"))
+        let redaction = LiveRedaction(try services("old"))
         redaction.add(try services("new"))
         let line = Array("/?old=secret&new=secret&x=1".utf8).withUnsafeBytes { redaction.value.redact($0) }
         #expect(String(decoding: line, as: UTF8.self) == "/?old=REDACTED&new=REDACTED&x=1")

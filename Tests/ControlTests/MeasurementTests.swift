@@ -37,8 +37,8 @@ enum MetricsSample {
 
 @Suite("Measurements")
 struct MeasurementTests {
-    private static var process: ProcessMeasurements {
-        ProcessMeasurements(
+    private static var process: ProcessMetrics {
+        ProcessMetrics(
             cpuSeconds: 1.5, residentByteCount: 4096, startSeconds: 1_767_225_599.25, openDescriptors: 12,
             maxDescriptors: 1024)
     }
@@ -142,7 +142,7 @@ struct MeasurementTests {
 
     @Test("of this process are those of the operating system")
     func process() {
-        let now = ProcessMeasurements.current()
+        let now = ProcessMetrics.current()
         #expect(now.cpuSeconds > 0)
         #expect(now.residentByteCount > 1 << 20)
         #expect(abs(now.startSeconds - Date().timeIntervalSince1970) < 3600)
@@ -151,7 +151,7 @@ struct MeasurementTests {
 
     @Test("survive a command name that looks like fields")
     func hostileCommandName() {
-        var process = ProcessMeasurements()
+        var process = ProcessMetrics()
         let fields = (3...52).map { $0 == 3 ? "S" : String($0) }.joined(separator: " ")
         process.readStat("1 (a) b (c 9 9) \(fields)")
         #expect(process.residentByteCount == 24 * sysconf(Int32(_SC_PAGESIZE)))

@@ -61,12 +61,12 @@ struct SpellingTests {
     @Test("finds the nearest word, or none")
     func nearest() {
         let words = ["address", "forwardedHeaders", "url"]
-        #expect(Spelling.nearest(to: "adress", among: words) == "address")
-        #expect(Spelling.nearest(to: "ADDRESS", among: words) == "address")
-        #expect(Spelling.nearest(to: "forwardHeaders", among: words) == "forwardedHeaders")
-        #expect(Spelling.nearest(to: "ulr", among: words) == "url")
-        #expect(Spelling.nearest(to: "banana", among: words) == nil)
-        #expect(Spelling.nearest(to: "", among: words) == nil)
+        #expect(SpellingSuggestion.nearest(to: "adress", among: words) == "address")
+        #expect(SpellingSuggestion.nearest(to: "ADDRESS", among: words) == "address")
+        #expect(SpellingSuggestion.nearest(to: "forwardHeaders", among: words) == "forwardedHeaders")
+        #expect(SpellingSuggestion.nearest(to: "ulr", among: words) == "url")
+        #expect(SpellingSuggestion.nearest(to: "banana", among: words) == nil)
+        #expect(SpellingSuggestion.nearest(to: "", among: words) == nil)
     }
 
     @Test("takes no time for words that are no words")
@@ -74,8 +74,8 @@ struct SpellingTests {
         let long = String(repeating: "a", count: 20_000)
         let spent = ContinuousClock().measure {
             for _ in 0..<200 {
-                #expect(Spelling.nearest(to: long, among: ["address", "url"]) == nil)
-                #expect(Spelling.nearest(to: long, among: [long + "b"]) == nil)
+                #expect(SpellingSuggestion.nearest(to: long, among: ["address", "url"]) == nil)
+                #expect(SpellingSuggestion.nearest(to: long, among: [long + "b"]) == nil)
             }
         }
         #expect(spent < .seconds(2))

@@ -84,7 +84,7 @@ struct ReconnectTests {
 
     @Test("While the store is away all loops together make two attempts a second at most", arguments: [1, 4, 64])
     func pacing(_ loops: Int) {
-        var pacing = ReconnectPacing(connections: loops, now: at(0))
+        var pacing = ReconnectRateLimit(connections: loops, now: at(0))
         let atOnce = (0...loops).map { _ in pacing.admit(now: at(0)) }
         #expect(atOnce == Array(repeating: true, count: loops) + [false])
         pacing.failed()
@@ -95,7 +95,7 @@ struct ReconnectTests {
 
     @Test("Once one loop has connected the others may follow, within four seconds", arguments: [1, 4, 64])
     func back(_ loops: Int) {
-        var pacing = ReconnectPacing(connections: loops, now: at(0))
+        var pacing = ReconnectRateLimit(connections: loops, now: at(0))
         for _ in 0..<loops { _ = pacing.admit(now: at(0)) }
         pacing.failed()
         #expect(pacing.admit(now: at(1000)) == true)
@@ -107,7 +107,7 @@ struct ReconnectTests {
 
     @Test("A store that takes connections and drops them at once is not overrun")
     func flapping() {
-        var pacing = ReconnectPacing(connections: 4, now: at(0))
+        var pacing = ReconnectRateLimit(connections: 4, now: at(0))
         var admitted = 0
         for time in 1...60_000 as ClosedRange<Int64> where pacing.admit(now: at(time)) {
             admitted += 1

@@ -200,7 +200,7 @@ package final class BindingCache: @unchecked Sendable {
     }
 
     /// Drops the expired entries of the next `sets` sets of every shard, continuing where the last sweep ended.
-    package func sweep(sets: Int, now: Instant) {
+    package func removeExpired(sets: Int, now: Instant) {
         let tick = CacheTick(now)
         for shard in 0..<shardCount {
             shards[shard].state.withLock { state in

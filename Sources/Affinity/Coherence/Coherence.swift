@@ -11,7 +11,7 @@ import Synchronization
 /// atomics.
 package final class Coherence: @unchecked Sendable {
     /// What one channel vouches for.
-    package struct Standing: Hashable, Sendable {
+    package struct Status: Hashable, Sendable {
         /// Until this time, no message is missed.
         package var liveUntil: Instant
         /// Every message since this time has been heard.
@@ -20,7 +20,7 @@ package final class Coherence: @unchecked Sendable {
         package var lineage: UInt64
 
         /// The standing of a channel that is down.
-        package static let down = Standing(liveUntil: .distantPast, generationBegan: .distantFuture, lineage: 0)
+        package static let down = Status(liveUntil: .distantPast, generationBegan: .distantFuture, lineage: 0)
 
         package init(liveUntil: Instant, generationBegan: Instant, lineage: UInt64) {
             self.liveUntil = liveUntil
@@ -30,22 +30,22 @@ package final class Coherence: @unchecked Sendable {
     }
 
     /// A standing that one event loop writes and all loops read.
-    private struct SharedStanding: ~Copyable {
+    private struct SharedStatus: ~Copyable {
         let liveUntil: Atomic<Int64>
         let generationBegan: Atomic<Int64>
         let lineage: Atomic<UInt64>
 
-        init(_ standing: Standing) {
-            liveUntil = Atomic(standing.liveUntil.nanoseconds)
-            generationBegan = Atomic(standing.generationBegan.nanoseconds)
-            lineage = Atomic(standing.lineage)
+        init(_ status: Status) {
+            liveUntil = Atomic(status.liveUntil.nanoseconds)
+            generationBegan = Atomic(status.generationBegan.nanoseconds)
+            lineage = Atomic(status.lineage)
         }
     }
 
     /// Which primary holds a session's record.
     package let primaries: PrimaryMap
     /// One per primary.
-    private let standings: UnsafeMutablePointer<SharedStanding>
+    private let statuses: UnsafeMutablePointer<SharedStatus>
     private let agreement = Atomic<Bool>(true)
     private let isReconfiguring = Atomic<Bool>(false)
 
@@ -57,28 +57,28 @@ package final class Coherence: @unchecked Sendable {
     /// For a replica that shares its bindings with no other: always live.
     package static func alone() -> Coherence {
         Coherence(
-            PrimaryMap(count: 1), Standing(liveUntil: .distantFuture, generationBegan: .distantPast, lineage: 0))
+            PrimaryMap(count: 1), Status(liveUntil: .distantFuture, generationBegan: .distantPast, lineage: 0))
     }
 
-    private init(_ primaries: PrimaryMap, _ standing: Standing) {
+    private init(_ primaries: PrimaryMap, _ status: Status) {
         self.primaries = primaries
-        standings = .allocate(capacity: primaries.count)
-        for primary in 0..<primaries.count { (standings + primary).initialize(to: SharedStanding(standing)) }
+        statuses = .allocate(capacity: primaries.count)
+        for primary in 0..<primaries.count { (statuses + primary).initialize(to: SharedStatus(status)) }
     }
 
     deinit {
-        standings.deinitialize(count: primaries.count)
-        standings.deallocate()
+        statuses.deinitialize(count: primaries.count)
+        statuses.deallocate()
     }
 
     /// Sets what the channel of a primary vouches for from now on. Only that channel calls this. An index out of range
     /// is ignored.
-    package func publish(_ standing: Standing, primary: Int = 0) {
+    package func publish(_ status: Status, primary: Int = 0) {
         guard (0..<primaries.count).contains(primary) else { return }
         // Readers load the lease first: a reader that sees the new lease also sees the generation that it belongs to.
-        standings[primary].lineage.store(standing.lineage, ordering: .relaxed)
-        standings[primary].generationBegan.store(standing.generationBegan.nanoseconds, ordering: .releasing)
-        standings[primary].liveUntil.store(standing.liveUntil.nanoseconds, ordering: .releasing)
+        statuses[primary].lineage.store(status.lineage, ordering: .relaxed)
+        statuses[primary].generationBegan.store(status.generationBegan.nanoseconds, ordering: .releasing)
+        statuses[primary].liveUntil.store(status.liveUntil.nanoseconds, ordering: .releasing)
     }
 
     /// Whether every message about this session has been heard until now, except messages in flight.
@@ -89,7 +89,7 @@ package final class Coherence: @unchecked Sendable {
     /// Whether every message of this primary has been heard until now, except messages in flight.
     /// - Parameter primary: below the number of primaries.
     package func isLive(primary: Int, now: Instant) -> Bool {
-        now.nanoseconds < standings[primary].liveUntil.load(ordering: .acquiring)
+        now.nanoseconds < statuses[primary].liveUntil.load(ordering: .acquiring)
     }
 
     /// Whether what became known about this session at the time `learnt` may be used now without querying the store: a
@@ -98,12 +98,12 @@ package final class Coherence: @unchecked Sendable {
     package func covers(_ learnt: Instant, of fingerprint: Fingerprint, now: Instant) -> Bool {
         let primary = primaries.primary(of: fingerprint)
         return isLive(primary: primary, now: now)
-            && learnt.nanoseconds >= standings[primary].generationBegan.load(ordering: .acquiring)
+            && learnt.nanoseconds >= statuses[primary].generationBegan.load(ordering: .acquiring)
     }
 
     /// Changes when this primary may have lost what was written to it.
     /// - Parameter primary: below the number of primaries.
-    package func lineage(of primary: Int) -> UInt64 { standings[primary].lineage.load(ordering: .relaxed) }
+    package func lineage(of primary: Int) -> UInt64 { statuses[primary].lineage.load(ordering: .relaxed) }
 
     /// Whether all replicas heard, and all loops of this replica, have the same configuration.
     package var configurationsAgree: Bool {

@@ -3,7 +3,7 @@
 /// A subscriber connection receives the changes. Heartbeats prove that it does: each is written to the primary over
 /// another connection and published there. A primary delivers in order and closes a connection rather than skip a
 /// message, so a heartbeat that comes back shows that every earlier message has been applied. Pure: the shell connects,
-/// sends and reads, and publishes the `standing` after each event.
+/// sends and reads, and publishes the `status` after each event.
 package struct CoherenceChannel: Sendable {
     /// Milliseconds between two heartbeats.
     package static let beatIntervalMilliseconds: Int64 = 100
@@ -51,12 +51,12 @@ package struct CoherenceChannel: Sendable {
         self.leaseMilliseconds = leaseMilliseconds
     }
 
-    package var standing: Coherence.Standing {
+    package var status: Coherence.Status {
         switch state {
         case .down:
-            Coherence.Standing(liveUntil: .distantPast, generationBegan: .distantFuture, lineage: lineage)
+            Coherence.Status(liveUntil: .distantPast, generationBegan: .distantFuture, lineage: lineage)
         case .proving, .live:
-            Coherence.Standing(liveUntil: liveUntil, generationBegan: generationBegan, lineage: lineage)
+            Coherence.Status(liveUntil: liveUntil, generationBegan: generationBegan, lineage: lineage)
         }
     }
 

@@ -52,7 +52,7 @@ extension SessionAffinity {
     ) -> StoreOperation? {
         guard let entry = cache.peek(fingerprint, now: now), entry.kind == kind else { return nil }
         if kind == .guess, usable(entry.binding.backend) == nil { return nil }
-        return Knowledge(entry: entry, hint: nil).map { offer($0, of: fingerprint, now) }
+        return KnownBinding(entry: entry, hint: nil).map { offer($0, of: fingerprint, now) }
     }
 
     /// Whether the session may have ended since the write: its key may then belong to another session by now.

@@ -10,7 +10,7 @@ extension SessionAffinity {
     }
 
     /// Offers the store the best live knowledge, or a placement if there is none.
-    mutating func propose(_ decision: inout Decision, _ known: Knowledge?, _ now: Instant) -> Step {
+    mutating func writeKnown(_ decision: inout Decision, _ known: KnownBinding?, _ now: Instant) -> Step {
         decision.isPlacement = false
         if let known, usable(known.binding.backend) != nil {
             // D8
@@ -38,7 +38,7 @@ extension SessionAffinity {
     }
 
     /// The operation that tells the store what is known here.
-    func offer(_ known: Knowledge, of fingerprint: Fingerprint, _ now: Instant) -> StoreOperation {
+    func offer(_ known: KnownBinding, of fingerprint: Fingerprint, _ now: Instant) -> StoreOperation {
         let expiry = expiry(createdAtSeconds: known.createdAtSeconds, now)
         let binding = known.binding
         return binding.epoch <= 1
@@ -108,17 +108,17 @@ extension SessionAffinity {
     ) -> Step {
         let isKept = confirm(record, of: decision.fingerprint, stamp: stamp, now)
         let entry = cache.peek(decision.fingerprint, now: now)
-        let known = Knowledge(entry: entry, hint: decision.hint)
+        let known = KnownBinding(entry: entry, hint: decision.hint)
         // D17
         if let known, known.binding.epoch > record.binding.epoch {
             if let entry, isCurrent(entry, of: decision.fingerprint, decision.hint, now) {
                 return route(
                     &decision, entry.binding, createdAtSeconds: entry.createdAtSeconds, provenance: .cached, now)
             }
-            return propose(&decision, known, now)
+            return writeKnown(&decision, known, now)
         }
         // D18, else D19
-        guard isKept, !isStale(stamp, now) else { return propose(&decision, known, now) }
+        guard isKept, !isStale(stamp, now) else { return writeKnown(&decision, known, now) }
         return route(&decision, record.binding, createdAtSeconds: record.createdAtSeconds, provenance: provenance, now)
     }
 

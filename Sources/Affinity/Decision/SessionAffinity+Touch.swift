@@ -64,7 +64,7 @@ extension SessionAffinity {
         }
         // A drop, or an own write that was repeated and that the store still holds: repeat it again if the store loses
         // it.
-        if operation.isBroadcast, operation.proposal == record.binding || record.binding.isTombstone {
+        if operation.isBroadcast, operation.intendedBinding == record.binding || record.binding.isTombstone {
             noteWritten(operation, record.binding, now)
         }
         if operation.isTouch, let known = confirmed(fingerprint, now), known.binding.epoch > record.binding.epoch {
@@ -85,11 +85,11 @@ extension SessionAffinity {
     }
 
     /// What the store once confirmed, if its lifetime is not over.
-    private func confirmed(_ fingerprint: Fingerprint, _ now: Instant) -> Knowledge? {
+    private func confirmed(_ fingerprint: Fingerprint, _ now: Instant) -> KnownBinding? {
         guard let entry = cache.peek(fingerprint, now: now), entry.kind == .confirmed, !entry.binding.isTombstone else {
             return nil
         }
-        return Knowledge(entry: entry, hint: nil)
+        return KnownBinding(entry: entry, hint: nil)
     }
 }
 

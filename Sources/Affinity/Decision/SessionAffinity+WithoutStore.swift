@@ -1,16 +1,16 @@
 /// Decides without the store: it is unavailable, or did not answer in time.
 extension SessionAffinity {
     /// - Parameter read: what a store that takes no writes reported.
-    mutating func decideWithoutStore(_ decision: Decision, _ now: Instant, read: Knowledge? = nil) -> Step {
+    mutating func decideWithoutStore(_ decision: Decision, _ now: Instant, read: KnownBinding? = nil) -> Step {
         decideWithoutStore(decision, cache.peek(decision.fingerprint, now: now), now, read: read)
     }
 
     /// Decides by the best live knowledge, of any age: D22 to D24.
     mutating func decideWithoutStore(
-        _ decision: Decision, _ entry: BindingCache.Entry?, _ now: Instant, read: Knowledge? = nil
+        _ decision: Decision, _ entry: BindingCache.Entry?, _ now: Instant, read: KnownBinding? = nil
     ) -> Step {
-        let remembered = Knowledge(entry: entry, hint: decision.hint)
-        guard let known = Knowledge.best(remembered, read) else { return guess(decision, now) }  // D23
+        let remembered = KnownBinding(entry: entry, hint: decision.hint)
+        guard let known = KnownBinding.best(remembered, read) else { return guess(decision, now) }  // D23
         if let route = route(by: known) { return .forward(route) }  // D22
         if known.isGuess { return guess(decision, now) }  // D23
         // D24
@@ -24,7 +24,7 @@ extension SessionAffinity {
     /// Records nothing: sends this request to the session's own backend, or if that is not usable to the first usable
     /// one in its order.
     func detour(_ decision: Decision, _ now: Instant) -> Step {
-        let known = Knowledge(entry: cache.peek(decision.fingerprint, now: now), hint: decision.hint)
+        let known = KnownBinding(entry: cache.peek(decision.fingerprint, now: now), hint: decision.hint)
         if let known, let route = route(by: known) { return .forward(route) }
         return detour(decision, from: known?.binding)
     }
@@ -40,7 +40,7 @@ extension SessionAffinity {
     }
 
     /// The route to the backend known to be the session's, if that is usable.
-    private func route(by known: Knowledge) -> Route? {
+    private func route(by known: KnownBinding) -> Route? {
         usable(known.binding.backend).map {
             let provenance: Provenance =
                 switch known.origin {
@@ -65,7 +65,7 @@ extension SessionAffinity {
     }
 
     /// Moves the session without the store, which learns of the move later.
-    private mutating func moveLocally(_ decision: Decision, from known: Knowledge, _ now: Instant) -> Step {
+    private mutating func moveLocally(_ decision: Decision, from known: KnownBinding, _ now: Instant) -> Step {
         guard let index = firstUsable(decision.fingerprint) else { return .refuse(.noBackend) }  // D30
         guard known.binding.epoch < Binding.epochMax else { return detour(decision, from: known.binding) }  // D31
         let moved = Binding(backend: membership.backends[index].hash, epoch: known.binding.epoch + 1)

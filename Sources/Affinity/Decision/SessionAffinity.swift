@@ -98,7 +98,7 @@ package struct SessionAffinity {
         guard storeIsAvailable() else { return decideWithoutStore(decision, entry, now) }
         // D7, else D8 to D10
         if decision.isNew, entry == nil { return placeUnrecorded(decision, now) }
-        return propose(&decision, Knowledge(entry: entry, hint: decision.hint), now)
+        return writeKnown(&decision, KnownBinding(entry: entry, hint: decision.hint), now)
     }
 
     /// The next step after the store's result of an operation for this decision, or for another decision on the same
@@ -128,7 +128,7 @@ package struct SessionAffinity {
             return send(&decision, next, now)
         case .readOnly(let record):  // D15
             return decideWithoutStore(
-                decision, now, read: Knowledge(read: record.binding, createdAtSeconds: record.createdAtSeconds))
+                decision, now, read: KnownBinding(read: record.binding, createdAtSeconds: record.createdAtSeconds))
         case .absent, .unavailable:  // D16
             return decideWithoutStore(decision, now)
         }

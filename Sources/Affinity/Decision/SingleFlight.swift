@@ -30,7 +30,7 @@ extension StoreResult {
     /// The result for those that waited for an operation without sending it: what the sender wrote, they find as a
     /// record.
     package func forWaiters(than operation: StoreOperation) -> StoreResult {
-        guard case .written = self, let proposal = operation.proposal else { return self }
+        guard case .written = self, let proposal = operation.intendedBinding else { return self }
         return .record(
             proposal, remainingMilliseconds: operation.lifetimeMilliseconds,
             createdAtSeconds: operation.createdAtSeconds)

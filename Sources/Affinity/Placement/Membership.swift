@@ -33,7 +33,7 @@ package final class Membership: Sendable {
     package let backends: [Backend]
     private let candidates: [Candidate]
     private let weigh: Bool
-    private let places: HashPlaces
+    private let places: BackendIndex
 
     /// - Parameter backends: names and their hashes must be unique. May be empty.
     package init(
@@ -49,7 +49,7 @@ package final class Membership: Sendable {
         }
         let weights = Set(self.backends.map(\.weight).filter { $0 > 0 })
         weigh = weights.count > 1
-        places = HashPlaces(self.backends.map(\.hash))
+        places = BackendIndex(self.backends.map(\.hash))
         try Self.check(self.backends)
     }
 
@@ -70,7 +70,7 @@ package final class Membership: Sendable {
     package func choose(
         _ fingerprint: Fingerprint, draining: Bool = false, where usable: (Int) -> Bool
     ) -> Int? {
-        var best: (index: Int, score: Score)?
+        var best: (index: Int, score: RendezvousScore)?
         for index in candidates.indices {
             let candidate = candidates[index]
             guard draining ? candidate.isDraining && candidate.weight > 0 : candidate.takesNew, usable(index) else {
@@ -89,8 +89,9 @@ package final class Membership: Sendable {
         return candidates.indices.sorted { scores[$0].precedes(scores[$1]) }
     }
 
-    private func score(_ index: Int, _ fingerprint: Fingerprint) -> Score {
-        Score(fingerprint: fingerprint, seed: candidates[index].seed, weight: candidates[index].weight, weigh: weigh)
+    private func score(_ index: Int, _ fingerprint: Fingerprint) -> RendezvousScore {
+        RendezvousScore(
+            fingerprint: fingerprint, seed: candidates[index].seed, weight: candidates[index].weight, weigh: weigh)
     }
 
     private static func check(_ backends: [Backend]) throws(Diagnostic) {

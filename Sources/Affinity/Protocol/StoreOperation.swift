@@ -27,7 +27,7 @@ package enum StoreOperation: Hashable, Sendable {
     }
 
     /// The binding that the store holds if the result of this operation is `written`.
-    package var proposal: Binding? {
+    package var intendedBinding: Binding? {
         switch self {
         case .create(_, let backend, _, _): Binding(backend: backend, epoch: 1)
         case .restore(_, let binding, _, _): binding
@@ -136,7 +136,7 @@ extension StoreResult {
 extension StoreOperation {
     /// What the store holds once it has written the operation's proposal; nil for an operation without a proposal.
     var written: StoredRecord? {
-        proposal.map {
+        intendedBinding.map {
             StoredRecord($0, remainingMilliseconds: lifetimeMilliseconds, createdAtSeconds: createdAtSeconds)
         }
     }
@@ -173,7 +173,7 @@ extension StoreOperation {
     package var isWritable: Bool {
         guard lifetimeMilliseconds > 0, createdAtSeconds != 0 else { return false }
         if case .drop(_, let above, _) = self { return above < Binding.epochMax }
-        guard let proposal else { return true }
-        return proposal.epoch <= Binding.epochMax && Binding(record: proposal.record) == proposal
+        guard let intendedBinding else { return true }
+        return intendedBinding.epoch <= Binding.epochMax && Binding(record: intendedBinding.record) == intendedBinding
     }
 }

@@ -100,7 +100,8 @@ struct HTTPLinking {
         _ reference: HTTPReference, is kind: String, among names: [String], else consequence: String
     ) {
         missing += 1
-        let nearest = missing <= Self.adviceMax ? Spelling.nearest(to: reference.name, among: names.sorted()) : nil
+        let nearest =
+            missing <= Self.adviceMax ? SpellingSuggestion.nearest(to: reference.name, among: names.sorted()) : nil
         let name = Excerpt.of(reference.text)
         if reference.isOwn {
             reference.value.diagnostic("\(kind) \(name) is not defined\(nearest.map { ", did you mean \($0)?" } ?? "")")

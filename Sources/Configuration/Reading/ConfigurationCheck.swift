@@ -37,7 +37,7 @@ package struct ConfigurationCheck: Equatable, Sendable {
         self.init(path, refusal.diagnostics, "")
     }
 
-    /// Whoever comes from Traefik wants to know how much of it is missing.
+    /// Users of Traefik want to know how much of it is missing.
     private static func note(_ unavailable: Int) -> String {
         guard unavailable > 0 else { return "" }
         let features = "\(unavailable.counting("feature")) \(unavailable == 1 ? "is" : "are")"

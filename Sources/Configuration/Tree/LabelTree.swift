@@ -66,7 +66,9 @@ struct LabelTree {
 
     /// Labels of other tools are ignored, but a name that almost matches a section is probably a mistake.
     private static func warn(_ label: String, _ section: String, _ diagnostics: Diagnostics) {
-        guard !sections.contains(section), let nearest = Spelling.nearest(to: section, among: sections) else { return }
+        guard !sections.contains(section), let nearest = SpellingSuggestion.nearest(to: section, among: sections) else {
+            return
+        }
         diagnostics.add("has no effect, did you mean \(nearest)?", at: nil, key: label, severity: .warning)
     }
 }
@@ -149,7 +151,7 @@ private struct LabelBranch {
         // Traefik users turn a section on with "true" and add settings below it.
         if let text, text.value.lowercased() != "true", !text.value.isEmpty {
             diagnostics.add(
-                "must not have a value of its own: the label \(first.anyLabel ?? "beside it") defines a key below it",
+                "must not have a value of its own: the label \(first.anyLabel ?? "next to it") defines a key below it",
                 at: nil, key: text.label)
         }
         guard case .index = first.step?.name else {

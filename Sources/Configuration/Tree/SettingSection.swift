@@ -44,7 +44,7 @@ struct SettingSection {
 
     private func problem(of key: String, known: [String], unavailable: [String]) -> String {
         if key == "<<" { return "merge keys are not available in this version" }
-        if let nearest = Spelling.nearest(to: key, among: known + unavailable) {
+        if let nearest = SpellingSuggestion.nearest(to: key, among: known + unavailable) {
             return "unknown key, did you mean \(nearest)?"
         }
         return known.count == 1

@@ -42,7 +42,7 @@ struct AdminPage: Sendable {
     func metrics() async -> Answer {
         Answer(
             type: "text/plain; version=0.0.4; charset=utf-8",
-            body: Measurements.text(await source.snapshot(), ProcessMeasurements.current(), replica: replica))
+            body: Measurements.text(await source.snapshot(), ProcessMetrics.current(), replica: replica))
     }
 
     func answer(_ path: APIPath) async throws -> Answer {

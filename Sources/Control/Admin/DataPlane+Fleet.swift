@@ -1,5 +1,5 @@
-import Configuration
 import Affinity
+import Configuration
 import Proxy
 import Store
 

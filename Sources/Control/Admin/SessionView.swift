@@ -50,7 +50,7 @@ package struct SessionView: Codable, Equatable, Sendable {
         self.fingerprint = fingerprint.hexadecimal
         self.service = service.name
         _store = ExplicitNull(wrappedValue: answer.map(StoreSight.init))
-        let record = answer.flatMap(Self.record).flatMap { Self.stands($0, against: entry, service) ? $0 : nil }
+        let record = answer.flatMap(Self.record).flatMap { Self.wins($0, against: entry, service) ? $0 : nil }
         let binding = record ?? entry?.binding
         _source = ExplicitNull(wrappedValue: record != nil ? .store : entry.map { _ in .cache })
         _kind = ExplicitNull(wrappedValue: record != nil ? .confirmed : entry.map { Kind($0.kind) })
@@ -75,8 +75,7 @@ package struct SessionView: Codable, Equatable, Sendable {
 
     /// Whether a request would follow the record. The replica's entry prevails if its epoch is higher. At the same
     /// epoch, it prevails over a record made without knowledge of it, while the entry's backend is up.
-    private static func stands(_ record: Binding, against entry: BindingCache.Entry?, _ service: Proxy.Service) -> Bool
-    {
+    private static func wins(_ record: Binding, against entry: BindingCache.Entry?, _ service: Proxy.Service) -> Bool {
         guard let entry else { return true }
         guard record.epoch == entry.binding.epoch else { return record.epoch > entry.binding.epoch }
         guard entry.conflicts(by: record) else { return true }

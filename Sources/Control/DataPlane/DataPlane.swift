@@ -29,7 +29,7 @@ package final class DataPlane: Sendable {
     let current: Mutex<Current>
     /// The last requested change of the configuration; the next one waits for it.
     let lastChange = Mutex<Task<Result<Void, SnapshotDiagnostic>, Never>?>(nil)
-    let redaction: CurrentRedaction
+    let redaction: LiveRedaction
     private let accessLog: AccessLog?
     private let logger: Logger
 
@@ -69,7 +69,7 @@ package final class DataPlane: Sendable {
         _ configuration: Configuration, accessLog: AccessLog?, logger: Logger
     ) async throws -> DataPlane {
         let keys = FleetKeys(configuration.fleet)
-        let redaction = CurrentRedaction(configuration.http.services)
+        let redaction = LiveRedaction(configuration.http.services)
         let exchangeLog = accessLog.map { ExchangeLogWriter(log: $0, redaction: redaction) }
         let snapshot = try Snapshot(configuration, keys: keys)
         let cache = BindingCache(entries: configuration.store.cacheEntries)
@@ -163,7 +163,7 @@ package final class DataPlane: Sendable {
     private init(
         group: MultiThreadedEventLoopGroup, loops: [LoopRuntime], prober: NIOLoopBound<HealthProber>?,
         fleetMember: NIOLoopBound<FleetMember>?, listeners: [any Channel], cache: BindingCache, coherence: Coherence,
-        current: Current, keys: FleetKeys, instance: UInt64, redaction: CurrentRedaction, accessLog: AccessLog?,
+        current: Current, keys: FleetKeys, instance: UInt64, redaction: LiveRedaction, accessLog: AccessLog?,
         logger: Logger
     ) {
         self.group = group

@@ -3,7 +3,7 @@ import Proxy
 /// Writes finished exchanges to the access log, with session keys in query strings redacted.
 struct ExchangeLogWriter: ExchangeLog {
     let log: AccessLog
-    let redaction: CurrentRedaction
+    let redaction: LiveRedaction
 
     func append(_ record: ExchangeLogEntry) {
         record.method.withUnsafeBytes { method in

@@ -63,7 +63,7 @@ final class FaultLink: @unchecked Sendable {
     private func recognise(_ bytes: ByteBuffer) {
         guard kind == .data, opening.count < SubscribeCommand.openingMax else { return }
         opening += bytes.readableBytesView.prefix(SubscribeCommand.openingMax - opening.count)
-        guard SubscribeCommand.stands(in: opening) else { return }
+        guard SubscribeCommand.occurs(in: opening) else { return }
         kind = .subscriber
         subscribed?()
     }

@@ -62,7 +62,7 @@ enum SubscribeCommand {
     static let openingMax = 4096
     private static let word = Array("subscribe\r\n".utf8)
 
-    static func stands(in opening: [UInt8]) -> Bool {
+    static func occurs(in opening: [UInt8]) -> Bool {
         guard opening.count >= word.count else { return false }
         return (0...opening.count - word.count).contains { start in
             word.indices.allSatisfy { lowercased(opening[start + $0]) == word[$0] }

@@ -75,7 +75,7 @@ extension StoreCase {
                 .send(.read(other), .absent),
             ]),
         StoreCase(
-            "Whoever loses leaves the record its lifetime",
+            "A write that loses leaves the record its lifetime",
             [
                 .turn([
                     (.restore(key, binding(one, 2), lifetimeMilliseconds: short), .written),
@@ -86,7 +86,7 @@ extension StoreCase {
                 .send(.read(key), .absent),
             ]),
         StoreCase(
-            "Whoever loses shortens no life",
+            "A write that loses shortens no lifetime",
             [
                 .turn([
                     (.restore(key, binding(one, 2), lifetimeMilliseconds: minute), .written),
@@ -97,7 +97,7 @@ extension StoreCase {
                 .send(.read(key), .about(binding(one, 2), minute - 300)),
             ]),
         StoreCase(
-            "Whoever writes sets the lifetime, also a shorter one",
+            "A write sets the lifetime, also a shorter one",
             [
                 .turn([
                     (.create(key, one, lifetimeMilliseconds: minute), .written),
@@ -109,7 +109,7 @@ extension StoreCase {
                 .send(.read(other), .absent),
             ]),
         StoreCase(
-            "Whoever writes sets the lifetime, also a longer one",
+            "A write sets the lifetime, also a longer one",
             [
                 .turn([
                     (.create(key, one, lifetimeMilliseconds: short), .written),

@@ -24,7 +24,7 @@ extension StoreCase {
 
     private static let creates: [StoreCase] = [
         StoreCase(
-            "The first create writes, and whoever comes later is told what it wrote",
+            "The first create writes, and later ones get what it wrote",
             [
                 .send(.create(key, one, lifetimeMilliseconds: minute), .written),
                 .send(.create(key, two, lifetimeMilliseconds: 90_000), .about(first, minute)),
@@ -269,7 +269,7 @@ extension StoreCase {
                 .send(.touch(key, lifetimeMilliseconds: minute), .exactly(tombstone(4), minute)),
             ]),
         StoreCase(
-            "Whoever writes says when the session began, or that it does not end by age",
+            "A write says when the session began, or that it does not end by age",
             [
                 .send(.create(key, one, lifetimeMilliseconds: minute, createdAtSeconds: 7), .written),
                 .send(.rebind(key, from: first, to: two, lifetimeMilliseconds: minute), .written),

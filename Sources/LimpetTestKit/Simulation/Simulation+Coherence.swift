@@ -44,20 +44,20 @@ extension Simulation {
     /// Publishes what the channel guarantees; more than that if a rule is off.
     func publishStanding(_ primary: Int, of replica: SimulatedReplica) {
         let channel = replica.hearings[primary].channel
-        var standing = channel.standing
+        var status = channel.status
         if channel.state == .live {
-            if !has(.lease) { standing.liveUntil = .distantFuture }
+            if !has(.lease) { status.liveUntil = .distantFuture }
             if !has(.leaseFromSending) {
-                standing.liveUntil = replica.instant(now).advanced(byMilliseconds: scenario.settings.leaseMilliseconds)
+                status.liveUntil = replica.instant(now).advanced(byMilliseconds: scenario.settings.leaseMilliseconds)
             }
         }
-        if !has(.generation), standing.generationBegan != .distantFuture {
-            let oldest = replica.hearings[primary].oldest ?? standing.generationBegan
+        if !has(.generation), status.generationBegan != .distantFuture {
+            let oldest = replica.hearings[primary].oldest ?? status.generationBegan
             replica.hearings[primary].oldest = oldest
-            standing.generationBegan = oldest
+            status.generationBegan = oldest
         }
-        if !has(.replay) { standing.lineage = 0 }
-        replica.coherence.publish(standing, primary: primary)
+        if !has(.replay) { status.lineage = 0 }
+        replica.coherence.publish(status, primary: primary)
     }
 
     func heard(_ binding: Binding, of session: Fingerprint, over connection: SimulatedConnection) {

@@ -96,7 +96,7 @@ extension Simulation {
         let replica = connection.replica
         switch reply {
         case .hello(let identity, let isPrimary):
-            guard isPrimary else { return abandon(connection, "it is no primary") }
+            guard isPrimary else { return abandon(connection, "it is not a primary") }
             connection.identity = identity
             if case .subscriber = connection.kind { return send(.subscribe, over: connection) }
             connection.isServing = true

@@ -64,7 +64,7 @@ extension Simulation {
                 }
                 // A guess whose backend is down no longer counts, and may miss its time to be offered.
                 let wasDown = coverage.count(of: "connections to backends failed") > 0
-                if let entry, entry.kind == .guess, !wasDown, standing(session) == nil {
+                if let entry, entry.kind == .guess, !wasDown, status(session) == nil {
                     fail("I5", "replica \(replica.index): the guess of \(name(session)) was never offered")
                 }
             }
@@ -72,7 +72,7 @@ extension Simulation {
         }
     }
 
-    private func standing(_ session: Fingerprint) -> Binding? {
+    private func status(_ session: Fingerprint) -> Binding? {
         primaries[primary(of: session)].current.living(session, now: now)?.binding
     }
 
@@ -83,7 +83,7 @@ extension Simulation {
             at + scenario.settings.recordLifetimeMilliseconds * 998 > now, (silentlyLost[session] ?? 0) < at,
             made[session]?.contains(where: { $0.epoch >= binding.epoch && $0 != binding }) != true
         else { return }
-        let held = standing(session)
+        let held = status(session)
         if held == nil || held.map({ $0.epoch < binding.epoch }) == true {
             let what = held.map(name) ?? "nothing"
             fail("I5", "replica \(replica.index)'s \(name(binding)) of \(name(session)) is lost: there is \(what)")
@@ -95,7 +95,7 @@ extension Simulation {
         let isLost =
             silentlyLost[client.session].map { $0 + scenario.settings.recordLifetimeMilliseconds * 1002 > now } ?? false
         guard !isLost, scenario.settings.absoluteTimeoutMilliseconds == nil else { return }
-        let held = standing(client.session)
+        let held = status(client.session)
         for replica in replicas {
             let entry = replica.cache.peek(client.session, now: replica.instant(now))
             guard entry?.binding != held || entry?.kind != .confirmed else { continue }

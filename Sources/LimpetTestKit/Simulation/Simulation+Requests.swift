@@ -192,7 +192,7 @@ extension Simulation {
         noteAcknowledged(result, operation, at: replica)
         let guess = guessOverriding(result, operation, at: replica)
         let before = replica.cache.peek(request.session, now: replica.instant(now))
-        if !has(.confirmedStands), let before, before.binding.epoch == 1 { replica.cache.remove(request.session) }
+        if !has(.confirmedWins), let before, before.binding.epoch == 1 { replica.cache.remove(request.session) }
         let step = replica.loops[request.loop].affinity.storeAnswered(
             &request.decision, result, to: operation, stamp: stamp, now: replica.instant(now))
         checkConfirmed(before, result, step, request)
@@ -201,7 +201,7 @@ extension Simulation {
     }
 
     private func saidBinding(_ result: StoreResult, _ operation: StoreOperation) -> Binding? {
-        if case .written = result { return operation.proposal }
+        if case .written = result { return operation.intendedBinding }
         return recordIn(result)
     }
 
@@ -232,7 +232,7 @@ extension Simulation {
 
     private func noteAcknowledged(_ result: StoreResult, _ operation: StoreOperation, at replica: SimulatedReplica) {
         var written: Binding?
-        if case .written = result, let binding = operation.proposal, binding.epoch > 1 { written = binding }
+        if case .written = result, let binding = operation.intendedBinding, binding.epoch > 1 { written = binding }
         if case .drop = operation, case .record(let tombstone) = result { written = tombstone.binding }
         guard let binding = written else { return }
         replica.acknowledged.append((operation.fingerprint, binding, now))

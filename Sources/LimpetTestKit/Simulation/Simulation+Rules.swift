@@ -9,7 +9,7 @@ extension Simulation {
         let instant = replica.instant(now)
         if !has(.fillGeneration) {
             let hearing = replica.hearings[primary(of: operation.fingerprint)]
-            if stamp.sentAt < hearing.channel.standing.generationBegan {
+            if stamp.sentAt < hearing.channel.status.generationBegan {
                 stamp = OperationStamp(sentAt: instant, isFromChannelServer: stamp.isFromChannelServer)
             }
         }

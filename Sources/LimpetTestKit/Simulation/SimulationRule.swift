@@ -56,7 +56,7 @@ package enum SimulationRule: String, Sendable, CaseIterable {
     /// A session is moved only while the channel is live.
     case moveOnlyLive
     /// If two bindings have epoch 1, the binding that the store once confirmed wins.
-    case confirmedStands
+    case confirmedWins
     /// A primary without reachable replicas refuses writes.
     case guardedFailOver
 }

@@ -29,7 +29,7 @@ struct BodyReader {
     }
 
     private mutating func readChunks(_ bytes: inout ByteBuffer, _ fields: FieldTable) -> BodyPart {
-        var runs = JoinedRuns(of: bytes)
+        var runs = ContiguousContent(of: bytes)
         var trailers: [UInt8] = []
         let step = bytes.withUnsafeReadableBytes { source in
             let step = scanner.scan(source, content: { runs.add($0) })

@@ -23,9 +23,9 @@ struct ConnectionInput {
     mutating func clear() { held = nil }
 
     /// Gives the connection to another handler, together with the held bytes.
-    mutating func handOver(_ context: ChannelHandlerContext) -> HandedOver {
+    mutating func handOver(_ context: ChannelHandlerContext) -> DetachedConnection {
         pause(context)
-        return HandedOver(channel: context.channel, unread: held.take() ?? ByteBuffer())
+        return DetachedConnection(channel: context.channel, unread: held.take() ?? ByteBuffer())
     }
 
     mutating func pause(_ context: ChannelHandlerContext) {

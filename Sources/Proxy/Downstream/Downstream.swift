@@ -14,7 +14,7 @@ enum Downstream {
     }
 
     /// The time by which the client must have sent or taken something; otherwise the exchange receives a timeout. It
-    /// may fire up to ``DeadlineSweep/interval`` late.
+    /// may fire up to ``DeadlineScan/interval`` late.
     func setDeadline(_ deadline: NIODeadline) {
         switch self {
         case .http1(let connection): connection.deadline = deadline
@@ -86,7 +86,7 @@ enum Downstream {
 
     /// The response switched protocols: releases the connection for the new protocol. Nil if it has closed or carries
     /// other exchanges.
-    func handOver() -> HandedOver? {
+    func handOver() -> DetachedConnection? {
         switch self {
         case .http1(let connection): connection.handOver()
         }

@@ -5,7 +5,7 @@ import Store
 
 /// One request and its response: sends the request to its backend and forwards the response.
 ///
-/// A shell around values that decide: ``RequestSteps`` (which service), ``BackendChoice`` (which backend),
+/// A shell around values that decide: ``RequestRouting`` (which service), ``BackendChoice`` (which backend),
 /// ``RequestSide`` and ``ResponseSide`` (what is forwarded, waits or ends). The client side and the backend side report
 /// events; the exchange tells them what to do. Confined to one event loop. Each request has its own exchange, so that
 /// no state can leak into the next request.
@@ -27,7 +27,7 @@ final class Exchange {
     private var phase = Phase.deciding
     private var downstream: Downstream?
     private var upstream: Upstream?
-    private var steps = RequestSteps()
+    private var steps = RequestRouting()
     private var choice = BackendChoice()
     private var request: RequestSide
     private var response = ResponseSide()
@@ -177,7 +177,7 @@ final class Exchange {
 
     /// The exchange ends with a switch of protocols: releases both connections for the new protocol. Nil if one of them
     /// has closed; the other is then closed too.
-    func handOver() -> (client: HandedOver, backend: HandedOver)? {
+    func handOver() -> (client: DetachedConnection, backend: DetachedConnection)? {
         let backend = upstream?.handOver()
         upstream = nil
         guard let downstream = finish() else { return nil }
@@ -203,7 +203,7 @@ final class Exchange {
         upstream?.end()
         upstream = nil
         choice.end()
-        steps = RequestSteps()
+        steps = RequestRouting()
         bufferedHead = nil
         pendingPassword = nil
         giveBackHead()

@@ -27,7 +27,7 @@ extension Worker {
     private func explain(_ request: RequestView) -> RequestExplanation {
         let routes = table.snapshot.routes.explain(request, entryPoint: request.client.entryPoint.index)
         var explanation = RequestExplanation(outcome: .service, routes: routes)
-        var steps = RequestSteps()
+        var steps = RequestRouting()
         steps.trace = []
         while true {
             switch steps.next(request, in: table) {
@@ -54,7 +54,8 @@ extension Worker {
         }
     }
 
-    private static func outcome(_ answer: LocalResponse, _ reason: RequestSteps.Reason) -> RequestExplanation.Outcome {
+    private static func outcome(_ answer: LocalResponse, _ reason: RequestRouting.Reason) -> RequestExplanation.Outcome
+    {
         switch reason {
         case .upgrade: .upgrade
         case .dotSegment: .dotSegment

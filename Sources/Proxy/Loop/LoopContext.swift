@@ -23,7 +23,7 @@ package final class LoopContext {
     let responseFields: FieldTable
     let receiveBuffers = ReceiveBuffers()
     var spareBuffers = SpareBuffers()
-    let deadlines = DeadlineSweep()
+    let deadlines = DeadlineScan()
     var counters: WorkerCounters
     /// Receives what connections reveal about backends; nil if nothing is served.
     var evidence: HealthEvidence?

@@ -230,7 +230,7 @@ final class HTTP1BackendConnection: ChannelInboundHandler, RemovableChannelHandl
 
     /// The exchange ends with a switch of protocols: releases the connection for the new protocol. Nil if it has
     /// closed.
-    func handOver() -> HandedOver? {
+    func handOver() -> DetachedConnection? {
         guard case .busy = state, let context else { return nil }
         flush()
         let connection = input.handOver(context)

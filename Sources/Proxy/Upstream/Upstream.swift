@@ -21,7 +21,7 @@ enum Upstream {
     }
 
     /// The time by which the backend must make progress; otherwise ``UpstreamReceiver/upstreamTimedOut()`` is called.
-    /// It may fire up to ``DeadlineSweep/interval`` late.
+    /// It may fire up to ``DeadlineScan/interval`` late.
     func setDeadline(_ deadline: NIODeadline) {
         switch self {
         case .http1(let connection): connection.deadline = deadline
@@ -74,7 +74,7 @@ enum Upstream {
 
     /// The exchange ends with a switch of protocols: releases the connection for the new protocol. Nil if it has closed
     /// or carries other exchanges.
-    func handOver() -> HandedOver? {
+    func handOver() -> DetachedConnection? {
         switch self {
         case .http1(let connection): connection.handOver()
         }

@@ -154,7 +154,7 @@ extension RedisChannel {
     }
 
     private func publish() {
-        coherence.publish(core.standing, primary: primary.number)
+        coherence.publish(core.status, primary: primary.number)
     }
 }
 

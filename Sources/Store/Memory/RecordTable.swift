@@ -31,8 +31,8 @@ struct RecordTable {
         let end = now.advanced(byMilliseconds: operation.lifetimeMilliseconds)
         guard let place, records[place].end > now else {
             if case .drop(_, let above, _) = operation { return bury(operation, above: above, at: place, end) }
-            guard let proposal = operation.proposal else { return .absent }
-            write(operation, proposal, at: place, end)
+            guard let intendedBinding = operation.intendedBinding else { return .absent }
+            write(operation, intendedBinding, at: place, end)
             return .written
         }
         let held = records[place]
@@ -49,11 +49,11 @@ struct RecordTable {
         case .drop(_, let above, _):
             return bury(operation, above: max(above, held.binding.epoch), at: place, max(end, held.end))
         case .create, .restore, .rebind:
-            guard let proposal = operation.proposal, operation.overrides(held.binding) else {
+            guard let intendedBinding = operation.intendedBinding, operation.overrides(held.binding) else {
                 return .record(
                     held.binding, remainingMilliseconds: remainingMilliseconds, createdAtSeconds: held.createdAtSeconds)
             }
-            write(operation, proposal, at: place, end)
+            write(operation, intendedBinding, at: place, end)
             return .written
         }
     }

@@ -17,7 +17,7 @@ struct RedisErrorCode: Hashable, Sendable, CustomStringConvertible {
     /// `ERR` if the error does not begin with a word in capitals.
     init(_ text: UnsafeRawBufferPointer) {
         let word = text.prefix { $0 != UInt8(ascii: " ") }
-        let stands = (1...Self.longest).contains(word.count) && word.allSatisfy { (0x41...0x5A).contains($0) }
-        description = stands ? String(decoding: word, as: UTF8.self) : "ERR"
+        let isCode = (1...Self.longest).contains(word.count) && word.allSatisfy { (0x41...0x5A).contains($0) }
+        description = isCode ? String(decoding: word, as: UTF8.self) : "ERR"
     }
 }

@@ -105,7 +105,7 @@ struct RedisCommands {
         let arguments: [String]
         switch operation {
         case .create, .touch, .read:
-            assertionFailure("no script stands behind this question")
+            assertionFailure("no script implements this operation")
             return false
         case .restore(_, let binding, let lifetimeMilliseconds, let createdAtSeconds):
             script = .restore

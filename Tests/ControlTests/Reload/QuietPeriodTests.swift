@@ -10,7 +10,7 @@ struct QuietPeriodTests {
 
     @Test("it is over when nothing has happened for 100 ms")
     func quiet() {
-        var period = QuietPeriod()
+        var period = Debounce()
         #expect(period.end == nil)
         period.happened(at: Self.at(0))
         period.happened(at: Self.at(60))
@@ -23,7 +23,7 @@ struct QuietPeriodTests {
 
     @Test("it ends after a second however much happens")
     func longest() {
-        var period = QuietPeriod()
+        var period = Debounce()
         for time in stride(from: 0, through: 990, by: 10) { period.happened(at: Self.at(time)) }
         #expect(period.end == Self.at(1000))
         let isOver = period.isOver(at: Self.at(1000))

@@ -15,7 +15,7 @@ final class FileWatcher: Sendable {
     static let lookInterval = Duration.seconds(1)
 
     private struct State {
-        var quiet = QuietPeriod()
+        var quiet = Debounce()
         var plan: WatchPlan?
         #if canImport(Glibc)
         var watches: [Inotify.Watch: Set<String>] = [:]

@@ -1,6 +1,6 @@
 /// The best knowledge about a session here: the highest epoch, with ties broken as read > confirmed > hint > dirty >
 /// guess.
-struct Knowledge {
+struct KnownBinding {
     enum Origin: Comparable {
         case guess, dirty, hint, confirmed
         /// As reported by a store that takes no writes.
@@ -22,7 +22,7 @@ struct Knowledge {
     }
 
     /// The better of the two.
-    static func best(_ first: Knowledge?, _ second: Knowledge?) -> Knowledge? {
+    static func best(_ first: KnownBinding?, _ second: KnownBinding?) -> KnownBinding? {
         guard let first, let second else { return first ?? second }
         return first.outweighs(second) ? first : second
     }
@@ -50,7 +50,7 @@ struct Knowledge {
         self.init(binding: entry.binding, origin: origin, createdAtSeconds: entry.createdAtSeconds)
     }
 
-    private func outweighs(_ other: Knowledge) -> Bool {
+    private func outweighs(_ other: KnownBinding) -> Bool {
         binding.epoch == other.binding.epoch ? origin > other.origin : binding.epoch > other.binding.epoch
     }
 }

@@ -3,7 +3,7 @@ import Synchronization
 
 /// Hides the values of query parameters that carry session keys, or carried them under an earlier configuration: a
 /// request that began before a change may end long after it.
-final class CurrentRedaction: Sendable {
+final class LiveRedaction: Sendable {
     private struct State {
         var names: Set<String>
         var redaction: QueryRedaction

@@ -2,7 +2,7 @@ import Configuration
 import Foundation
 
 /// What the operating system reports about this process. A value that it does not report is zero.
-struct ProcessMeasurements: Equatable {
+struct ProcessMetrics: Equatable {
     var cpuSeconds = 0.0
     var residentByteCount = 0
     /// In seconds since 1970.
@@ -10,8 +10,8 @@ struct ProcessMeasurements: Equatable {
     var openDescriptors = 0
     var maxDescriptors = 0
 
-    static func current() -> ProcessMeasurements {
-        var result = ProcessMeasurements()
+    static func current() -> ProcessMetrics {
+        var result = ProcessMetrics()
         if let text = contents("/proc/self/stat") { result.readStat(text) }
         if let names = try? FileManager.default.contentsOfDirectory(atPath: "/proc/self/fd") {
             result.openDescriptors = names.count

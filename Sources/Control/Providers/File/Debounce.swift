@@ -1,5 +1,5 @@
 /// Waits until files stop changing: until a while passes without a change, but never beyond an upper limit.
-struct QuietPeriod {
+struct Debounce {
     typealias Time = ContinuousClock.Instant
 
     static let quiet = Duration.milliseconds(100)

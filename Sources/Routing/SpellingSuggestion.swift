@@ -1,5 +1,5 @@
 /// Finds the word that the user probably meant.
-package enum Spelling {
+package enum SpellingSuggestion {
     /// Longer words are not compared: comparing two words takes as many steps as the product of their lengths.
     private static let lettersMax = 256
 

@@ -3,7 +3,7 @@
 ///
 /// Scores are exponential variables: the probability that a backend has the smallest is proportional to its weight, and
 /// a change of one weight moves fingerprints only to or from that backend.
-struct Score {
+struct RendezvousScore {
     /// -log2(u) in 32.32 fixed point; always 0 if all weights are equal, because then u alone decides.
     private let distance: UInt64
     private let weight: UInt64
@@ -21,7 +21,7 @@ struct Score {
 
     /// A total order. Products stay below 2^54. The draw breaks ties of the quotient, so that equal weights give the
     /// same order with and without weighing; the seed breaks ties of the draw.
-    func precedes(_ other: Score) -> Bool {
+    func precedes(_ other: RendezvousScore) -> Bool {
         if (weight == 0) != (other.weight == 0) { return other.weight == 0 }
         let (mine, others) = (distance * other.weight, other.distance * weight)
         if mine != others { return mine < others }

@@ -13,12 +13,12 @@ protocol DeadlineHolder: AnyObject {
 
 /// Checks all deadlines of an event loop with one repeated task: a timer per connection would be set and cancelled for
 /// every request. A deadline fires at most ``interval`` late.
-final class DeadlineSweep {
+final class DeadlineScan {
     static let interval = TimeAmount.milliseconds(250)
 
     private var holders: [any DeadlineHolder] = []
     /// The expected time of the next sweep.
-    private var nextSweep = NIODeadline.now() + DeadlineSweep.interval
+    private var nextSweep = NIODeadline.now() + DeadlineScan.interval
     private var task: RepeatedTask?
 
     /// - Parameter eachTime: additional work to do after each sweep.

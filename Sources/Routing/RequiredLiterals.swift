@@ -1,5 +1,5 @@
 /// Finds, in a rule, hosts and path prefixes such that every request that the rule accepts has one of them.
-enum NecessaryLiterals {
+enum RequiredLiterals {
     /// The keys of ``RouteIndex`` under which the rule must be found. Literals longer than the limits are truncated: a
     /// rule may be found too often, but never too seldom.
     static func keys(of rule: RuleExpression) -> [[UInt8]] {

@@ -4,7 +4,7 @@ import Testing
 @testable import Proxy
 
 @Suite("The steps from a request's head to its service")
-struct RequestStepsTests {
+struct RequestRoutingTests {
     private static func own(_ middlewares: [Middleware] = [], hasService: Bool = true) throws -> LoopOfItsOwn {
         var options = ProxyHarness.Options()
         options.middlewares = middlewares
@@ -15,7 +15,7 @@ struct RequestStepsTests {
     /// The steps, each as text, every password being right.
     private static func steps(_ request: String, _ own: LoopOfItsOwn) throws -> [String] {
         try own.withRequest(request) { view in
-            var steps = RequestSteps()
+            var steps = RequestRouting()
             var told: [String] = []
             while told.count < 9 {
                 switch steps.next(view, in: own.table) {
@@ -58,10 +58,10 @@ struct RequestStepsTests {
     func trace() throws {
         let own = try Self.own([.stripPrefix(["/pub"]), .addPrefix("/in")])
         try own.withRequest(Self.get("/pub/x")) { view in
-            var steps = RequestSteps()
+            var steps = RequestRouting()
             _ = steps.next(view, in: own.table)
             #expect(steps.trace == nil && steps.router?.name == "app")
-            var traced = RequestSteps()
+            var traced = RequestRouting()
             traced.trace = []
             _ = traced.next(view, in: own.table)
             #expect(traced.trace == [.path("/x"), .path("/in/x")])

@@ -3,7 +3,7 @@ import HTTPWire
 
 /// The steps of a request from its head to its service, in order: upgrade, path, Max-Forwards, router, middlewares.
 /// Used for both served requests and explanations.
-struct RequestSteps {
+struct RequestRouting {
     enum Step {
         /// Limpet responds itself.
         case answer(LocalResponse, Reason)

@@ -1,5 +1,5 @@
-import Configuration
 import Affinity
+import Configuration
 
 /// Every metric: its name, its kind and its meaning. Names contain the units.
 enum Metric: String, CaseIterable {
@@ -97,7 +97,7 @@ enum Metric: String, CaseIterable {
 
 /// Writes all metrics in Prometheus's text format.
 enum Measurements {
-    static func text(_ snapshot: MetricsSnapshot, _ process: ProcessMeasurements, replica: String) -> String {
+    static func text(_ snapshot: MetricsSnapshot, _ process: ProcessMetrics, replica: String) -> String {
         var text = MetricsText()
         text.add(.info, [([("replica", replica), ("version", Version.current)], 1)])
         addTraffic(snapshot, to: &text)
@@ -177,7 +177,7 @@ enum Measurements {
         text.add(.providerUp, reloads.providersUp.map { ([("provider", $0.key)], $0.value ? 1 : 0) })
     }
 
-    private static func addProcess(_ process: ProcessMeasurements, to text: inout MetricsText) {
+    private static func addProcess(_ process: ProcessMetrics, to text: inout MetricsText) {
         text.add(.cpu, [([], process.cpuSeconds)])
         text.add(.residentMemory, [([], Double(process.residentByteCount))])
         text.add(.startTime, [([], process.startSeconds)])

@@ -2,7 +2,7 @@ import NIOCore
 
 /// The forwarded ranges of a piece of a body, as one buffer: a slice of the piece while there is one range, otherwise a
 /// copy of the ranges. Many small writes would cost more than the copy.
-struct JoinedRuns {
+struct ContiguousContent {
     private let piece: ByteBuffer
     private var only: Range<Int>?
     private var copy: ByteBuffer?

@@ -1,5 +1,5 @@
 /// Maps a backend's hash to its index in the membership: an open-addressing table, at most half full.
-struct HashPlaces: Sendable {
+struct BackendIndex: Sendable {
     /// Hash in the upper half, index + 1 in the lower; 0 is a free cell.
     private let cells: [UInt64]
     private let mask: Int

@@ -4,11 +4,11 @@ import Testing
 @testable import Proxy
 
 @Suite("Ranges of one piece, as one buffer")
-struct JoinedRunsTests {
+struct ContiguousContentTests {
     private static let digits = ByteBuffer(string: "0123456789")
 
     private static func joined(_ ranges: [Range<Int>], of piece: ByteBuffer = digits) -> ByteBuffer? {
-        var runs = JoinedRuns(of: piece)
+        var runs = ContiguousContent(of: piece)
         for range in ranges { runs.add(range) }
         return runs.buffer
     }

@@ -5,7 +5,7 @@ import Testing
 @testable import Proxy
 
 @Suite("Deadlines of an event loop")
-struct DeadlineSweepTests {
+struct DeadlineScanTests {
     private final class Holder: DeadlineHolder {
         var deadline: NIODeadline
         var sweepIndex = -1
@@ -27,7 +27,7 @@ struct DeadlineSweepTests {
 
     @Test("that have passed are told, once each, and no others; one is over at its very moment")
     func passing() {
-        let sweep = DeadlineSweep()
+        let sweep = DeadlineScan()
         let holders = [10, 20, 30].map { Holder($0) }
         let never = Holder(0)
         never.deadline = .distantFuture
@@ -43,7 +43,7 @@ struct DeadlineSweepTests {
 
     @Test("are told again where a later one was set, and not to one that has left")
     func later() {
-        let sweep = DeadlineSweep()
+        let sweep = DeadlineScan()
         let again = Holder(10) { $0.deadline = Self.at(50) }
         let gone = Holder(10)
         sweep.add(again)
@@ -58,7 +58,7 @@ struct DeadlineSweepTests {
 
     @Test("of all are told though each leaves, and others come, as it is told")
     func leaving() {
-        let sweep = DeadlineSweep()
+        let sweep = DeadlineScan()
         let newcomer = Holder(0)
         let holders = (0..<10).map { number in
             Holder(0) { holder in
@@ -76,7 +76,7 @@ struct DeadlineSweepTests {
 
     @Test("of those that leave out of turn, or twice, or never came, disturb no other's")
     func places() {
-        let sweep = DeadlineSweep()
+        let sweep = DeadlineScan()
         var held: [Holder] = []
         var left: [Holder] = []
         var number: UInt64 = 7
@@ -104,7 +104,7 @@ struct DeadlineSweepTests {
     @Test("are looked after four times a second, until that is stopped")
     func interval() {
         let loop = EmbeddedEventLoop()
-        let sweep = DeadlineSweep()
+        let sweep = DeadlineScan()
         let holder = Holder(0) { _ in }
         sweep.add(holder)
         var times = 0
