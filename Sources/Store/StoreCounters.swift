@@ -3,8 +3,7 @@ package import Affinity
 /// What one event loop has sent to the store and received from it, since the start.
 package struct StoreCounters: Sendable {
     package enum Kind: String, CaseIterable, Sendable {
-        case create, restore, rebind, touch, drop
-        case read = "look"
+        case create, restore, rebind, touch, drop, read
     }
 
     package enum Outcome: String, CaseIterable, Sendable {

@@ -87,7 +87,7 @@ struct AgeTests {
         _ = fleet.serve(fingerprint)
         #expect(fleet.stamp.last?.createdAtSeconds == began)
         fleet.store.drop(fingerprint, lifetimeMilliseconds: 60_000, now: fleet.now)
-        fleet.replicas[0].cache.hear(Binding(backend: .tombstone, epoch: 3), of: fingerprint, now: fleet.now)
+        fleet.replicas[0].cache.receive(Binding(backend: .tombstone, epoch: 3), of: fingerprint, now: fleet.now)
         _ = fleet.serve(fingerprint)
         #expect(fleet.stamp.last?.createdAtSeconds == began + 60)
     }

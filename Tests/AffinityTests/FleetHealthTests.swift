@@ -268,11 +268,11 @@ struct FleetHealthTests {
                     service: ServiceHash(bits: 6), backend: BackendHash(bits: 9), state: .down,
                     announcement: .init(number: 1, isJoined: false), answers: [])
             ])
-        let actions = health.heard(strange, now: Instant(nanoseconds: 0))
+        let actions = health.received(strange, now: Instant(nanoseconds: 0))
         #expect(!actions.contains { if case .probe = $0 { true } else { false } })
         #expect(health.roster.members.count == 1 && health.ignoredMessages == 0)
-        #expect(health.heard(strange, now: Instant(nanoseconds: 1)).isEmpty)
-        Array("nonsense".utf8).withUnsafeBytes { _ = health.heard($0, now: Instant(nanoseconds: 1)) }
+        #expect(health.received(strange, now: Instant(nanoseconds: 1)).isEmpty)
+        Array("nonsense".utf8).withUnsafeBytes { _ = health.received($0, now: Instant(nanoseconds: 1)) }
         #expect(health.ignoredMessages == 2)
         #expect(
             health.suspected(

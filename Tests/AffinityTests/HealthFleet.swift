@@ -121,7 +121,7 @@ struct HealthFleet {
             // A frozen process finds in its socket's buffer what came meanwhile.
             if replicas[index].isFrozen { return schedule(event, in: 1) }
             if replicas[index].isDeaf { return }
-            payload.withUnsafeBytes { bytes in perform(index) { $0.heard(bytes, now: $1) } }
+            payload.withUnsafeBytes { bytes in perform(index) { $0.received(bytes, now: $1) } }
         case .probeEnds(let index, let path):
             probeEnded(index, isUp: path == .open)
         case .secondFailure(let index):

@@ -86,11 +86,11 @@ struct HealthTests {
     func leavable(_ last: BackendState.DownCause) {
         let state = BackendState()
         for cause in BackendState.DownCause.allCases { state.begin(cause) }
-        state.setLeavable(true)
+        state.setMayReassign(true)
         for cause in BackendState.DownCause.allCases where cause != last { state.end(cause) }
-        #expect(state.isLeavable)
+        #expect(state.mayReassign)
         state.end(last)
-        #expect(!state.isLeavable)
+        #expect(!state.mayReassign)
     }
 
     @Test("all that stands against a backend is told together: what is found out, and what is configured")

@@ -15,12 +15,12 @@ struct HearingTests {
     private struct Missing: Error {}
 
     @Test("a move heard is followed without a question, with the lifetime that the entry has")
-    func heard() throws {
+    func received() throws {
         var fleet = try Fleet()
         fleet.know(fingerprint, fleet.binding(1, 2), .confirmed)
         let expires = fleet.entry(fingerprint)?.expiresAt
         fleet.pass(1000)
-        fleet.replicas[0].cache.hear(fleet.binding(2, 3), of: fingerprint, now: fleet.now)
+        fleet.replicas[0].cache.receive(fleet.binding(2, 3), of: fingerprint, now: fleet.now)
         #expect(fleet.serve(fingerprint).route == Route(backend: 2, binding: fleet.binding(2, 3), provenance: .cached))
         #expect(fleet.entry(fingerprint)?.expiresAt == expires)
         #expect(fleet.stamp.isEmpty)
@@ -29,11 +29,11 @@ struct HearingTests {
     @Test("what is heard of an unknown session makes no entry, and of a lower epoch changes none")
     func notKept() throws {
         let fleet = try Fleet()
-        fleet.replicas[0].cache.hear(fleet.binding(2, 3), of: fingerprint, now: fleet.now)
+        fleet.replicas[0].cache.receive(fleet.binding(2, 3), of: fingerprint, now: fleet.now)
         #expect(fleet.entry(fingerprint) == nil)
         var known = try Fleet()
         known.know(fingerprint, known.binding(1, 5), .confirmed)
-        known.replicas[0].cache.hear(known.binding(2, 4), of: fingerprint, now: known.now)
+        known.replicas[0].cache.receive(known.binding(2, 4), of: fingerprint, now: known.now)
         #expect(known.entry(fingerprint)?.binding == known.binding(1, 5))
     }
 
@@ -42,7 +42,7 @@ struct HearingTests {
         for (kind, epoch) in [(BindingCache.Kind.guess, 0), (.dirty, 3)] as [(BindingCache.Kind, UInt32)] {
             var fleet = try Fleet()
             fleet.know(fingerprint, fleet.binding(1, epoch), kind)
-            fleet.replicas[0].cache.hear(fleet.binding(2, 3), of: fingerprint, now: fleet.now)
+            fleet.replicas[0].cache.receive(fleet.binding(2, 3), of: fingerprint, now: fleet.now)
             #expect(fleet.entry(fingerprint)?.kind == .confirmed)
             #expect(fleet.serve(fingerprint).route?.binding == fleet.binding(2, 3))
             #expect(fleet.replicas[0].cache.counts().all == 1)
@@ -55,7 +55,7 @@ struct HearingTests {
         var fleet = try Fleet()
         fleet.know(fingerprint, fleet.binding(1, 2), .confirmed)
         fleet.store.drop(fingerprint, above: 2, lifetimeMilliseconds: 60_000, now: fleet.now)
-        fleet.replicas[0].cache.hear(Binding(backend: .tombstone, epoch: 3), of: fingerprint, now: fleet.now)
+        fleet.replicas[0].cache.receive(Binding(backend: .tombstone, epoch: 3), of: fingerprint, now: fleet.now)
         let route = try #require(fleet.serve(fingerprint).route)
         #expect(route.binding.epoch == 4 && route.provenance == .rebound)
     }
@@ -69,7 +69,7 @@ struct HearingTests {
         let stamp = fleet.now
         fleet.pass(3)
         fleet.hold(fingerprint, fleet.binding(2, 2))
-        fleet.replicas[0].cache.hear(fleet.binding(2, 2), of: fingerprint, now: fleet.now)
+        fleet.replicas[0].cache.receive(fleet.binding(2, 2), of: fingerprint, now: fleet.now)
         fleet.pass(3)
         let step = fleet.result(
             &decision, .record(fleet.binding(1, 1), remainingMilliseconds: 9000), to: operation, stamp: stamp)
@@ -80,7 +80,7 @@ struct HearingTests {
     @Test("what the store is asked after a message is judged by itself: it may hold less after a loss")
     func askedAfter() throws {
         var fleet = try Fleet()
-        fleet.replicas[0].cache.hear(fleet.binding(2, 2), of: fingerprint, now: fleet.now)
+        fleet.replicas[0].cache.receive(fleet.binding(2, 2), of: fingerprint, now: fleet.now)
         fleet.pass(1)
         fleet.hold(fingerprint, fleet.binding(1, 1))
         #expect(fleet.serve(fingerprint).route?.binding == fleet.binding(1, 1))
@@ -100,7 +100,7 @@ struct HearingTests {
         let other = (home + 1) % 5
         fleet.pass(1)
         fleet.hold(fingerprint, fleet.binding(other, 3))
-        fleet.replicas[0].cache.hear(fleet.binding(other, 3), of: fingerprint, now: fleet.now)
+        fleet.replicas[0].cache.receive(fleet.binding(other, 3), of: fingerprint, now: fleet.now)
         let step = fleet.result(&decision, .written, to: operation, stamp: stamp)
         #expect(fleet.finish(&decision, step).route?.binding == fleet.binding(other, 3))
     }
@@ -115,8 +115,8 @@ struct HearingTests {
         // Of the same shard and the same place among its floors.
         let rival = Fingerprint(high: fingerprint.high, low: fingerprint.low + 64)
         let third = Fingerprint(high: fingerprint.high, low: fingerprint.low + 128)
-        for heard in [fingerprint, rival, third] {
-            fleet.replicas[0].cache.hear(fleet.binding(2, 2), of: heard, now: fleet.now)
+        for received in [fingerprint, rival, third] {
+            fleet.replicas[0].cache.receive(fleet.binding(2, 2), of: received, now: fleet.now)
         }
         let step = fleet.result(
             &decision, .record(fleet.binding(1, 1), remainingMilliseconds: 9000), to: operation, stamp: stamp)
@@ -151,14 +151,14 @@ struct HearingTests {
     func lifetimeUnknown() throws {
         var fleet = try Fleet()
         fleet.know(fingerprint, fleet.binding(1, 0), .guess)
-        fleet.replicas[0].cache.hear(fleet.binding(2, 3), of: fingerprint, now: fleet.now)
+        fleet.replicas[0].cache.receive(fleet.binding(2, 3), of: fingerprint, now: fleet.now)
         #expect(fleet.entry(fingerprint)?.isSuspect == true)
         fleet.replicas[0].cache.remove(fingerprint)
         let entry = BindingCache.Entry(
             binding: fleet.binding(1, 1), kind: .confirmed, confirmedAt: fleet.now,
             expiresAt: fleet.now.advanced(byMilliseconds: 60_000), createdAtSeconds: 7)
         fleet.replicas[0].cache.store(entry, for: fingerprint, now: fleet.now)
-        fleet.replicas[0].cache.hear(fleet.binding(2, 2), of: fingerprint, now: fleet.now)
+        fleet.replicas[0].cache.receive(fleet.binding(2, 2), of: fingerprint, now: fleet.now)
         #expect(fleet.entry(fingerprint)?.isSuspect == true)
     }
 

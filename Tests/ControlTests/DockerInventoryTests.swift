@@ -105,9 +105,9 @@ struct DockerInventoryTests {
     @Test("one that changes while it is looked at is looked at once more, and not by two at once")
     func changedMeanwhile() {
         var inventory = Self.inventory(Self.container("a"))
-        _ = inventory.heard(DockerEvent(id: "a", .other, time: 1))
+        _ = inventory.received(DockerEvent(id: "a", .other, time: 1))
         #expect(Self.takeAll(&inventory) == ["a"])
-        _ = inventory.heard(DockerEvent(id: "a", .other, time: 2))
+        _ = inventory.received(DockerEvent(id: "a", .other, time: 2))
         #expect(Self.takeAll(&inventory).isEmpty)
         let hasChanged = inventory.inspected("a", Self.container("a"))
         #expect(!hasChanged)
@@ -117,12 +117,12 @@ struct DockerInventoryTests {
     @Test("only what an event names is looked at again")
     func events() {
         var inventory = Self.inventory(Self.container("a"), Self.container("b"))
-        let hasChanged = inventory.heard(DockerEvent(id: "a", .other, time: 300))
+        let hasChanged = inventory.received(DockerEvent(id: "a", .other, time: 300))
         #expect(!hasChanged)
         let pending = Self.takeAll(&inventory)
         #expect(pending == ["a"])
         #expect(inventory.lastEvent == 300)
-        _ = inventory.heard(DockerEvent(id: "new", .other, time: 250))
+        _ = inventory.received(DockerEvent(id: "new", .other, time: 250))
         let next = Self.takeAll(&inventory)
         #expect(next == ["new"])
         #expect(inventory.lastEvent == 300)
@@ -144,11 +144,11 @@ struct DockerInventoryTests {
     @Test("what is destroyed is gone at once, and does not come back by an answer that was under way")
     func destroyed() {
         var inventory = Self.inventory(Self.container("a"))
-        let hasChanged = inventory.heard(DockerEvent(id: "a", .destroyed, time: 1))
+        let hasChanged = inventory.received(DockerEvent(id: "a", .destroyed, time: 1))
         #expect(hasChanged)
         _ = inventory.inspected("a", Self.container("a"))
         #expect(inventory.containers.isEmpty)
-        let again = inventory.heard(DockerEvent(id: "a", .destroyed, time: 1))
+        let again = inventory.received(DockerEvent(id: "a", .destroyed, time: 1))
         #expect(!again)
     }
 
@@ -160,7 +160,7 @@ struct DockerInventoryTests {
         ])
     func draining(_ signal: Int, _ stopSignal: Int, _ drains: Bool) {
         var inventory = Self.inventory(Self.container("a", stopSignal: stopSignal), Self.container("b"))
-        let hasChanged = inventory.heard(Self.signal("a", signal))
+        let hasChanged = inventory.received(Self.signal("a", signal))
         #expect(hasChanged == drains)
         #expect(Self.isDraining(inventory, "a") == drains)
         #expect(Self.isDraining(inventory, "b") == false)
@@ -170,7 +170,7 @@ struct DockerInventoryTests {
     @Test("it drains until it is started again, whatever is listed or looked at")
     func untilStarted() {
         var inventory = Self.inventory(Self.container("a"))
-        _ = inventory.heard(Self.signal("a", at: 200))
+        _ = inventory.received(Self.signal("a", at: 200))
         inventory.listed(Self.listing("a"), isNew: true)
         _ = inventory.inspected("a", Self.container("a"))
         #expect(Self.isDraining(inventory, "a") == true)
@@ -181,7 +181,7 @@ struct DockerInventoryTests {
     @Test("a signal that an earlier run was sent means nothing, however late it is heard")
     func lateSignal() {
         var inventory = Self.inventory(Self.container("a", started: 300))
-        let hasChanged = inventory.heard(Self.signal("a", at: 200))
+        let hasChanged = inventory.received(Self.signal("a", at: 200))
         #expect(!hasChanged)
         #expect(Self.isDraining(inventory, "a") == false)
     }
@@ -191,8 +191,8 @@ struct DockerInventoryTests {
         var inventory = DockerInventory()
         inventory.listed(Self.listing("a"), isNew: true)
         _ = Self.takeAll(&inventory)
-        _ = inventory.heard(Self.signal("a"))
-        _ = inventory.heard(Self.signal("a", 1, at: 250))
+        _ = inventory.received(Self.signal("a"))
+        _ = inventory.received(Self.signal("a", 1, at: 250))
         _ = inventory.inspected("a", Self.container("a"))
         #expect(Self.isDraining(inventory, "a") == true)
     }
@@ -200,7 +200,7 @@ struct DockerInventoryTests {
     @Test("signals of containers that nobody knows leave nothing behind")
     func strangers() {
         var inventory = Self.inventory(Self.container("a"))
-        let hasChanged = inventory.heard(Self.signal("b"))
+        let hasChanged = inventory.received(Self.signal("b"))
         #expect(!hasChanged)
         inventory.listed(Self.listing("a", "b"), isNew: true)
         _ = inventory.inspected("b", Self.container("b"))
@@ -210,7 +210,7 @@ struct DockerInventoryTests {
     @Test("what cannot be looked at stays as it was known, and is tried again, less and less often, one at a time")
     func failures() {
         var inventory = Self.inventory(Self.container("a"), Self.container("b"))
-        for id in ["a", "b"] { _ = inventory.heard(DockerEvent(id: id, .other, time: 1)) }
+        for id in ["a", "b"] { _ = inventory.received(DockerEvent(id: id, .other, time: 1)) }
         _ = Self.takeAll(&inventory)
         let first = ["a", "b"].map { inventory.couldNotInspect($0, at: Self.at(0)) }
         #expect(first == [true, true] && inventory.failed == ["a", "b"])

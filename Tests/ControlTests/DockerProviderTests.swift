@@ -88,7 +88,7 @@ struct DockerProviderTests {
         await watch.listed(containers.map { DockerListing(id: $0.id, state: $0.state) }, isNew: true)
         while await watch.take(at: .now) != nil {}
         await watch.inspected("a", containers[0], at: .now)
-        await watch.heard(DockerEvent(id: "a", .signal(.terminate), time: 1))
+        await watch.received(DockerEvent(id: "a", .signal(.terminate), time: 1))
         #expect(changes.all.isEmpty)
         await watch.inspected("b", containers[1], at: .now)
         #expect(changes.all.map { $0.map(\.isDraining) } == [[true, false]])

@@ -111,7 +111,7 @@ extension FleetTests {
                         Waiting.until(within: 15) {
                             let said = (try? replica.admin("/api/overview"))?.text ?? ""
                             return said.contains("did you mean name?") && !said.contains("another-cookie")
-                                && said.contains("what container only says otherwise")
+                                && said.contains("conflicts with container only's definition of service my-service")
                         }, "\((try? replica.admin("/api/overview"))?.text ?? "")\n\(replica.errorLog)")
                 }
                 #expect(try fleet.exchange("/bad").status == 404)

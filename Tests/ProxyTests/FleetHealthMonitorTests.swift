@@ -152,7 +152,7 @@ private final class Bus: Sendable {
 
     func publish(_ payload: [UInt8]) {
         for judge in judges.withLock({ $0 }) {
-            judge.eventLoop.execute { payload.withUnsafeBytes { judge.value.heard($0) } }
+            judge.eventLoop.execute { payload.withUnsafeBytes { judge.value.received($0) } }
         }
     }
 

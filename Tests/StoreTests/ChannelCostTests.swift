@@ -29,13 +29,13 @@ struct ChannelCostTests {
         }
         try await Task.sleep(for: .seconds(3))
         try server.command("CONFIG", "RESETSTAT")
-        let heard = try echoes(drivers)
+        let received = try echoes(drivers)
         let before = try ProcessStatus(server.pid).cpu
         let begin = ContinuousClock.now
         try await Task.sleep(for: .seconds(10))
         let spent = try ProcessStatus(server.pid).cpu - before
         let seconds = (ContinuousClock.now - begin) / .seconds(1)
-        let rate = Double(try echoes(drivers) - heard) / seconds
+        let rate = Double(try echoes(drivers) - received) / seconds
         let share = spent / seconds * 100
         print(
             "\(Self.replicas) replicas, \(withPresence ? "with" : "without") presence: \(share) % of a core,",

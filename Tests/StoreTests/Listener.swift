@@ -7,14 +7,14 @@ import Synchronization
 /// A subscriber of one channel.
 final class Listener: Sendable {
     private let group = MultiThreadedEventLoopGroup(numberOfThreads: 1)
-    private let heard = Mutex<[String]>([])
+    private let received = Mutex<[String]>([])
 
     init(_ port: Int, channel name: String) throws {
-        let heard = { @Sendable text in self.heard.withLock { $0.append(text) } }
+        let received = { @Sendable text in self.received.withLock { $0.append(text) } }
         let channel = try ClientBootstrap(group: group)
             .channelInitializer { channel in
                 channel.eventLoop.makeCompletedFuture {
-                    try channel.pipeline.syncOperations.addHandler(Handler(heard: heard))
+                    try channel.pipeline.syncOperations.addHandler(Handler(received: received))
                 }
             }
             .connect(host: "127.0.0.1", port: port).wait()
@@ -23,13 +23,13 @@ final class Listener: Sendable {
 
     /// The payloads of all messages.
     var messages: [String] {
-        heard.withLock {
+        received.withLock {
             $0.filter { $0.hasPrefix("message ") }.map { String($0.split(separator: " ", maxSplits: 2)[2]) }
         }
     }
 
     func subscribed() async throws {
-        try await eventually(within: .seconds(2)) { self.heard.withLock { !$0.isEmpty } }
+        try await eventually(within: .seconds(2)) { self.received.withLock { !$0.isEmpty } }
     }
 
     func stop() async throws {
@@ -40,9 +40,9 @@ final class Listener: Sendable {
         typealias InboundIn = ByteBuffer
 
         private let reader = RESPReader()
-        private let heard: @Sendable (String) -> Void
+        private let received: @Sendable (String) -> Void
 
-        init(heard: @escaping @Sendable (String) -> Void) { self.heard = heard }
+        init(received: @escaping @Sendable (String) -> Void) { self.received = received }
 
         func channelRead(context: ChannelHandlerContext, data: NIOAny) {
             _ = unwrapInboundIn(data).withUnsafeReadableBytes { reader?.feed($0) }
@@ -51,7 +51,7 @@ final class Listener: Sendable {
                 let texts = elements.map { element in
                     if case .string(let text) = element { String(decoding: text, as: UTF8.self) } else { "" }
                 }
-                heard(texts.joined(separator: " "))
+                received(texts.joined(separator: " "))
                 return true
             }
         }

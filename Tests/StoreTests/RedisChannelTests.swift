@@ -266,8 +266,8 @@ struct RedisChannelTests {
     @Test("What is asked over a connection to the server that is heard is known to be so")
     func sameServer() async throws {
         try await with { _, driver in
-            let heard = try await driver.store.stamp(.touch(key, lifetimeMilliseconds: minute))
-            #expect(heard.isFromChannelServer)
+            let received = try await driver.store.stamp(.touch(key, lifetimeMilliseconds: minute))
+            #expect(received.isFromChannelServer)
             driver.primary.link.set(nil)
             let unheard = try await driver.store.stamp(.touch(key, lifetimeMilliseconds: minute))
             #expect(!unheard.isFromChannelServer)
@@ -278,14 +278,14 @@ struct RedisChannelTests {
     func otherServer() async throws {
         try await with { _, driver in
             let other = ServerIdentity(runID: ServerIdentity.RunID("other"), replicationID: "x")
-            let heard = try #require(driver.primary.link.server)
+            let received = try #require(driver.primary.link.server)
             driver.primary.link.set(other)
             #expect(try await !driver.store.isAvailable)
             #expect(try await driver.store.send(.touch(key, lifetimeMilliseconds: minute)) == .unavailable(.away))
             try await eventually(within: .seconds(2)) { try await driver.store.counters().connectionFailures >= 1 }
             #expect(driver.store.lines.all.contains { $0.contains("reached different servers") })
             // No heartbeat comes through, so the subscription is given up, and both meet again.
-            try await eventually(within: .seconds(5)) { driver.primary.link.server == heard }
+            try await eventually(within: .seconds(5)) { driver.primary.link.server == received }
             try await driver.live(within: .seconds(5))
             try await driver.store.ready()
         }

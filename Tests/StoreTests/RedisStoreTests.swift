@@ -151,8 +151,8 @@ struct RedisStoreTests {
     @Test("A move is published with its value, a create and a touch are silent")
     func publication() async throws {
         try await with { server, store in
-            let heard = try Listener(server.port, channel: "limpet:rebind")
-            try await heard.subscribed()
+            let received = try Listener(server.port, channel: "limpet:rebind")
+            try await received.subscribed()
             let first = Binding(backend: Self.one, epoch: 1)
             _ = try await store.send(.create(key, Self.one, lifetimeMilliseconds: minute))
             _ = try await store.send(.touch(key, lifetimeMilliseconds: minute))
@@ -161,9 +161,9 @@ struct RedisStoreTests {
             _ = try await store.send(.restore(key, Binding(backend: Self.one, epoch: 9), lifetimeMilliseconds: minute))
             let values = [Binding(backend: Self.two, epoch: 2), Binding(backend: Self.one, epoch: 9)]
             let expected = values.map { "\(key.text) \($0.record)" }
-            try await eventually(within: .seconds(2)) { heard.messages.count >= 2 }
-            #expect(heard.messages == expected)
-            try await heard.stop()
+            try await eventually(within: .seconds(2)) { received.messages.count >= 2 }
+            #expect(received.messages == expected)
+            try await received.stop()
         }
     }
 

@@ -7,7 +7,7 @@ struct EpochFloors: Sendable {
     private struct Floor {
         var fingerprint: Fingerprint
         var epoch: UInt32
-        var heardAt: Instant
+        var receivedAt: Instant
     }
 
     /// How to treat a result.
@@ -28,13 +28,13 @@ struct EpochFloors: Sendable {
 
     mutating func raise(_ fingerprint: Fingerprint, to epoch: UInt32, now: Instant) {
         if floors.isEmpty { floors = Array(repeating: nil, count: Self.places) }
-        var floor = Floor(fingerprint: fingerprint, epoch: epoch, heardAt: now)
+        var floor = Floor(fingerprint: fingerprint, epoch: epoch, receivedAt: now)
         let place = Self.place(of: fingerprint)
         if let old = floors[place] {
             if old.fingerprint == fingerprint {
                 floor.epoch = max(epoch, old.epoch)
             } else {
-                horizon = max(horizon, old.heardAt)
+                horizon = max(horizon, old.receivedAt)
             }
         }
         floors[place] = floor
@@ -42,7 +42,7 @@ struct EpochFloors: Sendable {
 
     func judge(_ fingerprint: Fingerprint, epoch: UInt32, sentAt: Instant) -> Verdict {
         if !floors.isEmpty, let floor = floors[Self.place(of: fingerprint)], floor.fingerprint == fingerprint {
-            if sentAt <= floor.heardAt { return epoch >= floor.epoch ? .admitted : .superseded }
+            if sentAt <= floor.receivedAt { return epoch >= floor.epoch ? .admitted : .superseded }
         }
         return sentAt > horizon ? .admitted : .unsure
     }

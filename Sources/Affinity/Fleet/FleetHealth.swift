@@ -34,7 +34,7 @@ package struct FleetHealth: Sendable {
     private let leaseMilliseconds: Int64
     private let probeTimeoutMilliseconds: Int64
     private var backends: Set<FleetBackend>
-    private var disputes: [FleetBackend: BackendVote] = [:]
+    private var disputes: [FleetBackend: BackendVoting] = [:]
     private var lastNumber: UInt32 = 0
 
     private var lease = FleetMessage.Lease.lost
@@ -121,7 +121,7 @@ package struct FleetHealth: Sendable {
     }
 
     private mutating func changed(
-        _ backend: FleetBackend, now: Instant, _ event: (inout BackendVote, UInt32) -> Bool
+        _ backend: FleetBackend, now: Instant, _ event: (inout BackendVoting, UInt32) -> Bool
     ) -> [Action] {
         guard backends.contains(backend) else { return [] }
         let number = takeNumber()
@@ -138,39 +138,39 @@ package struct FleetHealth: Sendable {
         return lastNumber
     }
 
-    private var emptyDispute: BackendVote {
-        BackendVote(instance: own.instance, freshnessMilliseconds: probeTimeoutMilliseconds + 2 * leaseMilliseconds)
+    private var emptyDispute: BackendVoting {
+        BackendVoting(instance: own.instance, freshnessMilliseconds: probeTimeoutMilliseconds + 2 * leaseMilliseconds)
     }
 
     // MARK: The others
 
     /// A message arrived on the fleet's channel. It may be one of this replica's own.
-    package mutating func heard(_ payload: UnsafeRawBufferPointer, now: Instant) -> [Action] {
+    package mutating func received(_ payload: UnsafeRawBufferPointer, now: Instant) -> [Action] {
         guard let message = FleetMessage(payload) else {
             ignoredMessages &+= 1
             return []
         }
-        return heard(message, now: now)
+        return received(message, now: now)
     }
 
-    package mutating func heard(_ message: FleetMessage, now: Instant) -> [Action] {
+    package mutating func received(_ message: FleetMessage, now: Instant) -> [Action] {
         var verdicts: [FleetBackend: FleetMessage.Verdict] = [:]
         for verdict in message.verdicts {
             let backend = FleetBackend(service: verdict.service, backend: verdict.backend)
             if backends.contains(backend) { verdicts[backend] = verdict }
         }
         let other = message.sender.instance
-        guard other != own.instance else { return heardItself(verdicts, now: now) }
+        guard other != own.instance else { return receivedOwn(verdicts, now: now) }
         guard message.lease != .left else { return roster.left(message) ? forget(other, now: now) : [] }
         let wasKnown = roster.members[other]?.isCurrent == true
-        guard roster.heard(message, now: now) else {
+        guard roster.received(message, now: now) else {
             ignoredMessages &+= 1
             return []
         }
         var actions: [Action] = []
         for backend in Set(disputes.keys).union(verdicts.keys).sorted() {
             var dispute = disputes[backend] ?? emptyDispute
-            dispute.heard(verdicts[backend], from: other, wasKnown: wasKnown, now: now)
+            dispute.received(verdicts[backend], from: other, wasKnown: wasKnown, now: now)
             disputes[backend] = dispute
             actions += advance(backend, now: now)
         }
@@ -192,7 +192,7 @@ package struct FleetHealth: Sendable {
     }
 
     /// A message that comes back has reached every subscriber.
-    private mutating func heardItself(
+    private mutating func receivedOwn(
         _ verdicts: [FleetBackend: FleetMessage.Verdict], now: Instant
     ) -> [Action] {
         var actions: [Action] = []
@@ -293,7 +293,7 @@ package struct FleetHealth: Sendable {
         return actions
     }
 
-    private func judge(_ dispute: BackendVote, now: Instant) -> (mayReassign: Bool, isAvoided: Bool) {
+    private func judge(_ dispute: BackendVoting, now: Instant) -> (mayReassign: Bool, isAvoided: Bool) {
         guard lease == .live, !dispute.isExpired,
             let tally = dispute.tally(
                 members: roster.members.keys, leaseMilliseconds: leaseMilliseconds,

@@ -11,7 +11,7 @@ package struct FleetRoster: Sendable {
     package struct Member: Sendable {
         package internal(set) var sender: FleetMessage.Sender
         package internal(set) var lease: FleetMessage.Lease
-        package internal(set) var heardAt: Instant
+        package internal(set) var receivedAt: Instant
         /// Backends that it reports as down.
         package internal(set) var down: [FleetBackend]
         /// Whether it was heard since the channel was last subscribed to.
@@ -20,7 +20,7 @@ package struct FleetRoster: Sendable {
         var intervalMilliseconds: Int64
 
         func isSilent(_ now: Instant) -> Bool {
-            now >= heardAt.advanced(byMilliseconds: FleetRoster.silence(intervalMilliseconds))
+            now >= receivedAt.advanced(byMilliseconds: FleetRoster.silence(intervalMilliseconds))
         }
     }
 
@@ -53,7 +53,7 @@ package struct FleetRoster: Sendable {
     }
 
     /// Returns false if the message adds nothing: it is late, or the roster is full.
-    mutating func heard(_ message: FleetMessage, now: Instant) -> Bool {
+    mutating func received(_ message: FleetMessage, now: Instant) -> Bool {
         let instance = message.sender.instance
         if let known = members[instance] {
             guard message.sequence > known.sequence else { return false }
@@ -61,7 +61,7 @@ package struct FleetRoster: Sendable {
             guard members.count < Self.capacity else { return false }
         }
         members[instance] = Member(
-            sender: message.sender, lease: message.lease, heardAt: now,
+            sender: message.sender, lease: message.lease, receivedAt: now,
             down: message.verdicts.filter { $0.state == .down }.map {
                 FleetBackend(service: $0.service, backend: $0.backend)
             },
@@ -91,6 +91,6 @@ package struct FleetRoster: Sendable {
 
     /// This replica itself did not listen: silence counts only from now on.
     mutating func forgiveSilence(now: Instant) {
-        for instance in members.keys { members[instance]?.heardAt = now }
+        for instance in members.keys { members[instance]?.receivedAt = now }
     }
 }

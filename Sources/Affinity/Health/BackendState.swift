@@ -14,7 +14,7 @@ package final class BackendState: Sendable {
     }
 
     private static let down: UInt8 = 1 | 2
-    private static let leavable: UInt8 = 4
+    private static let reassignable: UInt8 = 4
     private static let avoided: UInt8 = 8
 
     private let bits = Atomic<UInt8>(0)
@@ -28,7 +28,7 @@ package final class BackendState: Sendable {
     package var isUp: Bool { all & Self.down == 0 }
 
     /// Whether the fleet agrees that sessions may be reassigned off this backend, which is down here.
-    package var isLeavable: Bool { all & Self.leavable != 0 }
+    package var mayReassign: Bool { all & Self.reassignable != 0 }
 
     /// Whether most of the fleet reports the backend as down.
     package var isAvoided: Bool { all & Self.avoided != 0 }
@@ -46,7 +46,7 @@ package final class BackendState: Sendable {
         var old = all
         while true {
             var new = old & ~cause.rawValue
-            if new & Self.down == 0 { new &= ~Self.leavable }
+            if new & Self.down == 0 { new &= ~Self.reassignable }
             let (exchanged, found) = bits.compareExchange(expected: old, desired: new, ordering: .relaxed)
             if exchanged { return old & Self.down != 0 && new & Self.down == 0 }
             old = found
@@ -54,7 +54,7 @@ package final class BackendState: Sendable {
     }
 
     /// The fleet's judgement on a backend that is down here. Without effect while the backend is up.
-    package func setLeavable(_ value: Bool) { set(Self.leavable, value) }
+    package func setMayReassign(_ value: Bool) { set(Self.reassignable, value) }
 
     package func setAvoided(_ value: Bool) { set(Self.avoided, value) }
 

@@ -81,8 +81,8 @@ package final class HealthTable: Sendable {
     /// Whether this replica may move sessions off the backend: it is down here, and the fleet agrees or this replica
     /// judges alone. False for an index out of range.
     package func mayReassign(_ index: Int) -> Bool {
-        guard contains(index) else { return member(index)?.health.mayAllBeLeft ?? false }
-        return !backends[index].isUp && (judgesAlone || backends[index].isLeavable)
+        guard contains(index) else { return member(index)?.health.mayReassignAll ?? false }
+        return !backends[index].isUp && (judgesAlone || backends[index].mayReassign)
     }
 
     /// Whether most of the fleet reports the backend as down although it is not down here: not a target of moves and
@@ -105,7 +105,7 @@ package final class HealthTable: Sendable {
     }
 
     package func setMayReassign(_ index: Int, _ value: Bool) {
-        if contains(index) { backends[index].setLeavable(value) }
+        if contains(index) { backends[index].setMayReassign(value) }
     }
 
     package func setAvoided(_ index: Int, _ value: Bool) {
@@ -122,7 +122,7 @@ package final class HealthTable: Sendable {
     }
 
     /// False without backends: other replicas may have some, and a backend that is briefly missing comes back.
-    private var mayAllBeLeft: Bool { count > 0 && (0..<count).allSatisfy { mayReassign($0) } }
+    private var mayReassignAll: Bool { count > 0 && (0..<count).allSatisfy { mayReassign($0) } }
 
     private func contains(_ index: Int) -> Bool { index >= 0 && index < backends.count }
 }

@@ -18,7 +18,7 @@ package struct HTTPReading {
         _ trees: [SourceTree], unreadable: [Diagnostic], _ containers: [DockerContribution], _ context: HTTPContext
     ) {
         let drafts = trees.compactMap { $0.draft(context) }
-        let labels = ContainerReading(containers, besides: drafts, context)
+        let labels = RoutersFromContainers(containers, besides: drafts, context)
         var linking = HTTPLinking(drafts + labels.drafts)
         let linked = linking.configuration()
         let isRefused =

@@ -29,7 +29,7 @@ extension FleetView.Replica {
             name: member.sender.name, instance: member.sender.instance.hexadecimal,
             version: member.sender.version, configuration: member.sender.configuration.hexadecimal,
             lease: FleetView.Lease(member.lease), isSelf: false,
-            heard: Double(max(0, now.milliseconds(since: member.heardAt))) / 1000,
+            heard: Double(max(0, now.milliseconds(since: member.receivedAt))) / 1000,
             down: member.down.map { names.name(of: $0) }.sorted())
     }
 }

@@ -50,7 +50,7 @@ final class FleetMember: FleetChannel {
     var isSettled: Bool { channel.isLive(.now) || channel.counters.connectionFailures > 0 }
 
     func start() {
-        channel.onFleetMessage = { [weak self] payload, _ in self?.judge?.heard(payload) }
+        channel.onFleetMessage = { [weak self] payload, _ in self?.judge?.received(payload) }
         channel.onSubscription = { [weak self] in self?.subscribed() }
         channel.start()
         judge?.start()

@@ -218,7 +218,7 @@ final class Reloader: Sendable {
             }
             return known
         }
-        tell(diagnostics.filter { !known.contains($0) }, level: .warning)
+        log(diagnostics.filter { !known.contains($0) }, level: .warning)
         guard isChanged else { return logger.info("The configuration is unchanged.") }
         logger.notice(
             "The configuration was reloaded.",
@@ -251,11 +251,11 @@ final class Reloader: Sendable {
         logger.error(
             "The configuration was rejected; the previous one stays in use.",
             metadata: ["mistakes": "\(diagnostics.count { $0.severity == .error })"])
-        tell(diagnostics, level: .error)
+        log(diagnostics, level: .error)
     }
 
     /// Logs one line each, at most ``linesMax``.
-    private func tell(_ diagnostics: [Diagnostic], level: Logger.Level) {
+    private func log(_ diagnostics: [Diagnostic], level: Logger.Level) {
         for diagnostic in diagnostics.prefix(Self.linesMax) {
             let isError = diagnostic.severity == .error
             if isError {

@@ -4,7 +4,7 @@ import Affinity
 extension Simulation {
     func apply(_ choice: Scenario.Choice) {
         random = SeededRandom(seed: choice.salt)
-        tell("-- \(choice.action)")
+        note("-- \(choice.action)")
         switch choice.action {
         case .request(let client, let replica, let loop):
             schedule(.arrive(client: client, loop: loop, forged: false), of: replicas[replica], after: 0)

@@ -28,15 +28,15 @@ extension Simulation {
         let replica = connection.replica
         let primary = connection.primary
         let own = replica.hearings[primary].channel.subscribed?.runID
-        let heard = has(.sameServer) ? runID : own ?? runID
+        let received = has(.sameServer) ? runID : own ?? runID
         let echo = replica.hearings[primary].channel.echoed(
-            sequence, from: heard, era: has(.era) ? String(era) : "", now: replica.instant(now))
+            sequence, from: received, era: has(.era) ? String(era) : "", now: replica.instant(now))
         switch echo {
         case .ignored: return coverage.count("echoes ignored")
         case .proven: break
         case .provenAnew:
             coverage.count("eras")
-            tell("replica \(replica.index): another era")
+            note("replica \(replica.index): another era")
         }
         publishStanding(primary, of: replica)
     }
@@ -60,19 +60,19 @@ extension Simulation {
         replica.coherence.publish(status, primary: primary)
     }
 
-    func heard(_ binding: Binding, of session: Fingerprint, over connection: SimulatedConnection) {
+    func received(_ binding: Binding, of session: Fingerprint, over connection: SimulatedConnection) {
         let replica = connection.replica
         guard has(.messageOrder) else {
             return schedule(.hearLate(session, binding), of: replica, after: 150_000)
         }
-        hear(binding, of: session, at: replica)
+        receive(binding, of: session, at: replica)
     }
 
-    func hear(_ binding: Binding, of session: Fingerprint, at replica: SimulatedReplica) {
+    func receive(_ binding: Binding, of session: Fingerprint, at replica: SimulatedReplica) {
         coverage.count("messages heard")
-        tell("replica \(replica.index): hears \(name(session)) \(name(binding))")
+        note("replica \(replica.index): hears \(name(session)) \(name(binding))")
         let instant = replica.instant(now)
-        guard !has(.floors) else { return replica.cache.hear(binding, of: session, now: instant) }
+        guard !has(.floors) else { return replica.cache.receive(binding, of: session, now: instant) }
         guard var entry = replica.cache.peek(session, now: instant), binding.epoch >= entry.binding.epoch else {
             return
         }
@@ -99,7 +99,7 @@ extension Simulation {
         case .patience(let connection, let token):
             if connection.pending.contains(where: { $0.token == token }) { abandon(connection, "no answer") }
         case .breakerProbe(let connection): probe(over: connection)
-        case .tell(let purpose, let operation, let result, let stamp, let origin):
+        case .note(let purpose, let operation, let result, let stamp, let origin):
             deliver(result, to: purpose, operation, stamp, origin, at: replica)
         case .arrive(let client, let loop, let forged): begin(client, loop, forged: forged, at: replica)
         case .backendFailed(let request): backendFailed(request)
@@ -107,7 +107,7 @@ extension Simulation {
         case .probeBackend(let index): probeBackend(index, at: replica)
         case .backendProbed(let index, let isReachable):
             backendProbed(index, isReachable: isReachable, at: replica)
-        case .hearLate(let session, let binding): hear(binding, of: session, at: replica)
+        case .hearLate(let session, let binding): receive(binding, of: session, at: replica)
         }
     }
 }

@@ -58,7 +58,7 @@ extension Simulation {
     func abandon(_ connection: SimulatedConnection, _ reason: String) {
         guard connection.isCurrent else { return }
         let replica = connection.replica
-        tell("replica \(replica.index): gives up \(describe(connection)): \(reason)")
+        note("replica \(replica.index): gives up \(describe(connection)): \(reason)")
         close(connection)
         switch connection.kind {
         case .subscriber:
@@ -85,7 +85,7 @@ extension Simulation {
     private func tellLost(_ pending: SimulatedConnection.Pending, over connection: SimulatedConnection) {
         guard case .operation(let purpose, let operation) = pending.purpose, !pending.isLate else { return }
         schedule(
-            .tell(purpose, operation, .unavailable(.lost), pending.stamp, nil), of: connection.replica, after: 0)
+            .note(purpose, operation, .unavailable(.lost), pending.stamp, nil), of: connection.replica, after: 0)
     }
 
     // MARK: Replies
@@ -105,7 +105,7 @@ extension Simulation {
         case .subscribed: subscribed(connection)
         case .result(let token, let result, let origin): answered(token, result, origin, over: connection)
         case .done(let token, let refused): done(token, refused, over: connection)
-        case .heard(let session, let binding): heard(binding, of: session, over: connection)
+        case .received(let session, let binding): received(binding, of: session, over: connection)
         case .echo(let sequence, let runID, let era): echoed(sequence, runID, era, over: connection)
         case .fleet(let payload): fleetHeard(payload, at: replica)
         case .closed: abandon(connection, "closed by the server")
@@ -119,7 +119,7 @@ extension Simulation {
         replica.failedAttempts = 0
         replica.hearings[connection.primary].server = connection.server
         replica.hearings[connection.primary].channel.subscribed(to: identity, now: replica.instant(now))
-        tell("replica \(replica.index): subscribed at redis \(connection.server.id)")
+        note("replica \(replica.index): subscribed at redis \(connection.server.id)")
         publishStanding(connection.primary, of: replica)
         if connection.primary == 0 { perform(replica.fleet.subscribed(now: replica.instant(now)), at: replica) }
     }
@@ -193,10 +193,10 @@ extension Simulation {
             !isElsewhere(connection)
         else {
             let stamp = OperationStamp(sentAt: replica.instant(now), isFromChannelServer: false)
-            return schedule(.tell(purpose, operation, .unavailable(.away), stamp, nil), of: replica, after: 0)
+            return schedule(.note(purpose, operation, .unavailable(.away), stamp, nil), of: replica, after: 0)
         }
         let token = enqueue(.operation(purpose, operation), over: connection)
-        tell("replica \(replica.index).\(loop): asks \(describe(operation))")
+        note("replica \(replica.index).\(loop): asks \(describe(operation))")
         send(.send(operation, token: token), over: connection)
         schedule(.deadline(connection, token: token), of: replica, after: scenario.settings.budgetMilliseconds * 1000)
     }

@@ -8,7 +8,7 @@ extension Simulation {
 
     func heal() {
         random = SeededRandom(seed: scenario.seed ^ 0x4ea1)
-        tell("-- everything heals")
+        note("-- everything heals")
         endFaults()
         runUntil(now + Self.quiet)
         guard violation == nil else { return }

@@ -62,14 +62,14 @@ extension Simulation {
         replica.health.markDown(backend)
         let action = replica.probes[backend].failed(now: replica.instant(now))
         guard action != .doNothing else { return false }
-        tell("replica \(replica.index): \(replica.membership.backends[backend].name) is down")
+        note("replica \(replica.index): \(replica.membership.backends[backend].name) is down")
         perform(action, backend, at: replica)
         return true
     }
 
     private func becameReachable(_ backend: Int, at replica: SimulatedReplica) {
         if replica.probes[backend].isUnreachable {
-            tell("replica \(replica.index): \(replica.membership.backends[backend].name) is up")
+            note("replica \(replica.index): \(replica.membership.backends[backend].name) is up")
         }
         replica.probes[backend].succeeded()
         replica.health.markUp(backend)
@@ -128,7 +128,7 @@ extension Simulation {
 
     func fleetHeard(_ payload: [UInt8], at replica: SimulatedReplica) {
         let instant = replica.instant(now)
-        perform(payload.withUnsafeBytes { replica.fleet.heard($0, now: instant) }, at: replica)
+        perform(payload.withUnsafeBytes { replica.fleet.received($0, now: instant) }, at: replica)
     }
 
     func perform(_ actions: [FleetHealth.Action], at replica: SimulatedReplica) {
@@ -140,7 +140,7 @@ extension Simulation {
                 perform(replica.probes[backend].wanted(), backend, at: replica)
             case .setMayReassign(let shared, let value):
                 guard let backend = replica.membership.index(of: shared.backend) else { continue }
-                tell("replica \(replica.index): may leave \(backend): \(value)")
+                note("replica \(replica.index): may leave \(backend): \(value)")
                 coverage.count(value ? "consents" : "consents withdrawn")
                 replica.health.setMayReassign(backend, value)
             case .setAvoided(let shared, let value):

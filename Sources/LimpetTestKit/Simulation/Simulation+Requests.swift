@@ -95,7 +95,7 @@ extension Simulation {
             if let operation = unlicensedMove(route, request) { return follow(.send(operation), request, .alone) }
             if route.provenance == .hashed { raiseGuess(route, request) }
             coverage.count(route.provenance)
-            tell(
+            note(
                 "replica \(request.replica.index).\(request.loop): \(name(request.session)) to "
                     + "\(request.replica.membership.backends[route.backend].name) by \(name(route.binding)), "
                     + "\(route.provenance.rawValue)")
@@ -150,7 +150,7 @@ extension Simulation {
         let sent = stamp
         let stamp = garbled(sent, of: operation, at: replica)
         defer { shiftLifetime(operation.fingerprint, result, stamp: sent, garbled: stamp, at: replica) }
-        tell("replica \(replica.index): \(describe(operation)) is answered \(describe(result))")
+        note("replica \(replica.index): \(describe(operation)) is answered \(describe(result))")
         switch purpose {
         case .request(let id):
             guard let owner = requests[id] else { return }

@@ -60,7 +60,7 @@ extension Simulation {
     private func publish(_ step: ReplicationStep, on server: SimulatedServer) {
         for connection in server.subscribers where connection.isOpenAtServer {
             switch step {
-            case .heard(let session, let binding): send(.heard(session, binding), over: connection)
+            case .received(let session, let binding): send(.received(session, binding), over: connection)
             case .echo(let sequence, let runID, let era, let replica, let life):
                 guard connection.replica.index == replica, connection.life == life else { continue }
                 send(.echo(sequence, from: runID, era: era), over: connection)
@@ -79,7 +79,7 @@ extension Simulation {
             server: server, at: now, refused: refused,
             isAuthoritative: primaries[server.primary].current === server)
         let result = refused == nil ? written(operation, on: server) : refusedAnswer(operation, on: server)
-        tell("redis \(server.id): \(describe(operation)) → \(describe(result))")
+        note("redis \(server.id): \(describe(operation)) → \(describe(result))")
         return (result, origin)
     }
 
@@ -127,7 +127,7 @@ extension Simulation {
         if let binding = record.binding { made[session, default: []].insert(binding) }
         replicateLater(.put(session, record, .superseded), from: server)
         if isPublished, has(.broadcast), let binding = record.binding {
-            publish(.heard(session, binding), on: server)
+            publish(.received(session, binding), on: server)
         }
     }
 
@@ -149,7 +149,7 @@ extension Simulation {
         case .expire(let session, let expires): server.records[session]?.expires = expires
         case .era(let era): server.era = era
         case .flush: server.adopt([:], era: nil, now: now)
-        case .heard, .echo, .fleet: publish(step, on: server)
+        case .received, .echo, .fleet: publish(step, on: server)
         }
     }
 
@@ -181,7 +181,7 @@ extension Simulation {
         else { return }
         let former = primaries[primary].current
         coverage.count("fail-overs")
-        tell("redis \(standby.id) takes over from \(former.id)")
+        note("redis \(standby.id) takes over from \(former.id)")
         standby.changeHistory()
         standby.isPrimary = true
         standby.hasOtherReplicas = true

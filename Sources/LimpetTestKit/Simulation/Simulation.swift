@@ -171,10 +171,10 @@ package final class Simulation {
         guard violation == nil else { return }
         let found = Violation(invariant: invariant, step: steps, at: now, text: text())
         violation = found
-        tell("VIOLATION \(found)")
+        note("VIOLATION \(found)")
     }
 
-    func tell(_ text: @autoclosure () -> String) {
+    func note(_ text: @autoclosure () -> String) {
         guard let trace else { return }
         let milliseconds = String(now / 1000)
         let fraction = String(now % 1000 + 1000).dropFirst()

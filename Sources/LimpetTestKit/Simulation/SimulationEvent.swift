@@ -33,7 +33,7 @@ enum StoreReply {
     case subscribed
     case result(token: Int, StoreResult, AnswerOrigin)
     case done(token: Int, refused: WriteRefusal?)
-    case heard(Fingerprint, Binding)
+    case received(Fingerprint, Binding)
     case echo(UInt64, from: ServerIdentity.RunID, era: UInt64)
     case fleet([UInt8])
     case closed
@@ -58,7 +58,7 @@ enum ReplicationStep {
     case expire(Fingerprint, Moment)
     case era(UInt64?)
     case flush
-    case heard(Fingerprint, Binding)
+    case received(Fingerprint, Binding)
     case echo(UInt64, from: ServerIdentity.RunID, era: UInt64, replica: Int, life: Int)
     case fleet([UInt8])
 
@@ -85,7 +85,7 @@ enum ReplicaTimer {
     case deadline(SimulatedConnection, token: Int)
     case patience(SimulatedConnection, token: Int)
     case breakerProbe(SimulatedConnection)
-    case tell(StorePurpose, StoreOperation, StoreResult, OperationStamp, AnswerOrigin?)
+    case note(StorePurpose, StoreOperation, StoreResult, OperationStamp, AnswerOrigin?)
     case arrive(client: Int, loop: Int, forged: Bool)
     case backendFailed(request: Int)
     case backendAnswered(request: Int)

@@ -192,7 +192,7 @@ struct BackendChoice: ~Copyable {
         guard let client else { return .impossible }
         guard let route = service.balance(client) else { return refused(.noBackend) }
         self.route = route
-        return go(to: route.backend, of: service)
+        return forward(to: route.backend, of: service)
     }
 
     private mutating func perform(_ step: Affinity.Step, _ service: ServiceRuntime) -> Step {
@@ -200,7 +200,7 @@ struct BackendChoice: ~Copyable {
         case .forward(let route):
             self.route = route
             if let touch = route.touch { service.store.send(touch, for: service) }
-            return go(to: route.backend, of: service)
+            return forward(to: route.backend, of: service)
         case .send(let operation):
             return .send(operation)
         case .refuse(let refusal):
@@ -209,7 +209,7 @@ struct BackendChoice: ~Copyable {
     }
 
     /// Continues with the backend or the child that the service has chosen.
-    private mutating func go(to index: Int, of service: ServiceRuntime) -> Step {
+    private mutating func forward(to index: Int, of service: ServiceRuntime) -> Step {
         guard service.isWeighted else {
             guard service.pools.indices.contains(index) else { return .impossible }
             let pool = service.pools[index]

@@ -57,10 +57,10 @@ final class Exchange {
     func start(_ view: RequestView) {
         loop.counters.requestsInFlight += 1
         if loop.exchangeLog != nil { recording = ExchangeLogEntryBuilder(view) }
-        goOn(view)
+        advance(view)
     }
 
-    private func goOn(_ view: RequestView) {
+    private func advance(_ view: RequestView) {
         switch steps.next(view, in: worker.table) {
         case .answer(let answer, let reason): self.answer(answer, closing: reason == .upgrade)
         case .checkPassword(let credentials, let gate): check(credentials, gate, view)
@@ -258,23 +258,23 @@ extension Exchange: PasswordWaiter {
             pendingPassword = (credentials, gate)
             return
         }
-        goOn(result, credentials, gate, view)
+        advance(result, credentials, gate, view)
     }
 
     func passwordChecked(_ result: PasswordChecks.Result) {
         guard case .deciding = phase, let (credentials, gate) = pendingPassword, let bufferedHead else { return }
         pendingPassword = nil
         self.bufferedHead = nil
-        if !bufferedHead.withView(loop, { goOn(result, credentials, gate, $0) }) { failInvariant() }
+        if !bufferedHead.withView(loop, { advance(result, credentials, gate, $0) }) { failInvariant() }
     }
 
-    private func goOn(
+    private func advance(
         _ result: PasswordChecks.Result, _ credentials: BasicCredentials, _ gate: BasicAuthGate, _ view: RequestView
     ) {
         switch result {
         case .verified:
             steps.admit(credentials, gate)
-            goOn(view)
+            advance(view)
         case .wrong: answer(.unauthorized(realm: gate.settings.realm))
         case .overloaded: answer(.tooManyPasswords)
         }
@@ -305,7 +305,7 @@ extension Exchange {
         upstream.send(part)
         upstream.flush()
         switch request.sent(part.end, backendIsWritable: upstream.isWritable) {
-        case .goOn:
+        case .proceed:
             if part.content.readableBytes > 0 { downstream?.setDeadline(.now() + loop.limits.bodyGap) }
         case .pause:
             downstream?.pauseBody()
@@ -376,7 +376,7 @@ extension Exchange: UpstreamReceiver {
         downstream.send(part.content)
         if part.end == nil { downstream.flush() }
         switch response.sent(part.end, clientIsWritable: downstream.isWritable) {
-        case .goOn:
+        case .proceed:
             upstream.setDeadline(.now() + loop.limits.bodyGap)
         case .pause:
             upstream.pauseReading()

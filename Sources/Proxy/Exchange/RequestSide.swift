@@ -5,7 +5,7 @@ import HTTPWire
 struct RequestSide {
     enum AfterPart: Equatable {
         /// The backend accepts more.
-        case goOn
+        case proceed
         /// The backend accepts nothing for now: stop reading from the client.
         case pause
         /// The entire request has been sent.
@@ -31,7 +31,7 @@ struct RequestSide {
     /// A part of the body has been sent.
     mutating func sent(_ end: BodyPart.End?, backendIsWritable: Bool) -> AfterPart {
         switch end {
-        case nil: return backendIsWritable ? .goOn : .pause
+        case nil: return backendIsWritable ? .proceed : .pause
         case .refused(let refusal): return .refuse(refusal)
         case .complete:
             isComplete = true

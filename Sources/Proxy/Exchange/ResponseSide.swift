@@ -4,7 +4,7 @@ import HTTPWire
 struct ResponseSide {
     enum AfterPart: Equatable {
         /// The client accepts more.
-        case goOn
+        case proceed
         /// The client accepts nothing for now: stop reading from the backend.
         case pause
         case complete(trailers: [UInt8])
@@ -76,7 +76,7 @@ struct ResponseSide {
     /// A part of the body has been sent.
     func sent(_ end: BodyPart.End?, clientIsWritable: Bool) -> AfterPart {
         switch end {
-        case nil: clientIsWritable ? .goOn : .pause
+        case nil: clientIsWritable ? .proceed : .pause
         case .complete(let trailers): .complete(trailers: trailers)
         case .refused: .cut
         }

@@ -64,7 +64,7 @@ package final class FleetHealthMonitor: HealthObserver {
         findPlaces(snapshot)
         // The fleet no longer judges these backends, so nothing else would undo what it said about them.
         for (shared, place) in old where places[shared] == nil {
-            place.state.setLeavable(false)
+            place.state.setMayReassign(false)
             place.state.setAvoided(false)
         }
         for table in tables { table.setJudgesAlone(health.isAlone) }
@@ -108,8 +108,8 @@ package final class FleetHealthMonitor: HealthObserver {
     }
 
     /// A payload arrived on the fleet's channel.
-    package func heard(_ payload: UnsafeRawBufferPointer) {
-        perform(health.heard(payload, now: loop.now()))
+    package func received(_ payload: UnsafeRawBufferPointer) {
+        perform(health.received(payload, now: loop.now()))
     }
 
     /// The subscription to the fleet's channel was established, for the first time or again.
@@ -164,7 +164,7 @@ package final class FleetHealthMonitor: HealthObserver {
 
     private func setMayReassign(_ shared: FleetBackend, _ value: Bool) {
         guard let place = places[shared] else { return }
-        place.state.setLeavable(value)
+        place.state.setMayReassign(value)
         guard value else { return }
         loop.logger.warning(
             "The fleet agrees that a backend is down; its sessions move with their next request.",

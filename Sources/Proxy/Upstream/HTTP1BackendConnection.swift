@@ -64,7 +64,7 @@ final class HTTP1BackendConnection: ChannelInboundHandler, RemovableChannelHandl
                 response.connectionClosed()
             } else {
                 state = .closed
-                tell(response.connectionClosed(), receiver)
+                report(response.connectionClosed(), receiver)
             }
         case .fresh, .closed:
             state = .closed
@@ -152,7 +152,7 @@ final class HTTP1BackendConnection: ChannelInboundHandler, RemovableChannelHandl
         ResponseView(head: head, bytes: bytes, fields: loop.responseFields)
     }
 
-    private func tell(_ end: HTTP1Response.Event, _ receiver: any UpstreamReceiver) {
+    private func report(_ end: HTTP1Response.Event, _ receiver: any UpstreamReceiver) {
         switch end {
         case .body(let part): receiver.received(part)
         case .failed(let failure): receiver.upstreamFailed(failure)
@@ -175,7 +175,7 @@ final class HTTP1BackendConnection: ChannelInboundHandler, RemovableChannelHandl
         keep(bytes)
         guard context == nil, case .busy(let receiver) = state else { return }
         state = .closed
-        tell(response.connectionClosed(), receiver)
+        report(response.connectionClosed(), receiver)
     }
 
     private func passHead(_ bytes: inout ByteBuffer, _ receiver: any UpstreamReceiver) {

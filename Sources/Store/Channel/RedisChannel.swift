@@ -130,11 +130,11 @@ extension RedisChannel {
         subscription.ended(error)
     }
 
-    func heard(_ message: ChannelNames.Message, now: Instant) {
+    func received(_ message: ChannelNames.Message, now: Instant) {
         switch message {
         case .rebind(let fingerprint, let binding):
             counters.rebinds &+= 1
-            cache.hear(binding, of: fingerprint, now: now)
+            cache.receive(binding, of: fingerprint, now: now)
         case .echo(let sequence, let server, let era):
             guard core.echoed(sequence, from: server, era: era, now: now) != .ignored else { break }
             publish()

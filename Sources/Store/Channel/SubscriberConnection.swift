@@ -128,7 +128,7 @@ final class SubscriberConnection: ChannelInboundHandler, RedisHandler {
             guard let message = names.message(reply) else {
                 return end(.misbehaves("the server sent a subscriber something other than a message"))
             }
-            owner?.heard(message, now: now)
+            owner?.received(message, now: now)
         }
     }
 

@@ -29,12 +29,12 @@ package final class MemoryStore: BindingStore {
     package func send(_ operation: StoreOperation, for waiter: any StoreWaiter) {
         let now = Instant.now
         counters.countSent(operation)
-        if results.isEmpty { eventLoop.assumeIsolated().execute { self.tell() } }
+        if results.isEmpty { eventLoop.assumeIsolated().execute { self.deliver() } }
         let result = records.result(operation, now: now)
         results.append(Told(waiter: waiter, operation: operation, result: result, stamp: OperationStamp(sentAt: now)))
     }
 
-    private func tell() {
+    private func deliver() {
         let told = results
         results.removeAll()
         let now = Instant.now

@@ -126,7 +126,7 @@ final class RedisConnection: ChannelInboundHandler, RedisHandler {
         timer?.callback.cancel()
         timer = nil
         store.connectionEnded(error)
-        while let lost = state.nextLost() { store.tell(lost, .unavailable(.lost), now: .now) }
+        while let lost = state.nextLost() { store.deliver(lost, .unavailable(.lost), now: .now) }
         context?.close(promise: nil)
     }
 

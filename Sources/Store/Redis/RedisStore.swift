@@ -83,10 +83,10 @@ package final class RedisStore: BindingStore {
         guard !postponed.isEmpty else { return }
         let told = postponed
         postponed.removeAll()
-        for (pending, failure) in told { tell(pending, .unavailable(failure), now: pending.stamp.sentAt) }
+        for (pending, failure) in told { deliver(pending, .unavailable(failure), now: pending.stamp.sentAt) }
     }
 
-    func tell(_ pending: RedisConnectionState.PendingOperation, _ result: StoreResult, now: Instant) {
+    func deliver(_ pending: RedisConnectionState.PendingOperation, _ result: StoreResult, now: Instant) {
         let microseconds = (now.nanoseconds &- pending.stamp.sentAt.nanoseconds) / 1000
         counters.countAnswered(result, microseconds: microseconds)
         pending.waiter.storeAnswered(result, to: pending.operation, stamp: pending.stamp)
@@ -162,12 +162,12 @@ extension RedisStore {
 extension RedisStore {
     func answered(_ pending: RedisConnectionState.PendingOperation, _ result: StoreResult, now: Instant) {
         breaker.answered()
-        tell(pending, result, now: now)
+        deliver(pending, result, now: now)
     }
 
     func missed(_ late: RedisConnectionState.PendingOperation, now: Instant) {
         perform(breaker.missed(now: now))
-        tell(late, .unavailable(.late), now: now)
+        deliver(late, .unavailable(.late), now: now)
     }
 
     func probeAnswered(isWell: Bool, now: Instant) {
@@ -191,12 +191,12 @@ extension RedisStore {
 
     /// The handshake is over.
     func connectionServes(_ greeted: RedisConnection, _ report: ServerReport, now: Instant) {
-        let heard = primary.link.server
-        if let heard, heard.runID != report.identity.runID { return greeted.end(.otherServer) }
+        let received = primary.link.server
+        if let received, received.runID != report.identity.runID { return greeted.end(.otherServer) }
         connection.greeted(now: now)
         compared = nil
         // The same server with another history: this connection has the newer knowledge.
-        if let heard, heard != report.identity { primary.link.doubt(.otherHistory) }
+        if let received, received != report.identity { primary.link.doubt(.otherHistory) }
         counters.connections &+= 1
         perform(breaker.connected(now: now))
     }

@@ -255,7 +255,7 @@ struct FileWatcherTests {
             let watching = Task { await watcher.run { reading.yield() } }
             var count = readings.makeAsyncIterator()
             _ = await count.next()
-            watcher.heard([Inotify.Event(watch: -1, name: nil, isOverflow: true)])
+            watcher.received([Inotify.Event(watch: -1, name: nil, isOverflow: true)])
             _ = await count.next()
             #expect(!watcher.isBlind)
             watching.cancel()

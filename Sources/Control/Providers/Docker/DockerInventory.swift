@@ -76,7 +76,7 @@ struct DockerInventory: Sendable {
     }
 
     /// - Returns: whether the contributions have changed.
-    mutating func heard(_ event: DockerEvent) -> Bool {
+    mutating func received(_ event: DockerEvent) -> Bool {
         lastEvent = max(lastEvent, event.time)
         switch event.change {
         case .destroyed:

@@ -36,7 +36,7 @@ struct DockerSession: Sendable {
         try await withThrowingTaskGroup(of: Void.self) { group in
             defer { group.cancelAll() }
             group.addTask {
-                for try await event in events.stream { await watch.heard(event) }
+                for try await event in events.stream { await watch.received(event) }
                 throw CancellationError()
             }
             group.addTask {

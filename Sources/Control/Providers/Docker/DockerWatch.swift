@@ -71,8 +71,8 @@ actor DockerWatch {
         changed(at: .now)
     }
 
-    func heard(_ event: DockerEvent) {
-        if inventory.heard(event) { emit() }
+    func received(_ event: DockerEvent) {
+        if inventory.received(event) { emit() }
         wake?.yield()
     }
 
@@ -124,7 +124,7 @@ actor DockerWatch {
         let selected = selection.contributions(
             of: inventory.containers, hostAddress: hostAddress, isDraining: inventory.isDraining)
         if selected.needsHostAddress, isHostAddressOld { findHost() }
-        say(Array(selected.warnings.prefix(Self.warningMax)), unseen: inventory.failed)
+        logWarnings(Array(selected.warnings.prefix(Self.warningMax)), unseen: inventory.failed)
         status.update {
             $0.containerCount = inventory.containers.count
             $0.contributionCount = selected.contributions.count
@@ -134,7 +134,7 @@ actor DockerWatch {
         onChange(selected.contributions)
     }
 
-    private func say(_ warnings: [String], unseen: [String]) {
+    private func logWarnings(_ warnings: [String], unseen: [String]) {
         for warning in warnings where !self.warnings.contains(warning) {
             logger.warning("A container has a configuration warning.", metadata: ["warning": "\(warning)"])
         }

@@ -84,7 +84,7 @@ final class FileWatcher: Sendable {
         return false
     }
 
-    private func go(blind reason: String) {
+    private func fallBackToPolling(because reason: String) {
         let isNew = state.withLock { state in
             defer { state.blindness = reason }
             return state.blindness == nil
@@ -133,7 +133,7 @@ extension FileWatcher {
         do {
             return try Inotify()
         } catch {
-            go(blind: Self.reason(error))
+            fallBackToPolling(because: Self.reason(error))
             return nil
         }
     }
@@ -155,7 +155,7 @@ extension FileWatcher {
                 do throws(Inotify.Failure) {
                     watches[try inotify.add(directory), default: []].insert(directory)
                 } catch  where error.code != ENOENT && error.code != ENOTDIR {
-                    go(blind: "\(directory): \(Self.reason(error))")
+                    fallBackToPolling(because: "\(directory): \(Self.reason(error))")
                 } catch {
                     continue
                 }
@@ -167,7 +167,7 @@ extension FileWatcher {
                 )
             }
             gone.forEach(inotify.remove)
-            if plan.isCut { go(blind: "more than \(WatchPlan.watchedMax) directories to watch") }
+            if plan.isCut { fallBackToPolling(because: "more than \(WatchPlan.watchedMax) directories to watch") }
             if isSettled { return }
         }
     }
@@ -178,15 +178,15 @@ extension FileWatcher {
             let descriptor = try inotify.duplicate()
             let channel = try await Self.channel(reading: descriptor)
             try await channel.executeThenClose { events in
-                for try await var buffer in events { heard(Inotify.events(in: &buffer)) }
+                for try await var buffer in events { received(Inotify.events(in: &buffer)) }
             }
         } catch {
             guard !Task.isCancelled else { return }
-            go(blind: "\(error)")
+            fallBackToPolling(because: "\(error)")
         }
     }
 
-    func heard(_ events: [Inotify.Event]) {
+    func received(_ events: [Inotify.Event]) {
         if concerns(events) { happened() }
     }
 

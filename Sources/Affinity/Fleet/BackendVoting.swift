@@ -3,7 +3,7 @@
 /// A replica *announces* its own evidence under a number. Every replica that hears the announcement probes the backend,
 /// and from then on names the announcement in its verdict: this shows that the verdict is newer without comparing two
 /// clocks. Once a replica has voted this way, its later verdicts count as they arrive.
-struct BackendVote {
+struct BackendVoting {
     typealias Round = FleetMessage.Round
     typealias Verdict = FleetMessage.Verdict
 
@@ -19,7 +19,7 @@ struct BackendVote {
     /// Another replica's announcement.
     struct PeerAnnouncement {
         let number: UInt32
-        let heardAt: Instant
+        let receivedAt: Instant
         /// Whether the announcer was known before it made this announcement, which is therefore as recent as it seems.
         let isFresh: Bool
         var state: State
@@ -253,12 +253,12 @@ struct BackendVote {
     }
 
     private func earliest(_ rounds: [Round]) -> Instant? {
-        rounds.compactMap { peerAnnouncements[$0.instance]?.heardAt }.min()
+        rounds.compactMap { peerAnnouncements[$0.instance]?.receivedAt }.min()
     }
 
     private func isYoung(_ round: Round, _ now: Instant) -> Bool {
         guard let claim = peerAnnouncements[round.instance], claim.number == round.number else { return false }
-        return claim.isFresh && now < claim.heardAt.advanced(byMilliseconds: freshnessMilliseconds)
+        return claim.isFresh && now < claim.receivedAt.advanced(byMilliseconds: freshnessMilliseconds)
     }
 
     // MARK: The others
@@ -270,8 +270,8 @@ struct BackendVote {
 
     /// Another replica's verdict, or nil if its message contains none about this backend.
     /// - Parameter wasKnown: whether an earlier message of that replica was heard.
-    mutating func heard(_ verdict: Verdict?, from other: UInt64, wasKnown: Bool, now: Instant) {
-        guard let verdict else { return heardNothing(from: other) }
+    mutating func received(_ verdict: Verdict?, from other: UInt64, wasKnown: Bool, now: Instant) {
+        guard let verdict else { return receivedNoVerdict(from: other) }
         hearClaim(verdict, from: other, wasKnown: wasKnown, now: now)
         var peerVote = peerVotes[other] ?? PeerVote()
         switch verdict.state {
@@ -287,7 +287,7 @@ struct BackendVote {
     }
 
     /// The replica has nothing against the backend, and may not know that others have: its verdict of up still counts.
-    private mutating func heardNothing(from other: UInt64) {
+    private mutating func receivedNoVerdict(from other: UInt64) {
         dropClaim(of: other)
         guard let peerVote = peerVotes[other], peerVote.isAccepted, peerVote.isUp == true else {
             peerVotes[other] = nil
@@ -324,7 +324,7 @@ struct BackendVote {
             verdict.announcement?.isJoined == true && !verdict.answers.isEmpty
             && verdict.answers.allSatisfy { isAnswering($0, now) }
         peerAnnouncements[other] = PeerAnnouncement(
-            number: number, heardAt: now, isFresh: wasKnown, state: isCovered ? .covered : .open)
+            number: number, receivedAt: now, isFresh: wasKnown, state: isCovered ? .covered : .open)
     }
 
     /// Whether this replica's verdict names the round, or will, and the round, if another replica's, is recent.
@@ -410,7 +410,7 @@ struct BackendVote {
     }
 }
 
-extension BackendVote.PeerAnnouncement {
+extension BackendVoting.PeerAnnouncement {
     fileprivate var isOpen: Bool {
         if case .open = state { true } else { false }
     }

@@ -4,7 +4,7 @@ import Proxy
 ///
 /// A container with an error contributes nothing. If containers contradict each other, the first one counts: containers
 /// that keep running come before those that are stopping, then the order is that of creation.
-struct ContainerReading {
+struct RoutersFromContainers {
     private(set) var drafts: [HTTPDraft] = []
     /// One per container, in order of precedence.
     private(set) var diagnostics: [Diagnostics] = []
