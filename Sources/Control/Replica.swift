@@ -100,8 +100,8 @@ package struct Replica: Sendable {
                 first.diagnostics = reading.diagnostics
             }
         }
-        for mistake in first.diagnostics {
-            logger.warning("The configuration has a warning.", metadata: ["warning": "\(mistake)"])
+        for warning in first.diagnostics {
+            logger.warning("The configuration has a warning.", metadata: ["warning": "\(warning)"])
         }
         return first
     }

@@ -17,7 +17,7 @@ struct WhoamiCommand: AsyncParsableCommand {
             /inflight                        the number of requests in flight, not counting requests for it
             /slow?ms=500                     answers after that many milliseconds
             /bytes?n=1024                    sends that many bytes, with Content-Length
-            /stream?bytes=N&chunk=M&ms=gap   sends N bytes in chunks of M, with a pause after each
+            /stream?bytes=N&chunk=M&ms=gap   sends N bytes in chunks of M, with a pause between two
             """)
 
     @Option(help: "The address to listen on: host:port, or :port for all interfaces.")

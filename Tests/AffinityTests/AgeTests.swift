@@ -15,13 +15,13 @@ struct AgeTests {
     func clipped() throws {
         var fleet = try Fleet(settings: settings)
         _ = fleet.serve(fingerprint)
-        #expect(fleet.stamp.last?.createdAtSeconds == began)
-        #expect(fleet.stamp.last?.lifetimeMilliseconds == settings.recordLifetimeMilliseconds)
+        #expect(fleet.sent.last?.createdAtSeconds == began)
+        #expect(fleet.sent.last?.lifetimeMilliseconds == settings.recordLifetimeMilliseconds)
         fleet.pass(2 * Self.hour - 60_000)
         fleet.store.flush()
         _ = fleet.serve(fingerprint, hint: Hint(binding: fleet.binding(1, 3), createdAtSeconds: began, issued: began))
         #expect(
-            fleet.stamp.last
+            fleet.sent.last
                 == .restore(fingerprint, fleet.binding(1, 3), lifetimeMilliseconds: 60_000, createdAtSeconds: began))
         let remainingMilliseconds = try #require(fleet.entry(fingerprint)?.expiresAt.milliseconds(since: fleet.now))
         #expect(remainingMilliseconds <= 60_000 && remainingMilliseconds > 59_900)
@@ -57,7 +57,7 @@ struct AgeTests {
         #expect(fleet.entry(fingerprint) == nil)
         #expect(fleet.store.binding(fingerprint, now: fleet.now) == nil)
         #expect(fleet.serve(fingerprint).route?.provenance == .claimed)
-        #expect(fleet.stamp.last?.createdAtSeconds == began + 7200)
+        #expect(fleet.sent.last?.createdAtSeconds == began + 7200)
     }
 
     @Test("I12: near its end a session is not touched in vain")
@@ -85,11 +85,11 @@ struct AgeTests {
         fleet.pass(60_000)
         fleet.markDown(home)
         _ = fleet.serve(fingerprint)
-        #expect(fleet.stamp.last?.createdAtSeconds == began)
+        #expect(fleet.sent.last?.createdAtSeconds == began)
         fleet.store.drop(fingerprint, lifetimeMilliseconds: 60_000, now: fleet.now)
         fleet.replicas[0].cache.receive(Binding(backend: .tombstone, epoch: 3), of: fingerprint, now: fleet.now)
         _ = fleet.serve(fingerprint)
-        #expect(fleet.stamp.last?.createdAtSeconds == began + 60)
+        #expect(fleet.sent.last?.createdAtSeconds == began + 60)
     }
 
     @Test("a route says when its session began, whatever the hint was worth, by the cache and by the store")
@@ -115,7 +115,7 @@ struct AgeTests {
         var fleet = try Fleet(settings: settings)
         let hint = Hint(binding: fleet.binding(1, 3), createdAtSeconds: .max, issued: began)
         _ = fleet.serve(fingerprint, hint: hint)
-        #expect(fleet.stamp.last?.createdAtSeconds == began)
+        #expect(fleet.sent.last?.createdAtSeconds == began)
     }
 
     @Test("a hint of a session that is over does not count")

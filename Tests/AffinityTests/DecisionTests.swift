@@ -18,7 +18,7 @@ struct DecisionTests {
         fleet.know(fingerprint, fleet.binding(3, 7), .confirmed)
         let route = fleet.serve(fingerprint).route
         #expect(route == Route(backend: 3, binding: fleet.binding(3, 7), provenance: .cached))
-        #expect(fleet.stamp.isEmpty)
+        #expect(fleet.sent.isEmpty)
     }
 
     @Test("an entry is used without asking while the channel is live, as long as its generation lasts")
@@ -31,7 +31,7 @@ struct DecisionTests {
         fleet.setChannel(live: false)
         #expect(fleet.serve(fingerprint).route?.provenance == .stored)
         #expect(
-            fleet.stamp == [
+            fleet.sent == [
                 .restore(
                     fingerprint, fleet.binding(3, 7), lifetimeMilliseconds: fleet.settings.recordLifetimeMilliseconds)
             ])
@@ -41,7 +41,7 @@ struct DecisionTests {
         fleet.pass(100)
         #expect(fleet.serve(fingerprint).route?.provenance == .stored)
         #expect(fleet.serve(fingerprint).route?.provenance == .cached)
-        #expect(fleet.stamp.count == 3)
+        #expect(fleet.sent.count == 3)
     }
 
     // D1, D8
@@ -50,11 +50,11 @@ struct DecisionTests {
         var fleet = try Fleet()
         fleet.know(fingerprint, fleet.binding(3, 7), .confirmed)
         #expect(fleet.serve(fingerprint, hint: fleet.hint(1, 7)).route?.backend == 3)
-        #expect(fleet.stamp.isEmpty)
+        #expect(fleet.sent.isEmpty)
         let route = fleet.serve(fingerprint, hint: fleet.hint(1, 8)).route
         #expect(route == Route(backend: 1, binding: fleet.binding(1, 8), provenance: .claimed))
         #expect(
-            fleet.stamp == [
+            fleet.sent == [
                 .restore(
                     fingerprint, fleet.binding(1, 8), lifetimeMilliseconds: fleet.settings.recordLifetimeMilliseconds)
             ])
@@ -84,7 +84,7 @@ struct DecisionTests {
         var fleet = try Fleet()
         fleet.know(fingerprint, fleet.binding(2, kind == .guess ? 0 : 2), kind)
         #expect(fleet.serve(fingerprint).route?.provenance == .claimed)
-        #expect(fleet.stamp.count == 1)
+        #expect(fleet.sent.count == 1)
         #expect(fleet.entry(fingerprint)?.kind == .confirmed)
     }
 
@@ -97,7 +97,7 @@ struct DecisionTests {
         let route = fleet.serve(fingerprint, isNew: true).route
         let home = order(fleet)[0]
         #expect(route == Route(backend: home, binding: fleet.binding(home, 1), provenance: .placed))
-        #expect(fleet.stamp.isEmpty)
+        #expect(fleet.sent.isEmpty)
         #expect(fleet.entry(fingerprint) == nil)
         #expect(fleet.replicas[0].cache.counts().all == 0)
     }
@@ -155,7 +155,7 @@ struct DecisionTests {
         #expect(route == Route(backend: 4, binding: fleet.binding(4, epoch), provenance: .claimed))
         let lifetimeMilliseconds = fleet.settings.recordLifetimeMilliseconds
         #expect(
-            fleet.stamp
+            fleet.sent
                 == [
                     epoch == 1
                         ? .create(fingerprint, fleet.backend(4), lifetimeMilliseconds: lifetimeMilliseconds)
@@ -283,7 +283,7 @@ struct DecisionTests {
             fleet.serve(fingerprint).route
                 == Route(backend: next, binding: fleet.binding(next, 7), provenance: .rebound))
         #expect(
-            fleet.stamp.last
+            fleet.sent.last
                 == .rebind(
                     fingerprint, from: fleet.binding(home, 6), to: fleet.backend(next),
                     lifetimeMilliseconds: fleet.settings.recordLifetimeMilliseconds))
@@ -360,12 +360,12 @@ struct DecisionTests {
             Issue.record("not asked")
             return
         }
-        let stamp = fleet.now
+        let sentAt = fleet.now
         fleet.pass(300)
         _ = fleet.result(
-            &decision, .record(fleet.binding(1, 1), remainingMilliseconds: 60_000), to: operation, stamp: stamp)
+            &decision, .record(fleet.binding(1, 1), remainingMilliseconds: 60_000), to: operation, sentAt: sentAt)
         let entry = try #require(fleet.entry(fingerprint))
-        let end = stamp.advanced(byMilliseconds: 60_000)
+        let end = sentAt.advanced(byMilliseconds: 60_000)
         #expect(entry.expiresAt <= end && entry.expiresAt > end.advanced(byMilliseconds: -70))
         fleet.pass(60_000 - 300)
         #expect(fleet.entry(fingerprint) == nil)
@@ -459,7 +459,7 @@ struct DecisionTests {
         let second = try #require(fleet.backendFailed(&decision).route)
         #expect(second.backend != first.backend)
         #expect(second.provenance == .placed && second.binding.epoch == 1)
-        #expect(fleet.stamp.isEmpty)
+        #expect(fleet.sent.isEmpty)
     }
 
     @Test(
@@ -478,7 +478,7 @@ struct DecisionTests {
         }
         #expect(tried.count == 5)
         #expect(outcome == .refusal(.noBackend))
-        #expect(fleet.stamp.count <= 4)
+        #expect(fleet.sent.count <= 4)
     }
 
     // D33

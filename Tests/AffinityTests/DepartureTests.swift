@@ -29,7 +29,7 @@ struct DepartureTests {
     func consent() throws {
         var (fleet, order) = try fleet()
         #expect(fleet.serve(fingerprint).route == detour(fleet, to: order[1], from: order[0]))
-        #expect(fleet.stamp.isEmpty)
+        #expect(fleet.sent.isEmpty)
         fleet.replicas[0].health.setMayReassign(order[0], true)
         #expect(
             fleet.serve(fingerprint).route

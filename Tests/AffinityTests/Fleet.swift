@@ -25,7 +25,7 @@ struct Fleet {
     /// How long the channel of each replica has been live at the start, in milliseconds.
     static let generationAge: Int64 = 1000
     /// What was asked, in order.
-    private(set) var stamp: [StoreOperation] = []
+    private(set) var sent: [StoreOperation] = []
 
     init(
         replicas count: Int = 1, weights: [UInt16] = [1, 1, 1, 1, 1], draining: Set<String> = [],
@@ -96,19 +96,19 @@ struct Fleet {
     }
 
     mutating func result(
-        _ decision: inout Decision, _ result: StoreResult, to operation: StoreOperation, stamp: Instant? = nil,
+        _ decision: inout Decision, _ result: StoreResult, to operation: StoreOperation, sentAt: Instant? = nil,
         isFromChannelServer: Bool = true, replica: Int = 0
     ) -> Step {
         replicas[replica].storeAnswered(
             &decision, result, to: operation,
-            stamp: OperationStamp(sentAt: stamp ?? now, isFromChannelServer: isFromChannelServer), now: now)
+            stamp: OperationStamp(sentAt: sentAt ?? now, isFromChannelServer: isFromChannelServer), now: now)
     }
 
     mutating func storeAnsweredInBackground(
-        _ result: StoreResult, to operation: StoreOperation, stamp: Instant? = nil, replica: Int = 0
+        _ result: StoreResult, to operation: StoreOperation, sentAt: Instant? = nil, replica: Int = 0
     ) -> StoreOperation? {
         replicas[replica].storeAnsweredInBackground(
-            result, to: operation, stamp: OperationStamp(sentAt: stamp ?? now), now: now)
+            result, to: operation, stamp: OperationStamp(sentAt: sentAt ?? now), now: now)
     }
 
     mutating func nextOffer(replica: Int = 0) -> StoreOperation? {
@@ -130,7 +130,7 @@ struct Fleet {
         var learning = Learning(fingerprint: fingerprint, backend: backend(index))
         var step = replicas[replica].learn(&learning, storeIsAvailable: storeIsAvailable, now: now)
         while case .send(let operation) = step {
-            stamp.append(operation)
+            sent.append(operation)
             let said = failure.map { StoreResult.unavailable($0) } ?? store.result(operation, now: now)
             step = replicas[replica].storeAnswered(
                 &learning, said, to: operation, stamp: OperationStamp(sentAt: now), now: now)
@@ -160,7 +160,7 @@ struct Fleet {
             case .forward(let route): return .route(route)
             case .refuse(let refusal): return .refusal(refusal)
             case .send(let operation):
-                stamp.append(operation)
+                sent.append(operation)
                 let said = failure.map { StoreResult.unavailable($0) } ?? store.result(operation, now: now)
                 step = result(&decision, said, to: operation, replica: replica)
             }

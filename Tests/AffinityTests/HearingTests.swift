@@ -23,7 +23,7 @@ struct HearingTests {
         fleet.replicas[0].cache.receive(fleet.binding(2, 3), of: fingerprint, now: fleet.now)
         #expect(fleet.serve(fingerprint).route == Route(backend: 2, binding: fleet.binding(2, 3), provenance: .cached))
         #expect(fleet.entry(fingerprint)?.expiresAt == expires)
-        #expect(fleet.stamp.isEmpty)
+        #expect(fleet.sent.isEmpty)
     }
 
     @Test("what is heard of an unknown session makes no entry, and of a lower epoch changes none")
@@ -66,13 +66,13 @@ struct HearingTests {
         var fleet = try Fleet()
         var decision = Decision(fingerprint: fingerprint)
         let operation = try operation(&fleet, &decision)
-        let stamp = fleet.now
+        let sentAt = fleet.now
         fleet.pass(3)
         fleet.hold(fingerprint, fleet.binding(2, 2))
         fleet.replicas[0].cache.receive(fleet.binding(2, 2), of: fingerprint, now: fleet.now)
         fleet.pass(3)
         let step = fleet.result(
-            &decision, .record(fleet.binding(1, 1), remainingMilliseconds: 9000), to: operation, stamp: stamp)
+            &decision, .record(fleet.binding(1, 1), remainingMilliseconds: 9000), to: operation, sentAt: sentAt)
         #expect(fleet.finish(&decision, step).route?.binding == fleet.binding(2, 2))
         #expect(fleet.entry(fingerprint)?.binding == fleet.binding(2, 2))
     }
@@ -96,12 +96,12 @@ struct HearingTests {
         fleet.markDown(home)
         var decision = Decision(fingerprint: fingerprint)
         let operation = try operation(&fleet, &decision)
-        let stamp = fleet.now
+        let sentAt = fleet.now
         let other = (home + 1) % 5
         fleet.pass(1)
         fleet.hold(fingerprint, fleet.binding(other, 3))
         fleet.replicas[0].cache.receive(fleet.binding(other, 3), of: fingerprint, now: fleet.now)
-        let step = fleet.result(&decision, .written, to: operation, stamp: stamp)
+        let step = fleet.result(&decision, .written, to: operation, sentAt: sentAt)
         #expect(fleet.finish(&decision, step).route?.binding == fleet.binding(other, 3))
     }
 
@@ -110,7 +110,7 @@ struct HearingTests {
         var fleet = try Fleet()
         var decision = Decision(fingerprint: fingerprint)
         let operation = try operation(&fleet, &decision)
-        let stamp = fleet.now
+        let sentAt = fleet.now
         fleet.pass(1)
         // Of the same shard and the same place among its floors.
         let rival = Fingerprint(high: fingerprint.high, low: fingerprint.low + 64)
@@ -119,7 +119,7 @@ struct HearingTests {
             fleet.replicas[0].cache.receive(fleet.binding(2, 2), of: received, now: fleet.now)
         }
         let step = fleet.result(
-            &decision, .record(fleet.binding(1, 1), remainingMilliseconds: 9000), to: operation, stamp: stamp)
+            &decision, .record(fleet.binding(1, 1), remainingMilliseconds: 9000), to: operation, sentAt: sentAt)
         #expect(fleet.finish(&decision, step).route?.binding == fleet.binding(1, 1))
         #expect(fleet.entry(fingerprint)?.isSuspect == true)
         fleet.pass(1)
@@ -134,12 +134,12 @@ struct HearingTests {
             var fleet = try Fleet()
             var decision = Decision(fingerprint: fingerprint)
             let operation = try operation(&fleet, &decision)
-            let stamp = fleet.now
+            let sentAt = fleet.now
             fleet.pass(reason == 0 ? fleet.settings.leaseMilliseconds + 1 : 10)
             if reason == 2 { fleet.setChannel(live: true, isNew: true) }
             fleet.hold(fingerprint, fleet.binding(1, 1))
             _ = fleet.result(
-                &decision, .record(fleet.binding(1, 1), remainingMilliseconds: 90_000), to: operation, stamp: stamp,
+                &decision, .record(fleet.binding(1, 1), remainingMilliseconds: 90_000), to: operation, sentAt: sentAt,
                 isFromChannelServer: reason != 1)
             fleet.pass(200)
             #expect(fleet.serve(fingerprint).route?.provenance == .stored)
@@ -167,14 +167,14 @@ struct HearingTests {
     func oldAnswer() throws {
         var fleet = try Fleet()
         fleet.hold(fingerprint, fleet.binding(1, 3))
-        let stamp = fleet.now
+        let sentAt = fleet.now
         var first = Decision(fingerprint: fingerprint)
         let operation = try operation(&fleet, &first)
         let result = fleet.store.result(operation, now: fleet.now)
         fleet.pass(fleet.settings.leaseMilliseconds + 1)
         // One that came to the same question later has its budget still.
         var second = Decision(fingerprint: fingerprint)
-        guard case .send = fleet.result(&second, result, to: operation, stamp: stamp) else {
+        guard case .send = fleet.result(&second, result, to: operation, sentAt: sentAt) else {
             Issue.record("the old answer was followed")
             return
         }

@@ -20,7 +20,7 @@ struct LearningTests {
             fleet.serve(fingerprint).route
                 == Route(backend: index, binding: fleet.binding(index, 1), provenance: .cached))
         #expect(fleet.serve(fingerprint, replica: 1).route?.backend == index)
-        #expect(fleet.stamp.count == 2)
+        #expect(fleet.sent.count == 2)
     }
 
     @Test("that are known already cost nothing, whoever issues them again")
@@ -31,7 +31,7 @@ struct LearningTests {
             fleet.know(fingerprint, fleet.binding(home, 2), kind)
             fleet.learn(fingerprint, from: home)
             fleet.learn(fingerprint, from: index)
-            #expect(fleet.stamp.isEmpty && fleet.entry(fingerprint)?.binding == fleet.binding(home, 2))
+            #expect(fleet.sent.isEmpty && fleet.entry(fingerprint)?.binding == fleet.binding(home, 2))
         }
         var fleet = try Fleet()
         var learning = Learning(fingerprint: fingerprint, backend: BackendHash(bits: 99))
@@ -47,7 +47,7 @@ struct LearningTests {
         fleet.learn(fingerprint, from: index)
         #expect(fleet.store.binding(fingerprint, now: fleet.now) == fleet.binding(home, 1))
         #expect(fleet.serve(fingerprint).route?.backend == home)
-        #expect(fleet.stamp.count == 1)
+        #expect(fleet.sent.count == 1)
     }
 
     @Test("and are learnt by two replicas at once are bound to the one whose word came first")
@@ -155,14 +155,14 @@ struct LearningTests {
         #expect(fleet.store.binding(fingerprint, now: fleet.now) == fleet.binding(index, 1))
         var slow = try Fleet()
         var learning = Learning(fingerprint: fingerprint, backend: slow.backend(index))
-        let (stamp, now) = (slow.now, slow.now.advanced(byMilliseconds: 21))
-        let operation = slow.replicas[0].learn(&learning, storeIsAvailable: true, now: stamp)
+        let (sentAt, now) = (slow.now, slow.now.advanced(byMilliseconds: 21))
+        let operation = slow.replicas[0].learn(&learning, storeIsAvailable: true, now: sentAt)
         guard case .send(let operation) = operation else {
             Issue.record("nothing was asked")
             return
         }
         let step = slow.replicas[0].storeAnswered(
-            &learning, .foreign, to: operation, stamp: OperationStamp(sentAt: stamp), now: now)
+            &learning, .foreign, to: operation, stamp: OperationStamp(sentAt: sentAt), now: now)
         #expect(step == .done && slow.entry(fingerprint)?.kind == .dirty)
     }
 

@@ -24,7 +24,7 @@ struct OutageTests {
         #expect(fleet.serve(fingerprint).route == Route(backend: 3, binding: fleet.binding(3, 2), provenance: .cached))
         fleet.pass(300)
         #expect(fleet.serve(fingerprint).route?.provenance == .hashed)
-        #expect(fleet.stamp.isEmpty)
+        #expect(fleet.sent.isEmpty)
     }
 
     // D6, D22

@@ -16,7 +16,7 @@ struct ProposalTests {
             let index = stranger(fleet)
             let route = fleet.serve(fingerprint, isNew: true, proposal: fleet.backend(index)).route
             #expect(route == Route(backend: index, binding: fleet.binding(index, 1), provenance: .placed))
-            #expect(fleet.stamp.isEmpty)
+            #expect(fleet.sent.isEmpty)
         }
     }
 

@@ -33,7 +33,7 @@ struct DesyncCasesTests {
             "Transfer-Encoding with a param: chunked;custom_param": codings, "Correct TE OK": codings,
             "TE with custom parameters OK": codings, "Transfer-Encoding: identity and chunked OK": codings,
             "Multiple transfer encoding headers in a single request OK": codings,
-            "Compliant URL": "the target holds #, which RFC 9112, expected 3.2 does not allow",
+            "Compliant URL": "the target holds #, which RFC 9112 §3.2 does not allow",
             "International in URI": "the target holds bytes above ASCII, which RFC 3986 does not allow",
             "Empty URI": "the request line has no target",
         ]

@@ -158,7 +158,7 @@ func feedBody(
             return step
         }
         #expect(runs.allSatisfy { !$0.isEmpty && $0.upperBound <= step.accepted }, "an empty range, or one beyond")
-        #expect(zip(runs, runs.dropFirst()).allSatisfy { $0.upperBound <= $1.lowerBound }, "ranges out of order")
+        #expect(zip(runs, runs.dropFirst()).allSatisfy { $0.upperBound < $1.lowerBound }, "ranges that are not joined")
         for run in runs { result.content += offered[run] }
         result.trailers += tableValues(table, offered).map { field in
             let line = "\(field.name): \(field.text)"

@@ -201,11 +201,11 @@ struct FailureTests {
 
     @Test("a stop answers what is under way, says that it closes, and leaves no connection")
     func stop() async throws {
-        let stamp = ScriptedBackend.Flag()
+        let wasAsked = ScriptedBackend.Flag()
         let stopped = ScriptedBackend.Flag()
         let backend = try ScriptedBackend { connection, _ in
             _ = try connection.receive(until: "\r\n\r\n")
-            stamp.set()
+            wasAsked.set()
             guard stopped.isSet(within: 20) else { return }
             try connection.send(ok("finished"))
             _ = try connection.receive()
@@ -215,7 +215,7 @@ struct FailureTests {
             let busy = try proxy.connect()
             let idle = try proxy.connect()
             try busy.send("GET / HTTP/1.1\r\nHost: h\r\nX-Session-ID: s\r\n\r\n")
-            #expect(stamp.isSet(within: 10))
+            #expect(wasAsked.isSet(within: 10))
             try await proxy.stop()
             stopped.set()
             let response = String(decoding: try busy.receiveAll(), as: UTF8.self)

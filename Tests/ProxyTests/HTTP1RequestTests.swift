@@ -48,8 +48,8 @@ struct HTTP1RequestTests {
 
     @Test("A connection closes that the client closes, that the replica's stop closes, or whose request is not whole")
     func closing() throws {
-        var stamp = try Self.request("1.1", "Connection: close\r\n")
-        #expect(stamp.answer(with: .length(5), mayPersist: true).connection == .close)
+        var asking = try Self.request("1.1", "Connection: close\r\n")
+        #expect(asking.answer(with: .length(5), mayPersist: true).connection == .close)
         var stopping = try Self.request()
         #expect(stopping.answer(with: .length(5), mayPersist: false).connection == .close)
         var early = try Self.request("1.1", "Content-Length: 4\r\n")

@@ -190,11 +190,11 @@ struct IssuedSessionTests {
         let counting = CountingStore.Count()
         try await Self.withBackends("Set-Cookie: APPID=same\r\n", store: { CountingStore($0, counting) }) { proxy in
             _ = try proxy.exchange(Self.request())
-            let stamp = counting.value
-            #expect(stamp == 1)
+            let operations = counting.value
+            #expect(operations == 1)
             for _ in 0..<5 { _ = try proxy.exchange(Self.request("Cookie: APPID=same\r\n")) }
             for _ in 0..<5 { _ = try proxy.exchange(Self.request()) }
-            #expect(counting.value == stamp)
+            #expect(counting.value == operations)
         }
     }
 

@@ -7,7 +7,7 @@ import Synchronization
 /// of the primary that holds its record is live, regardless of the others. An entry belongs to the current generation
 /// of that channel if its operation was sent, or its message heard, since the generation began.
 ///
-/// Unchecked: the memory of the standings is written before the object is shared; from then on it is accessed only as
+/// Unchecked: the memory of the statuses is written before the object is shared; from then on it is accessed only as
 /// atomics.
 package final class Coherence: @unchecked Sendable {
     /// What one channel vouches for.
@@ -19,7 +19,7 @@ package final class Coherence: @unchecked Sendable {
         /// Grows when the server, or the data in it, is replaced by another.
         package var lineage: UInt64
 
-        /// The standing of a channel that is down.
+        /// The status of a channel that is down.
         package static let down = Status(liveUntil: .distantPast, generationBegan: .distantFuture, lineage: 0)
 
         package init(liveUntil: Instant, generationBegan: Instant, lineage: UInt64) {
@@ -29,7 +29,7 @@ package final class Coherence: @unchecked Sendable {
         }
     }
 
-    /// A standing that one event loop writes and all loops read.
+    /// A status that one event loop writes and all loops read.
     private struct SharedStatus: ~Copyable {
         let liveUntil: Atomic<Int64>
         let generationBegan: Atomic<Int64>

@@ -178,11 +178,12 @@ extension SessionKeySource {
         value.text?.isEmpty == true ? nil : value.choice(CookieAttributes.SameSite.self)
     }
 
-    /// Seconds, and nothing else: so it is in Traefik.
+    /// Seconds, and nothing else, as in Traefik.
     private static func maxAge(_ value: SettingValue) -> Int? {
         let range = 0...Int(Int32.max)
         guard let text = value.text, Int(text) == nil, let duration = DurationText.read(text),
-            case let seconds = Int(duration.components.seconds), range.contains(seconds)
+            duration.components.attoseconds == 0, case let seconds = Int(duration.components.seconds), seconds > 0,
+            range.contains(seconds)
         else { return value.integer(range) }
         value.diagnostic("is \(Excerpt.of(text)): write seconds, \(seconds)")
         return nil

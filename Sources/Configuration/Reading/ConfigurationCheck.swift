@@ -51,7 +51,7 @@ package struct ConfigurationCheck: Equatable, Sendable {
         let warnings = diagnostics.count - errors
         let counts = [(errors, "error"), (warnings, "warning")].filter { $0.0 > 0 }.map { $0.0.counting($0.1) }
         let found = ([isRight ? found : ""] + counts).filter { !$0.isEmpty }.joined(separator: ", ")
-        let unavailable = diagnostics.count { $0.severity == .error && $0.message.hasSuffix(Diagnostic.unavailable) }
+        let unavailable = diagnostics.count { $0.severity == .error && $0.message.contains(Diagnostic.unavailable) }
         summary = EscapedText.line("\(what): \(isRight ? "ok: " : "")\(found)\(Self.note(unavailable))")
     }
 }

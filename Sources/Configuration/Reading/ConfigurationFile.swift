@@ -83,6 +83,8 @@ extension SourceTree {
     ///
     /// - Returns: the others.
     fileprivate func placed(_ unreadable: [Diagnostic]) -> [Diagnostic] {
+        // Reading a section again would report its errors again.
+        guard !unreadable.isEmpty else { return [] }
         let section = root?.section("providers")?.section("file")
         guard let value = section?["directory"] ?? section?["filename"], let path = value.text else {
             return unreadable

@@ -21,8 +21,8 @@ package struct Diagnostic: Equatable, Sendable, CustomStringConvertible {
         }
     }
 
-    /// The end of messages about features that only Traefik, or a later version, has.
-    static let unavailable = "is not available in this version"
+    /// What messages contain about features that only Traefik, or a later version, has.
+    static let unavailable = "not available in this version"
 
     package let severity: Severity
     package let source: Source

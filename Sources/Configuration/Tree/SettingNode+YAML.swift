@@ -45,11 +45,12 @@ extension SettingNode {
             .composer(_, let problem, let mark, _):
             // A problem from libyaml may continue a sentence that it did not return.
             let reason = problem.hasPrefix("but ") ? problem.dropFirst(4) : problem[...]
-            return ("is not valid YAML: \(misplaced(at: mark, in: yaml) ?? String(reason))", mark)
+            let misplaced = reason.contains("cannot start any token") ? misplaced(at: mark, in: yaml) : nil
+            return ("is not valid YAML: \(misplaced ?? String(reason))", mark)
         case .reader(let problem, _, _, _), .writer(let problem), .emitter(let problem), .representer(let problem):
             return ("is not valid YAML: \(problem)", nil)
         case .duplicatedKeysInMapping(let keys, let context):
-            return (YAMLConversion.standsTwice(keys), context.mark)
+            return (YAMLConversion.definedTwice(keys), context.mark)
         case .no, .memory, .dataCouldNotBeDecoded:
             return ("cannot be read as YAML", nil)
         }
@@ -106,7 +107,7 @@ private struct YAMLConversion {
             try Self.checkTag(of: key)
             // Yams takes keys with different tags for different keys.
             guard names.insert(name).inserted else {
-                throw Refusal(message: Self.standsTwice([name]), place: Self.place(of: key))
+                throw Refusal(message: Self.definedTwice([name]), place: Self.place(of: key))
             }
             return SettingNode.Entry(
                 key: name, place: Self.place(of: key), value: try self.node(value, depth: depth + 1))
@@ -128,7 +129,7 @@ private struct YAMLConversion {
             place: place(of: node))
     }
 
-    static func standsTwice(_ keys: [String]) -> String {
+    static func definedTwice(_ keys: [String]) -> String {
         let names = keys.prefix(namesMax).map { "\"\(Excerpt.of($0))\"" }.joined(separator: ", ")
         return
             "\(names)\(keys.count > namesMax ? ", …" : "") \(keys.count == 1 ? "is" : "are") defined twice in one mapping"

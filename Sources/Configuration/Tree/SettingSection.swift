@@ -29,7 +29,7 @@ struct SettingSection {
                 value.diagnostics.add(
                     "is defined twice (first\(line) as \(other.key))", at: pair.place, key: path(of: pair))
             } else if let key = unavailable.first(where: { isSame(pair.key, $0) }) {
-                value.diagnostics.add(Diagnostic.unavailable, at: pair.place, key: path(of: pair, as: key))
+                value.diagnostics.add("is \(Diagnostic.unavailable)", at: pair.place, key: path(of: pair, as: key))
             } else {
                 value.diagnostics.add(
                     problem(of: pair.key, known: known, unavailable: unavailable), at: pair.place, key: path(of: pair))

@@ -38,11 +38,11 @@ extension Simulation {
             coverage.count("eras")
             note("replica \(replica.index): another era")
         }
-        publishStanding(primary, of: replica)
+        publishStatus(primary, of: replica)
     }
 
     /// Publishes what the channel guarantees; more than that if a rule is off.
-    func publishStanding(_ primary: Int, of replica: SimulatedReplica) {
+    func publishStatus(_ primary: Int, of replica: SimulatedReplica) {
         let channel = replica.hearings[primary].channel
         var status = channel.status
         if channel.state == .live {
@@ -99,7 +99,7 @@ extension Simulation {
         case .patience(let connection, let token):
             if connection.pending.contains(where: { $0.token == token }) { abandon(connection, "no answer") }
         case .breakerProbe(let connection): probe(over: connection)
-        case .note(let purpose, let operation, let result, let stamp, let origin):
+        case .deliver(let purpose, let operation, let result, let stamp, let origin):
             deliver(result, to: purpose, operation, stamp, origin, at: replica)
         case .arrive(let client, let loop, let forged): begin(client, loop, forged: forged, at: replica)
         case .backendFailed(let request): backendFailed(request)

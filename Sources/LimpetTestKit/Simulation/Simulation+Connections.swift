@@ -63,7 +63,7 @@ extension Simulation {
         switch connection.kind {
         case .subscriber:
             replica.hearings[connection.primary].channel.lost()
-            publishStanding(connection.primary, of: replica)
+            publishStatus(connection.primary, of: replica)
         case .data:
             let lost = connection.pending
             connection.pending = []
@@ -85,7 +85,7 @@ extension Simulation {
     private func tellLost(_ pending: SimulatedConnection.Pending, over connection: SimulatedConnection) {
         guard case .operation(let purpose, let operation) = pending.purpose, !pending.isLate else { return }
         schedule(
-            .note(purpose, operation, .unavailable(.lost), pending.stamp, nil), of: connection.replica, after: 0)
+            .deliver(purpose, operation, .unavailable(.lost), pending.stamp, nil), of: connection.replica, after: 0)
     }
 
     // MARK: Replies
@@ -120,7 +120,7 @@ extension Simulation {
         replica.hearings[connection.primary].server = connection.server
         replica.hearings[connection.primary].channel.subscribed(to: identity, now: replica.instant(now))
         note("replica \(replica.index): subscribed at redis \(connection.server.id)")
-        publishStanding(connection.primary, of: replica)
+        publishStatus(connection.primary, of: replica)
         if connection.primary == 0 { perform(replica.fleet.subscribed(now: replica.instant(now)), at: replica) }
     }
 
@@ -193,7 +193,7 @@ extension Simulation {
             !isElsewhere(connection)
         else {
             let stamp = OperationStamp(sentAt: replica.instant(now), isFromChannelServer: false)
-            return schedule(.note(purpose, operation, .unavailable(.away), stamp, nil), of: replica, after: 0)
+            return schedule(.deliver(purpose, operation, .unavailable(.away), stamp, nil), of: replica, after: 0)
         }
         let token = enqueue(.operation(purpose, operation), over: connection)
         note("replica \(replica.index).\(loop): asks \(describe(operation))")

@@ -85,7 +85,7 @@ enum ReplicaTimer {
     case deadline(SimulatedConnection, token: Int)
     case patience(SimulatedConnection, token: Int)
     case breakerProbe(SimulatedConnection)
-    case note(StorePurpose, StoreOperation, StoreResult, OperationStamp, AnswerOrigin?)
+    case deliver(StorePurpose, StoreOperation, StoreResult, OperationStamp, AnswerOrigin?)
     case arrive(client: Int, loop: Int, forged: Bool)
     case backendFailed(request: Int)
     case backendAnswered(request: Int)
