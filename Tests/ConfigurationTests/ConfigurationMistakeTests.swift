@@ -11,7 +11,7 @@ struct ConfigurationMistakeTests {
             [
                 "1:1: entryPoint: unknown key, did you mean entryPoints?",
                 "2:1: bananas: unknown key: the keys here are entryPoints, providers, fleet, replica, store, log, accessLog, http",
-                "3:1: ping: is not available in this version",
+                "3:1: ping: is always on at the admin listener: remove this key",
             ]
         ),
         ("http: {}\n[a, b]: c\n", ["2:1: a key must be a string"]),

@@ -84,7 +84,7 @@ struct FleetViewTests {
 
                 * This configuration differs from that of the replica that was asked.
                 The store is available.
-                A Redis failover may lose moves of sessions: set min-replicas-to-write and min-replicas-max-lag in Redis.
+                A Redis failover may lose moves of sessions: if Redis has replicas, set min-replicas-to-write and min-replicas-max-lag.
 
                 """)
         let alone = FleetView(replicas: [FleetSample.replica("r1", lease: .none, isSelf: true)], store: nil)

@@ -4,9 +4,10 @@ extension Configuration {
         section.check(
             known: ["entryPoints", "providers", "fleet", "replica", "store", "log", "accessLog", "http"],
             unavailable: [
-                "api", "ping", "metrics", "tracing", "certificatesResolvers", "global", "serversTransport",
+                "tracing", "certificatesResolvers", "global", "serversTransport",
                 "tcpServersTransport", "hostResolver", "experimental", "core", "spiffe", "tcp", "udp", "tls", "ocsp",
-            ])
+            ],
+            alwaysOn: ["api", "ping", "metrics"])
         let listeners = Listeners(section.section("entryPoints"))
         let (storeSection, fleetSection) = (section.section("store"), section.section("fleet"))
         store = StoreOptions(storeSection)

@@ -17,7 +17,8 @@ struct SettingSection {
 
     /// Reports every unknown key, every key that another version or Traefik has and this version does not, and every
     /// known key that appears in two spellings.
-    func check(known: [String], unavailable: [String] = []) {
+    /// - Parameter alwaysOn: keys of Traefik for what Limpet's admin listener always serves.
+    func check(known: [String], unavailable: [String] = [], alwaysOn: [String] = []) {
         var first: [String: SettingNode.Entry] = [:]
         for pair in pairs {
             if let key = known.first(where: { isSame(pair.key, $0) }) {
@@ -30,6 +31,9 @@ struct SettingSection {
                     "is defined twice (first\(line) as \(other.key))", at: pair.place, key: path(of: pair))
             } else if let key = unavailable.first(where: { isSame(pair.key, $0) }) {
                 value.diagnostics.add("is \(Diagnostic.unavailable)", at: pair.place, key: path(of: pair, as: key))
+            } else if let key = alwaysOn.first(where: { isSame(pair.key, $0) }) {
+                value.diagnostics.add(
+                    "is always on at the admin listener: remove this key", at: pair.place, key: path(of: pair, as: key))
             } else {
                 value.diagnostics.add(
                     problem(of: pair.key, known: known, unavailable: unavailable), at: pair.place, key: path(of: pair))

@@ -53,7 +53,8 @@ package struct FleetTable: CustomStringConvertible {
         notes.append(store.isAvailable ? "The store is available." : "The store is unavailable.")
         if store.isFailoverGuarded == false {
             notes.append(
-                "A Redis failover may lose moves of sessions: set min-replicas-to-write and min-replicas-max-lag in Redis."
+                "A Redis failover may lose moves of sessions: "
+                    + "if Redis has replicas, set min-replicas-to-write and min-replicas-max-lag."
             )
         }
         return notes
