@@ -1,44 +1,34 @@
-/// Turns of phrase that a reader stumbles over, in comments, messages and pages.
-///
-/// A ratchet: of each there are just as many as here. Whoever removes one lowers the number; none is added.
+/// Turns of phrase that a reader stumbles over, in comments, messages and pages. Decision notes are history.
 enum PlainWords {
-    struct Phrase: Sendable {
-        let pattern: @Sendable () -> Regex<Substring>
-        let name: String
-        let allowed: Int
-
-        init(_ name: String, allowed: Int, _ pattern: @escaping @Sendable () -> Regex<Substring>) {
-            self.name = name
-            self.allowed = allowed
-            self.pattern = pattern
-        }
-    }
-
-    static let phrases: [Phrase] = [
-        Phrase("stands: is, appears", allowed: 0) { /\bstands?\b/ },
-        Phrase("whoever: the caller, the one that", allowed: 0) { /\b[wW]hoever\b/ },
-        Phrase("is no X: is not an X", allowed: 0) { /\b(?:is|are) no (?!longer|more|other|such)/ },
-        Phrase("hardly meant: probably a mistake", allowed: 0) { /\bhardly\b/ },
-        Phrase("likewise: say what is the same", allowed: 0) { /\blikewise\b/ },
-        Phrase("beside: next to, in addition to", allowed: 0) { /\bbeside\b/ },
-        Phrase("Of a detour the backend is another: on a detour …", allowed: 0) { /(?:\/\/\/?|\.) Of (?:a|an|the)\b/ },
-        Phrase("so many: this many, the number of", allowed: 0) { /\bso many\b/ },
+    static let all: [FileRule] = [
+        phrase("stands", "is, appears", in: "Where it stands.") { /\bstands?\b/ },
+        phrase("whoever", "the caller, a client that", in: "For whoever asks.") { /\b[wW]hoever\b/ },
+        phrase("is no X", "is not an X", in: "What is no number.", kept: "There is no number; it is no longer used.") {
+            /(?:\b(?![tT]here\b)\w+|[^\w\s]) (?:is|are) no (?!longer|more|other|such)/
+        },
+        phrase("hardly meant", "probably a mistake", in: "That is hardly meant.") { /\bhardly\b/ },
+        phrase("likewise", "say what is the same", in: "The other likewise.") { /\blikewise\b/ },
+        phrase("beside", "next to, in addition to", in: "The one beside it.", kept: "Besides, it waits.") {
+            /\bbeside\b/
+        },
+        phrase("Of a detour the backend is another", "on a detour, …", in: "Of a detour it is another.") {
+            /(?:\/\/\/?|\.) Of (?:a|an|the)\b/
+        },
+        phrase("so many", "this many, the number of", in: "After so many requests.") { /\bso many\b/ },
     ]
 
-    /// Files whose words count: the product and the pages. Decision notes are history.
-    static func isRead(_ file: SourceFile) -> Bool {
-        if file.isMarkdown { return !file.path.hasPrefix("docs/decisions/") && file.path != "CHANGELOG.md" }
-        return file.isProduct
+    private static func phrase(
+        _ phrase: String, _ better: String, in broken: String, kept: String = "A plain sentence.",
+        _ pattern: @escaping @Sendable () -> Regex<Substring>
+    ) -> FileRule {
+        FileRule.banned(
+            "\"\(phrase)\" is not written: \(better)", pattern,
+            broken: SourceFile("Sources/Store/A.swift", "/// \(broken)\n"),
+            kept: SourceFile("docs/a.md", "\(kept)\n"), where: isRead)
     }
 
-    /// Where the phrase is, as `path:line`.
-    static func places(of phrase: Phrase, in files: [SourceFile]) -> Faults {
-        let pattern = phrase.pattern()
-        return files.filter(isRead).flatMap { file in
-            file.faults { line in
-                // "There is no service" is plain.
-                line.replacing(/\b[tT]here (?:is|are) no\b/, with: "").firstMatch(of: pattern).map { "\"\($0.0)\"" }
-            }
-        }
+    private static func isRead(_ file: SourceFile) -> Bool {
+        if file.isMarkdown { return !file.path.hasPrefix("docs/decisions/") && file.path != "CHANGELOG.md" }
+        return file.isProduct
     }
 }

@@ -74,10 +74,14 @@ final class WhoamiHandler: ChannelInboundHandler {
                 }
             case .bytes(let count):
                 sendHead(to: head, length: count, context)
-                sendBody(Filling(left: head.method == .HEAD ? 0 : count, chunk: 65536, gap: 0), to: head, context)
+                sendBody(
+                    Filling(left: head.method == .HEAD ? 0 : count, chunk: 65536, gapMilliseconds: 0), to: head, context
+                )
             case .stream(let byteCount, let chunk, let gap):
                 sendHead(to: head, length: nil, context)
-                sendBody(Filling(left: head.method == .HEAD ? 0 : byteCount, chunk: chunk, gap: gap), to: head, context)
+                sendBody(
+                    Filling(left: head.method == .HEAD ? 0 : byteCount, chunk: chunk, gapMilliseconds: gap), to: head,
+                    context)
             }
         } catch {
             send(error.message + "\n", to: head, status: .badRequest, context)
@@ -127,17 +131,17 @@ final class WhoamiHandler: ChannelInboundHandler {
     private struct Filling {
         var left: Int
         let chunk: Int
-        let gap: Int
+        let gapMilliseconds: Int
     }
 
     /// Sends one chunk, and the next after the socket has taken it, so memory stays bounded whatever the client does.
     private func sendBody(_ filling: Filling, to head: HTTPRequestHead, _ context: ChannelHandlerContext) {
         guard filling.left > 0 else { return finish(head, context) }
         let count = min(filling.left, filling.chunk)
-        let rest = Filling(left: filling.left - count, chunk: filling.chunk, gap: filling.gap)
+        let rest = Filling(left: filling.left - count, chunk: filling.chunk, gapMilliseconds: filling.gapMilliseconds)
         let bytes = ByteBuffer(repeating: UInt8(ascii: "."), count: count)
         context.writeAndFlush(wrapOutboundOut(.body(.byteBuffer(bytes)))).assumeIsolated().whenSuccess { [self] in
-            later(rest.left > 0 ? rest.gap : 0, context) { $0.sendBody(rest, to: head, $1) }
+            later(rest.left > 0 ? rest.gapMilliseconds : 0, context) { $0.sendBody(rest, to: head, $1) }
         }
     }
 
