@@ -8,23 +8,32 @@ import Testing
 
 @Suite("The fleet's judge at work")
 struct FleetHealthMonitorTests {
+    /// Two replicas that hear each other, each with one backend at its port.
+    private static func withTwo(
+        _ firstPort: Int, _ secondPort: Int, _ body: (ProxyHarness, ProxyHarness, Bus) async throws -> Void
+    ) async throws {
+        let bus = Bus()
+        try await withProxy(to: [firstPort]) { first in
+            try await withProxy(to: [secondPort]) { second in
+                try await bus.join([first, second])
+                try await body(first, second, bus)
+                try await bus.stop()
+            }
+        }
+    }
+
     @Test("replicas that cannot reach a backend agree on it over the channel, and on its return")
     func agreement() async throws {
         let port = try closedPort()
-        let bus = Bus()
-        try await withProxy(to: [port]) { first in
-            try await withProxy(to: [port]) { second in
-                try await bus.join([first, second])
-                #expect(!first.health.judgesAlone && !second.health.judgesAlone)
-                let answer = try first.exchange("GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n")
-                #expect(answer.hasPrefix("HTTP/1.1 503"))
-                #expect(Waiting.until(within: 2) { first.health.mayReassign(0) && second.health.mayReassign(0) })
-                let backend = try ScriptedBackend(port: port) { _, _ in }
-                defer { backend.close() }
-                #expect(Waiting.until(within: 5) { first.health.isUp(0) && second.health.isUp(0) })
-                #expect(!first.health.mayReassign(0) && !second.health.mayReassign(0))
-                try await bus.stop()
-            }
+        try await Self.withTwo(port, port) { first, second, bus in
+            #expect(!first.health.judgesAlone && !second.health.judgesAlone)
+            let answer = try first.exchange("GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n")
+            #expect(answer.hasPrefix("HTTP/1.1 503"))
+            #expect(Waiting.until(within: 2) { first.health.mayReassign(0) && second.health.mayReassign(0) })
+            let backend = try ScriptedBackend(port: port) { _, _ in }
+            defer { backend.close() }
+            #expect(Waiting.until(within: 5) { first.health.isUp(0) && second.health.isUp(0) })
+            #expect(!first.health.mayReassign(0) && !second.health.mayReassign(0))
         }
     }
 
@@ -32,18 +41,13 @@ struct FleetHealthMonitorTests {
     func disagreement() async throws {
         let backend = try ScriptedBackend.answering(ok("here"))
         defer { backend.close() }
-        let bus = Bus()
-        try await withProxy(to: [try closedPort()]) { first in
-            try await withProxy(to: [backend.port]) { second in
-                try await bus.join([first, second])
-                let connections = backend.connectionCount
-                _ = try first.exchange("GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n")
-                #expect(Waiting.until(within: 2) { backend.connectionCount > connections })
-                #expect(!Waiting.until(within: 1.5) { first.health.mayReassign(0) })
-                #expect(!first.health.isUp(0))
-                #expect(second.health.isUp(0) && !second.health.isAvoided(0))
-                try await bus.stop()
-            }
+        try await Self.withTwo(try closedPort(), backend.port) { first, second, bus in
+            let connections = backend.connectionCount
+            _ = try first.exchange("GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n")
+            #expect(Waiting.until(within: 2) { backend.connectionCount > connections })
+            #expect(!Waiting.until(within: 1.5) { first.health.mayReassign(0) })
+            #expect(!first.health.isUp(0))
+            #expect(second.health.isUp(0) && !second.health.isAvoided(0))
         }
     }
 }
@@ -54,25 +58,20 @@ extension FleetHealthMonitorTests {
         let port = try closedPort()
         let back = try ScriptedBackend.answering(ok("there"))
         defer { back.close() }
-        let bus = Bus()
-        try await withProxy(to: [port]) { first in
-            try await withProxy(to: [port]) { second in
-                try await bus.join([first, second])
-                _ = try first.exchange("GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n")
-                try await #expect(eventually { first.health.mayReassign(0) && second.health.mayReassign(0) })
-                let other = Described.Backend("other", try closedPort())
-                try await first.apply(Described(backends: [other, .init("b0", port)]))
-                try await bus.reconfigure(0)
-                #expect(first.health.mayReassign(1) && !first.health.judgesAlone)
-                try await second.apply(Described(backends: [other, .init("b0", back.port)]))
-                try await bus.reconfigure(1)
-                #expect(second.health.isUp(1) && !second.health.mayReassign(1))
-                // A backend that nobody had before.
-                first.health.markDown(1)
-                _ = try first.exchange("GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n")
-                try await #expect(eventually { first.health.mayReassign(0) && second.health.mayReassign(0) })
-                try await bus.stop()
-            }
+        try await Self.withTwo(port, port) { first, second, bus in
+            _ = try first.exchange("GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n")
+            try await #expect(eventually { first.health.mayReassign(0) && second.health.mayReassign(0) })
+            let other = Described.Backend("other", try closedPort())
+            try await first.apply(Described(backends: [other, .init("b0", port)]))
+            try await bus.reconfigure(0)
+            #expect(first.health.mayReassign(1) && !first.health.judgesAlone)
+            try await second.apply(Described(backends: [other, .init("b0", back.port)]))
+            try await bus.reconfigure(1)
+            #expect(second.health.isUp(1) && !second.health.mayReassign(1))
+            // A backend that nobody had before.
+            first.health.markDown(1)
+            _ = try first.exchange("GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n")
+            try await #expect(eventually { first.health.mayReassign(0) && second.health.mayReassign(0) })
         }
     }
 
@@ -81,23 +80,18 @@ extension FleetHealthMonitorTests {
         let port = try closedPort()
         let back = try ScriptedBackend.answering(ok("there"))
         defer { back.close() }
-        let bus = Bus()
-        try await withProxy(to: [port]) { first in
-            try await withProxy(to: [port]) { second in
-                try await bus.join([first, second])
-                _ = try first.exchange("GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n")
-                try await #expect(eventually { first.health.mayReassign(0) && second.health.mayReassign(0) })
-                first.health.setAvoided(0, true)
-                try await first.apply(Described(backends: [.init("b0", port)], isSticky: false))
-                try await bus.reconfigure(0)
-                #expect(!first.health.mayReassign(0) && !first.health.isAvoided(0))
-                try await second.apply(Described(backends: [.init("b0", back.port)]))
-                try await bus.reconfigure(1)
-                try await first.apply(Described(backends: [.init("b0", port)]))
-                try await bus.reconfigure(0)
-                #expect(!first.health.isUp(0) && !first.health.mayReassign(0), "the other one reaches it")
-                try await bus.stop()
-            }
+        try await Self.withTwo(port, port) { first, second, bus in
+            _ = try first.exchange("GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n")
+            try await #expect(eventually { first.health.mayReassign(0) && second.health.mayReassign(0) })
+            first.health.setAvoided(0, true)
+            try await first.apply(Described(backends: [.init("b0", port)], isSticky: false))
+            try await bus.reconfigure(0)
+            #expect(!first.health.mayReassign(0) && !first.health.isAvoided(0))
+            try await second.apply(Described(backends: [.init("b0", back.port)]))
+            try await bus.reconfigure(1)
+            try await first.apply(Described(backends: [.init("b0", port)]))
+            try await bus.reconfigure(0)
+            #expect(!first.health.isUp(0) && !first.health.mayReassign(0), "the other one reaches it")
         }
     }
 }
