@@ -69,14 +69,6 @@ struct Listeners {
         forwarded?.check(
             known: ["trustedIPs"],
             unavailable: ["insecure", "connection", "notAppendXForwardedFor", "addXForwardedSchemeHeaders"])
-        return (forwarded?["trustedIPs"]?.list() ?? []).compactMap { value in
-            guard let text = value.string() else { return nil }
-            do throws(AddressError) {
-                return try AddressRange(text)
-            } catch {
-                value.diagnostic(error.description)
-                return nil
-            }
-        }
+        return (forwarded?["trustedIPs"]?.list() ?? []).compactMap { $0.addressRange() }
     }
 }

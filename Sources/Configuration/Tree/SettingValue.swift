@@ -73,6 +73,17 @@ struct SettingValue {
         return nil
     }
 
+    /// An address or a range of addresses, such as 10.0.0.0/8.
+    func addressRange() -> AddressRange? {
+        guard let text = string() else { return nil }
+        do throws(AddressError) {
+            return try AddressRange(text)
+        } catch {
+            diagnostic(error.description)
+            return nil
+        }
+    }
+
     func bool() -> Bool? {
         switch text?.lowercased() {
         case "true": return true
