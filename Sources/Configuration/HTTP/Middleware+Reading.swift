@@ -54,6 +54,7 @@ extension IPAllowList {
         guard let list = section.required("sourceRange", "name address ranges, such as 10.0.0.0/8") else { return nil }
         let elements = list.list()
         if elements.isEmpty, list.text != nil || list.isList { list.diagnostic("must name an address range") }
-        self.init(ranges: elements.compactMap { $0.addressRange() }, refusalStatus: status, depth: depth == 0 ? nil : depth)
+        self.init(
+            ranges: elements.compactMap { $0.addressRange() }, refusalStatus: status, depth: depth == 0 ? nil : depth)
     }
 }
