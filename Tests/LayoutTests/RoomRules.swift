@@ -7,7 +7,7 @@ enum RoomRules {
 
     static let table: [String: Rooms] = [
         "Affinity": Rooms(
-            folders: ["Cache", "Coherence", "Decision", "Fleet", "Health", "Placement", "Protocol"],
+            folders: ["Cache", "Coherence", "Decision", "Fleet", "Health", "Placement", "Protocol", "Standby"],
             rootFiles: ["BoundedQueue", "Duration+Whole", "Instant", "SplitMix"]),
         "Store": Rooms(
             folders: ["Channel", "Connecting", "Memory", "RESP", "Redis"],
