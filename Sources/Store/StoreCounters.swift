@@ -3,7 +3,7 @@ package import Affinity
 /// What one event loop has sent to the store and received from it, since the start.
 package struct StoreCounters: Sendable {
     package enum Kind: String, CaseIterable, Sendable {
-        case create, restore, rebind, touch, drop, read
+        case create, offer, restore, rebind, touch, drop, read
     }
 
     package enum Outcome: String, CaseIterable, Sendable {
@@ -33,6 +33,7 @@ package struct StoreCounters: Sendable {
     mutating func countSent(_ operation: StoreOperation) {
         switch operation {
         case .create: sentByKind[Kind.create.index] &+= 1
+        case .offer: sentByKind[Kind.offer.index] &+= 1
         case .restore: sentByKind[Kind.restore.index] &+= 1
         case .rebind: sentByKind[Kind.rebind.index] &+= 1
         case .touch: sentByKind[Kind.touch.index] &+= 1
@@ -60,11 +61,12 @@ extension StoreCounters.Kind {
     fileprivate var index: Int {
         switch self {
         case .create: 0
-        case .restore: 1
-        case .rebind: 2
-        case .touch: 3
-        case .drop: 4
-        case .read: 5
+        case .offer: 1
+        case .restore: 2
+        case .rebind: 3
+        case .touch: 4
+        case .drop: 5
+        case .read: 6
         }
     }
 }

@@ -64,6 +64,13 @@ struct RedisCommandsTests {
                     fingerprint, binding.backend, lifetimeMilliseconds: lifetimeMilliseconds,
                     createdAtSeconds: createdAtSeconds), in: &$0)
         }
+        let setOwn = ["SET", key, String(binding.record) + suffix, "NX", "GET", "PX", String(lifetimeMilliseconds)]
+        expect([setOwn, ["PTTL", key]]) {
+            commands.send(
+                .offer(
+                    fingerprint, binding, lifetimeMilliseconds: lifetimeMilliseconds, createdAtSeconds: createdAtSeconds
+                ), in: &$0)
+        }
         let restore = StoreOperation.restore(
             fingerprint, binding, lifetimeMilliseconds: lifetimeMilliseconds, createdAtSeconds: createdAtSeconds)
         let restoreTail = ["1", key, String(binding.record) + suffix, String(lifetimeMilliseconds)]

@@ -48,6 +48,18 @@ struct RedisConnectionStateTests {
         #expect(outcome(create, .wrongType, .integer(-1)) == "answer foreign")
     }
 
+    @Test("An offer is answered as a create")
+    func offers() {
+        let offer = StoreOperation.offer(.test(1), Binding(backend: .tombstone, epoch: 3), lifetimeMilliseconds: 1000)
+        let record = RedisReply.record(Record(Self.binding))
+        #expect(outcome(offer, .none, .integer(1000)) == "answer written")
+        #expect(outcome(offer, record, .integer(600)) == "answer record 7/4 600")
+        #expect(outcome(offer, record, .integer(-1)) == "send touch")
+        #expect(outcome(offer, record, .integer(-1), .none) == "answer record 7/4 0")
+        #expect(outcome(offer, .refusal, .refusal, record, .integer(300)) == "answer read 7/4 300")
+        #expect(outcome(offer, .foreignText, .integer(-1)) == "answer foreign")
+    }
+
     @Test("A record without a lifetime is given one")
     func mending() {
         let record = RedisReply.record(Record(Self.binding))

@@ -136,6 +136,7 @@ struct RedisStoreTests {
             let first = Binding(backend: Self.one, epoch: 1)
             let operations: [StoreOperation] = [
                 .create(key, Self.two, lifetimeMilliseconds: minute),
+                .offer(key, Binding(backend: Self.two, epoch: 5), lifetimeMilliseconds: minute),
                 .restore(key, first, lifetimeMilliseconds: minute),
                 .rebind(key, from: Binding(backend: Self.two, epoch: 1), to: Self.two, lifetimeMilliseconds: minute),
                 .touch(key, lifetimeMilliseconds: minute),
@@ -148,14 +149,17 @@ struct RedisStoreTests {
         }
     }
 
-    @Test("A move is published with its value, a create and a touch are silent")
+    @Test("A move is published with its value, a create, an offer and a touch are silent")
     func publication() async throws {
         try await with { server, store in
             let received = try Listener(server.port, channel: "limpet:rebind")
             try await received.subscribed()
             let first = Binding(backend: Self.one, epoch: 1)
+            let tombstone = Binding(backend: .tombstone, epoch: 3)
             _ = try await store.send(.create(key, Self.one, lifetimeMilliseconds: minute))
             _ = try await store.send(.touch(key, lifetimeMilliseconds: minute))
+            let offer = StoreOperation.offer(.test(2), tombstone, lifetimeMilliseconds: minute)
+            #expect(try await store.send(offer) == .written)
             _ = try await store.send(.rebind(key, from: first, to: Self.two, lifetimeMilliseconds: minute))
             _ = try await store.send(.rebind(key, from: first, to: Self.one, lifetimeMilliseconds: minute))
             _ = try await store.send(.restore(key, Binding(backend: Self.one, epoch: 9), lifetimeMilliseconds: minute))
@@ -476,13 +480,13 @@ struct RedisStoreTests {
                 .rebind(key, from: first, to: Self.two, lifetimeMilliseconds: minute),
                 .restore(key, first, lifetimeMilliseconds: minute),
                 .restore(key, Binding(backend: Self.one, epoch: 0), lifetimeMilliseconds: 1), .read(key),
-                .read(.test(9)),
+                .read(.test(9)), .offer(key, first, lifetimeMilliseconds: minute),
             ])
             let counters = try await store.counters()
-            #expect(StoreCounters.Kind.allCases.map(counters.sent) == [2, 2, 1, 1, 0, 2])
-            #expect(StoreCounters.Outcome.allCases.map(counters.answered) == [2, 3, 2, 0, 0])
+            #expect(StoreCounters.Kind.allCases.map(counters.sent) == [2, 1, 2, 1, 1, 0, 2])
+            #expect(StoreCounters.Outcome.allCases.map(counters.answered) == [2, 4, 2, 0, 0])
             #expect(StoreFailure.allCases.map(counters.failures) == [0, 0, 0, 1, 0])
-            #expect(counters.latency.count == 7)
+            #expect(counters.latency.count == 8)
             #expect(counters.connections == 1)
         }
     }

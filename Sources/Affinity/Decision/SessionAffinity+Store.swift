@@ -176,7 +176,7 @@ extension SessionAffinity {
             if decision.isPlacement, let index = membership.index(of: backend) { load.placed(on: index, now: now) }
             decision.isPlacement = false
             return .claimed
-        case .restore, .touch, .drop, .read:
+        case .offer, .restore, .touch, .drop, .read:
             return .claimed
         case .rebind:
             return .rebound

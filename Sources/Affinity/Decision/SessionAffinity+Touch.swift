@@ -98,7 +98,7 @@ extension StoreOperation {
     fileprivate var isFirstOffer: Bool {
         switch self {
         case .create: true
-        case .restore, .rebind, .touch, .drop, .read: false
+        case .offer, .restore, .rebind, .touch, .drop, .read: false
         }
     }
 }

@@ -3,6 +3,8 @@
 package enum StoreOperation: Hashable, Sendable {
     /// Bind at epoch 1 if the record is absent; else return the record.
     case create(Fingerprint, BackendHash, lifetimeMilliseconds: Int64, createdAtSeconds: UInt32? = nil)
+    /// Write the binding at its own epoch if the record is absent; else return the record.
+    case offer(Fingerprint, Binding, lifetimeMilliseconds: Int64, createdAtSeconds: UInt32? = nil)
     /// Write the binding, of an epoch above 1 or over a foreign value, if the record is absent, foreign or of a lower
     /// epoch; else return the record.
     case restore(Fingerprint, Binding, lifetimeMilliseconds: Int64, createdAtSeconds: UInt32? = nil)
@@ -19,7 +21,7 @@ package enum StoreOperation: Hashable, Sendable {
 
     package var fingerprint: Fingerprint {
         switch self {
-        case .create(let fingerprint, _, _, _), .restore(let fingerprint, _, _, _),
+        case .create(let fingerprint, _, _, _), .offer(let fingerprint, _, _, _), .restore(let fingerprint, _, _, _),
             .rebind(let fingerprint, _, _, _, _), .touch(let fingerprint, _), .drop(let fingerprint, _, _),
             .read(let fingerprint):
             fingerprint
@@ -30,7 +32,7 @@ package enum StoreOperation: Hashable, Sendable {
     package var intendedBinding: Binding? {
         switch self {
         case .create(_, let backend, _, _): Binding(backend: backend, epoch: 1)
-        case .restore(_, let binding, _, _): binding
+        case .offer(_, let binding, _, _), .restore(_, let binding, _, _): binding
         case .rebind(_, let from, let backend, _, _): Binding(backend: backend, epoch: from.epoch &+ 1)
         case .touch, .drop, .read: nil
         }
@@ -39,8 +41,8 @@ package enum StoreOperation: Hashable, Sendable {
     /// In milliseconds. A read requests none, so that it does not limit the lifetime of what it finds.
     package var lifetimeMilliseconds: Int64 {
         switch self {
-        case .create(_, _, let lifetimeMilliseconds, _), .restore(_, _, let lifetimeMilliseconds, _),
-            .rebind(_, _, _, let lifetimeMilliseconds, _),
+        case .create(_, _, let lifetimeMilliseconds, _), .offer(_, _, let lifetimeMilliseconds, _),
+            .restore(_, _, let lifetimeMilliseconds, _), .rebind(_, _, _, let lifetimeMilliseconds, _),
             .touch(_, let lifetimeMilliseconds), .drop(_, _, let lifetimeMilliseconds):
             lifetimeMilliseconds
         case .read: .max
@@ -49,8 +51,8 @@ package enum StoreOperation: Hashable, Sendable {
 
     package var createdAtSeconds: UInt32? {
         switch self {
-        case .create(_, _, _, let createdAtSeconds), .restore(_, _, _, let createdAtSeconds),
-            .rebind(_, _, _, _, let createdAtSeconds):
+        case .create(_, _, _, let createdAtSeconds), .offer(_, _, _, let createdAtSeconds),
+            .restore(_, _, _, let createdAtSeconds), .rebind(_, _, _, _, let createdAtSeconds):
             createdAtSeconds
         case .touch, .drop, .read: nil
         }
@@ -60,14 +62,14 @@ package enum StoreOperation: Hashable, Sendable {
     var isBroadcast: Bool {
         switch self {
         case .restore, .rebind, .drop: true
-        case .create, .touch, .read: false
+        case .create, .offer, .touch, .read: false
         }
     }
 
     var isTouch: Bool {
         switch self {
         case .touch: true
-        case .create, .restore, .rebind, .drop, .read: false
+        case .create, .offer, .restore, .rebind, .drop, .read: false
         }
     }
 }
@@ -141,15 +143,17 @@ extension StoreOperation {
         }
     }
 
-    /// If the store holds a foreign value: the `restore` to send after this `create`, because its script replaces the
-    /// value. Nil for every other operation.
+    /// If the store holds a foreign value: the `restore` to send after this `create` or `offer`, because its script
+    /// replaces the value. Nil for every other operation.
     var overForeign: StoreOperation? {
-        guard case .create(let fingerprint, let backend, let lifetimeMilliseconds, let createdAtSeconds) = self else {
-            return nil
+        switch self {
+        case .create, .offer:
+            intendedBinding.map {
+                .restore(
+                    fingerprint, $0, lifetimeMilliseconds: lifetimeMilliseconds, createdAtSeconds: createdAtSeconds)
+            }
+        case .restore, .rebind, .touch, .drop, .read: nil
         }
-        return .restore(
-            fingerprint, Binding(backend: backend, epoch: 1), lifetimeMilliseconds: lifetimeMilliseconds,
-            createdAtSeconds: createdAtSeconds)
     }
 }
 

@@ -30,6 +30,9 @@ struct RecordModel {
         case .create(_, let backend, _, let createdAtSeconds):
             if let record { return (record.result(to: operation, now: now), .nothing) }
             return write(Binding(backend: backend, epoch: 1), createdAtSeconds, until: expires, isPublished: false)
+        case .offer(_, let binding, _, let createdAtSeconds):
+            if let record { return (record.result(to: operation, now: now), .nothing) }
+            return write(binding, createdAtSeconds, until: expires, isPublished: false)
         case .restore(_, let binding, _, let createdAtSeconds):
             if let record, let held = record.binding, held.epoch >= binding.epoch || !restores {
                 return (record.result(to: operation, now: now), .nothing)

@@ -3,7 +3,8 @@ import Affinity
 /// The cases about writes and their results.
 extension StoreCase {
     package static let all = [
-        creates, restores, rebinds, touches, looks, tombstones, drops, births, ends, refusals, foreigners, lives,
+        creates, offers, restores, rebinds, touches, looks, tombstones, drops, births, ends, refusals, foreigners,
+        lives,
         edges,
     ].flatMap(\.self)
 

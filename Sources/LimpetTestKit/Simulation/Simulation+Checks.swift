@@ -155,6 +155,10 @@ extension Simulation {
         let entry = replica.cache.peek(session, now: replica.instant(now))
         switch operation {
         case .create, .touch, .drop, .read: return
+        case .offer(_, let binding, _, _):
+            if made[session]?.contains(binding) != true {
+                fail("I9", "\(who): offers \(name(binding)), which nobody knows")
+            }
         case .restore(_, let binding, _, _):
             let isForeign = binding.epoch == 1
             if !isForeign, made[session]?.contains(binding) != true {

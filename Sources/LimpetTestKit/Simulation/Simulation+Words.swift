@@ -6,6 +6,7 @@ extension Simulation {
         let session = name(operation.fingerprint)
         return switch operation {
         case .create(_, let backend, _, _): "create \(session) \(name(Binding(backend: backend, epoch: 1)))"
+        case .offer(_, let binding, _, _): "offer \(session) \(name(binding))"
         case .restore(_, let binding, _, _): "restore \(session) \(name(binding))"
         case .rebind(_, let from, let backend, _, _):
             "rebind \(session) \(name(from)) to \(name(Binding(backend: backend, epoch: from.epoch + 1)))"

@@ -48,7 +48,7 @@ struct RecordTable {
                 held.binding, remainingMilliseconds: remainingMilliseconds, createdAtSeconds: held.createdAtSeconds)
         case .drop(_, let above, _):
             return bury(operation, above: max(above, held.binding.epoch), at: place, max(end, held.end))
-        case .create, .restore, .rebind:
+        case .create, .offer, .restore, .rebind:
             guard let intendedBinding = operation.intendedBinding, operation.overrides(held.binding) else {
                 return .record(
                     held.binding, remainingMilliseconds: remainingMilliseconds, createdAtSeconds: held.createdAtSeconds)
@@ -106,7 +106,7 @@ extension StoreOperation {
     /// Whether the binding that the operation writes supersedes an existing record.
     fileprivate func overrides(_ held: Binding) -> Bool {
         switch self {
-        case .create, .touch, .drop, .read: false
+        case .create, .offer, .touch, .drop, .read: false
         case .restore(_, let binding, _, _): held.epoch < binding.epoch
         case .rebind(_, let from, _, _, _): held.epoch < from.epoch || held == from
         }

@@ -39,15 +39,10 @@ struct RedisCommands {
     func send(_ operation: StoreOperation, in buffer: inout ByteBuffer) {
         switch operation {
         case .create(let fingerprint, let backend, let lifetimeMilliseconds, let createdAtSeconds):
-            append(to: &buffer) {
-                $0.append("*7\r\n$3\r\nSET\r\n")
-                $0.append(keyStart, fingerprint)
-                $0.append(bulk: Binding(backend: backend, epoch: 1).record, suffix: createdAtSeconds)
-                $0.append("$2\r\nNX\r\n$3\r\nGET\r\n$2\r\nPX\r\n")
-                $0.append(bulk: UInt64(clamping: lifetimeMilliseconds))
-                $0.append("*2\r\n$4\r\nPTTL\r\n")
-                $0.append(keyStart, fingerprint)
-            }
+            let binding = Binding(backend: backend, epoch: 1)
+            setIfAbsent(fingerprint, binding, lifetimeMilliseconds, createdAtSeconds, in: &buffer)
+        case .offer(let fingerprint, let binding, let lifetimeMilliseconds, let createdAtSeconds):
+            setIfAbsent(fingerprint, binding, lifetimeMilliseconds, createdAtSeconds, in: &buffer)
         case .restore(let fingerprint, let binding, let lifetimeMilliseconds, let createdAtSeconds):
             append(to: &buffer) {
                 $0.append(restoreStart)
@@ -73,6 +68,22 @@ struct RedisCommands {
                 $0.append(bulk: UInt64(clamping: lifetimeMilliseconds))
             }
         case .read(let fingerprint): read(fingerprint, in: &buffer)
+        }
+    }
+
+    /// `SET` if the record is absent, and `PTTL`.
+    private func setIfAbsent(
+        _ fingerprint: Fingerprint, _ binding: Binding, _ lifetimeMilliseconds: Int64, _ createdAtSeconds: UInt32?,
+        in buffer: inout ByteBuffer
+    ) {
+        append(to: &buffer) {
+            $0.append("*7\r\n$3\r\nSET\r\n")
+            $0.append(keyStart, fingerprint)
+            $0.append(bulk: binding.record, suffix: createdAtSeconds)
+            $0.append("$2\r\nNX\r\n$3\r\nGET\r\n$2\r\nPX\r\n")
+            $0.append(bulk: UInt64(clamping: lifetimeMilliseconds))
+            $0.append("*2\r\n$4\r\nPTTL\r\n")
+            $0.append(keyStart, fingerprint)
         }
     }
 
@@ -104,7 +115,7 @@ struct RedisCommands {
         let script: RedisScript
         let arguments: [String]
         switch operation {
-        case .create, .touch, .read:
+        case .create, .offer, .touch, .read:
             assertionFailure("no script implements this operation")
             return false
         case .restore(_, let binding, let lifetimeMilliseconds, let createdAtSeconds):

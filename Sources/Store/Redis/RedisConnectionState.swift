@@ -101,7 +101,7 @@ struct RedisConnectionState {
         waiting.append(Waiting(operation: operation, stamp: stamp, waiter: waiter))
         let now = stamp.sentAt
         switch operation {
-        case .create:
+        case .create, .offer:
             expectReply(.create, number, now)
             expectReply(.createLifetime, number, now)
         case .restore, .rebind, .drop: expectReply(.script, number, now)
@@ -253,11 +253,12 @@ struct RedisConnectionState {
         }
     }
 
-    /// A create may find a record that expires before its lifetime can be set. Its result is then that record.
+    /// A create or an offer may find a record that expires before its lifetime can be set. Its result is then that
+    /// record. A touch has no first reply.
     private func absence(for operation: UInt64) -> StoreResult {
-        guard let place = place(of: operation), case .create = waiting[offset: place].operation,
-            case .record(let record) = waiting[offset: place].firstReply
-        else { return .absent }
+        guard let place = place(of: operation), case .record(let record) = waiting[offset: place].firstReply else {
+            return .absent
+        }
         return record.found(0)
     }
 
