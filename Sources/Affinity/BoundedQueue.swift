@@ -12,9 +12,12 @@ struct BoundedQueue<Element: Sendable>: Sendable {
     var isEmpty: Bool { count == 0 }
     var first: Element? { isEmpty ? nil : elements[start] }
 
-    mutating func append(_ element: Element) {
-        guard count < capacity else { return }
+    /// Returns false if the queue was full.
+    @discardableResult
+    mutating func append(_ element: Element) -> Bool {
+        guard count < capacity else { return false }
         elements.append(element)
+        return true
     }
 
     mutating func popFirst() -> Element? {

@@ -76,13 +76,13 @@ struct Fleet {
     /// Puts an entry into a replica's cache.
     mutating func know(
         _ fingerprint: Fingerprint, _ binding: Binding, _ kind: BindingCache.Kind, age: Int64 = 0,
-        createdAtSeconds: UInt32? = nil, replica: Int = 0
+        isStandby: Bool = false, createdAtSeconds: UInt32? = nil, replica: Int = 0
     ) {
         let since = now.advanced(byMilliseconds: -age)
         let entry = BindingCache.Entry(
             binding: binding, kind: kind, confirmedAt: since,
-            expiresAt: since.advanced(byMilliseconds: settings.recordLifetimeMilliseconds),
-            createdAtSeconds: createdAtSeconds)
+            expiresAt: since.advanced(byMilliseconds: settings.recordLifetimeMilliseconds), isSuspect: isStandby,
+            isStandby: isStandby, createdAtSeconds: createdAtSeconds)
         replicas[replica].cache.store(entry, for: fingerprint, now: now)
     }
 

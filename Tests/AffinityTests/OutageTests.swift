@@ -23,7 +23,8 @@ struct OutageTests {
         fleet.pass(fleet.settings.recordLifetimeMilliseconds - 200)
         #expect(fleet.serve(fingerprint).route == Route(backend: 3, binding: fleet.binding(3, 2), provenance: .cached))
         fleet.pass(300)
-        #expect(fleet.serve(fingerprint).route?.provenance == .hashed)
+        // Others may have kept it alive: a guess of the same backend.
+        #expect(fleet.serve(fingerprint).route == Route(backend: 3, binding: fleet.binding(3, 0), provenance: .cached))
         #expect(fleet.sent.isEmpty)
     }
 

@@ -2,13 +2,13 @@ import Synchronization
 
 /// What this replica knows about bindings: a table of fixed size that all its event loops share.
 ///
-/// Set-associative, 16 slots of 32 bytes a set: the upper half of the fingerprint selects the set, and the lower half
-/// is the tag. There are 1.57 slots for each requested entry, so that with that many live sessions fewer than 2 in 100
+/// Set-associative, 16 slots a set: the upper half of the fingerprint selects the set, and the lower half is the tag. A
+/// slot takes 32 bytes, and 8 more for the upper half. There are 1.57 slots for each requested entry, so that with that many live sessions fewer than 2 in 100
 /// find their set full. The memory of all sets is reserved at once and touched only as sessions arrive; it never grows.
 ///
 /// Unchecked: the memory of a shard's sets is accessed only under that shard's lock.
 package final class BindingCache: @unchecked Sendable {
-    /// How an entry was created. At equal epochs, the kind with the higher raw value wins.
+    /// How an entry was created. At equal epochs, confirmed wins over dirty, dirty over standby, and standby over a guess.
     package enum Kind: UInt8, Hashable, Sendable, CaseIterable {
         /// Hashed without knowledge or store, epoch 0.
         case guess = 1
@@ -29,6 +29,9 @@ package final class BindingCache: @unchecked Sendable {
         /// The store must be queried before the entry is used, however recently it was confirmed: the result came late
         /// or from another server, a message may have overtaken it, or its lifetime may not be the record's.
         package var isSuspect: Bool
+        /// Confirmed to another replica: this replica knows it from an announcement or a scan of the store, and asks the
+        /// store before its first use. Always confirmed and suspect.
+        package var isStandby: Bool
         /// When the session began, in seconds since 1970 by the wall clock, if known.
         package var createdAtSeconds: UInt32?
         /// Touches sent since the lifetime was last extended.
@@ -36,28 +39,31 @@ package final class BindingCache: @unchecked Sendable {
 
         package init(
             binding: Binding, kind: Kind, confirmedAt: Instant, expiresAt: Instant, isSuspect: Bool = false,
-            createdAtSeconds: UInt32? = nil, touches: UInt8 = 0
+            isStandby: Bool = false, createdAtSeconds: UInt32? = nil, touches: UInt8 = 0
         ) {
             self.binding = binding
             self.kind = kind
             self.confirmedAt = confirmedAt
             self.expiresAt = expiresAt
             self.isSuspect = isSuspect
+            self.isStandby = isStandby
             self.createdAtSeconds = createdAtSeconds
             self.touches = touches
         }
     }
 
-    /// Slots in use. Expired entries count until they are replaced or swept.
+    /// Slots in use. Expired entries count until they are replaced.
     package struct Counts: Hashable, Sendable {
         package var confirmed = 0
+        package var standby = 0
         package var dirty = 0
         package var guesses = 0
 
-        package var all: Int { confirmed + dirty + guesses }
+        package var all: Int { confirmed + standby + dirty + guesses }
 
-        mutating func add(_ difference: Int, to kind: Kind) {
+        mutating func add(_ difference: Int, to kind: Kind, isStandby: Bool) {
             switch kind {
+            case .confirmed where isStandby: standby += difference
             case .confirmed: confirmed += difference
             case .dirty: dirty += difference
             case .guess: guesses += difference
@@ -67,10 +73,11 @@ package final class BindingCache: @unchecked Sendable {
 
     package static let entriesMax = 1 << 32
 
+    private let lostCount = Atomic<UInt64>(0)
     private let memory: UnsafeMutableRawPointer
-    private let shards: UnsafeMutablePointer<CacheShard>
+    let shards: UnsafeMutablePointer<CacheShard>
     private let shardBits: UInt64
-    private let setsPerShard: Int
+    let setsPerShard: Int
 
     /// - Parameters:
     ///   - entries: number of live sessions to hold, 1 to `entriesMax`.
@@ -96,7 +103,7 @@ package final class BindingCache: @unchecked Sendable {
         memory.deallocate()
     }
 
-    private var shardCount: Int { 1 << Int(shardBits) }
+    var shardCount: Int { 1 << Int(shardBits) }
 
     /// Bytes reserved, locks included.
     package var byteCount: Int {
@@ -124,7 +131,7 @@ package final class BindingCache: @unchecked Sendable {
     }
 
     /// Keeps an entry, unless a better one is known: a live entry of the session wins by a higher epoch; at equal
-    /// epochs by a higher kind, then by not being suspect, then by a later confirmation. Returns whether the new entry
+    /// epochs by its kind, then by not being suspect, then by a later confirmation. Returns whether the new entry
     /// was kept. An expired entry only replaces the session's own entry, and never takes another session's slot.
     @discardableResult
     package func store(_ entry: Entry, for fingerprint: Fingerprint, now: Instant) -> Bool {
@@ -159,7 +166,8 @@ package final class BindingCache: @unchecked Sendable {
             var entry = set[way].entry(kind, now: now)
             guard binding.epoch >= entry.binding.epoch else { return }
             // The lifetime is the record's only if the store had confirmed it, and if sessions do not end by age.
-            let isSuspect = entry.kind != .confirmed || entry.createdAtSeconds != nil
+            // Standby stays suspect: the store has never answered this replica about it.
+            let isSuspect = entry.kind != .confirmed || entry.isStandby || entry.createdAtSeconds != nil
             (entry.binding, entry.kind, entry.confirmedAt, entry.isSuspect) = (binding, .confirmed, now, isSuspect)
             put(entry, fingerprint, set, way, now, seenTwice: set[way].isSeenTwice, &state)
         }
@@ -187,46 +195,33 @@ package final class BindingCache: @unchecked Sendable {
         }
     }
 
+    /// How many unexpired bindings that the store had confirmed were evicted, or found no slot, since the start.
+    package var losses: UInt64 { lostCount.load(ordering: .relaxed) }
+
     /// Slots in use, by kind. Takes each lock once, briefly.
     package func counts() -> Counts {
         var sum = Counts()
         for shard in 0..<shardCount {
             let occupied = shards[shard].state.withLock { $0.occupied }
             sum.confirmed += occupied.confirmed
+            sum.standby += occupied.standby
             sum.dirty += occupied.dirty
             sum.guesses += occupied.guesses
         }
         return sum
     }
 
-    /// Drops the expired entries of the next `sets` sets of every shard, continuing where the last sweep ended.
-    package func removeExpired(sets: Int, now: Instant) {
-        let tick = CacheTick(now)
-        for shard in 0..<shardCount {
-            shards[shard].state.withLock { state in
-                for _ in 0..<min(sets, setsPerShard) {
-                    if let set = shards[shard].set(at: state.sweptUpTo) {
-                        for way in 0..<CacheSet.ways where set[way].kind != nil && !set[way].isLive(tick) {
-                            clear(set, way, &state)
-                        }
-                    }
-                    state.sweptUpTo = (state.sweptUpTo + 1) % setsPerShard
-                }
-            }
-        }
-    }
-
     /// The upper bits select the shard. The bits below select the set, scaled to a number of sets that need not be a
     /// power of two.
     @inline(__always)
-    private func place(_ fingerprint: Fingerprint) -> (shard: Int, set: Int) {
+    func place(_ fingerprint: Fingerprint) -> (shard: Int, set: Int) {
         let shard = Int(truncatingIfNeeded: fingerprint.high >> (64 - shardBits))
         let below = fingerprint.high << shardBits
         return (shard, Int(truncatingIfNeeded: below.multipliedFullWidth(by: UInt64(setsPerShard)).high))
     }
 
     @inline(__always)
-    private func live(
+    func live(
         _ fingerprint: Fingerprint, _ shard: Int, _ index: Int, _ now: Instant
     ) -> (set: CacheSet, way: Int, kind: Kind)? {
         guard let set = shards[shard].set(at: index), let way = set.way(of: fingerprint.low),
@@ -235,17 +230,14 @@ package final class BindingCache: @unchecked Sendable {
         return (set, way, kind)
     }
 
-    private func keep(
+    func keep(
         _ entry: Entry, _ fingerprint: Fingerprint, _ shard: Int, _ index: Int, _ now: Instant,
         _ state: inout CacheShard.State
     ) -> Bool {
         let set = shards[shard].usedSet(at: index)
         let tick = CacheTick(now)
         guard let way = set.way(of: fingerprint.low) else {
-            guard entry.expiresAt > now else { return false }
-            let way = set.victim(now: tick, use: CacheTick.use(now))
-            put(entry, fingerprint, set, way, now, seenTwice: false, &state)
-            return true
+            return insert(entry, fingerprint, set, now, &state)
         }
         var entry = entry
         let slot = set[way]
@@ -261,30 +253,59 @@ package final class BindingCache: @unchecked Sendable {
         return true
     }
 
+    /// Gives a session without an entry a slot. Returns false if every slot of its set is worth more, or if the entry
+    /// has expired.
+    func insert(
+        _ entry: Entry, _ fingerprint: Fingerprint, _ set: CacheSet, _ now: Instant, _ state: inout CacheShard.State
+    ) -> Bool {
+        guard entry.expiresAt > now else { return false }
+        let tick = CacheTick(now)
+        let limit = CacheRank.limit(for: entry.kind, isStandby: entry.isStandby)
+        guard let way = set.victim(limit: limit, now: tick, use: CacheTick.use(now)) else {
+            if entry.kind == .confirmed { lostCount.add(1, ordering: .relaxed) }
+            return false
+        }
+        if set[way].kind == .confirmed, set[way].isLive(tick) { lostCount.add(1, ordering: .relaxed) }
+        put(entry, fingerprint, set, way, now, seenTwice: false, &state)
+        return true
+    }
+
     private static func replaces(_ new: Entry, _ old: Entry) -> Bool {
         if new.binding.epoch != old.binding.epoch { return new.binding.epoch > old.binding.epoch }
-        if new.kind != old.kind { return new.kind.rawValue > old.kind.rawValue }
+        if new.weight != old.weight { return new.weight > old.weight }
         if new.isSuspect != old.isSuspect { return old.isSuspect }
         return CacheTick(new.confirmedAt).distance(from: CacheTick(old.confirmedAt)) >= 0
     }
 
-    private func put(
+    func put(
         _ entry: Entry, _ fingerprint: Fingerprint, _ set: CacheSet, _ way: Int, _ now: Instant, seenTwice: Bool,
         _ state: inout CacheShard.State
     ) {
-        if let kind = set[way].kind { state.occupied.add(-1, to: kind) }
-        state.occupied.add(1, to: entry.kind)
-        set.put(CacheSlot(entry, now: now, seenTwice: seenTwice), tag: fingerprint.low, at: way)
+        let old = set[way]
+        if let kind = old.kind { state.occupied.add(-1, to: kind, isStandby: old.isStandby) }
+        state.occupied.add(1, to: entry.kind, isStandby: entry.isStandby)
+        set.put(CacheSlot(entry, now: now, seenTwice: seenTwice), of: fingerprint, at: way)
     }
 
     private func clear(_ set: CacheSet, _ way: Int, _ state: inout CacheShard.State) {
-        if let kind = set[way].kind { state.occupied.add(-1, to: kind) }
+        let old = set[way]
+        if let kind = old.kind { state.occupied.add(-1, to: kind, isStandby: old.isStandby) }
         set.clear(way)
     }
 }
 
 /// How an entry weighs against the store.
 extension BindingCache.Entry {
+    /// At equal epochs, the entry with the higher weight wins.
+    fileprivate var weight: Int {
+        switch kind {
+        case .guess: 1
+        case .confirmed where isStandby: 2
+        case .dirty: 3
+        case .confirmed: 4
+        }
+    }
+
     /// Whether the entry may be used without querying the store, as long as the channel vouches for the time it was
     /// confirmed.
     package var maySuffice: Bool { kind == .confirmed && !binding.isTombstone && !isSuspect }

@@ -1,22 +1,28 @@
-/// One set of the cache in raw memory: 16 adjacent tags (two cache lines), then 16 slots.
+/// One set of the cache in raw memory: 16 adjacent tags (two cache lines), then 16 slots, then the upper halves of the
+/// fingerprints. A lookup reads only tags and one slot; the upper halves are needed to name an entry to the store.
 struct CacheSet {
     static let ways = 16
-    static let byteCount = ways * (MemoryLayout<UInt64>.stride + MemoryLayout<CacheSlot>.stride)
+    static let byteCount = ways * (2 * MemoryLayout<UInt64>.stride + MemoryLayout<CacheSlot>.stride)
 
     private let tags: UnsafeMutablePointer<UInt64>
     private let slots: UnsafeMutablePointer<CacheSlot>
+    private let uppers: UnsafeMutablePointer<UInt64>
 
     /// `memory` holds `byteCount` bytes, aligned to 8.
     init(_ memory: UnsafeMutableRawPointer) {
         tags = memory.assumingMemoryBound(to: UInt64.self)
-        slots = (memory + Self.ways * MemoryLayout<UInt64>.stride).assumingMemoryBound(to: CacheSlot.self)
+        slots = (memory + Self.slotsOffset).assumingMemoryBound(to: CacheSlot.self)
+        uppers = (memory + Self.uppersOffset).assumingMemoryBound(to: UInt64.self)
     }
+
+    private static let slotsOffset = ways * MemoryLayout<UInt64>.stride
+    private static let uppersOffset = slotsOffset + ways * MemoryLayout<CacheSlot>.stride
 
     /// Initializes raw memory as an empty set.
     static func initialize(_ memory: UnsafeMutableRawPointer) {
         memory.initializeMemory(as: UInt64.self, repeating: 0, count: ways)
-        (memory + ways * MemoryLayout<UInt64>.stride).initializeMemory(
-            as: CacheSlot.self, repeating: .empty, count: ways)
+        (memory + slotsOffset).initializeMemory(as: CacheSlot.self, repeating: .empty, count: ways)
+        (memory + uppersOffset).initializeMemory(as: UInt64.self, repeating: 0, count: ways)
     }
 
     subscript(way: Int) -> CacheSlot {
@@ -30,21 +36,25 @@ struct CacheSet {
         return nil
     }
 
-    /// The way to give to a new entry: an empty one, else the most dispensable.
-    func victim(now: CacheTick, use: UInt16) -> Int {
-        var victim = 0
-        var most: UInt32 = 0
+    /// The fingerprint whose entry the way holds.
+    func fingerprint(at way: Int) -> Fingerprint { Fingerprint(high: uppers[way], low: tags[way]) }
+
+    /// The most dispensable way, if a new entry with this limit may take it.
+    func victim(limit: CacheRank, now: CacheTick, use: UInt16) -> Int? {
+        var victim: Int?
+        var most = UInt32(limit.rawValue) << 16
         for way in 0..<Self.ways {
             let dispensability = slots[way].dispensability(now: now, use: use)
-            if dispensability > most { (victim, most) = (way, dispensability) }
+            if dispensability >= most { (victim, most) = (way, dispensability + 1) }
         }
         return victim
     }
 
-    func put(_ slot: CacheSlot, tag: UInt64, at way: Int) {
-        tags[way] = tag
+    func put(_ slot: CacheSlot, of fingerprint: Fingerprint, at way: Int) {
+        tags[way] = fingerprint.low
+        uppers[way] = fingerprint.high
         slots[way] = slot
     }
 
-    func clear(_ way: Int) { put(.empty, tag: 0, at: way) }
+    func clear(_ way: Int) { put(.empty, of: Fingerprint(high: 0, low: 0), at: way) }
 }

@@ -8,7 +8,6 @@ struct CacheShard: ~Copyable {
     /// What the lock guards in addition to the sets' memory. Padded to cache lines of its own.
     struct State: Sendable {
         var occupied = BindingCache.Counts()
-        var sweptUpTo = 0
         var floors = EpochFloors()
         private let padding: (UInt64, UInt64, UInt64, UInt64, UInt64, UInt64, UInt64, UInt64, UInt64, UInt64, UInt64) =
             (0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0)

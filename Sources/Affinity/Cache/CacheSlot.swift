@@ -1,7 +1,7 @@
 /// One entry of the cache without its tag: 24 bytes.
 struct CacheSlot {
-    /// From the low end: the record (53 bits), the kind (2 bits; 0 is an empty slot), seen twice (1), suspect (1), and
-    /// seven unused bits.
+    /// From the low end: the record (53 bits), the kind (2 bits; 0 is an empty slot), seen twice (1), suspect (1),
+    /// standby (1), and six unused bits.
     private var packed: UInt64
     private(set) var expires: CacheTick
     private(set) var confirmed: CacheTick
@@ -14,6 +14,7 @@ struct CacheSlot {
     private static let kindShift: UInt64 = 53
     private static let seenTwice: UInt64 = 1 << 55
     private static let suspect: UInt64 = 1 << 56
+    private static let standby: UInt64 = 1 << 57
 
     static let empty = CacheSlot()
 
@@ -32,6 +33,7 @@ struct CacheSlot {
         packed = entry.binding.record | UInt64(entry.kind.rawValue) << Self.kindShift
         if seenTwice { packed |= Self.seenTwice }
         if entry.isSuspect { packed |= Self.suspect }
+        if entry.isStandby { packed |= Self.standby }
         createdAtSeconds = entry.createdAtSeconds ?? 0
         expires = CacheTick(entry.expiresAt, atMostFarFrom: now)
         confirmed = CacheTick(entry.confirmedAt)
@@ -43,6 +45,7 @@ struct CacheSlot {
         BindingCache.Kind(rawValue: UInt8(truncatingIfNeeded: packed >> Self.kindShift & 3))
     }
     var isSeenTwice: Bool { packed & Self.seenTwice != 0 }
+    var isStandby: Bool { packed & Self.standby != 0 }
     var binding: Binding {
         Binding(
             backend: BackendHash(bits: UInt32(truncatingIfNeeded: packed >> 24)),
@@ -54,7 +57,7 @@ struct CacheSlot {
     func entry(_ kind: BindingCache.Kind, now: Instant) -> BindingCache.Entry {
         BindingCache.Entry(
             binding: binding, kind: kind, confirmedAt: confirmed.instant(near: now),
-            expiresAt: expires.instant(near: now), isSuspect: packed & Self.suspect != 0,
+            expiresAt: expires.instant(near: now), isSuspect: packed & Self.suspect != 0, isStandby: isStandby,
             createdAtSeconds: createdAtSeconds == 0 ? nil : createdAtSeconds,
             touches: touches)
     }
@@ -64,19 +67,20 @@ struct CacheSlot {
         used = CacheTick.use(now)
     }
 
-    /// A full set evicts the slot with the highest value. Expired entries go first; then entries seen once, guesses
-    /// (which hashing would repeat) before confirmed ones; then confirmed entries seen twice; then guesses seen twice,
-    /// which served a session; and last dirty entries, the only trace of a decision. Among equals, the least recently
-    /// used goes first.
+    /// What a full set gives up: the slot with the highest value. The upper half is the rank; among equals, the least
+    /// recently used goes first.
     func dispensability(now: CacheTick, use: UInt16) -> UInt32 {
-        let rank: UInt32
-        switch kind {
-        case nil: rank = 7
-        case _ where !isLive(now): rank = 6
-        case .guess: rank = isSeenTwice ? 2 : 5
-        case .confirmed: rank = isSeenTwice ? 3 : 4
-        case .dirty: rank = 1
+        UInt32(rank(now: now).rawValue) << 16 | UInt32(use &- used)
+    }
+
+    private func rank(now: CacheTick) -> CacheRank {
+        guard let kind else { return .empty }
+        guard isLive(now) else { return .expired }
+        return switch kind {
+        case .guess: isSeenTwice ? .usedGuess : .guess
+        case .confirmed where isStandby: .standby
+        case .confirmed: isSeenTwice ? .usedConfirmed : .confirmed
+        case .dirty: .dirty
         }
-        return rank << 16 | UInt32(use &- used)
     }
 }

@@ -18,14 +18,24 @@ package final class Coherence: @unchecked Sendable {
         package var generationBegan: Instant
         /// Grows when the server, or the data in it, is replaced by another.
         package var lineage: UInt64
+        /// When the lineage began. What was known before may be lost to the store.
+        package var lineageBegan: Instant
+        /// Grows when the store is found with an era that is not the one seen before: its data was replaced or lost as a
+        /// whole. The lineage grows with it.
+        package var eras: UInt64
 
         /// The status of a channel that is down.
         package static let down = Status(liveUntil: .distantPast, generationBegan: .distantFuture, lineage: 0)
 
-        package init(liveUntil: Instant, generationBegan: Instant, lineage: UInt64) {
+        package init(
+            liveUntil: Instant, generationBegan: Instant, lineage: UInt64, lineageBegan: Instant = .distantPast,
+            eras: UInt64 = 0
+        ) {
             self.liveUntil = liveUntil
             self.generationBegan = generationBegan
             self.lineage = lineage
+            self.lineageBegan = lineageBegan
+            self.eras = eras
         }
     }
 
@@ -34,6 +44,7 @@ package final class Coherence: @unchecked Sendable {
         let liveUntil: Atomic<Int64>
         let generationBegan: Atomic<Int64>
         let lineage: Atomic<UInt64>
+        let isRefilling = Atomic<Bool>(false)
 
         init(_ status: Status) {
             liveUntil = Atomic(status.liveUntil.nanoseconds)
@@ -44,6 +55,8 @@ package final class Coherence: @unchecked Sendable {
 
     /// Which primary holds a session's record.
     package let primaries: PrimaryMap
+    /// What this replica has written and not announced to the others yet.
+    package let written: WrittenSessions
     /// One per primary.
     private let statuses: UnsafeMutablePointer<SharedStatus>
     private let agreement = Atomic<Bool>(true)
@@ -62,6 +75,7 @@ package final class Coherence: @unchecked Sendable {
 
     private init(_ primaries: PrimaryMap, _ status: Status) {
         self.primaries = primaries
+        written = WrittenSessions(primaries: primaries)
         statuses = .allocate(capacity: primaries.count)
         for primary in 0..<primaries.count { (statuses + primary).initialize(to: SharedStatus(status)) }
     }
@@ -114,6 +128,18 @@ package final class Coherence: @unchecked Sendable {
     /// backends: a loop that has not switched yet would take a new backend for a removed one.
     package func setReconfiguring(_ value: Bool) {
         isReconfiguring.store(value, ordering: .relaxed)
+    }
+
+    /// Whether any replica, this one included, offers what it knows to a store that may have lost data. As long as that
+    /// goes on, an absent record proves little: guesses wait, and expired entries name the backend of a placement.
+    package var isRefilling: Bool {
+        (0..<primaries.count).contains { statuses[$0].isRefilling.load(ordering: .relaxed) }
+    }
+
+    /// Only the ``Standby`` of that primary calls this. An index out of range is ignored.
+    package func setRefilling(_ value: Bool, primary: Int) {
+        guard (0..<primaries.count).contains(primary) else { return }
+        statuses[primary].isRefilling.store(value, ordering: .relaxed)
     }
 
     package func setConfigurationsAgree(_ agree: Bool) {

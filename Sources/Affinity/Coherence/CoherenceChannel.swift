@@ -46,6 +46,10 @@ package struct CoherenceChannel: Sendable {
     private var liveUntil = Instant.distantPast
     private var generationBegan = Instant.distantFuture
     private var lineage: UInt64 = 0
+    private var lineageBegan = Instant.distantPast
+    private var eras: UInt64 = 0
+    /// When the last heartbeat that came back in this generation was sent; nil until one has.
+    package private(set) var echoedBeatSentAt: Instant?
 
     package init(leaseMilliseconds: Int64) {
         self.leaseMilliseconds = leaseMilliseconds
@@ -54,9 +58,13 @@ package struct CoherenceChannel: Sendable {
     package var status: Coherence.Status {
         switch state {
         case .down:
-            Coherence.Status(liveUntil: .distantPast, generationBegan: .distantFuture, lineage: lineage)
+            Coherence.Status(
+                liveUntil: .distantPast, generationBegan: .distantFuture, lineage: lineage, lineageBegan: lineageBegan,
+                eras: eras)
         case .proving, .live:
-            Coherence.Status(liveUntil: liveUntil, generationBegan: generationBegan, lineage: lineage)
+            Coherence.Status(
+                liveUntil: liveUntil, generationBegan: generationBegan, lineage: lineage, lineageBegan: lineageBegan,
+                eras: eras)
         }
     }
 
@@ -65,7 +73,7 @@ package struct CoherenceChannel: Sendable {
 
     /// The subscription is established: from now on messages are heard. A new generation begins.
     package mutating func subscribed(to server: ServerIdentity, now: Instant) {
-        if let before = self.server, before != server { lineage &+= 1 }
+        if let before = self.server, before != server { beginLineage(now) }
         self.server = server
         state = .proving
         provenAt = now
@@ -93,15 +101,18 @@ package struct CoherenceChannel: Sendable {
         provenAt = now
         let isSameEra = self.era == nil || self.era == era
         if !isSameEra {
-            lineage &+= 1
+            beginLineage(now)
+            eras &+= 1
             begin(now)
         } else if self.era == nil {
             // The first era heard: the era before it is unknown. This one may be new because data was lost that had
             // been read or written.
-            lineage &+= 1
+            beginLineage(now)
+            eras &+= 1
             generationBegan = now
         }
         self.era = era
+        echoedBeatSentAt = sentAt
         state = .live
         liveUntil = max(liveUntil, sentAt.advanced(byMilliseconds: leaseMilliseconds))
         return isSameEra ? .proven : .provenAnew
@@ -110,6 +121,7 @@ package struct CoherenceChannel: Sendable {
     /// The subscription is lost, or the store reported that it is not a primary.
     package mutating func lost() {
         state = .down
+        echoedBeatSentAt = nil
         liveUntil = .distantPast
         generationBegan = .distantFuture
     }
@@ -126,6 +138,12 @@ package struct CoherenceChannel: Sendable {
     private mutating func begin(_ now: Instant) {
         generations &+= 1
         generationBegan = now
+        echoedBeatSentAt = nil
         liveUntil = .distantPast
+    }
+
+    private mutating func beginLineage(_ now: Instant) {
+        lineage &+= 1
+        lineageBegan = now
     }
 }

@@ -1,8 +1,8 @@
 /// The best knowledge about a session here: the highest epoch, with ties broken as read > confirmed > hint > dirty >
-/// guess.
+/// standby > guess.
 struct KnownBinding {
     enum Origin: Comparable {
-        case guess, dirty, hint, confirmed
+        case guess, standby, dirty, hint, confirmed
         /// As reported by a store that takes no writes.
         case read
     }
@@ -43,7 +43,7 @@ struct KnownBinding {
     private init(_ entry: BindingCache.Entry) {
         let origin: Origin =
             switch entry.kind {
-            case .confirmed: .confirmed
+            case .confirmed: entry.isStandby ? .standby : .confirmed
             case .dirty: .dirty
             case .guess: .guess
             }

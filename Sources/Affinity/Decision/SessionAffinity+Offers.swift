@@ -30,6 +30,8 @@ extension SessionAffinity {
             guard let operation = pendingOffer(fingerprint, .dirty, now) else { continue }
             return tellable(operation, isGuess: false, where: mayAsk)
         }
+        // What other replicas know comes first.
+        guard !coherence.isRefilling else { return nil }
         while let fingerprint = offers.nextGuess() {
             guard let operation = pendingOffer(fingerprint, .guess, now) else { continue }
             return tellable(operation, isGuess: true, where: mayAsk)
@@ -75,8 +77,10 @@ extension SessionAffinity {
         if entry?.kind == .guess { offers.add(operation.fingerprint, isGuess: true) }
     }
 
-    /// The store has acknowledged a write. A broadcast write will be repeated if the store loses it.
+    /// The store has acknowledged a write. It is announced to the other replicas, and a broadcast write will be repeated
+    /// if the store loses it.
     mutating func noteWritten(_ operation: StoreOperation, _ binding: Binding, _ now: Instant) {
+        coherence.written.add(operation.fingerprint, now: now)
         guard operation.isBroadcast else { return }
         offers.note(
             Offers.Written(

@@ -25,9 +25,10 @@ extension SessionAffinity {
             }
         }
         // D10
-        guard let index = place(decision, now) else { return .refuse(.noBackend) }
-        decision.isPlacement = true
-        let expiry = expiry(createdAtSeconds: nil, now)
+        let expired = isRecordDoubtful(decision.fingerprint, now) ? expiredPlace(of: decision.fingerprint, now) : nil
+        guard let index = expired?.backend ?? place(decision, now) else { return .refuse(.noBackend) }
+        decision.isPlacement = expired == nil
+        let expiry = expiry(createdAtSeconds: expired?.createdAtSeconds, now)
         let hash = membership.backends[index].hash
         return send(
             &decision,
@@ -35,6 +36,11 @@ extension SessionAffinity {
                 decision.fingerprint, hash, lifetimeMilliseconds: expiry.lifetimeMilliseconds,
                 createdAtSeconds: expiry.createdAtSeconds),
             now)
+    }
+
+    /// Whether the absence of a record may be a loss: a replica offers what it knows to the store, or may be about to.
+    private func isRecordDoubtful(_ fingerprint: Fingerprint, _ now: Instant) -> Bool {
+        coherence.isRefilling || !coherence.isLive(for: fingerprint, now: now)
     }
 
     /// The operation that tells the store what is known here.

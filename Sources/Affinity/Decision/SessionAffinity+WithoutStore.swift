@@ -46,22 +46,43 @@ extension SessionAffinity {
                 switch known.origin {
                 case .hint: .hinted
                 case .read: .stored
-                case .guess, .dirty, .confirmed: .cached
+                case .guess, .standby, .dirty, .confirmed: .cached
                 }
             return Route(
                 backend: $0, binding: known.binding, provenance: provenance, createdAtSeconds: known.createdAtSeconds)
         }
     }
 
-    /// Routes to the backend that the request proposes, else to the first usable one in the session's order, which
-    /// every replica would choose, and remembers it as a guess. A new session is not remembered, because its client may
-    /// never return; its cookie carries the guess.
+    /// Routes to the backend of the session's expired entry, else to the one that the request proposes, else to the
+    /// first usable one in the session's order, which every replica would choose, and remembers it as a guess. A new
+    /// session is not remembered, because its client may never return; its cookie carries the guess.
     private mutating func guess(_ decision: Decision, _ now: Instant) -> Step {
-        let proposed = proposed(decision)
-        guard let index = proposed ?? firstUsable(decision.fingerprint) else { return .refuse(.noBackend) }
+        let expired = expiredPlace(of: decision.fingerprint, now)
+        let (index, provenance): (Int?, Provenance) =
+            if let expired {
+                (expired.backend, .cached)
+            } else if let proposed = proposed(decision) {
+                (proposed, .hinted)
+            } else {
+                (firstUsable(decision.fingerprint), .hashed)
+            }
+        guard let index else { return .refuse(.noBackend) }
+        let createdAtSeconds = expired?.createdAtSeconds
         let binding = Binding(backend: membership.backends[index].hash, epoch: 0)
-        if !decision.isNew { remember(binding, .guess, createdAtSeconds: nil, of: decision.fingerprint, now) }
-        return .forward(Route(backend: index, binding: binding, provenance: proposed == nil ? .hashed : .hinted))
+        if !decision.isNew {
+            remember(binding, .guess, createdAtSeconds: createdAtSeconds, of: decision.fingerprint, now)
+        }
+        return .forward(
+            Route(backend: index, binding: binding, provenance: provenance, createdAtSeconds: createdAtSeconds))
+    }
+
+    /// The backend of an entry whose lifetime is over, if it is usable and the session has not ended by age. Touches are
+    /// silent, so others may have kept the session alive. It serves guesses only.
+    func expiredPlace(of fingerprint: Fingerprint, _ now: Instant) -> (backend: Int, createdAtSeconds: UInt32?)? {
+        guard let entry = cache.expired(fingerprint, now: now),
+            !isExpired(createdAtSeconds: entry.createdAtSeconds, now)
+        else { return nil }
+        return usable(entry.binding.backend).map { ($0, entry.createdAtSeconds) }
     }
 
     /// Moves the session without the store, which learns of the move later.

@@ -30,6 +30,7 @@ package struct FleetHealth: Sendable {
     /// Messages that were not of this format, or were late or over the roster's capacity.
     package private(set) var ignoredMessages: UInt64 = 0
     private var own: FleetMessage.Sender
+    private let version: String
     /// Milliseconds.
     private let leaseMilliseconds: Int64
     private let probeTimeoutMilliseconds: Int64
@@ -59,6 +60,7 @@ package struct FleetHealth: Sendable {
         own: FleetMessage.Sender, backends: Set<FleetBackend>, leaseMilliseconds: Int64, probeTimeoutMilliseconds: Int64
     ) {
         self.own = own
+        version = own.version
         self.leaseMilliseconds = leaseMilliseconds
         self.probeTimeoutMilliseconds = probeTimeoutMilliseconds
         roster = FleetRoster(configuration: own.configuration)
@@ -94,6 +96,13 @@ package struct FleetHealth: Sendable {
         judgeFleet(into: &actions, now: now)
         publish(into: &actions, now: now)
         return actions
+    }
+
+    /// The other replicas hear this status with the next message.
+    /// - Parameter isUrgent: whether that is news which does not wait for the next message in turn.
+    package mutating func standbyChanged(to status: StandbyStatus, isUrgent: Bool) {
+        own.version = FleetText.cleaned(status.following(version: version))
+        if isUrgent { shouldLog = true }
     }
 
     // MARK: Own evidence

@@ -28,7 +28,8 @@ package struct FleetMessage: Equatable, Sendable {
         package internal(set) var configuration: UInt64
         /// At most 64 letters, digits and `._:+@/-`, for people to read.
         package let name: String
-        package let version: String
+        /// The program's version, with its ``StandbyStatus`` behind it.
+        package internal(set) var version: String
 
         /// - Parameters:
         ///   - name: cut to the maximum length; characters that are not allowed become `_`.

@@ -11,6 +11,8 @@ package struct FleetRoster: Sendable {
     package struct Member: Sendable {
         package internal(set) var sender: FleetMessage.Sender
         package internal(set) var lease: FleetMessage.Lease
+        /// How much it knows of the sessions that it has not served. Nil for a replica of an earlier release.
+        package internal(set) var standby: StandbyStatus?
         package internal(set) var receivedAt: Instant
         /// Backends that it reports as down.
         package internal(set) var down: [FleetBackend]
@@ -61,7 +63,8 @@ package struct FleetRoster: Sendable {
             guard members.count < Self.capacity else { return false }
         }
         members[instance] = Member(
-            sender: message.sender, lease: message.lease, receivedAt: now,
+            sender: message.sender, lease: message.lease, standby: StandbyStatus.parted(message.sender.version).status,
+            receivedAt: now,
             down: message.verdicts.filter { $0.state == .down }.map {
                 FleetBackend(service: $0.service, backend: $0.backend)
             },

@@ -1,0 +1,165 @@
+/// Offers a store that may have lost data what this replica knows that the store had confirmed to anybody. Needs no
+/// service: value and lifetime are enough.
+///
+/// After the loss of all data each session has one replica that offers it first; then the store is scanned, and whatever
+/// it still does not hold is offered by everyone who knows it. An offer is silent and overrides nothing.
+struct Refill: Sendable {
+    enum Phase: Sendable {
+        case none
+        /// This replica's share of the sessions. → scan
+        case share
+        /// The store is being scanned for what it holds. → rest
+        case scan
+        /// What the scan did not meet. → none
+        case rest
+    }
+
+    /// Offers per second that a fleet sends to one server: 9 % of its time.
+    private static let offersPerSecond: Int64 = 20_000
+    private static let batchSize = 100
+    /// Sets of the cache that one call visits at most.
+    private static let setsMax = 2000
+    private static let pauseMilliseconds: Int64 = 100
+
+    private(set) var phase = Phase.none
+    /// Offers sent.
+    private(set) var offers: UInt64 = 0
+    private var position: BindingCache.Position?
+    private var queue: [Fingerprint] = []
+    private var inFlight = 0
+    private var dueAt = Instant.distantPast
+    private var isSlow = false
+
+    /// Begins, or begins anew.
+    /// - Parameter isNewEra: all data was replaced or lost; else the store may hold nearly everything.
+    mutating func begin(isNewEra: Bool) {
+        phase = isNewEra ? .share : .scan
+        position = BindingCache.Position()
+        queue = []
+    }
+
+    /// The store was scanned, or cannot be.
+    mutating func scanEnded() {
+        guard case .scan = phase else { return }
+        phase = .rest
+        position = BindingCache.Position()
+    }
+
+    /// What to offer now.
+    /// - Parameters:
+    ///   - replicas: how many replicas share the rate.
+    ///   - lineageBegan: entries confirmed since then are in the store.
+    ///   - isWanted: whether this primary holds the session's record.
+    ///   - isShare: whether the session belongs to this replica's share.
+    mutating func due(
+        _ cache: BindingCache, replicas: Int, lineageBegan: Instant, now: Instant, isWanted: (Fingerprint) -> Bool,
+        isShare: (Fingerprint) -> Bool
+    ) -> [StoreOperation] {
+        let isSharing: Bool
+        switch phase {
+        case .none, .scan: return []
+        case .share: isSharing = true
+        case .rest: isSharing = false
+        }
+        guard inFlight == 0, now >= dueAt else { return [] }
+        if isSlow {
+            isSlow = false
+            dueAt = now.advanced(byMilliseconds: Self.pauseMilliseconds)
+            return []
+        }
+        if queue.isEmpty {
+            queue = cache.unconfirmed(from: &position, sets: Self.setsMax, before: lineageBegan, now: now).filter {
+                isWanted($0) && (!isSharing || isShare($0))
+            }
+        }
+        let batch = queue.suffix(Self.batchSize)
+        queue.removeLast(batch.count)
+        let operations = batch.compactMap { offer($0, cache, lineageBegan: lineageBegan, now: now) }
+        if queue.isEmpty, position == nil, operations.isEmpty { phase = isSharing ? .scan : .none }
+        inFlight = operations.count
+        offers &+= UInt64(operations.count)
+        let interval = Int64(operations.count) * 1_000_000_000 / Self.offersPerSecond * Int64(max(1, replicas))
+        dueAt = Instant(nanoseconds: max(dueAt.nanoseconds, now.nanoseconds &- interval) &+ interval)
+        return operations
+    }
+
+    /// The operation to send after the result of one, for the same session.
+    /// - Parameter isSlow: whether the result took more than a quarter of the budget.
+    mutating func answered(
+        _ result: StoreResult, to operation: StoreOperation, stamp: OperationStamp, _ cache: BindingCache,
+        lineageBegan: Instant, isSlow: Bool, now: Instant
+    ) -> StoreOperation? {
+        let fingerprint = operation.fingerprint
+        if isSlow { self.isSlow = true }
+        var next: StoreOperation?
+        switch result {
+        case .written:
+            if let record = operation.written {
+                learn(record, of: fingerprint, stamp, cache, lineageBegan: lineageBegan, now)
+            }
+        case .record(let record):
+            next = amend(record, of: fingerprint, after: operation, cache, lineageBegan: lineageBegan, now: now)
+            if next == nil { learn(record, of: fingerprint, stamp, cache, lineageBegan: lineageBegan, now) }
+        case .foreign:
+            next = operation.overForeign
+        case .absent:
+            break
+        case .readOnly, .unavailable(.refused):
+            phase = .none
+        case .unavailable:
+            if case .none = phase { break }
+            queue.insert(fingerprint, at: 0)
+            self.isSlow = true
+        }
+        if next == nil { inFlight = max(0, inFlight - 1) }
+        return next
+    }
+
+    private func learn(
+        _ record: StoredRecord, of fingerprint: Fingerprint, _ stamp: OperationStamp, _ cache: BindingCache,
+        lineageBegan: Instant, _ now: Instant
+    ) {
+        guard stamp.isFromChannelServer else { return }
+        cache.met(record, of: fingerprint, sentAt: stamp.sentAt, lineageBegan: lineageBegan, now: now)
+    }
+
+    private func offer(
+        _ fingerprint: Fingerprint, _ cache: BindingCache, lineageBegan: Instant, now: Instant
+    ) -> StoreOperation? {
+        guard let (entry, lifetimeMilliseconds) = known(fingerprint, cache, lineageBegan: lineageBegan, now: now) else {
+            return nil
+        }
+        return .offer(
+            fingerprint, entry.binding, lifetimeMilliseconds: lifetimeMilliseconds,
+            createdAtSeconds: entry.createdAtSeconds)
+    }
+
+    /// What the store still has to learn, if it holds less than is known here: a lower epoch, or the same binding with
+    /// less than 3/4 of its life.
+    private func amend(
+        _ record: StoredRecord, of fingerprint: Fingerprint, after operation: StoreOperation, _ cache: BindingCache,
+        lineageBegan: Instant, now: Instant
+    ) -> StoreOperation? {
+        guard !operation.isTouch,
+            let (entry, lifetimeMilliseconds) = known(fingerprint, cache, lineageBegan: lineageBegan, now: now)
+        else { return nil }
+        if record.binding.epoch < entry.binding.epoch {
+            return .restore(
+                fingerprint, entry.binding, lifetimeMilliseconds: lifetimeMilliseconds,
+                createdAtSeconds: entry.createdAtSeconds)
+        }
+        guard record.binding == entry.binding, record.remainingMilliseconds < lifetimeMilliseconds / 4 * 3 else {
+            return nil
+        }
+        return .touch(fingerprint, lifetimeMilliseconds: lifetimeMilliseconds)
+    }
+
+    private func known(
+        _ fingerprint: Fingerprint, _ cache: BindingCache, lineageBegan: Instant, now: Instant
+    ) -> (BindingCache.Entry, lifetimeMilliseconds: Int64)? {
+        guard let entry = cache.peek(fingerprint, now: now), entry.kind == .confirmed, entry.confirmedAt < lineageBegan
+        else { return nil }
+        let lifetimeMilliseconds = entry.expiresAt.milliseconds(since: now)
+        return lifetimeMilliseconds > 0 ? (entry, lifetimeMilliseconds) : nil
+    }
+}

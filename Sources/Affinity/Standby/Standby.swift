@@ -1,0 +1,404 @@
+/// Knows the sessions that other replicas serve, so that the loss of the store moves none of them: for one primary of
+/// the store, what this replica announces, scans and refills, and how much its knowledge is worth (section 7 of the
+/// affinity protocol).
+///
+/// Pure, one per primary: the shell reports what the channel, the fleet and the store say, and carries out the actions.
+/// Each action has exactly one result. Requests never wait for any of it.
+package struct Standby: Sendable {
+    package enum Action: Equatable, Sendable {
+        /// Report the reply by ``Standby/scanned(_:next:now:)`` or ``Standby/scanFailed(isFinal:now:)``.
+        case scan(cursor: UInt64)
+        /// Report the result by ``Standby/answered(_:to:stamp:now:)``.
+        case send(StoreOperation)
+        /// Report the outcome by ``Standby/announced(isPublished:isRefused:now:)``.
+        case announce([Fingerprint], hasLeftOut: Bool)
+    }
+
+    package struct Counters: Hashable, Sendable {
+        /// Messages that the store has published.
+        package internal(set) var announcementsSent: UInt64 = 0
+        /// Records heard from other replicas.
+        package internal(set) var recordsHeard: UInt64 = 0
+        /// Records dropped because more were announced than this replica accepts.
+        package internal(set) var recordsDropped: UInt64 = 0
+        /// Messages of others that told of records left out.
+        package internal(set) var gapsHeard: UInt64 = 0
+        /// Records met by scans.
+        package internal(set) var scanned: UInt64 = 0
+        /// Scans of the whole store that ended.
+        package internal(set) var scans: UInt64 = 0
+        /// Offers sent to refill the store.
+        package internal(set) var offers: UInt64 = 0
+        package internal(set) var refills: UInt64 = 0
+    }
+
+    private enum Purpose {
+        case sync, refill
+    }
+
+    /// Milliseconds added to the longest interval between two messages of a replica.
+    private static let presenceMarginMilliseconds: Int64 = 100
+    /// Milliseconds after which the count of replicas is trusted, and a guess may be offered to a store that may have
+    /// lost data: by then everyone who knows more is back.
+    private static let settledMilliseconds: Int64 = 3000
+    /// Milliseconds between two scans that cannot make this replica synced.
+    private static let rescanMilliseconds: Int64 = 600_000
+    /// Records per second that are accepted from others: more than the fleet's share of the server's time allows.
+    private static let recordsPerSecond: Int64 = 100_000
+
+    private let primary: Int
+    private let instance: UInt64
+    private let cache: BindingCache
+    private let coherence: Coherence
+    private let budgetMilliseconds: Int64
+    private let startedAt: Instant
+
+    private var channel = Coherence.Status.down
+    private var echoedBeatSentAt: Instant?
+    private var hearsAnnouncements = true
+    private var mayAnnounce = true
+    private var liveSince: Instant?
+    /// The lineage that the last refill began for, if one was needed.
+    private var lineage: UInt64 = 0
+    private var eras: UInt64 = 0
+    private var isHolding = false
+
+    private var fleet = FleetStandby()
+    private var lastReplicas = 1
+
+    private var announcer = Announcer()
+    private var scan: StoreScan
+    private var purpose = Purpose.sync
+    private var refill = Refill()
+    private var needsScan = false
+    private var rescanAt: Instant?
+    private var lossesBefore: UInt64 = 0
+    private var isSynced = false
+    private var reason = StandbyStatus.Reason.waiting
+    private var allowance = recordsPerSecond
+    private var allowedAt: Instant?
+    private var tallied = Counters()
+
+    /// - Parameters:
+    ///   - instance: the random number of this process, by which the fleet knows it.
+    ///   - budgetMilliseconds: how long a request waits for the store.
+    ///   - stepsMax: how many pages a scan may have.
+    package init(
+        primary: Int = 0, instance: UInt64, cache: BindingCache, coherence: Coherence,
+        budgetMilliseconds: Int64, stepsMax: Int = StoreScan.stepsMax, now: Instant
+    ) {
+        self.primary = primary
+        self.instance = instance
+        self.cache = cache
+        self.coherence = coherence
+        self.budgetMilliseconds = budgetMilliseconds
+        startedAt = now
+        scan = StoreScan(stepsMax: stepsMax)
+    }
+
+    /// Since the start.
+    package var counters: Counters {
+        var counters = tallied
+        counters.announcementsSent = announcer.sent
+        counters.offers = refill.offers
+        return counters
+    }
+
+    /// How much this replica would know if the store were lost now.
+    package func status(now: Instant) -> StandbyStatus {
+        guard hearsAnnouncements, mayAnnounce else { return .off }
+        if isRefilling { return .refilling }
+        if scan.isRunning || scan.state == .ended { return .syncing(sessions: scan.sessions) }
+        if isSynced { return .synced }
+        let hasWaited = now >= startedAt.advanced(byMilliseconds: presenceMilliseconds)
+        if channel.lineage == 0, hasWaited { return .notSynced(.startedWithoutStore) }
+        return .notSynced(scan.state == .failed ? .scanFailed : reason)
+    }
+
+    /// Whether something is due soon: ticks every 5 ms instead of every 50 ms keep the pace.
+    package var isBusy: Bool { scan.isRunning || isRefilling }
+
+    private var isRefilling: Bool {
+        if case .none = refill.phase { return channel.lineage != lineage && cache.counts().all > 0 }
+        return true
+    }
+
+    /// Milliseconds in which every replica that is there has been heard.
+    private var presenceMilliseconds: Int64 {
+        FleetRoster.intervalMilliseconds(replicas: lastReplicas) + Self.presenceMarginMilliseconds
+    }
+
+    // MARK: The channel
+
+    /// The coherence channel's status has changed, or a heartbeat has come back. Call this before the status is
+    /// published: the first decision under it must know whether the store may have lost data.
+    ///
+    /// - Parameters:
+    ///   - echoedBeatSentAt: when the last heartbeat that has come back in this generation was sent.
+    ///   - hearsAnnouncements: whether the subscription includes the announcements.
+    package mutating func channelChanged(
+        to status: Coherence.Status, echoedBeatSentAt: Instant?, hearsAnnouncements: Bool, now: Instant
+    ) {
+        let isDown = status.generationBegan == .distantFuture
+        if !isDown, status.generationBegan != channel.generationBegan {
+            beginGeneration(hearsAnnouncements: hearsAnnouncements)
+        }
+        channel = status
+        self.echoedBeatSentAt = echoedBeatSentAt
+        let isLive = echoedBeatSentAt != nil && now < status.liveUntil
+        if isLive, liveSince == nil { liveSince = now }
+        if isDown { liveSince = nil }
+        noticeLoss()
+        tellRefilling(now)
+    }
+
+    private mutating func beginGeneration(hearsAnnouncements: Bool) {
+        self.hearsAnnouncements = hearsAnnouncements
+        mayAnnounce = true
+        liveSince = nil
+        scan.stop()
+        gap(.waiting)
+    }
+
+    /// Something may have been missed: the store has to be scanned again.
+    private mutating func gap(_ reason: StandbyStatus.Reason) {
+        isSynced = false
+        needsScan = true
+        self.reason = reason
+    }
+
+    /// A new lineage is a loss only for what is known already.
+    private mutating func noticeLoss() {
+        guard channel.lineage != lineage else { return }
+        guard cache.counts().all > 0 else {
+            (lineage, eras) = (channel.lineage, channel.eras)
+            return
+        }
+        isHolding = true
+    }
+
+    private mutating func tellRefilling(_ now: Instant) {
+        if isHolding, let liveSince, now >= liveSince.advanced(byMilliseconds: Self.settledMilliseconds) {
+            isHolding = false
+        }
+        coherence.setRefilling(isHolding || isRefilling || fleet.isRefilling, primary: primary)
+    }
+
+    // MARK: The others
+
+    /// An announcement was heard. Nothing in it is used before a heartbeat has come back: the scan reads it instead.
+    package mutating func received(_ announcement: Announcement, now: Instant) {
+        guard announcement.instance != instance, let echoedBeatSentAt else { return }
+        if announcement.hasLeftOut {
+            tallied.gapsHeard &+= 1
+            gap(.leftOut)
+        }
+        guard admits(announcement.items.count, now) else {
+            tallied.recordsDropped &+= UInt64(announcement.items.count)
+            return gap(.leftOut)
+        }
+        tallied.recordsHeard &+= UInt64(announcement.items.count)
+        for item in announcement.items where coherence.primaries.primary(of: item.fingerprint) == primary {
+            cache.announced(
+                item.record, of: item.fingerprint, livesFrom: echoedBeatSentAt, lineageBegan: channel.lineageBegan,
+                now: now)
+        }
+    }
+
+    private mutating func admits(_ records: Int, _ now: Instant) -> Bool {
+        let earned = now.milliseconds(since: allowedAt ?? now) * Self.recordsPerSecond / 1000
+        if earned > 0 || allowedAt == nil { allowedAt = now }
+        allowance = min(Self.recordsPerSecond, allowance + max(0, earned))
+        guard allowance >= Int64(records) else { return false }
+        allowance -= Int64(records)
+        return true
+    }
+
+    // MARK: Time
+
+    /// Call this every 50 ms, and every 5 ms while ``isBusy``.
+    /// - Parameters:
+    ///   - fleet: what the others report.
+    ///   - storeIsAvailable: whether an operation would be sent now.
+    package mutating func tick(fleet: FleetStandby, storeIsAvailable: Bool, now: Instant) -> [Action] {
+        heed(fleet, now)
+        let isLive = liveSince != nil && now < channel.liveUntil
+        if isLive { beginRefillIfDue() }
+        tellRefilling(now)
+        noticeEviction(now)
+        endScanIfDue(now)
+        guard isLive, storeIsAvailable else { return [] }
+        beginScanIfDue(now)
+        return dueActions(now)
+    }
+
+    private mutating func heed(_ fleet: FleetStandby, _ now: Instant) {
+        if fleet.isRefilling { gap(.waiting) }
+        if fleet.hasUnannounced != self.fleet.hasUnannounced {
+            gap(fleet.hasUnannounced ? .unannounced : .waiting)
+        }
+        self.fleet = fleet
+        let replicas = fleet.announcing.count + 1
+        let isSettled = liveSince.map { now >= $0.advanced(byMilliseconds: Self.settledMilliseconds) } ?? false
+        lastReplicas = isSettled ? replicas : max(lastReplicas, replicas)
+    }
+
+    private mutating func beginRefillIfDue() {
+        guard channel.lineage != lineage else { return }
+        let isNewEra = channel.eras != eras
+        (lineage, eras) = (channel.lineage, channel.eras)
+        guard cache.counts().all > 0 else { return }
+        tallied.refills &+= 1
+        scan.stop()
+        refill.begin(isNewEra: isNewEra)
+    }
+
+    private mutating func noticeEviction(_ now: Instant) {
+        guard isSynced, cache.losses != lossesBefore else { return }
+        isSynced = false
+        reason = .cacheTooSmall
+        rescanAt = now.advanced(byMilliseconds: Self.rescanMilliseconds)
+    }
+
+    private mutating func beginScanIfDue(_ now: Instant) {
+        guard !scan.isRunning, scan.state != .failed else { return }
+        switch refill.phase {
+        case .share, .rest: return
+        case .scan:
+            purpose = .refill
+            scan.begin(now: now)
+        case .none:
+            let isDueAgain = rescanAt.map { now >= $0 } ?? false
+            guard needsScan || isDueAgain, !fleet.isRefilling, hearsAnnouncements, mayAnnounce, scan.state == .idle
+            else { return }
+            purpose = .sync
+            needsScan = false
+            rescanAt = nil
+            lossesBefore = cache.losses
+            scan.begin(now: now)
+        }
+    }
+
+    private mutating func endScanIfDue(_ now: Instant) {
+        switch scan.state {
+        case .failed:
+            refill.scanEnded()
+        case .ended where purpose == .refill:
+            tallied.scans &+= 1
+            scan.stop()
+            refill.scanEnded()
+        case .ended:
+            guard let liveSince, now >= liveSince.advanced(byMilliseconds: presenceMilliseconds) else { return }
+            tallied.scans &+= 1
+            scan.stop()
+            judgeScan(now)
+        case .idle, .waiting, .asking, .reading: break
+        }
+    }
+
+    /// The scan is complete; it is worth nothing if something was missed meanwhile.
+    private mutating func judgeScan(_ now: Instant) {
+        if needsScan { return }
+        if cache.losses != lossesBefore {
+            reason = .cacheTooSmall
+        } else if fleet.hasUnannounced {
+            reason = .unannounced
+        } else {
+            isSynced = true
+            return
+        }
+        rescanAt = now.advanced(byMilliseconds: Self.rescanMilliseconds)
+    }
+
+    private mutating func dueActions(_ now: Instant) -> [Action] {
+        var actions: [Action] = []
+        switch scan.due(replicas: scanningReplicas(now), now: now) {
+        case .scan(let cursor): actions.append(.scan(cursor: cursor))
+        case .read(let sessions): actions += sessions.map { .send(.read($0)) }
+        case nil: break
+        }
+        let (primary, primaries) = (primary, coherence.primaries)
+        let (instance, others) = (instance, fleet.announcing)
+        actions += refill.due(
+            cache, replicas: lastReplicas, lineageBegan: channel.lineageBegan, now: now,
+            isWanted: { primaries.primary(of: $0) == primary },
+            isShare: { Self.isFirst(instance, among: others, for: $0) }
+        ).map { .send($0) }
+        guard hearsAnnouncements, mayAnnounce else {
+            coherence.written.removeAll(primary: primary)
+            announcer.removeAll()
+            return actions
+        }
+        if let message = announcer.due(coherence.written, primary: primary, replicas: lastReplicas, now: now) {
+            actions.append(.announce(message.sessions, hasLeftOut: message.hasLeftOut))
+        }
+        return actions
+    }
+
+    /// Until the count of replicas is trusted, all may be scanning.
+    private func scanningReplicas(_ now: Instant) -> Int {
+        let isSettled = liveSince.map { now >= $0.advanced(byMilliseconds: Self.settledMilliseconds) } ?? false
+        return isSettled ? fleet.scanning + 1 : max(fleet.scanning + 1, lastReplicas)
+    }
+
+    /// Whether this replica comes before all others in the session's order of replicas.
+    private static func isFirst(_ instance: UInt64, among others: [UInt64], for fingerprint: Fingerprint) -> Bool {
+        let own = SplitMix.mixed(fingerprint.low ^ SplitMix.mixed(instance))
+        return others.allSatisfy { SplitMix.mixed(fingerprint.low ^ SplitMix.mixed($0)) < own }
+    }
+
+    // MARK: Results
+
+    /// A page of keys.
+    /// - Parameter next: the cursor of the page after it; 0 at the end.
+    package mutating func scanned(_ fingerprints: [Fingerprint], next: UInt64, now: Instant) {
+        let (primary, primaries) = (primary, coherence.primaries)
+        scan.scanned(fingerprints.filter { primaries.primary(of: $0) == primary }, next: next)
+    }
+
+    /// - Parameter isFinal: the store refuses scans, or answers as Redis does not; else it did not answer.
+    package mutating func scanFailed(isFinal: Bool, now: Instant) {
+        scan.scanFailed(isFinal: isFinal, now: now)
+    }
+
+    /// The announcement was published, was refused for good, or got no reply. Returns what to announce next.
+    package mutating func announced(isPublished: Bool, isRefused: Bool, now: Instant) -> [Action] {
+        announcer.answered(isPublished: isPublished, now: now)
+        if isRefused { mayAnnounce = false }
+        guard isPublished, mayAnnounce, now < channel.liveUntil,
+            let message = announcer.due(coherence.written, primary: primary, replicas: lastReplicas, now: now)
+        else { return [] }
+        return [.announce(message.sessions, hasLeftOut: message.hasLeftOut)]
+    }
+
+    /// The result of a read or an offer.
+    package mutating func answered(
+        _ result: StoreResult, to operation: StoreOperation, stamp: OperationStamp, now: Instant
+    ) -> [Action] {
+        let isSlow = now > stamp.sentAt.advanced(byMilliseconds: max(1, budgetMilliseconds / 4))
+        if case .read = operation {
+            read(result, of: operation.fingerprint, stamp: stamp, isSlow: isSlow, now: now)
+            return []
+        }
+        return refill.answered(
+            result, to: operation, stamp: stamp, cache, lineageBegan: channel.lineageBegan, isSlow: isSlow, now: now
+        ).map { [.send($0)] } ?? []
+    }
+
+    private mutating func read(
+        _ result: StoreResult, of fingerprint: Fingerprint, stamp: OperationStamp, isSlow: Bool, now: Instant
+    ) {
+        var isAnswered = stamp.isFromChannelServer && stamp.sentAt >= channel.generationBegan
+        var isRecord = false
+        switch result {
+        case .record(let record):
+            guard isAnswered else { break }
+            isRecord = true
+            tallied.scanned &+= 1
+            cache.met(record, of: fingerprint, sentAt: stamp.sentAt, lineageBegan: channel.lineageBegan, now: now)
+        case .absent, .foreign, .written: break
+        case .readOnly, .unavailable: isAnswered = false
+        }
+        scan.read(isAnswered: isAnswered, isRecord: isRecord, isSlow: isSlow, now: now)
+    }
+}
