@@ -58,6 +58,7 @@ package struct Standby: Sendable {
     private var hearsAnnouncements = true
     private var mayAnnounce = true
     private var liveSince: Instant?
+    private var generations: UInt64 = 0
     /// The lineage that the last refill began for, if one was needed.
     private var lineage: UInt64 = 0
     private var eras: UInt64 = 0
@@ -116,7 +117,9 @@ package struct Standby: Sendable {
     }
 
     /// Whether something is due soon: ticks every 5 ms instead of every 50 ms keep the pace.
-    package var isBusy: Bool { scan.isRunning || isRefilling }
+    package var isBusy: Bool {
+        scan.isRunning || isRefilling || coherence.written.fillsMessage(primary: primary)
+    }
 
     private var isRefilling: Bool {
         if case .none = refill.phase { return channel.lineage != lineage && cache.counts().all > 0 }
@@ -156,6 +159,7 @@ package struct Standby: Sendable {
         self.hearsAnnouncements = hearsAnnouncements
         mayAnnounce = true
         liveSince = nil
+        generations &+= 1
         scan.stop()
         gap(.waiting)
     }
@@ -223,7 +227,7 @@ package struct Standby: Sendable {
     package mutating func tick(fleet: FleetStandby, storeIsAvailable: Bool, now: Instant) -> [Action] {
         heed(fleet, now)
         let isLive = liveSince != nil && now < channel.liveUntil
-        if isLive { beginRefillIfDue() }
+        if isLive { beginRefillIfDue(now) }
         tellRefilling(now)
         noticeEviction(now)
         endScanIfDue(now)
@@ -243,8 +247,9 @@ package struct Standby: Sendable {
         lastReplicas = isSettled ? replicas : max(lastReplicas, replicas)
     }
 
-    private mutating func beginRefillIfDue() {
-        guard channel.lineage != lineage else { return }
+    private mutating func beginRefillIfDue(_ now: Instant) {
+        // What is confirmed from the next tick of the cache on is told apart from what was confirmed before the loss.
+        guard channel.lineage != lineage, CacheTick(now) != CacheTick(channel.lineageBegan) else { return }
         let isNewEra = channel.eras != eras
         (lineage, eras) = (channel.lineage, channel.eras)
         guard cache.counts().all > 0 else { return }
@@ -335,8 +340,9 @@ package struct Standby: Sendable {
         return actions
     }
 
-    /// Until the count of replicas is trusted, all may be scanning.
+    /// After an interruption all may be scanning, until the count of replicas is trusted.
     private func scanningReplicas(_ now: Instant) -> Int {
+        guard generations > 1 else { return fleet.scanning + 1 }
         let isSettled = liveSince.map { now >= $0.advanced(byMilliseconds: Self.settledMilliseconds) } ?? false
         return isSettled ? fleet.scanning + 1 : max(fleet.scanning + 1, lastReplicas)
     }

@@ -29,6 +29,11 @@ package final class WrittenSessions: Sendable {
         }
     }
 
+    /// Whether enough sessions wait to fill a message.
+    func fillsMessage(primary: Int) -> Bool {
+        waiting.withLock { $0[primary].sessions.count >= Announcement.recordsMax }
+    }
+
     /// Forgets what waits: nobody will announce it.
     func removeAll(primary: Int) {
         waiting.withLock { $0[primary] = Waiting() }

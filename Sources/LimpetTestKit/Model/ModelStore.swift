@@ -26,6 +26,12 @@ package struct ModelStore {
         living(fingerprint, Self.moment(now))?.binding
     }
 
+    /// The sessions that have a record, in a fixed order.
+    package func sessions(now: Instant) -> [Fingerprint] {
+        let now = Self.moment(now)
+        return records.keys.filter { living($0, now) != nil }.sorted { ($0.high, $0.low) < ($1.high, $1.low) }
+    }
+
     package mutating func result(_ operation: StoreOperation, now: Instant) -> StoreResult {
         let now = Self.moment(now)
         let fingerprint = operation.fingerprint
