@@ -40,12 +40,7 @@ struct Record: Hashable {
     }
 
     private static func number(_ text: Slice<UnsafeRawBufferPointer>, digits: Int) -> UInt64? {
-        guard (1...digits).contains(text.count), text.first != UInt8(ascii: "0") else { return nil }
-        var number: UInt64 = 0
-        for byte in text {
-            guard (UInt8(ascii: "0")...UInt8(ascii: "9")).contains(byte) else { return nil }
-            number = number * 10 + UInt64(byte - UInt8(ascii: "0"))
-        }
-        return number
+        guard text.count <= digits, text.first != UInt8(ascii: "0") else { return nil }
+        return UInt64(decimal: text)
     }
 }

@@ -48,6 +48,10 @@ struct RedisCommandsTests {
             expect([["GET", key], ["PTTL", key]]) { commands.send(.read(fingerprint), in: &$0) }
         }
         expect([["PING"]]) { commands.probe(in: &$0) }
+        for cursor in [0, 7, UInt64.max] {
+            let scan = ["SCAN", String(cursor), "MATCH", "\(name):??????????????????????", "COUNT", "100"]
+            expect([scan]) { commands.scan(from: cursor, in: &$0) }
+        }
     }
 
     private func check(

@@ -271,6 +271,41 @@ struct RedisConnectionStateTests {
         }
     }
 
+    @Test("One scan is in flight at most, keeps its place among the questions, and its reply is its own")
+    func scans() {
+        let page = ScanPage(next: 5, fingerprints: [.test(1)], strangers: 2)
+        var questions = state()
+        _ = questions.send(touch, for: nobody, stamp(0))
+        let areSent = [questions.scan(now: at(0)), questions.scan(now: at(0))]
+        #expect(areSent == [true, false])
+        #expect(!questions.nextAnswersScan)
+        #expect(questions.received(.none, now: at(1)).text == "answer absent")
+        #expect(questions.nextAnswersScan)
+        // However late it is.
+        #expect(questions.received(.page(page), now: at(400)).text == "scanned \(ScanReply.page(page))")
+        let isSent = questions.scan(now: at(400))
+        #expect(isSent)
+        #expect(outcome(create, .page(page)) == "close mistypedReply")
+        #expect(outcome(touch, .page(page)) == "close mistypedReply")
+        #expect(outcome(create, .none, .page(page)) == "close mistypedReply")
+        #expect(outcome(restore, .page(page)) == "close mistypedReply")
+    }
+
+    @Test(
+        "An array that is no page is malformed, an error refuses the scan, and what is neither closes",
+        arguments: [
+            (RedisReply.unexpected, "scanned malformed"),
+            (.verdict(record: 1, lifetimeMilliseconds: 1, createdAtSeconds: 1), "scanned malformed"),
+            (.refusal, "scanned refused"), (.readOnly, "scanned refused"), (.noScript, "scanned refused"),
+            (.wrongType, "scanned refused"), (.none, "close mistypedReply"), (.integer(1), "close mistypedReply"),
+            (.status, "close mistypedReply"), (.foreignText, "close mistypedReply"),
+        ])
+    func scanReplies(_ reply: RedisReply, _ action: String) {
+        var state = state()
+        _ = state.scan(now: at(0))
+        #expect(state.received(reply, now: at(1)).text == action)
+    }
+
     @Test("A heartbeat's reply is nobody's, and a script that is not known is sent whole")
     func heartbeats() {
         func outcome(_ replies: RedisReply...) -> String {
@@ -332,7 +367,7 @@ struct RedisConnectionStateTests {
                     switch state.received(replies[Int(random.next() % 8)], now: at(time)) {
                     case .result: told += 1
                     case .close: isOpen = false
-                    case .wait, .send, .sendBeat, .probed: break
+                    case .wait, .send, .sendBeat, .probed, .scanned: break
                     }
                 }
                 while state.nextLate(now: at(time)) != nil { told += 1 }
@@ -353,6 +388,7 @@ extension RedisConnectionState.Action {
         case .send(let followUp, _): "send \(followUp)"
         case .sendBeat(let sequence): "send beat \(sequence)"
         case .probed(let isWell): "probed \(isWell)"
+        case .scanned(let reply): "scanned \(reply)"
         case .close(let ending): "close \(ending)"
         }
     }

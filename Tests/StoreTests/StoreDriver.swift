@@ -85,6 +85,18 @@ final class StoreDriver: Sendable {
         return try await promise.futureResult.get()
     }
 
+    /// Asks for a page of keys. Nil if that cannot be sent.
+    func scan(from cursor: UInt64) async throws -> ScanReply? {
+        let promise = loop.makePromise(of: ScanReply?.self)
+        loop.execute { [redis] in
+            let waiter = Once(promise: promise)
+            let isSent = redis.value?.scan(from: cursor) { waiter.receive($0) } ?? false
+            waiter.isAsking = false
+            if !isSent { waiter.receive(nil) }
+        }
+        return try await promise.futureResult.get()
+    }
+
     /// How a question was put to the store.
     func stamp(_ operation: StoreOperation) async throws -> OperationStamp {
         let promise = loop.makePromise(of: OperationStamp.self)
@@ -117,6 +129,22 @@ private final class Waiter: StoreWaiter {
         #expect(!collector.isAsking, "told from within ask")
         isTold = true
         collector.add(result, at: index)
+    }
+}
+
+/// Checks that it is told once, and not from within the asking.
+final class Once<Reply: Sendable> {
+    var isAsking = true
+    private var isTold = false
+    private let promise: EventLoopPromise<Reply?>
+
+    init(promise: EventLoopPromise<Reply?>) { self.promise = promise }
+
+    func receive(_ reply: Reply?) {
+        #expect(!isTold, "told twice")
+        #expect(!isAsking, "told from within the asking")
+        isTold = true
+        promise.succeed(reply)
     }
 }
 

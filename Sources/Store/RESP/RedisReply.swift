@@ -10,6 +10,8 @@ enum RedisReply: Equatable {
     /// A string that Limpet would not have written.
     case foreignText
     case status
+    /// What `SCAN` returns.
+    case page(ScanPage)
     case wrongType
     case noScript
     /// A write was refused because the server is a replica.
@@ -27,6 +29,15 @@ enum RedisReply: Equatable {
         case .status: self = .status
         case .error(let text): self = Self.error(text)
         case .array(let elements): self = Self.verdict(elements)
+        }
+    }
+
+    /// The reply to a `SCAN`.
+    init(toScan value: RESPValue, keyPrefix: [UInt8]) {
+        if case .array(let elements) = value, let page = ScanPage(elements, keyPrefix: keyPrefix) {
+            self = .page(page)
+        } else {
+            self.init(value)
         }
     }
 

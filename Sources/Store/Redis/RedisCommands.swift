@@ -5,6 +5,8 @@ import NIOCore
 /// Writes commands in RESP. Commands of operations go straight into the buffer; hiredis formats the others.
 struct RedisCommands {
     private let namespace: StoreNamespace
+    /// `<namespace>:`, which precedes the fingerprint in every key.
+    let keyPrefix: [UInt8]
     /// `$<length>\r\n<namespace>:`, the start of every key.
     private let keyStart: [UInt8]
     private let restoreStart: [UInt8]
@@ -14,6 +16,7 @@ struct RedisCommands {
     init(namespace: StoreNamespace) {
         self.namespace = namespace
         let prefix = "\(namespace):"
+        keyPrefix = Array(prefix.utf8)
         keyStart = Array("$\(prefix.utf8.count + Fingerprint.textLength)\r\n\(prefix)".utf8)
         restoreStart = Self.start(of: .restore, arguments: 2)
         rebindStart = Self.start(of: .rebind, arguments: 3)
@@ -103,6 +106,18 @@ struct RedisCommands {
             $0.append(keyStart, fingerprint)
             $0.append("*2\r\n$4\r\nPTTL\r\n")
             $0.append(keyStart, fingerprint)
+        }
+    }
+
+    /// The number of keys that the server looks at for one page, about.
+    private static let scanned = "100"
+
+    /// The namespace has no characters with a meaning in patterns.
+    func scan(from cursor: UInt64, in buffer: inout ByteBuffer) {
+        let pattern = "\(namespace):" + String(repeating: "?", count: Fingerprint.textLength)
+        buffer.writeStaticString("*6\r\n")
+        for argument in ["SCAN", String(cursor), "MATCH", pattern, "COUNT", Self.scanned] {
+            buffer.writeString("$\(argument.utf8.count)\r\n\(argument)\r\n")
         }
     }
 

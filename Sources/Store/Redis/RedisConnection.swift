@@ -17,6 +17,9 @@ final class RedisConnection: ChannelInboundHandler, RedisHandler {
     /// A command without a reply for this long ends the connection, in nanoseconds; never before its budget is over.
     private static let replyTimeoutNanoseconds: Int64 = 500_000_000
 
+    /// A page of a scan may have a few hundred keys.
+    private static let limits = RESPLimits(buffered: 256 * 1024, records: 2048)
+
     private let eventLoop: any EventLoop
     private let endpoint: RedisEndpoint
     private let settings: StoreSettings
@@ -32,12 +35,14 @@ final class RedisConnection: ChannelInboundHandler, RedisHandler {
     /// The server's report about itself. Nil until the handshake is over.
     private(set) var report: ServerReport?
     private var state: RedisConnectionState
+    /// Receives the answer to the scan in flight.
+    private var scanWaiter: ((ScanReply) -> Void)?
     private var outbound = ByteBuffer()
     private var timer: (callback: NIOScheduledCallback, due: Instant)?
 
     /// Nil if memory allocation fails.
     init?(store: RedisStore, endpoint: RedisEndpoint, commands: RedisCommands) {
-        guard let reader = RESPReader() else { return nil }
+        guard let reader = RESPReader(limits: Self.limits) else { return nil }
         self.store = store
         eventLoop = store.eventLoop
         self.endpoint = endpoint
@@ -66,6 +71,24 @@ final class RedisConnection: ChannelInboundHandler, RedisHandler {
         state.probe(now: now)
         commands.probe(in: &outbound)
         arm(now: now)
+    }
+
+    /// Asks for a page of the keys. False if a scan is in flight, or the queue is full. `then` is called exactly once,
+    /// later.
+    func scan(from cursor: UInt64, now: Instant, then: @escaping (ScanReply) -> Void) -> Bool {
+        guard state.scan(now: now) else { return false }
+        commands.scan(from: cursor, in: &outbound)
+        arm(now: now)
+        // A connection that cannot set its timer has ended.
+        guard store != nil else { return false }
+        scanWaiter = then
+        return true
+    }
+
+    private func scanned(_ reply: ScanReply) {
+        guard let then = scanWaiter else { return }
+        scanWaiter = nil
+        then(reply)
     }
 
     /// Whether the connection is about to end and takes no new operations.
@@ -120,6 +143,10 @@ final class RedisConnection: ChannelInboundHandler, RedisHandler {
 
     /// Ends the connection. All waiters receive `.unavailable(.lost)`.
     func end(_ error: StoreError) {
+        end(error, scan: .lost)
+    }
+
+    private func end(_ error: StoreError, scan: ScanReply) {
         guard let store else { return }
         phase = .ended
         self.store = nil
@@ -127,6 +154,7 @@ final class RedisConnection: ChannelInboundHandler, RedisHandler {
         timer = nil
         store.connectionEnded(error)
         while let lost = state.nextLost() { store.deliver(lost, .unavailable(.lost), now: .now) }
+        scanned(scan)
         context?.close(promise: nil)
     }
 
@@ -166,7 +194,8 @@ final class RedisConnection: ChannelInboundHandler, RedisHandler {
                 receive(reply, now: now)
                 return store != nil
             }
-            if let fault { end(error(of: fault)) }
+            guard let fault else { return }
+            end(error(of: fault), scan: fault == .tooLarge && state.nextAnswersScan ? .tooLarge : .lost)
         }
     }
 
@@ -209,8 +238,9 @@ final class RedisConnection: ChannelInboundHandler, RedisHandler {
                 store?.connectionServes(self, report, now: now)
             }
         case .serving:
-            if case .error(let text) = reply { store?.refused(with: RedisErrorCode(text), now: now) }
-            let reply = RedisReply(reply)
+            let isScan = state.nextAnswersScan
+            if case .error(let text) = reply, !isScan { store?.refused(with: RedisErrorCode(text), now: now) }
+            let reply = isScan ? RedisReply(toScan: reply, keyPrefix: commands.keyPrefix) : RedisReply(reply)
             perform(state.received(reply, now: now), now: now)
             if reply == .readOnly { store?.foundReplica() }
             endIfLeft()
@@ -224,6 +254,7 @@ final class RedisConnection: ChannelInboundHandler, RedisHandler {
         case .send(let followUp, let operation): send(followUp, operation, now: now)
         case .sendBeat(let sequence): sendBeat(sequence, ["EVAL", RedisScript.heartbeat.source], now: now)
         case .probed(let isWell): store?.probeAnswered(isWell: isWell, now: now)
+        case .scanned(let reply): scanned(reply)
         case .close(.surplusReply): end(.surplusReply)
         case .close(.mistypedReply): end(.misbehaves("the server sent a reply that does not fit its command"))
         }

@@ -27,6 +27,8 @@ struct RedisConnectionState {
         case sendBeat(UInt64)
         /// The probe was answered. It went well if the reply arrived within the budget and is not an error.
         case probed(isWell: Bool)
+        /// The scan was answered.
+        case scanned(ScanReply)
         case close(Ending)
     }
 
@@ -44,7 +46,7 @@ struct RedisConnectionState {
     private enum Command {
         case create, createLifetime, script, evaluation, touch, fallbackRead, fallbackLifetime, read, readLifetime,
             probe
-        case beat, beatEvaluation, publication
+        case beat, beatEvaluation, publication, scan
     }
 
     private struct PendingReply {
@@ -82,6 +84,7 @@ struct RedisConnectionState {
     private var waiting = CircularBuffer<Waiting>(initialCapacity: 64)
     private var firstOperation: UInt64 = 0
     private var controlCommands = 0
+    private var isScanning = false
 
     /// - Parameters:
     ///   - budgetNanoseconds: how long an operation waits.
@@ -139,6 +142,17 @@ struct RedisConnectionState {
         return true
     }
 
+    /// Queues a scan that is to be sent now. False if one is in flight, or the queue is full.
+    mutating func scan(now: Instant) -> Bool {
+        guard !isScanning, pendingReplies.count + 2 <= Self.capacity else { return false }
+        isScanning = true
+        expectReply(.scan, .max, now)
+        return true
+    }
+
+    /// Whether the next reply answers the scan.
+    var nextAnswersScan: Bool { pendingReplies.first?.command == .scan }
+
     private mutating func expectReply(_ command: Command, _ operation: UInt64, _ now: Instant) {
         pendingReplies.append(PendingReply(command: command, operation: operation, sent: now))
     }
@@ -156,6 +170,17 @@ struct RedisConnectionState {
             let spent = now.nanoseconds &- next.sent.nanoseconds
             return .probed(isWell: spent <= budgetNanoseconds && reply == .status)
         case .beat, .beatEvaluation, .publication: return controlReply(to: next, reply, now)
+        case .scan: return scanReply(reply)
+        }
+    }
+
+    private mutating func scanReply(_ reply: RedisReply) -> Action {
+        isScanning = false
+        switch reply {
+        case .page(let page): return .scanned(.page(page))
+        case .verdict, .unexpected: return .scanned(.malformed)
+        case .refusal, .readOnly, .noScript, .wrongType: return .scanned(.refused)
+        case .none, .integer, .record, .foreignText, .status: return .close(.mistypedReply)
         }
     }
 
@@ -180,7 +205,7 @@ struct RedisConnectionState {
         case .record(let record): firstReply = .record(record)
         case .foreignText, .wrongType: firstReply = .foreign
         case .refusal, .readOnly, .noScript: firstReply = .refused
-        case .integer, .verdict, .status, .unexpected: return .close(.mistypedReply)
+        case .integer, .verdict, .status, .page, .unexpected: return .close(.mistypedReply)
         }
         if let place = place(of: next.operation) { waiting[offset: place].firstReply = firstReply }
         return .wait
@@ -199,7 +224,7 @@ struct RedisConnectionState {
         switch reply {
         case .integer(let milliseconds): lifetimeMilliseconds = milliseconds
         case .refusal, .readOnly, .noScript, .wrongType: lifetimeMilliseconds = nil
-        case .none, .verdict, .record, .foreignText, .status, .unexpected: return .close(.mistypedReply)
+        case .none, .verdict, .record, .foreignText, .status, .page, .unexpected: return .close(.mistypedReply)
         }
         guard let place = place(of: next.operation) else { return .wait }
         let isCreate = next.command == .createLifetime
@@ -236,7 +261,7 @@ struct RedisConnectionState {
             return followUp(.evaluation, .evaluation, next.operation, now)
         case .noScript, .refusal, .readOnly, .wrongType:
             return followUp(.read, .fallbackRead, next.operation, now)
-        case .none, .integer, .record, .foreignText, .status, .unexpected: return .close(.mistypedReply)
+        case .none, .integer, .record, .foreignText, .status, .page, .unexpected: return .close(.mistypedReply)
         }
     }
 
@@ -249,7 +274,7 @@ struct RedisConnectionState {
         case .foreignText, .wrongType: return result(next.operation, .foreign)
         case .refusal, .readOnly, .noScript:
             return followUp(.read, .fallbackRead, next.operation, now)
-        case .integer, .verdict, .status, .unexpected: return .close(.mistypedReply)
+        case .integer, .verdict, .status, .page, .unexpected: return .close(.mistypedReply)
         }
     }
 

@@ -69,6 +69,17 @@ package final class RedisStore: BindingStore {
         flushSoon()
     }
 
+    /// Asks for a page of the store's keys. A cursor is valid only on the server that returned it; a scan begins at 0.
+    /// It is not an operation: it is not counted, and its failure is not the breaker's.
+    ///
+    /// False if it cannot be sent now: the store is not available, a scan is in flight, or the queue is full. Otherwise
+    /// `then` is called exactly once, on the loop, and never from within this call.
+    package func scan(from cursor: UInt64, then: @escaping (ScanReply) -> Void) -> Bool {
+        guard isAvailable, connection.serving?.scan(from: cursor, now: .now, then: then) == true else { return false }
+        flushSoon()
+        return true
+    }
+
     /// At the end of this turn of the loop, sends the buffered commands and reports the operations that could not be
     /// sent.
     func flushSoon() {
