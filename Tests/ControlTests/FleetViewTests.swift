@@ -10,16 +10,19 @@ import Testing
 enum FleetSample {
     static func replica(
         _ name: String, configuration: String = "00000000000000aa", lease: FleetView.Lease = .live,
-        isSelf: Bool = false, heard: Double = 0.25, down: [String] = []
+        standby: StandbyView = StandbyView(state: .synced), isSelf: Bool = false, heard: Double = 0.25,
+        down: [String] = []
     ) -> FleetView.Replica {
         FleetView.Replica(
             name: name, instance: "i-\(name)", version: "1.2.3", configuration: configuration, lease: lease,
-            isSelf: isSelf, heard: heard, down: down)
+            standby: standby, isSelf: isSelf, heard: heard, down: down)
     }
 
     static let view = FleetView(
         replicas: [
-            replica("r2", configuration: "00000000000000bb", lease: .doubt, down: ["shop/web-1", "shop/web-2"]),
+            replica(
+                "r2", configuration: "00000000000000bb", lease: .doubt,
+                standby: StandbyView(state: .notSynced, reason: "cache"), down: ["shop/web-1", "shop/web-2"]),
             replica("r1", isSelf: true, heard: 0),
         ],
         store: FleetView.Store(isAvailable: true, isFailoverGuarded: false))
@@ -33,8 +36,9 @@ struct FleetViewTests {
             try FleetSample.view.json() == """
                 {"configurationsAgree":false,"replicas":[{"configuration":"00000000000000bb",\
                 "down":["shop/web-1","shop/web-2"],"heard":0.25,"instance":"i-r2","lease":"doubt","name":"r2",\
-                "self":false,"version":"1.2.3"},{"configuration":"00000000000000aa","down":[],"heard":0,\
-                "instance":"i-r1","lease":"live","name":"r1","self":true,"version":"1.2.3"}],\
+                "self":false,"standby":{"reason":"cache","state":"not synced"},"version":"1.2.3"},{"configuration":"00000000000000aa","down":[],"heard":0,\
+                "instance":"i-r1","lease":"live","name":"r1","self":true,"standby":{"state":"synced"},\
+                "version":"1.2.3"}],\
                 "store":{"available":true,"failoverGuarded":false}}
                 """)
         var view = FleetSample.view
@@ -78,20 +82,21 @@ struct FleetViewTests {
     func table() {
         #expect(
             "\(FleetTable(FleetSample.view))" == """
-                NAME        VERSION  CONFIGURATION       LEASE  HEARD  DOWN
-                r1 (asked)  1.2.3    00000000000000aa    live   -      -
-                r2          1.2.3    00000000000000bb *  doubt  0.3s   shop/web-1, shop/web-2
+                NAME        VERSION  CONFIGURATION       LEASE  STANDBY             HEARD  DOWN
+                r1 (asked)  1.2.3    00000000000000aa    live   synced              -      -
+                r2          1.2.3    00000000000000bb *  doubt  not synced (cache)  0.3s   shop/web-1, shop/web-2
 
                 * This configuration differs from that of the replica that was asked.
                 The store is available.
+                r2 does not know every session: the cache has no room for every session; raise `cache.entries`.
                 A Redis failover may lose moves of sessions: if Redis has replicas, set min-replicas-to-write and min-replicas-max-lag.
 
                 """)
-        let alone = FleetView(replicas: [FleetSample.replica("r1", lease: .none, isSelf: true)], store: nil)
+        let alone = FleetView(replicas: [FleetSample.replica("r1", lease: .none, standby: StandbyView(nil), isSelf: true)], store: nil)
         #expect(
             "\(FleetTable(alone))" == """
-                NAME        VERSION  CONFIGURATION     LEASE  HEARD  DOWN
-                r1 (asked)  1.2.3    00000000000000aa  none   -      -
+                NAME        VERSION  CONFIGURATION     LEASE  STANDBY  HEARD  DOWN
+                r1 (asked)  1.2.3    00000000000000aa  none   -        -      -
 
                 All configurations are the same.
                 No shared store is configured: sessions are kept in the memory of this replica.

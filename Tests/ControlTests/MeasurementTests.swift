@@ -18,12 +18,23 @@ enum MetricsSample {
         numbers.backendRequestsInFlight[.init(service: "shop", name: "web-2")] = 0
         numbers.backendsUp[.init(service: "shop", name: "web-1")] = true
         numbers.backendsUp[.init(service: "shop", name: "web-2")] = false
-        numbers.cache = .init(entries: 1, capacity: 10, hits: 5, misses: 6)
+        numbers.cache = .init(
+            entries: .init(confirmed: 1, standby: 4, dirty: 2, guesses: 3), capacity: 10, hits: 5, misses: 6)
         numbers.storeIsAvailable = false
         numbers.storeLoops = 1
         numbers.storeLatency = .init(upperBounds: [0.0005, 0.001], counts: [1, 2, 3], sum: 0.25)
         numbers.storeFailures[.late] = 4
         numbers.channel = .init(isLive: true, generations: 2, messages: 9)
+        var standby = Standby.Counters()
+        standby.announcementsSent = 11
+        standby.recordsHeard = 12
+        standby.recordsDropped = 13
+        standby.gapsHeard = 14
+        standby.scanned = 15
+        standby.scans = 16
+        standby.offers = 17
+        standby.refills = 18
+        numbers.standby = .init(isSynced: true, counters: standby)
         numbers.fleet = .init(replicas: 3, configurations: 2)
         numbers.reloads = .init(
             successes: 4, failures: 1, isSound: false, lastSuccess: 1_767_225_600.5,
@@ -59,7 +70,9 @@ struct MeasurementTests {
                 "limpet_backend_requests_in_flight{service=\"shop\",backend=\"web-2\"} 0",
                 "limpet_backend_up{service=\"shop\",backend=\"web-1\"} 1",
                 "limpet_backend_up{service=\"shop\",backend=\"web-2\"} 0",
-                "limpet_cache_entries 1", "limpet_cache_capacity_entries 10", "limpet_cache_hits_total 5",
+                "limpet_cache_entries{kind=\"confirmed\"} 1", "limpet_cache_entries{kind=\"dirty\"} 2",
+                "limpet_cache_entries{kind=\"guess\"} 3", "limpet_cache_entries{kind=\"standby\"} 4",
+                "limpet_cache_capacity_entries 10", "limpet_cache_hits_total 5",
                 "limpet_cache_misses_total 6", "limpet_store_available 0",
                 "limpet_store_loops 1",
                 "limpet_store_latency_seconds_bucket{le=\"0.0005\"} 1",
@@ -69,7 +82,11 @@ struct MeasurementTests {
                 "limpet_store_failures_total{kind=\"away\"} 0", "limpet_store_failures_total{kind=\"full\"} 0",
                 "limpet_store_failures_total{kind=\"late\"} 4", "limpet_store_failures_total{kind=\"lost\"} 0",
                 "limpet_store_failures_total{kind=\"refused\"} 0", "limpet_channel_live 1",
-                "limpet_channel_generations_total 2", "limpet_channel_messages_total 9", "limpet_fleet_replicas 3",
+                "limpet_channel_generations_total 2", "limpet_channel_messages_total 9",
+                "limpet_standby_synced 1", "limpet_standby_scans_total 16", "limpet_standby_scanned_records_total 15",
+                "limpet_announcements_sent_total 11", "limpet_announced_records_total{result=\"dropped\"} 13",
+                "limpet_announced_records_total{result=\"heard\"} 12", "limpet_announcement_gaps_total 14",
+                "limpet_refills_total 18", "limpet_refill_offers_total 17", "limpet_fleet_replicas 3",
                 "limpet_fleet_configurations 2", "limpet_config_reloads_total{result=\"failure\"} 1",
                 "limpet_config_reloads_total{result=\"success\"} 4", "limpet_config_last_reload_success 0",
                 "limpet_config_last_reload_success_timestamp_seconds 1767225600.5",
@@ -85,7 +102,7 @@ struct MeasurementTests {
     @Test("leave out what there is none of")
     func empty() {
         let text = Measurements.text(MetricsSnapshot(), Self.process, replica: "r1")
-        for name in ["store", "cache", "requests_total", "requests_refused", "backend", "channel", "fleet"] {
+        for name in ["store", "cache", "requests_total", "requests_refused", "backend", "channel", "standby", "fleet"] {
             #expect(!text.contains("limpet_\(name)"))
         }
         #expect(text.contains("# TYPE limpet_info gauge\n"))

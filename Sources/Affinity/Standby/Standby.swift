@@ -16,20 +16,22 @@ package struct Standby: Sendable {
 
     package struct Counters: Hashable, Sendable {
         /// Messages that the store has published.
-        package internal(set) var announcementsSent: UInt64 = 0
+        package var announcementsSent: UInt64 = 0
         /// Records heard from other replicas.
-        package internal(set) var recordsHeard: UInt64 = 0
+        package var recordsHeard: UInt64 = 0
         /// Records dropped because more were announced than this replica accepts.
-        package internal(set) var recordsDropped: UInt64 = 0
+        package var recordsDropped: UInt64 = 0
         /// Messages of others that told of records left out.
-        package internal(set) var gapsHeard: UInt64 = 0
+        package var gapsHeard: UInt64 = 0
         /// Records met by scans.
-        package internal(set) var scanned: UInt64 = 0
+        package var scanned: UInt64 = 0
         /// Scans of the whole store that ended.
-        package internal(set) var scans: UInt64 = 0
+        package var scans: UInt64 = 0
         /// Offers sent to refill the store.
-        package internal(set) var offers: UInt64 = 0
-        package internal(set) var refills: UInt64 = 0
+        package var offers: UInt64 = 0
+        package var refills: UInt64 = 0
+
+        package init() {}
     }
 
     private enum Purpose {

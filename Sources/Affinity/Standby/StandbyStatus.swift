@@ -37,6 +37,14 @@ package enum StandbyStatus: Hashable, Sendable {
         case .synced, .notSynced, .off: false
         }
     }
+
+    /// Whether the two differ in nothing but a count of sessions.
+    package func isSameKind(as other: StandbyStatus) -> Bool {
+        switch (self, other) {
+        case (.syncing, .syncing): true
+        default: self == other
+        }
+    }
 }
 
 extension StandbyStatus {

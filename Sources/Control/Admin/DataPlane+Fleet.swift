@@ -10,7 +10,7 @@ extension DataPlane: FleetSource {
         let own = FleetView.Replica(
             name: replicaName, instance: instance.hexadecimal, version: Version.current,
             configuration: fingerprint.description, lease: fleetStatus.map { FleetView.Lease($0.lease) } ?? .none,
-            isSelf: true, heard: 0, down: counters.backendsDown)
+            standby: StandbyView(fleetStatus?.standby), isSelf: true, heard: 0, down: counters.backendsDown)
         let names = BackendNames(counters.services, keys: keys)
         let now = Instant.now
         let others = fleetStatus?.others.map { FleetView.Replica($0, names: names, now: now) } ?? []
@@ -27,8 +27,8 @@ extension FleetView.Replica {
     fileprivate init(_ member: FleetRoster.Member, names: BackendNames, now: Instant) {
         self.init(
             name: member.sender.name, instance: member.sender.instance.hexadecimal,
-            version: member.sender.version, configuration: member.sender.configuration.hexadecimal,
-            lease: FleetView.Lease(member.lease), isSelf: false,
+            version: StandbyStatus.parted(member.sender.version).version, configuration: member.sender.configuration.hexadecimal,
+            lease: FleetView.Lease(member.lease), standby: StandbyView(member.standby), isSelf: false,
             heard: Double(max(0, now.milliseconds(since: member.receivedAt))) / 1000,
             down: member.down.map { names.name(of: $0) }.sorted())
     }

@@ -31,6 +31,8 @@ extension DataPlane: MetricsSource {
         if let fleetStatus = await fleetStatus() {
             snapshot.channel = .init(
                 isLive: fleetStatus.lease == .live, generations: fleetStatus.generations, messages: fleetStatus.moves)
+            snapshot.standby = .init(
+                isSynced: fleetStatus.standby == .synced, counters: fleetStatus.standbyCounters)
         }
         let fleet = await fleet()
         snapshot.fleet = .init(replicas: fleet.replicas.count, configurations: fleet.configurationCount)
@@ -65,7 +67,7 @@ extension DataPlaneCounters {
             case .placed, .balanced, nil: break
             }
         }
-        return MetricsSnapshot.Cache(entries: cache.all, capacity: capacity, hits: hits, misses: misses)
+        return MetricsSnapshot.Cache(entries: cache, capacity: capacity, hits: hits, misses: misses)
     }
 
     fileprivate func addStore(to snapshot: inout MetricsSnapshot) {

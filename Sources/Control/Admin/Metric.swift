@@ -21,6 +21,14 @@ enum Metric: String, CaseIterable {
     case channelLive = "limpet_channel_live"
     case channelGenerations = "limpet_channel_generations_total"
     case channelMessages = "limpet_channel_messages_total"
+    case standbySynced = "limpet_standby_synced"
+    case standbyScans = "limpet_standby_scans_total"
+    case standbyScannedRecords = "limpet_standby_scanned_records_total"
+    case announcementsSent = "limpet_announcements_sent_total"
+    case announcedRecords = "limpet_announced_records_total"
+    case announcementGaps = "limpet_announcement_gaps_total"
+    case refills = "limpet_refills_total"
+    case refillOffers = "limpet_refill_offers_total"
     case fleetReplicas = "limpet_fleet_replicas"
     case fleetConfigurations = "limpet_fleet_configurations"
     case configReloads = "limpet_config_reloads_total"
@@ -45,11 +53,13 @@ enum Metric: String, CaseIterable {
         switch self {
         case .storeLatency: .histogram
         case .requests, .refusals, .cacheHits, .cacheMisses, .storeFailures, .channelGenerations, .channelMessages,
-            .oversizedSessionKeys, .keysLearntElsewhere, .patternsOverLimit, .accessLogDropped, .cpu, .configReloads:
+            .oversizedSessionKeys, .keysLearntElsewhere, .patternsOverLimit, .accessLogDropped, .cpu, .configReloads,
+            .standbyScans, .standbyScannedRecords, .announcementsSent, .announcedRecords, .announcementGaps, .refills,
+            .refillOffers:
             .counter
         case .info, .openConnections, .requestsInFlight, .backendRequestsInFlight, .backendUp, .cacheEntries,
             .cacheCapacity, .storeAvailable, .storeLoops,
-            .channelLive, .configLastReloadSuccess, .configLastSuccess, .providerUp,
+            .channelLive, .standbySynced, .configLastReloadSuccess, .configLastSuccess, .providerUp,
             .fleetReplicas, .fleetConfigurations, .residentMemory, .startTime, .openDescriptors, .maxDescriptors:
             .gauge
         }
@@ -64,7 +74,7 @@ enum Metric: String, CaseIterable {
         case .requestsInFlight: "Requests received whose responses are not yet complete."
         case .backendRequestsInFlight: "Requests in flight to the backend."
         case .backendUp: "1 while the backend is considered up, 0 while it is down."
-        case .cacheEntries: "Bindings in the local cache."
+        case .cacheEntries: "Bindings in the local cache, by kind."
         case .cacheCapacity: "Capacity of the local cache, in bindings."
         case .cacheHits: "Decisions made by the local cache alone."
         case .cacheMisses: "Decisions that needed more than the local cache."
@@ -76,6 +86,14 @@ enum Metric: String, CaseIterable {
             "1 while rebind notifications are received, so that the cache may be used without asking the store."
         case .channelGenerations: "How often the whole cache became suspect."
         case .channelMessages: "Rebind notifications received from the store."
+        case .standbySynced: "1 while this replica knows every session, so that losing the store moves none."
+        case .standbyScans: "Full scans of the store that ended."
+        case .standbyScannedRecords: "Records met by scans of the store."
+        case .announcementsSent: "Announcements of written records sent to the other replicas."
+        case .announcedRecords: "Records announced by other replicas, by what became of them."
+        case .announcementGaps: "Announcements that said that records were left out."
+        case .refills: "How often the store was found to have lost data, or to be another server."
+        case .refillOffers: "Bindings offered to the store after a loss."
         case .fleetReplicas: "Known replicas, including this one."
         case .fleetConfigurations: "Different configurations among the replicas; 1 if all are the same."
         case .configReloads: "Configuration reloads, by result."
@@ -136,7 +154,14 @@ enum Measurements {
 
     private static func addCache(_ snapshot: MetricsSnapshot, to text: inout MetricsText) {
         guard let cache = snapshot.cache else { return }
-        text.add(.cacheEntries, [([], Double(cache.entries))])
+        text.add(
+            .cacheEntries,
+            [
+                ([("kind", "confirmed")], Double(cache.entries.confirmed)),
+                ([("kind", "standby")], Double(cache.entries.standby)),
+                ([("kind", "dirty")], Double(cache.entries.dirty)),
+                ([("kind", "guess")], Double(cache.entries.guesses)),
+            ])
         text.add(.cacheCapacity, [([], Double(cache.capacity))])
         text.add(.cacheHits, [([], Double(cache.hits))])
         text.add(.cacheMisses, [([], Double(cache.misses))])
@@ -158,10 +183,28 @@ enum Measurements {
             text.add(.channelGenerations, [([], Double(channel.generations))])
             text.add(.channelMessages, [([], Double(channel.messages))])
         }
+        if let standby = snapshot.standby { addStandby(standby, to: &text) }
         if let fleet = snapshot.fleet {
             text.add(.fleetReplicas, [([], Double(fleet.replicas))])
             text.add(.fleetConfigurations, [([], Double(fleet.configurations))])
         }
+    }
+
+    private static func addStandby(_ standby: MetricsSnapshot.Standby, to text: inout MetricsText) {
+        let counters = standby.counters
+        text.add(.standbySynced, [([], standby.isSynced ? 1 : 0)])
+        text.add(.standbyScans, [([], Double(counters.scans))])
+        text.add(.standbyScannedRecords, [([], Double(counters.scanned))])
+        text.add(.announcementsSent, [([], Double(counters.announcementsSent))])
+        text.add(
+            .announcedRecords,
+            [
+                ([("result", "dropped")], Double(counters.recordsDropped)),
+                ([("result", "heard")], Double(counters.recordsHeard)),
+            ])
+        text.add(.announcementGaps, [([], Double(counters.gapsHeard))])
+        text.add(.refills, [([], Double(counters.refills))])
+        text.add(.refillOffers, [([], Double(counters.offers))])
     }
 
     private static func addReloads(_ snapshot: MetricsSnapshot, to text: inout MetricsText) {

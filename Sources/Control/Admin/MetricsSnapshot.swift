@@ -26,7 +26,7 @@ package struct MetricsSnapshot: Equatable, Sendable {
     }
 
     package struct Cache: Equatable, Sendable {
-        package var entries: Int
+        package var entries: BindingCache.Counts
         package var capacity: Int
         package var hits: UInt64
         package var misses: UInt64
@@ -40,6 +40,12 @@ package struct MetricsSnapshot: Equatable, Sendable {
         package var generations: UInt64
         /// Bindings received.
         package var messages: UInt64
+    }
+
+    /// What this replica knows of sessions that others serve.
+    package struct Standby: Equatable, Sendable {
+        package var isSynced: Bool
+        package var counters: Affinity.Standby.Counters
     }
 
     package struct Fleet: Equatable, Sendable {
@@ -78,6 +84,8 @@ package struct MetricsSnapshot: Equatable, Sendable {
     package var storeFailures: [StoreFailure: UInt64] = [:]
     /// Nil without a shared store.
     package var channel: Channel?
+    /// Nil without a shared store.
+    package var standby: Standby?
     /// Nil if not known.
     package var fleet: Fleet?
     /// Nil if not known.

@@ -65,7 +65,9 @@ struct ReplicaStatus: AdminSource {
         let isCovered = entry.map { dataPlane.coherence.covers($0.confirmedAt, of: fingerprint, now: now) } ?? false
         let isVouchedFor = SessionView.isVouchedFor(entry, isCovered: isCovered)
         let answer = isVouchedFor ? nil : await dataPlane.readRecord(fingerprint)
-        return SessionView(fingerprint, of: service, entry: entry, isCovered: isCovered, answer: answer)
+        return SessionView(
+            fingerprint, of: service, entry: entry, expired: dataPlane.cache.expired(fingerprint, now: now),
+            isCovered: isCovered, answer: answer)
     }
 }
 

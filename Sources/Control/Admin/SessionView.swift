@@ -7,6 +7,10 @@ import Store
 package struct SessionView: Codable, Equatable, Sendable {
     package enum Kind: String, Codable, Sendable {
         case confirmed, dirty, guess
+        /// Confirmed to another replica: known from an announcement or a scan of the store.
+        case standby
+        /// Its lifetime here is over. Without the store it names the backend of a guess.
+        case expired
     }
 
     /// Where the binding was found.
@@ -41,19 +45,25 @@ package struct SessionView: Codable, Equatable, Sendable {
 
     /// - Parameters:
     ///   - entry: the cache's entry for the session.
+    ///   - expired: its expired entry, if it has no other.
     ///   - isCovered: whether the channel vouches for the entry.
     ///   - answer: the store's result; nil: the store was not queried.
     init(
-        _ fingerprint: Fingerprint, of service: Proxy.Service, entry: BindingCache.Entry?, isCovered: Bool,
-        answer: StoreResult? = nil
+        _ fingerprint: Fingerprint, of service: Proxy.Service, entry: BindingCache.Entry?,
+        expired: BindingCache.Entry? = nil, isCovered: Bool, answer: StoreResult? = nil
     ) {
+        let sight = answer.map(StoreSight.init)
+        let guess = entry == nil && sight == .away ? expired : nil
+        let isExpired = guess != nil
+        let entry = entry ?? guess
         self.fingerprint = fingerprint.hexadecimal
         self.service = service.name
-        _store = ExplicitNull(wrappedValue: answer.map(StoreSight.init))
+        _store = ExplicitNull(wrappedValue: sight)
         let record = answer.flatMap(Self.record).flatMap { Self.wins($0, against: entry, service) ? $0 : nil }
         let binding = record ?? entry?.binding
         _source = ExplicitNull(wrappedValue: record != nil ? .store : entry.map { _ in .cache })
-        _kind = ExplicitNull(wrappedValue: record != nil ? .confirmed : entry.map { Kind($0.kind) })
+        _kind = ExplicitNull(
+            wrappedValue: record != nil ? .confirmed : entry.map { isExpired ? .expired : Kind($0) })
         let index = binding.flatMap { service.membership.index(of: $0.backend) }
         _backend = ExplicitNull(wrappedValue: index.map { service.membership.backends[$0].name })
         _epoch = ExplicitNull(wrappedValue: binding?.epoch)
@@ -106,9 +116,9 @@ extension SessionView.StoreSight {
 }
 
 extension SessionView.Kind {
-    fileprivate init(_ kind: BindingCache.Kind) {
-        switch kind {
-        case .confirmed: self = .confirmed
+    fileprivate init(_ entry: BindingCache.Entry) {
+        switch entry.kind {
+        case .confirmed: self = entry.isStandby ? .standby : .confirmed
         case .dirty: self = .dirty
         case .guess: self = .guess
         }

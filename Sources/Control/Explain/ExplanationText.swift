@@ -141,6 +141,8 @@ package struct ExplanationText: CustomStringConvertible {
         switch session.kind {
         case .dirty: "decided without the store"
         case .guess: "guessed without the store"
+        case .standby: "confirmed to another replica (standby)"
+        case .expired: "confirmed earlier, and its lifetime here is over"
         case .confirmed, nil: session.suspect == true ? "confirmed earlier" : "confirmed"
         }
     }

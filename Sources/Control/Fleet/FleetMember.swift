@@ -14,16 +14,21 @@ final class FleetMember: FleetChannel {
         var generations: UInt64
         var moves: UInt64
         var others: [FleetRoster.Member]
+        /// How much this replica knows of the sessions that it has not served.
+        var standby: StandbyStatus
+        var standbyCounters: Standby.Counters
         /// Whether a replaced Redis server stops taking writes. Nil until a server has reported it.
         var isFailoverGuarded: Bool?
     }
 
     private let channel: RedisChannel
+    private let standby: RedisStandby
     private let coherence: Coherence
     private let logger: Logger
     /// Nil once stopped.
     private var judge: FleetHealthMonitor?
     private var hasSaidGuard = false
+    private var isSynced = false
 
     /// Runs on the loop of the prober and the store.
     ///
@@ -42,6 +47,8 @@ final class FleetMember: FleetChannel {
             store: store, instance: InstanceID(random: own.instance), leaseMilliseconds: leaseMilliseconds,
             coherence: coherence, cache: cache,
             logger: logger)
+        standby = RedisStandby(
+            channel: channel, store: store, instance: own.instance, coherence: coherence, cache: cache)
         judge = FleetHealthMonitor(
             prober: prober, snapshot: snapshot, own: own, key: key, leaseMilliseconds: leaseMilliseconds, channel: self)
     }
@@ -52,6 +59,9 @@ final class FleetMember: FleetChannel {
     func start() {
         channel.onFleetMessage = { [weak self] payload, _ in self?.judge?.received(payload) }
         channel.onSubscription = { [weak self] in self?.subscribed() }
+        standby.fleet = { [weak self] in self?.judge?.roster.standby ?? FleetStandby() }
+        standby.onStatus = { [weak self] status, isCount in self?.standbyChanged(to: status, isCount: isCount) }
+        standby.start()
         channel.start()
         judge?.start()
     }
@@ -65,13 +75,15 @@ final class FleetMember: FleetChannel {
     func stop() -> EventLoopFuture<Void> {
         judge?.stop()
         judge = nil
+        standby.stop()
         return channel.stop()
     }
 
     var fleetStatus: FleetStatus {
         FleetStatus(
             lease: lease, generations: channel.generations, moves: channel.counters.rebinds,
-            others: judge.map { Array($0.roster.members.values) } ?? [],
+            others: judge.map { Array($0.roster.members.values) } ?? [], standby: standby.status,
+            standbyCounters: standby.counters,
             isFailoverGuarded: channel.report?.demandsReplicas)
     }
 
@@ -82,6 +94,22 @@ final class FleetMember: FleetChannel {
         logger.notice(
             "Redis accepts writes without replicas (min-replicas-to-write is 0); the bound on staleness does not hold across a failover.",
             metadata: ["replicas": "\(report.connectedReplicas)"])
+    }
+
+    // MARK: Standby
+
+    private func standbyChanged(to status: StandbyStatus, isCount: Bool) {
+        judge?.standbyChanged(to: status, isUrgent: !isCount)
+        let wasSynced = isSynced
+        isSynced = status == .synced
+        guard isSynced != wasSynced else { return }
+        if isSynced {
+            logger.info("The replica is synced; without the store, every session stays where it is.")
+        } else {
+            logger.notice(
+                "The replica is not synced; without the store, sessions of other replicas may move.",
+                metadata: ["standby": "\(StandbyView(status).description)"])
+        }
     }
 
     // MARK: FleetChannel

@@ -2,7 +2,7 @@ import Configuration
 
 /// A fleet as a table for people, with a sentence below it for each problem.
 package struct FleetTable: CustomStringConvertible {
-    private static let headings = ["NAME", "VERSION", "CONFIGURATION", "LEASE", "HEARD", "DOWN"]
+    private static let headings = ["NAME", "VERSION", "CONFIGURATION", "LEASE", "STANDBY", "HEARD", "DOWN"]
 
     private let view: FleetView
 
@@ -30,6 +30,7 @@ package struct FleetTable: CustomStringConvertible {
         [
             EscapedText.of(replica.name) + (replica.isSelf ? " (asked)" : ""), EscapedText.of(replica.version),
             EscapedText.of(replica.configuration) + (differs(replica) ? " *" : ""), replica.lease.rawValue,
+            replica.standby.state == .unknown ? "-" : replica.standby.description,
             replica.isSelf ? "-" : Self.seconds(replica.heard),
             replica.down.isEmpty ? "-" : replica.down.map(EscapedText.of).joined(separator: ", "),
         ]
@@ -51,6 +52,7 @@ package struct FleetTable: CustomStringConvertible {
             return notes + ["No shared store is configured: sessions are kept in the memory of this replica."]
         }
         notes.append(store.isAvailable ? "The store is available." : "The store is unavailable.")
+        notes += standbyNotes
         if store.isFailoverGuarded == false {
             notes.append(
                 "A Redis failover may lose moves of sessions: "
@@ -58,6 +60,13 @@ package struct FleetTable: CustomStringConvertible {
             )
         }
         return notes
+    }
+
+    /// Why replicas are not synced, a sentence each.
+    private var standbyNotes: [String] {
+        view.replicas.sorted { ($0.name, $0.instance) < ($1.name, $1.instance) }.compactMap { replica in
+            replica.standby.explanation.map { "\(EscapedText.of(replica.name)) does not know every session: \($0)." }
+        }
     }
 
     /// `0.3s`, in tenths. A value out of range is shown as unknown.

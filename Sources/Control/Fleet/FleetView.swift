@@ -24,6 +24,8 @@ package struct FleetView: Equatable, Sendable {
         /// Its `ConfigurationFingerprint`, as text.
         package var configuration: String
         package var lease: Lease
+        /// How much it knows of the sessions that it has not served.
+        package var standby: StandbyView
         /// Whether it is the replica that was queried.
         package var isSelf: Bool
         /// How many seconds ago it was last heard; 0 for the replica that was queried.
@@ -32,14 +34,15 @@ package struct FleetView: Equatable, Sendable {
         package var down: [String]
 
         package init(
-            name: String, instance: String, version: String, configuration: String, lease: Lease, isSelf: Bool,
-            heard: Double, down: [String]
+            name: String, instance: String, version: String, configuration: String, lease: Lease,
+            standby: StandbyView, isSelf: Bool, heard: Double, down: [String]
         ) {
             self.name = name
             self.instance = instance
             self.version = version
             self.configuration = configuration
             self.lease = lease
+            self.standby = standby
             self.isSelf = isSelf
             self.heard = heard
             self.down = down
@@ -120,7 +123,7 @@ extension FleetView: Codable {
 
 extension FleetView.Replica: Codable {
     private enum CodingKeys: String, CodingKey {
-        case name, instance, version, configuration, lease, heard, down
+        case name, instance, version, configuration, lease, standby, heard, down
         case isSelf = "self"
     }
 }

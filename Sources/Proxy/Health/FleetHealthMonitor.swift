@@ -55,6 +55,12 @@ package final class FleetHealthMonitor: HealthObserver {
         reconfigured(snapshot, configuration: own.configuration)
     }
 
+    /// The other replicas hear of it with the next message.
+    /// - Parameter isUrgent: whether that is news which does not wait for the next message in turn.
+    package func standbyChanged(to status: StandbyStatus, isUrgent: Bool) {
+        health.standbyChanged(to: status, isUrgent: isUrgent)
+    }
+
     /// Applies a new configuration. Call it before any loop serves by that configuration: what the loops may do with it
     /// depends on the configuration of the other replicas.
     ///

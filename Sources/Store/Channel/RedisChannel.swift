@@ -16,6 +16,12 @@ package final class RedisChannel {
     /// Called on the loop with every fleet message, including this replica's own: at most 16 KiB, valid only during the
     /// call.
     package var onFleetMessage: ((UnsafeRawBufferPointer, Instant) -> Void)?
+    /// Whether announcements are heard: false while the channel is down, and if Redis does not permit it.
+    package private(set) var hearsAnnouncements = false
+    /// Called on the loop with every announcement, including this replica's own, and when it was received.
+    package var onAnnouncement: ((Announcement, Instant) -> Void)?
+    /// Called on the loop before the status of the channel takes effect: with each subscription, loss and echo.
+    package var onStatus: ((Coherence.Status, Instant) -> Void)?
     /// Called on the loop each time the subscription is established.
     package var onSubscription: (() -> Void)?
     private let store: RedisStore
@@ -27,6 +33,8 @@ package final class RedisChannel {
     private let subscription: ReconnectingConnection<SubscriberConnection>
     private var core: CoherenceChannel
     private var watch: ChannelServer.Subscription?
+    /// Whether the last subscription was refused the announcements.
+    private var isRefusedAnnouncements = false
     private var timer: (callback: NIOScheduledCallback, due: Instant)?
 
     /// - Parameters:
@@ -53,6 +61,9 @@ package final class RedisChannel {
 
     package var state: CoherenceChannel.State { core.state }
 
+    /// When the last heartbeat that has come back in this generation was sent.
+    package var echoedBeatSentAt: Instant? { core.echoedBeatSentAt }
+
     /// Whether every message of the primary has been heard until now.
     package func isLive(_ now: Instant) -> Bool { core.isLive(now) }
 
@@ -64,6 +75,18 @@ package final class RedisChannel {
     package func publishFleet(_ payload: [UInt8]) -> Bool {
         guard payload.count <= ChannelNames.fleetMax else { return false }
         return store.publish(payload, on: names.fleet)
+    }
+
+    /// Publishes these sessions' records to the fleet, as they are when Redis runs the command. Absent ones are left
+    /// away.
+    ///
+    /// False if it cannot be sent now: the store is not connected, too many control commands are in flight, or there
+    /// are more than ``Announcement/recordsMax`` sessions. Otherwise `then` is called exactly once, on the loop, and
+    /// never from within this call.
+    package func announce(
+        _ fingerprints: [Fingerprint], hasLeftOut: Bool, then: @escaping (AnnounceReply) -> Void
+    ) -> Bool {
+        store.announce(fingerprints, hasLeftOut: hasLeftOut, names: names, then: then)
     }
 
     // MARK: Life
@@ -111,19 +134,32 @@ package final class RedisChannel {
 // MARK: - Events of the subscription
 
 extension RedisChannel {
-    func subscribed(to report: ServerReport) {
+    func subscribed(to report: ServerReport, hearsAnnouncements: Bool) {
         subscription.greeted(now: .now)
         counters.connections &+= 1
         self.report = report
+        self.hearsAnnouncements = hearsAnnouncements
         // Set before the generation begins, so that operations sent in it know which server is heard.
         primary.link.set(report.identity)
         core.subscribed(to: report.identity, now: .now)
         publish()
         beat(.now)
+        noteAnnouncements(areRefused: !hearsAnnouncements)
         onSubscription?()
     }
 
+    /// Logs a refusal once, until the announcements are permitted.
+    private func noteAnnouncements(areRefused: Bool) {
+        let isNew = areRefused && !isRefusedAnnouncements
+        isRefusedAnnouncements = areRefused
+        guard isNew else { return }
+        logger.warning(
+            "Standby is off: Redis does not permit the subscription to announcements.",
+            metadata: ["store": "\(subscription.endpoint)"])
+    }
+
     func subscriptionEnded(_ error: StoreError) {
+        hearsAnnouncements = false
         core.lost()
         publish()
         primary.link.set(nil)
@@ -142,6 +178,9 @@ extension RedisChannel {
         case .fleet(let payload):
             counters.fleetMessages &+= 1
             onFleetMessage?(payload, now)
+        case .announcement(let announcement):
+            counters.announcements &+= 1
+            onAnnouncement?(announcement, now)
         case .unexpected: counters.aliens &+= 1
         }
     }
@@ -154,7 +193,9 @@ extension RedisChannel {
     }
 
     private func publish() {
-        coherence.publish(core.status, primary: primary.number)
+        let status = core.status
+        onStatus?(status, .now)
+        coherence.publish(status, primary: primary.number)
     }
 }
 
