@@ -91,7 +91,9 @@ private final class HostileHandler: ChannelInboundHandler {
     private let connection: Int
     private let others: Connected
     private var context: ChannelHandlerContext?
-    private(set) var isSubscribed = false
+    /// The number of channels.
+    private var subscriptions = 0
+    var isSubscribed: Bool { subscriptions > 0 }
     private var received = ByteBuffer()
     /// Responses that wait until the previous one has been sent.
     private var waiting: [HostileStore.Response] = []
@@ -188,11 +190,11 @@ private final class HostileHandler: ChannelInboundHandler {
         case "PING": return "+PONG\r\n"
         case "AUTH", "SELECT": return "+OK\r\n"
         case "SUBSCRIBE":
-            isSubscribed = true
-            return command.dropFirst().enumerated().map {
-                "*3\r\n\(Self.bulk("subscribe"))\(Self.bulk($0.element)):\($0.offset + 1)\r\n"
+            return command.dropFirst().map {
+                subscriptions += 1
+                return "*3\r\n\(Self.bulk("subscribe"))\(Self.bulk($0)):\(subscriptions)\r\n"
             }.joined()
-        case "EVALSHA" where command.count == 8 && command[2] == "2":
+        case "EVALSHA" where command.count == 8 && command[3].contains(":hb:"):
             let echo = "\(command[5]) \(command[6]) \(String(repeating: "e", count: 16))"
             let message = ["message", command[3], echo].map(Self.bulk).joined()
             others.send("*3\r\n\(message)") { $0.isSubscribed }

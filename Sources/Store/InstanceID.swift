@@ -1,10 +1,12 @@
 /// A random number that identifies this process among all replicas: 16 hexadecimal digits.
 package struct InstanceID: Hashable, Sendable, CustomStringConvertible {
-    package let description: String
+    package let number: UInt64
 
     package init(random: UInt64) {
-        description = random.hexadecimal
+        number = random
     }
+
+    package var description: String { number.hexadecimal }
 }
 
 extension UInt64 {

@@ -11,6 +11,8 @@ package struct ChannelCounters: Sendable {
     package internal(set) var rebinds: UInt64 = 0
     /// Fleet messages received, including this replica's own.
     package internal(set) var fleetMessages: UInt64 = 0
+    /// Announcements received, including this replica's own.
+    package internal(set) var announcements: UInt64 = 0
     /// Messages that are not in Limpet's format.
     package internal(set) var aliens: UInt64 = 0
 

@@ -7,6 +7,7 @@ struct ChannelNames {
         case rebind(Fingerprint, Binding)
         case echo(sequence: UInt64, server: ServerIdentity.RunID, era: String)
         case fleet(UnsafeRawBufferPointer)
+        case announcement(Announcement)
         /// Not in a format that Limpet publishes on this channel.
         case unexpected
     }
@@ -14,6 +15,8 @@ struct ChannelNames {
     /// The maximum size of a fleet message, in bytes.
     static let fleetMax = 16 * 1024
 
+    /// This replica.
+    let instance: InstanceID
     /// Moves of bindings: `<fingerprint> <record>`.
     let rebind: String
     /// Key and channel of this replica's heartbeats: `<sequence> <run id> <era>`.
@@ -22,16 +25,23 @@ struct ChannelNames {
     let era: String
     /// Channel of the fleet messages.
     let fleet: String
+    /// Channel of the announcements: `<instance> <0 or 1>`, then ` <fingerprint> <record> <lifetime>` for each record.
+    let made: String
 
     init(namespace: StoreNamespace, instance: InstanceID) {
+        self.instance = instance
         rebind = "\(namespace):rebind"
         heartbeat = "\(namespace):hb:\(instance)"
         era = "\(namespace):era"
         fleet = "\(namespace):fleet"
+        made = "\(namespace):made"
     }
 
+    /// The channels without which there is no coherence, in subscription order.
+    var required: [String] { [rebind, heartbeat, fleet] }
+
     /// In subscription order.
-    var channels: [String] { [rebind, heartbeat, fleet] }
+    var channels: [String] { required + [made] }
 
     /// Whether the reply acknowledges the subscription to the channel with this number, counted from 0.
     func isAcknowledgement(_ reply: RESPValue, of number: Int) -> Bool {
@@ -44,15 +54,18 @@ struct ChannelNames {
     }
 
     /// Parses a reply as a message. Nil if it is not a message, or is from a channel that was not subscribed to.
-    func message(_ reply: RESPValue) -> Message? {
+    ///
+    /// - Parameter hasAnnouncements: whether the channel of the announcements was subscribed to.
+    func message(_ reply: RESPValue, hasAnnouncements: Bool) -> Message? {
         guard case .array(var elements) = reply, elements.count == 3,
             case .string(let kind) = elements.next(), kind.reads("message"),
             case .string(let channel) = elements.next(), case .string(let payload) = elements.next()
         else { return nil }
         if channel.reads(rebind) { return Self.rebind(payload) ?? .unexpected }
         if channel.reads(heartbeat) { return Self.echo(payload) ?? .unexpected }
-        guard channel.reads(fleet) else { return nil }
-        return payload.count <= Self.fleetMax ? .fleet(payload) : .unexpected
+        if channel.reads(fleet) { return payload.count <= Self.fleetMax ? .fleet(payload) : .unexpected }
+        guard hasAnnouncements, channel.reads(made) else { return nil }
+        return Announcement(payload).map(Message.announcement) ?? .unexpected
     }
 
     private static func rebind(_ payload: UnsafeRawBufferPointer) -> Message? {

@@ -16,6 +16,10 @@ package final class RedisChannel {
     /// Called on the loop with every fleet message, including this replica's own: at most 16 KiB, valid only during the
     /// call.
     package var onFleetMessage: ((UnsafeRawBufferPointer, Instant) -> Void)?
+    /// Whether announcements are heard: false while the channel is down, and if Redis does not permit it.
+    package private(set) var hearsAnnouncements = false
+    /// Called on the loop with every announcement, including this replica's own, and when it was received.
+    package var onAnnouncement: ((Announcement, Instant) -> Void)?
     /// Called on the loop each time the subscription is established.
     package var onSubscription: (() -> Void)?
     private let store: RedisStore
@@ -27,6 +31,8 @@ package final class RedisChannel {
     private let subscription: ReconnectingConnection<SubscriberConnection>
     private var core: CoherenceChannel
     private var watch: ChannelServer.Subscription?
+    /// Whether the last subscription was refused the announcements.
+    private var isRefusedAnnouncements = false
     private var timer: (callback: NIOScheduledCallback, due: Instant)?
 
     /// - Parameters:
@@ -64,6 +70,18 @@ package final class RedisChannel {
     package func publishFleet(_ payload: [UInt8]) -> Bool {
         guard payload.count <= ChannelNames.fleetMax else { return false }
         return store.publish(payload, on: names.fleet)
+    }
+
+    /// Publishes these sessions' records to the fleet, as they are when Redis runs the command. Absent ones are left
+    /// away.
+    ///
+    /// False if it cannot be sent now: the store is not connected, too many control commands are in flight, or there
+    /// are more than ``Announcement/recordsMax`` sessions. Otherwise `then` is called exactly once, on the loop, and
+    /// never from within this call.
+    package func announce(
+        _ fingerprints: [Fingerprint], hasLeftOut: Bool, then: @escaping (AnnounceReply) -> Void
+    ) -> Bool {
+        store.announce(fingerprints, hasLeftOut: hasLeftOut, names: names, then: then)
     }
 
     // MARK: Life
@@ -111,19 +129,32 @@ package final class RedisChannel {
 // MARK: - Events of the subscription
 
 extension RedisChannel {
-    func subscribed(to report: ServerReport) {
+    func subscribed(to report: ServerReport, hearsAnnouncements: Bool) {
         subscription.greeted(now: .now)
         counters.connections &+= 1
         self.report = report
+        self.hearsAnnouncements = hearsAnnouncements
         // Set before the generation begins, so that operations sent in it know which server is heard.
         primary.link.set(report.identity)
         core.subscribed(to: report.identity, now: .now)
         publish()
         beat(.now)
+        noteAnnouncements(areRefused: !hearsAnnouncements)
         onSubscription?()
     }
 
+    /// Logs a refusal once, until the announcements are permitted.
+    private func noteAnnouncements(areRefused: Bool) {
+        let isNew = areRefused && !isRefusedAnnouncements
+        isRefusedAnnouncements = areRefused
+        guard isNew else { return }
+        logger.warning(
+            "Standby is off: Redis does not permit the subscription to announcements.",
+            metadata: ["store": "\(subscription.endpoint)"])
+    }
+
     func subscriptionEnded(_ error: StoreError) {
+        hearsAnnouncements = false
         core.lost()
         publish()
         primary.link.set(nil)
@@ -142,6 +173,9 @@ extension RedisChannel {
         case .fleet(let payload):
             counters.fleetMessages &+= 1
             onFleetMessage?(payload, now)
+        case .announcement(let announcement):
+            counters.announcements &+= 1
+            onAnnouncement?(announcement, now)
         case .unexpected: counters.aliens &+= 1
         }
     }

@@ -12,7 +12,7 @@ final class SubscriberConnection: ChannelInboundHandler, RedisHandler {
         case opening
         case greeting(RedisHandshake)
         case subscribing(ServerReport, acknowledged: Int)
-        case hearing
+        case hearing(hasAnnouncements: Bool)
         case ended
     }
 
@@ -120,36 +120,49 @@ final class SubscriberConnection: ChannelInboundHandler, RedisHandler {
             case .fail(let error): end(error)
             case .done(let report):
                 phase = .subscribing(report, acknowledged: 0)
-                if let context { send([["SUBSCRIBE"] + names.channels], context) }
+                if let context { send([["SUBSCRIBE"] + names.required, ["SUBSCRIBE", names.made]], context) }
             }
-        case .subscribing(let report, let acknowledged):
-            acknowledge(reply, report, acknowledged)
-        case .hearing:
-            guard let message = names.message(reply) else {
+        case .subscribing(let report, let acknowledged) where acknowledged < names.required.count:
+            acknowledgeRequired(reply, report, acknowledged)
+        case .subscribing(let report, _):
+            // The other channels are heard already.
+            if let message = names.message(reply, hasAnnouncements: false) {
+                owner?.received(message, now: now)
+            } else {
+                acknowledgeAnnouncements(reply, report)
+            }
+        case .hearing(let hasAnnouncements):
+            guard let message = names.message(reply, hasAnnouncements: hasAnnouncements) else {
                 return end(.misbehaves("the server sent a subscriber something other than a message"))
             }
             owner?.received(message, now: now)
         }
     }
 
-    private func acknowledge(_ reply: RESPValue, _ report: ServerReport, _ number: Int) {
+    private func acknowledgeRequired(_ reply: RESPValue, _ report: ServerReport, _ number: Int) {
         if case .error(let text) = reply {
             let code = RedisErrorCode(text)
             return end(
                 code == .noPermission
                     ? .noPermission(command: "SUBSCRIBE") : .refuses(command: "SUBSCRIBE", code))
         }
-        guard names.isAcknowledgement(reply, of: number) else {
-            return end(.misbehaves("the server does not answer SUBSCRIBE as Redis does"))
+        guard names.isAcknowledgement(reply, of: number) else { return end(.strangeSubscription) }
+        phase = .subscribing(report, acknowledged: number + 1)
+    }
+
+    /// Without the announcements there is coherence, but no standby.
+    private func acknowledgeAnnouncements(_ reply: RESPValue, _ report: ServerReport) {
+        let hasAnnouncements: Bool
+        if case .error = reply {
+            hasAnnouncements = false
+        } else {
+            guard names.isAcknowledgement(reply, of: names.required.count) else { return end(.strangeSubscription) }
+            hasAnnouncements = true
         }
-        guard number + 1 == names.channels.count else {
-            phase = .subscribing(report, acknowledged: number + 1)
-            return
-        }
-        phase = .hearing
+        phase = .hearing(hasAnnouncements: hasAnnouncements)
         deadline?.cancel()
         deadline = nil
-        owner?.subscribed(to: report)
+        owner?.subscribed(to: report, hearsAnnouncements: hasAnnouncements)
     }
 
     private func error(of fault: RESPFault) -> StoreError {
@@ -160,4 +173,9 @@ final class SubscriberConnection: ChannelInboundHandler, RedisHandler {
         case (_, .noMemory): .misbehaves("out of memory for its message")
         }
     }
+}
+
+extension StoreError {
+    fileprivate static let strangeSubscription = StoreError.misbehaves(
+        "the server does not answer SUBSCRIBE as Redis does")
 }

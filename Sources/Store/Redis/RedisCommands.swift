@@ -157,6 +157,12 @@ struct RedisCommands {
         buffer.writeStaticString("\r\n")
     }
 
+    /// The arguments of the announcement's script, from the number of keys on.
+    func announcement(of fingerprints: [Fingerprint], hasLeftOut: Bool, names: ChannelNames) -> [String] {
+        [String(fingerprints.count)] + fingerprints.map(key)
+            + [names.made, String(names.instance.number), hasLeftOut ? "1" : "0"]
+    }
+
     func key(_ fingerprint: Fingerprint) -> String { "\(namespace):\(fingerprint.text)" }
 
     /// Formats any command. False if memory allocation fails.

@@ -17,6 +17,11 @@ final class RedisConnection: ChannelInboundHandler, RedisHandler {
     /// A command without a reply for this long ends the connection, in nanoseconds; never before its budget is over.
     private static let replyTimeoutNanoseconds: Int64 = 500_000_000
 
+    private struct PendingAnnouncement {
+        let arguments: [String]
+        let then: (AnnounceReply) -> Void
+    }
+
     /// A page of a scan may have a few hundred keys.
     private static let limits = RESPLimits(buffered: 256 * 1024, records: 2048)
 
@@ -37,6 +42,8 @@ final class RedisConnection: ChannelInboundHandler, RedisHandler {
     private var state: RedisConnectionState
     /// Receives the answer to the scan in flight.
     private var scanWaiter: ((ScanReply) -> Void)?
+    private var announcements: [UInt64: PendingAnnouncement] = [:]
+    private var nextAnnouncement: UInt64 = 0
     private var outbound = ByteBuffer()
     private var timer: (callback: NIOScheduledCallback, due: Instant)?
 
@@ -134,6 +141,35 @@ final class RedisConnection: ChannelInboundHandler, RedisHandler {
         return true
     }
 
+    /// False if too many control commands are in flight. `then` is called exactly once, later.
+    func announce(
+        _ fingerprints: [Fingerprint], hasLeftOut: Bool, names: ChannelNames, now: Instant,
+        then: @escaping (AnnounceReply) -> Void
+    ) -> Bool {
+        let number = nextAnnouncement
+        guard state.announcement(number, now: now) else { return false }
+        nextAnnouncement &+= 1
+        let arguments = commands.announcement(of: fingerprints, hasLeftOut: hasLeftOut, names: names)
+        sendAnnouncement(["EVALSHA", RedisScript.announce.sha1] + arguments, now: now)
+        // Without memory or a timer the connection has ended.
+        guard store != nil else { return false }
+        announcements[number] = PendingAnnouncement(arguments: arguments, then: then)
+        return true
+    }
+
+    private func sendAnnouncement(_ command: [String], now: Instant) {
+        guard RedisCommands.format(command, in: &outbound) else {
+            return end(.misbehaves("out of memory for an announcement"))
+        }
+        arm(now: now)
+        store?.flushSoon()
+    }
+
+    private func evaluateAnnouncement(_ number: UInt64, now: Instant) {
+        guard let pending = announcements[number] else { return }
+        sendAnnouncement(["EVAL", RedisScript.announce.source] + pending.arguments, now: now)
+    }
+
     func flush() {
         guard outbound.readableBytes > 0, let context else { return }
         context.writeAndFlush(NIOAny(outbound), promise: nil)
@@ -155,6 +191,9 @@ final class RedisConnection: ChannelInboundHandler, RedisHandler {
         store.connectionEnded(error)
         while let lost = state.nextLost() { store.deliver(lost, .unavailable(.lost), now: .now) }
         scanned(scan)
+        let lost = announcements.sorted { $0.key < $1.key }
+        announcements = [:]
+        for (_, pending) in lost { pending.then(.lost) }
         context?.close(promise: nil)
     }
 
@@ -253,6 +292,8 @@ final class RedisConnection: ChannelInboundHandler, RedisHandler {
         case .result(let pending, let result): store?.answered(pending, result, now: now)
         case .send(let followUp, let operation): send(followUp, operation, now: now)
         case .sendBeat(let sequence): sendBeat(sequence, ["EVAL", RedisScript.heartbeat.source], now: now)
+        case .sendAnnouncement(let number): evaluateAnnouncement(number, now: now)
+        case .announced(let number, let reply): announcements.removeValue(forKey: number)?.then(reply)
         case .probed(let isWell): store?.probeAnswered(isWell: isWell, now: now)
         case .scanned(let reply): scanned(reply)
         case .close(.surplusReply): end(.surplusReply)

@@ -25,6 +25,11 @@ struct RedisConnectionState {
         case send(FollowUp, StoreOperation)
         /// The server did not know the script of this heartbeat: send its source. The queue already expects the reply.
         case sendBeat(UInt64)
+        /// The server did not know the script of the announcement with this number: send its source. The queue already
+        /// expects the reply.
+        case sendAnnouncement(UInt64)
+        /// The announcement with this number was answered.
+        case announced(UInt64, AnnounceReply)
         /// The probe was answered. It went well if the reply arrived within the budget and is not an error.
         case probed(isWell: Bool)
         /// The scan was answered.
@@ -46,12 +51,12 @@ struct RedisConnectionState {
     private enum Command {
         case create, createLifetime, script, evaluation, touch, fallbackRead, fallbackLifetime, read, readLifetime,
             probe
-        case beat, beatEvaluation, publication, scan
+        case beat, beatEvaluation, publication, announcement, announcementEvaluation, scan
     }
 
     private struct PendingReply {
         let command: Command
-        /// For a heartbeat, its sequence number.
+        /// For a heartbeat, its sequence number; for an announcement, its number.
         let operation: UInt64
         let sent: Instant
     }
@@ -74,7 +79,7 @@ struct RedisConnectionState {
     }
 
     static let capacity = 10_000
-    /// The maximum number of heartbeats and publications in flight.
+    /// The maximum number of heartbeats, publications and announcements in flight.
     static let controlCommandsMax = 8
 
     private let budgetNanoseconds: Int64
@@ -142,6 +147,14 @@ struct RedisConnectionState {
         return true
     }
 
+    /// Queues an announcement that is to be sent now. False if too many control commands are in flight.
+    mutating func announcement(_ number: UInt64, now: Instant) -> Bool {
+        guard takesControlCommand else { return false }
+        controlCommands += 1
+        expectReply(.announcement, number, now)
+        return true
+    }
+
     /// Queues a scan that is to be sent now. False if one is in flight, or the queue is full.
     mutating func scan(now: Instant) -> Bool {
         guard !isScanning, pendingReplies.count + 2 <= Self.capacity else { return false }
@@ -170,7 +183,21 @@ struct RedisConnectionState {
             let spent = now.nanoseconds &- next.sent.nanoseconds
             return .probed(isWell: spent <= budgetNanoseconds && reply == .status)
         case .beat, .beatEvaluation, .publication: return controlReply(to: next, reply, now)
+        case .announcement, .announcementEvaluation: return announcementReply(to: next, reply, now)
         case .scan: return scanReply(reply)
+        }
+    }
+
+    private mutating func announcementReply(to next: PendingReply, _ reply: RedisReply, _ now: Instant) -> Action {
+        controlCommands -= 1
+        switch reply {
+        case .none: return .announced(next.operation, .done)
+        case .noScript where next.command == .announcement:
+            controlCommands += 1
+            expectReply(.announcementEvaluation, next.operation, now)
+            return .sendAnnouncement(next.operation)
+        case .refusal, .readOnly, .noScript, .wrongType: return .announced(next.operation, .refused)
+        case .integer, .verdict, .record, .foreignText, .status, .page, .unexpected: return .close(.mistypedReply)
         }
     }
 

@@ -54,6 +54,30 @@ struct RedisScript: Sendable {
             """,
         sha1: "f7dd42699c4bbc1aca66d01b1d79461fadb9ba93")
 
+    /// An announcement. Takes the keys of records, the channel, the instance in decimal digits, and 1 if records were
+    /// left out, else 0. Publishes the records as they are now, except those that are absent, foreign or without a
+    /// lifetime: one foreign value must not spoil the message. Returns nothing.
+    static let announce = RedisScript(
+        source: """
+            local m = {ARGV[2], ARGV[3]}
+            for i = 1, #KEYS do
+              local g = redis.pcall('GET', KEYS[i])
+              if type(g) == 'table' and not string.find(g.err, 'WRONGTYPE', 1, true) then return g end
+              if type(g) == 'string' and #g <= 27 then
+                local n, s = string.match(g, '^([1-9]%d*):([1-9]%d*)$')
+                n, s = n or string.match(g, '^[1-9]%d*$'), s or '0'
+                local v = n and #n <= 16 and #s <= 10 and tonumber(s) <= 4294967295 and tonumber(n) or 0
+                local e = v % 16777216
+                local t = redis.call('PTTL', KEYS[i])
+                if v < 9007199254740992 and e > 0 and e <= 16776215 and t > 0 then
+                  m[#m + 1] = string.sub(KEYS[i], -22) .. ' ' .. g .. ' ' .. math.min(t, 42048000000)
+                end
+              end
+            end
+            redis.call('PUBLISH', ARGV[1], table.concat(m, ' '))
+            """,
+        sha1: "5263fb40c38531bb7bc14a2c986fb8dd4acae45e")
+
     /// Reads the record: `v` is its integer, `e` its epoch and `b` when its session began. `e` is 0 without a valid
     /// record. Values are below 2^53, so Lua's doubles are exact.
     private static let prelude = """

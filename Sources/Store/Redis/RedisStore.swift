@@ -149,6 +149,20 @@ extension RedisStore {
         return true
     }
 
+    /// Publishes these sessions' records, as they are when the server runs the command. Absent ones are left away.
+    ///
+    /// False if it cannot be sent now: the store is not connected, too many control commands are in flight, or there
+    /// are more sessions than one message takes. Otherwise `then` is called exactly once, on the loop, and never from
+    /// within this call.
+    func announce(
+        _ fingerprints: [Fingerprint], hasLeftOut: Bool, names: ChannelNames, then: @escaping (AnnounceReply) -> Void
+    ) -> Bool {
+        guard fingerprints.count <= Announcement.recordsMax, mayBeat, let connection = connection.serving else {
+            return false
+        }
+        return connection.announce(fingerprints, hasLeftOut: hasLeftOut, names: names, now: .now, then: then)
+    }
+
     private func agreement(of connection: RedisConnection) -> Agreement {
         let version = primary.link.version
         if let compared, compared.version == version { return compared.agreement }
