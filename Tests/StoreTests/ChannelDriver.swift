@@ -19,6 +19,7 @@ final class ChannelDriver: Sendable {
     let coherence = Coherence(primaries: 1)
     let cache = BindingCache(entries: 10_000)
     let fleet = Payloads()
+    let announcements = Announcements()
     private let parts: NIOLoopBound<Parts>
 
     init(
@@ -38,8 +39,9 @@ final class ChannelDriver: Sendable {
             channel.start()
             return NIOLoopBound(Parts(store: redis, channel: channel), eventLoop: loop)
         }
-        try run { [fleet] parts in
+        try run { [fleet, announcements] parts in
             parts.channel.onFleetMessage = { payload, _ in fleet.append(payload) }
+            parts.channel.onAnnouncement = { announcement, _ in announcements.append(announcement) }
         }
     }
 
@@ -54,6 +56,18 @@ final class ChannelDriver: Sendable {
     var counters: ChannelCounters { get throws { try run { $0.channel.counters } } }
     var generations: UInt64 { get throws { try run { $0.channel.generations } } }
     var isUp: Bool { get throws { try run { $0.channel.state != .down } } }
+
+    /// Announces sessions. Nil if that cannot be sent.
+    func announce(_ fingerprints: [Fingerprint], hasLeftOut: Bool) async throws -> AnnounceReply? {
+        let promise = store.loop.makePromise(of: AnnounceReply?.self)
+        store.loop.execute { [parts] in
+            let waiter = Once(promise: promise)
+            let isSent = parts.value.channel.announce(fingerprints, hasLeftOut: hasLeftOut) { waiter.receive($0) }
+            waiter.isAsking = false
+            if !isSent { waiter.receive(nil) }
+        }
+        return try await promise.futureResult.get()
+    }
 
     /// Waits until what is remembered may be used.
     func live(within limit: Duration = .seconds(5)) async throws {
@@ -76,4 +90,13 @@ final class Payloads: Sendable {
         let bytes = Array(payload)
         payloads.withLock { $0.append(bytes) }
     }
+}
+
+/// What was heard of the records of others.
+final class Announcements: Sendable {
+    private let announcements = Mutex<[Announcement]>([])
+
+    var all: [Announcement] { announcements.withLock { $0 } }
+
+    func append(_ announcement: Announcement) { announcements.withLock { $0.append(announcement) } }
 }

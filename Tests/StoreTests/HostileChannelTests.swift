@@ -10,9 +10,13 @@ import Testing
 struct HostileChannelTests {
     private static let instance = InstanceID(random: 0x12)
     private static let heartbeat = "limpet:hb:0000000000000012"
-    private static let acknowledgements = ["limpet:rebind", heartbeat, "limpet:fleet"].enumerated().map {
-        "*3\r\n\(bulk("subscribe"))\(bulk($0.element)):\($0.offset + 1)\r\n"
-    }.joined()
+    private static let acknowledgements = acknowledge(["limpet:rebind", heartbeat, "limpet:fleet", "limpet:made"])
+
+    private static func acknowledge(_ channels: [String], after first: Int = 0) -> String {
+        channels.enumerated().map {
+            "*3\r\n\(bulk("subscribe"))\(bulk($0.element)):\($0.offset + first + 1)\r\n"
+        }.joined()
+    }
 
     private static func bulk(_ text: String) -> String { "$\(text.utf8.count)\r\n\(text)\r\n" }
 
@@ -32,6 +36,8 @@ struct HostileChannelTests {
             "+OK\r\n", ":1\r\n", "$-1\r\n", "*-1\r\n", "*0\r\n", "-ERR what\r\n", bulk("message"), "garbage\r\n",
             "\u{0}\r\n", message("message", "limpet:rebind"), message("message", "limpet:rebind", "a", "b"),
             message("pmessage", "limpet:rebind", "x"), message("message", "limpet:other", "x"),
+            message("message", "limpet:made"), message("message", "limpet:made", "1", "0"),
+            message("message", "limpet:made", String(repeating: "a", count: 40_000)),
             message("subscribe", "limpet:rebind", "x"), message("message", "\u{FF}", "x"),
             "*3\r\n\(bulk("subscribe"))\(bulk("limpet:rebind")):1\r\n",
             "*3\r\n\(bulk("message"))\(bulk("limpet:rebind")):1\r\n",
@@ -67,17 +73,80 @@ struct HostileChannelTests {
             (.flood("*200\r\n:1\r\n"), "a message that is too large"), (.flood("a"), "malformed bytes"),
             (.nothing, "a command got no reply in time"), (.bytesAndClose(""), "closed the connection at once"),
             (.drip(acknowledgements, gap: .milliseconds(50)), "a command got no reply in time"),
-            (.drip(acknowledgements + "*3\r\n$7\r\n", gap: .milliseconds(2)), "heartbeats are not coming back"),
+            (.drip(acknowledgements + "*3\r\n$7\r\n", gap: .microseconds(200)), "heartbeats are not coming back"),
         ])
     func subscription(_ response: HostileStore.Response, _ reason: String) async throws {
         let count = Counter()
         let hostile = try await HostileStore { command, _ in
-            command[0] == "SUBSCRIBE" && count.next() == 1 ? response : .honest
+            guard command[0] == "SUBSCRIBE" else { return .honest }
+            // The second command of the first attempt is answered with the first one.
+            return switch count.next() {
+            case 1: response
+            case 2: .nothing
+            default: .honest
+            }
         }
         let driver = try driver(hostile)
         try await eventually(within: .seconds(10)) { driver.isLive }
         #expect(try driver.counters.connectionFailures >= 1)
         #expect(driver.store.lines.all.contains { $0.contains(reason) })
+        try await driver.stop()
+        try await hostile.stop()
+    }
+
+    @Test(
+        "What is no answer to the second SUBSCRIBE ends the attempt, and the next one may be good",
+        arguments: [
+            (HostileStore.Response.bytes("+OK\r\n"), "does not answer SUBSCRIBE"),
+            (.bytes("$-1\r\n"), "does not answer SUBSCRIBE"),
+            (.bytes(acknowledge(["limpet:made"], after: 2)), "does not answer SUBSCRIBE"),
+            (.bytes(acknowledge(["limpet:other"], after: 3)), "does not answer SUBSCRIBE"),
+            (.bytes(message("message", "limpet:made", "1 0")), "does not answer SUBSCRIBE"),
+            (.nothing, "a command got no reply in time"), (.bytesAndClose(""), "closed the connection at once"),
+        ])
+    func announcementSubscription(_ response: HostileStore.Response, _ reason: String) async throws {
+        let count = Counter()
+        let hostile = try await HostileStore { command, _ in
+            command == ["SUBSCRIBE", "limpet:made"] && count.next() == 1 ? response : .honest
+        }
+        let driver = try driver(hostile)
+        try await eventually(within: .seconds(10)) { driver.isLive }
+        #expect(try driver.counters.connectionFailures == 1)
+        #expect(try driver.counters.connections == 1)
+        #expect(try driver.run { $0.channel.hearsAnnouncements })
+        #expect(driver.store.lines.all.contains { $0.contains(reason) })
+        try await driver.stop()
+        try await hostile.stop()
+    }
+
+    @Test("Messages between the two acknowledgements are heard, whatever the second one is", arguments: [true, false])
+    func earlyMessages(_ isPermitted: Bool) async throws {
+        let rebind = Self.message("message", "limpet:rebind", "\(Fingerprint.test(1).text) 33554434")
+        let early =
+            rebind + Self.message("message", "limpet:fleet", "hello") + rebind
+            + Self.message("message", Self.heartbeat, "1 \(String(repeating: "a1", count: 20)) e")
+            + Self.message("message", "limpet:rebind", "x")
+        let answer = isPermitted ? Self.acknowledge(["limpet:made"], after: 3) : "-NOPERM no\r\n"
+        let hostile = try await HostileStore { command, _ in
+            command == ["SUBSCRIBE", "limpet:made"] ? .bytes(early + answer) : .honest
+        }
+        let driver = try driver(hostile)
+        try await driver.live()
+        #expect(try driver.run { $0.channel.hearsAnnouncements } == isPermitted)
+        let counters = try driver.counters
+        #expect(counters.rebinds == 2)
+        #expect(counters.fleetMessages == 1)
+        #expect(counters.aliens == 1)
+        #expect(counters.connections == 1)
+        #expect(counters.connectionFailures == 0)
+        // An announcement that was not subscribed to is the end.
+        try await hostile.push(Self.message("message", "limpet:made", "1 0"))
+        if isPermitted {
+            try await eventually(within: .seconds(2)) { driver.announcements.all.count == 1 }
+        } else {
+            try await eventually(within: .seconds(2)) { try driver.counters.connectionFailures == 1 }
+            #expect(driver.announcements.all.isEmpty)
+        }
         try await driver.stop()
         try await hostile.stop()
     }

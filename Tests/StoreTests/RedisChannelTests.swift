@@ -343,13 +343,16 @@ struct RedisChannelTests {
         let server = try RedisServer()
         try server.command(
             "ACL", "SETUSER", "limpet", "on", ">hush", "~limpet:*", "&limpet:*", "+set", "+get", "+getex", "+pttl",
-            "+pexpire", "+eval", "+evalsha", "+publish", "+subscribe", "+ping", "+info")
+            "+pexpire", "+eval", "+evalsha", "+publish", "+subscribe", "+scan", "+ping", "+info")
         var settings = try StoreSettings.patient(server)
         settings.endpoint = try RedisEndpoint("redis://limpet:hush@127.0.0.1:\(server.port)")
         let driver = try ChannelDriver(settings)
         try await driver.live()
         #expect(try driver.run { $0.channel.publishFleet([1]) })
         try await eventually(within: .seconds(2)) { driver.fleet.all.count == 1 }
+        #expect(try driver.run { $0.channel.hearsAnnouncements })
+        #expect(try await driver.announce([key], hasLeftOut: true) == .done)
+        try await eventually(within: .seconds(2)) { driver.announcements.all.count == 1 }
         try await driver.stop()
     }
 }

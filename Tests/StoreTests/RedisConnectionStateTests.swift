@@ -325,6 +325,39 @@ struct RedisConnectionStateTests {
         }
     }
 
+    @Test("An announcement's reply is its own, and a script that is not known is sent whole, once")
+    func announcements() {
+        func outcome(_ replies: RedisReply...) -> String {
+            var state = state()
+            _ = state.announcement(7, now: at(0))
+            var last = ""
+            for reply in replies { last = state.received(reply, now: at(1)).text }
+            return last
+        }
+        #expect(outcome(.none) == "announced 7 done")
+        #expect(outcome(.noScript) == "send announcement 7")
+        #expect(outcome(.noScript, .none) == "announced 7 done")
+        #expect(outcome(.noScript, .noScript) == "announced 7 refused")
+        for refusal in [RedisReply.refusal, .readOnly, .wrongType] {
+            #expect(outcome(refusal) == "announced 7 refused")
+        }
+        for unexpected in [RedisReply.status, .integer(1), .unexpected] {
+            #expect(outcome(unexpected) == "close mistypedReply")
+        }
+        var full = state()
+        for number in 0..<UInt64(RedisConnectionState.controlCommandsMax) {
+            let isTaken = full.announcement(number, now: at(0))
+            #expect(isTaken)
+        }
+        let isOverfull = full.announcement(99, now: at(0)) || full.beat(99, now: at(0))
+        #expect(!isOverfull)
+        // A script that is sent whole keeps its place among the control commands.
+        _ = full.received(.noScript, now: at(1))
+        #expect(!full.takesControlCommand)
+        _ = full.received(.none, now: at(1))
+        #expect(full.takesControlCommand)
+    }
+
     @Test("Heartbeats and publications under way are few, and keep their place among the questions")
     func errands() {
         var state = state()
@@ -367,7 +400,7 @@ struct RedisConnectionStateTests {
                     switch state.received(replies[Int(random.next() % 8)], now: at(time)) {
                     case .result: told += 1
                     case .close: isOpen = false
-                    case .wait, .send, .sendBeat, .probed, .scanned: break
+                    case .wait, .send, .sendBeat, .sendAnnouncement, .announced, .probed, .scanned: break
                     }
                 }
                 while state.nextLate(now: at(time)) != nil { told += 1 }
@@ -387,6 +420,8 @@ extension RedisConnectionState.Action {
         case .result(_, let result): "answer \(result)"
         case .send(let followUp, _): "send \(followUp)"
         case .sendBeat(let sequence): "send beat \(sequence)"
+        case .sendAnnouncement(let number): "send announcement \(number)"
+        case .announced(let number, let reply): "announced \(number) \(reply)"
         case .probed(let isWell): "probed \(isWell)"
         case .scanned(let reply): "scanned \(reply)"
         case .close(let ending): "close \(ending)"

@@ -26,7 +26,7 @@ struct RedisStoreTests {
 
     @Test(
         "Redis knows the scripts by the names we give them",
-        arguments: [RedisScript.restore, .rebind, .drop, .heartbeat])
+        arguments: [RedisScript.restore, .rebind, .drop, .heartbeat, .announce])
     func scriptNames(_ script: RedisScript) throws {
         #expect(try RedisServer().command("SCRIPT", "LOAD", script.source) == script.sha1)
     }
@@ -279,7 +279,7 @@ struct RedisStoreTests {
         let server = try RedisServer()
         try server.command(
             "ACL", "SETUSER", "limpet", "on", ">hush", "~limpet:*", "&limpet:*", "+set", "+get", "+getex", "+pttl",
-            "+pexpire", "+eval", "+evalsha", "+publish", "+ping", "+info", "+select")
+            "+pexpire", "+eval", "+evalsha", "+publish", "+scan", "+ping", "+info", "+select")
         var settings = try StoreSettings.patient(server)
         settings.endpoint = try RedisEndpoint("redis://limpet:hush@127.0.0.1:\(server.port)/1")
         let store = try StoreDriver.redis(settings)
@@ -291,6 +291,10 @@ struct RedisStoreTests {
             .restore(.test(2), Binding(backend: Self.one, epoch: 2), lifetimeMilliseconds: minute),
         ])
         #expect(results == [.written, .written, .written])
+        guard case .page = try await store.scan(from: 0) else {
+            Issue.record("no page")
+            return
+        }
         try await store.stop()
     }
 

@@ -3,9 +3,10 @@ import LimpetTestKit
 import Logging
 import NIOCore
 import NIOPosix
-import Store
 import Synchronization
 import Testing
+
+@testable import Store
 
 /// Asks a store on its event loop, from a test.
 final class StoreDriver: Sendable {
@@ -91,6 +92,22 @@ final class StoreDriver: Sendable {
         loop.execute { [redis] in
             let waiter = Once(promise: promise)
             let isSent = redis.value?.scan(from: cursor) { waiter.receive($0) } ?? false
+            waiter.isAsking = false
+            if !isSent { waiter.receive(nil) }
+        }
+        return try await promise.futureResult.get()
+    }
+
+    /// Announces sessions. Nil if that cannot be sent.
+    func announce(
+        _ fingerprints: [Fingerprint], hasLeftOut: Bool, _ names: ChannelNames
+    ) async throws -> AnnounceReply? {
+        let promise = loop.makePromise(of: AnnounceReply?.self)
+        loop.execute { [redis] in
+            let waiter = Once(promise: promise)
+            let isSent =
+                redis.value?.announce(fingerprints, hasLeftOut: hasLeftOut, names: names) { waiter.receive($0) }
+                ?? false
             waiter.isAsking = false
             if !isSent { waiter.receive(nil) }
         }
