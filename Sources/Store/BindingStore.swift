@@ -15,9 +15,16 @@ package protocol BindingStore: AnyObject {
 
 /// Receives the result of an operation.
 package protocol StoreWaiter: AnyObject {
+    /// Whether no request waits for its results: they are not measured, and a late one does not open the breaker.
+    var isBackground: Bool { get }
+
     /// - Parameters:
     ///   - result: the store's result, or why there is none.
     ///   - operation: the operation, as passed to `send`.
     ///   - stamp: when the operation was sent, and whether to the server that the coherence channel hears.
     func storeAnswered(_ result: StoreResult, to operation: StoreOperation, stamp: OperationStamp)
+}
+
+extension StoreWaiter {
+    package var isBackground: Bool { false }
 }

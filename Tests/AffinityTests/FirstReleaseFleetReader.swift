@@ -22,12 +22,12 @@ struct FirstReleaseFleetReader {
         guard words.count >= 8, words.count <= 8 + 256, number(words[0]) == 1, let instance = number(words[1]),
             let sequence = number(words[2]), let configuration = number(words[3]),
             let interval = number(words[4], max: 60_000), words[5].count == 1, let lease = words[5].first,
-            leases.contains(lease), let name = name(words[6]), let version = name(words[7])
+            leases.contains(lease), let sender = word(words[6]), let version = word(words[7])
         else { return nil }
         guard words.dropFirst(8).allSatisfy(isVerdict) else { return nil }
         return Message(
             instance: instance, sequence: sequence, configuration: configuration, interval: interval, lease: lease,
-            name: name, version: version, verdicts: words.dropFirst(8).map { String(decoding: $0, as: UTF8.self) })
+            name: sender, version: version, verdicts: words.dropFirst(8).map { String(decoding: $0, as: UTF8.self) })
     }
 
     private static func isVerdict(_ word: ArraySlice<UInt8>) -> Bool {
@@ -60,7 +60,7 @@ struct FirstReleaseFleetReader {
         return number <= max ? number : nil
     }
 
-    private static func name(_ text: ArraySlice<UInt8>) -> String? {
+    private static func word(_ text: ArraySlice<UInt8>) -> String? {
         guard !text.isEmpty, text.count <= 64,
             text.allSatisfy({ value(of: $0) != nil || ".:+@/".utf8.contains($0) })
         else { return nil }

@@ -92,7 +92,8 @@ struct FleetViewTests {
                 A Redis failover may lose moves of sessions: if Redis has replicas, set min-replicas-to-write and min-replicas-max-lag.
 
                 """)
-        let alone = FleetView(replicas: [FleetSample.replica("r1", lease: .none, standby: StandbyView(nil), isSelf: true)], store: nil)
+        let own = FleetSample.replica("r1", lease: .none, standby: StandbyView(nil), isSelf: true)
+        let alone = FleetView(replicas: [own], store: nil)
         #expect(
             "\(FleetTable(alone))" == """
                 NAME        VERSION  CONFIGURATION     LEASE  STANDBY  HEARD  DOWN

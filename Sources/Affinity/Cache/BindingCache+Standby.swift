@@ -142,7 +142,7 @@ extension BindingCache.Entry {
     /// Whether an entry takes what was read from the store, but for no request.
     fileprivate func mayLearn(from new: BindingCache.Entry, lineageBegan: Instant, now: Instant) -> Bool {
         if kind == .guess { return true }
-        // The difference is below the resolution of ticks: what was heard since the request stands.
+        // Below the resolution of ticks: what was heard since the request is kept.
         guard kind == .confirmed, CacheTick(confirmedAt).distance(from: CacheTick(new.confirmedAt)) < 0 else {
             return false
         }

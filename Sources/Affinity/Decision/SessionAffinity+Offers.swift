@@ -77,8 +77,8 @@ extension SessionAffinity {
         if entry?.kind == .guess { offers.add(operation.fingerprint, isGuess: true) }
     }
 
-    /// The store has acknowledged a write. It is announced to the other replicas, and a broadcast write will be repeated
-    /// if the store loses it.
+    /// The store has acknowledged a write. It is announced to the other replicas, and a broadcast write will be
+    /// repeated if the store loses it.
     mutating func noteWritten(_ operation: StoreOperation, _ binding: Binding, _ now: Instant) {
         coherence.written.add(operation.fingerprint, now: now)
         guard operation.isBroadcast else { return }

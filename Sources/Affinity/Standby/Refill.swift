@@ -1,8 +1,8 @@
 /// Offers a store that may have lost data what this replica knows that the store had confirmed to anybody. Needs no
 /// service: value and lifetime are enough.
 ///
-/// After the loss of all data each session has one replica that offers it first; then the store is scanned, and whatever
-/// it still does not hold is offered by everyone who knows it. An offer is silent and overrides nothing.
+/// After the loss of all data each session has one replica that offers it first; then the store is scanned, and
+/// whatever it still does not hold is offered by everyone who knows it. An offer is silent and overrides nothing.
 struct Refill: Sendable {
     enum Phase: Sendable {
         case none

@@ -27,7 +27,8 @@ extension FleetView.Replica {
     fileprivate init(_ member: FleetRoster.Member, names: BackendNames, now: Instant) {
         self.init(
             name: member.sender.name, instance: member.sender.instance.hexadecimal,
-            version: StandbyStatus.parted(member.sender.version).version, configuration: member.sender.configuration.hexadecimal,
+            version: StandbyStatus.parted(member.sender.version).version,
+            configuration: member.sender.configuration.hexadecimal,
             lease: FleetView.Lease(member.lease), standby: StandbyView(member.standby), isSelf: false,
             heard: Double(max(0, now.milliseconds(since: member.receivedAt))) / 1000,
             down: member.down.map { names.name(of: $0) }.sorted())

@@ -100,6 +100,9 @@ final class FleetMember: FleetChannel {
 
     private func standbyChanged(to status: StandbyStatus, isCount: Bool) {
         judge?.standbyChanged(to: status, isUrgent: !isCount)
+        if status == .notSynced(.scanFailed) {
+            logger.warning("The replica cannot learn every session: Redis does not answer SCAN as it should.")
+        }
         let wasSynced = isSynced
         isSynced = status == .synced
         guard isSynced != wasSynced else { return }

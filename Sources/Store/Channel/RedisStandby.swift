@@ -107,6 +107,8 @@ package final class RedisStandby {
 }
 
 extension RedisStandby: StoreWaiter {
+    package var isBackground: Bool { true }
+
     package func storeAnswered(_ result: StoreResult, to operation: StoreOperation, stamp: OperationStamp) {
         perform(core.answered(result, to: operation, stamp: stamp, now: .now))
     }

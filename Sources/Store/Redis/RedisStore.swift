@@ -50,7 +50,7 @@ package final class RedisStore: BindingStore {
 
     package func send(_ operation: StoreOperation, for waiter: any StoreWaiter) {
         let now = Instant.now
-        counters.countSent(operation)
+        if !waiter.isBackground { counters.countSent(operation) }
         var stamp = OperationStamp(sentAt: now, isFromChannelServer: false)
         let failure: StoreFailure
         if !operation.isWritable {
@@ -98,8 +98,10 @@ package final class RedisStore: BindingStore {
     }
 
     func deliver(_ pending: RedisConnectionState.PendingOperation, _ result: StoreResult, now: Instant) {
-        let microseconds = (now.nanoseconds &- pending.stamp.sentAt.nanoseconds) / 1000
-        counters.countAnswered(result, microseconds: microseconds)
+        if !pending.waiter.isBackground {
+            let microseconds = (now.nanoseconds &- pending.stamp.sentAt.nanoseconds) / 1000
+            counters.countAnswered(result, microseconds: microseconds)
+        }
         pending.waiter.storeAnswered(result, to: pending.operation, stamp: pending.stamp)
     }
 
@@ -191,7 +193,7 @@ extension RedisStore {
     }
 
     func missed(_ late: RedisConnectionState.PendingOperation, now: Instant) {
-        perform(breaker.missed(now: now))
+        if !late.waiter.isBackground { perform(breaker.missed(now: now)) }
         deliver(late, .unavailable(.late), now: now)
     }
 
