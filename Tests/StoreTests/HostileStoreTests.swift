@@ -22,6 +22,8 @@ struct HostileStoreTests {
     private func settings(_ store: HostileStore) throws -> StoreSettings {
         var settings = try StoreSettings.plain(port: store.port)
         settings.commandTimeout = .milliseconds(100)
+        // So that a connection without a reply ends before its server counts as silent.
+        settings.lease = .seconds(10)
         return settings
     }
 

@@ -256,6 +256,12 @@ struct RedisConnectionStateTests {
             var state = state()
             state.probe(now: at(0))
             #expect(state.received(reply, now: at(Int64(time))).text == "probed \(isWell)")
+            #expect(state.owedSince == nil)
+            state.probeByWriting(now: at(0))
+            state.probe(now: at(1))
+            #expect(state.owedSince == at(0))
+            #expect(state.received(reply, now: at(Int64(time))).text == "probed \(isWell) by writing at 0")
+            #expect(state.owedSince == at(1))
         }
     }
 
@@ -320,7 +326,7 @@ struct RedisConnectionStateTests {
                     switch state.received(replies[Int(random.next() % 8)], now: at(time)) {
                     case .result: told += 1
                     case .close: isOpen = false
-                    case .wait, .send, .sendBeat, .probed: break
+                    case .wait, .send, .sendBeat, .probed, .probedByWriting: break
                     }
                 }
                 while state.nextLate(now: at(time)) != nil { told += 1 }
@@ -341,6 +347,8 @@ extension RedisConnectionState.Action {
         case .send(let followUp, _): "send \(followUp)"
         case .sendBeat(let sequence): "send beat \(sequence)"
         case .probed(let isWell): "probed \(isWell)"
+        case .probedByWriting(let isWell, let sentAt):
+            "probed \(isWell) by writing at \(sentAt.nanoseconds / 1_000_000)"
         case .close(let ending): "close \(ending)"
         }
     }

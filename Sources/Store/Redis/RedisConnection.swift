@@ -31,6 +31,8 @@ final class RedisConnection: ChannelInboundHandler, RedisHandler {
     private var channelNames: ChannelNames?
     /// The server's report about itself. Nil until the handshake is over.
     private(set) var report: ServerReport?
+    /// The server that it leads to. Nil until the handshake is over.
+    var server: WatchedServer?
     private var state: RedisConnectionState
     private var outbound = ByteBuffer()
     private var timer: (callback: NIOScheduledCallback, due: Instant)?
@@ -65,6 +67,12 @@ final class RedisConnection: ChannelInboundHandler, RedisHandler {
     func probe(now: Instant) {
         state.probe(now: now)
         commands.probe(in: &outbound)
+        arm(now: now)
+    }
+
+    func probeByWriting(now: Instant) {
+        guard commands.probeByWriting(in: &outbound) else { return end(.misbehaves("out of memory for a probe")) }
+        state.probeByWriting(now: now)
         arm(now: now)
     }
 
@@ -162,6 +170,7 @@ final class RedisConnection: ChannelInboundHandler, RedisHandler {
             if let error = troubleWithFirst(bytes) { return end(error) }
             let fault = reader.feed(bytes)
             let now = Instant.now
+            server?.heard(now)
             reader.drain { reply in
                 receive(reply, now: now)
                 return store != nil
@@ -224,6 +233,8 @@ final class RedisConnection: ChannelInboundHandler, RedisHandler {
         case .send(let followUp, let operation): send(followUp, operation, now: now)
         case .sendBeat(let sequence): sendBeat(sequence, ["EVAL", RedisScript.heartbeat.source], now: now)
         case .probed(let isWell): store?.probeAnswered(isWell: isWell, now: now)
+        case .probedByWriting(let isWell, let sentAt):
+            store?.writingProbeAnswered(isWell: isWell, sentAt: sentAt, now: now)
         case .close(.surplusReply): end(.surplusReply)
         case .close(.mistypedReply): end(.misbehaves("the server sent a reply that does not fit its command"))
         }
@@ -272,8 +283,28 @@ extension RedisConnection: NIOScheduledCallbackHandler {
         switch phase {
         case .opening, .ended: nil
         case .greeting(_, let until): until
-        case .serving: state.nextDeadline
+        case .serving: [state.nextDeadline, silenceBegins].compactMap(\.self).min()
         }
+    }
+
+    private var silenceBegins: Instant? {
+        guard let server, let owedSince = state.owedSince else { return nil }
+        return server.silenceBegins(owedSince: owedSince)
+    }
+
+    /// Whether the connection was ended because its server owes a reply: all of its connections are, if none has heard
+    /// it for a lease.
+    private func endsInSilence(now: Instant) -> Bool {
+        guard let store, let server, let owedSince = state.owedSince else { return false }
+        if store.primary.servers.check(server, owedSince: owedSince, now: now) {
+            end(.serverSilent)
+        } else if state.isDead(now: now) {
+            server.gaveUp(owedSince: owedSince, now: now)
+            end(.silent)
+        } else {
+            return false
+        }
+        return true
     }
 
     func handleScheduledCallback(eventLoop: some EventLoop) {
@@ -285,7 +316,7 @@ extension RedisConnection: NIOScheduledCallbackHandler {
             if now >= until { return end(.silent) }
         case .serving:
             while let late = state.nextLate(now: now) { store?.missed(late, now: now) }
-            if state.isDead(now: now) { return end(.silent) }
+            if endsInSilence(now: now) { return }
             endIfLeft()
         }
         arm(now: now)
