@@ -110,8 +110,8 @@ struct ServerSilenceTests {
         try await with { server, first, idle in
             try await silence(server, first, idle)
             server.kill()
-            try server.start()
             let connections = try await idle.counters().connections
+            try server.start()
             try await eventually(within: .seconds(8)) { try await idle.counters().connections > connections }
             try await idle.ready(within: .milliseconds(500))
             try await first.live(within: .seconds(5))

@@ -16,6 +16,8 @@ final class RedisConnection: ChannelInboundHandler, RedisHandler {
 
     /// A command without a reply for this long ends the connection, in nanoseconds; never before its budget is over.
     private static let replyTimeoutNanoseconds: Int64 = 500_000_000
+    /// A process that was not running has not read what waits for it, so it reads once more before it gives up.
+    private static let lastReadMilliseconds: Int64 = 5
 
     private let eventLoop: any EventLoop
     private let endpoint: RedisEndpoint
@@ -36,6 +38,8 @@ final class RedisConnection: ChannelInboundHandler, RedisHandler {
     private var state: RedisConnectionState
     private var outbound = ByteBuffer()
     private var timer: (callback: NIOScheduledCallback, due: Instant)?
+    /// When to give up if a reply that is overdue is still missing.
+    private var givesUpAt: Instant?
 
     /// Nil if memory allocation fails.
     init?(store: RedisStore, endpoint: RedisEndpoint, commands: RedisCommands) {
@@ -283,7 +287,7 @@ extension RedisConnection: NIOScheduledCallbackHandler {
         switch phase {
         case .opening, .ended: nil
         case .greeting(_, let until): until
-        case .serving: [state.nextDeadline, silenceBegins].compactMap(\.self).min()
+        case .serving: givesUpAt ?? silenceBegins.map { min($0, state.nextDeadline ?? $0) } ?? state.nextDeadline
         }
     }
 
@@ -295,8 +299,19 @@ extension RedisConnection: NIOScheduledCallbackHandler {
     /// Whether the connection was ended because its server owes a reply: all of its connections are, if none has heard
     /// it for a lease.
     private func endsInSilence(now: Instant) -> Bool {
-        guard let store, let server, let owedSince = state.owedSince else { return false }
-        if store.primary.servers.check(server, owedSince: owedSince, now: now) {
+        guard let store, let server, let owedSince = state.owedSince,
+            state.isDead(now: now) || now >= server.silenceBegins(owedSince: owedSince)
+        else {
+            givesUpAt = nil
+            return false
+        }
+        guard let givesUpAt, now >= givesUpAt else {
+            givesUpAt = givesUpAt ?? now.advanced(byMilliseconds: Self.lastReadMilliseconds)
+            return false
+        }
+        self.givesUpAt = nil
+        // Another loop may have found the silence.
+        if store.primary.servers.check(server, owedSince: owedSince, now: now) || server.isSilent {
             end(.serverSilent)
         } else if state.isDead(now: now) {
             server.gaveUp(owedSince: owedSince, now: now)
