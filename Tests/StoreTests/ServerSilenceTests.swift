@@ -12,7 +12,8 @@ struct ServerSilenceTests {
     private func with(
         _ body: (RedisServer, _ first: ChannelDriver, _ idle: StoreDriver) async throws -> Void
     ) async throws {
-        let server = try RedisServer()
+        // A Redis that is followed begins at once, not after five seconds.
+        let server = try RedisServer(["--repl-diskless-sync-delay", "0"])
         let first = try ChannelDriver(StoreSettings.plain(port: server.port))
         let idle = try StoreDriver.redis(first.primary)
         try await first.live()
@@ -101,6 +102,29 @@ struct ServerSilenceTests {
             while ContinuousClock.now < end {
                 #expect(try await isLeft(first, idle) && !first.isLive)
                 try await Task.sleep(for: .milliseconds(20))
+            }
+        }
+    }
+
+    @Test("and was replaced while it was frozen is not used when it wakes, though it answers")
+    func replaced() async throws {
+        try await with { server, first, idle in
+            let replica = try RedisServer(["--replicaof", "127.0.0.1 \(server.port)"])
+            try await eventually(within: .seconds(10)) {
+                try server.command("INFO", "replication").contains("state=online")
+            }
+            try server.command("CONFIG", "SET", "min-replicas-to-write", "1")
+            try await first.live()
+            try await silence(server, first, idle)
+            try replica.command("REPLICAOF", "NO", "ONE")
+            server.thaw()
+            func refusals() async throws -> UInt64 {
+                try await first.store.counters().refusals + idle.counters().refusals
+            }
+            let before = try await refusals()
+            try await eventually(within: .seconds(8)) {
+                #expect(try await isLeft(first, idle) && !first.isLive)
+                return try await refusals() >= before + 4
             }
         }
     }
