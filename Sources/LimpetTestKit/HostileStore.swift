@@ -13,8 +13,8 @@ package final class HostileStore: Sendable {
         /// The same text again and again, as fast as the client accepts it.
         case flood(String)
         case bytesAndClose(String)
-        /// The response of a real Redis to the commands of a handshake, to SUBSCRIBE, to PING and to a heartbeat. A
-        /// heartbeat is published to all subscribers.
+        /// The response of a real Redis to the commands of a handshake, to SUBSCRIBE, to probes and to a heartbeat.
+        /// A heartbeat is published to all subscribers.
         case honest
     }
 
@@ -188,7 +188,7 @@ private final class HostileHandler: ChannelInboundHandler {
         switch command.first {
         case "INFO": return Self.bulk(Self.info)
         case "PING": return "+PONG\r\n"
-        case "AUTH", "SELECT": return "+OK\r\n"
+        case "AUTH", "SELECT", "SET": return "+OK\r\n"
         case "SUBSCRIBE":
             return command.dropFirst().map {
                 subscriptions += 1

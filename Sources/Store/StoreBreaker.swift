@@ -24,11 +24,11 @@ package struct StoreBreaker: Sendable {
 
     package init() {}
 
-    /// A connection is established. Opens, and probes at once.
-    package mutating func connected(now: Instant) -> Action {
+    /// A connection is established. Opens, and probes at this time: at once, unless the server must settle first.
+    package mutating func connected(probeAt time: Instant) -> Action {
         isOpen = true
         misses = 0
-        return .probe(at: now)
+        return .probe(at: time)
     }
 
     /// The connection is lost. Opens.

@@ -8,15 +8,19 @@ package struct StoreSettings: Sendable {
     package var connectTimeout: Duration
     /// The budget: how long a request waits for a result.
     package var commandTimeout: Duration
+    /// How long a server that owes a reply may be silent before all connections to it are ended: the lease of the
+    /// coherence channel.
+    package var lease: Duration
 
     package init(
         endpoint: RedisEndpoint, namespace: StoreNamespace = .limpet, connectTimeout: Duration = .milliseconds(500),
-        commandTimeout: Duration = .milliseconds(20)
+        commandTimeout: Duration = .milliseconds(20), lease: Duration = .milliseconds(500)
     ) {
         self.endpoint = endpoint
         self.namespace = namespace
         self.connectTimeout = connectTimeout
         self.commandTimeout = commandTimeout
+        self.lease = lease
     }
 }
 

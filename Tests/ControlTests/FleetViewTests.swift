@@ -3,6 +3,7 @@ import Configuration
 import Foundation
 import Logging
 import Proxy
+import Store
 import Testing
 
 @testable import Control
@@ -89,7 +90,7 @@ struct FleetViewTests {
                 * This configuration differs from that of the replica that was asked.
                 The store is available.
                 r2 does not know every session: the cache has no room for every session; raise `cache.entries`.
-                A Redis failover may lose moves of sessions: if Redis has replicas, set min-replicas-to-write and min-replicas-max-lag.
+                A Redis failover may lose moves of sessions: if Redis has replicas, set min-replicas-to-write to their number, and min-replicas-max-lag.
 
                 """)
         let own = FleetSample.replica("r1", lease: .none, standby: StandbyView(nil), isSelf: true)
@@ -103,6 +104,29 @@ struct FleetViewTests {
                 No shared store is configured: sessions are kept in the memory of this replica.
 
                 """)
+    }
+
+    @Test("as a table says whether a failover of Redis may lose moves, also where that is not known")
+    func failoverNotes() {
+        func notes(_ isAvailable: Bool, _ isFailoverGuarded: Bool?) -> String {
+            let store = FleetView.Store(isAvailable: isAvailable, isFailoverGuarded: isFailoverGuarded)
+            return "\(FleetTable(FleetView(replicas: [FleetSample.replica("r1", isSelf: true)], store: store)))"
+        }
+        let isUnknown = "is unknown: this replica has not subscribed yet, or may not run CONFIG GET."
+        #expect(notes(true, false).contains("set min-replicas-to-write to their number"))
+        #expect(notes(false, false).contains("set min-replicas-to-write to their number"))
+        #expect(notes(true, nil).contains(isUnknown))
+        #expect(!notes(false, nil).contains("failover") && !notes(true, true).contains("failover"))
+    }
+
+    @Test("as a log says at the start what a failover of Redis may cost, and nothing if it is guarded")
+    func failoverWarnings() throws {
+        let warnings = try [FailoverGuard.off, .tooSmall(demanded: 1), .unknown].map { try "\(#require($0.warning))" }
+        #expect(warnings[0].contains("(min-replicas-to-write is 0)"))
+        #expect(warnings[1].contains("(min-replicas-to-write is below their number)"))
+        #expect(warnings[2].contains("(the user may not run CONFIG GET)"))
+        #expect(warnings.allSatisfy { $0.hasSuffix("hold across a failover.") })
+        #expect(FailoverGuard.complete.warning == nil)
     }
 
     @Test("as a table lets no name act on a terminal, and shows any number")

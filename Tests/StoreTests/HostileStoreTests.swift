@@ -22,6 +22,8 @@ struct HostileStoreTests {
     private func settings(_ store: HostileStore) throws -> StoreSettings {
         var settings = try StoreSettings.plain(port: store.port)
         settings.commandTimeout = .milliseconds(100)
+        // So that a connection without a reply ends before its server counts as silent.
+        settings.lease = .seconds(10)
         return settings
     }
 
@@ -101,7 +103,10 @@ struct HostileStoreTests {
             (.drip(String(repeating: "$", count: 99), gap: .milliseconds(30)), "a command got no reply in time"),
         ])
     func notRedis(_ response: HostileStore.Response, _ reason: String) async throws {
-        let hostile = try await HostileStore { command, _ in command[0] == "INFO" ? response : .honest }
+        let hostile = try await HostileStore { command, _ in
+            // Else the answer to CONFIG GET would be taken for that to INFO.
+            command[0] == "INFO" ? response : command[0] == "CONFIG" ? .nothing : .honest
+        }
         let store = try StoreDriver.redis(settings(hostile))
         try await eventually(within: .seconds(10)) { try await store.counters().connectionFailures >= 2 }
         #expect(try await !store.isAvailable)

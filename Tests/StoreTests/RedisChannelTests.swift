@@ -246,7 +246,7 @@ struct RedisChannelTests {
         }
     }
 
-    @Test("A frozen server: after two leases the subscription is given up, and made again when it thaws")
+    @Test("A frozen server: after a lease the subscription is given up, and made again when it thaws")
     func frozen() async throws {
         try await with { server, driver in
             server.freeze()

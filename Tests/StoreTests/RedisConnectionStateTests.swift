@@ -268,6 +268,12 @@ struct RedisConnectionStateTests {
             var state = state()
             state.probe(now: at(0))
             #expect(state.received(reply, now: at(Int64(time))).text == "probed \(isWell)")
+            #expect(state.owedSince == nil)
+            state.probeByWriting(now: at(0))
+            state.probe(now: at(1))
+            #expect(state.owedSince == at(0))
+            #expect(state.received(reply, now: at(Int64(time))).text == "probed \(isWell) by writing at 0")
+            #expect(state.owedSince == at(1))
         }
     }
 
@@ -400,7 +406,8 @@ struct RedisConnectionStateTests {
                     switch state.received(replies[Int(random.next() % 8)], now: at(time)) {
                     case .result: told += 1
                     case .close: isOpen = false
-                    case .wait, .send, .sendBeat, .sendAnnouncement, .announced, .probed, .scanned: break
+                    case .wait, .send, .sendBeat, .sendAnnouncement, .announced, .probed, .probedByWriting, .scanned:
+                        break
                     }
                 }
                 while state.nextLate(now: at(time)) != nil { told += 1 }
@@ -424,6 +431,8 @@ extension RedisConnectionState.Action {
         case .announced(let number, let reply): "announced \(number) \(reply)"
         case .probed(let isWell): "probed \(isWell)"
         case .scanned(let reply): "scanned \(reply)"
+        case .probedByWriting(let isWell, let sentAt):
+            "probed \(isWell) by writing at \(sentAt.nanoseconds / 1_000_000)"
         case .close(let ending): "close \(ending)"
         }
     }

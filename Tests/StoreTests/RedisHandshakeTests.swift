@@ -9,27 +9,33 @@ struct RedisHandshakeTests {
         var handshake = RedisHandshake(endpoint: try RedisEndpoint(url))
         let reader = try #require(RESPReader())
         var last = RedisHandshake.Action.wait
-        for reply in replies {
+        for reply in replies where last == .wait {
             var text = reply
             #expect(text.withUTF8 { reader.feed(UnsafeRawBufferPointer($0)) } == nil)
             reader.drain {
                 last = handshake.received($0)
-                return true
+                return last == .wait
             }
         }
         return last
     }
 
-    private func info(_ fields: String) -> String { "$\(fields.utf8.count)\r\n\(fields)\r\n" }
+    /// The replies to INFO and to CONFIG GET.
+    private func info(_ fields: String, _ demand: String = "-NOPERM no\r\n") -> String {
+        "$\(fields.utf8.count)\r\n\(fields)\r\n" + demand
+    }
+
+    private static let config = ["CONFIG", "GET", "min-replicas-to-write"]
 
     @Test("It says who we are, which database, and asks what this is")
     func commands() throws {
         let plain = RedisHandshake(endpoint: try RedisEndpoint("redis://h"))
-        #expect(plain.commands == [["INFO", "server", "replication"]])
+        #expect(plain.commands == [["INFO", "server", "replication"], Self.config])
         let whole = RedisHandshake(endpoint: try RedisEndpoint("redis://u:p@h/3"))
-        #expect(whole.commands == [["AUTH", "u", "p"], ["SELECT", "3"], ["INFO", "server", "replication"]])
+        #expect(
+            whole.commands == [["AUTH", "u", "p"], ["SELECT", "3"], ["INFO", "server", "replication"], Self.config])
         let passwordOnly = RedisHandshake(endpoint: try RedisEndpoint("redis://:p@h"))
-        #expect(passwordOnly.commands == [["AUTH", "p"], ["INFO", "server", "replication"]])
+        #expect(passwordOnly.commands == [["AUTH", "p"], ["INFO", "server", "replication"], Self.config])
     }
 
     private static let primary = "\r\nrun_id:r1\r\nmaster_replid:p1\r\nrole:master\r\nconnected_slaves:2\r\n"
@@ -51,6 +57,22 @@ struct RedisHandshakeTests {
             (version + "\nrun_id:r1\nmaster_replid:p1", .fail(.replica)),
         ]
         for (fields, action) in cases { #expect(try outcome("redis://h", info(fields)) == action) }
+    }
+
+    @Test(
+        "How many replicas it needs is read where the user may; what it says else is no reason not to use it",
+        arguments: [
+            ("*2\r\n$21\r\nmin-replicas-to-write\r\n$1\r\n2\r\n", 2), ("*0\r\n", nil), ("-NOPERM no\r\n", nil),
+            ("-ERR unknown command\r\n", nil), ("*2\r\n$1\r\na\r\n$1\r\nb\r\n", nil),
+            ("*2\r\n:1\r\n:2\r\n", nil),
+        ] as [(String, Int?)])
+    func demand(_ reply: String, _ demanded: Int?) throws {
+        let fields = "redis_version:7.0.15" + Self.primary + "min_slaves_good_slaves:2\r\n"
+        let report = ServerReport(
+            identity: Self.identity, demandsReplicas: true, demandedReplicas: demanded, connectedReplicas: 2)
+        #expect(try outcome("redis://h", info(fields, "")) == .wait)
+        #expect(try outcome("redis://h", info(fields, reply)) == .done(report))
+        #expect(try outcome("redis://h", info(fields, "+OK\r\n")) == .fail(.notRedis))
     }
 
     @Test("Redis 7 or later and any Valkey will do; an older Redis is named")

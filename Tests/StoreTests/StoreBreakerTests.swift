@@ -9,7 +9,7 @@ struct StoreBreakerTests {
 
     private func closed() -> StoreBreaker {
         var breaker = StoreBreaker()
-        _ = breaker.connected(now: at(0))
+        _ = breaker.connected(probeAt: at(0))
         _ = breaker.probeAnswered(isWell: true, now: at(1))
         return breaker
     }
@@ -18,7 +18,7 @@ struct StoreBreakerTests {
     func start() {
         var breaker = StoreBreaker()
         #expect(breaker.isOpen)
-        #expect(breaker.connected(now: at(5)) == .probe(at: at(5)))
+        #expect(breaker.connected(probeAt: at(5)) == .probe(at: at(5)))
         #expect(breaker.isOpen)
         #expect(breaker.probeAnswered(isWell: true, now: at(6)) == .close)
         #expect(!breaker.isOpen)
@@ -62,7 +62,7 @@ struct StoreBreakerTests {
         var breaker = closed()
         breaker.disconnected()
         #expect(breaker.isOpen)
-        #expect(breaker.connected(now: at(9)) == .probe(at: at(9)))
+        #expect(breaker.connected(probeAt: at(9)) == .probe(at: at(9)))
     }
 }
 

@@ -6,7 +6,7 @@ extension StoreSettings {
     static func patient(_ server: RedisServer) throws -> StoreSettings {
         try StoreSettings(
             endpoint: RedisEndpoint("redis://127.0.0.1:\(server.port)"), connectTimeout: .seconds(2),
-            commandTimeout: .seconds(5))
+            commandTimeout: .seconds(5), lease: .seconds(10))
     }
 
     /// The defaults.

@@ -89,6 +89,11 @@ package struct CoherenceChannel: Sendable {
         return sequence
     }
 
+    /// No heartbeat may be sent now, so that none comes back says nothing about the subscription.
+    package mutating func withheldBeat(now: Instant) {
+        provenAt = now
+    }
+
     /// A heartbeat has come back over the subscription, with every message before it applied.
     package mutating func echoed(_ sequence: UInt64, from server: ServerIdentity.RunID, era: String, now: Instant)
         -> Echo
@@ -126,7 +131,8 @@ package struct CoherenceChannel: Sendable {
         generationBegan = .distantFuture
     }
 
-    /// Whether to give up the subscription: no heartbeat has come back for two leases.
+    /// Whether to give up the subscription: no heartbeat has come back for two leases. The server may well answer on
+    /// other connections; if it does not, ``ServerTrust`` finds out sooner.
     package func isSilent(_ now: Instant) -> Bool {
         guard state != .down, let provenAt else { return false }
         return now > provenAt.advanced(byMilliseconds: 2 * leaseMilliseconds)

@@ -19,7 +19,8 @@ struct LoopStoreFactory: Sendable {
         if let redis = configuration.store.redis {
             let settings = StoreSettings(
                 endpoint: redis.endpoint, namespace: configuration.fleet.namespace,
-                connectTimeout: redis.connectTimeout, commandTimeout: redis.commandTimeout)
+                connectTimeout: redis.connectTimeout, commandTimeout: redis.commandTimeout,
+                lease: configuration.store.lease)
             shared = .redis(RedisPrimary(settings, loops: loops))
         } else {
             shared = .memory(

@@ -27,7 +27,7 @@ final class FleetMember: FleetChannel {
     private let logger: Logger
     /// Nil once stopped.
     private var judge: FleetHealthMonitor?
-    private var hasSaidGuard = false
+    private var hasWarned = false
     private var isSynced = false
 
     /// Runs on the loop of the prober and the store.
@@ -83,17 +83,16 @@ final class FleetMember: FleetChannel {
         FleetStatus(
             lease: lease, generations: channel.generations, moves: channel.counters.rebinds,
             others: judge.map { Array($0.roster.members.values) } ?? [], standby: standby.status,
-            standbyCounters: standby.counters,
-            isFailoverGuarded: channel.report?.demandsReplicas)
+            standbyCounters: standby.counters, isFailoverGuarded: channel.report?.failoverGuard.isComplete)
     }
 
     private func subscribed() {
         judge?.subscribed()
-        guard !hasSaidGuard, let report = channel.report, !report.demandsReplicas else { return }
-        hasSaidGuard = true
-        logger.notice(
-            "Redis accepts writes without replicas (min-replicas-to-write is 0); the bound on staleness does not hold across a failover.",
-            metadata: ["replicas": "\(report.connectedReplicas)"])
+        guard !hasWarned, let report = channel.report, let warning = report.failoverGuard.warning else { return }
+        hasWarned = true
+        var metadata: Logger.Metadata = ["replicas": "\(report.connectedReplicas)"]
+        if let demanded = report.demandedReplicas { metadata["demanded"] = "\(demanded)" }
+        logger.notice(warning, metadata: metadata)
     }
 
     // MARK: Standby

@@ -53,11 +53,16 @@ package struct FleetTable: CustomStringConvertible {
         }
         notes.append(store.isAvailable ? "The store is available." : "The store is unavailable.")
         notes += standbyNotes
-        if store.isFailoverGuarded == false {
+        switch store.isFailoverGuarded {
+        case false?:
             notes.append(
                 "A Redis failover may lose moves of sessions: "
-                    + "if Redis has replicas, set min-replicas-to-write and min-replicas-max-lag."
-            )
+                    + "if Redis has replicas, set min-replicas-to-write to their number, and min-replicas-max-lag.")
+        case nil where store.isAvailable:
+            notes.append(
+                "Whether a Redis failover may lose moves of sessions is unknown: "
+                    + "this replica has not subscribed yet, or may not run CONFIG GET.")
+        case nil, true?: break
         }
         return notes
     }

@@ -54,7 +54,7 @@ package struct FleetView: Equatable, Sendable {
         /// Whether the store is available now.
         package var isAvailable: Bool
         /// Whether a Redis server that was replaced stops taking writes before its successor starts, so that the bound
-        /// on staleness holds across a fail-over. Nil: not known.
+        /// on staleness holds across a fail-over: it needs all of its replicas to accept a write. Nil: not known.
         package var isFailoverGuarded: Bool?
 
         package init(isAvailable: Bool, isFailoverGuarded: Bool?) {

@@ -10,6 +10,8 @@ package final class ChannelServer: Sendable {
         case serverChanged
         /// A data connection found that the channel's server is no longer a primary, or has a different history.
         case doubted(StoreError)
+        /// This server owes a reply and was not heard for a lease: all connections to it must be ended.
+        case fellSilent(ServerIdentity.RunID)
     }
 
     /// Identifies a watcher.
@@ -44,8 +46,12 @@ package final class ChannelServer: Sendable {
         for watcher in told { watcher(.serverChanged) }
     }
 
-    func doubt(_ error: StoreError) {
-        for watcher in state.withLock({ Array($0.watchers.values) }) { watcher(.doubted(error)) }
+    func doubt(_ error: StoreError) { tell(.doubted(error)) }
+
+    func silence(of server: ServerIdentity.RunID) { tell(.fellSilent(server)) }
+
+    private func tell(_ event: Event) {
+        for watcher in state.withLock({ Array($0.watchers.values) }) { watcher(event) }
     }
 
     /// `body` is called on the loop where the event occurs.

@@ -32,6 +32,8 @@ package final class RedisChannel {
     private let logger: Logger
     private let subscription: ReconnectingConnection<SubscriberConnection>
     private var core: CoherenceChannel
+    /// The server of the last subscription.
+    private var server: WatchedServer?
     private var watch: ChannelServer.Subscription?
     /// Whether the last subscription was refused the announcements.
     private var isRefusedAnnouncements = false
@@ -96,8 +98,11 @@ package final class RedisChannel {
         let bound = NIOLoopBound(self, eventLoop: eventLoop)
         let loop = eventLoop
         watch = primary.link.watch { event in
-            guard case .doubted(let error) = event else { return }
-            loop.execute { bound.value.doubted(error) }
+            switch event {
+            case .doubted(let error): loop.execute { bound.value.doubted(error) }
+            case .fellSilent(let server): loop.execute { bound.value.leaveSilentServer(server) }
+            case .serverChanged: break
+            }
         }
         subscription.start(
             .init(
@@ -129,21 +134,28 @@ package final class RedisChannel {
     private func doubted(_ error: StoreError) {
         subscription.serving?.end(error)
     }
+
+    private func leaveSilentServer(_ runID: ServerIdentity.RunID) {
+        guard let server, server.runID == runID, server.isSilent else { return }
+        subscription.serving?.end(.serverSilent)
+    }
 }
 
 // MARK: - Events of the subscription
 
 extension RedisChannel {
     func subscribed(to report: ServerReport, hearsAnnouncements: Bool) {
-        subscription.greeted(now: .now)
+        let now = Instant.now
+        server = primary.servers.connected(to: report.identity.runID, now: now)
+        subscription.greeted(now: now)
         counters.connections &+= 1
         self.report = report
         self.hearsAnnouncements = hearsAnnouncements
         // Set before the generation begins, so that operations sent in it know which server is heard.
         primary.link.set(report.identity)
-        core.subscribed(to: report.identity, now: .now)
+        core.subscribed(to: report.identity, now: now)
         publish()
-        beat(.now)
+        beat(now)
         noteAnnouncements(areRefused: !hearsAnnouncements)
         onSubscription?()
     }
@@ -167,12 +179,16 @@ extension RedisChannel {
     }
 
     func received(_ message: ChannelNames.Message, now: Instant) {
+        server?.heard(now)
         switch message {
         case .rebind(let fingerprint, let binding):
             counters.rebinds &+= 1
             cache.receive(binding, of: fingerprint, now: now)
         case .echo(let sequence, let server, let era):
-            guard core.echoed(sequence, from: server, era: era, now: now) != .ignored else { break }
+            // A server that must settle may send back what waited in its sockets.
+            guard self.server?.isTrusted == true,
+                core.echoed(sequence, from: server, era: era, now: now) != .ignored
+            else { break }
             publish()
             proven(now)
         case .fleet(let payload):
@@ -220,6 +236,8 @@ extension RedisChannel: NIOScheduledCallbackHandler {
         guard let due = timer?.due else { return }
         timer = nil
         let now = Instant.now
+        primary.servers.check(now: now)
+        if server?.isTrusted == false { core.withheldBeat(now: now) }
         if let connection = subscription.serving, core.isSilent(now) {
             connection.end(.unproven)
         } else {

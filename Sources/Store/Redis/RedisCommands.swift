@@ -125,6 +125,11 @@ struct RedisCommands {
         buffer.writeStaticString("*1\r\n$4\r\nPING\r\n")
     }
 
+    /// A write that only shows whether the server accepts writes. False if memory allocation fails.
+    func probeByWriting(in buffer: inout ByteBuffer) -> Bool {
+        Self.format(["SET", "\(namespace):proof", "1", "PX", "5000"], in: &buffer)
+    }
+
     /// Sends the whole script, after the store replied that it does not know it. False if memory allocation fails.
     func evaluate(_ operation: StoreOperation, in buffer: inout ByteBuffer) -> Bool {
         let script: RedisScript

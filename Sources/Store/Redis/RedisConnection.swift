@@ -16,6 +16,8 @@ final class RedisConnection: ChannelInboundHandler, RedisHandler {
 
     /// A command without a reply for this long ends the connection, in nanoseconds; never before its budget is over.
     private static let replyTimeoutNanoseconds: Int64 = 500_000_000
+    /// A process that was not running has not read what waits for it, so it reads once more before it gives up.
+    private static let lastReadMilliseconds: Int64 = 5
 
     private struct PendingAnnouncement {
         let arguments: [String]
@@ -39,6 +41,8 @@ final class RedisConnection: ChannelInboundHandler, RedisHandler {
     private var channelNames: ChannelNames?
     /// The server's report about itself. Nil until the handshake is over.
     private(set) var report: ServerReport?
+    /// The server that it leads to. Nil until the handshake is over.
+    var server: WatchedServer?
     private var state: RedisConnectionState
     /// Receives the answer to the scan in flight.
     private var scanWaiter: ((ScanReply) -> Void)?
@@ -46,6 +50,8 @@ final class RedisConnection: ChannelInboundHandler, RedisHandler {
     private var nextAnnouncement: UInt64 = 0
     private var outbound = ByteBuffer()
     private var timer: (callback: NIOScheduledCallback, due: Instant)?
+    /// When to give up if a reply that is overdue is still missing.
+    private var givesUpAt: Instant?
 
     /// Nil if memory allocation fails.
     init?(store: RedisStore, endpoint: RedisEndpoint, commands: RedisCommands) {
@@ -96,6 +102,12 @@ final class RedisConnection: ChannelInboundHandler, RedisHandler {
         guard let then = scanWaiter else { return }
         scanWaiter = nil
         then(reply)
+    }
+
+    func probeByWriting(now: Instant) {
+        guard commands.probeByWriting(in: &outbound) else { return end(.misbehaves("out of memory for a probe")) }
+        state.probeByWriting(now: now)
+        arm(now: now)
     }
 
     /// Whether the connection is about to end and takes no new operations.
@@ -229,6 +241,7 @@ final class RedisConnection: ChannelInboundHandler, RedisHandler {
             if let error = troubleWithFirst(bytes) { return end(error) }
             let fault = reader.feed(bytes)
             let now = Instant.now
+            server?.heard(now)
             reader.drain { reply in
                 receive(reply, now: now)
                 return store != nil
@@ -296,6 +309,8 @@ final class RedisConnection: ChannelInboundHandler, RedisHandler {
         case .announced(let number, let reply): announcements.removeValue(forKey: number)?.then(reply)
         case .probed(let isWell): store?.probeAnswered(isWell: isWell, now: now)
         case .scanned(let reply): scanned(reply)
+        case .probedByWriting(let isWell, let sentAt):
+            store?.writingProbeAnswered(isWell: isWell, sentAt: sentAt, now: now)
         case .close(.surplusReply): end(.surplusReply)
         case .close(.mistypedReply): end(.misbehaves("the server sent a reply that does not fit its command"))
         }
@@ -344,8 +359,39 @@ extension RedisConnection: NIOScheduledCallbackHandler {
         switch phase {
         case .opening, .ended: nil
         case .greeting(_, let until): until
-        case .serving: state.nextDeadline
+        case .serving: givesUpAt ?? silenceBegins.map { min($0, state.nextDeadline ?? $0) } ?? state.nextDeadline
         }
+    }
+
+    private var silenceBegins: Instant? {
+        guard let server, let owedSince = state.owedSince else { return nil }
+        return server.silenceBegins(owedSince: owedSince)
+    }
+
+    /// Whether the connection was ended because its server owes a reply: all of its connections are, if none has heard
+    /// it for a lease.
+    private func endsInSilence(now: Instant) -> Bool {
+        guard let store, let server, let owedSince = state.owedSince,
+            state.isDead(now: now) || now >= server.silenceBegins(owedSince: owedSince)
+        else {
+            givesUpAt = nil
+            return false
+        }
+        guard let givesUpAt, now >= givesUpAt else {
+            givesUpAt = givesUpAt ?? now.advanced(byMilliseconds: Self.lastReadMilliseconds)
+            return false
+        }
+        self.givesUpAt = nil
+        // Another loop may have found the silence.
+        if store.primary.servers.check(server, owedSince: owedSince, now: now) || server.isSilent {
+            end(.serverSilent)
+        } else if state.isDead(now: now) {
+            server.gaveUp(owedSince: owedSince, now: now)
+            end(.silent)
+        } else {
+            return false
+        }
+        return true
     }
 
     func handleScheduledCallback(eventLoop: some EventLoop) {
@@ -357,7 +403,7 @@ extension RedisConnection: NIOScheduledCallbackHandler {
             if now >= until { return end(.silent) }
         case .serving:
             while let late = state.nextLate(now: now) { store?.missed(late, now: now) }
-            if state.isDead(now: now) { return end(.silent) }
+            if endsInSilence(now: now) { return }
             endIfLeft()
         }
         arm(now: now)

@@ -32,6 +32,8 @@ struct RedisConnectionState {
         case announced(UInt64, AnnounceReply)
         /// The probe was answered. It went well if the reply arrived within the budget and is not an error.
         case probed(isWell: Bool)
+        /// Likewise for a probe that is a write, which was sent at this time.
+        case probedByWriting(isWell: Bool, sentAt: Instant)
         /// The scan was answered.
         case scanned(ScanReply)
         case close(Ending)
@@ -50,7 +52,7 @@ struct RedisConnectionState {
     /// A command whose reply is pending.
     private enum Command {
         case create, createLifetime, script, evaluation, touch, fallbackRead, fallbackLifetime, read, readLifetime,
-            probe
+            probe, writingProbe
         case beat, beatEvaluation, publication, announcement, announcementEvaluation, scan
     }
 
@@ -126,6 +128,11 @@ struct RedisConnectionState {
         expectReply(.probe, .max, now)
     }
 
+    /// Queues a probe that is a write and is to be sent now.
+    mutating func probeByWriting(now: Instant) {
+        expectReply(.writingProbe, .max, now)
+    }
+
     var takesControlCommand: Bool { controlCommands < Self.controlCommandsMax }
 
     /// Whether any operation waits for its result.
@@ -179,9 +186,11 @@ struct RedisConnectionState {
         case .createLifetime, .fallbackLifetime, .readLifetime: return takeSecondReply(of: next, reply, now)
         case .script, .evaluation: return scriptReply(to: next, reply, now)
         case .touch: return touchReply(to: next, reply, now)
-        case .probe:
+        case .probe, .writingProbe:
             let spent = now.nanoseconds &- next.sent.nanoseconds
-            return .probed(isWell: spent <= budgetNanoseconds && reply == .status)
+            let isWell = spent <= budgetNanoseconds && reply == .status
+            return next.command == .probe
+                ? .probed(isWell: isWell) : .probedByWriting(isWell: isWell, sentAt: next.sent)
         case .beat, .beatEvaluation, .publication: return controlReply(to: next, reply, now)
         case .announcement, .announcementEvaluation: return announcementReply(to: next, reply, now)
         case .scan: return scanReply(reply)
@@ -355,6 +364,9 @@ struct RedisConnectionState {
     }
 
     // MARK: Time
+
+    /// When the oldest command without a reply was sent.
+    var owedSince: Instant? { pendingReplies.first?.sent }
 
     /// When to check again whether something is late. Nil if nothing can be.
     var nextDeadline: Instant? {

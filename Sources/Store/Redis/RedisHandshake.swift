@@ -10,7 +10,7 @@ struct RedisHandshake {
     }
 
     private enum Step {
-        case authenticate, select(Int), inform
+        case authenticate, select(Int), inform, readDemand
     }
 
     /// Sent in one write.
@@ -18,6 +18,8 @@ struct RedisHandshake {
     private var steps: ArraySlice<Step>
     /// Why the database cannot be selected. Reported unless INFO shows that the server is a cluster node.
     private var selection: StoreError?
+    /// What INFO reports.
+    private var report: ServerReport?
 
     init(endpoint: RedisEndpoint) {
         var commands: [[String]] = []
@@ -32,6 +34,9 @@ struct RedisHandshake {
         }
         commands.append(["INFO", "server", "replication"])
         steps.append(.inform)
+        // INFO tells whether the server needs replicas, but not how many.
+        commands.append(["CONFIG", "GET", "min-replicas-to-write"])
+        steps.append(.readDemand)
         self.commands = commands
         self.steps = steps[...]
     }
@@ -43,7 +48,9 @@ struct RedisHandshake {
         case (.inform, .string(let text)):
             let action = Self.judge(String(decoding: text, as: UTF8.self))
             if let selection, action != .fail(.cluster) { return .fail(selection) }
-            return action
+            guard case .done(let report) = action else { return action }
+            self.report = report
+            return .wait
         case (.select, .error(let text)):
             // A cluster has only database 0. If INFO shows that the server is a cluster node, that is the better error.
             selection = Self.error(at: step, RedisErrorCode(text))
@@ -51,8 +58,22 @@ struct RedisHandshake {
         case (.inform, .error(let text)):
             return .fail(selection ?? Self.error(at: step, RedisErrorCode(text)))
         case (.authenticate, .error(let text)): return .fail(Self.error(at: step, RedisErrorCode(text)))
-        case (.authenticate, _), (.select, _), (.inform, _): return .fail(.notRedis)
+        case (.readDemand, .array(let elements)): return done(demanding: Self.demand(elements))
+        case (.readDemand, .error): return done(demanding: nil)
+        case (.authenticate, _), (.select, _), (.inform, _), (.readDemand, _): return .fail(.notRedis)
         }
+    }
+
+    private func done(demanding replicas: Int?) -> Action {
+        guard let report else { return .fail(.surplusReply) }
+        return .done(report.demanding(replicas))
+    }
+
+    /// Parses the name of the setting and its value.
+    private static func demand(_ elements: RESPElements) -> Int? {
+        var elements = elements
+        guard elements.count == 2, elements.next() != nil, case .string(let value) = elements.next() else { return nil }
+        return Int(String(decoding: value, as: UTF8.self))
     }
 
     private static func error(at step: Step, _ code: RedisErrorCode) -> StoreError {
@@ -64,6 +85,7 @@ struct RedisHandshake {
         case (.select(let database), _): .noDatabase(database)
         case (.inform, .noPermission): .noPermission(command: "INFO")
         case (.inform, _): .refuses(command: "INFO", code)
+        case (.readDemand, _): .refuses(command: "CONFIG", code)
         }
     }
 

@@ -1,3 +1,5 @@
+import Affinity
+
 /// One primary of the store: the state that the connections of all event loops and the coherence channel share. Locked
 /// only when a connection or heartbeat comes or goes, or a command fails; an operation otherwise only loads
 /// `link.version`.
@@ -13,6 +15,8 @@ package final class RedisPrimary: Sendable {
     let status: PrimaryStatus
     /// Which server its coherence channel hears.
     let link = ChannelServer()
+    /// The servers it has been, and whether they may be asked.
+    let servers: WatchedServers
 
     /// - Parameters:
     ///   - number: counted from 0.
@@ -26,5 +30,6 @@ package final class RedisPrimary: Sendable {
         self.number = number
         self.endpoints = endpoints
         status = PrimaryStatus(loops: loops)
+        servers = WatchedServers(leaseMilliseconds: settings.lease.wholeMilliseconds, link: link)
     }
 }

@@ -41,7 +41,9 @@ package final class RedisStore: BindingStore {
 
     /// Whether an operation would be sent now.
     package var isAvailable: Bool {
-        guard let connection = connection.serving, !breaker.isOpen, !connection.isLeaving else { return false }
+        guard let connection = connection.serving, !breaker.isOpen, !connection.isLeaving,
+            connection.server?.isTrusted == true
+        else { return false }
         return agreement(of: connection) != .other
     }
 
@@ -113,8 +115,11 @@ package final class RedisStore: BindingStore {
         let bound = NIOLoopBound(self, eventLoop: eventLoop)
         let loop = eventLoop
         watch = primary.link.watch { event in
-            guard case .serverChanged = event else { return }
-            loop.execute { bound.value.leaveOtherServer() }
+            switch event {
+            case .serverChanged: loop.execute { bound.value.leaveOtherServer() }
+            case .fellSilent(let server): loop.execute { bound.value.leaveSilentServer(server) }
+            case .doubted: break
+            }
         }
         connection.start(
             .init(
@@ -134,9 +139,9 @@ package final class RedisStore: BindingStore {
 // MARK: - The coherence channel
 
 extension RedisStore {
-    /// Whether a heartbeat would be sent now. An open breaker does not prevent it.
+    /// Whether a heartbeat would be sent now. An open breaker does not prevent it; a server that must settle does.
     var mayBeat: Bool {
-        guard let connection = connection.serving else { return false }
+        guard let connection = connection.serving, connection.server?.isTrusted == true else { return false }
         return connection.takesControlCommand && !connection.isLeaving
     }
 
@@ -182,6 +187,15 @@ extension RedisStore {
         guard let connection = connection.serving, agreement(of: connection) == .other else { return }
         connection.leave(.otherServer)
     }
+
+    /// Ends the connection although operations may wait: the server could answer them without knowing that it was
+    /// replaced.
+    private func leaveSilentServer(_ runID: ServerIdentity.RunID) {
+        guard let connection = connection.serving, let server = connection.server, server.runID == runID,
+            server.isSilent
+        else { return }
+        connection.end(.serverSilent)
+    }
 }
 
 // MARK: - Events of the connection
@@ -199,6 +213,13 @@ extension RedisStore {
 
     func probeAnswered(isWell: Bool, now: Instant) {
         perform(breaker.probeAnswered(isWell: isWell, now: now))
+    }
+
+    /// The server has been silent, and was asked for a write. Only its success restores trust, on all loops.
+    func writingProbeAnswered(isWell: Bool, sentAt: Instant, now: Instant) {
+        let server = connection.serving?.server
+        if isWell { server?.accepted(writeSentAt: sentAt) }
+        probeAnswered(isWell: isWell && server?.isTrusted == true, now: now)
     }
 
     /// A command was answered with an error.
@@ -220,12 +241,14 @@ extension RedisStore {
     func connectionServes(_ greeted: RedisConnection, _ report: ServerReport, now: Instant) {
         let received = primary.link.server
         if let received, received.runID != report.identity.runID { return greeted.end(.otherServer) }
+        let server = primary.servers.connected(to: report.identity.runID, now: now)
+        greeted.server = server
         connection.greeted(now: now)
         compared = nil
         // The same server with another history: this connection has the newer knowledge.
         if let received, received != report.identity { primary.link.doubt(.otherHistory) }
         counters.connections &+= 1
-        perform(breaker.connected(now: now))
+        perform(breaker.connected(probeAt: max(now, server.settlesAt ?? now)))
     }
 
     /// The connection has ended. Its waiters are notified afterwards.
@@ -258,7 +281,11 @@ extension RedisStore {
         eventLoop.assumeIsolated().scheduleTask(in: wait) {
             // A newer connection sends its own probe.
             guard self.connection.serving === connection else { return }
-            connection.probe(now: .now)
+            if connection.server?.isTrusted == true {
+                connection.probe(now: .now)
+            } else {
+                connection.probeByWriting(now: .now)
+            }
             connection.flush()
         }
     }

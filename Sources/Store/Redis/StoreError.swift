@@ -19,6 +19,8 @@ enum StoreError: Error, Hashable, Sendable {
     /// The server closed the connection before it answered the first commands.
     case closedInHandshake
     case silent
+    /// The server owed a reply, and no connection of this replica heard it for a lease.
+    case serverSilent
     case late
     case notRedis
     case speaksTLS
@@ -51,6 +53,7 @@ enum StoreError: Error, Hashable, Sendable {
         case .closedInHandshake:
             "the server closed the connection at once; it may be a TLS port, or have reached maxclients"
         case .silent: "a command got no reply in time, so the connection was closed"
+        case .serverSilent: "the server was silent for a whole lease, so all connections to it were closed"
         case .late: "replies are too late"
         case .notRedis: "the server does not speak the Redis protocol"
         case .speaksTLS: "the server speaks TLS, but the endpoint's URL is without TLS"

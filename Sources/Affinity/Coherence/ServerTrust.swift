@@ -1,0 +1,75 @@
+/// Whether one server of the store, known by its run id, may be asked. Events in, state out.
+///
+/// A server that was frozen or cut off while another took its place answers what waits in its sockets when it wakes,
+/// because it has not noticed yet that it lost its replicas. So a server that owes a reply, and is not heard on any
+/// connection for a lease, is left on all of them, those that owe nothing too. When the same run id answers again, it
+/// may be asked only after it has accepted a write that was sent long enough after its first reply.
+package struct ServerTrust: Sendable {
+    package enum State: Hashable, Sendable {
+        /// It may be asked.
+        case trusted
+        /// It owed a reply and was not heard for a lease. It has not answered since. → settling
+        case silent
+        /// It has answered again. A write that is sent at this time or later decides. → trusted, silent
+        case settling(until: Instant)
+    }
+
+    /// Milliseconds from the first reply after a silence to the write. Redis counts the replicas that it can reach once
+    /// a second; by then it refuses writes if it lacks some, even if it lost contact without being told.
+    package static let settlingMilliseconds: Int64 = 1100
+
+    package private(set) var state = State.trusted
+    private let leaseMilliseconds: Int64
+    /// The oldest reply owed on connections that were given up since the server was last heard, and when the last of
+    /// them was given up.
+    private var abandoned: (owedSince: Instant, at: Instant)?
+
+    package init(leaseMilliseconds: Int64) {
+        self.leaseMilliseconds = leaseMilliseconds
+    }
+
+    /// Whether operations and heartbeats may be sent to it, and its channel vouches for what it hears.
+    package var mayBeAsked: Bool { state == .trusted }
+
+    /// When the write that decides may be sent. Nil if none is needed, or nothing has been heard since the silence.
+    package var settlesAt: Instant? {
+        if case .settling(let until) = state { until } else { nil }
+    }
+
+    /// A connection was given up while the server owed it the reply to a command sent at `owedSince`. The server still
+    /// owes it to this replica.
+    package mutating func gaveUp(owedSince: Instant, now: Instant) {
+        abandoned = (min(owedSince, abandoned?.owedSince ?? owedSince), now)
+    }
+
+    /// Checks whether the server has fallen silent. True once for each silence: all connections to it must be ended.
+    ///
+    /// - Parameters:
+    ///   - owedSince: when the oldest command without a reply was sent on one of its connections. Nil if none.
+    ///   - heardAt: when any of its connections last received anything.
+    package mutating func check(owedSince: Instant?, heardAt: Instant, now: Instant) -> Bool {
+        if let abandoned, heardAt > abandoned.at { self.abandoned = nil }
+        guard state != .silent, let oldest = [owedSince, abandoned?.owedSince].compactMap(\.self).min(),
+            now >= Self.silenceBegins(owedSince: oldest, heardAt: heardAt, leaseMilliseconds: leaseMilliseconds)
+        else { return false }
+        state = .silent
+        abandoned = nil
+        return true
+    }
+
+    /// When a server that owes a reply will have been silent for a lease, unless it is heard before.
+    package static func silenceBegins(owedSince: Instant, heardAt: Instant, leaseMilliseconds: Int64) -> Instant {
+        max(owedSince, heardAt).advanced(byMilliseconds: leaseMilliseconds)
+    }
+
+    /// The server answered the first commands of a new connection.
+    package mutating func connected(now: Instant) {
+        guard state == .silent else { return }
+        state = .settling(until: now.advanced(byMilliseconds: Self.settlingMilliseconds))
+    }
+
+    /// The server accepted, in time, a write that was sent at this time.
+    package mutating func accepted(writeSentAt: Instant) {
+        if let settlesAt, writeSentAt >= settlesAt { state = .trusted }
+    }
+}

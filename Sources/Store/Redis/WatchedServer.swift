@@ -1,0 +1,71 @@
+import Affinity
+import Synchronization
+
+/// One server to which connections of this replica lead: the shell around ``ServerTrust``, shared by all of them.
+///
+/// Hearing it and asking whether it is trusted take no lock.
+final class WatchedServer: Sendable {
+    /// Hearing is noted once in this time, in nanoseconds, so that loops do not contend for the memory.
+    private static let resolutionNanoseconds: Int64 = 1_000_000
+
+    let runID: ServerIdentity.RunID
+    private let leaseMilliseconds: Int64
+    private let trust: Mutex<ServerTrust>
+    private let heardAtNanoseconds: Atomic<Int64>
+    private let mayBeAsked = Atomic<Bool>(true)
+
+    init(_ runID: ServerIdentity.RunID, leaseMilliseconds: Int64, now: Instant) {
+        self.runID = runID
+        self.leaseMilliseconds = leaseMilliseconds
+        trust = Mutex(ServerTrust(leaseMilliseconds: leaseMilliseconds))
+        heardAtNanoseconds = Atomic(now.nanoseconds)
+    }
+
+    /// Whether operations and heartbeats may be sent to it.
+    var isTrusted: Bool { mayBeAsked.load(ordering: .acquiring) }
+
+    /// Whether it has not answered since it fell silent.
+    var isSilent: Bool { trust.withLock { $0.state == .silent } }
+
+    /// When the write that decides whether it is trusted again may be sent. Nil if none is needed.
+    var settlesAt: Instant? { trust.withLock { $0.settlesAt } }
+
+    /// A connection received something from it.
+    func heard(_ now: Instant) {
+        let before = heardAtNanoseconds.load(ordering: .relaxed)
+        guard now.nanoseconds &- before >= Self.resolutionNanoseconds else { return }
+        heardAtNanoseconds.store(now.nanoseconds, ordering: .relaxed)
+    }
+
+    /// When it will have been silent for a lease, if it owes a reply since `owedSince` and is not heard before.
+    func silenceBegins(owedSince: Instant) -> Instant {
+        ServerTrust.silenceBegins(owedSince: owedSince, heardAt: heardAt, leaseMilliseconds: leaseMilliseconds)
+    }
+
+    /// Whether it falls silent now. True once for each silence.
+    func fallsSilent(owedSince: Instant?, now: Instant) -> Bool {
+        change { $0.check(owedSince: owedSince, heardAt: heardAt, now: now) }
+    }
+
+    /// A connection to it was given up, although a command sent at `owedSince` has no reply.
+    func gaveUp(owedSince: Instant, now: Instant) { change { $0.gaveUp(owedSince: owedSince, now: now) } }
+
+    /// It answered the first commands of a new connection.
+    func connected(now: Instant) {
+        change { $0.connected(now: now) }
+        heard(now)
+    }
+
+    /// It accepted, within the budget, a write that was sent at this time.
+    func accepted(writeSentAt: Instant) { change { $0.accepted(writeSentAt: writeSentAt) } }
+
+    private var heardAt: Instant { Instant(nanoseconds: heardAtNanoseconds.load(ordering: .relaxed)) }
+
+    private func change<Result: Sendable>(_ body: (inout ServerTrust) -> Result) -> Result {
+        trust.withLock { trust in
+            let result = body(&trust)
+            mayBeAsked.store(trust.mayBeAsked, ordering: .releasing)
+            return result
+        }
+    }
+}
