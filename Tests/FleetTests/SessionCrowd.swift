@@ -16,6 +16,8 @@ struct SessionCrowd: Sendable {
     struct Member: Sendable {
         /// Counted from 0.
         let number: Int
+        /// Of sessions whose keys clients choose; nil where a backend issued it.
+        let key: String?
         /// The field line with which the client presents its session key.
         let line: String
         /// That serves it.
@@ -64,7 +66,8 @@ struct SessionCrowd: Sendable {
             }
             members.append(
                 Member(
-                    number: numbers[index], line: line, replica: replicas[index], kind: kind, home: answer.backend))
+                    number: numbers[index], key: source == .learn ? nil : "\(prefix)-\(numbers[index])", line: line,
+                    replica: replicas[index], kind: kind, home: answer.backend))
         }
     }
 
@@ -119,6 +122,12 @@ struct SessionCrowd: Sendable {
     ) async throws {
         let strays = try await strays(at: replicas, isAsked)
         #expect(strays.isEmpty, sourceLocation: sourceLocation)
+    }
+
+    /// All are answered by some backend.
+    func expectServed(at replica: Int) async throws {
+        let answers = try await sweep.ask(members.map { ($0.line, fleet.ports[replica]) })
+        #expect(answers.allSatisfy { $0.status == 200 && !$0.backend.isEmpty })
     }
 
     /// Those that are answered by anybody but their home, or not well, counted and described.
