@@ -4,8 +4,8 @@ import LimpetTestKit
 import Glibc
 #endif
 
-/// Asks for thousands of sessions in little time: batches of requests on a few connections to each replica. The requests
-/// are `HEAD`, so that responses are heads alone.
+/// Asks for thousands of sessions in little time: batches of requests on a few connections to each replica. The
+/// requests are `HEAD`, so that responses are heads alone.
 struct SessionSweep: Sendable {
     struct Answer: Sendable {
         let status: Int

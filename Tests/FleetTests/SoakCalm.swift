@@ -1,7 +1,7 @@
 import Synchronization
 
-/// Since when the store is there and all replicas are synced, while they are. A session that was placed in such a period,
-/// a second before its end, is known to every replica from then on.
+/// The periods in which the store is there and all replicas are synced. A session that was placed in one, a second
+/// before its end, is known to every replica from then on.
 final class SoakCalm: Sendable {
     /// A session's beginning.
     struct Birth: Sendable {

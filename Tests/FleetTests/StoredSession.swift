@@ -30,8 +30,8 @@ extension Fleet {
         Int(try redis.command("EVAL", "return #redis.call('KEYS', ARGV[1])", "0", Self.recordPattern)) ?? 0
     }
 
-    /// Waits until the store holds all sessions that it once held, each with at least 3/4 of the life that it would have
-    /// now. Describes what is missing when this many seconds are over; empty if nothing is. Blocks.
+    /// Waits until the store holds all sessions that it once held, each with at least 3/4 of the life that it would
+    /// have now. Describes what is missing when this many seconds are over; empty if nothing is. Blocks.
     ///
     /// - Parameters:
     ///   - former: what it held.
