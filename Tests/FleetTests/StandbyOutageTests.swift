@@ -11,6 +11,13 @@ extension FleetTests {
             loss == .killed || ProcessInfo.processInfo.environment["LIMPET_LONG_TESTS"] != nil ? 10_000 : 4000
         }
 
+        /// The store goes in the middle of the first requests, and stays away.
+        private static func expectAtHome(_ crowd: SessionCrowd, while loss: StoreLoss) async throws {
+            async let lost: Void = Threads.run { try loss.begin(crowd.fleet) }
+            try await crowd.expectAtHome()
+            try await lost
+        }
+
         @Test(
             "thousands of sessions, moved ones and those of fewer backends among them, go where their record says",
             arguments: StoreLoss.allCases)
@@ -22,8 +29,7 @@ extension FleetTests {
                 let crowd = try await SessionCrowd.mixed(Self.count(loss), of: fleet)
                 #expect(crowd.members.count { $0.kind == .moved } == Self.count(loss) / 20)
                 try await fleet.settleSessions()
-                try await Threads.run { try loss.begin(fleet) }
-                try await crowd.expectAtHome()
+                try await Self.expectAtHome(crowd, while: loss)
                 try await Threads.run { try loss.end(fleet) }
             }
         }
@@ -34,8 +40,7 @@ extension FleetTests {
                 try await fleet.awaitSynced()
                 let crowd = try await SessionCrowd.mixed(2000, of: fleet, .appCookie)
                 try await fleet.settleSessions()
-                try fleet.redis.kill()
-                try await crowd.expectAtHome()
+                try await Self.expectAtHome(crowd, while: .killed)
             }
         }
 
@@ -49,8 +54,7 @@ extension FleetTests {
                 try await fleet.awaitSynced()
                 let crowd = try await SessionCrowd.mixed(2000, of: fleet, .learn)
                 try await fleet.settleSessions()
-                try fleet.redis.kill()
-                try await crowd.expectAtHome()
+                try await Self.expectAtHome(crowd, while: .killed)
             }
         }
     }

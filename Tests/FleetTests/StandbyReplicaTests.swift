@@ -60,7 +60,8 @@ extension FleetTests {
                 try await fleet.awaitSynced()
                 var crowd = SessionCrowd(fleet, .learn)
                 var times: [ContinuousClock.Instant] = []
-                for _ in 0..<500 {
+                let begin = ContinuousClock.now
+                while times.count < 300 || begin.duration(to: .now) < .seconds(1) {
                     try await crowd.place(1, at: 0)
                     times.append(.now)
                 }
@@ -69,7 +70,7 @@ extension FleetTests {
                 try fleet.redis.kill()
                 // 50 ms, and as much again and more for a machine that does other things, too.
                 let flushed = times.count { $0 < kill - .milliseconds(150) }
-                #expect(flushed > 250)
+                #expect(flushed > 100)
                 try await crowd.expectAtHome(at: [1, 2]) { $0.number < flushed }
             }
         }
