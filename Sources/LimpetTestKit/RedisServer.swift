@@ -37,7 +37,7 @@ package final class RedisServer: Sendable {
 
     package var pid: Int32 { process.withLock { $0?.processIdentifier ?? 0 } }
 
-    /// Starts the server after a `kill`, empty, on the same port and socket.
+    /// Starts the server after a `kill`, on the same port and socket: empty, or with what a `SAVE` has written.
     package func start() throws {
         let process = Process()
         process.executableURL = try Self.executable("redis-server")

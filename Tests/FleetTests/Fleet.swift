@@ -14,6 +14,8 @@ final class Fleet: Sendable {
         var store: Store? = .running([])
         /// What the replicas say to it.
         var password: String?
+        /// As whom; nil: the default user.
+        var username: String?
         /// How long requests wait for the store. Long by default: what is decided with it does not depend on how busy
         /// the machine is.
         var budget = "800ms"

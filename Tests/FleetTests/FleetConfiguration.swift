@@ -73,8 +73,9 @@ extension Fleet {
         let options = options
         guard options.store != nil else { return "" }
         let port = options.hasFaultProxies ? faults[index].port : storePort
-        let password = options.password.map { ", password: \"\($0)\"" } ?? ""
+        let credentials = [("username", options.username), ("password", options.password)]
+            .map { name, value in value.map { ", \(name): \"\($0)\"" } ?? "" }.joined()
         return
-            "  redis: { endpoints: [\"redis://127.0.0.1:\(port)/0\"], commandTimeout: \(options.budget)\(password) }"
+            "  redis: { endpoints: [\"redis://127.0.0.1:\(port)/0\"], commandTimeout: \(options.budget)\(credentials) }"
     }
 }

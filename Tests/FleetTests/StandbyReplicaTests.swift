@@ -1,0 +1,78 @@
+import LimpetTestKit
+import Testing
+
+extension FleetTests {
+    @Suite("What a replica knows that has just started, or of one that has just gone")
+    struct StandbyReplicaTests {
+        /// In seconds, of an optimised build; another one has some slack.
+        private static let syncMax = LimpetProgram.releasePath == nil ? 4.0 : 2.0
+
+        @Test("a replica that is restarted is synced within 2 s, and knows 10,000 sessions that it has not served")
+        func restarted() async throws {
+            try await withFleet(.growing()) { fleet in
+                try await fleet.awaitSynced()
+                let crowd = try await SessionCrowd.mixed(10_000, of: fleet)
+                try await fleet.settleSessions()
+                let end = try await Threads.run { try fleet.restartReplica(2) }
+                #expect(end == .exited(0))
+                let seconds = try await fleet.awaitSynced([2])
+                print("synced \(seconds) s after it was ready")
+                #expect(seconds <= Self.syncMax)
+                // Those that are left have noticed nothing that would make them scan.
+                try await fleet.awaitSynced(within: 0)
+                try fleet.redis.kill()
+                try await crowd.expectAtHome(at: [2])
+            }
+        }
+
+        @Test("a replica that starts during an outage says that it knows nothing; its guesses give way to knowledge")
+        func startedInOutage() async throws {
+            try await withFleet(.growing()) { fleet in
+                try await fleet.awaitSynced()
+                let crowd = try await SessionCrowd.mixed(1000, of: fleet)
+                try await fleet.settleSessions()
+                try fleet.redis.kill()
+                let isGone = try await Threads.run { fleet.allUseStore(false, within: 5) }
+                #expect(isGone)
+                let said = try await Threads.run {
+                    try fleet.restartReplica(2)
+                    return try Waiting.poll(within: 5) {
+                        let view = try fleet.replicas[2].standby()
+                        return view.reason == "no-store" ? view : nil
+                    }
+                }
+                #expect(said == StandbyView(state: "not synced", reason: "no-store"))
+                try await crowd.expectAtHome(at: [0, 1])
+                // It has no choice but to guess, and the store is empty when it hears of it.
+                try await crowd.expectServed(at: 2)
+                try await Threads.run { try fleet.redis.start() }
+                try await fleet.awaitSynced(within: 15)
+                try await crowd.expectAtHome()
+            }
+        }
+
+        @Test("of what a replica wrote that was killed, the others miss the last 50 ms at most")
+        func writerKilled() async throws {
+            let backends = try IssuingBackends(3, field: "Mcp-Session-Id")
+            defer { backends.close() }
+            let options = Fleet.Options(backends: 0, sticky: SessionSource.learn.settings, ownBackends: backends.ports)
+            try await withFleet(options) { fleet in
+                try await fleet.awaitSynced()
+                var crowd = SessionCrowd(fleet, .learn)
+                var times: [ContinuousClock.Instant] = []
+                let begin = ContinuousClock.now
+                while times.count < 300 || begin.duration(to: .now) < .seconds(1) {
+                    try await crowd.place(1, at: 0)
+                    times.append(.now)
+                }
+                let kill = ContinuousClock.now
+                fleet.replicas[0].process.kill()
+                try fleet.redis.kill()
+                // 50 ms, and as much again and more for a machine that does other things, too.
+                let flushed = times.count { $0 < kill - .milliseconds(150) }
+                #expect(flushed > 100)
+                try await crowd.expectAtHome(at: [1, 2]) { $0.number < flushed }
+            }
+        }
+    }
+}
