@@ -229,6 +229,19 @@ struct StandbyTests {
         }
     }
 
+    @Test("a store that is emptied under a live channel is refilled, at whatever moment, and all are synced again")
+    func refillsFlushed() {
+        for delay in stride(from: Int64(0), to: 100, by: 5) {
+            var fleet = Self.synced(replicas: delay % 2 == 0 ? 1 : 3, sessions: 50)
+            fleet.pass(delay)
+            fleet.store.flush()
+            fleet.era = "second"
+            fleet.pass(6000)
+            #expect(fleet.store.sessions(now: fleet.now).count == 50)
+            #expect(fleet.replicas.allSatisfy { $0.status(fleet.now) == .synced }, "after \(delay) ms")
+        }
+    }
+
     @Test("a store that comes back with old data gets what it lacks: absent, of a lower epoch, or with less life")
     func refillsOld() throws {
         var fleet = Self.synced(sessions: 100)

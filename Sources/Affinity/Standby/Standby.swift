@@ -256,6 +256,8 @@ package struct Standby: Sendable {
         (lineage, eras) = (channel.lineage, channel.eras)
         guard cache.counts().all > 0 else { return }
         tallied.refills &+= 1
+        // A scan under way has met what is lost by now.
+        gap(.waiting)
         scan.stop()
         refill.begin(isNewEra: isNewEra)
     }
@@ -276,7 +278,8 @@ package struct Standby: Sendable {
             scan.begin(now: now)
         case .none:
             let isDueAgain = rescanAt.map { now >= $0 } ?? false
-            guard needsScan || isDueAgain, !fleet.isRefilling, hearsAnnouncements, mayAnnounce, scan.state == .idle
+            guard needsScan || isDueAgain, channel.lineage == lineage, !fleet.isRefilling, hearsAnnouncements,
+                mayAnnounce, scan.state == .idle
             else { return }
             purpose = .sync
             needsScan = false
