@@ -187,7 +187,7 @@ struct FleetHealthTests {
         #expect(isReached)
     }
 
-    @Test("nothing is left while the channel is not live, nor on announcements that nobody heard")
+    @Test("nothing is left while the channel is not live, nor on alarms that nobody heard")
     func notLive() {
         var fleet = HealthFleet.running(3)
         fleet.replicas[0].lease = .doubt
@@ -266,7 +266,7 @@ struct FleetHealthTests {
             verdicts: [
                 .init(
                     service: ServiceHash(bits: 6), backend: BackendHash(bits: 9), state: .down,
-                    announcement: .init(number: 1, isJoined: false), answers: [])
+                    alarm: .init(number: 1, isJoined: false), answers: [])
             ])
         let actions = health.received(strange, now: Instant(nanoseconds: 0))
         #expect(!actions.contains { if case .probe = $0 { true } else { false } })

@@ -11,7 +11,7 @@ struct FleetMessageTests {
             return FleetMessage.Verdict(
                 service: ServiceHash(bits: random.next()),
                 backend: BackendHash(bits: UInt32.random(in: 1..<1 << 29, using: &random)), state: state,
-                announcement: state == .up || Bool.random(using: &random)
+                alarm: state == .up || Bool.random(using: &random)
                     ? nil : .init(number: number, isJoined: Bool.random(using: &random)),
                 answers: (0..<Int.random(in: 0...8, using: &random)).map { _ in
                     .init(instance: random.next(), number: UInt32.random(in: 0...(.max), using: &random))
@@ -27,7 +27,7 @@ struct FleetMessageTests {
 
     private static func decode(_ bytes: [UInt8]) -> FleetMessage? { bytes.withUnsafeBytes { FleetMessage($0) } }
 
-    /// Of `fleet-messages.csv`: `<service>:<backend>:<state>:<announcement>:<number>:<instance>.<number>;…`.
+    /// Of `fleet-messages.csv`: `<service>:<backend>:<state>:<alarm>:<number>:<instance>.<number>;…`.
     private static func verdict(_ text: Substring) throws -> FleetMessage.Verdict {
         typealias State = FleetMessage.Verdict.State
         let parts = text.split(separator: ":", omittingEmptySubsequences: false)
@@ -35,7 +35,7 @@ struct FleetMessageTests {
         return FleetMessage.Verdict(
             service: ServiceHash(bits: try #require(UInt64(parts[0]))),
             backend: BackendHash(bits: try #require(UInt32(parts[1]))), state: try #require(states[parts[2]]),
-            announcement: UInt32(parts[4]).map { .init(number: $0, isJoined: parts[3] == "joined") },
+            alarm: UInt32(parts[4]).map { .init(number: $0, isJoined: parts[3] == "joined") },
             answers: try parts[5].split(separator: ";").map { round in
                 let halves = round.split(separator: ".")
                 return .init(instance: try #require(UInt64(halves[0])), number: try #require(UInt32(halves[1])))
@@ -115,7 +115,7 @@ struct FleetMessageTests {
     @Test("a message of the simplest kind is read, and takes tens of bytes")
     func simplest() throws {
         let message = try #require(Self.decode(Array("B B B B Po L r v B.B.d!B".utf8)))
-        #expect(message.verdicts.first?.announcement == .init(number: 1, isJoined: false))
+        #expect(message.verdicts.first?.alarm == .init(number: 1, isJoined: false))
         let presence = FleetMessage(
             sender: .init(instance: .max, configuration: .max, name: "limpet-7f9c4", version: "1.0.0"),
             sequence: 100_000,
@@ -144,7 +144,7 @@ struct FleetMessageTests {
                 verdicts: (0..<count).map {
                     .init(
                         service: ServiceHash(bits: .max), backend: BackendHash(bits: UInt32($0 + 1)), state: .down,
-                        announcement: .init(number: .max, isJoined: false), answers: Array(rounds.prefix(results)))
+                        alarm: .init(number: .max, isJoined: false), answers: Array(rounds.prefix(results)))
                 })
             let bytes = message.encoded()
             let read = try #require(Self.decode(bytes))

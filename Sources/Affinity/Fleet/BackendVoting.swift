@@ -1,7 +1,7 @@
 /// One backend that some replica in the fleet cannot reach, and how this replica sees the dispute about it.
 ///
-/// A replica *announces* its own evidence under a number. Every replica that hears the announcement probes the backend,
-/// and from then on names the announcement in its verdict: this shows that the verdict is newer without comparing two
+/// A replica *raises an alarm* on its own evidence under a number. Every replica that hears the alarm probes the
+/// backend, and from then on names the alarm in its verdict: this shows that the verdict is newer without comparing two
 /// clocks. Once a replica has voted this way, its later verdicts count as they arrive.
 struct BackendVoting {
     typealias Round = FleetMessage.Round
@@ -16,22 +16,22 @@ struct BackendVoting {
         case down
     }
 
-    /// Another replica's announcement.
-    struct PeerAnnouncement {
+    /// Another replica's alarm.
+    struct PeerAlarm {
         let number: UInt32
         let receivedAt: Instant
-        /// Whether the announcer was known before it made this announcement, which is therefore as recent as it seems.
+        /// Whether the sender was known before it made this alarm, which is therefore as recent as it seems.
         let isFresh: Bool
         var state: State
 
         enum State {
             /// To be answered by a probe.
             case open
-            /// A probe that began after the announcement is in progress.
+            /// A probe that began after the alarm is in progress.
             case probing
             /// Answered; the number gives the order of the answers.
             case answered(UInt64)
-            /// It rests on announcements that are being answered: its announcer counts those answers.
+            /// It rests on alarms that are being answered: its sender counts those answers.
             case covered
         }
     }
@@ -41,7 +41,7 @@ struct BackendVoting {
         /// Its last verdict that was up or down.
         var isUp: Bool?
         var answers: [Round] = []
-        /// The announcements that its probe in progress is for.
+        /// The alarms that its probe in progress is for.
         var probingFor: [Round] = []
         /// Whether its verdict was found to be newer than what the dispute rests on.
         var isAccepted = false
@@ -70,24 +70,24 @@ struct BackendVoting {
     static let tellingDelayMilliseconds: Int64 = 100
 
     private(set) var own = Own.up
-    /// The number of this replica's own announcement.
-    private(set) var announcement: UInt32?
-    /// Whether the announcement rests on others that were heard shortly before.
+    /// The number of this replica's own alarm.
+    private(set) var alarm: UInt32?
+    /// Whether the alarm rests on others that were heard shortly before.
     private(set) var isJoined = false
     var mayReassign = false
     var isAvoided = false
-    private(set) var peerAnnouncements: [UInt64: PeerAnnouncement] = [:]
+    private(set) var peerAlarms: [UInt64: PeerAlarm] = [:]
     private var peerVotes: [UInt64: PeerVote] = [:]
-    /// A verdict counts if it answers one of these announcements, or if its sender made one of them.
+    /// A verdict counts if it answers one of these alarms, or if its sender made one of them.
     private var countedRounds: Set<Round> = []
-    /// Since when answers are expected; nil until the announcement has been heard.
+    /// Since when answers are expected; nil until the alarm has been heard.
     private var since: Instant?
     private var probe = Probe.none
     private var lastProbe: Instant?
     private var isProbeTold = false
     private var answerCount: UInt64 = 0
     private let instance: UInt64
-    /// Milliseconds for which an announcement counts as recent.
+    /// Milliseconds for which an alarm counts as recent.
     private let freshnessMilliseconds: Int64
 
     init(instance: UInt64, freshnessMilliseconds: Int64) {
@@ -97,13 +97,13 @@ struct BackendVoting {
 
     /// Whether there is nothing left to dispute.
     var isExpired: Bool {
-        if case .up = own, case .none = probe { return peerAnnouncements.isEmpty }
+        if case .up = own, case .none = probe { return peerAlarms.isEmpty }
         return false
     }
 
     /// Whether this replica has anything to report to the others.
     var isWorthTelling: Bool {
-        if case .up = own { return !peerAnnouncements.isEmpty }
+        if case .up = own { return !peerAlarms.isEmpty }
         return true
     }
 
@@ -113,7 +113,7 @@ struct BackendVoting {
     mutating func suspect(number: UInt32, now: Instant) -> Bool {
         guard case .up = own else { return false }
         own = .suspected(since: now)
-        announce(number)
+        raise(number)
         return true
     }
 
@@ -123,7 +123,7 @@ struct BackendVoting {
         case (.up, true), (.down, false):
             return false
         case (.up, false):
-            announce(number)
+            raise(number)
             own = .down
         case (.suspected, false):
             own = .down
@@ -133,29 +133,29 @@ struct BackendVoting {
         return true
     }
 
-    /// The channel was interrupted: own evidence is announced anew, and what was heard before no longer counts for it.
+    /// The channel was interrupted: own evidence raises a new alarm, and what was heard before no longer counts for it.
     mutating func beginAnew(number: UInt32) {
-        if announcement != nil { announce(number) }
+        if alarm != nil { raise(number) }
     }
 
-    private mutating func announce(_ number: UInt32) {
-        announcement = number
+    private mutating func raise(_ number: UInt32) {
+        alarm = number
         isJoined = false
         rest(on: [Round(instance: instance, number: number)], since: nil)
     }
 
     private mutating func withdraw() {
         own = .up
-        announcement = nil
+        alarm = nil
         isJoined = false
         let answered = answeredRounds
         rest(on: Set(answered), since: earliest(answered))
         reopenCovered()
     }
 
-    /// The announcements that this replica's verdict names, in the order in which it answered them.
+    /// The alarms that this replica's verdict names, in the order in which it answered them.
     private var answeredRounds: [Round] {
-        peerAnnouncements.compactMap { other, claim -> (order: UInt64, round: Round)? in
+        peerAlarms.compactMap { other, claim -> (order: UInt64, round: Round)? in
             guard case .answered(let order) = claim.state else { return nil }
             return (order, Round(instance: other, number: claim.number))
         }.sorted { $0.order < $1.order }.map(\.round)
@@ -172,11 +172,11 @@ struct BackendVoting {
 
     mutating func probeIsDue(now: Instant) -> Bool {
         guard case .none = probe, has(passed: Self.probeGapMilliseconds, since: lastProbe, now) else { return false }
-        if peerAnnouncements.values.contains(where: { $0.isOpen }) { return true }
+        if peerAlarms.values.contains(where: { $0.isOpen }) { return true }
         switch own {
         case .suspected(let since): return has(passed: Self.suspicionGraceMilliseconds, since: since, now)
         case .up:
-            return !peerAnnouncements.isEmpty && has(passed: Self.probeIntervalMilliseconds, since: lastProbe, now)
+            return !peerAlarms.isEmpty && has(passed: Self.probeIntervalMilliseconds, since: lastProbe, now)
         case .down: return false
         }
     }
@@ -187,8 +187,8 @@ struct BackendVoting {
 
     mutating func probeBegan(now: Instant) {
         var rounds: [Round] = []
-        for (other, claim) in peerAnnouncements where claim.isOpen {
-            peerAnnouncements[other]?.state = .probing
+        for (other, claim) in peerAlarms where claim.isOpen {
+            peerAlarms[other]?.state = .probing
             rounds.append(Round(instance: other, number: claim.number))
         }
         probe = .running(since: now, for: rounds)
@@ -196,14 +196,14 @@ struct BackendVoting {
         isProbeTold = false
     }
 
-    /// Returns whether that is news to the others. `number` is used if it leads to an announcement.
+    /// Returns whether that is news to the others. `number` is used if it leads to an alarm.
     mutating func probeEnded(isUp: Bool, number: UInt32, now: Instant) -> Bool {
         guard case .running(_, let rounds) = probe else { return false }
         probe = .none
-        let answered = rounds.filter { peerAnnouncements[$0.instance]?.number == $0.number }
+        let answered = rounds.filter { peerAlarms[$0.instance]?.number == $0.number }
         for round in answered {
             answerCount += 1
-            peerAnnouncements[round.instance]?.state = .answered(answerCount)
+            peerAlarms[round.instance]?.state = .answered(answerCount)
         }
         let shouldLog = isUp ? cameUp(answered) : wentDown(answered, number: number, now: now)
         return shouldLog || !answered.isEmpty
@@ -227,8 +227,8 @@ struct BackendVoting {
             return suspect(number: number, now: now)
         case .up:
             own = .down
-            announce(number)
-            // The verdict names every announcement that it ever answered: the new one rests on all of them, or on none.
+            raise(number)
+            // The verdict names every alarm that it ever answered: the new one rests on all of them, or on none.
             let named = answeredRounds
             if named.count <= FleetMessage.answersMax, named.allSatisfy({ isYoung($0, now) }) {
                 isJoined = true
@@ -244,7 +244,7 @@ struct BackendVoting {
         return true
     }
 
-    /// Adds announcements whose answers count.
+    /// Adds alarms whose answers count.
     private mutating func ground(on rounds: [Round]) {
         guard !rounds.isEmpty else { return }
         countedRounds.formUnion(rounds)
@@ -253,19 +253,19 @@ struct BackendVoting {
     }
 
     private func earliest(_ rounds: [Round]) -> Instant? {
-        rounds.compactMap { peerAnnouncements[$0.instance]?.receivedAt }.min()
+        rounds.compactMap { peerAlarms[$0.instance]?.receivedAt }.min()
     }
 
     private func isYoung(_ round: Round, _ now: Instant) -> Bool {
-        guard let claim = peerAnnouncements[round.instance], claim.number == round.number else { return false }
+        guard let claim = peerAlarms[round.instance], claim.number == round.number else { return false }
         return claim.isFresh && now < claim.receivedAt.advanced(byMilliseconds: freshnessMilliseconds)
     }
 
     // MARK: The others
 
-    /// This replica's own message has come back: every subscriber has received the announcement.
-    mutating func announcementHeard(_ number: UInt32, now: Instant) {
-        if number == announcement, since == nil { since = now }
+    /// This replica's own message has come back: every subscriber has received the alarm.
+    mutating func alarmReceived(_ number: UInt32, now: Instant) {
+        if number == alarm, since == nil { since = now }
     }
 
     /// Another replica's verdict, or nil if its message contains none about this backend.
@@ -303,34 +303,34 @@ struct BackendVoting {
     }
 
     private mutating func dropClaim(of other: UInt64) {
-        guard peerAnnouncements.removeValue(forKey: other) != nil else { return }
+        guard peerAlarms.removeValue(forKey: other) != nil else { return }
         countedRounds = countedRounds.filter { $0.instance != other }
         if countedRounds.isEmpty { since = nil }
         reopenCovered()
     }
 
-    /// The announcements that these rest on may be gone: each is answered on its own again.
+    /// The alarms that these rest on may be gone: each is answered on its own again.
     private mutating func reopenCovered() {
-        for (other, claim) in peerAnnouncements {
-            if case .covered = claim.state { peerAnnouncements[other]?.state = .open }
+        for (other, claim) in peerAlarms {
+            if case .covered = claim.state { peerAlarms[other]?.state = .open }
         }
     }
 
     private mutating func hearClaim(_ verdict: Verdict, from other: UInt64, wasKnown: Bool, now: Instant) {
-        guard let number = verdict.announcement?.number else { return dropClaim(of: other) }
-        guard peerAnnouncements[other]?.number != number else { return }
+        guard let number = verdict.alarm?.number else { return dropClaim(of: other) }
+        guard peerAlarms[other]?.number != number else { return }
         dropClaim(of: other)
         let isCovered =
-            verdict.announcement?.isJoined == true && !verdict.answers.isEmpty
+            verdict.alarm?.isJoined == true && !verdict.answers.isEmpty
             && verdict.answers.allSatisfy { isAnswering($0, now) }
-        peerAnnouncements[other] = PeerAnnouncement(
+        peerAlarms[other] = PeerAlarm(
             number: number, receivedAt: now, isFresh: wasKnown, state: isCovered ? .covered : .open)
     }
 
     /// Whether this replica's verdict names the round, or will, and the round, if another replica's, is recent.
     private func isAnswering(_ round: Round, _ now: Instant) -> Bool {
-        if round.instance == instance { return round.number == announcement }
-        guard isYoung(round, now), let claim = peerAnnouncements[round.instance] else { return false }
+        if round.instance == instance { return round.number == alarm }
+        guard isYoung(round, now), let claim = peerAlarms[round.instance] else { return false }
         switch claim.state {
         case .open, .probing, .answered: return true
         case .covered: return false
@@ -343,9 +343,9 @@ struct BackendVoting {
 
     private mutating func accept(_ other: UInt64) {
         guard let peerVote = peerVotes[other], peerVote.isUp != nil, !peerVote.isAccepted else { return }
-        let isAnnouncer =
-            peerAnnouncements[other].map { countedRounds.contains(Round(instance: other, number: $0.number)) } ?? false
-        if isAnnouncer || peerVote.answers.contains(where: countedRounds.contains) {
+        let raisedIt =
+            peerAlarms[other].map { countedRounds.contains(Round(instance: other, number: $0.number)) } ?? false
+        if raisedIt || peerVote.answers.contains(where: countedRounds.contains) {
             peerVotes[other]?.isAccepted = true
         }
     }
@@ -389,11 +389,11 @@ struct BackendVoting {
             }
         if isLongProbing(now), case .running(_, let rounds) = probe {
             state = .unsure
-            answers += rounds.filter { peerAnnouncements[$0.instance]?.number == $0.number }
+            answers += rounds.filter { peerAlarms[$0.instance]?.number == $0.number }
         }
         return Verdict(
             service: service, backend: backend, state: state,
-            announcement: announcement.map { .init(number: $0, isJoined: isJoined) },
+            alarm: alarm.map { .init(number: $0, isJoined: isJoined) },
             answers: answers.suffix(FleetMessage.answersMax))
     }
 
@@ -410,7 +410,7 @@ struct BackendVoting {
     }
 }
 
-extension BackendVoting.PeerAnnouncement {
+extension BackendVoting.PeerAlarm {
     fileprivate var isOpen: Bool {
         if case .open = state { true } else { false }
     }

@@ -2,7 +2,7 @@
 /// move everyone's sessions off it (end of section 5 of the affinity protocol).
 ///
 /// Pure, one per replica. Sessions may be reassigned off a backend that is down here if, of the verdicts newer than the
-/// announcement, strictly more say down than up, this replica's included. Silence for one lease is an abstention; a
+/// alarm, strictly more say down than up, this replica's included. Silence for one lease is an abstention; a
 /// replica that reports a probe in progress is given the probe's time-out as well. A replica that hears no other
 /// decides alone. While the channel is not live, this judgement lets no session be reassigned.
 package struct FleetHealth: Sendable {
@@ -206,8 +206,8 @@ package struct FleetHealth: Sendable {
     ) -> [Action] {
         var actions: [Action] = []
         for (backend, verdict) in verdicts.sorted(by: { $0.key < $1.key }) {
-            guard let announcement = verdict.announcement else { continue }
-            disputes[backend]?.announcementHeard(announcement.number, now: now)
+            guard let alarm = verdict.alarm else { continue }
+            disputes[backend]?.alarmReceived(alarm.number, now: now)
             actions += advance(backend, now: now)
         }
         publish(into: &actions, now: now)
@@ -369,8 +369,8 @@ package struct FleetHealth: Sendable {
         let told = disputes.filter { $0.value.isWorthTelling }.map { backend, dispute in
             (backend, dispute.verdict(service: backend.service, backend: backend.backend, now: now))
         }.sorted { first, second in
-            // Announcements come first, because the rest may not fit.
-            let isLater = (first.1.announcement == nil, second.1.announcement == nil)
+            // Alarms come first, because the rest may not fit.
+            let isLater = (first.1.alarm == nil, second.1.alarm == nil)
             return isLater.0 == isLater.1 ? first.0 < second.0 : isLater.1
         }
         return FleetMessage(

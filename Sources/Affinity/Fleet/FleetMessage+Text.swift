@@ -3,8 +3,8 @@
 ///     <version of the format> <instance> <sequence> <configuration> <interval> <lease>
 ///     <name> <version>[ <verdict>]...
 ///
-/// where a verdict is `<service>.<backend>.<state>[!<announcement>][@<instance>.<number>]...`, with `+` instead of `!`
-/// if the announcement is joined. Numbers are in base 64; the state of a lease or of a verdict is one letter.
+/// where a verdict is `<service>.<backend>.<state>[!<alarm>][@<instance>.<number>]...`, with `+` instead of `!`
+/// if the alarm is joined. Numbers are in base 64; the state of a lease or of a verdict is one letter.
 extension FleetMessage {
     private static let formatVersion: UInt64 = 1
     private static let fieldCount = 8
@@ -43,9 +43,9 @@ extension FleetMessage {
         text.append(dot)
         FleetText.append(UInt64(verdict.backend.bits), to: &text)
         text += [dot, verdict.state.rawValue]
-        if let announcement = verdict.announcement {
-            text.append(announcement.isJoined ? plus : bang)
-            FleetText.append(UInt64(announcement.number), to: &text)
+        if let alarm = verdict.alarm {
+            text.append(alarm.isJoined ? plus : bang)
+            FleetText.append(UInt64(alarm.number), to: &text)
         }
         for round in verdict.answers.prefix(answersMax) {
             text.append(at)
@@ -88,10 +88,10 @@ extension FleetMessage {
             let backend = FleetText.number(names[1], max: 1 << UInt64(BackendHash.bitCount) - 1), backend > 0,
             names[2].count == 1, let state = names[2].first.flatMap(Verdict.State.init)
         else { return nil }
-        var announcement: Verdict.Announcement?
+        var alarm: Verdict.Alarm?
         if halves.count == 2 {
             guard state != .up, let number = number32(halves[1]) else { return nil }
-            announcement = .init(number: number, isJoined: head.contains(plus))
+            alarm = .init(number: number, isJoined: head.contains(plus))
         }
         var answers: [Round] = []
         for part in parts.dropFirst() {
@@ -102,7 +102,7 @@ extension FleetMessage {
         }
         return Verdict(
             service: ServiceHash(bits: service), backend: BackendHash(bits: UInt32(truncatingIfNeeded: backend)),
-            state: state, announcement: announcement, answers: answers)
+            state: state, alarm: alarm, answers: answers)
     }
 
     private static func number32(_ text: Slice<UnsafeRawBufferPointer>) -> UInt32? {

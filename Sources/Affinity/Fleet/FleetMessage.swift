@@ -52,7 +52,7 @@ package struct FleetMessage: Equatable, Sendable {
         case left = 0x47
     }
 
-    /// An announcement against one backend: the replica that made it, and its number there.
+    /// An alarm against one backend: the replica that made it, and its number there.
     package struct Round: Hashable, Sendable {
         package let instance: UInt64
         package let number: UInt32
@@ -72,10 +72,10 @@ package struct FleetMessage: Equatable, Sendable {
             case unsure = 0x70
         }
 
-        /// The sender's own announcement.
-        package struct Announcement: Equatable, Sendable {
+        /// The sender's own alarm.
+        package struct Alarm: Equatable, Sendable {
             package let number: UInt32
-            /// It rests on announcements that the verdict answers: a replica that answers those need not answer this
+            /// It rests on alarms that the verdict answers: a replica that answers those need not answer this
             /// one.
             package let isJoined: Bool
 
@@ -89,17 +89,17 @@ package struct FleetMessage: Equatable, Sendable {
         package let backend: BackendHash
         package let state: State
         /// Present if the sender has evidence of its own against the backend.
-        package let announcement: Announcement?
-        /// The announcements after which the sender probed; if it is unsure, also those for which it is still probing.
+        package let alarm: Alarm?
+        /// The alarms after which the sender probed; if it is unsure, also those for which it is still probing.
         package let answers: [Round]
 
         package init(
-            service: ServiceHash, backend: BackendHash, state: State, announcement: Announcement?, answers: [Round]
+            service: ServiceHash, backend: BackendHash, state: State, alarm: Alarm?, answers: [Round]
         ) {
             self.service = service
             self.backend = backend
             self.state = state
-            self.announcement = announcement
+            self.alarm = alarm
             self.answers = answers
         }
     }
