@@ -165,18 +165,19 @@ struct StandbyFleet {
         var actions = actions[...]
         while let action = actions.popFirst() {
             switch action {
-            case .scan(let cursor): scan(cursor, index)
+            case .scan(let cursor): actions += scan(cursor, index)
             case .send(let operation): actions += send(operation, index)
             case .announce(let sessions, let hasLeftOut): actions += announce(sessions, hasLeftOut, index)
             }
         }
     }
 
-    private mutating func scan(_ cursor: UInt64, _ index: Int) {
+    private mutating func scan(_ cursor: UInt64, _ index: Int) -> [Standby.Action] {
         scans += 1
         if let scanReply {
             guard let (next, sessions) = scanReply(cursor) else {
-                return replicas[index].standby.scanFailed(isFinal: true, now: now)
+                replicas[index].standby.scanFailed(isFinal: true, now: now)
+                return []
             }
             return replicas[index].standby.scanned(sessions, next: next, now: now)
         }
@@ -184,7 +185,7 @@ struct StandbyFleet {
         let start = Int(cursor)
         let page = Array(all[min(start, all.count)..<min(start + Self.pageSize, all.count)])
         let next = start + Self.pageSize < all.count ? UInt64(start + Self.pageSize) : 0
-        replicas[index].standby.scanned(page, next: next, now: now)
+        return replicas[index].standby.scanned(page, next: next, now: now)
     }
 
     private mutating func send(_ operation: StoreOperation, _ index: Int) -> [Standby.Action] {

@@ -321,12 +321,7 @@ package struct Standby: Sendable {
     }
 
     private mutating func dueActions(_ now: Instant) -> [Action] {
-        var actions: [Action] = []
-        switch scan.due(replicas: scanningReplicas(now), now: now) {
-        case .scan(let cursor): actions.append(.scan(cursor: cursor))
-        case .read(let sessions): actions += sessions.map { .send(.read($0)) }
-        case nil: break
-        }
+        var actions = scanActions(now)
         let (primary, primaries) = (primary, coherence.primaries)
         let (instance, others) = (instance, fleet.announcing)
         actions += refill.due(
@@ -360,11 +355,20 @@ package struct Standby: Sendable {
 
     // MARK: Results
 
-    /// A page of keys.
+    /// A page of keys. Returns the reads of its first records.
     /// - Parameter next: the cursor of the page after it; 0 at the end.
-    package mutating func scanned(_ fingerprints: [Fingerprint], next: UInt64, now: Instant) {
+    package mutating func scanned(_ fingerprints: [Fingerprint], next: UInt64, now: Instant) -> [Action] {
         let (primary, primaries) = (primary, coherence.primaries)
         scan.scanned(fingerprints.filter { primaries.primary(of: $0) == primary }, next: next)
+        return scan.isPaid ? scanActions(now) : []
+    }
+
+    private mutating func scanActions(_ now: Instant) -> [Action] {
+        switch scan.due(replicas: scanningReplicas(now), now: now) {
+        case .scan(let cursor): [.scan(cursor: cursor)]
+        case .read(let sessions): sessions.map { .send(.read($0)) }
+        case nil: []
+        }
     }
 
     /// - Parameter isFinal: the store refuses scans, or answers as Redis does not; else it did not answer.

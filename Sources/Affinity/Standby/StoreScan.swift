@@ -26,7 +26,9 @@ struct StoreScan: Sendable {
     static let pageSize = 100
     /// A server with 100 million keys, or one that never ends.
     static let stepsMax = 1_000_000
-    private static let pauseMilliseconds: Int64 = 100
+    private static let pauseMilliseconds: Int64 = 50
+    /// In nanoseconds: how much of a delay that this process had itself is made up for.
+    private static let madeUpNanoseconds: Int64 = 100_000_000
 
     private(set) var state = State.idle
     /// Records met.
@@ -36,7 +38,7 @@ struct StoreScan: Sendable {
     private var next: UInt64?
     private var unread: [Fingerprint] = []
     /// The page's first records are read at once: keys and records are one step.
-    private var isPaid = false
+    private(set) var isPaid = false
     private var hasMissed = false
     private var isSlow = false
     private var steps = 0
@@ -147,8 +149,8 @@ struct StoreScan: Sendable {
 
     private mutating func pay(replicas: Int, _ now: Instant) {
         let interval = Int64(Self.pageSize) * 1_000_000_000 / Self.keysPerSecond * Int64(max(1, replicas))
-        // One late page may be made up for.
-        dueAt = Instant(nanoseconds: max(dueAt.nanoseconds, now.nanoseconds &- interval) &+ interval)
+        let since = max(dueAt.nanoseconds, now.nanoseconds &- Self.madeUpNanoseconds)
+        dueAt = Instant(nanoseconds: since &+ interval)
     }
 
     private mutating func turnPage() {

@@ -88,7 +88,8 @@ package final class RedisStandby {
     private func scan(from cursor: UInt64) {
         let isSent = store.scan(from: cursor) { reply in
             switch reply {
-            case .page(let page): self.core.scanned(page.fingerprints, next: page.next, now: .now)
+            case .page(let page):
+                self.perform(self.core.scanned(page.fingerprints, next: page.next, now: .now))
             case .refused, .malformed, .tooLarge: self.core.scanFailed(isFinal: true, now: .now)
             case .lost: self.core.scanFailed(isFinal: false, now: .now)
             }
