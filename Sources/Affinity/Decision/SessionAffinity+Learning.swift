@@ -59,7 +59,10 @@ extension SessionAffinity {
         case .readOnly(let record):
             // There is a record; only a dropped session is bound anew.
             return record.binding.isTombstone ? rememberIssued(learning, over: record.binding, now) : .done
-        case .absent, .unavailable:
+        case .absent:
+            return rememberIssued(learning, now)
+        case .unavailable(let failure):
+            noteUnsure(operation, failure, now)
             return rememberIssued(learning, now)
         }
     }

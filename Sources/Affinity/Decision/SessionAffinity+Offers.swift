@@ -87,4 +87,24 @@ extension SessionAffinity {
                 fingerprint: operation.fingerprint, binding: binding, createdAtSeconds: operation.createdAtSeconds,
                 at: now))
     }
+
+    /// No result of the operation arrived. The store may have carried it out, or may still do so: then the other
+    /// replicas have to hear of it, although this one will find the record like one that another has written.
+    func noteUnsure(_ operation: StoreOperation, _ failure: StoreFailure, _ now: Instant) {
+        switch failure {
+        case .late, .lost: break
+        case .away, .refused, .full: return
+        }
+        guard operation.isWrite else { return }
+        coherence.written.addUnsure(operation.fingerprint, now: now)
+    }
+
+    /// The result of a request's operation, after that request has ended: what was written is announced all the same.
+    package mutating func storeAnsweredNobody(_ result: StoreResult, to operation: StoreOperation, now: Instant) {
+        switch result {
+        case .written: operation.written.map { noteWritten(operation, $0.binding, now) }
+        case .unavailable(let failure): noteUnsure(operation, failure, now)
+        case .record, .readOnly, .absent, .foreign: break
+        }
+    }
 }

@@ -44,7 +44,11 @@ extension SessionAffinity {
         case .foreign:
             return operation.overForeign
                 ?? (operation.isTouch ? restoring(fingerprint, isForeign: true, now) : nil)
-        case .readOnly, .unavailable:
+        case .readOnly:
+            offerAgain(operation, now)
+            return nil
+        case .unavailable(let failure):
+            noteUnsure(operation, failure, now)
             offerAgain(operation, now)
             return nil
         }

@@ -129,7 +129,10 @@ package struct SessionAffinity {
         case .readOnly(let record):  // D15
             return decideWithoutStore(
                 decision, now, read: KnownBinding(read: record.binding, createdAtSeconds: record.createdAtSeconds))
-        case .absent, .unavailable:  // D16
+        case .absent:  // D16
+            return decideWithoutStore(decision, now)
+        case .unavailable(let failure):  // D16
+            noteUnsure(operation, failure, now)
             return decideWithoutStore(decision, now)
         }
     }

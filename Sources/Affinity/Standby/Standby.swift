@@ -229,6 +229,9 @@ package struct Standby: Sendable {
     package mutating func tick(fleet: FleetStandby, storeIsAvailable: Bool, now: Instant) -> [Action] {
         heed(fleet, now)
         let isLive = liveSince != nil && now < channel.liveUntil
+        if let echoedBeatSentAt {
+            coherence.written.settle(primary: primary, echoedBeatSentAt: echoedBeatSentAt, now: now)
+        }
         if isLive { beginRefillIfDue(now) }
         tellRefilling(now)
         noticeEviction(now)

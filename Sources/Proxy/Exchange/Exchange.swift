@@ -236,7 +236,11 @@ extension Exchange: SessionWaiter {
     /// Passes the result on to all requests that waited for the same session.
     func storeAnswered(_ answer: StoreResult, to operation: StoreOperation, stamp: OperationStamp) {
         let others = worker.landed(operation)
-        proceed(by: answer, to: operation, stamp: stamp)
+        if case .deciding = phase {
+            proceed(by: answer, to: operation, stamp: stamp)
+        } else {
+            choice.service?.affinity.storeAnsweredNobody(answer, to: operation, now: loop.now())
+        }
         guard !others.isEmpty else { return }
         let found = answer.forWaiters(than: operation)
         for other in others { other.proceed(by: found, to: operation, stamp: stamp) }
