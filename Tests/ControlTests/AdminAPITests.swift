@@ -160,6 +160,21 @@ struct SessionViewTests {
         #expect(SessionView(Self.fingerprint, of: service, entry: entry, isCovered: true).wouldGo == "a")
     }
 
+    @Test("an entry that others confirmed is standby, and one whose lifetime is over counts while the store is away")
+    func standby() throws {
+        let service = try Self.service()
+        var entry = Self.entry(service.membership.backends[1].hash, suspect: true)
+        (entry.kind, entry.isStandby) = (.confirmed, true)
+        let away = StoreResult.unavailable(.away)
+        let view = SessionView(Self.fingerprint, of: service, entry: entry, isCovered: true, answer: away)
+        #expect(view.kind == .standby && view.suspect == true && view.wouldGo == "b" && view.store == .away)
+        func expired(_ answer: StoreResult) -> SessionView {
+            SessionView(Self.fingerprint, of: service, entry: nil, expired: entry, isCovered: false, answer: answer)
+        }
+        #expect(expired(away).kind == .expired && expired(away).wouldGo == "b")
+        #expect(expired(.absent).kind == nil && expired(.absent).source == nil)
+    }
+
     @Test("one that may go nowhere else is refused while its backend is down")
     func rejected() throws {
         let service = try Self.service(.reject)

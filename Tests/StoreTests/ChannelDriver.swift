@@ -23,8 +23,7 @@ final class ChannelDriver: Sendable {
     private let parts: NIOLoopBound<Parts>
 
     init(
-        _ settings: StoreSettings, leaseMilliseconds: Int64 = 500,
-        instance: InstanceID = InstanceID(random: .random(in: 0...(.max)))
+        _ settings: StoreSettings, instance: InstanceID = InstanceID(random: .random(in: 0...(.max)))
     ) throws {
         primary = RedisPrimary(settings, loops: 1)
         let store = try StoreDriver.redis(primary)
@@ -33,8 +32,7 @@ final class ChannelDriver: Sendable {
         let loop = store.loop
         parts = try store.runRedis { [coherence, cache] redis in
             let channel = RedisChannel(
-                store: redis, instance: instance, leaseMilliseconds: leaseMilliseconds, coherence: coherence,
-                cache: cache,
+                store: redis, instance: instance, coherence: coherence, cache: cache,
                 logger: Logger(label: "test") { _ in lines.handler })
             channel.start()
             return NIOLoopBound(Parts(store: redis, channel: channel), eventLoop: loop)

@@ -44,8 +44,7 @@ final class FleetMember: FleetChannel {
         self.coherence = coherence
         self.logger = logger
         channel = RedisChannel(
-            store: store, instance: InstanceID(random: own.instance), leaseMilliseconds: leaseMilliseconds,
-            coherence: coherence, cache: cache,
+            store: store, instance: InstanceID(random: own.instance), coherence: coherence, cache: cache,
             logger: logger)
         standby = RedisStandby(
             channel: channel, store: store, instance: own.instance, coherence: coherence, cache: cache)

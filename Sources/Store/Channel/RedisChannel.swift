@@ -43,11 +43,10 @@ package final class RedisChannel {
     ///   - store: the store of the primary to hear, on the loop on which the channel lives. Heartbeats use its
     ///     connection.
     ///   - instance: the process's identifier.
-    ///   - leaseMilliseconds: how long an echo vouches for the cache, in milliseconds.
     ///   - coherence: the replica's, which covers all of its primaries.
     ///   - cache: the replica's.
     package init(
-        store: RedisStore, instance: InstanceID, leaseMilliseconds: Int64, coherence: Coherence, cache: BindingCache,
+        store: RedisStore, instance: InstanceID, coherence: Coherence, cache: BindingCache,
         logger: Logger
     ) {
         self.store = store
@@ -58,7 +57,7 @@ package final class RedisChannel {
         self.logger = logger
         names = ChannelNames(namespace: store.primary.settings.namespace, instance: instance)
         subscription = ReconnectingConnection(to: store.primary, on: store.eventLoop)
-        core = CoherenceChannel(leaseMilliseconds: leaseMilliseconds)
+        core = CoherenceChannel(leaseMilliseconds: store.primary.settings.lease.wholeMilliseconds)
     }
 
     package var state: CoherenceChannel.State { core.state }
