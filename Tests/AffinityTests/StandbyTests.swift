@@ -342,7 +342,7 @@ struct StandbyTests {
         #expect(fleet.replicas.allSatisfy { $0.status(fleet.now) == .synced })
     }
 
-    @Test("a refused write ends the refill")
+    @Test("a refused write ends the refill for seconds, ever longer; then what is missing is offered again")
     func refusedRefill() {
         var fleet = Self.synced(sessions: 1000)
         fleet.loseStore()
@@ -352,6 +352,12 @@ struct StandbyTests {
         fleet.pass(5000)
         #expect(fleet.offers.count <= 300)
         #expect(fleet.replicas.allSatisfy { !$0.coherence.isRefilling })
+        fleet.pass(100_000)
+        #expect(fleet.offers.count <= 300 * 5)
+        fleet.refusesWrites = false
+        fleet.pass(80_000)
+        #expect(fleet.store.sessions(now: fleet.now).count == 1000)
+        #expect(fleet.replicas.allSatisfy { $0.status(fleet.now) == .synced && !$0.coherence.isRefilling })
     }
 
     @Test("a refill keeps to the fleet's rate, by the last count until the channel has been live for 3 s")

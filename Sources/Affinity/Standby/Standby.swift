@@ -76,6 +76,9 @@ package struct Standby: Sendable {
     private var scan: StoreScan
     private var purpose = Purpose.sync
     private var refill = Refill()
+    /// When a refill that was cut is resumed, and how long after.
+    private var resumesAt: Instant?
+    private var resumeMilliseconds = refusalMilliseconds
     private var needsScan = false
     private var rescanAt: Instant?
     private var lossesBefore: UInt64 = 0
@@ -235,7 +238,10 @@ package struct Standby: Sendable {
         if let echoedBeatSentAt {
             coherence.written.settle(primary: primary, echoedBeatSentAt: echoedBeatSentAt, now: now)
         }
-        if isLive { beginRefillIfDue(now) }
+        if isLive {
+            beginRefillIfDue(now)
+            resumeRefillIfDue(now)
+        }
         tellRefilling(now)
         noticeEviction(now)
         endScanIfDue(now)
@@ -266,6 +272,23 @@ package struct Standby: Sendable {
         gap(.waiting)
         scan.stop()
         refill.begin(isNewEra: isNewEra)
+        (resumesAt, resumeMilliseconds) = (nil, Self.refusalMilliseconds)
+    }
+
+    /// A store that refused a write may take it later. Each time it is left alone for twice as long.
+    private mutating func resumeRefillIfDue(_ now: Instant) {
+        guard refill.isCut else { return }
+        guard let resumesAt else {
+            resumesAt = now.advanced(byMilliseconds: resumeMilliseconds)
+            resumeMilliseconds = min(2 * resumeMilliseconds, Self.rescanMilliseconds)
+            return
+        }
+        guard now >= resumesAt else { return }
+        self.resumesAt = nil
+        tallied.refills &+= 1
+        gap(.waiting)
+        scan.stop()
+        refill.resume()
     }
 
     private mutating func noticeEviction(_ now: Instant) {
