@@ -123,6 +123,27 @@ struct StandbyTests {
         #expect(fleet.replicas[1].status(fleet.now) == .notSynced(.unannounced))
     }
 
+    @Test("rights that come back are used without a new subscription: to announce, and to scan")
+    func permittedAgain() {
+        var fleet = Self.synced(sessions: 0)
+        fleet.mayAnnounce = false
+        fleet.write(Self.session(1), Self.binding(1), by: 0)
+        fleet.pass(15_000)
+        #expect(fleet.replicas[0].status(fleet.now) == .off)
+        fleet.mayAnnounce = true
+        fleet.write(Self.session(2), Self.binding(2), by: 0)
+        fleet.pass(15_000)
+        #expect(fleet.replicas.allSatisfy { $0.status(fleet.now) == .synced })
+        for number in 1...2 { #expect(fleet.known(Self.session(number), by: 2) != nil) }
+        fleet.scanReply = { _ in nil }
+        fleet.restart(1)
+        fleet.pass(15_000)
+        #expect(fleet.replicas[1].status(fleet.now) == .notSynced(.scanFailed))
+        fleet.scanReply = nil
+        fleet.pass(15_000)
+        #expect(fleet.replicas[1].status(fleet.now) == .synced)
+    }
+
     @Test("a replica of an earlier release is a gap for as long as it is there")
     func earlierRelease() {
         var fleet = StandbyFleet(replicas: 3)
@@ -321,7 +342,7 @@ struct StandbyTests {
         #expect(fleet.replicas.allSatisfy { $0.status(fleet.now) == .synced })
     }
 
-    @Test("a refused write ends the refill")
+    @Test("a refused write ends the refill for seconds, ever longer; then what is missing is offered again")
     func refusedRefill() {
         var fleet = Self.synced(sessions: 1000)
         fleet.loseStore()
@@ -331,6 +352,12 @@ struct StandbyTests {
         fleet.pass(5000)
         #expect(fleet.offers.count <= 300)
         #expect(fleet.replicas.allSatisfy { !$0.coherence.isRefilling })
+        fleet.pass(100_000)
+        #expect(fleet.offers.count <= 300 * 5)
+        fleet.refusesWrites = false
+        fleet.pass(80_000)
+        #expect(fleet.store.sessions(now: fleet.now).count == 1000)
+        #expect(fleet.replicas.allSatisfy { $0.status(fleet.now) == .synced && !$0.coherence.isRefilling })
     }
 
     @Test("a refill keeps to the fleet's rate, by the last count until the channel has been live for 3 s")

@@ -22,6 +22,9 @@ struct Refill: Sendable {
     private static let pauseMilliseconds: Int64 = 100
 
     private(set) var phase = Phase.none
+    /// Whether the store refused a write, so that the last refill ended too soon.
+    private(set) var isCut = false
+    private var isNewEra = false
     /// Offers sent.
     private(set) var offers: UInt64 = 0
     private var position: BindingCache.Position?
@@ -33,9 +36,16 @@ struct Refill: Sendable {
     /// Begins, or begins anew.
     /// - Parameter isNewEra: all data was replaced or lost; else the store may hold nearly everything.
     mutating func begin(isNewEra: Bool) {
+        self.isNewEra = isNewEra
+        isCut = false
         phase = isNewEra ? .share : .scan
         position = BindingCache.Position()
         queue = []
+    }
+
+    /// Begins anew what a refused write has ended: the store may have been full for a moment only.
+    mutating func resume() {
+        begin(isNewEra: isNewEra)
     }
 
     /// The store was scanned, or cannot be.
@@ -105,7 +115,9 @@ struct Refill: Sendable {
         case .absent:
             break
         case .readOnly, .unavailable(.refused):
+            if case .none = phase { break }
             phase = .none
+            isCut = true
         case .unavailable:
             if case .none = phase { break }
             queue.insert(fingerprint, at: 0)

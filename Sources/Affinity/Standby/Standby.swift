@@ -45,6 +45,8 @@ package struct Standby: Sendable {
     private static let settledMilliseconds: Int64 = 3000
     /// Milliseconds between two scans that cannot make this replica synced.
     private static let rescanMilliseconds: Int64 = 600_000
+    /// Milliseconds after which what the store refused is tried again: rights may have changed.
+    private static let refusalMilliseconds: Int64 = 10_000
     /// Records per second that are accepted from others: more than the fleet's share of the server's time allows.
     private static let recordsPerSecond: Int64 = 100_000
 
@@ -59,6 +61,7 @@ package struct Standby: Sendable {
     private var echoedBeatSentAt: Instant?
     private var hearsAnnouncements = true
     private var mayAnnounce = true
+    private var refusedUntil = Instant.distantPast
     private var liveSince: Instant?
     private var generations: UInt64 = 0
     /// The lineage that the last refill began for, if one was needed.
@@ -73,6 +76,9 @@ package struct Standby: Sendable {
     private var scan: StoreScan
     private var purpose = Purpose.sync
     private var refill = Refill()
+    /// When a refill that was cut is resumed, and how long after.
+    private var resumesAt: Instant?
+    private var resumeMilliseconds = refusalMilliseconds
     private var needsScan = false
     private var rescanAt: Instant?
     private var lossesBefore: UInt64 = 0
@@ -232,7 +238,10 @@ package struct Standby: Sendable {
         if let echoedBeatSentAt {
             coherence.written.settle(primary: primary, echoedBeatSentAt: echoedBeatSentAt, now: now)
         }
-        if isLive { beginRefillIfDue(now) }
+        if isLive {
+            beginRefillIfDue(now)
+            resumeRefillIfDue(now)
+        }
         tellRefilling(now)
         noticeEviction(now)
         endScanIfDue(now)
@@ -263,6 +272,23 @@ package struct Standby: Sendable {
         gap(.waiting)
         scan.stop()
         refill.begin(isNewEra: isNewEra)
+        (resumesAt, resumeMilliseconds) = (nil, Self.refusalMilliseconds)
+    }
+
+    /// A store that refused a write may take it later. Each time it is left alone for twice as long.
+    private mutating func resumeRefillIfDue(_ now: Instant) {
+        guard refill.isCut else { return }
+        guard let resumesAt else {
+            resumesAt = now.advanced(byMilliseconds: resumeMilliseconds)
+            resumeMilliseconds = min(2 * resumeMilliseconds, Self.rescanMilliseconds)
+            return
+        }
+        guard now >= resumesAt else { return }
+        self.resumesAt = nil
+        tallied.refills &+= 1
+        gap(.waiting)
+        scan.stop()
+        refill.resume()
     }
 
     private mutating func noticeEviction(_ now: Instant) {
@@ -273,6 +299,7 @@ package struct Standby: Sendable {
     }
 
     private mutating func beginScanIfDue(_ now: Instant) {
+        if scan.state == .failed, let rescanAt, now >= rescanAt { scan.stop() }
         guard !scan.isRunning, scan.state != .failed else { return }
         switch refill.phase {
         case .share, .rest: return
@@ -332,11 +359,13 @@ package struct Standby: Sendable {
             isWanted: { primaries.primary(of: $0) == primary },
             isShare: { Self.isFirst(instance, among: others, for: $0) }
         ).map { .send($0) }
-        guard hearsAnnouncements, mayAnnounce else {
-            coherence.written.removeAll(primary: primary)
+        if !hearsAnnouncements || !mayAnnounce { coherence.written.removeAll(primary: primary) }
+        guard hearsAnnouncements else {
             announcer.removeAll()
             return actions
         }
+        // A message that was refused is tried again, and shows whether others may be sent.
+        guard mayAnnounce || now >= refusedUntil else { return actions }
         if let message = announcer.due(coherence.written, primary: primary, replicas: lastReplicas, now: now) {
             actions.append(.announce(message.sessions, hasLeftOut: message.hasLeftOut))
         }
@@ -377,12 +406,18 @@ package struct Standby: Sendable {
     /// - Parameter isFinal: the store refuses scans, or answers as Redis does not; else it did not answer.
     package mutating func scanFailed(isFinal: Bool, now: Instant) {
         scan.scanFailed(isFinal: isFinal, now: now)
+        if scan.state == .failed { rescanAt = now.advanced(byMilliseconds: Self.refusalMilliseconds) }
     }
 
     /// The announcement was published, was refused for good, or got no reply. Returns what to announce next.
     package mutating func announced(isPublished: Bool, isRefused: Bool, now: Instant) -> [Action] {
         announcer.answered(isPublished: isPublished, now: now)
-        if isRefused { mayAnnounce = false }
+        if isRefused {
+            mayAnnounce = false
+            refusedUntil = now.advanced(byMilliseconds: Self.refusalMilliseconds)
+        } else if isPublished {
+            mayAnnounce = true
+        }
         guard isPublished, mayAnnounce, now < channel.liveUntil,
             let message = announcer.due(coherence.written, primary: primary, replicas: lastReplicas, now: now)
         else { return [] }
