@@ -3,12 +3,13 @@ import Synchronization
 /// What this replica knows about bindings: a table of fixed size that all its event loops share.
 ///
 /// Set-associative, 16 slots a set: the upper half of the fingerprint selects the set, and the lower half is the tag. A
-/// slot takes 32 bytes, and 8 more for the upper half. There are 1.57 slots for each requested entry, so that with that many live sessions fewer than 2 in 100
-/// find their set full. The memory of all sets is reserved at once and touched only as sessions arrive; it never grows.
+/// slot takes 32 bytes, and 8 more for the upper half. There are 1.57 slots for each requested entry, so that with that
+/// many live sessions fewer than 2 in 100 find their set full. The memory of all sets is reserved at once and touched only as sessions arrive; it never grows.
 ///
 /// Unchecked: the memory of a shard's sets is accessed only under that shard's lock.
 package final class BindingCache: @unchecked Sendable {
-    /// How an entry was created. At equal epochs, confirmed wins over dirty, dirty over standby, and standby over a guess.
+    /// How an entry was created. At equal epochs, confirmed wins over dirty, dirty over standby, standby over a
+    /// guess.
     package enum Kind: UInt8, Hashable, Sendable, CaseIterable {
         /// Hashed without knowledge or store, epoch 0.
         case guess = 1
@@ -29,8 +30,8 @@ package final class BindingCache: @unchecked Sendable {
         /// The store must be queried before the entry is used, however recently it was confirmed: the result came late
         /// or from another server, a message may have overtaken it, or its lifetime may not be the record's.
         package var isSuspect: Bool
-        /// Confirmed to another replica: this replica knows it from an announcement or a scan of the store, and asks the
-        /// store before its first use. Always confirmed and suspect.
+        /// Confirmed to another replica: this replica knows it from an announcement or a scan of the store, and asks
+        /// the store before its first use. Always confirmed and suspect.
         package var isStandby: Bool
         /// When the session began, in seconds since 1970 by the wall clock, if known.
         package var createdAtSeconds: UInt32?

@@ -20,8 +20,8 @@ package final class Coherence: @unchecked Sendable {
         package var lineage: UInt64
         /// When the lineage began. What was known before may be lost to the store.
         package var lineageBegan: Instant
-        /// Grows when the store is found with an era that is not the one seen before: its data was replaced or lost as a
-        /// whole. The lineage grows with it.
+        /// Grows when the store is found with an era that is not the one seen before: its data was replaced or lost as
+        /// a whole. The lineage grows with it.
         package var eras: UInt64
 
         /// The status of a channel that is down.

@@ -60,6 +60,7 @@ extension SessionAffinity {
             // There is a record; only a dropped session is bound anew.
             return record.binding.isTombstone ? rememberIssued(learning, over: record.binding, now) : .done
         case .absent, .unavailable:
+            noteDoubtful(result, of: operation, now)
             return rememberIssued(learning, now)
         }
     }

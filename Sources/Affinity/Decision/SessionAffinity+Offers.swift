@@ -77,8 +77,19 @@ extension SessionAffinity {
         if entry?.kind == .guess { offers.add(operation.fingerprint, isGuess: true) }
     }
 
-    /// The store has acknowledged a write. It is announced to the other replicas, and a broadcast write will be repeated
-    /// if the store loses it.
+    /// An operation was sent and has no result: the store may have written the record. Announcing it says what the
+    /// store holds, whatever that is.
+    func noteDoubtful(_ result: StoreResult, of operation: StoreOperation, _ now: Instant) {
+        switch result {
+        case .unavailable(.late), .unavailable(.lost): break
+        case .unavailable, .written, .record, .readOnly, .absent, .foreign: return
+        }
+        guard operation.intendedBinding != nil || operation.isBroadcast else { return }
+        coherence.written.add(operation.fingerprint, now: now)
+    }
+
+    /// The store has acknowledged a write. It is announced to the other replicas, and a broadcast write will be
+    /// repeated if the store loses it.
     mutating func noteWritten(_ operation: StoreOperation, _ binding: Binding, _ now: Instant) {
         coherence.written.add(operation.fingerprint, now: now)
         guard operation.isBroadcast else { return }

@@ -76,8 +76,8 @@ extension SessionAffinity {
             Route(backend: index, binding: binding, provenance: provenance, createdAtSeconds: createdAtSeconds))
     }
 
-    /// The backend of an entry whose lifetime is over, if it is usable and the session has not ended by age. Touches are
-    /// silent, so others may have kept the session alive. It serves guesses only.
+    /// The backend of an entry whose lifetime is over, if it is usable and the session has not ended by age. Touches
+    /// are silent, so others may have kept the session alive. It serves guesses only.
     func expiredPlace(of fingerprint: Fingerprint, _ now: Instant) -> (backend: Int, createdAtSeconds: UInt32?)? {
         guard let entry = cache.expired(fingerprint, now: now),
             !isExpired(createdAtSeconds: entry.createdAtSeconds, now)

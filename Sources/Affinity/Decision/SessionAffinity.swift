@@ -130,6 +130,7 @@ package struct SessionAffinity {
             return decideWithoutStore(
                 decision, now, read: KnownBinding(read: record.binding, createdAtSeconds: record.createdAtSeconds))
         case .absent, .unavailable:  // D16
+            noteDoubtful(result, of: operation, now)
             return decideWithoutStore(decision, now)
         }
     }

@@ -1,8 +1,8 @@
 /// Offers a store that may have lost data what this replica knows that the store had confirmed to anybody. Needs no
 /// service: value and lifetime are enough.
 ///
-/// After the loss of all data each session has one replica that offers it first; then the store is scanned, and whatever
-/// it still does not hold is offered by everyone who knows it. An offer is silent and overrides nothing.
+/// After the loss of all data each session has one replica that offers it first; then the store is scanned, and
+/// whatever it still does not hold is offered by everyone who knows it. An offer is silent and overrides nothing.
 struct Refill: Sendable {
     enum Phase: Sendable {
         case none
@@ -21,14 +21,23 @@ struct Refill: Sendable {
     private static let setsMax = 2000
     private static let pauseMilliseconds: Int64 = 100
 
+    /// How long what is restored lives at least: as long as anybody's entry of the session. Restoring is broadcast, and
+    /// entries that take a heard binding keep their lifetimes.
+    let restoredLifetimeMilliseconds: Int64
     private(set) var phase = Phase.none
     /// Offers sent.
     private(set) var offers: UInt64 = 0
+    /// Whether any of them was written, or may have been: the others have not heard of it.
+    private var hasWritten = false
     private var position: BindingCache.Position?
     private var queue: [Fingerprint] = []
     private var inFlight = 0
     private var dueAt = Instant.distantPast
     private var isSlow = false
+
+    init(restoredLifetimeMilliseconds: Int64) {
+        self.restoredLifetimeMilliseconds = restoredLifetimeMilliseconds
+    }
 
     /// Begins, or begins anew.
     /// - Parameter isNewEra: all data was replaced or lost; else the store may hold nearly everything.
@@ -36,6 +45,13 @@ struct Refill: Sendable {
         phase = isNewEra ? .share : .scan
         position = BindingCache.Position()
         queue = []
+    }
+
+    /// Whether a refill that has ended wrote anything. Says so once.
+    mutating func takeWritten() -> Bool {
+        guard case .none = phase, hasWritten else { return false }
+        hasWritten = false
+        return true
     }
 
     /// The store was scanned, or cannot be.
@@ -94,6 +110,7 @@ struct Refill: Sendable {
         var next: StoreOperation?
         switch result {
         case .written:
+            hasWritten = true
             if let record = operation.written {
                 learn(record, of: fingerprint, stamp, cache, lineageBegan: lineageBegan, now)
             }
@@ -108,6 +125,7 @@ struct Refill: Sendable {
             phase = .none
         case .unavailable:
             if case .none = phase { break }
+            hasWritten = true
             queue.insert(fingerprint, at: 0)
             self.isSlow = true
         }
@@ -144,8 +162,12 @@ struct Refill: Sendable {
             let (entry, lifetimeMilliseconds) = known(fingerprint, cache, lineageBegan: lineageBegan, now: now)
         else { return nil }
         if record.binding.epoch < entry.binding.epoch {
+            // An entry of a session that ends by age becomes suspect when it takes a heard binding.
+            let isByAge = entry.createdAtSeconds != nil
             return .restore(
-                fingerprint, entry.binding, lifetimeMilliseconds: lifetimeMilliseconds,
+                fingerprint, entry.binding,
+                lifetimeMilliseconds: isByAge
+                    ? lifetimeMilliseconds : max(lifetimeMilliseconds, restoredLifetimeMilliseconds),
                 createdAtSeconds: entry.createdAtSeconds)
         }
         guard record.binding == entry.binding, record.remainingMilliseconds < lifetimeMilliseconds / 4 * 3 else {

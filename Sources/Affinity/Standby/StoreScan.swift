@@ -13,7 +13,7 @@ struct StoreScan: Sendable {
         case waiting
         /// The keys of a page were requested. → waiting, ended, failed
         case asking
-        /// Records were requested, and so many results are missing. → waiting, ended
+        /// Records were requested, and this many results are missing. → waiting, ended
         case reading(left: Int)
         case ended
         /// The store does not answer a scan as Redis does. It is not scanned again.
