@@ -123,8 +123,7 @@ extension Scenario {
         case 0:
             // The record is lost without a word, and the key begins anew at a replica that does not know it yet.
             return [
-                (0, .forget(client: client)), (0, request), (20_000, request),
-                (20_000, .drop(client: client, replica: replica)), (5000, request),
+                (0, request), (5000, .drop(client: client, replica: replica)), (5000, request),
                 (random.int(60_000...300_000), .restartReplica(other, membership: 0)),
                 (1000, .evict(client: client)),
                 (random.int(20_000...250_000), .request(client: client, replica: other, loop: 0)),
