@@ -22,7 +22,7 @@ struct SimulateCommand {
         let start = Date()
         let campaign = SimulationCampaign(
             seeds: options.seed..<(options.seed + options.seeds), steps: options.steps, profile: options.profile,
-            without: options.without)
+            replicas: options.replicas, without: options.without)
         let printed = ProgressLine()
         let result = try await campaign.run(workers: ProcessInfo.processInfo.activeProcessorCount) {
             printed.show($0, of: options.seeds)
@@ -38,7 +38,7 @@ struct SimulateCommand {
     }
 
     private func scenario(_ seed: UInt64) -> Scenario {
-        Scenario(seed: seed, steps: options.steps, profile: options.profile)
+        Scenario(seed: seed, steps: options.steps, profile: options.profile, replicas: options.replicas)
     }
 
     private func shrink(_ seed: UInt64) throws {
@@ -51,8 +51,9 @@ struct SimulateCommand {
 
     private func replay(_ seed: UInt64) -> String {
         let profile = options.profile.map { " --profile \($0.rawValue)" } ?? ""
+        let replicas = options.replicas.map { " --replicas \($0)" } ?? ""
         let without = options.without.map { " --without \($0.rawValue)" }.sorted().joined()
-        return "--seeds 1 --seed \(seed) --steps \(options.steps)\(profile)\(without)"
+        return "--seeds 1 --seed \(seed) --steps \(options.steps)\(profile)\(replicas)\(without)"
     }
 
     private func trace() throws -> Bool {
@@ -77,7 +78,7 @@ struct SimulateCommand {
             let start = Date()
             let campaign = SimulationCampaign(
                 seeds: options.seed..<(options.seed + options.seeds), steps: options.steps, profile: options.profile,
-                without: [rule], stopsEarly: true)
+                replicas: options.replicas, without: [rule], stopsEarly: true)
             let result = try await campaign.run(workers: ProcessInfo.processInfo.activeProcessorCount)
             let seconds = String(format: "%.1f", Date().timeIntervalSince(start))
             if let first = result.findings.first {

@@ -10,6 +10,7 @@ struct SimulateOptions {
     var seed: UInt64 = 1
     var steps = 300
     var profile: Scenario.Profile?
+    var replicas: Int?
     var without: Set<SimulationRule> = []
     var traces = false
     var triesRules = false
@@ -24,7 +25,7 @@ struct SimulateOptions {
             case "--rules": triesRules = true
             case "--list": lists = true
             case "-h", "--help": return nil
-            case "--seeds", "--seed", "--steps", "--profile", "--without":
+            case "--seeds", "--seed", "--steps", "--profile", "--replicas", "--without":
                 guard let value = rest.popFirst() else { throw Diagnostic(description: "\(name) needs a value") }
                 try set(name, value)
             default: throw Diagnostic(description: "there is no option \(name) (see --help)")
@@ -37,6 +38,7 @@ struct SimulateOptions {
         case "--seeds": seeds = try Self.number(name, value)
         case "--seed": seed = try Self.number(name, value)
         case "--steps": steps = Int(clamping: try Self.number(name, value))
+        case "--replicas": replicas = min(1024, max(1, Int(clamping: try Self.number(name, value))))
         case "--profile":
             guard let profile = Scenario.Profile(rawValue: value) else {
                 throw Diagnostic(description: "there is no profile \(value) (see --list)")

@@ -148,4 +148,15 @@ struct StandbyDecisionTests {
         _ = fleet.serve(lost)
         #expect(announced() == [lost])
     }
+
+    @Test("what may have been written is announced too: an operation without a result")
+    func doubtful() throws {
+        for (failure, isAnnounced) in [(StoreFailure.late, true), (.lost, true), (.away, false), (.refused, false)] {
+            var fleet = try Fleet()
+            fleet.failure = failure
+            _ = fleet.serve(session)
+            let next = fleet.replicas[0].coherence.written.next(primary: 0, delayMilliseconds: 0, now: fleet.now)
+            #expect(next?.sessions == (isAnnounced ? [session] : nil), "\(failure)")
+        }
+    }
 }

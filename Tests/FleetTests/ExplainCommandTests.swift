@@ -93,8 +93,11 @@ extension FleetTests {
                     #expect(fleet.allUseStore(false, within: 10))
                     let away = try Self.explain(fleet, "known", at: 1)
                     #expect(away.end == .exited(0))
+                    let standby = "bound to \(served), epoch 1, confirmed to another replica (standby)"
                     #expect(
-                        away.output.contains("unknown to the replica; the store is unavailable\n"), "\(away.output)")
+                        away.output.contains("now        \(standby); the store is unavailable\n"), "\(away.output)")
+                    let unknown = try Self.explain(fleet, "new", at: 1).output
+                    #expect(unknown.contains("unknown to the replica; the store is unavailable\n"), "\(unknown)")
                 }
             }
         }

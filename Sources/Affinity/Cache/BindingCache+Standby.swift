@@ -12,7 +12,8 @@ extension BindingCache {
 
     /// Keeps an announced record as standby. Of one lineage of the store the last that is heard counts, whatever its
     /// epoch: a key may begin anew. It replaces nothing that this replica knows from its own results or decisions, and
-    /// of what stems from an earlier lineage only the same binding or a lower epoch.
+    /// of what stems from an earlier lineage only the same binding or a lower epoch. What has less than 3/4 of the life
+    /// that is known here changes nothing.
     ///
     /// - Parameters:
     ///   - livesFrom: the earliest time at which the record can have been read.
@@ -34,7 +35,7 @@ extension BindingCache {
             }
             let old = slot.entry(kind, now: now)
             guard old.kind == .guess || old.isStandby else { return }
-            guard old.kind == .guess || old.yields(to: entry, lineageBegan: lineageBegan) else { return }
+            guard old.kind == .guess || old.yields(to: entry, lineageBegan: lineageBegan, now: now) else { return }
             put(entry, fingerprint, set, way, now, seenTwice: slot.isSeenTwice, &state)
         }
     }
@@ -135,8 +136,9 @@ extension BindingCache {
 
 extension BindingCache.Entry {
     /// Whether this standby entry gives way to what the store holds now.
-    fileprivate func yields(to new: BindingCache.Entry, lineageBegan: Instant) -> Bool {
-        confirmedAt >= lineageBegan || new.binding.epoch > binding.epoch || new.binding == binding
+    fileprivate func yields(to new: BindingCache.Entry, lineageBegan: Instant, now: Instant) -> Bool {
+        if new.binding == binding { return new.holdsEnough(of: self, now: now) }
+        return confirmedAt >= lineageBegan || new.binding.epoch > binding.epoch
     }
 
     /// Whether an entry takes what was read from the store, but for no request.
@@ -146,10 +148,9 @@ extension BindingCache.Entry {
         guard kind == .confirmed, CacheTick(confirmedAt).distance(from: CacheTick(new.confirmedAt)) < 0 else {
             return false
         }
-        if confirmedAt < lineageBegan {
-            guard new.binding.epoch > binding.epoch || new.binding == binding else { return false }
-            return new.binding != binding || new.holdsEnough(of: self, now: now)
-        }
+        // While a lineage lasts, no record loses life. If one has, the store has lost data, and that is not known yet.
+        if new.binding == binding { return new.holdsEnough(of: self, now: now) }
+        if confirmedAt < lineageBegan { return new.binding.epoch > binding.epoch }
         return isStandby || new.binding.epoch >= binding.epoch && !conflicts(by: new.binding)
     }
 

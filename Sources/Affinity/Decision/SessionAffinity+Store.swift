@@ -125,7 +125,24 @@ extension SessionAffinity {
         }
         // D18, else D19
         guard isKept, !isStale(stamp, now) else { return writeKnown(&decision, known, now) }
-        return route(&decision, record.binding, createdAtSeconds: record.createdAtSeconds, provenance: provenance, now)
+        let step = route(
+            &decision, record.binding, createdAtSeconds: record.createdAtSeconds, provenance: provenance, now)
+        return touching(record, of: decision.fingerprint, step, now)
+    }
+
+    /// A record that is about to end is touched even if its entry has already ended: entries end up to 67 ms earlier.
+    private func touching(_ record: StoredRecord, of fingerprint: Fingerprint, _ step: Step, _ now: Instant) -> Step {
+        guard case .forward(let route) = step, route.touch == nil, route.binding == record.binding,
+            cache.peek(fingerprint, now: now) == nil,
+            record.remainingMilliseconds * 20 < settings.recordLifetimeMilliseconds * 3
+        else { return step }
+        let expiry = expiry(createdAtSeconds: record.createdAtSeconds, now)
+        guard expiry.lifetimeMilliseconds > record.remainingMilliseconds else { return step }
+        return .forward(
+            Route(
+                backend: route.backend, binding: route.binding, provenance: route.provenance,
+                touch: .touch(fingerprint, lifetimeMilliseconds: expiry.lifetimeMilliseconds),
+                createdAtSeconds: route.createdAtSeconds))
     }
 
     /// Routes by a binding if its backend is usable; else reassigns the session.

@@ -71,11 +71,22 @@ extension SessionAffinity {
         if operation.isBroadcast, operation.intendedBinding == record.binding || record.binding.isTombstone {
             noteWritten(operation, record.binding, now)
         }
+        if !operation.isTouch, let longer = extending(record, of: fingerprint, now) { return longer }
         if operation.isTouch, let known = confirmed(fingerprint, now), known.binding.epoch > record.binding.epoch {
             return offer(known, of: fingerprint, now)
         }
         _ = confirm(record, of: fingerprint, stamp: stamp, now)
         return nil
+    }
+
+    /// The touch that gives a record the life which this replica knows. Others may have refilled the store with what
+    /// they knew of the session, and they may not have heard of its last touches.
+    private func extending(_ record: StoredRecord, of fingerprint: Fingerprint, _ now: Instant) -> StoreOperation? {
+        guard let entry = cache.peek(fingerprint, now: now), entry.kind == .confirmed, entry.binding == record.binding
+        else { return nil }
+        let lifetimeMilliseconds = entry.expiresAt.milliseconds(since: now)
+        guard record.remainingMilliseconds < lifetimeMilliseconds / 4 * 3 else { return nil }
+        return .touch(fingerprint, lifetimeMilliseconds: lifetimeMilliseconds)
     }
 
     /// The operation to send after the store has lost what it once confirmed, or holds a foreign value in its place.

@@ -21,17 +21,26 @@ struct Refill: Sendable {
     private static let setsMax = 2000
     private static let pauseMilliseconds: Int64 = 100
 
+    /// How long what is restored lives at least: as long as anybody's entry of the session. Restoring is broadcast, and
+    /// entries that take a heard binding keep their lifetimes.
+    var restoredLifetimeMilliseconds: Int64
     private(set) var phase = Phase.none
     /// Whether the store refused a write, so that the last refill ended too soon.
     private(set) var isCut = false
     private var isNewEra = false
     /// Offers sent.
     private(set) var offers: UInt64 = 0
+    /// Whether any of them was written, or may have been: the others have not heard of it.
+    private var hasWritten = false
     private var position: BindingCache.Position?
     private var queue: [Fingerprint] = []
     private var inFlight = 0
     private var dueAt = Instant.distantPast
     private var isSlow = false
+
+    init(restoredLifetimeMilliseconds: Int64) {
+        self.restoredLifetimeMilliseconds = restoredLifetimeMilliseconds
+    }
 
     /// Begins, or begins anew.
     /// - Parameter isNewEra: all data was replaced or lost; else the store may hold nearly everything.
@@ -46,6 +55,13 @@ struct Refill: Sendable {
     /// Begins anew what a refused write has ended: the store may have been full for a moment only.
     mutating func resume() {
         begin(isNewEra: isNewEra)
+    }
+
+    /// Whether a refill that has ended wrote anything. Says so once.
+    mutating func takeWritten() -> Bool {
+        guard case .none = phase, hasWritten else { return false }
+        hasWritten = false
+        return true
     }
 
     /// The store was scanned, or cannot be.
@@ -104,6 +120,7 @@ struct Refill: Sendable {
         var next: StoreOperation?
         switch result {
         case .written:
+            hasWritten = true
             if let record = operation.written {
                 learn(record, of: fingerprint, stamp, cache, lineageBegan: lineageBegan, now)
             }
@@ -120,6 +137,7 @@ struct Refill: Sendable {
             isCut = true
         case .unavailable:
             if case .none = phase { break }
+            hasWritten = true
             queue.insert(fingerprint, at: 0)
             self.isSlow = true
         }
@@ -156,8 +174,12 @@ struct Refill: Sendable {
             let (entry, lifetimeMilliseconds) = known(fingerprint, cache, lineageBegan: lineageBegan, now: now)
         else { return nil }
         if record.binding.epoch < entry.binding.epoch {
+            // An entry of a session that ends by age becomes suspect when it takes a heard binding.
+            let isByAge = entry.createdAtSeconds != nil
             return .restore(
-                fingerprint, entry.binding, lifetimeMilliseconds: lifetimeMilliseconds,
+                fingerprint, entry.binding,
+                lifetimeMilliseconds: isByAge
+                    ? lifetimeMilliseconds : max(lifetimeMilliseconds, restoredLifetimeMilliseconds),
                 createdAtSeconds: entry.createdAtSeconds)
         }
         guard record.binding == entry.binding, record.remainingMilliseconds < lifetimeMilliseconds / 4 * 3 else {

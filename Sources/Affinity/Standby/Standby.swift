@@ -67,7 +67,8 @@ package struct Standby: Sendable {
     /// The lineage that the last refill began for, if one was needed.
     private var lineage: UInt64 = 0
     private var eras: UInt64 = 0
-    private var isHolding = false
+    /// The store may have lost data just now, and others may know more of it: guesses wait for them.
+    private var awaitsOthers = false
 
     private var fleet = FleetStandby()
     private var lastReplicas = 1
@@ -75,10 +76,11 @@ package struct Standby: Sendable {
     private var announcer = Announcer()
     private var scan: StoreScan
     private var purpose = Purpose.sync
-    private var refill = Refill()
+    private var refill: Refill
     /// When a refill that was cut is resumed, and how long after.
     private var resumesAt: Instant?
     private var resumeMilliseconds = refusalMilliseconds
+    private var scanBegan = Instant.distantPast
     private var needsScan = false
     private var rescanAt: Instant?
     private var lossesBefore: UInt64 = 0
@@ -91,10 +93,12 @@ package struct Standby: Sendable {
     /// - Parameters:
     ///   - instance: the random number of this process, by which the fleet knows it.
     ///   - budgetMilliseconds: how long a request waits for the store.
+    ///   - recordLifetimeMilliseconds: the longest of all services.
     ///   - stepsMax: how many pages a scan may have.
     package init(
         primary: Int = 0, instance: UInt64, cache: BindingCache, coherence: Coherence,
-        budgetMilliseconds: Int64, stepsMax: Int = StoreScan.stepsMax, now: Instant
+        budgetMilliseconds: Int64, recordLifetimeMilliseconds: Int64 = AffinitySettings().recordLifetimeMilliseconds,
+        stepsMax: Int = StoreScan.stepsMax, now: Instant
     ) {
         self.primary = primary
         self.instance = instance
@@ -103,6 +107,13 @@ package struct Standby: Sendable {
         self.budgetMilliseconds = budgetMilliseconds
         startedAt = now
         scan = StoreScan(stepsMax: stepsMax)
+        refill = Refill(restoredLifetimeMilliseconds: recordLifetimeMilliseconds)
+        coherence.setRefilling(true, primary: primary)
+    }
+
+    /// The longest lifetime of a record, of all services, in milliseconds.
+    package mutating func reconfigured(recordLifetimeMilliseconds: Int64) {
+        refill.restoredLifetimeMilliseconds = recordLifetimeMilliseconds
     }
 
     /// Since the start.
@@ -130,7 +141,7 @@ package struct Standby: Sendable {
     }
 
     private var isRefilling: Bool {
-        if case .none = refill.phase { return channel.lineage != lineage && cache.counts().all > 0 }
+        if case .none = refill.phase { return channel.lineage != lineage }
         return true
     }
 
@@ -179,29 +190,31 @@ package struct Standby: Sendable {
         self.reason = reason
     }
 
-    /// A new lineage is a loss only for what is known already.
+    /// A new lineage is a loss only for what is known already: the first that this process sees is none.
     private mutating func noticeLoss() {
         guard channel.lineage != lineage else { return }
-        guard cache.counts().all > 0 else {
-            (lineage, eras) = (channel.lineage, channel.eras)
-            return
-        }
-        isHolding = true
+        awaitsOthers = true
+        if lineage == 0 || cache.counts().all == 0 { (lineage, eras) = (channel.lineage, channel.eras) }
     }
 
     private mutating func tellRefilling(_ now: Instant) {
-        if isHolding, let liveSince, now >= liveSince.advanced(byMilliseconds: Self.settledMilliseconds) {
-            isHolding = false
+        if awaitsOthers, let liveSince, now >= liveSince.advanced(byMilliseconds: Self.settledMilliseconds) {
+            awaitsOthers = false
         }
+        // Until a heartbeat has come back, it is not known whether the store has lost anything.
+        let isHolding = liveSince == nil || awaitsOthers
         coherence.setRefilling(isHolding || isRefilling || fleet.isRefilling, primary: primary)
     }
 
     // MARK: The others
 
-    /// An announcement was heard. Nothing in it is used before a heartbeat has come back: the scan reads it instead.
+    /// An announcement was heard, or this replica's own has come back. Nothing in it is used before a heartbeat has
+    /// come back: the scan reads it instead.
     package mutating func received(_ announcement: Announcement, now: Instant) {
-        guard announcement.instance != instance, let echoedBeatSentAt else { return }
-        if announcement.hasLeftOut {
+        guard let echoedBeatSentAt else { return }
+        // This replica's own message may tell it of a write whose result it never had.
+        let isOwn = announcement.instance == instance
+        if announcement.hasLeftOut, !isOwn {
             tallied.gapsHeard &+= 1
             gap(.leftOut)
         }
@@ -209,7 +222,7 @@ package struct Standby: Sendable {
             tallied.recordsDropped &+= UInt64(announcement.items.count)
             return gap(.leftOut)
         }
-        tallied.recordsHeard &+= UInt64(announcement.items.count)
+        if !isOwn { tallied.recordsHeard &+= UInt64(announcement.items.count) }
         for item in announcement.items where coherence.primaries.primary(of: item.fingerprint) == primary {
             cache.announced(
                 item.record, of: item.fingerprint, livesFrom: echoedBeatSentAt, lineageBegan: channel.lineageBegan,
@@ -266,7 +279,6 @@ package struct Standby: Sendable {
         guard channel.lineage != lineage, CacheTick(now) != CacheTick(channel.lineageBegan) else { return }
         let isNewEra = channel.eras != eras
         (lineage, eras) = (channel.lineage, channel.eras)
-        guard cache.counts().all > 0 else { return }
         tallied.refills &+= 1
         // A scan under way has met what is lost by now.
         gap(.waiting)
@@ -315,6 +327,7 @@ package struct Standby: Sendable {
             needsScan = false
             rescanAt = nil
             lossesBefore = cache.losses
+            scanBegan = now
             scan.begin(now: now)
         }
     }
@@ -328,7 +341,8 @@ package struct Standby: Sendable {
             scan.stop()
             refill.scanEnded()
         case .ended:
-            guard let liveSince, now >= liveSince.advanced(byMilliseconds: presenceMilliseconds) else { return }
+            // By then every replica has said whether it was refilling when the scan began.
+            guard now >= scanBegan.advanced(byMilliseconds: presenceMilliseconds) else { return }
             tallied.scans &+= 1
             scan.stop()
             judgeScan(now)
@@ -366,6 +380,8 @@ package struct Standby: Sendable {
         }
         // A message that was refused is tried again, and shows whether others may be sent.
         guard mayAnnounce || now >= refusedUntil else { return actions }
+        // Offers are silent, and a refill may be too short to be heard of: who scans meanwhile has to scan again.
+        if refill.takeWritten() { coherence.written.leaveOut(primary: primary, now: now) }
         if let message = announcer.due(coherence.written, primary: primary, replicas: lastReplicas, now: now) {
             actions.append(.announce(message.sessions, hasLeftOut: message.hasLeftOut))
         }

@@ -56,6 +56,14 @@ package final class WrittenSessions: Sendable {
         waiting.withLock { $0[primary].sessions.count >= Announcement.recordsMax }
     }
 
+    /// The next message says that something was written that will not be announced.
+    func leaveOut(primary: Int, now: Instant) {
+        waiting.withLock {
+            $0[primary].hasLeftOut = true
+            if $0[primary].since == nil { $0[primary].since = now }
+        }
+    }
+
     /// Forgets what waits: nobody will announce it.
     func removeAll(primary: Int) {
         waiting.withLock { $0[primary] = Waiting() }

@@ -48,6 +48,7 @@ final class FleetMember: FleetChannel {
             logger: logger)
         standby = RedisStandby(
             channel: channel, store: store, instance: own.instance, coherence: coherence, cache: cache)
+        standby.reconfigured(recordLifetimeMilliseconds: Self.longestRecordLifetime(of: snapshot))
         judge = FleetHealthMonitor(
             prober: prober, snapshot: snapshot, own: own, key: key, leaseMilliseconds: leaseMilliseconds, channel: self)
     }
@@ -68,6 +69,12 @@ final class FleetMember: FleetChannel {
     /// The replica has a new configuration. Must be called before any loop uses it.
     func reconfigured(_ snapshot: Snapshot, _ fingerprint: ConfigurationFingerprint) {
         judge?.reconfigured(snapshot, configuration: fingerprint.bits)
+        standby.reconfigured(recordLifetimeMilliseconds: Self.longestRecordLifetime(of: snapshot))
+    }
+
+    private static func longestRecordLifetime(of snapshot: Snapshot) -> Int64 {
+        snapshot.services.map(\.settings.recordLifetimeMilliseconds).max()
+            ?? AffinitySettings().recordLifetimeMilliseconds
     }
 
     /// Must be called before the store is stopped.

@@ -126,6 +126,21 @@ extension FleetView.Replica: Codable {
         case name, instance, version, configuration, lease, standby, heard, down
         case isSelf = "self"
     }
+
+    /// A replica of an earlier release does not tell of its standby.
+    package init(from decoder: any Decoder) throws {
+        let container = try decoder.container(keyedBy: CodingKeys.self)
+        self.init(
+            name: try container.decode(String.self, forKey: .name),
+            instance: try container.decode(String.self, forKey: .instance),
+            version: try container.decode(String.self, forKey: .version),
+            configuration: try container.decode(String.self, forKey: .configuration),
+            lease: try container.decode(FleetView.Lease.self, forKey: .lease),
+            standby: try container.decodeIfPresent(StandbyView.self, forKey: .standby) ?? StandbyView(nil),
+            isSelf: try container.decode(Bool.self, forKey: .isSelf),
+            heard: try container.decode(Double.self, forKey: .heard),
+            down: try container.decode([String].self, forKey: .down))
+    }
 }
 
 extension FleetView.Store: Codable {

@@ -43,6 +43,12 @@ extension Scenario {
         case evictEra(primary: Int)
         case foreign(client: Int)
         case memoryFull(primary: Int, lasting: Moment)
+        /// The primary's process ends, and another begins later.
+        case outage(primary: Int, lasting: Moment, isEmpty: Bool)
+        /// These replicas do not reach the primary.
+        case hide(primary: Int, from: Set<Int>, lasting: Moment)
+        /// The replica's next announcement leaves sessions out.
+        case leaveOut(replica: Int)
         case breakBackend(Int)
         case mendBackend(Int)
         case cutBackend(Int, replica: Int)
@@ -142,7 +148,7 @@ extension Scenario {
         // Every profile also has connection faults.
         if random.percent(12) { return ofConnections(&random) }
         return switch kind {
-        case .connections, .everything: ofConnections(&random)
+        case .connections, .everything, .outages: ofConnections(&random)
         case .failOver: random.percent(50) ? ofServers(&random) : ofConnections(&random)
         case .losses: ofRecords(client, &random)
         case .health: ofBackends(&random)

@@ -16,6 +16,8 @@ package struct Scenario: Sendable {
         case health
         /// All of these.
         case everything
+        /// The store goes away for a time, for all replicas or for some, and comes back with its data or without.
+        case outages
     }
 
     /// A backend of a membership.
@@ -38,6 +40,10 @@ package struct Scenario: Sendable {
     /// The time from the loss of a primary to the promotion of its replica.
     var downAfter: Moment = 3_000_000
     var settings = AffinitySettings()
+    /// The replicas that are of the release before until they restart.
+    var earlierReplicas: Set<Int> = []
+    /// The replicas that may not announce until they restart.
+    var refusedReplicas: Set<Int> = []
     var cacheEntries = 1000
     var memberships: [[Backend]] = []
     var cookies: [Bool] = []
@@ -52,19 +58,27 @@ package struct Scenario: Sendable {
     /// - Parameters:
     ///   - steps: the number of choices.
     ///   - profile: nil: drawn from the seed.
-    package init(seed: UInt64, steps: Int, profile: Profile? = nil) {
+    ///   - replicas: nil: drawn from the seed.
+    package init(seed: UInt64, steps: Int, profile: Profile? = nil, replicas: Int? = nil) {
         self.seed = seed
         var random = SeededRandom(seed: seed)
-        let drawn = Profile.allCases[random.below(Profile.allCases.count)]
-        self.profile = profile ?? drawn
-        drawFleet(&random)
+        let drawn = Self.withoutOutages[random.below(Self.withoutOutages.count)]
+        // Drawn apart, so that the scenarios of the other profiles stay what they are.
+        var apart = SeededRandom(seed: seed ^ 0x0a7a_6e5)
+        let isOutages = apart.percent(30)
+        self.profile = profile ?? (isOutages ? .outages : drawn)
+        drawFleet(&random, replicas: replicas)
         drawSettings(&random)
         drawMemberships(&random)
-        choices = draw(steps: steps, &random)
+        drawStandby(&apart)
+        choices = self.profile == .outages ? drawOutages(steps: steps, &apart) : draw(steps: steps, &random)
     }
 
-    private mutating func drawFleet(_ random: inout SeededRandom) {
-        replicaCount = [2, 3, 3, 3, 4][random.below(5)]
+    private static let withoutOutages = Profile.allCases.filter { $0 != .outages }
+
+    private mutating func drawFleet(_ random: inout SeededRandom, replicas: Int?) {
+        let drawn = [2, 3, 3, 3, 4][random.below(5)]
+        replicaCount = replicas ?? drawn
         primaryCount = random.percent(15) ? 2 : 1
         hasStandby = profile == .failOver || random.percent(60)
         isGuarded = random.percent(60)

@@ -61,6 +61,12 @@ struct ServerHistory {
         for session in reigns.keys { end(session, .announced, at: moment) }
     }
 
+    /// The bindings that stood at some time between two, the earliest first.
+    /// - Parameter expiry: the time at which the current record expires, if there is one.
+    func standing(_ session: Fingerprint, from start: Moment, to end: Moment, expiry: Moment?) -> [Reign] {
+        (reigns[session] ?? []).filter { $0.since <= end && ($0.until ?? expiry ?? .min) > start }
+    }
+
     /// The latest incarnation of the session's records; 0 if it never had one.
     func incarnation(of session: Fingerprint) -> Int { reigns[session]?.last?.incarnation ?? 0 }
 

@@ -13,6 +13,9 @@ final class SimulatedConnection {
             case operation(StorePurpose, StoreOperation)
             case beat
             case probe
+            /// A page of keys.
+            case scan
+            case announce
         }
 
         let token: Int

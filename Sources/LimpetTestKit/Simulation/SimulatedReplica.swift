@@ -16,11 +16,19 @@ final class SimulatedReplica {
         var subscriber: SimulatedConnection?
         /// The server of the last subscription.
         var server: SimulatedServer?
+        /// When the last heartbeat that has come back reached the server.
+        var echoedAt: Moment = -1
+        /// Since when the channel has been proven in this generation.
+        var liveSince: Moment = .max
+        var standby: SimulatedStandby?
         /// The first published start of a generation, kept while the rule `generation` is off.
         var oldest: Instant?
     }
 
     let index: Int
+    /// The random number of the process.
+    let instance: UInt64
+    let release: SimulatedStandby.Release
     /// Incremented with each process.
     var life = 0
     var membershipIndex = 0
@@ -42,6 +50,14 @@ final class SimulatedReplica {
     var failedAttempts = 0
     /// This replica's own writes that were acknowledged and published.
     var acknowledged: [(session: Fingerprint, binding: Binding, at: Moment)] = []
+    /// When the store last answered a request for a session.
+    var answered: [Fingerprint: Moment] = [:]
+    /// The binding of this replica's last acknowledged write.
+    var written: [Fingerprint: Binding] = [:]
+    /// What the fleet was last told of its standby.
+    var status: StandbyStatus?
+    /// Since when its backends have been usable for it.
+    var usableSince: [Moment]
     var lastTouches: [Fingerprint: [Moment]] = [:]
     private let drift: Int64
     private let wallStart: Int64
@@ -49,9 +65,13 @@ final class SimulatedReplica {
 
     init(
         index: Int, life: Int, membershipIndex: Int, membership: Membership, places: [Int], scenario: Scenario,
-        key: FingerprintKey, judgesAlone: Bool, settings: AffinitySettings, instance: UInt64
+        key: FingerprintKey, judgesAlone: Bool, settings: AffinitySettings, instance: UInt64,
+        release: SimulatedStandby.Release, now: Moment
     ) {
         self.index = index
+        self.instance = instance
+        self.release = release
+        usableSince = Array(repeating: now, count: membership.count)
         self.life = life
         self.membershipIndex = membershipIndex
         self.membership = membership
@@ -80,6 +100,14 @@ final class SimulatedReplica {
             wallOrigin: wallStart * 1_000_000_000 - origin)
         loops = (0..<scenario.loopCount).map { _ in
             Loop(affinity: affinity, data: Array(repeating: nil, count: scenario.primaryCount))
+        }
+        guard release != .before else { return }
+        for primary in hearings.indices {
+            hearings[primary].standby = SimulatedStandby(
+                core: Standby(
+                    primary: primary, instance: instance, cache: cache, coherence: coherence,
+                    budgetMilliseconds: settings.budgetMilliseconds,
+                    recordLifetimeMilliseconds: settings.recordLifetimeMilliseconds, now: instant(now)))
         }
     }
 

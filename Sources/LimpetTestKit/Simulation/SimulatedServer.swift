@@ -21,6 +21,14 @@ final class SimulatedServer {
     var memoryFullUntil: Moment = 0
     /// A bit for each replica that can reach the server; nil: all.
     var reachableBy: Int?
+    /// The replicas that cannot reach the server.
+    var hiddenFrom: Set<Int> = []
+    /// Who wrote a record last.
+    var writers: [Fingerprint: SimulatedReplica] = [:]
+    /// What was announced here, and when.
+    private(set) var announced: [Fingerprint: [(binding: Binding, at: Moment)]] = [:]
+    /// When a write was last refused.
+    var lastRefusal: Moment = -1 << 40
     var lastAcknowledged: Moment = 0
     /// No replica has acknowledged anything for so long that a guarded primary refuses writes.
     var isShortOfReplicas = false
@@ -56,6 +64,12 @@ final class SimulatedServer {
     func follow(_ other: SimulatedServer) {
         generation += 1
         identity = ServerIdentity(runID: identity.runID, replicationID: other.identity.replicationID)
+    }
+
+    func note(_ announcement: Announcement, at now: Moment) {
+        for item in announcement.items {
+            announced[item.fingerprint, default: []].append((item.record.binding, now))
+        }
     }
 
     func save() { saved = (records, era) }

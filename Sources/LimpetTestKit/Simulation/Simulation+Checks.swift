@@ -31,7 +31,11 @@ extension Simulation {
         }
         checkDelay(of: request, who)
         checkChoice(route, request, who)
-        if case .alone = basis { coverage.count("degraded decisions") }
+        checkAsked(request, basis)
+        if case .alone = basis {
+            coverage.count("degraded decisions")
+            checkStandby(route, of: request)
+        }
         guard let (server, binding) = ground(of: route, basis, request) else { return }
         coverage.count("undegraded decisions")
         judge(binding, of: request, on: server, basis, who)
@@ -164,6 +168,7 @@ extension Simulation {
             if !isForeign, made[session]?.contains(binding) != true {
                 fail("I9", "\(who): restores \(name(binding)), which nobody knows")
             }
+            if !isForeign { checkAlive(binding, of: session, lastRecord: lastRecord, at: replica, hint: hint) }
         case .rebind(_, let from, let backend, _, _):
             let isConfirmed =
                 from.epoch == 1 && entry?.binding == Binding(backend: backend, epoch: 1)

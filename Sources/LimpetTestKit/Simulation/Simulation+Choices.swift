@@ -4,6 +4,7 @@ import Affinity
 extension Simulation {
     func apply(_ choice: Scenario.Choice) {
         random = SeededRandom(seed: choice.salt)
+        standbyRandom = SeededRandom(seed: choice.salt ^ 0x57a4_db9)
         note("-- \(choice.action)")
         switch choice.action {
         case .request(let client, let replica, let loop):
@@ -25,7 +26,10 @@ extension Simulation {
         case .restartReplica(let replica, let membership):
             coverage.count("replicas restarted")
             start(replica: replica, life: replicas[replica].life + 1, membership: membership)
-        case .stall, .crash, .partition, .heal, .replicationLag, .restart, .flush, .evictEra, .memoryFull:
+        case .leaveOut(let replica):
+            for primary in primaries.indices { replicas[replica].hearings[primary].standby?.leavesOut = true }
+        case .stall, .crash, .partition, .heal, .replicationLag, .restart, .flush, .evictEra, .memoryFull, .outage,
+            .hide:
             applyToStore(choice.action)
         case .evict(let client): lose(clients[client].session, nil)
         case .foreign(let client):
@@ -40,7 +44,8 @@ extension Simulation {
         let replica = SimulatedReplica(
             index: index, life: life, membershipIndex: membership, membership: memberships[membership],
             places: places, scenario: scenario, key: key, judgesAlone: !has(.consent), settings: decisionSettings,
-            instance: names.next())
+            instance: names.next(),
+            release: scenario.release(of: index, life: life), now: now)
         if index < replicas.count {
             closeAll(of: replicas[index])
             lastRestart = now
@@ -58,6 +63,9 @@ extension Simulation {
         }
         schedule(.beat, of: replica, after: random.int(0...100_000))
         schedule(.fleetTick, of: replica, after: random.int(0...50_000))
+        for primary in primaries.indices where replica.hearings[primary].standby != nil {
+            schedule(.standbyTick(primary: primary), of: replica, after: standbyRandom.int(0...50_000))
+        }
         for loop in replica.loops.indices { schedule(.offers(loop: loop), of: replica, after: random.int(0...25_000)) }
     }
 

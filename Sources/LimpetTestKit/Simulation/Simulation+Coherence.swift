@@ -23,7 +23,8 @@ extension Simulation {
     }
 
     func echoed(
-        _ sequence: UInt64, _ runID: ServerIdentity.RunID, _ era: UInt64, over connection: SimulatedConnection
+        _ sequence: UInt64, _ runID: ServerIdentity.RunID, _ era: UInt64, at: Moment,
+        over connection: SimulatedConnection
     ) {
         let replica = connection.replica
         let primary = connection.primary
@@ -37,6 +38,10 @@ extension Simulation {
         case .provenAnew:
             coverage.count("eras")
             note("replica \(replica.index): another era")
+        }
+        replica.hearings[primary].echoedAt = at
+        if echo == .provenAnew || replica.hearings[primary].liveSince == .max {
+            replica.hearings[primary].liveSince = now
         }
         publishStatus(primary, of: replica)
     }
@@ -56,6 +61,7 @@ extension Simulation {
             replica.hearings[primary].oldest = oldest
             status.generationBegan = oldest
         }
+        tellStandby(status, primary, of: replica)
         if !has(.replay) { status.lineage = 0 }
         replica.coherence.publish(status, primary: primary)
     }
@@ -108,6 +114,9 @@ extension Simulation {
         case .backendProbed(let index, let isReachable):
             backendProbed(index, isReachable: isReachable, at: replica)
         case .hearLate(let session, let binding): receive(binding, of: session, at: replica)
+        case .standbyTick(let primary): standbyTick(primary, at: replica)
+        case .scanFailed(let primary): scanFailed(primary, at: replica)
+        case .announced(let primary, let isPublished): announced(isPublished: isPublished, primary, at: replica)
         }
     }
 }

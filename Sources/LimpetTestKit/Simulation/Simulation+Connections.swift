@@ -2,20 +2,22 @@ import Affinity
 
 /// The network, and how a replica maintains its connections.
 extension Simulation {
-    private func flight(_ connection: SimulatedConnection) -> Moment {
+    /// What concerns standby has randomness of its own, so that it does not change what happens to the rest.
+    private func flight(_ connection: SimulatedConnection, isStandby: Bool) -> Moment {
         let spike = now < connection.delayedUntil ? connection.delay : 0
-        return scenario.latency + spike + random.int(0...200)
+        let jitter = isStandby ? standbyRandom.int(0...200) : random.int(0...200)
+        return scenario.latency + spike + jitter
     }
 
     func send(_ command: StoreCommand, over connection: SimulatedConnection) {
         guard !connection.isDead else { return }
-        connection.lastUp = max(connection.lastUp, now + flight(connection))
+        connection.lastUp = max(connection.lastUp, now + flight(connection, isStandby: command.isStandby))
         queue.add(.atServer(connection, command), at: connection.lastUp)
     }
 
     func send(_ reply: StoreReply, over connection: SimulatedConnection) {
         guard !connection.isDead, connection.isOpen else { return }
-        connection.lastDown = max(connection.lastDown, now + flight(connection))
+        connection.lastDown = max(connection.lastDown, now + flight(connection, isStandby: reply.isStandby))
         queue.add(.atReplica(connection, reply), at: connection.lastDown)
     }
 
@@ -83,6 +85,13 @@ extension Simulation {
     }
 
     private func tellLost(_ pending: SimulatedConnection.Pending, over connection: SimulatedConnection) {
+        switch pending.purpose {
+        case .scan: return schedule(.scanFailed(primary: connection.primary), of: connection.replica, after: 0)
+        case .announce:
+            return schedule(
+                .announced(primary: connection.primary, isPublished: false), of: connection.replica, after: 0)
+        case .operation, .beat, .probe: break
+        }
         guard case .operation(let purpose, let operation) = pending.purpose, !pending.isLate else { return }
         schedule(
             .deliver(purpose, operation, .unavailable(.lost), pending.stamp, nil), of: connection.replica, after: 0)
@@ -106,8 +115,12 @@ extension Simulation {
         case .result(let token, let result, let origin): answered(token, result, origin, over: connection)
         case .done(let token, let refused): done(token, refused, over: connection)
         case .received(let session, let binding): received(binding, of: session, over: connection)
-        case .echo(let sequence, let runID, let era): echoed(sequence, runID, era, over: connection)
+        case .echo(let sequence, let runID, let era, let at): echoed(sequence, runID, era, at: at, over: connection)
         case .fleet(let payload): fleetHeard(payload, at: replica)
+        case .page(let sessions, let next, let token):
+            guard take(token, over: connection) != nil else { return }
+            scanned(sessions, next: next, connection.primary, at: replica)
+        case .announced(let announcement): heard(announcement, over: connection)
         case .closed: abandon(connection, "closed by the server")
         }
     }
@@ -118,6 +131,7 @@ extension Simulation {
         connection.isServing = true
         replica.failedAttempts = 0
         replica.hearings[connection.primary].server = connection.server
+        replica.hearings[connection.primary].liveSince = .max
         replica.hearings[connection.primary].channel.subscribed(to: identity, now: replica.instant(now))
         note("replica \(replica.index): subscribed at redis \(connection.server.id)")
         publishStatus(connection.primary, of: replica)
@@ -149,7 +163,8 @@ extension Simulation {
     private func done(_ token: Int, _ refused: WriteRefusal?, over connection: SimulatedConnection) {
         guard let pending = take(token, over: connection) else { return }
         switch pending.purpose {
-        case .operation: break
+        case .operation, .scan: break
+        case .announce: announced(isPublished: true, connection.primary, at: connection.replica)
         case .beat:
             guard refused == .readOnly else { return }
             abandon(connection, "it takes no heartbeats")
@@ -202,7 +217,7 @@ extension Simulation {
     }
 
     /// Whether a data connection leads to another server than the channel's. Such a connection is given up.
-    private func isElsewhere(_ connection: SimulatedConnection) -> Bool {
+    func isElsewhere(_ connection: SimulatedConnection) -> Bool {
         let replica = connection.replica
         guard has(.sameServer), replica.hearings[connection.primary].channel.subscribed != nil,
             !replica.isFromChannelServer(connection)

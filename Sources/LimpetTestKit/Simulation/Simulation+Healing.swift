@@ -4,15 +4,18 @@ import Affinity
 extension Simulation {
     /// Long enough for pauses to end, and for a replica to reconnect, hear every other replica, and send all its
     /// offers.
-    private static let quiet: Moment = 8_000_000
+    private var quiet: Moment {
+        6_000_000 + FleetRoster.intervalMilliseconds(replicas: scenario.replicaCount) * 2000
+    }
 
     func heal() {
         random = SeededRandom(seed: scenario.seed ^ 0x4ea1)
         note("-- everything heals")
         endFaults()
-        runUntil(now + Self.quiet)
+        runUntil(now + quiet)
         guard violation == nil else { return }
         checkOffered()
+        checkSynced()
         let before = coverage.count(of: "refusals")
         for client in clients.indices where violation == nil { resolve(client) }
         if coverage.count(of: "refusals") != before { fail("I11", "refused though everything is well") }
@@ -80,7 +83,7 @@ extension Simulation {
         _ session: Fingerprint, _ binding: Binding, _ at: Moment, _ replica: SimulatedReplica
     ) {
         guard scenario.settings.absoluteTimeoutMilliseconds == nil, at > now - 55_000_000,
-            at + scenario.settings.recordLifetimeMilliseconds * 998 > now, (silentlyLost[session] ?? 0) < at,
+            at + leastLife(since: at, of: session) > now, (silentlyLost[session] ?? 0) < at,
             made[session]?.contains(where: { $0.epoch >= binding.epoch && $0 != binding }) != true
         else { return }
         let held = status(session)
@@ -88,6 +91,12 @@ extension Simulation {
             let what = held.map(name) ?? "nothing"
             fail("I5", "replica \(replica.index)'s \(name(binding)) of \(name(session)) is lost: there is \(what)")
         }
+    }
+
+    /// How long what was written then lives at least. Each loss may cost a quarter of what is left.
+    private func leastLife(since at: Moment, of session: Fingerprint) -> Moment {
+        let lifetime = scenario.settings.recordLifetimeMilliseconds * 998
+        return claims[primary(of: session)].lostAt >= at ? lifetime / 2 : lifetime
     }
 
     private func checkAgreement(_ client: SimulatedClient) {

@@ -71,6 +71,7 @@ extension Simulation {
         if replica.probes[backend].isUnreachable {
             note("replica \(replica.index): \(replica.membership.backends[backend].name) is up")
         }
+        if replica.probes[backend].isUnreachable { replica.usableSince[backend] = now }
         replica.probes[backend].succeeded()
         replica.health.markUp(backend)
     }

@@ -88,6 +88,7 @@ extension Simulation {
         case .send(let operation):
             request.operations += 1
             if request.pendingSince == nil { request.pendingSince = now }
+            let operation = restoringExpired(operation, at: request.replica)
             check(operation, of: request)
             requests[request.id] = request
             askOnce(operation, for: request)
@@ -162,6 +163,7 @@ extension Simulation {
         case .aside(let loop, let number):
             if operation.isTouch, !has(.touchReply) { return }
             aside(result, to: operation, stamp, loop: loop, number: number, at: replica)
+        case .standby(let asked): standbyAnswered(result, to: asked, stamp, origin, at: replica)
         case .drop:
             if !has(.tombstone) { return replica.cache.remove(operation.fingerprint) }
             aside(result, to: operation, stamp, loop: 0, number: 1, at: replica)
@@ -174,6 +176,11 @@ extension Simulation {
     ) {
         let guess = guessOverriding(result, operation, at: replica)
         noteAcknowledged(result, operation, at: replica)
+        if case .create = operation, result == .written,
+            replica.cache.peek(operation.fingerprint, now: replica.instant(now))?.kind == .guess
+        {
+            checkGuessWritten(operation.fingerprint, by: replica)
+        }
         let next = replica.loops[loop].affinity.storeAnsweredInBackground(
             result, to: operation, stamp: stamp, now: replica.instant(now))
         guard let next = guess ?? next else { return }
@@ -188,7 +195,10 @@ extension Simulation {
     ) {
         var request = request
         let replica = request.replica
-        if let record = recordIn(result) { request.lastRecord = record }
+        if let record = recordIn(result) {
+            request.lastRecord = record
+            replica.answered[request.session] = now
+        }
         noteAcknowledged(result, operation, at: replica)
         let guess = guessOverriding(result, operation, at: replica)
         let before = replica.cache.peek(request.session, now: replica.instant(now))
@@ -234,7 +244,9 @@ extension Simulation {
         var written: Binding?
         if case .written = result, let binding = operation.intendedBinding, binding.epoch > 1 { written = binding }
         if case .drop = operation, case .record(let tombstone) = result { written = tombstone.binding }
+        if case .written = result { replica.written[operation.fingerprint] = operation.intendedBinding }
         guard let binding = written else { return }
+        replica.written[operation.fingerprint] = binding
         replica.acknowledged.append((operation.fingerprint, binding, now))
     }
 

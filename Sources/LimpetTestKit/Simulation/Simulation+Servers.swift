@@ -22,18 +22,25 @@ extension Simulation {
             server.subscribers.append(connection)
             send(.subscribed, over: connection)
         case .send(let operation, let token), .drop(let operation, let token):
-            let (result, origin) = execute(operation, on: server)
+            let (result, origin) = execute(operation, on: server, by: connection.replica)
             send(.result(token: token, result, origin), over: connection)
         case .beat(let sequence, let runID, let token):
             let refused = beat(sequence, from: runID, of: connection.replica, connection.life, on: server)
             send(.done(token: token, refused: refused), over: connection)
         case .probe(let token): send(.done(token: token, refused: nil), over: connection)
         case .publishFleet(let payload): publish(.fleet(payload), on: server)
+        case .scan(let cursor, let token):
+            let (sessions, next) = page(from: cursor, on: server)
+            send(.page(sessions, next: next, token: token), over: connection)
+        case .announce(let sessions, let hasLeftOut, let instance, let written, let token):
+            announce(sessions, hasLeftOut: hasLeftOut, instance: instance, written: written, on: server)
+            send(.done(token: token, refused: nil), over: connection)
         }
     }
 
     func isReachable(_ server: SimulatedServer, by replica: SimulatedReplica) -> Bool {
-        server.reachableBy.map { $0 & 1 << replica.index != 0 } ?? true
+        if server.hiddenFrom.contains(replica.index) { return false }
+        return server.reachableBy.map { $0 & 1 << replica.index != 0 } ?? true
     }
 
     private func refusal(of server: SimulatedServer) -> WriteRefusal? {
@@ -57,28 +64,37 @@ extension Simulation {
     }
 
     /// Delivers a message to the subscribers of this server and of its replica.
-    private func publish(_ step: ReplicationStep, on server: SimulatedServer) {
+    func publish(_ step: ReplicationStep, on server: SimulatedServer) {
         for connection in server.subscribers where connection.isOpenAtServer {
             switch step {
             case .received(let session, let binding): send(.received(session, binding), over: connection)
             case .echo(let sequence, let runID, let era, let replica, let life):
                 guard connection.replica.index == replica, connection.life == life else { continue }
-                send(.echo(sequence, from: runID, era: era), over: connection)
+                send(.echo(sequence, from: runID, era: era, at: now), over: connection)
             case .fleet(let payload): send(.fleet(payload), over: connection)
+            case .announced(let announcement):
+                if connection.replica.release == .present { send(.announced(announcement), over: connection) }
             case .put, .expire, .era, .flush: break
             }
         }
+        if case .announced(let announcement) = step { server.note(announcement, at: now) }
         if server.isPrimary { replicateLater(step, from: server) }
     }
 
     // MARK: Operations
 
-    func execute(_ operation: StoreOperation, on server: SimulatedServer) -> (StoreResult, AnswerOrigin) {
-        let refused = refusal(of: server)
+    /// - Parameter replica: who asks; nil: nobody in particular.
+    func execute(
+        _ operation: StoreOperation, on server: SimulatedServer, by replica: SimulatedReplica? = nil
+    ) -> (StoreResult, AnswerOrigin) {
+        // Reads are never refused.
+        let refused = operation.isRead ? nil : refusal(of: server)
         let origin = AnswerOrigin(
             server: server, at: now, refused: refused,
             isAuthoritative: primaries[server.primary].current === server)
         let result = refused == nil ? written(operation, on: server) : refusedAnswer(operation, on: server)
+        if result == .written { server.writers[operation.fingerprint] = replica }
+        if refused != nil { server.lastRefusal = now }
         note("redis \(server.id): \(describe(operation)) → \(describe(result))")
         return (result, origin)
     }
@@ -149,7 +165,7 @@ extension Simulation {
         case .expire(let session, let expires): server.records[session]?.expires = expires
         case .era(let era): server.era = era
         case .flush: server.adopt([:], era: nil, now: now)
-        case .received, .echo, .fleet: publish(step, on: server)
+        case .received, .echo, .fleet, .announced: publish(step, on: server)
         }
     }
 
@@ -171,6 +187,8 @@ extension Simulation {
             if primary.isAlive, primary.reachableBy == nil { primary.lastAcknowledged = now + scenario.latency }
             schedule(.acknowledge, of: server, after: 200_000)
         case .restarted: revive(server)
+        case .back(let isEmpty): revive(server, isEmpty: isEmpty)
+        case .reachable: server.hiddenFrom = []
         }
     }
 
@@ -181,6 +199,7 @@ extension Simulation {
         else { return }
         let former = primaries[primary].current
         coverage.count("fail-overs")
+        noteLoss(primary)
         note("redis \(standby.id) takes over from \(former.id)")
         standby.changeHistory()
         standby.isPrimary = true

@@ -19,6 +19,8 @@ extension Simulation {
         case .evictEra(let primary):
             primaries[primary].current.era = nil
             replicateLater(.era(nil), from: primaries[primary].current)
+        case .outage(let primary, let lasting, let isEmpty): beginOutage(primary, lasting, isEmpty: isEmpty)
+        case .hide(let primary, let from, let lasting): hide(primary, from: from, lasting)
         case .memoryFull(let primary, let lasting):
             coverage.count("memory full")
             primaries[primary].current.memoryFullUntil = now + lasting
@@ -30,6 +32,7 @@ extension Simulation {
         let server = primaries[primary].current
         guard server.isAlive else { return }
         coverage.count("flushes")
+        noteLoss(primary)
         server.adopt([:], era: nil, now: now)
         replicateLater(.flush, from: server)
     }
@@ -39,6 +42,7 @@ extension Simulation {
         let server = primaries[primary].current
         guard server.isAlive, !primaries[primary].isFailing, primaries[primary].former == nil else { return }
         coverage.count(isEmpty ? "restarts, empty" : "restarts")
+        noteLoss(primary)
         closeConnections(to: server, silently: false)
         server.restart(isEmpty: isEmpty, now: now)
         schedule(.cron, of: server, after: 1_000_000)
@@ -129,12 +133,43 @@ extension Simulation {
             if !place.current.isAlive { schedule(.restarted, of: place.current, after: 50_000) }
             if place.current.isAlive { resynchronize(primary) }
         }
+        if primaries[primary].former == nil, !place.isFailing, !place.current.isAlive { revive(place.current) }
+        primaries[primary].current.hiddenFrom = []
     }
 
-    func revive(_ server: SimulatedServer) {
+    /// The server's process ends, and another begins after a time. Nothing takes over.
+    private func beginOutage(_ primary: Int, _ lasting: Moment, isEmpty: Bool) {
+        let server = primaries[primary].current
+        guard server.isAlive, primaries[primary].former == nil, !primaries[primary].isFailing else { return }
+        coverage.count("outages")
+        closeConnections(to: server, silently: random.percent(30))
+        server.isAlive = false
+        schedule(.back(isEmpty: isEmpty), of: server, after: lasting)
+    }
+
+    /// Some replicas cannot reach the server for a time, and do not notice.
+    private func hide(_ primary: Int, from replicas: Set<Int>, _ lasting: Moment) {
+        let server = primaries[primary].current
+        guard server.isAlive, server.hiddenFrom.isEmpty, primaries[primary].former == nil,
+            !primaries[primary].isFailing
+        else { return }
+        coverage.count("servers out of reach")
+        server.hiddenFrom = replicas
+        for replica in self.replicas where replicas.contains(replica.index) {
+            let connections = replica.hearings.map(\.subscriber) + replica.loops.flatMap(\.data)
+            for connection in connections.compactMap({ $0 }) where connection.server === server {
+                connection.isDead = true
+            }
+        }
+        schedule(.reachable, of: server, after: lasting)
+    }
+
+    func revive(_ server: SimulatedServer, isEmpty: Bool = false) {
         guard !server.isAlive, primaries[server.primary].current === server else { return }
+        noteLoss(server.primary)
         server.isAlive = true
-        server.restart(isEmpty: false, now: now)
+        server.hiddenFrom = []
+        server.restart(isEmpty: isEmpty, now: now)
         schedule(.cron, of: server, after: 1_000_000)
         resynchronize(server.primary)
     }

@@ -31,6 +31,7 @@ package final class Simulation {
     var queue = EventQueue()
     var now: Moment = 0
     var random: SeededRandom
+    var standbyRandom: SeededRandom
     /// Generates values that must be the same whatever choices are left out: sessions and instances.
     var names: SeededRandom
     var primaries: [PrimaryPlace] = []
@@ -44,6 +45,8 @@ package final class Simulation {
     var reachSince: [[Moment]]
     var lastRestart: Moment = 0
     var serial = 0
+    /// What the store has to hold again, by primary.
+    var claims: [Claims]
     var made: [Fingerprint: Set<Binding>] = [:]
     /// When a record was last lost without an announcement.
     var silentlyLost: [Fingerprint: Moment] = [:]
@@ -75,6 +78,8 @@ package final class Simulation {
         }
         world = Array(Set(scenario.memberships.joined().map(\.name))).sorted()
         random = SeededRandom(seed: scenario.seed)
+        standbyRandom = SeededRandom(seed: scenario.seed ^ 0x57a4_db9)
+        claims = Array(repeating: Claims(), count: scenario.primaryCount)
         cutBackends = Array(repeating: [], count: scenario.replicaCount)
         reachSince = Array(
             repeating: Array(repeating: 0, count: world.count), count: scenario.replicaCount)

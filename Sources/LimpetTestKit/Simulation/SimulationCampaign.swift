@@ -23,17 +23,21 @@ package struct SimulationCampaign: Sendable {
     package let seeds: Range<UInt64>
     package let steps: Int
     package let profile: Scenario.Profile?
+    /// The number of replicas, for every seed; nil: drawn from the seed.
+    package let replicas: Int?
     package let off: Set<SimulationRule>
     /// Whether the campaign ends with the first violation.
     package let stopsEarly: Bool
 
     package init(
-        seeds: Range<UInt64>, steps: Int, profile: Scenario.Profile? = nil, without off: Set<SimulationRule> = [],
+        seeds: Range<UInt64>, steps: Int, profile: Scenario.Profile? = nil, replicas: Int? = nil,
+        without off: Set<SimulationRule> = [],
         stopsEarly: Bool = false
     ) {
         self.seeds = seeds
         self.steps = steps
         self.profile = profile
+        self.replicas = replicas
         self.off = off
         self.stopsEarly = stopsEarly
     }
@@ -66,7 +70,8 @@ package struct SimulationCampaign: Sendable {
     private func run(_ range: Range<UInt64>) throws -> Result {
         var result = Result()
         for seed in range {
-            let simulation = try Simulation(Scenario(seed: seed, steps: steps, profile: profile), without: off)
+            let simulation = try Simulation(
+                Scenario(seed: seed, steps: steps, profile: profile, replicas: replicas), without: off)
             if let violation = simulation.run() { result.findings.append(Finding(seed: seed, violation: violation)) }
             result.runs += 1
             result.events += simulation.steps

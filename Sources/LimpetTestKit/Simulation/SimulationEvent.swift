@@ -23,6 +23,9 @@ enum StoreCommand {
     case beat(UInt64, from: ServerIdentity.RunID, token: Int)
     case probe(token: Int)
     case publishFleet([UInt8])
+    case scan(cursor: UInt64, token: Int)
+    /// With `written`, these records are announced instead of what the store holds.
+    case announce([Fingerprint], hasLeftOut: Bool, instance: UInt64, written: [Announcement.Item]?, token: Int)
     /// An operator's drop.
     case drop(StoreOperation, token: Int)
 }
@@ -34,9 +37,44 @@ enum StoreReply {
     case result(token: Int, StoreResult, AnswerOrigin)
     case done(token: Int, refused: WriteRefusal?)
     case received(Fingerprint, Binding)
-    case echo(UInt64, from: ServerIdentity.RunID, era: UInt64)
+    case echo(UInt64, from: ServerIdentity.RunID, era: UInt64, at: Moment)
     case fleet([UInt8])
+    case page([Fingerprint], next: UInt64, token: Int)
+    case announced(Announcement)
     case closed
+}
+
+extension StoreCommand {
+    /// Whether only standby sends it.
+    var isStandby: Bool {
+        switch self {
+        case .scan, .announce: true
+        case .send(let operation, _): operation.isStandby
+        case .hello, .subscribe, .beat, .probe, .publishFleet, .drop: false
+        }
+    }
+}
+
+extension StoreReply {
+    var isStandby: Bool {
+        switch self {
+        case .page, .announced: true
+        case .hello, .subscribed, .result, .done, .received, .echo, .fleet, .closed: false
+        }
+    }
+}
+
+extension StoreOperation {
+    var isRead: Bool {
+        if case .read = self { true } else { false }
+    }
+
+    fileprivate var isStandby: Bool {
+        switch self {
+        case .read, .offer: true
+        case .create, .restore, .rebind, .touch, .drop: false
+        }
+    }
 }
 
 /// Where and when a result was created.
@@ -61,6 +99,7 @@ enum ReplicationStep {
     case received(Fingerprint, Binding)
     case echo(UInt64, from: ServerIdentity.RunID, era: UInt64, replica: Int, life: Int)
     case fleet([UInt8])
+    case announced(Announcement)
 
     /// How the previous record ended.
     enum End { case superseded, silent }
@@ -72,6 +111,9 @@ enum ServerTimer {
     /// The replica acknowledges what it has received.
     case acknowledge
     case restarted
+    /// The end of an outage.
+    case back(isEmpty: Bool)
+    case reachable
 }
 
 /// The timers of a replica.
@@ -92,6 +134,9 @@ enum ReplicaTimer {
     case probeBackend(Int)
     case backendProbed(Int, isReachable: Bool)
     case hearLate(Fingerprint, Binding)
+    case standbyTick(primary: Int)
+    case scanFailed(primary: Int)
+    case announced(primary: Int, isPublished: Bool)
 }
 
 /// The purpose of an operation.
@@ -100,4 +145,6 @@ enum StorePurpose {
     /// A touch or an offer of the event loop `loop` (number 1), or an operation that followed from its result.
     case aside(loop: Int, number: Int)
     case drop
+    /// What standby asks: the operation that it asked for.
+    case standby(StoreOperation)
 }

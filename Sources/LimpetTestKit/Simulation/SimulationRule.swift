@@ -59,4 +59,28 @@ package enum SimulationRule: String, Sendable, CaseIterable {
     case confirmedWins
     /// A primary without reachable replicas refuses writes.
     case guardedFailOver
+    /// What was written is announced.
+    case announcements
+    /// An announcement says what the store holds when it is published, not what was written.
+    case announcedAsHeld
+    /// Standby from before the present lineage yields only to a higher epoch or to the same binding.
+    case earlierLineage
+    /// What was left out is a gap, after which the store is scanned.
+    case leftOut
+    /// A page of a scan also corrects what this replica has confirmed.
+    case pageFills
+    /// No scan begins while a replica refills.
+    case scanAfterRefill
+    /// The store is asked before standby is used.
+    case standbyAsks
+    /// An expired entry only names the backend of a guess.
+    case expiredGuesses
+    /// A store that has lost its data is refilled.
+    case refill
+    /// A store that came back with old data is refilled, too.
+    case refillOldData
+    /// A record with less than 3/4 of the life that is known does not count as seen.
+    case lifeSeen
+    /// A binding is offered at its own epoch.
+    case offerEpoch
 }

@@ -53,7 +53,7 @@ extension Service {
     package func causes(against backend: BackendHash) -> HealthCauses { membership.causes(against: backend, health) }
 
     /// The settings for the service's decisions.
-    var settings: AffinitySettings {
+    package var settings: AffinitySettings {
         var settings = sticky?.settings ?? AffinitySettings()
         settings.placement = strategy
         return settings

@@ -37,6 +37,11 @@ package final class RedisStandby {
     package var status: StandbyStatus { core.status(now: .now) }
     package var counters: Standby.Counters { core.counters }
 
+    /// The longest lifetime of a record, of all services, in milliseconds.
+    package func reconfigured(recordLifetimeMilliseconds: Int64) {
+        core.reconfigured(recordLifetimeMilliseconds: recordLifetimeMilliseconds)
+    }
+
     /// Must be called before the channel is started.
     package func start() {
         channel.onStatus = { [unowned self] status, now in
