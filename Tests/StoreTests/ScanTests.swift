@@ -63,6 +63,21 @@ struct ScanTests {
         try await store.stop()
     }
 
+    @Test("A value too long for any record is foreign to the read that meets it; the reads behind it are lost")
+    func longValue() async throws {
+        let server = try RedisServer()
+        let store = try StoreDriver.redis(StoreSettings.patient(server))
+        try await store.ready()
+        let fingerprints = (1...3).map { Fingerprint.test($0) }
+        _ = try await store.send(fingerprints.map { .create($0, backend, lifetimeMilliseconds: minute) })
+        try server.command("SET", "limpet:\(fingerprints[1].text)", String(repeating: "x", count: 40_000))
+        let results = try await store.send(fingerprints.map { .read($0) })
+        #expect(results[1...] == [.foreign, .unavailable(.lost)])
+        if case .record = results[0] {} else { Issue.record("\(results[0])") }
+        try await store.ready()
+        try await store.stop()
+    }
+
     @Test("A scan is not sent while the store is away, and one that is in flight then is lost")
     func away() async throws {
         let server = try RedisServer()

@@ -465,7 +465,8 @@ package struct Standby: Sendable {
             isRecord = true
             tallied.scanned &+= 1
             cache.met(record, of: fingerprint, sentAt: stamp.sentAt, lineageBegan: channel.lineageBegan, now: now)
-        case .absent, .foreign, .written: break
+        case .foreign: scan.skip(fingerprint)
+        case .absent, .written: break
         case .readOnly, .unavailable: isAnswered = false
         }
         scan.read(isAnswered: isAnswered, isRecord: isRecord, isSlow: isSlow, now: now)

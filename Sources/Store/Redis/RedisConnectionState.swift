@@ -173,6 +173,12 @@ struct RedisConnectionState {
     /// Whether the next reply answers the scan.
     var nextAnswersScan: Bool { pendingReplies.first?.command == .scan }
 
+    /// Takes out the read whose value is about to arrive, if there is one: it is too long for a record.
+    mutating func nextRead() -> PendingOperation? {
+        guard let next = pendingReplies.first, next.command == .read else { return nil }
+        return place(of: next.operation).flatMap { take(at: $0) }
+    }
+
     private mutating func expectReply(_ command: Command, _ operation: UInt64, _ now: Instant) {
         pendingReplies.append(PendingReply(command: command, operation: operation, sent: now))
     }
