@@ -118,7 +118,7 @@ struct StandbyTests {
         var fleet = Self.synced(sessions: 0)
         fleet.mayAnnounce = false
         fleet.write(Self.session(1), Self.binding(1), by: 0)
-        fleet.pass(300)
+        fleet.pass(2500)
         #expect(fleet.replicas[0].status(fleet.now) == .off)
         #expect(fleet.replicas[1].status(fleet.now) == .notSynced(.unannounced))
     }

@@ -14,6 +14,16 @@ struct Refill: Sendable {
         case rest
     }
 
+    /// What the store may have lost.
+    enum Loss: Sendable {
+        /// All data: the era is another.
+        case everything
+        /// Some: another server, or its data from an earlier time.
+        case something
+        /// Anything that was confirmed before this replica heard its first era.
+        case unknown
+    }
+
     /// Offers per second that a fleet sends to one server: 9 % of its time.
     private static let offersPerSecond: Int64 = 20_000
     private static let batchSize = 100
@@ -27,7 +37,7 @@ struct Refill: Sendable {
     private(set) var phase = Phase.none
     /// Whether the store refused a write, so that the last refill ended too soon.
     private(set) var isCut = false
-    private var isNewEra = false
+    private var loss = Loss.unknown
     /// Offers sent.
     private(set) var offers: UInt64 = 0
     /// Whether any of them was written, or may have been: the others have not heard of it.
@@ -43,18 +53,22 @@ struct Refill: Sendable {
     }
 
     /// Begins, or begins anew.
-    /// - Parameter isNewEra: all data was replaced or lost; else the store may hold nearly everything.
-    mutating func begin(isNewEra: Bool) {
-        self.isNewEra = isNewEra
+    mutating func begin(after loss: Loss) {
+        self.loss = loss
         isCut = false
-        phase = isNewEra ? .share : .scan
+        phase =
+            switch loss {
+            case .everything: .share
+            case .something: .scan
+            case .unknown: .rest
+            }
         position = BindingCache.Position()
         queue = []
     }
 
     /// Begins anew what a refused write has ended: the store may have been full for a moment only.
     mutating func resume() {
-        begin(isNewEra: isNewEra)
+        begin(after: loss)
     }
 
     /// Whether a refill that has ended wrote anything. Says so once.

@@ -67,6 +67,8 @@ package struct Standby: Sendable {
     /// The lineage that the last refill began for, if one was needed.
     private var lineage: UInt64 = 0
     private var eras: UInt64 = 0
+    /// What a replica has confirmed before its first heartbeat came back is little: it need not be heard of.
+    private var isFirstLineage = true
     /// The store may have lost data just now, and others may know more of it: guesses wait for them.
     private var awaitsOthers = false
 
@@ -127,7 +129,7 @@ package struct Standby: Sendable {
     /// How much this replica would know if the store were lost now.
     package func status(now: Instant) -> StandbyStatus {
         guard hearsAnnouncements, mayAnnounce else { return .off }
-        if isRefilling { return .refilling }
+        if isRefilling, !isFirstLineage { return .refilling }
         if scan.isRunning || scan.state == .ended { return .syncing(sessions: scan.sessions) }
         if isSynced { return .synced }
         let hasWaited = now >= startedAt.advanced(byMilliseconds: presenceMilliseconds)
@@ -140,7 +142,8 @@ package struct Standby: Sendable {
         scan.isRunning || isRefilling || coherence.written.fillsMessage(primary: primary)
     }
 
-    private var isRefilling: Bool {
+    /// Whether this replica offers what it knows to a store that may have lost it, or is about to.
+    package var isRefilling: Bool {
         if case .none = refill.phase { return channel.lineage != lineage }
         return true
     }
@@ -190,11 +193,13 @@ package struct Standby: Sendable {
         self.reason = reason
     }
 
-    /// A new lineage is a loss only for what is known already: the first that this process sees is none.
+    /// A new lineage is a loss only for what the store has confirmed already.
     private mutating func noticeLoss() {
         guard channel.lineage != lineage else { return }
+        isFirstLineage = lineage == 0
         awaitsOthers = true
-        if lineage == 0 || cache.counts().all == 0 { (lineage, eras) = (channel.lineage, channel.eras) }
+        let counts = cache.counts()
+        if counts.confirmed + counts.standby == 0 { (lineage, eras) = (channel.lineage, channel.eras) }
     }
 
     private mutating func tellRefilling(_ now: Instant) {
@@ -277,13 +282,13 @@ package struct Standby: Sendable {
     private mutating func beginRefillIfDue(_ now: Instant) {
         // What is confirmed from the next tick of the cache on is told apart from what was confirmed before the loss.
         guard channel.lineage != lineage, CacheTick(now) != CacheTick(channel.lineageBegan) else { return }
-        let isNewEra = channel.eras != eras
+        let loss: Refill.Loss = isFirstLineage ? .unknown : channel.eras != eras ? .everything : .something
         (lineage, eras) = (channel.lineage, channel.eras)
         tallied.refills &+= 1
         // A scan under way has met what is lost by now.
         gap(.waiting)
         scan.stop()
-        refill.begin(isNewEra: isNewEra)
+        refill.begin(after: loss)
         (resumesAt, resumeMilliseconds) = (nil, Self.refusalMilliseconds)
     }
 
@@ -454,6 +459,14 @@ package struct Standby: Sendable {
         ).map { [.send($0)] } ?? []
     }
 
+    /// A record that somebody else has given no lifetime lives here as long as one that Limpet writes.
+    private func bounded(_ record: StoredRecord) -> StoredRecord {
+        guard record.remainingMilliseconds > Announcement.lifetimeMaxMilliseconds else { return record }
+        return StoredRecord(
+            record.binding, remainingMilliseconds: refill.restoredLifetimeMilliseconds,
+            createdAtSeconds: record.createdAtSeconds)
+    }
+
     private mutating func read(
         _ result: StoreResult, of fingerprint: Fingerprint, stamp: OperationStamp, isSlow: Bool, now: Instant
     ) {
@@ -464,7 +477,8 @@ package struct Standby: Sendable {
             guard isAnswered else { break }
             isRecord = true
             tallied.scanned &+= 1
-            cache.met(record, of: fingerprint, sentAt: stamp.sentAt, lineageBegan: channel.lineageBegan, now: now)
+            cache.met(
+                bounded(record), of: fingerprint, sentAt: stamp.sentAt, lineageBegan: channel.lineageBegan, now: now)
         case .foreign: scan.skip(fingerprint)
         case .absent, .written: break
         case .readOnly, .unavailable: isAnswered = false

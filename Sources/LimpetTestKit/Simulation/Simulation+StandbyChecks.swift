@@ -201,7 +201,7 @@ extension Simulation {
             guard hearing.server === server, hearing.subscriber?.isOpen == true, hearing.echoedAt > lostAt,
                 replica.coherence.isLive(primary: primary, now: replica.instant(now)), let standby = hearing.standby
             else { return false }
-            return standby.core.status(now: replica.instant(now)) != .refilling
+            return !standby.core.isRefilling
         }
     }
 
