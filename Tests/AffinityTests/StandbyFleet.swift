@@ -25,6 +25,7 @@ struct StandbyFleet {
     /// What the store says to a scan instead of the truth.
     var scanReply: ((_ cursor: UInt64) -> (next: UInt64, sessions: [Fingerprint])?)?
     var mayAnnounce = true
+    var refusesReads = false
     /// The store refuses to write.
     var refusesWrites = false
     var now = Instant(nanoseconds: 1_000_000_000_000)
@@ -192,7 +193,7 @@ struct StandbyFleet {
         var result: StoreResult
         if case .read = operation {
             reads += 1
-            result = store.result(operation, now: now)
+            result = refusesReads ? .unavailable(.refused) : store.result(operation, now: now)
         } else {
             offers.append((index, operation, now))
             result = refusesWrites ? .unavailable(.refused) : store.result(operation, now: now)

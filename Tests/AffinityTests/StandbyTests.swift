@@ -232,26 +232,16 @@ struct StandbyTests {
         }
     }
 
-    @Test("a key that holds no record is not read again when its page is, and a page of nothing else ends")
-    func skipped() {
-        let now = Instant(nanoseconds: 1_000_000_000_000)
-        let later = now.advanced(byMilliseconds: 1000)
-        let keys = (1...3).map(Self.session)
-        var scan = StoreScan()
-        scan.begin(now: now)
-        #expect(scan.due(replicas: 1, now: now) == .scan(cursor: 0))
-        scan.scanned(keys, next: 0)
-        #expect(scan.due(replicas: 1, now: now) == .read(keys))
-        scan.read(isAnswered: true, isRecord: true, isSlow: false, now: now)
-        scan.skip(keys[1])
-        scan.read(isAnswered: true, isRecord: false, isSlow: false, now: now)
-        scan.read(isAnswered: false, isRecord: false, isSlow: false, now: now)
-        #expect(scan.due(replicas: 1, now: later) == .read([keys[0], keys[2]]))
-        scan.skip(keys[0])
-        scan.read(isAnswered: true, isRecord: false, isSlow: false, now: later)
-        scan.skip(keys[2])
-        scan.read(isAnswered: true, isRecord: false, isSlow: false, now: later)
-        #expect(scan.state == .ended)
+    @Test("a store that lists its keys and refuses to be read is tried again after 10 s")
+    func refusedReads() {
+        var fleet = Self.synced(replicas: 2, sessions: 300)
+        fleet.refusesReads = true
+        fleet.restart(1)
+        fleet.pass(5000)
+        #expect(fleet.replicas[1].status(fleet.now) == .notSynced(.scanFailed))
+        fleet.refusesReads = false
+        fleet.pass(8000)
+        #expect(fleet.replicas[1].status(fleet.now) == .synced)
     }
 
     @Test("a page of far too many keys is read piece by piece, at the same rate")

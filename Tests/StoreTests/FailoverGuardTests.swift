@@ -51,7 +51,8 @@ struct FailoverGuardTests {
         }
         #expect(try await report(primary).failoverGuard == .off)
         let rights = [
-            "on", ">hush", "~limpet:*", "&limpet:*", "+set", "+get", "+getex", "+pttl", "+pexpire", "+eval", "+evalsha",
+            "on", ">hush", "~limpet:*", "&limpet:*", "+set", "+get", "+getrange", "+getex", "+pttl", "+pexpire",
+            "+eval", "+evalsha",
             "+publish", "+subscribe", "+ping", "+info",
         ]
         try primary.command(["ACL", "SETUSER", "narrow"] + rights)

@@ -342,7 +342,8 @@ struct RedisChannelTests {
     func narrowRights() async throws {
         let server = try RedisServer()
         try server.command(
-            "ACL", "SETUSER", "limpet", "on", ">hush", "~limpet:*", "&limpet:*", "+set", "+get", "+getex", "+pttl",
+            "ACL", "SETUSER", "limpet", "on", ">hush", "~limpet:*", "&limpet:*", "+set", "+get", "+getrange", "+getex",
+            "+pttl",
             "+pexpire", "+eval", "+evalsha", "+publish", "+subscribe", "+scan", "+ping", "+info")
         var settings = try StoreSettings.patient(server)
         settings.endpoint = try RedisEndpoint("redis://limpet:hush@127.0.0.1:\(server.port)")

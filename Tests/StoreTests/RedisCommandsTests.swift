@@ -45,7 +45,7 @@ struct RedisCommandsTests {
                 }
             }
             expect([["GET", key], ["PTTL", key]]) { commands.read(fingerprint, in: &$0) }
-            expect([["GET", key], ["PTTL", key]]) { commands.send(.read(fingerprint), in: &$0) }
+            expect([["GETRANGE", key, "0", "27"], ["PTTL", key]]) { commands.send(.read(fingerprint), in: &$0) }
         }
         expect([["PING"]]) { commands.probe(in: &$0) }
         for cursor in [0, 7, UInt64.max] {

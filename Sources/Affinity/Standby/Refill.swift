@@ -187,19 +187,20 @@ struct Refill: Sendable {
         guard !operation.isTouch,
             let (entry, lifetimeMilliseconds) = known(fingerprint, cache, lineageBegan: lineageBegan, now: now)
         else { return nil }
+        // An entry of a session that ends by age becomes suspect when it takes a heard binding. Others keep their
+        // lifetimes; and replicas that touch at once must not shorten what another has touched.
+        let amendedMilliseconds =
+            entry.createdAtSeconds != nil
+            ? lifetimeMilliseconds : max(lifetimeMilliseconds, restoredLifetimeMilliseconds)
         if record.binding.epoch < entry.binding.epoch {
-            // An entry of a session that ends by age becomes suspect when it takes a heard binding.
-            let isByAge = entry.createdAtSeconds != nil
             return .restore(
-                fingerprint, entry.binding,
-                lifetimeMilliseconds: isByAge
-                    ? lifetimeMilliseconds : max(lifetimeMilliseconds, restoredLifetimeMilliseconds),
+                fingerprint, entry.binding, lifetimeMilliseconds: amendedMilliseconds,
                 createdAtSeconds: entry.createdAtSeconds)
         }
         guard record.binding == entry.binding, record.remainingMilliseconds < lifetimeMilliseconds / 4 * 3 else {
             return nil
         }
-        return .touch(fingerprint, lifetimeMilliseconds: lifetimeMilliseconds)
+        return .touch(fingerprint, lifetimeMilliseconds: amendedMilliseconds)
     }
 
     private func known(

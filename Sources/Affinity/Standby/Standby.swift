@@ -479,8 +479,11 @@ package struct Standby: Sendable {
             tallied.scanned &+= 1
             cache.met(
                 bounded(record), of: fingerprint, sentAt: stamp.sentAt, lineageBegan: channel.lineageBegan, now: now)
-        case .foreign: scan.skip(fingerprint)
-        case .absent, .written: break
+        case .absent, .foreign, .written: break
+        case .unavailable(.refused):
+            scan.refuse()
+            rescanAt = now.advanced(byMilliseconds: Self.refusalMilliseconds)
+            return
         case .readOnly, .unavailable: isAnswered = false
         }
         scan.read(isAnswered: isAnswered, isRecord: isRecord, isSlow: isSlow, now: now)

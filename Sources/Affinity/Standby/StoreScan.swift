@@ -40,8 +40,6 @@ struct StoreScan: Sendable {
     /// The page's first records are read at once: keys and records are one step.
     private(set) var isPaid = false
     private var hasMissed = false
-    /// Keys of the batch under way that were skipped.
-    private var skipped = 0
     private var isSlow = false
     private var steps = 0
     private var dueAt = Instant.distantPast
@@ -90,7 +88,6 @@ struct StoreScan: Sendable {
         isPaid = false
         isSlow = false
         hasMissed = false
-        skipped = 0
         guard unread.isEmpty else {
             let batch = Array(unread.prefix(Self.pageSize))
             state = .reading(left: batch.count)
@@ -123,6 +120,14 @@ struct StoreScan: Sendable {
         pause(now)
     }
 
+    /// The store refuses to be read.
+    mutating func refuse() {
+        guard isExpected(), case .reading(let left) = state else { return }
+        stop()
+        stale = max(0, left - 1)
+        state = .failed
+    }
+
     /// The result of one read.
     /// - Parameters:
     ///   - isAnswered: whether the store has told what it holds.
@@ -138,16 +143,9 @@ struct StoreScan: Sendable {
         }
         state = .waiting
         if self.isSlow || hasMissed { pause(now) }
-        guard !hasMissed || unread.isEmpty else { return }
-        unread.removeFirst(min(unread.count, Self.pageSize - skipped))
+        guard !hasMissed else { return }
+        unread.removeFirst(min(unread.count, Self.pageSize))
         if unread.isEmpty { turnPage() }
-    }
-
-    /// The key holds no record: it is not read again, even if the rest of its page has to be.
-    mutating func skip(_ fingerprint: Fingerprint) {
-        guard stale == 0, case .reading = state, let index = unread.firstIndex(of: fingerprint) else { return }
-        unread.remove(at: index)
-        skipped += 1
     }
 
     /// Whether a result belongs to this pass.

@@ -9,6 +9,8 @@ enum RedisReply: Equatable {
     case record(Record)
     /// A string that Limpet would not have written.
     case foreignText
+    /// An empty string: a foreign value, or a part of a value that does not exist.
+    case emptyText
     case status
     /// What `SCAN` returns.
     case page(ScanPage)
@@ -25,7 +27,8 @@ enum RedisReply: Equatable {
         switch value {
         case .none: self = .none
         case .integer(let integer): self = .integer(integer)
-        case .string(let text): self = Record(text).map(RedisReply.record) ?? .foreignText
+        case .string(let text):
+            self = Record(text).map(RedisReply.record) ?? (text.isEmpty ? .emptyText : .foreignText)
         case .status: self = .status
         case .error(let text): self = Self.error(text)
         case .array(let elements): self = Self.verdict(elements)

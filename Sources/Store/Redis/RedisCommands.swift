@@ -70,7 +70,7 @@ struct RedisCommands {
                 $0.append(bulk: UInt64(above))
                 $0.append(bulk: UInt64(clamping: lifetimeMilliseconds))
             }
-        case .read(let fingerprint): read(fingerprint, in: &buffer)
+        case .read(let fingerprint): readStart(of: fingerprint, in: &buffer)
         }
     }
 
@@ -96,6 +96,18 @@ struct RedisCommands {
             $0.append(keyStart, fingerprint)
             $0.append("$2\r\nPX\r\n")
             $0.append(bulk: UInt64(clamping: lifetimeMilliseconds))
+        }
+    }
+
+    /// `GETRANGE` and `PTTL`: a scan meets values of any size, and one byte more than the longest record shows that a
+    /// value is none.
+    private func readStart(of fingerprint: Fingerprint, in buffer: inout ByteBuffer) {
+        append(to: &buffer) {
+            $0.append("*4\r\n$8\r\nGETRANGE\r\n")
+            $0.append(keyStart, fingerprint)
+            $0.append("$1\r\n0\r\n$2\r\n27\r\n")
+            $0.append("*2\r\n$4\r\nPTTL\r\n")
+            $0.append(keyStart, fingerprint)
         }
     }
 

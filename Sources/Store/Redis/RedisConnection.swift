@@ -247,7 +247,6 @@ final class RedisConnection: ChannelInboundHandler, RedisHandler {
                 return store != nil
             }
             guard let fault else { return }
-            if fault == .tooLarge, let read = state.nextRead() { store?.deliver(read, .foreign, now: now) }
             end(error(of: fault), scan: fault == .tooLarge && state.nextAnswersScan ? .tooLarge : .lost)
         }
     }

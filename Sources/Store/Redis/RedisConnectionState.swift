@@ -173,12 +173,6 @@ struct RedisConnectionState {
     /// Whether the next reply answers the scan.
     var nextAnswersScan: Bool { pendingReplies.first?.command == .scan }
 
-    /// Takes out the read whose value is about to arrive, if there is one: it is too long for a record.
-    mutating func nextRead() -> PendingOperation? {
-        guard let next = pendingReplies.first, next.command == .read else { return nil }
-        return place(of: next.operation).flatMap { take(at: $0) }
-    }
-
     private mutating func expectReply(_ command: Command, _ operation: UInt64, _ now: Instant) {
         pendingReplies.append(PendingReply(command: command, operation: operation, sent: now))
     }
@@ -212,7 +206,8 @@ struct RedisConnectionState {
             expectReply(.announcementEvaluation, next.operation, now)
             return .sendAnnouncement(next.operation)
         case .refusal, .readOnly, .noScript, .wrongType: return .announced(next.operation, .refused)
-        case .integer, .verdict, .record, .foreignText, .status, .page, .unexpected: return .close(.mistypedReply)
+        case .integer, .verdict, .record, .foreignText, .emptyText, .status, .page, .unexpected:
+            return .close(.mistypedReply)
         }
     }
 
@@ -222,7 +217,7 @@ struct RedisConnectionState {
         case .page(let page): return .scanned(.page(page))
         case .verdict, .unexpected: return .scanned(.malformed)
         case .refusal, .readOnly, .noScript, .wrongType: return .scanned(.refused)
-        case .none, .integer, .record, .foreignText, .status: return .close(.mistypedReply)
+        case .none, .integer, .record, .foreignText, .emptyText, .status: return .close(.mistypedReply)
         }
     }
 
@@ -245,7 +240,8 @@ struct RedisConnectionState {
         switch reply {
         case .none: firstReply = Self.nothing(after: next.command)
         case .record(let record): firstReply = .record(record)
-        case .foreignText, .wrongType: firstReply = .foreign
+        case .emptyText where next.command == .read: firstReply = .absent
+        case .foreignText, .emptyText, .wrongType: firstReply = .foreign
         case .refusal, .readOnly, .noScript: firstReply = .refused
         case .integer, .verdict, .status, .page, .unexpected: return .close(.mistypedReply)
         }
@@ -266,7 +262,8 @@ struct RedisConnectionState {
         switch reply {
         case .integer(let milliseconds): lifetimeMilliseconds = milliseconds
         case .refusal, .readOnly, .noScript, .wrongType: lifetimeMilliseconds = nil
-        case .none, .verdict, .record, .foreignText, .status, .page, .unexpected: return .close(.mistypedReply)
+        case .none, .verdict, .record, .foreignText, .emptyText, .status, .page, .unexpected:
+            return .close(.mistypedReply)
         }
         guard let place = place(of: next.operation) else { return .wait }
         let isCreate = next.command == .createLifetime
@@ -303,7 +300,8 @@ struct RedisConnectionState {
             return followUp(.evaluation, .evaluation, next.operation, now)
         case .noScript, .refusal, .readOnly, .wrongType:
             return followUp(.read, .fallbackRead, next.operation, now)
-        case .none, .integer, .record, .foreignText, .status, .page, .unexpected: return .close(.mistypedReply)
+        case .none, .integer, .record, .foreignText, .emptyText, .status, .page, .unexpected:
+            return .close(.mistypedReply)
         }
     }
 
@@ -313,7 +311,7 @@ struct RedisConnectionState {
         case .record(let record):
             guard let place = place(of: next.operation) else { return .wait }
             return result(next.operation, record.found(remainingMilliseconds(-1, at: place)))
-        case .foreignText, .wrongType: return result(next.operation, .foreign)
+        case .foreignText, .emptyText, .wrongType: return result(next.operation, .foreign)
         case .refusal, .readOnly, .noScript:
             return followUp(.read, .fallbackRead, next.operation, now)
         case .integer, .verdict, .status, .page, .unexpected: return .close(.mistypedReply)
