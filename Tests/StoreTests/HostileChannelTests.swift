@@ -214,7 +214,8 @@ struct HostileChannelTests {
             command[0] == "INFO" ? .bytes(Self.bulk(info)) : .honest
         }
         let driver = try driver(hostile)
-        try await eventually(within: .seconds(5)) { try await driver.store.counters().connectionFailures >= 2 }
+        // Store and subscription share two attempts a second, and each waits up to two seconds between its own.
+        try await eventually(within: .seconds(15)) { try await driver.store.counters().connectionFailures >= 2 }
         #expect(try await !driver.store.isAvailable)
         #expect(!driver.isLive)
         #expect(driver.store.lines.all.contains { $0.contains("reports no run_id") })
