@@ -55,6 +55,15 @@ struct MixedReleaseTests {
         #expect(!health.isAlone)
     }
 
+    @Test("the very first message of a replica says that it announces: nobody takes it for an earlier release")
+    func firstMessage() throws {
+        var health = FleetHealth(
+            own: .init(instance: 1, configuration: 7, name: "r1", version: "0.1.0"), backends: [],
+            leaseMilliseconds: 500, probeTimeoutMilliseconds: 1000, standby: .notSynced(.waiting))
+        let sent = payloads(health.reconfigured(configuration: 7, backends: [], now: now))
+        #expect(FirstReleaseFleetReader.read(try #require(sent.first))?.version == "0.1.0/waits-waiting")
+    }
+
     @Test("a count of sessions is told with the next message in turn, a change of state at once")
     func urgency() {
         var health = health(1)

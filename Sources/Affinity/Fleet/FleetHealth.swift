@@ -56,8 +56,10 @@ package struct FleetHealth: Sendable {
     ///   - backends: the backends of services whose sessions are shared.
     ///   - leaseMilliseconds: the lease of the coherence channel.
     ///   - probeTimeoutMilliseconds: how long a probe takes at most.
+    ///   - standby: what the first message says; nil: nothing, as in an earlier release.
     package init(
-        own: FleetMessage.Sender, backends: Set<FleetBackend>, leaseMilliseconds: Int64, probeTimeoutMilliseconds: Int64
+        own: FleetMessage.Sender, backends: Set<FleetBackend>, leaseMilliseconds: Int64,
+        probeTimeoutMilliseconds: Int64, standby: StandbyStatus? = nil
     ) {
         self.own = own
         version = own.version
@@ -65,6 +67,7 @@ package struct FleetHealth: Sendable {
         self.probeTimeoutMilliseconds = probeTimeoutMilliseconds
         roster = FleetRoster(configuration: own.configuration)
         self.backends = backends
+        if let standby { standbyChanged(to: standby, isUrgent: false) }
     }
 
     /// Whether a publication waits only for time to pass: a tick after ``publicationGapMilliseconds`` may send it.

@@ -50,7 +50,8 @@ package final class FleetHealthMonitor: HealthObserver {
         loop = prober.loop
         health = FleetHealth(
             own: own, backends: [], leaseMilliseconds: leaseMilliseconds,
-            probeTimeoutMilliseconds: prober.loop.limits.connectTimeout.nanoseconds / 1_000_000)
+            probeTimeoutMilliseconds: prober.loop.limits.connectTimeout.nanoseconds / 1_000_000,
+            standby: .notSynced(.waiting))
         prober.judge = self
         reconfigured(snapshot, configuration: own.configuration)
     }
