@@ -26,7 +26,7 @@ struct StoreScan: Sendable {
     static let pageSize = 100
     /// A server with 100 million keys, or one that never ends.
     static let stepsMax = 1_000_000
-    private static let pauseMilliseconds: Int64 = 50
+    private static let pauseMilliseconds: Int64 = 20
     /// In nanoseconds: how much of a delay that this process had itself is made up for.
     private static let madeUpNanoseconds: Int64 = 100_000_000
 
