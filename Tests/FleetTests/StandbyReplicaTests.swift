@@ -5,7 +5,7 @@ extension FleetTests {
     @Suite("What a replica knows that has just started, or of one that has just gone")
     struct StandbyReplicaTests {
         /// In seconds, of an optimised build; another one has some slack.
-        private static let syncMax = LimpetProgram.releasePath == nil ? 4.0 : 2.0
+        private static let syncMax = LimpetProgram.releasePath == nil ? 8.0 : 2.0
 
         private static func scans(of replica: LimpetProcess) throws -> (scans: Double?, generations: Double?) {
             (
