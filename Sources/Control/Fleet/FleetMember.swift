@@ -28,7 +28,7 @@ final class FleetMember: FleetChannel {
     /// Nil once stopped.
     private var judge: FleetHealthMonitor?
     private var hasWarned = false
-    private var isSynced = false
+    private var log = StandbyLog()
 
     /// Runs on the loop of the prober and the store.
     ///
@@ -105,19 +105,7 @@ final class FleetMember: FleetChannel {
 
     private func standbyChanged(to status: StandbyStatus, isCount: Bool) {
         judge?.standbyChanged(to: status, isUrgent: !isCount)
-        if status == .notSynced(.scanFailed) {
-            logger.warning("The replica cannot learn every session: Redis does not answer SCAN as it should.")
-        }
-        let wasSynced = isSynced
-        isSynced = status == .synced
-        guard isSynced != wasSynced else { return }
-        if isSynced {
-            logger.info("The replica is synced; without the store, every session stays where it is.")
-        } else {
-            logger.notice(
-                "The replica is not synced; without the store, sessions of other replicas may move.",
-                metadata: ["standby": "\(StandbyView(status).description)"])
-        }
+        for line in log.lines(on: status) { logger.log(level: line.level, line.message, metadata: line.metadata) }
     }
 
     // MARK: FleetChannel
