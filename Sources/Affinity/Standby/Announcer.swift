@@ -18,14 +18,14 @@ struct Announcer: Sendable {
 
     private var inFlight: Message?
     private var isSent = false
-    private var nextAt = Instant.distantPast
+    private var pace = Pace()
     private(set) var sent: UInt64 = 0
 
     /// The message to send now.
     mutating func due(
         _ written: WrittenSessions, primary: Int, replicas: Int, now: Instant
     ) -> Message? {
-        guard !isSent, now >= nextAt else { return nil }
+        guard !isSent, pace.isDue(now) else { return nil }
         if inFlight == nil {
             inFlight = written.next(primary: primary, delayMilliseconds: Self.delayMilliseconds, now: now).map {
                 Message(sessions: $0.sessions, hasLeftOut: $0.hasLeftOut)
@@ -34,8 +34,9 @@ struct Announcer: Sendable {
         guard let inFlight else { return nil }
         isSent = true
         let replicas = Int64(max(1, replicas))
-        let since = max(nextAt.nanoseconds, now.nanoseconds &- Self.burstNanoseconds)
-        nextAt = Instant(nanoseconds: since &+ Self.gapNanoseconds &* replicas &* replicas)
+        pace.step(
+            intervalNanoseconds: Self.gapNanoseconds &* replicas &* replicas,
+            madeUpNanoseconds: Self.burstNanoseconds, now: now)
         return inFlight
     }
 
@@ -46,7 +47,7 @@ struct Announcer: Sendable {
             sent &+= 1
             inFlight = nil
         } else {
-            nextAt = max(nextAt, now.advanced(byMilliseconds: Self.retryMilliseconds))
+            pace.pause(milliseconds: Self.retryMilliseconds, now: now)
         }
     }
 

@@ -45,7 +45,7 @@ struct Refill: Sendable {
     private var position: BindingCache.Position?
     private var queue: [Fingerprint] = []
     private var inFlight = 0
-    private var dueAt = Instant.distantPast
+    private var pace = Pace()
     private var isSlow = false
 
     init(restoredLifetimeMilliseconds: Int64) {
@@ -101,10 +101,10 @@ struct Refill: Sendable {
         case .share: isSharing = true
         case .rest: isSharing = false
         }
-        guard inFlight == 0, now >= dueAt else { return [] }
+        guard inFlight == 0, pace.isDue(now) else { return [] }
         if isSlow {
             isSlow = false
-            dueAt = now.advanced(byMilliseconds: Self.pauseMilliseconds)
+            pace.pause(milliseconds: Self.pauseMilliseconds, now: now)
             return []
         }
         if queue.isEmpty {
@@ -119,7 +119,7 @@ struct Refill: Sendable {
         inFlight = operations.count
         offers &+= UInt64(operations.count)
         let interval = Int64(operations.count) * 1_000_000_000 / Self.offersPerSecond * Int64(max(1, replicas))
-        dueAt = Instant(nanoseconds: max(dueAt.nanoseconds, now.nanoseconds &- interval) &+ interval)
+        pace.step(intervalNanoseconds: interval, madeUpNanoseconds: interval, now: now)
         return operations
     }
 

@@ -153,6 +153,11 @@ package struct Standby: Sendable {
         FleetRoster.intervalMilliseconds(replicas: lastReplicas) + Self.presenceMarginMilliseconds
     }
 
+    /// Whether the channel has been live for long enough to have heard everyone.
+    private func isSettled(_ now: Instant) -> Bool {
+        liveSince.map { now >= $0.advanced(byMilliseconds: Self.settledMilliseconds) } ?? false
+    }
+
     // MARK: The channel
 
     /// The coherence channel's status has changed, or a heartbeat has come back. Call this before the status is
@@ -203,9 +208,7 @@ package struct Standby: Sendable {
     }
 
     private mutating func tellRefilling(_ now: Instant) {
-        if awaitsOthers, let liveSince, now >= liveSince.advanced(byMilliseconds: Self.settledMilliseconds) {
-            awaitsOthers = false
-        }
+        if isSettled(now) { awaitsOthers = false }
         // Until a heartbeat has come back, it is not known whether the store has lost anything.
         let isHolding = liveSince == nil || awaitsOthers
         coherence.setRefilling(isHolding || isRefilling || fleet.isRefilling, primary: primary)
@@ -275,8 +278,7 @@ package struct Standby: Sendable {
         }
         self.fleet = fleet
         let replicas = fleet.announcing.count + 1
-        let isSettled = liveSince.map { now >= $0.advanced(byMilliseconds: Self.settledMilliseconds) } ?? false
-        lastReplicas = isSettled ? replicas : max(lastReplicas, replicas)
+        lastReplicas = isSettled(now) ? replicas : max(lastReplicas, replicas)
     }
 
     private mutating func beginRefillIfDue(_ now: Instant) {
@@ -387,17 +389,18 @@ package struct Standby: Sendable {
         guard mayAnnounce || now >= refusedUntil else { return actions }
         // Offers are silent, and a refill may be too short to be heard of: who scans meanwhile has to scan again.
         if refill.takeWritten() { coherence.written.leaveOut(primary: primary, now: now) }
-        if let message = announcer.due(coherence.written, primary: primary, replicas: lastReplicas, now: now) {
-            actions.append(.announce(message.sessions, hasLeftOut: message.hasLeftOut))
-        }
-        return actions
+        return actions + announcements(now)
+    }
+
+    private mutating func announcements(_ now: Instant) -> [Action] {
+        announcer.due(coherence.written, primary: primary, replicas: lastReplicas, now: now)
+            .map { [.announce($0.sessions, hasLeftOut: $0.hasLeftOut)] } ?? []
     }
 
     /// After an interruption all may be scanning, until the count of replicas is trusted.
     private func scanningReplicas(_ now: Instant) -> Int {
         guard generations > 1 else { return fleet.scanning + 1 }
-        let isSettled = liveSince.map { now >= $0.advanced(byMilliseconds: Self.settledMilliseconds) } ?? false
-        return isSettled ? fleet.scanning + 1 : max(fleet.scanning + 1, lastReplicas)
+        return isSettled(now) ? fleet.scanning + 1 : max(fleet.scanning + 1, lastReplicas)
     }
 
     /// Whether this replica comes before all others in the session's order of replicas.
@@ -439,10 +442,7 @@ package struct Standby: Sendable {
         } else if isPublished {
             mayAnnounce = true
         }
-        guard isPublished, mayAnnounce, now < channel.liveUntil,
-            let message = announcer.due(coherence.written, primary: primary, replicas: lastReplicas, now: now)
-        else { return [] }
-        return [.announce(message.sessions, hasLeftOut: message.hasLeftOut)]
+        return isPublished && now < channel.liveUntil ? announcements(now) : []
     }
 
     /// The result of a read or an offer.

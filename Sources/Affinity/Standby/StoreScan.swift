@@ -13,10 +13,10 @@ struct StoreScan: Sendable {
         case waiting
         /// The keys of a page were requested. → waiting, ended, failed
         case asking
-        /// Records were requested, and this many results are missing. → waiting, ended
+        /// Records were requested, and this many results are missing. → waiting, ended, failed
         case reading(left: Int)
         case ended
-        /// The store does not answer a scan as Redis does. It is not scanned again.
+        /// The store refuses, or does not answer a scan as Redis does. → idle, by `stop`
         case failed
     }
 
@@ -42,7 +42,7 @@ struct StoreScan: Sendable {
     private var hasMissed = false
     private var isSlow = false
     private var steps = 0
-    private var dueAt = Instant.distantPast
+    private var pace = Pace()
     /// Results of an earlier pass that are still to come.
     private var stale = 0
     private let stepsMax: Int
@@ -63,7 +63,7 @@ struct StoreScan: Sendable {
         guard state != .failed else { return }
         stop()
         state = .waiting
-        dueAt = now
+        pace.begin(now)
     }
 
     /// The pass ends here: its cursor belongs to a process that is gone, or its server to another history. Another
@@ -83,7 +83,7 @@ struct StoreScan: Sendable {
     /// What to send now.
     /// - Parameter replicas: how many replicas scan, this one included.
     mutating func due(replicas: Int, now: Instant) -> Action? {
-        guard state == .waiting, stale == 0, isPaid || now >= dueAt else { return nil }
+        guard state == .waiting, stale == 0, isPaid || pace.isDue(now) else { return nil }
         if !isPaid { pay(replicas: replicas, now) }
         isPaid = false
         isSlow = false
@@ -157,8 +157,7 @@ struct StoreScan: Sendable {
 
     private mutating func pay(replicas: Int, _ now: Instant) {
         let interval = Int64(Self.pageSize) * 1_000_000_000 / Self.keysPerSecond * Int64(max(1, replicas))
-        let since = max(dueAt.nanoseconds, now.nanoseconds &- Self.madeUpNanoseconds)
-        dueAt = Instant(nanoseconds: since &+ interval)
+        pace.step(intervalNanoseconds: interval, madeUpNanoseconds: Self.madeUpNanoseconds, now: now)
     }
 
     private mutating func turnPage() {
@@ -169,6 +168,6 @@ struct StoreScan: Sendable {
     }
 
     private mutating func pause(_ now: Instant) {
-        dueAt = max(dueAt, now.advanced(byMilliseconds: Self.pauseMilliseconds))
+        pace.pause(milliseconds: Self.pauseMilliseconds, now: now)
     }
 }
