@@ -52,7 +52,7 @@ struct BindingCacheTests {
         let record = StoredRecord(
             Binding(backend: BackendHash(bits: 5), epoch: 1), remainingMilliseconds: 100_000)
         for _ in 0..<sessions {
-            cache.announced(
+            cache.applyAnnounced(
                 record, of: random.fingerprint(), livesFrom: now, lineageBegan: .distantPast, now: now)
         }
         random = Random(seed: 31)

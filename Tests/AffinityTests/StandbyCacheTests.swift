@@ -28,7 +28,7 @@ struct StandbyCacheTests {
         after milliseconds: Int64 = 0, of session: Fingerprint? = nil
     ) {
         let time = now.advanced(byMilliseconds: milliseconds)
-        cache.announced(
+        cache.applyAnnounced(
             StoredRecord(binding(backend, epoch), remainingMilliseconds: lifetimeMilliseconds),
             of: session ?? self.session, livesFrom: time, lineageBegan: now.advanced(byMilliseconds: -lineageAge),
             now: time)
@@ -38,7 +38,7 @@ struct StandbyCacheTests {
         _ backend: UInt32, _ epoch: UInt32, lifetimeMilliseconds: Int64 = 100_000, lineageAge: Int64 = 10_000,
         sentAgo: Int64 = 0
     ) {
-        cache.met(
+        cache.applyRead(
             StoredRecord(binding(backend, epoch), remainingMilliseconds: lifetimeMilliseconds), of: session,
             sentAt: now.advanced(byMilliseconds: -sentAgo), lineageBegan: now.advanced(byMilliseconds: -lineageAge),
             now: now)
@@ -48,7 +48,7 @@ struct StandbyCacheTests {
 
     @Test("an announced record is standby, suspect, and of the lifetime that it has from the heartbeat before it")
     func announced() throws {
-        cache.announced(
+        cache.applyAnnounced(
             StoredRecord(binding(5, 3), remainingMilliseconds: 60_000, createdAtSeconds: 9), of: session,
             livesFrom: now.advanced(byMilliseconds: -200), lineageBegan: .distantPast, now: now)
         let entry = try #require(known)

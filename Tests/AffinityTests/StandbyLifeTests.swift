@@ -51,11 +51,11 @@ struct StandbyLifeTests {
                 for: session, now: confirmedAt)
             let before = cache.peek(session, now: now)
             let short = StoredRecord(binding, remainingMilliseconds: 50_000)
-            cache.met(short, of: session, sentAt: now, lineageBegan: .distantPast, now: now)
-            cache.announced(short, of: session, livesFrom: now, lineageBegan: .distantPast, now: now)
+            cache.applyRead(short, of: session, sentAt: now, lineageBegan: .distantPast, now: now)
+            cache.applyAnnounced(short, of: session, livesFrom: now, lineageBegan: .distantPast, now: now)
             #expect(cache.peek(session, now: now) == before)
             let long = StoredRecord(binding, remainingMilliseconds: 90_000)
-            cache.met(long, of: session, sentAt: now, lineageBegan: .distantPast, now: now)
+            cache.applyRead(long, of: session, sentAt: now, lineageBegan: .distantPast, now: now)
             #expect(cache.peek(session, now: now)?.expiresAt ?? .distantFuture < now.advanced(byMilliseconds: 95_000))
         }
     }

@@ -63,7 +63,7 @@ struct StandbyTests {
             let restore = StoreOperation.restore(Self.session(3), fleet.binding(1, 2), lifetimeMilliseconds: 1000)
             _ = fleet.storeAnsweredInBackground(result, to: restore)
             let create = StoreOperation.create(Self.session(4), fleet.backend(1), lifetimeMilliseconds: 1000)
-            fleet.replicas[0].storeAnsweredNobody(result, to: create, now: fleet.now)
+            fleet.replicas[0].storeAnsweredEndedRequest(result, to: create, now: fleet.now)
             let touch = StoreOperation.touch(Self.session(5), lifetimeMilliseconds: 1000)
             _ = fleet.storeAnsweredInBackground(result, to: touch)
             let written = fleet.replicas[0].coherence.written
@@ -80,7 +80,7 @@ struct StandbyTests {
     func abandoned() throws {
         var fleet = try Fleet()
         let create = StoreOperation.create(Self.session(1), fleet.backend(1), lifetimeMilliseconds: 1000)
-        fleet.replicas[0].storeAnsweredNobody(.written, to: create, now: fleet.now)
+        fleet.replicas[0].storeAnsweredEndedRequest(.written, to: create, now: fleet.now)
         let written = fleet.replicas[0].coherence.written
         #expect(written.next(primary: 0, delayMilliseconds: 0, now: fleet.now)?.sessions == [Self.session(1)])
     }

@@ -18,25 +18,19 @@ extension BindingCache {
     /// - Parameters:
     ///   - livesFrom: the earliest time at which the record can have been read.
     ///   - lineageBegan: when the present lineage began.
-    package func announced(
+    package func applyAnnounced(
         _ record: StoredRecord, of fingerprint: Fingerprint, livesFrom: Instant, lineageBegan: Instant, now: Instant
     ) {
         let entry = Self.standby(record, confirmedAt: now, livesFrom: livesFrom)
         let (shard, index) = place(fingerprint)
         shards[shard].state.withLock { state in
-            let set = shards[shard].usedSet(at: index)
-            guard let way = set.way(of: fingerprint.low) else {
-                _ = insert(entry, fingerprint, set, now, &state)
-                return
+            guard let (set, way, kind) = live(fingerprint, shard, index, now) else {
+                return add(entry, fingerprint, shards[shard].usedSet(at: index), now, &state)
             }
-            let slot = set[way]
-            guard slot.isLive(CacheTick(now)), let kind = slot.kind else {
-                return put(entry, fingerprint, set, way, now, seenTwice: false, &state)
-            }
-            let old = slot.entry(kind, now: now)
-            guard old.kind == .guess || old.isStandby else { return }
-            guard old.kind == .guess || old.yields(to: entry, lineageBegan: lineageBegan, now: now) else { return }
-            put(entry, fingerprint, set, way, now, seenTwice: slot.isSeenTwice, &state)
+            let old = set[way].entry(kind, now: now)
+            guard old.kind == .guess || old.isStandby && old.yields(to: entry, lineageBegan: lineageBegan, now: now)
+            else { return }
+            put(entry, fingerprint, set, way, now, seenTwice: set[way].isSeenTwice, &state)
         }
     }
 
@@ -48,7 +42,7 @@ extension BindingCache {
     /// - Parameters:
     ///   - sentAt: when the record was requested. Its lifetime counts from here.
     ///   - lineageBegan: when the present lineage of the store began.
-    package func met(
+    package func applyRead(
         _ record: StoredRecord, of fingerprint: Fingerprint, sentAt: Instant, lineageBegan: Instant, now: Instant
     ) {
         var entry = Self.standby(record, confirmedAt: sentAt, livesFrom: sentAt)
@@ -56,25 +50,30 @@ extension BindingCache {
         shards[shard].state.withLock { state in
             let verdict = state.floors.judge(fingerprint, epoch: record.binding.epoch, sentAt: sentAt)
             if case .superseded = verdict { return }
-            let set = shards[shard].usedSet(at: index)
-            guard let way = set.way(of: fingerprint.low) else {
-                _ = insert(entry, fingerprint, set, now, &state)
+            guard let (set, way, kind) = live(fingerprint, shard, index, now) else {
+                if entry.expiresAt > now { add(entry, fingerprint, shards[shard].usedSet(at: index), now, &state) }
                 return
             }
-            let slot = set[way]
-            guard slot.isLive(CacheTick(now)), let kind = slot.kind else {
-                guard entry.expiresAt > now else { return }
-                return put(entry, fingerprint, set, way, now, seenTwice: false, &state)
-            }
-            let old = slot.entry(kind, now: now)
+            let old = set[way].entry(kind, now: now)
             guard old.mayLearn(from: entry, lineageBegan: lineageBegan, now: now) else { return }
             if old.kind == .confirmed, !old.isStandby {
                 entry.isStandby = false
                 if case .admitted = verdict { entry.isSuspect = false }
                 _ = keep(entry, fingerprint, shard, index, now, &state)
             } else {
-                put(entry, fingerprint, set, way, now, seenTwice: slot.isSeenTwice, &state)
+                put(entry, fingerprint, set, way, now, seenTwice: set[way].isSeenTwice, &state)
             }
+        }
+    }
+
+    /// Keeps an entry of a session that has no live one: in the place of its expired one, else where the set has room.
+    private func add(
+        _ entry: Entry, _ fingerprint: Fingerprint, _ set: CacheSet, _ now: Instant, _ state: inout CacheShard.State
+    ) {
+        if let way = set.way(of: fingerprint.low) {
+            put(entry, fingerprint, set, way, now, seenTwice: false, &state)
+        } else {
+            _ = insert(entry, fingerprint, set, now, &state)
         }
     }
 

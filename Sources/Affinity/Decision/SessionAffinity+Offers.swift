@@ -100,7 +100,7 @@ extension SessionAffinity {
     }
 
     /// The result of a request's operation, after that request has ended: what was written is announced all the same.
-    package mutating func storeAnsweredNobody(_ result: StoreResult, to operation: StoreOperation, now: Instant) {
+    package mutating func storeAnsweredEndedRequest(_ result: StoreResult, to operation: StoreOperation, now: Instant) {
         switch result {
         case .written: operation.written.map { noteWritten(operation, $0.binding, now) }
         case .unavailable(let failure): noteUnsure(operation, failure, now)

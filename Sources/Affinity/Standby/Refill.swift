@@ -164,7 +164,7 @@ struct Refill: Sendable {
         lineageBegan: Instant, _ now: Instant
     ) {
         guard stamp.isFromChannelServer else { return }
-        cache.met(record, of: fingerprint, sentAt: stamp.sentAt, lineageBegan: lineageBegan, now: now)
+        cache.applyRead(record, of: fingerprint, sentAt: stamp.sentAt, lineageBegan: lineageBegan, now: now)
     }
 
     private func offer(

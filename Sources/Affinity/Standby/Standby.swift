@@ -232,7 +232,7 @@ package struct Standby: Sendable {
         }
         if !isOwn { tallied.recordsHeard &+= UInt64(announcement.items.count) }
         for item in announcement.items where coherence.primaries.primary(of: item.fingerprint) == primary {
-            cache.announced(
+            cache.applyAnnounced(
                 item.record, of: item.fingerprint, livesFrom: echoedBeatSentAt, lineageBegan: channel.lineageBegan,
                 now: now)
         }
@@ -254,7 +254,7 @@ package struct Standby: Sendable {
     ///   - fleet: what the others report.
     ///   - storeIsAvailable: whether an operation would be sent now.
     package mutating func tick(fleet: FleetStandby, storeIsAvailable: Bool, now: Instant) -> [Action] {
-        heed(fleet, now)
+        update(fleet, now)
         let isLive = liveSince != nil && now < channel.liveUntil
         if let echoedBeatSentAt {
             coherence.written.settle(primary: primary, echoedBeatSentAt: echoedBeatSentAt, now: now)
@@ -271,7 +271,7 @@ package struct Standby: Sendable {
         return dueActions(now)
     }
 
-    private mutating func heed(_ fleet: FleetStandby, _ now: Instant) {
+    private mutating func update(_ fleet: FleetStandby, _ now: Instant) {
         if fleet.isRefilling { gap(.waiting) }
         if fleet.hasUnannounced != self.fleet.hasUnannounced {
             gap(fleet.hasUnannounced ? .unannounced : .waiting)
@@ -477,7 +477,7 @@ package struct Standby: Sendable {
             guard isAnswered else { break }
             isRecord = true
             tallied.scanned &+= 1
-            cache.met(
+            cache.applyRead(
                 bounded(record), of: fingerprint, sentAt: stamp.sentAt, lineageBegan: channel.lineageBegan, now: now)
         case .absent, .foreign, .written: break
         case .unavailable(.refused):

@@ -239,7 +239,7 @@ extension Exchange: SessionWaiter {
         if case .deciding = phase {
             proceed(by: answer, to: operation, stamp: stamp)
         } else {
-            choice.service?.affinity.storeAnsweredNobody(answer, to: operation, now: loop.now())
+            choice.service?.affinity.storeAnsweredEndedRequest(answer, to: operation, now: loop.now())
         }
         guard !others.isEmpty else { return }
         let found = answer.forWaiters(than: operation)
