@@ -4,8 +4,8 @@ import Testing
 extension FleetTests {
     @Suite("What a replica knows that has just started, or of one that has just gone")
     struct StandbyReplicaTests {
-        /// In seconds, of an optimised build; another one has some slack.
-        private static let syncMax = LimpetProgram.releasePath == nil ? 8.0 : 2.0
+        /// In seconds. A build that is not optimised takes 3.
+        private static let syncMax = LimpetProgram.releasePath == nil ? 5.0 : 2.0
 
         private static func scans(of replica: LimpetProcess) throws -> (scans: Double?, generations: Double?) {
             (
