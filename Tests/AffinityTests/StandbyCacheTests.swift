@@ -101,6 +101,17 @@ struct StandbyCacheTests {
         #expect(known?.isStandby == true && known?.maySuffice == false)
     }
 
+    @Test(
+        "a heard move of what the store has not confirmed to this replica is standby: a key may begin anew after it",
+        arguments: [BindingCache.Kind.guess, .dirty])
+    func heardMoveOfOwnDecision(kind: BindingCache.Kind) {
+        know(5, 0, kind)
+        cache.receive(binding(6, 3), of: session, now: now)
+        #expect(known?.binding == binding(6, 3) && known?.isStandby == true)
+        hear(7, 1, after: 100)
+        #expect(known?.binding == binding(7, 1))
+    }
+
     @Test("an answer to this replica makes standby confirmed")
     func answered() {
         hear(5, 4)

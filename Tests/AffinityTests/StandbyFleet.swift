@@ -16,7 +16,8 @@ struct StandbyFleet {
         func status(_ now: Instant) -> StandbyStatus { standby.status(now: now) }
     }
 
-    static let pageSize = 100
+    /// The keys of a page of a scan.
+    var pageSize = 100
 
     var store = ModelStore()
     var era = "first"
@@ -184,8 +185,8 @@ struct StandbyFleet {
         }
         let all = store.sessions(now: now)
         let start = Int(cursor)
-        let page = Array(all[min(start, all.count)..<min(start + Self.pageSize, all.count)])
-        let next = start + Self.pageSize < all.count ? UInt64(start + Self.pageSize) : 0
+        let page = Array(all[min(start, all.count)..<min(start + pageSize, all.count)])
+        let next = start + pageSize < all.count ? UInt64(start + pageSize) : 0
         return replicas[index].standby.scanned(page, next: next, now: now)
     }
 

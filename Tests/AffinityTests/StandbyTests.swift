@@ -244,6 +244,18 @@ struct StandbyTests {
         #expect(fleet.replicas[1].status(fleet.now) == .synced)
     }
 
+    @Test("a page of a few keys more than asked for is read at once, and costs its keys")
+    func pageOfAFewMore() {
+        var fleet = Self.synced(sessions: 4992, cacheEntries: 10_000)
+        fleet.pageSize = 104
+        fleet.restart(2)
+        let (scans, reads) = (fleet.scans, fleet.reads)
+        fleet.pass(300)
+        let pages = fleet.scans - scans
+        #expect(pages >= 28 && pages <= 30)
+        #expect(fleet.reads - reads == 104 * pages)
+    }
+
     @Test("a page of far too many keys is read piece by piece, at the same rate")
     func largePage() {
         var fleet = StandbyFleet(replicas: 1)

@@ -165,8 +165,8 @@ package final class BindingCache: @unchecked Sendable {
     }
 
     /// Applies a message: the store now holds this binding. The session's live entry takes it, unless that has a higher
-    /// epoch, and keeps its lifetime. If that lifetime may not be the record's, the entry becomes suspect. Results in
-    /// flight with a lower epoch will not be kept.
+    /// epoch, and keeps its lifetime. If that lifetime may not be the record's, the entry becomes suspect. What the store
+    /// has not confirmed to this replica becomes standby. Results in flight with a lower epoch will not be kept.
     package func receive(_ binding: Binding, of fingerprint: Fingerprint, now: Instant) {
         let (shard, index) = place(fingerprint)
         shards[shard].state.withLock { state in
@@ -175,9 +175,9 @@ package final class BindingCache: @unchecked Sendable {
             var entry = set[way].entry(kind, now: now)
             guard binding.epoch >= entry.binding.epoch else { return }
             // The lifetime is the record's only if the store had confirmed it, and if sessions do not end by age.
-            // Standby stays suspect: the store has never answered this replica about it.
-            let isSuspect = entry.kind != .confirmed || entry.isStandby || entry.createdAtSeconds != nil
-            (entry.binding, entry.kind, entry.confirmedAt, entry.isSuspect) = (binding, .confirmed, now, isSuspect)
+            entry.isStandby = entry.isStandby || entry.kind != .confirmed
+            entry.isSuspect = entry.isStandby || entry.createdAtSeconds != nil
+            (entry.binding, entry.kind, entry.confirmedAt) = (binding, .confirmed, now)
             put(entry, fingerprint, set, way, now, seenTwice: set[way].isSeenTwice, &state)
         }
     }

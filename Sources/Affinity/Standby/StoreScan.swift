@@ -22,8 +22,10 @@ struct StoreScan: Sendable {
 
     /// Keys per second that a fleet reads from one server: 5 % of its time.
     private static let keysPerSecond: Int64 = 10_000
-    /// The number of keys that a page is to have, and of records that are read at once.
+    /// The number of keys that a page is to have.
     static let pageSize = 100
+    /// Records that are read at once. Pages have a few keys more than asked for, which are no step of their own.
+    static let readsMax = 125
     /// A server with 100 million keys, or one that never ends.
     static let stepsMax = 1_000_000
     private static let pauseMilliseconds: Int64 = 20
@@ -84,15 +86,17 @@ struct StoreScan: Sendable {
     /// - Parameter replicas: how many replicas scan, this one included.
     mutating func due(replicas: Int, now: Instant) -> Action? {
         guard state == .waiting, stale == 0, isPaid || pace.isDue(now) else { return nil }
-        if !isPaid { pay(replicas: replicas, now) }
+        let paid = isPaid ? Self.pageSize : 0
         isPaid = false
         isSlow = false
         hasMissed = false
         guard unread.isEmpty else {
-            let batch = Array(unread.prefix(Self.pageSize))
+            let batch = Array(unread.prefix(Self.readsMax))
+            pay(keys: batch.count - paid, replicas: replicas, now)
             state = .reading(left: batch.count)
             return .read(batch)
         }
+        pay(keys: Self.pageSize, replicas: replicas, now)
         state = .asking
         return .scan(cursor: cursor)
     }
@@ -144,7 +148,7 @@ struct StoreScan: Sendable {
         state = .waiting
         if self.isSlow || hasMissed { pause(now) }
         guard !hasMissed else { return }
-        unread.removeFirst(min(unread.count, Self.pageSize))
+        unread.removeFirst(min(unread.count, Self.readsMax))
         if unread.isEmpty { turnPage() }
     }
 
@@ -155,8 +159,9 @@ struct StoreScan: Sendable {
         return false
     }
 
-    private mutating func pay(replicas: Int, _ now: Instant) {
-        let interval = Int64(Self.pageSize) * 1_000_000_000 / Self.keysPerSecond * Int64(max(1, replicas))
+    private mutating func pay(keys: Int, replicas: Int, _ now: Instant) {
+        guard keys > 0 else { return }
+        let interval = Int64(keys) * 1_000_000_000 / Self.keysPerSecond * Int64(max(1, replicas))
         pace.step(intervalNanoseconds: interval, madeUpNanoseconds: Self.madeUpNanoseconds, now: now)
     }
 

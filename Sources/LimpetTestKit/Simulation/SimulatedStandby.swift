@@ -20,6 +20,8 @@ struct SimulatedStandby {
     var lossesBefore: UInt64 = 0
     /// When the store read the record for that scan.
     var readAt: [Fingerprint: Moment] = [:]
+    /// Sessions of which this replica has a binding that wins over the record it was told of.
+    var conflicts: Set<Fingerprint> = []
     /// Sessions that the next announcement leaves out.
     var leavesOut = false
 

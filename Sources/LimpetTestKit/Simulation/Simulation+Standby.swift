@@ -137,8 +137,9 @@ extension Simulation {
         at replica: SimulatedReplica
     ) {
         let primary = primary(of: operation.fingerprint)
-        if case .read = operation, case .record = result, let origin {
+        if case .read = operation, case .record(let record) = result, let origin {
             replica.hearings[primary].standby?.readAt[operation.fingerprint] = origin.at
+            noteConflict(record.binding, of: operation.fingerprint, at: replica)
         }
         let (result, stamp) = readAsIfWithoutRules(result, operation, stamp, at: replica)
         let actions = replica.hearings[primary].standby?.core.answered(
@@ -151,6 +152,7 @@ extension Simulation {
         let replica = connection.replica
         guard replica.release == .present else { return }
         coverage.count("announcements heard")
+        for item in announcement.items { noteConflict(item.record.binding, of: item.fingerprint, at: replica) }
         let heard = heardAsIfWithoutRules(announcement, connection.primary, at: replica)
         replica.hearings[connection.primary].standby?.core.received(heard, now: replica.instant(now))
         for item in heard.items { useWithoutAsking(item.fingerprint, at: replica) }

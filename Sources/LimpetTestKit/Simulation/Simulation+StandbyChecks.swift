@@ -58,6 +58,8 @@ extension Simulation {
         guard first.since <= max(began, readAt) || isTold else { return nil }
         if let hint = request.hint, hint.binding.epoch >= first.binding.epoch { return nil }
         let bindings = reigns.map(\.binding)
+        // Dropped meanwhile: its key begins anew.
+        guard !bindings.contains(where: \.isTombstone) else { return nil }
         guard !bindings.contains(where: { isExcused(request, $0, server) }) else { return nil }
         return (first.binding, now - first.since, bindings)
     }
@@ -66,7 +68,6 @@ extension Simulation {
         let (replica, session) = (request.replica, request.session)
         let hearing = replica.hearings[primary(of: session)]
         // Not usable, or not since the store went away: then the session was moved, or guessed elsewhere.
-        if binding.isTombstone { return false }
         guard let index = replica.membership.index(of: binding.backend), replica.health.isUp(index),
             replica.usableSince[index] <= hearing.echoedAt
         else { return true }
@@ -79,6 +80,8 @@ extension Simulation {
         let instant = replica.instant(now)
         let entry = replica.cache.peek(session, now: instant)
         if entry?.kind == .dirty || isConflict(entry, binding, replica, server.primary) { return true }
+        // Such a binding, once its life is over, names the guess.
+        if hearing.standby?.conflicts.contains(session) == true { return true }
         // The store has lost the record without a word; what this replica knows by itself is kept until it asks.
         let lifetime = scenario.settings.recordLifetimeMilliseconds * 1000
         let isOwn = replica.answered[session] != nil || replica.written[session] != nil
@@ -103,6 +106,17 @@ extension Simulation {
     ) -> Bool {
         guard let entry, entry.kind == .confirmed, entry.conflicts(by: binding) else { return false }
         return entry.confirmedAt < replica.hearings[primary].channel.status.lineageBegan
+    }
+
+    /// The replica is told of a record.
+    func noteConflict(_ record: Binding, of session: Fingerprint, at replica: SimulatedReplica) {
+        let primary = primary(of: session)
+        let entry = replica.cache.peek(session, now: replica.instant(now))
+        if isConflict(entry, record, replica, primary) {
+            replica.hearings[primary].standby?.conflicts.insert(session)
+        } else {
+            replica.hearings[primary].standby?.conflicts.remove(session)
+        }
     }
 
     // MARK: I18
@@ -176,19 +190,20 @@ extension Simulation {
             if scenario.cacheEntries == 1 && isEvicted || entry?.kind == .dirty { continue }
             // A request asked: from then on touches keep the record alive.
             if let at = claim.replica.answered[claim.session], at >= lostAt { continue }
-            check(claim, server.living(claim.session, now: now))
+            check(claim, server.living(claim.session, now: now), lostAt: lostAt)
         }
     }
 
-    private func check(_ claim: Claims.Claim, _ record: ModelRecord?) {
+    private func check(_ claim: Claims.Claim, _ record: ModelRecord?, lostAt: Moment) {
         coverage.count("bindings known through a loss")
         let what = "\(name(claim.session)): replica \(claim.replica.index) knew \(name(claim.binding))"
         guard let record, let held = record.binding else { return fail("I17", "\(what), the store holds nothing") }
         if held.epoch < claim.binding.epoch { return fail("I17", "\(what), the store holds \(name(held))") }
-        let (life, known) = (record.expires - now, claim.expires - now)
+        // What was left at the loss: the difference stays as time passes, and the ratio falls.
+        let (life, known) = (record.expires - lostAt, claim.expires - lostAt)
         guard scenario.cacheEntries > 1 else { return }
         if held == claim.binding, !claim.isOld, life < known / 4 * 3 - 350_000 {
-            fail("I17", "\(what) for \(known / 1000) ms, the store only for \(life / 1000) ms")
+            fail("I17", "\(what) for \(known / 1000) ms after the loss, the store only for \(life / 1000) ms")
         }
     }
 
