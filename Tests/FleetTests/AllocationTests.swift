@@ -60,7 +60,8 @@ extension FleetTests {
             return counts.sorted()[windows / 2]
         }
 
-        private static func allocationsPerRequest(_ setting: CountedReplica, _ run: () throws -> Void) throws -> Double {
+        private static func allocationsPerRequest(_ setting: CountedReplica, _ run: () throws -> Void) throws -> Double
+        {
             let quiet = 0.5
             let before = try setting.counter.count()
             Thread.sleep(forTimeInterval: quiet)

@@ -165,8 +165,8 @@ package final class BindingCache: @unchecked Sendable {
     }
 
     /// Applies a message: the store now holds this binding. The session's live entry takes it, unless that has a higher
-    /// epoch, and keeps its lifetime. If that lifetime may not be the record's, the entry becomes suspect. What the store
-    /// has not confirmed to this replica becomes standby. Results in flight with a lower epoch will not be kept.
+    /// epoch, and keeps its lifetime. If that lifetime may not be the record's, the entry becomes suspect. What the
+    /// store has not confirmed to this replica becomes standby. Results in flight with a lower epoch will not be kept.
     package func receive(_ binding: Binding, of fingerprint: Fingerprint, now: Instant) {
         let (shard, index) = place(fingerprint)
         shards[shard].state.withLock { state in

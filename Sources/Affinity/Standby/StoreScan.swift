@@ -24,7 +24,7 @@ struct StoreScan: Sendable {
     private static let keysPerSecond: Int64 = 10_000
     /// The number of keys that a page is to have.
     static let pageSize = 100
-    /// Records that are read at once. Pages have a few keys more than asked for, which are no step of their own.
+    /// Records that are read at once: SCAN returns a few keys more than asked for, and those are part of the page.
     static let readsMax = 125
     /// A server with 100 million keys, or one that never ends.
     static let stepsMax = 1_000_000
