@@ -47,6 +47,8 @@ package struct ReplicaSettings: Equatable, Sendable {
     package var name: String
     /// Number of event loops. Default: the number of cores.
     package var threads: Int
+    /// Plain TCP connections write to their sockets themselves, as far as these take it at once.
+    package var directSend: Bool
 }
 
 /// The store that replicas share, and the cache in front of it: `store`.

@@ -1,10 +1,10 @@
-/// Searches that examine eight bytes in one machine word.
-///
-/// A *stop mask* has the top bit of a lane set if the byte ends the search. `below` and `equal` may also set lanes
-/// above a true stop (a borrow propagates upwards), so only the lowest set lane is meaningful, and no other is used.
+/// Searches that examine sixteen bytes at once. The lanes of a vector are gathered in one integer, lane 0 lowest: all ones
+/// in a lane where the search stops.
 enum ByteLanes {
-    @inline(__always) private static var top: UInt64 { 0x8080_8080_8080_8080 }
-    @inline(__always) private static var ones: UInt64 { 0x0101_0101_0101_0101 }
+    private typealias Vector = SIMD16<UInt8>
+    private typealias Mask = SIMDMask<SIMD16<Int8>>
+
+    private static var width: Int { 16 }
 
     /// Loads eight bytes, the first in the lowest lane regardless of the machine's byte order.
     @inline(__always)
@@ -15,121 +15,119 @@ enum ByteLanes {
     /// The first offset in `from ..< end` that holds a control character other than HTAB, or DEL; otherwise `end`.
     @inline(__always)
     static func endOfText(_ base: UnsafeRawPointer, from: Int, to end: Int) -> Int {
-        var index = from
-        while index < end {
-            if end &- index >= 8 {
-                let word = load(base, index)
-                let stops = below(word, 0x20) | equal(word, 0x7F)
-                if stops == 0 {
-                    index &+= 8
-                    continue
-                }
-                index &+= stops.trailingZeroBitCount &>> 3
-            }
-            let byte = base.load(fromByteOffset: index, as: UInt8.self)
-            if (byte < 0x20 && byte != 0x09) || byte == 0x7F { return index }
-            index &+= 1
+        search(base, from: from, to: end) { bytes in
+            ((bytes .< 0x20) .& (bytes .!= 0x09)) .| (bytes .== 0x7F)
+        } byByte: {
+            !$0.isText
         }
-        return end
     }
 
     /// The first offset in `from ..< end` that cannot be part of a request target: white space, a control character,
     /// DEL, a non-ASCII byte, or `#`; otherwise `end`.
     @inline(__always)
     static func endOfTarget(_ base: UnsafeRawPointer, from: Int, to end: Int) -> Int {
-        var index = from
-        while end &- index >= 8 {
-            let word = load(base, index)
-            let stops = below(word, 0x21) | equal(word, 0x7F) | equal(word, UInt8(ascii: "#")) | (word & top)
-            if stops != 0 { return index &+ stops.trailingZeroBitCount &>> 3 }
-            index &+= 8
+        search(base, from: from, to: end) { bytes in
+            (bytes .< 0x21) .| (bytes .> 0x7E) .| (bytes .== UInt8(ascii: "#"))
+        } byByte: {
+            $0 < 0x21 || $0 > 0x7E || $0 == UInt8(ascii: "#")
         }
-        while index < end {
-            let byte = base.load(fromByteOffset: index, as: UInt8.self)
-            if byte < 0x21 || byte > 0x7E || byte == UInt8(ascii: "#") { return index }
-            index &+= 1
-        }
-        return end
-    }
-
-    /// The first offset in `from ..< end` that does not hold a token character (RFC 9110 §5.6.2); otherwise `end`.
-    ///
-    /// `oddDelimiters` becomes true if the bytes before it contain an underscore or two consecutive hyphens. It may
-    /// also become true because of bytes after it in the same word.
-    @inline(__always)
-    static func endOfToken(
-        _ base: UnsafeRawPointer, from: Int, to end: Int, oddDelimiters: inout Bool
-    ) -> Int {
-        var index = from
-        var hyphenBefore: UInt64 = 0
-        while index < end {
-            if end &- index >= 8 {
-                let word = load(base, index)
-                let hyphens = hyphen(word)
-                let stops = ~(alphanumeric(word) | hyphens) & top
-                if hyphens & (hyphens &<< 8 | hyphenBefore) != 0 { oddDelimiters = true }
-                if stops == 0 {
-                    hyphenBefore = hyphens &>> 56
-                    index &+= 8
-                    continue
-                }
-                index &+= stops.trailingZeroBitCount &>> 3
-            }
-            let byte = base.load(fromByteOffset: index, as: UInt8.self)
-            if !byte.isToken { return index }
-            if byte == UInt8(ascii: "_") { oddDelimiters = true }
-            let isHyphen = byte == UInt8(ascii: "-")
-            if isHyphen, index > from, base.load(fromByteOffset: index &- 1, as: UInt8.self) == byte {
-                oddDelimiters = true
-            }
-            hyphenBefore = isHyphen ? 0x80 : 0
-            index &+= 1
-        }
-        return end
     }
 
     /// The first offset in `from ..< end` that holds `byte`; otherwise `end`.
     @inline(__always)
     static func first(_ byte: UInt8, in base: UnsafeRawPointer, from: Int, to end: Int) -> Int {
-        var index = from
-        while end &- index >= 8 {
-            let stops = equal(load(base, index), byte)
-            if stops != 0 { return index &+ stops.trailingZeroBitCount &>> 3 }
-            index &+= 8
+        search(base, from: from, to: end) {
+            $0 .== byte
+        } byByte: {
+            $0 == byte
         }
+    }
+
+    /// The first offset in `from ..< end` that does not hold a token character (RFC 9110 §5.6.2); otherwise `end`.
+    ///
+    /// `oddDelimiters` becomes true if the bytes before it contain an underscore or two consecutive hyphens. It may
+    /// also become true because of bytes after it.
+    @inline(__always)
+    static func endOfToken(
+        _ base: UnsafeRawPointer, from: Int, to end: Int, oddDelimiters: inout Bool
+    ) -> Int {
+        guard end >= width else { return endOfShortToken(base, from: from, to: end, oddDelimiters: &oddDelimiters) }
+        var index = from
+        // Lane 0 is set if the byte before is a hyphen.
+        var hyphenBefore: UInt128 = 0
         while index < end {
-            if base.load(fromByteOffset: index, as: UInt8.self) == byte { return index }
+            let start = min(index, end &- width)
+            let skipped = UInt128(truncatingIfNeeded: 8 &* (index &- start))
+            let bytes = vector(base, start)
+            let hyphens = lanes(bytes .== UInt8(ascii: "-")) &>> skipped
+            if hyphens & (hyphens &<< 8 | hyphenBefore) != 0 { oddDelimiters = true }
+            // Few names have anything but letters, digits and hyphens.
+            let stops = lanes(.!(isAlphanumeric(bytes) .| (bytes .== UInt8(ascii: "-")))) &>> skipped
+            if stops == 0 {
+                hyphenBefore = hyphens &>> 120
+                index = start &+ width
+                continue
+            }
+            index &+= stops.trailingZeroBitCount &>> 3
+            let byte = base.load(fromByteOffset: index, as: UInt8.self)
+            if !byte.isToken { return index }
+            if byte == UInt8(ascii: "_") { oddDelimiters = true }
+            hyphenBefore = 0
             index &+= 1
         }
         return end
     }
 
+    private static func endOfShortToken(
+        _ base: UnsafeRawPointer, from: Int, to end: Int, oddDelimiters: inout Bool
+    ) -> Int {
+        var before: UInt8 = 0
+        for index in from..<max(from, end) {
+            let byte = base.load(fromByteOffset: index, as: UInt8.self)
+            if !byte.isToken { return index }
+            if byte == UInt8(ascii: "_") || byte == UInt8(ascii: "-") && before == byte { oddDelimiters = true }
+            before = byte
+        }
+        return end
+    }
+
+    /// The first offset in `from ..< end` whose lane `stops` sets; otherwise `end`. The last bytes are examined together
+    /// with bytes before them; only a buffer that is shorter than a vector is searched byte by byte.
     @inline(__always)
-    private static func below(_ word: UInt64, _ byte: UInt8) -> UInt64 {
-        (word &- ones &* UInt64(byte)) & ~word & top
+    private static func search(
+        _ base: UnsafeRawPointer, from: Int, to end: Int, stops: (Vector) -> Mask, byByte isStop: (UInt8) -> Bool
+    ) -> Int {
+        var index = from
+        while end &- index >= width {
+            let found = lanes(stops(vector(base, index)))
+            if found != 0 { return index &+ found.trailingZeroBitCount &>> 3 }
+            index &+= width
+        }
+        guard index < end else { return end }
+        if end >= width {
+            let start = end &- width
+            let skipped = UInt128(truncatingIfNeeded: 8 &* (index &- start))
+            let found = lanes(stops(vector(base, start))) &>> skipped
+            return found == 0 ? end : index &+ found.trailingZeroBitCount &>> 3
+        }
+        while index < end, !isStop(base.load(fromByteOffset: index, as: UInt8.self)) { index &+= 1 }
+        return index
     }
 
     @inline(__always)
-    private static func equal(_ word: UInt64, _ byte: UInt8) -> UInt64 {
-        let difference = word ^ (ones &* UInt64(byte))
-        return (difference &- ones) & ~difference & top
+    private static func vector(_ base: UnsafeRawPointer, _ offset: Int) -> Vector {
+        base.loadUnaligned(fromByteOffset: offset, as: Vector.self)
     }
 
-    /// The top bit of every lane that holds a letter or a digit. Exact in every lane, because no sum overflows its
-    /// lane.
     @inline(__always)
-    private static func alphanumeric(_ word: UInt64) -> UInt64 {
-        let ascii = word & ~top
-        let lowered = ascii | (ones &* 0x20)
-        let letter = (lowered &+ ones &* (0x80 - 0x61)) & ~(lowered &+ ones &* (0x7F - 0x7A))
-        let digit = (ascii &+ ones &* (0x80 - 0x30)) & ~(ascii &+ ones &* (0x7F - 0x39))
-        return (letter | digit) & ~word & top
+    private static func lanes(_ mask: Mask) -> UInt128 {
+        UInt128(littleEndian: unsafeBitCast(mask, to: UInt128.self))
     }
 
-    /// The top bit of every lane that holds a hyphen. Exact in every lane, for the same reason.
     @inline(__always)
-    private static func hyphen(_ word: UInt64) -> UInt64 {
-        let ascii = word & ~top
-        return ~((ascii ^ (ones &* 0x2D)) &+ ones &* 0x7F) & ~word & top
+    private static func isAlphanumeric(_ bytes: Vector) -> Mask {
+        let letter = ((bytes | 0x20) &- UInt8(ascii: "a")) .< 26
+        let digit = (bytes &- UInt8(ascii: "0")) .< 10
+        return letter .| digit
     }
 }

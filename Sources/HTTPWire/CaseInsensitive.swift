@@ -4,12 +4,24 @@ enum CaseInsensitive {
     /// Whether the `count` bytes at `bytes`, lowercased, equal those at `lowercase`.
     @inline(__always)
     static func equal(_ bytes: UnsafeRawPointer, toLowercase lowercase: UnsafeRawPointer, count: Int) -> Bool {
+        guard count >= 8 else { return equalBytes(bytes, lowercase, count) }
         var index = 0
-        while index &+ 8 <= count {
-            let word = ByteLanes.load(bytes, index) | 0x2020_2020_2020_2020
-            guard word == ByteLanes.load(lowercase, index) else { return false }
+        while index &+ 8 < count {
+            guard equalWords(bytes, lowercase, at: index) else { return false }
             index &+= 8
         }
+        // The last word overlaps the one before.
+        return equalWords(bytes, lowercase, at: count &- 8)
+    }
+
+    @inline(__always)
+    private static func equalWords(_ bytes: UnsafeRawPointer, _ lowercase: UnsafeRawPointer, at index: Int) -> Bool {
+        ByteLanes.load(bytes, index) | 0x2020_2020_2020_2020 == ByteLanes.load(lowercase, index)
+    }
+
+    @inline(__always)
+    private static func equalBytes(_ bytes: UnsafeRawPointer, _ lowercase: UnsafeRawPointer, _ count: Int) -> Bool {
+        var index = 0
         while index < count {
             let byte = bytes.load(fromByteOffset: index, as: UInt8.self) | 0x20
             guard byte == lowercase.load(fromByteOffset: index, as: UInt8.self) else { return false }

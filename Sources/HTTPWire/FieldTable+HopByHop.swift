@@ -20,13 +20,13 @@ extension FieldTable {
             remove(index)
             connection = next(.connection, after: index)
         }
-        removeAll(.keepAlive)
-        removeAll(.proxyConnection)
-        removeAll(.te)
-        removeAll(.http2Settings)
-        removeAll(.proxyAuthenticate)
-        removeAll(.proxyAuthorization)
-        if !keepingUpgrade { removeAll(.upgrade) }
+        removeAll(in: keepingUpgrade ? .hopByHop.subtracting(.upgrade) : .hopByHop)
+    }
+
+    /// Marks every field whose name is in the set as removed.
+    package func removeAll(in names: FieldNameSet) {
+        guard containsAny(of: names) else { return }
+        for index in 0..<count where names.contains(self[index].name) { remove(index) }
     }
 
     /// Marks every field of this name as removed.

@@ -112,6 +112,8 @@ package final class FieldTable {
 
     func contains(_ name: FieldName) -> Bool { present & (1 &<< UInt64(name.rawValue)) != 0 }
 
+    func containsAny(of names: FieldNameSet) -> Bool { present & names.bits != 0 }
+
     /// Clears the table and lends its storage, `capacity` fields long, to a scan, which ends with `commit`.
     func reset() -> UnsafeMutablePointer<Field> {
         count = 0

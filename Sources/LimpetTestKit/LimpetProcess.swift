@@ -44,7 +44,7 @@ package final class LimpetProcess: Sendable {
     ) throws {
         let (port, adminPort) = (try LoopbackPort.free(), try LoopbackPort.free())
         let path = "\(directory)/\(name).yml"
-        try TextFile.write(configuration(port, adminPort), to: path)
+        try TextFile.write(DirectSend.applied(to: configuration(port, adminPort)), to: path)
         try self.init(name, port, adminPort, log: "\(directory)/\(name)", path, prefix)
     }
 
@@ -74,7 +74,9 @@ package final class LimpetProcess: Sendable {
     package func startAgain(
         configuration: ((_ port: Int, _ adminPort: Int) -> String)? = nil
     ) throws -> LimpetProcess {
-        if let configuration { try TextFile.write(configuration(port, adminPort), to: configurationPath) }
+        if let configuration {
+            try TextFile.write(DirectSend.applied(to: configuration(port, adminPort)), to: configurationPath)
+        }
         return try LimpetProcess(name, port, adminPort, log: log, configurationPath, prefix)
     }
 

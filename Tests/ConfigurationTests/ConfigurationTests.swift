@@ -17,7 +17,7 @@ struct ConfigurationTests {
             #expect(configuration.entryPoints[0].address == ListenAddress(host: nil, port: 8000))
             #expect(configuration.admin == ListenAddress(host: "127.0.0.1", port: 8081))
             #expect(configuration.fleet == FleetSettings(secret: nil, cookieKeys: [], namespace: .limpet))
-            #expect(configuration.replica == ReplicaSettings(name: "host-7", threads: 4))
+            #expect(configuration.replica == ReplicaSettings(name: "host-7", threads: 4, directSend: true))
             #expect(configuration.store == StoreOptions(redis: nil, cacheEntries: 1_000_000, lease: .milliseconds(500)))
             #expect(configuration.log == LogSettings(level: .info, format: .json))
             #expect(configuration.accessLog == nil)
@@ -33,7 +33,7 @@ struct ConfigurationTests {
         fleet:
           secret: 0123456789abcdef
           namespace: shop-fleet
-        replica: { name: r1, threads: 2 }
+        replica: { name: r1, threads: 2, directSend: false }
         store:
           redis:
             endpoints: ["redis://redis.internal:6380/2"]
@@ -82,7 +82,7 @@ struct ConfigurationTests {
         #expect(configuration.admin == ListenAddress(host: "127.0.0.1", port: 9081))
         #expect(configuration.fleet.secret == Secret(Array("0123456789abcdef".utf8)))
         #expect(configuration.fleet.namespace.description == "shop-fleet")
-        #expect(configuration.replica == ReplicaSettings(name: "r1", threads: 2))
+        #expect(configuration.replica == ReplicaSettings(name: "r1", threads: 2, directSend: false))
         #expect(
             configuration.store
                 == StoreOptions(

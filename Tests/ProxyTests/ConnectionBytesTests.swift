@@ -45,7 +45,7 @@ struct ConnectionOutputTests {
     @Test("of a head and small pieces of a body leaves together, and not before it is flushed")
     func gathered() throws {
         let bench = try Bench()
-        var output = ConnectionOutput()
+        var output = ConnectionOutput(SocketWriter())
         output.writeHead(bench.loop) { $0.writeString("head ") }
         output.write(ByteBuffer(string: "one "), bench.context, bench.loop)
         output.write(ByteBuffer(), bench.context, bench.loop)
@@ -61,7 +61,7 @@ struct ConnectionOutputTests {
     @Test("of a large piece leaves as the buffer that it is, behind what was gathered", arguments: [false, true])
     func large(isChunked: Bool) throws {
         let bench = try Bench()
-        var output = ConnectionOutput()
+        var output = ConnectionOutput(SocketWriter())
         output.coding = isChunked ? .chunked : .plain
         for (count, isOwn) in [(ConnectionOutput.gatheredMax, false), (ConnectionOutput.gatheredMax + 1, true)] {
             let piece = ByteBuffer(string: String(repeating: "x", count: count))
@@ -80,7 +80,7 @@ struct ConnectionOutputTests {
     @Test("in chunks is framed, trailers behind the last; a body of known length has no place for them")
     func coding() throws {
         let bench = try Bench()
-        var output = ConnectionOutput()
+        var output = ConnectionOutput(SocketWriter())
         for (coding, sent) in [
             (ConnectionOutput.Coding.chunked, "5\r\nhello\r\n10\r\n0123456789abcdef\r\n0\r\nX-Sum: 1\r\n\r\n"),
             (.plain, "hello0123456789abcdef"),
@@ -98,7 +98,7 @@ struct ConnectionOutputTests {
     @Test("of a head that may be sent again is not written into, and comes behind what was gathered")
     func keptHead() throws {
         let bench = try Bench()
-        var output = ConnectionOutput()
+        var output = ConnectionOutput(SocketWriter())
         let head = ByteBuffer(string: "kept ")
         output.writeHead(bench.loop) { $0.writeString("before ") }
         output.send(head, bench.context, bench.loop)

@@ -15,6 +15,7 @@ import Synchronization
 final class ProxyHarness: Sendable {
     struct Options: Sendable {
         var limits = ProxyLimits()
+        var sendsDirectly = DirectSend.isOn
         var sources: [SessionSource] = [.header("X-Session-ID"), .query("sid"), .appCookie("APPID"), .cookie]
         var isSticky = true
         /// How many bits of a client's address count, where it is the source.
@@ -60,12 +61,14 @@ final class ProxyHarness: Sendable {
         let limits = options.limits
         let exchangeLog = options.exchangeLog
         let passwords = options.passwords
+        let sendsDirectly = options.sendsDirectly
         (worker, prober) = try await loop.submit {
             let store =
                 options.store?(loop)
                 ?? MemoryStore(records: MemoryRecords(capacity: 1000, seed: 1), eventLoop: loop)
             let context = LoopContext(
-                eventLoop: loop, entryPoints: 1, limits: limits, replicaName: "r1", exchangeLog: exchangeLog,
+                eventLoop: loop, entryPoints: 1, limits: limits, replicaName: "r1",
+                sendsDirectly: sendsDirectly, exchangeLog: exchangeLog,
                 logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() })
             let worker = Worker(
                 loop: context, snapshot: snapshot, store: store, cache: BindingCache(entries: 1000),

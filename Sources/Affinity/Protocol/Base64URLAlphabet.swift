@@ -1,15 +1,9 @@
 /// The base64url alphabet (RFC 4648, section 5), used for fingerprints, cookies and fleet messages.
 package enum Base64URLAlphabet {
+    private static var letters: StaticString { "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_" }
+
     /// The letter that encodes six bits; higher bits are ignored.
-    package static func letter(_ sextet: UInt8) -> UInt8 {
-        switch sextet & 0x3F {
-        case let sextet where sextet < 26: sextet + UInt8(ascii: "A")
-        case let sextet where sextet < 52: sextet - 26 + UInt8(ascii: "a")
-        case let sextet where sextet < 62: sextet - 52 + UInt8(ascii: "0")
-        case 62: UInt8(ascii: "-")
-        default: UInt8(ascii: "_")
-        }
-    }
+    package static func letter(_ sextet: UInt8) -> UInt8 { letters.utf8Start[Int(sextet & 0x3F)] }
 
     /// The six bits that a letter encodes; nil for a character outside the alphabet.
     package static func sextet(_ letter: UInt8) -> UInt8? {

@@ -11,35 +11,34 @@ package struct Fingerprint: Hashable, Sendable {
         self.low = low
     }
 
-    /// Calls `body` with the 22 characters of unpadded base64url (RFC 4648, section 5) that name this fingerprint in
-    /// the store, most significant bits first. Allocates nothing.
-    package func withText<Result>(_ body: (UnsafeRawBufferPointer) -> Result) -> Result {
-        withUnsafeTemporaryAllocation(byteCount: Self.textLength, alignment: 1) { text in
-            for index in 0..<Self.textLength {
-                text[index] = Base64URLAlphabet.letter(sextet(index))
-            }
-            return body(UnsafeRawBufferPointer(text))
+    /// Writes the 22 characters of unpadded base64url (RFC 4648, section 5) that name this fingerprint in the store,
+    /// most significant bits first. The target must have room for them.
+    package func writeText(to target: UnsafeMutableRawBufferPointer) {
+        precondition(target.count >= Self.textLength, "too little room for a fingerprint's text")
+        var bits = high
+        for index in 0..<10 {
+            target[index] = Base64URLAlphabet.letter(UInt8(truncatingIfNeeded: bits &>> 58))
+            bits &<<= 6
+        }
+        // Four bits are left; the letter takes two more.
+        target[10] = Base64URLAlphabet.letter(UInt8(truncatingIfNeeded: bits &>> 58 | low &>> 62))
+        bits = low &<< 2
+        // The last letter holds only two bits of the fingerprint, its upper two.
+        for index in 11..<Self.textLength {
+            target[index] = Base64URLAlphabet.letter(UInt8(truncatingIfNeeded: bits &>> 58))
+            bits &<<= 6
         }
     }
 
     /// The text as a `String`, for people and for tests.
-    package var text: String { withText { String(decoding: $0, as: UTF8.self) } }
-
-    /// The 22nd sextet holds only two bits of the fingerprint, its upper two.
-    private func sextet(_ index: Int) -> UInt8 {
-        let shift = 128 - 6 * (index + 1)
-        let bits: UInt64
-        if shift >= 64 {
-            bits = high >> (shift - 64)
-        } else if shift >= 0 {
-            bits = low >> shift | (shift > 58 ? high << (64 - shift) : 0)
-        } else {
-            bits = low << -shift
+    package var text: String {
+        String(unsafeUninitializedCapacity: Self.textLength) { target in
+            writeText(to: UnsafeMutableRawBufferPointer(target))
+            return Self.textLength
         }
-        return UInt8(truncatingIfNeeded: bits & 0x3F)
     }
 
-    /// Parses exactly what `withText` writes: 22 characters, the last of which has its lower four bits clear.
+    /// Parses exactly what `writeText` writes: 22 characters, the last of which has its lower four bits clear.
     package init?(text: Slice<UnsafeRawBufferPointer>) {
         guard text.count == Self.textLength else { return nil }
         var bits: UInt128 = 0

@@ -31,9 +31,10 @@ extension ReplicaSettings {
     private static let nameByteCountMax = 128
 
     init(_ section: SettingSection?, _ process: ProcessEnvironment) {
-        section?.check(known: ["name", "threads"])
+        section?.check(known: ["name", "threads", "directSend"])
         name = section?["name"].flatMap(Self.name) ?? Self.defaultName(process)
         threads = section?["threads"]?.integer(1...1024) ?? max(process.coreCount, 1)
+        directSend = section?["directSend"]?.bool() ?? true
     }
 
     /// Backends receive the name in a header.

@@ -295,7 +295,8 @@ extension DataPlane.LoopRuntime {
     ) {
         let context = LoopContext(
             eventLoop: loop, entryPoints: configuration.entryPoints.count, limits: ProxyLimits(),
-            replicaName: configuration.replica.name, exchangeLog: exchangeLog, logger: logger)
+            replicaName: configuration.replica.name, sendsDirectly: configuration.replica.directSend,
+            exchangeLog: exchangeLog, logger: logger)
         let worker = Worker(
             loop: context, snapshot: snapshot, store: store.store, cache: cache, coherence: coherence)
         self.init(

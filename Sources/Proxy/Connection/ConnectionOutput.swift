@@ -16,6 +16,12 @@ struct ConnectionOutput {
     /// The framing of the body whose head was written last.
     var coding = Coding.plain
     private var gathered: ByteBuffer?
+    /// A value of its own, not a part of this one: its channel may close, and call its handler, in the middle of a write.
+    private let writer: SocketWriter
+
+    init(_ writer: SocketWriter) {
+        self.writer = writer
+    }
 
     /// Appends a head that `body` writes.
     mutating func writeHead(_ loop: LoopContext, _ body: (inout ByteBuffer) -> Void) {
@@ -26,8 +32,8 @@ struct ConnectionOutput {
 
     /// Sends a rendered head at once. It keeps the buffer usable, because the head may be sent again.
     mutating func send(_ head: ByteBuffer, _ context: ChannelHandlerContext, _ loop: LoopContext) {
-        write(context, loop)
-        context.writeAndFlush(NIOAny(head), promise: nil)
+        enqueueGathered(context, loop)
+        writer.send(head, context)
     }
 
     mutating func write(_ content: ByteBuffer, _ context: ChannelHandlerContext, _ loop: LoopContext) {
@@ -40,8 +46,8 @@ struct ConnectionOutput {
             gathered = buffer
         } else {
             gathered = buffer
-            write(context, loop)
-            context.write(NIOAny(content), promise: nil)
+            enqueueGathered(context, loop)
+            writer.enqueue(content, context)
         }
         if coding == .chunked { writeLineEnd(loop) }
     }
@@ -58,8 +64,8 @@ struct ConnectionOutput {
     }
 
     mutating func flush(_ context: ChannelHandlerContext, _ loop: LoopContext) {
-        guard let buffer = gathered.take() else { return context.flush() }
-        context.writeAndFlush(NIOAny(buffer), promise: nil)
+        guard let buffer = gathered.take() else { return writer.flush(context) }
+        writer.send(buffer, context)
         loop.spareBuffers.giveBack(buffer)
     }
 
@@ -69,9 +75,9 @@ struct ConnectionOutput {
         gathered = buffer
     }
 
-    private mutating func write(_ context: ChannelHandlerContext, _ loop: LoopContext) {
+    private mutating func enqueueGathered(_ context: ChannelHandlerContext, _ loop: LoopContext) {
         guard let buffer = gathered.take() else { return }
-        if buffer.readableBytes > 0 { context.write(NIOAny(buffer), promise: nil) }
+        if buffer.readableBytes > 0 { writer.enqueue(buffer, context) }
         loop.spareBuffers.giveBack(buffer)
     }
 }

@@ -58,6 +58,9 @@ enum DownstreamHead {
         _ head: ResponseHead, _ source: UnsafeRawBufferPointer, _ writer: inout HeadWriter
     ) {
         let version = 8
+        if head.version == .http11, head.statusLine.count > version + 4 {
+            return writer.write(head.statusLine.lowerBound..<head.fieldsStart, of: source)
+        }
         writer.write("HTTP/1.1")
         writer.write(head.statusLine.lowerBound + version..<head.statusLine.upperBound, of: source)
         writer.write(head.statusLine.count == version + 4 ? " \r\n" : "\r\n")

@@ -32,7 +32,8 @@ final class HTTP1ClientConnection: ChannelInboundHandler, RemovableChannelHandle
     private var context: ChannelHandlerContext?
     private var state = State.awaitingHead
     private var input = ConnectionInput()
-    private var output = ConnectionOutput()
+    private let writer: SocketWriter
+    private var output: ConnectionOutput
     private var headEnd: HeadEnd
     /// No piece of the next head has been scanned yet.
     private var isAtHeadStart = true
@@ -50,6 +51,8 @@ final class HTTP1ClientConnection: ChannelInboundHandler, RemovableChannelHandle
         self.worker = worker
         self.entryPoint = entryPoint
         loop = worker.loop
+        writer = SocketWriter()
+        output = ConnectionOutput(writer)
         headEnd = HeadEnd(limits: loop.limits.message)
         request = HTTP1Request(limits: loop.limits.message)
     }
@@ -63,11 +66,13 @@ final class HTTP1ClientConnection: ChannelInboundHandler, RemovableChannelHandle
     func channelActive(context: ChannelHandlerContext) {
         identity = ClientConnectionInfo(
             remote: context.channel.remoteAddress, entryPoint: entryPoint, replicaName: loop.replicaName)
+        if loop.sendsDirectly { writer.useSocket(of: context) }
         worker.clientOpened(self, at: entryPoint)
         deadline = .now() + loop.limits.headTimeout
     }
 
     func channelInactive(context: ChannelHandlerContext) {
+        writer.forget()
         let last = state
         state = .closed
         input.clear()
@@ -118,7 +123,7 @@ final class HTTP1ClientConnection: ChannelInboundHandler, RemovableChannelHandle
 
     func errorCaught(context: ChannelHandlerContext, error: any Error) {
         // The client reset the connection. The channel closes; no response can be sent.
-        context.close(promise: nil)
+        writer.close(context)
     }
 
     func deadlinePassed() {
@@ -313,6 +318,7 @@ final class HTTP1ClientConnection: ChannelInboundHandler, RemovableChannelHandle
     func handOver() -> DetachedConnection? {
         guard case .busy = state, let context else { return nil }
         flush()
+        writer.forget()
         let connection = input.handOver(context)
         state = .closed
         self.context = nil
@@ -358,11 +364,11 @@ final class HTTP1ClientConnection: ChannelInboundHandler, RemovableChannelHandle
     private func responseHasLeft() {
         guard case .closing = state else { return }
         deadline = .now() + loop.limits.lingerTimeout
-        context?.close(mode: .output, promise: nil)
+        if let context { writer.close(context, .output) }
     }
 
     private func close() {
-        context?.close(mode: .all, promise: nil)
+        if let context { writer.close(context) }
     }
 }
 

@@ -33,14 +33,17 @@ extension RequestView {
     /// The port in the request's host, otherwise the default port of the scheme: the port at which clients reach the
     /// outermost proxy, as in Traefik, not the port that we listen on.
     private func withPort<Result>(_ body: (UnsafeRawBufferPointer) -> Result) -> Result {
+        if let portOfHost { return body(portOfHost) }
+        let port: StaticString = isSecure ? "443" : "80"
+        return body(UnsafeRawBufferPointer(start: port.utf8Start, count: port.utf8CodeUnitCount))
+    }
+
+    private var portOfHost: UnsafeRawBufferPointer? {
         let host = host
         var start = host.count
         while start > 0, host[start &- 1] &- UInt8(ascii: "0") < 10 { start &-= 1 }
-        if start > 0, start < host.count, host[start &- 1] == UInt8(ascii: ":") {
-            return body(UnsafeRawBufferPointer(rebasing: host[start...]))
-        }
-        let port: StaticString = isSecure ? "443" : "80"
-        return body(UnsafeRawBufferPointer(start: port.utf8Start, count: port.utf8CodeUnitCount))
+        guard start > 0, start < host.count, host[start &- 1] == UInt8(ascii: ":") else { return nil }
+        return UnsafeRawBufferPointer(rebasing: host[start...])
     }
 
     /// Whether a trusted peer reports that it received the request over TLS. Changes by middlewares do not count.
@@ -94,8 +97,11 @@ extension RequestView {
     }
 
     private func writePort(_ writer: inout HeadWriter) {
+        guard let portOfHost else {
+            return writer.write(isSecure ? "X-Forwarded-Port: 443\r\n" : "X-Forwarded-Port: 80\r\n")
+        }
         writer.write("X-Forwarded-Port: ")
-        withPort { writer.write($0) }
+        writer.write(portOfHost)
         writer.write("\r\n")
     }
 
@@ -115,11 +121,6 @@ extension FieldEdits {
 }
 
 extension FieldName {
-    /// Fields that describe the path of a request; believed only from a trusted peer.
-    static let forwarding: [FieldName] = [
-        .forwarded, .xForwardedFor, .xForwardedHost, .xForwardedProto, .xForwardedPort, .xForwardedServer,
-        .xForwardedPrefix, .xForwardedOther, .xRealIP,
-    ]
-
-    var isForwarding: Bool { self != .other && Self.forwarding.contains(self) }
+    /// Whether the field describes the path of a request; such a field is believed only from a trusted peer.
+    var isForwarding: Bool { FieldNameSet.forwarding.contains(self) }
 }

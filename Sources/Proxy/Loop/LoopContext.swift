@@ -11,6 +11,8 @@ package final class LoopContext {
     package let eventLoop: any EventLoop
     let limits: ProxyLimits
     let replicaName: String
+    /// Plain TCP connections write to their sockets themselves.
+    let sendsDirectly: Bool
     let logger: Logger
     /// Resolves the names of backends.
     let resolver: NameResolver
@@ -34,11 +36,12 @@ package final class LoopContext {
 
     package init(
         eventLoop: any EventLoop, entryPoints: Int, limits: ProxyLimits, replicaName: String,
-        exchangeLog: (any ExchangeLog)?, logger: Logger, resolver: NameResolver = .shared
+        sendsDirectly: Bool = true, exchangeLog: (any ExchangeLog)?, logger: Logger, resolver: NameResolver = .shared
     ) {
         self.eventLoop = eventLoop
         self.limits = limits
         self.replicaName = replicaName
+        self.sendsDirectly = sendsDirectly
         self.exchangeLog = exchangeLog
         self.logger = logger
         self.resolver = resolver

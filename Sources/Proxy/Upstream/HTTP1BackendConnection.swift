@@ -22,7 +22,8 @@ final class HTTP1BackendConnection: ChannelInboundHandler, RemovableChannelHandl
     private var context: ChannelHandlerContext?
     private var state = State.fresh
     private var input = ConnectionInput()
-    private var output = ConnectionOutput()
+    private let writer: SocketWriter
+    private var output: ConnectionOutput
     private var response: HTTP1Response
     /// The end of the request has been sent.
     private var requestIsComplete = false
@@ -35,6 +36,8 @@ final class HTTP1BackendConnection: ChannelInboundHandler, RemovableChannelHandl
     init(loop: LoopContext, pool: BackendPool) {
         self.loop = loop
         self.pool = pool
+        writer = SocketWriter()
+        output = ConnectionOutput(writer)
         response = HTTP1Response(limits: loop.limits)
     }
 
@@ -47,11 +50,13 @@ final class HTTP1BackendConnection: ChannelInboundHandler, RemovableChannelHandl
 
     func handlerAdded(context: ChannelHandlerContext) {
         self.context = context
+        if loop.sendsDirectly { writer.useSocket(of: context) }
         loop.counters.backendConnections += 1
         loop.deadlines.add(self)
     }
 
     func channelInactive(context: ChannelHandlerContext) {
+        writer.forget()
         let last = state
         letGo()
         switch last {
@@ -83,7 +88,7 @@ final class HTTP1BackendConnection: ChannelInboundHandler, RemovableChannelHandl
         var bytes = unwrapInboundIn(data)
         guard case .busy(let receiver) = state else {
             // No request is in progress. These bytes would be confused with the next response.
-            return context.close(promise: nil)
+            return writer.close(context)
         }
         if var all = input.joined(with: &bytes) {
             read(&all, receiver)
@@ -106,7 +111,7 @@ final class HTTP1BackendConnection: ChannelInboundHandler, RemovableChannelHandl
 
     func errorCaught(context: ChannelHandlerContext, error: any Error) {
         response.connectionFailed()
-        context.close(promise: nil)
+        writer.close(context)
     }
 
     func deadlinePassed() {
@@ -233,6 +238,7 @@ final class HTTP1BackendConnection: ChannelInboundHandler, RemovableChannelHandl
     func handOver() -> DetachedConnection? {
         guard case .busy = state, let context else { return nil }
         flush()
+        writer.forget()
         let connection = input.handOver(context)
         state = .closed
         letGo()
@@ -255,7 +261,7 @@ final class HTTP1BackendConnection: ChannelInboundHandler, RemovableChannelHandl
     }
 
     func close() {
-        context?.close(mode: .all, promise: nil)
+        if let context { writer.close(context) }
     }
 }
 

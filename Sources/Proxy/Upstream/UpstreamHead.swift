@@ -87,9 +87,8 @@ struct UpstreamHead {
         if request.head.version == .http10 { fields.removeAll(.expect) }
         if !keepsHost { fields.removeAll(.host) }
         if hops != nil { MaxForwards.remove(from: request) }
-        for name in FieldName.forwarding where !request.client.isTrusted || !request.isPassedOn(name) {
-            fields.removeAll(name)
-        }
+        fields.removeAll(
+            in: request.client.isTrusted ? FieldNameSet.forwarding.filter { !request.isPassedOn($0) } : .forwarding)
         guard let edits else { return }
         for index in 0..<fields.count {
             let name = UnsafeRawBufferPointer(rebasing: request.bytes[fields[index].nameRange])

@@ -15,11 +15,20 @@ struct RESPCursor {
         bytes.withUnsafeBytes { append($0) }
     }
 
-    /// Appends a key: the common start of all keys, then the fingerprint.
-    mutating func append(_ keyStart: [UInt8], _ fingerprint: Fingerprint) {
+    /// Appends a key: the common start of all keys, then the fingerprint. Returns where it is.
+    @discardableResult
+    mutating func append(_ keyStart: [UInt8], _ fingerprint: Fingerprint) -> Range<Int> {
+        let start = count
         append(keyStart)
-        fingerprint.withText { append($0) }
+        fingerprint.writeText(to: UnsafeMutableRawBufferPointer(rebasing: space[count...]))
+        count += Fingerprint.textLength
         append("\r\n")
+        return start..<count
+    }
+
+    /// Appends what was appended there once more.
+    mutating func append(again range: Range<Int>) {
+        append(UnsafeRawBufferPointer(rebasing: space[range]))
     }
 
     /// Appends a bulk string of decimal digits. With a suffix, a colon and the digits of the suffix follow.

@@ -81,12 +81,12 @@ struct RedisCommands {
     ) {
         append(to: &buffer) {
             $0.append("*7\r\n$3\r\nSET\r\n")
-            $0.append(keyStart, fingerprint)
+            let key = $0.append(keyStart, fingerprint)
             $0.append(bulk: binding.record, suffix: createdAtSeconds)
             $0.append("$2\r\nNX\r\n$3\r\nGET\r\n$2\r\nPX\r\n")
             $0.append(bulk: UInt64(clamping: lifetimeMilliseconds))
             $0.append("*2\r\n$4\r\nPTTL\r\n")
-            $0.append(keyStart, fingerprint)
+            $0.append(again: key)
         }
     }
 
@@ -104,10 +104,10 @@ struct RedisCommands {
     private func readStart(of fingerprint: Fingerprint, in buffer: inout ByteBuffer) {
         append(to: &buffer) {
             $0.append("*4\r\n$8\r\nGETRANGE\r\n")
-            $0.append(keyStart, fingerprint)
+            let key = $0.append(keyStart, fingerprint)
             $0.append("$1\r\n0\r\n$2\r\n27\r\n")
             $0.append("*2\r\n$4\r\nPTTL\r\n")
-            $0.append(keyStart, fingerprint)
+            $0.append(again: key)
         }
     }
 
@@ -115,9 +115,9 @@ struct RedisCommands {
     func read(_ fingerprint: Fingerprint, in buffer: inout ByteBuffer) {
         append(to: &buffer) {
             $0.append("*2\r\n$3\r\nGET\r\n")
-            $0.append(keyStart, fingerprint)
+            let key = $0.append(keyStart, fingerprint)
             $0.append("*2\r\n$4\r\nPTTL\r\n")
-            $0.append(keyStart, fingerprint)
+            $0.append(again: key)
         }
     }
 
