@@ -35,7 +35,8 @@ let package = Package(
     ],
     targets: [
         .target(name: "Affinity", swiftSettings: strict),
-        .target(name: "HTTPWire", swiftSettings: strict),
+        .target(name: "CLimpetLanes"),
+        .target(name: "HTTPWire", dependencies: ["CLimpetLanes"], swiftSettings: strict),
         .target(name: "CLimpetRegex", linkerSettings: [.linkedLibrary("pcre2-8")]),
         .target(name: "Routing", dependencies: ["CLimpetRegex", "HTTPWire"], swiftSettings: strict),
         .target(name: "CLimpetRESP", linkerSettings: [.linkedLibrary("hiredis")]),

@@ -1,9 +1,7 @@
-/// Searches that examine sixteen bytes at once. The lanes of a vector are gathered in one integer, lane 0 lowest: all ones
-/// in a lane where the search stops.
-enum ByteLanes {
-    private typealias Vector = SIMD16<UInt8>
-    private typealias Mask = SIMDMask<SIMD16<Int8>>
+import CLimpetLanes
 
+/// Searches that examine sixteen bytes at once.
+enum ByteLanes {
     private static var width: Int { 16 }
 
     /// Loads eight bytes, the first in the lowest lane regardless of the machine's byte order.
@@ -15,20 +13,14 @@ enum ByteLanes {
     /// The first offset in `from ..< end` that holds a control character other than HTAB, or DEL; otherwise `end`.
     @inline(__always)
     static func endOfText(_ base: UnsafeRawPointer, from: Int, to end: Int) -> Int {
-        search(base, from: from, to: end) { bytes in
-            ((bytes .< 0x20) .& (bytes .!= 0x09)) .| (bytes .== 0x7F)
-        } byByte: {
-            !$0.isText
-        }
+        search(base, from: from, to: end, stops: { limpet_controls($0) }, byByte: { !$0.isText })
     }
 
     /// The first offset in `from ..< end` that cannot be part of a request target: white space, a control character,
     /// DEL, a non-ASCII byte, or `#`; otherwise `end`.
     @inline(__always)
     static func endOfTarget(_ base: UnsafeRawPointer, from: Int, to end: Int) -> Int {
-        search(base, from: from, to: end) { bytes in
-            (bytes .< 0x21) .| (bytes .> 0x7E) .| (bytes .== UInt8(ascii: "#"))
-        } byByte: {
+        search(base, from: from, to: end, stops: { limpet_non_targets($0) }) {
             $0 < 0x21 || $0 > 0x7E || $0 == UInt8(ascii: "#")
         }
     }
@@ -36,11 +28,7 @@ enum ByteLanes {
     /// The first offset in `from ..< end` that holds `byte`; otherwise `end`.
     @inline(__always)
     static func first(_ byte: UInt8, in base: UnsafeRawPointer, from: Int, to end: Int) -> Int {
-        search(base, from: from, to: end) {
-            $0 .== byte
-        } byByte: {
-            $0 == byte
-        }
+        search(base, from: from, to: end, stops: { limpet_equal($0, byte) }, byByte: { $0 == byte })
     }
 
     /// The first offset in `from ..< end` that does not hold a token character (RFC 9110 §5.6.2); otherwise `end`.
@@ -53,22 +41,21 @@ enum ByteLanes {
     ) -> Int {
         guard end >= width else { return endOfShortToken(base, from: from, to: end, oddDelimiters: &oddDelimiters) }
         var index = from
-        // Lane 0 is set if the byte before is a hyphen.
-        var hyphenBefore: UInt128 = 0
+        // 1 if the byte before is a hyphen.
+        var hyphenBefore: UInt32 = 0
         while index < end {
             let start = min(index, end &- width)
-            let skipped = UInt128(truncatingIfNeeded: 8 &* (index &- start))
-            let bytes = vector(base, start)
-            let hyphens = lanes(bytes .== UInt8(ascii: "-")) &>> skipped
-            if hyphens & (hyphens &<< 8 | hyphenBefore) != 0 { oddDelimiters = true }
+            let skipped = UInt32(truncatingIfNeeded: index &- start)
+            let hyphens = limpet_equal(base + start, UInt8(ascii: "-")) &>> skipped
+            if hyphens & (hyphens &<< 1 | hyphenBefore) != 0 { oddDelimiters = true }
             // Few names have anything but letters, digits and hyphens.
-            let stops = lanes(.!(isAlphanumeric(bytes) .| (bytes .== UInt8(ascii: "-")))) &>> skipped
+            let stops = limpet_non_names(base + start) &>> skipped
             if stops == 0 {
-                hyphenBefore = hyphens &>> 120
+                hyphenBefore = hyphens &>> 15
                 index = start &+ width
                 continue
             }
-            index &+= stops.trailingZeroBitCount &>> 3
+            index &+= stops.trailingZeroBitCount
             let byte = base.load(fromByteOffset: index, as: UInt8.self)
             if !byte.isToken { return index }
             if byte == UInt8(ascii: "_") { oddDelimiters = true }
@@ -91,43 +78,26 @@ enum ByteLanes {
         return end
     }
 
-    /// The first offset in `from ..< end` whose lane `stops` sets; otherwise `end`. The last bytes are examined together
-    /// with bytes before them; only a buffer that is shorter than a vector is searched byte by byte.
+    /// The first offset in `from ..< end` for whose byte `stops` sets a bit; otherwise `end`. The last bytes are
+    /// examined together with bytes before them; only a buffer of fewer than sixteen is searched byte by byte.
     @inline(__always)
     private static func search(
-        _ base: UnsafeRawPointer, from: Int, to end: Int, stops: (Vector) -> Mask, byByte isStop: (UInt8) -> Bool
+        _ base: UnsafeRawPointer, from: Int, to end: Int, stops: (UnsafeRawPointer) -> UInt32,
+        byByte isStop: (UInt8) -> Bool
     ) -> Int {
         var index = from
         while end &- index >= width {
-            let found = lanes(stops(vector(base, index)))
-            if found != 0 { return index &+ found.trailingZeroBitCount &>> 3 }
+            let found = stops(base + index)
+            if found != 0 { return index &+ found.trailingZeroBitCount }
             index &+= width
         }
         guard index < end else { return end }
         if end >= width {
             let start = end &- width
-            let skipped = UInt128(truncatingIfNeeded: 8 &* (index &- start))
-            let found = lanes(stops(vector(base, start))) &>> skipped
-            return found == 0 ? end : index &+ found.trailingZeroBitCount &>> 3
+            let found = stops(base + start) &>> UInt32(truncatingIfNeeded: index &- start)
+            return found == 0 ? end : index &+ found.trailingZeroBitCount
         }
         while index < end, !isStop(base.load(fromByteOffset: index, as: UInt8.self)) { index &+= 1 }
         return index
-    }
-
-    @inline(__always)
-    private static func vector(_ base: UnsafeRawPointer, _ offset: Int) -> Vector {
-        base.loadUnaligned(fromByteOffset: offset, as: Vector.self)
-    }
-
-    @inline(__always)
-    private static func lanes(_ mask: Mask) -> UInt128 {
-        UInt128(littleEndian: unsafeBitCast(mask, to: UInt128.self))
-    }
-
-    @inline(__always)
-    private static func isAlphanumeric(_ bytes: Vector) -> Mask {
-        let letter = ((bytes | 0x20) &- UInt8(ascii: "a")) .< 26
-        let digit = (bytes &- UInt8(ascii: "0")) .< 10
-        return letter .| digit
     }
 }

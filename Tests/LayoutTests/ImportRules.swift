@@ -6,7 +6,8 @@ enum ImportRules {
 
     static let allowed: [String: Set<String>] = [
         "Affinity": ["Synchronization"],
-        "HTTPWire": [],
+        "CLimpetLanes": [],
+        "HTTPWire": ["CLimpetLanes"],
         "CLimpetRegex": [],
         "Routing": operatingSystem.union(["CLimpetRegex", "HTTPWire"]),
         "CLimpetRESP": [],

@@ -1,0 +1,1 @@
+#include "limpet_lanes.h"
