@@ -1,5 +1,4 @@
 import NIOCore
-import NIOEmbedded
 import Testing
 
 @testable import Proxy
@@ -50,9 +49,8 @@ struct ReceiveBuffersTests {
 
     @Test("a connection's first read has a small one of its own, all others the loop's")
     func allocator() {
-        let loop = EmbeddedEventLoop()
         let buffers = ReceiveBuffers()
-        var allocator = LoopReceiveAllocator(buffers, loop: loop)
+        var allocator = LoopReceiveAllocator(buffers)
         let first = allocator.buffer(allocator: ByteBufferAllocator())
         #expect(first.capacity < ReceiveBuffers.capacity)
         for count in [1, 65536] {

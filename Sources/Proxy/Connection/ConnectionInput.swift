@@ -24,19 +24,23 @@ struct ConnectionInput {
 
     /// Gives the connection to another handler, together with the held bytes.
     mutating func handOver(_ context: ChannelHandlerContext) -> DetachedConnection {
-        pause(context)
+        isReading = false
         return DetachedConnection(channel: context.channel, unread: held.take() ?? ByteBuffer())
     }
 
-    mutating func pause(_ context: ChannelHandlerContext) {
-        guard isReading else { return }
-        isReading = false
-        try? context.channel.syncOptions?.setOption(.autoRead, value: false)
+    // The channel does not read by itself: each read is asked for here, which costs less than a channel's own reads do.
+
+    /// The channel is active, or has completed a read: asks for the next one, unless reading is paused.
+    func read(_ context: ChannelHandlerContext) {
+        if isReading { context.read() }
     }
+
+    /// No further read is asked for. One that was asked for before may still come.
+    mutating func pause() { isReading = false }
 
     mutating func resume(_ context: ChannelHandlerContext) {
         guard !isReading else { return }
         isReading = true
-        try? context.channel.syncOptions?.setOption(.autoRead, value: true)
+        context.read()
     }
 }

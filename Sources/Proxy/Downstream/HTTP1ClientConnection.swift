@@ -69,6 +69,7 @@ final class HTTP1ClientConnection: ChannelInboundHandler, RemovableChannelHandle
         if loop.sendsDirectly { writer.useSocket(of: context) }
         worker.clientOpened(self, at: entryPoint)
         deadline = .now() + loop.limits.headTimeout
+        input.read(context)
     }
 
     func channelInactive(context: ChannelHandlerContext) {
@@ -95,7 +96,9 @@ final class HTTP1ClientConnection: ChannelInboundHandler, RemovableChannelHandle
     }
 
     /// No later handler needs this event.
-    func channelReadComplete(context: ChannelHandlerContext) {}
+    func channelReadComplete(context: ChannelHandlerContext) {
+        input.read(context)
+    }
 
     func userInboundEventTriggered(context: ChannelHandlerContext, event: Any) {
         if case ChannelEvent.inputClosed = event { inputClosed() } else { context.fireUserInboundEventTriggered(event) }
@@ -215,7 +218,7 @@ final class HTTP1ClientConnection: ChannelInboundHandler, RemovableChannelHandle
             exchange.start(RequestView(head: head, bytes: bytes, fields: loop.requestFields, client: identity))
         }
         bytes.moveReaderIndex(forwardBy: head.length)
-        if case .busy(let current) = state, current === exchange { exchange.headWasTaken() }
+        exchange.headWasTaken()
     }
 
     /// Returns false if the exchange takes no more of the body for now, or does not want it.
@@ -245,7 +248,7 @@ final class HTTP1ClientConnection: ChannelInboundHandler, RemovableChannelHandle
     }
 
     func pauseReading() {
-        if let context { input.pause(context) }
+        input.pause()
     }
 
     private func resumeReading() {

@@ -22,6 +22,8 @@ package enum Listener {
                     try channel.pipeline.syncOperations.addHandler(AcceptHandler(gate: gate))
                 }
             }
+            // The connection's handler asks for each read.
+            .childChannelOption(.autoRead, value: false)
             .childChannelOption(.maxMessagesPerRead, value: 1)
             // A client may close its side after its request and still expect the response (RFC 9112, section 9.6).
             .childChannelOption(.allowRemoteHalfClosure, value: true)
@@ -57,7 +59,7 @@ extension Worker {
     /// Sets up a new client connection of this loop.
     func adopt(_ channel: any Channel, entryPoint: EntryPoint) throws {
         try channel.syncOptions?.setOption(
-            .recvAllocator, value: LoopReceiveAllocator(loop.receiveBuffers, loop: loop.eventLoop))
+            .recvAllocator, value: LoopReceiveAllocator(loop.receiveBuffers))
         try channel.pipeline.syncOperations.addHandler(HTTP1ClientConnection(worker: self, entryPoint: entryPoint))
     }
 }

@@ -23,7 +23,6 @@ final class Exchange {
     }
 
     private let worker: Worker
-    private let loop: LoopContext
     private var phase = Phase.deciding
     private var downstream: Downstream?
     private var upstream: Upstream?
@@ -47,9 +46,10 @@ final class Exchange {
     init(_ head: RequestHead, for downstream: Downstream, worker: Worker) {
         self.worker = worker
         self.downstream = downstream
-        loop = worker.loop
         request = RequestSide(head)
     }
+
+    private var loop: LoopContext { worker.loop }
 
     // MARK: Routing
 
@@ -197,11 +197,9 @@ final class Exchange {
     private func finish() -> Downstream? {
         if case .over = phase { return nil }
         phase = .over
-        let client = downstream
-        downstream = nil
+        let client = downstream.take()
         record()
-        upstream?.end()
-        upstream = nil
+        upstream.take()?.end()
         choice.end()
         steps = RequestRouting()
         bufferedHead = nil

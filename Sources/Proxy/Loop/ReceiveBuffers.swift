@@ -28,19 +28,23 @@ final class ReceiveBuffers {
 }
 
 /// Makes a channel read into its event loop's ``ReceiveBuffers``.
-struct LoopReceiveAllocator: RecvByteBufferAllocator {
+///
+/// Unchecked: a channel asks its allocator only on its own loop, to which the buffers are confined. A loop-bound value
+/// would check that at every read.
+struct LoopReceiveAllocator: RecvByteBufferAllocator, @unchecked Sendable {
     /// NIO keeps the first buffer that it gets for as long as the channel lives, so the first one is small.
     private static let firstCapacity = 1024
 
-    private let buffers: NIOLoopBound<ReceiveBuffers>
+    private let buffers: ReceiveBuffers
     private var isFirst = true
 
-    init(_ buffers: ReceiveBuffers, loop: any EventLoop) {
-        self.buffers = NIOLoopBound(buffers, eventLoop: loop)
+    /// - Parameter buffers: those of the channel's loop.
+    init(_ buffers: ReceiveBuffers) {
+        self.buffers = buffers
     }
 
     func buffer(allocator: ByteBufferAllocator) -> ByteBuffer {
-        isFirst ? allocator.buffer(capacity: Self.firstCapacity) : buffers.value.take(allocator)
+        isFirst ? allocator.buffer(capacity: Self.firstCapacity) : buffers.take(allocator)
     }
 
     /// Always returns true ("may grow"): otherwise NIO would reuse the first buffer.

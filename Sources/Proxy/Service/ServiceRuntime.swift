@@ -54,6 +54,7 @@ final class ServiceRuntime: StoreWaiter {
         affinity = SessionAffinity(
             membership: description.membership, cache: cache, coherence: coherence, health: description.health,
             settings: description.settings, seed: loop.randomSeed())
+        numberPools()
     }
 
     /// Applies a new description. Connections to a backend of the same name and address are kept; exchanges in progress
@@ -73,6 +74,10 @@ final class ServiceRuntime: StoreWaiter {
         children = description.children.map { services[$0] }
     }
 
+    private func numberPools() {
+        for (index, pool) in pools.enumerated() { pool.index = index }
+    }
+
     private func adoptBackends(_ description: Service) {
         var old = Dictionary(pools.map { ($0.hash, $0) }, uniquingKeysWith: { first, _ in first })
         pools = description.runningBackends.map { backend, hash, state in
@@ -82,7 +87,11 @@ final class ServiceRuntime: StoreWaiter {
             }
             return BackendPool(backend: backend, hash: hash, state: state, loop: loop)
         }
-        for pool in old.values { pool.retire() }
+        for pool in old.values {
+            pool.index = nil
+            pool.retire()
+        }
+        numberPools()
         // For a weighted service, the exchanges count the requests at children, so the counts need no rebuild.
         if !isWeighted { affinity.inFlight = InFlight(pools.map(\.inFlight)) }
     }
@@ -105,17 +114,9 @@ final class ServiceRuntime: StoreWaiter {
 
     // MARK: Backends
 
-    /// The backend's index in the current membership; nil if the service no longer has it at that address.
-    func index(of pool: BackendPool) -> Int? {
-        guard let index = description.membership.index(of: pool.hash), pools.indices.contains(index),
-            pools[index] === pool
-        else { return nil }
-        return index
-    }
-
     /// False for a backend that the service no longer has.
     func isUp(_ pool: BackendPool) -> Bool {
-        pool.state.isUp && index(of: pool) != nil
+        pool.state.isUp && pool.index != nil
     }
 
     /// For a weighted service: whether the child is up; false for a child that the service no longer has.
@@ -127,11 +128,11 @@ final class ServiceRuntime: StoreWaiter {
     func requestWent(from old: BackendPool?, to new: BackendPool?) {
         if let old {
             old.inFlight -= 1
-            if let index = index(of: old) { affinity.inFlight.ended(index) }
+            if let index = old.index { affinity.inFlight.ended(index) }
         }
         if let new {
             new.inFlight += 1
-            if let index = index(of: new) { affinity.inFlight.began(index) }
+            if let index = new.index { affinity.inFlight.began(index) }
         }
     }
 

@@ -10,6 +10,9 @@ final class BackendPool {
     let hash: BackendHash
     /// What the replica knows about the backend's health.
     let state: BackendState
+    /// The backend's index in its service's membership; nil once the service no longer has it at its address. Only the
+    /// service writes it.
+    var index: Int?
     /// Requests of this loop that are being sent to the backend or processed by it.
     var inFlight = 0
     private let loop: LoopContext
@@ -118,17 +121,17 @@ final class BackendPool {
 
     private func open() -> EventLoopFuture<NIOLoopBound<HTTP1BackendConnection>> {
         let handler = NIOLoopBound(HTTP1BackendConnection(loop: loop, pool: self), eventLoop: loop.eventLoop)
-        let allocator = LoopReceiveAllocator(loop.receiveBuffers, loop: loop.eventLoop)
+        let allocator = LoopReceiveAllocator(loop.receiveBuffers)
         return ClientBootstrap(group: loop.eventLoop)
             .connectTimeout(loop.limits.connectTimeout)
-            // Nothing is read before the connection's handler is in place.
+            // The connection's handler asks for each read.
             .channelOption(.autoRead, value: false)
             .channelOption(.maxMessagesPerRead, value: 1)
             .channelOption(.recvAllocator, value: allocator)
             .channelOption(.tcpOption(.tcp_nodelay), value: 1)
             .connect(host: backend.host, port: backend.port, on: loop.eventLoop, by: loop.resolver)
             .flatMapThrowing { channel in
-                try channel.hand(to: handler.value)
+                try channel.pipeline.syncOperations.addHandler(handler.value)
                 return handler
             }
     }

@@ -53,6 +53,7 @@ final class HTTP1BackendConnection: ChannelInboundHandler, RemovableChannelHandl
         if loop.sendsDirectly { writer.useSocket(of: context) }
         loop.counters.backendConnections += 1
         loop.deadlines.add(self)
+        input.read(context)
     }
 
     func channelInactive(context: ChannelHandlerContext) {
@@ -102,7 +103,9 @@ final class HTTP1BackendConnection: ChannelInboundHandler, RemovableChannelHandl
     }
 
     /// No later handler needs this event.
-    func channelReadComplete(context: ChannelHandlerContext) {}
+    func channelReadComplete(context: ChannelHandlerContext) {
+        input.read(context)
+    }
 
     func channelWritabilityChanged(context: ChannelHandlerContext) {
         isWritable = context.channel.isWritable
@@ -214,7 +217,7 @@ final class HTTP1BackendConnection: ChannelInboundHandler, RemovableChannelHandl
     }
 
     func pauseReading() {
-        if let context { input.pause(context) }
+        input.pause()
     }
 
     func resumeReading() {
