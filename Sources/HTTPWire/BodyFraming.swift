@@ -16,4 +16,15 @@ package enum BodyFraming: Equatable, Sendable {
         case .chunked, .untilClose: true
         }
     }
+
+    // Comparing with `==` from another module calls a witness that the optimiser does not see through.
+
+    package var isChunked: Bool {
+        if case .chunked = self { true } else { false }
+    }
+
+    /// Whether the body ends with the connection.
+    package var endsWithConnection: Bool {
+        if case .untilClose = self { true } else { false }
+    }
 }

@@ -32,19 +32,43 @@ enum CaseInsensitive {
 
     /// Whether two ranges are equal apart from the case of letters.
     static func equal(_ one: UnsafeRawBufferPointer, _ other: UnsafeRawBufferPointer) -> Bool {
-        guard one.count == other.count else { return false }
-        for index in 0..<one.count where lowered(one[index]) != lowered(other[index]) { return false }
-        return true
+        let count = one.count
+        guard count == other.count, let first = one.baseAddress, let second = other.baseAddress else {
+            return one.count == other.count
+        }
+        guard count >= 8 else {
+            for index in 0..<count where lowered(one[index]) != lowered(other[index]) { return false }
+            return true
+        }
+        var index = 0
+        while true {
+            guard lowered(ByteLanes.load(first, index)) == lowered(ByteLanes.load(second, index)) else { return false }
+            if index == count &- 8 { return true }
+            // The last word overlaps the one before.
+            index = min(index &+ 8, count &- 8)
+        }
     }
 
-    /// Whether `bytes` equal `word` in any mixture of cases.
+    /// Whether `bytes`, which hold no control character, equal `word` in any mixture of cases. The word has letters,
+    /// digits and hyphens alone, its letters in lower case.
     @inline(__always)
     static func equal(_ bytes: UnsafeRawBufferPointer, _ word: StaticString) -> Bool {
-        equal(bytes, UnsafeRawBufferPointer(start: word.utf8Start, count: word.utf8CodeUnitCount))
+        guard bytes.count == word.utf8CodeUnitCount, let base = bytes.baseAddress else { return false }
+        return equal(base, toLowercase: UnsafeRawPointer(word.utf8Start), count: bytes.count)
     }
 
     @inline(__always)
     private static func lowered(_ byte: UInt8) -> UInt8 {
         byte &- UInt8(ascii: "A") < 26 ? byte | 0x20 : byte
+    }
+
+    /// Eight bytes with every letter in lower case. No sum of seven bits overflows its byte.
+    @inline(__always)
+    private static func lowered(_ word: UInt64) -> UInt64 {
+        let (top, ones): (UInt64, UInt64) = (0x8080_8080_8080_8080, 0x0101_0101_0101_0101)
+        let ascii = word & ~top
+        let fromA = ascii &+ ones &* (0x80 - 0x41)
+        let beyondZ = ascii &+ ones &* (0x80 - 0x5B)
+        return word | (fromA & ~beyondZ & ~word & top) &>> 2
     }
 }

@@ -23,15 +23,16 @@ struct Record: Hashable {
     /// Parses the text of a record. Nil for anything that Limpet would not write, including leading zeros, signs and
     /// spaces. The scripts apply the same rule.
     init?(_ text: UnsafeRawBufferPointer) {
-        let colon = text.firstIndex(of: UInt8(ascii: ":"))
-        guard let integer = Self.number(text[..<(colon ?? text.endIndex)], digits: 16),
+        var end = 0
+        while end < text.count, text[end] != UInt8(ascii: ":") { end &+= 1 }
+        guard let integer = Self.number(UnsafeRawBufferPointer(rebasing: text[..<end]), digits: 16),
             let binding = Binding(record: integer)
         else { return nil }
-        guard let colon else {
+        guard end < text.count else {
             self.init(binding)
             return
         }
-        guard let seconds = Self.number(text[(colon + 1)...], digits: 10),
+        guard let seconds = Self.number(UnsafeRawBufferPointer(rebasing: text[(end + 1)...]), digits: 10),
             let createdAtSeconds = UInt32(exactly: seconds)
         else {
             return nil
@@ -39,7 +40,7 @@ struct Record: Hashable {
         self.init(binding, createdAtSeconds: createdAtSeconds)
     }
 
-    private static func number(_ text: Slice<UnsafeRawBufferPointer>, digits: Int) -> UInt64? {
+    private static func number(_ text: UnsafeRawBufferPointer, digits: Int) -> UInt64? {
         guard text.count <= digits, text.first != UInt8(ascii: "0") else { return nil }
         return UInt64(decimal: text)
     }

@@ -1,30 +1,28 @@
 /// One event loop's operations in flight, one per session: further requests for the same session wait for its result.
 /// Keyed by the whole fingerprint, so that no two sessions can share one.
 package struct SingleFlight<Waiter> {
-    @usableFromInline var flights: [Fingerprint: [Waiter]]
+    // Most operations have no waiters, and a set of fingerprints is not generic: that is fast in every module.
+    private var inFlight: Set<Fingerprint> = []
+    private var waiters: [Fingerprint: [Waiter]] = [:]
 
-    // Inlinable, so that it is specialised for the waiters of other modules.
-    @inlinable
-    package init() { flights = [:] }
+    package init() {}
 
     /// The number of operations in flight.
-    package var count: Int { flights.count }
+    package var count: Int { inFlight.count }
 
     /// Returns true if no operation is in flight for this session: the caller then sends one, and must make sure that
     /// `land` is called. Otherwise the waiter waits.
-    @inlinable
     package mutating func board(_ fingerprint: Fingerprint, _ waiter: @autoclosure () -> Waiter) -> Bool {
-        guard var waiting = flights.updateValue([], forKey: fingerprint) else { return true }
-        waiting.append(waiter())
-        flights[fingerprint] = waiting
+        if inFlight.insert(fingerprint).inserted { return true }
+        waiters[fingerprint, default: []].append(waiter())
         return false
     }
 
     /// The result has arrived. Returns the waiters, in the order in which they came; the sender of the operation is not
     /// among them.
-    @inlinable
     package mutating func land(_ fingerprint: Fingerprint) -> [Waiter] {
-        flights.removeValue(forKey: fingerprint) ?? []
+        inFlight.remove(fingerprint)
+        return waiters.isEmpty ? [] : waiters.removeValue(forKey: fingerprint) ?? []
     }
 }
 

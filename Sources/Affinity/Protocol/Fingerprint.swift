@@ -11,6 +11,9 @@ package struct Fingerprint: Hashable, Sendable {
         self.low = low
     }
 
+    /// It is a hash with a key already.
+    package func hash(into hasher: inout Hasher) { hasher.combine(low) }
+
     /// Writes the 22 characters of unpadded base64url (RFC 4648, section 5) that name this fingerprint in the store,
     /// most significant bits first. The target must have room for them.
     package func writeText(to target: UnsafeMutableRawBufferPointer) {
@@ -39,19 +42,16 @@ package struct Fingerprint: Hashable, Sendable {
     }
 
     /// Parses exactly what `writeText` writes: 22 characters, the last of which has its lower four bits clear.
-    package init?(text: Slice<UnsafeRawBufferPointer>) {
+    package init?(text: UnsafeRawBufferPointer) {
         guard text.count == Self.textLength else { return nil }
         var bits: UInt128 = 0
-        for (index, letter) in text.enumerated() {
-            guard let sextet = Base64URLAlphabet.sextet(letter) else { return nil }
-            guard index == Self.textLength - 1 else {
-                bits = bits << 6 | UInt128(sextet)
-                continue
-            }
-            guard sextet & 0xF == 0 else { return nil }
-            bits = bits << 2 | UInt128(sextet >> 4)
+        for index in 0..<Self.textLength - 1 {
+            guard let sextet = Base64URLAlphabet.sextet(text[index]) else { return nil }
+            bits = bits &<< 6 | UInt128(sextet)
         }
-        self.init(high: UInt64(truncatingIfNeeded: bits >> 64), low: UInt64(truncatingIfNeeded: bits))
+        guard let last = Base64URLAlphabet.sextet(text[Self.textLength - 1]), last & 0xF == 0 else { return nil }
+        bits = bits &<< 2 | UInt128(last &>> 4)
+        self.init(high: UInt64(truncatingIfNeeded: bits &>> 64), low: UInt64(truncatingIfNeeded: bits))
     }
 }
 

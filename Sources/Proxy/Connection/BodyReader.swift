@@ -9,7 +9,7 @@ struct BodyReader {
 
     init(_ framing: BodyFraming, from sender: BodyScanner.Sender, limits: MessageLimits) {
         scanner = BodyScanner(framing, from: sender, limits: limits)
-        isChunked = framing == .chunked
+        isChunked = framing.isChunked
     }
 
     var isComplete: Bool { scanner.isComplete }

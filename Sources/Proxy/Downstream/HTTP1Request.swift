@@ -34,12 +34,12 @@ struct HTTP1Request {
     /// HTTP/1.0 has no chunked coding: a body without a length ends with the connection. An HTTP/1.1 client receives it
     /// in chunks, so that it can tell a complete body from a truncated one.
     mutating func answer(with framing: BodyFraming, mayPersist: Bool) -> ResponseFraming {
-        let hasNoLength = framing == .chunked || framing == .untilClose
+        let hasNoLength = framing.isChunked || framing.endsWithConnection
         responseEndsWithConnection = hasNoLength && version == .http10
         persists = persists && mayPersist && isComplete && !responseEndsWithConnection
         return ResponseFraming(
             coding: hasNoLength && version == .http11 ? .chunked : .plain,
-            addsTransferEncoding: framing == .untilClose && version == .http11,
+            addsTransferEncoding: framing.endsWithConnection && version == .http11,
             removesTransferEncoding: version == .http10,
             connection: persists ? (version == .http10 ? .keepAlive : .none) : .close)
     }

@@ -50,8 +50,14 @@ extension ServiceRuntime {
         let sources = sessionRules.sources
         guard case .key(let key, let source) = presented, sources.indices.contains(source) else { return [] }
         var found: [Fingerprint] = []
+        var isFirst = true
         forEachKey(of: sources[source], request, edits) { value, scope in
             guard Self.hasUsableLength(value) else { return true }
+            // The first usable value is the one that was presented.
+            guard !isFirst else {
+                isFirst = false
+                return true
+            }
             let other = scope.fingerprint(of: value)
             if other != key, !found.contains(other) { found.append(other) }
             return found.count < Self.keysTried - 1

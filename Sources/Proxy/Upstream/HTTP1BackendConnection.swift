@@ -200,7 +200,7 @@ final class HTTP1BackendConnection: ChannelInboundHandler, RemovableChannelHandl
         deadline = .distantFuture
         requestIsComplete = !framing.hasBody
         response.begin(method)
-        output.coding = framing == .chunked ? .chunked : .plain
+        output.coding = framing.isChunked ? .chunked : .plain
         output.send(head, context, loop)
     }
 

@@ -110,7 +110,7 @@ struct HTTP1Response {
     /// The head that `read` returned is forwarded. The first part of its body must be read at once.
     mutating func passedHead(_ head: ResponseHead, limits: MessageLimits) {
         state = .body
-        persists = head.isPersistent && head.framing != .untilClose
+        persists = head.isPersistent && !head.framing.endsWithConnection
         framing = head.framing
         body = BodyReader(head.framing, from: .backend, limits: limits)
     }
@@ -152,7 +152,7 @@ struct HTTP1Response {
         case .body:
             state = .over
             // A body without a length ends with the connection, if the connection closes without an error.
-            guard framing == .untilClose, !hasFailed else { return .failed(.cut) }
+            guard framing.endsWithConnection, !hasFailed else { return .failed(.cut) }
             return .body(BodyPart(content: ByteBuffer(), end: .complete(trailers: [])))
         }
     }

@@ -15,7 +15,7 @@ extension Announcement {
         var items: [Item] = []
         while let name = words.next() {
             guard items.count < Self.recordsMax, let fingerprint = Fingerprint(text: name),
-                let record = words.next().flatMap({ Record(UnsafeRawBufferPointer(rebasing: $0)) }),
+                let record = words.next().flatMap({ Record($0) }),
                 let lifetime = words.next().flatMap({ UInt64(decimal: $0) }),
                 let remainingMilliseconds = Int64(exactly: lifetime),
                 (1...Self.lifetimeMaxMilliseconds).contains(remainingMilliseconds)
@@ -33,18 +33,17 @@ extension Announcement {
 
 /// The words of a text, which single spaces separate. Empty ones are words too.
 private struct Words {
-    /// Nil after the last word.
-    private var rest: Slice<UnsafeRawBufferPointer>?
+    private let text: UnsafeRawBufferPointer
+    /// Where the next word begins; beyond the end after the last one.
+    private var start = 0
 
-    init(_ text: UnsafeRawBufferPointer) { rest = text[...] }
+    init(_ text: UnsafeRawBufferPointer) { self.text = text }
 
-    mutating func next() -> Slice<UnsafeRawBufferPointer>? {
-        guard let text = rest else { return nil }
-        guard let space = text.firstIndex(of: UInt8(ascii: " ")) else {
-            rest = nil
-            return text
-        }
-        rest = text[(space + 1)...]
-        return text[..<space]
+    mutating func next() -> UnsafeRawBufferPointer? {
+        guard start <= text.count else { return nil }
+        var end = start
+        while end < text.count, text[end] != UInt8(ascii: " ") { end &+= 1 }
+        defer { start = end &+ 1 }
+        return UnsafeRawBufferPointer(rebasing: text[start..<end])
     }
 }

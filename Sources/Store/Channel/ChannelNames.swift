@@ -71,7 +71,7 @@ struct ChannelNames {
     private static func rebind(_ payload: UnsafeRawBufferPointer) -> Message? {
         let length = Fingerprint.textLength
         guard payload.count > length + 1, payload[length] == UInt8(ascii: " "),
-            let fingerprint = Fingerprint(text: payload[..<length]),
+            let fingerprint = Fingerprint(text: UnsafeRawBufferPointer(rebasing: payload[..<length])),
             let record = Record(UnsafeRawBufferPointer(rebasing: payload[(length + 1)...]))
         else { return nil }
         return .rebind(fingerprint, record.binding)

@@ -66,7 +66,9 @@ struct RESPCursor {
     }
 
     private mutating func append(_ bytes: UnsafeRawBufferPointer) {
-        UnsafeMutableRawBufferPointer(rebasing: space[count...]).copyMemory(from: bytes)
+        precondition(bytes.count <= space.count - count, "too little room for a command")
+        guard let from = bytes.baseAddress, let to = space.baseAddress else { return }
+        (to + count).copyMemory(from: from, byteCount: bytes.count)
         count += bytes.count
     }
 }

@@ -128,9 +128,11 @@ struct RedisCommands {
     func scan(from cursor: UInt64, in buffer: inout ByteBuffer) {
         let pattern = "\(namespace):" + String(repeating: "?", count: Fingerprint.textLength)
         buffer.writeStaticString("*6\r\n")
-        for argument in ["SCAN", String(cursor), "MATCH", pattern, "COUNT", Self.scanned] {
-            buffer.writeString("$\(argument.utf8.count)\r\n\(argument)\r\n")
-        }
+        Self.append(["SCAN", String(cursor), "MATCH", pattern, "COUNT", Self.scanned], to: &buffer)
+    }
+
+    private static func append(_ arguments: [String], to buffer: inout ByteBuffer) {
+        for argument in arguments { buffer.writeString("$\(argument.utf8.count)\r\n\(argument)\r\n") }
     }
 
     func probe(in buffer: inout ByteBuffer) {
@@ -174,10 +176,20 @@ struct RedisCommands {
         buffer.writeStaticString("\r\n")
     }
 
-    /// The arguments of the announcement's script, from the number of keys on.
-    func announcement(of fingerprints: [Fingerprint], hasLeftOut: Bool, names: ChannelNames) -> [String] {
-        [String(fingerprints.count)] + fingerprints.map(key)
-            + [names.made, String(names.instance.number), hasLeftOut ? "1" : "0"]
+    /// - Parameter script: `EVALSHA` with the hash of the announcement's script, or `EVAL` with its source.
+    func announce(_ announced: AnnouncedSessions, by script: [String], in buffer: inout ByteBuffer) {
+        let count = announced.sessions.count
+        buffer.writeString("*\(script.count + 1 + count + 3)\r\n")
+        Self.append(script + [String(count)], to: &buffer)
+        let keyLength = keyStart.count + Fingerprint.textLength + 2
+        buffer.writeWithUnsafeMutableBytes(minimumWritableBytes: count * keyLength) { space in
+            var cursor = RESPCursor(space)
+            for session in announced.sessions { cursor.append(keyStart, session) }
+            return cursor.count
+        }
+        let names = announced.names
+        Self.append(
+            [names.made, String(names.instance.number), announced.hasLeftOut ? "1" : "0"], to: &buffer)
     }
 
     func key(_ fingerprint: Fingerprint) -> String { "\(namespace):\(fingerprint.text)" }
@@ -203,4 +215,12 @@ struct RedisCommands {
             return true
         }
     }
+}
+
+/// Sessions whose records the store is asked to publish.
+struct AnnouncedSessions {
+    let sessions: [Fingerprint]
+    /// Whether others found no place in any message.
+    let hasLeftOut: Bool
+    let names: ChannelNames
 }

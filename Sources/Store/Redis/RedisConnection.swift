@@ -20,7 +20,7 @@ final class RedisConnection: ChannelInboundHandler, RedisHandler {
     private static let lastReadMilliseconds: Int64 = 5
 
     private struct PendingAnnouncement {
-        let arguments: [String]
+        let announced: AnnouncedSessions
         let then: (AnnounceReply) -> Void
     }
 
@@ -161,25 +161,23 @@ final class RedisConnection: ChannelInboundHandler, RedisHandler {
         let number = nextAnnouncement
         guard state.announcement(number, now: now) else { return false }
         nextAnnouncement &+= 1
-        let arguments = commands.announcement(of: fingerprints, hasLeftOut: hasLeftOut, names: names)
-        sendAnnouncement(["EVALSHA", RedisScript.announce.sha1] + arguments, now: now)
-        // Without memory or a timer the connection has ended.
+        let announced = AnnouncedSessions(sessions: fingerprints, hasLeftOut: hasLeftOut, names: names)
+        sendAnnouncement(announced, by: ["EVALSHA", RedisScript.announce.sha1], now: now)
+        // Without a timer the connection has ended.
         guard store != nil else { return false }
-        announcements[number] = PendingAnnouncement(arguments: arguments, then: then)
+        announcements[number] = PendingAnnouncement(announced: announced, then: then)
         return true
     }
 
-    private func sendAnnouncement(_ command: [String], now: Instant) {
-        guard RedisCommands.format(command, in: &outbound) else {
-            return end(.misbehaves("out of memory for an announcement"))
-        }
+    private func sendAnnouncement(_ announced: AnnouncedSessions, by script: [String], now: Instant) {
+        commands.announce(announced, by: script, in: &outbound)
         arm(now: now)
         store?.flushSoon()
     }
 
     private func evaluateAnnouncement(_ number: UInt64, now: Instant) {
         guard let pending = announcements[number] else { return }
-        sendAnnouncement(["EVAL", RedisScript.announce.source] + pending.arguments, now: now)
+        sendAnnouncement(pending.announced, by: ["EVAL", RedisScript.announce.source], now: now)
     }
 
     func flush() {

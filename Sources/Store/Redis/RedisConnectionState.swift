@@ -68,7 +68,7 @@ struct RedisConnectionState {
         let stamp: OperationStamp
         /// Nil once the result was delivered.
         var waiter: (any StoreWaiter)?
-        /// The first of two replies.
+        /// The first of two replies, once a further command was needed after the second.
         var firstReply = FirstReply.refused
     }
 
@@ -90,6 +90,10 @@ struct RedisConnectionState {
     /// In sending order. The first has the number `firstOperation`.
     private var waiting = CircularBuffer<Waiting>(initialCapacity: 64)
     private var firstOperation: UInt64 = 0
+    /// How many of those that wait have had their result, and are behind one that has not.
+    private var deliveredCount = 0
+    /// The first of two replies whose second is the next.
+    private var firstReply = FirstReply.refused
     private var controlCommands = 0
     private var isScanning = false
 
@@ -236,7 +240,6 @@ struct RedisConnectionState {
     }
 
     private mutating func takeFirstReply(of next: PendingReply, _ reply: RedisReply) -> Action {
-        let firstReply: FirstReply
         switch reply {
         case .none: firstReply = Self.nothing(after: next.command)
         case .record(let record): firstReply = .record(record)
@@ -245,7 +248,6 @@ struct RedisConnectionState {
         case .refusal, .readOnly, .noScript: firstReply = .refused
         case .integer, .verdict, .status, .page, .unexpected: return .close(.mistypedReply)
         }
-        if let place = place(of: next.operation) { waiting[offset: place].firstReply = firstReply }
         return .wait
     }
 
@@ -268,12 +270,15 @@ struct RedisConnectionState {
         guard let place = place(of: next.operation) else { return .wait }
         let isCreate = next.command == .createLifetime
         let isRead = next.command == .fallbackLifetime
-        switch waiting[offset: place].firstReply {
+        switch firstReply {
         case .won: return result(next.operation, .written)
         case .absent: return result(next.operation, .absent)
         case .record(let record):
             guard let lifetimeMilliseconds else { return result(next.operation, .unavailable(.refused)) }
-            if lifetimeMilliseconds == -1, isCreate { return followUp(.touch, .touch, next.operation, now) }
+            if lifetimeMilliseconds == -1, isCreate {
+                waiting[offset: place].firstReply = firstReply
+                return followUp(.touch, .touch, next.operation, now)
+            }
             let remainingMilliseconds = remainingMilliseconds(lifetimeMilliseconds, at: place)
             let found = isRead ? record.foundByReading(remainingMilliseconds) : record.found(remainingMilliseconds)
             return result(next.operation, found)
@@ -353,18 +358,31 @@ struct RedisConnectionState {
     private func place(of number: UInt64) -> Int? {
         guard number >= firstOperation, number - firstOperation < UInt64(waiting.count) else { return nil }
         let place = Int(number - firstOperation)
-        return waiting[offset: place].waiter == nil ? nil : place
+        // The first one always waits for its result.
+        return place > 0 && waiting[offset: place].waiter == nil ? nil : place
     }
 
     private mutating func take(at place: Int) -> PendingOperation? {
-        let entry = waiting[offset: place]
+        let entry: Waiting
+        if place == 0 {
+            entry = waiting.removeFirst()
+            firstOperation &+= 1
+            removeDelivered()
+        } else {
+            entry = waiting[offset: place]
+            waiting[offset: place].waiter = nil
+            deliveredCount += 1
+        }
         guard let waiter = entry.waiter else { return nil }
-        waiting[offset: place].waiter = nil
-        while let first = waiting.first, first.waiter == nil {
+        return PendingOperation(operation: entry.operation, waiter: waiter, stamp: entry.stamp)
+    }
+
+    private mutating func removeDelivered() {
+        while deliveredCount > 0, let first = waiting.first, first.waiter == nil {
             waiting.removeFirst()
             firstOperation &+= 1
+            deliveredCount -= 1
         }
-        return PendingOperation(operation: entry.operation, waiter: waiter, stamp: entry.stamp)
     }
 
     // MARK: Time

@@ -20,16 +20,16 @@ package struct ScanPage: Equatable, Sendable {
     /// - Parameter keyPrefix: what a key consists of, apart from the fingerprint.
     init?(_ elements: RESPElements, keyPrefix: [UInt8]) {
         var elements = elements
-        guard elements.count == 2, case .string(let cursor) = elements.next(), let next = UInt64(decimal: cursor[...]),
+        guard elements.count == 2, case .string(let cursor) = elements.next(), let next = UInt64(decimal: cursor),
             case .array(let keys) = elements.next()
         else { return nil }
         var fingerprints: [Fingerprint] = []
         fingerprints.reserveCapacity(keys.count)
         for key in keys {
             guard case .string(let text) = key else { return nil }
-            guard text.starts(with: keyPrefix), let fingerprint = Fingerprint(text: text[keyPrefix.count...]) else {
-                continue
-            }
+            guard text.starts(with: keyPrefix),
+                let fingerprint = Fingerprint(text: UnsafeRawBufferPointer(rebasing: text[keyPrefix.count...]))
+            else { continue }
             fingerprints.append(fingerprint)
         }
         self.init(next: next, fingerprints: fingerprints, strangers: keys.count - fingerprints.count)
