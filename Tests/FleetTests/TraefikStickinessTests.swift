@@ -195,7 +195,7 @@ extension FleetTests {
                     let fields = ["Cookie": cookies.joined(separator: "; ")]
                     for _ in 0..<4 { #expect(try routed.backend(fields: fields) == home) }
                 }
-                // An eighth of the sessions begin at b2: that none of 160 does has a chance of one in a thousand million.
+                // An eighth of the sessions begin at b2: the chance that none of 160 does is below one in a billion.
                 let counts = try routed.backends(of: 160).reduce(into: [String: Int]()) { $0[$1, default: 0] += 1 }
                 #expect((counts["b0"] ?? 0) + (counts["b1"] ?? 0) > (counts["b2"] ?? 0) + (counts["b3"] ?? 0))
                 #expect(counts.count == 4)

@@ -16,7 +16,7 @@ struct ConnectionOutput {
     /// The framing of the body whose head was written last.
     var coding = Coding.plain
     private var gathered: ByteBuffer?
-    /// A value of its own, not a part of this one: its channel may close, and call its handler, in the middle of a write.
+    /// An object, not a part of this value: its channel may close, and call its handler, in the middle of a write.
     private let writer: SocketWriter
 
     init(_ writer: SocketWriter) {

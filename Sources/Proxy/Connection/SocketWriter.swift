@@ -8,9 +8,9 @@ import Musl
 import Darwin
 #endif
 
-/// Writes the bytes of one connection, in order. A plain TCP connection's bytes go to its socket at once, as long as its
-/// channel holds no unfinished write. What the socket does not take, and every other connection's bytes, go through the
-/// channel.
+/// Writes the bytes of one connection, in order. A plain TCP connection's bytes go to its socket at once, as long as
+/// its channel holds no unfinished write. What the socket does not take, and every other connection's bytes, go through
+/// the channel.
 ///
 /// The descriptor belongs to the channel, and the kernel gives its number to another connection as soon as the channel
 /// has closed it. So it is forgotten before: in ``close(_:_:)``, and by ``forget()`` at the start of `channelInactive`
