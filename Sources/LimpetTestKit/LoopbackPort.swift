@@ -1,3 +1,5 @@
+import Synchronization
+
 #if canImport(Glibc)
 import Glibc
 #endif
@@ -7,12 +9,14 @@ package enum LoopbackPort {
     /// Below the ports that the kernel assigns to outgoing connections (Linux: from 32768), so that a port is still
     /// free when its server restarts.
     private static let range = 12_000..<32_000
+    private static let given = Mutex<Set<Int>>([])
 
-    /// A port of 127.0.0.1 that was free a moment ago.
+    /// A port of 127.0.0.1 that was free a moment ago. Never the same one twice: its server may not listen yet, or be
+    /// about to start again.
     package static func free() throws -> Int {
-        for _ in 0..<100 {
+        for _ in 0..<1000 {
             let port = Int.random(in: range)
-            if isFree(port) { return port }
+            if isFree(port), given.withLock({ $0.insert(port).inserted }) { return port }
         }
         throw TCPSocket.Failure("no free port")
     }
