@@ -82,6 +82,7 @@ struct SocketWriterTests {
     @Test("a peer that reads late gets every byte, once and in order", arguments: [true, false])
     func order(isDirect: Bool) async throws {
         let isWritten = ScriptedBackend.Flag()
+        let isOver = ScriptedBackend.Flag()
         let received = Mutex<[UInt8]>([])
         let pieces = (0..<90).map { $0 % 3 == 0 ? 300_000 : $0 * 17 + 1 }
         let peer = try ScriptedBackend { connection, _ in
@@ -91,10 +92,12 @@ struct SocketWriterTests {
                 if piece.isEmpty { return }
                 received.withLock { $0 += piece }
             }
+            _ = isOver.isSet(within: 10)
         }
         defer { peer.close() }
         try await Self.withConnection(to: peer.port, isDirect: isDirect) { channel in
             try await Connection.use(channel) { connection, context in
+                #expect(connection.writer.sendsToSocket == isDirect)
                 var sent = 0
                 for (index, count) in pieces.enumerated() {
                     let piece = ByteBuffer(bytes: Self.bytes(count, from: sent))
@@ -107,9 +110,14 @@ struct SocketWriterTests {
                 }
                 connection.writer.flush(context)
                 // The socket has not taken everything.
-                #expect(!context.channel.isWritable)
+                #expect(!context.channel.isWritable && !connection.writer.sendsToSocket)
             }
             isWritten.set()
+            try await #expect(eventually { received.withLock { $0.count } == pieces.reduce(0, +) })
+            try await Connection.use(channel) { connection, _ in
+                #expect(connection.writer.sendsToSocket == isDirect, "it does again")
+            }
+            isOver.set()
             try await channel.closeFuture.get()
         }
         #expect(received.withLock { $0 } == Self.bytes(pieces.reduce(0, +), from: 0))
@@ -118,8 +126,10 @@ struct SocketWriterTests {
     /// How a connection comes to its end.
     enum End: CaseIterable {
         case closes, isClosed, isReset, isResetWithUnfinishedWrites
+        /// The channel closes without any error, and its unfinished writes are the first to hear of it.
+        case isEndedWithUnfinishedWrites
 
-        var comesFromPeer: Bool { self != .closes }
+        var hasUnfinishedWrites: Bool { self == .isResetWithUnfinishedWrites || self == .isEndedWithUnfinishedWrites }
     }
 
     /// A connection of somebody else, which gets the number of a descriptor that was closed.
@@ -167,14 +177,22 @@ struct SocketWriterTests {
     func reusedNumber(end: End) async throws {
         let stranger = Stranger()
         let isReady = Mutex(ScriptedBackend.Flag())
+        let isClosed = Mutex(ScriptedBackend.Flag())
         let peer = try ScriptedBackend { connection, _ in
             _ = isReady.withLock { $0 }.isSet(within: 10)
-            if end == .isReset || end == .isResetWithUnfinishedWrites { connection.reset() }
+            switch end {
+            case .closes, .isClosed: break
+            case .isReset, .isResetWithUnfinishedWrites: connection.reset()
+            case .isEndedWithUnfinishedWrites:
+                connection.closeOutput()
+                _ = isClosed.withLock { $0 }.isSet(within: 10)
+            }
         }
         defer { peer.close() }
         // Another test may get the number first.
         for _ in 0..<50 where stranger.times == 0 {
             isReady.withLock { $0 = ScriptedBackend.Flag() }
+            isClosed.withLock { $0 = ScriptedBackend.Flag() }
             try await Self.withConnection(
                 to: peer.port, isDirect: true,
                 closed: { connection, context in
@@ -183,11 +201,12 @@ struct SocketWriterTests {
             ) { channel in
                 try await Connection.use(channel) { connection, context in
                     stranger.wants(try Self.descriptor(context))
-                    if end == .isResetWithUnfinishedWrites { Self.leaveUnfinished(connection, context, stranger) }
-                    if !end.comesFromPeer { connection.writer.close(context) }
+                    if end.hasUnfinishedWrites { Self.leaveUnfinished(connection, context, stranger) }
+                    if end == .closes { connection.writer.close(context) }
                 }
                 isReady.withLock { $0 }.set()
                 try? await channel.closeFuture.get()
+                isClosed.withLock { $0 }.set()
             }
         }
         #expect(stranger.times > 0)

@@ -33,6 +33,9 @@ final class SocketWriter {
 
     func forget() { descriptor = nil }
 
+    /// Whether the next bytes go to the socket.
+    var sendsToSocket: Bool { descriptor != nil && unfinished == 0 }
+
     /// All ways in which a connection closes its own channel lead through here.
     func close(_ context: ChannelHandlerContext, _ mode: CloseMode = .all) {
         forget()
@@ -66,7 +69,7 @@ final class SocketWriter {
     /// Returns how many bytes the socket has taken. What it refuses for now, and every error, is left to the channel,
     /// which meets it again.
     private func sendToSocket(_ bytes: ByteBuffer) -> Int {
-        guard let descriptor, unfinished == 0 else { return 0 }
+        guard sendsToSocket, let descriptor else { return 0 }
         return bytes.withUnsafeReadableBytes { bytes in
             max(0, Self.sendNow(descriptor, bytes))
         }
