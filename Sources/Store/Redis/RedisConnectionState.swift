@@ -362,19 +362,17 @@ struct RedisConnectionState {
         return place > 0 && waiting[offset: place].waiter == nil ? nil : place
     }
 
+    /// - Parameter place: of an operation that waits for its result.
     private mutating func take(at place: Int) -> PendingOperation? {
-        let entry: Waiting
+        let entry = place == 0 ? waiting.removeFirst() : waiting[offset: place]
         if place == 0 {
-            entry = waiting.removeFirst()
             firstOperation &+= 1
             removeDelivered()
         } else {
-            entry = waiting[offset: place]
             waiting[offset: place].waiter = nil
             deliveredCount += 1
         }
-        guard let waiter = entry.waiter else { return nil }
-        return PendingOperation(operation: entry.operation, waiter: waiter, stamp: entry.stamp)
+        return entry.waiter.map { PendingOperation(operation: entry.operation, waiter: $0, stamp: entry.stamp) }
     }
 
     private mutating func removeDelivered() {
