@@ -128,10 +128,6 @@ struct ExplainTests {
             ("http://x.example/old", [], 302, "redirect to https://x.example/old"),
             ("http://x.example/admin", [], 401, "a middleware answers"),
             (
-                "http://shop.example/", ["Upgrade: websocket", "Connection: upgrade"], 501,
-                "Upgrade is not supported"
-            ),
-            (
                 "http://shop.example/", ["Content-Length: 1", "Content-Length: 2"], 400,
                 "more than one Content-Length header"
             ),

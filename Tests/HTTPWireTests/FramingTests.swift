@@ -144,8 +144,8 @@ struct FramingTests {
             ("Connection: Upgrade\r\nUpgrade: h2c\r\nUpgrade: foo/2\r\n", "1.1", true),
             ("Connection: Upgrade\r\nUpgrade: h2cx\r\n", "1.1", true),
             ("Connection: Upgrade\r\nUpgrade: HTTPS/1\r\n", "1.1", true),
-            ("Connection: Upgrade\r\nUpgrade: web socket\r\n", "1.1", true),
-            ("Connection: Upgrade\r\nUpgrade: /h2c\r\n", "1.1", true),
+            ("Connection: Upgrade\r\nUpgrade: web socket\r\n", "1.1", false),
+            ("Connection: Upgrade\r\nUpgrade: /h2c, x/\r\n", "1.1", false),
         ])
     func upgrade(lines: String, version: String, wantsUpgrade: Bool) {
         #expect(verdict(lines, version: version).values?.head.wantsUpgrade == wantsUpgrade)

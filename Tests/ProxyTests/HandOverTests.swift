@@ -16,6 +16,7 @@ struct HandOverTests {
             told.append("head")
             return true
         }
+        func switchedProtocols(to protocols: UpgradeProtocols) { told.append("switched") }
         func received(_ part: consuming BodyPart) { told.append("part") }
         func upstreamFailed(_ failure: UpstreamFailure) { told.append("\(failure)") }
         func upstreamWritabilityChanged() {}
@@ -40,7 +41,9 @@ struct HandOverTests {
         let (channel, connection, loop) = try Self.backend()
         let receiver = Receiver()
         let place = Upstream.http1(connection)
-        place.send(ByteBuffer(string: "GET / HTTP/1.1\r\n\r\n"), method: .get, framing: .none, for: receiver)
+        place.send(
+            ByteBuffer(string: "GET / HTTP/1.1\r\n\r\n"), method: .get, framing: .none, offering: .init(), for: receiver
+        )
         // A head that has only half come is nobody's yet.
         try channel.writeInbound(ByteBuffer(string: "HTTP/1.1 101"))
         let handed = try #require(place.handOver())

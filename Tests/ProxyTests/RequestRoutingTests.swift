@@ -34,12 +34,9 @@ struct RequestRoutingTests {
         "GET \(path) HTTP/1.1\r\nHost: h\r\n\(fields)\r\n"
     }
 
-    private static let upgrade = "Connection: Upgrade\r\nUpgrade: websocket\r\n"
-
-    @Test("An upgrade comes before the path, the path before the router, the router before its service")
+    @Test("The path comes before the router, the router before its service")
     func order() throws {
         let own = try Self.own()
-        try #expect(Self.steps(Self.get("/../x", Self.upgrade), own) == ["501 upgrade"])
         try #expect(Self.steps(Self.get("/../x"), own) == ["400 dotSegment"])
         try #expect(Self.steps(Self.get("/x"), own) == ["service app"])
         try #expect(Self.steps(Self.get("/x"), Self.own(hasService: false)) == ["503 noService"])

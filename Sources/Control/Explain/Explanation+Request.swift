@@ -46,7 +46,6 @@ extension Explanation {
             return (refusal?.status ?? 400, refusal.map { "\($0.reason)" } ?? "the request head is incomplete")
         case .dotSegment: return (400, "the path contains a . or .. segment")
         case .lastHop(let status): return (status, "Max-Forwards is 0")
-        case .upgrade: return (501, "Upgrade is not supported")
         case .noRouter: return (404, "no router matches")
         case .noService: return (503, "the router uses a service or middleware that is not defined")
         case .answered(let status, let location):

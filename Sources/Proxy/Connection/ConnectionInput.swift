@@ -23,9 +23,12 @@ struct ConnectionInput {
     mutating func clear() { held = nil }
 
     /// Gives the connection to another handler, together with the held bytes.
-    mutating func handOver(_ context: ChannelHandlerContext) -> DetachedConnection {
+    mutating func handOver(
+        _ context: ChannelHandlerContext, writer: SocketWriter, isClosed: Bool = false
+    ) -> DetachedConnection {
         isReading = false
-        return DetachedConnection(channel: context.channel, unread: held.take() ?? ByteBuffer())
+        return DetachedConnection(
+            channel: context.channel, unread: held.take() ?? ByteBuffer(), writer: writer, inputIsClosed: isClosed)
     }
 
     // The channel does not read by itself: each read is asked for here, which costs less than a channel's own reads do.

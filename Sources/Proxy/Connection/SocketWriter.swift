@@ -62,6 +62,16 @@ final class SocketWriter {
         context.write(NIOAny(bytes), promise: promise)
     }
 
+    /// Calls `body` once everything that was written has been sent, or has failed.
+    ///
+    /// A channel whose input has ended closes together with its output, so the output must not be closed before.
+    func afterWrites(_ context: ChannelHandlerContext, _ body: @escaping () -> Void) {
+        let promise = context.eventLoop.makePromise(of: Void.self)
+        promise.futureResult.assumeIsolated().whenComplete { _ in body() }
+        // An empty write, queued after everything else.
+        context.writeAndFlush(NIOAny(ByteBuffer()), promise: promise)
+    }
+
     func flush(_ context: ChannelHandlerContext) {
         if descriptor == nil || unfinished > 0 { context.flush() }
     }

@@ -6,6 +6,12 @@ import NIOCore
 enum Downstream {
     case http1(HTTP1ClientConnection)
 
+    var entryPoint: EntryPoint {
+        switch self {
+        case .http1(let connection): connection.entryPoint
+        }
+    }
+
     /// Whether more of the response can be written without queueing it in memory.
     var isWritable: Bool {
         switch self {

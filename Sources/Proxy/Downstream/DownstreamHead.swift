@@ -12,8 +12,8 @@ enum DownstreamHead {
         date: () -> [UInt8], into buffer: inout ByteBuffer
     ) {
         let (head, source, fields) = (response.head, response.bytes, response.fields)
-        // A 426 response must name the protocols to upgrade to (RFC 9110, section 15.5.22).
-        fields.removeHopByHop(in: source, keepingUpgrade: head.status == 426)
+        // A 426 names the protocols to upgrade to (RFC 9110, section 15.5.22), and a 101 those of the tunnel.
+        fields.removeHopByHop(in: source, keepingUpgrade: head.status == 426 || head.isSwitchingProtocols)
         if framing.removesTransferEncoding { fields.removeAll(.transferEncoding) }
         let lacksDate = fields.first(.date) == nil && !(additions.edits?.mention("date") ?? false)
         additions.edits?.dropped.forEach { name in
@@ -33,11 +33,14 @@ enum DownstreamHead {
         }
     }
 
-    /// Forwards an interim response without its hop-by-hop fields.
-    static func writeInterim(_ response: ResponseView, into buffer: inout ByteBuffer) {
+    /// Forwards an interim response without its hop-by-hop fields; a 101 keeps those that switch protocols.
+    static func writeInterim(
+        _ response: ResponseView, adding additions: ResponseAdditions = ResponseAdditions(setCookie: []),
+        into buffer: inout ByteBuffer
+    ) {
         let nothing = ResponseFraming(
             coding: .plain, addsTransferEncoding: false, removesTransferEncoding: false, connection: .none)
-        write(response, nothing, adding: ResponseAdditions(setCookie: []), date: { [] }, into: &buffer)
+        write(response, nothing, adding: additions, date: { [] }, into: &buffer)
     }
 
     private static func writeConnection(

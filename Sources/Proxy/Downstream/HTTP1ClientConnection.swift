@@ -27,7 +27,7 @@ final class HTTP1ClientConnection: ChannelInboundHandler, RemovableChannelHandle
 
     private let worker: Worker
     private let loop: LoopContext
-    private let entryPoint: EntryPoint
+    let entryPoint: EntryPoint
     private var identity: ClientConnectionInfo?
     private var context: ChannelHandlerContext?
     private var state = State.awaitingHead
@@ -262,11 +262,17 @@ final class HTTP1ClientConnection: ChannelInboundHandler, RemovableChannelHandle
     }
 
     func sendHead(_ response: ResponseView, adding additions: ResponseAdditions) {
+        guard !response.head.isSwitchingProtocols else { return sendSwitch(response, adding: additions) }
         let framing = request.answer(with: response.head.framing, mayPersist: mayPersist)
         output.coding = framing.coding
         output.writeHead(loop) {
             DownstreamHead.write(response, framing, adding: additions, date: { loop.dateLine() }, into: &$0)
         }
+    }
+
+    /// The head of a 101, the last one that this connection sends.
+    private func sendSwitch(_ response: ResponseView, adding additions: ResponseAdditions) {
+        output.writeHead(loop) { DownstreamHead.writeInterim(response, adding: additions, into: &$0) }
     }
 
     func send(_ content: ByteBuffer) {
@@ -321,8 +327,7 @@ final class HTTP1ClientConnection: ChannelInboundHandler, RemovableChannelHandle
     func handOver() -> DetachedConnection? {
         guard case .busy = state, let context else { return nil }
         flush()
-        writer.forget()
-        let connection = input.handOver(context)
+        let connection = input.handOver(context, writer: writer, isClosed: inputIsClosed)
         state = .closed
         self.context = nil
         worker.clientClosed(self, at: entryPoint)
@@ -334,6 +339,8 @@ final class HTTP1ClientConnection: ChannelInboundHandler, RemovableChannelHandle
     func stop(by last: NIODeadline) {
         if case .awaitingHead = state, input.held == nil { deadline = min(deadline, last) }
     }
+
+    func goAway(by last: NIODeadline) {}
 
     func cut() { close() }
 
@@ -356,11 +363,7 @@ final class HTTP1ClientConnection: ChannelInboundHandler, RemovableChannelHandle
         state = .closing
         input.clear()
         deadline = .now() + loop.limits.bodyGap
-        let isSent = context.eventLoop.makePromise(of: Void.self)
-        isSent.futureResult.assumeIsolated().whenComplete { [self] _ in responseHasLeft() }
-        // An empty write, queued after everything else: a channel whose input has ended would close together with its
-        // output.
-        context.writeAndFlush(NIOAny(ByteBuffer()), promise: isSent)
+        writer.afterWrites(context) { [self] in responseHasLeft() }
         resumeReading()
     }
 

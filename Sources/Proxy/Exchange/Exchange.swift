@@ -16,8 +16,10 @@ final class Exchange {
         case deciding
         /// A connection to the backend is being opened. → deciding (it failed), connecting, sent, over
         case connecting
-        /// The head has been sent. → connecting (sent again), over
+        /// The head has been sent. → connecting (sent again), switched, over
         case sent
+        /// The connections have become a tunnel. → over
+        case switched
         /// Nothing more is read or written for this exchange.
         case over
     }
@@ -57,12 +59,13 @@ final class Exchange {
     func start(_ view: RequestView) {
         loop.counters.requestsInFlight += 1
         if loop.exchangeLog != nil { recording = ExchangeLogEntryBuilder(view) }
+        if view.head.wantsUpgrade { request.offers(UpgradeProtocols(of: view.fields, in: view.bytes)) }
         advance(view)
     }
 
     private func advance(_ view: RequestView) {
         switch steps.next(view, in: worker.table) {
-        case .answer(let answer, let reason): self.answer(answer, closing: reason == .upgrade)
+        case .answer(let answer, _): self.answer(answer)
         case .checkPassword(let credentials, let gate): check(credentials, gate, view)
         case .service(let service):
             choice.begin(service, from: view.client)
@@ -104,7 +107,7 @@ final class Exchange {
         giveBackHead()
         upstreamHead = UpstreamHead(
             view, passHost: service.description.passHostHeader, path: steps.middlewares?.path,
-            edits: steps.middlewares?.edits, into: loop.spareBuffers.take())
+            edits: steps.middlewares?.edits, offering: request.offer, into: loop.spareBuffers.take())
     }
 
     // MARK: The connection
@@ -149,7 +152,7 @@ final class Exchange {
         phase = .sent
         recording?.requestSent()
         let head = upstreamHead.bytes(authority: pool.backend.authority)
-        place.send(head, method: request.method, framing: request.framing, for: self)
+        place.send(head, method: request.method, framing: request.framing, offering: request.offer, for: self)
         if request.isComplete { return awaitResponse() }
         downstream?.setDeadline(.now() + loop.limits.bodyGap)
         downstream?.wantBody()
@@ -175,27 +178,14 @@ final class Exchange {
     /// The response cannot be completed; the client sees it truncated.
     private func cut() { finish()?.cut() }
 
-    /// The exchange ends with a switch of protocols: releases both connections for the new protocol. Nil if one of them
-    /// has closed; the other is then closed too.
-    func handOver() -> (client: DetachedConnection, backend: DetachedConnection)? {
-        let backend = upstream?.handOver()
-        upstream = nil
-        guard let downstream = finish() else { return nil }
-        guard let backend else {
-            downstream.cut()
-            return nil
-        }
-        guard let client = downstream.handOver() else {
-            backend.channel.close(promise: nil)
-            return nil
-        }
-        return (client, backend)
-    }
-
     /// Releases everything, once. Returns the client side, which still has to be notified.
     @discardableResult
     private func finish() -> Downstream? {
-        if case .over = phase { return nil }
+        switch phase {
+        case .over: return nil
+        case .switched: break
+        case .deciding, .connecting, .sent: loop.counters.requestsInFlight -= 1
+        }
         phase = .over
         let client = downstream.take()
         record()
@@ -213,7 +203,6 @@ final class Exchange {
     }
 
     private func record() {
-        loop.counters.requestsInFlight -= 1
         choice.service?.counting.counters.count(choice.route?.provenance, status: response.status)
         if let recording {
             loop.exchangeLog?.append(recording.finished(status: response.status, steps.router, choice))
@@ -225,6 +214,34 @@ final class Exchange {
         assertionFailure("impossible state of an exchange")
         loop.counters.impossible &+= 1
         cut()
+    }
+}
+
+// MARK: - Tunnels
+
+extension Exchange {
+    /// The client has the head of the 101: what the two connections carry from now on is the protocol's. The request
+    /// counts at its backend until the tunnel has ended.
+    func switchedProtocols(to protocols: UpgradeProtocols) {
+        guard case .sent = phase, let downstream, let backend = upstream?.handOver() else { return cut() }
+        upstream = nil
+        let entryPoint = downstream.entryPoint
+        guard let client = downstream.handOver() else {
+            backend.channel.close(promise: nil)
+            return cut()
+        }
+        self.downstream = nil
+        phase = .switched
+        loop.counters.requestsInFlight -= 1
+        Tunnel(
+            self, worker: worker, entryPoint: entryPoint, isWebSocket: protocols.areWebSocket,
+            idleTimeout: loop.limits.tunnelIdleTimeout
+        ).begin(client: client, backend: backend)
+    }
+
+    func tunnelEnded(_ ending: Tunnel.Ending, bytesFromClient: UInt64, bytesFromBackend: UInt64) {
+        recording?.tunnelEnded(bytesFromClient: bytesFromClient, bytesFromBackend: bytesFromBackend)
+        finish()
     }
 }
 

@@ -30,6 +30,12 @@ struct ExchangeLogEntryBuilder {
 
     mutating func sent(responseBody count: Int) { record.responseBytes &+= UInt64(count) }
 
+    /// What a tunnel passed counts as the bodies of request and response.
+    mutating func tunnelEnded(bytesFromClient: UInt64, bytesFromBackend: UInt64) {
+        record.requestBytes &+= bytesFromClient
+        record.responseBytes &+= bytesFromBackend
+    }
+
     /// The completed entry.
     func finished(status: Int, _ router: RouterPlan?, _ choice: borrowing BackendChoice) -> ExchangeLogEntry {
         var record = record

@@ -1,7 +1,7 @@
 import Affinity
 import HTTPWire
 
-/// The steps of a request from its head to its service, in order: upgrade, path, Max-Forwards, router, middlewares.
+/// The steps of a request from its head to its service, in order: path, Max-Forwards, router, middlewares.
 /// Used for both served requests and explanations.
 struct RequestRouting {
     enum Step {
@@ -15,7 +15,7 @@ struct RequestRouting {
 
     /// Why Limpet responds itself.
     enum Reason {
-        case upgrade, dotSegment, lastHop, noRouter, noService, middleware
+        case dotSegment, lastHop, noRouter, noService, middleware
     }
 
     /// Nil until a router has been found.
@@ -29,7 +29,6 @@ struct RequestRouting {
     /// The next step. Call it for the first step, and again after `admit`.
     mutating func next(_ request: RequestView, in table: ServiceTable) -> Step {
         if let service { return runMiddlewares(request, to: service) }
-        if request.head.wantsUpgrade { return .answer(LocalResponse(.notImplemented), .upgrade) }
         if DotSegments.occur(in: UnsafeRawBufferPointer(rebasing: request.bytes[request.head.path])) {
             return .answer(LocalResponse(.badRequest), .dotSegment)
         }

@@ -17,6 +17,8 @@ struct RequestSide {
     let method: Method
     /// The framing of the body; none if the head announces no body.
     let framing: BodyFraming
+    /// The protocols to which the backend may switch; none for most requests.
+    private(set) var offer = UpgradeProtocols()
     /// The entire request has been sent.
     private(set) var isComplete: Bool
     private var attempts: Attempts
@@ -26,6 +28,12 @@ struct RequestSide {
         framing = head.framing
         isComplete = !head.framing.hasBody
         attempts = Attempts(mayBeRepeated: head.method.isSafe && !head.framing.hasBody)
+    }
+
+    /// Lets the backend switch to one of the protocols. A request with a body is served as if it offered none: the end of
+    /// the body and the beginning of the other protocol could be confused.
+    mutating func offers(_ protocols: UpgradeProtocols) {
+        if !framing.hasBody { offer = protocols }
     }
 
     /// A part of the body has been sent.

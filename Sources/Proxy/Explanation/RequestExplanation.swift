@@ -11,8 +11,6 @@ package struct RequestExplanation: Sendable {
         case malformed(HeadRefusal?)
         /// The path has a segment `.` or `..`: 400.
         case dotSegment
-        /// The request asks for another protocol: 501.
-        case upgrade
         /// The request may not be forwarded further (Max-Forwards): Limpet answers it.
         case lastHop(status: Int)
         /// No router matches: 404.

@@ -57,7 +57,6 @@ extension Worker {
     private static func outcome(_ answer: LocalResponse, _ reason: RequestRouting.Reason) -> RequestExplanation.Outcome
     {
         switch reason {
-        case .upgrade: .upgrade
         case .dotSegment: .dotSegment
         case .lastHop: .lastHop(status: answer.status)
         case .noRouter: .noRouter

@@ -18,6 +18,9 @@ package final class Worker {
     /// How long an idle client connection can still receive a request after the stop began.
     private static let lastRequestGrace = TimeAmount.seconds(1)
 
+    /// How long a tunnel may take to end after the stop's deadline.
+    static let goingAwayGrace = TimeAmount.seconds(1)
+
     package init(
         loop: LoopContext, snapshot: Snapshot, store: any BindingStore, cache: BindingCache, coherence: Coherence,
         passwords: PasswordVerifier = .shared
@@ -102,6 +105,15 @@ package final class Worker {
         loop.isStopping = true
         let last = NIODeadline.now() + Self.lastRequestGrace
         for client in clients.values { client.stop(by: last) }
+    }
+
+    /// The number of open tunnels.
+    package var openTunnels: Int { loop.counters.openTunnels }
+
+    /// The stop's deadline has come: ends the tunnels, each in the way of its protocol, within a second.
+    package func endTunnels() {
+        let last = NIODeadline.now() + Self.goingAwayGrace
+        for client in Array(clients.values) { client.goAway(by: last) }
     }
 
     /// Closes all remaining connections and releases everything.

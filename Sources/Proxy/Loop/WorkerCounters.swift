@@ -14,6 +14,8 @@ package struct WorkerCounters: Sendable {
     /// The number of these requests that are being sent to a backend or processed by it, by the names of service and
     /// backend; filled in when the copy is made. Backends that are no longer configured are left out.
     package var backendRequestsInFlight: [String: [String: Int]] = [:]
+    /// Pairs of connections that carry another protocol, after an upgrade.
+    package var openTunnels = 0
     package var backendConnections: Int = 0
     package var backendConnectFailures: UInt64 = 0
     /// Requests sent a second time.

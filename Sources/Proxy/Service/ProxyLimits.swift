@@ -20,6 +20,8 @@ package struct ProxyLimits: Sendable {
     package var backendIdleTimeout = TimeAmount.seconds(50)
     /// Idle connections kept to one backend, for each event loop.
     package var idleBackendConnections = 256
+    /// For a tunnel through which no byte passes either way; nil: no limit.
+    package var tunnelIdleTimeout: TimeAmount?
     /// Client connections of the whole replica; further ones wait in the kernel's queue.
     package var clientConnections = 10_000
     /// Interim (1xx) responses to one request.

@@ -144,6 +144,7 @@ final class HTTP1BackendConnection: ChannelInboundHandler, RemovableChannelHandl
                 }
                 response.passedHead(head, limits: loop.limits.message)
                 bytes.moveReaderIndex(forwardBy: head.length)
+                if head.isSwitchingProtocols { return switchProtocols(&bytes, receiver) }
                 return receiver.received(response.readBody(&bytes, loop.responseFields))
             case .body(let part):
                 return receiver.received(part)
@@ -154,6 +155,13 @@ final class HTTP1BackendConnection: ChannelInboundHandler, RemovableChannelHandl
             }
             guard isBusy else { return }
         }
+    }
+
+    /// What follows the 101 belongs to the other protocol.
+    private func switchProtocols(_ bytes: inout ByteBuffer, _ receiver: any UpstreamReceiver) {
+        input.hold(loop.copy(bytes))
+        bytes.moveReaderIndex(to: bytes.writerIndex)
+        receiver.switchedProtocols(to: response.accepted)
     }
 
     private func view(_ head: ResponseHead, _ bytes: UnsafeRawBufferPointer) -> ResponseView {
@@ -194,12 +202,15 @@ final class HTTP1BackendConnection: ChannelInboundHandler, RemovableChannelHandl
 
     // MARK: Called by the exchange
 
-    func send(_ head: ByteBuffer, method: Method, framing: BodyFraming, for receiver: any UpstreamReceiver) {
+    func send(
+        _ head: ByteBuffer, method: Method, framing: BodyFraming, offering offer: UpgradeProtocols,
+        for receiver: any UpstreamReceiver
+    ) {
         guard let context else { return }
         state = .busy(receiver)
         deadline = .distantFuture
         requestIsComplete = !framing.hasBody
-        response.begin(method)
+        response.begin(method, offering: offer)
         output.coding = framing.isChunked ? .chunked : .plain
         output.send(head, context, loop)
     }
@@ -241,8 +252,7 @@ final class HTTP1BackendConnection: ChannelInboundHandler, RemovableChannelHandl
     func handOver() -> DetachedConnection? {
         guard case .busy = state, let context else { return nil }
         flush()
-        writer.forget()
-        let connection = input.handOver(context)
+        let connection = input.handOver(context, writer: writer)
         state = .closed
         letGo()
         context.pipeline.syncOperations.removeHandler(self, promise: nil)

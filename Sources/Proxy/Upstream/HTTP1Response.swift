@@ -9,8 +9,8 @@ struct HTTP1Response {
         case wait
         /// The bytes begin with an interim response's head. The caller moves past it.
         case interim(ResponseHead)
-        /// The bytes begin with the response's head. The caller calls `passedHead` and moves past it, or calls
-        /// `holdBack`.
+        /// The bytes begin with the response's head, or with that of a 101 that accepts an offer. The caller calls
+        /// `passedHead` and moves past it, or calls `holdBack`. What follows a 101 is not a response any more.
         case head(ResponseHead)
         case body(BodyPart)
         /// Too many bytes arrived after a head that is held back: the head must be forwarded now.
@@ -36,6 +36,10 @@ struct HTTP1Response {
     private let interimMax: Int
     private var state = State.over
     private var method = Method.get
+    /// The protocols to which the request lets the backend switch.
+    private var offer = UpgradeProtocols()
+    /// The protocols to which the backend has switched; none before a 101.
+    private(set) var accepted = UpgradeProtocols()
     private var interimCount = 0
     /// Set while a head has partly arrived.
     private var headEnd: HeadEnd?
@@ -53,8 +57,9 @@ struct HTTP1Response {
     }
 
     /// A request of this method is being sent, and its response comes next.
-    mutating func begin(_ method: Method) {
+    mutating func begin(_ method: Method, offering offer: UpgradeProtocols = UpgradeProtocols()) {
         self.method = method
+        self.offer = offer
         state = .head
         interimCount = 0
         headEnd = nil
@@ -90,21 +95,33 @@ struct HTTP1Response {
             if headEnd == nil { headEnd = HeadEnd(limits: messageLimits) }
             return .wait
         case .refused:
-            state = .over
-            return .failed(.malformed)
+            return malformed()
         case .head(let head) where head.status < 200:
             headEnd = nil
-            interimCount += 1
-            // 101 accepts an Upgrade that was never forwarded.
-            guard !head.isSwitchingProtocols, interimCount <= interimMax else {
-                state = .over
-                return .failed(.malformed)
-            }
-            return .interim(head)
+            return head.isSwitchingProtocols ? switching(head, bytes, loop.responseFields) : interim(head)
         case .head(let head):
             headEnd = nil
             return .head(head)
         }
+    }
+
+    private mutating func interim(_ head: ResponseHead) -> Event {
+        interimCount += 1
+        guard interimCount <= interimMax else { return malformed() }
+        return .interim(head)
+    }
+
+    /// A 101 must accept what was offered: otherwise the backend and the client would disagree about what follows.
+    private mutating func switching(_ head: ResponseHead, _ bytes: ByteBuffer, _ fields: FieldTable) -> Event {
+        let accepted = bytes.withUnsafeReadableBytes { offer.accepted(by: fields, in: $0) }
+        guard head.version == .http11, let accepted else { return malformed() }
+        self.accepted = accepted
+        return .head(head)
+    }
+
+    private mutating func malformed() -> Event {
+        state = .over
+        return .failed(.malformed)
     }
 
     /// The head that `read` returned is forwarded. The first part of its body must be read at once.

@@ -33,9 +33,14 @@ enum Upstream {
     /// - Parameters:
     ///   - head: rendered as HTTP/1.1.
     ///   - framing: the framing of the request's body.
-    func send(_ head: ByteBuffer, method: Method, framing: BodyFraming, for receiver: any UpstreamReceiver) {
+    ///   - offer: the protocols to which the backend may switch.
+    func send(
+        _ head: ByteBuffer, method: Method, framing: BodyFraming, offering offer: UpgradeProtocols,
+        for receiver: any UpstreamReceiver
+    ) {
         switch self {
-        case .http1(let connection): connection.send(head, method: method, framing: framing, for: receiver)
+        case .http1(let connection):
+            connection.send(head, method: method, framing: framing, offering: offer, for: receiver)
         }
     }
 

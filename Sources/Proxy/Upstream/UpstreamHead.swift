@@ -25,16 +25,17 @@ struct UpstreamHead {
     ///   - passHost: whether the backend receives the client's Host; otherwise it receives its own authority.
     ///   - path: replaces the original path, if not nil.
     ///   - edits: the fields that middlewares remove and add. A Host that they set is used for every backend.
+    ///   - offer: the protocols to which the backend may switch.
     init(
         _ request: RequestView, passHost: Bool, path: [UInt8]? = nil, edits: FieldEdits? = nil,
-        into buffer: consuming ByteBuffer
+        offering offer: UpgradeProtocols = UpgradeProtocols(), into buffer: consuming ByteBuffer
     ) {
         let head = request.head
         let hops = MaxForwards.value(request)
         let edits = edits.flatMap { $0.isEmpty ? nil : $0 }
         let needsHost = (!passHost || head.host == nil) && !(edits?.drops("host") ?? false)
         Self.removeFields(request, keepsHost: passHost, hops: hops, edits)
-        let bound = Self.bound(request) + (path?.count ?? 0) + (edits?.lines.count ?? 0)
+        let bound = Self.bound(request) + (path?.count ?? 0) + (edits?.lines.count ?? 0) + offer.value.count
         HeadWriter.write(into: &buffer, atMost: bound) { writer in
             Self.writeRequestLine(request, path: path, &writer)
             if passHost, let authority = head.authority, !(edits?.drops("host") ?? false) {
@@ -48,6 +49,7 @@ struct UpstreamHead {
                 writer.write(text: "Max-Forwards: \(max(hops, 1) - 1)\r\n")
             }
             if let edits { writer.write(edits.lines) }
+            if !offer.isEmpty { Self.writeUpgrade(offer, &writer) }
             if !needsHost { writer.write("\r\n") }
         }
         hostOffset = needsHost ? buffer.writerIndex : nil
@@ -94,6 +96,12 @@ struct UpstreamHead {
             let name = UnsafeRawBufferPointer(rebasing: request.bytes[fields[index].nameRange])
             if edits.dropsSpelling(name) { fields.remove(index) }
         }
+    }
+
+    private static func writeUpgrade(_ offer: UpgradeProtocols, _ writer: inout HeadWriter) {
+        writer.write("Connection: upgrade\r\nUpgrade: ")
+        writer.write(offer.value)
+        writer.write("\r\n")
     }
 
     private static func writeRequestLine(_ request: RequestView, path: [UInt8]?, _ writer: inout HeadWriter) {

@@ -1,3 +1,4 @@
+import HTTPWire
 import NIOCore
 
 /// The sender of a request to a backend, which receives the events of the backend's connection. Called on the event
@@ -10,6 +11,10 @@ protocol UpstreamReceiver: AnyObject {
     ///
     /// - Returns: false if the response has to wait; then ``Upstream/passHead()`` delivers the head again.
     func receivedHead(_ response: ResponseView) -> Bool
+
+    /// The response whose head was delivered is a 101: the connection speaks these protocols from now on. The receiver
+    /// takes it by ``Upstream/handOver()``.
+    func switchedProtocols(to protocols: UpgradeProtocols)
 
     /// More of the response's body arrived, or its end.
     func received(_ part: consuming BodyPart)

@@ -1,0 +1,206 @@
+import NIOCore
+
+/// Two connections that belong together since a backend has switched protocols: what one sends, the other receives.
+///
+/// Each direction ends by itself: a peer that closes its output is not cut off from what the other still sends. The
+/// tunnel ends when both connections have closed. Confined to one event loop.
+final class Tunnel: ClientConnection {
+    enum Side {
+        case client, backend
+
+        var other: Side { self == .client ? .backend : .client }
+    }
+
+    /// Who or what ended the tunnel first.
+    enum Ending {
+        /// This side closed its connection, or its output.
+        case closed(by: Side)
+        /// This side's connection was reset, or failed.
+        case failed(Side)
+        /// No byte passed for the idle time-out.
+        case idle
+        /// The replica stopped.
+        case stopped
+    }
+
+    private let worker: Worker
+    private let entryPoint: EntryPoint
+    private let isWebSocket: Bool
+    private let idleTimeout: TimeAmount?
+    private var client: TunnelEnd?
+    private var backend: TunnelEnd?
+    /// From the client to the backend.
+    private var upwards: TunnelFlow
+    /// From the backend to the client.
+    private var downwards: TunnelFlow
+    /// Nil while nothing has ended.
+    private var ending: Ending?
+    private var exchange: Exchange?
+    var deadline = NIODeadline.distantFuture
+    var sweepIndex = -1
+
+    private var loop: LoopContext { worker.loop }
+
+    /// - Parameters:
+    ///   - exchange: kept, and told when the tunnel has ended.
+    ///   - idleTimeout: nil for none.
+    init(_ exchange: Exchange, worker: Worker, entryPoint: EntryPoint, isWebSocket: Bool, idleTimeout: TimeAmount?) {
+        self.exchange = exchange
+        self.worker = worker
+        self.entryPoint = entryPoint
+        self.isWebSocket = isWebSocket
+        self.idleTimeout = idleTimeout
+        upwards = TunnelFlow(isWebSocket: isWebSocket)
+        downwards = TunnelFlow(isWebSocket: isWebSocket)
+    }
+
+    /// Takes the connections over, and passes on what each has already received.
+    func begin(client: DetachedConnection, backend: DetachedConnection) {
+        worker.clientOpened(self, at: entryPoint)
+        loop.counters.backendConnections += 1
+        loop.counters.openTunnels += 1
+        let ends = (
+            client: TunnelEnd(.client, of: client, tunnel: self, loop: loop),
+            backend: TunnelEnd(.backend, of: backend, tunnel: self, loop: loop)
+        )
+        self.client = ends.client
+        self.backend = ends.backend
+        do {
+            try client.become(ends.client)
+            try backend.become(ends.backend)
+        } catch {
+            // One of the channels has closed in this turn of the loop.
+            return fail(client, backend)
+        }
+        isActive()
+        received(client.unread, from: .client)
+        received(backend.unread, from: .backend)
+        if client.inputIsClosed { inputClosed(.client) }
+        ends.client.read()
+        ends.backend.read()
+    }
+
+    private func fail(_ client: DetachedConnection, _ backend: DetachedConnection) {
+        client.channel.close(promise: nil)
+        backend.channel.close(promise: nil)
+        self.client = nil
+        self.backend = nil
+        note(.failed(.backend))
+        finishIfClosed()
+    }
+
+    // MARK: Events of the ends
+
+    func received(_ bytes: ByteBuffer, from side: Side) {
+        guard bytes.readableBytes > 0, let receiver = connection(side.other) else { return }
+        isActive()
+        let passage = bytes.withUnsafeReadableBytes { advance(side, $0) }
+        if passage.count == bytes.readableBytes {
+            receiver.send(bytes)
+        } else if let passed = bytes.getSlice(at: bytes.readerIndex, length: passage.count), passage.count > 0 {
+            receiver.send(passed)
+        }
+        if passage.closesAfterwards { sendGoingAway(to: receiver) }
+        if !receiver.isWritable { connection(side)?.pauseReading() }
+    }
+
+    private func advance(_ side: Side, _ bytes: UnsafeRawBufferPointer) -> TunnelFlow.Passage {
+        side == .client ? upwards.received(bytes) : downwards.received(bytes)
+    }
+
+    func inputClosed(_ side: Side) {
+        note(.closed(by: side))
+        endFlow(from: side)
+    }
+
+    private func endFlow(from side: Side) {
+        let mustTell = side == .client ? upwards.inputClosed() : downwards.inputClosed()
+        if mustTell { connection(side.other)?.closeOutput() }
+    }
+
+    func writabilityChanged(_ side: Side) {
+        guard connection(side)?.isWritable == true else { return }
+        connection(side.other)?.resumeReading()
+    }
+
+    /// The connection of this side was reset. The other side's connection is closed at once, unless this side had sent
+    /// everything before: then that still has to arrive.
+    func failed(_ side: Side) {
+        note(.failed(side))
+        let hasSentAll = side == .client ? upwards.hasEnded : downwards.hasEnded
+        if !hasSentAll { connection(side.other)?.close() }
+    }
+
+    /// The connection of this side has closed, both ways. Nobody is left to receive what the other side sends, so it is
+    /// read and dropped until that side closes, too.
+    func closed(_ side: Side) {
+        note(.closed(by: side))
+        if side == .client { client = nil } else { backend = nil }
+        endFlow(from: side)
+        connection(side.other)?.resumeReading()
+        deadline = min(deadline, .now() + loop.limits.bodyGap)
+        finishIfClosed()
+    }
+
+    // MARK: Time-outs and stops
+
+    func deadlinePassed() {
+        deadline = .distantFuture
+        note(.idle)
+        cut()
+    }
+
+    /// A tunnel has no end to wait for: it is left alone until the stop's deadline.
+    func stop(by last: NIODeadline) {}
+
+    /// The stop's deadline: a WebSocket is closed with 1001 at the next boundary between frames, both ways; anything else
+    /// is cut.
+    func goAway(by last: NIODeadline) {
+        note(.stopped)
+        guard isWebSocket else { return cut() }
+        deadline = min(deadline, last)
+        if upwards.goAway(), let backend { sendGoingAway(to: backend) }
+        if downwards.goAway(), let client { sendGoingAway(to: client) }
+    }
+
+    private func sendGoingAway(to receiver: TunnelEnd) {
+        let frame =
+            receiver.side == .client
+            ? WebSocketFrames.goingAway
+            : WebSocketFrames.goingAway(maskedBy: UInt32(truncatingIfNeeded: loop.randomSeed()))
+        receiver.send(ByteBuffer(bytes: frame))
+        receiver.closeOutput()
+    }
+
+    func cut() {
+        note(.stopped)
+        client?.close()
+        backend?.close()
+    }
+
+    // MARK: The end
+
+    private func connection(_ side: Side) -> TunnelEnd? { side == .client ? client : backend }
+
+    /// Once something has ended, the deadline is that of the rest.
+    private func isActive() {
+        if let idleTimeout, ending == nil { deadline = loop.deadlines.deadline(in: idleTimeout) }
+    }
+
+    /// The first cause counts.
+    private func note(_ ending: Ending) {
+        if self.ending == nil { self.ending = ending }
+    }
+
+    private func finishIfClosed() {
+        guard client == nil, backend == nil, let exchange = exchange.take() else { return }
+        worker.clientClosed(self, at: entryPoint)
+        loop.counters.backendConnections -= 1
+        loop.counters.openTunnels -= 1
+        exchange.tunnelEnded(
+            ending ?? .stopped, bytesFromClient: upwards.byteCount, bytesFromBackend: downwards.byteCount)
+    }
+}
+
+@available(*, unavailable)
+extension Tunnel: Sendable {}
