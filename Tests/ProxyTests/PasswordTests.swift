@@ -179,10 +179,11 @@ struct PasswordCheckTests {
 
     @Test("beyond those that may wait are refused at once")
     func bounded() async throws {
-        let outcome = try await results((0..<10).map { ("ada", "guess \($0)") }, limit: 4)
-        #expect(outcome.first.filter { $0 == .overloaded }.count >= 5)
-        #expect(outcome.first.filter { $0 == .wrong }.count >= 4)
-        #expect(outcome.first.suffix(1) == [.overloaded])
+        let outcome = try await results((0..<200).map { ("ada", "guess \($0)") }, limit: 4)
+        // Some may end, and free their places, while the rest is asked for: on a busy machine the loop has to wait.
+        let overloaded = outcome.first.filter { $0 == .overloaded }.count
+        let wrong = outcome.first.filter { $0 == .wrong }.count
+        #expect(overloaded >= 100 && wrong >= 4 && overloaded + wrong == 200)
     }
 
     @Test("are made again once others have ended: the places of those are free")
