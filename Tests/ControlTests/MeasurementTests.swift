@@ -1,6 +1,7 @@
 import Affinity
 import Foundation
 import Logging
+import Proxy
 import Testing
 
 @testable import Configuration
@@ -11,7 +12,13 @@ enum MetricsSample {
         var numbers = MetricsSnapshot()
         numbers.requests[.init(service: "shop", status: 200, provenance: .cached)] = 7
         numbers.requests[.init(service: "a\"b\\c\nd", status: 503, provenance: nil)] = 1
-        numbers.refusals["host"] = 2
+        numbers.refusals[.badRequest] = 2
+        numbers.failures["shop"] = [.noBackend: 3]
+        numbers.backendFailures[.init(service: "shop", name: "web-1")] = [.connectRefused: 4, .responseCut: 5]
+        numbers.openTunnels = 6
+        numbers.tunnels["shop"] = TunnelCounters()
+        numbers.tunnels["shop"]?.ended = [.clientClosed: 2]
+        numbers.tunnels["shop"]?.bytesFromBackend = 9
         numbers.openConnections["web"] = 3
         numbers.requestsInFlight = 2
         numbers.backendRequestsInFlight[.init(service: "shop", name: "web-1")] = 1
@@ -63,7 +70,13 @@ struct MeasurementTests {
                 "limpet_info{replica=\"r1\",version=\"\(Version.current)\"} 1",
                 "limpet_requests_total{service=\"a\\\"b\\\\c\\nd\",code=\"503\",provenance=\"none\"} 1",
                 "limpet_requests_total{service=\"shop\",code=\"200\",provenance=\"cached\"} 7",
-                "limpet_requests_refused_total{reason=\"host\"} 2",
+                "limpet_requests_refused_total{reason=\"bad_request\"} 2",
+                "limpet_requests_failed_total{service=\"shop\",reason=\"no_backend\"} 3",
+                "limpet_backend_failures_total{service=\"shop\",backend=\"web-1\",reason=\"connect_refused\"} 4",
+                "limpet_backend_failures_total{service=\"shop\",backend=\"web-1\",reason=\"response_cut\"} 5",
+                "limpet_open_tunnels 6", "limpet_tunnels_total{service=\"shop\",reason=\"client_closed\"} 2",
+                "limpet_tunnel_bytes_total{service=\"shop\",from=\"backend\"} 9",
+                "limpet_tunnel_bytes_total{service=\"shop\",from=\"client\"} 0",
                 "limpet_open_connections{entrypoint=\"web\"} 3",
                 "limpet_requests_in_flight 2",
                 "limpet_backend_requests_in_flight{service=\"shop\",backend=\"web-1\"} 1",

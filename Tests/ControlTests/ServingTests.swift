@@ -52,7 +52,7 @@ struct ServingTests {
             let login = "Authorization: Basic \(Data("ada:secret".utf8).base64EncodedString())"
             #expect(try await Loopback.ask(port, "/api/x", []).status == 401)
             #expect(try await Loopback.ask(port, "/api/x", [login]).body == "b GET /v2/x HTTP/1.1")
-            #expect(await dataPlane.measure().workers.compactMap { $0.refused["unauthorized"] }.reduce(0, +) == 1)
+            #expect(await dataPlane.measure().workers.compactMap { $0.refused[.unauthorized] }.reduce(0, +) == 1)
         }
     }
 

@@ -17,8 +17,8 @@ enum RoomRules {
             ]),
         "Proxy": Rooms(
             folders: [
-                "Connection", "Downstream", "Exchange", "Explanation", "Health", "Loop", "Middleware", "Service",
-                "Session", "Upstream",
+                "Connection", "Downstream", "Exchange", "Explanation", "Health", "Loop", "Middleware", "Reason",
+                "Service", "Session", "Tunnel", "Upstream",
             ],
             rootFiles: []),
         "Configuration": Rooms(

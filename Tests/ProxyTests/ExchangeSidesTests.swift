@@ -84,7 +84,7 @@ struct ExchangeSidesTests {
         #expect(response.isPassing && response.status == 200)
         #expect(response.sent(nil, clientIsWritable: true) == .proceed)
         #expect(response.sent(nil, clientIsWritable: false) == .pause)
-        #expect(response.sent(.refused(.malformedChunkEnd), clientIsWritable: true) == .cut)
+        #expect(response.sent(.refused(.malformedChunkEnd), clientIsWritable: true) == .refuse(.malformedChunkEnd))
         let trailers = Array("A: 1\r\n".utf8)
         #expect(response.sent(.complete(trailers: trailers), clientIsWritable: false) == .complete(trailers: trailers))
     }
@@ -110,29 +110,30 @@ struct ExchangeSidesTests {
     func failures() throws {
         var request = try Self.request("POST", Self.body)
         var response = ResponseSide()
-        #expect(response.failed(.malformed, &request) == .answer(.badGateway))
-        #expect(response.failed(.lost(afterInterim: false), &request) == .answer(.badGateway))
-        #expect(response.backendTimedOut() == .answer(.gatewayTimeout))
-        #expect(response.clientTimedOut(requestIsComplete: false) == .answer(.requestTimeout))
+        #expect(response.failed(.refused(Cause(.responseRefused)), &request) == .answer(Cause(.responseRefused)))
+        #expect(response.failed(.lost(afterInterim: false), &request) == .answer(Cause(.connectionLost)))
+        #expect(response.backendTimedOut(requestIsComplete: true) == .answer(Cause(.responseTimeout)))
+        #expect(response.backendTimedOut(requestIsComplete: false) == .answer(Cause(.backendStalled)))
+        #expect(response.clientTimedOut(requestIsComplete: false) == .answer(Cause(.requestBodyTimeout)))
         // The client has said all: it is the backend that takes too long.
-        #expect(response.clientTimedOut(requestIsComplete: true) == .cut)
+        #expect(response.clientTimedOut(requestIsComplete: true) == .cut(Cause(.clientStalled)))
         response.pass(status: 200)
-        for failure in [UpstreamFailure.malformed, .cut, .lost(afterInterim: false)] {
-            #expect(response.failed(failure, &request) == .cut)
+        for failure in [UpstreamFailure.refused(Cause(.responseRefused)), .cut, .lost(afterInterim: false)] {
+            #expect(response.failed(failure, &request) == .cut(failure.cause))
         }
-        #expect(response.backendTimedOut() == .cut)
-        #expect(response.clientTimedOut(requestIsComplete: false) == .cut)
+        #expect(response.backendTimedOut(requestIsComplete: false) == .cut(Cause(.responseStalled)))
+        #expect(response.clientTimedOut(requestIsComplete: false) == .cut(Cause(.clientStalled)))
     }
 
     @Test("A lost connection sends a request again that may be repeated, and only before the head has gone on")
     func failuresRepeat() throws {
         var request = try Self.request("GET")
         var response = ResponseSide()
-        #expect(response.failed(.lost(afterInterim: true), &request) == .answer(.badGateway))
-        #expect(response.failed(.malformed, &request) == .answer(.badGateway))
+        #expect(response.failed(.lost(afterInterim: true), &request) == .answer(Cause(.connectionLost)))
+        #expect(response.failed(.refused(Cause(.responseRefused)), &request) == .answer(Cause(.responseRefused)))
         #expect(response.failed(.lost(afterInterim: false), &request) == .sendAgain)
         response.pass(status: 200)
-        #expect(response.failed(.lost(afterInterim: false), &request) == .cut)
+        #expect(response.failed(.lost(afterInterim: false), &request) == .cut(Cause(.connectionLost)))
     }
 
     @Test("The status is the one that the client was told first")

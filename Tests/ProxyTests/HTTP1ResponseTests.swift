@@ -48,6 +48,8 @@ struct HTTP1ResponseTests {
                 let end = part.end.map { $0 == .complete(trailers: []) ? "." : " \($0)" } ?? ""
                 told.append("body \(String(buffer: part.content))\(end)")
             case .heldTooMuch: told.append("held too much")
+            case .failed(.refused(let cause)):
+                told.append(([cause.reason.rawValue] + [cause.detail].compactMap(\.self)).joined(separator: " "))
             case .failed(let failure): told.append("\(failure)")
             }
         }
@@ -95,16 +97,20 @@ struct HTTP1ResponseTests {
         #expect(reading.told == ["interim 100", "interim 103", "head 200", "body "])
         var tooMany = Reading(limits)
         tooMany.take(hint + hint + hint)
-        #expect(tooMany.told == ["interim 103", "interim 103", "malformed"])
+        #expect(tooMany.told == ["interim 103", "interim 103", "response_refused more than 2 interim responses"])
         #expect(!tooMany.response.mayBeFollowed)
     }
 
     @Test("A change of protocol that nobody asked for, and what is no response, fails")
     func malformed() {
-        for text in ["HTTP/1.1 101 Switching Protocols\r\nUpgrade: x\r\n\r\n", "SSH-2.0-x\r\n"] {
+        let texts = [
+            ("HTTP/1.1 101 Switching Protocols\r\nUpgrade: x\r\nConnection: upgrade\r\n\r\n", "switch_refused"),
+            ("SSH-2.0-x\r\n", "response_refused the "),
+        ]
+        for (text, cause) in texts {
             var reading = Reading()
             reading.take(text)
-            #expect(reading.told == ["malformed"] && !reading.response.mayBeFollowed)
+            #expect(reading.told.count == 1 && reading.told[0].hasPrefix(cause) && !reading.response.mayBeFollowed)
         }
     }
 

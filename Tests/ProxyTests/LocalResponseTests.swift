@@ -18,10 +18,12 @@ struct LocalResponseTests {
         return (parts[0].split(separator: "\r\n").map(String.init), String(parts.last ?? ""), count)
     }
 
-    @Test("say their status with its usual words, and how long they are", arguments: ErrorStatus.allCases)
-    func errors(_ error: ErrorStatus) throws {
-        let (lines, body, count) = Self.written(LocalResponse(error))
-        #expect(lines[0].hasPrefix("HTTP/1.1 \(error.rawValue) ") && lines[0].utf8.count > 13)
+    @Test(
+        "say their status with its usual words, and how long they are",
+        arguments: Reason.allCases.filter { ($0.status ?? 0) >= 400 })
+    func errors(_ reason: Reason) throws {
+        let (lines, body, count) = Self.written(LocalResponse(reason))
+        #expect(lines[0].hasPrefix("HTTP/1.1 \(reason.status ?? 0) ") && lines[0].utf8.count > 13)
         #expect(body == lines[0].dropFirst(9) + "\n" && count == UInt64(body.utf8.count))
         #expect(lines.contains("Content-Length: \(body.utf8.count)") && lines.contains("Date: now"))
         let scan = Array((lines + ["", ""]).joined(separator: "\r\n").utf8).withUnsafeBytes {
@@ -32,13 +34,13 @@ struct LocalResponseTests {
 
     @Test("have a status without usual words all the same")
     func unusual() {
-        let (lines, body, _) = Self.written(LocalResponse(status: 599, label: "x"))
+        let (lines, body, _) = Self.written(LocalResponse(.addressRefused, status: 599))
         #expect(lines[0] == "HTTP/1.1 599 " && body == "599\n" && lines.contains("Content-Length: 4"))
     }
 
     @Test("to HEAD state their length and have no body")
     func bodiless() {
-        let (lines, body, count) = Self.written(LocalResponse(.notFound), bodiless: true)
+        let (lines, body, count) = Self.written(LocalResponse(.noRoute), bodiless: true)
         #expect(lines.contains("Content-Length: 14") && body.isEmpty && count == 0)
     }
 
@@ -59,21 +61,19 @@ struct LocalResponseTests {
         #expect(lines.filter { $0.hasSuffix(": other") } == ["X-More: other"])
     }
 
-    @Test("have labels of their own in metrics")
+    @Test("have a reason that is a label in metrics")
     func labels() {
-        let answers =
-            ErrorStatus.allCases.map { LocalResponse($0) }
-            + [.unauthorized(realm: "r"), .redirect(to: [], status: 302), .tooManyPasswords, .noService]
-        #expect(Set(answers.map(\.label)).count == answers.count)
-        #expect(answers.allSatisfy { $0.label.utf8.allSatisfy { $0 == 0x5F || (0x61...0x7A).contains($0) } })
-        #expect(
-            LocalResponse.redirect(to: Array("/x".utf8), status: 302).location == "/x" && answers[0].location == nil)
+        #expect(Reason.allCases.allSatisfy { $0.rawValue.utf8.allSatisfy { $0 == 0x5F || (0x61...0x7A).contains($0) } })
+        #expect(LocalResponse.unauthorized(realm: "r").cause == Cause(.unauthorized))
+        #expect(LocalResponse.tooManyPasswords.cause == Cause(.passwordsOverloaded))
+        let redirect = LocalResponse.redirect(to: Array("/x".utf8), status: 302)
+        #expect(redirect.location == "/x" && redirect.cause == Cause(.redirected))
+        #expect(LocalResponse(.noRoute).location == nil)
     }
 
-    @Test(
-        "to a status that is no error of ours is a bad request",
-        arguments: [(400, 400), (431, 431), (999, 400), (0, 400)])
-    func unknown(_ status: Int, _ answered: Int) {
-        #expect(ErrorStatus(status: status).rawValue == answered)
+    @Test("to a head that is refused say what is wrong with it", arguments: HeadRefusal.allCases)
+    func heads(_ refusal: HeadRefusal) {
+        let cause = Cause(request: refusal)
+        #expect(cause.reason.status == refusal.status && cause.detail == "\(refusal.reason)")
     }
 }

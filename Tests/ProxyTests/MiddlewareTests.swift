@@ -173,7 +173,7 @@ struct MiddlewareTests {
         try await withProxy(to: [backend.port], options) { proxy in
             let client = try HTTPConnection(port: proxy.port)
             for _ in 0..<2 { #expect(try client.exchange(HTTPRequest()).status == 503) }
-            #expect(try await proxy.counters().refused["no_service"] == 2)
+            #expect(try await proxy.counters().refused[.noService] == 2)
         }
     }
 }
@@ -225,7 +225,7 @@ struct AllowListTests {
             for _ in 0..<3 { #expect(try client.exchange(HTTPRequest()).status == 403) }
             let last = try client.exchange(HTTPRequest("POST", "/", body: Array("body".utf8)))
             #expect(last.status == 403 && last["Connection"] == "close")
-            #expect(try await proxy.counters().refused["address_refused"] == 4)
+            #expect(try await proxy.counters().refused[.addressRefused] == 4)
         }
         #expect(backend.connectionCount == 0)
     }
@@ -427,7 +427,7 @@ struct BasicAuthTests {
         try await withProxy(to: [backend.port], options) { proxy in
             let answer = try proxy.exchange(MiddlewareTests.get("/", Self.field("ada", "secret")))
             #expect(answer.hasPrefix("HTTP/1.1 503 ") && answer.contains("\r\nRetry-After: 1\r\n"))
-            #expect(try await proxy.counters().refused["passwords_overloaded"] == 1)
+            #expect(try await proxy.counters().refused[.passwordsOverloaded] == 1)
         }
         try await passwords.shutDown()
     }

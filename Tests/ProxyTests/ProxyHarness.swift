@@ -35,6 +35,7 @@ final class ProxyHarness: Sendable {
         /// Whether Traefik's cookies count; to Traefik the backends are called what they are called here.
         var acceptsTraefikCookies = false
         var passwords = PasswordVerifier.shared
+        var logger = Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }
         /// What the router of the first service takes.
         var rule = "PathPrefix(`/`)"
     }
@@ -62,6 +63,7 @@ final class ProxyHarness: Sendable {
         let exchangeLog = options.exchangeLog
         let passwords = options.passwords
         let sendsDirectly = options.sendsDirectly
+        let logger = options.logger
         (worker, prober) = try await loop.submit {
             let store =
                 options.store?(loop)
@@ -69,7 +71,7 @@ final class ProxyHarness: Sendable {
             let context = LoopContext(
                 eventLoop: loop, entryPoints: 1, limits: limits, replicaName: "r1",
                 sendsDirectly: sendsDirectly, exchangeLog: exchangeLog,
-                logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() })
+                logger: logger)
             let worker = Worker(
                 loop: context, snapshot: snapshot, store: store, cache: BindingCache(entries: 1000),
                 coherence: .alone(), passwords: passwords)

@@ -8,15 +8,6 @@ import Testing
 
 @Suite("Session keys")
 struct SessionKeyTests {
-    /// Keeps what it is told.
-    private final class Recorder: ExchangeLog {
-        private let records = Mutex<[ExchangeLogEntry]>([])
-
-        func append(_ record: ExchangeLogEntry) { records.withLock { $0.append(record) } }
-
-        var all: [ExchangeLogEntry] { records.withLock { $0 } }
-    }
-
     private enum Source: CaseIterable {
         case header, query, appCookie
 
@@ -38,7 +29,7 @@ struct SessionKeyTests {
     ) async throws -> (records: [ExchangeLogEntry], responses: [String], counters: WorkerCounters) {
         let backend = try ScriptedBackend.answering(ok("b"))
         defer { backend.close() }
-        let recorder = Recorder()
+        let recorder = RecordedExchanges()
         var options = ProxyHarness.Options()
         options.exchangeLog = recorder
         options.service = service

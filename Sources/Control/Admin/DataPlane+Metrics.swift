@@ -16,6 +16,8 @@ extension DataPlane: MetricsSource {
                 snapshot.openConnections[name, default: 0] += open
             }
         }
+        counters.addFailures(to: &snapshot)
+        snapshot.openTunnels = counters.workers.map(\.openTunnels).reduce(0, +)
         snapshot.requestsInFlight = counters.workers.map(\.requestsInFlight).reduce(0, +)
         for service in counters.services {
             for (backend, member) in zip(service.backends, service.membership.backends) {
@@ -53,6 +55,21 @@ extension DataPlaneCounters {
             }
         }
         return requests
+    }
+
+    fileprivate func addFailures(to snapshot: inout MetricsSnapshot) {
+        for worker in workers {
+            for (service, counters) in worker.services {
+                snapshot.failures[service, default: [:]].merge(counters.failures, uniquingKeysWith: &+)
+                snapshot.tunnels[service, default: TunnelCounters()].add(counters.tunnels)
+            }
+            for (service, backends) in worker.backendFailures {
+                for (name, failures) in backends {
+                    snapshot.backendFailures[.init(service: service, name: name), default: [:]]
+                        .merge(failures, uniquingKeysWith: &+)
+                }
+            }
+        }
     }
 
     /// A hit is a decision that the cache made alone. A miss is a decision about a known session that the cache could

@@ -1,11 +1,17 @@
 import Affinity
 import Configuration
+import Proxy
 
 /// Every metric: its name, its kind and its meaning. Names contain the units.
 enum Metric: String, CaseIterable {
     case info = "limpet_info"
     case requests = "limpet_requests_total"
     case refusals = "limpet_requests_refused_total"
+    case failures = "limpet_requests_failed_total"
+    case backendFailures = "limpet_backend_failures_total"
+    case openTunnels = "limpet_open_tunnels"
+    case tunnels = "limpet_tunnels_total"
+    case tunnelBytes = "limpet_tunnel_bytes_total"
     case openConnections = "limpet_open_connections"
     case requestsInFlight = "limpet_requests_in_flight"
     case backendRequestsInFlight = "limpet_backend_requests_in_flight"
@@ -52,12 +58,14 @@ enum Metric: String, CaseIterable {
     var kind: Kind {
         switch self {
         case .storeLatency: .histogram
-        case .requests, .refusals, .cacheHits, .cacheMisses, .storeFailures, .channelGenerations, .channelMessages,
+        case .requests, .refusals, .failures, .backendFailures, .tunnels, .tunnelBytes, .cacheHits, .cacheMisses,
+            .storeFailures, .channelGenerations, .channelMessages,
             .oversizedSessionKeys, .keysLearntElsewhere, .patternsOverLimit, .accessLogDropped, .cpu, .configReloads,
             .standbyScans, .standbyScannedRecords, .announcementsSent, .announcedRecords, .announcementGaps, .refills,
             .refillOffers:
             .counter
-        case .info, .openConnections, .requestsInFlight, .backendRequestsInFlight, .backendUp, .cacheEntries,
+        case .info, .openConnections, .openTunnels, .requestsInFlight, .backendRequestsInFlight, .backendUp,
+            .cacheEntries,
             .cacheCapacity, .storeAvailable, .storeLoops,
             .channelLive, .standbySynced, .configLastReloadSuccess, .configLastSuccess, .providerUp,
             .fleetReplicas, .fleetConfigurations, .residentMemory, .startTime, .openDescriptors, .maxDescriptors:
@@ -70,6 +78,11 @@ enum Metric: String, CaseIterable {
         case .info: "Always 1; the labels name the replica and its version."
         case .requests: "Requests answered by a service, by status and by why they went to their backend."
         case .refusals: "Requests rejected before they reached a service."
+        case .failures: "Requests of a service that were answered by Limpet, cut, or left by their client, by reason."
+        case .backendFailures: "Failed attempts at a backend and incomplete responses of it, by reason."
+        case .openTunnels: "Open tunnels: pairs of connections that carry WebSocket or another protocol."
+        case .tunnels: "Tunnels that have ended, by reason."
+        case .tunnelBytes: "Bytes passed by tunnels that have ended, by the side that sent them."
         case .openConnections: "Open client connections."
         case .requestsInFlight: "Requests received whose responses are not yet complete."
         case .backendRequestsInFlight: "Requests in flight to the backend."
@@ -139,7 +152,9 @@ enum Measurements {
                 let labels = [("service", kind.service), ("code", String(kind.status)), ("provenance", provenance)]
                 return (labels, Double(count))
             })
-        text.add(.refusals, snapshot.refusals.map { ([("reason", $0.key)], Double($0.value)) })
+        text.add(.refusals, snapshot.refusals.map { ([("reason", $0.key.rawValue)], Double($0.value)) })
+        addFailures(snapshot, to: &text)
+        addTunnels(snapshot, to: &text)
         text.add(.openConnections, snapshot.openConnections.map { ([("entrypoint", $0.key)], Double($0.value)) })
         text.add(.requestsInFlight, [([], Double(snapshot.requestsInFlight))])
         text.add(
@@ -150,6 +165,41 @@ enum Measurements {
         text.add(
             .backendUp,
             snapshot.backendsUp.map { ([("service", $0.key.service), ("backend", $0.key.name)], $0.value ? 1 : 0) })
+    }
+
+    private static func addFailures(_ snapshot: MetricsSnapshot, to text: inout MetricsText) {
+        text.add(
+            .failures,
+            snapshot.failures.flatMap { service, failures in
+                failures.map { ([("service", service), ("reason", $0.key.rawValue)], Double($0.value)) }
+            })
+        text.add(
+            .backendFailures,
+            snapshot.backendFailures.flatMap { backend, failures in
+                failures.map {
+                    let labels = [
+                        ("service", backend.service), ("backend", backend.name), ("reason", $0.key.rawValue),
+                    ]
+                    return (labels, Double($0.value))
+                }
+            })
+    }
+
+    private static func addTunnels(_ snapshot: MetricsSnapshot, to text: inout MetricsText) {
+        text.add(.openTunnels, [([], Double(snapshot.openTunnels))])
+        text.add(
+            .tunnels,
+            snapshot.tunnels.flatMap { service, tunnels in
+                tunnels.ended.map { ([("service", service), ("reason", $0.key.rawValue)], Double($0.value)) }
+            })
+        text.add(
+            .tunnelBytes,
+            snapshot.tunnels.filter { !$0.value.ended.isEmpty }.flatMap { service, tunnels in
+                [
+                    ([("service", service), ("from", "client")], Double(tunnels.bytesFromClient)),
+                    ([("service", service), ("from", "backend")], Double(tunnels.bytesFromBackend)),
+                ]
+            })
     }
 
     private static func addCache(_ snapshot: MetricsSnapshot, to text: inout MetricsText) {

@@ -1,4 +1,5 @@
 package import Affinity
+package import Proxy
 
 /// All measurements at one moment. Counters only grow while the process lives.
 package struct MetricsSnapshot: Equatable, Sendable {
@@ -68,12 +69,19 @@ package struct MetricsSnapshot: Equatable, Sendable {
     }
 
     package var requests: [RequestKind: UInt64] = [:]
-    /// Requests that Limpet refused itself, by reason. Reasons are a few fixed words.
-    package var refusals: [String: UInt64] = [:]
+    /// Requests that Limpet refused before any service saw them.
+    package var refusals: [Reason: UInt64] = [:]
     /// Keyed by entry point.
     package var openConnections: [String: Int] = [:]
     package var requestsInFlight = 0
     package var backendRequestsInFlight: [Backend: Int] = [:]
+    /// Requests of each service that Limpet answered itself, or whose response it cut, or that lost their client.
+    package var failures: [String: [Reason: UInt64]] = [:]
+    /// Failed attempts at each backend, and responses of it that did not arrive completely.
+    package var backendFailures: [Backend: [Reason: UInt64]] = [:]
+    package var openTunnels = 0
+    /// Tunnels of each service that have ended.
+    package var tunnels: [String: TunnelCounters] = [:]
     package var backendsUp: [Backend: Bool] = [:]
     package var cache: Cache?
     /// Whether the store is available on every event loop; nil without a shared store.

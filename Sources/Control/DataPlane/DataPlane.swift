@@ -14,6 +14,9 @@ package final class DataPlane: Sendable {
     /// How long exchanges under way may take after the stop has begun.
     package static let grace = Duration.seconds(30)
 
+    /// How long tunnels may take to end after that. A little more than the second that each has.
+    private static let tunnelGrace = Duration.milliseconds(1300)
+
     /// How long a start waits for the store.
     private static let storeGrace = Duration.seconds(1)
 
@@ -79,13 +82,14 @@ package final class DataPlane: Sendable {
         var prober: NIOLoopBound<HealthProber>?
         var fleetMember: NIOLoopBound<FleetMember>?
         do {
+            let failureLog = FailureLog(logger)
             let stores = LoopStoreFactory(configuration, loops: configuration.replica.threads, logger: logger)
             for loop in group.makeIterator() {
                 loops.append(
                     try await loop.submit {
                         LoopRuntime(
                             loop, configuration, snapshot: snapshot, store: stores.make(on: loop), cache: cache,
-                            coherence: coherence, exchangeLog: exchangeLog, logger: logger)
+                            coherence: coherence, exchangeLog: exchangeLog, failureLog: failureLog, logger: logger)
                     }.get())
             }
             prober = try await makeProber(for: loops, snapshot)
@@ -232,11 +236,26 @@ package final class DataPlane: Sendable {
         while ContinuousClock.now < end, await openClients() > 0 {
             try? await Task.sleep(for: .milliseconds(20))
         }
+        await endTunnels()
         let cut = await openClients()
         if cut > 0 {
             logger.warning("The shutdown timed out; open connections were closed.", metadata: ["connections": "\(cut)"])
         }
         await Self.end(loops, prober, fleetMember, group)
+    }
+
+    /// Tunnels have no end that could be waited for. Returns when they have ended, or their time is over.
+    private func endTunnels() async {
+        guard await openTunnels() > 0 else { return }
+        await onEachLoop { $0.worker.value.endTunnels() }
+        let end = ContinuousClock.now + Self.tunnelGrace
+        while ContinuousClock.now < end, await openTunnels() > 0 {
+            try? await Task.sleep(for: .milliseconds(20))
+        }
+    }
+
+    private func openTunnels() async -> Int {
+        await onEachLoop { $0.worker.value.openTunnels }.reduce(0, +)
     }
 
     private func openClients() async -> Int {
@@ -291,12 +310,13 @@ extension DataPlane.LoopRuntime {
     /// Must be called on its loop.
     fileprivate init(
         _ loop: any EventLoop, _ configuration: Configuration, snapshot: Snapshot, store: LoopStore,
-        cache: BindingCache, coherence: Coherence, exchangeLog: (any ExchangeLog)?, logger: Logger
+        cache: BindingCache, coherence: Coherence, exchangeLog: (any ExchangeLog)?, failureLog: FailureLog,
+        logger: Logger
     ) {
         let context = LoopContext(
             eventLoop: loop, entryPoints: configuration.entryPoints.count, limits: ProxyLimits(),
             replicaName: configuration.replica.name, sendsDirectly: configuration.replica.directSend,
-            exchangeLog: exchangeLog, logger: logger)
+            exchangeLog: exchangeLog, failureLog: failureLog, logger: logger)
         let worker = Worker(
             loop: context, snapshot: snapshot, store: store.store, cache: cache, coherence: coherence)
         self.init(

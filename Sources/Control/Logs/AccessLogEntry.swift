@@ -1,4 +1,5 @@
 package import Affinity
+package import Proxy
 
 /// What the access log records about one exchange. The slices need to be valid only while the entry is rendered. It has
 /// no fields for cookies, credentials or session keys.
@@ -30,6 +31,10 @@ package struct AccessLogEntry {
     /// The size of the body, as sent.
     package var responseByteCount: UInt64
     package var retryCount: Int
+    /// Why Limpet answered itself, or what ended the exchange; nil if the backend's response was sent completely.
+    package var cause: Cause?
+    /// Why the last attempt at a backend failed; nil if none has.
+    package var failedAttempt: Cause?
     package var provenance: Provenance?
     package var fingerprint: Fingerprint?
     /// The epoch of the session's binding; nil without a session, and if the request was only detoured.
@@ -54,8 +59,8 @@ package struct AccessLogEntry {
     /// How many characters of a fingerprint are logged: enough to follow a session, too few to look it up in the store.
     private static let fingerprintLength = 10
 
-    /// One line of JSON with Traefik's keys, and Limpet's own `Backend`, `Provenance`, `SessionFingerprint` and
-    /// `Epoch`. Unknown values are left out.
+    /// One line of JSON with Traefik's keys, and Limpet's own `Backend`, `Provenance`, `SessionFingerprint`, `Epoch`,
+    /// `Reason`, `ReasonDetail`, `FailedAttempt` and `FailedAttemptDetail`. Unknown values are left out.
     ///
     /// - Parameter redacting: the query parameters whose values are session keys.
     package func line(redacting parameters: QueryRedaction) -> [UInt8] {
@@ -72,11 +77,18 @@ package struct AccessLogEntry {
         line.add("DownstreamStatus", status)
         line.add("DownstreamContentSize", responseByteCount)
         if retryCount > 0 { line.add("RetryAttempts", retryCount) }
+        if let failedAttempt { Self.add(failedAttempt, "FailedAttempt", "FailedAttemptDetail", to: &line) }
+        if let cause { Self.add(cause, "Reason", "ReasonDetail", to: &line) }
         if let provenance { line.add("Provenance", provenance.rawValue) }
         if let fingerprint { line.add("SessionFingerprint", String(fingerprint.text.prefix(Self.fingerprintLength))) }
         if let epoch { line.add("Epoch", epoch) }
         line.close()
         return line.bytes
+    }
+
+    private static func add(_ cause: Cause, _ key: String, _ detailKey: String, to line: inout JSONLine) {
+        line.add(key, cause.reason.rawValue)
+        if let detail = cause.detail { line.add(detailKey, detail) }
     }
 
     private func addRoute(to line: inout JSONLine) {
@@ -90,6 +102,8 @@ package struct AccessLogEntry {
     private func addRequest(to line: inout JSONLine, _ parameters: QueryRedaction) {
         line.add("ClientHost", clientHost)
         if let clientPort { line.add("ClientPort", String(clientPort)) }
+        // A head that was refused has no method and no target that could be trusted.
+        guard !method.isEmpty else { return }
         line.add("RequestMethod", method)
         line.add("RequestHost", host)
         parameters.redact(target).withUnsafeBytes { line.add("RequestPath", $0) }

@@ -38,5 +38,7 @@ extension AccessLogEntry {
         provenance = record.provenance
         fingerprint = record.fingerprint
         epoch = record.epoch
+        cause = record.cause
+        failedAttempt = record.failedAttempt
     }
 }

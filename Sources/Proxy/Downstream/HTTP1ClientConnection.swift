@@ -134,7 +134,7 @@ final class HTTP1ClientConnection: ChannelInboundHandler, RemovableChannelHandle
         switch state {
         case .awaitingHead:
             guard let held = input.held else { return close() }
-            refuse(.requestTimeout, bodiless: held.withUnsafeReadableBytes(Method.isHead))
+            refuse(Cause(.requestTimeout), bodiless: held.withUnsafeReadableBytes(Method.isHead))
         case .busy(let exchange):
             exchange.clientTimedOut()
         case .closing:
@@ -197,7 +197,7 @@ final class HTTP1ClientConnection: ChannelInboundHandler, RemovableChannelHandle
             isAtHeadStart = false
             return false
         case .refused(let refusal):
-            refuse(ErrorStatus(status: refusal.status), bodiless: bytes.withUnsafeReadableBytes(Method.isHead))
+            refuse(Cause(request: refusal), bodiless: bytes.withUnsafeReadableBytes(Method.isHead))
             return true
         case .head(let head):
             start(head, &bytes)
@@ -342,17 +342,24 @@ final class HTTP1ClientConnection: ChannelInboundHandler, RemovableChannelHandle
 
     func goAway(by last: NIODeadline) {}
 
-    func cut() { close() }
+    func cut() {
+        if case .busy(let exchange) = state { exchange.stopped() }
+        close()
+    }
 
     // MARK: Ends
 
     /// Answers a request that never became an exchange, and closes: the start of the next request is unknown.
-    private func refuse(_ answer: ErrorStatus, bodiless: Bool) {
-        loop.counters.refused[answer.label, default: 0] &+= 1
+    private func refuse(_ cause: Cause, bodiless: Bool) {
+        let answer = LocalResponse(cause)
+        loop.counters.refused[cause.reason, default: 0] &+= 1
         output.writeHead(loop) {
-            _ = LocalResponse(answer).write(into: &$0, date: loop.dateLine(), closing: true, bodiless: bodiless)
+            _ = answer.write(into: &$0, date: loop.dateLine(), closing: true, bodiless: bodiless)
         }
         flush()
+        if let log = loop.exchangeLog, let identity {
+            log.append(ExchangeLogEntry(refused: cause, status: answer.status, from: identity))
+        }
         closeAfterResponse()
     }
 

@@ -3,47 +3,39 @@ import NIOCore
 /// A response that Limpet generates itself: a status, a short text, and fields that the status requires.
 struct LocalResponse {
     let status: Int
-    /// The label in metrics, if no service received the request.
-    let label: String
+    let cause: Cause
     /// Complete lines.
     let fields: [UInt8]
     /// The target of a redirect.
     private(set) var location: String?
 
-    init(_ error: ErrorStatus, fields: [UInt8] = []) {
-        status = error.rawValue
-        label = error.label
+    /// - Parameters:
+    ///   - status: nil for the one that the reason has.
+    ///   - fields: complete lines.
+    init(_ cause: Cause, status: Int? = nil, fields: [UInt8] = []) {
+        self.status = status ?? cause.reason.status ?? 502
+        self.cause = cause
         self.fields = fields
     }
 
-    /// - Parameters:
-    ///   - status: 300...599.
-    ///   - fields: complete lines.
-    init(status: Int, label: String, fields: [UInt8] = []) {
-        self.status = status
-        self.label = label
-        self.fields = fields
+    init(_ reason: Reason, status: Int? = nil, fields: [UInt8] = []) {
+        self.init(Cause(reason), status: status, fields: fields)
     }
 
     /// The user name or the password is missing, unknown or wrong (RFC 7617, section 2).
     static func unauthorized(realm: String) -> LocalResponse {
-        LocalResponse(
-            status: 401, label: "unauthorized", fields: Array("WWW-Authenticate: Basic realm=\"\(realm)\"\r\n".utf8))
+        LocalResponse(.unauthorized, fields: Array("WWW-Authenticate: Basic realm=\"\(realm)\"\r\n".utf8))
     }
 
     static func redirect(to location: [UInt8], status: Int) -> LocalResponse {
         var answer = LocalResponse(
-            status: status, label: "redirected", fields: Array("Location: ".utf8) + location + Array("\r\n".utf8))
+            .redirected, status: status, fields: Array("Location: ".utf8) + location + Array("\r\n".utf8))
         answer.location = String(decoding: location, as: UTF8.self)
         return answer
     }
 
     /// Too many passwords are waiting to be checked; this one would wait too long.
-    static let tooManyPasswords = LocalResponse(
-        status: 503, label: "passwords_overloaded", fields: Array("Retry-After: 1\r\n".utf8))
-
-    /// The router refers to a service or a middleware that does not exist at the moment.
-    static let noService = LocalResponse(status: 503, label: "no_service")
+    static let tooManyPasswords = LocalResponse(.passwordsOverloaded, fields: Array("Retry-After: 1\r\n".utf8))
 
     /// - Parameters:
     ///   - edits: the fields that middlewares add to the response.

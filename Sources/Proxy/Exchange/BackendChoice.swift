@@ -15,7 +15,7 @@ struct BackendChoice: ~Copyable {
         /// Send the operation to the store, then call `storeAnswered`.
         case send(StoreOperation)
         /// No backend may take the request.
-        case refuse
+        case refuse(Refusal)
         /// A state that cannot occur.
         case impossible
     }
@@ -234,7 +234,7 @@ struct BackendChoice: ~Copyable {
 
     /// The service has no backend for this request: the service above it chooses another child.
     private mutating func refused(_ refusal: Refusal) -> Step {
-        guard refusal == .noBackend, let level = levels.popLast() else { return .refuse }
+        guard refusal == .noBackend, let level = levels.popLast() else { return .refuse(refusal) }
         pool = nil
         level.service.requestEnded(at: level.target)
         service = level.service

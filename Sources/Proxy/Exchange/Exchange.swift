@@ -1,5 +1,6 @@
 import Affinity
 import HTTPWire
+import Logging
 import NIOCore
 import Store
 
@@ -81,7 +82,8 @@ final class Exchange {
         case .send(let operation):
             phase = .deciding
             worker.send(operation, for: self)
-        case .refuse: answer(LocalResponse(.serviceUnavailable))
+        case .refuse(.noBackend): answer(LocalResponse(.noBackend))
+        case .refuse(.backendUnavailable): answer(LocalResponse(.sessionBackendUnavailable))
         case .impossible: failInvariant()
         }
     }
@@ -124,19 +126,23 @@ final class Exchange {
         phase = .connecting
         attempt &+= 1
         let attempt = attempt
-        pool.connect { [self] place in
+        pool.connect { [self] result in
             guard case .connecting = phase, attempt == self.attempt else {
-                if let place { pool.giveBack(place) }
+                if case .success(let place) = result { pool.giveBack(place) }
                 return
             }
-            guard let place, place.isUsable else { return connectFailed(pool) }
-            send(over: place, pool)
+            switch result {
+            case .success(let place) where place.isUsable: send(over: place, pool)
+            case .success: connectFailed(pool, Cause(.connectionLost))
+            case .failure(let failure): connectFailed(pool, failure.cause)
+            }
         }
     }
 
     /// Tries the same backend once more; after that the backend counts as failed, and the decision names another one.
-    private func connectFailed(_ pool: BackendPool) {
+    private func connectFailed(_ pool: BackendPool, _ cause: Cause) {
         guard let service = choice.service else { return failInvariant() }
+        attemptFailed(cause)
         switch request.connectFailed(isUp: service.isUp(pool)) {
         case .connectAgain:
             pool.suspect()
@@ -164,31 +170,39 @@ final class Exchange {
 
     // MARK: Ends
 
+    /// An attempt at the chosen backend has failed; another one may follow.
+    private func attemptFailed(_ cause: Cause) {
+        guard let service = choice.service, let pool = choice.pool else { return }
+        recording?.attemptFailed(cause)
+        pool.failed(cause, service: service.description.name)
+    }
+
     /// Responds without a backend.
     private func answer(_ answer: LocalResponse, closing: Bool = false) {
         guard let downstream else { return }
         response.answered(status: answer.status)
-        if choice.service == nil { loop.counters.refused[answer.label, default: 0] &+= 1 }
+        if choice.service == nil { loop.counters.refused[answer.cause.reason, default: 0] &+= 1 }
         let size = downstream.send(
             answer, adding: steps.middlewares?.responseEdits, bodiless: request.method == .head, closing: closing)
         recording?.sent(responseBody: size)
-        finish()?.end(trailers: [])
+        finish(answer.cause)?.end(trailers: [])
     }
 
     /// The response cannot be completed; the client sees it truncated.
-    private func cut() { finish()?.cut() }
+    private func cut(_ cause: Cause) { finish(cause)?.cut() }
 
     /// Releases everything, once. Returns the client side, which still has to be notified.
+    ///
+    /// - Parameter cause: nil if the backend's response was sent completely.
     @discardableResult
-    private func finish() -> Downstream? {
-        switch phase {
-        case .over: return nil
-        case .switched: break
-        case .deciding, .connecting, .sent: loop.counters.requestsInFlight -= 1
-        }
+    private func finish(_ cause: Cause? = nil) -> Downstream? {
+        if case .over = phase { return nil }
+        let wasSwitched = if case .switched = phase { true } else { false }
+        if !wasSwitched { loop.counters.requestsInFlight -= 1 }
         phase = .over
         let client = downstream.take()
-        record()
+        if let cause, !wasSwitched { choice.service?.counting.counters.failed(cause.reason) }
+        record(cause)
         upstream.take()?.end()
         choice.end()
         steps = RequestRouting()
@@ -202,10 +216,10 @@ final class Exchange {
         if !upstreamHead.isEmpty { loop.spareBuffers.giveBack(upstreamHead.takeBytes()) }
     }
 
-    private func record() {
+    private func record(_ cause: Cause?) {
         choice.service?.counting.counters.count(choice.route?.provenance, status: response.status)
         if let recording {
-            loop.exchangeLog?.append(recording.finished(status: response.status, steps.router, choice))
+            loop.exchangeLog?.append(recording.finished(status: response.status, steps.router, choice, cause))
         }
     }
 
@@ -213,7 +227,8 @@ final class Exchange {
     private func failInvariant() {
         assertionFailure("impossible state of an exchange")
         loop.counters.impossible &+= 1
-        cut()
+        loop.logger.error("An exchange reached a state that cannot occur; it was cut.")
+        cut(Cause(.internalError))
     }
 }
 
@@ -223,12 +238,14 @@ extension Exchange {
     /// The client has the head of the 101: what the two connections carry from now on is the protocol's. The request
     /// counts at its backend until the tunnel has ended.
     func switchedProtocols(to protocols: UpgradeProtocols) {
-        guard case .sent = phase, let downstream, let backend = upstream?.handOver() else { return cut() }
+        guard case .sent = phase, let downstream, let backend = upstream?.handOver() else {
+            return cut(Cause(.connectionLost))
+        }
         upstream = nil
         let entryPoint = downstream.entryPoint
         guard let client = downstream.handOver() else {
             backend.channel.close(promise: nil)
-            return cut()
+            return cut(Cause(.clientClosed))
         }
         self.downstream = nil
         phase = .switched
@@ -239,9 +256,11 @@ extension Exchange {
         ).begin(client: client, backend: backend)
     }
 
-    func tunnelEnded(_ ending: Tunnel.Ending, bytesFromClient: UInt64, bytesFromBackend: UInt64) {
+    func tunnelEnded(_ reason: Reason, bytesFromClient: UInt64, bytesFromBackend: UInt64) {
         recording?.tunnelEnded(bytesFromClient: bytesFromClient, bytesFromBackend: bytesFromBackend)
-        finish()
+        choice.service?.counting.counters.tunnelEnded(
+            reason, bytesFromClient: bytesFromClient, bytesFromBackend: bytesFromBackend)
+        finish(Cause(reason))
     }
 }
 
@@ -334,7 +353,9 @@ extension Exchange {
             downstream?.setDeadline(.distantFuture)
             awaitResponse()
         case .refuse(let refusal):
-            if response.isPassing { cut() } else { answer(LocalResponse(ErrorStatus(refusal)), closing: true) }
+            let cause = Cause(.requestBodyRefused, "\(refusal.reason)")
+            if response.isPassing { return cut(cause) }
+            answer(LocalResponse(cause, status: Cause.status(of: refusal)), closing: true)
         }
     }
 
@@ -346,13 +367,18 @@ extension Exchange {
         upstream.resumeReading()
     }
 
-    func clientClosed() {
+    func clientClosed() { leaveUnanswered(Cause(.clientClosed)) }
+
+    /// The replica stops, and the time for exchanges under way is over.
+    func stopped() { leaveUnanswered(Cause(.shutdown)) }
+
+    private func leaveUnanswered(_ cause: Cause) {
         response.answered(status: Self.clientClosedRequest)
-        finish()
+        finish(cause)
     }
 
     func clientTimedOut() {
-        guard case .sent = phase else { return cut() }
+        guard case .sent = phase else { return cut(Cause(.clientStalled)) }
         act(on: response.clientTimedOut(requestIsComplete: request.isComplete))
     }
 }
@@ -403,21 +429,27 @@ extension Exchange: UpstreamReceiver {
             downstream.setDeadline(.now() + loop.limits.bodyGap)
         case .complete(let trailers):
             finish()?.end(trailers: trailers)
-        case .cut:
+        case .refuse(let refusal):
             downstream.flush()
-            cut()
+            act(on: .cut(Cause(.responseBodyRefused, "\(refusal.reason)")))
         }
     }
 
     func upstreamFailed(_ failure: UpstreamFailure) { act(on: response.failed(failure, &request)) }
 
-    func upstreamTimedOut() { act(on: response.backendTimedOut()) }
+    func upstreamTimedOut() { act(on: response.backendTimedOut(requestIsComplete: request.isComplete)) }
 
     private func act(on failure: ResponseSide.AfterFailure) {
         switch failure {
-        case .sendAgain: sendAgain()
-        case .answer(let error): answer(LocalResponse(error))
-        case .cut: cut()
+        case .sendAgain:
+            attemptFailed(Cause(.connectionLost))
+            sendAgain()
+        case .answer(let cause):
+            if cause.reason.isBackendFault { attemptFailed(cause) }
+            answer(LocalResponse(cause))
+        case .cut(let cause):
+            if cause.reason.isBackendFault { attemptFailed(cause) }
+            cut(cause)
         }
     }
 
@@ -440,30 +472,3 @@ extension Exchange: UpstreamReceiver {
 
 @available(*, unavailable)
 extension Exchange: Sendable {}
-
-/// The head of a request that is needed again in a later turn of the loop, when the worker's table holds another head.
-/// Its size is bounded by the limits for heads.
-final class BufferedHead {
-    private let bytes: [UInt8]
-    private let client: ClientConnectionInfo
-
-    init(_ request: RequestView) {
-        bytes = Array(request.bytes[..<request.head.length])
-        client = request.client
-    }
-
-    /// Calls `body` with the head's fields in the worker's table again. Returns false if scanning fails, which would be
-    /// a bug: the same bytes have been scanned before.
-    func withView(_ loop: LoopContext, _ body: (RequestView) -> Void) -> Bool {
-        bytes.withUnsafeBytes { bytes in
-            guard case .head(let head) = loop.scanner.scanRequest(bytes, into: loop.requestFields) else {
-                return false
-            }
-            body(RequestView(head: head, bytes: bytes, fields: loop.requestFields, client: client))
-            return true
-        }
-    }
-}
-
-@available(*, unavailable)
-extension BufferedHead: Sendable {}

@@ -5,6 +5,17 @@ package protocol ExchangeLog: Sendable {
     func append(_ record: ExchangeLogEntry)
 }
 
+extension ExchangeLogEntry {
+    /// The head of a request was refused before anything of it could be trusted.
+    init(refused cause: Cause, status: Int, from client: ClientConnectionInfo) {
+        self.init(
+            entryPoint: client.entryPoint.name, clientAddress: client.address, clientPort: client.port, method: [],
+            host: [], target: [], isHTTP10: false)
+        self.status = status
+        self.cause = cause
+    }
+}
+
 /// One finished exchange. Contains no cookies or credentials. A session key is in it only if the client put it into the
 /// target; the writer of the log redacts it.
 package struct ExchangeLogEntry: Sendable {
@@ -35,6 +46,10 @@ package struct ExchangeLogEntry: Sendable {
     package var epoch: UInt32?
     /// Connection attempts and transmissions beyond the first.
     package var retries = 0
+    /// Why Limpet answered itself, or what ended the exchange; nil if the backend's response was sent completely.
+    package var cause: Cause?
+    /// Why the last attempt at a backend failed; nil if none has.
+    package var failedAttempt: Cause?
     /// Nanoseconds from the request head to the end of the exchange.
     package var duration: Int64 = 0
     /// Nanoseconds from sending the request to the response head; nil if none arrived.

@@ -19,6 +19,8 @@ struct ExchangeLogEntryBuilder {
     /// The request's head has been sent to a backend.
     mutating func requestSent() { sent = .now() }
 
+    mutating func attemptFailed(_ cause: Cause) { record.failedAttempt = cause }
+
     mutating func triedAgain() { record.retries += 1 }
 
     mutating func received(requestBody count: Int) { record.requestBytes &+= UInt64(count) }
@@ -37,8 +39,11 @@ struct ExchangeLogEntryBuilder {
     }
 
     /// The completed entry.
-    func finished(status: Int, _ router: RouterPlan?, _ choice: borrowing BackendChoice) -> ExchangeLogEntry {
+    func finished(
+        status: Int, _ router: RouterPlan?, _ choice: borrowing BackendChoice, _ cause: Cause?
+    ) -> ExchangeLogEntry {
         var record = record
+        record.cause = cause
         record.router = router?.name
         record.status = status
         record.duration = (NIODeadline.now() - began).nanoseconds

@@ -27,8 +27,7 @@ enum MaxForwards {
     static func answer(_ request: RequestView) -> LocalResponse? {
         guard value(request) == 0 else { return nil }
         // TRACE would reveal the received request, including its cookies, to a page that can send it.
-        return request.head.method == .trace
-            ? LocalResponse(.notImplemented) : LocalResponse(status: 200, label: "max_forwards")
+        return LocalResponse(request.head.method == .trace ? .notImplemented : .maxForwards)
     }
 
     static func remove(from request: RequestView) {

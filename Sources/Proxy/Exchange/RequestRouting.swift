@@ -30,12 +30,12 @@ struct RequestRouting {
     mutating func next(_ request: RequestView, in table: ServiceTable) -> Step {
         if let service { return runMiddlewares(request, to: service) }
         if DotSegments.occur(in: UnsafeRawBufferPointer(rebasing: request.bytes[request.head.path])) {
-            return .answer(LocalResponse(.badRequest), .dotSegment)
+            return .answer(LocalResponse(.dotSegment), .dotSegment)
         }
         if let answer = MaxForwards.answer(request) { return .answer(answer, .lastHop) }
-        guard let router = table.router(of: request) else { return .answer(LocalResponse(.notFound), .noRouter) }
+        guard let router = table.router(of: request) else { return .answer(LocalResponse(.noRoute), .noRouter) }
         self.router = router
-        guard let service = table.service(of: router) else { return .answer(.noService, .noService) }
+        guard let service = table.service(of: router) else { return .answer(LocalResponse(.noService), .noService) }
         guard let chain = router.middlewares else { return .service(service) }
         self.service = service
         middlewares = MiddlewareRun(chain)
@@ -54,7 +54,7 @@ struct RequestRouting {
             switch outcome {
             case .goOn: break
             case .answer(let answer): return .answer(answer, .middleware)
-            case .dotSegment: return .answer(LocalResponse(.badRequest), .dotSegment)
+            case .dotSegment: return .answer(LocalResponse(.dotSegment), .dotSegment)
             case .checkPassword(let credentials, let gate): return .checkPassword(credentials, gate)
             }
         }

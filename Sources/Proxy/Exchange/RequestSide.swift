@@ -30,8 +30,8 @@ struct RequestSide {
         attempts = Attempts(mayBeRepeated: head.method.isSafe && !head.framing.hasBody)
     }
 
-    /// Lets the backend switch to one of the protocols. A request with a body is served as if it offered none: the end of
-    /// the body and the beginning of the other protocol could be confused.
+    /// Lets the backend switch to one of the protocols. A request with a body is served as if it offered none: the end
+    /// of the body and the beginning of the other protocol could be confused.
     mutating func offers(_ protocols: UpgradeProtocols) {
         if !framing.hasBody { offer = protocols }
     }

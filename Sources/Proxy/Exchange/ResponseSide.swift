@@ -8,16 +8,16 @@ struct ResponseSide {
         /// The client accepts nothing for now: stop reading from the backend.
         case pause
         case complete(trailers: [UInt8])
-        /// The rest will not arrive; make that visible to the client.
-        case cut
+        /// The rest breaks the framing; make visible to the client that it will not arrive.
+        case refuse(BodyRefusal)
     }
 
     enum AfterFailure: Equatable {
         /// Send the request once more.
         case sendAgain
-        case answer(ErrorStatus)
+        case answer(Cause)
         /// The client already has the response's head: make visible that the rest will not arrive.
-        case cut
+        case cut(Cause)
     }
 
     private enum State {
@@ -78,27 +78,27 @@ struct ResponseSide {
         switch end {
         case nil: clientIsWritable ? .proceed : .pause
         case .complete(let trailers): .complete(trailers: trailers)
-        case .refused: .cut
+        case .refused(let refusal): .refuse(refusal)
         }
     }
 
     /// No more of the response will arrive.
     func failed(_ failure: UpstreamFailure, _ request: inout RequestSide) -> AfterFailure {
-        guard !isPassing else { return .cut }
-        switch failure {
-        case .lost(let afterInterim):
-            let next = request.connectionLost(afterInterim: afterInterim)
-            return next == .sendAgain ? .sendAgain : .answer(.badGateway)
-        case .malformed, .cut:
-            return .answer(.badGateway)
+        guard !isPassing else { return .cut(failure.cause) }
+        if case .lost(let afterInterim) = failure, request.connectionLost(afterInterim: afterInterim) == .sendAgain {
+            return .sendAgain
         }
+        return .answer(failure.cause)
     }
 
     /// The backend neither sent nor accepted a byte for too long.
-    func backendTimedOut() -> AfterFailure { isPassing ? .cut : .answer(.gatewayTimeout) }
+    func backendTimedOut(requestIsComplete: Bool) -> AfterFailure {
+        if isPassing { return .cut(Cause(.responseStalled)) }
+        return .answer(Cause(requestIsComplete ? .responseTimeout : .backendStalled))
+    }
 
     /// The client neither sent nor accepted a byte for too long.
     func clientTimedOut(requestIsComplete: Bool) -> AfterFailure {
-        isPassing || requestIsComplete ? .cut : .answer(.requestTimeout)
+        isPassing || requestIsComplete ? .cut(Cause(.clientStalled)) : .answer(Cause(.requestBodyTimeout))
     }
 }

@@ -18,6 +18,8 @@ package final class LoopContext {
     let resolver: NameResolver
     /// Receives finished exchanges; nil if they are not logged.
     let exchangeLog: (any ExchangeLog)?
+    /// Logs what backends do wrong.
+    let failureLog: FailureLog
     let scanner: HeadScanner
     /// The fields of the request head that was scanned last.
     let requestFields: FieldTable
@@ -36,13 +38,15 @@ package final class LoopContext {
 
     package init(
         eventLoop: any EventLoop, entryPoints: Int, limits: ProxyLimits, replicaName: String,
-        sendsDirectly: Bool = true, exchangeLog: (any ExchangeLog)?, logger: Logger, resolver: NameResolver = .shared
+        sendsDirectly: Bool = true, exchangeLog: (any ExchangeLog)?, failureLog: FailureLog? = nil, logger: Logger,
+        resolver: NameResolver = .shared
     ) {
         self.eventLoop = eventLoop
         self.limits = limits
         self.replicaName = replicaName
         self.sendsDirectly = sendsDirectly
         self.exchangeLog = exchangeLog
+        self.failureLog = failureLog ?? FailureLog(logger)
         self.logger = logger
         self.resolver = resolver
         scanner = HeadScanner(limits: limits.message)

@@ -59,6 +59,10 @@ package final class Worker {
             counters.services[name] = service.counters
             counters.backendRequestsInFlight[name] = Dictionary(
                 service.pools.map { ($0.backend.name, $0.inFlight) }, uniquingKeysWith: +)
+            for pool in service.pools where !pool.failures.isEmpty {
+                counters.backendFailures[name, default: [:]][pool.backend.name, default: [:]]
+                    .merge(pool.failures, uniquingKeysWith: &+)
+            }
         }
         return counters
     }

@@ -4,8 +4,8 @@ package import Affinity
 package struct WorkerCounters: Sendable {
     /// Requests by the service's name; filled in when the copy is made.
     package var services: [String: ServiceCounters] = [:]
-    /// Requests that were refused before they reached a service, by the label of the response.
-    package var refused: [String: UInt64] = [:]
+    /// Requests that were refused before they reached a service.
+    package var refused: [Reason: UInt64] = [:]
     /// Open client connections by entry point, in the order of the configuration.
     package var clientConnections: [Int]
     /// Requests whose head has arrived and that have not ended: the response is not fully written and the client has
@@ -16,6 +16,8 @@ package struct WorkerCounters: Sendable {
     package var backendRequestsInFlight: [String: [String: Int]] = [:]
     /// Pairs of connections that carry another protocol, after an upgrade.
     package var openTunnels = 0
+    /// Failed attempts and responses, by the names of service and backend; filled in like the above.
+    package var backendFailures: [String: [String: [Reason: UInt64]]] = [:]
     package var backendConnections: Int = 0
     package var backendConnectFailures: UInt64 = 0
     /// Requests sent a second time.
@@ -40,6 +42,9 @@ package struct ServiceCounters: Sendable {
 
     /// By provenance, then by status; a row is empty until something is counted in it.
     private var rows: [[UInt64]]
+    /// Requests that Limpet answered itself, or whose response it cut, or that lost their client.
+    package private(set) var failures: [Reason: UInt64] = [:]
+    package private(set) var tunnels = TunnelCounters()
 
     init() {
         rows = Array(repeating: [], count: Provenance.allCases.count + 1)
@@ -53,6 +58,14 @@ package struct ServiceCounters: Sendable {
         rows[row][status - Self.statuses.lowerBound] &+= 1
     }
 
+    mutating func failed(_ reason: Reason) { failures[reason, default: 0] &+= 1 }
+
+    mutating func tunnelEnded(_ reason: Reason, bytesFromClient: UInt64, bytesFromBackend: UInt64) {
+        tunnels.ended[reason, default: 0] &+= 1
+        tunnels.bytesFromClient &+= bytesFromClient
+        tunnels.bytesFromBackend &+= bytesFromBackend
+    }
+
     /// Calls `body` for each counted pair.
     package func forEach(_ body: (Provenance?, _ status: Int, UInt64) -> Void) {
         for provenance in Provenance.allCases.map(Optional.some) + [nil] {
@@ -63,6 +76,8 @@ package struct ServiceCounters: Sendable {
     }
 
     package mutating func add(_ other: ServiceCounters) {
+        failures.merge(other.failures, uniquingKeysWith: &+)
+        tunnels.add(other.tunnels)
         for (row, counts) in other.rows.enumerated() where !counts.isEmpty {
             if rows[row].isEmpty { rows[row] = Array(repeating: 0, count: Self.statuses.count) }
             for index in counts.indices { rows[row][index] &+= counts[index] }

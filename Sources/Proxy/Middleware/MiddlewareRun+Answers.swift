@@ -32,7 +32,7 @@ extension MiddlewareRun {
         {
             return nil
         }
-        return LocalResponse(status: list.refusalStatus, label: "address_refused")
+        return LocalResponse(.addressRefused, status: list.refusalStatus)
     }
 
     private func address(_ depth: Int?, _ request: RequestView) -> AddressRange.Bits? {

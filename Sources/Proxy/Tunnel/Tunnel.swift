@@ -11,18 +11,6 @@ final class Tunnel: ClientConnection {
         var other: Side { self == .client ? .backend : .client }
     }
 
-    /// Who or what ended the tunnel first.
-    enum Ending {
-        /// This side closed its connection, or its output.
-        case closed(by: Side)
-        /// This side's connection was reset, or failed.
-        case failed(Side)
-        /// No byte passed for the idle time-out.
-        case idle
-        /// The replica stopped.
-        case stopped
-    }
-
     private let worker: Worker
     private let entryPoint: EntryPoint
     private let isWebSocket: Bool
@@ -33,8 +21,8 @@ final class Tunnel: ClientConnection {
     private var upwards: TunnelFlow
     /// From the backend to the client.
     private var downwards: TunnelFlow
-    /// Nil while nothing has ended.
-    private var ending: Ending?
+    /// What ended the tunnel first; nil while nothing has ended.
+    private var ending: Reason?
     private var exchange: Exchange?
     var deadline = NIODeadline.distantFuture
     var sweepIndex = -1
@@ -85,7 +73,7 @@ final class Tunnel: ClientConnection {
         backend.channel.close(promise: nil)
         self.client = nil
         self.backend = nil
-        note(.failed(.backend))
+        note(.backendReset)
         finishIfClosed()
     }
 
@@ -109,7 +97,7 @@ final class Tunnel: ClientConnection {
     }
 
     func inputClosed(_ side: Side) {
-        note(.closed(by: side))
+        note(side == .client ? .clientClosed : .backendClosed)
         endFlow(from: side)
     }
 
@@ -126,7 +114,7 @@ final class Tunnel: ClientConnection {
     /// The connection of this side was reset. The other side's connection is closed at once, unless this side had sent
     /// everything before: then that still has to arrive.
     func failed(_ side: Side) {
-        note(.failed(side))
+        note(side == .client ? .clientReset : .backendReset)
         let hasSentAll = side == .client ? upwards.hasEnded : downwards.hasEnded
         if !hasSentAll { connection(side.other)?.close() }
     }
@@ -134,7 +122,7 @@ final class Tunnel: ClientConnection {
     /// The connection of this side has closed, both ways. Nobody is left to receive what the other side sends, so it is
     /// read and dropped until that side closes, too.
     func closed(_ side: Side) {
-        note(.closed(by: side))
+        note(side == .client ? .clientClosed : .backendClosed)
         if side == .client { client = nil } else { backend = nil }
         endFlow(from: side)
         connection(side.other)?.resumeReading()
@@ -146,17 +134,17 @@ final class Tunnel: ClientConnection {
 
     func deadlinePassed() {
         deadline = .distantFuture
-        note(.idle)
+        note(.tunnelIdle)
         cut()
     }
 
     /// A tunnel has no end to wait for: it is left alone until the stop's deadline.
     func stop(by last: NIODeadline) {}
 
-    /// The stop's deadline: a WebSocket is closed with 1001 at the next boundary between frames, both ways; anything else
-    /// is cut.
+    /// The stop's deadline: a WebSocket is closed with 1001 at the next boundary between frames, both ways; anything
+    /// else is cut.
     func goAway(by last: NIODeadline) {
-        note(.stopped)
+        note(.shutdown)
         guard isWebSocket else { return cut() }
         deadline = min(deadline, last)
         if upwards.goAway(), let backend { sendGoingAway(to: backend) }
@@ -173,7 +161,7 @@ final class Tunnel: ClientConnection {
     }
 
     func cut() {
-        note(.stopped)
+        note(.shutdown)
         client?.close()
         backend?.close()
     }
@@ -188,8 +176,8 @@ final class Tunnel: ClientConnection {
     }
 
     /// The first cause counts.
-    private func note(_ ending: Ending) {
-        if self.ending == nil { self.ending = ending }
+    private func note(_ reason: Reason) {
+        if ending == nil { ending = reason }
     }
 
     private func finishIfClosed() {
@@ -198,7 +186,7 @@ final class Tunnel: ClientConnection {
         loop.counters.backendConnections -= 1
         loop.counters.openTunnels -= 1
         exchange.tunnelEnded(
-            ending ?? .stopped, bytesFromClient: upwards.byteCount, bytesFromBackend: downwards.byteCount)
+            ending ?? .shutdown, bytesFromClient: upwards.byteCount, bytesFromBackend: downwards.byteCount)
     }
 }
 

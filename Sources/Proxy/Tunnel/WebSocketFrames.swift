@@ -1,12 +1,12 @@
-/// Follows the frames in one direction of a WebSocket connection (RFC 6455, section 5.2), to know where one ends and the
-/// next begins. Takes bytes in any pieces; payloads are skipped.
+/// Follows the frames in one direction of a WebSocket connection (RFC 6455, section 5.2), to know where one ends and
+/// the next begins. Takes bytes in any pieces; payloads are skipped.
 struct WebSocketFrames {
     private enum Position {
         /// Before the first byte of a frame.
         case start
         /// Before the byte with the mask bit and the length.
         case length
-        /// Within the extended length; so many bytes of it are missing.
+        /// Within the extended length; this number of its bytes is missing.
         case extendedLength(missing: Int)
     }
 

@@ -19,6 +19,8 @@ final class BackendPool {
     /// A connection attempt failed, and none has succeeded since.
     private var isSuspected = false
     private var idle: [HTTP1BackendConnection] = []
+    /// Attempts that failed, and responses that did not arrive completely, by reason.
+    private(set) var failures: [Reason: UInt64] = [:]
     /// The backend is no longer configured: its connections end with their exchanges.
     private var isRetired = false
 
@@ -46,18 +48,23 @@ final class BackendPool {
         return nil
     }
 
-    /// Opens a connection, and calls `taken` in a later turn of the loop with a place on it, or nil if the attempt
-    /// failed. A place that is no longer needed is returned by ``giveBack(_:)``.
-    func connect(_ taken: @escaping (Upstream?) -> Void) {
+    /// Why no place could be had.
+    struct ConnectFailure: Error {
+        let cause: Cause
+    }
+
+    /// Opens a connection, and calls `taken` in a later turn of the loop with a place on it. A place that is no longer
+    /// needed is returned by ``giveBack(_:)``.
+    func connect(_ taken: @escaping (Result<Upstream, ConnectFailure>) -> Void) {
         let bound = NIOLoopBound((pool: self, taken: taken), eventLoop: loop.eventLoop)
         open().whenComplete { result in
             switch result {
             case .success(let connection):
                 bound.value.pool.connected()
-                bound.value.taken(.http1(connection.value))
-            case .failure:
+                bound.value.taken(.success(.http1(connection.value)))
+            case .failure(let error):
                 bound.value.pool.loop.counters.backendConnectFailures &+= 1
-                bound.value.taken(nil)
+                bound.value.taken(.failure(ConnectFailure(cause: Cause(connecting: error))))
             }
         }
     }
@@ -67,6 +74,12 @@ final class BackendPool {
         switch place {
         case .http1(let connection): connection.park()
         }
+    }
+
+    /// An attempt at the backend has failed, or its response.
+    func failed(_ cause: Cause, service: String) {
+        failures[cause.reason, default: 0] &+= 1
+        loop.failureLog.failed(cause, service: service, backend: backend, now: loop.now())
     }
 
     // MARK: Health

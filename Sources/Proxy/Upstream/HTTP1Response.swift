@@ -94,8 +94,8 @@ struct HTTP1Response {
         case .incomplete:
             if headEnd == nil { headEnd = HeadEnd(limits: messageLimits) }
             return .wait
-        case .refused:
-            return malformed()
+        case .refused(let refusal):
+            return refused(Cause(response: refusal))
         case .head(let head) where head.status < 200:
             headEnd = nil
             return head.isSwitchingProtocols ? switching(head, bytes, loop.responseFields) : interim(head)
@@ -107,21 +107,23 @@ struct HTTP1Response {
 
     private mutating func interim(_ head: ResponseHead) -> Event {
         interimCount += 1
-        guard interimCount <= interimMax else { return malformed() }
+        guard interimCount <= interimMax else {
+            return refused(Cause(.responseRefused, "more than \(interimMax) interim responses"))
+        }
         return .interim(head)
     }
 
     /// A 101 must accept what was offered: otherwise the backend and the client would disagree about what follows.
     private mutating func switching(_ head: ResponseHead, _ bytes: ByteBuffer, _ fields: FieldTable) -> Event {
         let accepted = bytes.withUnsafeReadableBytes { offer.accepted(by: fields, in: $0) }
-        guard head.version == .http11, let accepted else { return malformed() }
+        guard head.version == .http11, let accepted else { return refused(Cause(.switchRefused)) }
         self.accepted = accepted
         return .head(head)
     }
 
-    private mutating func malformed() -> Event {
+    private mutating func refused(_ cause: Cause) -> Event {
         state = .over
-        return .failed(.malformed)
+        return .failed(.refused(cause))
     }
 
     /// The head that `read` returned is forwarded. The first part of its body must be read at once.

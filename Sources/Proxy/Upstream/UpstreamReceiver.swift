@@ -36,7 +36,15 @@ enum UpstreamFailure: Equatable {
     /// - Parameter afterInterim: an interim response arrived before.
     case lost(afterInterim: Bool)
     /// The bytes are not a valid response, or exceed the limits.
-    case malformed
+    case refused(Cause)
     /// The connection ended within the response's body.
     case cut
+
+    var cause: Cause {
+        switch self {
+        case .lost: Cause(.connectionLost)
+        case .refused(let cause): cause
+        case .cut: Cause(.responseCut)
+        }
+    }
 }
