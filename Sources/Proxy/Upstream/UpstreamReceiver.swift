@@ -1,3 +1,4 @@
+import Affinity
 import NIOCore
 
 /// The sender of a request to a backend, which receives the events of the backend's connection. Called on the event
@@ -34,4 +35,12 @@ enum UpstreamFailure: Equatable {
     case malformed
     /// The connection ended within the response's body.
     case cut
+
+    /// What that says of the backend's health.
+    var reason: FailingReason {
+        switch self {
+        case .lost, .cut: .closed
+        case .malformed: .malformed
+        }
+    }
 }
