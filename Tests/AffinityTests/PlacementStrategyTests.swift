@@ -20,8 +20,11 @@ struct PlacementStrategyTests {
 
     /// The backends of so many requests without a session, by their names.
     private static func balance(_ affinity: inout SessionAffinity, _ count: Int) -> String {
-        (0..<count).map { _ in affinity.balance(nil).map { affinity.membership.backends[$0.backend].name } ?? "-" }
-            .joined()
+        (0..<count).map { _ in
+            affinity.balance(nil, now: Instant(nanoseconds: 0)).map { affinity.membership.backends[$0.backend].name }
+                ?? "-"
+        }
+        .joined()
     }
 
     private static func counts(_ names: String) -> [Character: Int] {
@@ -169,7 +172,7 @@ struct PlacementStrategyTests {
             if underWay.count >= 80 {
                 affinity.inFlight.ended(underWay.remove(at: Int(random.next() % UInt64(underWay.count))))
             }
-            let route = affinity.balance(nil)
+            let route = affinity.balance(nil, now: Instant(nanoseconds: 0))
             let backend = try #require(route).backend
             affinity.inFlight.began(backend)
             underWay.append(backend)
@@ -231,7 +234,7 @@ struct PlacementStrategyTests {
         for _ in 0..<20 {
             let client = random.fingerprint()
             for _ in 0..<3 {
-                let route = affinity.balance(client)
+                let route = affinity.balance(client, now: Instant(nanoseconds: 0))
                 #expect(route?.backend == affinity.membership.ranked(client)[0] && route?.provenance == .balanced)
             }
         }
@@ -252,7 +255,8 @@ struct PlacementStrategyTests {
         #expect(homes(isNew: true) == [4] && homes(isNew: false) == [4])
         fleet.markDown(4)
         #expect(homes(isNew: true) == [0, 1, 3] && homes(isNew: false) == [0, 1, 3])
-        let balanced = (0..<30).compactMap { _ in fleet.replicas[0].balance(nil)?.backend }
+        let balanced = (0..<30).compactMap { _ in fleet.replicas[0].balance(nil, now: Instant(nanoseconds: 0))?.backend
+        }
         #expect(Set(balanced) == [0, 1, 3])
         fleet.storeIsAvailable = false
         #expect(homes(isNew: false) == [0, 1, 3], "guesses too")

@@ -213,7 +213,7 @@ struct ConfigurationLinkTests {
                 "3:8: http.services.f.failover: is not available in this version",
                 "3:32: http.services.f.failover.falback: unknown key, did you mean fallback?",
                 "4:8: http.services.s.mirroring: is not available in this version",
-                "5:54: http.services.t.loadBalancer.healthCheck: is not available in this version",
+                "5:54: http.services.t.loadBalancer.healthCheck.path: is missing: write a path such as /health",
                 "5:69: http.services.t.loadBalancer.healthCheck.pth: unknown key, did you mean path?",
             ]
         ),
@@ -225,9 +225,8 @@ struct ConfigurationLinkTests {
                 "3:8: http.services.h.highestRandomWeight: is not available in this version",
                 "3:45: http.services.h.highestRandomWeight.sticky: unknown key: the keys here are services, healthCheck",
                 "4:54: http.services.p.loadBalancer.serversTransport: is not available in this version",
-                "5:4: http.services.p.loadBalancer.passiveHealthCheck: is not available in this version",
                 "5:26: http.services.p.loadBalancer.passiveHealthCheck.maxFailed: unknown key: "
-                    + "the keys here are failureWindow, maxFailedAttempts",
+                    + "the keys here are failureWindow, maxFailedAttempts, statuses",
                 "5:42: http.services.p.loadBalancer.responseForwarding: is not available in this version",
             ]
         ),

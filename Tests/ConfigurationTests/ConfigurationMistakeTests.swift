@@ -282,7 +282,7 @@ struct ConfigurationMistakeTests {
             """,
             [
                 "5:19: http.services.s.loadBalancer.strategy: leasttime is not available in this version",
-                "6:9: http.services.s.loadBalancer.healthCheck: is not available in this version",
+                "6:9: http.services.s.loadBalancer.healthCheck.path: is missing: write a path such as /health",
                 "8:42: http.services.s.loadBalancer.servers[0].weight: is 65536: must be a whole number from 0 to 65535",
                 "9:20: http.services.s.loadBalancer.servers[1].url: is the same server as servers[0]",
                 "10:38: http.services.s.loadBalancer.servers[2].name: is already the name of servers[0]",

@@ -102,7 +102,7 @@ struct DockerSelectionTests {
         #expect(throws: DockerSettingError.self) { try Self.select([]) { $0.defaultRule = "{{" } }
     }
 
-    @Test("only a container that runs and is not ill contributes")
+    @Test("only a container that runs and is not starting contributes; one that is ill is said to be")
     func running() throws {
         for state in [DockerContainer.State.created, .restarting, .removing, .exited, .dead, .unknown] {
             var container = Self.container()
@@ -113,12 +113,14 @@ struct DockerSelectionTests {
             #expect(try Self.host(container) == .some(nil))
         }
         for (health, isWell) in [
-            (DockerContainer.Health.none, true), (.healthy, true), (.starting, false), (.unhealthy, false),
+            (DockerContainer.Health.none, true), (.healthy, true), (.starting, false), (.unhealthy, true),
         ] {
             var container = Self.container()
             container.health = health
             #expect(try Self.host(container) == (isWell ? "10.0.0.2" : nil))
             #expect(try Self.host(container) { $0.allowEmptyServices = true } == .some(isWell ? "10.0.0.2" : nil))
+            let selected = try Self.select([container]).contributions
+            #expect(selected.map(\.isUnhealthy) == (isWell ? [health == .unhealthy] : []))
             container.labels["limpet.docker.allownonrunning"] = "true"
             #expect(try Self.host(container) == .some(isWell ? "10.0.0.2" : nil))
         }
@@ -140,6 +142,7 @@ struct DockerSelectionTests {
             container.health = health
             let selected = try Self.select([container], draining: ["web"])
             #expect(selected.contributions.map(\.host) == ["10.0.0.2"] && selected.contributions[0].isReachable)
+            #expect(!selected.contributions[0].isUnhealthy)
             container.state = .exited
             #expect(try Self.select([container], draining: ["web"]).contributions == [])
         }
@@ -211,6 +214,8 @@ struct DockerSelectionTests {
         }
         #expect(try servers() == ["http://192.0.2.1:80"])
         container.health = .unhealthy
+        #expect(try servers() == ["http://192.0.2.1:80"])
+        container.health = .starting
         #expect(try servers() == [])
     }
 

@@ -69,6 +69,15 @@ struct AdminAPITests {
         for index in 0..<2 { running.health.markDown(index) }
         try #expect(shop().serverStatus == [first: .isDown, second: .isDown])
         try #expect(shop().serverCauses == [first: ["unreachable"], second: ["unreachable", "draining"]])
+        try #expect(shop().serverFailures == [:])
+        running.health.backends[0].begin(.failing, by: .status(503))
+        running.health.backends[0].begin(.unhealthy)
+        running.health.backends[1].begin(.erring, by: .closed)
+        try #expect(shop().serverCauses[first] == ["unreachable", "failing"])
+        try #expect(
+            shop().serverFailures == [
+                first: ["health check: status 503", "container unhealthy"], second: ["requests: connection closed"],
+            ])
     }
 
     @Test("what is not there is 404, what cannot be 400, both with a message; nothing can be changed")

@@ -129,7 +129,7 @@ struct DockerRealEngineTests {
         }
     }
 
-    @Test("a container with a health check counts while it is healthy")
+    @Test("a container with a health check counts once it has been healthy, and is unhealthy afterwards, not gone")
     func health() async throws {
         try await Self.follow { engine, _, changes in
             let id = try engine.run(
@@ -140,7 +140,10 @@ struct DockerRealEngineTests {
             try engine.execute(["/usr/bin/touch", "/tmp/well"], in: id)
             #expect(changes.wait { $0.count == 2 })
             try engine.execute(["/usr/bin/rm", "/tmp/well"], in: id)
-            #expect(changes.wait { $0.count == 1 })
+            #expect(changes.wait { $0.first { $0.containerName == "web" }?.isUnhealthy == true })
+            #expect(changes.last?.count == 2)
+            try engine.execute(["/usr/bin/touch", "/tmp/well"], in: id)
+            #expect(changes.wait { $0.count == 2 && $0.allSatisfy { !$0.isUnhealthy } })
         }
     }
 

@@ -25,6 +25,8 @@ enum MetricsSample {
         numbers.backendRequestsInFlight[.init(service: "shop", name: "web-2")] = 0
         numbers.backendsUp[.init(service: "shop", name: "web-1")] = true
         numbers.backendsUp[.init(service: "shop", name: "web-2")] = false
+        numbers.backendCauses[.init(service: "shop", name: "web-2")] = [.failing, .draining]
+        numbers.healthChecks[.init(service: "shop", name: "web-2")] = [.good: 7, .timeout: 2]
         numbers.cache = .init(
             entries: .init(confirmed: 1, standby: 4, dirty: 2, guesses: 3), capacity: 10, hits: 5, misses: 6)
         numbers.storeIsAvailable = false
@@ -83,6 +85,10 @@ struct MeasurementTests {
                 "limpet_backend_requests_in_flight{service=\"shop\",backend=\"web-2\"} 0",
                 "limpet_backend_up{service=\"shop\",backend=\"web-1\"} 1",
                 "limpet_backend_up{service=\"shop\",backend=\"web-2\"} 0",
+                "limpet_backend_down{service=\"shop\",backend=\"web-2\",cause=\"failing\"} 1",
+                "limpet_backend_down{service=\"shop\",backend=\"web-2\",cause=\"unreachable\"} 0",
+                "limpet_health_checks_total{service=\"shop\",backend=\"web-2\",outcome=\"good\"} 7",
+                "limpet_health_checks_total{service=\"shop\",backend=\"web-2\",outcome=\"timeout\"} 2",
                 "limpet_cache_entries{kind=\"confirmed\"} 1", "limpet_cache_entries{kind=\"dirty\"} 2",
                 "limpet_cache_entries{kind=\"guess\"} 3", "limpet_cache_entries{kind=\"standby\"} 4",
                 "limpet_cache_capacity_entries 10", "limpet_cache_hits_total 5",

@@ -233,5 +233,49 @@ extension FleetTests {
             }
             #expect(ends == [.exited(0), .exited(0)])
         }
+
+        @Test(
+            "a container that is unhealthy for a while has its sessions still: they are detoured or rejected, or moved",
+            arguments: ["move", "detour", "reject"])
+        func flapping(_ onUnavailable: String) async throws {
+            let ends = try await withContainers { fleet in
+                var options = Self.header
+                options.labels["traefik.http.services.my-service.loadbalancer.sticky.onunavailable"] = onUnavailable
+                var checked = options
+                checked.healthCheck = ["/usr/bin/test", "!", "-e", "/tmp/ill"]
+                let ill = try fleet.engine.runWhoami("one", checked)
+                _ = try fleet.engine.runWhoami("two", options)
+                #expect(
+                    Waiting.until(within: 15) {
+                        fleet.replicas.indices.allSatisfy { fleet.backends(of: "/header", at: $0) == ["one", "two"] }
+                    })
+                let sessions = (0..<20).map { "session-\($0)" }
+                func answers(_ replica: Int) throws -> [String] {
+                    try sessions.map {
+                        let answer = try fleet.exchange("/header", at: replica, fields: ["X-Session-ID": $0])
+                        return answer["X-Backend"] ?? "\(answer.status)"
+                    }
+                }
+                let homes = try answers(0)
+                #expect(Set(homes) == ["one", "two"])
+                try fleet.engine.execute(["/usr/bin/touch", "/tmp/ill"], in: ill)
+                let instead = onUnavailable == "reject" ? "503" : "two"
+                let meanwhile = homes.map { $0 == "one" ? instead : $0 }
+                for replica in fleet.replicas.indices {
+                    #expect(Waiting.until(within: 15) { (try? answers(replica)) == meanwhile })
+                }
+                // Until the fleet agrees, with move as well, sessions are only detoured.
+                usleep(2_000_000)
+                _ = try answers(0)
+                try fleet.engine.execute(["/usr/bin/rm", "/tmp/ill"], in: ill)
+                #expect(
+                    Waiting.until(within: 15) {
+                        fleet.replicas.indices.allSatisfy { fleet.backends(of: "/header", at: $0) == ["one", "two"] }
+                    })
+                let afterwards = onUnavailable == "move" ? meanwhile : homes
+                for replica in fleet.replicas.indices { #expect(try answers(replica) == afterwards) }
+            }
+            #expect(ends == [.exited(0), .exited(0)])
+        }
     }
 }

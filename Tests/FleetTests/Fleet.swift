@@ -23,6 +23,8 @@ final class Fleet: Sendable {
         var lease = "1s"
         /// The settings under `sticky`.
         var sticky = "header: X-Session-ID"
+        /// Further settings of the services' `loadBalancer`; `REPLICA` is the replica's name.
+        var balancer = ""
         /// The settings under `log`.
         var log = "level: info"
         var cacheEntries = 100_000

@@ -17,7 +17,7 @@ extension Fleet {
             \(redisSection(of: index))
             log: { \(options.log) }
             \(options.hasAccessLog ? "accessLog: { filePath: \"\(accessLog(of: index))\" }" : "")
-            \(options.dynamic.map(providers) ?? http)
+            \(options.dynamic.map(providers) ?? http.replacing("REPLICA", with: "r\(index)"))
             """
     }
 
@@ -29,7 +29,9 @@ extension Fleet {
 
     /// The section of routers and services.
     var http: String {
-        let sticky = "sticky: { \(options.sticky) }, servers: [ \(servers.joined(separator: ", ")) ]"
+        let sticky =
+            "sticky: { \(options.sticky) }, servers: [ \(servers.joined(separator: ", ")) ]"
+            + (options.balancer.isEmpty ? "" : ", \(options.balancer)")
         return """
             http:
               routers:

@@ -27,6 +27,7 @@ struct Described: Sendable {
     var strategy: PlacementStrategy?
     /// The name of our cookie, where it is another than that of the options.
     var cookie: String?
+    var healthCheck: HealthCheck?
 
     /// A weighted service.
     init(name: String, children: [(name: String, weight: UInt16)], isSticky: Bool = true, cookie: String? = nil) {
@@ -37,10 +38,11 @@ struct Described: Sendable {
         backends = []
     }
 
-    init(name: String = "app", backends: [Backend], isSticky: Bool = true) {
+    init(name: String = "app", backends: [Backend], isSticky: Bool = true, healthCheck: HealthCheck? = nil) {
         self.name = name
         self.backends = backends
         self.isSticky = isSticky
+        self.healthCheck = healthCheck
     }
 
     func snapshot(_ options: ProxyHarness.Options, succeeding old: [Service]) throws -> Snapshot {
@@ -86,7 +88,8 @@ struct Described: Sendable {
             health: health ?? HealthTable(count: backends.count),
             sticky: options.isSticky && isSticky ? sticky(options, membership) : nil, strategy: strategy,
             clientScope: FingerprintScope(key: ProxyHarness.key, service: name, source: .clientAddress),
-            passHostHeader: options.passHost)
+            passHostHeader: options.passHost, healthCheck: healthCheck ?? options.healthCheck,
+            passiveHealthCheck: options.passiveHealthCheck)
     }
 
     private func sticky(_ options: ProxyHarness.Options, _ membership: Membership) -> Sticky {

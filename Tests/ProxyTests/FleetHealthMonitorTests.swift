@@ -53,6 +53,58 @@ struct FleetHealthMonitorTests {
 }
 
 extension FleetHealthMonitorTests {
+    /// A backend that can be reached, and whose health check is answered as the test says.
+    private final class Checked: Sendable {
+        let status: Mutex<Int>
+
+        init(_ status: Int) { self.status = Mutex(status) }
+
+        func backend() throws -> ScriptedBackend {
+            try ScriptedBackend { [self] connection, _ in
+                while true {
+                    _ = try connection.receive(until: "\r\n\r\n")
+                    try connection.send("HTTP/1.1 \(status.withLock { $0 }) x\r\nContent-Length: 0\r\n\r\n")
+                }
+            }
+        }
+    }
+
+    @Test("a check that fails at one replica alone moves nobody, one that fails at most of them does")
+    func failing() async throws {
+        let (first, second) = (Checked(503), Checked(200))
+        let (one, other) = try (first.backend(), second.backend())
+        defer {
+            one.close()
+            other.close()
+        }
+        // The second has no interval to speak of: it checks when it is asked.
+        func check(_ interval: Int64) -> HealthCheck {
+            HealthCheck(path: "/h", pace: CheckPace(intervalMilliseconds: interval, timeoutMilliseconds: 1000, fall: 3))
+        }
+        var options = ProxyHarness.Options()
+        options.healthCheck = check(100)
+        var patient = ProxyHarness.Options()
+        patient.healthCheck = check(3_600_000)
+        let bus = Bus()
+        try await withProxy(to: [one.port], options) { [patient] alarmed in
+            try await withProxy(to: [other.port], patient) { asked in
+                try await bus.join([alarmed, asked])
+                try await #expect(eventually { !alarmed.health.isUp(0) })
+                #expect(alarmed.health.causes(against: 0) == .failing)
+                #expect(!Waiting.until(within: 1.5) { alarmed.health.mayReassign(0) })
+                #expect(asked.health.isUp(0) && !asked.health.isAvoided(0))
+                #expect(asked.health.backends[0].checkCounts[.good] > 1, "it was asked, and has checked")
+                second.status.withLock { $0 = 500 }
+                try await #expect(eventually { alarmed.health.mayReassign(0) && asked.health.mayReassign(0) })
+                #expect(asked.health.causes(against: 0) == .failing, "one failure, as the other says so too")
+                first.status.withLock { $0 = 200 }
+                second.status.withLock { $0 = 200 }
+                try await #expect(eventually { alarmed.health.isUp(0) && asked.health.isUp(0) })
+                try await bus.stop()
+            }
+        }
+    }
+
     @Test("one that is configured anew judges the backends there are now, and forgets what was said of another address")
     func reconfigured() async throws {
         let port = try closedPort()

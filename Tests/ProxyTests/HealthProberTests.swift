@@ -61,7 +61,8 @@ struct HealthProberTests {
             let snapshot = try HealthProberTests.snapshot([.init("b0", 1)])
             let attempts = attempts
             prober = HealthProber(
-                loop: HealthProberTests.context(EmbeddedEventLoop()), snapshot: snapshot, connect: attempts.connect)
+                loop: HealthProberTests.context(EmbeddedEventLoop()), snapshot: snapshot, connect: attempts.connect,
+                makeChecker: { _, _ in HeldChecker() })
             prober.judge = judge
             state = snapshot.services[0].health.backends[0]
         }
@@ -75,13 +76,17 @@ struct HealthProberTests {
         let state = snapshot.services[0].health.backends[0]
         let times = Mutex<[ContinuousClock.Instant]>([])
         let evidence = try await loops[0].submit {
-            HealthProber(loop: Self.context(loops[0]), snapshot: snapshot) { _, then in
-                let count = times.withLock { times in
-                    times.append(.now)
-                    return times.count
-                }
-                then(count == 3)
-            }.evidence
+            HealthProber(
+                loop: Self.context(loops[0]), snapshot: snapshot,
+                connect: { _, then in
+                    let count = times.withLock { times in
+                        times.append(.now)
+                        return times.count
+                    }
+                    then(count == 3)
+                },
+                makeChecker: { _, _ in HeldChecker() }
+            ).evidence
         }.get()
         let start = ContinuousClock.now
         for loop in loops {

@@ -22,6 +22,8 @@ final class ProxyHarness: Sendable {
         var ipv4Prefix = 32
         var cookie = CookieAttributes(name: "limpet")
         var passHost = true
+        var healthCheck: HealthCheck?
+        var passiveHealthCheck: PassiveHealthCheck?
         var trusted: [AddressRange] = []
         var service = "app"
         var cookieKeys = [SymmetricKey(data: [UInt8](repeating: 7, count: 32))]

@@ -20,6 +20,8 @@ package struct AffinitySettings: Hashable, Sendable {
     package let onUnavailable: Unavailability
     /// How an unknown session is placed, if the placement will be recorded or carried in a hint.
     package var placement: PlacementStrategy
+    /// How long a backend that was added or came back is given less than its share of new sessions; 0: not at all.
+    package var slowStartMilliseconds: Int64 = 0
     /// How long a record lives when it is written or touched: 4/3 of the idle timeout.
     package let recordLifetimeMilliseconds: Int64
     /// How long the coherence channel stays live after sending a heartbeat whose echo came back.

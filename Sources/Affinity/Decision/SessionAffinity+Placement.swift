@@ -8,18 +8,20 @@ extension SessionAffinity {
         case doubtful
         /// Draining, used only without other candidates: serving is better than refusing.
         case draining
+        /// Added while the replica runs and waiting for its first good check: used only without all others.
+        case newcomer
     }
 
     /// Where a request without a session goes: by the service's strategy, among the backends that may take it.
     ///
     /// - Parameter client: a fingerprint that identifies the client; without one, ``PlacementStrategy/hrw`` is round
     ///   robin.
-    package mutating func balance(_ client: Fingerprint?) -> Route? {
+    package mutating func balance(_ client: Fingerprint?, now: Instant) -> Route? {
         let chosen: Int? =
             switch (settings.placement, client) {
             case (.hrw, let client?): firstUsable(client)
-            case (.hrw, nil), (.wrr, _): nextRoundRobin()
-            case (.p2c, _): powerOfTwoChoices()
+            case (.hrw, nil), (.wrr, _): nextRoundRobin(now)
+            case (.p2c, _): powerOfTwoChoices(now)
             }
         guard let chosen else { return nil }
         let binding = Binding(backend: membership.backends[chosen].hash, epoch: 0)
@@ -31,12 +33,13 @@ extension SessionAffinity {
         if let proposed = proposed(decision) { return proposed }
         switch settings.placement {
         case .hrw:
-            return firstWithinShare(decision.fingerprint, .preferred, now)
+            return firstWithinShare(decision.fingerprint, .preferred, now, starting: startingDraw())
+                ?? firstWithinShare(decision.fingerprint, .preferred, now)
                 ?? firstWithinShare(decision.fingerprint, .doubtful, now) ?? firstUsable(decision.fingerprint)
         case .wrr:
-            return nextRoundRobin()
+            return nextRoundRobin(now)
         case .p2c:
-            return powerOfTwoChoices()
+            return powerOfTwoChoices(now)
         }
     }
 
@@ -44,11 +47,13 @@ extension SessionAffinity {
     func proposed(_ decision: Decision) -> Int? { decision.proposal.flatMap(usable) }
 
     /// The first backend in the session's order that may take a session it does not have: among those that most of the
-    /// fleet can reach, if there are any; a draining one only if no other can take the session.
+    /// fleet can reach, if there are any; a draining one only if no other can take the session, and one that waits for
+    /// its first good check only if none drains.
     func firstUsable(_ fingerprint: Fingerprint, where isWanted: (Int) -> Bool = { _ in true }) -> Int? {
         membership.choose(fingerprint) { isOne($0, of: .preferred) && isWanted($0) }
             ?? membership.choose(fingerprint) { isOne($0, of: .doubtful) && isWanted($0) }
             ?? membership.choose(fingerprint, draining: true) { isOne($0, of: .draining) && isWanted($0) }
+            ?? membership.choose(fingerprint) { isOne($0, of: .newcomer) && isWanted($0) }
     }
 
     /// Weighted services only. Chooses another child after those in `refused` handed the request back although they are
@@ -78,26 +83,59 @@ extension SessionAffinity {
     }
 
     /// The first in the session's order that has not had its share of new sessions yet.
+    ///
+    /// - Parameter draw: see ``takesPart(_:draw:_:_:_:)``.
     private mutating func firstWithinShare(
-        _ fingerprint: Fingerprint, _ candidates: Candidates, _ now: Instant
+        _ fingerprint: Fingerprint, _ candidates: Candidates, _ now: Instant, starting draw: Int64? = nil
     ) -> Int? {
-        load.choose(fingerprint, of: membership, now: now) { [membership, health] in
-            Self.isOne($0, of: candidates, membership, health)
-        }
+        let (membership, health, settings) = (membership, health, settings)
+        return load.choose(
+            fingerprint, of: membership, now: now,
+            portion: {
+                health.share($0, slowStartMilliseconds: settings.slowStartMilliseconds, now: now)
+            },
+            where: {
+                Self.isOne($0, of: candidates, membership, health)
+                    && Self.takesPart($0, draw: draw, health, settings, now)
+            })
     }
 
-    private mutating func nextRoundRobin() -> Int? {
-        let (membership, health) = (membership, health)
-        return turn.next { Self.isOne($0, of: .preferred, membership, health) }
+    private mutating func nextRoundRobin(_ now: Instant) -> Int? {
+        let (membership, health, settings, draw) = (membership, health, settings, startingDraw())
+        return turn.next {
+            Self.isOne($0, of: .preferred, membership, health) && Self.takesPart($0, draw: draw, health, settings, now)
+        }
+            ?? turn.next { Self.isOne($0, of: .preferred, membership, health) }
             ?? turn.next { Self.isOne($0, of: .doubtful, membership, health) }
             ?? turn.next { Self.isOne($0, of: .draining, membership, health) }
+            ?? turn.next { Self.isOne($0, of: .newcomer, membership, health) }
     }
 
-    private mutating func powerOfTwoChoices() -> Int? {
-        let (membership, health) = (membership, health)
-        return inFlight.choose(of: membership, random: &random) { Self.isOne($0, of: .preferred, membership, health) }
+    private mutating func powerOfTwoChoices(_ now: Instant) -> Int? {
+        let (membership, health, settings, draw) = (membership, health, settings, startingDraw())
+        return inFlight.choose(of: membership, random: &random) {
+            Self.isOne($0, of: .preferred, membership, health) && Self.takesPart($0, draw: draw, health, settings, now)
+        }
+            ?? inFlight.choose(of: membership, random: &random) { Self.isOne($0, of: .preferred, membership, health) }
             ?? inFlight.choose(of: membership, random: &random) { Self.isOne($0, of: .doubtful, membership, health) }
             ?? inFlight.choose(of: membership, random: &random) { Self.isOne($0, of: .draining, membership, health) }
+            ?? inFlight.choose(of: membership, random: &random) { Self.isOne($0, of: .newcomer, membership, health) }
+    }
+
+    // MARK: Slow start
+
+    /// A number for one placement, from 0 to below ``BackendState/wholeShare``. Nil without slow start.
+    private mutating func startingDraw() -> Int64? {
+        settings.slowStartMilliseconds > 0 ? Int64(random.below(Int(BackendState.wholeShare))) : nil
+    }
+
+    /// Whether a backend that starts slowly takes part in this placement: as often as its share has grown. So what it
+    /// is given grows linearly, whatever it was given before it was down.
+    private static func takesPart(
+        _ index: Int, draw: Int64?, _ health: HealthTable, _ settings: AffinitySettings, _ now: Instant
+    ) -> Bool {
+        guard let draw else { return true }
+        return draw < health.share(index, slowStartMilliseconds: settings.slowStartMilliseconds, now: now)
     }
 
     private func isOne(_ index: Int, of candidates: Candidates) -> Bool {
@@ -109,9 +147,11 @@ extension SessionAffinity {
     ) -> Bool {
         guard health.isUp(index) else { return false }
         return switch candidates {
-        case .preferred: membership.takesNewSessions(index) && !health.isAvoided(index)
-        case .doubtful: membership.takesNewSessions(index)
+        case .preferred:
+            membership.takesNewSessions(index) && !health.isAvoided(index) && !health.isNewcomer(index)
+        case .doubtful: membership.takesNewSessions(index) && !health.isNewcomer(index)
         case .draining: membership.backends[index].isDraining
+        case .newcomer: membership.takesNewSessions(index)
         }
     }
 }

@@ -35,6 +35,8 @@ package struct FleetHealth: Sendable {
     private let leaseMilliseconds: Int64
     private let probeTimeoutMilliseconds: Int64
     private var backends: Set<FleetBackend>
+    /// The backends whose probes may take longer than others, and how long.
+    private var slowProbes: [FleetBackend: Int64] = [:]
     private var disputes: [FleetBackend: BackendVoting] = [:]
     private var lastNumber: UInt32 = 0
 
@@ -80,10 +82,14 @@ package struct FleetHealth: Sendable {
     ///   - configuration: the fingerprint of what must be configured alike everywhere.
     ///   - backends: the backends of services whose sessions are shared.
     ///   - renewed: backends that are now other servers under the same name: earlier verdicts on them are void.
+    ///   - slowProbes: how long probes of a backend take at most, in milliseconds, if longer than others: those that
+    ///     are health checks.
     package mutating func reconfigured(
-        configuration: UInt64, backends: Set<FleetBackend>, renewed: Set<FleetBackend> = [], now: Instant
+        configuration: UInt64, backends: Set<FleetBackend>, renewed: Set<FleetBackend> = [],
+        slowProbes: [FleetBackend: Int64] = [:], now: Instant
     ) -> [Action] {
         self.backends = backends
+        self.slowProbes = slowProbes
         var actions: [Action] = []
         for backend in disputes.keys.sorted() where !backends.contains(backend) || renewed.contains(backend) {
             guard let dispute = disputes.removeValue(forKey: backend) else { continue }
@@ -137,7 +143,7 @@ package struct FleetHealth: Sendable {
     ) -> [Action] {
         guard backends.contains(backend) else { return [] }
         let number = takeNumber()
-        var dispute = disputes[backend] ?? emptyDispute
+        var dispute = disputes[backend] ?? emptyDispute(about: backend)
         if event(&dispute, number) { shouldLog = true }
         disputes[backend] = dispute
         var actions = advance(backend, now: now)
@@ -150,8 +156,14 @@ package struct FleetHealth: Sendable {
         return lastNumber
     }
 
-    private var emptyDispute: BackendVoting {
-        BackendVoting(instance: own.instance, freshnessMilliseconds: probeTimeoutMilliseconds + 2 * leaseMilliseconds)
+    private func emptyDispute(about backend: FleetBackend) -> BackendVoting {
+        BackendVoting(
+            instance: own.instance, freshnessMilliseconds: probeTimeout(of: backend) + 2 * leaseMilliseconds)
+    }
+
+    /// In milliseconds.
+    private func probeTimeout(of backend: FleetBackend) -> Int64 {
+        max(probeTimeoutMilliseconds, slowProbes[backend] ?? 0)
     }
 
     // MARK: The others
@@ -181,7 +193,7 @@ package struct FleetHealth: Sendable {
         }
         var actions: [Action] = []
         for backend in Set(disputes.keys).union(verdicts.keys).sorted() {
-            var dispute = disputes[backend] ?? emptyDispute
+            var dispute = disputes[backend] ?? emptyDispute(about: backend)
             dispute.received(verdicts[backend], from: other, wasKnown: wasKnown, now: now)
             disputes[backend] = dispute
             actions += advance(backend, now: now)
@@ -292,7 +304,7 @@ package struct FleetHealth: Sendable {
             dispute.probeBegan(now: now)
             actions.append(.probe(backend))
         }
-        let (mayReassign, isAvoided) = judge(dispute, now: now)
+        let (mayReassign, isAvoided) = judge(dispute, about: backend, now: now)
         if mayReassign != dispute.mayReassign {
             dispute.mayReassign = mayReassign
             actions.append(.setMayReassign(backend, mayReassign))
@@ -305,11 +317,13 @@ package struct FleetHealth: Sendable {
         return actions
     }
 
-    private func judge(_ dispute: BackendVoting, now: Instant) -> (mayReassign: Bool, isAvoided: Bool) {
+    private func judge(
+        _ dispute: BackendVoting, about backend: FleetBackend, now: Instant
+    ) -> (mayReassign: Bool, isAvoided: Bool) {
         guard lease == .live, !dispute.isExpired,
             let tally = dispute.tally(
                 members: roster.members.keys, leaseMilliseconds: leaseMilliseconds,
-                probeTimeoutMilliseconds: probeTimeoutMilliseconds, waits: !isSettled(now),
+                probeTimeoutMilliseconds: probeTimeout(of: backend), waits: !isSettled(now),
                 now: now)
         else { return (false, false) }
         return switch dispute.own {

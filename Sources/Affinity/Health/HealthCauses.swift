@@ -6,7 +6,8 @@ package struct HealthCauses: OptionSet, Hashable, Sendable {
 
     /// Connections to the backend fail. Requests and probes find this out; it ends when a connection is made.
     package static let unreachable = HealthCauses(rawValue: 1)
-    /// A check of the backend's responses fails. This version checks no responses.
+    /// The backend can be reached and does not work: its health check or its requests fail, or its container is
+    /// unhealthy. See ``FailingReason``.
     package static let failing = HealthCauses(rawValue: 2)
     /// The backend is configured to keep its sessions, and to get new ones only if no other backend can take them.
     package static let draining = HealthCauses(rawValue: 4)

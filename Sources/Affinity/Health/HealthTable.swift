@@ -19,7 +19,9 @@ package final class HealthTable: Sendable {
         let takesNewSessions: [Bool]
 
         var hasOneForNewSessions: Bool {
-            takesNewSessions.indices.contains { takesNewSessions[$0] && health.isUp($0) && !health.isAvoided($0) }
+            takesNewSessions.indices.contains {
+                takesNewSessions[$0] && health.isUp($0) && !health.isAvoided($0) && !health.isNewcomer($0)
+            }
         }
     }
 
@@ -92,7 +94,17 @@ package final class HealthTable: Sendable {
         return backends[index].isAvoided
     }
 
-    /// See ``BackendState/begin(_:)``.
+    /// Whether the backend waits for its first good check: no new sessions while another can take them. False for
+    /// services, and for an index out of range.
+    package func isNewcomer(_ index: Int) -> Bool { contains(index) && backends[index].isNewcomer }
+
+    /// See ``BackendState/share(slowStartMilliseconds:now:)``. All of it for services.
+    package func share(_ index: Int, slowStartMilliseconds: Int64, now: Instant) -> Int64 {
+        guard contains(index) else { return BackendState.wholeShare }
+        return backends[index].share(slowStartMilliseconds: slowStartMilliseconds, now: now)
+    }
+
+    /// See ``BackendState/begin(_:by:)``.
     @discardableResult
     package func markDown(_ index: Int, _ cause: BackendState.DownCause = .unreachable) -> Bool {
         contains(index) && backends[index].begin(cause)

@@ -45,17 +45,21 @@ package struct PlacementLoad: Sendable {
     }
 
     /// The first backend in the fingerprint's order that takes new sessions, is `usable` and within its share.
+    ///
+    /// - Parameter portion: how much of a backend's weight the others have to leave to it, in 1024ths: less than all
+    ///   for one that starts slowly.
     package mutating func choose(
-        _ fingerprint: Fingerprint, of membership: Membership, now: Instant, where usable: (Int) -> Bool
+        _ fingerprint: Fingerprint, of membership: Membership, now: Instant,
+        portion: (Int) -> Int64 = { _ in BackendState.wholeShare }, where usable: (Int) -> Bool
     ) -> Int? {
         decay(now)
         var total: UInt128 = 0
         var weights: UInt128 = 0
         for index in loads.indices where membership.takesNewSessions(index) && usable(index) {
             total += UInt128(loads[index])
-            weights += UInt128(membership.backends[index].weight)
+            weights += UInt128(membership.backends[index].weight) * UInt128(portion(index))
         }
-        let fair = 5 * (total + UInt128(Self.unit))
+        let fair = 5 * (total + UInt128(Self.unit)) * UInt128(BackendState.wholeShare)
         let share = 4 * weights * UInt128(Self.unit)
         return membership.choose(fingerprint) {
             // For a whole number of placements, "below the bound" and "below the rounded-up bound" are equivalent.

@@ -11,13 +11,15 @@ package struct DockerContribution: Equatable, Sendable {
     /// The container's address: an IPv4 address, an IPv6 address without brackets, or this machine's name. Nil while
     /// the container is not reachable, and if only its labels give an address.
     package var host: String?
-    /// Whether the container may get requests: it runs, and is neither starting nor unhealthy.
+    /// Whether the container may get requests: it runs, and is not starting.
     package var isReachable: Bool
     /// The TCP ports that the container exposes, ascending.
     package var exposedPorts: [Int]
     /// The container was told to stop and has not ended, or is paused. It keeps its sessions, and gets new ones only
     /// while no other server is usable.
     package var isDraining: Bool
+    /// The container runs and its health check fails: it is configured, and failing.
+    package var isUnhealthy: Bool
     /// The name of its service and its router if its labels name none.
     package var defaultName: String
     /// The rule for a router without one, rendered for this container. Empty: such a router is an error.
@@ -26,7 +28,8 @@ package struct DockerContribution: Equatable, Sendable {
     /// - Parameter isReachable: defaults to whether `host` is given.
     package init(
         containerName: String, containerID: String, created: Int64, labels: [String: String], host: String?,
-        isReachable: Bool? = nil, exposedPorts: [Int], isDraining: Bool, defaultName: String, defaultRule: String
+        isReachable: Bool? = nil, exposedPorts: [Int], isDraining: Bool, isUnhealthy: Bool = false, defaultName: String,
+        defaultRule: String
     ) {
         self.containerName = containerName
         self.containerID = containerID
@@ -36,6 +39,7 @@ package struct DockerContribution: Equatable, Sendable {
         self.isReachable = isReachable ?? (host != nil)
         self.exposedPorts = exposedPorts
         self.isDraining = isDraining
+        self.isUnhealthy = isUnhealthy
         self.defaultName = defaultName
         self.defaultRule = defaultRule
     }

@@ -40,7 +40,9 @@ package struct DockerSelection: Sendable {
                     containerName: container.name, containerID: container.id,
                     created: container.created / 1_000_000_000, labels: container.labels, host: place.address,
                     isReachable: place.isReachable, exposedPorts: container.exposedPorts,
-                    isDraining: container.state == .paused || drains, defaultName: name, defaultRule: rule ?? ""))
+                    isDraining: container.state == .paused || drains,
+                    isUnhealthy: container.health == .unhealthy && !drains, defaultName: name,
+                    defaultRule: rule ?? ""))
         }
         return (contributions, choice.warnings, choice.needsHostAddress)
     }
@@ -94,8 +96,9 @@ extension DockerSelection {
             let runs = container.state == .running || container.state == .paused
             guard runs || labels.allowsNonRunning else { return nil }
             guard runs, labels.faults.isEmpty else { return .nowhere }
-            // An application that is stopping may fail its health check first. Its sessions stay until it has ended.
-            guard container.health == .none || container.health == .healthy || drains else {
+            // An application that is stopping may fail its health check first. Its sessions stay until it has ended. One
+            // that fails it otherwise has its sessions too, and is failing. One that starts has none.
+            guard container.health != .starting || drains else {
                 return labels.allowsNonRunning || settings.allowEmptyServices ? .nowhere : nil
             }
             let neededHostAddress = needsHostAddress

@@ -22,7 +22,7 @@ extension BackendSettings {
             }
             self.init(
                 name: container.containerID, url: url, host: place.host, port: place.port, weight: weight,
-                isDraining: isDraining || container.isDraining)
+                isDraining: isDraining || container.isDraining, isUnhealthy: container.isUnhealthy)
         } catch {
             (section["url"] ?? section.made("url", url)).diagnostic(error.description)
             return nil

@@ -33,6 +33,7 @@ extension BackendSettings {
         let given = section["name"].flatMap(Self.name)
         weight = section["weight"]?.integer(0...65535) ?? 1
         isDraining = section["draining"]?.bool() ?? false
+        isUnhealthy = false
         guard let value = section.required("url", "write http://host:port"), let text = value.string() else {
             return nil
         }

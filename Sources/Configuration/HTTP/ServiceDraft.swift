@@ -1,4 +1,5 @@
 import Affinity
+import Proxy
 
 /// A service as one source defines it.
 struct ServiceDraft {
@@ -15,10 +16,11 @@ struct ServiceDraft {
         var weight: Int
     }
 
-    private static let balancerKeys = ["sticky", "strategy", "passHostHeader"]
-    private static let balancerUnavailable = [
-        "healthCheck", "passiveHealthCheck", "responseForwarding", "serversTransport",
+    private static let balancerKeys = [
+        "sticky", "strategy", "passHostHeader", "healthCheck", "passiveHealthCheck", "slowStart",
     ]
+    private static let balancerUnavailable = ["responseForwarding", "serversTransport"]
+    private static let slowStarts = Duration.milliseconds(100)...(.seconds(86400))
     private static let unavailable = ["mirroring", "failover", "highestRandomWeight", "middlewares"]
 
     /// Reads a service of a file.
@@ -83,13 +85,14 @@ struct ServiceDraft {
 
     private mutating func readBalancer(_ section: SettingSection, _ servers: [String], _ context: HTTPContext) {
         section.check(known: Self.balancerKeys + servers, unavailable: Self.balancerUnavailable)
-        TraefikKnownKeys.check(section, "healthCheck", TraefikKnownKeys.healthCheck)
-        TraefikKnownKeys.check(section, "passiveHealthCheck", TraefikKnownKeys.passiveHealthCheck)
         TraefikKnownKeys.check(section, "responseForwarding", TraefikKnownKeys.responseForwarding)
         settings = ServiceSettings(
             name: settings.name, targets: .servers([]), sticky: sticky(section, context),
             passHostHeader: section["passHostHeader"]?.bool() ?? true,
-            strategy: section["strategy"]?.choice(PlacementStrategy.self, unavailable: ["leasttime"]))
+            strategy: section["strategy"]?.choice(PlacementStrategy.self, unavailable: ["leasttime"]),
+            healthCheck: section.section("healthCheck").flatMap { HealthCheck($0) },
+            passiveHealthCheck: section.present("passiveHealthCheck").flatMap(PassiveHealthCheck.init),
+            slowStart: section["slowStart"]?.duration(Self.slowStarts) ?? .zero)
     }
 
     private mutating func readWeighted(_ section: SettingSection, _ context: HTTPContext) {

@@ -1,4 +1,5 @@
 package import Affinity
+package import Proxy
 
 /// A named group of servers, or of other services: `http.services.<name>`.
 package struct ServiceSettings: Equatable, Sendable {
@@ -13,6 +14,12 @@ package struct ServiceSettings: Equatable, Sendable {
     package var passHostHeader: Bool
     /// How an unknown session, or a request without a session, is given its target.
     package var strategy: PlacementStrategy
+    /// How each server is checked; nil: not at all. Applies to `.servers` only.
+    package var healthCheck: HealthCheck?
+    /// Which failures of requests count against a server; nil: none. Applies to `.servers` only.
+    package var passiveHealthCheck: PassiveHealthCheck?
+    /// How long a server that was added or came back is given less than its share of new sessions; zero: not at all.
+    package var slowStart: Duration
 
     package enum Targets: Equatable, Sendable {
         /// `loadBalancer.servers`. If empty, the service answers 503.
@@ -23,13 +30,17 @@ package struct ServiceSettings: Equatable, Sendable {
 
     package init(
         name: String, targets: Targets, sticky: StickySettings? = nil, passHostHeader: Bool = true,
-        strategy: PlacementStrategy? = nil
+        strategy: PlacementStrategy? = nil, healthCheck: HealthCheck? = nil,
+        passiveHealthCheck: PassiveHealthCheck? = nil, slowStart: Duration = .zero
     ) {
         self.name = name
         self.targets = targets
         self.sticky = sticky
         self.passHostHeader = passHostHeader
         self.strategy = strategy ?? Self.defaultStrategy(isSticky: sticky != nil)
+        self.healthCheck = healthCheck
+        self.passiveHealthCheck = passiveHealthCheck
+        self.slowStart = slowStart
     }
 
     /// The strategy of a service that names none.
@@ -64,13 +75,19 @@ package struct BackendSettings: Equatable, Sendable {
     package var weight: Int
     /// The server keeps its sessions, and gets new ones only while no other server is usable.
     package var isDraining: Bool
+    /// The server is a container whose own health check fails.
+    package var isUnhealthy: Bool
 
-    package init(name: String, url: String, host: String, port: Int, weight: Int = 1, isDraining: Bool = false) {
+    package init(
+        name: String, url: String, host: String, port: Int, weight: Int = 1, isDraining: Bool = false,
+        isUnhealthy: Bool = false
+    ) {
         self.name = name
         self.url = url
         self.host = host
         self.port = port
         self.weight = weight
         self.isDraining = isDraining
+        self.isUnhealthy = isUnhealthy
     }
 }

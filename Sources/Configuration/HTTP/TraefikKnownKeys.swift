@@ -1,4 +1,4 @@
-/// Keys of Traefik sections that are refused as a whole. A misspelled key in such a section is reported now, not when
+/// Keys of Traefik sections. A misspelled key in a section that is refused as a whole is reported too, not only when
 /// the section becomes available.
 enum TraefikKnownKeys {
     static let healthCheck = [

@@ -22,7 +22,12 @@ extension DataPlane: MetricsSource {
         for service in counters.services {
             for (backend, member) in zip(service.backends, service.membership.backends) {
                 let key = MetricsSnapshot.Backend(service: service.name, name: backend.name)
-                snapshot.backendsUp[key] = service.causes(against: member.hash).isUp
+                let causes = service.causes(against: member.hash)
+                snapshot.backendsUp[key] = causes.isUp
+                snapshot.backendCauses[key] = causes
+                snapshot.healthChecks[key] = service.checkCounts(of: member.hash).map { counts in
+                    Dictionary(uniqueKeysWithValues: CheckCounts.Outcome.allCases.map { ($0, counts[$0]) })
+                }
                 snapshot.backendRequestsInFlight[key] = counters.workers
                     .map { $0.backendRequestsInFlight[service.name]?[backend.name] ?? 0 }.reduce(0, +)
             }

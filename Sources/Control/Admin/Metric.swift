@@ -15,6 +15,8 @@ enum Metric: String, CaseIterable {
     case openConnections = "limpet_open_connections"
     case requestsInFlight = "limpet_requests_in_flight"
     case backendRequestsInFlight = "limpet_backend_requests_in_flight"
+    case healthChecks = "limpet_health_checks_total"
+    case backendDown = "limpet_backend_down"
     case backendUp = "limpet_backend_up"
     case cacheEntries = "limpet_cache_entries"
     case cacheCapacity = "limpet_cache_capacity_entries"
@@ -58,13 +60,14 @@ enum Metric: String, CaseIterable {
     var kind: Kind {
         switch self {
         case .storeLatency: .histogram
-        case .requests, .refusals, .failures, .backendFailures, .tunnels, .tunnelBytes, .cacheHits, .cacheMisses,
-            .storeFailures, .channelGenerations, .channelMessages,
+        case .requests, .refusals, .failures, .backendFailures, .tunnels, .tunnelBytes, .healthChecks, .cacheHits,
+            .cacheMisses, .storeFailures, .channelGenerations, .channelMessages,
             .oversizedSessionKeys, .keysLearntElsewhere, .patternsOverLimit, .accessLogDropped, .cpu, .configReloads,
             .standbyScans, .standbyScannedRecords, .announcementsSent, .announcedRecords, .announcementGaps, .refills,
             .refillOffers:
             .counter
         case .info, .openConnections, .openTunnels, .requestsInFlight, .backendRequestsInFlight, .backendUp,
+            .backendDown,
             .cacheEntries,
             .cacheCapacity, .storeAvailable, .storeLoops,
             .channelLive, .standbySynced, .configLastReloadSuccess, .configLastSuccess, .providerUp,
@@ -87,6 +90,8 @@ enum Metric: String, CaseIterable {
         case .requestsInFlight: "Requests received whose responses are not yet complete."
         case .backendRequestsInFlight: "Requests in flight to the backend."
         case .backendUp: "1 while the backend is considered up, 0 while it is down."
+        case .backendDown: "1 while the backend is down for this cause."
+        case .healthChecks: "Health checks of the backend, by outcome."
         case .cacheEntries: "Bindings in the local cache, by kind."
         case .cacheCapacity: "Capacity of the local cache, in bindings."
         case .cacheHits: "Decisions made by the local cache alone."
@@ -165,6 +170,31 @@ enum Measurements {
         text.add(
             .backendUp,
             snapshot.backendsUp.map { ([("service", $0.key.service), ("backend", $0.key.name)], $0.value ? 1 : 0) })
+        addHealth(snapshot, to: &text)
+    }
+
+    private static func addHealth(_ snapshot: MetricsSnapshot, to text: inout MetricsText) {
+        let causes: [(HealthCauses, String)] = [(.unreachable, "unreachable"), (.failing, "failing")]
+        text.add(
+            .backendDown,
+            snapshot.backendCauses.flatMap { backend, found in
+                causes.map { cause, name in
+                    (
+                        [("service", backend.service), ("backend", backend.name), ("cause", name)],
+                        found.contains(cause) ? 1.0 : 0
+                    )
+                }
+            })
+        text.add(
+            .healthChecks,
+            snapshot.healthChecks.flatMap { backend, counts in
+                counts.map { outcome, count in
+                    (
+                        [("service", backend.service), ("backend", backend.name), ("outcome", outcome.rawValue)],
+                        Double(count)
+                    )
+                }
+            })
     }
 
     private static func addFailures(_ snapshot: MetricsSnapshot, to text: inout MetricsText) {

@@ -83,6 +83,10 @@ package struct MetricsSnapshot: Equatable, Sendable {
     /// Tunnels of each service that have ended.
     package var tunnels: [String: TunnelCounters] = [:]
     package var backendsUp: [Backend: Bool] = [:]
+    /// The causes against each backend that are found out: *unreachable* and *failing*.
+    package var backendCauses: [Backend: HealthCauses] = [:]
+    /// The checks of each backend with a health check, by their outcome.
+    package var healthChecks: [Backend: [CheckCounts.Outcome: UInt64]] = [:]
     package var cache: Cache?
     /// Whether the store is available on every event loop; nil without a shared store.
     package var storeIsAvailable: Bool?

@@ -57,6 +57,8 @@ package struct ServiceView: Encodable, Equatable, Sendable {
     var serverStatus: [String: ServerStatus]
     /// The causes against each server that has any, keyed by URL, as in ``HealthCauses/names``.
     var serverCauses: [String: [String]]
+    /// For each server that is failing, keyed by URL, what fails and how.
+    var serverFailures: [String: [String]]
 
     /// All services of a configuration, in its order.
     ///
@@ -84,6 +86,7 @@ package struct ServiceView: Encodable, Equatable, Sendable {
         self.usedBy = usedBy
         serverStatus = [:]
         serverCauses = [:]
+        serverFailures = [:]
         switch settings.targets {
         case .servers(let backends):
             type = .loadBalancer
@@ -96,6 +99,8 @@ package struct ServiceView: Encodable, Equatable, Sendable {
                 guard let causes = running?.causes(againstBackend: backend.name) else { continue }
                 serverStatus[backend.url] = causes.isUp ? .isUp : .isDown
                 if !causes.isEmpty { serverCauses[backend.url] = causes.names }
+                let failures = running?.failures(ofBackend: backend.name) ?? []
+                if !failures.isEmpty { serverFailures[backend.url] = failures }
             }
         case .services(let children):
             type = .weighted
@@ -108,6 +113,10 @@ extension Proxy.Service {
     /// Nil if the data plane does not use the backend yet, or no longer uses it.
     fileprivate func causes(againstBackend name: String) -> HealthCauses? {
         membership.backends.first { $0.name == name }.map { causes(against: $0.hash) }
+    }
+
+    fileprivate func failures(ofBackend name: String) -> [String] {
+        membership.backends.first { $0.name == name }.map { failures(of: $0.hash) } ?? []
     }
 }
 

@@ -62,7 +62,10 @@ extension Service {
             },
             strategy: settings.strategy,
             clientScope: FingerprintScope(key: keys.fingerprint, service: settings.name, source: .clientAddress),
-            passHostHeader: settings.passHostHeader)
+            passHostHeader: settings.passHostHeader, healthCheck: settings.healthCheck,
+            passiveHealthCheck: settings.passiveHealthCheck,
+            unhealthyBackends: Set(settings.backends.filter(\.isUnhealthy).map(\.name)),
+            slowStartMilliseconds: settings.slowStart.wholeMilliseconds)
     }
 
     private static func membership(

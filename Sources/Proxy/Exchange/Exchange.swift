@@ -394,6 +394,7 @@ extension Exchange: UpstreamReceiver {
             guard !response.isHeldBack else { return false }
         }
         response.pass(status: view.head.status)
+        choice.pool?.answered(status: view.head.status)
         recording?.responseHeadCame()
         bufferedHead = nil
         let additions = ResponseAdditions(setCookie: choice.setCookies(), edits: steps.middlewares?.responseEdits)
@@ -435,9 +436,17 @@ extension Exchange: UpstreamReceiver {
         }
     }
 
-    func upstreamFailed(_ failure: UpstreamFailure) { act(on: response.failed(failure, &request)) }
+    func upstreamFailed(_ failure: UpstreamFailure) {
+        let next = response.failed(failure, &request)
+        // A request that is sent again may have met a connection that had just ended.
+        if case .sendAgain = next {} else { choice.pool?.requestFailed(failure.reason) }
+        act(on: next)
+    }
 
-    func upstreamTimedOut() { act(on: response.backendTimedOut(requestIsComplete: request.isComplete)) }
+    func upstreamTimedOut() {
+        choice.pool?.requestFailed(.timedOut)
+        act(on: response.backendTimedOut(requestIsComplete: request.isComplete))
+    }
 
     private func act(on failure: ResponseSide.AfterFailure) {
         switch failure {

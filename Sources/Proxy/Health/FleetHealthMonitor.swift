@@ -9,6 +9,8 @@ package final class FleetHealthMonitor: HealthObserver {
         let service: String
         let backend: String
         let state: BackendState
+        /// How long a probe of it may take, in milliseconds; nil: as long as a connection.
+        let slowProbe: Int64?
     }
 
     private static let tickInterval = TimeAmount.milliseconds(50)
@@ -78,7 +80,8 @@ package final class FleetHealthMonitor: HealthObserver {
         let renewed = places.filter { shared, place in old[shared].map { $0.state !== place.state } ?? false }
         perform(
             health.reconfigured(
-                configuration: configuration, backends: Set(places.keys), renewed: Set(renewed.keys), now: loop.now()))
+                configuration: configuration, backends: Set(places.keys), renewed: Set(renewed.keys),
+                slowProbes: places.compactMapValues(\.slowProbe), now: loop.now()))
         for (shared, place) in places where !place.state.isUp {
             perform(health.judged(shared, isUp: false, now: loop.now()))
         }
@@ -90,9 +93,13 @@ package final class FleetHealthMonitor: HealthObserver {
         tables = snapshot.services.map(\.health)
         for (service, isShared) in zip(snapshot.services, snapshot.sharesSessions) where isShared {
             let hash = ServiceHash.of(name: service.name, key: key)
+            let slowProbe = service.healthCheck.map {
+                $0.pace.timeoutMilliseconds + DeadlineScan.interval.nanoseconds / 1_000_000
+            }
             for (backend, state) in zip(service.membership.backends, service.health.backends) {
                 let shared = FleetBackend(service: hash, backend: backend.hash)
-                places[shared] = Place(service: service.name, backend: backend.name, state: state)
+                places[shared] = Place(
+                    service: service.name, backend: backend.name, state: state, slowProbe: slowProbe)
                 names[ObjectIdentifier(state)] = shared
             }
         }
@@ -203,6 +210,8 @@ package struct HealthEvidence: Sendable {
         case unreachable
         /// A connection to a suspected or down backend succeeded.
         case reachable
+        /// A request that had been sent failed, at a service that counts such failures.
+        case requestFailed(FailingReason)
     }
 
     private let take: @Sendable (Report, BackendState) -> Void

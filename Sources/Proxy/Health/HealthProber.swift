@@ -4,45 +4,38 @@ import NIOCore
 import NIOPosix
 import Networking
 
-/// Probes backends that could not be reached, with one TCP connection per second to each of them. There is one prober
-/// per replica, confined to one event loop: the other loops report to it, so that the probe rate of a dead backend does
-/// not depend on the number of loops.
+/// Finds out about backends: probes those that could not be reached, with one TCP connection per second to each, and
+/// checks those whose service has a health check. There is one prober per replica, confined to one event loop: the
+/// other loops report to it, so that the rate of probes and checks does not depend on the number of loops.
 ///
-/// A loop marks a backend down itself, before it decides again. Only the prober marks it up.
+/// A loop marks a backend unreachable itself, before it decides again. Only the prober marks it up.
 package final class HealthProber {
     /// Reports whether a connection can be opened, in this turn of the loop or a later one.
     typealias Connect = (Backend, _ then: @escaping (_ isReachable: Bool) -> Void) -> Void
-
-    private final class Target {
-        let service: String
-        let backend: Backend
-        let state: BackendState
-        var probe = BackendProbe()
-
-        init(_ service: Service, _ backend: Backend, _ state: BackendState) {
-            self.service = service.name
-            self.backend = backend
-            self.state = state
-        }
-
-        var metadata: Logger.Metadata { ["service": "\(service)", "backend": "\(backend.name)"] }
-    }
+    typealias MakeChecker = (Backend, HealthCheck) -> any HealthChecking
 
     let loop: LoopContext
     /// The fleet's health monitor; nil without a fleet.
     weak var judge: (any HealthObserver)?
     private let connect: Connect
+    let makeChecker: MakeChecker
     /// By the identity of their states.
-    private var targets: [ObjectIdentifier: Target] = [:]
+    private var targets: [ObjectIdentifier: HealthTarget] = [:]
 
+    /// All backends of the snapshot count as up, until something is found out.
     package convenience init(loop: LoopContext, snapshot: Snapshot) {
-        self.init(loop: loop, snapshot: snapshot) { Self.connect($0, on: loop, $1) }
+        self.init(loop: loop, snapshot: snapshot) {
+            Self.connect($0, on: loop, $1)
+        } makeChecker: {
+            BackendChecker(loop: loop, backend: $0, check: $1)
+        }
     }
 
-    init(loop: LoopContext, snapshot: Snapshot, connect: @escaping Connect) {
+    init(loop: LoopContext, snapshot: Snapshot, connect: @escaping Connect, makeChecker: @escaping MakeChecker) {
         self.loop = loop
         self.connect = connect
-        reconfigured(snapshot)
+        self.makeChecker = makeChecker
+        adopt(snapshot, isStart: true)
     }
 
     /// Where all event loops of the replica, including this one, report to.
@@ -55,30 +48,50 @@ package final class HealthProber {
     }
 
     /// Applies a new configuration. Call it before any loop serves by that configuration. Backends that remain are
-    /// still probed; removed ones are not.
+    /// still probed and checked; removed ones are not. A new backend with a health check gets no new sessions before
+    /// its first good check.
     package func reconfigured(_ snapshot: Snapshot) {
+        adopt(snapshot, isStart: false)
+    }
+
+    private func adopt(_ snapshot: Snapshot, isStart: Bool) {
         let old = targets
         targets = [:]
         for service in snapshot.services {
             for (backend, state) in zip(service.backends, service.health.backends) {
                 let id = ObjectIdentifier(state)
-                targets[id] = old[id] ?? Target(service, backend, state)
+                let known = old[id]
+                let target = known ?? HealthTarget(service, backend, state)
+                targets[id] = target
+                let isNew = known == nil && !isStart
+                if isNew { state.setRisen(at: loop.now()) }
+                configureCheck(of: target, service, isNew: isNew)
+                configureRequests(of: target, service)
+                noteContainer(of: target, isUnhealthy: service.unhealthyBackends.contains(backend.name))
             }
         }
+        for (id, target) in old where targets[id] == nil { target.checker?.stop() }
     }
 
     package func stop() {
+        for target in targets.values { target.checker?.stop() }
         targets = [:]
     }
 
-    /// The fleet's health monitor requests a probe of the backend and receives the result.
+    /// The fleet's health monitor requests a probe of the backend and receives the result: whether a connection can be
+    /// made, and whether a check of the backend is good, if it has one.
     func probe(_ state: BackendState) {
         guard let target = target(state) else { return }
-        perform(target.probe.wanted(), target)
+        (target.answers, target.badAnswers) = ([], [])
+        if target.probesByConnecting {
+            target.answers.insert(.connection)
+            perform(target.probe.wanted(), target)
+        }
+        wantCheck(of: target)
     }
 
     /// Nil if the backend is no longer configured.
-    private func target(_ state: BackendState) -> Target? { targets[ObjectIdentifier(state)] }
+    func target(_ state: BackendState) -> HealthTarget? { targets[ObjectIdentifier(state)] }
 
     private func take(_ report: HealthEvidence.Report, _ state: BackendState) {
         guard let target = target(state) else { return }
@@ -90,11 +103,20 @@ package final class HealthProber {
         case .reachable:
             becameReachable(target)
             judge?.changed(state)
+        case .requestFailed(let reason):
+            requestFailed(reason, target)
         }
     }
 
+    /// Clears the cause. A backend that is up again by that starts slowly, where that is configured.
+    func end(_ cause: BackendState.DownCause, _ target: HealthTarget) {
+        // Before it can be chosen.
+        if target.state.isDown(only: cause) { target.state.setRisen(at: loop.now()) }
+        target.state.end(cause)
+    }
+
     /// Returns whether the state changed.
-    private func becameUnreachable(_ target: Target) -> Bool {
+    func becameUnreachable(_ target: HealthTarget) -> Bool {
         target.state.begin(.unreachable)
         let action = target.probe.failed(now: loop.now())
         guard action != .doNothing else { return false }
@@ -103,45 +125,60 @@ package final class HealthProber {
         return true
     }
 
-    private func becameReachable(_ target: Target) {
+    /// Returns whether the backend was unreachable.
+    @discardableResult
+    func becameReachable(_ target: HealthTarget) -> Bool {
         let wasUnreachable = target.probe.isUnreachable
         target.probe.succeeded()
-        target.state.end(.unreachable)
+        end(.unreachable, target)
         if wasUnreachable { loop.logger.notice("A backend is reachable again.", metadata: target.metadata) }
+        return wasUnreachable
     }
 
     // MARK: Probes
 
-    private func perform(_ action: BackendProbe.Action, _ target: Target) {
+    private func perform(_ action: BackendProbe.Action, _ target: HealthTarget) {
         switch action {
         case .doNothing: break
-        case .wait(let until): wait(until, target.state)
+        case .wait(let until): wait(until, target.state) { [self] in perform($0.probe.isDue(now: loop.now()), $0) }
         case .connect: connect(target.backend) { [self] in probed(target.state, isReachable: $0) }
         }
     }
 
-    private func wait(_ until: Instant, _ state: BackendState) {
+    /// Calls `body` at that time if the backend is still configured.
+    func wait(_ until: Instant, _ state: BackendState, _ body: @escaping (HealthTarget) -> Void) {
         let delay = TimeAmount.milliseconds(max(0, until.milliseconds(since: loop.now())) + 1)
         loop.eventLoop.assumeIsolated().scheduleTask(in: delay) { [self] in
-            guard let target = target(state) else { return }
-            perform(target.probe.isDue(now: loop.now()), target)
+            if let target = target(state) { body(target) }
         }
     }
 
     /// If the probe was requested, the monitor receives its result, and no separate change event.
     private func probed(_ state: BackendState, isReachable: Bool) {
         guard let target = target(state) else { return }
-        let wasUnreachable = target.probe.isUnreachable
-        if isReachable { becameReachable(target) }
+        let wasUnreachable = isReachable ? becameReachable(target) : false
         let outcome = target.probe.ended(isReachable: isReachable, now: loop.now())
         perform(outcome.action, target)
-        guard outcome.isWanted, let judge else {
-            if isReachable, wasUnreachable { judge?.changed(state) }
-            return
+        if outcome.isWanted, judge != nil {
+            answered(.connection, isGood: isReachable, target)
+        } else if wasUnreachable {
+            judge?.changed(state)
         }
+    }
+
+    /// A part of what the monitor requested is known. It is told when all of it is.
+    func answered(_ part: HealthTarget.Answers, isGood: Bool, _ target: HealthTarget) {
+        guard target.answers.contains(part) else { return }
+        target.answers.remove(part)
+        if !isGood { target.badAnswers.insert(part) }
+        guard target.answers.isEmpty, let judge else { return }
+        let bad = target.badAnswers
+        target.badAnswers = []
         // A successful connection does not end a failing health check.
-        let isDown = judge.probed(state, isUp: isReachable && state.isUp)
-        if !isReachable, isDown { _ = becameUnreachable(target) }
+        let isDown = judge.probed(target.state, isUp: bad.isEmpty && target.state.isUp)
+        guard isDown else { return }
+        if bad.contains(.connection) { _ = becameUnreachable(target) }
+        if bad.contains(.check) { checkCounts(against: target) }
     }
 
     private static func connect(_ backend: Backend, on loop: LoopContext, _ then: @escaping (Bool) -> Void) {

@@ -20,13 +20,23 @@ package struct Service: Sendable {
     package var clientScope: FingerprintScope?
     /// Whether the backend receives the client's Host; otherwise it receives the authority of its own URL.
     package var passHostHeader: Bool
+    /// How each backend is checked; nil: not at all.
+    package var healthCheck: HealthCheck?
+    /// Which failures of requests count against a backend; nil: none.
+    package var passiveHealthCheck: PassiveHealthCheck?
+    /// The names of backends that are known to be unhealthy: containers whose own health check fails.
+    package var unhealthyBackends: Set<String>
+    /// How long a backend that was added or came back gets less than its share of new sessions; 0: not at all.
+    package var slowStartMilliseconds: Int64
 
     /// - Parameter strategy: nil for the default: ``PlacementStrategy/hrw`` with sticky sessions, otherwise
     ///   ``PlacementStrategy/wrr``.
     package init(
         name: String, backends: [Backend], children: [Int] = [], membership: Membership, health: HealthTable,
         sticky: Sticky?, strategy: PlacementStrategy? = nil, clientScope: FingerprintScope? = nil,
-        passHostHeader: Bool = true
+        passHostHeader: Bool = true, healthCheck: HealthCheck? = nil,
+        passiveHealthCheck: PassiveHealthCheck? = nil, unhealthyBackends: Set<String> = [],
+        slowStartMilliseconds: Int64 = 0
     ) {
         self.name = name
         self.backends = backends
@@ -37,6 +47,10 @@ package struct Service: Sendable {
         self.strategy = strategy ?? (sticky == nil ? .wrr : .hrw)
         self.clientScope = clientScope
         self.passHostHeader = passHostHeader
+        self.healthCheck = healthCheck
+        self.passiveHealthCheck = passiveHealthCheck
+        self.unhealthyBackends = unhealthyBackends
+        self.slowStartMilliseconds = slowStartMilliseconds
     }
 }
 
@@ -52,10 +66,24 @@ extension Service {
     /// All current reasons not to use a backend, for reports.
     package func causes(against backend: BackendHash) -> HealthCauses { membership.causes(against: backend, health) }
 
+    /// What makes the backend fail, for people; empty if it does not.
+    package func failures(of backend: BackendHash) -> [String] {
+        guard let index = membership.index(of: backend), health.backends.indices.contains(index) else { return [] }
+        return health.backends[index].failures
+    }
+
+    /// What the checks of the backend came to; nil if it has none.
+    package func checkCounts(of backend: BackendHash) -> CheckCounts? {
+        guard healthCheck != nil, let index = membership.index(of: backend), health.backends.indices.contains(index)
+        else { return nil }
+        return health.backends[index].checkCounts
+    }
+
     /// The settings for the service's decisions.
     package var settings: AffinitySettings {
         var settings = sticky?.settings ?? AffinitySettings()
         settings.placement = strategy
+        settings.slowStartMilliseconds = slowStartMilliseconds
         return settings
     }
 }

@@ -66,6 +66,7 @@ final class ServiceRuntime: StoreWaiter {
             adoptBackends(description)
         }
         self.description = description
+        numberPools()
         sessionRules = SessionRules(description, cookieKeys: cookieKeys)
     }
 
@@ -75,7 +76,10 @@ final class ServiceRuntime: StoreWaiter {
     }
 
     private func numberPools() {
-        for (index, pool) in pools.enumerated() { pool.index = index }
+        for (index, pool) in pools.enumerated() {
+            pool.index = index
+            pool.passiveHealthCheck = description.passiveHealthCheck
+        }
     }
 
     private func adoptBackends(_ description: Service) {
@@ -91,7 +95,6 @@ final class ServiceRuntime: StoreWaiter {
             pool.index = nil
             pool.retire()
         }
-        numberPools()
         // For a weighted service, the exchanges count the requests at children, so the counts need no rebuild.
         if !isWeighted { affinity.inFlight = InFlight(pools.map(\.inFlight)) }
     }
@@ -150,9 +153,9 @@ final class ServiceRuntime: StoreWaiter {
     func balance(_ client: ClientConnectionInfo) -> Route? {
         guard sticky == nil, description.strategy == .hrw, let scope = description.clientScope, let bits = client.bits
         else {
-            return affinity.balance(nil)
+            return affinity.balance(nil, now: loop.now())
         }
-        return affinity.balance(bits.bytes.withUnsafeBytes { scope.fingerprint(of: $0) })
+        return affinity.balance(bits.bytes.withUnsafeBytes { scope.fingerprint(of: $0) }, now: loop.now())
     }
 
     // MARK: The affinity cookie

@@ -15,6 +15,8 @@ final class BackendPool {
     var index: Int?
     /// Requests of this loop that are being sent to the backend or processed by it.
     var inFlight = 0
+    /// Which failures of requests are reported; nil: none. Only the service writes it.
+    var passiveHealthCheck: PassiveHealthCheck?
     private let loop: LoopContext
     /// A connection attempt failed, and none has succeeded since.
     private var isSuspected = false
@@ -97,6 +99,22 @@ final class BackendPool {
         isSuspected = false
         // If another loop marked the backend before, that loop has reported it.
         if state.begin(.unreachable) { loop.evidence?.report(.unreachable, state) }
+    }
+
+    /// A response arrived to a request.
+    func answered(status: Int) {
+        guard let passiveHealthCheck, passiveHealthCheck.counts(status) else { return }
+        report(.status(status))
+    }
+
+    /// A request that had been sent failed.
+    func requestFailed(_ reason: FailingReason) {
+        if passiveHealthCheck != nil { report(reason) }
+    }
+
+    /// While the backend is down, nobody needs to know.
+    private func report(_ failure: FailingReason) {
+        if state.isUp { loop.evidence?.report(.requestFailed(failure), state) }
     }
 
     private func connected() {

@@ -1,3 +1,4 @@
+import Affinity
 import HTTPWire
 import NIOCore
 
@@ -45,6 +46,14 @@ enum UpstreamFailure: Equatable {
         case .lost: Cause(.connectionLost)
         case .refused(let cause): cause
         case .cut: Cause(.responseCut)
+        }
+    }
+
+    /// What that says of the backend's health.
+    var reason: FailingReason {
+        switch self {
+        case .lost, .cut: .closed
+        case .refused: .malformed
         }
     }
 }

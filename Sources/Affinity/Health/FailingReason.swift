@@ -1,0 +1,62 @@
+/// What made a backend count as failing.
+package enum FailingReason: Hashable, Sendable {
+    /// The answer to a check, or to a request, had this status.
+    case status(Int)
+    /// The check was not over in time.
+    case timedOut
+    case connectionRefused
+    case connectTimedOut
+    /// No connection could be made for another reason, such as a name without address.
+    case connectFailed
+    /// The connection ended within the response, or before it.
+    case closed
+    /// The response was not valid HTTP/1.1.
+    case malformed
+    /// The check was redirected again and again.
+    case redirects
+    /// The container's own health check fails.
+    case container
+    case unknown
+
+    private static let plain: [FailingReason] = [
+        .unknown, .timedOut, .connectionRefused, .connectTimedOut, .connectFailed, .closed, .malformed, .redirects,
+        .container,
+    ]
+    private static let statusBase: UInt32 = 1 << 16
+
+    /// A number that ``init(code:)`` understands.
+    var code: UInt32 {
+        if case .status(let status) = self { return Self.statusBase + UInt32(clamping: min(max(status, 0), 999)) }
+        return UInt32(clamping: Self.plain.firstIndex(of: self) ?? 0)
+    }
+
+    init?(code: UInt32) {
+        if code >= Self.statusBase {
+            self = .status(Int(code - Self.statusBase))
+        } else if Self.plain.indices.contains(Int(code)) {
+            self = Self.plain[Int(code)]
+        } else {
+            return nil
+        }
+    }
+
+    package static func text(ofCheck reason: FailingReason) -> String { "health check: \(reason.text)" }
+
+    package static func text(ofRequests reason: FailingReason) -> String { "requests: \(reason.text)" }
+
+    /// For people, in a few words.
+    package var text: String {
+        switch self {
+        case .status(let status): "status \(status)"
+        case .timedOut: "no complete response in time"
+        case .connectionRefused: "connection refused"
+        case .connectTimedOut: "connecting timed out"
+        case .connectFailed: "cannot connect"
+        case .closed: "connection closed"
+        case .malformed: "malformed response"
+        case .redirects: "too many redirects"
+        case .container: "container unhealthy"
+        case .unknown: "unknown"
+        }
+    }
+}

@@ -1,0 +1,187 @@
+import Affinity
+import HTTPWire
+import NIOCore
+import NIOPosix
+import Networking
+
+#if canImport(Glibc)
+import Glibc
+#elseif canImport(Musl)
+import Musl
+#elseif canImport(Darwin)
+import Darwin
+#endif
+
+/// Checks backends by HTTP. Whether and when is decided by ``BackendCheck``.
+protocol HealthChecking: AnyObject {
+    /// Makes one check and calls `then` once, in this turn of the loop or a later one. Not called while a check is in
+    /// progress.
+    ///
+    /// - Parameter isFresh: use a new connection, so that the result also says whether one can be made.
+    func check(isFresh: Bool, _ then: @escaping (CheckResult) -> Void)
+
+    /// The backend is no longer checked: releases everything. `then` may not be called any more.
+    func stop()
+}
+
+/// What one check found.
+struct CheckResult: Equatable {
+    /// Nil: the backend is healthy.
+    var failure: FailingReason?
+    /// Whether a new connection was made.
+    var hasConnected: Bool
+}
+
+/// The health check of one backend, over one connection that is kept between checks if the responses allow.
+///
+/// The whole check, with connecting and redirects, is bounded by the check's timeout, which may pass up to
+/// ``DeadlineScan/interval`` late. A kept connection that turns out to have ended is replaced once.
+final class BackendChecker: HealthChecking {
+    private struct Run {
+        let deadline: NIODeadline
+        let then: (CheckResult) -> Void
+        var path: String
+        var method: String
+        var redirects = 0
+        var hasConnected = false
+        /// The request went over a connection that an earlier check has used.
+        var isOnKept = false
+    }
+
+    static let redirectsMax = 3
+
+    private let loop: LoopContext
+    private let check: HealthCheck
+    private let target: CheckTarget
+    /// The request for the check's own path.
+    private let request: ByteBuffer
+    private var connection: CheckConnection?
+    private var run: Run?
+
+    init(loop: LoopContext, backend: Backend, check: HealthCheck) {
+        self.loop = loop
+        self.check = check
+        target = CheckTarget(backend, check)
+        request = target.request()
+    }
+
+    func check(isFresh: Bool, _ then: @escaping (CheckResult) -> Void) {
+        guard run == nil else { return }
+        if isFresh { dropConnection() }
+        run = Run(
+            deadline: .now() + .milliseconds(check.pace.timeoutMilliseconds), then: then, path: check.path,
+            method: check.method)
+        send(request)
+    }
+
+    func stop() {
+        run = nil
+        dropConnection()
+    }
+
+    private func dropConnection() {
+        connection.take()?.close()
+    }
+
+    // MARK: One request
+
+    private func send(_ request: ByteBuffer) {
+        guard let connection, connection.isUsable else { return connect(request) }
+        run?.isOnKept = true
+        send(request, over: connection)
+    }
+
+    private func send(_ request: ByteBuffer, over connection: CheckConnection) {
+        guard let run else { return }
+        connection.send(request, method: run.method == "HEAD" ? .head : .get, by: run.deadline) { [self] end in
+            ended(end, request)
+        }
+    }
+
+    private func connect(_ request: ByteBuffer) {
+        guard let run else { return }
+        self.run?.isOnKept = false
+        let left = min(loop.limits.connectTimeout, run.deadline - .now())
+        guard left > .zero else { return finish(.timedOut) }
+        let allocator = LoopReceiveAllocator(loop.receiveBuffers)
+        ClientBootstrap(group: loop.eventLoop)
+            .connectTimeout(left)
+            // The connection's handler asks for each read.
+            .channelOption(.autoRead, value: false)
+            .channelOption(.maxMessagesPerRead, value: 1)
+            .channelOption(.recvAllocator, value: allocator)
+            .channelOption(.tcpOption(.tcp_nodelay), value: 1)
+            .connect(host: target.host, port: target.port, on: loop.eventLoop, by: loop.resolver)
+            .assumeIsolated()
+            .whenComplete { [self] result in connected(result, request) }
+    }
+
+    private func connected(_ result: Result<any Channel, any Error>, _ request: ByteBuffer) {
+        switch result {
+        case .failure(let error):
+            finish(Self.reason(error))
+        case .success(let channel):
+            let connection = CheckConnection(loop: loop)
+            guard run != nil, (try? channel.pipeline.syncOperations.addHandler(connection)) != nil else {
+                channel.close(promise: nil)
+                return finish(.closed)
+            }
+            run?.hasConnected = true
+            self.connection = connection
+            send(request, over: connection)
+        }
+    }
+
+    private func ended(_ end: CheckConnection.End, _ request: ByteBuffer) {
+        guard let run else { return }
+        if connection?.isUsable != true { connection = nil }
+        switch end {
+        case .failed(.closed, isUntouched: true) where run.isOnKept:
+            connect(request)
+        case .failed(let reason, _):
+            finish(reason)
+        case .answered(let status, let location):
+            guard let path = redirection(status, location, run) else {
+                return finish(check.isHealthy(status) ? nil : .status(status))
+            }
+            follow(status, to: path)
+        }
+    }
+
+    private func redirection(_ status: Int, _ location: [UInt8], _ run: Run) -> String? {
+        guard [301, 302, 303, 307, 308].contains(status) else { return nil }
+        return target.redirect(to: location, from: run.path)
+    }
+
+    private func follow(_ status: Int, to path: String) {
+        guard var run else { return }
+        run.redirects += 1
+        guard run.redirects <= Self.redirectsMax else { return finish(.redirects) }
+        run.path = path
+        run.isOnKept = false
+        // As browsers do (RFC 9110, section 15.4).
+        if (301...303).contains(status), run.method != "HEAD" { run.method = "GET" }
+        self.run = run
+        send(target.request(path: path, method: run.method))
+    }
+
+    private func finish(_ failure: FailingReason?) {
+        guard let run = run.take() else { return }
+        run.then(CheckResult(failure: failure, hasConnected: run.hasConnected))
+    }
+
+    // MARK: Errors
+
+    private static func reason(_ error: any Error) -> FailingReason {
+        switch error {
+        case ChannelError.connectTimeout: .connectTimedOut
+        case let error as IOError where error.errnoCode == ECONNREFUSED: .connectionRefused
+        case let error as NIOConnectionError:
+            error.connectionErrors.first.map { reason($0.error) } ?? .connectFailed
+        default: .connectFailed
+        }
+    }
+}
+
+@available(*, unavailable)
+extension BackendChecker: Sendable {}

@@ -1,0 +1,74 @@
+import HTTPWire
+import NIOCore
+
+/// Where the requests of one backend's health check go, and how they are written.
+struct CheckTarget {
+    let host: String
+    let port: Int
+    private let check: HealthCheck
+    /// The value of the Host field.
+    private let hostField: String
+    /// The authorities, in lower case and without the default port, that lead here.
+    private let own: Set<String>
+
+    /// The bounds for a Location that is followed, in bytes.
+    private static let locationMax = 8192
+
+    init(_ backend: Backend, _ check: HealthCheck) {
+        let place = Backend(name: backend.name, host: backend.host, port: check.port ?? backend.port)
+        (host, port) = (place.host, place.port)
+        self.check = check
+        hostField = check.hostname ?? place.authority
+        own = [Self.normalized(place.authority), Self.normalized(hostField)]
+    }
+
+    /// The request for the check's own path, or for one that it was redirected to.
+    func request(path: String? = nil, method: String? = nil) -> ByteBuffer {
+        let method = method ?? check.method
+        var buffer = ByteBuffer()
+        buffer.writeString("\(method) \(path ?? check.path) HTTP/1.1\r\nHost: \(hostField)\r\n")
+        if !check.headers.contains(where: { $0.name.lowercased() == "user-agent" }) {
+            buffer.writeString("User-Agent: limpet\r\n")
+        }
+        for field in check.headers { buffer.writeString("\(field.name): \(field.value)\r\n") }
+        // A server may wait for the length of a body that the method allows (RFC 9110, section 8.6).
+        if !["GET", "HEAD", "OPTIONS", "TRACE", "DELETE"].contains(method) {
+            buffer.writeString("Content-Length: 0\r\n")
+        }
+        buffer.writeString("\r\n")
+        return buffer
+    }
+
+    /// The path that a redirect leads to; nil if it is not followed: it leads to another host or port, or makes no
+    /// sense.
+    ///
+    /// - Parameter path: the path that was requested.
+    func redirect(to location: [UInt8], from path: String) -> String? {
+        guard check.followsRedirects, !location.isEmpty, location.count <= Self.locationMax,
+            location.allSatisfy({ (0x21...0x7E).contains($0) })
+        else { return nil }
+        let text = String(decoding: location.prefix { $0 != UInt8(ascii: "#") }, as: UTF8.self)
+        if text.lowercased().hasPrefix("http://") { return below(text.dropFirst(7)) }
+        if text.hasPrefix("//") { return below(text.dropFirst(2)) }
+        if text.hasPrefix("/") { return text }
+        // Another scheme.
+        let first = text.prefix { $0 != "/" && $0 != "?" }
+        guard !text.isEmpty, !first.contains(":") else { return nil }
+        let base = path.prefix { $0 != "?" }
+        if text.hasPrefix("?") { return base + text }
+        return base[...(base.lastIndex(of: "/") ?? base.startIndex)] + text
+    }
+
+    /// Of `host:port/path` the path, if the host and the port are the same.
+    private func below(_ rest: Substring) -> String? {
+        let authority = rest.prefix { $0 != "/" && $0 != "?" }
+        guard own.contains(Self.normalized(String(authority))) else { return nil }
+        let path = rest.dropFirst(authority.count)
+        return path.hasPrefix("/") ? String(path) : "/\(path)"
+    }
+
+    private static func normalized(_ authority: String) -> String {
+        let text = authority.lowercased()
+        return text.hasSuffix(":80") ? String(text.dropLast(3)) : text
+    }
+}

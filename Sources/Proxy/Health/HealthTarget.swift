@@ -1,0 +1,50 @@
+import Affinity
+import Logging
+
+/// One backend as the replica's prober sees it.
+final class HealthTarget {
+    /// What the fleet's health monitor waits for.
+    struct Answers: OptionSet {
+        let rawValue: UInt8
+
+        static let connection = Answers(rawValue: 1)
+        static let check = Answers(rawValue: 2)
+    }
+
+    let service: String
+    let backend: Backend
+    let state: BackendState
+    var probe = BackendProbe()
+    /// How it is checked; nil: not at all. Then there is neither a `check` nor a `checker`.
+    var healthCheck: HealthCheck?
+    var check: BackendCheck?
+    var checker: (any HealthChecking)?
+    /// The failures of requests, if they count.
+    var requestFailures: RequestFailures?
+    /// When the failures of requests are forgiven, without a health check; nil: nothing to forgive.
+    var erringUntil: Instant?
+    /// What the last check that ended said against the backend.
+    var lastFailure: FailingReason?
+    var answers: Answers = []
+    /// What the answers so far say against the backend.
+    var badAnswers: Answers = []
+
+    init(_ service: Service, _ backend: Backend, _ state: BackendState) {
+        self.service = service.name
+        self.backend = backend
+        self.state = state
+    }
+
+    var metadata: Logger.Metadata { ["service": "\(service)", "backend": "\(backend.name)"] }
+
+    func metadata(reason: String) -> Logger.Metadata {
+        metadata.merging(["reason": "\(reason)"], uniquingKeysWith: { $1 })
+    }
+
+    /// Whether its checks go where its requests go, so that a check over a new connection also tells that it can be
+    /// reached.
+    var isCheckedAtItsPort: Bool { healthCheck.map { ($0.port ?? backend.port) == backend.port } ?? false }
+
+    /// Whether the fleet's questions are answered by a connection alone, or by one besides the check.
+    var probesByConnecting: Bool { !isCheckedAtItsPort }
+}
