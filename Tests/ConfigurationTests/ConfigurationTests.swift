@@ -97,6 +97,41 @@ struct ConfigurationTests {
         #expect(configuration.summary == "2 entry points, 2 routers, 2 services, 3 backends")
     }
 
+    @Test("has the limits of an entry point, where 0 is none; the rest have their defaults")
+    func transport() throws {
+        func transport(_ section: String) throws -> TransportSettings {
+            let file = try ConfigurationSample.read(
+                "entryPoints: { web: { address: ':80', transport: \(section) } }")
+            return file.configuration.entryPoints[0].transport
+        }
+        let defaults = TransportSettings()
+        #expect(defaults.headTimeout == .seconds(10) && defaults.bodyGapTimeout == .seconds(60))
+        #expect(defaults.idleTimeout == .seconds(180))
+        for timeout in [defaults.readTimeout, defaults.writeTimeout, defaults.keepAliveMaxTime] {
+            #expect(timeout == nil)
+        }
+        for empty in ["", "{}", "{ respondingTimeouts: }"] { try #expect(transport(empty) == defaults) }
+        let all = try transport(
+            """
+            { respondingTimeouts: { ReadTimeout: 60, writetimeout: 1h, idleTimeout: 90s, headTimeout: 500ms,
+              bodyGapTimeout: 1m30s }, keepAliveMaxRequests: 1000, keepAliveMaxTime: 8784h }
+            """)
+        var expected = TransportSettings()
+        (expected.readTimeout, expected.writeTimeout) = (.seconds(60), .seconds(3600))
+        (expected.idleTimeout, expected.headTimeout) = (.seconds(90), .milliseconds(500))
+        expected.bodyGapTimeout = .seconds(90)
+        (expected.keepAliveMaxRequests, expected.keepAliveMaxTime) = (1000, .seconds(366 * 86400))
+        #expect(all == expected)
+        let none = try transport(
+            """
+            { respondingTimeouts: { readTimeout: 0, writeTimeout: 0s, idleTimeout: 0, bodyGapTimeout: 0 },
+              keepAliveMaxRequests: 0, keepAliveMaxTime: 0 }
+            """)
+        expected = TransportSettings()
+        (expected.idleTimeout, expected.bodyGapTimeout) = (nil, nil)
+        #expect(none == expected)
+    }
+
     @Test("gives routers the indices of their entry points and services")
     func routers() throws {
         let configuration = try ConfigurationSample.read(Self.whole).configuration

@@ -171,10 +171,10 @@ struct FailureTests {
         let silent = try ScriptedBackend { connection, _ in _ = try connection.receiveAll() }
         defer { silent.close() }
         var options = ProxyHarness.Options()
-        options.limits.headTimeout = .milliseconds(300)
-        options.limits.bodyGap = .milliseconds(300)
+        options.entryPoint.headTimeout = .milliseconds(300)
+        options.entryPoint.bodyGapTimeout = .milliseconds(300)
         options.limits.responseHeadTimeout = .milliseconds(300)
-        options.limits.idleTimeout = .milliseconds(300)
+        options.entryPoint.idleTimeout = .milliseconds(300)
         var response = ""
         try await withProxy(to: [silent.port], options) { proxy in
             let start = ContinuousClock.now

@@ -151,7 +151,7 @@ final class Exchange {
         let head = upstreamHead.bytes(authority: pool.backend.authority)
         place.send(head, method: request.method, framing: request.framing, for: self)
         if request.isComplete { return awaitResponse() }
-        downstream?.setDeadline(.now() + loop.limits.bodyGap)
+        downstream?.expectBody()
         downstream?.wantBody()
     }
 
@@ -308,11 +308,11 @@ extension Exchange {
         upstream.flush()
         switch request.sent(part.end, backendIsWritable: upstream.isWritable) {
         case .proceed:
-            if part.content.readableBytes > 0 { downstream?.setDeadline(.now() + loop.limits.bodyGap) }
+            if part.content.readableBytes > 0 { downstream?.expectBody() }
         case .pause:
             downstream?.pauseBody()
             downstream?.setDeadline(.distantFuture)
-            upstream.setDeadline(.now() + loop.limits.bodyGap)
+            upstream.setDeadline(.now() + loop.limits.stallTimeout)
         case .complete:
             downstream?.setDeadline(.distantFuture)
             awaitResponse()
@@ -323,9 +323,9 @@ extension Exchange {
 
     func clientWritabilityChanged() {
         guard let downstream else { return }
-        downstream.setDeadline(downstream.isWritable ? .distantFuture : .now() + loop.limits.bodyGap)
+        downstream.setDeadline(downstream.isWritable ? .distantFuture : .now() + loop.limits.stallTimeout)
         guard case .sent = phase, response.isPassing, downstream.isWritable, let upstream else { return }
-        upstream.setDeadline(.now() + loop.limits.bodyGap)
+        upstream.setDeadline(.now() + loop.limits.stallTimeout)
         upstream.resumeReading()
     }
 
@@ -334,10 +334,10 @@ extension Exchange {
         finish()
     }
 
-    func clientTimedOut() {
-        guard case .sent = phase else { return cut() }
-        act(on: response.clientTimedOut(requestIsComplete: request.isComplete))
-    }
+    func clientTimedOut() { act(on: response.clientTimedOut(requestIsComplete: request.isComplete)) }
+
+    /// The time for the whole exchange is over.
+    func responseTimedOut() { act(on: response.timedOut(requestIsComplete: request.isComplete)) }
 }
 
 // MARK: - Events from the backend side
@@ -379,11 +379,11 @@ extension Exchange: UpstreamReceiver {
         if part.end == nil { downstream.flush() }
         switch response.sent(part.end, clientIsWritable: downstream.isWritable) {
         case .proceed:
-            upstream.setDeadline(.now() + loop.limits.bodyGap)
+            upstream.setDeadline(.now() + loop.limits.stallTimeout)
         case .pause:
             upstream.pauseReading()
             upstream.setDeadline(.distantFuture)
-            downstream.setDeadline(.now() + loop.limits.bodyGap)
+            downstream.setDeadline(.now() + loop.limits.stallTimeout)
         case .complete(let trailers):
             finish()?.end(trailers: trailers)
         case .cut:
@@ -416,7 +416,7 @@ extension Exchange: UpstreamReceiver {
     func upstreamWritabilityChanged() {
         guard let upstream, upstream.isWritable, takesRequestBody else { return }
         upstream.setDeadline(.distantFuture)
-        downstream?.setDeadline(.now() + loop.limits.bodyGap)
+        downstream?.expectBody()
         downstream?.wantBody()
     }
 }

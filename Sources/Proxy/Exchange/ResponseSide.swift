@@ -97,6 +97,11 @@ struct ResponseSide {
     /// The backend neither sent nor accepted a byte for too long.
     func backendTimedOut() -> AfterFailure { isPassing ? .cut : .answer(.gatewayTimeout) }
 
+    /// The time for the request and its response is over.
+    func timedOut(requestIsComplete: Bool) -> AfterFailure {
+        isPassing ? .cut : .answer(requestIsComplete ? .gatewayTimeout : .requestTimeout)
+    }
+
     /// The client neither sent nor accepted a byte for too long.
     func clientTimedOut(requestIsComplete: Bool) -> AfterFailure {
         isPassing || requestIsComplete ? .cut : .answer(.requestTimeout)

@@ -5,12 +5,8 @@ package import NIOCore
 package struct ProxyLimits: Sendable {
     /// Sizes of heads, fields and chunk extensions.
     package var message = MessageLimits()
-    /// From the first byte of a head (or the opening of the connection) to its last.
-    package var headTimeout = TimeAmount.seconds(10)
-    /// For a client connection without a request.
-    package var idleTimeout = TimeAmount.seconds(180)
-    /// Between two pieces of a body, in either direction.
-    package var bodyGap = TimeAmount.seconds(60)
+    /// How long a client takes none of the response that waits for it, or a backend none of the request.
+    package var stallTimeout = TimeAmount.seconds(60)
     /// For one attempt to connect to a backend.
     package var connectTimeout = TimeAmount.seconds(1)
     /// From the end of the request to the response head.
