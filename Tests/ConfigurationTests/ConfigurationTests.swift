@@ -132,6 +132,51 @@ struct ConfigurationTests {
         #expect(none == expected)
     }
 
+    @Test("gives each service the servers transport that it names, in files and in labels")
+    func serversTransports() throws {
+        let yaml = """
+            http:
+              serversTransports:
+                slow:
+                  maxIdleConnsPerHost: 7
+                  forwardingTimeouts: { dialTimeout: 2s, responseHeaderTimeout: 1m, idleConnTimeout: 90s,
+                    responseGapTimeout: 3s, requestTimeout: 4s, tunnelTimeout: 1h }
+                none: { maxIdleConnsPerHost: 0, ForwardingTimeouts: { dialTimeout: 0, idleConnTimeout: 0 } }
+              services:
+                a: { loadBalancer: { servers: [{ url: "http://a" }], serversTransport: slow } }
+                b: { loadBalancer: { servers: [{ url: "http://b" }], serversTransport: none@file } }
+                c: { loadBalancer: { servers: [{ url: "http://c" }] } }
+            """
+        let label = "traefik.http.services.d.loadbalancer.serverstransport"
+        let containers = [
+            ConfigurationReading.container("one", 1, [label: "slow@file"], ports: [80]),
+            ConfigurationReading.container(
+                "two", 2,
+                [
+                    "traefik.http.services.e.loadbalancer.serverstransport": "brief",
+                    "limpet.http.serverstransports.brief.forwardingtimeouts.requesttimeout": "5s",
+                ], ports: [80]),
+        ]
+        let reading = ConfigurationReading.read([("f.yml", yaml)], containers)
+        #expect(reading.diagnostics.map(\.description) == [])
+        let http = try #require(reading.configuration)
+        let transports = Dictionary(uniqueKeysWithValues: http.services.map { ($0.name, $0.transport) })
+        var slow = ServersTransportSettings()
+        slow.maxIdleConnsPerHost = 7
+        (slow.dialTimeout, slow.responseHeaderTimeout, slow.idleConnTimeout) = (
+            .seconds(2), .seconds(60), .seconds(90)
+        )
+        (slow.responseGapTimeout, slow.requestTimeout, slow.tunnelTimeout) = (.seconds(3), .seconds(4), .seconds(3600))
+        var none = ServersTransportSettings()
+        (none.dialTimeout, none.idleConnTimeout) = (nil, nil)
+        var brief = ServersTransportSettings()
+        brief.requestTimeout = .seconds(5)
+        #expect(
+            transports == [
+                "a": slow, "b": none, "c": ServersTransportSettings(), "d@docker": slow, "e@docker": brief,
+            ])
+    }
+
     @Test("gives routers the indices of their entry points and services")
     func routers() throws {
         let configuration = try ConfigurationSample.read(Self.whole).configuration

@@ -28,6 +28,9 @@ struct Described: Sendable {
     /// The name of our cookie, where it is another than that of the options.
     var cookie: String?
 
+    /// Other limits than those of the options.
+    var limits: ServiceLimits?
+
     /// A weighted service.
     init(name: String, children: [(name: String, weight: UInt16)], isSticky: Bool = true, cookie: String? = nil) {
         self.name = name
@@ -86,7 +89,7 @@ struct Described: Sendable {
             health: health ?? HealthTable(count: backends.count),
             sticky: options.isSticky && isSticky ? sticky(options, membership) : nil, strategy: strategy,
             clientScope: FingerprintScope(key: ProxyHarness.key, service: name, source: .clientAddress),
-            passHostHeader: options.passHost)
+            passHostHeader: options.passHost, limits: limits ?? options.serviceLimits)
     }
 
     private func sticky(_ options: ProxyHarness.Options, _ membership: Membership) -> Sticky {

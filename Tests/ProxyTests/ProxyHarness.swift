@@ -16,6 +16,8 @@ final class ProxyHarness: Sendable {
     struct Options: Sendable {
         var limits = ProxyLimits()
         var entryPoint = EntryPointLimits()
+        /// Of each service.
+        var serviceLimits = ServiceLimits()
         var sendsDirectly = DirectSend.isOn
         var sources: [SessionSource] = [.header("X-Session-ID"), .query("sid"), .appCookie("APPID"), .cookie]
         var isSticky = true

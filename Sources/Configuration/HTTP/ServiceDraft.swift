@@ -7,6 +7,8 @@ struct ServiceDraft {
     let provider: ProviderName
     /// Has the qualified name. For a weighted service, its children are not filled in.
     var settings: ServiceSettings
+    /// Nil: the defaults count.
+    var transport: HTTPReference?
     /// The children of a weighted service.
     var children: [Child] = []
 
@@ -15,9 +17,9 @@ struct ServiceDraft {
         var weight: Int
     }
 
-    private static let balancerKeys = ["sticky", "strategy", "passHostHeader"]
+    private static let balancerKeys = ["sticky", "strategy", "passHostHeader", "serversTransport"]
     private static let balancerUnavailable = [
-        "healthCheck", "passiveHealthCheck", "responseForwarding", "serversTransport",
+        "healthCheck", "passiveHealthCheck", "responseForwarding",
     ]
     private static let unavailable = ["mirroring", "failover", "highestRandomWeight", "middlewares"]
 
@@ -72,7 +74,7 @@ struct ServiceDraft {
         var (own, others) = (settings, other.settings)
         own.targets = .servers([])
         others.targets = .servers([])
-        return own == others
+        return own == others && transport?.qualified == other.transport?.qualified
     }
 
     private static func checkShapes(_ section: SettingSection) {
@@ -90,6 +92,7 @@ struct ServiceDraft {
             name: settings.name, targets: .servers([]), sticky: sticky(section, context),
             passHostHeader: section["passHostHeader"]?.bool() ?? true,
             strategy: section["strategy"]?.choice(PlacementStrategy.self, unavailable: ["leasttime"]))
+        transport = section["serversTransport"].flatMap { HTTPReference($0, from: provider) }
     }
 
     private mutating func readWeighted(_ section: SettingSection, _ context: HTTPContext) {

@@ -13,6 +13,8 @@ package struct ServiceSettings: Equatable, Sendable {
     package var passHostHeader: Bool
     /// How an unknown session, or a request without a session, is given its target.
     package var strategy: PlacementStrategy
+    /// What `serversTransport` names. Applies to `.servers` only.
+    package var transport = ServersTransportSettings()
 
     package enum Targets: Equatable, Sendable {
         /// `loadBalancer.servers`. If empty, the service answers 503.

@@ -22,3 +22,17 @@ extension EntryPointLimits {
         keepAliveMaxTime = settings.keepAliveMaxTime.map { TimeAmount($0) }
     }
 }
+
+extension ServiceLimits {
+    /// - Parameter threads: the event loops, each of which keeps its share of the idle connections, but at least one.
+    init(_ settings: ServersTransportSettings, threads: Int) {
+        self.init()
+        exchange.responseHead = settings.responseHeaderTimeout.map { TimeAmount($0) }
+        exchange.responseGap = settings.responseGapTimeout.map { TimeAmount($0) }
+        exchange.request = settings.requestTimeout.map { TimeAmount($0) }
+        exchange.tunnel = settings.tunnelTimeout.map { TimeAmount($0) }
+        pool.connectTimeout = settings.dialTimeout.map { TimeAmount($0) }
+        pool.idleTimeout = settings.idleConnTimeout.map { TimeAmount($0) }
+        if let most = settings.maxIdleConnsPerHost { pool.idleConnections = (most + threads - 1) / max(1, threads) }
+    }
+}

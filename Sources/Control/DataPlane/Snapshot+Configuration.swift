@@ -19,7 +19,8 @@ extension Snapshot {
         var services: [Service] = []
         for settings in configuration.http.services {
             let service = try Service(
-                settings, store: configuration.store, keys: keys, succeeding: known[settings.name])
+                settings, threads: configuration.replica.threads, store: configuration.store, keys: keys,
+                succeeding: known[settings.name])
             services.append(service)
         }
         var isDone = services.map(\.children.isEmpty)
@@ -48,7 +49,7 @@ package struct SnapshotDiagnostic: Error, CustomStringConvertible {
 
 extension Service {
     fileprivate init(
-        _ settings: ServiceSettings, store: StoreOptions, keys: FleetKeys, succeeding old: Service?
+        _ settings: ServiceSettings, threads: Int, store: StoreOptions, keys: FleetKeys, succeeding old: Service?
     ) throws(SnapshotDiagnostic) {
         let membership = try Self.membership(settings, keys, succeeding: old?.membership)
         let backends = settings.backends.map { Backend(name: $0.name, host: $0.host, port: $0.port) }
@@ -62,7 +63,8 @@ extension Service {
             },
             strategy: settings.strategy,
             clientScope: FingerprintScope(key: keys.fingerprint, service: settings.name, source: .clientAddress),
-            passHostHeader: settings.passHostHeader)
+            passHostHeader: settings.passHostHeader,
+            limits: ServiceLimits(settings.transport, threads: threads))
     }
 
     private static func membership(

@@ -30,6 +30,8 @@ final class Exchange {
     private var choice = BackendChoice()
     private var request: RequestSide
     private var response = ResponseSide()
+    /// The backend's, as they were when the request was sent to it.
+    private var timeouts = ExchangeTimeouts()
     private var upstreamHead = UpstreamHead()
     /// Kept only if the head is needed again in a later turn of the loop.
     private var bufferedHead: BufferedHead?
@@ -84,6 +86,7 @@ final class Exchange {
     }
 
     private func readSession(_ service: ServiceRuntime, _ view: RequestView) {
+        if let timeout = service.description.limits.exchange.request { downstream?.bound(by: timeout) }
         let edits = steps.middlewares?.edits
         let presented = service.presentedSession(view, edits: edits)
         let step = choice.decide(
@@ -147,6 +150,7 @@ final class Exchange {
     private func send(over place: Upstream, _ pool: BackendPool) {
         upstream = place
         phase = .sent
+        timeouts = pool.limits.exchange
         recording?.requestSent()
         let head = upstreamHead.bytes(authority: pool.backend.authority)
         place.send(head, method: request.method, framing: request.framing, for: self)
@@ -156,7 +160,9 @@ final class Exchange {
     }
 
     private func awaitResponse() {
-        if !response.isPassing { upstream?.setDeadline(loop.deadlines.deadline(in: loop.limits.responseHeadTimeout)) }
+        guard !response.isPassing, !response.isHeldBack, let upstream else { return }
+        let isTaken = upstream.isWritable
+        upstream.setDeadline(loop.deadlines.deadline(in: isTaken ? timeouts.responseHead : loop.limits.stallTimeout))
     }
 
     // MARK: Ends
@@ -325,7 +331,7 @@ extension Exchange {
         guard let downstream else { return }
         downstream.setDeadline(downstream.isWritable ? .distantFuture : .now() + loop.limits.stallTimeout)
         guard case .sent = phase, response.isPassing, downstream.isWritable, let upstream else { return }
-        upstream.setDeadline(.now() + loop.limits.stallTimeout)
+        upstream.setDeadline(.after(timeouts.responseGap))
         upstream.resumeReading()
     }
 
@@ -379,7 +385,7 @@ extension Exchange: UpstreamReceiver {
         if part.end == nil { downstream.flush() }
         switch response.sent(part.end, clientIsWritable: downstream.isWritable) {
         case .proceed:
-            upstream.setDeadline(.now() + loop.limits.stallTimeout)
+            upstream.setDeadline(.after(timeouts.responseGap))
         case .pause:
             upstream.pauseReading()
             upstream.setDeadline(.distantFuture)
@@ -414,7 +420,8 @@ extension Exchange: UpstreamReceiver {
     }
 
     func upstreamWritabilityChanged() {
-        guard let upstream, upstream.isWritable, takesRequestBody else { return }
+        guard case .sent = phase, let upstream, upstream.isWritable else { return }
+        guard takesRequestBody else { return awaitResponse() }
         upstream.setDeadline(.distantFuture)
         downstream?.expectBody()
         downstream?.wantBody()

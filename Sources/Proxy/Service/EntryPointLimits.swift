@@ -1,7 +1,7 @@
 package import NIOCore
 
-/// How long a client may take at one entry point, and how long its connection may be used. Nil means unlimited. A deadline
-/// passes up to ``DeadlineScan/interval`` late. Each has a test.
+/// How long a client may take at one entry point, and how long its connection may be used. Nil means unlimited. A
+/// deadline passes up to ``DeadlineScan/interval`` late. Each has a test.
 package struct EntryPointLimits: Equatable, Sendable {
     /// From the first byte of a head (or the opening of the connection) to its last.
     package var headTimeout = TimeAmount.seconds(10)

@@ -7,15 +7,8 @@ package struct ProxyLimits: Sendable {
     package var message = MessageLimits()
     /// How long a client takes none of the response that waits for it, or a backend none of the request.
     package var stallTimeout = TimeAmount.seconds(60)
-    /// For one attempt to connect to a backend.
+    /// For a probe's attempt to connect to a backend.
     package var connectTimeout = TimeAmount.seconds(1)
-    /// From the end of the request to the response head.
-    package var responseHeadTimeout = TimeAmount.seconds(60)
-    /// For a pooled backend connection without a request. Shorter than the keep-alive of common servers (60 s or more
-    /// in nginx and Go), so that Limpet closes first.
-    package var backendIdleTimeout = TimeAmount.seconds(50)
-    /// Idle connections kept to one backend, for each event loop.
-    package var idleBackendConnections = 256
     /// Client connections of the whole replica; further ones wait in the kernel's queue.
     package var clientConnections = 10_000
     /// Interim (1xx) responses to one request.

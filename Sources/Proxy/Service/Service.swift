@@ -20,13 +20,14 @@ package struct Service: Sendable {
     package var clientScope: FingerprintScope?
     /// Whether the backend receives the client's Host; otherwise it receives the authority of its own URL.
     package var passHostHeader: Bool
+    package var limits: ServiceLimits
 
     /// - Parameter strategy: nil for the default: ``PlacementStrategy/hrw`` with sticky sessions, otherwise
     ///   ``PlacementStrategy/wrr``.
     package init(
         name: String, backends: [Backend], children: [Int] = [], membership: Membership, health: HealthTable,
         sticky: Sticky?, strategy: PlacementStrategy? = nil, clientScope: FingerprintScope? = nil,
-        passHostHeader: Bool = true
+        passHostHeader: Bool = true, limits: ServiceLimits = ServiceLimits()
     ) {
         self.name = name
         self.backends = backends
@@ -37,6 +38,7 @@ package struct Service: Sendable {
         self.strategy = strategy ?? (sticky == nil ? .wrr : .hrw)
         self.clientScope = clientScope
         self.passHostHeader = passHostHeader
+        self.limits = limits
     }
 }
 
