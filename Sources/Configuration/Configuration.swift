@@ -28,6 +28,17 @@ package struct EntryPointSettings: Equatable, Sendable {
     /// Peers whose forwarding headers are trusted (`forwardedHeaders.trustedIPs`). The headers of all other peers are
     /// replaced.
     package var trustedPeers: [AddressRange]
+    package var transport: TransportSettings
+
+    package init(
+        name: String, address: ListenAddress, trustedPeers: [AddressRange],
+        transport: TransportSettings = TransportSettings()
+    ) {
+        self.name = name
+        self.address = address
+        self.trustedPeers = trustedPeers
+        self.transport = transport
+    }
 }
 
 /// The settings that must be equal on all replicas that share a store: `fleet`.

@@ -224,7 +224,7 @@ struct ConfigurationLinkTests {
             [
                 "3:8: http.services.h.highestRandomWeight: is not available in this version",
                 "3:45: http.services.h.highestRandomWeight.sticky: unknown key: the keys here are services, healthCheck",
-                "4:54: http.services.p.loadBalancer.serversTransport: is not available in this version",
+                "4:72: http.services.p.loadBalancer.serversTransport: servers transport t is not defined",
                 "5:26: http.services.p.loadBalancer.passiveHealthCheck.maxFailed: unknown key: "
                     + "the keys here are failureWindow, maxFailedAttempts, statuses",
                 "5:42: http.services.p.loadBalancer.responseForwarding: is not available in this version",

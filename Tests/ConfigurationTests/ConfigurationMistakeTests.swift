@@ -64,7 +64,7 @@ struct ConfigurationMistakeTests {
         (
             "http:\n  serversTransports: { t: { insecureSkipVerify: true, serverNam: 1 } }\n",
             [
-                "2:3: http.serversTransports: is not available in this version",
+                "2:29: http.serversTransports.t.insecureSkipVerify: is not available in this version",
                 "2:55: http.serversTransports.t.serverNam: unknown key, did you mean serverName?",
             ]
         ),

@@ -97,6 +97,86 @@ struct ConfigurationTests {
         #expect(configuration.summary == "2 entry points, 2 routers, 2 services, 3 backends")
     }
 
+    @Test("has the limits of an entry point, where 0 is none; the rest have their defaults")
+    func transport() throws {
+        func transport(_ section: String) throws -> TransportSettings {
+            let file = try ConfigurationSample.read(
+                "entryPoints: { web: { address: ':80', transport: \(section) } }")
+            return file.configuration.entryPoints[0].transport
+        }
+        let defaults = TransportSettings()
+        #expect(defaults.headTimeout == .seconds(10) && defaults.bodyGapTimeout == .seconds(60))
+        #expect(defaults.idleTimeout == .seconds(180))
+        for timeout in [defaults.readTimeout, defaults.writeTimeout, defaults.keepAliveMaxTime] {
+            #expect(timeout == nil)
+        }
+        for empty in ["", "{}", "{ respondingTimeouts: }"] { try #expect(transport(empty) == defaults) }
+        let all = try transport(
+            """
+            { respondingTimeouts: { ReadTimeout: 60, writetimeout: 1h, idleTimeout: 90s, headTimeout: 500ms,
+              bodyGapTimeout: 1m30s }, keepAliveMaxRequests: 1000, keepAliveMaxTime: 8784h }
+            """)
+        var expected = TransportSettings()
+        (expected.readTimeout, expected.writeTimeout) = (.seconds(60), .seconds(3600))
+        (expected.idleTimeout, expected.headTimeout) = (.seconds(90), .milliseconds(500))
+        expected.bodyGapTimeout = .seconds(90)
+        (expected.keepAliveMaxRequests, expected.keepAliveMaxTime) = (1000, .seconds(366 * 86400))
+        #expect(all == expected)
+        let none = try transport(
+            """
+            { respondingTimeouts: { readTimeout: 0, writeTimeout: 0s, idleTimeout: 0, bodyGapTimeout: 0 },
+              keepAliveMaxRequests: 0, keepAliveMaxTime: 0 }
+            """)
+        expected = TransportSettings()
+        (expected.idleTimeout, expected.bodyGapTimeout) = (nil, nil)
+        #expect(none == expected)
+    }
+
+    @Test("gives each service the servers transport that it names, in files and in labels")
+    func serversTransports() throws {
+        let yaml = """
+            http:
+              serversTransports:
+                slow:
+                  maxIdleConnsPerHost: 7
+                  forwardingTimeouts: { dialTimeout: 2s, responseHeaderTimeout: 1m, idleConnTimeout: 90s,
+                    responseGapTimeout: 3s, requestTimeout: 4s, tunnelTimeout: 1h }
+                none: { maxIdleConnsPerHost: 0, ForwardingTimeouts: { dialTimeout: 0, idleConnTimeout: 0 } }
+              services:
+                a: { loadBalancer: { servers: [{ url: "http://a" }], serversTransport: slow } }
+                b: { loadBalancer: { servers: [{ url: "http://b" }], serversTransport: none@file } }
+                c: { loadBalancer: { servers: [{ url: "http://c" }] } }
+            """
+        let label = "traefik.http.services.d.loadbalancer.serverstransport"
+        let containers = [
+            ConfigurationReading.container("one", 1, [label: "slow@file"], ports: [80]),
+            ConfigurationReading.container(
+                "two", 2,
+                [
+                    "traefik.http.services.e.loadbalancer.serverstransport": "brief",
+                    "limpet.http.serverstransports.brief.forwardingtimeouts.requesttimeout": "5s",
+                ], ports: [80]),
+        ]
+        let reading = ConfigurationReading.read([("f.yml", yaml)], containers)
+        #expect(reading.diagnostics.map(\.description) == [])
+        let http = try #require(reading.configuration)
+        let transports = Dictionary(uniqueKeysWithValues: http.services.map { ($0.name, $0.transport) })
+        var slow = ServersTransportSettings()
+        slow.maxIdleConnsPerHost = 7
+        (slow.dialTimeout, slow.responseHeaderTimeout, slow.idleConnTimeout) = (
+            .seconds(2), .seconds(60), .seconds(90)
+        )
+        (slow.responseGapTimeout, slow.requestTimeout, slow.tunnelTimeout) = (.seconds(3), .seconds(4), .seconds(3600))
+        var none = ServersTransportSettings()
+        (none.dialTimeout, none.idleConnTimeout) = (nil, nil)
+        var brief = ServersTransportSettings()
+        brief.requestTimeout = .seconds(5)
+        #expect(
+            transports == [
+                "a": slow, "b": none, "c": ServersTransportSettings(), "d@docker": slow, "e@docker": brief,
+            ])
+    }
+
     @Test("gives routers the indices of their entry points and services")
     func routers() throws {
         let configuration = try ConfigurationSample.read(Self.whole).configuration

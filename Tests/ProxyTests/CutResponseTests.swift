@@ -44,7 +44,7 @@ struct CutResponseTests {
         let backend = try backend(response, end, gate)
         defer { backend.close() }
         var options = ProxyHarness.Options()
-        options.limits.bodyGap = .milliseconds(500)
+        options.serviceLimits.exchange.responseGap = .milliseconds(500)
         var result = (text: "", isWhole: false)
         try await withProxy(to: [backend.port], options) { proxy in
             let client = try proxy.connect()

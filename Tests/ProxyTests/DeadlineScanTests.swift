@@ -41,6 +41,14 @@ struct DeadlineScanTests {
         #expect(holders.map(\.passed) == [1, 1, 1] && never.passed == 0)
     }
 
+    @Test("of no time never pass, and cost no place in it")
+    func none() {
+        let sweep = DeadlineScan()
+        #expect(sweep.deadline(in: nil) == .distantFuture && NIODeadline.after(nil) == .distantFuture)
+        #expect(sweep.deadline(in: .seconds(1)) < .distantFuture)
+        #expect(NIODeadline.after(.seconds(60)) > .now() + .seconds(50))
+    }
+
     @Test("are told again where a later one was set, and not to one that has left")
     func later() {
         let sweep = DeadlineScan()

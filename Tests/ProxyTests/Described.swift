@@ -29,6 +29,9 @@ struct Described: Sendable {
     var cookie: String?
     var healthCheck: HealthCheck?
 
+    /// Other limits than those of the options.
+    var limits: ServiceLimits?
+
     /// A weighted service.
     init(name: String, children: [(name: String, weight: UInt16)], isSticky: Bool = true, cookie: String? = nil) {
         self.name = name
@@ -89,7 +92,8 @@ struct Described: Sendable {
             sticky: options.isSticky && isSticky ? sticky(options, membership) : nil, strategy: strategy,
             clientScope: FingerprintScope(key: ProxyHarness.key, service: name, source: .clientAddress),
             passHostHeader: options.passHost, healthCheck: healthCheck ?? options.healthCheck,
-            passiveHealthCheck: options.passiveHealthCheck)
+            passiveHealthCheck: options.passiveHealthCheck,
+            limits: limits ?? options.serviceLimits)
     }
 
     private func sticky(_ options: ProxyHarness.Options, _ membership: Membership) -> Sticky {

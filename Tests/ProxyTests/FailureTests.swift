@@ -27,7 +27,7 @@ struct FailureTests {
         }
         defer { backend.close() }
         var options = ProxyHarness.Options()
-        options.limits.responseHeadTimeout = .seconds(2)
+        options.serviceLimits.exchange.responseHead = .seconds(2)
         try await withProxy(to: [backend.port], options) { proxy in
             let response = try proxy.exchange("GET / HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n")
             #expect(response.hasPrefix("HTTP/1.1 204 "))
@@ -171,10 +171,10 @@ struct FailureTests {
         let silent = try ScriptedBackend { connection, _ in _ = try connection.receiveAll() }
         defer { silent.close() }
         var options = ProxyHarness.Options()
-        options.limits.headTimeout = .milliseconds(300)
-        options.limits.bodyGap = .milliseconds(300)
-        options.limits.responseHeadTimeout = .milliseconds(300)
-        options.limits.idleTimeout = .milliseconds(300)
+        options.entryPoint.headTimeout = .milliseconds(300)
+        options.entryPoint.bodyGapTimeout = .milliseconds(300)
+        options.serviceLimits.exchange.responseHead = .milliseconds(300)
+        options.entryPoint.idleTimeout = .milliseconds(300)
         var response = ""
         try await withProxy(to: [silent.port], options) { proxy in
             let start = ContinuousClock.now

@@ -28,7 +28,7 @@ struct HandOverTests {
         let loop = LoopOfItsOwn.context(on: channel.embeddedEventLoop)
         let pool = BackendPool(
             backend: Backend(name: "b", host: "127.0.0.1", port: 1), hash: BackendHash(bits: 1), state: BackendState(),
-            loop: loop)
+            limits: ServiceLimits(), loop: loop)
         let connection = HTTP1BackendConnection(loop: loop, pool: pool)
         try channel.pipeline.syncOperations.addHandler(connection)
         try channel.connect(to: SocketAddress(ipAddress: "127.0.0.1", port: 1)).wait()

@@ -22,7 +22,7 @@ struct KindSwapTests {
         let weighted = [Described(name: "app", children: [("child", 1)]), child]
         var options = ProxyHarness.Options()
         options.sources = [.header("X-Session-ID")]
-        options.limits.responseHeadTimeout = .seconds(3)
+        options.serviceLimits.exchange.responseHead = .seconds(3)
         options.store = { HeldStore($0) }
         try await withProxy(to: [], options) { proxy in
             try await proxy.apply(becomesWeighted ? plain : weighted)

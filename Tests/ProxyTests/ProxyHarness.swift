@@ -15,6 +15,9 @@ import Synchronization
 final class ProxyHarness: Sendable {
     struct Options: Sendable {
         var limits = ProxyLimits()
+        var entryPoint = EntryPointLimits()
+        /// Of each service.
+        var serviceLimits = ServiceLimits()
         var sendsDirectly = DirectSend.isOn
         var sources: [SessionSource] = [.header("X-Session-ID"), .query("sid"), .appCookie("APPID"), .cookie]
         var isSticky = true
@@ -82,7 +85,8 @@ final class ProxyHarness: Sendable {
             worker.start()
             return (NIOLoopBound(worker, eventLoop: loop), NIOLoopBound(prober, eventLoop: loop))
         }.get()
-        let entryPoint = EntryPoint(name: "web", index: 0, trustedPeers: options.trusted)
+        let entryPoint = EntryPoint(
+            name: "web", index: 0, trustedPeers: options.trusted, limits: options.entryPoint)
         listener = try await Listener.bootstrap(
             entryPoint: entryPoint, group: group, workers: WorkerDirectory([worker]),
             gate: ConnectionLimit(limit: limits.clientConnections)

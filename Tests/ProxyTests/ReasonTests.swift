@@ -45,9 +45,9 @@ struct ReasonTests {
             lines: log.lines.filter { $0.hasPrefix("A request to a backend failed.") })
     }
 
-    private static func times(_ change: (inout ProxyLimits) -> Void) -> ProxyHarness.Options {
+    private static func times(_ change: (inout ProxyHarness.Options) -> Void) -> ProxyHarness.Options {
         var options = ProxyHarness.Options()
-        change(&options.limits)
+        change(&options)
         return options
     }
 
@@ -72,7 +72,9 @@ struct ReasonTests {
 
     @Test("a head that does not come is logged")
     func lateHead() async throws {
-        let outcome = try await Self.outcome(of: { _, _ in }, Self.times { $0.headTimeout = .milliseconds(100) }) {
+        let outcome = try await Self.outcome(
+            of: { _, _ in }, Self.times { $0.entryPoint.headTimeout = .milliseconds(100) }
+        ) {
             try $0.send("GET / HT")
             _ = try $0.receiveAll()
         }
@@ -101,7 +103,7 @@ struct ReasonTests {
         }
         #expect(broken.entry.cause == Cause(.requestBodyRefused, "a chunk size is not 1 to 16 hexadecimal digits"))
         #expect(broken.entry.status == 400 && broken.failures == [.requestBodyRefused: 1] && broken.lines.isEmpty)
-        let late = try await Self.outcome(of: wait, Self.times { $0.bodyGap = .milliseconds(100) }) {
+        let late = try await Self.outcome(of: wait, Self.times { $0.entryPoint.bodyGapTimeout = .milliseconds(100) }) {
             try $0.send(Self.post + "bo")
             _ = try $0.receiveAll()
         }
@@ -123,7 +125,7 @@ struct ReasonTests {
                 _ = try connection.receive(until: "\r\n\r\n")
                 try connection.send("HTTP/1.1 200 OK\r\nContent-Length: \(body.count)\r\n\r\n")
                 try connection.send(body)
-            }, Self.times { $0.bodyGap = .milliseconds(300) }
+            }, Self.times { $0.limits.stallTimeout = .milliseconds(300) }
         ) {
             try $0.send(Self.get)
             usleep(1_500_000)
@@ -201,7 +203,7 @@ struct ReasonTests {
     func slow() async throws {
         let silent = try await Self.outcome(
             of: { connection, _ in _ = try connection.receiveAll() },
-            Self.times { $0.responseHeadTimeout = .milliseconds(100) }
+            Self.times { $0.serviceLimits.exchange.responseHead = .milliseconds(100) }
         ) {
             try $0.send(Self.get)
             _ = try $0.receiveAll()
@@ -213,7 +215,7 @@ struct ReasonTests {
                 _ = try connection.receive(until: "\r\n\r\n")
                 try connection.send("HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nhalf")
                 _ = try connection.receiveAll()
-            }, Self.times { $0.bodyGap = .milliseconds(100) }
+            }, Self.times { $0.serviceLimits.exchange.responseGap = .milliseconds(100) }
         ) {
             try $0.send(Self.get)
             _ = try? $0.receiveAll()

@@ -52,7 +52,7 @@ struct RefusalTests {
         ])
     func refusedHead(request: String, status: Int) async throws {
         var options = ProxyHarness.Options()
-        options.limits.headTimeout = .milliseconds(200)
+        options.entryPoint.headTimeout = .milliseconds(200)
         try await withProxy(to: [try closedPort()], options) { proxy in
             let response = try proxy.exchange(request)
             #expect(response.hasPrefix("HTTP/1.1 \(status) "))

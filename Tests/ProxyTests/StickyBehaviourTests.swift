@@ -144,7 +144,7 @@ struct StickyBehaviourTests {
             #expect(response.hasPrefix("HTTP/1.1 502 ") && Self.cookie(response) == nil)
         }
         var options = ProxyHarness.Options()
-        options.limits.responseHeadTimeout = .milliseconds(100)
+        options.serviceLimits.exchange.responseHead = .milliseconds(100)
         try await withProxy(to: [silent.port], options) { proxy in
             let response = try proxy.exchange(Self.request(method: "POST"))
             #expect(response.hasPrefix("HTTP/1.1 504 ") && Self.cookie(response) == nil)

@@ -207,7 +207,7 @@ struct SwapTests {
             let full = try FullListener()
             defer { withExtendedLifetime(full) {} }
             var options = ProxyHarness.Options()
-            options.limits.connectTimeout = isMade ? .seconds(10) : .seconds(1)
+            options.serviceLimits.pool.connectTimeout = isMade ? .seconds(10) : .seconds(1)
             try await withProxy(to: [full.port], options) { proxy in
                 async let answer = Threads.run { try proxy.exchange(Self.request("s", closes: true)) }
                 let isConnecting = try await eventually {

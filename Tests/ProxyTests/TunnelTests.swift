@@ -282,15 +282,19 @@ struct TunnelTests {
         let backend = try Self.echo()
         defer { backend.close() }
         var options = ProxyHarness.Options()
-        options.limits.bodyGap = .milliseconds(100)
-        options.limits.idleTimeout = .milliseconds(100)
+        options.limits.stallTimeout = .milliseconds(100)
+        options.entryPoint.bodyGapTimeout = .milliseconds(100)
+        options.entryPoint.idleTimeout = .milliseconds(100)
+        options.entryPoint.writeTimeout = .milliseconds(100)
+        options.serviceLimits.exchange.responseGap = .milliseconds(100)
+        options.serviceLimits.exchange.request = .milliseconds(100)
         try await withProxy(to: [backend.port], options) { proxy in
             let client = try Self.open(proxy)
             try await Task.sleep(for: .milliseconds(1200))
             try client.send("still here")
             #expect(try client.receive(until: "still here") == "still here")
         }
-        options.limits.tunnelIdleTimeout = .milliseconds(900)
+        options.serviceLimits.exchange.tunnel = .milliseconds(900)
         try await withProxy(to: [backend.port], options) { proxy in
             let client = try Self.open(proxy)
             for _ in 0..<4 {

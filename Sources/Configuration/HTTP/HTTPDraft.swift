@@ -5,6 +5,7 @@ struct HTTPDraft {
     var routers: [RouterDraft] = []
     var services: [ServiceDraft] = []
     var middlewares: [MiddlewareDraft] = []
+    var transports: [ServersTransportDraft] = []
 
     init(_ provider: ProviderName, _ diagnostics: Diagnostics) {
         self.provider = provider
@@ -14,8 +15,8 @@ struct HTTPDraft {
     /// Reads the section `http` of a file.
     init(_ section: SettingSection, of diagnostics: Diagnostics, _ context: HTTPContext) {
         self.init(.file, diagnostics)
-        section.check(known: ["routers", "services", "middlewares"], unavailable: ["serversTransports", "models"])
-        TraefikKnownKeys.check(section, "serversTransports", TraefikKnownKeys.serversTransport, isNamed: true)
+        section.check(known: ["routers", "services", "middlewares", "serversTransports"], unavailable: ["models"])
+        transports = ServersTransportDraft.all(section, of: .file)
         services = Self.named(section.section("services")).map { name, value in
             ServiceDraft(name: name, value, context)
         }

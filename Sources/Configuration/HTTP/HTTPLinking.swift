@@ -10,6 +10,7 @@ struct HTTPLinking {
     /// Sorted by qualified name.
     private var services: [ServiceDraft]
     private let middlewares: [String: MiddlewareDraft]
+    private let transports: [String: ServersTransportDraft]
     private var placeholders: [ServiceSettings] = []
     private var indices: [String: Int] = [:]
     private var missing = 0
@@ -25,6 +26,9 @@ struct HTTPLinking {
         let unique = Self.unique(drafts.flatMap(\.middlewares), \.value) { $0.provider.qualified($0.name) }
         middlewares = Dictionary(
             unique.map { ($0.provider.qualified($0.name), $0) }, uniquingKeysWith: { first, _ in first })
+        let named = Self.unique(drafts.flatMap(\.transports), \.value) { $0.provider.qualified($0.name) }
+        transports = Dictionary(
+            named.map { ($0.provider.qualified($0.name), $0) }, uniquingKeysWith: { first, _ in first })
         for (index, service) in services.enumerated() { indices[service.settings.name] = index }
     }
 
@@ -51,6 +55,9 @@ struct HTTPLinking {
         for (index, service) in services.enumerated() where !service.children.isEmpty {
             settings[index].targets = .services(service.children.compactMap { child(of: $0) })
         }
+        for (index, service) in services.enumerated() {
+            if let transport = transport(of: service) { settings[index].transport = transport }
+        }
         for fault in WeightedNesting(settings).faults { services[fault.service].value.diagnostic(fault.message) }
         var linked: [RouterSettings] = []
         for draft in routers { router(draft).map { linked.append($0) } }
@@ -68,6 +75,14 @@ struct HTTPLinking {
         placeholders.append(ServiceSettings(name: reference.qualified, targets: .servers([])))
         indices[reference.qualified] = index
         return WeightedService(service: index, name: reference.text, weight: child.weight)
+    }
+
+    private mutating func transport(of service: ServiceDraft) -> ServersTransportSettings? {
+        guard let reference = service.transport else { return nil }
+        if let transport = transports[reference.qualified] { return transport.settings }
+        let names = transports.values.filter { $0.provider == reference.provider }.map(\.name)
+        report(reference, is: "servers transport", among: names, else: "the defaults count until it is")
+        return nil
     }
 
     private mutating func router(_ draft: RouterDraft) -> RouterSettings? {

@@ -13,6 +13,7 @@ struct RoutersFromContainers {
     private var services: [String: ServiceDraft] = [:]
     private var routers: [String: RouterDraft] = [:]
     private var middlewares: [String: MiddlewareDraft] = [:]
+    private var transports: [String: ServersTransportDraft] = [:]
 
     /// - Parameter files: the drafts of files, which no container can invalidate.
     init(_ containers: [DockerContribution], besides files: [HTTPDraft], _ context: HTTPContext) {
@@ -39,6 +40,7 @@ struct RoutersFromContainers {
         all.services = Array(services.values)
         all.routers = Array(routers.values)
         all.middlewares = Array(middlewares.values)
+        all.transports = Array(transports.values)
         drafts = [all]
     }
 
@@ -47,6 +49,9 @@ struct RoutersFromContainers {
         for router in draft.routers where routers[router.name] == nil { routers[router.name] = router }
         for middleware in draft.middlewares where middlewares[middleware.name] == nil {
             middlewares[middleware.name] = middleware
+        }
+        for transport in draft.transports where transports[transport.name] == nil {
+            transports[transport.name] = transport
         }
         for service in draft.services { add(service) }
     }
@@ -94,6 +99,10 @@ struct RoutersFromContainers {
             guard let other = middlewares[middleware.name], middleware.middleware != other.middleware else { continue }
             report(middleware.value, "middleware \(middleware.name)", other.value)
         }
+        for transport in draft.transports {
+            guard let other = transports[transport.name], transport.settings != other.settings else { continue }
+            report(transport.value, "servers transport \(transport.name)", other.value)
+        }
         return draft.diagnostics.hasErrors
     }
 
@@ -114,8 +123,8 @@ extension HTTPDraft {
         let made = SettingValue(
             node: SettingNode(.null), key: labels.http?.key ?? "traefik.http", keyPlace: nil, diagnostics: diagnostics)
         guard let section = (labels.http ?? made).section() else { return nil }
-        section.check(known: ["routers", "services", "middlewares"], unavailable: ["serversTransports"])
-        TraefikKnownKeys.check(section, "serversTransports", TraefikKnownKeys.serversTransport, isNamed: true)
+        section.check(known: ["routers", "services", "middlewares", "serversTransports"])
+        transports = ServersTransportDraft.all(section, of: .docker)
         middlewares = Self.middlewares(section, of: .docker, context)
         let (serviceSection, routerSection) = (section.section("services"), section.section("routers"))
         var named = Self.named(serviceSection)

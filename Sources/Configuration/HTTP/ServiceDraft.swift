@@ -8,6 +8,8 @@ struct ServiceDraft {
     let provider: ProviderName
     /// Has the qualified name. For a weighted service, its children are not filled in.
     var settings: ServiceSettings
+    /// Nil: the defaults count.
+    var transport: HTTPReference?
     /// The children of a weighted service.
     var children: [Child] = []
 
@@ -17,9 +19,9 @@ struct ServiceDraft {
     }
 
     private static let balancerKeys = [
-        "sticky", "strategy", "passHostHeader", "healthCheck", "passiveHealthCheck", "slowStart",
+        "sticky", "strategy", "passHostHeader", "healthCheck", "passiveHealthCheck", "slowStart", "serversTransport",
     ]
-    private static let balancerUnavailable = ["responseForwarding", "serversTransport"]
+    private static let balancerUnavailable = ["responseForwarding"]
     private static let slowStarts = Duration.milliseconds(100)...(.seconds(86400))
     private static let unavailable = ["mirroring", "failover", "highestRandomWeight", "middlewares"]
 
@@ -74,7 +76,7 @@ struct ServiceDraft {
         var (own, others) = (settings, other.settings)
         own.targets = .servers([])
         others.targets = .servers([])
-        return own == others
+        return own == others && transport?.qualified == other.transport?.qualified
     }
 
     private static func checkShapes(_ section: SettingSection) {
@@ -93,6 +95,7 @@ struct ServiceDraft {
             healthCheck: section.section("healthCheck").flatMap { HealthCheck($0) },
             passiveHealthCheck: section.present("passiveHealthCheck").flatMap(PassiveHealthCheck.init),
             slowStart: section["slowStart"]?.duration(Self.slowStarts) ?? .zero)
+        transport = section["serversTransport"].flatMap { HTTPReference($0, from: provider) }
     }
 
     private mutating func readWeighted(_ section: SettingSection, _ context: HTTPContext) {

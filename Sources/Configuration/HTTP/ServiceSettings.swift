@@ -20,6 +20,8 @@ package struct ServiceSettings: Equatable, Sendable {
     package var passiveHealthCheck: PassiveHealthCheck?
     /// How long a server that was added or came back is given less than its share of new sessions; zero: not at all.
     package var slowStart: Duration
+    /// What `serversTransport` names. Applies to `.servers` only.
+    package var transport = ServersTransportSettings()
 
     package enum Targets: Equatable, Sendable {
         /// `loadBalancer.servers`. If empty, the service answers 503.

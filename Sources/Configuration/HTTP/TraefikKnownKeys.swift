@@ -14,18 +14,9 @@ enum TraefikKnownKeys {
         "attempts", "initialInterval", "timeout", "status", "disableRetryOnNetworkError", "retryNonIdempotentMethod",
         "maxRequestBodyBytes",
     ]
-    static let serversTransport = [
-        "serverName", "insecureSkipVerify", "rootCAs", "certificates", "cipherSuites", "minVersion", "maxVersion",
-        "maxIdleConnsPerHost", "forwardingTimeouts", "disableHTTP2", "peerCertURI", "peerCertSANs", "spiffe",
-    ]
 
-    /// - Parameter isNamed: the section contains sections under names that the user chose.
-    static func check(_ section: SettingSection, _ key: String, _ known: [String], isNamed: Bool = false) {
-        guard let value = section[key], value.isMapping, let inner = value.section() else { return }
-        guard isNamed else {
-            inner.check(known: known)
-            return
-        }
-        for entry in inner.entries where entry.value.isMapping { entry.value.section()?.check(known: known) }
+    static func check(_ section: SettingSection, _ key: String, _ known: [String]) {
+        guard let value = section[key], value.isMapping else { return }
+        value.section()?.check(known: known)
     }
 }

@@ -27,7 +27,10 @@ struct Listeners {
             } else {
                 let peers = Self.trustedPeers(of: entry)
                 let known = address ?? ListenAddress(host: nil, port: 0)
-                entryPoints.append(EntryPointSettings(name: name, address: known, trustedPeers: peers))
+                entryPoints.append(
+                    EntryPointSettings(
+                        name: name, address: known, trustedPeers: peers,
+                        transport: TransportSettings(entry.section("transport"))))
             }
         }
         entryPoints.sort { $0.name.utf8.lexicographicallyPrecedes($1.name.utf8) }
@@ -59,10 +62,9 @@ struct Listeners {
 
     private static func trustedPeers(of entry: SettingSection) -> [AddressRange] {
         entry.check(
-            known: ["address", "forwardedHeaders"],
+            known: ["address", "forwardedHeaders", "transport"],
             unavailable: [
-                "asDefault", "reusePort", "proxyProtocol", "http", "http2", "http3", "transport", "observability",
-                "udp",
+                "asDefault", "reusePort", "proxyProtocol", "http", "http2", "http3", "observability", "udp",
                 "allowACMEByPass",
             ])
         let forwarded = entry.section("forwardedHeaders")

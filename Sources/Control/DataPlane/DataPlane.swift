@@ -325,9 +325,3 @@ extension DataPlane.LoopRuntime {
         worker.start()
     }
 }
-
-extension EntryPoint {
-    fileprivate init(_ settings: EntryPointSettings, index: Int) {
-        self.init(name: settings.name, index: index, trustedPeers: settings.trustedPeers)
-    }
-}

@@ -19,7 +19,8 @@ extension Snapshot {
         var services: [Service] = []
         for settings in configuration.http.services {
             let service = try Service(
-                settings, store: configuration.store, keys: keys, succeeding: known[settings.name])
+                settings, threads: configuration.replica.threads, store: configuration.store, keys: keys,
+                succeeding: known[settings.name])
             services.append(service)
         }
         var isDone = services.map(\.children.isEmpty)
@@ -48,7 +49,7 @@ package struct SnapshotDiagnostic: Error, CustomStringConvertible {
 
 extension Service {
     fileprivate init(
-        _ settings: ServiceSettings, store: StoreOptions, keys: FleetKeys, succeeding old: Service?
+        _ settings: ServiceSettings, threads: Int, store: StoreOptions, keys: FleetKeys, succeeding old: Service?
     ) throws(SnapshotDiagnostic) {
         let membership = try Self.membership(settings, keys, succeeding: old?.membership)
         let backends = settings.backends.map { Backend(name: $0.name, host: $0.host, port: $0.port) }
@@ -65,7 +66,8 @@ extension Service {
             passHostHeader: settings.passHostHeader, healthCheck: settings.healthCheck,
             passiveHealthCheck: settings.passiveHealthCheck,
             unhealthyBackends: Set(settings.backends.filter(\.isUnhealthy).map(\.name)),
-            slowStartMilliseconds: settings.slowStart.wholeMilliseconds)
+            slowStartMilliseconds: settings.slowStart.wholeMilliseconds,
+            limits: ServiceLimits(settings.transport, threads: threads))
     }
 
     private static func membership(

@@ -63,7 +63,7 @@ package struct Explainer: Sendable {
     private func explain(_ request: ExplainedRequest, at index: Int) async throws(ExplanationDiagnostic) -> Explanation
     {
         let settings = configuration.entryPoints[index]
-        let entryPoint = EntryPoint(name: settings.name, index: index, trustedPeers: settings.trustedPeers)
+        let entryPoint = EntryPoint(settings, index: index)
         let worker = worker
         let explained = try? await worker.eventLoop.submit {
             worker.value.explain(request.head, at: entryPoint, from: request.remote)

@@ -23,11 +23,25 @@ enum Downstream {
     /// may fire up to ``DeadlineScan/interval`` late.
     func setDeadline(_ deadline: NIODeadline) {
         switch self {
-        case .http1(let connection): connection.deadline = deadline
+        case .http1(let connection): connection.setDeadline(deadline)
+        }
+    }
+
+    /// The exchange must be over within this time; otherwise it receives a timeout of the response.
+    func bound(by amount: TimeAmount) {
+        switch self {
+        case .http1(let connection): connection.bound(by: amount)
         }
     }
 
     // MARK: The request's body
+
+    /// Sets the deadline by which the next piece of the request's body must arrive.
+    func expectBody() {
+        switch self {
+        case .http1(let connection): connection.expectBody()
+        }
+    }
 
     /// Asks for more of the request's body. Bytes that have already arrived are delivered within this call.
     func wantBody() {

@@ -44,7 +44,8 @@ final class HTTP1ClientConnection: ChannelInboundHandler, RemovableChannelHandle
     private var inputIsClosed = false
     private var request: HTTP1Request
     private(set) var isWritable = true
-    var deadline = NIODeadline.distantFuture
+    private(set) var deadline = NIODeadline.distantFuture
+    private var bounds = RequestBounds()
     var sweepIndex = -1
 
     init(worker: Worker, entryPoint: EntryPoint) {
@@ -68,7 +69,8 @@ final class HTTP1ClientConnection: ChannelInboundHandler, RemovableChannelHandle
             remote: context.channel.remoteAddress, entryPoint: entryPoint, replicaName: loop.replicaName)
         if loop.sendsDirectly { writer.useSocket(of: context) }
         worker.clientOpened(self, at: entryPoint)
-        deadline = .now() + loop.limits.headTimeout
+        bounds.connectionOpened(entryPoint.limits, now: .now())
+        beginHead()
         input.read(context)
     }
 
@@ -136,7 +138,7 @@ final class HTTP1ClientConnection: ChannelInboundHandler, RemovableChannelHandle
             guard let held = input.held else { return close() }
             refuse(Cause(.requestTimeout), bodiless: held.withUnsafeReadableBytes(Method.isHead))
         case .busy(let exchange):
-            exchange.clientTimedOut()
+            if bounds.isResponseDue(.now()) { exchange.responseTimedOut() } else { exchange.clientTimedOut() }
         case .closing:
             close()
         case .closed:
@@ -192,7 +194,7 @@ final class HTTP1ClientConnection: ChannelInboundHandler, RemovableChannelHandle
         switch scan {
         case .incomplete:
             // The timeout runs from the first byte of a head to its last; later pieces do not extend it.
-            if isIdle { deadline = .now() + loop.limits.headTimeout }
+            if isIdle { beginHead() }
             isIdle = false
             isAtHeadStart = false
             return false
@@ -205,13 +207,18 @@ final class HTTP1ClientConnection: ChannelInboundHandler, RemovableChannelHandle
         }
     }
 
+    private func beginHead() {
+        deadline = bounds.headBegan(entryPoint.limits, now: .now())
+    }
+
     private func start(_ head: RequestHead, _ bytes: inout ByteBuffer) {
         guard let identity else { return close() }
         if !isAtHeadStart { headEnd = HeadEnd(limits: loop.limits.message) }
         isAtHeadStart = true
         isIdle = false
-        deadline = .distantFuture
         request.begin(head)
+        bounds.headEnded(hasBody: head.framing.hasBody, entryPoint.limits, now: .now())
+        setDeadline(.distantFuture)
         let exchange = Exchange(head, for: .http1(self), worker: worker)
         state = .busy(exchange)
         bytes.withUnsafeReadableBytes { bytes in
@@ -230,6 +237,20 @@ final class HTTP1ClientConnection: ChannelInboundHandler, RemovableChannelHandle
     }
 
     // MARK: Called by the exchange
+
+    /// The time by which the client must have sent or taken something, within the bounds of the request as a whole.
+    func setDeadline(_ deadline: NIODeadline) {
+        self.deadline = bounds.earliest(deadline, requestIsComplete: request.isComplete)
+    }
+
+    /// The next piece of the request's body must arrive within the entry point's limit.
+    func expectBody() { setDeadline(.after(entryPoint.limits.bodyGapTimeout)) }
+
+    /// The exchange must be over within this time.
+    func bound(by amount: TimeAmount) {
+        bounds.bound(by: .now() + amount)
+        deadline = bounds.earliest(deadline, requestIsComplete: request.isComplete)
+    }
 
     /// There is room for the body: offers the held bytes again and resumes reading.
     func wantInput() {
@@ -309,7 +330,9 @@ final class HTTP1ClientConnection: ChannelInboundHandler, RemovableChannelHandle
         close()
     }
 
-    private var mayPersist: Bool { !loop.isStopping && !(inputIsClosed && input.held == nil) }
+    private var mayPersist: Bool {
+        !loop.isStopping && !(inputIsClosed && input.held == nil) && bounds.mayPersist(entryPoint.limits, now: .now())
+    }
 
     /// The exchange is over and its response written. The connection reads the next request, or closes.
     private func exchangeEnded() {
@@ -317,7 +340,8 @@ final class HTTP1ClientConnection: ChannelInboundHandler, RemovableChannelHandle
         guard request.persists, !loop.isStopping else { return closeAfterResponse() }
         state = .awaitingHead
         isIdle = true
-        deadline = loop.deadlines.deadline(in: loop.limits.idleTimeout)
+        bounds.exchangeEnded()
+        deadline = loop.deadlines.deadline(in: entryPoint.limits.idleTimeout)
         wantInput()
         if inputIsClosed, case .awaitingHead = state { closeAfterResponse() }
     }
@@ -369,7 +393,7 @@ final class HTTP1ClientConnection: ChannelInboundHandler, RemovableChannelHandle
         guard let context else { return }
         state = .closing
         input.clear()
-        deadline = .now() + loop.limits.bodyGap
+        deadline = .now() + loop.limits.stallTimeout
         writer.afterWrites(context) { [self] in responseHasLeft() }
         resumeReading()
     }

@@ -12,7 +12,7 @@ package enum Listener {
     package static func bootstrap(
         entryPoint: EntryPoint, group: any EventLoopGroup, workers: WorkerDirectory, gate: ConnectionLimit
     ) -> ServerBootstrap {
-        ServerBootstrap(group: group)
+        KeepAlive.set(on: ServerBootstrap(group: group))
             .serverChannelOption(.backlog, value: 4096)
             .serverChannelOption(.socketOption(.so_reuseaddr), value: 1)
             // NIO's default of 4 per tick delays bursts of connections.

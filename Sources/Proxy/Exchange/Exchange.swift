@@ -33,6 +33,8 @@ final class Exchange {
     private var choice = BackendChoice()
     private var request: RequestSide
     private var response = ResponseSide()
+    /// The backend's, as they were when the request was sent to it.
+    private var timeouts = ExchangeTimeouts()
     private var upstreamHead = UpstreamHead()
     /// Kept only if the head is needed again in a later turn of the loop.
     private var bufferedHead: BufferedHead?
@@ -89,6 +91,7 @@ final class Exchange {
     }
 
     private func readSession(_ service: ServiceRuntime, _ view: RequestView) {
+        if let timeout = service.description.limits.exchange.request { downstream?.bound(by: timeout) }
         let edits = steps.middlewares?.edits
         let presented = service.presentedSession(view, edits: edits)
         let step = choice.decide(
@@ -156,16 +159,19 @@ final class Exchange {
     private func send(over place: Upstream, _ pool: BackendPool) {
         upstream = place
         phase = .sent
+        timeouts = pool.limits.exchange
         recording?.requestSent()
         let head = upstreamHead.bytes(authority: pool.backend.authority)
         place.send(head, method: request.method, framing: request.framing, offering: request.offer, for: self)
         if request.isComplete { return awaitResponse() }
-        downstream?.setDeadline(.now() + loop.limits.bodyGap)
+        downstream?.expectBody()
         downstream?.wantBody()
     }
 
     private func awaitResponse() {
-        if !response.isPassing { upstream?.setDeadline(loop.deadlines.deadline(in: loop.limits.responseHeadTimeout)) }
+        guard !response.isPassing, !response.isHeldBack, let upstream else { return }
+        let isTaken = upstream.isWritable
+        upstream.setDeadline(loop.deadlines.deadline(in: isTaken ? timeouts.responseHead : loop.limits.stallTimeout))
     }
 
     // MARK: Ends
@@ -252,7 +258,7 @@ extension Exchange {
         loop.counters.requestsInFlight -= 1
         Tunnel(
             self, worker: worker, entryPoint: entryPoint, isWebSocket: protocols.areWebSocket,
-            idleTimeout: loop.limits.tunnelIdleTimeout
+            idleTimeout: timeouts.tunnel
         ).begin(client: client, backend: backend)
     }
 
@@ -344,11 +350,11 @@ extension Exchange {
         upstream.flush()
         switch request.sent(part.end, backendIsWritable: upstream.isWritable) {
         case .proceed:
-            if part.content.readableBytes > 0 { downstream?.setDeadline(.now() + loop.limits.bodyGap) }
+            if part.content.readableBytes > 0 { downstream?.expectBody() }
         case .pause:
             downstream?.pauseBody()
             downstream?.setDeadline(.distantFuture)
-            upstream.setDeadline(.now() + loop.limits.bodyGap)
+            upstream.setDeadline(.now() + loop.limits.stallTimeout)
         case .complete:
             downstream?.setDeadline(.distantFuture)
             awaitResponse()
@@ -361,9 +367,9 @@ extension Exchange {
 
     func clientWritabilityChanged() {
         guard let downstream else { return }
-        downstream.setDeadline(downstream.isWritable ? .distantFuture : .now() + loop.limits.bodyGap)
+        downstream.setDeadline(downstream.isWritable ? .distantFuture : .now() + loop.limits.stallTimeout)
         guard case .sent = phase, response.isPassing, downstream.isWritable, let upstream else { return }
-        upstream.setDeadline(.now() + loop.limits.bodyGap)
+        upstream.setDeadline(.after(timeouts.responseGap))
         upstream.resumeReading()
     }
 
@@ -381,6 +387,9 @@ extension Exchange {
         guard case .sent = phase else { return cut(Cause(.clientStalled)) }
         act(on: response.clientTimedOut(requestIsComplete: request.isComplete))
     }
+
+    /// The time for the whole exchange is over.
+    func responseTimedOut() { act(on: response.timedOut(requestIsComplete: request.isComplete)) }
 }
 
 // MARK: - Events from the backend side
@@ -423,11 +432,11 @@ extension Exchange: UpstreamReceiver {
         if part.end == nil { downstream.flush() }
         switch response.sent(part.end, clientIsWritable: downstream.isWritable) {
         case .proceed:
-            upstream.setDeadline(.now() + loop.limits.bodyGap)
+            upstream.setDeadline(.after(timeouts.responseGap))
         case .pause:
             upstream.pauseReading()
             upstream.setDeadline(.distantFuture)
-            downstream.setDeadline(.now() + loop.limits.bodyGap)
+            downstream.setDeadline(.now() + loop.limits.stallTimeout)
         case .complete(let trailers):
             finish()?.end(trailers: trailers)
         case .refuse(let refusal):
@@ -472,9 +481,10 @@ extension Exchange: UpstreamReceiver {
     }
 
     func upstreamWritabilityChanged() {
-        guard let upstream, upstream.isWritable, takesRequestBody else { return }
+        guard case .sent = phase, let upstream, upstream.isWritable else { return }
+        guard takesRequestBody else { return awaitResponse() }
         upstream.setDeadline(.distantFuture)
-        downstream?.setDeadline(.now() + loop.limits.bodyGap)
+        downstream?.expectBody()
         downstream?.wantBody()
     }
 }

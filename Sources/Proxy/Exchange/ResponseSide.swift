@@ -97,6 +97,12 @@ struct ResponseSide {
         return .answer(Cause(requestIsComplete ? .responseTimeout : .backendStalled))
     }
 
+    /// The time for the request and its response is over.
+    func timedOut(requestIsComplete: Bool) -> AfterFailure {
+        if isPassing { return .cut(Cause(.exchangeTimeout)) }
+        return .answer(Cause(requestIsComplete ? .exchangeTimeout : .requestBodyTimeout))
+    }
+
     /// The client neither sent nor accepted a byte for too long.
     func clientTimedOut(requestIsComplete: Bool) -> AfterFailure {
         isPassing || requestIsComplete ? .cut(Cause(.clientStalled)) : .answer(Cause(.requestBodyTimeout))

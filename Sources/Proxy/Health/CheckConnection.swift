@@ -147,11 +147,14 @@ final class CheckConnection: ChannelInboundHandler, RemovableChannelHandler, Dea
         }
     }
 
+    /// Shorter than the keep-alive of common servers (60 s or more in nginx and Go), so that Limpet closes first.
+    private static let idleTimeout = TimeAmount.seconds(50)
+
     /// The status is known, and no more of the response matters.
     private func finish() {
         guard let answer else { return fail(.malformed) }
         let isKept = response.mayBeFollowed && isUsable
-        deadline = isKept ? .now() + loop.limits.backendIdleTimeout : .distantFuture
+        deadline = isKept ? .now() + Self.idleTimeout : .distantFuture
         end(.answered(status: answer.status, location: answer.location), closing: !isKept)
     }
 

@@ -11,6 +11,11 @@ protocol DeadlineHolder: AnyObject {
     func deadlinePassed()
 }
 
+extension NIODeadline {
+    /// A deadline in `amount` from now; none if that is nil.
+    static func after(_ amount: TimeAmount?) -> NIODeadline { amount.map { .now() + $0 } ?? .distantFuture }
+}
+
 /// Checks all deadlines of an event loop with one repeated task: a timer per connection would be set and cancelled for
 /// every request. A deadline fires at most ``interval`` late.
 final class DeadlineScan {
@@ -51,7 +56,9 @@ final class DeadlineScan {
 
     /// A deadline that passes at the earliest after `amount`, and at most ``interval`` later. Does not read the clock,
     /// so it suits deadlines that every request sets.
-    func deadline(in amount: TimeAmount) -> NIODeadline { nextSweep + amount }
+    ///
+    /// - Parameter amount: nil for none.
+    func deadline(in amount: TimeAmount?) -> NIODeadline { amount.map { nextSweep + $0 } ?? .distantFuture }
 
     /// Iterates from the end, because a holder whose deadline passed may leave, and another one takes its index.
     func sweep(now: NIODeadline) {

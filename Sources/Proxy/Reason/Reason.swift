@@ -76,6 +76,8 @@ package enum Reason: String, CaseIterable, Sendable {
 
     /// No byte passed through a tunnel for its idle time-out.
     case tunnelIdle = "tunnel_idle"
+    /// The time for a whole request and its response was over.
+    case exchangeTimeout = "exchange_timeout"
     /// The replica stopped before the exchange had ended.
     case shutdown
     /// A state that cannot occur.
@@ -107,7 +109,7 @@ package enum Reason: String, CaseIterable, Sendable {
         case .notImplemented: 501
         case .connectionLost, .responseRefused, .switchRefused, .responseCut, .internalError: 502
         case .noService, .passwordsOverloaded, .noBackend, .sessionBackendUnavailable: 503
-        case .responseTimeout, .backendStalled: 504
+        case .responseTimeout, .backendStalled, .exchangeTimeout: 504
         case .versionNotSupported: 505
         case .maxForwards: 200
         case .redirected, .connectRefused, .connectTimeout, .nameNotFound, .connectFailed, .responseBodyRefused,

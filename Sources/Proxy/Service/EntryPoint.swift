@@ -7,10 +7,14 @@ package struct EntryPoint: Sendable {
     package var index: Int
     /// Peers whose X-Forwarded-* fields are trusted.
     package var trustedPeers: [AddressRange]
+    package var limits: EntryPointLimits
 
-    package init(name: String, index: Int, trustedPeers: [AddressRange] = []) {
+    package init(
+        name: String, index: Int, trustedPeers: [AddressRange] = [], limits: EntryPointLimits = EntryPointLimits()
+    ) {
         self.name = name
         self.index = index
         self.trustedPeers = trustedPeers
+        self.limits = limits
     }
 }

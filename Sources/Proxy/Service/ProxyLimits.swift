@@ -5,23 +5,10 @@ package import NIOCore
 package struct ProxyLimits: Sendable {
     /// Sizes of heads, fields and chunk extensions.
     package var message = MessageLimits()
-    /// From the first byte of a head (or the opening of the connection) to its last.
-    package var headTimeout = TimeAmount.seconds(10)
-    /// For a client connection without a request.
-    package var idleTimeout = TimeAmount.seconds(180)
-    /// Between two pieces of a body, in either direction.
-    package var bodyGap = TimeAmount.seconds(60)
-    /// For one attempt to connect to a backend.
+    /// How long a client takes none of the response that waits for it, or a backend none of the request.
+    package var stallTimeout = TimeAmount.seconds(60)
+    /// For a probe's attempt to connect to a backend.
     package var connectTimeout = TimeAmount.seconds(1)
-    /// From the end of the request to the response head.
-    package var responseHeadTimeout = TimeAmount.seconds(60)
-    /// For a pooled backend connection without a request. Shorter than the keep-alive of common servers (60 s or more
-    /// in nginx and Go), so that Limpet closes first.
-    package var backendIdleTimeout = TimeAmount.seconds(50)
-    /// Idle connections kept to one backend, for each event loop.
-    package var idleBackendConnections = 256
-    /// For a tunnel through which no byte passes either way; nil: no limit.
-    package var tunnelIdleTimeout: TimeAmount?
     /// Client connections of the whole replica; further ones wait in the kernel's queue.
     package var clientConnections = 10_000
     /// Interim (1xx) responses to one request.

@@ -28,6 +28,7 @@ package struct Service: Sendable {
     package var unhealthyBackends: Set<String>
     /// How long a backend that was added or came back gets less than its share of new sessions; 0: not at all.
     package var slowStartMilliseconds: Int64
+    package var limits: ServiceLimits
 
     /// - Parameter strategy: nil for the default: ``PlacementStrategy/hrw`` with sticky sessions, otherwise
     ///   ``PlacementStrategy/wrr``.
@@ -36,7 +37,8 @@ package struct Service: Sendable {
         sticky: Sticky?, strategy: PlacementStrategy? = nil, clientScope: FingerprintScope? = nil,
         passHostHeader: Bool = true, healthCheck: HealthCheck? = nil,
         passiveHealthCheck: PassiveHealthCheck? = nil, unhealthyBackends: Set<String> = [],
-        slowStartMilliseconds: Int64 = 0
+        slowStartMilliseconds: Int64 = 0,
+        limits: ServiceLimits = ServiceLimits()
     ) {
         self.name = name
         self.backends = backends
@@ -51,6 +53,7 @@ package struct Service: Sendable {
         self.passiveHealthCheck = passiveHealthCheck
         self.unhealthyBackends = unhealthyBackends
         self.slowStartMilliseconds = slowStartMilliseconds
+        self.limits = limits
     }
 }
 

@@ -50,7 +50,9 @@ final class ServiceRuntime: StoreWaiter {
         self.store = store
         isWeighted = description.isWeighted
         sessionRules = SessionRules(description, cookieKeys: cookieKeys)
-        pools = description.runningBackends.map { BackendPool(backend: $0, hash: $1, state: $2, loop: loop) }
+        pools = description.runningBackends.map {
+            BackendPool(backend: $0, hash: $1, state: $2, limits: description.limits, loop: loop)
+        }
         affinity = SessionAffinity(
             membership: description.membership, cache: cache, coherence: coherence, health: description.health,
             settings: description.settings, seed: loop.randomSeed())
@@ -65,6 +67,7 @@ final class ServiceRuntime: StoreWaiter {
         if description.membership !== self.description.membership || description.backends != self.description.backends {
             adoptBackends(description)
         }
+        for pool in pools { pool.adopt(description.limits) }
         self.description = description
         numberPools()
         sessionRules = SessionRules(description, cookieKeys: cookieKeys)
@@ -89,7 +92,7 @@ final class ServiceRuntime: StoreWaiter {
                 old[hash] = nil
                 return pool
             }
-            return BackendPool(backend: backend, hash: hash, state: state, loop: loop)
+            return BackendPool(backend: backend, hash: hash, state: state, limits: description.limits, loop: loop)
         }
         for pool in old.values {
             pool.index = nil

@@ -126,7 +126,7 @@ final class Tunnel: ClientConnection {
         if side == .client { client = nil } else { backend = nil }
         endFlow(from: side)
         connection(side.other)?.resumeReading()
-        deadline = min(deadline, .now() + loop.limits.bodyGap)
+        deadline = min(deadline, .now() + loop.limits.stallTimeout)
         finishIfClosed()
     }
 

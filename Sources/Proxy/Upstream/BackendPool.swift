@@ -17,6 +17,8 @@ final class BackendPool {
     var inFlight = 0
     /// Which failures of requests are reported; nil: none. Only the service writes it.
     var passiveHealthCheck: PassiveHealthCheck?
+    /// Those of its service.
+    private(set) var limits: ServiceLimits
     private let loop: LoopContext
     /// A connection attempt failed, and none has succeeded since.
     private var isSuspected = false
@@ -26,11 +28,24 @@ final class BackendPool {
     /// The backend is no longer configured: its connections end with their exchanges.
     private var isRetired = false
 
-    init(backend: Backend, hash: BackendHash, state: BackendState, loop: LoopContext) {
+    init(backend: Backend, hash: BackendHash, state: BackendState, limits: ServiceLimits, loop: LoopContext) {
         self.backend = backend
         self.hash = hash
         self.state = state
+        self.limits = limits
         self.loop = loop
+    }
+
+    /// Idle connections over a lower limit close, those that have waited longest first.
+    func adopt(_ limits: ServiceLimits) {
+        self.limits = limits
+        let surplus = idle.prefix(max(0, idle.count - limits.pool.idleConnections))
+        idle.removeFirst(surplus.count)
+        for (index, connection) in idle.enumerated() { connection.poolIndex = index }
+        for connection in surplus {
+            connection.poolIndex = -1
+            connection.close()
+        }
     }
 
     func retire() {
@@ -126,7 +141,7 @@ final class BackendPool {
     // MARK: Idle connections
 
     func giveBack(_ connection: HTTP1BackendConnection) {
-        guard idle.count < loop.limits.idleBackendConnections, !loop.isStopping, !isRetired else {
+        guard idle.count < limits.pool.idleConnections, !loop.isStopping, !isRetired else {
             return connection.close()
         }
         connection.poolIndex = idle.count
@@ -153,8 +168,8 @@ final class BackendPool {
     private func open() -> EventLoopFuture<NIOLoopBound<HTTP1BackendConnection>> {
         let handler = NIOLoopBound(HTTP1BackendConnection(loop: loop, pool: self), eventLoop: loop.eventLoop)
         let allocator = LoopReceiveAllocator(loop.receiveBuffers)
-        return ClientBootstrap(group: loop.eventLoop)
-            .connectTimeout(loop.limits.connectTimeout)
+        return KeepAlive.set(on: ClientBootstrap(group: loop.eventLoop))
+            .channelOption(.connectTimeout, value: limits.pool.connectTimeout)
             // The connection's handler asks for each read.
             .channelOption(.autoRead, value: false)
             .channelOption(.maxMessagesPerRead, value: 1)

@@ -269,7 +269,7 @@ final class HTTP1BackendConnection: ChannelInboundHandler, RemovableChannelHandl
 
     private func becomeIdle() {
         state = .pooled
-        deadline = loop.deadlines.deadline(in: loop.limits.backendIdleTimeout)
+        deadline = loop.deadlines.deadline(in: pool.limits.pool.idleTimeout)
         pool.giveBack(self)
     }
 

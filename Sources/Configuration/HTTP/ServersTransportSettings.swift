@@ -1,0 +1,68 @@
+/// How a service's servers are reached, and how long they may take: `http.serversTransports.<name>`. Nil means
+/// unlimited, unless said otherwise.
+package struct ServersTransportSettings: Equatable, Sendable {
+    /// Connections without a request that the replica keeps to one server. Nil: as many as its event loops keep by
+    /// default.
+    package var maxIdleConnsPerHost: Int?
+    /// For one attempt to connect. Nil leaves it to the kernel.
+    package var dialTimeout: Duration? = .seconds(1)
+    /// From the end of a request to the head of its response.
+    package var responseHeaderTimeout: Duration?
+    /// For a connection without a request.
+    package var idleConnTimeout: Duration? = .seconds(50)
+    /// Between two pieces of a response's body.
+    package var responseGapTimeout: Duration?
+    /// From the end of a request's head to the end of its response.
+    package var requestTimeout: Duration?
+    /// Between two pieces of either direction, after a switch of protocols.
+    package var tunnelTimeout: Duration?
+
+    package init() {}
+}
+
+extension ServersTransportSettings {
+    private static let idleConnectionsMax = 1_000_000
+    private static let unavailable = [
+        "serverName", "insecureSkipVerify", "rootCAs", "certificates", "cipherSuites", "minVersion", "maxVersion",
+        "disableHTTP2", "peerCertURI", "peerCertSANs", "spiffe",
+    ]
+
+    init(_ section: SettingSection) {
+        self.init()
+        section.check(known: ["maxIdleConnsPerHost", "forwardingTimeouts"], unavailable: Self.unavailable)
+        maxIdleConnsPerHost = section["maxIdleConnsPerHost"]?.integer(0...Self.idleConnectionsMax)
+            .flatMap { $0 == 0 ? nil : $0 }
+        guard let timeouts = section.section("forwardingTimeouts") else { return }
+        timeouts.check(
+            known: [
+                "dialTimeout", "responseHeaderTimeout", "idleConnTimeout", "responseGapTimeout", "requestTimeout",
+                "tunnelTimeout",
+            ], unavailable: ["readIdleTimeout", "pingTimeout"])
+        dialTimeout = timeouts.timeout("dialTimeout", default: dialTimeout)
+        responseHeaderTimeout = timeouts.timeout("responseHeaderTimeout", default: responseHeaderTimeout)
+        idleConnTimeout = timeouts.timeout("idleConnTimeout", default: idleConnTimeout)
+        responseGapTimeout = timeouts.timeout("responseGapTimeout", default: responseGapTimeout)
+        requestTimeout = timeouts.timeout("requestTimeout", default: requestTimeout)
+        tunnelTimeout = timeouts.timeout("tunnelTimeout", default: tunnelTimeout)
+    }
+}
+
+/// A servers transport as one source defines it.
+struct ServersTransportDraft {
+    let name: String
+    let value: SettingValue
+    let provider: ProviderName
+    let settings: ServersTransportSettings
+
+    init(name: String, _ value: SettingValue, of provider: ProviderName) {
+        self.name = name
+        self.value = value
+        self.provider = provider
+        settings = value.section().map(ServersTransportSettings.init) ?? ServersTransportSettings()
+    }
+
+    /// Those that the section `http` of a source defines.
+    static func all(_ section: SettingSection, of provider: ProviderName) -> [ServersTransportDraft] {
+        HTTPDraft.named(section.section("serversTransports")).map { ServersTransportDraft(name: $0, $1, of: provider) }
+    }
+}

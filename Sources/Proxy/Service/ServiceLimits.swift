@@ -1,0 +1,38 @@
+package import NIOCore
+
+/// How long the backends of a service may take, and how many connections are kept to each. A changed limit counts for
+/// requests that arrive from then on.
+package struct ServiceLimits: Equatable, Sendable {
+    package var exchange = ExchangeTimeouts()
+    package var pool = PoolLimits()
+
+    package init() {}
+}
+
+/// How long a backend may take for one request. Nil means unlimited, which is the default of all: a long poll or a
+/// stream of events is silent by design. A deadline passes up to ``DeadlineScan/interval`` late.
+package struct ExchangeTimeouts: Equatable, Sendable {
+    /// From the end of the request to the response head.
+    package var responseHead: TimeAmount?
+    /// Between two pieces of a response's body, while the client takes them.
+    package var responseGap: TimeAmount?
+    /// From the end of the request's head to the end of the response.
+    package var request: TimeAmount?
+    /// Between two pieces of either direction, after a switch of protocols.
+    package var tunnel: TimeAmount?
+
+    package init() {}
+}
+
+/// How connections to one backend are opened and kept on an event loop.
+package struct PoolLimits: Equatable, Sendable {
+    /// For one attempt to connect. Nil leaves it to the kernel.
+    package var connectTimeout: TimeAmount? = .seconds(1)
+    /// For a connection without a request. Nil means unlimited. The default is shorter than the keep-alive of common
+    /// servers (60 s or more in nginx and Go), so that Limpet closes first.
+    package var idleTimeout: TimeAmount? = .seconds(50)
+    /// Connections without a request that are kept.
+    package var idleConnections = 256
+
+    package init() {}
+}
