@@ -30,7 +30,7 @@ final class ReceiveBuffers {
 /// Makes a channel read into its event loop's ``ReceiveBuffers``.
 ///
 /// Unchecked: a channel asks its allocator only on its own loop, to which the buffers are confined. A loop-bound value
-/// would check that at every read.
+/// would check that at every read: 240 instructions a request.
 struct LoopReceiveAllocator: RecvByteBufferAllocator, @unchecked Sendable {
     /// NIO keeps the first buffer that it gets for as long as the channel lives, so the first one is small.
     private static let firstCapacity = 1024

@@ -43,7 +43,7 @@ struct Fuzzer {
         guard case .head(let head) = scanned else { return }
         // A target in absolute form says whom the request is for; the field that does is ours to write.
         let line = head.methodRange.lowerBound..<head.fieldsStart
-        let host = head.authority.map { Array("Host: ".utf8) + message[$0] + [0x0D, 0x0A] } ?? []
+        let host: [UInt8] = head.authority.map { Array("Host: ".utf8) + message[$0] + [0x0D, 0x0A] } ?? []
         let edited = edited(message, line: line, before: host)
         let second = scan(edited[...]) { scanner, bytes in scanner.scanRequest(bytes, into: again) }
         guard case .head(let secondHead) = second else { fatalError("the edited head is not accepted: \(second)") }
