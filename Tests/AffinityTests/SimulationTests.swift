@@ -26,6 +26,7 @@ struct SimulationTests {
             "connections cut", "connections delayed", "connections half-open", "pauses", "stalls", "primaries dead",
             "primaries cut off", "fail-overs", "flushes", "restarts", "restarts, empty", "evictions", "foreign values",
             "drops", "memory full", "refused writes", "backends broken", "backends out of one replica's reach",
+            "health checks failed", "health checks failed at one replica alone", "backends failing",
             "consents", "moves asked for", "messages heard", "eras", "silent subscriptions", "breakers opened",
             "touches", "offers", "writes repeated", "waited for another's answer", "hints expired", "forgeries",
             "announcements heard", "scans", "offers to refill", "refills ended", "bindings known through a loss",

@@ -27,14 +27,18 @@ struct ConfigurationHealthTests {
         #expect(try ConfigurationSample.service("{ servers: [{url: \"http://a\"}] }").healthCheck == nil)
     }
 
-    @Test("is the same in YAML, TOML and labels")
-    func forms() throws {
+    @Test("is read in YAML")
+    func yaml() throws {
         let yaml = """
             { servers: [{url: "http://a"}], healthcheck: { Path: "/health?deep=1", mode: http, scheme: http, method: head,
-            hostname: "shop.example:81", port: 9000, status: 204, headers: { X-From: limpet, Accept: text/plain },
+            hostname: "shop.example:81", port: 9000, status: 204, headers: { X-From: limpet, Accept: "text/plain" },
             followRedirects: false, interval: 2s, unhealthyInterval: 500ms, timeout: 250ms, rise: 2, fall: 3 } }
             """
         #expect(try ConfigurationSample.service(yaml).healthCheck == Self.everything)
+    }
+
+    @Test("is the same in TOML")
+    func toml() throws {
         let toml = """
             [http.services.shop.loadBalancer]
             servers = [{ url = "http://a" }]
@@ -57,6 +61,10 @@ struct ConfigurationHealthTests {
         let read = ConfigurationReading.read([("d.toml", toml)], [])
         #expect(read.diagnostics.map(\.description) == [])
         #expect(read.configuration?.services.first?.healthCheck == Self.everything)
+    }
+
+    @Test("is the same in labels")
+    func labels() throws {
         let prefix = "traefik.http.services.shop.loadbalancer.healthcheck"
         let labels = [
             "path": "/health?deep=1", "method": "HEAD", "hostname": "shop.example:81", "port": "9000", "status": "204",

@@ -246,7 +246,7 @@ extension FleetTests {
                 let ill = try fleet.engine.runWhoami("one", checked)
                 _ = try fleet.engine.runWhoami("two", options)
                 #expect(
-                    Waiting.until(within: 15) {
+                    Waiting.until(within: 40) {
                         fleet.replicas.indices.allSatisfy { fleet.backends(of: "/header", at: $0) == ["one", "two"] }
                     })
                 let sessions = (0..<20).map { "session-\($0)" }

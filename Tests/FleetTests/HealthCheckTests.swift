@@ -43,6 +43,8 @@ extension FleetTests {
                 let home = try await fleet.agreement(on: Self.sessions)
                 #expect(Set(home.values) == ["own0", "own1"])
                 let records = try fleet.records()
+                // Replicas that have listened for three seconds know who is there.
+                try await Task.sleep(for: .seconds(3.1))
                 sick[0].sicken(for: "r0")
                 try await #expect(Self.find(false, [fleet.replicas[0]]))
                 // The others were asked, and have answered.

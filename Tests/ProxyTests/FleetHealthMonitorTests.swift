@@ -71,7 +71,7 @@ extension FleetHealthMonitorTests {
 
     @Test("a check that fails at one replica alone moves nobody, one that fails at most of them does")
     func failing() async throws {
-        let (first, second) = (Checked(503), Checked(200))
+        let (first, second) = (Checked(200), Checked(200))
         let (one, other) = try (first.backend(), second.backend())
         defer {
             one.close()
@@ -89,6 +89,9 @@ extension FleetHealthMonitorTests {
         try await withProxy(to: [one.port], options) { [patient] alarmed in
             try await withProxy(to: [other.port], patient) { asked in
                 try await bus.join([alarmed, asked])
+                // Each has listened for long enough to know that there is no other.
+                try await Task.sleep(for: .seconds(3.2))
+                first.status.withLock { $0 = 503 }
                 try await #expect(eventually { !alarmed.health.isUp(0) })
                 #expect(alarmed.health.causes(against: 0) == .failing)
                 #expect(!Waiting.until(within: 1.5) { alarmed.health.mayReassign(0) })

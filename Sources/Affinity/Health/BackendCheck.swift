@@ -32,8 +32,8 @@ package struct BackendCheck: Sendable {
         package let action: Action
     }
 
-    /// Milliseconds between checks of a backend that was never found good, or that the fleet finds down after one failed
-    /// check, if its own intervals are longer: it may be starting, and one failure says little.
+    /// Milliseconds between checks of a backend that was never found good, or that the fleet finds down after one
+    /// failed check, if its own intervals are longer: it may be starting, and one failure says little.
     package static let shortIntervalMilliseconds: Int64 = 1000
 
     private let pace: CheckPace

@@ -96,8 +96,8 @@ extension DockerSelection {
             let runs = container.state == .running || container.state == .paused
             guard runs || labels.allowsNonRunning else { return nil }
             guard runs, labels.faults.isEmpty else { return .nowhere }
-            // An application that is stopping may fail its health check first. Its sessions stay until it has ended. One
-            // that fails it otherwise has its sessions too, and is failing. One that starts has none.
+            // An application that is stopping may fail its health check first. Its sessions stay until it has ended.
+            // One that fails it otherwise has its sessions too, and is failing. One that starts has none.
             guard container.health != .starting || drains else {
                 return labels.allowsNonRunning || settings.allowEmptyServices ? .nowhere : nil
             }

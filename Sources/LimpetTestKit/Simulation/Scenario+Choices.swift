@@ -53,6 +53,8 @@ extension Scenario {
         case mendBackend(Int)
         case cutBackend(Int, replica: Int)
         case reachBackend(Int, replica: Int)
+        /// The backend's health checks fail: for one replica, or for all. It serves nevertheless.
+        case sickenBackend(Int, replica: Int?)
     }
 
     func draw(steps: Int, _ random: inout SeededRandom) -> [Choice] {
@@ -190,6 +192,20 @@ extension Scenario {
         case 9: return .foreign(client: client)
         case 10: return .memoryFull(primary: primary, lasting: random.int(50_000...2_000_000))
         case _: return .evictEra(primary: primary)
+        }
+    }
+
+    /// The choices with some backends failing their health checks instead of being out of reach.
+    func sickened(_ choices: [Choice], _ apart: inout SeededRandom) -> [Choice] {
+        choices.map { choice in
+            let action: Action? =
+                switch choice.action {
+                case .breakBackend(let backend) where apart.percent(60): .sickenBackend(backend, replica: nil)
+                case .cutBackend(let backend, let replica) where apart.percent(60):
+                    .sickenBackend(backend, replica: replica)
+                default: nil
+                }
+            return action.map { Choice(at: choice.at, salt: choice.salt, action: $0) } ?? choice
         }
     }
 

@@ -72,6 +72,7 @@ package struct Scenario: Sendable {
         drawMemberships(&random)
         drawStandby(&apart)
         choices = self.profile == .outages ? drawOutages(steps: steps, &apart) : draw(steps: steps, &random)
+        if apart.percent(25) { choices = sickened(choices, &apart) }
     }
 
     private static let withoutOutages = Profile.allCases.filter { $0 != .outages }

@@ -45,6 +45,8 @@ final class SimulatedReplica {
     var fleet: FleetHealth
     var isFleetTickComing = false
     var probes: [BackendProbe]
+    /// The health checks of backends for which a check may fail; nil: none needs to be simulated.
+    var checks: [BackendCheck?]
     var pausedUntil: Moment = 0
     /// The number of consecutive failed connection attempts.
     var failedAttempts = 0
@@ -88,6 +90,7 @@ final class SimulatedReplica {
         let channel = CoherenceChannel(leaseMilliseconds: scenario.settings.leaseMilliseconds)
         hearings = (0..<scenario.primaryCount).map { _ in Hearing(channel: channel) }
         probes = Array(repeating: BackendProbe(), count: membership.count)
+        checks = Array(repeating: nil, count: membership.count)
         let service = ServiceHash.of(name: "service", key: key)
         self.service = service
         fleet = FleetHealth(

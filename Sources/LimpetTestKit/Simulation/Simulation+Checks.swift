@@ -195,9 +195,9 @@ extension Simulation {
         let server = replica.hearings[0].server
         let up = voters.count {
             $0 !== replica && $0.hearings[0].server === server && reachSince[$0.index][place] < longAgo
-                && isInReach(place, of: $0)
+                && works(place, for: $0)
         }
-        if up * 2 >= voters.count, !isInReach(place, of: replica) {
+        if up * 2 >= voters.count, !works(place, for: replica) {
             fail("I14", "\(who): moves a session off \(world[place]), which \(up) of \(voters.count) replicas reach")
         }
     }

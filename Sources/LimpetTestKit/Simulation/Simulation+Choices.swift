@@ -35,7 +35,7 @@ extension Simulation {
         case .foreign(let client):
             let expires = now + scenario.settings.recordLifetimeMilliseconds * 1000
             lose(clients[client].session, ModelRecord(value: .foreign, expires: expires))
-        case .breakBackend, .mendBackend, .cutBackend, .reachBackend: applyToBackends(choice.action)
+        case .breakBackend, .mendBackend, .cutBackend, .reachBackend, .sickenBackend: applyToBackends(choice.action)
         }
     }
 
@@ -67,6 +67,7 @@ extension Simulation {
             schedule(.standbyTick(primary: primary), of: replica, after: standbyRandom.int(0...50_000))
         }
         for loop in replica.loops.indices { schedule(.offers(loop: loop), of: replica, after: random.int(0...25_000)) }
+        beginChecks(at: replica)
     }
 
     private func closeAll(of replica: SimulatedReplica) {
@@ -146,6 +147,7 @@ extension Simulation {
             for replica in replicas { reachSince[replica.index][place(index)] = now }
         case .mendBackend(let index):
             brokenBackends.remove(place(index))
+            for replica in replicas { sickBackends[replica.index].remove(place(index)) }
             for replica in replicas { reachSince[replica.index][place(index)] = now }
         case .cutBackend(let index, let replica):
             coverage.count("backends out of one replica's reach")
@@ -153,7 +155,15 @@ extension Simulation {
             reachSince[replica][place(index)] = now
         case .reachBackend(let index, let replica):
             cutBackends[replica].remove(place(index))
+            sickBackends[replica].remove(place(index))
             reachSince[replica][place(index)] = now
+        case .sickenBackend(let index, let only):
+            coverage.count(only == nil ? "health checks failed" : "health checks failed at one replica alone")
+            for replica in replicas where only.map({ $0 == replica.index }) ?? true {
+                sickBackends[replica.index].insert(place(index))
+                reachSince[replica.index][place(index)] = now
+                beginChecks(at: replica)
+            }
         default: break
         }
     }

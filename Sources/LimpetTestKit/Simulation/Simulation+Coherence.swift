@@ -113,6 +113,8 @@ extension Simulation {
         case .probeBackend(let index): probeBackend(index, at: replica)
         case .backendProbed(let index, let isReachable):
             backendProbed(index, isReachable: isReachable, at: replica)
+        case .checkBackend(let index): checkBackend(index, at: replica)
+        case .backendChecked(let index, let isGood): backendChecked(index, isGood: isGood, at: replica)
         case .hearLate(let session, let binding): receive(binding, of: session, at: replica)
         case .standbyTick(let primary): standbyTick(primary, at: replica)
         case .scanFailed(let primary): scanFailed(primary, at: replica)

@@ -37,6 +37,7 @@ extension Simulation {
         brokenBackends = []
         for replica in replicas {
             cutBackends[replica.index] = []
+            sickBackends[replica.index] = []
             let connections = replica.hearings.map(\.subscriber) + replica.loops.flatMap(\.data)
             for connection in connections.compactMap({ $0 }) {
                 connection.delayedUntil = now

@@ -6,6 +6,11 @@ extension Simulation {
         !brokenBackends.contains(place) && !cutBackends[replica.index].contains(place)
     }
 
+    /// Whether the replica reaches the backend, and its health check is good there.
+    func works(_ place: Int, for replica: SimulatedReplica) -> Bool {
+        isInReach(place, of: replica) && !sickBackends[replica.index].contains(place)
+    }
+
     // MARK: Requests at backends
 
     func forward(_ route: Route, _ request: SimulatedRequest) {
@@ -107,9 +112,68 @@ extension Simulation {
             return
         }
         let shared = replica.shared(backend)
-        let isUp = isReachable && replica.health.isUp(backend)
+        // A replica that is asked makes a check, too.
+        let isGood = works(replica.places[backend], for: replica)
+        let isUp = isReachable && isGood && replica.health.isUp(backend)
         perform(replica.fleet.probed(shared, isUp: isUp, now: replica.instant(now)), at: replica)
-        if !isReachable, replica.fleet.isDown(shared) { _ = becameUnreachable(backend, at: replica) }
+        guard replica.fleet.isDown(shared) else { return }
+        if !isReachable { _ = becameUnreachable(backend, at: replica) }
+        if isReachable, !isGood, replica.checks[backend]?.standing == .up {
+            replica.health.markDown(backend, .failing)
+            let action = replica.checks[backend]?.failed(byFleet: true, random: 0, now: replica.instant(now))
+            perform(action ?? .doNothing, backend, at: replica)
+        }
+    }
+
+    // MARK: Health checks
+
+    private static let pace = CheckPace(intervalMilliseconds: 300, timeoutMilliseconds: 100, rise: 1, fall: 2)
+
+    /// Checks the backends whose checks fail; the checks of all others would find nothing.
+    func beginChecks(at replica: SimulatedReplica) {
+        for (backend, place) in replica.places.enumerated()
+        where sickBackends[replica.index].contains(place) && replica.checks[backend] == nil {
+            var check = BackendCheck(pace: Self.pace, standing: .up)
+            let action = check.begin(now: replica.instant(now))
+            replica.checks[backend] = check
+            perform(action, backend, at: replica)
+        }
+    }
+
+    private func perform(_ action: BackendCheck.Action, _ backend: Int, at replica: SimulatedReplica) {
+        switch action {
+        case .doNothing: break
+        case .wait(let until):
+            let milliseconds = max(0, until.milliseconds(since: replica.instant(now)))
+            schedule(.checkBackend(backend), of: replica, after: milliseconds * 1000 + 3000)
+        case .check:
+            let isGood = works(replica.places[backend], for: replica)
+            schedule(.backendChecked(backend, isGood: isGood), of: replica, after: 2000)
+        }
+    }
+
+    func checkBackend(_ backend: Int, at replica: SimulatedReplica) {
+        guard let action = replica.checks[backend]?.isDue(now: replica.instant(now)) else { return }
+        perform(action, backend, at: replica)
+    }
+
+    func backendChecked(_ backend: Int, isGood: Bool, at replica: SimulatedReplica) {
+        let outcome = replica.checks[backend]?.ended(isGood: isGood, random: 0, now: replica.instant(now))
+        guard let outcome else { return }
+        switch outcome.verdict {
+        case .down:
+            coverage.count("backends failing")
+            note("replica \(replica.index): \(replica.membership.backends[backend].name) is failing")
+            replica.health.markDown(backend, .failing)
+            reportHealth(backend, of: replica)
+        case .up:
+            note("replica \(replica.index): \(replica.membership.backends[backend].name) is healthy")
+            replica.usableSince[backend] = now
+            replica.health.markUp(backend, .failing)
+            reportHealth(backend, of: replica)
+        case nil: break
+        }
+        perform(outcome.action, backend, at: replica)
     }
 
     // MARK: The fleet's judgement

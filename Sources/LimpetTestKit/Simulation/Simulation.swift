@@ -41,6 +41,8 @@ package final class Simulation {
     var brokenBackends: Set<Int> = []
     /// By replica: the backends that only this replica cannot reach.
     var cutBackends: [Set<Int>]
+    /// By replica: the backends whose health checks fail for it.
+    var sickBackends: [Set<Int>]
     /// Since when a backend has been reachable for a replica, with the replica's channel live.
     var reachSince: [[Moment]]
     var lastRestart: Moment = 0
@@ -81,6 +83,7 @@ package final class Simulation {
         standbyRandom = SeededRandom(seed: scenario.seed ^ 0x57a4_db9)
         claims = Array(repeating: Claims(), count: scenario.primaryCount)
         cutBackends = Array(repeating: [], count: scenario.replicaCount)
+        sickBackends = Array(repeating: [], count: scenario.replicaCount)
         reachSince = Array(
             repeating: Array(repeating: 0, count: world.count), count: scenario.replicaCount)
         self.names = names

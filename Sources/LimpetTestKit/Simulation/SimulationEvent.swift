@@ -133,6 +133,8 @@ enum ReplicaTimer {
     case backendAnswered(request: Int)
     case probeBackend(Int)
     case backendProbed(Int, isReachable: Bool)
+    case checkBackend(Int)
+    case backendChecked(Int, isGood: Bool)
     case hearLate(Fingerprint, Binding)
     case standbyTick(primary: Int)
     case scanFailed(primary: Int)

@@ -44,7 +44,9 @@ extension HealthProber {
         switch action {
         case .doNothing: break
         case .wait(let until):
-            wait(until, target.state) { [self] target in
+            target.checkTimer.take()?.cancel()
+            target.checkTimer = wait(until, target.state) { [self] target in
+                target.checkTimer = nil
                 if let action = target.check?.isDue(now: loop.now()) { perform(action, target) }
             }
         case .check:

@@ -31,7 +31,9 @@ extension HealthProber {
     func waitForWindow(_ target: HealthTarget) {
         let end = loop.now().advanced(byMilliseconds: target.requestFailures?.settings.windowMilliseconds ?? 0)
         target.erringUntil = end
-        wait(end, target.state) { [self] target in
+        target.erringTimer.take()?.cancel()
+        target.erringTimer = wait(end, target.state) { [self] target in
+            target.erringTimer = nil
             guard target.check == nil, let end = target.erringUntil, loop.now() >= end else { return }
             endErring(target)
         }

@@ -70,11 +70,11 @@ package final class HealthProber {
                 noteContainer(of: target, isUnhealthy: service.unhealthyBackends.contains(backend.name))
             }
         }
-        for (id, target) in old where targets[id] == nil { target.checker?.stop() }
+        for (id, target) in old where targets[id] == nil { target.stop() }
     }
 
     package func stop() {
-        for target in targets.values { target.checker?.stop() }
+        for target in targets.values { target.stop() }
         targets = [:]
     }
 
@@ -146,9 +146,12 @@ package final class HealthProber {
     }
 
     /// Calls `body` at that time if the backend is still configured.
-    func wait(_ until: Instant, _ state: BackendState, _ body: @escaping (HealthTarget) -> Void) {
+    @discardableResult
+    func wait(
+        _ until: Instant, _ state: BackendState, _ body: @escaping (HealthTarget) -> Void
+    ) -> Scheduled<Void> {
         let delay = TimeAmount.milliseconds(max(0, until.milliseconds(since: loop.now())) + 1)
-        loop.eventLoop.assumeIsolated().scheduleTask(in: delay) { [self] in
+        return loop.eventLoop.assumeIsolated().scheduleTask(in: delay) { [self] in
             if let target = target(state) { body(target) }
         }
     }

@@ -1,5 +1,6 @@
 import Affinity
 import Logging
+import NIOCore
 
 /// One backend as the replica's prober sees it.
 final class HealthTarget {
@@ -23,6 +24,9 @@ final class HealthTarget {
     var requestFailures: RequestFailures?
     /// When the failures of requests are forgiven, without a health check; nil: nothing to forgive.
     var erringUntil: Instant?
+    /// The time of the next check, and of the end of what requests did. At most one of each waits, however long.
+    var checkTimer: Scheduled<Void>?
+    var erringTimer: Scheduled<Void>?
     /// What the last check that ended said against the backend.
     var lastFailure: FailingReason?
     var answers: Answers = []
@@ -33,6 +37,13 @@ final class HealthTarget {
         self.service = service.name
         self.backend = backend
         self.state = state
+    }
+
+    /// Nothing is found out any more.
+    func stop() {
+        checker?.stop()
+        checkTimer.take()?.cancel()
+        erringTimer.take()?.cancel()
     }
 
     var metadata: Logger.Metadata { ["service": "\(service)", "backend": "\(backend.name)"] }
