@@ -145,13 +145,18 @@ package final class HealthProber {
         }
     }
 
-    /// Calls `body` at that time if the backend is still configured.
+    /// Timers end together at multiples of this, so that the checks of many backends wake the loop once.
+    private static let timerGrid: UInt64 = 10_000_000
+
+    /// Calls `body` at that time, or up to 10 ms later, if the backend is still configured.
     @discardableResult
     func wait(
         _ until: Instant, _ state: BackendState, _ body: @escaping (HealthTarget) -> Void
     ) -> Scheduled<Void> {
         let delay = TimeAmount.milliseconds(max(0, until.milliseconds(since: loop.now())) + 1)
-        return loop.eventLoop.assumeIsolated().scheduleTask(in: delay) { [self] in
+        let slot = (NIODeadline.now() + delay).uptimeNanoseconds / Self.timerGrid + 1
+        let deadline = NIODeadline.uptimeNanoseconds(slot * Self.timerGrid)
+        return loop.eventLoop.assumeIsolated().scheduleTask(deadline: deadline) { [self] in
             if let target = target(state) { body(target) }
         }
     }
