@@ -17,6 +17,8 @@ enum MetricsSample {
         numbers.backendRequestsInFlight[.init(service: "shop", name: "web-1")] = 1
         numbers.backendRequestsInFlight[.init(service: "shop", name: "web-2")] = 0
         numbers.backendsUp[.init(service: "shop", name: "web-1")] = true
+        numbers.backendCapacities[.init(service: "shop", name: "web-1")] = .init(
+            underWay: 5, waiting: 6, waited: 7, refused: 8)
         numbers.backendsUp[.init(service: "shop", name: "web-2")] = false
         numbers.cache = .init(
             entries: .init(confirmed: 1, standby: 4, dirty: 2, guesses: 3), capacity: 10, hits: 5, misses: 6)
@@ -68,6 +70,9 @@ struct MeasurementTests {
                 "limpet_requests_in_flight 2",
                 "limpet_backend_requests_in_flight{service=\"shop\",backend=\"web-1\"} 1",
                 "limpet_backend_requests_in_flight{service=\"shop\",backend=\"web-2\"} 0",
+                "limpet_backend_requests_waiting{service=\"shop\",backend=\"web-1\"} 6",
+                "limpet_backend_waits_total{service=\"shop\",backend=\"web-1\"} 7",
+                "limpet_backend_queue_full_total{service=\"shop\",backend=\"web-1\"} 8",
                 "limpet_backend_up{service=\"shop\",backend=\"web-1\"} 1",
                 "limpet_backend_up{service=\"shop\",backend=\"web-2\"} 0",
                 "limpet_cache_entries{kind=\"confirmed\"} 1", "limpet_cache_entries{kind=\"dirty\"} 2",

@@ -18,6 +18,8 @@ package final class BackendState: Sendable {
     private static let avoided: UInt8 = 8
 
     private let bits = Atomic<UInt8>(0)
+    /// Requests under way, where the backend has a limit.
+    package let capacity = BackendCapacity()
 
     /// Starts as up: no cause is set.
     package init() {}

@@ -92,6 +92,9 @@ package final class HealthTable: Sendable {
         return backends[index].isAvoided
     }
 
+    /// Whether the backend is at its limit of requests here: it gets no new sessions while there is another.
+    func isFull(_ index: Int) -> Bool { contains(index) && backends[index].capacity.isFull }
+
     /// See ``BackendState/begin(_:)``.
     @discardableResult
     package func markDown(_ index: Int, _ cause: BackendState.DownCause = .unreachable) -> Bool {

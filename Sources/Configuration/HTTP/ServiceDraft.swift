@@ -17,10 +17,14 @@ struct ServiceDraft {
         var weight: Int
     }
 
-    private static let balancerKeys = ["sticky", "strategy", "passHostHeader", "serversTransport"]
+    private static let balancerKeys = [
+        "sticky", "strategy", "passHostHeader", "serversTransport", "maxRequests", "queue",
+    ]
     private static let balancerUnavailable = [
         "healthCheck", "passiveHealthCheck", "responseForwarding",
     ]
+    private static let requestsMax = 1_000_000
+    private static let queueMax = 100_000
     private static let unavailable = ["mirroring", "failover", "highestRandomWeight", "middlewares"]
 
     /// Reads a service of a file.
@@ -92,7 +96,18 @@ struct ServiceDraft {
             name: settings.name, targets: .servers([]), sticky: sticky(section, context),
             passHostHeader: section["passHostHeader"]?.bool() ?? true,
             strategy: section["strategy"]?.choice(PlacementStrategy.self, unavailable: ["leasttime"]))
+        readLimits(section)
         transport = section["serversTransport"].flatMap { HTTPReference($0, from: provider) }
+    }
+
+    private mutating func readLimits(_ section: SettingSection) {
+        settings.maxRequests = section["maxRequests"]?.integer(0...Self.requestsMax).flatMap { $0 == 0 ? nil : $0 }
+        guard let queue = section.section("queue") else { return }
+        queue.check(known: ["size", "timeout"])
+        if section["maxRequests"] == nil { queue.diagnostic("has no effect without maxRequests: set the limit, too") }
+        settings.queue.size = queue["size"]?.integer(0...Self.queueMax) ?? settings.queue.size
+        settings.queue.timeout =
+            queue["timeout"]?.duration(.milliseconds(1) ... .seconds(3600)) ?? settings.queue.timeout
     }
 
     private mutating func readWeighted(_ section: SettingSection, _ context: HTTPContext) {

@@ -18,9 +18,12 @@ extension DataPlane: MetricsSource {
         }
         snapshot.requestsInFlight = counters.workers.map(\.requestsInFlight).reduce(0, +)
         for service in counters.services {
-            for (backend, member) in zip(service.backends, service.membership.backends) {
+            for (index, (backend, member)) in zip(service.backends, service.membership.backends).enumerated() {
                 let key = MetricsSnapshot.Backend(service: service.name, name: backend.name)
                 snapshot.backendsUp[key] = service.causes(against: member.hash).isUp
+                if service.limits.pool.maxRequests != nil {
+                    snapshot.backendCapacities[key] = service.health.backends[index].capacity.counts
+                }
                 snapshot.backendRequestsInFlight[key] = counters.workers
                     .map { $0.backendRequestsInFlight[service.name]?[backend.name] ?? 0 }.reduce(0, +)
             }

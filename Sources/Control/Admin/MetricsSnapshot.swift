@@ -74,6 +74,8 @@ package struct MetricsSnapshot: Equatable, Sendable {
     package var openConnections: [String: Int] = [:]
     package var requestsInFlight = 0
     package var backendRequestsInFlight: [Backend: Int] = [:]
+    /// Only of backends with a limit.
+    package var backendCapacities: [Backend: BackendCapacity.Counts] = [:]
     package var backendsUp: [Backend: Bool] = [:]
     package var cache: Cache?
     /// Whether the store is available on every event loop; nil without a shared store.

@@ -64,7 +64,7 @@ extension Service {
             strategy: settings.strategy,
             clientScope: FingerprintScope(key: keys.fingerprint, service: settings.name, source: .clientAddress),
             passHostHeader: settings.passHostHeader,
-            limits: ServiceLimits(settings.transport, threads: threads))
+            limits: ServiceLimits(settings, threads: threads))
     }
 
     private static func membership(

@@ -42,6 +42,10 @@ struct LocalResponse {
     static let tooManyPasswords = LocalResponse(
         status: 503, label: "passwords_overloaded", fields: Array("Retry-After: 1\r\n".utf8))
 
+    /// Every backend that may take the request is at its limit, and its queue is full or did not move in time.
+    static let backendsAtLimit = LocalResponse(
+        status: 503, label: "backends_at_limit", fields: Array("Retry-After: 1\r\n".utf8))
+
     /// The router refers to a service or a middleware that does not exist at the moment.
     static let noService = LocalResponse(status: 503, label: "no_service")
 

@@ -28,6 +28,7 @@ final class Exchange {
     private var upstream: Upstream?
     private var steps = RequestRouting()
     private var choice = BackendChoice()
+    private var capacity = CapacityHold()
     private var request: RequestSide
     private var response = ResponseSide()
     /// The backend's, as they were when the request was sent to it.
@@ -80,7 +81,7 @@ final class Exchange {
         case .send(let operation):
             phase = .deciding
             worker.send(operation, for: self)
-        case .refuse: answer(LocalResponse(.serviceUnavailable))
+        case .refuse: answer(choice.metLimit ? .backendsAtLimit : LocalResponse(.serviceUnavailable))
         case .impossible: failInvariant()
         }
     }
@@ -113,8 +114,21 @@ final class Exchange {
     // MARK: The connection
 
     private func connect(_ pool: BackendPool) {
+        guard pool.limits.pool.maxRequests == nil || isAdmitted(to: pool) else { return }
         if let place = pool.place() { return send(over: place, pool) }
         connectAnew(pool)
+    }
+
+    /// Whether the request has a place at a backend with a limit. Otherwise it waits, or goes elsewhere.
+    private func isAdmitted(to pool: BackendPool) -> Bool {
+        switch capacity.enter(pool, for: self) {
+        case .admitted: return true
+        case .full: perform(choice.backendIsFull())
+        case .waits:
+            phase = .deciding
+            downstream?.setDeadline(.now() + pool.limits.pool.queueTimeout)
+        }
+        return false
     }
 
     /// Opens a new connection instead of using a pooled one: after one pooled connection was lost, the others are
@@ -143,6 +157,7 @@ final class Exchange {
             connectAnew(pool)
         case .backendFailed:
             pool.markUnreachable()
+            capacity.leave()
             perform(choice.backendFailed())
         }
     }
@@ -206,6 +221,7 @@ final class Exchange {
         let client = downstream.take()
         record()
         upstream.take()?.end()
+        capacity.leave()
         choice.end()
         steps = RequestRouting()
         bufferedHead = nil
@@ -253,6 +269,16 @@ extension Exchange: SessionWaiter {
     func proceed(by answer: StoreResult, to operation: StoreOperation, stamp: OperationStamp) {
         guard case .deciding = phase, choice.service != nil else { return }
         perform(choice.storeAnswered(answer, to: operation, stamp: stamp))
+    }
+}
+
+// MARK: - Limits of backends
+
+extension Exchange: CapacityWaiter {
+    func capacityGranted(at pool: BackendPool) {
+        capacity.granted(at: pool)
+        downstream?.setDeadline(.distantFuture)
+        connect(pool)
     }
 }
 
@@ -340,7 +366,13 @@ extension Exchange {
         finish()
     }
 
-    func clientTimedOut() { act(on: response.clientTimedOut(requestIsComplete: request.isComplete)) }
+    func clientTimedOut() {
+        guard !capacity.isWaiting else {
+            capacity.leave()
+            return perform(choice.backendIsFull())
+        }
+        act(on: response.clientTimedOut(requestIsComplete: request.isComplete))
+    }
 
     /// The time for the whole exchange is over.
     func responseTimedOut() { act(on: response.timedOut(requestIsComplete: request.isComplete)) }

@@ -17,6 +17,8 @@ final class BackendPool {
     var inFlight = 0
     /// Those of its service.
     private(set) var limits: ServiceLimits
+    /// Requests of this loop that wait for the backend to get below its limit.
+    var waiting = WaitQueue<any CapacityWaiter>()
     private let loop: LoopContext
     /// A connection attempt failed, and none has succeeded since.
     private var isSuspected = false
@@ -34,7 +36,9 @@ final class BackendPool {
 
     /// Idle connections over a lower limit close, those that have waited longest first.
     func adopt(_ limits: ServiceLimits) {
+        let isRaised = limits.pool.maxRequests ?? .max > self.limits.pool.maxRequests ?? .max
         self.limits = limits
+        if isRaised { state.capacity.reconfigured(limit: limits.pool.maxRequests ?? .max) }
         let surplus = idle.prefix(max(0, idle.count - limits.pool.idleConnections))
         idle.removeFirst(surplus.count)
         for (index, connection) in idle.enumerated() { connection.poolIndex = index }
@@ -43,6 +47,8 @@ final class BackendPool {
             connection.close()
         }
     }
+
+    var eventLoop: any EventLoop { loop.eventLoop }
 
     func retire() {
         isRetired = true
