@@ -177,6 +177,27 @@ struct ConfigurationTests {
             ])
     }
 
+    @Test("has the limits of a service's servers, where 0 is none, in files and in labels")
+    func serverLimits() throws {
+        func service(_ keys: String) throws -> ServiceSettings {
+            try ConfigurationSample.service("{ servers: [{ url: 'http://a' }], \(keys) }")
+        }
+        for none in ["", "maxRequests: 0", "maxRequests: "] {
+            let service = try service(none)
+            #expect(service.maxRequests == nil && service.queue == QueueSettings())
+        }
+        var queue = QueueSettings()
+        (queue.size, queue.timeout) = (0, .milliseconds(250))
+        let limited = try service("maxRequests: 50, queue: { size: 0, timeout: 250ms }")
+        #expect(limited.maxRequests == 50 && limited.queue == queue)
+        let labels = "traefik.http.services.s.loadbalancer."
+        let reading = ConfigurationReading.read(
+            [], [ConfigurationReading.container("c", 1, [labels + "maxrequests": "7", labels + "queue.size": "3"])])
+        #expect(reading.diagnostics.map(\.description) == [])
+        let labelled = reading.configuration?.services.first
+        #expect(labelled?.maxRequests == 7 && labelled?.queue.size == 3)
+    }
+
     @Test("gives routers the indices of their entry points and services")
     func routers() throws {
         let configuration = try ConfigurationSample.read(Self.whole).configuration

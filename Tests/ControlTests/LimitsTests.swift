@@ -31,7 +31,9 @@ struct LimitsTests {
 
     @Test("of a service are those that its backends have; connections are the event loops' in equal shares")
     func service() throws {
-        #expect(ServiceLimits(ServersTransportSettings(), threads: 2) == ServiceLimits(), "the defaults of both differ")
+        #expect(
+            ServiceLimits(ServiceSettings(name: "s", targets: .servers([])), threads: 2) == ServiceLimits(),
+            "the defaults of both differ")
         var settings = ServersTransportSettings()
         (settings.dialTimeout, settings.idleConnTimeout) = (.seconds(1), nil)
         (settings.responseHeaderTimeout, settings.responseGapTimeout) = (.seconds(2), .milliseconds(300))
@@ -42,9 +44,14 @@ struct LimitsTests {
         (expected.exchange.responseHead, expected.exchange.responseGap) = (.seconds(2), .milliseconds(300))
         (expected.exchange.request, expected.exchange.tunnel) = (.seconds(4), .seconds(5))
         expected.pool.idleConnections = 4
-        #expect(ServiceLimits(settings, threads: 3) == expected)
-        settings.maxIdleConnsPerHost = 1
-        #expect(ServiceLimits(settings, threads: 64).pool.idleConnections == 1)
+        var service = ServiceSettings(name: "s", targets: .servers([]))
+        (service.transport, service.maxRequests) = (settings, 50)
+        (service.queue.size, service.queue.timeout) = (20, .milliseconds(700))
+        (expected.pool.maxRequests, expected.pool.queueSize) = (50, 20)
+        expected.pool.queueTimeout = .milliseconds(700)
+        #expect(ServiceLimits(service, threads: 3) == expected)
+        service.transport.maxIdleConnsPerHost = 1
+        #expect(ServiceLimits(service, threads: 64).pool.idleConnections == 1)
     }
 
     @Test("of a snapshot's services come from its configuration")

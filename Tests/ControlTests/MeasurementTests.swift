@@ -24,6 +24,8 @@ enum MetricsSample {
         numbers.backendRequestsInFlight[.init(service: "shop", name: "web-1")] = 1
         numbers.backendRequestsInFlight[.init(service: "shop", name: "web-2")] = 0
         numbers.backendsUp[.init(service: "shop", name: "web-1")] = true
+        numbers.backendCapacities[.init(service: "shop", name: "web-1")] = .init(
+            underWay: 5, waiting: 6, waited: 7, refused: 8)
         numbers.backendsUp[.init(service: "shop", name: "web-2")] = false
         numbers.backendCauses[.init(service: "shop", name: "web-2")] = [.failing, .draining]
         numbers.healthChecks[.init(service: "shop", name: "web-2")] = [.good: 7, .timeout: 2]
@@ -83,6 +85,9 @@ struct MeasurementTests {
                 "limpet_requests_in_flight 2",
                 "limpet_backend_requests_in_flight{service=\"shop\",backend=\"web-1\"} 1",
                 "limpet_backend_requests_in_flight{service=\"shop\",backend=\"web-2\"} 0",
+                "limpet_backend_requests_waiting{service=\"shop\",backend=\"web-1\"} 6",
+                "limpet_backend_waits_total{service=\"shop\",backend=\"web-1\"} 7",
+                "limpet_backend_queue_full_total{service=\"shop\",backend=\"web-1\"} 8",
                 "limpet_backend_up{service=\"shop\",backend=\"web-1\"} 1",
                 "limpet_backend_up{service=\"shop\",backend=\"web-2\"} 0",
                 "limpet_backend_down{service=\"shop\",backend=\"web-2\",cause=\"failing\"} 1",

@@ -2,9 +2,9 @@
 extension SessionAffinity {
     /// Backends that may be given sessions and requests not bound to them, in order of preference.
     private enum Candidates {
-        /// Up here, and not reported as down by most of the fleet.
+        /// Up here, not reported as down by most of the fleet, and below its limit.
         case preferred
-        /// Up here, although most of the fleet cannot reach it.
+        /// Up here, although most of the fleet cannot reach it, or at its limit.
         case doubtful
         /// Draining, used only without other candidates: serving is better than refusing.
         case draining
@@ -56,17 +56,18 @@ extension SessionAffinity {
             ?? membership.choose(fingerprint) { isOne($0, of: .newcomer) && isWanted($0) }
     }
 
-    /// Weighted services only. Chooses another child after those in `refused` handed the request back although they are
-    /// up (for example, because all their live backends are draining). Their sessions stay bound to them, and are
-    /// refused if they may not go elsewhere.
+    /// Chooses another backend, or child of a weighted service, after those in `refused` did not take the request
+    /// although they are up: because they are at their limits, or because all live backends of a child are draining.
+    /// Their sessions stay bound to them, and are refused if they may not go elsewhere.
     ///
     /// - Parameters:
     ///   - route: the first decision.
-    ///   - refused: the children that have handed the request back.
+    ///   - refused: those that did not take the request.
     package func nextChoice(_ decision: Decision, from route: Route?, besides refused: [BackendHash]) -> Step {
         guard
             let index = firstUsable(
-                decision.fingerprint, where: { !refused.contains(membership.backends[$0].hash) })
+                decision.fingerprint,
+                where: { !refused.contains(membership.backends[$0].hash) && !health.isFull($0) })
         else { return .refuse(.noBackend) }
         let hash = membership.backends[index].hash
         return switch route?.provenance {
@@ -149,6 +150,7 @@ extension SessionAffinity {
         return switch candidates {
         case .preferred:
             membership.takesNewSessions(index) && !health.isAvoided(index) && !health.isNewcomer(index)
+                && !health.isFull(index)
         case .doubtful: membership.takesNewSessions(index) && !health.isNewcomer(index)
         case .draining: membership.backends[index].isDraining
         case .newcomer: membership.takesNewSessions(index)

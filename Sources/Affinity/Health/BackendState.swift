@@ -33,6 +33,8 @@ package final class BackendState: Sendable {
     private let requestReason = Atomic<UInt32>(0)
     /// What the backend's checks came to.
     package let checkCounts = CheckCounts()
+    /// Requests under way, where the backend has a limit.
+    package let capacity = BackendCapacity()
 
     /// Starts as up: no cause is set.
     package init() {}

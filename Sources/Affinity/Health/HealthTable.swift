@@ -104,6 +104,9 @@ package final class HealthTable: Sendable {
         return backends[index].share(slowStartMilliseconds: slowStartMilliseconds, now: now)
     }
 
+    /// Whether the backend is at its limit of requests here: it gets no new sessions while there is another.
+    func isFull(_ index: Int) -> Bool { contains(index) && backends[index].capacity.isFull }
+
     /// See ``BackendState/begin(_:by:)``.
     @discardableResult
     package func markDown(_ index: Int, _ cause: BackendState.DownCause = .unreachable) -> Bool {

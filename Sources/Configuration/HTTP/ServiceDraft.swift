@@ -20,9 +20,12 @@ struct ServiceDraft {
 
     private static let balancerKeys = [
         "sticky", "strategy", "passHostHeader", "healthCheck", "passiveHealthCheck", "slowStart", "serversTransport",
+        "maxRequests", "queue",
     ]
     private static let balancerUnavailable = ["responseForwarding"]
     private static let slowStarts = Duration.milliseconds(100)...(.seconds(86400))
+    private static let requestsMax = 1_000_000
+    private static let queueMax = 100_000
     private static let unavailable = ["mirroring", "failover", "highestRandomWeight", "middlewares"]
 
     /// Reads a service of a file.
@@ -95,7 +98,18 @@ struct ServiceDraft {
             healthCheck: section.section("healthCheck").flatMap { HealthCheck($0) },
             passiveHealthCheck: section.present("passiveHealthCheck").flatMap(PassiveHealthCheck.init),
             slowStart: section["slowStart"]?.duration(Self.slowStarts) ?? .zero)
+        readLimits(section)
         transport = section["serversTransport"].flatMap { HTTPReference($0, from: provider) }
+    }
+
+    private mutating func readLimits(_ section: SettingSection) {
+        settings.maxRequests = section["maxRequests"]?.integer(0...Self.requestsMax).flatMap { $0 == 0 ? nil : $0 }
+        guard let queue = section.section("queue") else { return }
+        queue.check(known: ["size", "timeout"])
+        if section["maxRequests"] == nil { queue.diagnostic("has no effect without maxRequests: set the limit, too") }
+        settings.queue.size = queue["size"]?.integer(0...Self.queueMax) ?? settings.queue.size
+        settings.queue.timeout =
+            queue["timeout"]?.duration(.milliseconds(1) ... .seconds(3600)) ?? settings.queue.timeout
     }
 
     private mutating func readWeighted(_ section: SettingSection, _ context: HTTPContext) {

@@ -22,6 +22,9 @@ package struct ServiceSettings: Equatable, Sendable {
     package var slowStart: Duration
     /// What `serversTransport` names. Applies to `.servers` only.
     package var transport = ServersTransportSettings()
+    /// Requests that a replica has under way at one server. Nil means unlimited. Applies to `.servers` only.
+    package var maxRequests: Int?
+    package var queue = QueueSettings()
 
     package enum Targets: Equatable, Sendable {
         /// `loadBalancer.servers`. If empty, the service answers 503.
@@ -52,6 +55,16 @@ package struct ServiceSettings: Equatable, Sendable {
     package var backends: [BackendSettings] {
         if case .servers(let backends) = targets { backends } else { [] }
     }
+}
+
+/// Requests that wait for a server at its limit: `loadBalancer.queue`.
+package struct QueueSettings: Equatable, Sendable {
+    /// How many wait, for each server and replica.
+    package var size = 1000
+    /// How long one waits.
+    package var timeout = Duration.seconds(5)
+
+    package init() {}
 }
 
 /// One service of a weighted service: `weighted.services[]`.

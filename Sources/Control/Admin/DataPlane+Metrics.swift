@@ -20,13 +20,16 @@ extension DataPlane: MetricsSource {
         snapshot.openTunnels = counters.workers.map(\.openTunnels).reduce(0, +)
         snapshot.requestsInFlight = counters.workers.map(\.requestsInFlight).reduce(0, +)
         for service in counters.services {
-            for (backend, member) in zip(service.backends, service.membership.backends) {
+            for (index, (backend, member)) in zip(service.backends, service.membership.backends).enumerated() {
                 let key = MetricsSnapshot.Backend(service: service.name, name: backend.name)
                 let causes = service.causes(against: member.hash)
                 snapshot.backendsUp[key] = causes.isUp
                 snapshot.backendCauses[key] = causes
                 snapshot.healthChecks[key] = service.checkCounts(of: member.hash).map { counts in
                     Dictionary(uniqueKeysWithValues: CheckCounts.Outcome.allCases.map { ($0, counts[$0]) })
+                }
+                if service.limits.pool.maxRequests != nil {
+                    snapshot.backendCapacities[key] = service.health.backends[index].capacity.counts
                 }
                 snapshot.backendRequestsInFlight[key] = counters.workers
                     .map { $0.backendRequestsInFlight[service.name]?[backend.name] ?? 0 }.reduce(0, +)

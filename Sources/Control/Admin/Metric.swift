@@ -15,6 +15,9 @@ enum Metric: String, CaseIterable {
     case openConnections = "limpet_open_connections"
     case requestsInFlight = "limpet_requests_in_flight"
     case backendRequestsInFlight = "limpet_backend_requests_in_flight"
+    case backendRequestsWaiting = "limpet_backend_requests_waiting"
+    case backendWaits = "limpet_backend_waits_total"
+    case backendQueueFull = "limpet_backend_queue_full_total"
     case healthChecks = "limpet_health_checks_total"
     case backendDown = "limpet_backend_down"
     case backendUp = "limpet_backend_up"
@@ -64,10 +67,10 @@ enum Metric: String, CaseIterable {
             .cacheMisses, .storeFailures, .channelGenerations, .channelMessages,
             .oversizedSessionKeys, .keysLearntElsewhere, .patternsOverLimit, .accessLogDropped, .cpu, .configReloads,
             .standbyScans, .standbyScannedRecords, .announcementsSent, .announcedRecords, .announcementGaps, .refills,
-            .refillOffers:
+            .refillOffers, .backendWaits, .backendQueueFull:
             .counter
-        case .info, .openConnections, .openTunnels, .requestsInFlight, .backendRequestsInFlight, .backendUp,
-            .backendDown,
+        case .info, .openConnections, .openTunnels, .requestsInFlight, .backendRequestsInFlight,
+            .backendRequestsWaiting, .backendUp, .backendDown,
             .cacheEntries,
             .cacheCapacity, .storeAvailable, .storeLoops,
             .channelLive, .standbySynced, .configLastReloadSuccess, .configLastSuccess, .providerUp,
@@ -89,6 +92,10 @@ enum Metric: String, CaseIterable {
         case .openConnections: "Open client connections."
         case .requestsInFlight: "Requests received whose responses are not yet complete."
         case .backendRequestsInFlight: "Requests in flight to the backend."
+        case .backendRequestsWaiting: "Requests that wait because the backend is at its limit."
+        case .backendWaits: "Requests that had to wait because the backend was at its limit."
+        case .backendQueueFull:
+            "Requests that went elsewhere or were refused because the queue of the backend was full."
         case .backendUp: "1 while the backend is considered up, 0 while it is down."
         case .backendDown: "1 while the backend is down for this cause."
         case .healthChecks: "Health checks of the backend, by outcome."
@@ -167,6 +174,12 @@ enum Measurements {
             snapshot.backendRequestsInFlight.map { backend, count in
                 ([("service", backend.service), ("backend", backend.name)], Double(count))
             })
+        let limited = snapshot.backendCapacities.map { backend, counts in
+            (labels: [("service", backend.service), ("backend", backend.name)], counts)
+        }
+        text.add(.backendRequestsWaiting, limited.map { ($0.labels, Double($0.1.waiting)) })
+        text.add(.backendWaits, limited.map { ($0.labels, Double($0.1.waited)) })
+        text.add(.backendQueueFull, limited.map { ($0.labels, Double($0.1.refused)) })
         text.add(
             .backendUp,
             snapshot.backendsUp.map { ([("service", $0.key.service), ("backend", $0.key.name)], $0.value ? 1 : 0) })

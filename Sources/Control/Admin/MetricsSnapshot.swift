@@ -75,6 +75,8 @@ package struct MetricsSnapshot: Equatable, Sendable {
     package var openConnections: [String: Int] = [:]
     package var requestsInFlight = 0
     package var backendRequestsInFlight: [Backend: Int] = [:]
+    /// Only of backends with a limit.
+    package var backendCapacities: [Backend: BackendCapacity.Counts] = [:]
     /// Requests of each service that Limpet answered itself, or whose response it cut, or that lost their client.
     package var failures: [String: [Reason: UInt64]] = [:]
     /// Failed attempts at each backend, and responses of it that did not arrive completely.

@@ -25,8 +25,12 @@ extension EntryPointLimits {
 
 extension ServiceLimits {
     /// - Parameter threads: the event loops, each of which keeps its share of the idle connections, but at least one.
-    init(_ settings: ServersTransportSettings, threads: Int) {
+    init(_ service: ServiceSettings, threads: Int) {
+        let settings = service.transport
         self.init()
+        pool.maxRequests = service.maxRequests
+        pool.queueSize = service.queue.size
+        pool.queueTimeout = TimeAmount(service.queue.timeout)
         exchange.responseHead = settings.responseHeaderTimeout.map { TimeAmount($0) }
         exchange.responseGap = settings.responseGapTimeout.map { TimeAmount($0) }
         exchange.request = settings.requestTimeout.map { TimeAmount($0) }

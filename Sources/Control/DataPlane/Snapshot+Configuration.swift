@@ -67,7 +67,7 @@ extension Service {
             passiveHealthCheck: settings.passiveHealthCheck,
             unhealthyBackends: Set(settings.backends.filter(\.isUnhealthy).map(\.name)),
             slowStartMilliseconds: settings.slowStart.wholeMilliseconds,
-            limits: ServiceLimits(settings.transport, threads: threads))
+            limits: ServiceLimits(settings, threads: threads))
     }
 
     private static func membership(

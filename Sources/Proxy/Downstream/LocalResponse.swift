@@ -37,6 +37,9 @@ struct LocalResponse {
     /// Too many passwords are waiting to be checked; this one would wait too long.
     static let tooManyPasswords = LocalResponse(.passwordsOverloaded, fields: Array("Retry-After: 1\r\n".utf8))
 
+    /// Every backend that may take the request is at its limit, and its queue is full or did not move in time.
+    static let backendsAtLimit = LocalResponse(.backendsAtLimit, fields: Array("Retry-After: 1\r\n".utf8))
+
     /// - Parameters:
     ///   - edits: the fields that middlewares add to the response.
     ///   - date: the Date line.

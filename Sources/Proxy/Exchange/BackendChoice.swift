@@ -59,6 +59,8 @@ struct BackendChoice: ~Copyable {
     private var balanceFailures = 0
     /// The weighted services that led to this one, outermost first.
     private var levels: [Level] = []
+    /// The backends that were at their limits.
+    private var full: [BackendHash] = []
     /// The children of the deciding service that had no backend.
     private var refusedByChildren: [BackendHash] = []
 
@@ -114,6 +116,15 @@ struct BackendChoice: ~Copyable {
         return balanceFailures <= service.pools.count ? balance(service) : refused(.noBackend)
     }
 
+    /// The backend of the last step is at its limit, and its queue did not take the request, or let it go. The session
+    /// stays bound to it.
+    mutating func backendIsFull() -> Step {
+        guard let service, let route, let pool else { return .impossible }
+        if !full.contains(pool.hash) { full.append(pool.hash) }
+        self.pool = nil
+        return perform(service.affinity.nextChoice(decision, from: route, besides: full), service)
+    }
+
     /// The request is over: it no longer counts at any backend.
     mutating func end() {
         pool = nil
@@ -160,6 +171,9 @@ struct BackendChoice: ~Copyable {
             }
         }
     }
+
+    /// Whether a backend did not take the request because it was at its limit.
+    var metLimit: Bool { !full.isEmpty }
 
     /// Nil if the request has no session.
     var fingerprint: Fingerprint? {

@@ -12,7 +12,7 @@ import Store
 /// no state can leak into the next request.
 final class Exchange {
     /// The progress of the exchange, with the phases that may follow.
-    private enum Phase {
+    enum Phase {
         /// Nothing has been sent; the store may have been queried. → connecting, sent, over
         case deciding
         /// A connection to the backend is being opened. → deciding (it failed), connecting, sent, over
@@ -25,25 +25,26 @@ final class Exchange {
         case over
     }
 
-    private let worker: Worker
-    private var phase = Phase.deciding
-    private var downstream: Downstream?
-    private var upstream: Upstream?
-    private var steps = RequestRouting()
-    private var choice = BackendChoice()
+    let worker: Worker
+    var phase = Phase.deciding
+    var downstream: Downstream?
+    var upstream: Upstream?
+    var steps = RequestRouting()
+    var choice = BackendChoice()
+    private var capacity = CapacityHold()
     private var request: RequestSide
     private var response = ResponseSide()
     /// The backend's, as they were when the request was sent to it.
-    private var timeouts = ExchangeTimeouts()
+    var timeouts = ExchangeTimeouts()
     private var upstreamHead = UpstreamHead()
     /// Kept only if the head is needed again in a later turn of the loop.
-    private var bufferedHead: BufferedHead?
+    var bufferedHead: BufferedHead?
     /// The password check that the exchange waits for.
-    private var pendingPassword: (credentials: BasicCredentials, gate: BasicAuthGate)?
+    var pendingPassword: (credentials: BasicCredentials, gate: BasicAuthGate)?
     /// Counts the connection attempts, so that a late result is recognised.
     private var attempt: UInt64 = 0
     /// Nil if exchanges are not logged.
-    private var recording: ExchangeLogEntryBuilder?
+    var recording: ExchangeLogEntryBuilder?
 
     /// nginx's code for a client that disconnected before the response; only in logs and metrics.
     static let clientClosedRequest = 499
@@ -54,7 +55,7 @@ final class Exchange {
         request = RequestSide(head)
     }
 
-    private var loop: LoopContext { worker.loop }
+    var loop: LoopContext { worker.loop }
 
     // MARK: Routing
 
@@ -66,7 +67,7 @@ final class Exchange {
         advance(view)
     }
 
-    private func advance(_ view: RequestView) {
+    func advance(_ view: RequestView) {
         switch steps.next(view, in: worker.table) {
         case .answer(let answer, _): self.answer(answer)
         case .checkPassword(let credentials, let gate): check(credentials, gate, view)
@@ -84,9 +85,16 @@ final class Exchange {
         case .send(let operation):
             phase = .deciding
             worker.send(operation, for: self)
-        case .refuse(.noBackend): answer(LocalResponse(.noBackend))
-        case .refuse(.backendUnavailable): answer(LocalResponse(.sessionBackendUnavailable))
+        case .refuse(let refusal): answer(Self.answer(to: refusal, metLimit: choice.metLimit))
         case .impossible: failInvariant()
+        }
+    }
+
+    private static func answer(to refusal: Refusal, metLimit: Bool) -> LocalResponse {
+        if metLimit { return .backendsAtLimit }
+        return switch refusal {
+        case .noBackend: LocalResponse(.noBackend)
+        case .backendUnavailable: LocalResponse(.sessionBackendUnavailable)
         }
     }
 
@@ -118,8 +126,21 @@ final class Exchange {
     // MARK: The connection
 
     private func connect(_ pool: BackendPool) {
+        guard pool.limits.pool.maxRequests == nil || isAdmitted(to: pool) else { return }
         if let place = pool.place() { return send(over: place, pool) }
         connectAnew(pool)
+    }
+
+    /// Whether the request has a place at a backend with a limit. Otherwise it waits, or goes elsewhere.
+    private func isAdmitted(to pool: BackendPool) -> Bool {
+        switch capacity.enter(pool, for: self) {
+        case .admitted: return true
+        case .full: perform(choice.backendIsFull())
+        case .waits:
+            phase = .deciding
+            downstream?.setDeadline(.now() + pool.limits.pool.queueTimeout)
+        }
+        return false
     }
 
     /// Opens a new connection instead of using a pooled one: after one pooled connection was lost, the others are
@@ -152,6 +173,7 @@ final class Exchange {
             connectAnew(pool)
         case .backendFailed:
             pool.markUnreachable()
+            capacity.leave()
             perform(choice.backendFailed())
         }
     }
@@ -184,7 +206,7 @@ final class Exchange {
     }
 
     /// Responds without a backend.
-    private func answer(_ answer: LocalResponse, closing: Bool = false) {
+    func answer(_ answer: LocalResponse, closing: Bool = false) {
         guard let downstream else { return }
         response.answered(status: answer.status)
         if choice.service == nil { loop.counters.refused[answer.cause.reason, default: 0] &+= 1 }
@@ -195,13 +217,13 @@ final class Exchange {
     }
 
     /// The response cannot be completed; the client sees it truncated.
-    private func cut(_ cause: Cause) { finish(cause)?.cut() }
+    func cut(_ cause: Cause) { finish(cause)?.cut() }
 
     /// Releases everything, once. Returns the client side, which still has to be notified.
     ///
     /// - Parameter cause: nil if the backend's response was sent completely.
     @discardableResult
-    private func finish(_ cause: Cause? = nil) -> Downstream? {
+    func finish(_ cause: Cause? = nil) -> Downstream? {
         if case .over = phase { return nil }
         let wasSwitched = if case .switched = phase { true } else { false }
         if !wasSwitched { loop.counters.requestsInFlight -= 1 }
@@ -210,6 +232,7 @@ final class Exchange {
         if let cause, !wasSwitched { choice.service?.counting.counters.failed(cause.reason) }
         record(cause)
         upstream.take()?.end()
+        capacity.leave()
         choice.end()
         steps = RequestRouting()
         bufferedHead = nil
@@ -230,43 +253,11 @@ final class Exchange {
     }
 
     /// A state that cannot occur: only this exchange fails.
-    private func failInvariant() {
+    func failInvariant() {
         assertionFailure("impossible state of an exchange")
         loop.counters.impossible &+= 1
         loop.logger.error("An exchange reached a state that cannot occur; it was cut.")
         cut(Cause(.internalError))
-    }
-}
-
-// MARK: - Tunnels
-
-extension Exchange {
-    /// The client has the head of the 101: what the two connections carry from now on is the protocol's. The request
-    /// counts at its backend until the tunnel has ended.
-    func switchedProtocols(to protocols: UpgradeProtocols) {
-        guard case .sent = phase, let downstream, let backend = upstream?.handOver() else {
-            return cut(Cause(.connectionLost))
-        }
-        upstream = nil
-        let entryPoint = downstream.entryPoint
-        guard let client = downstream.handOver() else {
-            backend.channel.close(promise: nil)
-            return cut(Cause(.clientClosed))
-        }
-        self.downstream = nil
-        phase = .switched
-        loop.counters.requestsInFlight -= 1
-        Tunnel(
-            self, worker: worker, entryPoint: entryPoint, isWebSocket: protocols.areWebSocket,
-            idleTimeout: timeouts.tunnel
-        ).begin(client: client, backend: backend)
-    }
-
-    func tunnelEnded(_ reason: Reason, bytesFromClient: UInt64, bytesFromBackend: UInt64) {
-        recording?.tunnelEnded(bytesFromClient: bytesFromClient, bytesFromBackend: bytesFromBackend)
-        choice.service?.counting.counters.tunnelEnded(
-            reason, bytesFromClient: bytesFromClient, bytesFromBackend: bytesFromBackend)
-        finish(Cause(reason))
     }
 }
 
@@ -292,36 +283,13 @@ extension Exchange: SessionWaiter {
     }
 }
 
-// MARK: - Passwords
+// MARK: - Limits of backends
 
-extension Exchange: PasswordWaiter {
-    private func check(_ credentials: BasicCredentials, _ gate: BasicAuthGate, _ view: RequestView) {
-        let result = worker.passwordChecks.check(credentials, gate, now: loop.now(), for: self)
-        guard let result else {
-            bufferedHead = BufferedHead(view)
-            pendingPassword = (credentials, gate)
-            return
-        }
-        advance(result, credentials, gate, view)
-    }
-
-    func passwordChecked(_ result: PasswordChecks.Result) {
-        guard case .deciding = phase, let (credentials, gate) = pendingPassword, let bufferedHead else { return }
-        pendingPassword = nil
-        self.bufferedHead = nil
-        if !bufferedHead.withView(loop, { advance(result, credentials, gate, $0) }) { failInvariant() }
-    }
-
-    private func advance(
-        _ result: PasswordChecks.Result, _ credentials: BasicCredentials, _ gate: BasicAuthGate, _ view: RequestView
-    ) {
-        switch result {
-        case .verified:
-            steps.admit(credentials, gate)
-            advance(view)
-        case .wrong: answer(.unauthorized(realm: gate.settings.realm))
-        case .overloaded: answer(.tooManyPasswords)
-        }
+extension Exchange: CapacityWaiter {
+    func capacityGranted(at pool: BackendPool) {
+        capacity.granted(at: pool)
+        downstream?.setDeadline(.distantFuture)
+        connect(pool)
     }
 }
 
@@ -384,6 +352,10 @@ extension Exchange {
     }
 
     func clientTimedOut() {
+        guard !capacity.isWaiting else {
+            capacity.leave()
+            return perform(choice.backendIsFull())
+        }
         guard case .sent = phase else { return cut(Cause(.clientStalled)) }
         act(on: response.clientTimedOut(requestIsComplete: request.isComplete))
     }

@@ -32,6 +32,9 @@ package enum Reason: String, CaseIterable, Sendable {
     /// The session's backend may not take the request, and the session may not go to another.
     case sessionBackendUnavailable = "session_backend_unavailable"
 
+    /// Every backend that may take the request is at its limit, and its queue is full or did not move in time.
+    case backendsAtLimit = "backends_at_limit"
+
     // MARK: The backend
 
     case connectRefused = "connect_refused"
@@ -108,7 +111,9 @@ package enum Reason: String, CaseIterable, Sendable {
         case .fieldsTooLarge: 431
         case .notImplemented: 501
         case .connectionLost, .responseRefused, .switchRefused, .responseCut, .internalError: 502
-        case .noService, .passwordsOverloaded, .noBackend, .sessionBackendUnavailable: 503
+        case .noService, .passwordsOverloaded, .noBackend, .sessionBackendUnavailable,
+            .backendsAtLimit:
+            503
         case .responseTimeout, .backendStalled, .exchangeTimeout: 504
         case .versionNotSupported: 505
         case .maxForwards: 200

@@ -24,7 +24,7 @@ package struct ExchangeTimeouts: Equatable, Sendable {
     package init() {}
 }
 
-/// How connections to one backend are opened and kept on an event loop.
+/// How connections to one backend are opened and kept on an event loop, and how many requests it gets.
 package struct PoolLimits: Equatable, Sendable {
     /// For one attempt to connect. Nil leaves it to the kernel.
     package var connectTimeout: TimeAmount? = .seconds(1)
@@ -33,6 +33,13 @@ package struct PoolLimits: Equatable, Sendable {
     package var idleTimeout: TimeAmount? = .seconds(50)
     /// Connections without a request that are kept.
     package var idleConnections = 256
+    /// Requests that the replica has under way at the backend, on all event loops. Nil means unlimited; further ones
+    /// wait.
+    package var maxRequests: Int?
+    /// How many requests wait, on all event loops.
+    package var queueSize = 1000
+    /// How long a request waits.
+    package var queueTimeout = TimeAmount.seconds(5)
 
     package init() {}
 }

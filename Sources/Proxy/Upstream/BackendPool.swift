@@ -19,6 +19,8 @@ final class BackendPool {
     var passiveHealthCheck: PassiveHealthCheck?
     /// Those of its service.
     private(set) var limits: ServiceLimits
+    /// Requests of this loop that wait for the backend to get below its limit.
+    var waiting = WaitQueue<any CapacityWaiter>()
     private let loop: LoopContext
     /// A connection attempt failed, and none has succeeded since.
     private var isSuspected = false
@@ -38,7 +40,9 @@ final class BackendPool {
 
     /// Idle connections over a lower limit close, those that have waited longest first.
     func adopt(_ limits: ServiceLimits) {
+        let isRaised = limits.pool.maxRequests ?? .max > self.limits.pool.maxRequests ?? .max
         self.limits = limits
+        if isRaised { state.capacity.reconfigured(limit: limits.pool.maxRequests ?? .max) }
         let surplus = idle.prefix(max(0, idle.count - limits.pool.idleConnections))
         idle.removeFirst(surplus.count)
         for (index, connection) in idle.enumerated() { connection.poolIndex = index }
@@ -47,6 +51,8 @@ final class BackendPool {
             connection.close()
         }
     }
+
+    var eventLoop: any EventLoop { loop.eventLoop }
 
     func retire() {
         isRetired = true
