@@ -1,13 +1,5 @@
 import NIOCore
 
-#if canImport(Glibc)
-import Glibc
-#elseif canImport(Musl)
-import Musl
-#elseif canImport(Darwin)
-import Darwin
-#endif
-
 /// A connection that its handler has released because another protocol continues on it (RFC 9110, section 7.8). It does
 /// not read until its new handler asks for a read.
 struct DetachedConnection {
@@ -19,33 +11,9 @@ struct DetachedConnection {
     /// The peer sends nothing more.
     let inputIsClosed: Bool
 
-    /// How long a connection is silent before the kernel asks whether the peer still exists, and how long it waits for
-    /// an answer. After nine questions without one the connection fails.
-    private static let keepAliveSeconds = 15
-
-    /// Gives the connection to its new handler.
-    ///
-    /// The kernel finds out whether a silent peer still exists, because the other protocol may be silent for as long as
-    /// it wants to.
+    /// Gives the connection to its new handler. From now on each direction ends by itself.
     func become(_ handler: some ChannelHandler) throws {
-        if let options = channel.syncOptions {
-            try options.setOption(.allowRemoteHalfClosure, value: true)
-            keepAlive(options)
-        }
+        try channel.syncOptions?.setOption(.allowRemoteHalfClosure, value: true)
         try channel.pipeline.syncOperations.addHandler(handler)
-    }
-
-    /// Only TCP connections have these options, and no tunnel fails for the lack of them.
-    private func keepAlive(_ options: any NIOSynchronousChannelOptions) {
-        #if canImport(Darwin)
-        let idle = NIOBSDSocket.Option(rawValue: TCP_KEEPALIVE)
-        #else
-        let idle = NIOBSDSocket.Option(rawValue: TCP_KEEPIDLE)
-        #endif
-        try? options.setOption(.socketOption(.so_keepalive), value: 1)
-        try? options.setOption(.tcpOption(idle), value: Self.keepAliveSeconds)
-        try? options.setOption(
-            .tcpOption(NIOBSDSocket.Option(rawValue: TCP_KEEPINTVL)), value: Self.keepAliveSeconds)
-        try? options.setOption(.tcpOption(NIOBSDSocket.Option(rawValue: TCP_KEEPCNT)), value: 9)
     }
 }

@@ -356,7 +356,6 @@ extension Exchange {
             capacity.leave()
             return perform(choice.backendIsFull())
         }
-        guard case .sent = phase else { return cut(Cause(.clientStalled)) }
         act(on: response.clientTimedOut(requestIsComplete: request.isComplete))
     }
 

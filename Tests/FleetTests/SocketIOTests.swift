@@ -1,0 +1,108 @@
+import Foundation
+import LimpetTestKit
+import Testing
+
+extension FleetTests {
+    @Suite("Socket.IO, by its own servers and clients for Python")
+    struct SocketIOTests {
+        /// A Python with the packages python-socketio, aiohttp and websocket-client.
+        private static let python = {
+            let path = ProcessInfo.processInfo.environment["LIMPET_TEST_PYTHON"] ?? "/usr/bin/python3"
+            guard FileManager.default.isExecutableFile(atPath: path) else { return nil as String? }
+            let outcome = try? CommandOutcome(running: [path, "-c", "import socketio, aiohttp"])
+            return outcome?.end == .exited(0) ? path : nil
+        }()
+
+        /// `serve NAME PORT` is a server; `ask PORT,PORT,… CLIENTS` prints for each client its transport and three
+        /// times the name of the server that answered. Each request of a client goes to the next of the ports.
+        private static let program = """
+            import asyncio, sys
+            import aiohttp, socketio
+            from aiohttp import web
+
+            def serve(name, port):
+                server = socketio.AsyncServer(async_mode="aiohttp", cors_allowed_origins="*")
+                application = web.Application()
+                server.attach(application)
+                @server.event
+                async def who(sid, data):
+                    return name
+                web.run_app(application, host="127.0.0.1", port=int(port), print=None)
+
+            async def spread(ports):
+                count = 0
+                async def pipe(reader, writer):
+                    try:
+                        while data := await reader.read(65536):
+                            writer.write(data)
+                            await writer.drain()
+                    except ConnectionError:
+                        pass
+                    finally:
+                        writer.close()
+                async def accepted(reader, writer):
+                    nonlocal count
+                    port = ports[count % len(ports)]
+                    count += 1
+                    above = await asyncio.open_connection("127.0.0.1", port)
+                    await asyncio.gather(pipe(reader, above[1]), pipe(above[0], writer))
+                server = await asyncio.start_server(accepted, "127.0.0.1", 0)
+                return server, server.sockets[0].getsockname()[1]
+
+            async def client(port):
+                async with aiohttp.ClientSession(
+                    connector=aiohttp.TCPConnector(force_close=True), cookie_jar=aiohttp.CookieJar(unsafe=True)
+                ) as session:
+                    sio = socketio.AsyncClient(http_session=session, reconnection=False)
+                    await sio.connect(f"http://127.0.0.1:{port}", transports=["polling", "websocket"])
+                    names = [await sio.call("who", "", timeout=20) for _ in range(3)]
+                    transport = sio.transport()
+                    await sio.disconnect()
+                    return transport, names
+
+            async def ask(ports, clients):
+                server, port = await spread([int(p) for p in ports.split(",")])
+                for outcome in await asyncio.gather(*(client(port) for _ in range(int(clients)))):
+                    print(outcome[0], *outcome[1], flush=True)
+
+            if sys.argv[1] == "serve":
+                serve(sys.argv[2], sys.argv[3])
+            else:
+                asyncio.run(ask(sys.argv[2], sys.argv[3]))
+            """
+
+        @Test(
+            "begins with polling and goes on by WebSocket at the same server, its requests spread over three replicas",
+            .enabled(if: python != nil, "SKIPPED: there is no Python with python-socketio and aiohttp"))
+        func polling() async throws {
+            let python = try #require(Self.python)
+            let ports = try (0..<3).map { _ in try LoopbackPort.free() }
+            var options = Fleet.Options(replicas: 3, backends: 0)
+            options.ownBackends = ports
+            options.sticky = "cookie: { name: io }"
+            try await withFleet(options) { fleet in
+                try await Threads.run {
+                    let program = "\(fleet.directory)/chat.py"
+                    try TextFile.write(Self.program, to: program)
+                    let servers = try ports.enumerated().map { index, port in
+                        try ChildProcess(
+                            [python, program, "serve", "own\(index)", "\(port)"], log: "\(fleet.directory)/own\(index)")
+                    }
+                    defer { for server in servers { server.kill() } }
+                    for port in ports {
+                        let isUp = Waiting.until(within: 20) { (try? TCPSocket(port: port)) != nil }
+                        let errors = servers.map { (try? String(contentsOfFile: $0.errorPath, encoding: .utf8)) ?? "" }
+                        try #require(isUp, "\(errors)")
+                    }
+                    let targets = fleet.replicas.map { "\($0.port)" }.joined(separator: ",")
+                    let outcome = try CommandOutcome(running: [python, program, "ask", targets, "20"])
+                    try #require(outcome.end == .exited(0), "\(outcome.errors)")
+                    let clients = outcome.output.split(separator: "\n").map { $0.split(separator: " ") }
+                    #expect(clients.count == 20)
+                    #expect(clients.allSatisfy { $0.count == 4 && $0[0] == "websocket" && Set($0[1...]).count == 1 })
+                    #expect(Set(clients.map { $0[1] }).count > 1)
+                }
+            }
+        }
+    }
+}
