@@ -113,8 +113,8 @@ struct Described: Sendable {
         if let cookie { attributes.name = cookie }
         return Sticky(
             sources: sources, cookie: options.sources.contains(.cookie) ? attributes : nil,
-            settings: AffinitySettings(idleTimeoutMilliseconds: 60_000),
-            renewal: CookieRenewal(idleTimeoutMilliseconds: 60_000),
+            settings: AffinitySettings(idleTimeoutMilliseconds: options.idleTimeoutMilliseconds),
+            renewal: CookieRenewal(idleTimeoutMilliseconds: options.idleTimeoutMilliseconds),
             traefikCookies: options.acceptsTraefikCookies
                 ? TraefikCookies(names: membership.backends.map(\.name), membership: membership) : nil)
     }

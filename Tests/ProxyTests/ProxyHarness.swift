@@ -21,6 +21,7 @@ final class ProxyHarness: Sendable {
         var sendsDirectly = DirectSend.isOn
         var sources: [SessionSource] = [.header("X-Session-ID"), .query("sid"), .appCookie("APPID"), .cookie]
         var isSticky = true
+        var idleTimeoutMilliseconds: Int64 = 60_000
         /// How many bits of a client's address count, where it is the source.
         var ipv4Prefix = 32
         var cookie = CookieAttributes(name: "limpet")

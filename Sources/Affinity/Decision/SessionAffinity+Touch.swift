@@ -25,6 +25,15 @@ extension SessionAffinity {
         return .touch(fingerprint, lifetimeMilliseconds: expiry.lifetimeMilliseconds)
     }
 
+    /// The touch that is due for a session that is in use without requests, by a tunnel. Nil if none is due, or if the
+    /// store has not confirmed the session's binding to this replica.
+    package func touchInUse(
+        _ fingerprint: Fingerprint, storeIsAvailable: @autoclosure () -> Bool, now: Instant
+    ) -> StoreOperation? {
+        guard let entry = cache.peek(fingerprint, now: now) else { return nil }
+        return dueTouch(fingerprint, entry, now, if: storeIsAvailable())
+    }
+
     /// The next operation after the result of an operation that no request waits for (a touch, an offer), or of a
     /// follow-up to such a result. Results of follow-ups come here too; a chain ends after three operations.
     package mutating func storeAnsweredInBackground(

@@ -30,7 +30,10 @@ package struct WaitQueue<Element> {
 
     /// Nil if the element has left before.
     @discardableResult
-    package mutating func remove(_ ticket: Ticket) -> Element? { elements.removeValue(forKey: ticket) }
+    package mutating func remove(_ ticket: Ticket) -> Element? {
+        defer { if elements.isEmpty { first = next } }
+        return elements.removeValue(forKey: ticket)
+    }
 }
 
 extension WaitQueue: Sendable where Element: Sendable {}

@@ -349,8 +349,9 @@ final class HTTP1ClientConnection: ChannelInboundHandler, RemovableChannelHandle
     /// The exchange ends with a switch of protocols: releases the connection for the new protocol. Nil if it has
     /// closed.
     func handOver() -> DetachedConnection? {
-        guard case .busy = state, let context else { return nil }
         flush()
+        // The flush may have found that the client has closed.
+        guard case .busy = state, let context else { return nil }
         let connection = input.handOver(context, writer: writer, isClosed: inputIsClosed)
         state = .closed
         self.context = nil

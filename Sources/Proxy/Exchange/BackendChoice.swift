@@ -61,6 +61,8 @@ struct BackendChoice: ~Copyable {
     private var levels: [Level] = []
     /// The backends that were at their limits.
     private var full: [BackendHash] = []
+    /// Whether a backend did not take the request because it was at its limit.
+    private(set) var metLimit = false
     /// The children of the deciding service that had no backend.
     private var refusedByChildren: [BackendHash] = []
 
@@ -120,6 +122,7 @@ struct BackendChoice: ~Copyable {
     /// stays bound to it.
     mutating func backendIsFull() -> Step {
         guard let service, let route, let pool else { return .impossible }
+        metLimit = true
         if !full.contains(pool.hash) { full.append(pool.hash) }
         self.pool = nil
         return perform(service.affinity.nextChoice(decision, from: route, besides: full), service)
@@ -132,6 +135,26 @@ struct BackendChoice: ~Copyable {
         route = nil
         for level in levels { level.service.requestEnded(at: level.target) }
         levels = []
+    }
+
+    /// The request's connections are still in use, as a tunnel: its sessions do not expire meanwhile.
+    func keepSessionsAlive() {
+        for level in levels { Self.keepAlive(level.decision.fingerprint, level.route, level.service) }
+        if let service { Self.keepAlive(decision.fingerprint, route, service) }
+    }
+
+    /// How often to call ``keepSessionsAlive()``: touches are due at fifths of a lifetime. Nil without a session.
+    var sessionRenewalMilliseconds: Int64? {
+        let services = levels.map(\.service) + [service].compactMap(\.self)
+        let idle = services.filter { $0.sticky != nil }.map(\.description.settings.idleTimeoutMilliseconds).min()
+        return idle.map { min(max($0 / 8, 250), 60_000) }
+    }
+
+    private static func keepAlive(_ session: Fingerprint, _ route: Route?, _ service: ServiceRuntime) {
+        guard service.sticky != nil, let route, route.provenance != .balanced else { return }
+        let touch = service.affinity.touchInUse(
+            session, storeIsAvailable: service.store.isAvailable(for: session), now: service.loop.now())
+        if let touch { service.store.send(touch, for: service) }
     }
 
     // MARK: What others read
@@ -171,9 +194,6 @@ struct BackendChoice: ~Copyable {
             }
         }
     }
-
-    /// Whether a backend did not take the request because it was at its limit.
-    var metLimit: Bool { !full.isEmpty }
 
     /// Nil if the request has no session.
     var fingerprint: Fingerprint? {
@@ -242,6 +262,7 @@ struct BackendChoice: ~Copyable {
         session = .none
         route = nil
         refusedByChildren = []
+        full = []
         balanceFailures = 0
         return .readSession(child)
     }
@@ -250,6 +271,7 @@ struct BackendChoice: ~Copyable {
     private mutating func refused(_ refusal: Refusal) -> Step {
         guard refusal == .noBackend, let level = levels.popLast() else { return .refuse(refusal) }
         pool = nil
+        full = []
         level.service.requestEnded(at: level.target)
         service = level.service
         decision = level.decision

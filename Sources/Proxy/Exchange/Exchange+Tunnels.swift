@@ -14,14 +14,25 @@ extension Exchange {
             backend.channel.close(promise: nil)
             return cut(Cause(.clientClosed))
         }
+        // The client may have closed while its connection was handed over.
+        guard case .sent = phase else {
+            client.channel.close(promise: nil)
+            return backend.channel.close(promise: nil)
+        }
         self.downstream = nil
         phase = .switched
+        giveBackHead()
         loop.counters.requestsInFlight -= 1
         Tunnel(
             self, worker: worker, entryPoint: entryPoint, isWebSocket: protocols.areWebSocket,
             idleTimeout: timeouts.tunnel
         ).begin(client: client, backend: backend)
     }
+
+    func keepSessionsAlive() { choice.keepSessionsAlive() }
+
+    /// Nil if the request has no session.
+    var sessionRenewalInterval: TimeAmount? { choice.sessionRenewalMilliseconds.map { .milliseconds($0) } }
 
     func tunnelEnded(_ reason: Reason, bytesFromClient: UInt64, bytesFromBackend: UInt64) {
         recording?.tunnelEnded(bytesFromClient: bytesFromClient, bytesFromBackend: bytesFromBackend)

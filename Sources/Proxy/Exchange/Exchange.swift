@@ -41,6 +41,8 @@ final class Exchange {
     var bufferedHead: BufferedHead?
     /// The password check that the exchange waits for.
     var pendingPassword: (credentials: BasicCredentials, gate: BasicAuthGate)?
+    /// The connection has carried other requests: its end may have crossed this one, and says nothing of the backend.
+    private var isOnKeptConnection = false
     /// Counts the connection attempts, so that a late result is recognised.
     private var attempt: UInt64 = 0
     /// Nil if exchanges are not logged.
@@ -127,7 +129,10 @@ final class Exchange {
 
     private func connect(_ pool: BackendPool) {
         guard pool.limits.pool.maxRequests == nil || isAdmitted(to: pool) else { return }
-        if let place = pool.place() { return send(over: place, pool) }
+        if let place = pool.place() {
+            isOnKeptConnection = true
+            return send(over: place, pool)
+        }
         connectAnew(pool)
     }
 
@@ -148,6 +153,7 @@ final class Exchange {
     private func connectAnew(_ pool: BackendPool) {
         if case .deciding = phase {} else { recording?.triedAgain() }
         phase = .connecting
+        isOnKeptConnection = false
         attempt &+= 1
         let attempt = attempt
         pool.connect { [self] result in
@@ -185,15 +191,24 @@ final class Exchange {
         recording?.requestSent()
         let head = upstreamHead.bytes(authority: pool.backend.authority)
         place.send(head, method: request.method, framing: request.framing, offering: request.offer, for: self)
-        if request.isComplete { return awaitResponse() }
+        if request.isComplete { return expectBackend() }
         downstream?.expectBody()
         downstream?.wantBody()
     }
 
-    private func awaitResponse() {
-        guard !response.isPassing, !response.isHeldBack, let upstream else { return }
-        let isTaken = upstream.isWritable
-        upstream.setDeadline(loop.deadlines.deadline(in: isTaken ? timeouts.responseHead : loop.limits.stallTimeout))
+    /// The backend must take more of the request, if it has stopped, and send what comes next of the response, if the
+    /// client takes it.
+    private func expectBackend() {
+        guard let upstream else { return }
+        let next = loop.deadlines.deadline(in: nextOfResponse)
+        upstream.setDeadline(
+            upstream.isWritable ? next : min(next, loop.deadlines.deadline(in: loop.limits.stallTimeout)))
+    }
+
+    /// How long the backend may take for the next part of the response; nil: without limit.
+    private var nextOfResponse: TimeAmount? {
+        if response.isPassing { return downstream?.isWritable == true ? timeouts.responseGap : nil }
+        return request.isComplete && !response.isHeldBack ? timeouts.responseHead : nil
     }
 
     // MARK: Ends
@@ -241,7 +256,7 @@ final class Exchange {
         return client
     }
 
-    private func giveBackHead() {
+    func giveBackHead() {
         if !upstreamHead.isEmpty { loop.spareBuffers.giveBack(upstreamHead.takeBytes()) }
     }
 
@@ -322,10 +337,10 @@ extension Exchange {
         case .pause:
             downstream?.pauseBody()
             downstream?.setDeadline(.distantFuture)
-            upstream.setDeadline(.now() + loop.limits.stallTimeout)
+            expectBackend()
         case .complete:
             downstream?.setDeadline(.distantFuture)
-            awaitResponse()
+            expectBackend()
         case .refuse(let refusal):
             let cause = Cause(.requestBodyRefused, "\(refusal.reason)")
             if response.isPassing { return cut(cause) }
@@ -333,12 +348,14 @@ extension Exchange {
         }
     }
 
+    /// Before the response passes, the client's deadline is that of its request, or of the queue.
     func clientWritabilityChanged() {
-        guard let downstream else { return }
-        downstream.setDeadline(downstream.isWritable ? .distantFuture : .now() + loop.limits.stallTimeout)
-        guard case .sent = phase, response.isPassing, downstream.isWritable, let upstream else { return }
-        upstream.setDeadline(.after(timeouts.responseGap))
+        guard case .sent = phase, response.isPassing, let downstream, downstream.isWritable, let upstream else {
+            return
+        }
+        if wantsRequestBody { downstream.expectBody() } else { downstream.setDeadline(.distantFuture) }
         upstream.resumeReading()
+        expectBackend()
     }
 
     func clientClosed() { leaveUnanswered(Cause(.clientClosed)) }
@@ -354,6 +371,8 @@ extension Exchange {
     func clientTimedOut() {
         guard !capacity.isWaiting else {
             capacity.leave()
+            // What bounds the whole exchange counts again.
+            downstream?.setDeadline(.distantFuture)
             return perform(choice.backendIsFull())
         }
         act(on: response.clientTimedOut(requestIsComplete: request.isComplete))
@@ -369,6 +388,11 @@ extension Exchange: UpstreamReceiver {
     func receivedInterim(_ view: ResponseView) { downstream?.sendInterim(view) }
 
     func receivedHead(_ view: ResponseView) -> Bool {
+        if view.head.isSwitchingProtocols, upstream?.isUsable != true {
+            // It was held back, and the backend has closed meanwhile. It had accepted the request.
+            upstreamFailed(.lost(afterInterim: true))
+            return true
+        }
         if choice.learns, response.looksForKeys() {
             bindKeys(view)
             guard !response.isHeldBack else { return false }
@@ -403,10 +427,10 @@ extension Exchange: UpstreamReceiver {
         if part.end == nil { downstream.flush() }
         switch response.sent(part.end, clientIsWritable: downstream.isWritable) {
         case .proceed:
-            upstream.setDeadline(.after(timeouts.responseGap))
+            expectBackend()
         case .pause:
             upstream.pauseReading()
-            upstream.setDeadline(.distantFuture)
+            expectBackend()
             downstream.setDeadline(.now() + loop.limits.stallTimeout)
         case .complete(let trailers):
             finish()?.end(trailers: trailers)
@@ -418,8 +442,7 @@ extension Exchange: UpstreamReceiver {
 
     func upstreamFailed(_ failure: UpstreamFailure) {
         let next = response.failed(failure, &request)
-        // A request that is sent again may have met a connection that had just ended.
-        if case .sendAgain = next {} else { choice.pool?.requestFailed(failure.reason) }
+        if !(isOnKeptConnection && failure == .lost(afterInterim: false)) { choice.pool?.requestFailed(failure.reason) }
         act(on: next)
     }
 
@@ -453,8 +476,8 @@ extension Exchange: UpstreamReceiver {
 
     func upstreamWritabilityChanged() {
         guard case .sent = phase, let upstream, upstream.isWritable else { return }
-        guard takesRequestBody else { return awaitResponse() }
-        upstream.setDeadline(.distantFuture)
+        expectBackend()
+        guard takesRequestBody else { return }
         downstream?.expectBody()
         downstream?.wantBody()
     }

@@ -13,13 +13,25 @@ extension HealthProber {
         guard wanted != target.healthCheck else { return }
         target.checker?.stop()
         target.healthCheck = wanted
-        guard let wanted else { return endChecks(of: target) }
+        guard let wanted else {
+            endChecks(of: target)
+            return answerByConnection(target)
+        }
         if isNew { target.state.setNewcomer(true) }
         let isDown = target.state.has(.failing) || target.state.has(.erring)
         let standing: BackendCheck.Standing = target.state.isNewcomer ? .unproven : isDown ? .down : .up
         target.check = BackendCheck(pace: wanted.pace, standing: standing)
         target.checker = makeChecker(target.backend, wanted)
         if let action = target.check?.begin(now: loop.now()) { perform(action, target) }
+        // The fleet waits for the result of the check that was replaced.
+        if target.answers.contains(.check) { wantCheck(of: target) }
+    }
+
+    /// The fleet waits for a check that there is no more.
+    private func answerByConnection(_ target: HealthTarget) {
+        guard target.answers.remove(.check) != nil else { return }
+        target.answers.insert(.connection)
+        perform(target.probe.wanted(), target)
     }
 
     /// Nothing would find out any more that the backend works: it is given the benefit of the doubt.

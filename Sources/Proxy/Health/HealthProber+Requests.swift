@@ -8,7 +8,8 @@ extension HealthProber {
     func configureRequests(of target: HealthTarget, _ service: Service) {
         guard service.passiveHealthCheck != target.requestFailures?.settings else { return }
         target.requestFailures = service.passiveHealthCheck.map(RequestFailures.init)
-        guard target.requestFailures == nil, target.state.has(.erring) else { return }
+        // Where there is a health check, it brings the backend back.
+        guard target.requestFailures == nil, target.state.has(.erring), target.check == nil else { return }
         endErring(target)
     }
 

@@ -137,7 +137,7 @@ package final class HealthProber {
 
     // MARK: Probes
 
-    private func perform(_ action: BackendProbe.Action, _ target: HealthTarget) {
+    func perform(_ action: BackendProbe.Action, _ target: HealthTarget) {
         switch action {
         case .doNothing: break
         case .wait(let until): wait(until, target.state) { [self] in perform($0.probe.isDue(now: loop.now()), $0) }

@@ -15,6 +15,12 @@ final class Tunnel: ClientConnection {
     private let entryPoint: EntryPoint
     private let isWebSocket: Bool
     private let idleTimeout: TimeAmount?
+    /// How often to keep the sessions alive; nil: there are none.
+    private let renewalInterval: TimeAmount?
+    private var renewal = NIODeadline.distantFuture
+    private var idleDeadline = NIODeadline.distantFuture
+    /// When what is left is cut, once one connection has closed or the replica stops.
+    private var lastDeadline = NIODeadline.distantFuture
     private var client: TunnelEnd?
     private var backend: TunnelEnd?
     /// From the client to the backend.
@@ -38,6 +44,7 @@ final class Tunnel: ClientConnection {
         self.entryPoint = entryPoint
         self.isWebSocket = isWebSocket
         self.idleTimeout = idleTimeout
+        renewalInterval = exchange.sessionRenewalInterval
         upwards = TunnelFlow(isWebSocket: isWebSocket)
         downwards = TunnelFlow(isWebSocket: isWebSocket)
     }
@@ -60,20 +67,22 @@ final class Tunnel: ClientConnection {
             // One of the channels has closed in this turn of the loop.
             return fail(client, backend)
         }
+        if let renewalInterval { renewal = .now() + renewalInterval }
         isActive()
-        received(client.unread, from: .client)
+        setDeadline()
         received(backend.unread, from: .backend)
+        received(client.unread, from: .client)
         if client.inputIsClosed { inputClosed(.client) }
         ends.client.read()
         ends.backend.read()
     }
 
     private func fail(_ client: DetachedConnection, _ backend: DetachedConnection) {
+        note(client.channel.isActive ? .backendReset : .clientReset)
         client.channel.close(promise: nil)
         backend.channel.close(promise: nil)
         self.client = nil
         self.backend = nil
-        note(.backendReset)
         finishIfClosed()
     }
 
@@ -126,17 +135,28 @@ final class Tunnel: ClientConnection {
         if side == .client { client = nil } else { backend = nil }
         endFlow(from: side)
         connection(side.other)?.resumeReading()
-        deadline = min(deadline, .now() + loop.limits.stallTimeout)
+        lastDeadline = min(lastDeadline, .now() + loop.limits.stallTimeout)
+        setDeadline()
         finishIfClosed()
     }
 
     // MARK: Time-outs and stops
 
     func deadlinePassed() {
-        deadline = .distantFuture
-        note(.tunnelIdle)
-        cut()
+        let now = NIODeadline.now()
+        guard now < lastDeadline, now < idleDeadline else {
+            deadline = .distantFuture
+            note(.tunnelIdle)
+            return cut()
+        }
+        if let renewalInterval, now >= renewal {
+            exchange?.keepSessionsAlive()
+            renewal = now + renewalInterval
+        }
+        setDeadline()
     }
+
+    private func setDeadline() { deadline = min(renewal, idleDeadline, lastDeadline) }
 
     /// A tunnel has no end to wait for: it is left alone until the stop's deadline.
     func stop(by last: NIODeadline) {}
@@ -146,7 +166,8 @@ final class Tunnel: ClientConnection {
     func goAway(by last: NIODeadline) {
         note(.shutdown)
         guard isWebSocket else { return cut() }
-        deadline = min(deadline, last)
+        lastDeadline = min(lastDeadline, last)
+        setDeadline()
         if upwards.goAway(), let backend { sendGoingAway(to: backend) }
         if downwards.goAway(), let client { sendGoingAway(to: client) }
     }
@@ -170,9 +191,10 @@ final class Tunnel: ClientConnection {
 
     private func connection(_ side: Side) -> TunnelEnd? { side == .client ? client : backend }
 
-    /// Once something has ended, the deadline is that of the rest.
     private func isActive() {
-        if let idleTimeout, ending == nil { deadline = loop.deadlines.deadline(in: idleTimeout) }
+        guard let idleTimeout else { return }
+        idleDeadline = loop.deadlines.deadline(in: idleTimeout)
+        setDeadline()
     }
 
     /// The first cause counts.

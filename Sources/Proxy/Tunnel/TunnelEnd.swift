@@ -60,6 +60,7 @@ final class TunnelEnd: ChannelInboundHandler {
     }
 
     func errorCaught(context: ChannelHandlerContext, error: any Error) {
+        writer.forget()
         tunnel?.failed(side)
         writer.close(context)
     }

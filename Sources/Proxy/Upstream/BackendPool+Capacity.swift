@@ -35,18 +35,24 @@ struct CapacityHold: ~Copyable {
         if case .holds(let held) = state, held === pool { return .admitted }
         leave()
         guard let limit = pool.limits.pool.maxRequests else { return .admitted }
-        let ticket = pool.waiting.append(waiter)
         let admission = pool.state.capacity.enter(
             limit: limit, queueSize: hasWaited ? 0 : pool.limits.pool.queueSize, wake: pool.wake())
-        if let ticket, case .waits(let shared) = admission {
+        switch admission {
+        case .admitted:
+            state = .holds(pool)
+            return .admitted
+        case .waits(let shared):
+            // A place is granted in a later turn of the loop at the earliest.
+            guard let ticket = pool.waiting.append(waiter) else {
+                pool.state.capacity.stopWaiting(shared)
+                return .full
+            }
             hasWaited = true
             state = .waits(pool, ticket, shared)
             return .waits
+        case .full:
+            return .full
         }
-        if let ticket { pool.waiting.remove(ticket) }
-        guard case .admitted = admission else { return .full }
-        state = .holds(pool)
-        return .admitted
     }
 
     /// The waiter was told that it has the place.

@@ -171,11 +171,15 @@ final class BackendPool {
 
     // MARK: Connecting
 
+    /// Longer than any kernel tries to connect.
+    private static let kernelTimeout = TimeAmount.minutes(10)
+
     private func open() -> EventLoopFuture<NIOLoopBound<HTTP1BackendConnection>> {
         let handler = NIOLoopBound(HTTP1BackendConnection(loop: loop, pool: self), eventLoop: loop.eventLoop)
         let allocator = LoopReceiveAllocator(loop.receiveBuffers)
         return KeepAlive.set(on: ClientBootstrap(group: loop.eventLoop))
-            .channelOption(.connectTimeout, value: limits.pool.connectTimeout)
+            // The bootstrap has it, because that bounds the lookup of the name, too.
+            .connectTimeout(limits.pool.connectTimeout ?? Self.kernelTimeout)
             // The connection's handler asks for each read.
             .channelOption(.autoRead, value: false)
             .channelOption(.maxMessagesPerRead, value: 1)

@@ -248,10 +248,9 @@ final class HTTP1BackendConnection: ChannelInboundHandler, RemovableChannelHandl
     }
 
     /// The exchange ends with a switch of protocols: releases the connection for the new protocol. Nil if it has
-    /// closed.
+    /// closed. Nothing is left to be sent: a request that may switch has no body.
     func handOver() -> DetachedConnection? {
         guard case .busy = state, let context else { return nil }
-        flush()
         let connection = input.handOver(context, writer: writer)
         state = .closed
         letGo()
