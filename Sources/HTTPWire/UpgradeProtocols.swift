@@ -5,8 +5,11 @@
 /// to HTTP/1.1 that a server may ignore, and a proxy must not pass: a backend that accepts `h2c` would take requests
 /// that the proxy does not see. Malformed elements are left out.
 package struct UpgradeProtocols: Equatable, Sendable {
+    /// Nil if there are none, as for nearly every request: copies of nil count no references.
+    private var elements: [UInt8]?
+
     /// A field value; empty if there are none.
-    package private(set) var value: [UInt8] = []
+    package var value: [UInt8] { elements ?? [] }
 
     /// None.
     package init() {}
@@ -18,7 +21,7 @@ package struct UpgradeProtocols: Equatable, Sendable {
         }
     }
 
-    package var isEmpty: Bool { value.isEmpty }
+    package var isEmpty: Bool { elements == nil }
 
     /// Whether WebSocket is the only one (RFC 6455, section 11.2).
     package var areWebSocket: Bool {
@@ -49,8 +52,7 @@ package struct UpgradeProtocols: Equatable, Sendable {
     }
 
     private mutating func append(_ element: UnsafeRawBufferPointer) {
-        if !value.isEmpty { value += ", ".utf8 }
-        value += element
+        elements = elements.map { $0 + ", ".utf8 + element } ?? Array(element)
     }
 
     private func offers(_ name: UnsafeRawBufferPointer) -> Bool {

@@ -43,6 +43,8 @@ final class Exchange {
     var pendingPassword: (credentials: BasicCredentials, gate: BasicAuthGate)?
     /// The connection has carried other requests: its end may have crossed this one, and says nothing of the backend.
     private var isOnKeptConnection = false
+    /// A passive health check looks at the response's status.
+    private var countsStatuses = false
     /// Counts the connection attempts, so that a late result is recognised.
     private var attempt: UInt64 = 0
     /// Nil if exchanges are not logged.
@@ -188,6 +190,7 @@ final class Exchange {
         upstream = place
         phase = .sent
         timeouts = pool.limits.exchange
+        countsStatuses = pool.passiveHealthCheck != nil
         recording?.requestSent()
         let head = upstreamHead.bytes(authority: pool.backend.authority)
         place.send(head, method: request.method, framing: request.framing, offering: request.offer, for: self)
@@ -398,7 +401,7 @@ extension Exchange: UpstreamReceiver {
             guard !response.isHeldBack else { return false }
         }
         response.pass(status: view.head.status)
-        choice.pool?.answered(status: view.head.status)
+        if countsStatuses { choice.pool?.answered(status: view.head.status) }
         recording?.responseHeadCame()
         bufferedHead = nil
         let additions = ResponseAdditions(setCookie: choice.setCookies(), edits: steps.middlewares?.responseEdits)

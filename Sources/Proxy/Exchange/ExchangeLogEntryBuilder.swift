@@ -2,8 +2,9 @@ import Affinity
 import HTTPWire
 import NIOCore
 
-/// Collects the log entry of one exchange while it runs.
-struct ExchangeLogEntryBuilder {
+/// Collects the log entry of one exchange while it runs. An object, because an exchange that is not logged should hold
+/// no more than a reference to nothing.
+final class ExchangeLogEntryBuilder {
     private var record: ExchangeLogEntry
     private let began = NIODeadline.now()
     private var sent = NIODeadline.distantPast
@@ -17,23 +18,23 @@ struct ExchangeLogEntryBuilder {
     }
 
     /// The request's head has been sent to a backend.
-    mutating func requestSent() { sent = .now() }
+    func requestSent() { sent = .now() }
 
-    mutating func attemptFailed(_ cause: Cause) { record.failedAttempt = cause }
+    func attemptFailed(_ cause: Cause) { record.failedAttempt = cause }
 
-    mutating func triedAgain() { record.retries += 1 }
+    func triedAgain() { record.retries += 1 }
 
-    mutating func received(requestBody count: Int) { record.requestBytes &+= UInt64(count) }
+    func received(requestBody count: Int) { record.requestBytes &+= UInt64(count) }
 
-    mutating func responseHeadCame() {
+    func responseHeadCame() {
         record.isBackendStatus = true
         record.backendDuration = (NIODeadline.now() - sent).nanoseconds
     }
 
-    mutating func sent(responseBody count: Int) { record.responseBytes &+= UInt64(count) }
+    func sent(responseBody count: Int) { record.responseBytes &+= UInt64(count) }
 
     /// What a tunnel passed counts as the bodies of request and response.
-    mutating func tunnelEnded(bytesFromClient: UInt64, bytesFromBackend: UInt64) {
+    func tunnelEnded(bytesFromClient: UInt64, bytesFromBackend: UInt64) {
         record.requestBytes &+= bytesFromClient
         record.responseBytes &+= bytesFromBackend
     }
@@ -64,3 +65,6 @@ struct ExchangeLogEntryBuilder {
         }
     }
 }
+
+@available(*, unavailable)
+extension ExchangeLogEntryBuilder: Sendable {}
