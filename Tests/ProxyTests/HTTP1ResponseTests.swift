@@ -101,7 +101,7 @@ struct HTTP1ResponseTests {
         #expect(!tooMany.response.mayBeFollowed)
     }
 
-    @Test("A change of protocol that nobody asked for, and what is no response, fails")
+    @Test("A change of protocol that nobody asked for fails, and so does anything but a response")
     func malformed() {
         let texts = [
             ("HTTP/1.1 101 Switching Protocols\r\nUpgrade: x\r\nConnection: upgrade\r\n\r\n", "switch_refused"),
