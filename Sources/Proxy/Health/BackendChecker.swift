@@ -4,14 +4,6 @@ import NIOCore
 import NIOPosix
 import Networking
 
-#if canImport(Glibc)
-import Glibc
-#elseif canImport(Musl)
-import Musl
-#elseif canImport(Darwin)
-import Darwin
-#endif
-
 /// Checks backends by HTTP. Whether and when is decided by ``BackendCheck``.
 protocol HealthChecking: AnyObject {
     /// Makes one check and calls `then` once, in this turn of the loop or a later one. Not called while a check is in
@@ -103,14 +95,7 @@ final class BackendChecker: HealthChecking {
         self.run?.isOnKept = false
         let left = min(loop.limits.connectTimeout, run.deadline - .now())
         guard left > .zero else { return finish(.timedOut) }
-        let allocator = LoopReceiveAllocator(loop.receiveBuffers)
-        ClientBootstrap(group: loop.eventLoop)
-            .connectTimeout(left)
-            // The connection's handler asks for each read.
-            .channelOption(.autoRead, value: false)
-            .channelOption(.maxMessagesPerRead, value: 1)
-            .channelOption(.recvAllocator, value: allocator)
-            .channelOption(.tcpOption(.tcp_nodelay), value: 1)
+        ClientBootstrap.toBackend(on: loop, timeout: left)
             .connect(host: target.host, port: target.port, on: loop.eventLoop, by: loop.resolver)
             .assumeIsolated()
             .whenComplete { [self] result in connected(result, request) }
@@ -119,7 +104,7 @@ final class BackendChecker: HealthChecking {
     private func connected(_ result: Result<any Channel, any Error>, _ request: ByteBuffer) {
         switch result {
         case .failure(let error):
-            finish(Self.reason(error))
+            finish(FailingReason(connecting: error))
         case .success(let channel):
             let connection = CheckConnection(loop: loop)
             guard run != nil, (try? channel.pipeline.syncOperations.addHandler(connection)) != nil else {
@@ -169,16 +154,14 @@ final class BackendChecker: HealthChecking {
         guard let run = run.take() else { return }
         run.then(CheckResult(failure: failure, hasConnected: run.hasConnected))
     }
+}
 
-    // MARK: Errors
-
-    private static func reason(_ error: any Error) -> FailingReason {
-        switch error {
-        case ChannelError.connectTimeout: .connectTimedOut
-        case let error as IOError where error.errnoCode == ECONNREFUSED: .connectionRefused
-        case let error as NIOConnectionError:
-            error.connectionErrors.first.map { reason($0.error) } ?? .connectFailed
-        default: .connectFailed
+extension FailingReason {
+    fileprivate init(connecting error: any Error) {
+        switch Cause(connecting: error).reason {
+        case .connectTimeout: self = .connectTimedOut
+        case .connectRefused: self = .connectionRefused
+        default: self = .connectFailed
         }
     }
 }

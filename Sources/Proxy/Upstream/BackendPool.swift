@@ -176,15 +176,8 @@ final class BackendPool {
 
     private func open() -> EventLoopFuture<NIOLoopBound<HTTP1BackendConnection>> {
         let handler = NIOLoopBound(HTTP1BackendConnection(loop: loop, pool: self), eventLoop: loop.eventLoop)
-        let allocator = LoopReceiveAllocator(loop.receiveBuffers)
-        return KeepAlive.set(on: ClientBootstrap(group: loop.eventLoop))
-            // The bootstrap has it, because that bounds the lookup of the name, too.
-            .connectTimeout(limits.pool.connectTimeout ?? Self.kernelTimeout)
-            // The connection's handler asks for each read.
-            .channelOption(.autoRead, value: false)
-            .channelOption(.maxMessagesPerRead, value: 1)
-            .channelOption(.recvAllocator, value: allocator)
-            .channelOption(.tcpOption(.tcp_nodelay), value: 1)
+        let timeout = limits.pool.connectTimeout ?? Self.kernelTimeout
+        return KeepAlive.set(on: .toBackend(on: loop, timeout: timeout))
             .connect(host: backend.host, port: backend.port, on: loop.eventLoop, by: loop.resolver)
             .flatMapThrowing { channel in
                 try channel.pipeline.syncOperations.addHandler(handler.value)
