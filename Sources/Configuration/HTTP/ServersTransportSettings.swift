@@ -30,8 +30,7 @@ extension ServersTransportSettings {
     init(_ section: SettingSection) {
         self.init()
         section.check(known: ["maxIdleConnsPerHost", "forwardingTimeouts"], unavailable: Self.unavailable)
-        maxIdleConnsPerHost = section["maxIdleConnsPerHost"]?.integer(0...Self.idleConnectionsMax)
-            .flatMap { $0 == 0 ? nil : $0 }
+        maxIdleConnsPerHost = section.limit("maxIdleConnsPerHost", atMost: Self.idleConnectionsMax)
         guard let timeouts = section.section("forwardingTimeouts") else { return }
         timeouts.check(
             known: [

@@ -103,7 +103,7 @@ struct ServiceDraft {
     }
 
     private mutating func readLimits(_ section: SettingSection) {
-        settings.maxRequests = section["maxRequests"]?.integer(0...Self.requestsMax).flatMap { $0 == 0 ? nil : $0 }
+        settings.maxRequests = section.limit("maxRequests", atMost: Self.requestsMax)
         guard let queue = section.section("queue") else { return }
         queue.check(known: ["size", "timeout"])
         if section["maxRequests"] == nil { queue.diagnostic("has no effect without maxRequests: set the limit, too") }

@@ -25,9 +25,7 @@ extension TransportSettings {
         guard let section else { return }
         section.check(
             known: ["respondingTimeouts", "keepAliveMaxRequests", "keepAliveMaxTime"], unavailable: ["lifeCycle"])
-        keepAliveMaxRequests = section["keepAliveMaxRequests"]?.integer(0...Self.requestsMax).flatMap {
-            $0 == 0 ? nil : $0
-        }
+        keepAliveMaxRequests = section.limit("keepAliveMaxRequests", atMost: Self.requestsMax)
         keepAliveMaxTime = section.timeout("keepAliveMaxTime", default: keepAliveMaxTime)
         guard let timeouts = section.section("respondingTimeouts") else { return }
         timeouts.check(known: ["readTimeout", "writeTimeout", "idleTimeout", "headTimeout", "bodyGapTimeout"])
@@ -41,6 +39,11 @@ extension TransportSettings {
 
 extension SettingSection {
     static let timeoutMax = Duration.seconds(366 * 24 * 60 * 60)
+
+    /// A number, where 0 means unlimited. Nil if the key is left out, too, or after an error.
+    func limit(_ key: String, atMost most: Int) -> Int? {
+        self[key]?.integer(0...most).flatMap { $0 == 0 ? nil : $0 }
+    }
 
     /// A time-out, where 0 means none. `standard` if the key is left out, or after an error.
     func timeout(_ key: String, default standard: Duration?) -> Duration? {
