@@ -19,7 +19,7 @@ struct RequestRoutingTests {
             var told: [String] = []
             while told.count < 9 {
                 switch steps.next(view, in: own.table) {
-                case .answer(let answer, let reason): return told + ["\(answer.status) \(reason)"]
+                case .answer(let answer): return told + ["\(answer.status) \(answer.cause.reason)"]
                 case .service(let service): return told + ["service \(service.description.name)"]
                 case .checkPassword(let credentials, let gate):
                     told.append("password")
@@ -46,7 +46,7 @@ struct RequestRoutingTests {
     func middlewares() throws {
         let redirect = Middleware.redirectScheme(SchemeRedirect(scheme: .https, port: nil, isPermanent: false))
         let strip = Middleware.stripPrefix(["/pub"])
-        try #expect(Self.steps(Self.get("/pub/x"), Self.own([strip, redirect])) == ["302 middleware"])
+        try #expect(Self.steps(Self.get("/pub/x"), Self.own([strip, redirect])) == ["302 redirected"])
         try #expect(Self.steps(Self.get("/pub/x"), Self.own([strip])) == ["service app"])
         try #expect(Self.steps(Self.get("/pub../x"), Self.own([strip, redirect])) == ["400 dotSegment"])
     }

@@ -73,7 +73,7 @@ final class Exchange {
 
     func advance(_ view: RequestView) {
         switch steps.next(view, in: worker.table) {
-        case .answer(let answer, _): self.answer(answer)
+        case .answer(let answer): self.answer(answer)
         case .checkPassword(let credentials, let gate): check(credentials, gate, view)
         case .service(let service):
             choice.begin(service, from: view.client)

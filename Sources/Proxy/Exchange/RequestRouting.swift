@@ -6,16 +6,11 @@ import HTTPWire
 struct RequestRouting {
     enum Step {
         /// Limpet responds itself.
-        case answer(LocalResponse, Reason)
+        case answer(LocalResponse)
         /// A password must be checked. If it is correct, call `admit` and then `next`.
         case checkPassword(BasicCredentials, BasicAuthGate)
         /// The request has reached its service. Look up its session with that service.
         case service(ServiceRuntime)
-    }
-
-    /// Why Limpet responds itself.
-    enum Reason {
-        case dotSegment, lastHop, noRouter, noService, middleware
     }
 
     /// Nil until a router has been found.
@@ -30,12 +25,12 @@ struct RequestRouting {
     mutating func next(_ request: RequestView, in table: ServiceTable) -> Step {
         if let service { return runMiddlewares(request, to: service) }
         if DotSegments.occur(in: UnsafeRawBufferPointer(rebasing: request.bytes[request.head.path])) {
-            return .answer(LocalResponse(.dotSegment), .dotSegment)
+            return .answer(LocalResponse(.dotSegment))
         }
-        if let answer = MaxForwards.answer(request) { return .answer(answer, .lastHop) }
-        guard let router = table.router(of: request) else { return .answer(LocalResponse(.noRoute), .noRouter) }
+        if let answer = MaxForwards.answer(request) { return .answer(answer) }
+        guard let router = table.router(of: request) else { return .answer(LocalResponse(.noRoute)) }
         self.router = router
-        guard let service = table.service(of: router) else { return .answer(LocalResponse(.noService), .noService) }
+        guard let service = table.service(of: router) else { return .answer(LocalResponse(.noService)) }
         guard let chain = router.middlewares else { return .service(service) }
         self.service = service
         middlewares = MiddlewareRun(chain)
@@ -53,8 +48,8 @@ struct RequestRouting {
             trace?.append(Self.passage(step, outcome, middlewares, request))
             switch outcome {
             case .goOn: break
-            case .answer(let answer): return .answer(answer, .middleware)
-            case .dotSegment: return .answer(LocalResponse(.dotSegment), .dotSegment)
+            case .answer(let answer): return .answer(answer)
+            case .dotSegment: return .answer(LocalResponse(.dotSegment))
             case .checkPassword(let credentials, let gate): return .checkPassword(credentials, gate)
             }
         }

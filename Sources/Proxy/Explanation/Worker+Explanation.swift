@@ -35,8 +35,8 @@ extension Worker {
                 // The password is not verified here.
                 steps.admit(credentials, gate)
                 continue
-            case .answer(let answer, let reason):
-                explanation.outcome = Self.outcome(answer, reason)
+            case .answer(let answer):
+                explanation.outcome = Self.outcome(answer)
             case .service:
                 break
             }
@@ -54,14 +54,14 @@ extension Worker {
         }
     }
 
-    private static func outcome(_ answer: LocalResponse, _ reason: RequestRouting.Reason) -> RequestExplanation.Outcome
-    {
-        switch reason {
+    private static func outcome(_ answer: LocalResponse) -> RequestExplanation.Outcome {
+        switch answer.cause.reason {
         case .dotSegment: .dotSegment
-        case .lastHop: .lastHop(status: answer.status)
-        case .noRouter: .noRouter
+        // The last recipient does not implement TRACE, and routing refuses nothing else as not implemented.
+        case .maxForwards, .notImplemented: .lastHop(status: answer.status)
+        case .noRoute: .noRouter
         case .noService: .noService
-        case .middleware: .answered(status: answer.status, location: answer.location)
+        default: .answered(status: answer.status, location: answer.location)
         }
     }
 
