@@ -9,6 +9,8 @@ final class Tunnel: ClientConnection {
         case client, backend
 
         var other: Side { self == .client ? .backend : .client }
+        fileprivate var closed: Reason { self == .client ? .clientClosed : .backendClosed }
+        fileprivate var reset: Reason { self == .client ? .clientReset : .backendReset }
     }
 
     private let worker: Worker
@@ -78,7 +80,7 @@ final class Tunnel: ClientConnection {
     }
 
     private func fail(_ client: DetachedConnection, _ backend: DetachedConnection) {
-        note(client.channel.isActive ? .backendReset : .clientReset)
+        note((client.channel.isActive ? Side.backend : .client).reset)
         client.channel.close(promise: nil)
         backend.channel.close(promise: nil)
         self.client = nil
@@ -91,7 +93,7 @@ final class Tunnel: ClientConnection {
     func received(_ bytes: ByteBuffer, from side: Side) {
         guard bytes.readableBytes > 0, let receiver = connection(side.other) else { return }
         isActive()
-        let passage = bytes.withUnsafeReadableBytes { advance(side, $0) }
+        let passage = bytes.withUnsafeReadableBytes { self[side].received($0) }
         if passage.count == bytes.readableBytes {
             receiver.send(bytes)
         } else if let passed = bytes.getSlice(at: bytes.readerIndex, length: passage.count), passage.count > 0 {
@@ -101,18 +103,20 @@ final class Tunnel: ClientConnection {
         if !receiver.isWritable { connection(side)?.pauseReading() }
     }
 
-    private func advance(_ side: Side, _ bytes: UnsafeRawBufferPointer) -> TunnelFlow.Passage {
-        side == .client ? upwards.received(bytes) : downwards.received(bytes)
+    /// What this side sends.
+    private subscript(_ side: Side) -> TunnelFlow {
+        get { side == .client ? upwards : downwards }
+        _modify {
+            switch side {
+            case .client: yield &upwards
+            case .backend: yield &downwards
+            }
+        }
     }
 
     func inputClosed(_ side: Side) {
-        note(side == .client ? .clientClosed : .backendClosed)
-        endFlow(from: side)
-    }
-
-    private func endFlow(from side: Side) {
-        let mustTell = side == .client ? upwards.inputClosed() : downwards.inputClosed()
-        if mustTell { connection(side.other)?.closeOutput() }
+        note(side.closed)
+        if self[side].inputClosed() { connection(side.other)?.closeOutput() }
     }
 
     func writabilityChanged(_ side: Side) {
@@ -123,17 +127,15 @@ final class Tunnel: ClientConnection {
     /// The connection of this side was reset. The other side's connection is closed at once, unless this side had sent
     /// everything before: then that still has to arrive.
     func failed(_ side: Side) {
-        note(side == .client ? .clientReset : .backendReset)
-        let hasSentAll = side == .client ? upwards.hasEnded : downwards.hasEnded
-        if !hasSentAll { connection(side.other)?.close() }
+        note(side.reset)
+        if !self[side].hasEnded { connection(side.other)?.close() }
     }
 
     /// The connection of this side has closed, both ways. Nobody is left to receive what the other side sends, so it is
     /// read and dropped until that side closes, too.
     func closed(_ side: Side) {
-        note(side == .client ? .clientClosed : .backendClosed)
         if side == .client { client = nil } else { backend = nil }
-        endFlow(from: side)
+        inputClosed(side)
         connection(side.other)?.resumeReading()
         lastDeadline = min(lastDeadline, .now() + loop.limits.stallTimeout)
         setDeadline()
