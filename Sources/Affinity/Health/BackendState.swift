@@ -49,27 +49,24 @@ package final class BackendState: Sendable {
     }
 
     /// What makes the backend count as failing; empty if it does not.
-    package var failingReasons: [FailingReason] {
-        let all = all
-        var reasons: [FailingReason] = []
-        if all & DownCause.failing.rawValue != 0 { reasons.append(reason(in: checkReason)) }
-        if all & DownCause.erring.rawValue != 0 { reasons.append(reason(in: requestReason)) }
-        if all & DownCause.unhealthy.rawValue != 0 { reasons.append(.container) }
-        return reasons
-    }
+    package var failingReasons: [FailingReason] { found.map(\.reason) }
 
     /// The same for people: what failed, and how.
     package var failures: [String] {
+        found.map { cause, reason in
+            switch cause {
+            case .failing: FailingReason.text(ofCheck: reason)
+            case .erring: FailingReason.text(ofRequests: reason)
+            case .unreachable, .unhealthy: reason.text
+            }
+        }
+    }
+
+    private var found: [(cause: DownCause, reason: FailingReason)] {
         let all = all
-        var failures: [String] = []
-        if all & DownCause.failing.rawValue != 0 {
-            failures.append(FailingReason.text(ofCheck: reason(in: checkReason)))
-        }
-        if all & DownCause.erring.rawValue != 0 {
-            failures.append(FailingReason.text(ofRequests: reason(in: requestReason)))
-        }
-        if all & DownCause.unhealthy.rawValue != 0 { failures.append(FailingReason.container.text) }
-        return failures
+        return [
+            (.failing, reason(in: checkReason)), (.erring, reason(in: requestReason)), (.unhealthy, .container),
+        ].filter { all & $0.0.rawValue != 0 }
     }
 
     package func has(_ cause: DownCause) -> Bool { all & cause.rawValue != 0 }
