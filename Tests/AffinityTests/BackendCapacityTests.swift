@@ -25,6 +25,19 @@ struct BackendCapacityTests {
         #expect(gone == nil)
     }
 
+    @Test("leave nothing behind to be searched, once the last of them has left")
+    func emptied() {
+        var queue = WaitQueue<Int>()
+        for number in 0..<1000 {
+            let ticket = queue.append(number)
+            _ = ticket.flatMap { queue.remove($0) }
+        }
+        #expect(queue.isEmpty && queue.first == queue.next)
+        _ = queue.append(7)
+        let next = queue.popFirst()
+        #expect(next == 7)
+    }
+
     @Test("are woken one for each that ends, in their order; one that has left is passed over")
     func order() {
         let capacity = BackendCapacity()

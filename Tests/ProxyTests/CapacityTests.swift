@@ -106,6 +106,34 @@ struct CapacityTests {
         }
     }
 
+    @Test("does not lift what bounds a request as a whole: one that waited, and then finds nothing but silence, is 504")
+    func boundAfterwards() async throws {
+        let flag = ScriptedBackend.Flag()
+        let backends = try ["a", "b"].map { name in
+            try ScriptedBackend { connection, _ in
+                while true {
+                    let head = try connection.receive(until: "\r\n\r\n")
+                    if head.contains("/silent") || head.contains("/held") { _ = flag.isSet(within: 20) }
+                    try connection.send(ok("\(name);"))
+                }
+            }
+        }
+        defer { for backend in backends { backend.close() } }
+        var options = Self.options { $0.queueTimeout = .milliseconds(200) }
+        options.serviceLimits.exchange.request = .milliseconds(1500)
+        try await withProxy(to: backends.map(\.port), options) { proxy in
+            let client = try proxy.connect()
+            try client.send(Self.get("s"))
+            _ = try client.receive(until: ";")
+            let held = try proxy.connect()
+            try held.send(Self.get("s", "/held"))
+            try await #expect(eventually { (0..<2).contains { Self.counts(proxy, $0).underWay == 1 } })
+            try client.send(Self.get("s", "/silent"))
+            try #expect(client.receive(until: "Gateway Timeout\n").hasPrefix("HTTP/1.1 504 "))
+            flag.set()
+        }
+    }
+
     @Test("is left by a reload that takes the limit away: those that wait go on")
     func unlimited() async throws {
         let flag = ScriptedBackend.Flag()

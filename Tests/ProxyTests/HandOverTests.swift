@@ -59,6 +59,16 @@ struct HandOverTests {
         #expect(place.handOver() == nil)
     }
 
+    @Test("A connection that has closed is handed to nobody")
+    func closed() throws {
+        let (channel, connection, loop) = try Self.backend()
+        let receiver = Receiver()
+        let place = Upstream.http1(connection)
+        place.send(ByteBuffer(string: "x"), method: .get, framing: .none, offering: .init(), for: receiver)
+        try channel.close().wait()
+        #expect(place.handOver() == nil && loop.counters.backendConnections == 0 && receiver.told.count == 1)
+    }
+
     @Test("A client's connection is left with what came behind its request")
     func clientSide() throws {
         let channel = EmbeddedChannel()

@@ -59,9 +59,13 @@ struct HealthProberCheckTests {
             prober.judge = judge
         }
 
-        func apply(_ backends: [Described.Backend], _ check: HealthCheck?) throws {
+        func apply(
+            _ backends: [Described.Backend], _ check: HealthCheck?, passive: PassiveHealthCheck? = nil
+        ) throws {
             let described = Described(backends: backends, healthCheck: check)
-            let snapshot = try described.snapshot(ProxyHarness.Options(), succeeding: services)
+            var options = ProxyHarness.Options()
+            options.passiveHealthCheck = passive
+            let snapshot = try described.snapshot(options, succeeding: services)
             services = snapshot.services
             prober.reconfigured(snapshot)
         }
@@ -160,6 +164,43 @@ struct HealthProberCheckTests {
         #expect(!late && scene.state(0).causes == .failing)
         try scene.checker("b0").end(nil)
         #expect(scene.state(0).isUp && scene.judge.words.last == "up")
+    }
+
+    @Test("the fleet's question is answered though the check changes meanwhile, or is taken away")
+    func reloadUnderQuestion() throws {
+        let backends = [Described.Backend("b0", 1), .init("b1", 2)]
+        var changed = Self.check
+        changed.path = "/other"
+        let scene = try Scene()
+        try scene.checker("b0").end(nil)
+        scene.prober.probe(scene.state(0))
+        try scene.apply(backends, changed)
+        #expect(scene.judge.words == [])
+        try scene.checker("b0").end(.status(500))
+        #expect(scene.judge.words == ["probed: down"])
+        let other = try Scene()
+        try other.checker("b0").end(nil)
+        other.prober.probe(other.state(0))
+        try other.apply(backends, nil)
+        #expect(other.judge.words == [] && other.pendingConnects.pending.count == 1)
+        let connected = try #require(other.pendingConnects.pending.first)
+        connected(true)
+        #expect(other.judge.words == ["probed: up"])
+    }
+
+    @Test("requests that stop to count leave a failing backend to its check")
+    func passiveTakenAway() throws {
+        let backends = [Described.Backend("b0", 1), .init("b1", 2)]
+        let scene = try Scene()
+        try scene.checker("b0").end(nil)
+        try scene.apply(backends, Self.check, passive: PassiveHealthCheck())
+        scene.prober.evidence.report(.requestFailed(.closed), scene.state(0))
+        #expect(!scene.state(0).isUp)
+        try scene.apply(backends, Self.check)
+        #expect(!scene.state(0).isUp, "only a good check says that it works")
+        scene.prober.probe(scene.state(0))
+        try scene.checker("b0").end(nil)
+        #expect(scene.state(0).isUp)
     }
 
     @Test("a check that is taken away leaves no backend failing, and one that is added takes effect at once")

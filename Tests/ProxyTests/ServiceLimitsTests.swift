@@ -63,6 +63,34 @@ struct ServiceLimitsTests {
         }
     }
 
+    @Test("a backend that has begun its response, and takes no more of its request, is cut after a minute all the same")
+    func stalledUpload() async throws {
+        let isCut = ScriptedBackend.Flag()
+        let backend = try ScriptedBackend { connection, _ in
+            _ = try connection.receive(until: "\r\n\r\n")
+            // The upload has come to rest by then.
+            usleep(300_000)
+            try connection.send("HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nx")
+            _ = isCut.isSet(within: 20)
+        }
+        defer { backend.close() }
+        var options = ProxyHarness.Options()
+        options.limits.stallTimeout = .milliseconds(600)
+        try await withProxy(to: [backend.port], options) { proxy in
+            let client = try proxy.connect()
+            Threads.detach {
+                try? client.send("POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 50000000\r\n\r\n")
+                try? client.send([UInt8](repeating: 0, count: 50_000_000))
+            }
+            _ = try client.receive(until: "\r\n\r\nx")
+            // The end, or a reset.
+            while let piece = try? client.receive(), !piece.isEmpty {}
+            try await #expect(
+                eventually { try await proxy.counters().services["app"]?.failures == [.responseStalled: 1] })
+            isCut.set()
+        }
+    }
+
     @Test("responseHead and request: a response that is too late is 504")
     func late() async throws {
         let changes: [(inout ServiceLimits) -> Void] = [

@@ -4,8 +4,8 @@ package struct WaitQueue<Element> {
     package typealias Ticket = UInt64
 
     private var elements: [Ticket: Element] = [:]
-    private var first: Ticket = 0
-    private var next: Ticket = 0
+    private(set) var first: Ticket = 0
+    private(set) var next: Ticket = 0
 
     package init() {}
 
