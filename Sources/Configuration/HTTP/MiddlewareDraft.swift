@@ -15,11 +15,12 @@ struct MiddlewareDraft {
         ("redirectScheme", { section, _ in SchemeRedirect(section).map(Middleware.redirectScheme) }),
         ("basicAuth", { BasicAuth($0, $1.usersFiles).map(Middleware.basicAuth) }),
         ("ipAllowList", { section, _ in IPAllowList(section).map(Middleware.ipAllowList) }),
+        ("retry", { section, _ in Retry(section).map(Middleware.retry) }),
     ]
     private static let unavailable = [
         "buffering", "chain", "circuitBreaker", "compress", "contentType", "digestAuth", "encodedCharacters", "errors",
         "forwardAuth", "grpcWeb", "inFlightReq", "ipWhiteList", "passTLSClientCert", "plugin", "rateLimit",
-        "redirectRegex", "replacePath", "replacePathRegex", "retry", "stripPrefixRegex",
+        "redirectRegex", "replacePath", "replacePathRegex", "stripPrefixRegex",
     ]
 
     init(name: String, _ value: SettingValue, of provider: ProviderName, _ context: HTTPContext) {
@@ -31,7 +32,6 @@ struct MiddlewareDraft {
             return
         }
         section.check(known: Self.readers.map(\.key), unavailable: Self.unavailable)
-        TraefikKnownKeys.check(section, "retry", TraefikKnownKeys.retry)
         let found = Self.readers.filter { section.present($0.key) != nil }
         if section.isEmpty {
             section.diagnostic("is empty: use one of \(Self.readers.map(\.key).joined(separator: ", "))")

@@ -55,6 +55,7 @@ extension Middleware {
         case .redirectScheme: "redirectScheme"
         case .basicAuth: "basicAuth"
         case .ipAllowList: "ipAllowList"
+        case .retry: "retry"
         }
     }
 }

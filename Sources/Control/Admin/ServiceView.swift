@@ -7,6 +7,7 @@ package struct ServiceView: Encodable, Equatable, Sendable {
     enum Kind: String, Encodable, Sendable {
         case loadBalancer = "loadbalancer"
         case weighted
+        case failover
     }
 
     enum ServerStatus: String, Encodable, Sendable {
@@ -35,6 +36,13 @@ package struct ServiceView: Encodable, Equatable, Sendable {
         var services: [Child]
     }
 
+    struct Failover: Encodable, Equatable, Sendable {
+        var service: String
+        var fallback: String
+        /// Each as `503` or `500-504`.
+        var statuses: [String]
+    }
+
     struct Sticky: Encodable, Equatable, Sendable {
         /// In order of precedence; each as `header X-Session-ID`.
         var sources: [String]
@@ -49,10 +57,11 @@ package struct ServiceView: Encodable, Equatable, Sendable {
     var strategy: String
     /// Null: requests are balanced without affinity.
     @ExplicitNull var sticky: Sticky?
-    /// The names of the routers and weighted services that use it.
+    /// The names of the routers and services that use it.
     var usedBy: [String]
     var loadBalancer: LoadBalancer?
     var weighted: Weighted?
+    var failover: Failover?
     /// Keyed by URL; the state as this replica sees it.
     var serverStatus: [String: ServerStatus]
     /// The causes against each server that has any, keyed by URL, as in ``HealthCauses/names``.
@@ -70,8 +79,7 @@ package struct ServiceView: Encodable, Equatable, Sendable {
             if let service = router.service { users[service].append(router.name) }
         }
         for service in configuration.services {
-            guard case .services(let children) = service.targets else { continue }
-            for child in children { users[child.service].append(service.name) }
+            for child in service.children { users[child.service].append(service.name) }
         }
         return zip(configuration.services, users).map { settings, users in
             ServiceView(settings, usedBy: users, running: running[settings.name])
@@ -81,7 +89,7 @@ package struct ServiceView: Encodable, Equatable, Sendable {
     private init(_ settings: ServiceSettings, usedBy: [String], running: Proxy.Service?) {
         name = settings.name
         provider = RouterView.providerName(settings.name)
-        strategy = settings.strategy.rawValue
+        strategy = settings.isFailover ? Kind.failover.rawValue : settings.strategy.rawValue
         sticky = settings.sticky.map(Sticky.init)
         self.usedBy = usedBy
         serverStatus = [:]
@@ -104,7 +112,12 @@ package struct ServiceView: Encodable, Equatable, Sendable {
             }
         case .services(let children):
             type = .weighted
-            weighted = Weighted(services: children.map { Child(name: $0.name, weight: $0.weight) })
+            weighted = Weighted(services: children.map { Child(name: $0.reference.name, weight: $0.weight) })
+        case .failover(let settings):
+            type = .failover
+            failover = Failover(
+                service: settings.main.name, fallback: settings.fallback.name,
+                statuses: settings.statuses.map(\.text))
         }
     }
 }
@@ -118,6 +131,10 @@ extension Proxy.Service {
     fileprivate func failures(ofBackend name: String) -> [String] {
         membership.backends.first { $0.name == name }.map { failures(of: $0.hash) } ?? []
     }
+}
+
+extension ClosedRange<Int> {
+    fileprivate var text: String { lowerBound == upperBound ? "\(lowerBound)" : "\(lowerBound)-\(upperBound)" }
 }
 
 extension ServiceView.Sticky {

@@ -20,6 +20,8 @@ final class MiddlewareRun {
     /// The changes to the request's fields.
     private(set) var edits = FieldEdits()
     private var responses: [[FieldEdit]] = []
+    /// The retries of the request; nil without the middleware. Of several, the one closest to the service counts.
+    private(set) var retry: RetryRun?
 
     init(_ chain: MiddlewareChain) {
         self.chain = chain
@@ -40,6 +42,9 @@ final class MiddlewareRun {
             return .goOn
         case .redirectScheme(let redirect): return answer(of: redirect, request).map(Outcome.answer) ?? .goOn
         case .ipAllowList(let list): return answer(of: list, request).map(Outcome.answer) ?? .goOn
+        case .retry(let settings):
+            retry = RetryRun(settings)
+            return .goOn
         case .basicAuth(let gate):
             guard let credentials = credentials(request) else {
                 return .answer(.unauthorized(realm: gate.settings.realm))

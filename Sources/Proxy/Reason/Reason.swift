@@ -51,6 +51,8 @@ package enum Reason: String, CaseIterable, Sendable {
     case switchRefused = "switch_refused"
     /// The response's head did not arrive in time.
     case responseTimeout = "response_timeout"
+    /// The response has a status after which the request is sent again, or to the fallback.
+    case responseStatus = "response_status"
     /// The response's body breaks the framing.
     case responseBodyRefused = "response_body_refused"
     /// The connection ended within the response's body.
@@ -117,8 +119,9 @@ package enum Reason: String, CaseIterable, Sendable {
         case .responseTimeout, .backendStalled, .exchangeTimeout: 504
         case .versionNotSupported: 505
         case .maxForwards: 200
-        case .redirected, .connectRefused, .connectTimeout, .nameNotFound, .connectFailed, .responseBodyRefused,
-            .responseStalled, .backendClosed, .backendReset, .clientClosed, .clientReset, .clientStalled, .tunnelIdle,
+        case .redirected, .connectRefused, .connectTimeout, .nameNotFound, .connectFailed, .responseStatus,
+            .responseBodyRefused, .responseStalled, .backendClosed, .backendReset, .clientClosed, .clientReset,
+            .clientStalled, .tunnelIdle,
             .shutdown:
             nil
         }
@@ -128,7 +131,8 @@ package enum Reason: String, CaseIterable, Sendable {
     var isBackendFault: Bool {
         switch self {
         case .connectRefused, .connectTimeout, .nameNotFound, .connectFailed, .connectionLost, .responseRefused,
-            .switchRefused, .responseTimeout, .responseBodyRefused, .responseCut, .responseStalled, .backendStalled,
+            .switchRefused, .responseTimeout, .responseStatus, .responseBodyRefused, .responseCut, .responseStalled,
+            .backendStalled,
             .backendReset:
             true
         default: false
