@@ -150,7 +150,7 @@ struct RetryTests {
             #expect(backend.requestCount == 4)
             backend.answers([.close])
             try #expect(proxy.exchange(Self.request()).hasPrefix("HTTP/1.1 502 "))
-            #expect(backend.requestCount == 4)
+            #expect(backend.requestCount == 5, "once over the kept connection, which does not count")
             backend.answers([.close])
             try #expect(proxy.exchange(Self.request("POST", body: "x")).hasPrefix("HTTP/1.1 502 "))
             #expect(backend.requestCount == 1)
@@ -163,6 +163,16 @@ struct RetryTests {
         try await Self.withRetries(Retry(attempts: 4, statuses: [503...503], repeatsLost: false), [backend]) { proxy in
             try #expect(proxy.exchange(Self.request()).hasPrefix("HTTP/1.1 502 "))
             #expect(backend.requestCount == 1)
+        }
+    }
+
+    @Test("Do not count a kept connection that the backend closes under a request")
+    func staleConnection() async throws {
+        let backend = try AnsweringInTurn("b", [.status(200), .close, .status(200), .close, .status(200)])
+        let retry = Retry(attempts: 1, statuses: [503...503], repeatsLost: false)
+        try await Self.withRetries(retry, [backend]) { proxy in
+            for _ in 0..<3 { try #expect(proxy.exchange(Self.request()).hasPrefix("HTTP/1.1 200 ")) }
+            #expect(backend.requestCount == 5)
         }
     }
 

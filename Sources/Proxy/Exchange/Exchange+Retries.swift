@@ -8,7 +8,8 @@ extension Exchange {
     /// retries allow.
     func sendAgain(_ cause: Cause) {
         guard let pool = choice.pool else { return failInvariant() }
-        guard steps.middlewares?.retry == nil else {
+        // A kept connection that ends under a request is no failure of the backend, and no attempt to be counted.
+        guard steps.middlewares?.retry == nil || isOnKeptConnection else {
             if isRetried(after: .lost, cause) || isAnsweredElsewhere(cause) { return }
             return answerFailure(cause)
         }

@@ -42,7 +42,7 @@ final class Exchange {
     /// The password check that the exchange waits for.
     var pendingPassword: (credentials: BasicCredentials, gate: BasicAuthGate)?
     /// The connection has carried other requests: its end may have crossed this one, and says nothing of the backend.
-    private var isOnKeptConnection = false
+    private(set) var isOnKeptConnection = false
     /// The response's status may count against the backend, or send the request elsewhere.
     private var heedsStatus = false
     /// Counts the connection attempts, so that a late result is recognised.
