@@ -140,10 +140,8 @@ struct BackendChoice: ~Copyable {
         return pool === self.pool ? balance(service) : step
     }
 
-    /// Whether a response's status may lead to a fallback.
-    var heedsStatuses: Bool {
-        !levels.isEmpty && levels.contains { $0.service.description.failoverStatuses?.isEmpty == false }
-    }
+    /// Whether the deciding service is below another one.
+    var hasLevels: Bool { !levels.isEmpty }
 
     /// The backend answered with this status, or Limpet would because of the backend. Nil if the answer counts;
     /// otherwise the fallback that takes the request comes next.

@@ -43,7 +43,7 @@ final class Exchange {
     var pendingPassword: (credentials: BasicCredentials, gate: BasicAuthGate)?
     /// The connection has carried other requests: its end may have crossed this one, and says nothing of the backend.
     private(set) var isOnKeptConnection = false
-    /// The response's status may count against the backend, or send the request elsewhere.
+    /// The response's status may count against the backend, or send the request elsewhere: as far as is cheap to tell.
     private var heedsStatus = false
     /// Counts the connection attempts, so that a late result is recognised.
     private var attempt: UInt64 = 0
@@ -194,7 +194,7 @@ final class Exchange {
         upstream = place
         phase = .sent
         timeouts = pool.limits.exchange
-        heedsStatus = pool.passiveHealthCheck != nil || choice.heedsStatuses || steps.middlewares?.retry != nil
+        heedsStatus = pool.reportsFailures || choice.hasLevels || steps.middlewares != nil
         recording?.requestSent()
         let head = upstreamHead.bytes(authority: pool.backend.authority)
         place.send(head, method: request.method, framing: request.framing, offering: request.offer, for: self)
@@ -258,9 +258,6 @@ final class Exchange {
         upstream.take()?.end()
         capacity.leave()
         choice.end()
-        steps = RequestRouting()
-        bufferedHead = nil
-        pendingPassword = nil
         giveBackHead()
         return client
     }
