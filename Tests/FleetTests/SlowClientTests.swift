@@ -79,23 +79,26 @@ extension FleetTests {
             }
         }
 
-        /// A client whose connection is closed, for its time is over, begins again.
+        /// Each sends a byte a second, one after the other. A client whose connection is closed, for its time is over,
+        /// begins again.
         private static func drip(_ port: Int, clients: Int, until end: ContinuousClock.Instant) throws {
-            var sockets = try (0..<clients).map { _ in try TCPSocket(port: port) }
+            var sockets: [TCPSocket?] = Array(repeating: nil, count: clients)
             let head = Array("GET /\(String(repeating: "a", count: 100))".utf8)
-            for second in 0... {
-                guard ContinuousClock.now < end else { break }
+            var turn = 0
+            while ContinuousClock.now < end {
                 for index in sockets.indices {
                     do {
-                        try sockets[index].send([head[second % head.count]])
-                    } catch {
-                        sockets[index] = try TCPSocket(port: port)
+                        if sockets[index] == nil { sockets[index] = try TCPSocket(port: port) }
+                        try sockets[index]?.send([head[turn % head.count]])
+                    } catch let error as TCPSocket.Failure where !error.isTimeout {
+                        sockets[index] = nil
                     }
+                    // The slowness itself.
+                    if index % 10 == 9 { Thread.sleep(forTimeInterval: 10 / Double(clients)) }
                 }
-                // The slowness itself.
-                Thread.sleep(forTimeInterval: 1)
+                turn += 1
             }
-            sockets.forEach { $0.reset() }
+            for socket in sockets { socket?.reset() }
         }
 
         @Test("twenty clients that read 1 GiB slowly delay nobody, and cost little")
