@@ -25,6 +25,8 @@ final class Fleet: Sendable {
         var sticky = "header: X-Session-ID"
         /// Further settings of the services' `loadBalancer`; `REPLICA` is the replica's name.
         var balancer = ""
+        /// The settings of a transport `own`, which the services use; empty: they use the default.
+        var transport = ""
         /// The settings under `log`.
         var log = "level: info"
         var cacheEntries = 100_000

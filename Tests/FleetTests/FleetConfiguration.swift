@@ -32,6 +32,7 @@ extension Fleet {
         let sticky =
             "sticky: { \(options.sticky) }, servers: [ \(servers.joined(separator: ", ")) ]"
             + (options.balancer.isEmpty ? "" : ", \(options.balancer)")
+            + (options.transport.isEmpty ? "" : ", serversTransport: own")
         return """
             http:
               routers:
@@ -40,6 +41,7 @@ extension Fleet {
               services:
                 app: { loadBalancer: { \(sticky) } }
                 other: { loadBalancer: { \(sticky) } }
+            \(options.transport.isEmpty ? "" : "  serversTransports: { own: { \(options.transport) } }")
 
             """
     }

@@ -74,6 +74,9 @@ struct BackendChoice: ~Copyable {
         self.client = client
     }
 
+    /// The request has become a tunnel, which may last for days: no decision follows.
+    mutating func switchedProtocols() { client = nil }
+
     /// The session that the request has with the deciding service.
     /// - Parameters:
     ///   - otherKeys: further keys from the same source in the request; evaluated only if the key is unknown.
