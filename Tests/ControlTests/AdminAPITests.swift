@@ -127,7 +127,7 @@ struct AdminAPITests {
         state.checkCounts.count(.status(503), now: Instant(nanoseconds: 99_000_000_000))
         try #expect(
             json("shop").contains(
-                #"{"healthCheck":{"last":{"agoMilliseconds":1000,"detail":"status 503","result":"status"},"#
+                #"{"healthCheck":{"last":{"agoMilliseconds":1000,"detail":"status 503","outcome":"status"},"#
                     + #""verdict":"unproven"},"newcomer":true,"#
                     + #""requests":{"refused":1,"underWay":1,"waited":1,"waiting":1},"share":0.5}"#))
         state.setNewcomer(false)
@@ -135,7 +135,7 @@ struct AdminAPITests {
         state.checkCounts.count(nil, now: Instant(nanoseconds: 100_000_000_000))
         try #expect(
             json("shop").contains(
-                #"{"last":{"agoMilliseconds":0,"detail":null,"result":"good"},"verdict":"failing"}"#))
+                #"{"last":{"agoMilliseconds":0,"detail":null,"outcome":"good"},"verdict":"failing"}"#))
         try #expect(
             json("plain").contains(#"{"healthCheck":null,"newcomer":false,"requests":null,"share":1}"#))
     }

@@ -18,7 +18,7 @@ struct ServerStateView: Encodable, Equatable, Sendable {
     /// The last check that ended. It decides nothing by itself where `rise` or `fall` is more than 1.
     struct LastCheck: Encodable, Equatable, Sendable {
         /// As in the metric `limpet_health_checks_total`.
-        var result: String
+        var outcome: String
         /// What failed, for people; null if it was good.
         @ExplicitNull var detail: String?
         var agoMilliseconds: Int64
@@ -57,7 +57,7 @@ extension ServerStateView.Check {
         self.init(
             last: state.checkCounts.last.map { last in
                 ServerStateView.LastCheck(
-                    result: CheckCounts.Outcome(last.failure).rawValue, detail: last.failure?.text,
+                    outcome: CheckCounts.Outcome(last.failure).rawValue, detail: last.failure?.text,
                     agoMilliseconds: max(0, now.milliseconds(since: last.endedAt)))
             },
             verdict: state.isNewcomer ? .unproven : state.has(.failing) ? .failing : .healthy)
