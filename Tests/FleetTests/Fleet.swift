@@ -25,6 +25,8 @@ final class Fleet: Sendable {
         var sticky = "header: X-Session-ID"
         /// Further settings of the services' `loadBalancer`; `REPLICA` is the replica's name.
         var balancer = ""
+        /// Further settings of the entry point `web`.
+        var web = ""
         /// The settings under `log`.
         var log = "level: info"
         var cacheEntries = 100_000
