@@ -218,6 +218,33 @@ struct BackendCheckerTests {
         #expect(sent.total < 40_000_000, "what the kernel's buffers hold")
     }
 
+    @Test(
+        "is over at once where a response never ends, and has read little of it",
+        arguments: [
+            ("", "HTTP/1.1 100 Continue\r\n\r\n", .malformed), ("HTTP/1.1 200 OK\r\nX: ", "x", .malformed),
+            ("HTTP/1.1 200 OK\r\n", "X: x\r\n", .malformed), ("", "\r\n", .malformed), ("HTTP/1.1 ", "2", .malformed),
+            ("HTTP/1.1 200 OK\r\n\r\n", "x", nil), ("HTTP/1.1 503 x\r\n\r\n", "x", .status(503)),
+            ("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n", "1\r\nx\r\n", nil),
+            ("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n1", ";x=y", .malformed),
+        ] as [(String, String, FailingReason?)])
+    func endless(begin: String, again: String, expected: FailingReason?) async throws {
+        let sent = Sent()
+        let piece = Array(String(repeating: again, count: 65536 / again.utf8.count).utf8)
+        let backend = try ScriptedBackend { connection, _ in
+            _ = try connection.receive(until: "\r\n\r\n")
+            try connection.send(begin)
+            while sent.total < 1 << 30 {
+                try connection.send(piece)
+                sent.count(piece.count)
+            }
+        }
+        defer { backend.close() }
+        let (result, time) = try await Self.timed(backend.port, Self.check())[0]
+        #expect(result.failure == expected)
+        #expect(time < .seconds(3), "not even the check's time-out is needed")
+        #expect(sent.total < 40_000_000, "what the kernel's buffers hold")
+    }
+
     private final class Sent: Sendable {
         private let value = Mutex(0)
         func count(_ bytes: Int) { value.withLock { $0 += bytes } }
