@@ -6,7 +6,7 @@ import Testing
 extension FleetTests {
     @Suite("Changes while everything is in use")
     struct CanaryTests {
-        /// How long it lasts; `LIMPET_CANARY_SECONDS`. From a minute on, it ends with the stop of a replica with tunnels.
+        /// How long it lasts: `LIMPET_CANARY_SECONDS`. From a minute on, it ends with a stop that closes tunnels.
         private static let seconds =
             ProcessInfo.processInfo.environment["LIMPET_CANARY_SECONDS"].flatMap(Double.init) ?? 10
         private static let sessions = (0..<60).map { "session-\($0)" }

@@ -23,6 +23,8 @@ extension FleetTests {
             #expect(end == .exited(0))
         }
 
+        private static func seconds(_ duration: Duration) -> Double { duration / .seconds(1) }
+
         /// One service for all, with these settings.
         private static func app(_ balancer: String) -> String {
             """
@@ -139,7 +141,8 @@ extension FleetTests {
                     let first = backend.checks.count
                     #expect(Waiting.until(within: 10) { backend.checks.count >= first + count })
                     let times = backend.checks.dropFirst(first).map(\.time)
-                    return zip(times.dropFirst(), times).map { ($0 - $1) / .seconds(1) }
+                    let gaps = zip(times.dropFirst(), times).map { $0 - $1 }
+                    return gaps.map(Self.seconds)
                 }
                 // An eighth sooner at most; late as it pleases a busy machine.
                 #expect(gaps(3).allSatisfy { $0 > 0.8 })
@@ -189,7 +192,7 @@ extension FleetTests {
                   services:
                     app:
                       loadBalancer:
-                        healthCheck: { path: /health, interval: 500ms }
+                        healthCheck: { path: "/health", interval: 500ms }
                         servers: [ { url: "\(backend.url)", name: own } ]
                 """
             try await Self.with(file, entryPoint: "side") { routed in

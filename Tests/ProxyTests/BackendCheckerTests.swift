@@ -29,7 +29,8 @@ struct BackendCheckerTests {
 
     /// The results, and how long each took on the event loop.
     private static func timed(
-        _ port: Int, _ check: HealthCheck, count: Int = 1, host: String = "127.0.0.1", isFresh: Bool = false
+        _ port: Int, _ check: HealthCheck, count: Int = 1, host: String = "127.0.0.1", isFresh: Bool = false,
+        connectTimeout: TimeAmount = .seconds(1)
     ) async throws -> [(result: CheckResult, time: TimeAmount)] {
         let group = MultiThreadedEventLoopGroup(numberOfThreads: 1)
         let loop = group.next()
@@ -45,7 +46,7 @@ struct BackendCheckerTests {
             let promise = loop.makePromise(of: (result: CheckResult, time: TimeAmount).self)
             loop.execute {
                 let start = NIODeadline.now()
-                checker.value.check(isFresh: isFresh, connectTimeout: .seconds(1)) {
+                checker.value.check(isFresh: isFresh, connectTimeout: connectTimeout) {
                     promise.succeed(($0, .now() - start))
                 }
             }
@@ -196,6 +197,8 @@ struct BackendCheckerTests {
             #expect(result.failure == reason)
             #expect(time > .milliseconds(290) && time < .milliseconds(1500), "\(reason): \(time)")
         }
+        let (result, time) = try await Self.timed(full.port, Self.check(), connectTimeout: .milliseconds(300))[0]
+        #expect(result.failure == .connectTimedOut && time > .milliseconds(290) && time < .milliseconds(900))
         hanging.close()
         dripping.close()
     }
