@@ -23,7 +23,9 @@ extension FleetTests {
             #expect(end == .exited(0))
         }
 
-        private static func seconds(_ duration: Duration) -> Double { duration / .seconds(1) }
+        private static func seconds(_ duration: Duration) -> Double {
+            duration / .seconds(1)
+        }
 
         /// One service for all, with these settings.
         private static func app(_ balancer: String) -> String {
