@@ -10,7 +10,7 @@ struct ConfigurationMistakeTests {
             "entryPoint: {}\nbananas: 1\nping: {}\n",
             [
                 "1:1: entryPoint: unknown key, did you mean entryPoints?",
-                "2:1: bananas: unknown key: the keys here are entryPoints, providers, fleet, replica, store, log, accessLog, http",
+                "2:1: bananas: unknown key: the keys here are entryPoints, providers, serversTransport, fleet, replica, store, log, accessLog, http",
                 "3:1: ping: is always on at the admin listener: remove this key",
             ]
         ),

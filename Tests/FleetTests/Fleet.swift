@@ -27,6 +27,8 @@ final class Fleet: Sendable {
         var balancer = ""
         /// The settings of a transport `own`, which the services use; empty: they use the default.
         var transport = ""
+        /// Further settings of the entry point `web`.
+        var web = ""
         /// The settings under `log`.
         var log = "level: info"
         var cacheEntries = 100_000

@@ -7,7 +7,7 @@ extension Fleet {
         let options = options
         return """
             entryPoints:
-              web: { address: "127.0.0.1:\(port)" }
+              web: { address: "127.0.0.1:\(port)"\(options.web.isEmpty ? "" : ", \(options.web)") }
               admin: { address: "127.0.0.1:\(adminPort)" }
             replica: { name: r\(index), threads: \(options.threads) }
             fleet: { secret: "\(Self.secret)", namespace: \(Self.namespace)\(cookieKeyFiles) }

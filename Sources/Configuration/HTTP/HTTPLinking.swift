@@ -11,6 +11,7 @@ struct HTTPLinking {
     private var services: [ServiceDraft]
     private let middlewares: [String: MiddlewareDraft]
     private let transports: [String: ServersTransportDraft]
+    private let defaultTransport: ServersTransportSettings
     private var placeholders: [ServiceSettings] = []
     private var indices: [String: Int] = [:]
     private var missing = 0
@@ -20,7 +21,8 @@ struct HTTPLinking {
     private static let adviceMax = 50
 
     /// - Parameter drafts: within one provider, no two objects of a kind have the same name, except in files.
-    init(_ drafts: [HTTPDraft]) {
+    init(_ drafts: [HTTPDraft], _ context: HTTPContext) {
+        defaultTransport = context.serversTransport
         routers = Self.unique(drafts.flatMap(\.routers), \.value) { $0.provider.qualified($0.name) }
         services = Self.unique(drafts.flatMap(\.services), \.value, name: \.settings.name)
         let unique = Self.unique(drafts.flatMap(\.middlewares), \.value) { $0.provider.qualified($0.name) }
@@ -56,7 +58,7 @@ struct HTTPLinking {
             if let targets = targets(of: service) { settings[index].targets = targets }
         }
         for (index, service) in services.enumerated() {
-            if let transport = transport(of: service) { settings[index].transport = transport }
+            settings[index].transport = transport(of: service) ?? defaultTransport
         }
         for fault in ServiceNesting(settings).faults { services[fault.service].value.diagnostic(fault.message) }
         var linked: [RouterSettings] = []
@@ -97,7 +99,9 @@ struct HTTPLinking {
         guard let reference = service.transport else { return nil }
         if let transport = transports[reference.qualified] { return transport.settings }
         let names = transports.values.filter { $0.provider == reference.provider }.map(\.name)
-        report(reference, is: "servers transport", among: names, else: "the defaults count until it is")
+        report(
+            reference, is: "servers transport", among: names,
+            else: "\(ServersTransportDraft.defaultName) counts until it is")
         return nil
     }
 

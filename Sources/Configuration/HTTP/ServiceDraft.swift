@@ -8,7 +8,7 @@ struct ServiceDraft {
     let provider: ProviderName
     /// Has the qualified name. The children of a weighted service and of a failover are not filled in.
     var settings: ServiceSettings
-    /// Nil: the defaults count.
+    /// Nil: that of the main file.
     var transport: HTTPReference?
     /// The children of a weighted service.
     var weighted: [WeightedChild] = []
@@ -118,7 +118,7 @@ struct ServiceDraft {
             passiveHealthCheck: section.present("passiveHealthCheck").flatMap(PassiveHealthCheck.init),
             slowStart: section["slowStart"]?.duration(Self.slowStarts) ?? .zero)
         readLimits(section)
-        transport = section["serversTransport"].flatMap { HTTPReference($0, from: provider) }
+        transport = section["serversTransport"].flatMap { ServersTransportDraft.reference($0, from: provider) }
     }
 
     private mutating func readLimits(_ section: SettingSection) {

@@ -19,7 +19,7 @@ package struct HTTPReading {
     ) {
         let drafts = trees.compactMap { $0.draft(context) }
         let labels = RoutersFromContainers(containers, besides: drafts, context)
-        var linking = HTTPLinking(drafts + labels.drafts)
+        var linking = HTTPLinking(drafts + labels.drafts, context)
         let linked = linking.configuration()
         let isRefused =
             trees.contains(where: \.diagnostics.hasErrors) || unreadable.contains { $0.severity == .error }

@@ -1,6 +1,7 @@
 import Affinity
 import Configuration
 import Proxy
+import Store
 
 /// One service as `/api/http/services` shows it: its configuration, and the state of its servers.
 package struct ServiceView: Encodable, Equatable, Sendable {
@@ -15,21 +16,9 @@ package struct ServiceView: Encodable, Equatable, Sendable {
         case isDown = "DOWN"
     }
 
-    struct Server: Encodable, Equatable, Sendable {
-        var name: String
-        var url: String
-        var weight: Int
-        var draining: Bool
-    }
-
     struct Child: Encodable, Equatable, Sendable {
         var name: String
         var weight: Int
-    }
-
-    struct LoadBalancer: Encodable, Equatable, Sendable {
-        var servers: [Server]
-        var passHostHeader: Bool
     }
 
     struct Weighted: Encodable, Equatable, Sendable {
@@ -68,11 +57,15 @@ package struct ServiceView: Encodable, Equatable, Sendable {
     var serverCauses: [String: [String]]
     /// For each server that is failing, keyed by URL, what fails and how.
     var serverFailures: [String: [String]]
+    /// The load of each server, and what its checks say, keyed by URL. Empty for a weighted service.
+    var serverStates: [String: ServerStateView]
 
     /// All services of a configuration, in its order.
     ///
     /// - Parameter running: the services of the data plane, with their health.
-    static func all(of configuration: HTTPConfiguration, running: [Proxy.Service]) -> [ServiceView] {
+    static func all(
+        of configuration: HTTPConfiguration, running: [Proxy.Service], now: Instant = .now
+    ) -> [ServiceView] {
         let running = Dictionary(running.map { ($0.name, $0) }, uniquingKeysWith: { first, _ in first })
         var users: [[String]] = Array(repeating: [], count: configuration.services.count)
         for router in configuration.routers {
@@ -82,11 +75,11 @@ package struct ServiceView: Encodable, Equatable, Sendable {
             for child in service.children { users[child.service].append(service.name) }
         }
         return zip(configuration.services, users).map { settings, users in
-            ServiceView(settings, usedBy: users, running: running[settings.name])
+            ServiceView(settings, usedBy: users, running: running[settings.name], now: now)
         }
     }
 
-    private init(_ settings: ServiceSettings, usedBy: [String], running: Proxy.Service?) {
+    private init(_ settings: ServiceSettings, usedBy: [String], running: Proxy.Service?, now: Instant) {
         name = settings.name
         provider = RouterView.providerName(settings.name)
         strategy = settings.isFailover ? Kind.failover.rawValue : settings.strategy.rawValue
@@ -95,20 +88,18 @@ package struct ServiceView: Encodable, Equatable, Sendable {
         serverStatus = [:]
         serverCauses = [:]
         serverFailures = [:]
+        serverStates = [:]
         switch settings.targets {
         case .servers(let backends):
             type = .loadBalancer
-            loadBalancer = LoadBalancer(
-                servers: backends.map {
-                    Server(name: $0.name, url: $0.url, weight: $0.weight, draining: $0.isDraining)
-                },
-                passHostHeader: settings.passHostHeader)
+            loadBalancer = LoadBalancer(settings)
             for backend in backends {
                 guard let causes = running?.causes(againstBackend: backend.name) else { continue }
                 serverStatus[backend.url] = causes.isUp ? .isUp : .isDown
                 if !causes.isEmpty { serverCauses[backend.url] = causes.names }
                 let failures = running?.failures(ofBackend: backend.name) ?? []
                 if !failures.isEmpty { serverFailures[backend.url] = failures }
+                serverStates[backend.url] = running?.view(ofBackend: backend.name, now: now)
             }
         case .services(let children):
             type = .weighted
@@ -130,6 +121,12 @@ extension Proxy.Service {
 
     fileprivate func failures(ofBackend name: String) -> [String] {
         membership.backends.first { $0.name == name }.map { failures(of: $0.hash) } ?? []
+    }
+
+    fileprivate func view(ofBackend name: String, now: Instant) -> ServerStateView? {
+        membership.backends.first { $0.name == name }.flatMap { state(of: $0.hash) }.map {
+            ServerStateView($0, of: self, now: now)
+        }
     }
 }
 

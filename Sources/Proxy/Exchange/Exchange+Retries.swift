@@ -8,7 +8,7 @@ extension Exchange {
     /// retries allow.
     func sendAgain(_ cause: Cause) {
         guard let pool = choice.pool else { return failInvariant() }
-        // A kept connection that ends under a request is no failure of the backend, and no attempt to be counted.
+        // A kept connection may end under a request: the backend did not fail, and the attempt does not count.
         guard steps.middlewares?.retry == nil || isOnKeptConnection else {
             if isRetried(after: .lost, cause) || isAnsweredElsewhere(cause) { return }
             return answerFailure(cause)

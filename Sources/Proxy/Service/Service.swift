@@ -80,15 +80,18 @@ extension Service {
 
     /// What makes the backend fail, for people; empty if it does not.
     package func failures(of backend: BackendHash) -> [String] {
-        guard let index = membership.index(of: backend), health.backends.indices.contains(index) else { return [] }
-        return health.backends[index].failures
+        state(of: backend)?.failures ?? []
+    }
+
+    /// What the replica has found out about a backend; nil if the service has none of that name.
+    package func state(of backend: BackendHash) -> BackendState? {
+        guard let index = membership.index(of: backend), health.backends.indices.contains(index) else { return nil }
+        return health.backends[index]
     }
 
     /// What the checks of the backend came to; nil if it has none.
     package func checkCounts(of backend: BackendHash) -> CheckCounts? {
-        guard healthCheck != nil, let index = membership.index(of: backend), health.backends.indices.contains(index)
-        else { return nil }
-        return health.backends[index].checkCounts
+        healthCheck == nil ? nil : state(of: backend)?.checkCounts
     }
 
     /// The settings for the service's decisions.
