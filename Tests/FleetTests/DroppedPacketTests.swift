@@ -24,6 +24,12 @@ extension FleetTests {
                     + " responseHeaderTimeout: \(Int(responseTimeout))s }")
         }
 
+        /// Each session goes to one replica after the other.
+        @Sendable private static func request(_ number: Int) -> (session: String, replica: Int) {
+            let turn = number / 3
+            return (sessions[turn % sessions.count], number % 3)
+        }
+
         /// Moments in seconds since 1970, and counts of attempts at the backend.
         private struct Course: Sendable {
             var cut = 0.0
@@ -38,7 +44,7 @@ extension FleetTests {
             var waitingAtLast = 0
         }
 
-        /// Requests at `b1` that have failed, and those that are on their way to it, as each replica says at one moment.
+        /// Requests at `b1` that have failed, and those that are on their way to it, as each replica says at once.
         private static func attempts(_ fleet: Fleet) throws -> (failed: Int, waiting: Int) {
             let labels = "{service=\"app\",backend=\"b1\""
             return try fleet.replicas.reduce(into: (failed: 0, waiting: 0)) { sum, replica in
@@ -92,7 +98,7 @@ extension FleetTests {
                 try #require(Set(home.values) == ["b0", "b1", "b2"])
                 let courses = Courses()
                 let samples = try await fleet.underLoad(
-                    Self.load, { (Self.sessions[$0 / 3 % Self.sessions.count], $0 % 3) },
+                    Self.load, Self.request,
                     { courses.course = try Self.follow(fleet, filter, $0) })
                 let course = courses.course
                 try #require(course.back > 0)

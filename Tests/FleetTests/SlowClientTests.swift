@@ -4,8 +4,7 @@ import Synchronization
 import Testing
 
 extension FleetTests {
-    /// Five seconds of slow clients; a minute with `LIMPET_LONG_TESTS`. The bounds are those of an optimised build, which
-    /// `LIMPET_RELEASE_BIN` names; another one has some slack.
+    /// Five seconds of slow clients; a minute with `LIMPET_LONG_TESTS`.
     @Suite("Slow clients, and one that is not")
     struct SlowClientTests {
         private static let isLong = ProcessInfo.processInfo.environment["LIMPET_LONG_TESTS"] != nil
@@ -22,7 +21,7 @@ extension FleetTests {
             var before: [FixedRate.Sample] = []
             var beside: [FixedRate.Sample] = []
 
-            /// A p99 of a few milliseconds says more of the machine than of the replica.
+            /// On a machine that does other things, too, a p99 of less than 50 ms says little of the replica.
             func check(_ what: String) {
                 let (quiet, busy) = (before.quantile(0.99), beside.quantile(0.99))
                 print(
@@ -33,7 +32,7 @@ extension FleetTests {
                 #expect(peak <= idle + 64 * mebi)
                 #expect(beside.count >= Int(seconds * 90))
                 #expect((before + beside).allSatisfy { $0.failure == nil }, "\((before + beside).failures)")
-                #expect(busy <= 3 * max(quiet, LimpetProgram.releasePath == nil ? 50 : 5))
+                #expect(busy <= 3 * max(quiet, 50))
             }
         }
 
@@ -84,6 +83,7 @@ extension FleetTests {
         private static func drip(_ port: Int, clients: Int, until end: ContinuousClock.Instant) throws {
             var sockets: [TCPSocket?] = Array(repeating: nil, count: clients)
             let head = Array("GET /\(String(repeating: "a", count: 100))".utf8)
+            let pause = 10 / Double(clients)
             var turn = 0
             while ContinuousClock.now < end {
                 for index in sockets.indices {
@@ -94,7 +94,7 @@ extension FleetTests {
                         sockets[index] = nil
                     }
                     // The slowness itself.
-                    if index % 10 == 9 { Thread.sleep(forTimeInterval: 10 / Double(clients)) }
+                    if index % 10 == 9 { Thread.sleep(forTimeInterval: pause) }
                 }
                 turn += 1
             }
