@@ -93,8 +93,6 @@ extension ServiceView.PassiveHealthCheckView {
     init(_ check: PassiveHealthCheck) {
         self.init(
             failureWindowMilliseconds: check.windowMilliseconds, maxFailedAttempts: check.failuresMax,
-            statuses: check.statuses.map { range in
-                range.count == 1 ? "\(range.lowerBound)" : "\(range.lowerBound)-\(range.upperBound)"
-            })
+            statuses: check.statuses.map(\.statusText))
     }
 }

@@ -108,7 +108,7 @@ package struct ServiceView: Encodable, Equatable, Sendable {
             type = .failover
             failover = Failover(
                 service: settings.main.name, fallback: settings.fallback.name,
-                statuses: settings.statuses.map(\.text))
+                statuses: settings.statuses.map(\.statusText))
         }
     }
 }
@@ -131,7 +131,8 @@ extension Proxy.Service {
 }
 
 extension ClosedRange<Int> {
-    fileprivate var text: String { lowerBound == upperBound ? "\(lowerBound)" : "\(lowerBound)-\(upperBound)" }
+    /// Statuses as in the configuration, such as `500` or `502-504`.
+    var statusText: String { lowerBound == upperBound ? "\(lowerBound)" : "\(lowerBound)-\(upperBound)" }
 }
 
 extension ServiceView.Sticky {
