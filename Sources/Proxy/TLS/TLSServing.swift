@@ -1,0 +1,90 @@
+package import Crypto
+import NIOSSL
+import Synchronization
+
+/// The TLS of one configuration: which certificate and which options serve a connection. Immutable, shared by all event
+/// loops; the contexts of the library are made when they are first needed.
+package final class TLSServing: Sendable {
+    /// The options of the hosts of one entry point. A host that is not named has the options at index 0.
+    package typealias HostOptions = [String: Int]
+
+    package let certificates: [ServerCertificate]
+    /// At index 0 the options `default`.
+    package let options: [TLSOptions]
+    private let index: CertificateIndex
+    /// In the order of the entry points.
+    private let hostOptions: [HostOptions]
+    private let authorities: [[NIOSSLCertificate]]
+    private let ticketSecret: SymmetricKey
+    private let contexts = Mutex<[Place: TLSServerContext]>([:])
+
+    private struct Place: Hashable {
+        let certificate: Int
+        let options: Int
+    }
+
+    /// What serves a connection.
+    enum Selection {
+        case context(TLSServerContext)
+        /// No certificate covers the name.
+        case unrecognizedName
+        /// The library refuses the options with this certificate.
+        case unusable
+    }
+
+    /// - Parameters:
+    ///   - certificates: in the order of the configuration, the default among them.
+    ///   - options: at index 0 the options `default`.
+    ///   - ticketSecret: derived from the fleet secret for session tickets alone.
+    package init(
+        certificates: [ServerCertificate], defaultCertificate: Int?, options: [TLSOptions],
+        hostOptions: [HostOptions], ticketSecret: SymmetricKey
+    ) {
+        self.certificates = certificates
+        self.options = options.isEmpty ? [TLSOptions()] : options
+        self.hostOptions = hostOptions
+        self.ticketSecret = ticketSecret
+        index = CertificateIndex(names: certificates.map(\.facts.hostNames), defaultPlace: defaultCertificate)
+        authorities = self.options.map { options in
+            options.clientAuthorities.compactMap { try? NIOSSLCertificate(bytes: $0, format: .der) }
+        }
+    }
+
+    /// - Parameters:
+    ///   - serverName: normalized; nil: the client named none.
+    ///   - seconds: since 1970.
+    func select(_ serverName: String?, entryPoint: Int, now seconds: Int64) -> Selection {
+        let options = options(of: serverName, entryPoint: entryPoint)
+        switch index.select(serverName, isStrict: self.options[options].sniStrict) {
+        case .none: return .unrecognizedName
+        case .certificate(let certificate):
+            guard let context = context(Place(certificate: certificate, options: options), now: seconds) else {
+                return .unusable
+            }
+            context.tickets?.renew(now: seconds)
+            return .context(context)
+        }
+    }
+
+    /// The index of the options of a host.
+    ///
+    /// - Parameter host: normalized; nil has the default options.
+    package func options(of host: String?, entryPoint: Int) -> Int {
+        guard let host, hostOptions.indices.contains(entryPoint) else { return 0 }
+        let named = hostOptions[entryPoint]
+        return named[host] ?? HostName.wildcard(of: host).flatMap { named[$0] } ?? 0
+    }
+
+    private func context(_ place: Place, now seconds: Int64) -> TLSServerContext? {
+        contexts.withLock { contexts in
+            if let context = contexts[place] { return context }
+            let options = options[place.options]
+            let context = TLSServerContext(
+                certificates[place.certificate], options: options, index: place.options,
+                authorities: authorities[place.options],
+                keys: TicketKeys(secret: ticketSecret, options: options), now: seconds)
+            contexts[place] = context
+            return context
+        }
+    }
+}
