@@ -15,7 +15,10 @@ let nio: [Target.Dependency] = [
     .product(name: "NIOCore", package: "swift-nio"),
     .product(name: "NIOPosix", package: "swift-nio"),
 ]
-let tls: Target.Dependency = .product(name: "NIOSSL", package: "swift-nio-ssl")
+let tls: [Target.Dependency] = [
+    .product(name: "NIOSSL", package: "swift-nio-ssl"),
+    .product(name: "NIOTLS", package: "swift-nio"),
+]
 let logging: Target.Dependency = .product(name: "Logging", package: "swift-log")
 let crypto: Target.Dependency = .product(name: "Crypto", package: "swift-crypto")
 let http1: Target.Dependency = .product(name: "NIOHTTP1", package: "swift-nio")
@@ -54,8 +57,8 @@ let package = Package(
             name: "Proxy",
             dependencies: [
                 "Affinity", "HTTPWire", "Networking", "Routing", "Store", "CLimpetCrypt", "CLimpetTickets", crypto,
-                logging, tls,
-            ] + nio,
+                logging,
+            ] + nio + tls,
             swiftSettings: strict),
         .target(
             name: "Configuration",

@@ -75,7 +75,7 @@ struct Described: Sendable {
                 RouterPlan(
                     name: service.name, service: options.hasService ? index : nil, middlewares: options.middlewares)
             },
-            services: services, cookieKeys: options.cookieKeys)
+            services: services, cookieKeys: options.cookieKeys, tls: options.tls)
     }
 
     private func service(_ options: ProxyHarness.Options, succeeding old: [Service]) throws -> Service {

@@ -28,6 +28,7 @@ struct RequestRouting {
             return .answer(LocalResponse(.dotSegment))
         }
         if let answer = MaxForwards.answer(request) { return .answer(answer) }
+        if let answer = request.refusal(by: table.snapshot.tls) { return .answer(answer) }
         guard let router = table.router(of: request) else { return .answer(LocalResponse(.noRoute)) }
         self.router = router
         guard let service = table.service(of: router) else { return .answer(LocalResponse(.noService)) }

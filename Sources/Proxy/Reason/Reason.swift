@@ -13,6 +13,10 @@ package enum Reason: String, CaseIterable, Sendable {
     case fieldsTooLarge = "fields_too_large"
     case notImplemented = "not_implemented"
     case versionNotSupported = "version_not_supported"
+    /// The request came without TLS to an entry point that needs it.
+    case plainHTTP = "plain_http"
+    /// The host of the request has other TLS options than its connection.
+    case misdirected = "misdirected_request"
     /// The path has a segment `.` or `..`.
     case dotSegment = "dot_segment"
     /// Max-Forwards ends at Limpet.
@@ -102,12 +106,13 @@ package enum Reason: String, CaseIterable, Sendable {
     /// or a tunnel that has begun, or an attempt that another one follows.
     var status: Int? {
         switch self {
-        case .badRequest, .dotSegment, .requestBodyRefused: 400
+        case .badRequest, .plainHTTP, .dotSegment, .requestBodyRefused: 400
         case .unauthorized: 401
         case .addressRefused: 403
         case .noRoute: 404
         case .requestTimeout, .requestBodyTimeout: 408
         case .uriTooLong: 414
+        case .misdirected: 421
         case .fieldsTooLarge: 431
         case .notImplemented: 501
         case .connectionLost, .responseRefused, .switchRefused, .responseCut, .internalError: 502

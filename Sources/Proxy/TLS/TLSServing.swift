@@ -12,8 +12,8 @@ package final class TLSServing: Sendable {
     /// At index 0 the options `default`.
     package let options: [TLSOptions]
     private let index: CertificateIndex
-    /// In the order of the entry points.
-    private let hostOptions: [HostOptions]
+    /// In the order of the entry points; nil: there is no TLS at this one.
+    private let hostOptions: [HostOptions?]
     private let authorities: [[NIOSSLCertificate]]
     private let ticketSecret: SymmetricKey
     private let contexts = Mutex<[Place: TLSServerContext]>([:])
@@ -38,7 +38,7 @@ package final class TLSServing: Sendable {
     ///   - ticketSecret: derived from the fleet secret for session tickets alone.
     package init(
         certificates: [ServerCertificate], defaultCertificate: Int?, options: [TLSOptions],
-        hostOptions: [HostOptions], ticketSecret: SymmetricKey
+        hostOptions: [HostOptions?], ticketSecret: SymmetricKey
     ) {
         self.certificates = certificates
         self.options = options.isEmpty ? [TLSOptions()] : options
@@ -66,12 +66,32 @@ package final class TLSServing: Sendable {
         }
     }
 
+    /// Whether there is TLS at an entry point.
+    package func serves(_ entryPoint: Int) -> Bool {
+        hostOptions.indices.contains(entryPoint) && hostOptions[entryPoint] != nil
+    }
+
+    /// Whether a request for this host may be served on a connection that was accepted under these options: those of
+    /// the host are the same.
+    func permits(_ host: UnsafeRawBufferPointer, on tls: TLSConnectionInfo, entryPoint: Int) -> Bool {
+        guard hostOptions.indices.contains(entryPoint), let named = hostOptions[entryPoint] else { return true }
+        if named.isEmpty { return options[0] == tls.options }
+        let name = HostName.normalized(Self.withoutPort(host))
+        return options[options(of: name, entryPoint: entryPoint)] == tls.options
+    }
+
+    private static func withoutPort(_ host: UnsafeRawBufferPointer) -> Slice<UnsafeRawBufferPointer> {
+        let digits = host.reversed().prefix { (0x30...0x39).contains($0) }.count
+        let colon = host.count - digits - 1
+        return colon >= 0 && host[colon] == UInt8(ascii: ":") ? host.prefix(colon) : host[...]
+    }
+
     /// The index of the options of a host.
     ///
     /// - Parameter host: normalized; nil has the default options.
     package func options(of host: String?, entryPoint: Int) -> Int {
-        guard let host, hostOptions.indices.contains(entryPoint) else { return 0 }
-        let named = hostOptions[entryPoint]
+        guard let host, hostOptions.indices.contains(entryPoint), let named = hostOptions[entryPoint], !named.isEmpty
+        else { return 0 }
         return named[host] ?? HostName.wildcard(of: host).flatMap { named[$0] } ?? 0
     }
 
