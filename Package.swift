@@ -31,7 +31,7 @@ let package = Package(
     products: [.executable(name: "limpet", targets: ["limpet"])],
     dependencies: [
         .package(url: "https://github.com/apple/swift-nio.git", from: "2.101.2"),
-        // Exact: CLimpetTickets declares functions of the BoringSSL in it, and TicketInstallation finds a stored property.
+        // Exact: CLimpetTickets declares functions of the BoringSSL in it, and SessionTickets finds a stored property.
         .package(url: "https://github.com/apple/swift-nio-ssl.git", exact: "2.37.6"),
         .package(url: "https://github.com/apple/swift-log.git", from: "1.16.2"),
         .package(url: "https://github.com/apple/swift-crypto.git", from: "4.5.2"),

@@ -4,8 +4,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
-// The functions of the BoringSSL that NIOSSL carries, under the names it gives them. Their headers are no product of
-// that package, so they are declared here, as its 2.37.6 has them; objects of BoringSSL are `void`.
+// The functions of the BoringSSL that NIOSSL carries, under the names it gives them. That package does not offer their
+// headers, so they are declared here, as its version 2.37.6 has them; objects of BoringSSL are `void`.
 
 #define boringssl(name) CNIOBoringSSL_##name
 
@@ -33,6 +33,7 @@ extern void boringssl(SSL_CTX_set_info_callback)(
 
 extern void *boringssl(SSL_get_SSL_CTX)(const void *ssl);
 extern int boringssl(SSL_version)(const void *ssl);
+extern int boringssl(SSL_in_init)(const void *ssl);
 extern int boringssl(SSL_session_reused)(const void *ssl);
 extern const void *boringssl(SSL_get_current_cipher)(const void *ssl);
 extern const char *boringssl(SSL_CIPHER_standard_name)(const void *suite);

@@ -14,6 +14,8 @@ static void handshake_event(const void *ssl, int type, int value) {
         noted.version = (uint16_t)boringssl(SSL_version)(ssl);
         noted.is_resumed = boringssl(SSL_session_reused)(ssl) == 1;
         noted.suite = name == NULL ? "" : name;
+    } else if (boringssl(SSL_in_init)(ssl) == 0) {
+        return; // The alerts of an open connection, close_notify for one.
     } else if (type == event_alert_received) {
         noted.alert_received = value & 0xff;
     } else if (type == event_alert_sent) {

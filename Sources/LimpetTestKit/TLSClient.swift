@@ -37,7 +37,7 @@ package struct TLSClient: Sendable {
         package var cipher: String?
         package var isResumed: Bool?
         package var negotiated: String?
-        /// Of the server's certificate: the DNS names.
+        /// The DNS names of the server's certificate.
         package var names: [String]?
         package var response: String?
         /// Whether the response ended with a close_notify.
@@ -53,7 +53,8 @@ package struct TLSClient: Sendable {
 
     /// The Python to use.
     package static var python: String {
-        ProcessInfo.processInfo.environment["LIMPET_TEST_PYTHON"].flatMap { $0.isEmpty ? nil : $0 } ?? "/usr/bin/python3"
+        ProcessInfo.processInfo.environment["LIMPET_TEST_PYTHON"].flatMap { $0.isEmpty ? nil : $0 }
+            ?? "/usr/bin/python3"
     }
 
     /// Makes the connections. Blocks.
@@ -61,7 +62,9 @@ package struct TLSClient: Sendable {
         let input = String(decoding: try JSONEncoder().encode(connections), as: UTF8.self)
         let log = TemporaryFile.path()
         let process = try ChildProcess([python, "-c", program, input], log: log)
-        defer { for path in [process.outputPath, process.errorPath] { try? FileManager.default.removeItem(atPath: path) } }
+        defer {
+            for path in [process.outputPath, process.errorPath] { try? FileManager.default.removeItem(atPath: path) }
+        }
         guard process.waitForEnd(within: 60) == .exited(0) else {
             throw ChildProcess.Failure(description: "\(python): \(try TextFile.read(process.errorPath))")
         }
@@ -69,12 +72,14 @@ package struct TLSClient: Sendable {
     }
 
     private static let program = #"""
-        import json, socket, ssl, sys
+        json, socket, ssl, sys = map(__import__, ("json", "socket", "ssl", "sys"))
 
         def context(one):
             made = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
             made.check_hostname = False
             made.verify_mode = ssl.CERT_NONE
+            # SSL_OP_IGNORE_UNEXPECTED_EOF: an end without close_notify is none.
+            made.options &= ~0x80
             if one.get("authority"):
                 made.verify_mode = ssl.CERT_REQUIRED
                 made.check_hostname = one.get("serverName") is not None
@@ -134,6 +139,6 @@ package struct TLSClient: Sendable {
             outcome, session = connect(one, earlier)
             outcomes.append(outcome)
             sessions.append(session)
-        print(json.dumps(outcomes))
+        sys.stdout.write(json.dumps(outcomes))
         """#
 }

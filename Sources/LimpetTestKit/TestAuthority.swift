@@ -8,6 +8,11 @@ package struct TestAuthority: Sendable {
         package let certificate: String
         package let key: String
 
+        package init(certificate: String, key: String) {
+            self.certificate = certificate
+            self.key = key
+        }
+
         package var certificateBytes: [UInt8] { Array(FileManager.default.contents(atPath: certificate) ?? Data()) }
         package var keyBytes: [UInt8] { Array(FileManager.default.contents(atPath: key) ?? Data()) }
     }

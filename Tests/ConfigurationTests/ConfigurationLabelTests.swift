@@ -105,8 +105,7 @@ struct ConfigurationLabelTests {
         (
             ["traefik.http.routers.r.tls": "true", "traefik.http.services.s.loadbalancer.server.scheme": "https"],
             [
-                "traefik.http.services.s.loadbalancer.server.scheme: https is not available in this version",
-                "traefik.http.routers.r.tls: is not available in this version",
+                "traefik.http.services.s.loadbalancer.server.scheme: https is not available in this version"
             ]
         ),
         (

@@ -10,7 +10,8 @@ struct ConfigurationMistakeTests {
             "entryPoint: {}\nbananas: 1\nping: {}\n",
             [
                 "1:1: entryPoint: unknown key, did you mean entryPoints?",
-                "2:1: bananas: unknown key: the keys here are entryPoints, providers, fleet, replica, store, log, accessLog, http",
+                "2:1: bananas: unknown key: the keys here are entryPoints, providers, fleet, replica, store, log, accessLog, http, "
+                    + "tls",
                 "3:1: ping: is always on at the admin listener: remove this key",
             ]
         ),
@@ -239,7 +240,6 @@ struct ConfigurationMistakeTests {
                 "4:16: http.routers.a.rule: unknown matcher PathPrefx: did you mean PathPrefix?\n"
                     + "    PathPrefx(`/`)\n    ^",
                 "4:63: http.routers.a.middlewares[0]: middleware m is not defined",
-                "4:67: http.routers.a.tls: is not available in this version",
                 "5:16: http.routers.b.rule: found the end of the rule, expected \",\" or \")\"\n"
                     + "    Host(`a`\n            ^",
                 "5:37: http.routers.b.service: service none is not defined",

@@ -20,6 +20,10 @@ enum MetricsSample {
         numbers.tunnels["shop"]?.ended = [.clientClosed: 2]
         numbers.tunnels["shop"]?.bytesFromBackend = 9
         numbers.openConnections["web"] = 3
+        numbers.handshakes = HandshakeCounters(
+            completed: [.init(version: .tls13, suite: "TLS_AES_128_GCM_SHA256", isResumed: true): 4],
+            failed: [.timeout: 1])
+        numbers.certificateEnds[.init(name: "shop.example", serial: "0a")] = 2_000_000_000
         numbers.requestsInFlight = 2
         numbers.backendRequestsInFlight[.init(service: "shop", name: "web-1")] = 1
         numbers.backendRequestsInFlight[.init(service: "shop", name: "web-2")] = 0
@@ -82,6 +86,9 @@ struct MeasurementTests {
                 "limpet_tunnel_bytes_total{service=\"shop\",from=\"backend\"} 9",
                 "limpet_tunnel_bytes_total{service=\"shop\",from=\"client\"} 0",
                 "limpet_open_connections{entrypoint=\"web\"} 3",
+                "limpet_tls_handshakes_total{version=\"1.3\",cipher=\"TLS_AES_128_GCM_SHA256\",resumed=\"true\"} 4",
+                "limpet_tls_handshake_failures_total{reason=\"timeout\"} 1",
+                "limpet_tls_certificate_not_after_timestamp_seconds{name=\"shop.example\",serial=\"0a\"} 2000000000",
                 "limpet_requests_in_flight 2",
                 "limpet_backend_requests_in_flight{service=\"shop\",backend=\"web-1\"} 1",
                 "limpet_backend_requests_in_flight{service=\"shop\",backend=\"web-2\"} 0",

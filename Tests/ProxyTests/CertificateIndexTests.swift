@@ -30,10 +30,12 @@ struct CertificateIndexTests {
         #expect(withDefault.select("default.test", isStrict: true) == .certificate(3))
     }
 
-    @Test("is found by normalized names", arguments: [
-        ("A.Example.", "a.example"), ("*.Example", "*.example"), ("*", nil), ("*.", nil), ("a.*.example", nil),
-        ("-", "-"), ("10.0.0.1", nil), ("[::1]", nil), ("", nil), (".", nil),
-        (String(repeating: "a", count: 64) + ".example", nil),
-    ] as [(String, String?)])
-    func normalized(_ text: String, _ name: String?) { #expect(HostName.normalized(text.utf8) == name) }
+    @Test(
+        "is found by normalized names",
+        arguments: [
+            ("A.Example.", "a.example"), ("*.Example", "*.example"), ("*", nil), ("*.", nil), ("a.*.example", nil),
+            ("-", "-"), ("10.0.0.1", nil), ("[::1]", nil), ("", nil), (".", nil),
+            (String(repeating: "a", count: 64) + ".example", nil),
+        ] as [(String, String?)])
+    func normalized(_ text: String, _ name: String?) { #expect(ServerName.normalized(text.utf8) == name) }
 }

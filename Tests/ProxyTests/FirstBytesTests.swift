@@ -20,7 +20,7 @@ struct FirstBytesTests {
 struct ClientHelloTests {
     /// A ClientHello with these extensions; nil: without any.
     static func message(extensions: [UInt8]?, padding: Int = 0) -> [UInt8] {
-        var body: [UInt8] = [3, 3] + [UInt8](repeating: 7, count: 32) + [0, 0, 2, 0x13, 1, 1, 0]
+        var body: [UInt8] = [3, 3] + [UInt8](repeating: 7, count: 32) + [0, 0, 4, 0xC0, 0x2B, 0x13, 1, 1, 0]
         if let extensions {
             let pad: [UInt8] = padding > 0 ? [0, 21] + length(padding) + [UInt8](repeating: 0, count: padding) : []
             body += length(extensions.count + pad.count) + pad + extensions

@@ -23,7 +23,8 @@ struct ServerCertificateTests {
     @Test("say who they are, for which names, and how long", arguments: [TestAuthority.Algorithm.p256, .rsa2048])
     func facts(_ algorithm: TestAuthority.Algorithm) throws {
         let pair = try authority.issue(
-            "shop", "DNS:Shop.example,DNS:*.shop.example,IP:192.0.2.1,IP:2001:db8::1,email:a@b.example,URI:spiffe://x/y",
+            "shop",
+            "DNS:Shop.example,DNS:*.shop.example,IP:192.0.2.1,IP:2001:db8::1,email:a@b.example,URI:spiffe://x/y",
             days: 40, algorithm: algorithm, subject: "/C=DE/O=Shop/DC=x/CN=ignored.example")
         let facts = try ServerCertificate(chain: pair.certificateBytes, key: pair.keyBytes).facts
         #expect(CertificateFacts.text(facts.subject) == "CN=ignored.example,DC=x,O=Shop,C=DE")
@@ -48,7 +49,9 @@ struct ServerCertificateTests {
 
     @Test("must fit, and be the first of their file")
     func fit() throws {
-        let (one, other) = (try authority.issue("one", "DNS:one.example"), try authority.issue("two", "DNS:two.example"))
+        let (one, other) = (
+            try authority.issue("one", "DNS:one.example"), try authority.issue("two", "DNS:two.example")
+        )
         let (chain, key) = (one.certificateBytes, one.keyBytes)
         let root = authority.root.certificateBytes
         #expect(fault(chain, key) == nil)

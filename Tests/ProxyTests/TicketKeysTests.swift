@@ -42,7 +42,7 @@ struct TicketKeysTests {
         #expect(keys.ring(ofPeriod: 7) == [7, 6, 8].map(keys.key(ofPeriod:)))
         #expect(keys.ring(ofPeriod: 0) == [0, 1].map(keys.key(ofPeriod:)))
         let length = TicketKeys.periodSeconds
-        #expect([0, length - 1, length, 10 * length + 5].map(TicketKeys.period) == [0, 0, 1, 10])
+        #expect([0, length - 1, length, 10 * length + 5].map(TicketKeys.periodIndex) == [0, 0, 1, 10])
     }
 
     @Test(

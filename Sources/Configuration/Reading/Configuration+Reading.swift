@@ -2,10 +2,10 @@ extension Configuration {
     /// Reads all but the dynamic part.
     init(_ section: SettingSection, _ process: ProcessEnvironment) {
         section.check(
-            known: ["entryPoints", "providers", "fleet", "replica", "store", "log", "accessLog", "http"],
+            known: ["entryPoints", "providers", "fleet", "replica", "store", "log", "accessLog", "http", "tls"],
             unavailable: [
                 "tracing", "certificatesResolvers", "global", "serversTransport",
-                "tcpServersTransport", "hostResolver", "experimental", "core", "spiffe", "tcp", "udp", "tls", "ocsp",
+                "tcpServersTransport", "hostResolver", "experimental", "core", "spiffe", "tcp", "udp", "ocsp",
             ],
             alwaysOn: ["api", "ping", "metrics"])
         let listeners = Listeners(section.section("entryPoints"))

@@ -26,10 +26,16 @@ extension Snapshot {
         var isDone = services.map(\.children.isEmpty)
         for index in services.indices { Self.joinHealth(of: index, in: &services, &isDone) }
         let routers = configuration.http.routers
+        let offset = configuration.entryPoints.count
         self.init(
-            routes: RouteTable(routers.map(\.router)),
-            routers: routers.map { RouterPlan(name: $0.name, service: $0.service, middlewares: $0.middlewares) },
-            services: services, cookieKeys: keys.cookies)
+            routes: RouteTable(routers.map { $0.placed(secureOffset: offset) }),
+            routers: routers.map {
+                RouterPlan(
+                    name: $0.name, service: $0.service, middlewares: $0.middlewares, isRedirection: $0.isRedirection)
+            },
+            services: services, cookieKeys: keys.cookies,
+            tls: TLSServing.serving(configuration.http.tls, keys: keys, succeeding: old?.tls),
+            secureRoutesOffset: offset)
     }
 
     /// Links the health of a weighted service to that of its children, children first. Nesting never forms a cycle.

@@ -31,7 +31,7 @@ struct RequestRouting {
         if let answer = request.refusal(by: table.snapshot.tls) { return .answer(answer) }
         guard let router = table.router(of: request) else { return .answer(LocalResponse(.noRoute)) }
         self.router = router
-        guard let service = table.service(of: router) else { return .answer(LocalResponse(.noService)) }
+        guard let service = table.service(of: router) else { return .answer(router.answerWithoutService(request)) }
         guard let chain = router.middlewares else { return .service(service) }
         self.service = service
         middlewares = MiddlewareRun(chain)

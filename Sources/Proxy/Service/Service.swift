@@ -163,7 +163,8 @@ package struct CookieAttributes: Equatable, Sendable {
     }
 
     package var name: String
-    package var secure: Bool
+    /// Nil: for requests that came over TLS.
+    package var secure: Bool?
     package var httpOnly: Bool
     /// Nil: no such attribute.
     package var sameSite: SameSite?
@@ -174,7 +175,7 @@ package struct CookieAttributes: Equatable, Sendable {
     package var domain: String?
 
     package init(
-        name: String, secure: Bool = false, httpOnly: Bool = false, sameSite: SameSite? = nil, maxAge: Int = 0,
+        name: String, secure: Bool? = nil, httpOnly: Bool = false, sameSite: SameSite? = nil, maxAge: Int = 0,
         path: String = "/", domain: String? = nil
     ) {
         self.name = name
@@ -187,12 +188,14 @@ package struct CookieAttributes: Equatable, Sendable {
     }
 
     /// Everything that follows the cookie's value in a Set-Cookie field.
-    var suffix: String {
+    ///
+    /// - Parameter isSecure: whether the request came over TLS.
+    func suffix(isSecure: Bool) -> String {
         var text = path.isEmpty ? "" : "; Path=\(path)"
         if let domain { text += "; Domain=\(domain)" }
         if maxAge != 0 { text += "; Max-Age=\(max(maxAge, 0))" }
         if httpOnly { text += "; HttpOnly" }
-        if secure { text += "; Secure" }
+        if secure ?? isSecure { text += "; Secure" }
         if let sameSite { text += "; SameSite=\(sameSite.rawValue)" }
         return text
     }

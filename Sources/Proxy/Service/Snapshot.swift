@@ -56,10 +56,13 @@ package final class RouterPlan: Sendable {
     /// its requests are answered 503.
     package let service: Int?
     let middlewares: MiddlewareChain?
+    /// Whether the middleware answers every request that is to be answered, and there is no service.
+    let isRedirection: Bool
 
-    package init(name: String, service: Int?, middlewares: [Middleware] = []) {
+    package init(name: String, service: Int?, middlewares: [Middleware] = [], isRedirection: Bool = false) {
         self.name = name
         self.service = service
+        self.isRedirection = isRedirection
         self.middlewares = MiddlewareChain(middlewares)
     }
 }

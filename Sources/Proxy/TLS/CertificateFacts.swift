@@ -38,12 +38,28 @@ package struct CertificateFacts: Equatable, Sendable {
         alternativeNames = names.map(\.text)
         let hosts = names.filter(\.isHost).map(\.text)
         let common = subject.last { $0.type == "CN" }.map { [$0.value] } ?? []
-        hostNames = (hosts.isEmpty ? common : hosts).compactMap { HostName.normalized($0.utf8) }
+        hostNames = (hosts.isEmpty ? common : hosts).compactMap { ServerName.normalized($0.utf8) }
     }
 
     /// `CN=shop.example.com,O=Shop`, the most specific attribute first.
     package static func text(_ name: [Attribute]) -> String {
         name.reversed().map { "\($0.type)=\($0.value)" }.joined(separator: ",")
+    }
+
+    /// A day as in 2027-01-31, in UTC.
+    ///
+    /// - Parameter seconds: since 1970.
+    package static func date(_ seconds: Int64) -> String {
+        let days = (seconds >= 0 ? seconds : seconds - 86_399) / 86_400 + 719_468
+        let era = (days >= 0 ? days : days - 146_096) / 146_097
+        let ofEra = days - era * 146_097
+        let year = (ofEra - ofEra / 1460 + ofEra / 36_524 - ofEra / 146_096) / 365
+        let dayOfYear = ofEra - (365 * year + year / 4 - year / 100)
+        let shifted = (5 * dayOfYear + 2) / 153
+        let day = dayOfYear - (153 * shifted + 2) / 5 + 1
+        let month = shifted < 10 ? shifted + 3 : shifted - 9
+        func two(_ number: Int64) -> String { (number < 10 ? "0" : "") + String(number) }
+        return "\(year + era * 400 + (month <= 2 ? 1 : 0))-\(two(month))-\(two(day))"
     }
 
     /// The serial number in hexadecimal.
@@ -58,7 +74,9 @@ package struct CertificateFacts: Equatable, Sendable {
         var attributes: [Attribute] = []
         for set in sets {
             for pair in set.children ?? [] {
-                guard let parts = pair.children, parts.count == 2, let type = parts[0].objectIdentifier else { return nil }
+                guard let parts = pair.children, parts.count == 2, let type = parts[0].objectIdentifier else {
+                    return nil
+                }
                 attributes.append(Attribute(type: types[type] ?? type, value: text(parts[1])))
             }
         }
@@ -73,7 +91,8 @@ package struct CertificateFacts: Equatable, Sendable {
     private static func text(_ element: DERReader.Element) -> String {
         guard element.tag == 0x1E else { return String(decoding: element.content, as: UTF8.self) }
         let pairs = stride(from: element.content.startIndex, to: element.content.endIndex - 1, by: 2)
-        return String(decoding: pairs.map { UInt16(element.content[$0]) << 8 | UInt16(element.content[$0 + 1]) }, as: UTF16.self)
+        return String(
+            decoding: pairs.map { UInt16(element.content[$0]) << 8 | UInt16(element.content[$0 + 1]) }, as: UTF16.self)
     }
 
     /// UTCTime and GeneralizedTime, in the only forms that RFC 5280 (section 4.1.2.5) permits.
@@ -107,7 +126,8 @@ package struct CertificateFacts: Equatable, Sendable {
     private static func alternativeNames(_ extensions: DERReader.Element) -> [(text: String, isHost: Bool)]? {
         guard let list = extensions.children?.first?.children else { return nil }
         for element in list {
-            guard let parts = element.children, parts.first?.objectIdentifier == "2.5.29.17", let last = parts.last else {
+            guard let parts = element.children, parts.first?.objectIdentifier == "2.5.29.17", let last = parts.last
+            else {
                 continue
             }
             var octets = DERReader(last.content)

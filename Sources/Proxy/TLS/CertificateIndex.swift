@@ -33,6 +33,6 @@ package struct CertificateIndex: Equatable, Sendable {
 
     /// The certificate that has the name, or a wildcard for it.
     package func place(covering name: String) -> Int? {
-        places[name] ?? HostName.wildcard(of: name).flatMap { places[$0] }
+        places[name] ?? ServerName.wildcard(of: name).flatMap { places[$0] }
     }
 }

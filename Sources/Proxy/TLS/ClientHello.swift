@@ -3,14 +3,14 @@ import NIOCore
 /// The one thing that is read of a ClientHello before a TLS library sees it: the name that the client asks for (RFC
 /// 6066, section 3). Which certificate and which rules serve the connection depends on it. Pure.
 enum ClientHello: Equatable {
-    /// The message cannot be complete before there are so many bytes in all.
+    /// The message cannot be complete before there are this many bytes in all.
     case incomplete(until: Int)
     /// The name, in lowercase and without a final dot; nil if the client names none, or none that is a host name.
     case complete(serverName: String?)
     /// Not a ClientHello, or one that exceeds a limit. The value is for people.
     case malformed(String)
 
-    /// A ClientHello that does not end within so many bytes is refused. Browsers send at most 2 KiB today.
+    /// A ClientHello that does not end within this many bytes is refused. Browsers send at most 2 KiB today.
     static let byteCountMax = 64 << 10
     /// So that a client that sends a byte a record cannot make each of them expensive.
     static let recordCountMax = 64
@@ -68,7 +68,7 @@ enum ClientHello: Equatable {
         guard let kind = names.take(1), let name = names.takeVector(lengthBytes: 2), kind.first == 0 else {
             return .malformed("the server name")
         }
-        return .complete(serverName: HostName.normalized(name))
+        return .complete(serverName: ServerName.normalized(name))
     }
 }
 

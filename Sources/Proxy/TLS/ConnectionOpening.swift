@@ -90,6 +90,7 @@ final class ConnectionOpening: ChannelInboundHandler, RemovableChannelHandler, C
         switch state {
         case .waiting:
             if received != nil { count(.timeout) }
+            leave(.closed)
             context?.close(promise: nil)
         case .handshaking:
             failed(.timeout)
@@ -187,7 +188,9 @@ final class ConnectionOpening: ChannelInboundHandler, RemovableChannelHandler, C
     // MARK: Ends
 
     /// Adds the handler of HTTP. Returns false if that fails.
-    private func hand(over info: TLSConnectionInfo?, after handler: some ChannelHandler, _ context: ChannelHandlerContext)
+    private func hand(
+        over info: TLSConnectionInfo?, after handler: some ChannelHandler, _ context: ChannelHandlerContext
+    )
         -> Bool
     {
         leave(.passing)

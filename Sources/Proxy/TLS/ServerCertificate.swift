@@ -15,7 +15,7 @@ package struct ServerCertificate: Sendable {
         case wrongOrder
     }
 
-    /// Of the server's own certificate.
+    /// What the server's own certificate says.
     package let facts: CertificateFacts
     let chain: [NIOSSLCertificate]
     let key: NIOSSLPrivateKey

@@ -31,7 +31,7 @@ final class SessionTickets: Sendable {
     ///
     /// - Parameter seconds: since 1970.
     func renew(now seconds: Int64) {
-        let current = TicketKeys.period(at: seconds)
+        let current = TicketKeys.periodIndex(at: seconds)
         guard period.exchange(current, ordering: .acquiringAndReleasing) != current else { return }
         let ring = keys.ring(ofPeriod: current).map(limpet_ticket_key.init)
         _ = limpet_tickets_set(context.library, ring, ring.count)

@@ -44,12 +44,14 @@ package enum HandshakeFailure: String, CaseIterable, Sendable {
     ///   - isClosed: the connection ended.
     init(received: Int?, sent: Int?, isClosed: Bool) {
         switch (received, sent) {
-        case (.some, _): self = .refusedByClient
+        // OpenSSL's clients refuse a certificate by an alert that is not encrypted: it cannot be decrypted (20).
+        case (.some, _), (nil, 20?): self = .refusedByClient
         case (nil, 70): self = .version
-        case (nil, 42?), (nil, 43?), (nil, 44?), (nil, 45?), (nil, 46?), (nil, 48?), (nil, 49?), (nil, 51?), (nil, 116?):
+        case (nil, 42?), (nil, 43?), (nil, 44?), (nil, 45?), (nil, 46?), (nil, 48?), (nil, 49?), (nil, 51?),
+            (nil, 116?):
             self = .clientCertificate
         case (nil, 40?), (nil, 47?), (nil, 71?): self = .parameters
-        case (nil, 10?), (nil, 20?), (nil, 22?), (nil, 50?), (nil, 109?): self = .malformed
+        case (nil, 10?), (nil, 22?), (nil, 50?), (nil, 109?): self = .malformed
         case (nil, .some): self = .other
         case (nil, nil): self = isClosed ? .closed : .other
         }
@@ -57,16 +59,27 @@ package enum HandshakeFailure: String, CaseIterable, Sendable {
 }
 
 /// The handshakes of one event loop.
-package struct HandshakeCounters: Sendable {
+package struct HandshakeCounters: Equatable, Sendable {
     /// What the handshakes of one count have in common.
     package struct Kind: Hashable, Sendable {
         package let version: TLSOptions.Version
         package let suite: String
         package let isResumed: Bool
+
+        package init(version: TLSOptions.Version, suite: String, isResumed: Bool) {
+            self.version = version
+            self.suite = suite
+            self.isResumed = isResumed
+        }
     }
 
     package private(set) var completed: [Kind: UInt64] = [:]
     package private(set) var failed: [HandshakeFailure: UInt64] = [:]
+
+    package init(completed: [Kind: UInt64] = [:], failed: [HandshakeFailure: UInt64] = [:]) {
+        self.completed = completed
+        self.failed = failed
+    }
 
     mutating func completed(_ info: TLSConnectionInfo) {
         let kind = Kind(version: info.version, suite: info.suite, isResumed: info.isResumed)

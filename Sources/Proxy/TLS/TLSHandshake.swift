@@ -34,6 +34,8 @@ final class TLSHandshake: ChannelInboundHandler, RemovableChannelHandler {
 
     func errorCaught(context: ChannelHandlerContext, error: any Error) {
         let facts = limpet_handshake_take()
+        // TLS 1.2 has no alert of its own for it.
+        if "\(error)".contains("PEER_DID_NOT_RETURN_A_CERTIFICATE") { return opening.failed(.clientCertificate) }
         opening.failed(
             HandshakeFailure(
                 received: facts.alert_received >= 0 ? Int(facts.alert_received) : nil,

@@ -40,7 +40,7 @@ final class TLSServerContext: Sendable {
         switch options.clientAuth {
         case .none, .verifyIfGiven, .requireAndVerify: NIOSSLServerHandler(context: library)
         case .request, .requireAny:
-            // The certificate is taken as it is: whoever reads it must judge it.
+            // The certificate is taken as it is: a backend that reads it must judge it.
             NIOSSLServerHandler(context: library) { _, promise in promise.succeed(.certificateVerified) }
         }
     }

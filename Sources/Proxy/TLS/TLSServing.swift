@@ -66,6 +66,12 @@ package final class TLSServing: Sendable {
         }
     }
 
+    /// Whether both serve alike, so that one can take the other's place with the contexts that it has made.
+    package func isAlike(_ other: TLSServing) -> Bool {
+        certificates == other.certificates && index == other.index && options == other.options
+            && hostOptions == other.hostOptions && ticketSecret == other.ticketSecret
+    }
+
     /// Whether there is TLS at an entry point.
     package func serves(_ entryPoint: Int) -> Bool {
         hostOptions.indices.contains(entryPoint) && hostOptions[entryPoint] != nil
@@ -76,7 +82,7 @@ package final class TLSServing: Sendable {
     func permits(_ host: UnsafeRawBufferPointer, on tls: TLSConnectionInfo, entryPoint: Int) -> Bool {
         guard hostOptions.indices.contains(entryPoint), let named = hostOptions[entryPoint] else { return true }
         if named.isEmpty { return options[0] == tls.options }
-        let name = HostName.normalized(Self.withoutPort(host))
+        let name = ServerName.normalized(Self.withoutPort(host))
         return options[options(of: name, entryPoint: entryPoint)] == tls.options
     }
 
@@ -92,7 +98,7 @@ package final class TLSServing: Sendable {
     package func options(of host: String?, entryPoint: Int) -> Int {
         guard let host, hostOptions.indices.contains(entryPoint), let named = hostOptions[entryPoint], !named.isEmpty
         else { return 0 }
-        return named[host] ?? HostName.wildcard(of: host).flatMap { named[$0] } ?? 0
+        return named[host] ?? ServerName.wildcard(of: host).flatMap { named[$0] } ?? 0
     }
 
     private func context(_ place: Place, now seconds: Int64) -> TLSServerContext? {

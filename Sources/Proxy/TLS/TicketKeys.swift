@@ -31,14 +31,14 @@ package struct TicketKeys: Sendable {
         info = Array("limpet tls ticket 1".utf8) + Self.bytes(Int64(name.count)) + name + options.fingerprint
     }
 
-    /// The period that contains this time, given in seconds since 1970.
-    package static func period(at seconds: Int64) -> Int64 {
+    /// The index of the period that contains this time, given in seconds since 1970.
+    package static func periodIndex(at seconds: Int64) -> Int64 {
         seconds >= 0 ? seconds / periodSeconds : 0
     }
 
-    package func key(ofPeriod period: Int64) -> Key {
+    package func key(ofPeriod periodIndex: Int64) -> Key {
         let derived = HKDF<SHA256>.deriveKey(
-            inputKeyMaterial: secret, info: info + Self.bytes(period), outputByteCount: 80)
+            inputKeyMaterial: secret, info: info + Self.bytes(periodIndex), outputByteCount: 80)
         return derived.withUnsafeBytes { bytes in
             Key(name: Array(bytes[0..<16]), cipher: Array(bytes[16..<48]), mac: Array(bytes[48..<80]))
         }
@@ -46,8 +46,8 @@ package struct TicketKeys: Sendable {
 
     /// The key that seals in this period, then the others that are accepted: that of the previous period, and that of
     /// the next one, whose tickets a replica with a clock ahead of ours issues.
-    package func ring(ofPeriod period: Int64) -> [Key] {
-        [period, period - 1, period + 1].filter { $0 >= 0 }.map(key(ofPeriod:))
+    package func ring(ofPeriod periodIndex: Int64) -> [Key] {
+        [periodIndex, periodIndex - 1, periodIndex + 1].filter { $0 >= 0 }.map(key(ofPeriod:))
     }
 
     private static func bytes(_ number: Int64) -> [UInt8] {
