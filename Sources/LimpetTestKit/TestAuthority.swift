@@ -40,19 +40,50 @@ package struct TestAuthority: Sendable {
     /// - Parameters:
     ///   - name: the base of the files' names.
     ///   - alternativeNames: as in `DNS:a.example,IP:127.0.0.1`.
-    ///   - days: of its life, from now; -1: it expired a day ago.
+    ///   - days: how long it lives, from now.
+    ///   - isExpired: it lived in the year 2020.
     package func issue(
-        _ name: String, _ alternativeNames: String, days: Int = 90, algorithm: Algorithm = .p256,
+        _ name: String, _ alternativeNames: String, days: Int = 90, isExpired: Bool = false,
+        algorithm: Algorithm = .p256,
         subject: String? = nil
     ) throws -> Pair {
         let base = "\(directory)/\(name)"
         try Self.openssl(
             "req -new -newkey \(algorithm.rawValue) -nodes -keyout \(base).key -out \(base).csr",
             ["-subj", subject ?? "/CN=\(name)", "-addext", "subjectAltName=\(alternativeNames)"], in: directory)
+        guard !isExpired else {
+            try issueExpired(base)
+            return Pair(certificate: "\(base).pem", key: "\(base).key")
+        }
         try Self.openssl(
             "x509 -req -in \(base).csr -CA \(root.certificate) -CAkey \(root.key) -CAcreateserial -days \(days)",
             ["-copy_extensions", "copy", "-out", "\(base).pem"], in: directory)
         return Pair(certificate: "\(base).pem", key: "\(base).key")
+    }
+
+    /// Only the command `ca` takes dates.
+    private func issueExpired(_ base: String) throws {
+        let settings = """
+            [ca]
+            default_ca = ca
+            copy_extensions = copy
+            database = \(base).index
+            new_certs_dir = \(directory)
+            default_md = sha256
+            policy = policy
+            rand_serial = yes
+            [policy]
+            commonName = supplied
+
+            """
+        try TextFile.write(settings, to: "\(base).cnf")
+        try TextFile.write("", to: "\(base).index")
+        try Self.openssl(
+            "ca -batch -notext -config \(base).cnf -in \(base).csr -out \(base).pem",
+            [
+                "-cert", root.certificate, "-keyfile", root.key, "-startdate", "20200101000000Z", "-enddate",
+                "20201231000000Z",
+            ], in: directory)
     }
 
     /// Runs `openssl`. Blocks.

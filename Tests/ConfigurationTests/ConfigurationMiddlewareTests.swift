@@ -109,7 +109,10 @@ struct ConfigurationMiddlewareTests {
     static let mistaken: [(String, [String])] = [
         (
             "{}",
-            ["5: …: is empty: use one of headers, stripPrefix, addPrefix, redirectScheme, basicAuth, ipAllowList"]
+            [
+                "5: …: is empty: use one of headers, stripPrefix, addPrefix, redirectScheme, basicAuth, ipAllowList, "
+                    + "passTLSClientCert"
+            ]
         ),
         (
             "{ addPrefix: { prefix: /a }, stripPrefix: { prefixes: [/a] } }",
@@ -208,7 +211,7 @@ struct ConfigurationMiddlewareTests {
     func unavailable() {
         let kinds = [
             "buffering", "chain", "circuitBreaker", "compress", "contentType", "digestAuth", "encodedCharacters",
-            "errors", "forwardAuth", "grpcWeb", "inFlightReq", "ipWhiteList", "passTLSClientCert", "plugin",
+            "errors", "forwardAuth", "grpcWeb", "inFlightReq", "ipWhiteList", "plugin",
             "rateLimit", "redirectRegex", "replacePath", "replacePathRegex", "retry", "stripPrefixRegex",
         ]
         for kind in kinds {

@@ -83,7 +83,9 @@ struct Described: Sendable {
         let membership = try Membership(
             backends.map { ($0.name, $0.weight, $0.isDraining) } + children.map { ($0.name, $0.weight, false) },
             key: ProxyHarness.key)
-        let backends = backends.map { Proxy.Backend(name: $0.name, host: "127.0.0.1", port: $0.port) }
+        let backends = backends.map {
+            Proxy.Backend(name: $0.name, host: "127.0.0.1", port: $0.port, tls: options.backendTLS)
+        }
         let kept = backends.map { backend in old?.backends.firstIndex(of: backend) }
         let health = old.map { HealthTable(succeeding: $0.health, kept: kept) }
         return Service(

@@ -44,6 +44,8 @@ final class ProxyHarness: Sendable {
         var logger = Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }
         /// Nil: without TLS.
         var tls: TLSServing?
+        /// Of each backend; nil: without TLS.
+        var backendTLS: BackendTLS?
         /// Whether the entry point refuses requests without TLS.
         var needsTLS = false
         /// What the router of the first service takes.

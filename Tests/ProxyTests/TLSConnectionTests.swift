@@ -152,7 +152,7 @@ struct TLSConnectionTests {
         }
     }
 
-    @Test("have a time by which the handshake must be over, and so many unfinished ones for each source")
+    @Test("have a time by which the handshake must be over, and a number of unfinished ones for each source")
     func handshakeLimits() async throws {
         let limit: (inout ProxyHarness.Options) -> Void = {
             $0.limits.handshakeTimeout = .milliseconds(300)
@@ -231,6 +231,39 @@ struct TLSConnectionTests {
                 }
                 #expect(found == statuses, "\(auth)")
             }
+        }
+    }
+
+    @Test("are passed on to the backend with their certificate, and what a client says of itself is not")
+    func passedOn() async throws {
+        let served = try TLSServed("DNS:shop.example")
+        let pair = try served.authority.issue(
+            "client", "DNS:client.example,URI:spiffe://x/y", subject: "/C=DE/O=A B/OU=Unit/CN=client 1")
+        var options = TLSOptions()
+        options.clientAuth = .request
+        var info = PassTLSClientCert.Info()
+        (info.subject, info.issuer, info.sans) = (["C", "O", "CN"], ["CN"], true)
+        (info.notBefore, info.notAfter, info.serialNumber) = (true, true, true)
+        let middlewares = [Middleware.passTLSClientCert(PassTLSClientCert(pem: true, info: info))]
+        try await Self.withTLS(served.serving([options]), { $0.middlewares = middlewares }) { proxy in
+            var known = Self.connection(proxy, "shop.example")
+            (known.certificate, known.key) = (pair.certificate, pair.key)
+            var forging = Self.connection(proxy, "shop.example")
+            forging.request =
+                "GET / HTTP/1.1\r\nHost: shop.example\r\nx-forwarded-tls-client-cert: forged\r\n"
+                + "X-Forwarded-Tls-Client-Cert-Info: forged\r\nConnection: close\r\n\r\n"
+            let outcomes = try TLSClient.run([known, forging])
+            let lines = outcomes[0].body?.components(separatedBy: "\r\n") ?? []
+            let certificate = String(decoding: pair.certificateBytes, as: UTF8.self)
+                .components(separatedBy: "\n").filter { !$0.hasPrefix("-----") }.joined()
+            #expect(lines.contains("X-Forwarded-Tls-Client-Cert: \(certificate)"))
+            let facts = try ServerCertificate(chain: pair.certificateBytes, key: pair.keyBytes).facts
+            let subject = "Subject%3D%22C%3DDE%2CO%3DA+B%2CCN%3Dclient+1%22%3BIssuer%3D%22CN%3DTest+Authority%22"
+            let times = "%3BNB%3D%22\(facts.notBefore)%22%3BNA%3D%22\(facts.notAfter)%22"
+            let line = try #require(lines.first { $0.hasPrefix("X-Forwarded-Tls-Client-Cert-Info: ") })
+            #expect(line.contains("Info: \(subject)%3BSerialNumber%3D%22"))
+            #expect(line.hasSuffix("\(times)%3BSAN%3D%22client.example%2Cspiffe%3A%2F%2Fx%2Fy%22"))
+            #expect(outcomes[1].status == 200 && outcomes[1].body?.contains("forged") == false)
         }
     }
 

@@ -15,10 +15,11 @@ struct MiddlewareDraft {
         ("redirectScheme", { section, _ in SchemeRedirect(section).map(Middleware.redirectScheme) }),
         ("basicAuth", { BasicAuth($0, $1.usersFiles).map(Middleware.basicAuth) }),
         ("ipAllowList", { section, _ in IPAllowList(section).map(Middleware.ipAllowList) }),
+        ("passTLSClientCert", { section, _ in PassTLSClientCert(section).map(Middleware.passTLSClientCert) }),
     ]
     private static let unavailable = [
         "buffering", "chain", "circuitBreaker", "compress", "contentType", "digestAuth", "encodedCharacters", "errors",
-        "forwardAuth", "grpcWeb", "inFlightReq", "ipWhiteList", "passTLSClientCert", "plugin", "rateLimit",
+        "forwardAuth", "grpcWeb", "inFlightReq", "ipWhiteList", "plugin", "rateLimit",
         "redirectRegex", "replacePath", "replacePathRegex", "retry", "stripPrefixRegex",
     ]
 

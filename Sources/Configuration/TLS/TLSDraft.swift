@@ -38,7 +38,10 @@ struct TLSDraft {
 
     // MARK: Certificates
 
-    private static func certificate(_ pair: SettingSection, _ context: HTTPContext) -> TLSSettings.Certificate? {
+    /// - Parameter isServer: whether clients see it, so that it must cover a name.
+    static func certificate(
+        _ pair: SettingSection, _ context: HTTPContext, isServer: Bool = true
+    ) -> TLSSettings.Certificate? {
         let chain = pair.required("certFile", "name the file of the certificate, with its chain")
         let key = pair.required("keyFile", "name the file of the certificate's key")
         guard let chain, let key, let chainText = chain.nonEmptyString(), let keyText = key.nonEmptyString(),
@@ -48,6 +51,9 @@ struct TLSDraft {
             let certificate = try context.certificateFiles.certificate(
                 .init(certificate: chainText, key: keyText), chain: chainBytes, key: keyBytes)
             warn(of: certificate.facts, chain, name(chainText), context)
+            if isServer, certificate.facts.hostNames.isEmpty {
+                chain.warning("\(name(chainText))covers no host name: it serves only as the default")
+            }
             return TLSSettings.Certificate(certificate: certificate, origin: chain.origin)
         } catch {
             report(error, chain, name(chainText), key, name(keyText))
@@ -99,6 +105,5 @@ struct TLSDraft {
         } else if facts.notBefore > context.now {
             value.warning("\(name)is not valid before \(CertificateFacts.date(facts.notBefore)): clients refuse it")
         }
-        if facts.hostNames.isEmpty { value.warning("\(name)covers no host name: it serves only as the default") }
     }
 }

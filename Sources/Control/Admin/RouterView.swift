@@ -59,6 +59,7 @@ extension Middleware {
         case .redirectScheme: "redirectScheme"
         case .basicAuth: "basicAuth"
         case .ipAllowList: "ipAllowList"
+        case .passTLSClientCert: "passTLSClientCert"
         }
     }
 }

@@ -62,7 +62,7 @@ struct RequestRouting {
     ) -> RequestExplanation.Passage {
         switch (step, outcome) {
         case (_, .answer): .answered
-        case (.headers, _): .headers
+        case (.headers, _), (.passTLSClientCert, _): .headers
         case (.stripPrefix, _), (.addPrefix, _):
             .path(run.withPath(request) { String(decoding: $0, as: UTF8.self) })
         case (.basicAuth, _): .credentials

@@ -193,6 +193,7 @@ package final class HealthProber {
         ClientBootstrap(group: loop.eventLoop)
             .connectTimeout(loop.limits.connectTimeout)
             .connect(host: backend.host, port: backend.port, on: loop.eventLoop, by: loop.resolver)
+            .securing(backend, on: loop, within: loop.limits.connectTimeout)
             .assumeIsolated()
             .whenComplete { result in
                 if case .success(let channel) = result {

@@ -11,6 +11,7 @@ package enum Middleware: Equatable, Sendable {
     case redirectScheme(SchemeRedirect)
     case basicAuth(BasicAuth)
     case ipAllowList(IPAllowList)
+    case passTLSClientCert(PassTLSClientCert)
 }
 
 /// `headers`: fields to set and to remove. A set field replaces all fields of its name.

@@ -9,6 +9,7 @@ final class MiddlewareChain: Sendable {
         case redirectScheme(SchemeRedirect)
         case basicAuth(BasicAuthGate)
         case ipAllowList(IPAllowList)
+        case passTLSClientCert(PassTLSClientCert)
     }
 
     /// The edits of a `headers` middleware, without the fields that must not be edited.
@@ -31,6 +32,7 @@ final class MiddlewareChain: Sendable {
             case .redirectScheme(let redirect): .redirectScheme(redirect)
             case .basicAuth(let settings): .basicAuth(BasicAuthGate(settings))
             case .ipAllowList(let list): .ipAllowList(list)
+            case .passTLSClientCert(let pass): .passTLSClientCert(pass)
             }
         }
     }

@@ -40,6 +40,9 @@ final class MiddlewareRun {
             return .goOn
         case .redirectScheme(let redirect): return answer(of: redirect, request).map(Outcome.answer) ?? .goOn
         case .ipAllowList(let list): return answer(of: list, request).map(Outcome.answer) ?? .goOn
+        case .passTLSClientCert(let pass):
+            edits.apply(pass.edits(for: request.client.tls?.clientCertificate))
+            return .goOn
         case .basicAuth(let gate):
             guard let credentials = credentials(request) else {
                 return .answer(.unauthorized(realm: gate.settings.realm))

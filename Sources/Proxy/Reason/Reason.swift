@@ -47,6 +47,10 @@ package enum Reason: String, CaseIterable, Sendable {
     case nameNotFound = "name_not_found"
     /// The connection could not be opened for another cause.
     case connectFailed = "connect_failed"
+    /// The backend's certificate is not accepted.
+    case certificateRefused = "certificate_refused"
+    /// The TLS handshake with the backend failed for another cause.
+    case handshakeFailed = "tls_handshake_failed"
     /// The connection ended before the response's head was complete.
     case connectionLost = "connection_lost"
     /// The response's head breaks a rule, or exceeds a limit.
@@ -122,7 +126,8 @@ package enum Reason: String, CaseIterable, Sendable {
         case .responseTimeout, .backendStalled, .exchangeTimeout: 504
         case .versionNotSupported: 505
         case .maxForwards: 200
-        case .redirected, .connectRefused, .connectTimeout, .nameNotFound, .connectFailed, .responseBodyRefused,
+        case .redirected, .connectRefused, .connectTimeout, .nameNotFound, .connectFailed, .certificateRefused,
+            .handshakeFailed, .responseBodyRefused,
             .responseStalled, .backendClosed, .backendReset, .clientClosed, .clientReset, .clientStalled, .tunnelIdle,
             .shutdown:
             nil
@@ -132,7 +137,8 @@ package enum Reason: String, CaseIterable, Sendable {
     /// Whether a backend is to blame, so that the log names it.
     var isBackendFault: Bool {
         switch self {
-        case .connectRefused, .connectTimeout, .nameNotFound, .connectFailed, .connectionLost, .responseRefused,
+        case .connectRefused, .connectTimeout, .nameNotFound, .connectFailed, .certificateRefused, .handshakeFailed,
+            .connectionLost, .responseRefused,
             .switchRefused, .responseTimeout, .responseBodyRefused, .responseCut, .responseStalled, .backendStalled,
             .backendReset:
             true

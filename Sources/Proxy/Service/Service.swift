@@ -99,13 +99,16 @@ package struct Backend: Hashable, Sendable {
     package let port: Int
     /// The value of a Host field for this backend (RFC 9110, section 7.2).
     let authority: String
+    /// Nil: without TLS.
+    package let tls: BackendTLS?
 
-    package init(name: String, host: String, port: Int) {
+    package init(name: String, host: String, port: Int, tls: BackendTLS? = nil) {
         self.name = name
         self.host = host
         self.port = port
         let bracketed = host.utf8.contains(UInt8(ascii: ":")) ? "[\(host)]" : host
-        authority = port == 80 ? bracketed : "\(bracketed):\(port)"
+        self.tls = tls
+        authority = port == (tls == nil ? 80 : 443) ? bracketed : "\(bracketed):\(port)"
     }
 }
 

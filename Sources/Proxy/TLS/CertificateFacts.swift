@@ -14,8 +14,10 @@ package struct CertificateFacts: Equatable, Sendable {
     /// Seconds since 1970.
     package let notBefore: Int64
     package let notAfter: Int64
-    /// As written in the certificate: DNS names, addresses, mail addresses, URIs.
+    /// DNS names, mail addresses, addresses, URIs, as written in the certificate.
     package let alternativeNames: [String]
+    /// The normalized DNS names among the alternative names.
+    let dnsNames: [String]
     /// The normalized host names that the certificate covers: DNS names among the alternative names, and the common
     /// name if there are none.
     package let hostNames: [String]
@@ -35,10 +37,11 @@ package struct CertificateFacts: Equatable, Sendable {
         serialNumber = Array(fields[0].content.drop { $0 == 0 })
         (self.issuer, self.subject, self.notBefore, self.notAfter) = (issuer, subject, notBefore, notAfter)
         let names = fields.first { $0.tag == 0xA3 }.flatMap(Self.alternativeNames) ?? []
-        alternativeNames = names.map(\.text)
-        let hosts = names.filter(\.isHost).map(\.text)
-        let common = subject.last { $0.type == "CN" }.map { [$0.value] } ?? []
-        hostNames = (hosts.isEmpty ? common : hosts).compactMap { ServerName.normalized($0.utf8) }
+        // In the order in which Go, and so Traefik, lists them.
+        alternativeNames = [0x82, 0x81, 0x87, 0x86].flatMap { kind in names.filter { $0.kind == kind }.map(\.text) }
+        dnsNames = names.filter { $0.kind == 0x82 }.compactMap { ServerName.normalized($0.text.utf8) }
+        let common = subject.last { $0.type == "CN" }.flatMap { ServerName.normalized($0.value.utf8) }
+        hostNames = names.contains { $0.kind == 0x82 } ? dnsNames : common.map { [$0] } ?? []
     }
 
     /// `CN=shop.example.com,O=Shop`, the most specific attribute first.
@@ -123,7 +126,7 @@ package struct CertificateFacts: Equatable, Sendable {
         return days * 86_400 + parts[2] * 3600 + parts[3] * 60 + parts[4]
     }
 
-    private static func alternativeNames(_ extensions: DERReader.Element) -> [(text: String, isHost: Bool)]? {
+    private static func alternativeNames(_ extensions: DERReader.Element) -> [(text: String, kind: UInt8)]? {
         guard let list = extensions.children?.first?.children else { return nil }
         for element in list {
             guard let parts = element.children, parts.first?.objectIdentifier == "2.5.29.17", let last = parts.last
@@ -133,9 +136,8 @@ package struct CertificateFacts: Equatable, Sendable {
             var octets = DERReader(last.content)
             return octets.next()?.children?.compactMap { name in
                 switch name.tag {
-                case 0x81, 0x86: (String(decoding: name.content, as: UTF8.self), false)
-                case 0x82: (String(decoding: name.content, as: UTF8.self), true)
-                case 0x87: NumericAddress.text(Array(name.content)).map { ($0, false) }
+                case 0x81, 0x82, 0x86: (String(decoding: name.content, as: UTF8.self), name.tag)
+                case 0x87: NumericAddress.text(Array(name.content)).map { ($0, name.tag) }
                 default: nil
                 }
             }

@@ -9,8 +9,8 @@ package struct TLSConnectionInfo: Sendable {
     package let isResumed: Bool
     /// The options under which the client was accepted.
     let options: TLSOptions
-    /// The DER form of the client's certificate, verified as far as the options demand; nil if it sent none.
-    let clientCertificate: [UInt8]?
+    /// Nil if the client has shown none.
+    let clientCertificate: ClientCertificate?
 }
 
 /// Why a TLS connection did not come about. A closed list: the raw value is the label in metrics.

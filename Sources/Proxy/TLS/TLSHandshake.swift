@@ -56,11 +56,11 @@ final class TLSHandshake: ChannelInboundHandler, RemovableChannelHandler {
         }
     }
 
-    private func clientCertificate(_ context: ChannelHandlerContext) -> [UInt8]? {
+    private func clientCertificate(_ context: ChannelHandlerContext) -> ClientCertificate? {
         guard options.clientAuth != .none,
             let handler = try? context.pipeline.syncOperations.handler(type: NIOSSLServerHandler.self)
         else { return nil }
-        return try? handler.peerCertificate?.toDERBytes()
+        return (try? handler.peerCertificate?.toDERBytes()).map(ClientCertificate.init(der:))
     }
 }
 
