@@ -17,6 +17,8 @@ package struct Configuration: Equatable, Sendable {
     package var accessLog: AccessLogSettings?
     /// Where the dynamic part comes from, in addition to this file.
     package var providers: ProviderSettings
+    /// Of services that name no servers transport, and of those that name `default@internal`.
+    package var serversTransport: ServersTransportSettings
     /// The dynamic part.
     package var http: HTTPConfiguration
 }

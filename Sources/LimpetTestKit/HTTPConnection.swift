@@ -67,9 +67,11 @@ package final class HTTPConnection {
     package let socket: TCPSocket
     private var buffer: [UInt8] = []
 
-    /// - Parameter timeout: the timeout of each read and write, in seconds.
-    package init(port: Int, timeout: Int = 10) throws {
-        socket = try TCPSocket(port: port, timeout: timeout)
+    /// - Parameters:
+    ///   - timeout: the timeout of each read and write, in seconds.
+    ///   - host: the last number of the source address 127.0.0.`host`; nil: chosen by the kernel.
+    package init(port: Int, timeout: Int = 10, from host: UInt8? = nil) throws {
+        socket = try TCPSocket(port: port, timeout: timeout, from: host)
     }
 
     package func send(_ request: HTTPRequest) throws {

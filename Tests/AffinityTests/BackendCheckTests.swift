@@ -204,7 +204,7 @@ struct NewcomerTests {
         let child = HealthTable(count: 1)
         child.backends[0].setNewcomer(true)
         let membership = try PlacementTests.membership(["a"], weights: [1])
-        let table = HealthTable(of: [(child, membership)])
+        let table = HealthTable(of: [(child, membership.takersOfNewSessions)])
         #expect(table.isUp(0) && table.isAvoided(0))
     }
 }

@@ -189,7 +189,7 @@ struct HealthTests {
     @Test("a service without backends is not up, and may not be left: it is away, and nobody agreed on that")
     func emptyChild() throws {
         let empty = HealthTable(count: 0)
-        let table = try HealthTable(of: [(HealthTable(count: 1), Self.members([1])), (empty, Self.members([]))])
+        let table = try HealthTable(of: [(HealthTable(count: 1), Self.takers([1])), (empty, Self.takers([]))])
         #expect(!table.isUp(1) && !table.mayReassign(1))
     }
 
@@ -197,8 +197,8 @@ struct HealthTests {
     func servicesOfServices() throws {
         let first = HealthTable(count: 2, judgesAlone: false)
         let inner = try HealthTable(
-            of: [(HealthTable(count: 1), Self.members([1])), (HealthTable(count: 0), Self.members([]))])
-        let table = try HealthTable(of: [(first, Self.members([1, 1])), (inner, Self.members([1, 1]))])
+            of: [(HealthTable(count: 1), Self.takers([1])), (HealthTable(count: 0), Self.takers([]))])
+        let table = try HealthTable(of: [(first, Self.takers([1, 1])), (inner, Self.takers([1, 1]))])
         #expect(table.count == 2 && table.isUp(0) && table.isUp(1) && !table.isUp(2) && !table.isUp(-1))
         #expect(inner.isUp(0) && !inner.isUp(1) && !inner.mayReassign(1))
         #expect(inner.causes(against: 1) == .absent && table.causes(against: 1).isEmpty)
@@ -226,7 +226,7 @@ struct HealthTests {
     @Test("a service of which only those are up that take no new sessions is up, and avoided")
     func takesNothingNew() throws {
         let health = HealthTable(count: 3)
-        let table = try HealthTable(of: [(health, Self.members([1, 0, 2], draining: ["c"]))])
+        let table = try HealthTable(of: [(health, Self.takers([1, 0, 2], draining: ["c"]))])
         #expect(table.isUp(0) && !table.isAvoided(0))
         health.markDown(0)
         #expect(table.isUp(0) && table.isAvoided(0))
@@ -237,8 +237,8 @@ struct HealthTests {
     }
 
     /// Backends that are called a, b and so on.
-    private static func members(_ weights: [UInt16], draining: Set<String> = []) throws -> Membership {
+    private static func takers(_ weights: [UInt16], draining: Set<String> = []) throws -> [Bool] {
         let names = Array(["a", "b", "c"].prefix(weights.count))
-        return try PlacementTests.membership(names, weights: weights, draining: draining)
+        return try PlacementTests.membership(names, weights: weights, draining: draining).takersOfNewSessions
     }
 }

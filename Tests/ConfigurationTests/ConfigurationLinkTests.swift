@@ -107,7 +107,8 @@ struct ConfigurationLinkTests {
             + "sticky: { cookie: { name: lvl1 } } } }\n"
         let configuration = try #require(Reading.read(Self.services(text + Self.b + Self.a)).configuration)
         let expected = [
-            WeightedService(service: 1, name: "b@file", weight: 3), WeightedService(service: 0, name: "a", weight: 1),
+            WeightedService(reference: ServiceReference(service: 1, name: "b@file"), weight: 3),
+            WeightedService(reference: ServiceReference(service: 0, name: "a"), weight: 1),
         ]
         let service = configuration.services[2]
         #expect(service.targets == .services(expected) && service.backends.isEmpty)
@@ -121,11 +122,29 @@ struct ConfigurationLinkTests {
         #expect(reading.diagnostics.count == 2 && reading.diagnostics.allSatisfy { $0.severity == .warning })
         let configuration = try #require(reading.configuration)
         #expect(configuration.services.map(\.name) == ["a", "aa@docker", "w", "zz@docker"])
-        guard case .services(let children) = configuration.services[2].targets else {
-            Issue.record("w is not weighted")
-            return
-        }
+        let children = configuration.services[2].children
         #expect(children.map(\.service) == [3, 0, 1] && children.map(\.name) == ["zz@docker", "a", "aa@docker"])
+    }
+
+    @Test("of a failover are found, also while a container is away, and keep how they are written")
+    func failover() throws {
+        let text =
+            "z: { failover: { service: aa@docker, fallback: a@file, healthCheck: {}, "
+            + "errors: { status: [500-504, 429] } } }\n"
+        let reading = Reading.read(Self.services(text + Self.a))
+        #expect(
+            reading.diagnostics.map(\.description) == [
+                "f:3:29: warning: http.services.z.failover.service: service aa@docker is not defined at the moment: "
+                    + "the fallback takes its requests until it is"
+            ])
+        let configuration = try #require(reading.configuration)
+        #expect(configuration.services.map(\.name) == ["a", "aa@docker", "z"])
+        #expect(
+            configuration.services[2].targets
+                == .failover(
+                    FailoverSettings(
+                        main: ServiceReference(service: 1, name: "aa@docker"),
+                        fallback: ServiceReference(service: 0, name: "a@file"), statuses: [500...504, 429...429])))
     }
 
     @Test("of cookies that a weighted service above has take out the containers that say them, and nothing else")
@@ -168,10 +187,11 @@ struct ConfigurationLinkTests {
             ]
         ),
         (
-            "w: { weighted: { services: [], healthCheck: {} } }",
+            "w: { weighted: { services: [], healthCheck: { path: /h } } }",
             [
                 "3:30: http.services.w.weighted.services: must name a service",
-                "3:34: http.services.w.weighted.healthCheck: is not available in this version",
+                "3:34: http.services.w.weighted.healthCheck: must be empty: "
+                    + "the services that it names have health checks of their own",
             ]
         ),
         (
@@ -207,10 +227,36 @@ struct ConfigurationLinkTests {
             ["3:6: http.services.v: has the same cookie c as a service below it: give each level its own cookie name"]
         ),
         (
+            "f: { failover: { service: f, fallback: a } }\n" + a,
+            ["3:6: http.services.f: refers back to itself: f → f"]
+        ),
+        (
+            "f: { failover: { service: a, fallback: a@file } }\ng: { failover: { service: a } }\n" + a,
+            [
+                "3:42: http.services.f.failover.fallback: is the same service as service",
+                "4:8: http.services.g.failover.fallback: is missing: name the service that takes what the first one cannot take",
+            ]
+        ),
+        (
+            "f: { failover: { service: a, fallback: b, errors: { maxRequestBodyBytes: 1024 } } }\n" + a + b,
+            [
+                "3:45: http.services.f.failover.errors.status: is missing: name statuses, such as 500-504",
+                "3:76: http.services.f.failover.errors.maxRequestBodyBytes: is not supported: a request with a body is "
+                    + "sent once. Remove it; the fallback gets requests without a body",
+            ]
+        ),
+        (
+            "f: { failover: { service: a, fallback: b, errors: { status: [504-500, 99, x, 500-] } } }\n" + a + b,
+            (0..<4).map {
+                "3:\([64, 73, 77, 80][$0]): http.services.f.failover.errors.status[\($0)]: "
+                    + "must be a status from 200 to 599, or a range such as 502-504"
+            }
+        ),
+        (
             "f: { failover: { service: a, falback: b } }\ns: { mirroring: {} }\n"
                 + "t: { loadBalancer: { servers: [{url: \"http://a\"}], healthCheck: { pth: /h } } }",
             [
-                "3:8: http.services.f.failover: is not available in this version",
+                "3:8: http.services.f.failover.fallback: is missing: name the service that takes what the first one cannot take",
                 "3:32: http.services.f.failover.falback: unknown key, did you mean fallback?",
                 "4:8: http.services.s.mirroring: is not available in this version",
                 "5:54: http.services.t.loadBalancer.healthCheck.path: is missing: write a path such as /health",
@@ -247,7 +293,7 @@ struct ConfigurationLinkTests {
                 return Reading.diagnostics(Self.services(last + links.joined()))
             }
             #expect(chain(8) == [])
-            #expect(chain(12) == ["f:12:7: http.services.s9: nests weighted services more than 8 levels deep"])
+            #expect(chain(12) == ["f:12:7: http.services.s9: nests services more than 8 levels deep"])
             #expect(chain(20_000).count == 1)
         }
     }

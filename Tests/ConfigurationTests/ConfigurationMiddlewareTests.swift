@@ -111,7 +111,7 @@ struct ConfigurationMiddlewareTests {
             "{}",
             [
                 "5: …: is empty: use one of headers, stripPrefix, addPrefix, redirectScheme, basicAuth, ipAllowList, "
-                    + "passTLSClientCert"
+                    + "passTLSClientCert, retry"
             ]
         ),
         (
@@ -123,9 +123,23 @@ struct ConfigurationMiddlewareTests {
         (
             "{ retry: { attempt: 1 } }",
             [
-                "10: ….retry: is not available in this version",
+                "10: ….retry.attempts: is missing: write how often a request is sent at most, such as 3",
                 "19: ….retry.attempt: unknown key, did you mean attempts?",
             ]
+        ),
+        (
+            "{ retry: { attempts: 0, retryNonIdempotentMethod: true, maxRequestBodyBytes: 1, budget: 101 } }",
+            [
+                "29: ….retry.attempts: is 0: must be a whole number from 1 to 100",
+                "32: ….retry.retryNonIdempotentMethod: must be false: a request that may change something is sent once",
+                "85: ….retry.maxRequestBodyBytes: is not supported: a request with a body is sent once. Remove it; "
+                    + "the others are retried",
+                "96: ….retry.budget: is 101: must be a whole number from 1 to 100",
+            ]
+        ),
+        (
+            "{ retry: { attempts: 2, disableRetryOnNetworkError: true } }",
+            ["32: ….retry.disableRetryOnNetworkError: leaves nothing to retry: name statuses, such as 502-504"]
         ),
         (
             "{ stripPrefix: { prefixes: [api], forceSlash: true } }",
@@ -211,12 +225,29 @@ struct ConfigurationMiddlewareTests {
     func unavailable() {
         let kinds = [
             "buffering", "chain", "circuitBreaker", "compress", "contentType", "digestAuth", "encodedCharacters",
-            "errors", "forwardAuth", "grpcWeb", "inFlightReq", "ipWhiteList", "plugin",
-            "rateLimit", "redirectRegex", "replacePath", "replacePathRegex", "retry", "stripPrefixRegex",
+            "errors", "forwardAuth", "grpcWeb", "inFlightReq", "ipWhiteList", "plugin", "rateLimit", "redirectRegex",
+            "replacePath", "replacePathRegex", "stripPrefixRegex",
         ]
         for kind in kinds {
             #expect(Self.read("{ \(kind): {} }").diagnostics == ["10: ….\(kind): is not available in this version"])
         }
+    }
+
+    @Test("retries as Traefik's keys say, and 0 is no time-out")
+    func retry() {
+        let (plain, _) = Self.read("{ retry: { attempts: 4 } }")
+        #expect(plain == .retry(Retry(attempts: 4)))
+        let (all, diagnostics) = Self.read(
+            "{ retry: { attempts: 3, initialInterval: 100ms, timeout: 2s, status: [503, '500-502'], budget: 50, "
+                + "disableRetryOnNetworkError: true, retryNonIdempotentMethod: false } }")
+        #expect(diagnostics.isEmpty)
+        #expect(
+            all
+                == .retry(
+                    Retry(
+                        attempts: 3, statuses: [503...503, 500...502], repeatsLost: false,
+                        initialIntervalMilliseconds: 100, timeoutMilliseconds: 2000, budgetPercent: 50)))
+        #expect(Self.read("{ retry: { attempts: 4, timeout: 0 } }").middleware == .retry(Retry(attempts: 4)))
     }
 
     @Test("shows no hash of a password in a mistake or a description")

@@ -10,8 +10,8 @@ struct ConfigurationMistakeTests {
             "entryPoint: {}\nbananas: 1\nping: {}\n",
             [
                 "1:1: entryPoint: unknown key, did you mean entryPoints?",
-                "2:1: bananas: unknown key: the keys here are entryPoints, providers, fleet, replica, store, log, accessLog, http, "
-                    + "tls",
+                "2:1: bananas: unknown key: the keys here are entryPoints, providers, serversTransport, fleet, replica, store, log, "
+                    + "accessLog, http, tls",
                 "3:1: ping: is always on at the admin listener: remove this key",
             ]
         ),
@@ -251,7 +251,7 @@ struct ConfigurationMistakeTests {
                 "8:5: http.routers.e.service: is missing: name one of http.services",
                 "8:16: http.routers.e.rule: must be a string, but is a list",
                 "10:13: http.services.shop.weighted.services: is missing: name the services that share the requests",
-                "11:5: http.services.shop2.loadBalancer: is missing: a service needs loadBalancer or weighted",
+                "11:5: http.services.shop2.loadBalancer: is missing: a service needs loadBalancer, weighted or failover",
             ]
         ),
         (

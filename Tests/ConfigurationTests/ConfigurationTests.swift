@@ -177,6 +177,34 @@ struct ConfigurationTests {
             ])
     }
 
+    @Test("has one servers transport for all services that name none, or default@internal")
+    func defaultServersTransport() throws {
+        let services = """
+            http:
+              serversTransports: { own: { forwardingTimeouts: { requestTimeout: 9s } } }
+              services:
+                a: { loadBalancer: { servers: [{ url: "http://a" }] } }
+                b: { loadBalancer: { servers: [{ url: "http://b" }], serversTransport: default@internal } }
+                c: { loadBalancer: { servers: [{ url: "http://c" }], serversTransport: own } }
+            """
+        func transports(_ section: String) throws -> [ServersTransportSettings] {
+            try ConfigurationSample.read(section + services).configuration.http.services.map(\.transport)
+        }
+        var own = ServersTransportSettings()
+        own.requestTimeout = .seconds(9)
+        try #expect(transports("") == [ServersTransportSettings(), ServersTransportSettings(), own])
+        var main = ServersTransportSettings()
+        (main.maxIdleConnsPerHost, main.dialTimeout, main.requestTimeout) = (3, .seconds(2), .seconds(4))
+        let section = """
+            serversTransport:
+              maxIdleConnsPerHost: 3
+              forwardingTimeouts: { dialTimeout: 2s, requestTimeout: 4s }
+
+            """
+        // One with a name begins from Limpet's defaults, as in Traefik.
+        try #expect(transports(section) == [main, main, own])
+    }
+
     @Test("has the limits of a service's servers, where 0 is none, in files and in labels")
     func serverLimits() throws {
         func service(_ keys: String) throws -> ServiceSettings {

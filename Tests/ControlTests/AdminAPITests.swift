@@ -80,6 +80,66 @@ struct AdminAPITests {
             ])
     }
 
+    @Test("limits and checks of a service are shown, and what each server has to do and was found to be")
+    func serverStates() throws {
+        let yaml = """
+            http:
+              services:
+                shop:
+                  loadBalancer:
+                    servers: [{ url: "http://10.0.0.1:80" }]
+                    maxRequests: 2
+                    queue: { size: 3, timeout: 1500ms }
+                    slowStart: 10s
+                    healthCheck:
+                      { path: "/health?token=1234", interval: 2s, timeout: 300ms, fall: 3, headers: { X-Key: 5678 } }
+                    passiveHealthCheck: { statuses: [500, 502-504] }
+                plain: { loadBalancer: { servers: [{ url: "http://10.0.0.2:80" }] } }
+            """
+        let configuration = try ReplicaConfiguration.read(yaml)
+        let services = try Snapshot(configuration, keys: FleetKeys(configuration.fleet)).services
+        func json(_ name: String, atSecond second: Int64 = 100) throws -> String {
+            let now = Instant(nanoseconds: second * 1_000_000_000)
+            let views = ServiceView.all(of: configuration.http, running: services, now: now)
+            let encoder = JSONEncoder()
+            encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
+            return try String(decoding: encoder.encode(#require(views.first { $0.name == name })), as: UTF8.self)
+        }
+        for part in [
+            #""healthCheck":{"fall":3,"followRedirects":true,"headers":["X-Key"],"hostname":null,"#
+                + #""intervalMilliseconds":2000,"method":"GET","path":"/health","port":null,"rise":1,"status":null,"#
+                + #""timeoutMilliseconds":300,"unhealthyIntervalMilliseconds":2000},"maxRequests":2,"#,
+            #""passiveHealthCheck":{"failureWindowMilliseconds":10000,"maxFailedAttempts":1,"#
+                + #""statuses":["500","502-504"]},"queue":{"size":3,"timeoutMilliseconds":1500},"#,
+            #""slowStartMilliseconds":10000"#,
+            #"{"healthCheck":{"last":null,"verdict":"healthy"},"newcomer":false,"#
+                + #""requests":{"refused":0,"underWay":0,"waited":0,"waiting":0},"share":1}"#,
+        ] {
+            try #expect(json("shop").contains(part), "\(part)")
+        }
+        try #expect(!json("shop").contains("1234") && !json("shop").contains("5678"))
+        let state = try #require(services.first { $0.name == "shop" }).health.backends[0]
+        #expect(state.capacity.enter(limit: 1, queueSize: 1) {} == .admitted)
+        _ = state.capacity.enter(limit: 1, queueSize: 1) {}
+        _ = state.capacity.enter(limit: 1, queueSize: 1) {}
+        state.setNewcomer(true)
+        state.setRisen(at: Instant(nanoseconds: 95_000_000_000))
+        state.checkCounts.count(.status(503), now: Instant(nanoseconds: 99_000_000_000))
+        try #expect(
+            json("shop").contains(
+                #"{"healthCheck":{"last":{"agoMilliseconds":1000,"detail":"status 503","outcome":"status"},"#
+                    + #""verdict":"unproven"},"newcomer":true,"#
+                    + #""requests":{"refused":1,"underWay":1,"waited":1,"waiting":1},"share":0.5}"#))
+        state.setNewcomer(false)
+        state.begin(.failing, by: .status(503))
+        state.checkCounts.count(nil, now: Instant(nanoseconds: 100_000_000_000))
+        try #expect(
+            json("shop").contains(
+                #"{"last":{"agoMilliseconds":0,"detail":null,"outcome":"good"},"verdict":"failing"}"#))
+        try #expect(
+            json("plain").contains(#"{"healthCheck":null,"newcomer":false,"requests":null,"share":1}"#))
+    }
+
     @Test("what is not there is 404, what cannot be 400, both with a message; nothing can be changed")
     func missing() async throws {
         for path in ["/api/http/routers/x", "/api/http/services/x@docker"] {

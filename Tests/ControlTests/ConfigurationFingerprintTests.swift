@@ -98,6 +98,8 @@ struct ConfigurationFingerprintTests {
             "    both: { weighted: { services: [{ name: shop, weight: 2 }, { name: files }] } }\n    files:\n"
         ),
         ("    files:\n", "    both: { weighted: { services: [{ name: shop }] } }\n    files:\n"),
+        ("    files:\n", "    both: { failover: { service: shop, fallback: files } }\n    files:\n"),
+        ("    files:\n", "    both: { failover: { service: files, fallback: shop } }\n    files:\n"),
         (
             "    files:\n",
             "    both: { weighted: { services: [{ name: shop }], sticky: { cookie: { name: a } } } }\n    files:\n"

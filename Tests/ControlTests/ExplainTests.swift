@@ -18,6 +18,7 @@ struct ExplainTests {
             old: { rule: "Path(`/old`)", service: shop, middlewares: [secure] }
             deep: { rule: "PathPrefix(`/deep`)", service: both }
             turns: { rule: "PathPrefix(`/turns`)", service: turns }
+            pair: { rule: "PathPrefix(`/pair`)", service: pair }
             gone: { rule: "Path(`/gone`)", service: gone@docker }
             empty: { rule: "Path(`/empty`)", service: empty }
             shop: { rule: "Host(`shop.example`)", service: shop }
@@ -28,6 +29,7 @@ struct ExplainTests {
             auth: { basicAuth: { users: ["u:{SHA}W6ph5Mm5Pz8GgiULbPgzG37mj9g="] } }
           services:
             both: { weighted: { services: [ { name: shop, weight: 3 }, { name: turns } ], sticky: { header: X-Level } } }
+            pair: { failover: { service: turns, fallback: shop, errors: { status: [503] } } }
             empty: { loadBalancer: { servers: [] } }
             turns: { loadBalancer: { servers: [ { url: "http://127.0.0.1:9004" }, { url: "http://127.0.0.1:9005" } ] } }
             shop:
@@ -116,6 +118,20 @@ struct ExplainTests {
         #expect(explanation.levels.count == 2)
         let lines = ExplanationText(explanation).description.split(separator: "\n")
         #expect(lines.allSatisfy { $0.last != " " })
+    }
+
+    @Test("a failover is followed into its main service, and ends at the fallback while the main one is down")
+    func failover() async throws {
+        var explanation = try await explain("http://x.example/pair")
+        #expect(explanation.levels.map(\.service) == ["pair", "turns"])
+        var text = ExplanationText(explanation).description
+        #expect(text.contains("service    pair, the first service takes the requests; without it, the second\n"))
+        #expect(text.contains("answer     from any of turns's servers: in turn, by weight\n"), "\(text)")
+        explanation.levels[0].live = Explanation.Live(session: nil, down: ["turns"])
+        explanation.levels[1].live = Explanation.Live(session: nil, down: explanation.levels[1].order.map(\.name))
+        explanation.weighLevels()
+        text = ExplanationText(explanation).description
+        #expect(text.contains("answer     from shop, because no server of turns is up\n"), "\(text)")
     }
 
     @Test(

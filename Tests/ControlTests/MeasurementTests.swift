@@ -15,6 +15,10 @@ enum MetricsSample {
         numbers.refusals[.badRequest] = 2
         numbers.failures["shop"] = [.noBackend: 3]
         numbers.backendFailures[.init(service: "shop", name: "web-1")] = [.connectRefused: 4, .responseCut: 5]
+        numbers.retries["shop"] = RetryCounters()
+        numbers.retries["shop"]?.retries = [.responseStatus: 3]
+        numbers.retries["shop"]?.refused = 1
+        numbers.retries["shop"]?.fallbacks = 4
         numbers.openTunnels = 6
         numbers.tunnels["shop"] = TunnelCounters()
         numbers.tunnels["shop"]?.ended = [.clientClosed: 2]
@@ -82,6 +86,9 @@ struct MeasurementTests {
                 "limpet_requests_failed_total{service=\"shop\",reason=\"no_backend\"} 3",
                 "limpet_backend_failures_total{service=\"shop\",backend=\"web-1\",reason=\"connect_refused\"} 4",
                 "limpet_backend_failures_total{service=\"shop\",backend=\"web-1\",reason=\"response_cut\"} 5",
+                "limpet_retries_total{service=\"shop\",reason=\"response_status\"} 3",
+                "limpet_retries_over_budget_total{service=\"shop\"} 1",
+                "limpet_fallback_requests_total{service=\"shop\"} 4",
                 "limpet_open_tunnels 6", "limpet_tunnels_total{service=\"shop\",reason=\"client_closed\"} 2",
                 "limpet_tunnel_bytes_total{service=\"shop\",from=\"backend\"} 9",
                 "limpet_tunnel_bytes_total{service=\"shop\",from=\"client\"} 0",

@@ -25,6 +25,10 @@ final class Fleet: Sendable {
         var sticky = "header: X-Session-ID"
         /// Further settings of the services' `loadBalancer`; `REPLICA` is the replica's name.
         var balancer = ""
+        /// The settings of a transport `own`, which the services use; empty: they use the default.
+        var transport = ""
+        /// Further settings of the entry point `web`.
+        var web = ""
         /// The settings under `log`.
         var log = "level: info"
         var cacheEntries = 100_000

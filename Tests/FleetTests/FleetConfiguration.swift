@@ -7,7 +7,7 @@ extension Fleet {
         let options = options
         return """
             entryPoints:
-              web: { address: "127.0.0.1:\(port)" }
+              web: { address: "127.0.0.1:\(port)"\(options.web.isEmpty ? "" : ", \(options.web)") }
               admin: { address: "127.0.0.1:\(adminPort)" }
             replica: { name: r\(index), threads: \(options.threads) }
             fleet: { secret: "\(Self.secret)", namespace: \(Self.namespace)\(cookieKeyFiles) }
@@ -32,6 +32,7 @@ extension Fleet {
         let sticky =
             "sticky: { \(options.sticky) }, servers: [ \(servers.joined(separator: ", ")) ]"
             + (options.balancer.isEmpty ? "" : ", \(options.balancer)")
+            + (options.transport.isEmpty ? "" : ", serversTransport: own")
         return """
             http:
               routers:
@@ -40,6 +41,7 @@ extension Fleet {
               services:
                 app: { loadBalancer: { \(sticky) } }
                 other: { loadBalancer: { \(sticky) } }
+            \(options.transport.isEmpty ? "" : "  serversTransports: { own: { \(options.transport) } }")
 
             """
     }

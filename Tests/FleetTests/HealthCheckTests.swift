@@ -37,9 +37,11 @@ extension FleetTests {
             }
         }
 
-        @Test("on one replica alone: its requests are detoured, and nobody's session is moved")
-        func alone() async throws {
-            try await Self.withSick { fleet, sick in
+        @Test(
+            "on one replica alone: its requests are detoured, or rejected, and nobody's session is moved",
+            arguments: ["move", "detour", "reject"])
+        func alone(_ onUnavailable: String) async throws {
+            try await Self.withSick(onUnavailable) { fleet, sick in
                 let home = try await fleet.agreement(on: Self.sessions)
                 #expect(Set(home.values) == ["own0", "own1"])
                 let records = try fleet.records()
@@ -53,7 +55,12 @@ extension FleetTests {
                 try await Threads.run {
                     let client = FleetClient(fleet)
                     for session in Self.sessions {
-                        try #expect(client.backend(of: session, at: 0) == "own1")
+                        let answer = try client.exchange(HTTPRequest(fields: ["X-Session-ID": session]), at: 0)
+                        if onUnavailable == "reject", home[session] == "own0" {
+                            #expect(answer.status == 503)
+                        } else {
+                            try #expect(answer.servedBy() == "own1")
+                        }
                         for replica in 1...2 { try #expect(client.backend(of: session, at: replica) == home[session]) }
                     }
                     try #expect(fleet.records() == records)

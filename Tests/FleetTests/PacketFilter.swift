@@ -30,6 +30,12 @@ final class PacketFilter: Sendable {
         try Self.run("add rule inet \(table) out meta skgid \(group) tcp dport \(port) \(verdict.rawValue)")
     }
 
+    /// Drops every packet from and to a port of 127.0.0.1, whoever sends it, as if its host were gone.
+    func cut(port: Int) throws {
+        try Self.run(
+            "add rule inet \(table) out tcp dport \(port) drop; add rule inet \(table) out tcp sport \(port) drop")
+    }
+
     /// Counts the connections that a group tries to make to a port of 127.0.0.1, from now on.
     func count(group: UInt32, to port: Int) throws {
         try Self.run(

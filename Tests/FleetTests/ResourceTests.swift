@@ -63,6 +63,49 @@ extension FleetTests {
             }
         }
 
+        @Test("a WebSocket that is silent costs at most 8 KiB, both its connections together")
+        func silentTunnels() async throws {
+            let upgrade = "Connection: Upgrade\r\nUpgrade: websocket\r\n"
+            let echo = try ScriptedBackend { connection, _ in
+                _ = try connection.receive(until: "\r\n\r\n")
+                connection.setTimeout(seconds: 60)
+                try connection.send("HTTP/1.1 101 Switching Protocols\r\n\(upgrade)\r\n")
+                while case let bytes = try connection.receive(), !bytes.isEmpty { try connection.send(bytes) }
+            }
+            defer { echo.close() }
+            let options = Fleet.Options(replicas: 1, backends: 0, store: nil, ownBackends: [echo.port])
+            try await withFleet(options) { fleet in
+                let bytes = try await Threads.run {
+                    // One session for all: what sessions cost is the cache's.
+                    func open() throws -> TCPSocket {
+                        let client = try TCPSocket(port: fleet.ports[0])
+                        try client.send("GET / HTTP/1.1\r\nHost: h\r\nX-Session-ID: s\r\n\(upgrade)\r\n")
+                        _ = try client.receive(until: "\r\n\r\n")
+                        try client.send("a message")
+                        try #expect(client.receive(until: "a message") == "a message")
+                        return client
+                    }
+                    func awaitTunnels(_ count: Int) throws {
+                        let isSo = try Waiting.until(within: 10) {
+                            try fleet.replicas[0].metric("limpet_open_tunnels") == Double(count)
+                        }
+                        try #require(isSo, "there are not \(count) tunnels")
+                    }
+                    for _ in 0..<100 { try open().close() }
+                    try awaitTunnels(0)
+                    let before = try Self.resident(fleet)
+                    let clients = try (0..<2000).map { _ in try open() }
+                    try awaitTunnels(clients.count)
+                    let after = try Self.resident(fleet)
+                    clients.forEach { $0.close() }
+                    try awaitTunnels(0)
+                    return (after - before) / clients.count
+                }
+                print("a silent tunnel: \(bytes) bytes")
+                #expect(bytes <= (Self.isRelease ? 8 : 12) * 1024)
+            }
+        }
+
         private static func awaitConnections(_ fleet: Fleet, _ count: Int) throws {
             let metric = "limpet_open_connections{entrypoint=\"web\"}"
             guard try Waiting.until(within: 10, { try fleet.replicas[0].metric(metric) == Double(count) }) else {

@@ -38,6 +38,39 @@ extension FleetTests {
             }
         }
 
+        @Test(
+            "of two cookies of one name a genuine one counts, wherever it is, and of two genuine ones the same everywhere"
+        )
+        func doubled() async throws {
+            try await withFleet(.init(backends: 2, sticky: "cookie: { name: sid }")) { fleet in
+                try await Threads.run {
+                    let client = FleetClient(fleet)
+                    var cookies: [String: String] = [:]
+                    while cookies.count < 2 {
+                        let answer = try client.exchange(HTTPRequest(), at: 0)
+                        let cookie = try #require(answer.cookie)
+                        cookies[try answer.servedBy()] = cookie
+                    }
+                    func backends(_ cookies: String) throws -> [String] {
+                        try fleet.replicas.indices.map {
+                            try client.backend(HTTPRequest(fields: ["Cookie": cookies]), at: $0)
+                        }
+                    }
+                    for (backend, cookie) in cookies {
+                        for forged in ["sid=x", "sid=", "sid=" + String(repeating: "A", count: 9000), "\(cookie)A"] {
+                            for both in ["\(forged); \(cookie)", "\(cookie); \(forged)"] {
+                                try #expect(backends(both) == [backend, backend, backend], "\(both)")
+                            }
+                        }
+                    }
+                    let (one, other) = (try #require(cookies["b0"]), try #require(cookies["b1"]))
+                    for both in ["\(one); \(other)", "\(other); \(one)"] {
+                        try #expect(Set(backends(both)).count == 1, "\(both)")
+                    }
+                }
+            }
+        }
+
         private struct Cookies: Sendable {
             let own: String
             let backend: String

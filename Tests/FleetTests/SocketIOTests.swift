@@ -1,4 +1,3 @@
-import Foundation
 import LimpetTestKit
 import Testing
 
@@ -6,12 +5,7 @@ extension FleetTests {
     @Suite("Socket.IO, by its own servers and clients for Python")
     struct SocketIOTests {
         /// A Python with the packages python-socketio, aiohttp and websocket-client.
-        private static let python = {
-            let path = ProcessInfo.processInfo.environment["LIMPET_TEST_PYTHON"] ?? "/usr/bin/python3"
-            guard FileManager.default.isExecutableFile(atPath: path) else { return nil as String? }
-            let outcome = try? CommandOutcome(running: [path, "-c", "import socketio, aiohttp"])
-            return outcome?.end == .exited(0) ? path : nil
-        }()
+        private static let python = PythonPeers.python(importing: "socketio, aiohttp, websocket")
 
         /// `serve NAME PORT` is a server; `ask PORT,PORT,… CLIENTS` prints for each client its transport and three
         /// times the name of the server that answered. Each request of a client goes to the next of the ports.
@@ -84,23 +78,13 @@ extension FleetTests {
                 try await Threads.run {
                     let program = "\(fleet.directory)/chat.py"
                     try TextFile.write(Self.program, to: program)
-                    let servers = try ports.enumerated().map { index, port in
-                        try ChildProcess(
-                            [python, program, "serve", "own\(index)", "\(port)"], log: "\(fleet.directory)/own\(index)")
+                    try PythonPeers.serve(fleet, [python, program]) {
+                        let clients = try PythonPeers.ask(fleet, [python, program], 20)
+                        #expect(clients.count == 20)
+                        #expect(
+                            clients.allSatisfy { $0.count == 4 && $0[0] == "websocket" && Set($0[1...]).count == 1 })
+                        #expect(Set(clients.map { $0[1] }).count > 1)
                     }
-                    defer { for server in servers { server.kill() } }
-                    for port in ports {
-                        let isUp = Waiting.until(within: 20) { (try? TCPSocket(port: port)) != nil }
-                        let errors = servers.map { (try? String(contentsOfFile: $0.errorPath, encoding: .utf8)) ?? "" }
-                        try #require(isUp, "\(errors)")
-                    }
-                    let targets = fleet.replicas.map { "\($0.port)" }.joined(separator: ",")
-                    let outcome = try CommandOutcome(running: [python, program, "ask", targets, "20"])
-                    try #require(outcome.end == .exited(0), "\(outcome.errors)")
-                    let clients = outcome.output.split(separator: "\n").map { $0.split(separator: " ") }
-                    #expect(clients.count == 20)
-                    #expect(clients.allSatisfy { $0.count == 4 && $0[0] == "websocket" && Set($0[1...]).count == 1 })
-                    #expect(Set(clients.map { $0[1] }).count > 1)
                 }
             }
         }

@@ -63,7 +63,7 @@ struct AttemptsTests {
 
         private mutating func lost() {
             send()
-            switch attempts.connectionLost() {
+            switch attempts.connectionLost(isRetried: false) {
             case .sendAgain: isConnecting = true
             case .giveUp: isOver = true
             }
@@ -122,8 +122,9 @@ struct AttemptsTests {
     @Test("a connection that is lost is answered by sending again once, and then never")
     func lost() {
         var repeatable = Attempts(mayBeRepeated: true)
-        #expect((0..<4).map { _ in repeatable.connectionLost() } == [.sendAgain, .giveUp, .giveUp, .giveUp])
+        #expect(
+            (0..<4).map { _ in repeatable.connectionLost(isRetried: false) } == [.sendAgain, .giveUp, .giveUp, .giveUp])
         var other = Attempts(mayBeRepeated: false)
-        #expect(other.connectionLost() == .giveUp)
+        #expect(other.connectionLost(isRetried: false) == .giveUp)
     }
 }

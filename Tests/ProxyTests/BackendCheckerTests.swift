@@ -29,7 +29,8 @@ struct BackendCheckerTests {
 
     /// The results, and how long each took on the event loop.
     private static func timed(
-        _ port: Int, _ check: HealthCheck, count: Int = 1, host: String = "127.0.0.1", isFresh: Bool = false
+        _ port: Int, _ check: HealthCheck, count: Int = 1, host: String = "127.0.0.1", isFresh: Bool = false,
+        connectTimeout: TimeAmount = .seconds(1)
     ) async throws -> [(result: CheckResult, time: TimeAmount)] {
         let group = MultiThreadedEventLoopGroup(numberOfThreads: 1)
         let loop = group.next()
@@ -45,7 +46,9 @@ struct BackendCheckerTests {
             let promise = loop.makePromise(of: (result: CheckResult, time: TimeAmount).self)
             loop.execute {
                 let start = NIODeadline.now()
-                checker.value.check(isFresh: isFresh) { promise.succeed(($0, .now() - start)) }
+                checker.value.check(isFresh: isFresh, connectTimeout: connectTimeout) {
+                    promise.succeed(($0, .now() - start))
+                }
             }
             try await results.append(promise.futureResult.get())
         }
@@ -194,6 +197,8 @@ struct BackendCheckerTests {
             #expect(result.failure == reason)
             #expect(time > .milliseconds(290) && time < .milliseconds(1500), "\(reason): \(time)")
         }
+        let (result, time) = try await Self.timed(full.port, Self.check(), connectTimeout: .milliseconds(300))[0]
+        #expect(result.failure == .connectTimedOut && time > .milliseconds(290) && time < .milliseconds(900))
         hanging.close()
         dripping.close()
     }
@@ -213,6 +218,33 @@ struct BackendCheckerTests {
         defer { backend.close() }
         let results = try await Self.results(backend.port, count: 2)
         #expect(results.map(\.failure) == [nil, nil] && results.map(\.hasConnected) == [true, true])
+        #expect(sent.total < 40_000_000, "what the kernel's buffers hold")
+    }
+
+    @Test(
+        "is over at once where a response never ends, and has read little of it",
+        arguments: [
+            ("", "HTTP/1.1 100 Continue\r\n\r\n", .malformed), ("HTTP/1.1 200 OK\r\nX: ", "x", .malformed),
+            ("HTTP/1.1 200 OK\r\n", "X: x\r\n", .malformed), ("", "\r\n", .malformed), ("HTTP/1.1 ", "2", .malformed),
+            ("HTTP/1.1 200 OK\r\n\r\n", "x", nil), ("HTTP/1.1 503 x\r\n\r\n", "x", .status(503)),
+            ("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n", "1\r\nx\r\n", nil),
+            ("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n1", ";x=y", .malformed),
+        ] as [(String, String, FailingReason?)])
+    func endless(begin: String, again: String, expected: FailingReason?) async throws {
+        let sent = Sent()
+        let piece = Array(String(repeating: again, count: 65536 / again.utf8.count).utf8)
+        let backend = try ScriptedBackend { connection, _ in
+            _ = try connection.receive(until: "\r\n\r\n")
+            try connection.send(begin)
+            while sent.total < 1 << 30 {
+                try connection.send(piece)
+                sent.count(piece.count)
+            }
+        }
+        defer { backend.close() }
+        let (result, time) = try await Self.timed(backend.port, Self.check())[0]
+        #expect(result.failure == expected)
+        #expect(time < .seconds(3), "not even the check's time-out is needed")
         #expect(sent.total < 40_000_000, "what the kernel's buffers hold")
     }
 

@@ -23,6 +23,8 @@ struct Described: Sendable {
     var backends: [Backend]
     /// Of a weighted service: names of others, and their weights.
     var children: [(name: String, weight: UInt16)] = []
+    /// Of a failover: the statuses that make a request fail over from the first child to the second.
+    var failoverStatuses: [ClosedRange<Int>]?
     var isSticky = true
     var strategy: PlacementStrategy?
     /// The name of our cookie, where it is another than that of the options.
@@ -39,6 +41,12 @@ struct Described: Sendable {
         self.isSticky = isSticky
         self.cookie = cookie
         backends = []
+    }
+
+    /// A failover.
+    init(name: String, main: String, fallback: String, statuses: [ClosedRange<Int>] = []) {
+        self.init(name: name, children: [(main, 1), (fallback, 1)], isSticky: false)
+        failoverStatuses = statuses
     }
 
     init(name: String = "app", backends: [Backend], isSticky: Bool = true, healthCheck: HealthCheck? = nil) {
@@ -63,7 +71,7 @@ struct Described: Sendable {
                 described.firstIndex { $0.name == child.name }
             }
             services[index].health = HealthTable(
-                of: services[index].children.map { (services[$0].health, services[$0].membership) })
+                of: services[index].children.map { (services[$0].health, services[$0].takesNewRequests) })
         }
         let routers = try services.enumerated().map { index, service in
             let rule = index == 0 ? options.rule : "PathPrefix(`/\(service.name)`)"
@@ -81,7 +89,8 @@ struct Described: Sendable {
     private func service(_ options: ProxyHarness.Options, succeeding old: [Service]) throws -> Service {
         let old = old.first { $0.name == name }
         let membership = try Membership(
-            backends.map { ($0.name, $0.weight, $0.isDraining) } + children.map { ($0.name, $0.weight, false) },
+            backends.map { ($0.name, $0.weight, $0.isDraining) }
+                + children.enumerated().map { ($1.name, $1.weight, failoverStatuses != nil && $0 > 0) },
             key: ProxyHarness.key)
         let backends = backends.map {
             Proxy.Backend(name: $0.name, host: "127.0.0.1", port: $0.port, tls: options.backendTLS)
@@ -95,7 +104,7 @@ struct Described: Sendable {
             clientScope: FingerprintScope(key: ProxyHarness.key, service: name, source: .clientAddress),
             passHostHeader: options.passHost, healthCheck: healthCheck ?? options.healthCheck,
             passiveHealthCheck: options.passiveHealthCheck,
-            limits: limits ?? options.serviceLimits)
+            limits: limits ?? options.serviceLimits, failoverStatuses: failoverStatuses)
     }
 
     private func sticky(_ options: ProxyHarness.Options, _ membership: Membership) -> Sticky {

@@ -52,7 +52,7 @@ struct FailureTests {
         try await withProxy(to: [backend.port]) { proxy in
             try #expect(proxy.exchange(Self.get).hasPrefix("HTTP/1.1 502 Bad Gateway\r\n"))
             #expect(backend.connectionCount == 2)
-            try await #expect(proxy.counters().repeated == 1)
+            try await #expect(proxy.counters().services["app"]?.retries.retries == [.connectionLost: 1])
         }
     }
 

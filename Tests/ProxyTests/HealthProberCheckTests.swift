@@ -1,5 +1,6 @@
 import Affinity
 import LimpetTestKit
+import NIOCore
 import NIOEmbedded
 import Testing
 
@@ -35,6 +36,7 @@ struct HealthProberCheckTests {
 
         final class Connects {
             var pending: [(Bool) -> Void] = []
+            var timeouts: [TimeAmount] = []
         }
         /// By backend, the latest for each.
         private final class Checkers {
@@ -49,7 +51,11 @@ struct HealthProberCheckTests {
             self.checkers = checkers
             let connects = Connects()
             prober = HealthProber(
-                loop: LoopOfItsOwn.context(on: loop), snapshot: snapshot, connect: { connects.pending.append($1) },
+                loop: LoopOfItsOwn.context(on: loop), snapshot: snapshot,
+                connect: {
+                    connects.timeouts.append($1)
+                    connects.pending.append($2)
+                },
                 makeChecker: { backend, _ in
                     let checker = HeldChecker()
                     checkers.made.append((backend.name, checker))
@@ -60,11 +66,13 @@ struct HealthProberCheckTests {
         }
 
         func apply(
-            _ backends: [Described.Backend], _ check: HealthCheck?, passive: PassiveHealthCheck? = nil
+            _ backends: [Described.Backend], _ check: HealthCheck?, passive: PassiveHealthCheck? = nil,
+            connectTimeout: TimeAmount? = .seconds(1)
         ) throws {
             let described = Described(backends: backends, healthCheck: check)
             var options = ProxyHarness.Options()
             options.passiveHealthCheck = passive
+            options.serviceLimits.pool.connectTimeout = connectTimeout
             let snapshot = try described.snapshot(options, succeeding: services)
             services = snapshot.services
             prober.reconfigured(snapshot)
@@ -232,6 +240,28 @@ struct HealthProberCheckTests {
         #expect(!scene.state(1).isNewcomer, "nobody would find out")
         try scene.apply([.init("b0", 1), .init("b4", 5)], nil)
         #expect(!scene.state(1).isNewcomer)
+    }
+
+    @Test("probes and checks wait for a connection as long as a request does, for five seconds at most")
+    func connectTimeouts() throws {
+        let scene = try Scene()
+        let backends = [Described.Backend("b0", 1)]
+        let checker = try scene.checker("b0")
+        #expect(checker.connectTimeout == .seconds(1))
+        let limits: [(TimeAmount?, TimeAmount)] = [
+            (.milliseconds(200), .milliseconds(200)), (.seconds(3), .seconds(3)), (.seconds(30), .seconds(5)),
+            (nil, .seconds(5)),
+        ]
+        for (configured, expected) in limits {
+            try scene.apply(backends, Self.check, connectTimeout: configured)
+            checker.end(nil)
+            scene.prober.probe(scene.state(0))
+            #expect(try scene.checker("b0") === checker && checker.connectTimeout == expected)
+            checker.end(nil)
+        }
+        try scene.apply(backends, nil, connectTimeout: .milliseconds(300))
+        scene.prober.probe(scene.state(0))
+        #expect(scene.pendingConnects.timeouts == [.milliseconds(300)])
     }
 
     @Test("what is not configured any more is no longer checked")

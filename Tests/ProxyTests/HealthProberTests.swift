@@ -26,7 +26,7 @@ struct HealthProberTests {
         private(set) var count = 0
         private var pending: [(Bool) -> Void] = []
 
-        func connect(_ backend: Backend, _ then: @escaping (Bool) -> Void) {
+        func connect(_ backend: Backend, _ timeout: TimeAmount, _ then: @escaping (Bool) -> Void) {
             count += 1
             pending.append(then)
         }
@@ -78,7 +78,7 @@ struct HealthProberTests {
         let evidence = try await loops[0].submit {
             HealthProber(
                 loop: Self.context(loops[0]), snapshot: snapshot,
-                connect: { _, then in
+                connect: { _, _, then in
                     let count = times.withLock { times in
                         times.append(.now)
                         return times.count

@@ -1,4 +1,5 @@
 import Affinity
+import NIOCore
 
 @testable import Proxy
 
@@ -6,13 +7,15 @@ import Affinity
 final class HeldChecker: HealthChecking {
     private(set) var count = 0
     private(set) var freshCount = 0
+    private(set) var connectTimeout: TimeAmount?
     private(set) var isStopped = false
     private var pending: ((CheckResult) -> Void)?
 
     var isPending: Bool { pending != nil }
 
-    func check(isFresh: Bool, _ then: @escaping (CheckResult) -> Void) {
+    func check(isFresh: Bool, connectTimeout: TimeAmount, _ then: @escaping (CheckResult) -> Void) {
         count += 1
+        self.connectTimeout = connectTimeout
         if isFresh { freshCount += 1 }
         pending = then
     }

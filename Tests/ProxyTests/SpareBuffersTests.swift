@@ -39,12 +39,11 @@ struct SpareBuffersTests {
         var spares = SpareBuffers()
         var buffer = capacity == 0 ? ByteBuffer() : ByteBufferAllocator().buffer(capacity: capacity)
         let isKept = capacity == 8192
-        let storage = Self.storage(of: buffer)
         spares.giveBack(buffer)
         buffer = ByteBuffer()
         let next = spares.take()
-        #expect((Self.storage(of: next) == storage) == isKept)
-        #expect(next.writableBytes >= 1024)
+        // Not the storage itself: what was let go may be allocated again.
+        #expect(next.capacity == (isKept ? 8192 : 1024))
     }
 
     @Test("are kept up to sixty-four")

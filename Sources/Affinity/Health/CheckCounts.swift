@@ -1,6 +1,7 @@
 import Synchronization
 
-/// How many checks of a backend ended in which way. Counted by one event loop, read by any thread.
+/// How many checks of a backend ended in which way, and how the last one did. Written by one event loop, read by any
+/// thread.
 package final class CheckCounts: Sendable {
     /// What a check came to, in few enough words for a metric.
     package enum Outcome: String, CaseIterable, Sendable {
@@ -25,6 +26,23 @@ package final class CheckCounts: Sendable {
         }
     }
 
+    /// How a check ended, and when.
+    package struct Last: Equatable, Sendable {
+        /// Nil: the backend was healthy.
+        package let failure: FailingReason?
+        package let endedAt: Instant
+
+        package init(failure: FailingReason?, endedAt: Instant) {
+            self.failure = failure
+            self.endedAt = endedAt
+        }
+    }
+
+    /// The bits for the result, below those for the time: 0 means none so far, 1 a good one.
+    private static let resultBits: Int64 = 18
+
+    /// Milliseconds and result in one value, so that no reader sees those of two checks.
+    private let lastCheck = Atomic<Int64>(0)
     private let good = Atomic<UInt64>(0)
     private let status = Atomic<UInt64>(0)
     private let timeout = Atomic<UInt64>(0)
@@ -43,7 +61,24 @@ package final class CheckCounts: Sendable {
         }
     }
 
-    package func count(_ outcome: Outcome) {
+    /// To the millisecond. Nil if no check has ended yet.
+    package var last: Last? {
+        let value = lastCheck.load(ordering: .relaxed)
+        let result = UInt32(truncatingIfNeeded: value) & ((1 << UInt32(Self.resultBits)) - 1)
+        guard result > 0 else { return nil }
+        return Last(
+            failure: result == 1 ? nil : FailingReason(code: result - 2) ?? .unknown,
+            endedAt: Instant(nanoseconds: (value >> Self.resultBits) * 1_000_000))
+    }
+
+    package func count(_ failure: FailingReason?, now: Instant) {
+        let result = failure.map { Int64($0.code) + 2 } ?? 1
+        let milliseconds = now.nanoseconds / 1_000_000
+        lastCheck.store((milliseconds << Self.resultBits) | result, ordering: .relaxed)
+        count(Outcome(failure))
+    }
+
+    private func count(_ outcome: Outcome) {
         switch outcome {
         case .good: good.wrappingAdd(1, ordering: .relaxed)
         case .status: status.wrappingAdd(1, ordering: .relaxed)

@@ -36,14 +36,12 @@ package final class HealthTable: Sendable {
     /// The table of a service whose members are services. Each member follows the current state of its own backends. It
     /// is up while one of them is; leavable if it has backends and all of them are; avoided if none of those that take
     /// new sessions is both up and not avoided. Marking a member in this table has no effect.
-    package init(of services: [(health: HealthTable, membership: Membership)]) {
+    ///
+    /// - Parameter services: for each, its health, and which of its backends take new sessions.
+    package init(of services: [(health: HealthTable, takesNewSessions: [Bool])]) {
         alone = Atomic(true)
         backends = []
-        self.services = services.map { health, membership in
-            Member(
-                health: health,
-                takesNewSessions: (0..<membership.count).map { membership.takesNewSessions($0) })
-        }
+        self.services = services.map { Member(health: $0, takesNewSessions: $1) }
     }
 
     /// The table of a changed membership. Both tables share the state of a backend that stays, so nothing is lost while

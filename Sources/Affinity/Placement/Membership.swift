@@ -64,6 +64,9 @@ package final class Membership: Sendable {
     /// Whether new sessions may be placed on the backend, regardless of its health.
     package func takesNewSessions(_ index: Int) -> Bool { candidates[index].takesNew }
 
+    /// For each backend, whether new sessions may be placed on it, regardless of its health.
+    package var takersOfNewSessions: [Bool] { candidates.map(\.takesNew) }
+
     /// The first backend in the fingerprint's order that takes new sessions and is `usable`. Allocates nothing.
     ///
     /// - Parameter draining: choose among draining backends instead.

@@ -15,7 +15,7 @@ struct AncestorCookies {
     init(_ files: [HTTPDraft]) {
         for service in files.flatMap(\.services) {
             let parent = Parent(name: service.settings.name, cookie: service.settings.sticky?.cookie?.name)
-            for child in service.children { parents[child.reference.qualified, default: []].append(parent) }
+            for child in service.children { parents[child.qualified, default: []].append(parent) }
         }
     }
 
@@ -24,7 +24,7 @@ struct AncestorCookies {
         var seen: Set<String> = []
         var level = [service]
         // Deeper nesting is an error anyway, whichever service has the cookie.
-        for _ in 0..<WeightedNesting.levelsMax {
+        for _ in 0..<ServiceNesting.levelsMax {
             let above = level.flatMap { parents[$0] ?? [] }
             if let holder = above.first(where: { $0.cookie == cookie }) { return holder.name }
             level = above.map(\.name).filter { seen.insert($0).inserted }

@@ -6,6 +6,8 @@ package struct HTTPContext: Equatable, Sendable {
     package var entryPoints: [EntryPointSettings]?
     /// `store.lease`, which is the lower bound for idle timeouts.
     package var lease: Duration
+    /// The main file's `serversTransport`: of services that name none.
+    package var serversTransport: ServersTransportSettings
     /// The cached contents of the files that middlewares name.
     package var usersFiles: UsersFiles
     /// The cached contents of the files that `tls` names.
@@ -14,22 +16,26 @@ package struct HTTPContext: Equatable, Sendable {
     package var now: Int64
 
     package init(
-        entryPoints: [EntryPointSettings]?, lease: Duration, usersFiles: UsersFiles = UsersFiles(),
-        certificateFiles: CertificateFiles = CertificateFiles(), now: Int64? = nil
+        entryPoints: [EntryPointSettings]?, lease: Duration, serversTransport: ServersTransportSettings = .init(),
+        usersFiles: UsersFiles = UsersFiles(), certificateFiles: CertificateFiles = CertificateFiles(),
+        now: Int64? = nil
     ) {
         self.entryPoints = entryPoints
         self.lease = lease
+        self.serversTransport = serversTransport
         self.usersFiles = usersFiles
         self.certificateFiles = certificateFiles
         self.now = now ?? Int64(Date().timeIntervalSince1970)
     }
 
     /// - Parameter entryPointNames: entry points of these names that say nothing else.
-    package init(entryPointNames: [String]?, lease: Duration) {
+    package init(
+        entryPointNames: [String]?, lease: Duration, serversTransport: ServersTransportSettings = .init()
+    ) {
         self.init(
             entryPoints: entryPointNames?.map {
                 EntryPointSettings(name: $0, address: ListenAddress(host: nil, port: 0), trustedPeers: [])
-            }, lease: lease)
+            }, lease: lease, serversTransport: serversTransport)
     }
 
     package init(
@@ -37,7 +43,8 @@ package struct HTTPContext: Equatable, Sendable {
         _ certificateFiles: CertificateFiles = CertificateFiles()
     ) {
         self.init(
-            entryPoints: configuration.entryPoints, lease: configuration.store.lease, usersFiles: usersFiles,
+            entryPoints: configuration.entryPoints, lease: configuration.store.lease,
+            serversTransport: configuration.serversTransport, usersFiles: usersFiles,
             certificateFiles: certificateFiles)
     }
 

@@ -11,6 +11,7 @@ struct HTTPLinking {
     private var services: [ServiceDraft]
     private let middlewares: [String: MiddlewareDraft]
     private let transports: [String: ServersTransportDraft]
+    private let defaultTransport: ServersTransportSettings
     private var placeholders: [ServiceSettings] = []
     private var indices: [String: Int] = [:]
     private var missing = 0
@@ -25,6 +26,7 @@ struct HTTPLinking {
     /// - Parameter drafts: within one provider, no two objects of a kind have the same name, except in files.
     init(_ drafts: [HTTPDraft], _ context: HTTPContext) {
         entryPoints = context.entryPoints ?? []
+        defaultTransport = context.serversTransport
         routers = Self.unique(drafts.flatMap(\.routers), \.value) { $0.provider.qualified($0.name) }
         services = Self.unique(drafts.flatMap(\.services), \.value, name: \.settings.name)
         let unique = Self.unique(drafts.flatMap(\.middlewares), \.value) { $0.provider.qualified($0.name) }
@@ -56,13 +58,13 @@ struct HTTPLinking {
 
     mutating func configuration() -> HTTPConfiguration {
         var settings = services.map(\.settings)
-        for (index, service) in services.enumerated() where !service.children.isEmpty {
-            settings[index].targets = .services(service.children.compactMap { child(of: $0) })
+        for (index, service) in services.enumerated() {
+            if let targets = targets(of: service) { settings[index].targets = targets }
         }
         for (index, service) in services.enumerated() {
-            if let transport = transport(of: service) { settings[index].transport = transport }
+            settings[index].transport = transport(of: service) ?? defaultTransport
         }
-        for fault in WeightedNesting(settings).faults { services[fault.service].value.diagnostic(fault.message) }
+        for fault in ServiceNesting(settings).faults { services[fault.service].value.diagnostic(fault.message) }
         var linked: [RouterSettings] = []
         for draft in routers { linked += router(draft) }
         linked += entryPoints.indices.compactMap(redirection)
@@ -70,24 +72,42 @@ struct HTTPLinking {
         return sorted(HTTPConfiguration(routers: linked, services: settings + placeholders))
     }
 
-    private mutating func child(of child: ServiceDraft.Child) -> WeightedService? {
-        let reference = child.reference
-        if let index = index(of: reference, else: "the other services take its share until it is") {
-            return WeightedService(service: index, name: reference.text, weight: child.weight)
+    /// Nil for a service with servers, and after an error.
+    private mutating func targets(of service: ServiceDraft) -> ServiceSettings.Targets? {
+        if let failover = service.failover {
+            let main = child(failover.main, else: "the fallback takes its requests until it is")
+            let fallback = child(failover.fallback, else: "nothing takes its place until it is")
+            guard let main, let fallback else { return nil }
+            return .failover(FailoverSettings(main: main, fallback: fallback, statuses: failover.statuses))
+        }
+        guard !service.weighted.isEmpty else { return nil }
+        return .services(
+            service.weighted.compactMap { child in
+                self.child(child.reference, else: "the other services take its share until it is").map {
+                    WeightedService(reference: $0, weight: child.weight)
+                }
+            })
+    }
+
+    private mutating func child(_ reference: HTTPReference, else consequence: String) -> ServiceReference? {
+        if let index = index(of: reference, else: consequence) {
+            return ServiceReference(service: index, name: reference.text)
         }
         guard !reference.isOwn else { return nil }
         // Kept under its name, so that sessions are not moved for good while a service is missing for a moment.
         let index = services.count + placeholders.count
         placeholders.append(ServiceSettings(name: reference.qualified, targets: .servers([])))
         indices[reference.qualified] = index
-        return WeightedService(service: index, name: reference.text, weight: child.weight)
+        return ServiceReference(service: index, name: reference.text)
     }
 
     private mutating func transport(of service: ServiceDraft) -> ServersTransportSettings? {
         guard let reference = service.transport else { return nil }
         if let transport = transports[reference.qualified] { return transport.settings }
         let names = transports.values.filter { $0.provider == reference.provider }.map(\.name)
-        report(reference, is: "servers transport", among: names, else: "the defaults count until it is")
+        report(
+            reference, is: "servers transport", among: names,
+            else: "\(ServersTransportDraft.defaultName) counts until it is")
         return nil
     }
 
@@ -194,15 +214,30 @@ struct HTTPLinking {
         var sorted = configuration
         sorted.services = order.map { index in
             var service = configuration.services[index]
-            if case .services(let children) = service.targets {
-                service.targets = .services(
-                    children.map { WeightedService(service: places[$0.service], name: $0.name, weight: $0.weight) })
-            }
+            service.targets = service.targets.moved { places[$0] }
             return service
         }
         for index in sorted.routers.indices {
             sorted.routers[index].service = sorted.routers[index].service.map { places[$0] }
         }
         return sorted
+    }
+}
+
+extension ServiceSettings.Targets {
+    /// The same targets after the services have moved to other indices.
+    fileprivate func moved(_ place: (Int) -> Int) -> Self {
+        func moved(_ reference: ServiceReference) -> ServiceReference {
+            ServiceReference(service: place(reference.service), name: reference.name)
+        }
+        return switch self {
+        case .servers: self
+        case .services(let children):
+            .services(children.map { WeightedService(reference: moved($0.reference), weight: $0.weight) })
+        case .failover(let failover):
+            .failover(
+                FailoverSettings(
+                    main: moved(failover.main), fallback: moved(failover.fallback), statuses: failover.statuses))
+        }
     }
 }

@@ -16,11 +16,12 @@ struct MiddlewareDraft {
         ("basicAuth", { BasicAuth($0, $1.usersFiles).map(Middleware.basicAuth) }),
         ("ipAllowList", { section, _ in IPAllowList(section).map(Middleware.ipAllowList) }),
         ("passTLSClientCert", { section, _ in PassTLSClientCert(section).map(Middleware.passTLSClientCert) }),
+        ("retry", { section, _ in Retry(section).map(Middleware.retry) }),
     ]
     private static let unavailable = [
         "buffering", "chain", "circuitBreaker", "compress", "contentType", "digestAuth", "encodedCharacters", "errors",
-        "forwardAuth", "grpcWeb", "inFlightReq", "ipWhiteList", "plugin", "rateLimit",
-        "redirectRegex", "replacePath", "replacePathRegex", "retry", "stripPrefixRegex",
+        "forwardAuth", "grpcWeb", "inFlightReq", "ipWhiteList", "plugin", "rateLimit", "redirectRegex", "replacePath",
+        "replacePathRegex", "stripPrefixRegex",
     ]
 
     init(name: String, _ value: SettingValue, of provider: ProviderName, _ context: HTTPContext) {
@@ -32,7 +33,6 @@ struct MiddlewareDraft {
             return
         }
         section.check(known: Self.readers.map(\.key), unavailable: Self.unavailable)
-        TraefikKnownKeys.check(section, "retry", TraefikKnownKeys.retry)
         let found = Self.readers.filter { section.present($0.key) != nil }
         if section.isEmpty {
             section.diagnostic("is empty: use one of \(Self.readers.map(\.key).joined(separator: ", "))")

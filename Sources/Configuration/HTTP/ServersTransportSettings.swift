@@ -1,7 +1,7 @@
 package import Proxy
 
-/// How a service's servers are reached, and how long they may take: `http.serversTransports.<name>`. Nil means
-/// unlimited, unless said otherwise.
+/// How a service's servers are reached, and how long they may take: `http.serversTransports.<name>`, and
+/// `serversTransport` of the main file. Nil means unlimited, unless said otherwise.
 package struct ServersTransportSettings: Equatable, Sendable {
     /// Connections without a request that the replica keeps to one server. Nil: as many as its event loops keep by
     /// default.
@@ -51,6 +51,9 @@ extension ServersTransportSettings {
 
 /// A servers transport as one source defines it.
 struct ServersTransportDraft {
+    /// Traefik's name for that of the main file.
+    static let defaultName = "default@internal"
+
     let name: String
     let value: SettingValue
     let provider: ProviderName
@@ -61,6 +64,11 @@ struct ServersTransportDraft {
         self.value = value
         self.provider = provider
         settings = value.section().map { ServersTransportSettings($0, context) } ?? ServersTransportSettings()
+    }
+
+    /// What a service names. Nil for the default, which has no definition of its own, and after an error.
+    static func reference(_ value: SettingValue, from provider: ProviderName) -> HTTPReference? {
+        value.text == defaultName ? nil : HTTPReference(value, from: provider)
     }
 
     /// Those that the section `http` of a source defines.

@@ -6,16 +6,28 @@ struct ServiceDraft {
     let name: String
     let value: SettingValue
     let provider: ProviderName
-    /// Has the qualified name. For a weighted service, its children are not filled in.
+    /// Has the qualified name. The children of a weighted service and of a failover are not filled in.
     var settings: ServiceSettings
-    /// Nil: the defaults count.
+    /// Nil: that of the main file.
     var transport: HTTPReference?
     /// The children of a weighted service.
-    var children: [Child] = []
+    var weighted: [WeightedChild] = []
+    var failover: Failover?
 
-    struct Child {
+    struct WeightedChild {
         var reference: HTTPReference
         var weight: Int
+    }
+
+    struct Failover {
+        var main: HTTPReference
+        var fallback: HTTPReference
+        var statuses: [ClosedRange<Int>]
+    }
+
+    /// The services that this one names.
+    var children: [HTTPReference] {
+        weighted.map(\.reference) + (failover.map { [$0.main, $0.fallback] } ?? [])
     }
 
     private static let balancerKeys = [
@@ -26,29 +38,37 @@ struct ServiceDraft {
     private static let slowStarts = Duration.milliseconds(100)...(.seconds(86400))
     private static let requestsMax = 1_000_000
     private static let queueMax = 100_000
-    private static let unavailable = ["mirroring", "failover", "highestRandomWeight", "middlewares"]
+    private static let kinds = ["loadBalancer", "weighted", "failover"]
+    private static let unavailable = ["mirroring", "highestRandomWeight", "middlewares"]
 
     /// Reads a service of a file.
     init(name: String, _ value: SettingValue, _ context: HTTPContext) {
         self.init(name: name, value, of: .file)
         guard let section = value.section() else { return }
-        section.check(known: ["loadBalancer", "weighted"], unavailable: Self.unavailable)
+        section.check(known: Self.kinds, unavailable: Self.unavailable)
         Self.checkShapes(section)
-        let (balancer, weighted) = (section.present("loadBalancer"), section.present("weighted"))
-        if balancer != nil, weighted != nil {
-            section.diagnostic("cannot be combined with loadBalancer", key: "weighted")
-        }
-        if let balancer = balancer?.section() {
-            readBalancer(balancer, ["servers"], context)
-            let servers = balancer["servers"]?.list() ?? []
-            settings.targets = .servers(BackendSettings.list(servers))
-            if servers.isEmpty, balancer["servers"]?.isList ?? true {
-                balancer.warning("has no servers: every request to this service is answered with 503")
+        let present = Self.kinds.filter { section.present($0) != nil }
+        if present.count > 1 { section.diagnostic("cannot be combined with \(present[0])", key: present[1]) }
+        guard let kind = present.first else {
+            if section.isEmpty {
+                section.diagnostic("is missing: a service needs loadBalancer, weighted or failover", key: Self.kinds[0])
             }
-        } else if let weighted = weighted?.section() {
-            readWeighted(weighted, context)
-        } else if section.isEmpty {
-            section.diagnostic("is missing: a service needs loadBalancer or weighted", key: "loadBalancer")
+            return
+        }
+        guard let settings = section.section(kind) else { return }
+        switch kind {
+        case "loadBalancer": readServers(settings, context)
+        case "weighted": readWeighted(settings, context)
+        default: readFailover(settings)
+        }
+    }
+
+    private mutating func readServers(_ balancer: SettingSection, _ context: HTTPContext) {
+        readBalancer(balancer, ["servers"], context)
+        let servers = balancer["servers"]?.list() ?? []
+        settings.targets = .servers(BackendSettings.list(servers))
+        if servers.isEmpty, balancer["servers"]?.isList ?? true {
+            balancer.warning("has no servers: every request to this service is answered with 503")
         }
     }
 
@@ -58,7 +78,7 @@ struct ServiceDraft {
     init(name: String, _ value: SettingValue, _ container: DockerContribution, _ context: HTTPContext) {
         self.init(name: name, value, of: .docker)
         guard let section = value.section() else { return }
-        section.check(known: ["loadBalancer"], unavailable: Self.unavailable + ["weighted"])
+        section.check(known: ["loadBalancer"], unavailable: Self.unavailable + ["weighted", "failover"])
         Self.checkShapes(section)
         guard let balancer = section.made("loadBalancer", section.present("loadBalancer")).section() else { return }
         readBalancer(balancer, ["server"], context)
@@ -83,7 +103,6 @@ struct ServiceDraft {
     }
 
     private static func checkShapes(_ section: SettingSection) {
-        TraefikKnownKeys.check(section, "failover", TraefikKnownKeys.failover)
         TraefikKnownKeys.check(section, "mirroring", TraefikKnownKeys.mirroring)
         TraefikKnownKeys.check(section, "highestRandomWeight", TraefikKnownKeys.highestRandomWeight)
     }
@@ -99,7 +118,7 @@ struct ServiceDraft {
             passiveHealthCheck: section.present("passiveHealthCheck").flatMap(PassiveHealthCheck.init),
             slowStart: section["slowStart"]?.duration(Self.slowStarts) ?? .zero)
         readLimits(section)
-        transport = section["serversTransport"].flatMap { HTTPReference($0, from: provider) }
+        transport = section["serversTransport"].flatMap { ServersTransportDraft.reference($0, from: provider) }
     }
 
     private mutating func readLimits(_ section: SettingSection) {
@@ -113,7 +132,8 @@ struct ServiceDraft {
     }
 
     private mutating func readWeighted(_ section: SettingSection, _ context: HTTPContext) {
-        section.check(known: ["services", "sticky"], unavailable: ["healthCheck"])
+        section.check(known: ["services", "sticky", "healthCheck"])
+        Self.checkHealth(section)
         settings = ServiceSettings(
             name: settings.name, targets: .services([]), sticky: sticky(section, context))
         guard let list = section.required("services", "name the services that share the requests") else { return }
@@ -128,9 +148,38 @@ struct ServiceDraft {
             if let other = names.updateValue(index, forKey: reference.qualified) {
                 value.diagnostic("is the same service as services[\(other)]")
             }
-            children.append(Child(reference: reference, weight: weight))
+            weighted.append(WeightedChild(reference: reference, weight: weight))
         }
         if list.isList, list.list().isEmpty { list.diagnostic("must name a service") }
+    }
+
+    private mutating func readFailover(_ section: SettingSection) {
+        section.check(known: TraefikKnownKeys.failover)
+        Self.checkHealth(section)
+        let statuses = section.section("errors").map(Self.statuses) ?? []
+        let main = section.required("service", "name the service that takes the requests")
+        let fallback = section.required("fallback", "name the service that takes what the first one cannot take")
+        guard let main = main.flatMap({ HTTPReference($0, from: provider) }),
+            let other = fallback.flatMap({ HTTPReference($0, from: provider) })
+        else { return }
+        if main.qualified == other.qualified { other.value.diagnostic("is the same service as service") }
+        failover = Failover(main: main, fallback: other, statuses: statuses)
+    }
+
+    private static func statuses(_ errors: SettingSection) -> [ClosedRange<Int>] {
+        errors.check(known: ["status", "maxRequestBodyBytes"])
+        errors["maxRequestBodyBytes"]?.diagnostic(
+            "is not supported: a request with a body is sent once. Remove it; the fallback gets requests without a body"
+        )
+        if errors["status"] == nil { errors.diagnostic("is missing: name statuses, such as 500-504", key: "status") }
+        return errors.statuses("status")
+    }
+
+    /// `healthCheck: {}`, without which Traefik does not tell a service of the health of those below it. Here every
+    /// service knows, so it has no effect.
+    private static func checkHealth(_ section: SettingSection) {
+        guard let check = section.section("healthCheck"), !check.isEmpty else { return }
+        check.diagnostic("must be empty: the services that it names have health checks of their own")
     }
 
     private func sticky(_ section: SettingSection, _ context: HTTPContext) -> StickySettings? {

@@ -31,6 +31,8 @@ package struct ServiceSettings: Equatable, Sendable {
         case servers([BackendSettings])
         /// `weighted.services`, at least one. Nesting never leads back to the same service.
         case services([WeightedService])
+        /// `failover`. Nesting never leads back to the same service.
+        case failover(FailoverSettings)
     }
 
     package init(
@@ -51,9 +53,22 @@ package struct ServiceSettings: Equatable, Sendable {
     /// The strategy of a service that names none.
     package static func defaultStrategy(isSticky: Bool) -> PlacementStrategy { isSticky ? .hrw : .wrr }
 
-    /// The servers; empty for a weighted service.
+    /// The servers; empty for a service of services.
     package var backends: [BackendSettings] {
         if case .servers(let backends) = targets { backends } else { [] }
+    }
+
+    package var isFailover: Bool {
+        if case .failover = targets { true } else { false }
+    }
+
+    /// The services directly below this one, in order; empty for a service with servers.
+    package var children: [ServiceReference] {
+        switch targets {
+        case .servers: []
+        case .services(let children): children.map(\.reference)
+        case .failover(let failover): [failover.main, failover.fallback]
+        }
     }
 }
 
@@ -67,14 +82,28 @@ package struct QueueSettings: Equatable, Sendable {
     package init() {}
 }
 
-/// One service of a weighted service: `weighted.services[]`.
-package struct WeightedService: Equatable, Sendable {
+/// A service that another one names.
+package struct ServiceReference: Equatable, Sendable {
     /// An index into `HTTPConfiguration.services`.
     package var service: Int
-    /// The name as written; unique within the weighted service.
+    /// The name as written; unique within the naming service.
     package var name: String
+}
+
+/// One service of a weighted service: `weighted.services[]`.
+package struct WeightedService: Equatable, Sendable {
+    package var reference: ServiceReference
     /// 0...65535; with 0, it takes no new sessions.
     package var weight: Int
+}
+
+/// A service that takes the requests which another one cannot take: `failover`.
+package struct FailoverSettings: Equatable, Sendable {
+    package var main: ServiceReference
+    package var fallback: ServiceReference
+    /// `errors.status`: a response of the main service with one of these is discarded, and the fallback gets the
+    /// request, if it may be sent again.
+    package var statuses: [ClosedRange<Int>]
 }
 
 /// One server of a service: `servers[]`. Names and addresses are unique within the service.

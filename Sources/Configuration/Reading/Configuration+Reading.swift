@@ -2,10 +2,13 @@ extension Configuration {
     /// Reads all but the dynamic part.
     init(_ section: SettingSection, _ process: ProcessEnvironment) {
         section.check(
-            known: ["entryPoints", "providers", "fleet", "replica", "store", "log", "accessLog", "http", "tls"],
+            known: [
+                "entryPoints", "providers", "serversTransport", "fleet", "replica", "store", "log", "accessLog", "http",
+                "tls",
+            ],
             unavailable: [
-                "tracing", "certificatesResolvers", "global", "serversTransport",
-                "tcpServersTransport", "hostResolver", "experimental", "core", "spiffe", "tcp", "udp", "ocsp",
+                "tracing", "certificatesResolvers", "global", "tcpServersTransport", "hostResolver", "experimental",
+                "core", "spiffe", "tcp", "udp", "ocsp",
             ],
             alwaysOn: ["api", "ping", "metrics"])
         let listeners = Listeners(section.section("entryPoints"))
@@ -14,6 +17,9 @@ extension Configuration {
         // Filled in later, together with all other sources.
         http = HTTPConfiguration()
         providers = ProviderSettings(section.section("providers"))
+        serversTransport = section.section("serversTransport").map {
+            ServersTransportSettings($0, HTTPContext(entryPoints: nil, lease: .zero))
+        } ?? .init()
         (entryPoints, admin) = (listeners.entryPoints, listeners.admin)
         fleet = FleetSettings(fleetSection, of: section, process)
         replica = ReplicaSettings(section.section("replica"), process)

@@ -72,6 +72,7 @@ extension DataPlaneCounters {
             for (service, counters) in worker.services {
                 snapshot.failures[service, default: [:]].merge(counters.failures, uniquingKeysWith: &+)
                 snapshot.tunnels[service, default: TunnelCounters()].add(counters.tunnels)
+                snapshot.retries[service, default: RetryCounters()].add(counters.retries)
             }
             for (service, backends) in worker.backendFailures {
                 for (name, failures) in backends {

@@ -9,6 +9,9 @@ enum Metric: String, CaseIterable {
     case refusals = "limpet_requests_refused_total"
     case failures = "limpet_requests_failed_total"
     case backendFailures = "limpet_backend_failures_total"
+    case retries = "limpet_retries_total"
+    case retriesOverBudget = "limpet_retries_over_budget_total"
+    case fallbacks = "limpet_fallback_requests_total"
     case openTunnels = "limpet_open_tunnels"
     case tunnels = "limpet_tunnels_total"
     case tunnelBytes = "limpet_tunnel_bytes_total"
@@ -66,8 +69,9 @@ enum Metric: String, CaseIterable {
     var kind: Kind {
         switch self {
         case .storeLatency: .histogram
-        case .requests, .refusals, .failures, .backendFailures, .tunnels, .tunnelBytes, .healthChecks, .cacheHits,
-            .cacheMisses, .storeFailures, .channelGenerations, .channelMessages,
+        case .requests, .refusals, .failures, .backendFailures, .retries, .retriesOverBudget, .fallbacks, .tunnels,
+            .tunnelBytes, .healthChecks, .cacheHits, .cacheMisses, .storeFailures, .channelGenerations,
+            .channelMessages,
             .oversizedSessionKeys, .keysLearntElsewhere, .patternsOverLimit, .accessLogDropped, .cpu, .configReloads,
             .standbyScans, .standbyScannedRecords, .announcementsSent, .announcedRecords, .announcementGaps, .refills,
             .refillOffers, .backendWaits, .backendQueueFull, .handshakes, .handshakeFailures:
@@ -89,6 +93,9 @@ enum Metric: String, CaseIterable {
         case .refusals: "Requests rejected before they reached a service."
         case .failures: "Requests of a service that were answered by Limpet, cut, or left by their client, by reason."
         case .backendFailures: "Failed attempts at a backend and incomplete responses of it, by reason."
+        case .retries: "Requests that were sent again, by the reason why the attempt before had failed."
+        case .retriesOverBudget: "Requests that were not sent again because the budget for it was used up."
+        case .fallbacks: "Requests that the fallback of the service got."
         case .openTunnels: "Open tunnels: pairs of connections that carry WebSocket or another protocol."
         case .tunnels: "Tunnels that have ended, by reason."
         case .tunnelBytes: "Bytes passed by tunnels that have ended, by the side that sent them."
@@ -187,6 +194,7 @@ enum Measurements {
             })
         text.add(.refusals, snapshot.refusals.map { ([("reason", $0.key.rawValue)], Double($0.value)) })
         addFailures(snapshot, to: &text)
+        addRetries(snapshot, to: &text)
         addTunnels(snapshot, to: &text)
         text.add(.openConnections, snapshot.openConnections.map { ([("entrypoint", $0.key)], Double($0.value)) })
         addTLS(snapshot, to: &text)
@@ -247,6 +255,24 @@ enum Measurements {
                     ]
                     return (labels, Double($0.value))
                 }
+            })
+    }
+
+    private static func addRetries(_ snapshot: MetricsSnapshot, to text: inout MetricsText) {
+        text.add(
+            .retries,
+            snapshot.retries.flatMap { service, counters in
+                counters.retries.map { ([("service", service), ("reason", $0.key.rawValue)], Double($0.value)) }
+            })
+        text.add(
+            .retriesOverBudget,
+            snapshot.retries.filter { $0.value.refused > 0 }.map {
+                ([("service", $0.key)], Double($0.value.refused))
+            })
+        text.add(
+            .fallbacks,
+            snapshot.retries.filter { $0.value.fallbacks > 0 }.map {
+                ([("service", $0.key)], Double($0.value.fallbacks))
             })
     }
 

@@ -93,6 +93,8 @@ package struct MetricsSnapshot: Equatable, Sendable {
     package var openTunnels = 0
     /// Tunnels of each service that have ended.
     package var tunnels: [String: TunnelCounters] = [:]
+    /// Attempts of each service beyond the first.
+    package var retries: [String: RetryCounters] = [:]
     package var backendsUp: [Backend: Bool] = [:]
     /// The causes against each backend that are found out: *unreachable* and *failing*.
     package var backendCauses: [Backend: HealthCauses] = [:]

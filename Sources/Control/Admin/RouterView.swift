@@ -60,6 +60,7 @@ extension Middleware {
         case .basicAuth: "basicAuth"
         case .ipAllowList: "ipAllowList"
         case .passTLSClientCert: "passTLSClientCert"
+        case .retry: "retry"
         }
     }
 }

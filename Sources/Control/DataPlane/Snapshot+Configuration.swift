@@ -45,7 +45,7 @@ extension Snapshot {
         isDone[index] = true
         for child in services[index].children { joinHealth(of: child, in: &services, &isDone) }
         services[index].health = HealthTable(
-            of: services[index].children.map { (services[$0].health, services[$0].membership) })
+            of: services[index].children.map { (services[$0].health, services[$0].takesNewRequests) })
     }
 }
 
@@ -77,7 +77,7 @@ extension Service {
             passiveHealthCheck: settings.passiveHealthCheck,
             unhealthyBackends: Set(settings.backends.filter(\.isUnhealthy).map(\.name)),
             slowStartMilliseconds: settings.slowStart.wholeMilliseconds,
-            limits: ServiceLimits(settings, threads: threads))
+            limits: ServiceLimits(settings, threads: threads), failoverStatuses: settings.failover?.statuses)
     }
 
     private static func membership(
@@ -86,8 +86,7 @@ extension Service {
         let backends =
             settings.backends.map {
                 (name: $0.name, weight: UInt16(clamping: $0.weight), isDraining: $0.isDraining)
-            }
-            + settings.children.map { (name: $0.name, weight: UInt16(clamping: $0.weight), isDraining: false) }
+            } + settings.members
         if let old, old.count == backends.count,
             zip(old.backends, backends).allSatisfy({
                 $0.name == $1.name && $0.weight == $1.weight && $0.isDraining == $1.isDraining
@@ -150,8 +149,19 @@ extension Sticky {
 }
 
 extension ServiceSettings {
-    fileprivate var children: [WeightedService] {
-        if case .services(let services) = targets { services } else { [] }
+    fileprivate var failover: FailoverSettings? {
+        if case .failover(let failover) = targets { failover } else { nil }
+    }
+
+    /// The services below this one as members of it. A fallback is used as a draining backend is: while no other can
+    /// take a request.
+    fileprivate var members: [(name: String, weight: UInt16, isDraining: Bool)] {
+        switch targets {
+        case .servers: []
+        case .services(let children):
+            children.map { ($0.reference.name, UInt16(clamping: $0.weight), false) }
+        case .failover(let failover): [(failover.main.name, 1, false), (failover.fallback.name, 1, true)]
+        }
     }
 
     /// The names from which Traefik derives its cookies: the URLs of servers, and the names of a weighted service's

@@ -14,6 +14,10 @@ extension Explanation {
             }
             levels[index].live = Live(session: session, down: down)
         }
+        for index in levels.indices.dropLast() where levels[index].isFailover && levels[index + 1].hasNoneUp {
+            let main = levels[index].choice
+            levels[index].live?.down = [main].compactMap(\.self)
+        }
         weighLevels()
     }
 }
@@ -21,7 +25,14 @@ extension Explanation {
 extension Explanation.Level {
     /// Whether a replica sends the session to another target than a new session would get.
     var leadsElsewhere: Bool {
+        if isFailover { return choice.map { live?.down.contains($0) == true } ?? false }
         guard let session = live?.session, let target = session.wouldGo else { return false }
         return target != choice && (session.source != nil || hint == nil && proposal == nil)
+    }
+
+    /// Whether a replica reaches none of the servers.
+    fileprivate var hasNoneUp: Bool {
+        guard let live, order.contains(where: { $0.url != nil }) else { return false }
+        return order.allSatisfy { live.down.contains($0.name) }
     }
 }

@@ -87,6 +87,7 @@ extension Explanation.Middleware {
             case .path(let path): "changes the path to \(path)"
             case .allowed: "lets the request through"
             case .credentials: "lets the request through if the password is correct"
+            case .retried: "sends a request without a body again if it fails"
             case .answered: if case .answered(let status, _) = outcome { "answers with \(status)" } else { "answers" }
             }
     }
@@ -97,7 +98,8 @@ extension Explanation.Level {
         let settings = http.services[level.service]
         let targets = Self.targets(of: settings)
         self.init(
-            service: settings.name, strategy: settings.strategy.rawValue,
+            service: settings.name,
+            strategy: settings.isFailover ? Self.failover : settings.strategy.rawValue,
             sources: settings.sticky?.sources.map(\.words) ?? [],
             rejects: settings.sticky?.onUnavailable == .reject, source: nil, fingerprint: nil, hint: nil,
             begins: false, order: level.order.map { targets[$0] }, choice: level.choice.map { targets[$0].name },
@@ -140,7 +142,13 @@ extension Explanation.Level {
         case .services(let services):
             services.map {
                 Explanation.Target(
-                    name: $0.name, url: nil, weight: $0.weight, draining: false, takesNewSessions: $0.weight > 0)
+                    name: $0.reference.name, url: nil, weight: $0.weight, draining: false,
+                    takesNewSessions: $0.weight > 0)
+            }
+        case .failover(let failover):
+            [failover.main, failover.fallback].map {
+                Explanation.Target(
+                    name: $0.name, url: nil, weight: 1, draining: false, takesNewSessions: $0 == failover.main)
             }
         }
     }

@@ -58,6 +58,11 @@ package struct Explanation: Encodable, Equatable, Sendable {
         @ExplicitNull var proposal: String?
         /// What a running replica knows.
         var live: Live?
+
+        /// Whether the targets are a main service and its fallback.
+        var isFailover: Bool { strategy == Self.failover }
+
+        static let failover = "failover"
     }
 
     package struct Live: Codable, Equatable, Sendable {

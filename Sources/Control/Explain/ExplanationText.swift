@@ -73,6 +73,7 @@ package struct ExplanationText: CustomStringConvertible {
     }
 
     private func strategyWords(_ level: Explanation.Level) -> String {
+        if level.isFailover { return "the first service takes the requests; without it, the second" }
         guard !level.sources.isEmpty else { return "not sticky; requests are balanced by \(level.strategy)" }
         return "sticky by \(level.sources.joined(separator: ", then ")); new sessions are placed by \(level.strategy)"
     }
@@ -152,6 +153,9 @@ package struct ExplanationText: CustomStringConvertible {
     private var answer: String {
         if let status = explanation.status { return "\(status) from Limpet: \(explanation.reason ?? "")" }
         guard let level = explanation.passed.last else { return "unknown" }
+        if level.isFailover, level.leadsElsewhere, let fallback = level.order.last {
+            return "from \(shown(fallback.name)), because no server of \(shown(level.choice ?? "")) is up"
+        }
         if let live = level.live, let session = live.session { return answer(session, live, level) }
         if let hint = level.hint, let target = hint.target {
             return "from \(named(target, level)), unless the session has moved since"

@@ -56,13 +56,18 @@ private struct ConfigurationEncoding {
                 add(backend.weight)
             }
         case .services(let services):
-            let children = Self.sorted(services, by: \.name)
+            let children = Self.sorted(services, by: \.reference.name)
             // A negative number, which cannot be a number of backends.
             add(Int64.min | Int64(children.count))
             for child in children {
-                add(child.name)
+                add(child.reference.name)
                 add(child.weight)
             }
+        case .failover(let failover):
+            // Another one, which no number of children makes.
+            add(Int64.min | Int64.max)
+            add(failover.main.name)
+            add(failover.fallback.name)
         }
         add((service.sticky == nil ? 0 : 1) | Self.strategyCode(of: service) << 1)
         if let sticky = service.sticky { add(sticky) }

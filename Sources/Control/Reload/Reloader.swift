@@ -310,7 +310,8 @@ extension Configuration {
     fileprivate func staticChanges(from other: Configuration) -> [String] {
         [
             ("entryPoints", entryPoints != other.entryPoints || admin != other.admin),
-            ("providers", providers != other.providers), ("fleet", fleet != other.fleet),
+            ("providers", providers != other.providers),
+            ("serversTransport", serversTransport != other.serversTransport), ("fleet", fleet != other.fleet),
             ("replica", replica != other.replica), ("store", store != other.store), ("log", log != other.log),
             ("accessLog", accessLog != other.accessLog),
         ]

@@ -1,8 +1,8 @@
 /// How often one request may be tried, and where (end of section 5 of the affinity protocol). Pure.
 ///
 /// If a connection fails before any byte was sent, the same backend is tried once more; then the backend counts as
-/// failed. After bytes were sent, only a request with a safe method and no body is repeated, once. So a request that
-/// may have side effects is sent at most once.
+/// failed. After bytes were sent, only a request with a safe method and no body is repeated: once, or as often as its
+/// ``RetryRun`` allows. So a request that may have side effects is sent at most once.
 struct Attempts {
     /// Safe method (RFC 9110, section 9.2.1) and no body.
     let mayBeRepeated: Bool
@@ -36,8 +36,9 @@ struct Attempts {
     }
 
     /// The connection was lost after bytes of the request were sent and before a complete response head arrived.
-    mutating func connectionLost() -> AfterLoss {
-        guard mayBeRepeated, !wasRepeated else { return .giveUp }
+    /// - Parameter isRetried: the request's retries decide how often it is sent again.
+    mutating func connectionLost(isRetried: Bool) -> AfterLoss {
+        guard mayBeRepeated, isRetried || !wasRepeated else { return .giveUp }
         wasRepeated = true
         return .sendAgain
     }

@@ -1,7 +1,7 @@
 import Affinity
 import Store
 
-/// Chooses the backend for one request: the decision of its service, and of each weighted service above it.
+/// Chooses the backend for one request: the decision of its service, and of each service above it.
 ///
 /// Takes events and returns the next step. It also counts the request at the chosen backend. Not copyable: each request
 /// is counted once, and a copy would cost a dozen reference counts.
@@ -57,7 +57,7 @@ struct BackendChoice: ~Copyable {
     private var session = SessionState.none
     /// For a request without a session: how many backends of the deciding service could not be reached.
     private var balanceFailures = 0
-    /// The weighted services that led to this one, outermost first.
+    /// The services that led to this one, outermost first.
     private var levels: [Level] = []
     /// The backends that were at their limits.
     private var full: [BackendHash] = []
@@ -73,6 +73,9 @@ struct BackendChoice: ~Copyable {
         self.service = service
         self.client = client
     }
+
+    /// The request has become a tunnel, which may last for days: no decision follows.
+    mutating func switchedProtocols() { client = nil }
 
     /// The session that the request has with the deciding service.
     /// - Parameters:
@@ -126,6 +129,35 @@ struct BackendChoice: ~Copyable {
         if !full.contains(pool.hash) { full.append(pool.hash) }
         self.pool = nil
         return perform(service.affinity.nextChoice(decision, from: route, besides: full), service)
+    }
+
+    /// The backend's answer, or that there is none, was not passed on: the request goes to a backend once more. A
+    /// session stays with its backend as long as that one is up.
+    mutating func again() -> Step {
+        guard let service, let route, let pool else { return .impossible }
+        guard route.provenance == .balanced else {
+            return service.isUp(pool) ? .connect(pool) : decideAgain(service)
+        }
+        let step = balance(service)
+        // Once more, if the strategy's next one is the same.
+        return pool === self.pool ? balance(service) : step
+    }
+
+    /// Whether the deciding service is below another one.
+    var hasLevels: Bool { !levels.isEmpty }
+
+    /// The backend answered with this status, or Limpet would because of the backend. Nil if the answer counts;
+    /// otherwise the fallback that takes the request comes next.
+    mutating func failOver(status: Int) -> Step? {
+        guard let index = levels.lastIndex(where: { $0.service.fallsBack(from: $0.target, status: status) }) else {
+            return nil
+        }
+        pool = nil
+        while levels.count > index + 1, let inner = levels.popLast() { inner.service.requestEnded(at: inner.target) }
+        guard let level = levels.popLast() else { return .impossible }
+        leave(level)
+        return perform(
+            level.service.affinity.nextChoice(decision, from: route, besides: refusedByChildren), level.service)
     }
 
     /// The request is over: it no longer counts at any backend.
@@ -245,7 +277,7 @@ struct BackendChoice: ~Copyable {
 
     /// Continues with the backend or the child that the service has chosen.
     private mutating func forward(to index: Int, of service: ServiceRuntime) -> Step {
-        guard service.isWeighted else {
+        guard service.hasChildren else {
             guard service.pools.indices.contains(index) else { return .impossible }
             let pool = service.pools[index]
             self.pool = pool
@@ -258,6 +290,7 @@ struct BackendChoice: ~Copyable {
                 service: service, decision: decision, session: session, route: route, target: target,
                 refused: refusedByChildren))
         service.requestBegan(at: target)
+        if service.isFallback(target) { service.counting.counters.retries.fallbacks &+= 1 }
         let child = service.children[index]
         self.service = child
         session = .none
@@ -272,6 +305,14 @@ struct BackendChoice: ~Copyable {
     private mutating func refused(_ refusal: Refusal) -> Step {
         guard refusal == .noBackend, let level = levels.popLast() else { return .refuse(refusal) }
         pool = nil
+        leave(level)
+        // Each child has been tried, or as many attempts were made as there are children.
+        guard refusedByChildren.count < level.service.children.count else { return refused(.noBackend) }
+        return decideAgain(level)
+    }
+
+    /// Back from a child to the service above it.
+    private mutating func leave(_ level: Level) {
         full = []
         level.service.requestEnded(at: level.target)
         service = level.service
@@ -279,9 +320,6 @@ struct BackendChoice: ~Copyable {
         session = level.session
         route = level.route
         refusedByChildren = level.refused + [level.target]
-        // Each child has been tried, or as many attempts were made as there are children.
-        guard refusedByChildren.count < level.service.children.count else { return refused(.noBackend) }
-        return decideAgain(level)
     }
 
     /// Leaves a child that is down in the same way as a backend. A child that is up, but has no backend for this

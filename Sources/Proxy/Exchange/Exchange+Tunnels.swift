@@ -22,6 +22,7 @@ extension Exchange {
         self.downstream = nil
         phase = .switched
         giveBackHead()
+        choice.switchedProtocols()
         loop.counters.requestsInFlight -= 1
         Tunnel(
             self, worker: worker, entryPoint: entryPoint, isWebSocket: protocols.areWebSocket,

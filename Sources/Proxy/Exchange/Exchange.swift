@@ -17,7 +17,7 @@ final class Exchange {
         case deciding
         /// A connection to the backend is being opened. → deciding (it failed), connecting, sent, over
         case connecting
-        /// The head has been sent. → connecting (sent again), switched, over
+        /// The head has been sent. → deciding, connecting (sent again), switched, over
         case sent
         /// The connections have become a tunnel. → over
         case switched
@@ -31,8 +31,8 @@ final class Exchange {
     var upstream: Upstream?
     var steps = RequestRouting()
     var choice = BackendChoice()
-    private var capacity = CapacityHold()
-    private var request: RequestSide
+    var capacity = CapacityHold()
+    var request: RequestSide
     private var response = ResponseSide()
     /// The backend's, as they were when the request was sent to it.
     var timeouts = ExchangeTimeouts()
@@ -42,9 +42,9 @@ final class Exchange {
     /// The password check that the exchange waits for.
     var pendingPassword: (credentials: BasicCredentials, gate: BasicAuthGate)?
     /// The connection has carried other requests: its end may have crossed this one, and says nothing of the backend.
-    private var isOnKeptConnection = false
-    /// A passive health check looks at the response's status.
-    private var countsStatuses = false
+    private(set) var isOnKeptConnection = false
+    /// The response's status may count against the backend, or send the request elsewhere: as far as is cheap to tell.
+    private var heedsStatus = false
     /// Counts the connection attempts, so that a late result is recognised.
     private var attempt: UInt64 = 0
     /// Nil if exchanges are not logged.
@@ -77,12 +77,12 @@ final class Exchange {
         case .checkPassword(let credentials, let gate): check(credentials, gate, view)
         case .service(let service):
             choice.begin(service, from: view.client)
-            if service.isWeighted { bufferedHead = BufferedHead(view) }
+            if service.hasChildren { bufferedHead = BufferedHead(view) }
             readSession(service, view)
         }
     }
 
-    private func perform(_ step: BackendChoice.Step) {
+    func perform(_ step: BackendChoice.Step) {
         switch step {
         case .readSession(let service): readSession(service)
         case .connect(let pool): connect(pool)
@@ -109,7 +109,11 @@ final class Exchange {
         let step = choice.decide(
             presented, otherKeys: service.otherKeys(view, edits: edits, besides: presented),
             proposal: service.proposedBackend(view))
-        if !service.isWeighted { renderHead(service, view) }
+        if !service.hasChildren { renderHead(service, view) }
+        if let retry = steps.middlewares?.retry {
+            retry.begin(now: loop.now())
+            service.retryBudget.requestBegan(now: loop.now())
+        }
         perform(step)
     }
 
@@ -152,7 +156,7 @@ final class Exchange {
 
     /// Opens a new connection instead of using a pooled one: after one pooled connection was lost, the others are
     /// suspect too.
-    private func connectAnew(_ pool: BackendPool) {
+    func connectAnew(_ pool: BackendPool) {
         if case .deciding = phase {} else { recording?.triedAgain() }
         phase = .connecting
         isOnKeptConnection = false
@@ -190,7 +194,7 @@ final class Exchange {
         upstream = place
         phase = .sent
         timeouts = pool.limits.exchange
-        countsStatuses = pool.passiveHealthCheck != nil
+        heedsStatus = pool.reportsFailures || choice.hasLevels || steps.middlewares != nil
         recording?.requestSent()
         let head = upstreamHead.bytes(authority: pool.backend.authority)
         place.send(head, method: request.method, framing: request.framing, offering: request.offer, for: self)
@@ -217,8 +221,10 @@ final class Exchange {
     // MARK: Ends
 
     /// An attempt at the chosen backend has failed; another one may follow.
-    private func attemptFailed(_ cause: Cause) {
-        guard let service = choice.service, let pool = choice.pool else { return }
+    func attemptFailed(_ cause: Cause) { attemptFailed(cause, at: choice.pool, of: choice.service) }
+
+    func attemptFailed(_ cause: Cause, at pool: BackendPool?, of service: ServiceRuntime?) {
+        guard let service, let pool else { return }
         recording?.attemptFailed(cause)
         pool.failed(cause, service: service.description.name)
     }
@@ -252,9 +258,6 @@ final class Exchange {
         upstream.take()?.end()
         capacity.leave()
         choice.end()
-        steps = RequestRouting()
-        bufferedHead = nil
-        pendingPassword = nil
         giveBackHead()
         return client
     }
@@ -396,12 +399,15 @@ extension Exchange: UpstreamReceiver {
             upstreamFailed(.lost(afterInterim: true))
             return true
         }
+        if heedsStatus {
+            heedsStatus = false
+            if isAnsweredElsewhere(view.head.status) { return true }
+        }
         if choice.learns, response.looksForKeys() {
             bindKeys(view)
             guard !response.isHeldBack else { return false }
         }
         response.pass(status: view.head.status)
-        if countsStatuses { choice.pool?.answered(status: view.head.status) }
         recording?.responseHeadCame()
         bufferedHead = nil
         let additions = ResponseAdditions(setCookie: choice.setCookies(), edits: steps.middlewares?.responseEdits)
@@ -444,7 +450,7 @@ extension Exchange: UpstreamReceiver {
     }
 
     func upstreamFailed(_ failure: UpstreamFailure) {
-        let next = response.failed(failure, &request)
+        let next = response.failed(failure, &request, isRetried: steps.middlewares?.retry != nil)
         if !(isOnKeptConnection && failure == .lost(afterInterim: false)) { choice.pool?.requestFailed(failure.reason) }
         act(on: next)
     }
@@ -456,25 +462,14 @@ extension Exchange: UpstreamReceiver {
 
     private func act(on failure: ResponseSide.AfterFailure) {
         switch failure {
-        case .sendAgain:
-            attemptFailed(Cause(.connectionLost))
-            sendAgain()
+        case .sendAgain: sendAgain(Cause(.connectionLost))
         case .answer(let cause):
-            if cause.reason.isBackendFault { attemptFailed(cause) }
-            answer(LocalResponse(cause))
+            guard cause.reason.isBackendFault else { return answer(LocalResponse(cause)) }
+            if !isAnsweredElsewhere(cause) { answerFailure(cause) }
         case .cut(let cause):
             if cause.reason.isBackendFault { attemptFailed(cause) }
             cut(cause)
         }
-    }
-
-    /// Sends a request without side effects once more.
-    private func sendAgain() {
-        guard let pool = choice.pool else { return failInvariant() }
-        loop.counters.repeated &+= 1
-        upstream?.end()
-        upstream = nil
-        connectAnew(pool)
     }
 
     func upstreamWritabilityChanged() {

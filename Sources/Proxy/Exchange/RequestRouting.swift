@@ -67,6 +67,7 @@ struct RequestRouting {
             .path(run.withPath(request) { String(decoding: $0, as: UTF8.self) })
         case (.basicAuth, _): .credentials
         case (.redirectScheme, _), (.ipAllowList, _): .allowed
+        case (.retry, _): .retried
         }
     }
 }

@@ -56,9 +56,14 @@ struct RequestSide {
     }
 
     /// The connection was lost after bytes of the request were sent and before the response's head was complete.
-    /// - Parameter afterInterim: an interim response arrived, so the backend has begun to process the request.
-    mutating func connectionLost(afterInterim: Bool) -> Attempts.AfterLoss {
+    /// - Parameters:
+    ///   - afterInterim: an interim response arrived, so the backend has begun to process the request.
+    ///   - isRetried: the request's retries decide how often it is sent again.
+    mutating func connectionLost(afterInterim: Bool, isRetried: Bool = false) -> Attempts.AfterLoss {
         guard isComplete, !afterInterim else { return .giveUp }
-        return attempts.connectionLost()
+        return attempts.connectionLost(isRetried: isRetried)
     }
+
+    /// Whether the request may be sent again after it was sent.
+    var mayBeRepeated: Bool { attempts.mayBeRepeated }
 }

@@ -83,9 +83,14 @@ struct ResponseSide {
     }
 
     /// No more of the response will arrive.
-    func failed(_ failure: UpstreamFailure, _ request: inout RequestSide) -> AfterFailure {
+    /// - Parameter isRetried: the request's retries decide how often it is sent again.
+    func failed(
+        _ failure: UpstreamFailure, _ request: inout RequestSide, isRetried: Bool = false
+    ) -> AfterFailure {
         guard !isPassing else { return .cut(failure.cause) }
-        if case .lost(let afterInterim) = failure, request.connectionLost(afterInterim: afterInterim) == .sendAgain {
+        if case .lost(let afterInterim) = failure,
+            request.connectionLost(afterInterim: afterInterim, isRetried: isRetried) == .sendAgain
+        {
             return .sendAgain
         }
         return .answer(failure.cause)

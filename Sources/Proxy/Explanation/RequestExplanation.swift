@@ -32,6 +32,8 @@ package struct RequestExplanation: Sendable {
         case allowed
         /// The request has a user name and a password. They are not verified here.
         case credentials
+        /// The middleware sends a request that fails again.
+        case retried
         /// The middleware answers the request.
         case answered
     }

@@ -9,8 +9,10 @@ protocol HealthChecking: AnyObject {
     /// Makes one check and calls `then` once, in this turn of the loop or a later one. Not called while a check is in
     /// progress.
     ///
-    /// - Parameter isFresh: use a new connection, so that the result also says whether one can be made.
-    func check(isFresh: Bool, _ then: @escaping (CheckResult) -> Void)
+    /// - Parameters:
+    ///   - isFresh: use a new connection, so that the result also says whether one can be made.
+    ///   - connectTimeout: for one attempt to connect.
+    func check(isFresh: Bool, connectTimeout: TimeAmount, _ then: @escaping (CheckResult) -> Void)
 
     /// The backend is no longer checked: releases everything. `then` may not be called any more.
     func stop()
@@ -31,6 +33,7 @@ struct CheckResult: Equatable {
 final class BackendChecker: HealthChecking {
     private struct Run {
         let deadline: NIODeadline
+        let connectTimeout: TimeAmount
         let then: (CheckResult) -> Void
         var path: String
         var method: String
@@ -57,12 +60,12 @@ final class BackendChecker: HealthChecking {
         request = target.request()
     }
 
-    func check(isFresh: Bool, _ then: @escaping (CheckResult) -> Void) {
+    func check(isFresh: Bool, connectTimeout: TimeAmount, _ then: @escaping (CheckResult) -> Void) {
         guard run == nil else { return }
         if isFresh { dropConnection() }
         run = Run(
-            deadline: .now() + .milliseconds(check.pace.timeoutMilliseconds), then: then, path: check.path,
-            method: check.method)
+            deadline: .now() + .milliseconds(check.pace.timeoutMilliseconds), connectTimeout: connectTimeout,
+            then: then, path: check.path, method: check.method)
         send(request)
     }
 
@@ -93,7 +96,7 @@ final class BackendChecker: HealthChecking {
     private func connect(_ request: ByteBuffer) {
         guard let run else { return }
         self.run?.isOnKept = false
-        let left = min(loop.limits.connectTimeout, run.deadline - .now())
+        let left = min(run.connectTimeout, run.deadline - .now())
         guard left > .zero else { return finish(.timedOut) }
         ClientBootstrap.toBackend(on: loop, timeout: left)
             .connect(host: target.host, port: target.port, on: loop.eventLoop, by: loop.resolver)

@@ -9,8 +9,8 @@ package final class FleetHealthMonitor: HealthObserver {
         let service: String
         let backend: String
         let state: BackendState
-        /// How long a probe of it may take, in milliseconds; nil: as long as a connection.
-        let slowProbe: Int64?
+        /// How long a probe of it may take.
+        let probeTimeoutMilliseconds: Int64
     }
 
     private static let tickInterval = TimeAmount.milliseconds(50)
@@ -52,7 +52,7 @@ package final class FleetHealthMonitor: HealthObserver {
         loop = prober.loop
         health = FleetHealth(
             own: own, backends: [], leaseMilliseconds: leaseMilliseconds,
-            probeTimeoutMilliseconds: prober.loop.limits.connectTimeout.nanoseconds / 1_000_000,
+            probeTimeoutMilliseconds: PoolLimits().probeTimeout.nanoseconds / 1_000_000,
             standby: .notSynced(.waiting))
         prober.judge = self
         reconfigured(snapshot, configuration: own.configuration)
@@ -81,7 +81,7 @@ package final class FleetHealthMonitor: HealthObserver {
         perform(
             health.reconfigured(
                 configuration: configuration, backends: Set(places.keys), renewed: Set(renewed.keys),
-                slowProbes: places.compactMapValues(\.slowProbe), now: loop.now()))
+                slowProbes: places.mapValues(\.probeTimeoutMilliseconds), now: loop.now()))
         for (shared, place) in places where !place.state.isUp {
             perform(health.judged(shared, isUp: false, now: loop.now()))
         }
@@ -93,16 +93,22 @@ package final class FleetHealthMonitor: HealthObserver {
         tables = snapshot.services.map(\.health)
         for (service, isShared) in zip(snapshot.services, snapshot.sharesSessions) where isShared {
             let hash = ServiceHash.of(name: service.name, key: key)
-            let slowProbe = service.healthCheck.map {
-                $0.pace.timeoutMilliseconds + DeadlineScan.interval.nanoseconds / 1_000_000
-            }
+            let probeTimeout = Self.probeTimeoutMilliseconds(service)
             for (backend, state) in zip(service.membership.backends, service.health.backends) {
                 let shared = FleetBackend(service: hash, backend: backend.hash)
                 places[shared] = Place(
-                    service: service.name, backend: backend.name, state: state, slowProbe: slowProbe)
+                    service: service.name, backend: backend.name, state: state,
+                    probeTimeoutMilliseconds: probeTimeout)
                 names[ObjectIdentifier(state)] = shared
             }
         }
+    }
+
+    /// A backend with a health check is probed by a check, and may be by a connection at the same time.
+    private static func probeTimeoutMilliseconds(_ service: Service) -> Int64 {
+        let connecting = service.limits.pool.probeTimeout.nanoseconds / 1_000_000
+        guard let check = service.healthCheck else { return connecting }
+        return max(connecting, check.pace.timeoutMilliseconds + DeadlineScan.interval.nanoseconds / 1_000_000)
     }
 
     package func start() {

@@ -63,7 +63,7 @@ extension HealthProber {
             }
         case .check:
             guard let checker = target.checker else { return }
-            checker.check(isFresh: isFresh) { [self, weak checker] result in
+            checker.check(isFresh: isFresh, connectTimeout: target.connectTimeout) { [self, weak checker] result in
                 // A checker that was replaced has nothing more to say.
                 guard let checker, target.checker === checker else { return }
                 ended(result, target)
@@ -72,7 +72,7 @@ extension HealthProber {
     }
 
     private func ended(_ result: CheckResult, _ target: HealthTarget) {
-        target.state.checkCounts.count(.init(result.failure))
+        target.state.checkCounts.count(result.failure, now: loop.now())
         target.lastFailure = result.failure
         let wasUnreachable = result.hasConnected && target.isCheckedAtItsPort ? becameReachable(target) : false
         let isGood = result.failure == nil

@@ -10,8 +10,8 @@ import Networking
 ///
 /// A loop marks a backend unreachable itself, before it decides again. Only the prober marks it up.
 package final class HealthProber {
-    /// Reports whether a connection can be opened, in this turn of the loop or a later one.
-    typealias Connect = (Backend, _ then: @escaping (_ isReachable: Bool) -> Void) -> Void
+    /// Reports whether a connection can be opened in time, in this turn of the loop or a later one.
+    typealias Connect = (Backend, _ timeout: TimeAmount, _ then: @escaping (_ isReachable: Bool) -> Void) -> Void
     typealias MakeChecker = (Backend, HealthCheck) -> any HealthChecking
 
     let loop: LoopContext
@@ -25,7 +25,7 @@ package final class HealthProber {
     /// All backends of the snapshot count as up, until something is found out.
     package convenience init(loop: LoopContext, snapshot: Snapshot) {
         self.init(loop: loop, snapshot: snapshot) {
-            Self.connect($0, on: loop, $1)
+            Self.connect($0, on: loop, timeout: $1, $2)
         } makeChecker: {
             BackendChecker(loop: loop, backend: $0, check: $1)
         }
@@ -63,6 +63,7 @@ package final class HealthProber {
                 let known = old[id]
                 let target = known ?? HealthTarget(service, backend, state)
                 targets[id] = target
+                target.connectTimeout = service.limits.pool.probeTimeout
                 let isNew = known == nil && !isStart
                 if isNew { state.setRisen(at: loop.now()) }
                 configureCheck(of: target, service, isNew: isNew)
@@ -141,7 +142,10 @@ package final class HealthProber {
         switch action {
         case .doNothing: break
         case .wait(let until): wait(until, target.state) { [self] in perform($0.probe.isDue(now: loop.now()), $0) }
-        case .connect: connect(target.backend) { [self] in probed(target.state, isReachable: $0) }
+        case .connect:
+            connect(target.backend, target.connectTimeout) { [self] in
+                probed(target.state, isReachable: $0)
+            }
         }
     }
 
@@ -189,9 +193,11 @@ package final class HealthProber {
         if bad.contains(.check) { checkCounts(against: target) }
     }
 
-    private static func connect(_ backend: Backend, on loop: LoopContext, _ then: @escaping (Bool) -> Void) {
+    private static func connect(
+        _ backend: Backend, on loop: LoopContext, timeout: TimeAmount, _ then: @escaping (Bool) -> Void
+    ) {
         ClientBootstrap(group: loop.eventLoop)
-            .connectTimeout(loop.limits.connectTimeout)
+            .connectTimeout(timeout)
             .connect(host: backend.host, port: backend.port, on: loop.eventLoop, by: loop.resolver)
             .securing(backend, on: loop, within: loop.limits.connectTimeout)
             .assumeIsolated()

@@ -15,6 +15,8 @@ final class HealthTarget {
     let service: String
     let backend: Backend
     let state: BackendState
+    /// For one attempt to connect, of a probe or a check.
+    var connectTimeout = PoolLimits().probeTimeout
     var probe = BackendProbe()
     /// How it is checked; nil: not at all. Then there is neither a `check` nor a `checker`.
     var healthCheck: HealthCheck?

@@ -71,6 +71,9 @@ package final class LoopContext {
 
     func randomSeed() -> UInt64 { random.next() }
 
+    /// 0 to below 1.
+    func randomDraw() -> Double { Double.random(in: 0..<1, using: &random) }
+
     func randomNonce() -> (UInt64, UInt32) { (random.next(), random.next()) }
 
     // MARK: Buffers

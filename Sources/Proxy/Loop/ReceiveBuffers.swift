@@ -32,8 +32,9 @@ final class ReceiveBuffers {
 /// Unchecked: a channel asks its allocator only on its own loop, to which the buffers are confined. A loop-bound value
 /// would check that at every read: 240 instructions a request.
 struct LoopReceiveAllocator: RecvByteBufferAllocator, @unchecked Sendable {
-    /// NIO keeps the first buffer that it gets for as long as the channel lives, so the first one is small.
-    private static let firstCapacity = 1024
+    /// NIO keeps the first buffer that it gets for as long as the channel lives, so the first one is small: an idle
+    /// connection costs this much more, a first head that is larger costs another read.
+    private static let firstCapacity = 128
 
     private let buffers: ReceiveBuffers
     private var isFirst = true

@@ -34,7 +34,7 @@ final class ServiceTable {
         services = snapshot.services.map { service in
             guard let runtime = kept.removeValue(forKey: service.name) else { return makeRuntime(service) }
             // Requests that are being decided for backends have no state for children, and the reverse.
-            guard runtime.isWeighted == service.isWeighted else {
+            guard runtime.hasChildren == service.hasChildren else {
                 let successor = makeRuntime(service)
                 runtime.retire(for: successor)
                 return successor

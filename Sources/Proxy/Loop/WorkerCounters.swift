@@ -21,8 +21,6 @@ package struct WorkerCounters: Sendable {
     package var backendFailures: [String: [String: [Reason: UInt64]]] = [:]
     package var backendConnections: Int = 0
     package var backendConnectFailures: UInt64 = 0
-    /// Requests sent a second time.
-    package var repeated: UInt64 = 0
     /// Session keys that were too long and were treated as absent.
     package var oversizedSessionKeys: UInt64 = 0
     /// Rule patterns that exceeded a limit; the rule did not match then.
@@ -46,6 +44,7 @@ package struct ServiceCounters: Sendable {
     /// Requests that Limpet answered itself, or whose response it cut, or that lost their client.
     package private(set) var failures: [Reason: UInt64] = [:]
     package private(set) var tunnels = TunnelCounters()
+    package internal(set) var retries = RetryCounters()
 
     init() {
         rows = Array(repeating: [], count: Provenance.allCases.count + 1)
@@ -79,6 +78,7 @@ package struct ServiceCounters: Sendable {
     package mutating func add(_ other: ServiceCounters) {
         failures.merge(other.failures, uniquingKeysWith: &+)
         tunnels.add(other.tunnels)
+        retries.add(other.retries)
         for (row, counts) in other.rows.enumerated() where !counts.isEmpty {
             if rows[row].isEmpty { rows[row] = Array(repeating: 0, count: Self.statuses.count) }
             for index in counts.indices { rows[row][index] &+= counts[index] }

@@ -12,6 +12,7 @@ package enum Middleware: Equatable, Sendable {
     case basicAuth(BasicAuth)
     case ipAllowList(IPAllowList)
     case passTLSClientCert(PassTLSClientCert)
+    case retry(Retry)
 }
 
 /// `headers`: fields to set and to remove. A set field replaces all fields of its name.

@@ -10,6 +10,7 @@ final class MiddlewareChain: Sendable {
         case basicAuth(BasicAuthGate)
         case ipAllowList(IPAllowList)
         case passTLSClientCert(PassTLSClientCert)
+        case retry(Retry)
     }
 
     /// The edits of a `headers` middleware, without the fields that must not be edited.
@@ -33,6 +34,7 @@ final class MiddlewareChain: Sendable {
             case .basicAuth(let settings): .basicAuth(BasicAuthGate(settings))
             case .ipAllowList(let list): .ipAllowList(list)
             case .passTLSClientCert(let pass): .passTLSClientCert(pass)
+            case .retry(let retry): .retry(retry)
             }
         }
     }

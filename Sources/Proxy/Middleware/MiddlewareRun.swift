@@ -20,6 +20,8 @@ final class MiddlewareRun {
     /// The changes to the request's fields.
     private(set) var edits = FieldEdits()
     private var responses: [[FieldEdit]] = []
+    /// The retries of the request; nil without the middleware. Of several, the one closest to the service counts.
+    private(set) var retry: RetryRun?
 
     init(_ chain: MiddlewareChain) {
         self.chain = chain
@@ -42,6 +44,9 @@ final class MiddlewareRun {
         case .ipAllowList(let list): return answer(of: list, request).map(Outcome.answer) ?? .goOn
         case .passTLSClientCert(let pass):
             edits.apply(pass.edits(for: request.client.tls?.clientCertificate))
+            return .goOn
+        case .retry(let settings):
+            retry = RetryRun(settings)
             return .goOn
         case .basicAuth(let gate):
             guard let credentials = credentials(request) else {

@@ -59,6 +59,8 @@ package enum Reason: String, CaseIterable, Sendable {
     case switchRefused = "switch_refused"
     /// The response's head did not arrive in time.
     case responseTimeout = "response_timeout"
+    /// The response has a status after which the request is sent again, or to the fallback.
+    case responseStatus = "response_status"
     /// The response's body breaks the framing.
     case responseBodyRefused = "response_body_refused"
     /// The connection ended within the response's body.
@@ -127,8 +129,8 @@ package enum Reason: String, CaseIterable, Sendable {
         case .versionNotSupported: 505
         case .maxForwards: 200
         case .redirected, .connectRefused, .connectTimeout, .nameNotFound, .connectFailed, .certificateRefused,
-            .handshakeFailed, .responseBodyRefused,
-            .responseStalled, .backendClosed, .backendReset, .clientClosed, .clientReset, .clientStalled, .tunnelIdle,
+            .handshakeFailed, .responseStatus, .responseBodyRefused, .responseStalled, .backendClosed, .backendReset,
+            .clientClosed, .clientReset, .clientStalled, .tunnelIdle,
             .shutdown:
             nil
         }
@@ -138,8 +140,8 @@ package enum Reason: String, CaseIterable, Sendable {
     var isBackendFault: Bool {
         switch self {
         case .connectRefused, .connectTimeout, .nameNotFound, .connectFailed, .certificateRefused, .handshakeFailed,
-            .connectionLost, .responseRefused,
-            .switchRefused, .responseTimeout, .responseBodyRefused, .responseCut, .responseStalled, .backendStalled,
+            .connectionLost, .responseRefused, .switchRefused, .responseTimeout, .responseStatus, .responseBodyRefused,
+            .responseCut, .responseStalled, .backendStalled,
             .backendReset:
             true
         default: false

@@ -7,8 +7,6 @@ package struct ProxyLimits: Sendable {
     package var message = MessageLimits()
     /// How long a client takes none of the response that waits for it, or a backend none of the request.
     package var stallTimeout = TimeAmount.seconds(60)
-    /// For a probe's attempt to connect to a backend.
-    package var connectTimeout = TimeAmount.seconds(1)
     /// Client connections of the whole replica; further ones wait in the kernel's queue.
     package var clientConnections = 10_000
     /// From the opening of a connection, at an entry point that serves TLS, to the end of the handshake.

@@ -5,7 +5,7 @@ package struct Service: Sendable {
     package var name: String
     /// In the order of the membership. Empty if the service has children.
     package var backends: [Backend]
-    /// For a weighted service: the indices of its children among the snapshot's services, in the order of the
+    /// For a service of services: the indices of its children among the snapshot's services, in the order of the
     /// membership, which holds their names and weights. The service's health combines the children's tables, see
     /// ``HealthTable/init(of:)``. A service is never its own descendant.
     package var children: [Int]
@@ -29,6 +29,9 @@ package struct Service: Sendable {
     /// How long a backend that was added or came back gets less than its share of new sessions; 0: not at all.
     package var slowStartMilliseconds: Int64
     package var limits: ServiceLimits
+    /// For a failover, whose children are the main service and its fallback: the statuses of the main service's
+    /// responses for which a request is sent to the fallback. Nil for any other service.
+    package var failoverStatuses: [ClosedRange<Int>]?
 
     /// - Parameter strategy: nil for the default: ``PlacementStrategy/hrw`` with sticky sessions, otherwise
     ///   ``PlacementStrategy/wrr``.
@@ -38,7 +41,7 @@ package struct Service: Sendable {
         passHostHeader: Bool = true, healthCheck: HealthCheck? = nil,
         passiveHealthCheck: PassiveHealthCheck? = nil, unhealthyBackends: Set<String> = [],
         slowStartMilliseconds: Int64 = 0,
-        limits: ServiceLimits = ServiceLimits()
+        limits: ServiceLimits = ServiceLimits(), failoverStatuses: [ClosedRange<Int>]? = nil
     ) {
         self.name = name
         self.backends = backends
@@ -54,12 +57,18 @@ package struct Service: Sendable {
         self.unhealthyBackends = unhealthyBackends
         self.slowStartMilliseconds = slowStartMilliseconds
         self.limits = limits
+        self.failoverStatuses = failoverStatuses
     }
 }
 
 extension Service {
     /// Whether the service has children instead of backends.
-    var isWeighted: Bool { !children.isEmpty }
+    var hasChildren: Bool { !children.isEmpty }
+
+    /// For each backend or child, whether it may be given what is new. A fallback may: a failover serves as well by it.
+    package var takesNewRequests: [Bool] {
+        failoverStatuses == nil ? membership.takersOfNewSessions : membership.backends.map { _ in true }
+    }
 
     /// The service's backends, in the order of the membership.
     var runningBackends: [(backend: Backend, hash: BackendHash, state: BackendState)] {
@@ -71,15 +80,18 @@ extension Service {
 
     /// What makes the backend fail, for people; empty if it does not.
     package func failures(of backend: BackendHash) -> [String] {
-        guard let index = membership.index(of: backend), health.backends.indices.contains(index) else { return [] }
-        return health.backends[index].failures
+        state(of: backend)?.failures ?? []
+    }
+
+    /// What the replica has found out about a backend; nil if the service has none of that name.
+    package func state(of backend: BackendHash) -> BackendState? {
+        guard let index = membership.index(of: backend), health.backends.indices.contains(index) else { return nil }
+        return health.backends[index]
     }
 
     /// What the checks of the backend came to; nil if it has none.
     package func checkCounts(of backend: BackendHash) -> CheckCounts? {
-        guard healthCheck != nil, let index = membership.index(of: backend), health.backends.indices.contains(index)
-        else { return nil }
-        return health.backends[index].checkCounts
+        healthCheck == nil ? nil : state(of: backend)?.checkCounts
     }
 
     /// The settings for the service's decisions.

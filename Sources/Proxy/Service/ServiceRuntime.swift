@@ -12,10 +12,11 @@ final class ServiceRuntime: StoreWaiter {
     private(set) var pools: [BackendPool]
     /// For a weighted service: in the order of the membership.
     private(set) var children: [ServiceRuntime] = []
-    let isWeighted: Bool
+    let hasChildren: Bool
     private(set) var sessionRules: SessionRules
     var affinity: SessionAffinity
     var counters = ServiceCounters()
+    var retryBudget = RetryBudget()
     let loop: LoopContext
     let store: any BindingStore
     /// The service is no longer configured: exchanges in progress finish with its last state.
@@ -48,7 +49,7 @@ final class ServiceRuntime: StoreWaiter {
         self.description = description
         self.loop = loop
         self.store = store
-        isWeighted = description.isWeighted
+        hasChildren = description.hasChildren
         sessionRules = SessionRules(description, cookieKeys: cookieKeys)
         pools = description.runningBackends.map {
             BackendPool(backend: $0, hash: $1, state: $2, limits: description.limits, loop: loop)
@@ -99,12 +100,13 @@ final class ServiceRuntime: StoreWaiter {
             pool.retire()
         }
         // For a weighted service, the exchanges count the requests at children, so the counts need no rebuild.
-        if !isWeighted { affinity.inFlight = InFlight(pools.map(\.inFlight)) }
+        if !hasChildren { affinity.inFlight = InFlight(pools.map(\.inFlight)) }
     }
 
     /// A service of another kind has the name now, and takes over the counters.
     func retire(for successor: ServiceRuntime) {
         successor.counters = counters
+        successor.retryBudget = retryBudget
         self.successor = successor
         retire()
     }
@@ -149,6 +151,20 @@ final class ServiceRuntime: StoreWaiter {
 
     func requestEnded(at child: BackendHash) {
         if let index = description.membership.index(of: child) { affinity.inFlight.ended(index) }
+    }
+
+    // MARK: Failover
+
+    /// For a failover: whether the child is its fallback.
+    func isFallback(_ child: BackendHash) -> Bool {
+        description.failoverStatuses != nil && description.membership.backends.last?.hash == child
+    }
+
+    /// For a failover: whether a request that the child answered with this status goes to the fallback.
+    func fallsBack(from child: BackendHash, status: Int) -> Bool {
+        guard let statuses = description.failoverStatuses, !isFallback(child) else { return false }
+        guard let fallback = description.membership.backends.last?.hash, isUp(fallback) else { return false }
+        return statuses.contains { $0.contains(status) }
     }
 
     /// Where a request without a session goes. If the service has sticky sessions, such a request is not placed by its

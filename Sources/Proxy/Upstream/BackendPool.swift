@@ -16,7 +16,11 @@ final class BackendPool {
     /// Requests of this loop that are being sent to the backend or processed by it.
     var inFlight = 0
     /// Which failures of requests are reported; nil: none. Only the service writes it.
-    var passiveHealthCheck: PassiveHealthCheck?
+    var passiveHealthCheck: PassiveHealthCheck? {
+        didSet { reportsFailures = passiveHealthCheck != nil }
+    }
+    /// Whether failures of requests are reported. Every request reads it; the settings would be expensive to copy.
+    private(set) var reportsFailures = false
     /// Those of its service.
     private(set) var limits: ServiceLimits
     /// Requests of this loop that wait for the backend to get below its limit.
@@ -130,7 +134,7 @@ final class BackendPool {
 
     /// A request that had been sent failed.
     func requestFailed(_ reason: FailingReason) {
-        if passiveHealthCheck != nil { report(reason) }
+        if reportsFailures { report(reason) }
     }
 
     /// While the backend is down, nobody needs to know.

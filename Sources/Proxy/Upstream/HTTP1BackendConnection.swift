@@ -143,6 +143,8 @@ final class HTTP1BackendConnection: ChannelInboundHandler, RemovableChannelHandl
                     response.holdBack()
                     return pauseReading()
                 }
+                // The exchange has left: the response is not used.
+                guard isBusy else { return }
                 response.passedHead(head, limits: loop.limits.message)
                 bytes.moveReaderIndex(forwardBy: head.length)
                 if head.isSwitchingProtocols { return switchProtocols(&bytes, receiver) }

@@ -63,11 +63,11 @@ struct UpstreamHead {
     }
 
     /// The bytes to send to a backend of that authority.
-    mutating func bytes(authority: String) -> ByteBuffer {
+    mutating func bytes(authority: @autoclosure () -> String) -> ByteBuffer {
         guard let hostOffset else { return head }
         head.moveWriterIndex(to: hostOffset)
         head.writeStaticString("Host: ")
-        head.writeString(authority)
+        head.writeString(authority())
         head.writeStaticString("\r\n\r\n")
         return head
     }

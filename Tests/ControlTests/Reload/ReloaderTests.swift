@@ -203,13 +203,21 @@ struct ReloaderTests {
     func demand() async throws {
         try await Self.with { bench, reloader in
             bench.state.withLock {
-                $0.main = Bench.main("/other", more: "log: { level: debug }\naccessLog: {}")
+                $0.main = Bench.main(
+                    "/other",
+                    more: "log: { level: debug }\naccessLog: {}\n"
+                        + "serversTransport: { forwardingTimeouts: { dialTimeout: 9s } }")
             }
             reloader.demand()
             try await Self.until { reloader.report.successes == 1 }
             #expect(bench.rules == [["Path(`/other`)"]])
             #expect(reloader.running.log.level == .info && reloader.running.accessLog == nil)
-            #expect(bench.log.count("Changed settings take effect after a restart. keys=log, accessLog") == 1)
+            // That of the start counts for all services, until a restart.
+            #expect(
+                bench.state.withLock { $0.applied.map { $0.http.services[0].transport.dialTimeout } } == [.seconds(1)])
+            #expect(
+                bench.log.count("Changed settings take effect after a restart. keys=serversTransport, log, accessLog")
+                    == 1)
         }
     }
 

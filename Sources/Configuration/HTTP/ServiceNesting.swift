@@ -1,7 +1,7 @@
 import Proxy
 
-/// Checks nested weighted services for cycles, excessive depth, and levels that share a cookie.
-struct WeightedNesting {
+/// Checks services of services for cycles, excessive depth, and levels that share a cookie.
+struct ServiceNesting {
     struct Fault {
         /// An index into `services`.
         let service: Int
@@ -18,10 +18,7 @@ struct WeightedNesting {
 
     init(_ services: [ServiceSettings]) {
         self.services = services
-        children = services.map { service in
-            guard case .services(let children) = service.targets else { return [] }
-            return children.map(\.service).filter { $0 < services.count }
-        }
+        children = services.map { service in service.children.map(\.service).filter { $0 < services.count } }
         let order = childrenFirst()
         findTooDeep(order)
         findSharedCookies(order)
@@ -55,7 +52,7 @@ struct WeightedNesting {
             guard levels[index] == Self.levelsMax + 1 else { continue }
             faults.append(
                 Fault(
-                    service: index, message: "nests weighted services more than \(Self.levelsMax) levels deep"))
+                    service: index, message: "nests services more than \(Self.levelsMax) levels deep"))
         }
     }
 
