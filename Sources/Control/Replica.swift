@@ -71,6 +71,9 @@ package struct Replica: Sendable {
                 "entryPoints": "\(dataPlane.addresses)", "replica": "\(configuration.replica.name)",
                 "store": "\(configuration.store.redis.map { "\($0.endpoint)" } ?? "memory of this replica")",
             ])
+        if dataPlane.keepsTicketsToItself {
+            logger.warning("TLS sessions are not resumed by other replicas.")
+        }
         let reload = ReloadService(
             reloader: reloader, watcher: watcher,
             certificateWatcher: configuration.providers.file?.isWatched == false

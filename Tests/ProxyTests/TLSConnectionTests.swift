@@ -1,6 +1,7 @@
 import Foundation
 import LimpetTestKit
 import NIOCore
+import Routing
 import Testing
 
 @testable import Proxy
@@ -245,7 +246,13 @@ struct TLSConnectionTests {
         (info.subject, info.issuer, info.sans) = (["C", "O", "CN"], ["CN"], true)
         (info.notBefore, info.notAfter, info.serialNumber) = (true, true, true)
         let middlewares = [Middleware.passTLSClientCert(PassTLSClientCert(pem: true, info: info))]
-        try await Self.withTLS(served.serving([options]), { $0.middlewares = middlewares }) { proxy in
+        // The client is trusted with forwarding fields, and with these not.
+        let trusted = [try AddressRange("127.0.0.0/8")]
+        let change: (inout ProxyHarness.Options) -> Void = {
+            $0.middlewares = middlewares
+            $0.trusted = trusted
+        }
+        try await Self.withTLS(served.serving([options]), change) { proxy in
             var known = Self.connection(proxy, "shop.example")
             (known.certificate, known.key) = (pair.certificate, pair.key)
             var forging = Self.connection(proxy, "shop.example")

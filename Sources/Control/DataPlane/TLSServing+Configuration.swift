@@ -1,6 +1,7 @@
 import Configuration
 import Proxy
 import Routing
+import Synchronization
 
 extension TLSServing {
     /// Nil if no entry point has TLS.
@@ -14,6 +15,11 @@ extension TLSServing {
         guard let old, old.isAlike(made) else { return made }
         return old
     }
+}
+
+extension DataPlane {
+    /// Whether an entry point has TLS, by the configuration in use, whose sessions cannot be resumed by other replicas.
+    var keepsTicketsToItself: Bool { current.withLock { $0.snapshot.tls != nil } && !TLSServing.sharesTickets }
 }
 
 extension RouterSettings {

@@ -23,6 +23,10 @@ package final class TLSServing: Sendable {
         let options: Int
     }
 
+    /// Whether the keys of session tickets can be set, so that replicas resume each other's sessions.
+    package static let sharesTickets =
+        (try? NIOSSLContext(configuration: .makeClientConfiguration()))?.library != nil
+
     /// What serves a connection.
     enum Selection {
         case context(TLSServerContext)
