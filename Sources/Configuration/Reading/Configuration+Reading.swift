@@ -17,9 +17,10 @@ extension Configuration {
         // Filled in later, together with all other sources.
         http = HTTPConfiguration()
         providers = ProviderSettings(section.section("providers"))
-        serversTransport = section.section("serversTransport").map {
-            ServersTransportSettings($0, HTTPContext(entryPoints: nil, lease: .zero))
-        } ?? .init()
+        serversTransport =
+            section.section("serversTransport").map {
+                ServersTransportSettings($0, HTTPContext(entryPoints: nil, lease: .zero))
+            } ?? .init()
         (entryPoints, admin) = (listeners.entryPoints, listeners.admin)
         fleet = FleetSettings(fleetSection, of: section, process)
         replica = ReplicaSettings(section.section("replica"), process)
