@@ -15,6 +15,10 @@ let nio: [Target.Dependency] = [
     .product(name: "NIOCore", package: "swift-nio"),
     .product(name: "NIOPosix", package: "swift-nio"),
 ]
+let tls: [Target.Dependency] = [
+    .product(name: "NIOSSL", package: "swift-nio-ssl"),
+    .product(name: "NIOTLS", package: "swift-nio"),
+]
 let logging: Target.Dependency = .product(name: "Logging", package: "swift-log")
 let crypto: Target.Dependency = .product(name: "Crypto", package: "swift-crypto")
 let http1: Target.Dependency = .product(name: "NIOHTTP1", package: "swift-nio")
@@ -27,6 +31,8 @@ let package = Package(
     products: [.executable(name: "limpet", targets: ["limpet"])],
     dependencies: [
         .package(url: "https://github.com/apple/swift-nio.git", from: "2.101.2"),
+        // Exact: CLimpetTickets declares functions of the BoringSSL in it, and SessionTickets finds a stored property.
+        .package(url: "https://github.com/apple/swift-nio-ssl.git", exact: "2.37.6"),
         .package(url: "https://github.com/apple/swift-log.git", from: "1.16.2"),
         .package(url: "https://github.com/apple/swift-crypto.git", from: "4.5.2"),
         .package(url: "https://github.com/apple/swift-argument-parser.git", from: "1.8.2"),
@@ -41,14 +47,18 @@ let package = Package(
         .target(name: "Routing", dependencies: ["CLimpetRegex", "HTTPWire"], swiftSettings: strict),
         .target(name: "CLimpetRESP", linkerSettings: [.linkedLibrary("hiredis")]),
         .target(name: "CLimpetCrypt", linkerSettings: [.linkedLibrary("crypt")]),
+        // Its functions come with NIOSSL, at the last link.
+        .target(name: "CLimpetTickets"),
         .target(name: "Networking", dependencies: nio, swiftSettings: strict),
         .target(
             name: "Store", dependencies: ["Affinity", "Networking", "CLimpetRESP", logging] + nio,
             swiftSettings: strict),
         .target(
             name: "Proxy",
-            dependencies: ["Affinity", "HTTPWire", "Networking", "Routing", "Store", "CLimpetCrypt", crypto, logging]
-                + nio,
+            dependencies: [
+                "Affinity", "HTTPWire", "Networking", "Routing", "Store", "CLimpetCrypt", "CLimpetTickets", crypto,
+                logging,
+            ] + nio + tls,
             swiftSettings: strict),
         .target(
             name: "Configuration",

@@ -31,15 +31,17 @@ package struct EntryPointSettings: Equatable, Sendable {
     /// replaced.
     package var trustedPeers: [AddressRange]
     package var transport: TransportSettings
+    package var http: EntryPointHTTPSettings
 
     package init(
         name: String, address: ListenAddress, trustedPeers: [AddressRange],
-        transport: TransportSettings = TransportSettings()
+        transport: TransportSettings = TransportSettings(), http: EntryPointHTTPSettings = EntryPointHTTPSettings()
     ) {
         self.name = name
         self.address = address
         self.trustedPeers = trustedPeers
         self.transport = transport
+        self.http = http
     }
 }
 

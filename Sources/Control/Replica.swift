@@ -71,8 +71,14 @@ package struct Replica: Sendable {
                 "entryPoints": "\(dataPlane.addresses)", "replica": "\(configuration.replica.name)",
                 "store": "\(configuration.store.redis.map { "\($0.endpoint)" } ?? "memory of this replica")",
             ])
+        if dataPlane.keepsTicketsToItself {
+            logger.warning("TLS sessions are not resumed by other replicas.")
+        }
         let reload = ReloadService(
-            reloader: reloader, watcher: watcher, hangups: hangups, docker: docker, containers: containers)
+            reloader: reloader, watcher: watcher,
+            certificateWatcher: configuration.providers.file?.isWatched == false
+                ? nil : FileWatcher(logger: logger) { reloader.certificatePaths.map { .file($0) } },
+            hangups: hangups, docker: docker, containers: containers)
         // Stopped from last to first: probes see the phase change before anything ends.
         let services: [(any Service)?] = [admin, dataPlane, reload, docker, PhaseService(phase: phase)]
         try await run(services.compactMap(\.self))
@@ -93,7 +99,8 @@ package struct Replica: Sendable {
         if let docker {
             let containers = await FirstListing.contributions(of: docker)
             let reading = HTTPReading(
-                files: file.sources, containers: containers, context: HTTPContext(configuration, file.usersFiles))
+                files: file.sources, containers: containers,
+                context: HTTPContext(configuration, file.usersFiles, file.certificateFiles))
             if let http = reading.configuration {
                 first.configuration.http = http
                 first.inputs.containers = containers

@@ -103,10 +103,10 @@ struct ConfigurationLabelTests {
             ["traefik.http.routers.r.rule: conflicts with the label limpet.http.routers.r.rule"]
         ),
         (
-            ["traefik.http.routers.r.tls": "true", "traefik.http.services.s.loadbalancer.server.scheme": "https"],
+            ["traefik.http.routers.r.tls": "maybe", "traefik.http.services.s.loadbalancer.server.scheme": "h2c"],
             [
-                "traefik.http.services.s.loadbalancer.server.scheme: https is not available in this version",
-                "traefik.http.routers.r.tls: is not available in this version",
+                "traefik.http.services.s.loadbalancer.server.scheme: h2c is not available in this version",
+                "traefik.http.routers.r.tls: is maybe: must be true or false",
             ]
         ),
         (

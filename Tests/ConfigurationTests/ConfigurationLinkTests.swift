@@ -315,7 +315,7 @@ struct ConfigurationLinkTests {
         #expect(
             Reading.diagnostics([("f", "tcp: {}\nudp: {}\ntls: {}\nhtpp: {}\n")]) == [
                 "f:1:1: tcp: is not available in this version", "f:2:1: udp: is not available in this version",
-                "f:3:1: tls: is not available in this version", "f:4:1: htpp: unknown key, did you mean http?",
+                "f:4:1: htpp: unknown key, did you mean http?",
             ])
     }
 }

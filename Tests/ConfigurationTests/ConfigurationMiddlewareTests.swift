@@ -111,7 +111,7 @@ struct ConfigurationMiddlewareTests {
             "{}",
             [
                 "5: …: is empty: use one of headers, stripPrefix, addPrefix, redirectScheme, basicAuth, ipAllowList, "
-                    + "retry"
+                    + "passTLSClientCert, retry"
             ]
         ),
         (
@@ -225,8 +225,8 @@ struct ConfigurationMiddlewareTests {
     func unavailable() {
         let kinds = [
             "buffering", "chain", "circuitBreaker", "compress", "contentType", "digestAuth", "encodedCharacters",
-            "errors", "forwardAuth", "grpcWeb", "inFlightReq", "ipWhiteList", "passTLSClientCert", "plugin",
-            "rateLimit", "redirectRegex", "replacePath", "replacePathRegex", "stripPrefixRegex",
+            "errors", "forwardAuth", "grpcWeb", "inFlightReq", "ipWhiteList", "plugin", "rateLimit", "redirectRegex",
+            "replacePath", "replacePathRegex", "stripPrefixRegex",
         ]
         for kind in kinds {
             #expect(Self.read("{ \(kind): {} }").diagnostics == ["10: ….\(kind): is not available in this version"])

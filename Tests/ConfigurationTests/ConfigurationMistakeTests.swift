@@ -10,7 +10,8 @@ struct ConfigurationMistakeTests {
             "entryPoint: {}\nbananas: 1\nping: {}\n",
             [
                 "1:1: entryPoint: unknown key, did you mean entryPoints?",
-                "2:1: bananas: unknown key: the keys here are entryPoints, providers, serversTransport, fleet, replica, store, log, accessLog, http",
+                "2:1: bananas: unknown key: the keys here are entryPoints, providers, serversTransport, fleet, replica, store, log, "
+                    + "accessLog, http, tls",
                 "3:1: ping: is always on at the admin listener: remove this key",
             ]
         ),
@@ -64,8 +65,8 @@ struct ConfigurationMistakeTests {
         (
             "http:\n  serversTransports: { t: { insecureSkipVerify: true, serverNam: 1 } }\n",
             [
-                "2:29: http.serversTransports.t.insecureSkipVerify: is not available in this version",
-                "2:55: http.serversTransports.t.serverNam: unknown key, did you mean serverName?",
+
+                "2:55: http.serversTransports.t.serverNam: unknown key, did you mean serverName?"
             ]
         ),
         (
@@ -239,7 +240,6 @@ struct ConfigurationMistakeTests {
                 "4:16: http.routers.a.rule: unknown matcher PathPrefx: did you mean PathPrefix?\n"
                     + "    PathPrefx(`/`)\n    ^",
                 "4:63: http.routers.a.middlewares[0]: middleware m is not defined",
-                "4:67: http.routers.a.tls: is not available in this version",
                 "5:16: http.routers.b.rule: found the end of the rule, expected \",\" or \")\"\n"
                     + "    Host(`a`\n            ^",
                 "5:37: http.routers.b.service: service none is not defined",
@@ -286,8 +286,6 @@ struct ConfigurationMistakeTests {
                 "8:42: http.services.s.loadBalancer.servers[0].weight: is 65536: must be a whole number from 0 to 65535",
                 "9:20: http.services.s.loadBalancer.servers[1].url: is the same server as servers[0]",
                 "10:38: http.services.s.loadBalancer.servers[2].name: is already the name of servers[0]",
-                "11:20: http.services.s.loadBalancer.servers[3].url: \"https://d\" uses https, but TLS to backends is "
-                    + "not available in this version",
                 "12:20: http.services.s.loadBalancer.servers[4].url: \"…@…\" must not contain credentials: "
                     + "write http://host:port",
                 "13:20: http.services.s.loadBalancer.servers[5].url: \"http://d:0\" has no valid port: "

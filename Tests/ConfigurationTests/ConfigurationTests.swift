@@ -276,7 +276,7 @@ struct ConfigurationTests {
         let cookie = try ConfigurationSample.service(balancer).sticky?.cookie
         #expect(cookie?.name == expected)
         guard let cookie else { return }
-        #expect(!cookie.secure && !cookie.httpOnly && cookie.sameSite == nil && cookie.domain == nil)
+        #expect(cookie.secure == nil && !cookie.httpOnly && cookie.sameSite == nil && cookie.domain == nil)
         #expect(cookie.maxAge == 0 && cookie.path == "/")
     }
 

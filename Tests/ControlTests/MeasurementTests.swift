@@ -24,6 +24,10 @@ enum MetricsSample {
         numbers.tunnels["shop"]?.ended = [.clientClosed: 2]
         numbers.tunnels["shop"]?.bytesFromBackend = 9
         numbers.openConnections["web"] = 3
+        numbers.handshakes = HandshakeCounters(
+            completed: [.init(version: .tls13, suite: "TLS_AES_128_GCM_SHA256", isResumed: true): 4],
+            failed: [.timeout: 1])
+        numbers.certificateEnds[.init(name: "shop.example", serial: "0a")] = 2_000_000_000
         numbers.requestsInFlight = 2
         numbers.backendRequestsInFlight[.init(service: "shop", name: "web-1")] = 1
         numbers.backendRequestsInFlight[.init(service: "shop", name: "web-2")] = 0
@@ -89,6 +93,9 @@ struct MeasurementTests {
                 "limpet_tunnel_bytes_total{service=\"shop\",from=\"backend\"} 9",
                 "limpet_tunnel_bytes_total{service=\"shop\",from=\"client\"} 0",
                 "limpet_open_connections{entrypoint=\"web\"} 3",
+                "limpet_tls_handshakes_total{version=\"1.3\",cipher=\"TLS_AES_128_GCM_SHA256\",resumed=\"true\"} 4",
+                "limpet_tls_handshake_failures_total{reason=\"timeout\"} 1",
+                "limpet_tls_certificate_not_after_timestamp_seconds{name=\"shop.example\",serial=\"0a\"} 2000000000",
                 "limpet_requests_in_flight 2",
                 "limpet_backend_requests_in_flight{service=\"shop\",backend=\"web-1\"} 1",
                 "limpet_backend_requests_in_flight{service=\"shop\",backend=\"web-2\"} 0",
@@ -104,8 +111,7 @@ struct MeasurementTests {
                 "limpet_cache_entries{kind=\"confirmed\"} 1", "limpet_cache_entries{kind=\"dirty\"} 2",
                 "limpet_cache_entries{kind=\"guess\"} 3", "limpet_cache_entries{kind=\"standby\"} 4",
                 "limpet_cache_capacity_entries 10", "limpet_cache_hits_total 5",
-                "limpet_cache_misses_total 6", "limpet_store_available 0",
-                "limpet_store_loops 1",
+                "limpet_cache_misses_total 6", "limpet_store_available 0", "limpet_store_loops 1",
                 "limpet_store_latency_seconds_bucket{le=\"0.0005\"} 1",
                 "limpet_store_latency_seconds_bucket{le=\"0.001\"} 3",
                 "limpet_store_latency_seconds_bucket{le=\"+Inf\"} 6",
@@ -123,8 +129,7 @@ struct MeasurementTests {
                 "limpet_config_last_reload_success_timestamp_seconds 1767225600.5",
                 "limpet_provider_up{provider=\"docker\"} 0", "limpet_provider_up{provider=\"file\"} 1",
                 "limpet_oversized_session_keys_total 8", "limpet_session_keys_learnt_elsewhere_total 9",
-                "limpet_rule_pattern_limit_total 10",
-                "limpet_access_log_dropped_lines_total 0",
+                "limpet_rule_pattern_limit_total 10", "limpet_access_log_dropped_lines_total 0",
                 "process_cpu_seconds_total 1.5", "process_resident_memory_bytes 4096",
                 "process_start_time_seconds 1767225599.25", "process_open_fds 12", "process_max_fds 1024",
             ])

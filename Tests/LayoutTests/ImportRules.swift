@@ -12,12 +12,13 @@ enum ImportRules {
         "Routing": operatingSystem.union(["CLimpetRegex", "HTTPWire"]),
         "CLimpetRESP": [],
         "CLimpetCrypt": [],
+        "CLimpetTickets": [],
         "Networking": transport.union(operatingSystem).union(["Synchronization"]),
         "Store": transport.union(operatingSystem)
             .union(["Affinity", "CLimpetRESP", "Logging", "Networking", "Synchronization"]),
         "Proxy": transport.union(operatingSystem)
             .union(["Affinity", "HTTPWire", "Networking", "Routing", "Store"])
-            .union(["CLimpetCrypt", "Crypto", "Logging", "Synchronization"]),
+            .union(["CLimpetCrypt", "CLimpetTickets", "Crypto", "Logging", "NIOSSL", "NIOTLS", "Synchronization"]),
         "Configuration":
             operatingSystem
             .union(["Affinity", "HTTPWire", "Proxy", "Routing", "Store"])
@@ -31,7 +32,7 @@ enum ImportRules {
             .union(["Affinity", "Store", "Foundation", "Logging", "NIOHTTP1", "Synchronization"]),
     ]
 
-    static let all: [FileRule] = [modules, hiredis, pcre2]
+    static let all: [FileRule] = [modules, hiredis, pcre2, boringssl]
 
     private static let modules = FileRule(
         "a module imports only what stands below it",
@@ -68,6 +69,18 @@ enum ImportRules {
         return file.faults { line in
             let isComment = line.drop { $0 == " " }.hasPrefix("//")
             return !isComment && line.lowercased().contains("hiredis") ? "hiredis is CLimpetRESP's alone" : nil
+        }
+    }
+
+    private static let boringssl = FileRule(
+        "only CLimpetTickets touches BoringSSL",
+        broken: SourceFile("Sources/Proxy/Reader.swift", "let version = CNIOBoringSSL_SSL_version()\n"),
+        kept: SourceFile("Sources/Proxy/Reader.swift", "/// What CNIOBoringSSL calls a context.\nlet context = 1\n")
+    ) { file in
+        guard file.isProduct, file.module != "CLimpetTickets" else { return [] }
+        return file.faults { line in
+            let isComment = line.drop { $0 == " " }.hasPrefix("//")
+            return !isComment && line.contains("CNIOBoringSSL") ? "BoringSSL is CLimpetTickets's alone" : nil
         }
     }
 

@@ -18,11 +18,11 @@ enum RoomRules {
         "Proxy": Rooms(
             folders: [
                 "Connection", "Downstream", "Exchange", "Explanation", "Health", "Loop", "Middleware", "Reason",
-                "Service", "Session", "Tunnel", "Upstream",
+                "Service", "Session", "TLS", "Tunnel", "Upstream",
             ],
             rootFiles: []),
         "Configuration": Rooms(
-            folders: ["Docker", "HTTP", "Reading", "Tree"],
+            folders: ["Docker", "HTTP", "Reading", "TLS", "Tree"],
             rootFiles: [
                 "Configuration", "EscapedText", "HostAndPort", "HostSyntax", "ListenAddress", "ProviderSettings",
                 "Secret", "Version",

@@ -83,7 +83,7 @@ struct Described: Sendable {
                 RouterPlan(
                     name: service.name, service: options.hasService ? index : nil, middlewares: options.middlewares)
             },
-            services: services, cookieKeys: options.cookieKeys)
+            services: services, cookieKeys: options.cookieKeys, tls: options.tls)
     }
 
     private func service(_ options: ProxyHarness.Options, succeeding old: [Service]) throws -> Service {
@@ -92,7 +92,9 @@ struct Described: Sendable {
             backends.map { ($0.name, $0.weight, $0.isDraining) }
                 + children.enumerated().map { ($1.name, $1.weight, failoverStatuses != nil && $0 > 0) },
             key: ProxyHarness.key)
-        let backends = backends.map { Proxy.Backend(name: $0.name, host: "127.0.0.1", port: $0.port) }
+        let backends = backends.map {
+            Proxy.Backend(name: $0.name, host: "127.0.0.1", port: $0.port, tls: options.backendTLS)
+        }
         let kept = backends.map { backend in old?.backends.firstIndex(of: backend) }
         let health = old.map { HealthTable(succeeding: $0.health, kept: kept) }
         return Service(

@@ -42,6 +42,12 @@ final class ProxyHarness: Sendable {
         var acceptsTraefikCookies = false
         var passwords = PasswordVerifier.shared
         var logger = Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }
+        /// Nil: without TLS.
+        var tls: TLSServing?
+        /// Of each backend; nil: without TLS.
+        var backendTLS: BackendTLS?
+        /// Whether the entry point refuses requests without TLS.
+        var needsTLS = false
         /// What the router of the first service takes.
         var rule = "PathPrefix(`/`)"
     }
@@ -87,7 +93,8 @@ final class ProxyHarness: Sendable {
             return (NIOLoopBound(worker, eventLoop: loop), NIOLoopBound(prober, eventLoop: loop))
         }.get()
         let entryPoint = EntryPoint(
-            name: "web", index: 0, trustedPeers: options.trusted, limits: options.entryPoint)
+            name: "web", index: 0, trustedPeers: options.trusted, limits: options.entryPoint,
+            needsTLS: options.needsTLS)
         listener = try await Listener.bootstrap(
             entryPoint: entryPoint, group: group, workers: WorkerDirectory([worker]),
             gate: ConnectionLimit(limit: limits.clientConnections)

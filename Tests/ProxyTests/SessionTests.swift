@@ -264,7 +264,8 @@ struct SessionCookieTests {
                     service.setCookie(
                         for: .init(high: 1, low: 2), presented: Hint(binding: binding, createdAtSeconds: 7, issued: 8),
                         route: Route(
-                            backend: 0, binding: binding, provenance: .stored, createdAtSeconds: createdAtSeconds))
+                            backend: 0, binding: binding, provenance: .stored, createdAtSeconds: createdAtSeconds),
+                        isSecure: false)
                 }
                 return (AffinityCookieSealer.SessionID(high: 1, low: 2), line(5), line(nil))
             }

@@ -3,7 +3,7 @@ import Routing
 
 extension BackendSettings {
     private enum Scheme: String, CaseIterable {
-        case http
+        case http, https
     }
 
     /// The server that the container provides: `loadbalancer.server`. Nil if the container is not reachable, or after
@@ -12,9 +12,9 @@ extension BackendSettings {
         section.check(known: ["port", "scheme", "url", "weight", "draining"], unavailable: ["preservePath"])
         let weight = section["weight"]?.integer(0...65535) ?? 1
         let isDraining = section["draining"]?.bool() ?? false
-        _ = section["scheme"]?.choice(Scheme.self, unavailable: ["https", "h2c"])
+        let scheme = section["scheme"]?.choice(Scheme.self, unavailable: ["h2c"]) ?? .http
         let given = section["port"]?.integer(1...65535)
-        guard let url = Self.url(section, container, given) else { return nil }
+        guard let url = Self.url(section, container, scheme, given) else { return nil }
         do throws(AddressError) {
             let place = try ServerURL(url)
             if place.hasPath {
@@ -22,14 +22,17 @@ extension BackendSettings {
             }
             self.init(
                 name: container.containerID, url: url, host: place.host, port: place.port, weight: weight,
-                isDraining: isDraining || container.isDraining, isUnhealthy: container.isUnhealthy)
+                isDraining: isDraining || container.isDraining, isUnhealthy: container.isUnhealthy,
+                isSecure: place.isSecure)
         } catch {
             (section["url"] ?? section.made("url", url)).diagnostic(error.description)
             return nil
         }
     }
 
-    private static func url(_ section: SettingSection, _ container: DockerContribution, _ port: Int?) -> String? {
+    private static func url(
+        _ section: SettingSection, _ container: DockerContribution, _ scheme: Scheme, _ port: Int?
+    ) -> String? {
         if let value = section["url"] {
             for key in ["port", "scheme"] { section[key]?.diagnostic("cannot be combined with url") }
             return container.isReachable ? value.string() : nil
@@ -42,6 +45,6 @@ extension BackendSettings {
             }
             return nil
         }
-        return "http://\(host.contains(":") ? "[\(host)]" : host):\(port)"
+        return "\(scheme.rawValue)://\(host.contains(":") ? "[\(host)]" : host):\(port)"
     }
 }

@@ -7,6 +7,7 @@ package struct HTTPConfiguration: Equatable, Sendable {
     package var routers: [RouterSettings]
     /// Sorted by qualified name. Routers and weighted services refer to them by index.
     package var services: [ServiceSettings]
+    package var tls = TLSSettings()
 
     package init(routers: [RouterSettings] = [], services: [ServiceSettings] = []) {
         self.routers = routers
@@ -25,6 +26,10 @@ package struct RouterSettings: Equatable, Sendable {
     package var middlewares: [Middleware]
     /// Where the router is defined, for people: `dynamic.yml:12` or `container web-1`.
     package var origin: String
+    /// Those of `router.entryPoints` at which it answers requests with TLS; at the others, requests without.
+    package var secureEntryPoints: Set<Int> = []
+    /// Whether it does nothing but redirect: it has no service, and its middleware answers.
+    package var isRedirection = false
 
     package var name: String { router.name }
 }

@@ -16,7 +16,7 @@ struct HTTPDraft {
     init(_ section: SettingSection, of diagnostics: Diagnostics, _ context: HTTPContext) {
         self.init(.file, diagnostics)
         section.check(known: ["routers", "services", "middlewares", "serversTransports"], unavailable: ["models"])
-        transports = ServersTransportDraft.all(section, of: .file)
+        transports = ServersTransportDraft.all(section, of: .file, context)
         services = Self.named(section.section("services")).map { name, value in
             ServiceDraft(name: name, value, context)
         }

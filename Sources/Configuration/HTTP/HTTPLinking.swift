@@ -15,6 +15,9 @@ struct HTTPLinking {
     private var placeholders: [ServiceSettings] = []
     private var indices: [String: Int] = [:]
     private var missing = 0
+    private let entryPoints: [EntryPointSettings]
+    /// Filled in by ``configuration()``.
+    private(set) var secureRouters: [TLSLinking.SecureRouter] = []
 
     private static let answers503 = "the router answers 503 until it is"
     /// Limits the search for the name that was probably intended, which takes time.
@@ -22,6 +25,7 @@ struct HTTPLinking {
 
     /// - Parameter drafts: within one provider, no two objects of a kind have the same name, except in files.
     init(_ drafts: [HTTPDraft], _ context: HTTPContext) {
+        entryPoints = context.entryPoints ?? []
         defaultTransport = context.serversTransport
         routers = Self.unique(drafts.flatMap(\.routers), \.value) { $0.provider.qualified($0.name) }
         services = Self.unique(drafts.flatMap(\.services), \.value, name: \.settings.name)
@@ -62,7 +66,9 @@ struct HTTPLinking {
         }
         for fault in ServiceNesting(settings).faults { services[fault.service].value.diagnostic(fault.message) }
         var linked: [RouterSettings] = []
-        for draft in routers { router(draft).map { linked.append($0) } }
+        for draft in routers { linked += router(draft) }
+        linked += entryPoints.indices.compactMap(redirection)
+        linked.sort { $0.name.utf8.lexicographicallyPrecedes($1.name.utf8) }
         return sorted(HTTPConfiguration(routers: linked, services: settings + placeholders))
     }
 
@@ -105,7 +111,8 @@ struct HTTPLinking {
         return nil
     }
 
-    private mutating func router(_ draft: RouterDraft) -> RouterSettings? {
+    /// One, unless its entry points have middlewares of their own: then one for each, with Traefik's names.
+    private mutating func router(_ draft: RouterDraft) -> [RouterSettings] {
         var service = draft.service.flatMap { index(of: $0, else: Self.answers503) }
         var passed: [Middleware] = []
         for reference in draft.middlewares {
@@ -117,11 +124,59 @@ struct HTTPLinking {
                 service = nil
             }
         }
-        guard let rule = draft.rule else { return nil }
+        guard let rule = draft.rule else { return [] }
         let router = Router(
             name: draft.provider.qualified(draft.name), rule: rule, priority: draft.priority,
             entryPoints: draft.entryPoints)
-        return RouterSettings(router: router, service: service, middlewares: passed, origin: draft.value.origin)
+        var settings = RouterSettings(
+            router: router, service: service, middlewares: passed, origin: draft.value.origin)
+        settings.secureEntryPoints = draft.entryPoints.filter { place in
+            draft.tls != nil || (entryPoints.indices.contains(place) && entryPoints[place].http.tls != nil)
+        }
+        if !settings.secureEntryPoints.isEmpty || draft.tls != nil {
+            secureRouters.append(.init(draft: draft, rule: rule, entryPoints: settings.secureEntryPoints))
+        }
+        return byEntryPoint(settings, draft)
+    }
+
+    private func byEntryPoint(_ settings: RouterSettings, _ draft: RouterDraft) -> [RouterSettings] {
+        let places = draft.entryPoints.filter { entryPoints.indices.contains($0) }.sorted()
+        guard places.contains(where: { !entryPoints[$0].http.middlewares.isEmpty }) else { return [settings] }
+        return places.map { place in
+            var one = settings
+            one.router.entryPoints = [place]
+            one.secureEntryPoints.formIntersection([place])
+            if places.count > 1 { one.router.name = "\(entryPoints[place].name)-\(settings.name)" }
+            var own: [Middleware] = []
+            for name in entryPoints[place].http.middlewares {
+                if let found = middlewares[name] {
+                    found.middleware.map { own.append($0) }
+                } else {
+                    draft.value.warning(
+                        "middleware \(Excerpt.of(name)) of entry point \(entryPoints[place].name) is not defined: "
+                            + Self.answers503)
+                    one.service = nil
+                }
+            }
+            one.middlewares = own + settings.middlewares
+            return one
+        }
+    }
+
+    /// The router of an entry point that redirects every request.
+    private func redirection(of place: Int) -> RouterSettings? {
+        guard let redirection = entryPoints[place].http.redirection, let rule = try? Rule("PathPrefix(`/`)") else {
+            return nil
+        }
+        let name = entryPoints[place].name
+        let target = redirection.target.hasPrefix(":") ? String(redirection.target.dropFirst()) : redirection.target
+        var settings = RouterSettings(
+            router: Router(
+                name: "\(name)-to-\(target)@internal", rule: rule, priority: redirection.priority, entryPoints: [place]),
+            service: nil, middlewares: [.redirectScheme(redirection.redirect)], origin: "entry point \(name)")
+        settings.isRedirection = true
+        if entryPoints[place].http.tls != nil { settings.secureEntryPoints = [place] }
+        return settings
     }
 
     private mutating func index(of reference: HTTPReference, else consequence: String) -> Int? {

@@ -15,12 +15,13 @@ struct MiddlewareDraft {
         ("redirectScheme", { section, _ in SchemeRedirect(section).map(Middleware.redirectScheme) }),
         ("basicAuth", { BasicAuth($0, $1.usersFiles).map(Middleware.basicAuth) }),
         ("ipAllowList", { section, _ in IPAllowList(section).map(Middleware.ipAllowList) }),
+        ("passTLSClientCert", { section, _ in PassTLSClientCert(section).map(Middleware.passTLSClientCert) }),
         ("retry", { section, _ in Retry(section).map(Middleware.retry) }),
     ]
     private static let unavailable = [
         "buffering", "chain", "circuitBreaker", "compress", "contentType", "digestAuth", "encodedCharacters", "errors",
-        "forwardAuth", "grpcWeb", "inFlightReq", "ipWhiteList", "passTLSClientCert", "plugin", "rateLimit",
-        "redirectRegex", "replacePath", "replacePathRegex", "stripPrefixRegex",
+        "forwardAuth", "grpcWeb", "inFlightReq", "ipWhiteList", "plugin", "rateLimit", "redirectRegex", "replacePath",
+        "replacePathRegex", "stripPrefixRegex",
     ]
 
     init(name: String, _ value: SettingValue, of provider: ProviderName, _ context: HTTPContext) {

@@ -11,6 +11,8 @@ struct RouterDraft {
     var priority: Int?
     /// Indices into `Configuration.entryPoints`.
     var entryPoints: Set<Int>
+    /// Nil: what its entry points say.
+    var tls: RouterTLSDraft?
 
     /// Every request may be tested against all matchers of a rule.
     private static let ruleByteCountMax = 16 << 10
@@ -31,12 +33,13 @@ struct RouterDraft {
         self.value = value
         self.provider = provider
         section.check(
-            known: ["rule", "service", "entryPoints", "priority", "middlewares"],
-            unavailable: ["tls", "observability", "parentRefs", "ruleSyntax", "deniedEncodedPathCharacters"])
+            known: ["rule", "service", "entryPoints", "priority", "middlewares", "tls"],
+            unavailable: ["observability", "parentRefs", "ruleSyntax", "deniedEncodedPathCharacters"])
         rule = Self.ruleText(section, defaults).flatMap(Self.rule)
         service = Self.serviceName(section, defaults).flatMap { HTTPReference($0, from: provider) }
         middlewares = (section["middlewares"]?.list() ?? []).compactMap { HTTPReference($0, from: provider) }
         entryPoints = Self.entryPoints(section["entryPoints"], context)
+        tls = RouterTLSDraft(section.present("tls"), of: provider)
         // Traefik's 0 means the default: the rule's length.
         let priority = section["priority"]?.integer(Int.min...(Int.max - 1000))
         self.priority = priority == 0 ? nil : priority
@@ -45,7 +48,7 @@ struct RouterDraft {
     /// Whether two containers define the router alike.
     func says(theSameAs other: RouterDraft) -> Bool {
         rule == other.rule && service?.qualified == other.service?.qualified && priority == other.priority
-            && entryPoints == other.entryPoints
+            && entryPoints == other.entryPoints && RouterTLSDraft.alike(tls, other.tls)
             && middlewares.map(\.qualified) == other.middlewares.map(\.qualified)
     }
 
@@ -109,6 +112,6 @@ struct RouterDraft {
                 "entry point \(Excerpt.of(name)) is not defined: use \(names.joined(separator: " or "))")
             return nil
         }
-        return indices.isEmpty ? Set(names.indices) : Set(indices)
+        return indices.isEmpty ? context.defaultEntryPoints : Set(indices)
     }
 }

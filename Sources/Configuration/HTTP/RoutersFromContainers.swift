@@ -124,7 +124,7 @@ extension HTTPDraft {
             node: SettingNode(.null), key: labels.http?.key ?? "traefik.http", keyPlace: nil, diagnostics: diagnostics)
         guard let section = (labels.http ?? made).section() else { return nil }
         section.check(known: ["routers", "services", "middlewares", "serversTransports"])
-        transports = ServersTransportDraft.all(section, of: .docker)
+        transports = ServersTransportDraft.all(section, of: .docker, context)
         middlewares = Self.middlewares(section, of: .docker, context)
         let (serviceSection, routerSection) = (section.section("services"), section.section("routers"))
         var named = Self.named(serviceSection)

@@ -1,9 +1,11 @@
 package import Routing
 
-/// The URL of a backend: `http://host:port`.
+/// The URL of a backend: `http://host:port` or `https://host:port`.
 package struct ServerURL: Equatable {
     package let host: String
     package let port: Int
+    /// Whether the scheme is https.
+    package let isSecure: Bool
     /// Whether the URL has a path, which has no effect.
     package let hasPath: Bool
 
@@ -17,14 +19,14 @@ package struct ServerURL: Equatable {
             throw AddressError(text, "is not a valid URL: write http://host:port")
         }
         switch text[..<scheme.lowerBound].lowercased() {
-        case "http": break
-        case "https": throw AddressError(text, "uses https, but TLS to backends is not available in this version")
+        case "http": isSecure = false
+        case "https": isSecure = true
         case "h2c": throw AddressError(text, "uses h2c, but HTTP/2 to backends is not available in this version")
         default: throw AddressError(text, "has an unknown scheme: write http://host:port")
         }
         let rest = text[scheme.upperBound...]
         let authority = rest.prefix { $0 != "/" && $0 != "?" && $0 != "#" }
-        let place = try HostAndPort(authority, of: text, defaultPort: 80)
+        let place = try HostAndPort(authority, of: text, defaultPort: isSecure ? 443 : 80)
         host = place.host
         port = place.port
         hasPath = rest.count > authority.count && rest != authority + "/"

@@ -1,3 +1,5 @@
+package import Proxy
+
 /// How a service's servers are reached, and how long they may take: `http.serversTransports.<name>`, and
 /// `serversTransport` of the main file. Nil means unlimited, unless said otherwise.
 package struct ServersTransportSettings: Equatable, Sendable {
@@ -16,20 +18,21 @@ package struct ServersTransportSettings: Equatable, Sendable {
     package var requestTimeout: Duration?
     /// Between two pieces of either direction, after a switch of protocols.
     package var tunnelTimeout: Duration?
+    /// For servers whose URL has the scheme https.
+    package var tls = BackendTLSSettings()
 
     package init() {}
 }
 
 extension ServersTransportSettings {
     private static let idleConnectionsMax = 1_000_000
-    private static let unavailable = [
-        "serverName", "insecureSkipVerify", "rootCAs", "certificates", "cipherSuites", "minVersion", "maxVersion",
-        "disableHTTP2", "peerCertURI", "peerCertSANs", "spiffe",
-    ]
 
-    init(_ section: SettingSection) {
+    init(_ section: SettingSection, _ context: HTTPContext) {
         self.init()
-        section.check(known: ["maxIdleConnsPerHost", "forwardingTimeouts"], unavailable: Self.unavailable)
+        section.check(
+            known: ["maxIdleConnsPerHost", "forwardingTimeouts"] + BackendTLSSettings.keys,
+            unavailable: ["cipherSuites", "minVersion", "maxVersion", "peerCertSANs", "spiffe"])
+        tls = BackendTLSSettings(section, context)
         maxIdleConnsPerHost = section.limit("maxIdleConnsPerHost", atMost: Self.idleConnectionsMax)
         guard let timeouts = section.section("forwardingTimeouts") else { return }
         timeouts.check(
@@ -56,11 +59,11 @@ struct ServersTransportDraft {
     let provider: ProviderName
     let settings: ServersTransportSettings
 
-    init(name: String, _ value: SettingValue, of provider: ProviderName) {
+    init(name: String, _ value: SettingValue, of provider: ProviderName, _ context: HTTPContext) {
         self.name = name
         self.value = value
         self.provider = provider
-        settings = value.section().map(ServersTransportSettings.init) ?? ServersTransportSettings()
+        settings = value.section().map { ServersTransportSettings($0, context) } ?? ServersTransportSettings()
     }
 
     /// What a service names. Nil for the default, which has no definition of its own, and after an error.
@@ -69,7 +72,11 @@ struct ServersTransportDraft {
     }
 
     /// Those that the section `http` of a source defines.
-    static func all(_ section: SettingSection, of provider: ProviderName) -> [ServersTransportDraft] {
-        HTTPDraft.named(section.section("serversTransports")).map { ServersTransportDraft(name: $0, $1, of: provider) }
+    static func all(
+        _ section: SettingSection, of provider: ProviderName, _ context: HTTPContext
+    ) -> [ServersTransportDraft] {
+        HTTPDraft.named(section.section("serversTransports")).map {
+            ServersTransportDraft(name: $0, $1, of: provider, context)
+        }
     }
 }

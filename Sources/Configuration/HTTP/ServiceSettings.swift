@@ -121,10 +121,12 @@ package struct BackendSettings: Equatable, Sendable {
     package var isDraining: Bool
     /// The server is a container whose own health check fails.
     package var isUnhealthy: Bool
+    /// Whether it is reached over TLS, as its transport says.
+    package var isSecure: Bool
 
     package init(
         name: String, url: String, host: String, port: Int, weight: Int = 1, isDraining: Bool = false,
-        isUnhealthy: Bool = false
+        isUnhealthy: Bool = false, isSecure: Bool = false
     ) {
         self.name = name
         self.url = url
@@ -133,5 +135,6 @@ package struct BackendSettings: Equatable, Sendable {
         self.weight = weight
         self.isDraining = isDraining
         self.isUnhealthy = isUnhealthy
+        self.isSecure = isSecure
     }
 }

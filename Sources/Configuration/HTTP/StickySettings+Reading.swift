@@ -147,7 +147,7 @@ extension SessionKeySource {
             cookie.name = name
             if name != text { value.warning("is not a token: the cookie is called \(name), as in Traefik") }
         }
-        cookie.secure = section["secure"]?.bool() ?? false
+        cookie.secure = section["secure"]?.bool()
         cookie.httpOnly = section["httpOnly"]?.bool() ?? false
         let acceptsTraefikCookie = section["acceptTraefikCookie"]?.bool() ?? false
         cookie.sameSite = section["sameSite"].flatMap(sameSite)
@@ -212,10 +212,10 @@ extension SessionKeySource {
     /// Reports attributes that browsers refuse (RFC 6265bis, sections 4.1.3 and 5.6).
     private static func check(_ cookie: CookieAttributes, _ section: SettingSection) {
         let lowercased = cookie.name.lowercased()
-        if cookie.sameSite == CookieAttributes.SameSite.none, !cookie.secure {
+        if cookie.sameSite == CookieAttributes.SameSite.none, cookie.secure != true {
             section["sameSite"]?.warning("is none, which browsers reject unless secure is true")
         }
-        if lowercased.hasPrefix("__secure-") || lowercased.hasPrefix("__host-"), !cookie.secure {
+        if lowercased.hasPrefix("__secure-") || lowercased.hasPrefix("__host-"), cookie.secure != true {
             section["name"]?.diagnostic("is rejected by browsers unless secure is true")
         }
         if lowercased.hasPrefix("__host-"), cookie.path != "/" || cookie.domain != nil {

@@ -4,11 +4,11 @@ extension Configuration {
         section.check(
             known: [
                 "entryPoints", "providers", "serversTransport", "fleet", "replica", "store", "log", "accessLog", "http",
+                "tls",
             ],
             unavailable: [
                 "tracing", "certificatesResolvers", "global", "tcpServersTransport", "hostResolver", "experimental",
-                "core",
-                "spiffe", "tcp", "udp", "tls", "ocsp",
+                "core", "spiffe", "tcp", "udp", "ocsp",
             ],
             alwaysOn: ["api", "ping", "metrics"])
         let listeners = Listeners(section.section("entryPoints"))
@@ -17,7 +17,10 @@ extension Configuration {
         // Filled in later, together with all other sources.
         http = HTTPConfiguration()
         providers = ProviderSettings(section.section("providers"))
-        serversTransport = section.section("serversTransport").map(ServersTransportSettings.init) ?? .init()
+        serversTransport =
+            section.section("serversTransport").map {
+                ServersTransportSettings($0, HTTPContext(entryPoints: nil, lease: .zero))
+            } ?? .init()
         (entryPoints, admin) = (listeners.entryPoints, listeners.admin)
         fleet = FleetSettings(fleetSection, of: section, process)
         replica = ReplicaSettings(section.section("replica"), process)

@@ -37,6 +37,8 @@ package struct ConfigurationFile {
 
     /// The contents of the files that middlewares name, as read.
     package let usersFiles: UsersFiles
+    /// The contents of the files that `tls` names, as read.
+    package let certificateFiles: CertificateFiles
 
     /// Reads a file, the files of its file provider, and the files of secrets that they name.
     ///
@@ -66,10 +68,11 @@ package struct ConfigurationFile {
             throw ConfigurationRefusal(diagnostics: tree.diagnostics.sorted)
         }
         usersFiles = UsersFiles()
+        certificateFiles = CertificateFiles()
         let dynamic = configuration.providers.file.map { DynamicFiles.read($0.source) } ?? DynamicFiles()
         let reading = HTTPReading(
             [tree] + dynamic.files.map { SourceTree($0) }, unreadable: tree.placed(dynamic.diagnostics), containers,
-            HTTPContext(configuration, usersFiles))
+            HTTPContext(configuration, usersFiles, certificateFiles))
         guard let http = reading.configuration else { throw ConfigurationRefusal(diagnostics: reading.diagnostics) }
         configuration.http = http
         self.configuration = configuration

@@ -20,7 +20,8 @@ package struct HTTPReading {
         let drafts = trees.compactMap { $0.draft(context) }
         let labels = RoutersFromContainers(containers, besides: drafts, context)
         var linking = HTTPLinking(drafts + labels.drafts, context)
-        let linked = linking.configuration()
+        var linked = linking.configuration()
+        linked.tls = TLSLinking(trees.compactMap { $0.tlsDraft(context) }, linking.secureRouters, context).settings
         let isRefused =
             trees.contains(where: \.diagnostics.hasErrors) || unreadable.contains { $0.severity == .error }
         configuration = isRefused ? nil : linked
@@ -55,7 +56,11 @@ struct SourceTree {
     }
 
     func draft(_ context: HTTPContext) -> HTTPDraft? {
-        if role == .dynamic { root?.check(known: ["http"], unavailable: ["tcp", "udp", "tls"]) }
+        if role == .dynamic { root?.check(known: ["http", "tls"], unavailable: ["tcp", "udp"]) }
         return root?.section("http").map { HTTPDraft($0, of: diagnostics, context) }
+    }
+
+    func tlsDraft(_ context: HTTPContext) -> TLSDraft? {
+        root?.section("tls").map { TLSDraft($0, of: diagnostics, context) }
     }
 }

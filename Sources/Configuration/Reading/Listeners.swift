@@ -30,8 +30,18 @@ struct Listeners {
                 entryPoints.append(
                     EntryPointSettings(
                         name: name, address: known, trustedPeers: peers,
-                        transport: TransportSettings(entry.section("transport"))))
+                        transport: TransportSettings(entry.section("transport")),
+                        http: EntryPointHTTPSettings(entry.section("http"), asDefault: entry["asDefault"])))
             }
+        }
+        for index in entryPoints.indices {
+            guard var redirection = entryPoints[index].http.redirection else { continue }
+            let isResolved = redirection.resolve(among: entryPoints)
+            entryPoints[index].http.redirection = redirection
+            guard !isResolved else { continue }
+            let (name, target) = (entryPoints[index].name, redirection.target)
+            Self.redirection(of: name, in: section)?["to"]?.diagnostic(
+                "\(Excerpt.of(target)) is not an entry point: name one, or write :port")
         }
         entryPoints.sort { $0.name.utf8.lexicographicallyPrecedes($1.name.utf8) }
         if entryPoints.isEmpty {
@@ -39,6 +49,11 @@ struct Listeners {
                 EntryPointSettings(name: "web", address: ListenAddress(host: nil, port: 8000), trustedPeers: [])
             ]
         }
+    }
+
+    private static func redirection(of name: String, in section: SettingSection?) -> SettingSection? {
+        let entry = section?.entries.first { $0.name == name }?.value.section()
+        return entry?.section("http")?.section("redirections")?.section("entryPoint")
     }
 
     private static func address(
@@ -62,9 +77,9 @@ struct Listeners {
 
     private static func trustedPeers(of entry: SettingSection) -> [AddressRange] {
         entry.check(
-            known: ["address", "forwardedHeaders", "transport"],
+            known: ["address", "forwardedHeaders", "transport", "http", "asDefault"],
             unavailable: [
-                "asDefault", "reusePort", "proxyProtocol", "http", "http2", "http3", "observability", "udp",
+                "reusePort", "proxyProtocol", "http2", "http3", "observability", "udp",
                 "allowACMEByPass",
             ])
         let forwarded = entry.section("forwardedHeaders")

@@ -14,6 +14,7 @@ package struct MainFile: Sendable {
         let tree = SourceTree(source)
         let configuration = tree.root.map { Configuration($0, process) }
         _ = tree.draft(context)
+        _ = tree.tlsDraft(context)
         guard let configuration, !tree.diagnostics.hasErrors else {
             throw ConfigurationRefusal(diagnostics: tree.diagnostics.sorted)
         }

@@ -11,12 +11,14 @@ extension DataPlane: MetricsSource {
             snapshot.refusals.merge(worker.refused, uniquingKeysWith: &+)
             snapshot.oversizedSessionKeys &+= worker.oversizedSessionKeys
             snapshot.keysLearntElsewhere &+= worker.keysLearntElsewhere
+            snapshot.handshakes.add(worker.handshakes)
             snapshot.patternsOverLimit &+= worker.patternsOverLimit
             for (name, open) in zip(entryPointNames, worker.clientConnections) {
                 snapshot.openConnections[name, default: 0] += open
             }
         }
         counters.addFailures(to: &snapshot)
+        for certificate in certificates { snapshot.certificateEnds[.init(certificate)] = Double(certificate.notAfter) }
         snapshot.openTunnels = counters.workers.map(\.openTunnels).reduce(0, +)
         snapshot.requestsInFlight = counters.workers.map(\.requestsInFlight).reduce(0, +)
         for service in counters.services {

@@ -16,6 +16,9 @@ enum Metric: String, CaseIterable {
     case tunnels = "limpet_tunnels_total"
     case tunnelBytes = "limpet_tunnel_bytes_total"
     case openConnections = "limpet_open_connections"
+    case handshakes = "limpet_tls_handshakes_total"
+    case handshakeFailures = "limpet_tls_handshake_failures_total"
+    case certificateEnd = "limpet_tls_certificate_not_after_timestamp_seconds"
     case requestsInFlight = "limpet_requests_in_flight"
     case backendRequestsInFlight = "limpet_backend_requests_in_flight"
     case backendRequestsWaiting = "limpet_backend_requests_waiting"
@@ -71,9 +74,9 @@ enum Metric: String, CaseIterable {
             .channelMessages,
             .oversizedSessionKeys, .keysLearntElsewhere, .patternsOverLimit, .accessLogDropped, .cpu, .configReloads,
             .standbyScans, .standbyScannedRecords, .announcementsSent, .announcedRecords, .announcementGaps, .refills,
-            .refillOffers, .backendWaits, .backendQueueFull:
+            .refillOffers, .backendWaits, .backendQueueFull, .handshakes, .handshakeFailures:
             .counter
-        case .info, .openConnections, .openTunnels, .requestsInFlight, .backendRequestsInFlight,
+        case .info, .openConnections, .certificateEnd, .openTunnels, .requestsInFlight, .backendRequestsInFlight,
             .backendRequestsWaiting, .backendUp, .backendDown,
             .cacheEntries,
             .cacheCapacity, .storeAvailable, .storeLoops,
@@ -97,6 +100,9 @@ enum Metric: String, CaseIterable {
         case .tunnels: "Tunnels that have ended, by reason."
         case .tunnelBytes: "Bytes passed by tunnels that have ended, by the side that sent them."
         case .openConnections: "Open client connections."
+        case .handshakes: "TLS handshakes with clients that were completed."
+        case .handshakeFailures: "TLS handshakes with clients that failed, by reason."
+        case .certificateEnd: "When a certificate expires, in seconds since 1970."
         case .requestsInFlight: "Requests received whose responses are not yet complete."
         case .backendRequestsInFlight: "Requests in flight to the backend."
         case .backendRequestsWaiting: "Requests that wait because the backend is at its limit."
@@ -163,6 +169,21 @@ enum Measurements {
         return text.text
     }
 
+    private static func addTLS(_ snapshot: MetricsSnapshot, to text: inout MetricsText) {
+        text.add(
+            .handshakes,
+            snapshot.handshakes.completed.map { kind, count in
+                let version = kind.version == .tls13 ? "1.3" : "1.2"
+                let labels = [("version", version), ("cipher", kind.suite), ("resumed", "\(kind.isResumed)")]
+                return (labels, Double(count))
+            })
+        text.add(
+            .handshakeFailures, snapshot.handshakes.failed.map { ([("reason", $0.key.rawValue)], Double($0.value)) })
+        text.add(
+            .certificateEnd,
+            snapshot.certificateEnds.map { ([("name", $0.key.name), ("serial", $0.key.serial)], $0.value) })
+    }
+
     private static func addTraffic(_ snapshot: MetricsSnapshot, to text: inout MetricsText) {
         text.add(
             .requests,
@@ -176,6 +197,7 @@ enum Measurements {
         addRetries(snapshot, to: &text)
         addTunnels(snapshot, to: &text)
         text.add(.openConnections, snapshot.openConnections.map { ([("entrypoint", $0.key)], Double($0.value)) })
+        addTLS(snapshot, to: &text)
         text.add(.requestsInFlight, [([], Double(snapshot.requestsInFlight))])
         text.add(
             .backendRequestsInFlight,

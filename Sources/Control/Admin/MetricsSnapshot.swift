@@ -68,11 +68,20 @@ package struct MetricsSnapshot: Equatable, Sendable {
         package var providersUp: [String: Bool]
     }
 
+    package struct Certificate: Hashable, Sendable {
+        package var name: String
+        package var serial: String
+    }
+
     package var requests: [RequestKind: UInt64] = [:]
     /// Requests that Limpet refused before any service saw them.
     package var refusals: [Reason: UInt64] = [:]
     /// Keyed by entry point.
     package var openConnections: [String: Int] = [:]
+    /// TLS handshakes with clients.
+    package var handshakes = HandshakeCounters()
+    /// When the certificates end, in seconds since 1970, by their first name and serial number.
+    package var certificateEnds: [Certificate: Double] = [:]
     package var requestsInFlight = 0
     package var backendRequestsInFlight: [Backend: Int] = [:]
     /// Only of backends with a limit.

@@ -76,6 +76,8 @@ package struct OverviewView: Encodable, Equatable, Sendable {
     var providers: [Provider]
     var features: Features
     var configuration: Loading
+    /// Those that clients of TLS are served with.
+    var certificates: [CertificateView] = []
 }
 
 extension OverviewView.Loading {

@@ -47,7 +47,7 @@ struct ReplicaStatus: AdminSource {
         return OverviewView(
             http: .init(running.http, diagnostics: report.diagnostics), providers: providers,
             features: .init(accessLog: running.accessLog != nil, sharedStore: running.store.redis != nil),
-            configuration: .init(report))
+            configuration: .init(report), certificates: CertificateView.all(of: running.http.tls))
     }
 
     func routers() async -> [RouterView] { RouterView.all(of: dataPlane.current.withLock { $0.configuration }) }

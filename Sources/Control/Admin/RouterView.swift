@@ -21,6 +21,8 @@ package struct RouterView: Encodable, Equatable, Sendable {
     /// may be secret.
     var middlewares: [String]
     var entryPoints: [String]
+    /// Those of them at which it answers requests with TLS; at the others, requests without.
+    var tls: [String]
     /// The file and the line, or the container.
     var origin: String
 
@@ -31,11 +33,13 @@ package struct RouterView: Encodable, Equatable, Sendable {
             let router = settings.router
             return RouterView(
                 name: settings.name, provider: providerName(settings.name),
-                status: settings.service == nil ? .warning : .enabled, rule: router.rule.text,
+                status: settings.service == nil && !settings.isRedirection ? .warning : .enabled,
+                rule: router.rule.text,
                 priority: router.priority ?? router.rule.defaultPriority,
                 service: settings.service.map { services[$0].name },
                 middlewares: settings.middlewares.map(\.kind),
-                entryPoints: router.entryPoints.sorted().map { entryPoints[$0].name }, origin: settings.origin)
+                entryPoints: router.entryPoints.sorted().map { entryPoints[$0].name },
+                tls: settings.secureEntryPoints.sorted().map { entryPoints[$0].name }, origin: settings.origin)
         }
     }
 
@@ -55,6 +59,7 @@ extension Middleware {
         case .redirectScheme: "redirectScheme"
         case .basicAuth: "basicAuth"
         case .ipAllowList: "ipAllowList"
+        case .passTLSClientCert: "passTLSClientCert"
         case .retry: "retry"
         }
     }

@@ -6,7 +6,7 @@ extension EntryPoint {
     init(_ settings: EntryPointSettings, index: Int) {
         self.init(
             name: settings.name, index: index, trustedPeers: settings.trustedPeers,
-            limits: EntryPointLimits(settings.transport))
+            limits: EntryPointLimits(settings.transport), needsTLS: settings.http.tls != nil)
     }
 }
 

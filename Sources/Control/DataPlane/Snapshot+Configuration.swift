@@ -17,19 +17,26 @@ extension Snapshot {
         let known = Dictionary(
             (old?.services ?? []).map { ($0.name, $0) }, uniquingKeysWith: { first, _ in first })
         var services: [Service] = []
+        var transports = TransportsTLS(of: old)
         for settings in configuration.http.services {
             let service = try Service(
-                settings, threads: configuration.replica.threads, store: configuration.store, keys: keys,
-                succeeding: known[settings.name])
+                settings, tls: try transports.tls(of: settings), threads: configuration.replica.threads,
+                store: configuration.store, keys: keys, succeeding: known[settings.name])
             services.append(service)
         }
         var isDone = services.map(\.children.isEmpty)
         for index in services.indices { Self.joinHealth(of: index, in: &services, &isDone) }
         let routers = configuration.http.routers
+        let offset = configuration.entryPoints.count
         self.init(
-            routes: RouteTable(routers.map(\.router)),
-            routers: routers.map { RouterPlan(name: $0.name, service: $0.service, middlewares: $0.middlewares) },
-            services: services, cookieKeys: keys.cookies)
+            routes: RouteTable(routers.map { $0.placed(secureOffset: offset) }),
+            routers: routers.map {
+                RouterPlan(
+                    name: $0.name, service: $0.service, middlewares: $0.middlewares, isRedirection: $0.isRedirection)
+            },
+            services: services, cookieKeys: keys.cookies,
+            tls: TLSServing.serving(configuration.http.tls, keys: keys, succeeding: old?.tls),
+            secureRoutesOffset: offset)
     }
 
     /// Links the health of a weighted service to that of its children, children first. Nesting never forms a cycle.
@@ -49,10 +56,13 @@ package struct SnapshotDiagnostic: Error, CustomStringConvertible {
 
 extension Service {
     fileprivate init(
-        _ settings: ServiceSettings, threads: Int, store: StoreOptions, keys: FleetKeys, succeeding old: Service?
+        _ settings: ServiceSettings, tls: BackendTLS?, threads: Int, store: StoreOptions, keys: FleetKeys,
+        succeeding old: Service?
     ) throws(SnapshotDiagnostic) {
         let membership = try Self.membership(settings, keys, succeeding: old?.membership)
-        let backends = settings.backends.map { Backend(name: $0.name, host: $0.host, port: $0.port) }
+        let backends = settings.backends.map {
+            Backend(name: $0.name, host: $0.host, port: $0.port, tls: $0.isSecure ? tls : nil)
+        }
         self.init(
             name: settings.name, backends: backends, children: settings.children.map(\.service),
             membership: membership,

@@ -12,12 +12,15 @@ package struct FleetKeys: Sendable {
     package let cookies: [SymmetricKey]
     /// For the configuration fingerprint.
     let configuration: SymmetricKey
+    /// For the keys of TLS session tickets.
+    let tickets: SymmetricKey
 
     /// A fleet without a secret is a single replica, whose keys live as long as the process.
     package init(_ fleet: FleetSettings) {
         let secret = fleet.secret.map { SymmetricKey(data: $0.bytes) } ?? SymmetricKey(size: .bits256)
         fingerprint = Self.fingerprintKey(secret)
         configuration = Self.derive(secret, "limpet configuration 1", 32)
+        tickets = Self.derive(secret, "limpet tls tickets 1", 32)
         cookies =
             fleet.cookieKeys.isEmpty
             ? [Self.derive(secret, "limpet cookie 1", 32)]

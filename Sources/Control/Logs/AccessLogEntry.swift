@@ -23,6 +23,8 @@ package struct AccessLogEntry {
     /// As received, query included.
     package var target: UnsafeRawBufferPointer
     package var isHTTP10: Bool
+    /// Nil: the client's connection has no TLS.
+    package var tls: TLSConnectionInfo?
     /// The size of the body, as received.
     package var requestByteCount: UInt64
     /// Nil if the backend sent none.
@@ -60,7 +62,8 @@ package struct AccessLogEntry {
     private static let fingerprintLength = 10
 
     /// One line of JSON with Traefik's keys, and Limpet's own `Backend`, `Provenance`, `SessionFingerprint`, `Epoch`,
-    /// `Reason`, `ReasonDetail`, `FailedAttempt` and `FailedAttemptDetail`. Unknown values are left out.
+    /// `Reason`, `ReasonDetail`, `FailedAttempt`, `FailedAttemptDetail`, `TLSServerName` and
+    /// `TLSResumed`. Unknown values are left out.
     ///
     /// - Parameter redacting: the query parameters whose values are session keys.
     package func line(redacting parameters: QueryRedaction) -> [UInt8] {
@@ -99,9 +102,18 @@ package struct AccessLogEntry {
         if let backendAddress { line.add("ServiceAddr", backendAddress) }
     }
 
+    /// Version and suite as Traefik writes them.
+    private static func add(_ tls: TLSConnectionInfo, to line: inout JSONLine) {
+        line.add("TLSVersion", tls.version == .tls13 ? "1.3" : "1.2")
+        line.add("TLSCipher", tls.suite)
+        if let serverName = tls.serverName { line.add("TLSServerName", serverName) }
+        line.add("TLSResumed", tls.isResumed ? 1 : 0)
+    }
+
     private func addRequest(to line: inout JSONLine, _ parameters: QueryRedaction) {
         line.add("ClientHost", clientHost)
         if let clientPort { line.add("ClientPort", String(clientPort)) }
+        if let tls { Self.add(tls, to: &line) }
         // A head that was refused has no method and no target that could be trusted.
         guard !method.isEmpty else { return }
         line.add("RequestMethod", method)

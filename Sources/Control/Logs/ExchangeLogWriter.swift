@@ -40,5 +40,6 @@ extension AccessLogEntry {
         epoch = record.epoch
         cause = record.cause
         failedAttempt = record.failedAttempt
+        tls = record.tls
     }
 }

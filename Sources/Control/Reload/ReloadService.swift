@@ -7,6 +7,8 @@ struct ReloadService: Service {
     let reloader: Reloader
     /// Nil: files are read only on demand.
     let watcher: FileWatcher?
+    /// Nil: the files that `tls` names are read only on demand.
+    let certificateWatcher: FileWatcher?
     let hangups: UnixSignalsSequence
     /// Nil: containers are not read.
     let docker: DockerProvider?
@@ -19,6 +21,10 @@ struct ReloadService: Service {
                 group.addTask { await reloader.run() }
                 if let watcher {
                     group.addTask { await watcher.run { await reloader.rereadFiles() } }
+                }
+                if let certificateWatcher {
+                    group.addTask { await certificateWatcher.run { await reloader.rereadCertificates() } }
+                    reloader.onReading { certificateWatcher.lookAgain() }
                 }
                 group.addTask {
                     for await containers in containers { reloader.containersChanged(containers) }

@@ -10,6 +10,8 @@ struct ReloadSources: Equatable {
         var provided = DynamicFiles()
         /// The files that middlewares name.
         var usersFiles = UsersFiles()
+        /// The files that `tls` names.
+        var certificateFiles = CertificateFiles()
     }
 
     /// The input of one reading.
@@ -37,6 +39,11 @@ struct ReloadSources: Equatable {
         return true
     }
 
+    /// The files that `tls` names are others now: they are read again.
+    mutating func foundOtherCertificates() {
+        newest.files.certificateFiles = CertificateFiles()
+    }
+
     /// Sets the containers. Returns whether they have changed.
     mutating func found(_ containers: [DockerContribution]) -> Bool {
         defer { newest.containers = containers }
@@ -44,9 +51,10 @@ struct ReloadSources: Equatable {
     }
 
     /// The main file has been read again; all files that it names will be too.
-    mutating func found(main: SourceText, _ usersFiles: UsersFiles) {
+    mutating func found(main: SourceText, _ usersFiles: UsersFiles, _ certificateFiles: CertificateFiles) {
         newest.files.main = main
         newest.files.usersFiles = usersFiles
+        newest.files.certificateFiles = certificateFiles
     }
 
     /// The input of the next reading: everything, if anything is new. If the files are known to be wrong, the new
@@ -81,6 +89,8 @@ extension ReloadSources.Inputs {
         let main = file.sources.first { $0.role == .main } ?? SourceText(name: "", text: "", role: .main)
         let provided = DynamicFiles(files: file.sources.filter { $0.role == .dynamic })
         self.init(
-            files: .init(main: main, provided: provided, usersFiles: file.usersFiles), containers: containers)
+            files: .init(
+                main: main, provided: provided, usersFiles: file.usersFiles, certificateFiles: file.certificateFiles),
+            containers: containers)
     }
 }

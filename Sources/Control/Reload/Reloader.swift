@@ -20,6 +20,7 @@ final class Reloader: Sendable {
         var policy: ReloadPolicy
         var sources: ReloadSources
         var isDemanded = false
+        var afterReading: @Sendable () -> Void = {}
         var running: Configuration
         var report: ReloadReport
         var known = KnownDiagnostics()
@@ -85,6 +86,21 @@ final class Reloader: Sendable {
         wake.yield()
     }
 
+    /// Reads the files that `tls` names again, because they may have changed.
+    func rereadCertificates() async {
+        let known = state.withLock { $0.sources.newest.files.certificateFiles }
+        guard (try? await BlockingThreads.files.run({ known.haveChanged() })) == true else { return }
+        state.withLock { state in
+            state.sources.foundOtherCertificates()
+            state.report.filesChangedAt = .now
+            state.policy.changed()
+        }
+        wake.yield()
+    }
+
+    /// The files that `tls` names.
+    var certificatePaths: [String] { state.withLock { $0.sources.newest.files.certificateFiles.paths } }
+
     /// Docker's containers have changed to these.
     func containersChanged(_ containers: [DockerContribution]) {
         state.withLock { state in
@@ -104,6 +120,9 @@ final class Reloader: Sendable {
         wake.yield()
     }
 
+    /// Calls `body` after each reading: other files may be named than before.
+    func onReading(_ body: @escaping @Sendable () -> Void) { state.withLock { $0.afterReading = body } }
+
     /// Runs until its task is cancelled.
     func run() async {
         await withDiscardingTaskGroup { group in
@@ -111,7 +130,11 @@ final class Reloader: Sendable {
                 switch state.withLock({ $0.policy.next(at: .now) }) {
                 case .read:
                     await reload()
-                    state.withLock { $0.policy.ended() }
+                    let afterReading = state.withLock { state in
+                        state.policy.ended()
+                        return state.afterReading
+                    }
+                    afterReading()
                     wake.yield()
                 case .wait(let until):
                     group.addTask { [wake] in
@@ -149,7 +172,7 @@ final class Reloader: Sendable {
             let changes = state.withLock { state in
                 state.known.main = []
                 if let provided, state.sources.found(provided) { state.report.filesChangedAt = .now }
-                state.sources.found(main: file.source, context.usersFiles)
+                state.sources.found(main: file.source, context.usersFiles, context.certificateFiles)
                 return file.configuration.staticChanges(from: state.running)
             }
             if !changes.isEmpty {
@@ -170,7 +193,7 @@ final class Reloader: Sendable {
         let began = ContinuousClock.now
         let running = running
         let files = inputs.files
-        let context = HTTPContext(running, files.usersFiles)
+        let context = HTTPContext(running, files.usersFiles, files.certificateFiles)
         // Blocking, because it reads the files that middlewares name.
         let reading = try? await BlockingThreads.files.run {
             HTTPReading(

@@ -6,8 +6,8 @@ import Routing
 /// backend. Made once per connection, because nothing in it changes between requests.
 final class ClientConnectionInfo {
     let entryPoint: EntryPoint
-    /// The scheme that the client uses with us.
-    let scheme: SchemeRedirect.Scheme
+    /// Nil: without TLS.
+    let tls: TLSConnectionInfo?
     /// The address as text, without port; empty for a Unix socket.
     let address: String
     let port: Int
@@ -21,10 +21,10 @@ final class ClientConnectionInfo {
     private let parts: [(name: FieldName, line: Range<Int>, value: Range<Int>)]
 
     init(
-        remote: SocketAddress?, scheme: SchemeRedirect.Scheme = .http, entryPoint: EntryPoint, replicaName: String
+        remote: SocketAddress?, tls: TLSConnectionInfo? = nil, entryPoint: EntryPoint, replicaName: String
     ) {
         self.entryPoint = entryPoint
-        self.scheme = scheme
+        self.tls = tls
         let bits = Self.bits(of: remote)
         self.bits = bits
         address = Self.text(of: remote)
@@ -34,7 +34,7 @@ final class ClientConnectionInfo {
         var parts: [(name: FieldName, line: Range<Int>, value: Range<Int>)] = []
         let fields: [(FieldName, String, String)] = [
             (.xForwardedFor, "X-Forwarded-For: ", address), (.xRealIP, "X-Real-Ip: ", address),
-            (.xForwardedProto, "X-Forwarded-Proto: ", scheme.rawValue),
+            (.xForwardedProto, "X-Forwarded-Proto: ", Self.scheme(tls).rawValue),
             (.xForwardedServer, "X-Forwarded-Server: ", replicaName),
         ]
         for (name, text, value) in fields where !value.isEmpty {
@@ -47,6 +47,11 @@ final class ClientConnectionInfo {
         self.lines = lines
         self.parts = parts
     }
+
+    /// The scheme that the client uses with us.
+    var scheme: SchemeRedirect.Scheme { Self.scheme(tls) }
+
+    private static func scheme(_ tls: TLSConnectionInfo?) -> SchemeRedirect.Scheme { tls == nil ? .http : .https }
 
     /// The field as a line; empty if the client has no such line.
     func line(of name: FieldName) -> ArraySlice<UInt8> {
@@ -66,7 +71,7 @@ final class ClientConnectionInfo {
         return isMapped ? String(text.dropFirst(mapped.count)) : text
     }
 
-    private static func bits(of address: SocketAddress?) -> AddressRange.Bits? {
+    static func bits(of address: SocketAddress?) -> AddressRange.Bits? {
         switch address {
         case .v4: packet(address, at: 4, count: 4).map(AddressRange.Bits.init(packet:))
         case .v6: packet(address, at: 8, count: 16).map(AddressRange.Bits.init(packet:))

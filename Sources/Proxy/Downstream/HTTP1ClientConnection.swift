@@ -1,5 +1,6 @@
 import HTTPWire
 import NIOCore
+import NIOSSL
 
 #if canImport(Glibc)
 import Glibc
@@ -28,6 +29,8 @@ final class HTTP1ClientConnection: ChannelInboundHandler, RemovableChannelHandle
     private let worker: Worker
     private let loop: LoopContext
     let entryPoint: EntryPoint
+    /// Nil: without TLS.
+    private let tls: TLSConnectionInfo?
     private var identity: ClientConnectionInfo?
     private var context: ChannelHandlerContext?
     private var state = State.awaitingHead
@@ -48,9 +51,10 @@ final class HTTP1ClientConnection: ChannelInboundHandler, RemovableChannelHandle
     private var bounds = RequestBounds()
     var sweepIndex = -1
 
-    init(worker: Worker, entryPoint: EntryPoint) {
+    init(worker: Worker, entryPoint: EntryPoint, tls: TLSConnectionInfo? = nil) {
         self.worker = worker
         self.entryPoint = entryPoint
+        self.tls = tls
         loop = worker.loop
         writer = SocketWriter()
         output = ConnectionOutput(writer)
@@ -62,12 +66,18 @@ final class HTTP1ClientConnection: ChannelInboundHandler, RemovableChannelHandle
 
     func handlerAdded(context: ChannelHandlerContext) {
         self.context = context
+        // After the opening of a connection that may use TLS, the channel is active already.
+        if context.channel.isActive { begin(context) }
     }
 
-    func channelActive(context: ChannelHandlerContext) {
+    func channelActive(context: ChannelHandlerContext) { begin(context) }
+
+    private func begin(_ context: ChannelHandlerContext) {
+        guard identity == nil else { return }
         identity = ClientConnectionInfo(
-            remote: context.channel.remoteAddress, entryPoint: entryPoint, replicaName: loop.replicaName)
-        if loop.sendsDirectly { writer.useSocket(of: context) }
+            remote: context.channel.remoteAddress, tls: tls, entryPoint: entryPoint, replicaName: loop.replicaName)
+        // What a TLS handler must encrypt never goes to the socket from here.
+        if loop.sendsDirectly, tls == nil { writer.useSocket(of: context) }
         worker.clientOpened(self, at: entryPoint)
         bounds.connectionOpened(entryPoint.limits, now: .now())
         beginHead()
@@ -127,6 +137,8 @@ final class HTTP1ClientConnection: ChannelInboundHandler, RemovableChannelHandle
     }
 
     func errorCaught(context: ChannelHandlerContext, error: any Error) {
+        // A client of TLS that closes without saying so: as without TLS, its input has closed.
+        if tls != nil, case NIOSSLError.uncleanShutdown = error { return }
         // The client reset the connection. The channel closes; no response can be sent.
         writer.close(context)
     }
@@ -326,6 +338,11 @@ final class HTTP1ClientConnection: ChannelInboundHandler, RemovableChannelHandle
     func cutResponse() {
         if request.responseEndsWithConnection, let socket = context?.channel as? any SocketOptionProvider {
             _ = socket.setSoLinger(linger(l_onoff: 1, l_linger: 0))
+        }
+        // With TLS the response would look complete after a close_notify (RFC 8446, section 6.1).
+        if tls != nil, let context {
+            writer.forget()
+            return ConnectionOpening.closeBelowTLS(context)
         }
         close()
     }

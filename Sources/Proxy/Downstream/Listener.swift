@@ -60,6 +60,11 @@ extension Worker {
     func adopt(_ channel: any Channel, entryPoint: EntryPoint) throws {
         try channel.syncOptions?.setOption(
             .recvAllocator, value: LoopReceiveAllocator(loop.receiveBuffers))
-        try channel.pipeline.syncOperations.addHandler(HTTP1ClientConnection(worker: self, entryPoint: entryPoint))
+        let servesTLS = entryPoint.needsTLS || table.snapshot.tls?.serves(entryPoint.index) == true
+        let handler: any ChannelHandler =
+            servesTLS
+            ? ConnectionOpening(worker: self, entryPoint: entryPoint)
+            : HTTP1ClientConnection(worker: self, entryPoint: entryPoint)
+        try channel.pipeline.syncOperations.addHandler(handler)
     }
 }

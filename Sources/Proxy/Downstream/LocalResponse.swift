@@ -8,6 +8,8 @@ struct LocalResponse {
     let fields: [UInt8]
     /// The target of a redirect.
     private(set) var location: String?
+    /// The body, with its line end; nil: the status.
+    var text: String?
 
     /// - Parameters:
     ///   - status: nil for the one that the reason has.
@@ -51,7 +53,7 @@ struct LocalResponse {
         into buffer: inout ByteBuffer, edits: FieldEdits? = nil, date: [UInt8], closing: Bool, bodiless: Bool
     ) -> UInt64 {
         let reason = Self.reason(status)
-        let body = reason.isEmpty ? "\(status)\n" : "\(status) \(reason)\n"
+        let body = text ?? (reason.isEmpty ? "\(status)\n" : "\(status) \(reason)\n")
         buffer.writeString("HTTP/1.1 \(status) \(reason)\r\nContent-Type: text/plain; charset=utf-8\r\n")
         buffer.writeString("Content-Length: \(body.utf8.count)\r\n")
         if !(edits?.mention("date") ?? false) { buffer.writeBytes(date) }

@@ -194,9 +194,10 @@ struct BackendChoice: ~Copyable {
     /// The Set-Cookie lines for each level, outermost first; empty where the client needs no new cookie.
     func setCookies() -> [UInt8] {
         guard let service else { return [] }
-        guard !levels.isEmpty else { return Self.setCookie(service, session, route) }
-        return levels.flatMap { Self.setCookie($0.service, $0.session, $0.route) }
-            + Self.setCookie(service, session, route)
+        let isSecure = client?.tls != nil
+        let own = Self.setCookie(service, session, route, isSecure: isSecure)
+        guard !levels.isEmpty else { return own }
+        return levels.flatMap { Self.setCookie($0.service, $0.session, $0.route, isSecure: isSecure) } + own
     }
 
     /// Whether responses are searched for session keys.
@@ -333,9 +334,11 @@ struct BackendChoice: ~Copyable {
 
     // MARK: Cookies and keys of one level
 
-    private static func setCookie(_ service: ServiceRuntime, _ session: SessionState, _ route: Route?) -> [UInt8] {
+    private static func setCookie(
+        _ service: ServiceRuntime, _ session: SessionState, _ route: Route?, isSecure: Bool
+    ) -> [UInt8] {
         guard case .cookie(let id, let presented) = session, let route else { return [] }
-        return service.setCookie(for: id, presented: presented, route: route)
+        return service.setCookie(for: id, presented: presented, route: route, isSecure: isSecure)
     }
 
     private static func addIssuedKeys(

@@ -11,6 +11,7 @@ extension ExchangeLogEntry {
         self.init(
             entryPoint: client.entryPoint.name, clientAddress: client.address, clientPort: client.port, method: [],
             host: [], target: [], isHTTP10: false)
+        tls = client.tls
         self.status = status
         self.cause = cause
     }
@@ -32,6 +33,8 @@ package struct ExchangeLogEntry: Sendable {
     /// As received, including the query.
     package var target: [UInt8]
     package var isHTTP10: Bool
+    /// Nil: the client's connection has no TLS.
+    package var tls: TLSConnectionInfo?
     /// Size of the request body as received.
     package var requestBytes: UInt64 = 0
     /// The status that the client received; 499 if it disconnected before.

@@ -15,6 +15,7 @@ final class ExchangeLogEntryBuilder {
             entryPoint: client.entryPoint.name, clientAddress: client.address, clientPort: client.port,
             method: Array(bytes[head.methodRange]), host: head.host.map { Array(bytes[$0]) } ?? [],
             target: Array(bytes[head.target]), isHTTP10: head.version == .http10)
+        record.tls = client.tls
     }
 
     /// The request's head has been sent to a backend.

@@ -28,9 +28,10 @@ struct RequestRouting {
             return .answer(LocalResponse(.dotSegment))
         }
         if let answer = MaxForwards.answer(request) { return .answer(answer) }
+        if let answer = request.refusal(by: table.snapshot.tls) { return .answer(answer) }
         guard let router = table.router(of: request) else { return .answer(LocalResponse(.noRoute)) }
         self.router = router
-        guard let service = table.service(of: router) else { return .answer(LocalResponse(.noService)) }
+        guard let service = table.service(of: router) else { return .answer(router.answerWithoutService(request)) }
         guard let chain = router.middlewares else { return .service(service) }
         self.service = service
         middlewares = MiddlewareRun(chain)
@@ -61,7 +62,7 @@ struct RequestRouting {
     ) -> RequestExplanation.Passage {
         switch (step, outcome) {
         case (_, .answer): .answered
-        case (.headers, _): .headers
+        case (.headers, _), (.passTLSClientCert, _): .headers
         case (.stripPrefix, _), (.addPrefix, _):
             .path(run.withPath(request) { String(decoding: $0, as: UTF8.self) })
         case (.basicAuth, _): .credentials

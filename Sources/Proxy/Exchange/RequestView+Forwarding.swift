@@ -46,11 +46,12 @@ extension RequestView {
         return UnsafeRawBufferPointer(rebasing: host[start...])
     }
 
-    /// Whether a trusted peer reports that it received the request over TLS. Changes by middlewares do not count.
+    /// Whether a trusted peer reports that it received the request over TLS, or we did. Changes by middlewares do not
+    /// count.
     private var isSecure: Bool {
         guard client.isTrusted,
             let index = (0..<fields.count).first(where: { fields[$0].name == .xForwardedProto })
-        else { return false }
+        else { return client.tls != nil }
         let scheme = bytes[fields[index].valueRange]
         return scheme.elementsEqual("https".utf8) || scheme.elementsEqual("wss".utf8)
     }

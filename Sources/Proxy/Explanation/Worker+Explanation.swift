@@ -25,7 +25,8 @@ extension Worker {
     }
 
     private func explain(_ request: RequestView) -> RequestExplanation {
-        let routes = table.snapshot.routes.explain(request, entryPoint: request.client.entryPoint.index)
+        let routes = table.snapshot.routes.explain(
+            request, entryPoint: table.snapshot.routeIndex(of: request.client))
         var explanation = RequestExplanation(outcome: .service, routes: routes)
         var steps = RequestRouting()
         steps.trace = []

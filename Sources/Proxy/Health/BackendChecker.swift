@@ -100,6 +100,7 @@ final class BackendChecker: HealthChecking {
         guard left > .zero else { return finish(.timedOut) }
         ClientBootstrap.toBackend(on: loop, timeout: left)
             .connect(host: target.host, port: target.port, on: loop.eventLoop, by: loop.resolver)
+            .securing(target.place, on: loop, within: left)
             .assumeIsolated()
             .whenComplete { [self] result in connected(result, request) }
     }
@@ -109,7 +110,7 @@ final class BackendChecker: HealthChecking {
         case .failure(let error):
             finish(FailingReason(connecting: error))
         case .success(let channel):
-            let connection = CheckConnection(loop: loop)
+            let connection = CheckConnection(loop: loop, isPlain: target.place.tls == nil)
             guard run != nil, (try? channel.pipeline.syncOperations.addHandler(connection)) != nil else {
                 channel.close(promise: nil)
                 return finish(.closed)

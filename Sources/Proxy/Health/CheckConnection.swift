@@ -20,6 +20,7 @@ final class CheckConnection: ChannelInboundHandler, RemovableChannelHandler, Dea
     static let bodyMax = 64 * 1024
 
     private let loop: LoopContext
+    private let isPlain: Bool
     private let writer = SocketWriter()
     private var context: ChannelHandlerContext?
     private var input = ConnectionInput()
@@ -32,8 +33,10 @@ final class CheckConnection: ChannelInboundHandler, RemovableChannelHandler, Dea
     var deadline = NIODeadline.distantFuture
     var sweepIndex = -1
 
-    init(loop: LoopContext) {
+    /// - Parameter isPlain: whether the channel has no TLS.
+    init(loop: LoopContext, isPlain: Bool = true) {
         self.loop = loop
+        self.isPlain = isPlain
         response = HTTP1Response(limits: loop.limits)
     }
 
@@ -60,7 +63,7 @@ final class CheckConnection: ChannelInboundHandler, RemovableChannelHandler, Dea
 
     func handlerAdded(context: ChannelHandlerContext) {
         self.context = context
-        if loop.sendsDirectly { writer.useSocket(of: context) }
+        if loop.sendsDirectly, isPlain { writer.useSocket(of: context) }
         loop.deadlines.add(self)
         input.read(context)
     }

@@ -5,6 +5,8 @@ import NIOCore
 struct CheckTarget {
     let host: String
     let port: Int
+    /// The backend at the check's port.
+    let place: Backend
     private let check: HealthCheck
     /// The value of the Host field.
     private let hostField: String
@@ -15,11 +17,14 @@ struct CheckTarget {
     private static let locationMax = 8192
 
     init(_ backend: Backend, _ check: HealthCheck) {
-        let place = Backend(name: backend.name, host: backend.host, port: check.port ?? backend.port)
+        place = Backend(name: backend.name, host: backend.host, port: check.port ?? backend.port, tls: backend.tls)
         (host, port) = (place.host, place.port)
         self.check = check
         hostField = check.hostname ?? place.authority
-        own = [Self.normalized(place.authority), Self.normalized(hostField)]
+        own = [
+            Self.normalized(place.authority, isSecure: place.tls != nil),
+            Self.normalized(hostField, isSecure: place.tls != nil),
+        ]
     }
 
     /// The request for the check's own path, or for one that it was redirected to.
@@ -48,7 +53,8 @@ struct CheckTarget {
             location.allSatisfy({ (0x21...0x7E).contains($0) })
         else { return nil }
         let text = String(decoding: location.prefix { $0 != UInt8(ascii: "#") }, as: UTF8.self)
-        if text.lowercased().hasPrefix("http://") { return below(text.dropFirst(7)) }
+        let scheme = place.tls == nil ? "http://" : "https://"
+        if text.lowercased().hasPrefix(scheme) { return below(text.dropFirst(scheme.count)) }
         if text.hasPrefix("//") { return below(text.dropFirst(2)) }
         if text.hasPrefix("/") { return text }
         // Another scheme.
@@ -62,13 +68,13 @@ struct CheckTarget {
     /// Of `host:port/path` the path, if the host and the port are the same.
     private func below(_ rest: Substring) -> String? {
         let authority = rest.prefix { $0 != "/" && $0 != "?" }
-        guard own.contains(Self.normalized(String(authority))) else { return nil }
+        guard own.contains(Self.normalized(String(authority), isSecure: place.tls != nil)) else { return nil }
         let path = rest.dropFirst(authority.count)
         return path.hasPrefix("/") ? String(path) : "/\(path)"
     }
 
-    private static func normalized(_ authority: String) -> String {
-        let text = authority.lowercased()
-        return text.hasSuffix(":80") ? String(text.dropLast(3)) : text
+    private static func normalized(_ authority: String, isSecure: Bool) -> String {
+        let (text, port) = (authority.lowercased(), isSecure ? ":443" : ":80")
+        return text.hasSuffix(port) ? String(text.dropLast(port.count)) : text
     }
 }

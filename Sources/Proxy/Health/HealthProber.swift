@@ -199,6 +199,7 @@ package final class HealthProber {
         ClientBootstrap(group: loop.eventLoop)
             .connectTimeout(timeout)
             .connect(host: backend.host, port: backend.port, on: loop.eventLoop, by: loop.resolver)
+            .securing(backend, on: loop, within: timeout)
             .assumeIsolated()
             .whenComplete { result in
                 if case .success(let channel) = result {

@@ -65,7 +65,8 @@ final class ServiceTable {
 
     /// The plan of the router that matches the request; nil if none does.
     func router(of request: RequestView) -> RouterPlan? {
-        let place = snapshot.routes.match(request, entryPoint: request.client.entryPoint.index, scratch: matchScratch)
+        let place = snapshot.routes.match(
+            request, entryPoint: snapshot.routeIndex(of: request.client), scratch: matchScratch)
         loop.counters.patternsOverLimit = matchScratch.patternsOverLimit
         return place.map { snapshot.routers[$0] }
     }

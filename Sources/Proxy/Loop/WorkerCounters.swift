@@ -8,6 +8,7 @@ package struct WorkerCounters: Sendable {
     package var refused: [Reason: UInt64] = [:]
     /// Open client connections by entry point, in the order of the configuration.
     package var clientConnections: [Int]
+    package var handshakes = HandshakeCounters()
     /// Requests whose head has arrived and that have not ended: the response is not fully written and the client has
     /// not disconnected.
     package var requestsInFlight = 0

@@ -11,6 +11,7 @@ package enum Middleware: Equatable, Sendable {
     case redirectScheme(SchemeRedirect)
     case basicAuth(BasicAuth)
     case ipAllowList(IPAllowList)
+    case passTLSClientCert(PassTLSClientCert)
     case retry(Retry)
 }
 

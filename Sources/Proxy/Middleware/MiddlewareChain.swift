@@ -9,6 +9,7 @@ final class MiddlewareChain: Sendable {
         case redirectScheme(SchemeRedirect)
         case basicAuth(BasicAuthGate)
         case ipAllowList(IPAllowList)
+        case passTLSClientCert(PassTLSClientCert)
         case retry(Retry)
     }
 
@@ -32,6 +33,7 @@ final class MiddlewareChain: Sendable {
             case .redirectScheme(let redirect): .redirectScheme(redirect)
             case .basicAuth(let settings): .basicAuth(BasicAuthGate(settings))
             case .ipAllowList(let list): .ipAllowList(list)
+            case .passTLSClientCert(let pass): .passTLSClientCert(pass)
             case .retry(let retry): .retry(retry)
             }
         }

@@ -42,6 +42,9 @@ final class MiddlewareRun {
             return .goOn
         case .redirectScheme(let redirect): return answer(of: redirect, request).map(Outcome.answer) ?? .goOn
         case .ipAllowList(let list): return answer(of: list, request).map(Outcome.answer) ?? .goOn
+        case .passTLSClientCert(let pass):
+            edits.apply(pass.edits(for: request.client.tls?.clientCertificate))
+            return .goOn
         case .retry(let settings):
             retry = RetryRun(settings)
             return .goOn

@@ -36,6 +36,7 @@ package struct Cause: Equatable, Sendable {
     init(connecting error: any Error) {
         switch error {
         case let error as NIOConnectionError: self.init(error)
+        case let error as BackendTLSError: self.init(error.reason, error.detail)
         case ChannelError.connectTimeout: self.init(.connectTimeout)
         case let error as IOError where error.errnoCode == ECONNREFUSED: self.init(.connectRefused)
         case let error as IOError: self.init(.connectFailed, Self.text(errno: error.errnoCode))

@@ -13,6 +13,10 @@ package enum Reason: String, CaseIterable, Sendable {
     case fieldsTooLarge = "fields_too_large"
     case notImplemented = "not_implemented"
     case versionNotSupported = "version_not_supported"
+    /// The request came without TLS to an entry point that needs it.
+    case plainHTTP = "plain_http"
+    /// The host of the request has other TLS options than its connection.
+    case misdirected = "misdirected_request"
     /// The path has a segment `.` or `..`.
     case dotSegment = "dot_segment"
     /// Max-Forwards ends at Limpet.
@@ -43,6 +47,10 @@ package enum Reason: String, CaseIterable, Sendable {
     case nameNotFound = "name_not_found"
     /// The connection could not be opened for another cause.
     case connectFailed = "connect_failed"
+    /// The backend's certificate is not accepted.
+    case certificateRefused = "certificate_refused"
+    /// The TLS handshake with the backend failed for another cause.
+    case handshakeFailed = "tls_handshake_failed"
     /// The connection ended before the response's head was complete.
     case connectionLost = "connection_lost"
     /// The response's head breaks a rule, or exceeds a limit.
@@ -104,12 +112,13 @@ package enum Reason: String, CaseIterable, Sendable {
     /// or a tunnel that has begun, or an attempt that another one follows.
     var status: Int? {
         switch self {
-        case .badRequest, .dotSegment, .requestBodyRefused: 400
+        case .badRequest, .plainHTTP, .dotSegment, .requestBodyRefused: 400
         case .unauthorized: 401
         case .addressRefused: 403
         case .noRoute: 404
         case .requestTimeout, .requestBodyTimeout: 408
         case .uriTooLong: 414
+        case .misdirected: 421
         case .fieldsTooLarge: 431
         case .notImplemented: 501
         case .connectionLost, .responseRefused, .switchRefused, .responseCut, .internalError: 502
@@ -119,9 +128,9 @@ package enum Reason: String, CaseIterable, Sendable {
         case .responseTimeout, .backendStalled, .exchangeTimeout: 504
         case .versionNotSupported: 505
         case .maxForwards: 200
-        case .redirected, .connectRefused, .connectTimeout, .nameNotFound, .connectFailed, .responseStatus,
-            .responseBodyRefused, .responseStalled, .backendClosed, .backendReset, .clientClosed, .clientReset,
-            .clientStalled, .tunnelIdle,
+        case .redirected, .connectRefused, .connectTimeout, .nameNotFound, .connectFailed, .certificateRefused,
+            .handshakeFailed, .responseStatus, .responseBodyRefused, .responseStalled, .backendClosed, .backendReset,
+            .clientClosed, .clientReset, .clientStalled, .tunnelIdle,
             .shutdown:
             nil
         }
@@ -130,9 +139,9 @@ package enum Reason: String, CaseIterable, Sendable {
     /// Whether a backend is to blame, so that the log names it.
     var isBackendFault: Bool {
         switch self {
-        case .connectRefused, .connectTimeout, .nameNotFound, .connectFailed, .connectionLost, .responseRefused,
-            .switchRefused, .responseTimeout, .responseStatus, .responseBodyRefused, .responseCut, .responseStalled,
-            .backendStalled,
+        case .connectRefused, .connectTimeout, .nameNotFound, .connectFailed, .certificateRefused, .handshakeFailed,
+            .connectionLost, .responseRefused, .switchRefused, .responseTimeout, .responseStatus, .responseBodyRefused,
+            .responseCut, .responseStalled, .backendStalled,
             .backendReset:
             true
         default: false

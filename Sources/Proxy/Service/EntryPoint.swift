@@ -8,13 +8,17 @@ package struct EntryPoint: Sendable {
     /// Peers whose X-Forwarded-* fields are trusted.
     package var trustedPeers: [AddressRange]
     package var limits: EntryPointLimits
+    /// Whether requests without TLS are refused.
+    package var needsTLS: Bool
 
     package init(
-        name: String, index: Int, trustedPeers: [AddressRange] = [], limits: EntryPointLimits = EntryPointLimits()
+        name: String, index: Int, trustedPeers: [AddressRange] = [], limits: EntryPointLimits = EntryPointLimits(),
+        needsTLS: Bool = false
     ) {
         self.name = name
         self.index = index
         self.trustedPeers = trustedPeers
         self.limits = limits
+        self.needsTLS = needsTLS
     }
 }

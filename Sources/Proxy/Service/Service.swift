@@ -111,13 +111,16 @@ package struct Backend: Hashable, Sendable {
     package let port: Int
     /// The value of a Host field for this backend (RFC 9110, section 7.2).
     let authority: String
+    /// Nil: without TLS.
+    package let tls: BackendTLS?
 
-    package init(name: String, host: String, port: Int) {
+    package init(name: String, host: String, port: Int, tls: BackendTLS? = nil) {
         self.name = name
         self.host = host
         self.port = port
         let bracketed = host.utf8.contains(UInt8(ascii: ":")) ? "[\(host)]" : host
-        authority = port == 80 ? bracketed : "\(bracketed):\(port)"
+        self.tls = tls
+        authority = port == (tls == nil ? 80 : 443) ? bracketed : "\(bracketed):\(port)"
     }
 }
 
@@ -175,7 +178,8 @@ package struct CookieAttributes: Equatable, Sendable {
     }
 
     package var name: String
-    package var secure: Bool
+    /// Nil: for requests that came over TLS.
+    package var secure: Bool?
     package var httpOnly: Bool
     /// Nil: no such attribute.
     package var sameSite: SameSite?
@@ -186,7 +190,7 @@ package struct CookieAttributes: Equatable, Sendable {
     package var domain: String?
 
     package init(
-        name: String, secure: Bool = false, httpOnly: Bool = false, sameSite: SameSite? = nil, maxAge: Int = 0,
+        name: String, secure: Bool? = nil, httpOnly: Bool = false, sameSite: SameSite? = nil, maxAge: Int = 0,
         path: String = "/", domain: String? = nil
     ) {
         self.name = name
@@ -199,12 +203,14 @@ package struct CookieAttributes: Equatable, Sendable {
     }
 
     /// Everything that follows the cookie's value in a Set-Cookie field.
-    var suffix: String {
+    ///
+    /// - Parameter isSecure: whether the request came over TLS.
+    func suffix(isSecure: Bool) -> String {
         var text = path.isEmpty ? "" : "; Path=\(path)"
         if let domain { text += "; Domain=\(domain)" }
         if maxAge != 0 { text += "; Max-Age=\(max(maxAge, 0))" }
         if httpOnly { text += "; HttpOnly" }
-        if secure { text += "; Secure" }
+        if secure ?? isSecure { text += "; Secure" }
         if let sameSite { text += "; SameSite=\(sameSite.rawValue)" }
         return text
     }

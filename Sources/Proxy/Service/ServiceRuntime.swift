@@ -191,7 +191,11 @@ final class ServiceRuntime: StoreWaiter {
     }
 
     /// The Set-Cookie line for this route; empty if the client's cookie is up to date.
-    func setCookie(for id: AffinityCookieSealer.SessionID, presented: Hint?, route: Route) -> [UInt8] {
+    ///
+    /// - Parameter isSecure: whether the request came over TLS.
+    func setCookie(
+        for id: AffinityCookieSealer.SessionID, presented: Hint?, route: Route, isSecure: Bool
+    ) -> [UInt8] {
         let now = loop.wallClock()
         guard let renewal = sessionRules.renewal, renewal.isDue(for: route, hint: presented, now: now),
             let affinityCookie = sessionRules.affinityCookie
@@ -200,7 +204,7 @@ final class ServiceRuntime: StoreWaiter {
         let hint = Hint(
             binding: route.binding, createdAtSeconds: route.createdAtSeconds ?? presented?.createdAtSeconds ?? now,
             issued: now)
-        return affinityCookie.line(id, hint, random: loop.randomNonce())
+        return affinityCookie.line(id, hint, isSecure: isSecure, random: loop.randomNonce())
     }
 
     // MARK: The store

@@ -9,18 +9,31 @@ package struct Snapshot: Sendable {
     package var services: [Service]
     /// The sealing keys of the affinity cookies: the first seals, all open.
     package var cookieKeys: [SymmetricKey]
+    /// Nil: no entry point serves TLS.
+    package var tls: TLSServing?
+    /// Added to the index of an entry point in `routes`, for connections with TLS.
+    package var secureRoutesOffset: Int
 
+    /// - Parameter secureRoutesOffset: the number of entry points, where routers are told apart by TLS.
     package init(
-        routes: RouteTable, routers: [RouterPlan], services: [Service], cookieKeys: [SymmetricKey]
+        routes: RouteTable, routers: [RouterPlan], services: [Service], cookieKeys: [SymmetricKey],
+        tls: TLSServing? = nil, secureRoutesOffset: Int = 0
     ) {
         self.routes = routes
         self.routers = routers
         self.services = services
         self.cookieKeys = cookieKeys
+        self.tls = tls
+        self.secureRoutesOffset = secureRoutesOffset
     }
 }
 
 extension Snapshot {
+    /// The index of a client's entry point in `routes`.
+    func routeIndex(of client: ClientConnectionInfo) -> Int {
+        client.entryPoint.index + (client.tls == nil ? 0 : secureRoutesOffset)
+    }
+
     /// For each service, whether the health of its backends decides the placement of sessions that other replicas
     /// share: its own sessions, or those of a weighted service above it.
     var sharesSessions: [Bool] {
@@ -43,10 +56,13 @@ package final class RouterPlan: Sendable {
     /// its requests are answered 503.
     package let service: Int?
     let middlewares: MiddlewareChain?
+    /// Whether the middleware answers every request that is to be answered, and there is no service.
+    let isRedirection: Bool
 
-    package init(name: String, service: Int?, middlewares: [Middleware] = []) {
+    package init(name: String, service: Int?, middlewares: [Middleware] = [], isRedirection: Bool = false) {
         self.name = name
         self.service = service
+        self.isRedirection = isRedirection
         self.middlewares = MiddlewareChain(middlewares)
     }
 }

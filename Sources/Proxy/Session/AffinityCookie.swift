@@ -8,6 +8,8 @@ final class AffinityCookie {
     let scope: FingerprintScope?
     private let prefix: [UInt8]
     private let suffix: [UInt8]
+    /// For requests that came over TLS.
+    private let secureSuffix: [UInt8]
 
     /// Nil if the service has no affinity cookie.
     init?(_ service: Service, keys: [SymmetricKey]) {
@@ -19,12 +21,17 @@ final class AffinityCookie {
                 if case .cookie(let scope) = $0 { scope } else { nil }
             }.first
         prefix = Array("Set-Cookie: \(cookie.name)=".utf8)
-        suffix = Array("\(cookie.suffix)\r\n".utf8)
+        suffix = Array("\(cookie.suffix(isSecure: false))\r\n".utf8)
+        secureSuffix = Array("\(cookie.suffix(isSecure: true))\r\n".utf8)
     }
 
     /// The complete Set-Cookie line.
-    func line(_ id: AffinityCookieSealer.SessionID, _ hint: Hint, random: (UInt64, UInt32)) -> [UInt8] {
-        prefix + sealing.seal(id, hint, random: random) + suffix
+    ///
+    /// - Parameter isSecure: whether the request came over TLS.
+    func line(
+        _ id: AffinityCookieSealer.SessionID, _ hint: Hint, isSecure: Bool, random: (UInt64, UInt32)
+    ) -> [UInt8] {
+        prefix + sealing.seal(id, hint, random: random) + (isSecure ? secureSuffix : suffix)
     }
 }
 

@@ -183,6 +183,7 @@ final class BackendPool {
         let timeout = limits.pool.connectTimeout ?? Self.kernelTimeout
         return KeepAlive.set(on: .toBackend(on: loop, timeout: timeout))
             .connect(host: backend.host, port: backend.port, on: loop.eventLoop, by: loop.resolver)
+            .securing(backend, on: loop, within: timeout)
             .flatMapThrowing { channel in
                 try channel.pipeline.syncOperations.addHandler(handler.value)
                 return handler

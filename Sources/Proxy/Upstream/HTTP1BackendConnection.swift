@@ -50,7 +50,8 @@ final class HTTP1BackendConnection: ChannelInboundHandler, RemovableChannelHandl
 
     func handlerAdded(context: ChannelHandlerContext) {
         self.context = context
-        if loop.sendsDirectly { writer.useSocket(of: context) }
+        // What a TLS handler must encrypt never goes to the socket from here.
+        if loop.sendsDirectly, pool.backend.tls == nil { writer.useSocket(of: context) }
         loop.counters.backendConnections += 1
         loop.deadlines.add(self)
         input.read(context)

@@ -58,7 +58,7 @@ struct ReloadSourcesTests {
         _ = sources.found(Self.files("2"))
         #expect(sources.next?.files.usersFiles != first.files.usersFiles)
         let demanded = UsersFiles()
-        sources.found(main: Self.main, demanded)
+        sources.found(main: Self.main, demanded, CertificateFiles())
         #expect(sources.next?.files.usersFiles == demanded)
         #expect(sources.inForce == first)
     }
@@ -73,7 +73,7 @@ struct ReloadSourcesTests {
         let containers = sources.next
         sources.accept(.init(files: sources.inForce.files, containers: [Self.container("a")]))
         let rest = sources.next
-        sources.found(main: Self.main, UsersFiles())
+        sources.found(main: Self.main, UsersFiles(), CertificateFiles())
         let demanded = sources.next
         _ = sources.found(Self.files("2"))
         let mended = sources.next

@@ -26,7 +26,7 @@ final class FileWatcher: Sendable {
         var overlooks = false
     }
 
-    private let source: FileProviderSettings.Source
+    private let sources: @Sendable () -> [FileProviderSettings.Source]
     private let isTold: Bool
     private let logger: Logger
     private let state = Mutex(State())
@@ -34,8 +34,13 @@ final class FileWatcher: Sendable {
     private let wakes: AsyncStream<Void>
 
     /// - Parameter isTold: whether the system is asked to report changes; otherwise the watcher polls.
-    init(_ source: FileProviderSettings.Source, isTold: Bool = true, logger: Logger) {
-        self.source = source
+    convenience init(_ source: FileProviderSettings.Source, isTold: Bool = true, logger: Logger) {
+        self.init(isTold: isTold, logger: logger) { [source] }
+    }
+
+    /// - Parameter sources: called before each look; after a change of what it returns, call ``lookAgain()``.
+    init(isTold: Bool = true, logger: Logger, sources: @escaping @Sendable () -> [FileProviderSettings.Source]) {
+        self.sources = sources
         self.isTold = isTold
         self.logger = logger
         (wakes, wake) = AsyncStream.makeStream(bufferingPolicy: .bufferingNewest(1))
@@ -65,6 +70,12 @@ final class FileWatcher: Sendable {
             }
             group.cancelAll()
         }
+    }
+
+    /// The sources may be others: looks at them after a quiet period, as after a change.
+    func lookAgain() {
+        let isNew = state.withLock { $0.plan.map { $0 != WatchPlan(sources()) } ?? true }
+        if isNew { happened() }
     }
 
     /// Whether it polls, because the system does not report all changes.
@@ -101,8 +112,8 @@ final class FileWatcher: Sendable {
         var last: [String: FileStamp]?
         while (try? await Task.sleep(for: Self.lookInterval)) != nil {
             guard isBlind else { continue }
-            let seen = try? await BlockingThreads.files.run { [source] in
-                let plan = WatchPlan(source, directoriesMax: WatchPlan.lookedAtMax)
+            let seen = try? await BlockingThreads.files.run { [sources] in
+                let plan = WatchPlan(sources(), directoriesMax: WatchPlan.lookedAtMax)
                 return (stamps: plan.stamps, isCut: plan.isCut)
             }
             guard let seen else { return }
@@ -149,7 +160,7 @@ extension FileWatcher {
             return
         }
         for _ in 0..<8 {
-            let plan = WatchPlan(source)
+            let plan = WatchPlan(sources())
             var watches: [Inotify.Watch: Set<String>] = [:]
             for directory in plan.directories.keys {
                 do throws(Inotify.Failure) {

@@ -35,15 +35,21 @@ struct WatchPlan: Equatable {
     private(set) var isCut = false
     private let directoriesMax: Int
 
-    /// - Parameter directoriesMax: the most directories below the source; further ones are left out.
-    init(_ source: FileProviderSettings.Source, directoriesMax: Int = watchedMax) {
+    /// - Parameter directoriesMax: the most directories below the sources; further ones are left out.
+    init(_ sources: [FileProviderSettings.Source], directoriesMax: Int = watchedMax) {
         self.directoriesMax = directoriesMax
-        switch source {
-        case .file(let path):
-            _ = follow(path)
-        case .directory(let path):
-            if let directory = follow(path) { addAll(in: directory) }
+        for source in sources {
+            switch source {
+            case .file(let path):
+                _ = follow(path)
+            case .directory(let path):
+                if let directory = follow(path) { addAll(in: directory) }
+            }
         }
+    }
+
+    init(_ source: FileProviderSettings.Source, directoriesMax: Int = watchedMax) {
+        self.init([source], directoriesMax: directoriesMax)
     }
 
     /// Whether a change of this entry in this directory matters. Nil means the directory itself.

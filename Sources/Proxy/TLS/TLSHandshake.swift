@@ -1,0 +1,68 @@
+import CLimpetTickets
+import NIOCore
+import NIOSSL
+import NIOTLS
+
+/// Waits behind the TLS handler for the end of the handshake. Then it reports what is known of the connection, or why
+/// there is none, and leaves the pipeline.
+final class TLSHandshake: ChannelInboundHandler, RemovableChannelHandler {
+    typealias InboundIn = ByteBuffer
+
+    private let opening: ConnectionOpening
+    private let options: TLSOptions
+    private let serverName: String?
+
+    init(opening: ConnectionOpening, options: TLSOptions, serverName: String?) {
+        self.opening = opening
+        self.options = options
+        self.serverName = serverName
+    }
+
+    func userInboundEventTriggered(context: ChannelHandlerContext, event: Any) {
+        guard case TLSUserEvent.handshakeCompleted = event else {
+            // A client that stops sending in the middle of a handshake: an error follows.
+            return
+        }
+        let facts = limpet_handshake_take()
+        let info = TLSConnectionInfo(
+            version: facts.version == 0x0304 ? .tls13 : .tls12, suite: String(cString: facts.suite),
+            serverName: serverName, isResumed: facts.is_resumed, options: options,
+            clientCertificate: clientCertificate(context))
+        opening.completed(info, after: self)
+        context.pipeline.syncOperations.removeHandler(context: context, promise: nil)
+    }
+
+    func errorCaught(context: ChannelHandlerContext, error: any Error) {
+        let facts = limpet_handshake_take()
+        // TLS 1.2 has no alert of its own for it.
+        if "\(error)".contains("PEER_DID_NOT_RETURN_A_CERTIFICATE") { return opening.failed(.clientCertificate) }
+        opening.failed(
+            HandshakeFailure(
+                received: facts.alert_received >= 0 ? Int(facts.alert_received) : nil,
+                sent: facts.alert_sent >= 0 ? Int(facts.alert_sent) : nil,
+                isClosed: !context.channel.isActive || Self.isEnd(error)))
+    }
+
+    func channelInactive(context: ChannelHandlerContext) {
+        opening.failed(.closed)
+        context.fireChannelInactive()
+    }
+
+    private static func isEnd(_ error: any Error) -> Bool {
+        switch error {
+        case NIOSSLError.handshakeFailed(.sslError(let errors)): errors.contains(.eofDuringHandshake)
+        case is IOError: true
+        default: false
+        }
+    }
+
+    private func clientCertificate(_ context: ChannelHandlerContext) -> ClientCertificate? {
+        guard options.clientAuth != .none,
+            let handler = try? context.pipeline.syncOperations.handler(type: NIOSSLServerHandler.self)
+        else { return nil }
+        return (try? handler.peerCertificate?.toDERBytes()).map(ClientCertificate.init(der:))
+    }
+}
+
+@available(*, unavailable)
+extension TLSHandshake: Sendable {}

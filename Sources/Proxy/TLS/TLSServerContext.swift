@@ -1,0 +1,47 @@
+import CLimpetTickets
+import NIOCore
+import NIOSSL
+
+/// The library's context for one certificate and one set of options.
+final class TLSServerContext: Sendable {
+    let options: TLSOptions
+    /// The index of the options in ``TLSServing``.
+    let optionsIndex: Int
+    /// Nil: this context shares no tickets with others.
+    let tickets: SessionTickets?
+    let library: NIOSSLContext
+
+    /// Nil if the library refuses the certificate or the options.
+    ///
+    /// - Parameters:
+    ///   - authorities: those of the options.
+    ///   - seconds: since 1970.
+    init?(
+        _ certificate: ServerCertificate, options: TLSOptions, index: Int, authorities: [NIOSSLCertificate],
+        keys: TicketKeys, now seconds: Int64
+    ) {
+        let configuration = options.configuration(
+            chain: certificate.chain.map { .certificate($0) }, key: certificate.key, authorities: authorities)
+        guard let library = try? NIOSSLContext(configuration: configuration) else { return nil }
+        self.library = library
+        self.options = options
+        optionsIndex = index
+        if options.issuesTickets {
+            tickets = SessionTickets(library, keys, now: seconds)
+        } else {
+            // Where the library cannot be told, tickets of this process alone remain.
+            _ = SessionTickets.switchOff(of: library)
+            tickets = nil
+        }
+        _ = limpet_handshake_note(library.library)
+    }
+
+    func makeHandler() -> NIOSSLServerHandler {
+        switch options.clientAuth {
+        case .none, .verifyIfGiven, .requireAndVerify: NIOSSLServerHandler(context: library)
+        case .request, .requireAny:
+            // The certificate is taken as it is: a backend that reads it must judge it.
+            NIOSSLServerHandler(context: library) { _, promise in promise.succeed(.certificateVerified) }
+        }
+    }
+}

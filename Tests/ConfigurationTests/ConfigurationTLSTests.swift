@@ -1,0 +1,237 @@
+import Foundation
+import LimpetTestKit
+import Proxy
+import Testing
+
+@testable import Configuration
+
+@Suite("TLS in a configuration")
+struct ConfigurationTLSTests {
+    private let authority: TestAuthority
+    private let directory: String
+
+    init() throws {
+        directory = TemporaryFile.path()
+        authority = try TestAuthority(in: directory)
+    }
+
+    /// Reads a file with `DIR` in place of the folder of certificates, at entry points web (0) and websecure (1), of
+    /// which the second has TLS if that is said.
+    private func read(_ yaml: String, secure: EntryPointTLSSettings? = nil) -> HTTPReading {
+        var http = EntryPointHTTPSettings()
+        http.tls = secure
+        let text = yaml.replacingOccurrences(of: "DIR", with: directory)
+        return HTTPReading(
+            files: [SourceText(name: "f", text: text, role: .dynamic)], containers: [],
+            context: HTTPContext(
+                entryPoints: [
+                    EntryPointSettings(name: "web", address: ListenAddress(host: nil, port: 80), trustedPeers: []),
+                    EntryPointSettings(
+                        name: "websecure", address: ListenAddress(host: nil, port: 443), trustedPeers: [], http: http),
+                ], lease: .milliseconds(500)))
+    }
+
+    private func diagnostics(_ yaml: String, secure: EntryPointTLSSettings? = nil) -> [String] {
+        read(yaml, secure: secure).diagnostics.map { "\($0)".replacingOccurrences(of: directory, with: "DIR") }
+    }
+
+    private static let service = "services: { s: { loadBalancer: { servers: [{ url: \"http://a\" }] } } }"
+
+    private func http(_ routers: String, tls: String = "") -> String {
+        "http: { routers: { \(routers) }, \(Self.service) }\n\(tls)"
+    }
+
+    @Test("certificates, the default and options are read; routers have TLS where they or their entry points say so")
+    func whole() throws {
+        _ = try authority.issue("shop", "DNS:shop.example,DNS:*.shop.example")
+        _ = try authority.issue("other", "DNS:default.example")
+        let tls = """
+            tls:
+              certificates: [{ certFile: DIR/shop.pem, keyFile: DIR/shop.key, stores: [default] }]
+              stores: { default: { defaultCertificate: { certFile: DIR/other.pem, keyFile: DIR/other.key } } }
+              options:
+                mutual:
+                  minVersion: VersionTLS13
+                  clientAuth: { clientAuthType: RequireAndVerifyClientCert, caFiles: [DIR/ca.pem] }
+                  alpnProtocols: [h2, http/1.1]
+                default: { cipherSuites: [TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256, TLS_AES_128_GCM_SHA256], sniStrict: true }
+            """
+        let routers = """
+            a: { rule: Host(`shop.example`), service: s, tls: { options: mutual } },
+            b: { rule: Host(`api.shop.example`) && Path(`/x`), service: s, entryPoints: [websecure] },
+            c: { rule: Host(`plain.example`), service: s, entryPoints: [web] }
+            """
+        let reading = read(http(routers, tls: tls), secure: EntryPointTLSSettings())
+        #expect(reading.diagnostics.map(\.description) == [])
+        let settings = try #require(reading.configuration)
+        #expect(
+            settings.tls.certificates.map(\.certificate.facts.hostNames.first) == ["shop.example", "default.example"])
+        #expect(settings.tls.defaultCertificate == 1)
+        #expect(settings.tls.options.map(\.name) == ["default", "mutual"])
+        #expect(settings.tls.options[0].cipherSuites == [.rsaAES128GCM] && settings.tls.options[0].sniStrict)
+        let mutual = settings.tls.options[1]
+        #expect(mutual.clientAuth == .requireAndVerify && mutual.clientAuthorities.count == 1)
+        #expect(mutual.applicationProtocols == ["http/1.1"] && mutual.minVersion == .tls13)
+        #expect(settings.tls.hostOptions == [["shop.example": 1], ["shop.example": 1]])
+        #expect(settings.routers.map(\.secureEntryPoints) == [[0, 1], [1], []])
+    }
+
+    @Test("a certificate that cannot serve is named at its place")
+    func faults() throws {
+        let one = try authority.issue("one", "DNS:one.example")
+        _ = try authority.issue("two", "DNS:two.example")
+        _ = try authority.issue("old", "DNS:old.example", isExpired: true)
+        _ = try authority.issue("soon", "DNS:soon.example", days: 3)
+        try TestAuthority.openssl(
+            "pkcs8 -topk8 -v2 aes256 -in \(one.key) -out \(directory)/locked.key", ["-passout", "pass:x"], in: directory
+        )
+        try TextFile.write(
+            try TextFile.read(authority.root.certificate) + TextFile.read(one.certificate), to: "\(directory)/order.pem"
+        )
+        let tls = """
+            tls:
+              certificates:
+                - { certFile: DIR/one.pem, keyFile: DIR/two.key }
+                - { certFile: DIR/order.pem, keyFile: DIR/one.key }
+                - { certFile: DIR/one.pem, keyFile: DIR/locked.key }
+                - { certFile: DIR/gone.pem, keyFile: DIR/one.key }
+                - { certFile: DIR/one.key, keyFile: DIR/one.key }
+                - { certFile: DIR/one.pem, keyFile: DIR/one.pem, stores: [other] }
+                - { certFile: DIR/old.pem, keyFile: DIR/old.key }
+                - { certFile: DIR/soon.pem, keyFile: DIR/soon.key }
+                - { certFile: DIR/one.pem, keyfil: DIR/one.key }
+            """
+        let all = diagnostics(http("", tls: tls))
+        let expected = [
+            "f:4: tls.certificates[0].keyFile: DIR/two.key is the key of another certificate",
+            "f:5: tls.certificates[1].certFile: DIR/order.pem must begin with the certificate of the key, before its chain",
+            "f:6: tls.certificates[2].keyFile: DIR/locked.key contains an encrypted key: decrypt it, with openssl pkey for one",
+            "f:7: tls.certificates[3].certFile: DIR/gone.pem cannot be read: no such file or directory",
+            "f:8: tls.certificates[4].certFile: DIR/one.key contains no certificate in PEM form",
+            "f:9: tls.certificates[5].keyFile: DIR/one.pem contains no private key in PEM form",
+            "f:9: tls.certificates[5].stores[0]: names a store that does not exist: the only store is default",
+            "f:10: warning: tls.certificates[6].certFile: DIR/old.pem expired on 2020-12-31: clients refuse it",
+            "f:12: tls.certificates[8].keyFile: is missing: name the file of the certificate's key",
+            "f:12: tls.certificates[8].keyfil: unknown key, did you mean keyFile?",
+        ]
+        // Columns depend on the length of the folder's name.
+        let found = all.map { $0.replacing(/^(f:[0-9]+):[0-9]+/) { "\($0.1)" } }
+        #expect(found.filter { !$0.contains("soon.pem") } == expected, "\(found)")
+        #expect(found.contains { $0.contains("DIR/soon.pem expires on ") && $0.contains(/, in [23] days$/) })
+    }
+
+    @Test("options that are wrong are named at their place")
+    func options() {
+        let tls = """
+            tls:
+              options:
+                a: { minVersion: VersionTLS11, maxVersion: VersionTLS14 }
+                b: { minVersion: VersionTLS13, maxVersion: VersionTLS12 }
+                c: { cipherSuites: [TLS_RSA_WITH_AES_128_CBC_SHA], curvePreferences: [X25518] }
+                d: { cipherSuites: [TLS_AES_128_GCM_SHA256], alpnProtocols: [h2] }
+                e: { clientAuth: { clientAuthType: RequireAndVerifyClientCert } }
+                f: { clientAuth: { caFiles: [DIR/ca.pem] } }
+                g: { clientAuth: { clientAuthType: VerifyAll, caFiles: [DIR/ca.key] } }
+                h: { sniStrikt: true, alpnProtocols: [spdy/3] }
+            """
+        let messages = diagnostics(http("", tls: tls)).map { $0.components(separatedBy: ": tls.options.").last ?? "" }
+        let expected = [
+            "a.minVersion: VersionTLS11 is not served: use VersionTLS12 or VersionTLS13",
+            "a.maxVersion: is VersionTLS14: must be one of versiontls12, versiontls13",
+            "b.maxVersion: must not be less than minVersion",
+        ]
+        #expect(Array(messages.prefix(3)) == expected, "\(messages)")
+        for part in [
+            "c.cipherSuites[0]: cipher suite TLS_RSA_WITH_AES_128_CBC_SHA is not served",
+            "c.curvePreferences[0]: is X25518",
+            "d.cipherSuites: names no suite of TLS 1.2", "d.alpnProtocols: names no protocol that is served",
+            "e.clientAuth.caFiles: is missing", "f.clientAuth.clientAuthType: is missing",
+            "g.clientAuth.clientAuthType: is VerifyAll", "g.clientAuth.caFiles[0]: DIR/ca.key contains no certificate",
+            "h.sniStrikt: unknown key, did you mean sniStrict?", "h.alpnProtocols[0]: protocol spdy/3 is not served",
+        ] {
+            #expect(messages.contains { $0.hasPrefix(part) }, "\(part): \(messages)")
+        }
+    }
+
+    @Test("hosts that no certificate covers are named; a resolver is a warning where one serves, else an error")
+    func coverage() throws {
+        _ = try authority.issue("shop", "DNS:shop.example,DNS:*.shop.example")
+        let certificate = "{ certFile: DIR/shop.pem, keyFile: DIR/shop.key }"
+        let tls = "tls: { certificates: [\(certificate)] }"
+        let withDefault = "tls: { stores: { default: { defaultCertificate: \(certificate) } } }"
+        func router(_ host: String, _ tls: String) -> String { "r: { rule: Host(`\(host)`), service: s, tls: \(tls) }" }
+        func found(_ routers: String, _ tls: String) -> [String] {
+            diagnostics(http(routers, tls: tls)).map { $0.components(separatedBy: ": http.routers.r.").last ?? "" }
+        }
+        #expect(found(router("shop.example", "true"), tls) == [])
+        #expect(found(router("api.shop.example", "{}"), tls) == [])
+        #expect(
+            found(router("other.example", "{}"), tls)
+                == ["tls: no certificate covers other.example: clients that ask for it are refused"])
+        #expect(
+            found(router("other.example", "{}"), withDefault)
+                == ["tls: no certificate covers other.example: clients get the default certificate"])
+        #expect(
+            found(router("shop.example", "{ certResolver: le }"), tls)
+                == ["tls.certResolver: certResolver has no effect: certificates are those of tls.certificates"])
+        #expect(
+            found(router("other.example", "{ certResolver: le }"), tls) == [
+                "tls.certResolver: certResolver is not available in this version, and no certificate covers "
+                    + "other.example: add one to tls.certificates"
+            ])
+        #expect(
+            found(router("shop.example", "{ certResolver: le, domains: [{ main: a.b.shop.example, sans: [x] }] }"), tls)
+                .first?.contains("no certificate covers a.b.shop.example, x") == true)
+    }
+
+    @Test("a host has one set of options; a router without options does not lift those of another")
+    func conflicts() throws {
+        let tls = "tls: { options: { x: {}, y: { sniStrict: true } } }"
+        let routers = """
+            a: { rule: Host(`h`) && Path(`/a`), service: s, tls: { options: x } },
+            b: { rule: Host(`h`) && Path(`/b`), service: s, tls: {} },
+            c: { rule: Host(`h`) && Path(`/c`), service: s, tls: { options: y } },
+            d: { rule: Path(`/d`), service: s, tls: { options: x } },
+            e: { rule: Host(`e`), service: s, tls: { options: z } }
+            """
+        let found = diagnostics(http(routers, tls: tls)).filter { !$0.contains("no certificate") }
+        #expect(found.count == 4 && Set(found).count == 3, "\(found)")
+        #expect(found.contains { $0.contains("routers.c.tls.options: gives h other TLS options than f:1 does") })
+        #expect(found.contains { $0.contains("routers.d.tls.options: has no effect: options are chosen by the name") })
+        #expect(found.contains { $0.contains("routers.e.tls.options: TLS options z are not defined") })
+        let right = http(
+            "a: { rule: Host(`h`), service: s, tls: { options: x } }, b: { rule: Host(`h`), service: s, tls: {} }",
+            tls: tls)
+        #expect(read(right).configuration?.tls.hostOptions == [["h": 1], ["h": 1]])
+    }
+
+    @Test("servers with https take the keys of their transport")
+    func backends() throws {
+        let pair = try authority.issue("client", "DNS:client.example")
+        let yaml = """
+            http:
+              serversTransports:
+                t: { rootCAs: [DIR/ca.pem], serverName: Inner.Example, insecureSkipVerify: true, disableHTTP2: true,
+                     peerCertURI: "spiffe://a/b", certificates: [{ certFile: DIR/client.pem, keyFile: DIR/client.key }] }
+                wrong: { rootCAs: [DIR/ca.key], serverName: "a b", cipherSuites: [x], certificates: [{}] }
+              services:
+                s: { loadBalancer: { serversTransport: t, servers: [{ url: "https://a" }, { url: "https://b:1/" }] } }
+            """
+        let reading = read(yaml.components(separatedBy: "\n").filter { !$0.contains("wrong:") }.joined(separator: "\n"))
+        let service = try #require(reading.configuration?.services.first)
+        #expect(service.backends.map(\.port) == [443, 1] && service.backends.allSatisfy(\.isSecure))
+        let tls = service.transport.tls
+        #expect(tls.serverName == "inner.example" && tls.isInsecure && tls.authorities?.count == 1)
+        #expect(tls.peerURI == "spiffe://a/b")
+        let expected = try ServerCertificate(chain: pair.certificateBytes, key: pair.keyBytes)
+        #expect(tls.certificate == expected)
+        let messages = diagnostics(yaml).map { $0.components(separatedBy: "serversTransports.wrong.").last ?? "" }
+        #expect(
+            messages == [
+                "rootCAs[0]: DIR/ca.key contains no certificate in PEM form", "serverName: a b is not a host name",
+                "cipherSuites: is not available in this version",
+                "certificates[0].certFile: is missing: name the file of the certificate, with its chain",
+                "certificates[0].keyFile: is missing: name the file of the certificate's key",
+            ], "\(messages)")
+    }
+}

@@ -1,0 +1,177 @@
+import Affinity
+import Crypto
+import Foundation
+import LimpetTestKit
+import Testing
+
+@testable import Proxy
+
+@Suite("Backends with TLS", .serialized)
+struct BackendTLSTests {
+    private static func options(_ change: (inout ProxyHarness.Options) -> Void) -> ProxyHarness.Options {
+        var options = ProxyHarness.Options()
+        change(&options)
+        return options
+    }
+
+    /// A data plane whose backend is another one, with TLS.
+    private static func withBackend(
+        serving tls: TLSServing?, reached settings: BackendTLSSettings,
+        _ change: (inout ProxyHarness.Options) -> Void = { _ in },
+        _ body: (ProxyHarness) async throws -> Void
+    ) async throws {
+        let origin = try ScriptedBackend { connection, _ in
+            while true { try connection.send(ok(try connection.receive(until: "\r\n\r\n"))) }
+        }
+        defer { origin.close() }
+        let reached = try BackendTLS(settings)
+        var front = options(change)
+        front.backendTLS = reached
+        try await withProxy(to: [origin.port], options { $0.tls = tls }) { backend in
+            try await withProxy(to: [backend.port], front, body)
+        }
+    }
+
+    private static let request = "GET / HTTP/1.1\r\nHost: shop.example\r\nConnection: close\r\n\r\n"
+
+    private static func authorities(_ authority: TestAuthority) throws -> [[UInt8]] {
+        try ServerCertificate.authorities(authority.root.certificateBytes)
+    }
+
+    @Test("are verified by their address, or by the name that is configured, and asked for by it")
+    func verified() async throws {
+        let served = try TLSServed("IP:127.0.0.1,DNS:address.example", "DNS:shop.example")
+        let tls = served.serving(defaultCertificate: "IP:127.0.0.1,DNS:address.example")
+        var settings = BackendTLSSettings()
+        settings.authorities = try Self.authorities(served.authority)
+        for name in [nil, "shop.example"] {
+            settings.serverName = name
+            try await Self.withBackend(serving: tls, reached: settings) { proxy in
+                for _ in 0..<3 {
+                    let response = try proxy.exchange(Self.request)
+                    #expect(response.hasPrefix("HTTP/1.1 200 ") && response.contains("X-Forwarded-Proto: https\r\n"))
+                }
+                try await #expect(proxy.counters().backendConnections == 1)
+            }
+        }
+    }
+
+    @Test("carry large bodies both ways, whatever the reads and writes of TLS")
+    func large() async throws {
+        let size = 4 << 20
+        let origin = try ScriptedBackend { connection, _ in
+            _ = try connection.receive(until: "\r\n\r\n")
+            var left = size
+            while left > 0 { left -= try connection.receive(upTo: min(left, 1 << 16)).count }
+            try connection.send("HTTP/1.1 200 OK\r\nContent-Length: \(size)\r\n\r\n")
+            for _ in 0..<(size >> 16) { try connection.send([UInt8](repeating: 0x61, count: 1 << 16)) }
+        }
+        defer { origin.close() }
+        let served = try TLSServed("IP:127.0.0.1,DNS:a.example")
+        let tls = served.serving(defaultCertificate: "IP:127.0.0.1,DNS:a.example")
+        var settings = BackendTLSSettings()
+        settings.authorities = try Self.authorities(served.authority)
+        let reached = try BackendTLS(settings)
+        try await withProxy(to: [origin.port], Self.options { $0.tls = tls }) { backend in
+            try await withProxy(to: [backend.port], Self.options { $0.backendTLS = reached }) { proxy in
+                let client = try proxy.connect()
+                try client.send(
+                    "POST / HTTP/1.1\r\nHost: h\r\nConnection: close\r\nContent-Length: \(size)\r\n\r\n")
+                try client.send([UInt8](repeating: 0x62, count: size))
+                let response = String(decoding: try client.receiveAll(), as: UTF8.self)
+                #expect(response.components(separatedBy: "\r\n\r\n").last?.utf8.count == size)
+            }
+        }
+    }
+
+    @Test("that are not who they should be get no request, and the failure says why")
+    func refused() async throws {
+        let served = try TLSServed("IP:127.0.0.1,DNS:a.example")
+        let right = try Self.authorities(served.authority)
+        let tls = served.serving(defaultCertificate: "IP:127.0.0.1,DNS:a.example")
+        let stranger = try TestAuthority(in: TemporaryFile.path(), name: "Stranger")
+        var old = served.serving()
+        let expired = try served.authority.issue("expired", "IP:127.0.0.1", isExpired: true)
+        old = TLSServing(
+            certificates: [try ServerCertificate(chain: expired.certificateBytes, key: expired.keyBytes)],
+            defaultCertificate: 0, options: [], hostOptions: [[:]], ticketSecret: .init(size: .bits256))
+        func settings(_ change: (inout BackendTLSSettings) -> Void) -> BackendTLSSettings {
+            var settings = BackendTLSSettings()
+            settings.authorities = right
+            change(&settings)
+            return settings
+        }
+        let foreign = try Self.authorities(stranger)
+        let cases: [(TLSServing?, BackendTLSSettings, Reason, String)] = [
+            (tls, settings { $0.authorities = foreign }, .certificateRefused, "unknown authority"),
+            (old, settings { _ in }, .certificateRefused, "expired"),
+            (tls, settings { $0.serverName = "other.example" }, .certificateRefused, "another name"),
+            (tls, settings { $0.peerURI = "spiffe://x/y" }, .certificateRefused, "peerCertURI"),
+            (nil, settings { _ in }, .handshakeFailed, "TLS handshake failed"),
+        ]
+        for (serving, settings, reason, detail) in cases {
+            let log = RecordedExchanges()
+            try await Self.withBackend(serving: serving, reached: settings, { $0.exchangeLog = log }) { proxy in
+                let response = try proxy.exchange(Self.request)
+                #expect(response.hasPrefix("HTTP/1.1 503 "), "\(detail)")
+                let failures = try await proxy.counters().backendFailures["app"]?["b0"] ?? [:]
+                #expect(Set(failures.keys) == [reason], "\(failures)")
+                try await #expect(eventually { !log.all.isEmpty })
+                #expect(log.all.first?.failedAttempt?.detail?.contains(detail) == true, "\(log.all)")
+            }
+        }
+    }
+
+    @Test("that nobody verifies are reached; one that demands a certificate gets the configured one")
+    func insecureAndMutual() async throws {
+        let served = try TLSServed("DNS:other.example")
+        var settings = BackendTLSSettings()
+        settings.isInsecure = true
+        try await Self.withBackend(
+            serving: served.serving(defaultCertificate: "DNS:other.example"), reached: settings
+        ) { proxy in
+            let response = try proxy.exchange(Self.request)
+            #expect(response.hasPrefix("HTTP/1.1 200 "))
+        }
+        let pair = try served.authority.issue("proxy", "DNS:proxy.example,URI:spiffe://limpet/proxy")
+        settings.certificate = try ServerCertificate(chain: pair.certificateBytes, key: pair.keyBytes)
+        var mutual = TLSOptions()
+        mutual.clientAuth = .requireAndVerify
+        mutual.clientAuthorities = try Self.authorities(served.authority)
+        try await Self.withBackend(
+            serving: served.serving([mutual], defaultCertificate: "DNS:other.example"), reached: settings
+        ) { proxy in
+            let response = try proxy.exchange(Self.request)
+            #expect(response.hasPrefix("HTTP/1.1 200 "))
+        }
+    }
+
+    @Test("are probed and checked over TLS: one whose certificate is refused stays down")
+    func checks() async throws {
+        let served = try TLSServed("IP:127.0.0.1,DNS:a.example")
+        let tls = served.serving(defaultCertificate: "IP:127.0.0.1,DNS:a.example")
+        var settings = BackendTLSSettings()
+        settings.authorities = try Self.authorities(served.authority)
+        var pace = CheckPace()
+        pace.intervalMilliseconds = 100
+        let check = HealthCheck(path: "/health", pace: pace)
+        try await Self.withBackend(serving: tls, reached: settings, { $0.healthCheck = check }) { proxy in
+            let isChecked = try await eventually {
+                let hash = proxy.current[0].membership.backends[0].hash
+                return proxy.health.isUp(0) && proxy.current[0].checkCounts(of: hash)?[.good] ?? 0 > 1
+            }
+            #expect(isChecked)
+        }
+        settings.authorities = try Self.authorities(TestAuthority(in: TemporaryFile.path(), name: "Stranger"))
+        try await Self.withBackend(serving: tls, reached: settings, { $0.healthCheck = check }) { proxy in
+            try await #expect(eventually { !proxy.health.isUp(0) })
+        }
+        try await Self.withBackend(serving: tls, reached: settings) { proxy in
+            let response = try proxy.exchange(Self.request)
+            #expect(response.hasPrefix("HTTP/1.1 503 "))
+            // Two probes of a backend that accepts connections, and whose certificate is still not accepted.
+            try await Task.sleep(for: .milliseconds(2500))
+            #expect(!proxy.health.isUp(0))
+        }
+    }
+}
