@@ -9,6 +9,8 @@ package struct Configuration: Equatable, Sendable {
     package var entryPoints: [EntryPointSettings]
     /// Where `/ping`, `/ready`, `/metrics` and `/api/` are served. Routers never serve this address.
     package var admin: ListenAddress
+    /// Nil: the admin listener has no TLS, and its address is one of loopback.
+    package var adminTLS: EntryPointTLSSettings?
     package var fleet: FleetSettings
     package var replica: ReplicaSettings
     package var store: StoreOptions

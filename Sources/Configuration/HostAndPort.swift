@@ -2,7 +2,7 @@ package import Routing
 
 /// The host and port of a URL.
 package struct HostAndPort {
-    let host: String
+    package let host: String
     package let port: Int
 
     /// - Parameter text: the whole URL, for errors.

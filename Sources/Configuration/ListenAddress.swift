@@ -29,6 +29,14 @@ package struct ListenAddress: Hashable, Sendable, CustomStringConvertible {
         self.init(host: host.isEmpty ? nil : HostSyntax.withoutBrackets(host), port: port)
     }
 
+    /// Whether only this machine reaches it: 127.0.0.0/8, ::1, and the name localhost.
+    package var isLoopback: Bool {
+        guard let host else { return false }
+        guard let bits = AddressRange.Bits(host) else { return host.lowercased() == "localhost" }
+        let bytes = AddressRange.Bits(packet: bits.bytes).bytes
+        return bytes.count == 4 ? bytes[0] == 127 : bytes == [UInt8](repeating: 0, count: 15) + [1]
+    }
+
     /// Whether two sockets cannot listen on both addresses. A listener on all interfaces takes its port everywhere.
     func overlaps(_ other: ListenAddress) -> Bool {
         guard port != 0, port == other.port else { return false }

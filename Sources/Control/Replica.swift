@@ -6,6 +6,8 @@ import NIOPosix
 import ServiceLifecycle
 import UnixSignals
 
+import class Proxy.TLSServing
+
 /// A complete Limpet replica: builds its parts from the configuration, runs them, and stops them in reverse order.
 package struct Replica: Sendable {
     private let file: ConfigurationFile
@@ -137,12 +139,14 @@ package struct Replica: Sendable {
     private func admin(
         _ group: MultiThreadedEventLoopGroup, _ phase: ReplicaPhase, _ status: ReplicaStatus
     ) async throws -> AdminServer {
+        let dataPlane = status.dataPlane
+        let tls: @Sendable () -> TLSServing? = { dataPlane.tls }
         do throws(ListenError) {
             return try await AdminServer.start(
                 on: configuration.admin, group: group, replica: configuration.replica.name, phase: phase,
-                source: status)
+                source: status, tls: configuration.adminTLS == nil ? nil : tls)
         } catch {
-            await status.dataPlane.stop()
+            await dataPlane.stop()
             throw ListenError(error, "this is the admin listener: set entryPoints.admin.address")
         }
     }

@@ -22,8 +22,13 @@ struct ExplainCommand: AsyncParsableCommand {
 
     @OptionGroup var containers: ContainerOptions
 
-    @Option(help: "The admin listener of a running replica with the same configuration: http://host:port.")
+    @Option(
+        help:
+            "The admin listener of a running replica with the same configuration: http://host:port, or https://host:port."
+    )
     var admin: String?
+
+    @OptionGroup var authority: AdminAuthorityOptions
 
     @Option(name: [.customShort("H"), .long], help: "A request header, 'Name: value'. May be repeated.")
     var header: [String] = []
@@ -72,12 +77,11 @@ struct ExplainCommand: AsyncParsableCommand {
     private func usage() throws -> (ExplainedRequest, AdminClient?) {
         do {
             let request = try ExplainedRequest(method: method, url: url, fields: header, client: client)
-            guard let admin else { return (request, nil) }
-            do {
-                return (request, try AdminClient(admin))
-            } catch {
-                throw ValidationError("--admin \(error)")
+            guard let admin else {
+                try authority.checkUnused()
+                return (request, nil)
             }
+            return (request, try authority.client(admin))
         } catch let diagnostic as ExplanationDiagnostic {
             throw ValidationError("\(diagnostic)")
         }

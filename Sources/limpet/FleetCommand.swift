@@ -14,8 +14,10 @@ struct FleetCommand: AsyncParsableCommand {
             does not answer), 2 (wrong usage).
             """)
 
-    @Option(help: "The admin listener of any replica: http://host:port.")
+    @Option(help: "The admin listener of any replica: http://host:port, or https://host:port.")
     var admin = "http://127.0.0.1:8081"
+
+    @OptionGroup var authority: AdminAuthorityOptions
 
     @Flag(help: "Print the replica's answer as JSON.")
     var json = false
@@ -25,11 +27,7 @@ struct FleetCommand: AsyncParsableCommand {
     }
 
     private func client() throws -> AdminClient {
-        do {
-            return try AdminClient(admin)
-        } catch {
-            throw ValidationError("--admin \(error)")
-        }
+        try authority.client(admin)
     }
 
     func run() async throws {

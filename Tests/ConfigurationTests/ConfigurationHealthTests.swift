@@ -1,5 +1,6 @@
 import Affinity
 import Configuration
+import Foundation
 import LimpetTestKit
 import Proxy
 import Testing
@@ -34,7 +35,12 @@ struct ConfigurationHealthTests {
             hostname: "shop.example:81", port: 9000, status: 204, headers: { X-From: limpet, Accept: "text/plain" },
             followRedirects: false, interval: 2s, unhealthyInterval: 500ms, timeout: 250ms, rise: 2, fall: 3 } }
             """
-        #expect(try ConfigurationSample.service(yaml).healthCheck == Self.everything)
+        var expected = Self.everything
+        expected.isSecure = false
+        #expect(try ConfigurationSample.service(yaml).healthCheck == expected)
+        expected.isSecure = true
+        let secure = yaml.replacingOccurrences(of: "scheme: http", with: "scheme: https")
+        #expect(try ConfigurationSample.service(secure).healthCheck == expected)
     }
 
     @Test("is the same in TOML")

@@ -172,10 +172,18 @@ struct ConfigurationMiddlewareTests {
         ),
         ("{ ipAllowList: { sourceRange: [] } }", ["38: ….ipAllowList.sourceRange: must name an address range"]),
         (
-            "{ headers: { stsSeconds: 1, customRequestHeader: {} } }",
+            "{ headers: { sslHost: a, customRequestHeader: {} } }",
             [
-                "21: ….headers.stsSeconds: is not available in this version",
-                "36: ….headers.customRequestHeader: unknown key, did you mean customRequestHeaders?",
+                "21: ….headers.sslHost: is not available in this version",
+                "33: ….headers.customRequestHeader: unknown key, did you mean customRequestHeaders?",
+            ]
+        ),
+        (
+            "{ headers: { stsSeconds: -1, stsPreload: maybe, forceSTSHeader: true } }",
+            [
+                "33: ….headers.stsSeconds: is -1: must be a whole number from 0 to 4294967295",
+                "49: ….headers.stsPreload: is maybe: must be true or false",
+                "72: warning: ….headers.forceSTSHeader: has no effect without stsSeconds",
             ]
         ),
         (

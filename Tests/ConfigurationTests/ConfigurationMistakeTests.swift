@@ -130,7 +130,9 @@ struct ConfigurationMistakeTests {
                 "6:17: entryPoints.d.address: is already the address of entry point c",
                 "6:26: entryPoints.d.proxyProtocol: is not available in this version",
                 "7:3: entryPoints.e.address: is missing: write host:port, or :port for all interfaces",
-                "8:27: entryPoints.admin.forwardedHeaders: unknown key: the only key here is address",
+                "8:21: entryPoints.admin.address: is not an address of loopback, and without TLS everybody on the way "
+                    + "reads it: write 127.0.0.1:1, or set http.tls",
+                "8:27: entryPoints.admin.forwardedHeaders: unknown key: the keys here are address, http",
             ]
         ),
         (

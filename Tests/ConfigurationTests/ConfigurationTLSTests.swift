@@ -43,8 +43,8 @@ struct ConfigurationTLSTests {
 
     @Test("certificates, the default and options are read; routers have TLS where they or their entry points say so")
     func whole() throws {
-        _ = try authority.issue("shop", "DNS:shop.example,DNS:*.shop.example")
-        _ = try authority.issue("other", "DNS:default.example")
+        _ = try authority.issue("shop", "DNS:shop.example,DNS:*.shop.example", algorithm: .rsa2048)
+        _ = try authority.issue("other", "DNS:default.example", algorithm: .rsa2048)
         let tls = """
             tls:
               certificates: [{ certFile: DIR/shop.pem, keyFile: DIR/shop.key, stores: [default] }]
@@ -203,6 +203,42 @@ struct ConfigurationTLSTests {
             "a: { rule: Host(`h`), service: s, tls: { options: x } }, b: { rule: Host(`h`), service: s, tls: {} }",
             tls: tls)
         #expect(read(right).configuration?.tls.hostOptions == [["h": 1], ["h": 1]])
+    }
+
+    @Test("options that fit no certificate which they would serve are named, and so is a key that nothing signs with")
+    func misfits() throws {
+        _ = try authority.issue("ec", "DNS:ec.example")
+        _ = try authority.issue("rsa", "DNS:rsa.example", algorithm: .rsa2048)
+        let certificates = ["ec", "rsa"].map { "{ certFile: DIR/\($0).pem, keyFile: DIR/\($0).key }" }
+        func found(_ options: String, _ host: String, _ maximum: String = "VersionTLS12") -> [String] {
+            let tls = """
+                tls:
+                  certificates: [\(certificates.joined(separator: ", "))]
+                  options: { \(options): { cipherSuites: [TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256], maxVersion: \(maximum) } }
+                """
+            let named = options == "default" ? "{}" : "{ options: \(options) }"
+            return diagnostics(http("a: { rule: Host(`\(host)`), service: s, tls: \(named) }", tls: tls))
+        }
+        #expect(found("x", "rsa.example") == [])
+        #expect(
+            found("x", "ec.example") == [
+                "f:4:17: tls.options.x: no cipher suite fits the certificate at f:3, whose key is ECDSA"
+            ])
+        #expect(
+            found("x", "ec.example", "VersionTLS13") == [
+                "f:4:17: warning: tls.options.x: no cipher suite of TLS 1.2 fits the certificate at f:3, whose key is "
+                    + "ECDSA: clients without TLS 1.3 are refused"
+            ])
+        // Every certificate serves under the default options.
+        #expect(
+            found("default", "rsa.example") == [
+                "f:4:23: tls.options.default: no cipher suite fits the certificate at f:3, whose key is ECDSA"
+            ])
+        try TestAuthority.openssl(
+            "req -x509 -newkey ed25519 -nodes -days 90 -keyout \(directory)/ed.key -out \(directory)/ed.pem",
+            ["-subj", "/CN=ed", "-addext", "subjectAltName=DNS:ed.example"], in: directory)
+        let ed = diagnostics(http("", tls: "tls: { certificates: [{ certFile: DIR/ed.pem, keyFile: DIR/ed.key }] }"))
+        #expect(ed.count == 1 && ed[0].hasSuffix("DIR/ed.key is of a kind that is not served: use P-256, P-384 or RSA"))
     }
 
     @Test("servers with https take the keys of their transport")

@@ -94,7 +94,7 @@ struct AdminClientTests {
 
     @Test(
         "takes no other URL than that of a host",
-        arguments: ["127.0.0.1:8081", "https://a", "http://", "http://a:0", "http://u:p@a", "http://a/api", ""])
+        arguments: ["127.0.0.1:8081", "https://", "http://", "http://a:0", "http://u:p@a", "http://a/api", ""])
     func urls(_ url: String) {
         #expect(throws: (any Error).self) { try AdminClient(url) }
     }

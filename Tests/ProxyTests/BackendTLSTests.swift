@@ -61,10 +61,12 @@ struct BackendTLSTests {
         let size = 4 << 20
         let origin = try ScriptedBackend { connection, _ in
             _ = try connection.receive(until: "\r\n\r\n")
-            var left = size
-            while left > 0 { left -= try connection.receive(upTo: min(left, 1 << 16)).count }
+            var received: [UInt8] = []
+            while received.count < size {
+                received += try connection.receive(upTo: min(size - received.count, 1 << 16))
+            }
             try connection.send("HTTP/1.1 200 OK\r\nContent-Length: \(size)\r\n\r\n")
-            for _ in 0..<(size >> 16) { try connection.send([UInt8](repeating: 0x61, count: 1 << 16)) }
+            try connection.send(received.reversed())
         }
         defer { origin.close() }
         let served = try TLSServed("IP:127.0.0.1,DNS:a.example")
@@ -77,9 +79,12 @@ struct BackendTLSTests {
                 let client = try proxy.connect()
                 try client.send(
                     "POST / HTTP/1.1\r\nHost: h\r\nConnection: close\r\nContent-Length: \(size)\r\n\r\n")
-                try client.send([UInt8](repeating: 0x62, count: size))
-                let response = String(decoding: try client.receiveAll(), as: UTF8.self)
-                #expect(response.components(separatedBy: "\r\n\r\n").last?.utf8.count == size)
+                // No two pieces are alike, so that none can take another's place.
+                let body = (0..<size).map { UInt8(truncatingIfNeeded: ($0 &* 2_654_435_761) >> 13) }
+                try client.send(body)
+                _ = try client.receive(until: "\r\n\r\n")
+                let response = try client.receiveAll()
+                #expect(response.count == size && response.elementsEqual(body.reversed()))
             }
         }
     }
@@ -107,7 +112,7 @@ struct BackendTLSTests {
             (old, settings { _ in }, .certificateRefused, "expired"),
             (tls, settings { $0.serverName = "other.example" }, .certificateRefused, "another name"),
             (tls, settings { $0.peerURI = "spiffe://x/y" }, .certificateRefused, "peerCertURI"),
-            (nil, settings { _ in }, .handshakeFailed, "TLS handshake failed"),
+            (nil, settings { _ in }, .handshakeFailed, "the answer was not TLS"),
         ]
         for (serving, settings, reason, detail) in cases {
             let log = RecordedExchanges()
@@ -165,13 +170,69 @@ struct BackendTLSTests {
         settings.authorities = try Self.authorities(TestAuthority(in: TemporaryFile.path(), name: "Stranger"))
         try await Self.withBackend(serving: tls, reached: settings, { $0.healthCheck = check }) { proxy in
             try await #expect(eventually { !proxy.health.isUp(0) })
+            #expect(proxy.health.backends[0].failures == ["health check: certificate refused: unknown authority"])
         }
-        try await Self.withBackend(serving: tls, reached: settings) { proxy in
-            let response = try proxy.exchange(Self.request)
-            #expect(response.hasPrefix("HTTP/1.1 503 "))
-            // Two probes of a backend that accepts connections, and whose certificate is still not accepted.
-            try await Task.sleep(for: .milliseconds(2500))
-            #expect(!proxy.health.isUp(0))
+        let reached = try BackendTLS(settings)
+        try await withProxy(to: [1], Self.options { $0.tls = tls }) { backend in
+            try await withProxy(to: [backend.port], Self.options { $0.backendTLS = reached }) { proxy in
+                let response = try proxy.exchange(Self.request)
+                #expect(response.hasPrefix("HTTP/1.1 503 "))
+                let refused = try await backend.counters().handshakes.failed.values.reduce(0, +)
+                // Two probes of a backend that accepts connections, and whose certificate is still not accepted.
+                try await #expect(
+                    eventually { try await backend.counters().handshakes.failed.values.reduce(0, +) >= refused + 2 })
+                #expect(!proxy.health.isUp(0))
+            }
+        }
+    }
+
+    @Test("are checked over TLS, or without, as the check's scheme says, and the reason of a failure says what it was")
+    func checkScheme() async throws {
+        let served = try TLSServed("IP:127.0.0.1,DNS:a.example")
+        let tls = served.serving(defaultCertificate: "IP:127.0.0.1,DNS:a.example")
+        var settings = BackendTLSSettings()
+        settings.authorities = try Self.authorities(served.authority)
+        let reached = try BackendTLS(settings)
+        settings.authorities = try Self.authorities(TestAuthority(in: TemporaryFile.path(), name: "Stranger"))
+        let stranger = try BackendTLS(settings)
+        let origin = try ScriptedBackend { connection, _ in
+            while true { try connection.send(ok(try connection.receive(until: "\r\n\r\n"))) }
+        }
+        defer { origin.close() }
+        // Of something that is not TLS, too, it makes an answer.
+        try await withProxy(to: [origin.port]) { plain in
+            try await withProxy(to: [origin.port], Self.options { $0.tls = tls }) { secure in
+                // What requests of the service go to, what its check says, and what is found.
+                let cases: [(port: Int, backend: BackendTLS?, isSecure: Bool?, check: BackendTLS?, failure: String?)] =
+                    [
+                        (origin.port, nil, true, reached, nil), (origin.port, nil, true, stranger, "unknown authority"),
+                        (secure.port, reached, nil, nil, nil), (secure.port, reached, true, nil, nil),
+                        (secure.port, reached, false, nil, nil),
+                        (secure.port, reached, nil, nil, "the answer was not TLS"),
+                    ]
+                for (index, one) in cases.enumerated() {
+                    var pace = CheckPace()
+                    pace.intervalMilliseconds = 100
+                    let isPlain = one.isSecure == false || one.failure == "the answer was not TLS"
+                    var check = HealthCheck(
+                        path: "/health", port: isPlain ? plain.port : secure.port, isSecure: one.isSecure, pace: pace)
+                    check.tls = one.check
+                    let options = Self.options { [check] in
+                        $0.healthCheck = check
+                        $0.backendTLS = one.backend
+                    }
+                    try await withProxy(to: [one.port], options) { proxy in
+                        let hash = proxy.current[0].membership.backends[0].hash
+                        let outcome: CheckCounts.Outcome = one.failure == nil ? .good : .connection
+                        let isFound = try await eventually {
+                            proxy.current[0].checkCounts(of: hash)?[outcome] ?? 0 > 1
+                        }
+                        let failures = proxy.health.backends[0].failures
+                        #expect(isFound && failures.count == (one.failure == nil ? 0 : 1), "case \(index): \(failures)")
+                        #expect(one.failure.map { failures.first?.hasSuffix($0) == true } ?? true, "\(failures)")
+                    }
+                }
+            }
         }
     }
 }

@@ -35,7 +35,7 @@ struct HealthProberCheckTests {
         let pendingConnects: Connects
 
         final class Connects {
-            var pending: [(Bool) -> Void] = []
+            var pending: [(FailingReason?) -> Void] = []
             var timeouts: [TimeAmount] = []
         }
         /// By backend, the latest for each.
@@ -123,7 +123,7 @@ struct HealthProberCheckTests {
         other.prober.probe(other.state(0))
         try other.checker("b0").end(nil)
         #expect(other.judge.words == [])
-        other.pendingConnects.pending[0](false)
+        other.pendingConnects.pending[0](.connectFailed)
         #expect(other.judge.words == ["probed: down"] && other.state(0).causes == .unreachable)
     }
 
@@ -192,7 +192,7 @@ struct HealthProberCheckTests {
         try other.apply(backends, nil)
         #expect(other.judge.words == [] && other.pendingConnects.pending.count == 1)
         let connected = try #require(other.pendingConnects.pending.first)
-        connected(true)
+        connected(nil)
         #expect(other.judge.words == ["probed: up"])
     }
 

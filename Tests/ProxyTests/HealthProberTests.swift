@@ -24,9 +24,9 @@ struct HealthProberTests {
     /// Connections that a prober has asked for, and what the test says of them.
     private final class Attempts {
         private(set) var count = 0
-        private var pending: [(Bool) -> Void] = []
+        private var pending: [(FailingReason?) -> Void] = []
 
-        func connect(_ backend: Backend, _ timeout: TimeAmount, _ then: @escaping (Bool) -> Void) {
+        func connect(_ backend: Backend, _ timeout: TimeAmount, _ then: @escaping (FailingReason?) -> Void) {
             count += 1
             pending.append(then)
         }
@@ -34,7 +34,7 @@ struct HealthProberTests {
         func end(isReachable: Bool) {
             let ending = pending
             pending = []
-            for then in ending { then(isReachable) }
+            for then in ending { then(isReachable ? nil : .connectFailed) }
         }
     }
 
@@ -83,7 +83,7 @@ struct HealthProberTests {
                         times.append(.now)
                         return times.count
                     }
-                    then(count == 3)
+                    then(count == 3 ? nil : .connectFailed)
                 },
                 makeChecker: { _, _ in HeldChecker() }
             ).evidence

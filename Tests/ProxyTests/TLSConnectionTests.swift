@@ -333,4 +333,22 @@ struct TLSConnectionTests {
             #expect(outcomes.map { $0.body?.utf8.count } == [size, size])
         }
     }
+
+    @Test("get Strict-Transport-Security where it is configured; others only if that is forced")
+    func strictTransport() async throws {
+        for isForced in [false, true] {
+            let strict = StrictTransport(
+                seconds: 31_536_000, includesSubdomains: !isForced, isPreloaded: !isForced, isForced: isForced)
+            let change: (inout ProxyHarness.Options) -> Void = {
+                $0.middlewares = [.headers(HeaderEdits(strictTransport: strict))]
+            }
+            try await Self.withTLS(TLSServed("DNS:shop.example").serving(), change) { proxy in
+                let secure = try TLSClient.run([Self.connection(proxy, "shop.example")])[0].response ?? ""
+                let value = isForced ? "max-age=31536000" : "max-age=31536000; includeSubDomains; preload"
+                #expect(secure.contains("\r\nStrict-Transport-Security: \(value)\r\n"), "\(secure)")
+                let plain = try proxy.exchange("GET / HTTP/1.1\r\nHost: shop.example\r\nConnection: close\r\n\r\n")
+                #expect(plain.hasPrefix("HTTP/1.1 200 ") && plain.contains("Strict-Transport-Security") == isForced)
+            }
+        }
+    }
 }

@@ -20,7 +20,10 @@ package final class CheckCounts: Sendable {
                 case nil: .good
                 case .status: .status
                 case .timedOut: .timeout
-                case .connectionRefused, .connectTimedOut, .connectFailed, .closed, .container, .unknown: .connection
+                case .connectionRefused, .connectTimedOut, .connectFailed, .closed, .container, .unknown,
+                    .certificateExpired, .certificateOfUnknownAuthority, .certificateOfOtherName, .certificateRefused,
+                    .notTLS, .handshakeFailed:
+                    .connection
                 case .malformed, .redirects: .response
                 }
         }

@@ -16,11 +16,21 @@ package enum FailingReason: Hashable, Sendable {
     case redirects
     /// The container's own health check fails.
     case container
+    /// The backend's certificate was not accepted: its time is over or has not come, nobody who is trusted vouches for
+    /// it, it is another's, or something else is wrong with it.
+    case certificateExpired
+    case certificateOfUnknownAuthority
+    case certificateOfOtherName
+    case certificateRefused
+    /// The backend speaks no TLS.
+    case notTLS
+    case handshakeFailed
     case unknown
 
     private static let plain: [FailingReason] = [
         .unknown, .timedOut, .connectionRefused, .connectTimedOut, .connectFailed, .closed, .malformed, .redirects,
-        .container,
+        .container, .certificateExpired, .certificateOfUnknownAuthority, .certificateOfOtherName, .certificateRefused,
+        .notTLS, .handshakeFailed,
     ]
     private static let statusBase: UInt32 = 1 << 16
 
@@ -56,6 +66,12 @@ package enum FailingReason: Hashable, Sendable {
         case .malformed: "malformed response"
         case .redirects: "too many redirects"
         case .container: "container unhealthy"
+        case .certificateExpired: "certificate refused: expired, or not valid yet"
+        case .certificateOfUnknownAuthority: "certificate refused: unknown authority"
+        case .certificateOfOtherName: "certificate refused: for another name"
+        case .certificateRefused: "certificate refused"
+        case .notTLS: "TLS handshake failed: the answer was not TLS"
+        case .handshakeFailed: "TLS handshake failed"
         case .unknown: "unknown"
         }
     }

@@ -4,6 +4,8 @@ import Foundation
 package struct HTTPContext: Equatable, Sendable {
     /// `Configuration.entryPoints`. Nil: not known, so any name is accepted.
     package var entryPoints: [EntryPointSettings]?
+    /// `Configuration.adminTLS`.
+    package var adminTLS: EntryPointTLSSettings?
     /// `store.lease`, which is the lower bound for idle timeouts.
     package var lease: Duration
     /// The main file's `serversTransport`: of services that name none.
@@ -46,6 +48,7 @@ package struct HTTPContext: Equatable, Sendable {
             entryPoints: configuration.entryPoints, lease: configuration.store.lease,
             serversTransport: configuration.serversTransport, usersFiles: usersFiles,
             certificateFiles: certificateFiles)
+        adminTLS = configuration.adminTLS
     }
 
     var entryPointNames: [String]? { entryPoints?.map(\.name) }

@@ -4,21 +4,25 @@ extension HeaderEdits {
     private static let unavailable = [
         "accessControlAllowCredentials", "accessControlAllowHeaders", "accessControlAllowMethods",
         "accessControlAllowOriginList", "accessControlAllowOriginListRegex", "accessControlExposeHeaders",
-        "accessControlMaxAge", "addVaryHeader", "allowedHosts", "hostsProxyHeaders", "sslProxyHeaders", "stsSeconds",
-        "stsIncludeSubdomains", "stsPreload", "forceSTSHeader", "frameDeny", "customFrameOptionsValue",
+        "accessControlMaxAge", "addVaryHeader", "allowedHosts", "hostsProxyHeaders", "sslProxyHeaders", "frameDeny",
+        "customFrameOptionsValue",
         "contentTypeNosniff", "browserXssFilter", "customBrowserXSSValue", "contentSecurityPolicy",
         "contentSecurityPolicyReportOnly", "publicKey", "referrerPolicy", "permissionsPolicy", "isDevelopment",
         "featurePolicy", "sslRedirect", "sslTemporaryRedirect", "sslHost", "sslForceHost",
     ]
 
     init?(_ section: SettingSection) {
-        section.check(known: ["customRequestHeaders", "customResponseHeaders"], unavailable: Self.unavailable)
-        if section.isEmpty { section.diagnostic("is empty: set customRequestHeaders or customResponseHeaders") }
+        section.check(
+            known: ["customRequestHeaders", "customResponseHeaders"] + StrictTransport.keys,
+            unavailable: Self.unavailable)
+        if section.isEmpty {
+            section.diagnostic("is empty: set customRequestHeaders, customResponseHeaders or stsSeconds")
+        }
         let request = Self.edits(section.section("customRequestHeaders"))
         let response = Self.edits(section.section("customResponseHeaders"))
         self.init(
             requestSet: request.set, requestRemove: request.remove, responseSet: response.set,
-            responseRemove: response.remove)
+            responseRemove: response.remove, strictTransport: StrictTransport(section))
     }
 
     /// An empty value removes the header.
@@ -40,6 +44,23 @@ extension HeaderEdits {
         set.sort { $0.name.utf8.lexicographicallyPrecedes($1.name.utf8) }
         remove.sort { $0.utf8.lexicographicallyPrecedes($1.utf8) }
         return (set, remove)
+    }
+}
+
+extension StrictTransport {
+    fileprivate static let keys = ["stsSeconds", "stsIncludeSubdomains", "stsPreload", "forceSTSHeader"]
+
+    /// Nil if the header is not set, as with 0 seconds.
+    fileprivate init?(_ section: SettingSection) {
+        let seconds = section["stsSeconds"]?.integer(0...Int(UInt32.max))
+        let flags = Self.keys.dropFirst().map { section[$0]?.bool() ?? false }
+        guard let seconds, seconds > 0 else {
+            for (key, isSet) in zip(Self.keys.dropFirst(), flags) where isSet {
+                section[key]?.warning("has no effect without stsSeconds")
+            }
+            return nil
+        }
+        self.init(seconds: seconds, includesSubdomains: flags[0], isPreloaded: flags[1], isForced: flags[2])
     }
 }
 

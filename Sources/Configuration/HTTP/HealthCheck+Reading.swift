@@ -15,7 +15,7 @@ extension HealthCheck {
     }
 
     private enum Scheme: String, CaseIterable {
-        case http
+        case http, https
     }
 
     private enum Method: String, CaseIterable {
@@ -32,7 +32,7 @@ extension HealthCheck {
     init?(_ section: SettingSection) {
         section.check(known: Self.keys)
         _ = section["mode"]?.choice(Mode.self, unavailable: ["grpc"])
-        _ = section["scheme"]?.choice(Scheme.self, unavailable: ["https", "h2c"])
+        let scheme = section["scheme"]?.choice(Scheme.self, unavailable: ["h2c"])
         let method = section["method"]?.choice(Method.self) ?? .get
         let hostname = section["hostname"].flatMap(Self.hostname)
         let port = section["port"]?.integer(1...65535)
@@ -44,8 +44,9 @@ extension HealthCheck {
             return nil
         }
         self.init(
-            path: path, method: method.rawValue, hostname: hostname, port: port, status: status, headers: headers,
-            followsRedirects: followsRedirects, pace: pace)
+            path: path, method: method.rawValue, hostname: hostname, port: port,
+            isSecure: scheme.map { $0 == .https }, status: status, headers: headers, followsRedirects: followsRedirects,
+            pace: pace)
     }
 
     /// As in Traefik, the first slash may be left out.

@@ -21,7 +21,7 @@ extension Configuration {
             section.section("serversTransport").map {
                 ServersTransportSettings($0, HTTPContext(entryPoints: nil, lease: .zero))
             } ?? .init()
-        (entryPoints, admin) = (listeners.entryPoints, listeners.admin)
+        (entryPoints, admin, adminTLS) = (listeners.entryPoints, listeners.admin, listeners.adminTLS)
         fleet = FleetSettings(fleetSection, of: section, process)
         replica = ReplicaSettings(section.section("replica"), process)
         log = LogSettings(section.section("log"))

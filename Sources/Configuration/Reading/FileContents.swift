@@ -10,7 +10,7 @@ import Darwin
 package enum FileContents {
     package struct Failure: Error, Equatable {
         /// As in "cannot be read: no such file or directory".
-        let reason: String
+        package let reason: String
     }
 
     /// Whether there is a file, or a link to one: not a directory, pipe or device.

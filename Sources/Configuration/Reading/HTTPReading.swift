@@ -21,7 +21,9 @@ package struct HTTPReading {
         let labels = RoutersFromContainers(containers, besides: drafts, context)
         var linking = HTTPLinking(drafts + labels.drafts, context)
         var linked = linking.configuration()
-        linked.tls = TLSLinking(trees.compactMap { $0.tlsDraft(context) }, linking.secureRouters, context).settings
+        let listeners = trees.first { $0.role == .main }.map(ListenerTLSPlaces.init)
+        linked.tls =
+            TLSLinking(trees.compactMap { $0.tlsDraft(context) }, linking.secureRouters, listeners, context).settings
         let isRefused =
             trees.contains(where: \.diagnostics.hasErrors) || unreadable.contains { $0.severity == .error }
         configuration = isRefused ? nil : linked

@@ -8,6 +8,7 @@ struct Listeners {
     /// Sorted by name.
     var entryPoints: [EntryPointSettings]
     var admin: ListenAddress
+    var adminTLS: EntryPointTLSSettings?
 
     init(_ section: SettingSection?) {
         entryPoints = []
@@ -22,8 +23,12 @@ struct Listeners {
             guard let entry = value.section() else { continue }
             let address = Self.address(of: entry, name, &taken)
             if name == Self.adminName {
-                entry.check(known: ["address"])
-                if let address { admin = address }
+                entry.check(known: ["address", "http"])
+                adminTLS = Self.adminTLS(entry)
+                if let address {
+                    admin = address
+                    checkExposure(entry)
+                }
             } else {
                 let peers = Self.trustedPeers(of: entry)
                 let known = address ?? ListenAddress(host: nil, port: 0)
@@ -49,6 +54,20 @@ struct Listeners {
                 EntryPointSettings(name: "web", address: ListenAddress(host: nil, port: 8000), trustedPeers: [])
             ]
         }
+    }
+
+    private static func adminTLS(_ entry: SettingSection) -> EntryPointTLSSettings? {
+        guard let http = entry.section("http") else { return nil }
+        http.check(known: ["tls"])
+        return EntryPointTLSSettings(http)
+    }
+
+    /// The admin listener has no password: whoever reaches it without TLS reads, and so does everybody on the way.
+    private func checkExposure(_ entry: SettingSection) {
+        guard adminTLS == nil, !admin.isLoopback else { return }
+        entry["address"]?.diagnostic(
+            "is not an address of loopback, and without TLS everybody on the way reads it: "
+                + "write 127.0.0.1:\(admin.port), or set http.tls")
     }
 
     private static func redirection(of name: String, in section: SettingSection?) -> SettingSection? {

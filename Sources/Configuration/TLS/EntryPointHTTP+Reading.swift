@@ -13,16 +13,22 @@ extension EntryPointHTTPSettings {
                 "sanitizePath", "maxHeaderBytes", "encodeQuerySemicolons", "underscoreHeadersStrategy",
                 "encodedCharacters",
             ])
-        if let tls = RouterTLSDraft(section.present("tls"), of: .file) {
-            self.tls = EntryPointTLSSettings(options: tls.options?.name, namesResolver: tls.resolver != nil)
-            if let options = tls.options, options.provider != .file {
-                options.value.diagnostic("must be an object of a file: only files define TLS options")
-            }
-        }
+        tls = EntryPointTLSSettings(section)
         middlewares = (section["middlewares"]?.list() ?? []).compactMap { HTTPReference($0, from: .file)?.qualified }
         let redirections = section.section("redirections")
         redirections?.check(known: ["entryPoint"])
         redirection = redirections?.section("entryPoint").flatMap(EntryPointRedirection.init)
+    }
+}
+
+extension EntryPointTLSSettings {
+    /// `tls` in `http` of an entry point. Nil without TLS, and after an error.
+    init?(_ http: SettingSection) {
+        guard let tls = RouterTLSDraft(http.present("tls"), of: .file) else { return nil }
+        self.init(options: tls.options?.name, namesResolver: tls.resolver != nil)
+        if let options = tls.options, options.provider != .file {
+            options.value.diagnostic("must be an object of a file: only files define TLS options")
+        }
     }
 }
 

@@ -3,7 +3,7 @@ import Proxy
 /// The section `tls` of one file.
 struct TLSDraft {
     let diagnostics: Diagnostics
-    private(set) var certificates: [TLSSettings.Certificate] = []
+    private(set) var certificates: [(value: SettingValue, certificate: TLSSettings.Certificate)] = []
     private(set) var defaultCertificate: (value: SettingValue, certificate: TLSSettings.Certificate?)?
     private(set) var options: [(value: SettingValue, options: TLSOptions)] = []
 
@@ -18,7 +18,7 @@ struct TLSDraft {
             for store in pair["stores"]?.list() ?? [] where store.string().map({ $0 != Self.storeName }) ?? false {
                 store.diagnostic("names a store that does not exist: the only store is \(Self.storeName)")
             }
-            if let certificate = Self.certificate(pair, context) { certificates.append(certificate) }
+            if let certificate = Self.certificate(pair, context) { certificates.append((element, certificate)) }
         }
         readStores(section.section("stores"), context)
         for (name, value) in HTTPDraft.named(section.section("options")) {
@@ -51,6 +51,9 @@ struct TLSDraft {
             let certificate = try context.certificateFiles.certificate(
                 .init(certificate: chainText, key: keyText), chain: chainBytes, key: keyBytes)
             warn(of: certificate.facts, chain, name(chainText), context)
+            if certificate.facts.keyKind == .other {
+                key.diagnostic("\(name(keyText))is of a kind that is not served: use P-256, P-384 or RSA")
+            }
             if isServer, certificate.facts.hostNames.isEmpty {
                 chain.warning("\(name(chainText))covers no host name: it serves only as the default")
             }

@@ -1,3 +1,4 @@
+import Crypto
 import Proxy
 import Routing
 
@@ -15,16 +16,25 @@ struct TLSLinking {
     private let entryPoints: [EntryPointSettings]
     /// Index by name.
     private var optionsPlaces: [String: Int] = [TLSOptions.defaultName: 0]
+    /// Where options and certificates are written, by index; nil: nowhere.
+    private var optionsValues: [SettingValue?] = [nil]
+    private var certificateValues: [SettingValue] = []
     /// Who named the options of a host, by entry point and host.
     private var namedBy: [Int: [String: SettingValue]] = [:]
 
-    init(_ drafts: [TLSDraft], _ routers: [SecureRouter], _ context: HTTPContext) {
+    /// - Parameter listeners: nil: the main file is not known.
+    init(
+        _ drafts: [TLSDraft], _ routers: [SecureRouter], _ listeners: ListenerTLSPlaces?, _ context: HTTPContext
+    ) {
         entryPoints = context.entryPoints ?? []
         settings.hostOptions = entryPoints.map { $0.http.tls == nil ? nil : [:] }
         addOptions(drafts)
         addCertificates(drafts)
+        checkOptionsOfListeners(context, listeners)
+        if let tls = context.adminTLS { addAdmin(tls, listeners) }
         for router in routers { add(router) }
         for router in routers { checkCertificates(of: router) }
+        checkPairs()
     }
 
     private mutating func addOptions(_ drafts: [TLSDraft]) {
@@ -37,15 +47,18 @@ struct TLSLinking {
             first[options.name] = value
             if options.name == TLSOptions.defaultName {
                 settings.options[0] = options
+                optionsValues[0] = value
             } else {
                 optionsPlaces[options.name] = settings.options.count
                 settings.options.append(options)
+                optionsValues.append(value)
             }
         }
     }
 
     private mutating func addCertificates(_ drafts: [TLSDraft]) {
-        settings.certificates = drafts.flatMap(\.certificates)
+        settings.certificates = drafts.flatMap(\.certificates).map(\.certificate)
+        certificateValues = drafts.flatMap(\.certificates).map(\.value)
         let given = drafts.compactMap(\.defaultCertificate)
         guard let first = given.first else { return }
         for other in given.dropFirst() {
@@ -55,6 +68,72 @@ struct TLSLinking {
         guard let certificate = first.certificate else { return }
         settings.defaultCertificate = settings.certificates.count
         settings.certificates.append(certificate)
+        certificateValues.append(first.value)
+    }
+
+    /// Finds the certificates that cannot serve under options that they would be served under, which clients would only
+    /// notice at their handshakes.
+    private func checkPairs() {
+        let serving = TLSServing(
+            certificates: settings.certificates.map(\.certificate), defaultCertificate: settings.defaultCertificate,
+            options: settings.options, hostOptions: settings.hostOptions, adminOptions: settings.adminOptions,
+            ticketSecret: .init(size: .bits256))
+        let pairs = serving.pairs.sorted { ($0.options, $0.certificate) < ($1.options, $1.certificate) }
+        for pair in pairs {
+            let certificate = settings.certificates[pair.certificate]
+            // What is wrong with the key itself has been reported.
+            guard certificate.certificate.facts.keyKind != .other,
+                let misfit = settings.options[pair.options].misfit(with: certificate.certificate)
+            else { continue }
+            let value = optionsValues[pair.options] ?? certificateValues[pair.certificate]
+            let kind = certificate.certificate.facts.keyKind == .rsa ? "RSA" : "ECDSA"
+            switch misfit {
+            case .noSuite:
+                value.diagnostic("no cipher suite fits the certificate at \(certificate.origin), whose key is \(kind)")
+            case .noSuiteBefore13:
+                value.warning(
+                    "no cipher suite of TLS 1.2 fits the certificate at \(certificate.origin), whose key is \(kind): "
+                        + "clients without TLS 1.3 are refused")
+            case .refused(let words):
+                value.diagnostic("cannot serve with the certificate at \(certificate.origin): \(words)")
+            }
+        }
+    }
+
+    // MARK: Listeners
+
+    private static let adminName = "admin"
+
+    private func checkOptionsOfListeners(_ context: HTTPContext, _ listeners: ListenerTLSPlaces?) {
+        let named =
+            entryPoints.map { ($0.name, $0.http.tls?.options) } + [(Self.adminName, context.adminTLS?.options)]
+        for (name, options) in named {
+            guard let options, optionsPlaces[options] == nil else { continue }
+            let message = "TLS options \(Excerpt.of(options)) are not defined\(advice(for: options))"
+            listeners?.add(message, at: name, key: "options")
+        }
+    }
+
+    /// Options that are not defined are an error, so that nothing is served by the default ones instead.
+    private mutating func addAdmin(_ tls: EntryPointTLSSettings, _ listeners: ListenerTLSPlaces?) {
+        settings.adminOptions = tls.options.flatMap { optionsPlaces[$0] } ?? 0
+        if settings.certificates.isEmpty {
+            listeners?.add(
+                "no certificate serves the admin listener: add one to tls.certificates", at: Self.adminName)
+        } else if settings.defaultCertificate == nil {
+            listeners?.add(
+                "there is no default certificate: clients that ask by an address, such as https://127.0.0.1, are refused",
+                at: Self.adminName, severity: .warning)
+        }
+        if tls.namesResolver {
+            listeners?.add(
+                "certResolver has no effect: certificates are those of tls.certificates", at: Self.adminName,
+                key: "certResolver", severity: .warning)
+        }
+    }
+
+    private func advice(for name: String) -> String {
+        SpellingSuggestion.nearest(to: name, among: optionsPlaces.keys.sorted()).map { ", did you mean \($0)?" } ?? ""
     }
 
     // MARK: Options
@@ -92,13 +171,11 @@ struct TLSLinking {
     private func place(of reference: HTTPReference) -> Int? {
         if reference.name == TLSOptions.defaultName { return 0 }
         if reference.provider == .file, let place = optionsPlaces[reference.name] { return place }
-        let known = optionsPlaces.keys.sorted()
-        let nearest = SpellingSuggestion.nearest(to: reference.name, among: known).map { ", did you mean \($0)?" } ?? ""
         let isOther = reference.provider != .file && optionsPlaces[reference.name] != nil
         reference.value.diagnostic(
             isOther
                 ? "TLS options are defined in files: write \(reference.name)@file"
-                : "TLS options \(Excerpt.of(reference.text)) are not defined\(nearest)")
+                : "TLS options \(Excerpt.of(reference.text)) are not defined\(advice(for: reference.name))")
         return nil
     }
 

@@ -17,6 +17,8 @@ package struct TLSSettings: Equatable, Sendable {
     /// For each entry point, the options of the hosts that do not have the default ones, as indices into `options`.
     /// Nil: no router of this entry point has TLS.
     package var hostOptions: [[String: Int]?] = []
+    /// The options of the admin listener, whatever name a client asks for: an index into `options`. Nil: it has no TLS.
+    package var adminOptions: Int?
 
     package init() {}
 

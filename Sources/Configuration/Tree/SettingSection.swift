@@ -73,6 +73,14 @@ struct SettingSection {
         return value(of: pair, as: key)
     }
 
+    /// The value below these keys, one in the other. Nil if there is none; nothing is reported.
+    func value(below keys: [String]) -> SettingValue? {
+        guard let first = keys.first, let value = present(first), keys.count > 1 else {
+            return keys.first.flatMap(present)
+        }
+        return value.isMapping ? value.section()?.value(below: Array(keys.dropFirst())) : nil
+    }
+
     /// All entries, in the order of the source.
     var entries: [(name: String, value: SettingValue)] {
         pairs.map { (name: $0.key, value: value(of: $0, as: $0.key)) }

@@ -1,3 +1,4 @@
+import Affinity
 import Configuration
 import Foundation
 import NIOCore
@@ -25,16 +26,46 @@ package struct AdminClient: Sendable {
     /// The URL as given.
     package let url: String
     private let server: ServerURL
+    /// Nil: plain HTTP.
+    private let tls: BackendTLS?
 
-    /// - Parameter url: `http://host:port`.
+    /// - Parameters:
+    ///   - url: `http://host:port`, or `https://host:port`.
+    ///   - authorities: those that vouch for the listener's certificate, each in DER form; nil: those of the system.
     /// - Throws: `AddressError`, whose message says how to correct the text.
-    package init(_ url: String) throws(AddressError) {
+    package init(_ url: String, authorities: [[UInt8]]? = nil) throws(AddressError) {
         self.url = url
-        guard !url.lowercased().hasPrefix("https://") else {
-            throw AddressError(url, "uses https, but the admin listener speaks http: write http://host:port")
-        }
         server = try ServerURL(url)
+        tls = server.isSecure ? try Self.tls(authorities, for: url) : nil
         guard !server.hasPath else { throw AddressError(url, "has a path: write http://host:port") }
+    }
+
+    private static let authorityByteCountMax = 4 << 20
+
+    /// The certificates in a PEM file, each in DER form. Blocks.
+    ///
+    /// - Throws: `AddressError`, which names the file.
+    package static func authorities(in path: String) throws(AddressError) -> [[UInt8]] {
+        let bytes: [UInt8]
+        do throws(FileContents.Failure) {
+            bytes = try FileContents.bytes(of: path, byteCountMax: authorityByteCountMax)
+        } catch {
+            throw AddressError(path, error.reason)
+        }
+        guard let authorities = try? ServerCertificate.authorities(bytes) else {
+            throw AddressError(path, "contains no certificate in PEM form")
+        }
+        return authorities
+    }
+
+    private static func tls(_ authorities: [[UInt8]]?, for url: String) throws(AddressError) -> BackendTLS {
+        var settings = BackendTLSSettings()
+        settings.authorities = authorities
+        do {
+            return try BackendTLS(settings)
+        } catch {
+            throw AddressError(url, "cannot be verified, for lack of authorities that can be used: \(error)")
+        }
     }
 
     /// The fleet as that replica sees it, and the JSON that the replica sent.
@@ -92,12 +123,18 @@ package struct AdminClient: Sendable {
             throw AdminClientError(url: url, problem: "cannot be reached: \(Self.reason(error))")
         }
         do {
-            let bytes = try await channel.eventLoop.flatSubmit { answer(to: path, over: channel, until: end) }.get()
+            let bytes = try await channel.eventLoop.flatSubmit {
+                guard let tls else { return answer(to: path, over: channel, until: end) }
+                return tls.begin(on: channel, host: server.host, by: end)
+                    .flatMap { answer(to: path, over: $0, until: end) }
+            }.get()
             try? await channel.close()
             return bytes
         } catch {
             try? await channel.close()
-            let problem = (error as? AdminAnswerFailure)?.problem ?? "closed the connection: \(Self.reason(error))"
+            let problem =
+                (error as? AdminAnswerFailure)?.problem ?? (error as? BackendTLSError).map(Self.problem)
+                ?? "closed the connection: \(Self.reason(error))"
             throw AdminClientError(url: url, problem: problem)
         }
     }
@@ -128,6 +165,15 @@ package struct AdminClient: Sendable {
         return promise.futureResult
     }
 
+    private static func problem(_ error: BackendTLSError) -> String {
+        switch (error.reason, error.failure) {
+        case (.certificateRefused, _): "has a certificate that is refused: \(error.detail)"
+        case (.connectTimeout, _): AdminAnswerFailure.late.problem
+        case (_, .notTLS): "does not speak TLS: write http://host:port"
+        default: "cannot be spoken to: \(error.detail)"
+        }
+    }
+
     private static func reason(_ error: any Error) -> String {
         switch error {
         case ChannelError.connectTimeout: return "no answer within \(timeout.nanoseconds / 1_000_000_000) s"
@@ -156,6 +202,8 @@ private enum AdminAnswerFailure: Error {
     case late
     case cut
     case malformed
+    /// It speaks TLS, and was asked without.
+    case needsTLS
 
     var problem: String {
         switch self {
@@ -164,6 +212,7 @@ private enum AdminAnswerFailure: Error {
         case .late: "did not answer within \(AdminClient.timeout.nanoseconds / 1_000_000_000) s"
         case .cut: "closed the connection before its answer was complete"
         case .malformed: "does not speak HTTP"
+        case .needsTLS: "needs TLS: write https://host:port"
         }
     }
 }
@@ -174,6 +223,8 @@ private final class AdminAnswerHandler: ChannelInboundHandler {
 
     private let answer: EventLoopPromise<[UInt8]>
     private var body: [UInt8] = []
+    /// The status of a response that may say why it was not 200.
+    private var failed: HTTPResponseStatus?
 
     init(_ answer: EventLoopPromise<[UInt8]>) {
         self.answer = answer
@@ -182,12 +233,17 @@ private final class AdminAnswerHandler: ChannelInboundHandler {
     func channelRead(context: ChannelHandlerContext, data: NIOAny) {
         switch unwrapInboundIn(data) {
         case .head(let head):
-            if head.status != .ok { fail(.status(Int(head.status.code)), context) }
+            if head.status == .badRequest {
+                failed = head.status
+            } else if head.status != .ok {
+                fail(.status(Int(head.status.code)), context)
+            }
         case .body(let bytes):
             guard body.count + bytes.readableBytes <= AdminClient.byteCountMax else { return fail(.tooLong, context) }
             body.append(contentsOf: bytes.readableBytesView)
         case .end:
-            answer.succeed(body)
+            guard let failed else { return answer.succeed(body) }
+            fail(body.elementsEqual(AdminTLSOpening.needsTLS.utf8) ? .needsTLS : .status(Int(failed.code)), context)
         }
     }
 

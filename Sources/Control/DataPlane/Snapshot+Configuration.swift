@@ -73,7 +73,12 @@ extension Service {
             },
             strategy: settings.strategy,
             clientScope: FingerprintScope(key: keys.fingerprint, service: settings.name, source: .clientAddress),
-            passHostHeader: settings.passHostHeader, healthCheck: settings.healthCheck,
+            passHostHeader: settings.passHostHeader,
+            healthCheck: settings.healthCheck.map { check in
+                var check = check
+                if check.isSecure == true { check.tls = tls }
+                return check
+            },
             passiveHealthCheck: settings.passiveHealthCheck,
             unhealthyBackends: Set(settings.backends.filter(\.isUnhealthy).map(\.name)),
             slowStartMilliseconds: settings.slowStart.wholeMilliseconds,

@@ -4,21 +4,25 @@ import Routing
 import Synchronization
 
 extension TLSServing {
-    /// Nil if no entry point has TLS.
+    /// Nil if neither an entry point nor the admin listener has TLS.
     ///
     /// - Parameter old: the one in use so far, which is returned if nothing has changed.
     static func serving(_ settings: TLSSettings, keys: FleetKeys, succeeding old: TLSServing?) -> TLSServing? {
-        guard settings.hostOptions.contains(where: { $0 != nil }) else { return nil }
+        guard settings.adminOptions != nil || settings.hostOptions.contains(where: { $0 != nil }) else { return nil }
         let made = TLSServing(
             certificates: settings.certificates.map(\.certificate), defaultCertificate: settings.defaultCertificate,
-            options: settings.options, hostOptions: settings.hostOptions, ticketSecret: keys.tickets)
+            options: settings.options, hostOptions: settings.hostOptions, adminOptions: settings.adminOptions,
+            ticketSecret: keys.tickets)
         guard let old, old.isAlike(made) else { return made }
         return old
     }
 }
 
 extension DataPlane {
-    /// Whether an entry point has TLS, by the configuration in use, whose sessions cannot be resumed by other replicas.
+    /// The TLS of the configuration in use.
+    var tls: TLSServing? { current.withLock { $0.snapshot.tls } }
+
+    /// Whether an entry point has TLS, or the admin listener, by the configuration in use, whose sessions cannot be resumed by other replicas.
     var keepsTicketsToItself: Bool { current.withLock { $0.snapshot.tls != nil } && !TLSServing.sharesTickets }
 }
 

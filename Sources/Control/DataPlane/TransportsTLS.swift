@@ -13,9 +13,10 @@ struct TransportsTLS {
         }
     }
 
-    /// Nil if no backend of the service has TLS.
+    /// Nil if neither a backend of the service nor its health check has TLS.
     mutating func tls(of service: ServiceSettings) throws(SnapshotDiagnostic) -> BackendTLS? {
-        guard service.backends.contains(where: \.isSecure) else { return nil }
+        let isNeeded = service.backends.contains(where: \.isSecure) || service.healthCheck?.isSecure == true
+        guard isNeeded else { return nil }
         let settings = service.transport.tls
         if let tls = known.first(where: { $0.settings == settings }) { return tls }
         do {

@@ -11,12 +11,14 @@ package struct ExplainedRequest: Sendable {
     package let client: String
     /// The port in the URL, or its scheme's default.
     let port: Int
+    /// The host of an https URL; nil: the request comes without TLS.
+    let secureHost: String?
     let remote: SocketAddress
     /// The whole head, as a client would send it.
     let head: [UInt8]
 
     /// - Parameters:
-    ///   - url: `http://host[:port]/path?query`. Path and query may contain what Limpet would refuse.
+    ///   - url: `http://host[:port]/path?query`, or with https. Path and query may contain what Limpet would refuse.
     ///   - fields: `Name: value` each. A Host header replaces that of the URL.
     ///   - client: the address that the request comes from.
     /// - Throws: one sentence that says how to correct the request.
@@ -38,7 +40,9 @@ package struct ExplainedRequest: Sendable {
             throw ExplanationDiagnostic("the method, the URL and the headers must not contain line breaks")
         }
         do {
-            port = try HostAndPort(authority, of: url, defaultPort: isSecure ? 443 : 80).port
+            let place = try HostAndPort(authority, of: url, defaultPort: isSecure ? 443 : 80)
+            port = place.port
+            secureHost = isSecure ? place.host : nil
         } catch {
             throw ExplanationDiagnostic(error.description)
         }

@@ -54,6 +54,7 @@ package struct Explainer: Sendable {
         for index in known.indices {
             let explanation = try await explain(request, at: index)
             if explanation.router != nil { return explanation }
+            if first == nil || first?.isConnected == false, explanation.isConnected { first = explanation }
             first = first ?? explanation
         }
         guard let first else { throw ExplanationDiagnostic("no entry point is defined") }
@@ -66,7 +67,7 @@ package struct Explainer: Sendable {
         let entryPoint = EntryPoint(settings, index: index)
         let worker = worker
         let explained = try? await worker.eventLoop.submit {
-            worker.value.explain(request.head, at: entryPoint, from: request.remote)
+            worker.value.explain(request.head, at: entryPoint, from: request.remote, secureHost: request.secureHost)
         }.get()
         guard let explained else { throw ExplanationDiagnostic("the event loop has stopped") }
         return Explanation(explained, of: request, at: settings.name, under: configuration)

@@ -17,8 +17,9 @@ extension Explanation {
         let levels = explained.levels.map { Level($0, http) }
         let (status, reason) = Self.answer(explained.outcome)
         self.init(
-            method: request.method, url: request.url, client: request.client, entryPoint: entryPoint, status: status,
-            reason: reason, router: winner.map { Router($0, http) },
+            method: request.method, url: request.url, client: request.client, entryPoint: entryPoint,
+            tls: explained.tlsOptions.map { TLS(options: $0.name, clientAuthType: $0.clientAuth.rawValue) },
+            status: status, reason: reason, router: winner.map { Router($0, http) },
             passedOver: considered[..<place].map { Router($0, http) },
             shadowed: considered.dropFirst(place + 1).filter(\.takes).map { Router($0, http) },
             middlewares: zip(kinds, explained.passages).map { Middleware($0, $1, explained.outcome) }, levels: levels,
@@ -44,6 +45,11 @@ extension Explanation {
         switch outcome {
         case .malformed(let refusal):
             return (refusal?.status ?? 400, refusal.map { "\($0.reason)" } ?? "the request head is incomplete")
+        case .noTLS: return (nil, "the entry point has no TLS, because no router there has it")
+        case .noCertificate:
+            return (nil, "no certificate covers the name, so the TLS handshake fails (unrecognized_name)")
+        case .needsTLS: return (400, "the entry point takes requests over TLS alone: use https")
+        case .misdirected: return (421, "the host has other TLS options than the name that the connection is made for")
         case .dotSegment: return (400, "the path contains a . or .. segment")
         case .lastHop(let status): return (status, "Max-Forwards is 0")
         case .noRouter: return (404, "no router matches")

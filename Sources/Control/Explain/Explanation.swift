@@ -71,13 +71,23 @@ package struct Explanation: Encodable, Equatable, Sendable {
         var down: [String]
     }
 
+    /// The rules of the connection.
+    package struct TLS: Encodable, Equatable, Sendable {
+        /// The name of the options.
+        var options: String
+        /// What is demanded of the client's certificate, in Go's words.
+        var clientAuthType: String
+    }
+
     var method: String
     var url: String
     var client: String
     var entryPoint: String
+    /// Left out without TLS.
+    var tls: TLS?
     /// The status of Limpet's local response; null if a backend answers.
     @ExplicitNull var status: Int?
-    /// The reason for Limpet's local response.
+    /// The reason for Limpet's local response, or for there being none: no connection comes about.
     @ExplicitNull var reason: String?
     @ExplicitNull var router: Router?
     /// The routers that were considered before it.
@@ -98,7 +108,10 @@ package struct Explanation: Encodable, Equatable, Sendable {
     }
 
     /// Whether a backend may get the request.
-    package var isServed: Bool { status == nil }
+    package var isServed: Bool { status == nil && isConnected }
+
+    /// Whether there is a request at all: a TLS connection comes about, where one is asked for.
+    var isConnected: Bool { status != nil || reason == nil }
 
     /// For programs: one object with sorted keys.
     package func json() throws -> String {

@@ -15,7 +15,7 @@ package struct ExplanationText: CustomStringConvertible {
     /// Each line ends with a line feed.
     package var description: String {
         var lines = [line("request", "\(explanation.method) \(explanation.url)")]
-        lines.append(line("", "at entry point \(explanation.entryPoint), from \(explanation.client)"))
+        lines.append(line("", "at entry point \(explanation.entryPoint), from \(explanation.client)\(tlsWords)"))
         lines += routerLines
         lines += explanation.middlewares.map { line("middleware", "\($0.kind): \($0.effect)") }
         for level in explanation.levels { lines += levelLines(level) }
@@ -32,6 +32,12 @@ package struct ExplanationText: CustomStringConvertible {
     private func line(_ label: String, _ text: String) -> String {
         let padding = String(repeating: " ", count: Self.labelWidth - label.count)
         return text.isEmpty ? label : label + padding + " " + EscapedText.of(text)
+    }
+
+    private var tlsWords: String {
+        guard let tls = explanation.tls else { return "" }
+        let demand = tls.clientAuthType == "NoClientCert" ? "" : " (\(tls.clientAuthType))"
+        return ", over TLS with options \(tls.options)\(demand)"
     }
 
     // MARK: Routers
@@ -152,6 +158,7 @@ package struct ExplanationText: CustomStringConvertible {
 
     private var answer: String {
         if let status = explanation.status { return "\(status) from Limpet: \(explanation.reason ?? "")" }
+        if let reason = explanation.reason { return "none: \(reason)" }
         guard let level = explanation.passed.last else { return "unknown" }
         if level.isFailover, level.leadsElsewhere, let fallback = level.order.last {
             return "from \(shown(fallback.name)), because no server of \(shown(level.choice ?? "")) is up"

@@ -18,9 +18,11 @@ package struct AuxiliaryListener: Sendable {
 
     /// Starts to listen, and gives each connection a handler of its own. The handler receives one request at a time.
     ///
+    /// - Parameter tls: the TLS in use when a connection begins; nil: the listener speaks plain HTTP.
     /// - Throws: `ListenError`.
-    static func start<Handler: ChannelInboundHandler>(
-        on address: ListenAddress, group: any EventLoopGroup, handler: @escaping @Sendable () -> Handler
+    static func start<Handler: ChannelInboundHandler & SendableMetatype>(
+        on address: ListenAddress, group: any EventLoopGroup, tls: (@Sendable () -> TLSServing?)? = nil,
+        handler: @escaping @Sendable () -> Handler
     ) async throws(ListenError) -> AuxiliaryListener where Handler.InboundIn == HTTPServerRequestPart {
         let gate = ConnectionLimit(limit: connectionsMax)
         let bootstrap = ServerBootstrap(group: group)
@@ -32,16 +34,22 @@ package struct AuxiliaryListener: Sendable {
             }
             .childChannelInitializer { channel in
                 channel.eventLoop.makeCompletedFuture {
-                    let pipeline = channel.pipeline.syncOperations
-                    try pipeline.addHandler(IdleStateHandler(allTimeout: idleMax))
-                    try pipeline.addHandler(IdleCloser())
-                    try pipeline.configureHTTPServerPipeline(withErrorHandling: true)
-                    try pipeline.addHandler(handler())
+                    guard let tls else { return try serve(channel, by: handler()) }
+                    let opening = AdminTLSOpening(tls: tls) { channel in try serve(channel, by: handler()) }
+                    try channel.pipeline.syncOperations.addHandler(opening)
                 }
             }
         let channel = try await bootstrap.bind(to: address)
         let port = channel.localAddress?.port ?? address.port
         return AuxiliaryListener(channel: channel, address: ListenAddress(host: address.host, port: port))
+    }
+
+    private static func serve(_ channel: any Channel, by handler: some ChannelHandler) throws {
+        let pipeline = channel.pipeline.syncOperations
+        try pipeline.addHandler(IdleStateHandler(allTimeout: idleMax))
+        try pipeline.addHandler(IdleCloser())
+        try pipeline.configureHTTPServerPipeline(withErrorHandling: true)
+        try pipeline.addHandler(handler)
     }
 
     /// Accepts no more connections. Open ones end with their event loop.

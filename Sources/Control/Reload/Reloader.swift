@@ -309,7 +309,7 @@ extension Configuration {
     /// The keys of the main file that differ from `other` and take effect only at a start, in their usual order.
     fileprivate func staticChanges(from other: Configuration) -> [String] {
         [
-            ("entryPoints", entryPoints != other.entryPoints || admin != other.admin),
+            ("entryPoints", entryPoints != other.entryPoints || admin != other.admin || adminTLS != other.adminTLS),
             ("providers", providers != other.providers),
             ("serversTransport", serversTransport != other.serversTransport), ("fleet", fleet != other.fleet),
             ("replica", replica != other.replica), ("store", store != other.store), ("log", log != other.log),

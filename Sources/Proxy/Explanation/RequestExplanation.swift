@@ -7,6 +7,14 @@ package import Routing
 package struct RequestExplanation: Sendable {
     /// How the request ends.
     package enum Outcome: Equatable, Sendable {
+        /// The client asks for TLS at an entry point that has none.
+        case noTLS
+        /// No certificate covers the name that the client asks for: the handshake fails.
+        case noCertificate
+        /// The entry point takes requests over TLS alone: 400.
+        case needsTLS
+        /// The host has other TLS options than the name that the connection was made for: 421.
+        case misdirected
         /// The head is rejected, and the connection closed. Nil: the head is incomplete.
         case malformed(HeadRefusal?)
         /// The path has a segment `.` or `..`: 400.
@@ -39,7 +47,9 @@ package struct RequestExplanation: Sendable {
     }
 
     package internal(set) var outcome: Outcome
-    /// Nil if the head is rejected.
+    /// Those that the connection has; nil without TLS.
+    package internal(set) var tlsOptions: TLSOptions?
+    /// Nil if the head is rejected, or nothing is routed.
     package internal(set) var routes: RouteExplanation?
     /// One for each middleware that the request passes, in order.
     package internal(set) var passages: [Passage] = []

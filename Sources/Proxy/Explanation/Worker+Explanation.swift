@@ -10,10 +10,21 @@ extension Worker {
     /// - Parameters:
     ///   - bytes: the complete request head.
     ///   - remote: the client's address.
-    package func explain(_ bytes: [UInt8], at entryPoint: EntryPoint, from remote: SocketAddress) -> RequestExplanation
-    {
+    ///   - secureHost: the host of an https URL, which the client asks for by its name; nil: the request comes without
+    ///     TLS. Whatever is demanded of the client, it does.
+    package func explain(
+        _ bytes: [UInt8], at entryPoint: EntryPoint, from remote: SocketAddress, secureHost: String? = nil
+    ) -> RequestExplanation {
+        var connection: TLSConnectionInfo?
+        if let secureHost {
+            guard let tls = table.snapshot.tls, tls.serves(entryPoint.index) else {
+                return RequestExplanation(outcome: .noTLS)
+            }
+            connection = tls.assumedConnection(secureHost, entryPoint: entryPoint.index)
+            if connection == nil { return RequestExplanation(outcome: .noCertificate) }
+        }
         let client = ClientConnectionInfo(
-            remote: remote, entryPoint: entryPoint, replicaName: loop.replicaName)
+            remote: remote, tls: connection, entryPoint: entryPoint, replicaName: loop.replicaName)
         let fields = loop.requestFields
         return bytes.withUnsafeBytes { bytes in
             switch loop.scanner.scanRequest(bytes, into: fields) {
@@ -27,7 +38,8 @@ extension Worker {
     private func explain(_ request: RequestView) -> RequestExplanation {
         let routes = table.snapshot.routes.explain(
             request, entryPoint: table.snapshot.routeIndex(of: request.client))
-        var explanation = RequestExplanation(outcome: .service, routes: routes)
+        var explanation = RequestExplanation(
+            outcome: .service, tlsOptions: request.client.tls?.options, routes: routes)
         var steps = RequestRouting()
         steps.trace = []
         while true {
@@ -38,6 +50,7 @@ extension Worker {
                 continue
             case .answer(let answer):
                 explanation.outcome = Self.outcome(answer)
+                if [.needsTLS, .misdirected].contains(explanation.outcome) { explanation.routes = nil }
             case .service:
                 break
             }
@@ -60,6 +73,8 @@ extension Worker {
         case .dotSegment: .dotSegment
         // The last recipient does not implement TRACE, and routing refuses nothing else as not implemented.
         case .maxForwards, .notImplemented: .lastHop(status: answer.status)
+        case .plainHTTP: .needsTLS
+        case .misdirected: .misdirected
         case .noRoute: .noRouter
         case .noService: .noService
         default: .answered(status: answer.status, location: answer.location)

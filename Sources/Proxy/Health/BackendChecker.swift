@@ -161,7 +161,11 @@ final class BackendChecker: HealthChecking {
 }
 
 extension FailingReason {
-    fileprivate init(connecting error: any Error) {
+    init(connecting error: any Error) {
+        if let error = error as? BackendTLSError {
+            self = error.failure
+            return
+        }
         switch Cause(connecting: error).reason {
         case .connectTimeout: self = .connectTimedOut
         case .connectRefused: self = .connectionRefused

@@ -17,7 +17,8 @@ struct CheckTarget {
     private static let locationMax = 8192
 
     init(_ backend: Backend, _ check: HealthCheck) {
-        place = Backend(name: backend.name, host: backend.host, port: check.port ?? backend.port, tls: backend.tls)
+        place = Backend(
+            name: backend.name, host: backend.host, port: check.port ?? backend.port, tls: check.tls(of: backend))
         (host, port) = (place.host, place.port)
         self.check = check
         hostField = check.hostname ?? place.authority

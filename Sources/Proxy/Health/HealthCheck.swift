@@ -19,6 +19,10 @@ package struct HealthCheck: Hashable, Sendable {
     package var hostname: String?
     /// Nil: the backend's own port.
     package var port: Int?
+    /// Whether it goes over TLS; nil: as the backend's requests do.
+    package var isSecure: Bool?
+    /// The TLS of a check that goes over it, where the backend's requests do not.
+    package var tls: BackendTLS?
     /// The only status that counts as healthy; nil: all from 200 to 399.
     package var status: Int?
     package var headers: [Field]
@@ -27,17 +31,27 @@ package struct HealthCheck: Hashable, Sendable {
     package var pace: CheckPace
 
     package init(
-        path: String, method: String = "GET", hostname: String? = nil, port: Int? = nil, status: Int? = nil,
-        headers: [Field] = [], followsRedirects: Bool = true, pace: CheckPace = CheckPace()
+        path: String, method: String = "GET", hostname: String? = nil, port: Int? = nil, isSecure: Bool? = nil,
+        status: Int? = nil, headers: [Field] = [], followsRedirects: Bool = true, pace: CheckPace = CheckPace()
     ) {
         self.path = path
         self.method = method
         self.hostname = hostname
         self.port = port
+        self.isSecure = isSecure
         self.status = status
         self.headers = headers
         self.followsRedirects = followsRedirects
         self.pace = pace
+    }
+
+    /// The TLS that a check of this backend goes over.
+    func tls(of backend: Backend) -> BackendTLS? {
+        switch isSecure {
+        case nil: backend.tls
+        case true?: backend.tls ?? tls
+        case false?: nil
+        }
     }
 
     func isHealthy(_ status: Int) -> Bool {

@@ -11,7 +11,8 @@ import Networking
 /// A loop marks a backend unreachable itself, before it decides again. Only the prober marks it up.
 package final class HealthProber {
     /// Reports whether a connection can be opened in time, in this turn of the loop or a later one.
-    typealias Connect = (Backend, _ timeout: TimeAmount, _ then: @escaping (_ isReachable: Bool) -> Void) -> Void
+    /// Calls `then` with nil once a connection could be made.
+    typealias Connect = (Backend, _ timeout: TimeAmount, _ then: @escaping (FailingReason?) -> Void) -> Void
     typealias MakeChecker = (Backend, HealthCheck) -> any HealthChecking
 
     let loop: LoopContext
@@ -121,7 +122,8 @@ package final class HealthProber {
         target.state.begin(.unreachable)
         let action = target.probe.failed(now: loop.now())
         guard action != .doNothing else { return false }
-        loop.logger.warning("A backend is unreachable.", metadata: target.metadata)
+        let metadata = target.probeFailure.map { target.metadata(reason: $0.text) } ?? target.metadata
+        loop.logger.warning("A backend is unreachable.", metadata: metadata)
         perform(action, target)
         return true
     }
@@ -144,7 +146,7 @@ package final class HealthProber {
         case .wait(let until): wait(until, target.state) { [self] in perform($0.probe.isDue(now: loop.now()), $0) }
         case .connect:
             connect(target.backend, target.connectTimeout) { [self] in
-                probed(target.state, isReachable: $0)
+                probed(target.state, failure: $0)
             }
         }
     }
@@ -166,8 +168,10 @@ package final class HealthProber {
     }
 
     /// If the probe was requested, the monitor receives its result, and no separate change event.
-    private func probed(_ state: BackendState, isReachable: Bool) {
+    private func probed(_ state: BackendState, failure: FailingReason?) {
         guard let target = target(state) else { return }
+        target.probeFailure = failure
+        let isReachable = failure == nil
         let wasUnreachable = isReachable ? becameReachable(target) : false
         let outcome = target.probe.ended(isReachable: isReachable, now: loop.now())
         perform(outcome.action, target)
@@ -194,7 +198,7 @@ package final class HealthProber {
     }
 
     private static func connect(
-        _ backend: Backend, on loop: LoopContext, timeout: TimeAmount, _ then: @escaping (Bool) -> Void
+        _ backend: Backend, on loop: LoopContext, timeout: TimeAmount, _ then: @escaping (FailingReason?) -> Void
     ) {
         ClientBootstrap(group: loop.eventLoop)
             .connectTimeout(timeout)
@@ -202,11 +206,11 @@ package final class HealthProber {
             .securing(backend, on: loop, within: timeout)
             .assumeIsolated()
             .whenComplete { result in
-                if case .success(let channel) = result {
+                switch result {
+                case .success(let channel):
                     channel.close(promise: nil)
-                    then(true)
-                } else {
-                    then(false)
+                    then(nil)
+                case .failure(let error): then(FailingReason(connecting: error))
                 }
             }
     }

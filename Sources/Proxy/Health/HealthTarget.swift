@@ -18,6 +18,8 @@ final class HealthTarget {
     /// For one attempt to connect, of a probe or a check.
     var connectTimeout = PoolLimits().probeTimeout
     var probe = BackendProbe()
+    /// Why the last probe could not connect.
+    var probeFailure: FailingReason?
     /// How it is checked; nil: not at all. Then there is neither a `check` nor a `checker`.
     var healthCheck: HealthCheck?
     var check: BackendCheck?
@@ -56,7 +58,9 @@ final class HealthTarget {
 
     /// Whether its checks go where its requests go, so that a check over a new connection also tells that it can be
     /// reached.
-    var isCheckedAtItsPort: Bool { healthCheck.map { ($0.port ?? backend.port) == backend.port } ?? false }
+    var isCheckedAtItsPort: Bool {
+        healthCheck.map { ($0.port ?? backend.port) == backend.port && $0.tls(of: backend) == backend.tls } ?? false
+    }
 
     /// Whether the fleet's questions are answered by a connection alone, or by one besides the check.
     var probesByConnecting: Bool { !isCheckedAtItsPort }

@@ -22,6 +22,8 @@ package struct HeaderEdits: Equatable, Sendable {
     package var requestRemove: [String]
     package var responseSet: [Field]
     package var responseRemove: [String]
+    /// Nil: Strict-Transport-Security is not set.
+    package var strictTransport: StrictTransport?
 
     package struct Field: Equatable, Sendable {
         package var name: String
@@ -35,12 +37,34 @@ package struct HeaderEdits: Equatable, Sendable {
 
     package init(
         requestSet: [Field] = [], requestRemove: [String] = [], responseSet: [Field] = [],
-        responseRemove: [String] = []
+        responseRemove: [String] = [], strictTransport: StrictTransport? = nil
     ) {
+        self.strictTransport = strictTransport
         self.requestSet = requestSet
         self.requestRemove = requestRemove
         self.responseSet = responseSet
         self.responseRemove = responseRemove
+    }
+}
+
+/// The keys `sts…` of `headers`: for how long browsers use TLS alone (RFC 6797, section 6.1).
+package struct StrictTransport: Equatable, Sendable {
+    package var seconds: Int
+    package var includesSubdomains: Bool
+    package var isPreloaded: Bool
+    /// Whether the field is also sent where the request came without TLS, as from a proxy that ended it.
+    package var isForced: Bool
+
+    package init(seconds: Int, includesSubdomains: Bool = false, isPreloaded: Bool = false, isForced: Bool = false) {
+        self.seconds = seconds
+        self.includesSubdomains = includesSubdomains
+        self.isPreloaded = isPreloaded
+        self.isForced = isForced
+    }
+
+    /// The value of Strict-Transport-Security.
+    var value: String {
+        "max-age=\(seconds)" + (includesSubdomains ? "; includeSubDomains" : "") + (isPreloaded ? "; preload" : "")
     }
 }
 

@@ -16,7 +16,9 @@ final class MiddlewareChain: Sendable {
     /// The edits of a `headers` middleware, without the fields that must not be edited.
     struct FieldRules: Sendable {
         let request: [FieldEdit]
+        /// For requests that came without TLS.
         let response: [FieldEdit]
+        let secureResponse: [FieldEdit]
     }
 
     let steps: [Step]
@@ -43,7 +45,13 @@ final class MiddlewareChain: Sendable {
 extension MiddlewareChain.FieldRules {
     init(_ edits: HeaderEdits) {
         request = Self.edits(edits.requestSet, edits.requestRemove) { !FieldEdit.isFraming($0) }
-        response = Self.edits(edits.responseSet, edits.responseRemove) { !FieldEdit.isFraming($0) && $0 != "host" }
+        let own = Self.edits(edits.responseSet, edits.responseRemove) { !FieldEdit.isFraming($0) && $0 != "host" }
+        let strict = edits.strictTransport.map {
+            FieldEdit.set(name: "Strict-Transport-Security", value: $0.value)
+        }
+        // What is said of the field by its name counts, as in Traefik.
+        secureResponse = [strict].compactMap(\.self) + own
+        response = edits.strictTransport?.isForced == true ? secureResponse : own
     }
 
     private static func edits(

@@ -34,7 +34,7 @@ final class MiddlewareRun {
         switch step {
         case .headers(let rules):
             edits.apply(rules.request)
-            responses.append(rules.response)
+            responses.append(request.client.tls == nil ? rules.response : rules.secureResponse)
             return .goOn
         case .stripPrefix(let prefixes): return strip(prefixes, request) ? .goOn : .dotSegment
         case .addPrefix(let prefix):

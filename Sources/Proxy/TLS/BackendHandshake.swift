@@ -27,7 +27,7 @@ final class BackendHandshake: ChannelInboundHandler, RemovableChannelHandler {
     func begin(_ channel: any Channel, by deadline: NIODeadline) {
         let bound = NIOLoopBound(self, eventLoop: channel.eventLoop)
         timer = channel.eventLoop.scheduleTask(deadline: deadline) {
-            bound.value.fail(channel, .connectTimeout, "the TLS handshake timed out")
+            bound.value.fail(channel, .timedOut)
         }
         channel.read()
     }
@@ -37,7 +37,7 @@ final class BackendHandshake: ChannelInboundHandler, RemovableChannelHandler {
             return context.fireUserInboundEventTriggered(event)
         }
         _ = limpet_handshake_take()
-        if let fault = fault(of: context) { return fail(context.channel, .certificateRefused, fault) }
+        if let fault = fault(of: context) { return fail(context.channel, fault) }
         guard end() else { return }
         context.pipeline.syncOperations.removeHandler(context: context, promise: nil)
         promise.succeed(context.channel)
@@ -45,36 +45,38 @@ final class BackendHandshake: ChannelInboundHandler, RemovableChannelHandler {
 
     func errorCaught(context: ChannelHandlerContext, error: any Error) {
         let facts = limpet_handshake_take()
-        let (reason, detail) = Self.reason(error, alertSent: Int(facts.alert_sent), received: Int(facts.alert_received))
-        fail(context.channel, reason, detail)
+        guard !(error is NIOSSLExtraError) else { return fail(context.channel, .otherName) }
+        fail(
+            context.channel,
+            .handshake(
+                sent: Int(facts.alert_sent), received: Int(facts.alert_received),
+                isPlain: "\(error)".contains("WRONG_VERSION_NUMBER")))
     }
 
     func channelInactive(context: ChannelHandlerContext) {
-        fail(context.channel, .handshakeFailed, "the connection ended during the TLS handshake")
+        fail(context.channel, .ended)
         context.fireChannelInactive()
     }
 
     /// What is wrong with the names in a certificate that the library has verified; nil: nothing.
-    private func fault(of context: ChannelHandlerContext) -> String? {
+    private func fault(of context: ChannelHandlerContext) -> BackendTLSError? {
         guard name != nil || peerURI != nil else { return nil }
         let handler = try? context.pipeline.syncOperations.handler(type: NIOSSLClientHandler.self)
         let certificate = try? handler?.peerCertificate?.toDERBytes()
         guard let facts = certificate.flatMap(CertificateFacts.init(der:)) else {
-            return "the certificate cannot be read"
+            return .unreadable
         }
         if let name {
             let names = [name, ServerName.wildcard(of: name)].compactMap(\.self)
-            guard facts.dnsNames.contains(where: names.contains) else { return Self.otherName }
+            guard facts.dnsNames.contains(where: names.contains) else { return .otherName }
         }
         guard let peerURI, !facts.alternativeNames.contains(peerURI) else { return nil }
-        return "the certificate does not have the URI of peerCertURI"
+        return .otherURI
     }
 
-    private static let otherName = "the certificate is for another name"
-
-    private func fail(_ channel: any Channel, _ reason: Reason, _ detail: String) {
+    private func fail(_ channel: any Channel, _ error: BackendTLSError) {
         guard end() else { return }
-        promise.fail(BackendTLSError(reason: reason, detail: detail))
+        promise.fail(error)
         channel.close(promise: nil)
     }
 
@@ -84,19 +86,6 @@ final class BackendHandshake: ChannelInboundHandler, RemovableChannelHandler {
         isOver = true
         timer?.cancel()
         return true
-    }
-
-    /// What the alert that we sent says of the backend's certificate (RFC 8446, section 6.2).
-    private static func reason(_ error: any Error, alertSent: Int, received: Int) -> (Reason, String) {
-        if error is NIOSSLExtraError { return (.certificateRefused, otherName) }
-        switch alertSent {
-        case 45: return (.certificateRefused, "the certificate has expired, or is not valid yet")
-        case 48: return (.certificateRefused, "the certificate is of an unknown authority")
-        case 42...46: return (.certificateRefused, "the certificate is not valid")
-        default: break
-        }
-        if received >= 0 { return (.handshakeFailed, "the backend sent the alert \(received)") }
-        return (.handshakeFailed, "the TLS handshake failed")
     }
 }
 

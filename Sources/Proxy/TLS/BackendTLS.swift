@@ -1,5 +1,6 @@
+import Affinity
 import CLimpetTickets
-import NIOCore
+package import NIOCore
 import NIOSSL
 
 /// How a backend is reached over TLS: the TLS keys of `serversTransport`. A value without anything of a TLS library.
@@ -60,10 +61,11 @@ package final class BackendTLS: Sendable, Hashable {
     ///
     /// - Parameters:
     ///   - host: the host of the backend's URL.
+    ///   - buffers: where the buffers of reads are returned to.
     ///   - deadline: of the handshake.
     /// - Returns: the channel once the backend is verified; ``BackendTLSError`` if it is not, and the channel closes.
     func begin(
-        on channel: any Channel, host: String, loop: NIOLoopBound<LoopContext>, by deadline: NIODeadline
+        on channel: any Channel, host: String, buffers: ReceiveBuffers?, by deadline: NIODeadline
     ) -> EventLoopFuture<any Channel> {
         let promise = channel.eventLoop.makePromise(of: (any Channel).self)
         // An address is not asked for by name (RFC 6066, section 3); the library verifies it as an address.
@@ -72,21 +74,27 @@ package final class BackendTLS: Sendable, Hashable {
             promise, name: settings.isInsecure ? nil : name, peerURI: settings.peerURI)
         do {
             let handler = try NIOSSLClientHandler(context: context, serverHostname: name)
-            let buffers = ReadBufferReturn(loop.value.receiveBuffers)
-            try channel.pipeline.syncOperations.addHandlers([buffers, handler, handshake])
+            if let buffers { try channel.pipeline.syncOperations.addHandler(ReadBufferReturn(buffers)) }
+            try channel.pipeline.syncOperations.addHandlers([handler, handshake])
             handshake.begin(channel, by: deadline)
         } catch {
-            promise.fail(BackendTLSError(reason: .handshakeFailed, detail: "\(error)"))
+            promise.fail(BackendTLSError(.handshakeFailed, .handshakeFailed, "\(error)"))
             channel.close(promise: nil)
         }
         return promise.futureResult
     }
 }
 
-/// Why a connection to a backend could not be made one with TLS.
-struct BackendTLSError: Error {
-    let reason: Reason
-    let detail: String?
+extension BackendTLS {
+    /// Makes a connection that has just been opened one with TLS, for clients outside the data plane. Must be called on
+    /// its loop.
+    ///
+    /// - Returns: the channel once the server is verified; ``BackendTLSError`` if it is not, and the channel closes.
+    package func begin(
+        on channel: any Channel, host: String, by deadline: NIODeadline
+    ) -> EventLoopFuture<any Channel> {
+        begin(on: channel, host: host, buffers: nil, by: deadline)
+    }
 }
 
 extension EventLoopFuture where Value == any Channel {
@@ -96,7 +104,9 @@ extension EventLoopFuture where Value == any Channel {
         let bound = NIOLoopBound(loop, eventLoop: loop.eventLoop)
         let deadline = NIODeadline.now() + timeout
         let host = backend.host
-        return flatMap { channel in tls.begin(on: channel, host: host, loop: bound, by: deadline) }
+        return flatMap { channel in
+            tls.begin(on: channel, host: host, buffers: bound.value.receiveBuffers, by: deadline)
+        }
     }
 }
 

@@ -7,6 +7,16 @@ package struct CertificateFacts: Equatable, Sendable {
         package let value: String
     }
 
+    /// Whose signatures the key makes: a suite of TLS 1.2 fits one of them.
+    package enum KeyKind: Equatable, Sendable {
+        /// On P-256 or P-384.
+        case ecdsa
+        case rsa
+        /// No handshake is signed with it.
+        case other
+    }
+
+    package let keyKind: KeyKind
     package let subject: [Attribute]
     package let issuer: [Attribute]
     /// In hexadecimal, without a leading zero byte.
@@ -35,6 +45,7 @@ package struct CertificateFacts: Equatable, Sendable {
             let notAfter = Self.time(validity[1]), let subject = Self.name(fields[4])
         else { return nil }
         serialNumber = Array(fields[0].content.drop { $0 == 0 })
+        keyKind = Self.keyKind(fields[5])
         (self.issuer, self.subject, self.notBefore, self.notAfter) = (issuer, subject, notBefore, notAfter)
         let names = fields.first { $0.tag == 0xA3 }.flatMap(Self.alternativeNames) ?? []
         // In the order in which Go, and so Traefik, lists them.
@@ -84,6 +95,18 @@ package struct CertificateFacts: Equatable, Sendable {
             }
         }
         return attributes
+    }
+
+    /// Of a subjectPublicKeyInfo (RFC 5280, section 4.1.2.7; the identifiers are those of RFC 3279 and RFC 5480).
+    private static func keyKind(_ element: DERReader.Element) -> KeyKind {
+        let algorithm = element.children?.first?.children ?? []
+        switch algorithm.first?.objectIdentifier {
+        case "1.2.840.113549.1.1.1": return .rsa
+        case "1.2.840.10045.2.1":
+            let curves = ["1.2.840.10045.3.1.7", "1.3.132.0.34"]
+            return algorithm.dropFirst().first?.objectIdentifier.map(curves.contains) == true ? .ecdsa : .other
+        default: return .other
+        }
     }
 
     private static let types = [

@@ -14,13 +14,15 @@ package final class TLSServing: Sendable {
     private let index: CertificateIndex
     /// In the order of the entry points; nil: there is no TLS at this one.
     private let hostOptions: [HostOptions?]
+    /// The index of the options of the admin listener; nil: there is no TLS at it.
+    private let adminOptions: Int?
     private let authorities: [[NIOSSLCertificate]]
     private let ticketSecret: SymmetricKey
-    private let contexts = Mutex<[Place: TLSServerContext]>([:])
+    private let contexts = Mutex<[Pair: TLSServerContext]>([:])
 
-    private struct Place: Hashable {
-        let certificate: Int
-        let options: Int
+    package struct Pair: Hashable, Sendable {
+        package let certificate: Int
+        package let options: Int
     }
 
     /// Whether the keys of session tickets can be set, so that replicas resume each other's sessions.
@@ -42,11 +44,12 @@ package final class TLSServing: Sendable {
     ///   - ticketSecret: derived from the fleet secret for session tickets alone.
     package init(
         certificates: [ServerCertificate], defaultCertificate: Int?, options: [TLSOptions],
-        hostOptions: [HostOptions?], ticketSecret: SymmetricKey
+        hostOptions: [HostOptions?], adminOptions: Int? = nil, ticketSecret: SymmetricKey
     ) {
         self.certificates = certificates
         self.options = options.isEmpty ? [TLSOptions()] : options
         self.hostOptions = hostOptions
+        self.adminOptions = adminOptions
         self.ticketSecret = ticketSecret
         index = CertificateIndex(names: certificates.map(\.facts.hostNames), defaultPlace: defaultCertificate)
         authorities = self.options.map { options in
@@ -58,11 +61,20 @@ package final class TLSServing: Sendable {
     ///   - serverName: normalized; nil: the client named none.
     ///   - seconds: since 1970.
     func select(_ serverName: String?, entryPoint: Int, now seconds: Int64) -> Selection {
-        let options = options(of: serverName, entryPoint: entryPoint)
+        select(serverName, options: options(of: serverName, entryPoint: entryPoint), now: seconds)
+    }
+
+    /// What serves a connection of the admin listener: by the same certificates, by its own options.
+    func selectForAdmin(_ serverName: String?, now seconds: Int64) -> Selection {
+        guard let adminOptions else { return .unusable }
+        return select(serverName, options: adminOptions, now: seconds)
+    }
+
+    private func select(_ serverName: String?, options: Int, now seconds: Int64) -> Selection {
         switch index.select(serverName, isStrict: self.options[options].sniStrict) {
         case .none: return .unrecognizedName
         case .certificate(let certificate):
-            guard let context = context(Place(certificate: certificate, options: options), now: seconds) else {
+            guard let context = context(Pair(certificate: certificate, options: options), now: seconds) else {
                 return .unusable
             }
             context.tickets?.renew(now: seconds)
@@ -70,10 +82,41 @@ package final class TLSServing: Sendable {
         }
     }
 
+    /// The pairs of a certificate and options that connections may have, as indices: at an entry point, by the names of
+    /// certificates and the hosts of routers, and at the admin listener.
+    package var pairs: Set<Pair> {
+        var pairs: Set<Pair> = []
+        func add(_ name: String?, _ options: Int) {
+            guard case .certificate(let place) = index.select(name, isStrict: self.options[options].sniStrict) else {
+                return
+            }
+            pairs.insert(Pair(certificate: place, options: options))
+        }
+        let names = Set(certificates.flatMap(\.facts.hostNames)).map(Optional.some) + [nil]
+        for (entryPoint, hosts) in hostOptions.enumerated() {
+            guard let hosts else { continue }
+            for name in names + hosts.keys.map(Optional.some) { add(name, options(of: name, entryPoint: entryPoint)) }
+        }
+        if let adminOptions { for name in names { add(name, adminOptions) } }
+        return pairs
+    }
+
+    /// The connection of a client that asks for a host, and does whatever is demanded of it; nil: no certificate covers
+    /// the name.
+    func assumedConnection(_ host: String, entryPoint: Int) -> TLSConnectionInfo? {
+        let name = ServerName.normalized(host.utf8)
+        let options = options[options(of: name, entryPoint: entryPoint)]
+        guard index.select(name, isStrict: options.sniStrict) != .none else { return nil }
+        return TLSConnectionInfo(
+            version: options.maxVersion, suite: "", serverName: name, isResumed: false, options: options,
+            clientCertificate: nil)
+    }
+
     /// Whether both serve alike, so that one can take the other's place with the contexts that it has made.
     package func isAlike(_ other: TLSServing) -> Bool {
         certificates == other.certificates && index == other.index && options == other.options
-            && hostOptions == other.hostOptions && ticketSecret == other.ticketSecret
+            && hostOptions == other.hostOptions && adminOptions == other.adminOptions
+            && ticketSecret == other.ticketSecret
     }
 
     /// Whether there is TLS at an entry point.
@@ -105,7 +148,7 @@ package final class TLSServing: Sendable {
         return named[host] ?? ServerName.wildcard(of: host).flatMap { named[$0] } ?? 0
     }
 
-    private func context(_ place: Place, now seconds: Int64) -> TLSServerContext? {
+    private func context(_ place: Pair, now seconds: Int64) -> TLSServerContext? {
         contexts.withLock { contexts in
             if let context = contexts[place] { return context }
             let options = options[place.options]
