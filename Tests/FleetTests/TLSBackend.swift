@@ -14,8 +14,7 @@ final class TLSBackend: Sendable {
         (self.name, self.directory) = (name, directory)
         self.port = try port ?? LoopbackPort.free()
         process = try ChildProcess(
-            [TLSClient.python, "-c", Self.program, "\(self.port)", name, pair.certificate, pair.key],
-            log: "\(directory)/\(name)")
+            [TLSClient.python] + Self.arguments(name, pair, "127.0.0.1", self.port), log: "\(directory)/\(name)")
         guard Waiting.until(within: 20, { (try? TCPSocket(port: self.port)) != nil }) else {
             throw Unexpected(description: "backend \(name): \(try TextFile.read(process.errorPath))")
         }
@@ -29,14 +28,20 @@ final class TLSBackend: Sendable {
 
     func kill() { process.kill() }
 
+    /// What Python is told. The files are read here, so that it can run where they are not.
+    static func arguments(_ name: String, _ pair: TestAuthority.Pair, _ address: String, _ port: Int) -> [String] {
+        let texts = [pair.certificateBytes, pair.keyBytes].map { String(decoding: $0, as: UTF8.self) }
+        return ["-c", program, address, "\(port)", name] + texts
+    }
+
     private static let program = """
-        import http.server, ssl, sys
+        import http.server, ssl, sys, tempfile
 
         class Handler(http.server.BaseHTTPRequestHandler):
             protocol_version = "HTTP/1.1"
             def do_GET(self):
                 self.send_response(200)
-                self.send_header("X-Backend", sys.argv[2])
+                self.send_header("X-Backend", sys.argv[3])
                 self.send_header("Content-Length", "0")
                 self.end_headers()
             def log_message(self, *arguments): pass
@@ -49,7 +54,10 @@ final class TLSBackend: Sendable {
                 super().finish_request(connection, address)
 
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-        context.load_cert_chain(sys.argv[3], sys.argv[4])
-        Server(("127.0.0.1", int(sys.argv[1])), Handler).serve_forever()
+        with tempfile.NamedTemporaryFile("w") as file:
+            file.write(sys.argv[4] + sys.argv[5])
+            file.flush()
+            context.load_cert_chain(file.name)
+        Server((sys.argv[1], int(sys.argv[2])), Handler).serve_forever()
         """
 }

@@ -93,5 +93,65 @@ extension FleetTests {
                 }
             }
         }
+
+        @Test(
+            "whose certificate expires are down: sessions move, are detoured or rejected, as onUnavailable says",
+            arguments: ["move", "detour", "reject"])
+        func unavailable(_ manner: String) async throws {
+            try await Threads.run {
+                let folder = TemporaryFile.path()
+                defer { try? FileManager.default.removeItem(atPath: folder) }
+                let certificates = try Certificates(folder)
+                let other = try TLSBackend("b0", certificates.good, in: folder)
+                var backend = try TLSBackend("b1", certificates.good, in: folder)
+                defer {
+                    other.kill()
+                    backend.kill()
+                }
+                let servers = [other, backend].map { "{ url: \"https://127.0.0.1:\($0.port)\", name: \($0.name) }" }
+                let dynamic = """
+                    http:
+                      routers: { app: { rule: "PathPrefix(`/`)", service: app } }
+                      services:
+                        app:
+                          loadBalancer:
+                            serversTransport: own
+                            sticky: { header: X-Session-ID, onUnavailable: \(manner) }
+                            servers: [\(servers.joined(separator: ", "))]
+                      serversTransports: { own: { rootCAs: ["\(folder)/backends/ca.pem"], serverName: back.example } }
+
+                    """
+                try withTLSFleet(TLSFleet(dynamic)) { fleet in
+                    let replica = fleet.replicas[0]
+                    func answers() throws -> [String] {
+                        try (0..<20).map { number in
+                            let fields = ["X-Session-ID": "session-\(number)", "Connection": "close"]
+                            let answer = try HTTPConnection(port: replica.port).exchange(HTTPRequest(fields: fields))
+                            return answer["X-Backend"] ?? "\(answer.status)"
+                        }
+                    }
+                    func awaitUp(_ value: Double) throws {
+                        let metric = "limpet_backend_up{service=\"app\",backend=\"b1\"}"
+                        let isSo = try Waiting.until(within: 20) {
+                            _ = try answers()
+                            return try replica.metric(metric) == value
+                        }
+                        try #require(isSo, "\(replica.errorLog)")
+                    }
+                    let homes = try answers()
+                    #expect(Set(homes) == ["b0", "b1"])
+                    backend = try backend.startAgain(try #require(certificates.wrong["expired"]))
+                    try awaitUp(0)
+                    let meanwhile = homes.map { $0 == "b1" ? (manner == "reject" ? "503" : "b0") : $0 }
+                    #expect(Waiting.until(within: 10) { (try? answers()) == meanwhile }, "\((try? answers()) ?? [])")
+                    #expect(try answers() == meanwhile)
+                    #expect(replica.errorLog.contains("certificate_refused"), "\(replica.errorLog)")
+                    backend = try backend.startAgain(certificates.good)
+                    try awaitUp(1)
+                    let afterwards = manner == "move" ? meanwhile : homes
+                    #expect(Waiting.until(within: 10) { (try? answers()) == afterwards }, "\((try? answers()) ?? [])")
+                }
+            }
+        }
     }
 }

@@ -56,14 +56,14 @@ struct ClientHelloTests {
         #expect(Self.read(bytes + [1, 2, 3]) == .complete(serverName: "shop.example"))
     }
 
-    @Test("of up to 64 KiB is read; a longer one, and one of more than 64 records, is refused at once")
+    @Test("of up to 16 KiB is read; a longer one, and one of more than 64 records, is refused at once")
     func limits() {
         let name = ClientHelloBytes.serverName("shop.example")
-        let large = ClientHelloBytes.records(ClientHelloBytes.message(extensions: name, padding: 60_000))
+        let large = ClientHelloBytes.records(ClientHelloBytes.message(extensions: name, padding: 16_200))
         #expect(Self.read(large) == .complete(serverName: "shop.example"))
         var claim: [UInt8] = [0x16, 3, 1, 0x40, 0, 1, 1, 0, 1]
         claim += [UInt8](repeating: 0, count: 16 << 10)
-        #expect(Self.read(claim) == .malformed("longer than 65536 bytes"))
+        #expect(Self.read(claim) == .malformed("longer than 16384 bytes"))
         let dripped = ClientHelloBytes.records(ClientHelloBytes.message(extensions: name, padding: 200), each: 1)
         #expect(Self.read(dripped) == .malformed("more than 64 records"))
     }
