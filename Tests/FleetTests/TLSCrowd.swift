@@ -28,6 +28,7 @@ final class TLSCrowd: Sendable {
         connections = []
         for _ in range(int(sys.argv[2])):
             raw = socket.create_connection(("127.0.0.1", int(sys.argv[1])), timeout=20)
+            raw.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             tls = context.wrap_socket(raw, server_hostname="shop.example")
             if sys.argv[3]:
                 tls.sendall(b"GET / HTTP/1.1\\r\\nHost: shop.example\\r\\n\\r\\n")
