@@ -16,6 +16,8 @@ package struct TLSClient: Sendable {
         package var authority: String?
         package var certificate: String?
         package var key: String?
+        /// The address that it comes from; nil: the system's choice.
+        package var source: String?
         /// The index of the connection whose session is resumed.
         package var resumes: Int?
         package var request = "GET / HTTP/1.1\r\nHost: shop.example\r\nConnection: close\r\n\r\n"
@@ -94,7 +96,8 @@ package struct TLSClient: Sendable {
         def connect(one, earlier):
             outcome = {}
             made, session = earlier if earlier else (context(one), None)
-            raw = socket.create_connection(("127.0.0.1", one["port"]), timeout=20)
+            raw = socket.create_connection(("127.0.0.1", one["port"]), timeout=20,
+                source_address=(one["source"], 0) if one.get("source") else None)
             try:
                 tls = made.wrap_socket(raw, server_hostname=one.get("serverName"), session=session,
                     suppress_ragged_eofs=False)

@@ -8,21 +8,31 @@ final class ContainerFleet: Sendable {
     let redis: RedisServer
     let replicas: [LimpetProcess]
 
-    /// - Parameter docker: further settings of the Docker provider.
-    init(docker: String = "") throws {
+    /// - Parameters:
+    ///   - docker: further settings of the Docker provider.
+    ///   - securePorts: of an entry point `websecure`, one for each replica.
+    ///   - settings: further lines of the main file, in which `DIR` stands for the folder.
+    ///   - prepare: makes files in the folder.
+    init(
+        docker: String = "", securePorts: [Int] = [], settings: String = "",
+        prepare: (_ directory: String) throws -> Void = { _ in }
+    ) throws {
         let engine = try DockerTestEngine()
         let port = try LoopbackPort.free()
         var (server, started): (RedisServer?, [LimpetProcess]) = (nil, [])
         do {
             let redis = try RedisServer([], port: port)
             server = redis
-            for name in ["r0", "r1"] {
+            try prepare(engine.directory)
+            for (index, name) in ["r0", "r1"].enumerated() {
+                let secure = securePorts.isEmpty ? "" : "  websecure: { address: \"127.0.0.1:\(securePorts[index])\" }"
                 started.append(
                     try LimpetProcess(name, in: engine.directory) { web, admin in
                         """
                         entryPoints:
                           web: { address: "127.0.0.1:\(web)" }
                           admin: { address: "127.0.0.1:\(admin)" }
+                        \(secure)
                         replica: { name: \(name), threads: 1 }
                         fleet: { secret: "\(Fleet.secret)" }
                         store:
@@ -31,6 +41,7 @@ final class ContainerFleet: Sendable {
                         providers:
                           providersThrottleDuration: 50ms
                           docker: { endpoint: "\(engine.endpoint)"\(docker) }
+                        \(settings.replacingOccurrences(of: "DIR", with: engine.directory))
 
                         """
                     })
@@ -75,15 +86,23 @@ final class ContainerFleet: Sendable {
 }
 
 /// Runs `body` with such a fleet, and ends it whatever happens.
-func withContainers(docker: String = "", _ body: @escaping @Sendable (ContainerFleet) throws -> Void) async throws
-    -> [ChildProcess.End?]
-{
+func withContainers(
+    _ fleet: @escaping @Sendable () throws -> ContainerFleet,
+    _ body: @escaping @Sendable (ContainerFleet) throws -> Void
+) async throws -> [ChildProcess.End?] {
     try await Threads.run {
-        let fleet = try ContainerFleet(docker: docker)
+        let fleet = try fleet()
         do { try body(fleet) } catch {
             _ = fleet.end()
             throw error
         }
         return fleet.end()
     }
+}
+
+/// The same, with further settings of the Docker provider.
+func withContainers(docker: String = "", _ body: @escaping @Sendable (ContainerFleet) throws -> Void) async throws
+    -> [ChildProcess.End?]
+{
+    try await withContainers({ try ContainerFleet(docker: docker) }, body)
 }

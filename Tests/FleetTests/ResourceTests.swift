@@ -63,6 +63,31 @@ extension FleetTests {
             }
         }
 
+        @Test("an idle connection with TLS costs at most 24 KiB, used or not", arguments: [false, true])
+        func idleTLS(isUsed: Bool) async throws {
+            try await Threads.run {
+                try withTLSFleet(TLSFleet(TLSFleet.dynamic)) { fleet in
+                    let replica = fleet.replicas[0]
+                    func awaitOpen(_ count: Int) throws {
+                        let metric = "limpet_open_connections{entrypoint=\"web\"}"
+                        let isSo = try Waiting.until(within: 20) { try replica.metric(metric) == Double(count) }
+                        try #require(isSo, "there are not \(count) connections")
+                    }
+                    // Few, since what they leave behind is not counted.
+                    try TLSCrowd(20, port: replica.port, asks: true, in: fleet.directory).close()
+                    try awaitOpen(0)
+                    let before = try ProcessStatus(replica.process.pid).resident
+                    let crowd = try TLSCrowd(1000, port: replica.port, asks: isUsed, in: fleet.directory)
+                    try awaitOpen(1000)
+                    let bytes = (try ProcessStatus(replica.process.pid).resident - before) / 1000
+                    crowd.close()
+                    try awaitOpen(0)
+                    print("an idle connection with TLS, \(isUsed ? "used" : "unused"): \(bytes) bytes")
+                    #expect(bytes <= (Self.isRelease ? 24 : 32) * 1024)
+                }
+            }
+        }
+
         @Test("a WebSocket that is silent costs at most 8 KiB, both its connections together")
         func silentTunnels() async throws {
             let upgrade = "Connection: Upgrade\r\nUpgrade: websocket\r\n"

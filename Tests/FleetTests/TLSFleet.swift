@@ -21,11 +21,15 @@ final class TLSFleet: Sendable {
     ///   - secrets: the fleet secret of each replica.
     ///   - dynamic: the dynamic part, in which `DIR` stands for the folder and `BACKEND` for the URL of the backend.
     ///   - entryPoint: further keys of the entry point.
-    init(secrets: [String], _ dynamic: String, entryPoint: String = "", settings: String = "") throws {
+    ///   - names: of the certificate.
+    init(
+        secrets: [String] = [secret], _ dynamic: String, entryPoint: String = "", settings: String = "",
+        names: String = "DNS:shop.example,DNS:*.shop.example", algorithm: TestAuthority.Algorithm = .p256
+    ) throws {
         let directory = TemporaryFile.path()
         self.directory = directory
         authority = try TestAuthority(in: directory)
-        let issued = try authority.issue("first", "DNS:shop.example,DNS:*.shop.example")
+        let issued = try authority.issue("first", names, algorithm: algorithm)
         backend = try WhoamiProcess("b0", in: directory)
         try FileManager.default.copyItem(atPath: issued.certificate, toPath: "\(directory)/served.pem")
         try FileManager.default.copyItem(atPath: issued.key, toPath: "\(directory)/served.key")
@@ -48,6 +52,8 @@ final class TLSFleet: Sendable {
             }
         }
     }
+
+    static let secret = "one-secret-of-a-test-fleet-000000"
 
     static let dynamic = """
         tls:
@@ -73,6 +79,19 @@ final class TLSFleet: Sendable {
             try FileManager.default.copyItem(atPath: from, toPath: to + ".new")
             guard rename(to + ".new", to) == 0 else { throw Failure(description: "rename \(to)") }
         }
+    }
+
+    /// The handshakes of a replica that were completed with a version of TLS.
+    func handshakes(_ version: String, isResumed: Bool, of replica: Int = 0) throws -> Int {
+        try metrics(of: replica).split(separator: "\n").filter {
+            $0.hasPrefix("limpet_tls_handshakes_total{version=\"\(version)\"")
+                && $0.contains("resumed=\"\(isResumed)\"")
+        }.compactMap { $0.split(separator: " ").last.flatMap { Int($0) } }.reduce(0, +)
+    }
+
+    /// The handshakes of a replica that failed for a reason.
+    func failures(_ reason: String, of replica: Int = 0) throws -> Int {
+        try Int(replicas[replica].metric("limpet_tls_handshake_failures_total{reason=\"\(reason)\"}") ?? 0)
     }
 
     func metrics(of replica: Int = 0) throws -> String { try replicas[replica].admin("/metrics").text }

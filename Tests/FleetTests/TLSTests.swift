@@ -75,22 +75,35 @@ extension FleetTests {
             }
         }
 
-        @Test("certificates that are replaced all the time cost no request under load")
+        /// `LIMPET_TLS_SECONDS` makes it longer.
+        private static let loadSeconds =
+            ProcessInfo.processInfo.environment["LIMPET_TLS_SECONDS"].flatMap { Int($0) } ?? 10
+
+        @Test("certificates that are replaced every second cost no request, on kept connections and on new ones")
         func underLoad() async throws {
+            let seconds = Self.loadSeconds
             try await Threads.run {
-                let fleet = try TLSFleet(secrets: ["one-secret-of-a-test-fleet-000000"], TLSFleet.dynamic)
-                try withTLSFleet(fleet) { fleet in
+                try withTLSFleet(TLSFleet(TLSFleet.dynamic)) { fleet in
                     let pairs = try (0..<4).map {
                         try fleet.authority.issue("next\($0)", "DNS:shop.example,DNS:n\($0).example")
                     }
-                    var seen: Set<[String]> = []
-                    for round in 0..<16 {
+                    let load = try ChildProcess(
+                        [TLSClient.python] + TLSLoad.arguments(fleet, seconds: seconds), log: "\(fleet.directory)/load")
+                    for round in 0..<seconds {
+                        // The pace is part of what is tested.
+                        usleep(1_000_000)
                         try fleet.serve(pairs[round % pairs.count])
-                        let outcomes = try TLSClient.run((0..<25).map { _ in fleet.connection() })
-                        #expect(outcomes.allSatisfy { $0.status == 200 }, "\(outcomes.compactMap(\.error))")
-                        seen.formUnion(outcomes.compactMap(\.names))
                     }
-                    #expect(seen.count > 2)
+                    let end = load.waitForEnd(within: 60)
+                    try #require(end == .exited(0), "\((try? TextFile.read(load.errorPath)) ?? "")")
+                    let output = Data(try TextFile.read(load.outputPath).utf8)
+                    let outcome = try JSONDecoder().decode(TLSLoad.self, from: output)
+                    print(
+                        "\(seconds) certificates: \(outcome.kept) requests on kept connections, \(outcome.fresh) on new ones"
+                    )
+                    #expect(outcome.failures.isEmpty, "\(outcome.failures)")
+                    #expect(outcome.kept > 100 && outcome.fresh > 100)
+                    #expect(outcome.names.count == 5, "\(outcome.names)")
                 }
             }
         }

@@ -1,3 +1,4 @@
+import LimpetTestKit
 import NIOCore
 import Testing
 
@@ -18,30 +19,6 @@ struct FirstBytesTests {
 
 @Suite("A ClientHello")
 struct ClientHelloTests {
-    /// A ClientHello with these extensions; nil: without any.
-    static func message(extensions: [UInt8]?, padding: Int = 0) -> [UInt8] {
-        var body: [UInt8] = [3, 3] + [UInt8](repeating: 7, count: 32) + [0, 0, 4, 0xC0, 0x2B, 0x13, 1, 1, 0]
-        if let extensions {
-            let pad: [UInt8] = padding > 0 ? [0, 21] + length(padding) + [UInt8](repeating: 0, count: padding) : []
-            body += length(extensions.count + pad.count) + pad + extensions
-        }
-        return [1, UInt8(body.count >> 16)] + length(body.count & 0xFFFF) + body
-    }
-
-    static func serverName(_ name: String, kind: UInt8 = 0) -> [UInt8] {
-        let entry = [kind] + length(name.utf8.count) + Array(name.utf8)
-        return [0, 0] + length(entry.count + 2) + length(entry.count) + entry
-    }
-
-    static func records(_ message: [UInt8], each size: Int = 16 << 10) -> [UInt8] {
-        stride(from: 0, to: message.count, by: size).flatMap { start -> [UInt8] in
-            let piece = message[start..<min(start + size, message.count)]
-            return [0x16, 3, 1] + length(piece.count) + piece
-        }
-    }
-
-    private static func length(_ count: Int) -> [UInt8] { [UInt8(count >> 8), UInt8(count & 0xFF)] }
-
     private static func read(_ bytes: [UInt8]) -> ClientHello { .read(ByteBuffer(bytes: bytes).readableBytesView) }
 
     @Test(
@@ -51,19 +28,24 @@ struct ClientHelloTests {
             ("192.0.2.1", nil), ("a..example", nil), ("a b.example", nil), ("", nil), ("ü.example", nil),
         ] as [(String, String?)])
     func name(_ sent: String, _ name: String?) {
-        let message = Self.message(extensions: Self.serverName(sent))
-        #expect(Self.read(Self.records(message)) == .complete(serverName: name))
+        let message = ClientHelloBytes.message(extensions: ClientHelloBytes.serverName(sent))
+        #expect(Self.read(ClientHelloBytes.records(message)) == .complete(serverName: name))
     }
 
     @Test("without extensions, or with others alone, names nobody")
     func nobody() {
-        #expect(Self.read(Self.records(Self.message(extensions: nil))) == .complete(serverName: nil))
-        #expect(Self.read(Self.records(Self.message(extensions: [0, 5, 0, 1, 1]))) == .complete(serverName: nil))
+        #expect(
+            Self.read(ClientHelloBytes.records(ClientHelloBytes.message(extensions: nil))) == .complete(serverName: nil)
+        )
+        #expect(
+            Self.read(ClientHelloBytes.records(ClientHelloBytes.message(extensions: [0, 5, 0, 1, 1])))
+                == .complete(serverName: nil))
     }
 
     @Test("may come in pieces and in many records, and says how many bytes it needs at least")
     func pieces() {
-        let bytes = Self.records(Self.message(extensions: Self.serverName("shop.example"), padding: 100), each: 40)
+        let bytes = ClientHelloBytes.records(
+            ClientHelloBytes.message(extensions: ClientHelloBytes.serverName("shop.example"), padding: 100), each: 40)
         for count in 0..<bytes.count {
             guard case .incomplete(let needed) = Self.read(Array(bytes[..<count])) else {
                 Issue.record("\(count) of \(bytes.count) bytes are not incomplete")
@@ -74,22 +56,22 @@ struct ClientHelloTests {
         #expect(Self.read(bytes + [1, 2, 3]) == .complete(serverName: "shop.example"))
     }
 
-    @Test("of up to 64 KiB is read; a longer one, and one of more than 64 records, is refused at once")
+    @Test("of up to 16 KiB is read; a longer one, and one of more than 64 records, is refused at once")
     func limits() {
-        let name = Self.serverName("shop.example")
-        let large = Self.records(Self.message(extensions: name, padding: 60_000))
+        let name = ClientHelloBytes.serverName("shop.example")
+        let large = ClientHelloBytes.records(ClientHelloBytes.message(extensions: name, padding: 16_200))
         #expect(Self.read(large) == .complete(serverName: "shop.example"))
         var claim: [UInt8] = [0x16, 3, 1, 0x40, 0, 1, 1, 0, 1]
         claim += [UInt8](repeating: 0, count: 16 << 10)
-        #expect(Self.read(claim) == .malformed("longer than 65536 bytes"))
-        let dripped = Self.records(Self.message(extensions: name, padding: 200), each: 1)
+        #expect(Self.read(claim) == .malformed("longer than 16384 bytes"))
+        let dripped = ClientHelloBytes.records(ClientHelloBytes.message(extensions: name, padding: 200), each: 1)
         #expect(Self.read(dripped) == .malformed("more than 64 records"))
     }
 
     @Test("that is malformed is refused")
     func malformed() {
-        let good = Self.message(extensions: Self.serverName("shop.example"))
-        var bytes = Self.records(good)
+        let good = ClientHelloBytes.message(extensions: ClientHelloBytes.serverName("shop.example"))
+        var bytes = ClientHelloBytes.records(good)
         bytes[5] = 2
         #expect(Self.read(bytes) == .malformed("not a ClientHello"))
         #expect(Self.read([0x16, 3, 1, 0, 0]) == .malformed("a record's length"))
@@ -100,10 +82,12 @@ struct ClientHelloTests {
             for value in [0, 1, 0x7F, 0xFF] as [UInt8] {
                 var changed = good
                 changed[place] = value
-                _ = Self.read(Self.records(changed))
+                _ = Self.read(ClientHelloBytes.records(changed))
             }
         }
-        let twice = Self.serverName("a.example", kind: 1)
-        #expect(Self.read(Self.records(Self.message(extensions: twice))) == .malformed("the server name"))
+        let twice = ClientHelloBytes.serverName("a.example", kind: 1)
+        #expect(
+            Self.read(ClientHelloBytes.records(ClientHelloBytes.message(extensions: twice)))
+                == .malformed("the server name"))
     }
 }

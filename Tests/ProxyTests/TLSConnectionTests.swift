@@ -161,8 +161,8 @@ struct TLSConnectionTests {
         }
         // With a curve and a signature, the least that a server of TLS 1.2 answers.
         let extensions: [UInt8] =
-            ClientHelloTests.serverName("shop.example") + [0, 10, 0, 4, 0, 2, 0, 0x17, 0, 13, 0, 4, 0, 2, 4, 3]
-        let hello = ClientHelloTests.records(ClientHelloTests.message(extensions: extensions))
+            ClientHelloBytes.serverName("shop.example") + [0, 10, 0, 4, 0, 2, 0, 0x17, 0, 13, 0, 4, 0, 2, 4, 3]
+        let hello = ClientHelloBytes.records(ClientHelloBytes.message(extensions: extensions))
         try await Self.withTLS(TLSServed("DNS:shop.example").serving(), limit) { proxy in
             let silent = try (0..<3).map { _ in try proxy.connect() }
             for client in silent { try client.send(hello) }

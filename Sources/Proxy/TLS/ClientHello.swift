@@ -10,8 +10,8 @@ enum ClientHello: Equatable {
     /// Not a ClientHello, or one that exceeds a limit. The value is for people.
     case malformed(String)
 
-    /// A ClientHello that does not end within this many bytes is refused. Browsers send at most 2 KiB today.
-    static let byteCountMax = 64 << 10
+    /// A longer ClientHello is refused: the library takes no longer one either. Browsers send at most 2 KiB today.
+    static let byteCountMax = 16 << 10
     /// So that a client that sends a byte a record cannot make each of them expensive.
     static let recordCountMax = 64
     private static let recordByteCountMax = 16 << 10
@@ -22,7 +22,6 @@ enum ClientHello: Equatable {
         var records = Reader(bytes[...])
         for _ in 0..<recordCountMax {
             let begun = bytes.count - records.rest.count
-            guard begun < byteCountMax else { return .malformed("longer than \(byteCountMax) bytes") }
             guard let header = records.take(5) else { return .incomplete(until: begun + 5) }
             let start = header.startIndex
             let length = Int(header[start + 3]) << 8 | Int(header[start + 4])

@@ -1,0 +1,103 @@
+import Foundation
+import LimpetTestKit
+import Synchronization
+import Testing
+
+extension FleetTests {
+    @Suite("A browser over TLS")
+    struct TLSBrowserTests {
+        private static let browser = ProcessInfo.processInfo.environment["LIMPET_TEST_BROWSER"].flatMap { path in
+            FileManager.default.isExecutableFile(atPath: path) ? path : nil
+        }
+
+        /// What the browser asked for: each target that begins with `/said`, and after it `https` or `http`.
+        private final class Said: Sendable {
+            private let lines = Mutex<[String]>([])
+
+            var all: [String] { lines.withLock { $0 } }
+
+            func add(_ head: String) {
+                let words = head.split(separator: " ")
+                guard words.count > 1, words[1].hasPrefix("/said") else { return }
+                let scheme = head.contains("X-Forwarded-Proto: https\r\n") ? "https" : "http"
+                lines.withLock { $0.append("\(words[1].dropFirst(6)) \(scheme)") }
+            }
+        }
+
+        /// A page that says which cookies its scripts see, asks twenty times more, and leads to itself without TLS.
+        private static let page = """
+            <!DOCTYPE html><title>tls</title><script>
+            const say = text => fetch("/said?" + text, { method: "POST" });
+            const cookies = () => document.cookie.split("; ").map(c => c.split("=")[0]).filter(c => c).join(",") || "none";
+            (async () => {
+                await say(location.protocol + cookies());
+                for (let count = 0; count < 20; count++) await say("more");
+                if (location.protocol == "https:") location = "http://" + location.host + "/";
+            })();
+            </script>
+            """
+
+        private static let dynamic = """
+            tls: { certificates: [{ certFile: "DIR/served.pem", keyFile: "DIR/served.key" }] }
+            http:
+              routers:
+                secure: { rule: "PathPrefix(`/`)", service: app, tls: true }
+                plain: { rule: "PathPrefix(`/`)", service: app }
+              services:
+                app: { loadBalancer: { sticky: { cookie: { name: shop_sid } }, servers: [{ url: "OWN" }] } }
+
+            """
+
+        /// The hash of a certificate's public key, by which the browser is told to accept it.
+        private static func pin(_ certificate: String) throws -> String {
+            let program = """
+                openssl x509 -in \(certificate) -pubkey -noout | openssl pkey -pubin -outform der \
+                | openssl dgst -sha256 -binary | base64
+                """
+            return try CommandOutcome(running: ["/bin/sh", "-c", program]).output.filter { !$0.isNewline }
+        }
+
+        @Test(
+            "keeps the affinity cookie for TLS, and sends it on no plain connection",
+            .enabled(if: browser != nil, "SKIPPED: LIMPET_TEST_BROWSER does not name a Chromium"))
+        func cookie() async throws {
+            let browser = try #require(Self.browser)
+            let said = Said()
+            let backend = try ScriptedBackend { connection, _ in
+                while true {
+                    let head = try connection.receive(until: "\r\n\r\n")
+                    said.add(head)
+                    let body = head.hasPrefix("GET / ") ? Self.page : ""
+                    try connection.send(
+                        "HTTP/1.1 200 OK\r\nContent-Type: text/html\r\nContent-Length: \(body.utf8.count)\r\n\r\n\(body)"
+                    )
+                }
+            }
+            defer { backend.close() }
+            let dynamic = Self.dynamic.replacingOccurrences(of: "OWN", with: "http://127.0.0.1:\(backend.port)")
+            try await Threads.run {
+                try withTLSFleet(TLSFleet(dynamic)) { fleet in
+                    let process = try ChildProcess(
+                        [
+                            browser, "--headless=new", "--no-sandbox", "--disable-gpu", "--no-first-run",
+                            "--disable-background-networking", "--user-data-dir=\(fleet.directory)/browser",
+                            "--disable-features=HttpsUpgrades,HttpsFirstBalancedModeAutoEnable",
+                            "--host-resolver-rules=MAP shop.example 127.0.0.1",
+                            "--ignore-certificate-errors-spki-list=\(Self.pin(fleet.certificate.certificate))",
+                            "https://shop.example:\(fleet.replicas[0].port)/",
+                        ], log: "\(fleet.directory)/browser")
+                    defer {
+                        process.signal(SIGTERM)
+                        _ = process.waitForEnd(within: 5)
+                    }
+                    let isOver = Waiting.until(within: 60) { said.all.count == 42 }
+                    try #require(isOver, "\(said.all) \((try? TextFile.read(process.errorPath)) ?? "")")
+                    let more = { (scheme: String) in Array(repeating: "more \(scheme)", count: 20) }
+                    // The plain page is given a cookie of its own, which cannot take the place of the secure one.
+                    #expect(said.all == ["https:shop_sid https"] + more("https") + ["http:none http"] + more("http"))
+                    #expect(try fleet.handshakes("1.3", isResumed: false) >= 1)
+                }
+            }
+        }
+    }
+}
