@@ -22,7 +22,7 @@ extension DataPlane {
     /// The TLS of the configuration in use.
     var tls: TLSServing? { current.withLock { $0.snapshot.tls } }
 
-    /// Whether an entry point has TLS, or the admin listener, by the configuration in use, whose sessions cannot be resumed by other replicas.
+    /// Whether an entry point or the admin listener has TLS whose sessions other replicas cannot resume.
     var keepsTicketsToItself: Bool { current.withLock { $0.snapshot.tls != nil } && !TLSServing.sharesTickets }
 }
 
