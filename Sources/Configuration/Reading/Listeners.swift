@@ -62,7 +62,7 @@ struct Listeners {
         return EntryPointTLSSettings(http)
     }
 
-    /// The admin listener has no password: whoever reaches it without TLS reads, and so does everybody on the way.
+    /// The admin listener has no password, and without TLS what it answers can be read on the way.
     private func checkExposure(_ entry: SettingSection) {
         guard adminTLS == nil, !admin.isLoopback else { return }
         entry["address"]?.diagnostic(
