@@ -62,7 +62,7 @@ struct Listeners {
         return EntryPointTLSSettings(http)
     }
 
-    /// The admin listener has no password: without TLS, everybody on the way can read it.
+    /// The admin listener has no password, and without TLS what it answers can be read on the way.
     private func checkExposure(_ entry: SettingSection) {
         guard adminTLS == nil, !admin.isLoopback else { return }
         entry["address"]?.diagnostic(

@@ -22,7 +22,8 @@ extension DataPlane {
     /// The TLS of the configuration in use.
     var tls: TLSServing? { current.withLock { $0.snapshot.tls } }
 
-    /// Whether an entry point or the admin listener has TLS whose sessions other replicas cannot resume.
+    /// Whether there is TLS at an entry point or the admin listener, by the configuration in use, and its sessions
+    /// cannot be resumed by other replicas.
     var keepsTicketsToItself: Bool { current.withLock { $0.snapshot.tls != nil } && !TLSServing.sharesTickets }
 }
 

@@ -97,7 +97,7 @@ package struct CertificateFacts: Equatable, Sendable {
         return attributes
     }
 
-    /// The kind in a subjectPublicKeyInfo (RFC 5280, section 4.1.2.7; the identifiers are those of RFC 3279 and RFC 5480).
+    /// Reads a subjectPublicKeyInfo (RFC 5280, section 4.1.2.7; the identifiers are those of RFC 3279 and RFC 5480).
     private static func keyKind(_ element: DERReader.Element) -> KeyKind {
         let algorithm = element.children?.first?.children ?? []
         switch algorithm.first?.objectIdentifier {
