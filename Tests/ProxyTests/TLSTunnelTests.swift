@@ -48,7 +48,12 @@ struct TLSTunnelTests {
             for piece in [1, 125, 16 << 10, 70_000] {
                 try client.send(Array(body.prefix(piece)))
                 var echoed: [UInt8] = []
-                while echoed.count < piece { echoed += try client.receive(upTo: piece - echoed.count) }
+                while echoed.count < piece {
+                    let received = try client.receive(upTo: piece - echoed.count)
+                    // The connection has ended.
+                    try #require(!received.isEmpty)
+                    echoed += received
+                }
                 #expect(echoed.elementsEqual(body.prefix(piece)), "\(piece)")
             }
             let handshakes = try await planes[1].counters().handshakes.completed.values.reduce(0, +)
