@@ -2,7 +2,7 @@
 package enum ClientHelloBytes {
     /// A ClientHello with these extensions; nil: without any.
     ///
-    /// - Parameter padding: the size of an extension that means nothing, in bytes.
+    /// - Parameter padding: the number of bytes in an extension that means nothing.
     package static func message(extensions: [UInt8]?, padding: Int = 0) -> [UInt8] {
         var body: [UInt8] = [3, 3] + [UInt8](repeating: 7, count: 32) + [0, 0, 4, 0xC0, 0x2B, 0x13, 1, 1, 0]
         if let extensions {
@@ -18,7 +18,7 @@ package enum ClientHelloBytes {
         return [0, 0] + length(entry.count + 2) + length(entry.count) + entry
     }
 
-    /// The message in records of up to this size, in bytes.
+    /// The message in records of up to `size` bytes.
     package static func records(_ message: [UInt8], each size: Int = 16 << 10) -> [UInt8] {
         stride(from: 0, to: message.count, by: size).flatMap { start -> [UInt8] in
             let piece = message[start..<min(start + size, message.count)]

@@ -74,7 +74,7 @@ extension FleetTests {
                         let refused = try ask("closed", "closed", pair)
                         #expect(refused.status == nil && refused.error != nil, "\(refused)")
                     }
-                    #expect(try fleet.failures("client_certificate") == 2)
+                    #expect(try Waiting.until(within: 5) { try fleet.failures("client_certificate") == 2 })
                 }
             }
         }
