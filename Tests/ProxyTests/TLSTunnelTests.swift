@@ -23,6 +23,7 @@ struct TLSTunnelTests {
         try await withProxy(to: [origin.port], back) { backend in
             try await withProxy(to: [backend.port], options) { proxy in
                 let client = try proxy.connect()
+                client.setTimeout(seconds: 10)
                 try client.send(TunnelTests.upgrade())
                 let head = try client.receive(until: "\r\n\r\n")
                 #expect(head.hasPrefix("HTTP/1.1 101 Switching Protocols\r\n"))
