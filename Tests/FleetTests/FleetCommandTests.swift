@@ -104,7 +104,7 @@ extension FleetTests {
 
         @Test(
             "ends with 2 where it is used wrongly",
-            arguments: [["--admin", "8081"], ["--admin", "https://a"], ["--jsn"], ["now"]])
+            arguments: [["--admin", "8081"], ["--admin", "ftp://a"], ["--jsn"], ["now"]])
         func usage(_ arguments: [String]) async throws {
             let outcome = try await Threads.run { try Self.run(arguments) }
             #expect(outcome.end == .exited(2) && outcome.output.isEmpty)
