@@ -34,28 +34,30 @@ extension Exchange {
         answer(LocalResponse(cause))
     }
 
-    private func isAnsweredElsewhere(_ status: Int, _ cause: Cause) -> Bool {
+    /// - Parameter cause: evaluated only if the request is sent again: most responses are passed on.
+    private func isAnsweredElsewhere(_ status: Int, _ cause: @autoclosure () -> Cause) -> Bool {
         guard request.mayBeRepeated else { return false }
-        return failsOver(status, cause) || isRetried(after: .status(status), cause)
+        return failsOver(status, cause()) || isRetried(after: .status(status), cause())
     }
 
-    private func failsOver(_ status: Int, _ cause: Cause) -> Bool {
+    private func failsOver(_ status: Int, _ cause: @autoclosure () -> Cause) -> Bool {
         let (service, pool) = (choice.service, choice.pool)
         guard let step = choice.failOver(status: status) else { return false }
-        leaveBackend(cause, of: service, pool)
+        leaveBackend(cause(), of: service, pool)
         chooseAgain()
         perform(step)
         return true
     }
 
-    private func isRetried(after failure: RetryRun.Failure, _ cause: Cause) -> Bool {
+    private func isRetried(after failure: RetryRun.Failure, _ cause: @autoclosure () -> Cause) -> Bool {
+        guard let retry = steps.middlewares?.retry, let service = choice.service else { return false }
         let now = loop.now()
-        guard let retry = steps.middlewares?.retry, let service = choice.service, retry.allows(after: failure, now: now)
-        else { return false }
+        guard retry.allows(after: failure, now: now) else { return false }
         guard service.retryBudget.takeRetry(percent: retry.settings.budgetPercent, now: now) else {
             service.counting.counters.retries.refused &+= 1
             return false
         }
+        let cause = cause()
         leaveBackend(cause, of: service, choice.pool)
         chooseAgain()
         service.counting.counters.retries.retries[cause.reason, default: 0] &+= 1
