@@ -40,7 +40,7 @@ extension FleetTests {
             """
         }
 
-        @Test("are located mistakes for check, for a start and for a reload, which keeps the previous ones")
+        @Test("are located mistakes for check, and for a reload, which keeps the previous ones")
         func mistakes() async throws {
             try await Threads.run {
                 let folder = TemporaryFile.path()
