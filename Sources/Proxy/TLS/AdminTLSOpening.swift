@@ -12,8 +12,8 @@ package final class AdminTLSOpening: ChannelInboundHandler, RemovableChannelHand
 
     /// The body of that answer.
     package static let needsTLS = "this listener needs TLS: use https\n"
-    /// The handshake must be over by then.
-    private static let handshakeTimeout = TimeAmount.seconds(10)
+    /// As at entry points.
+    private static let handshakeTimeout = ProxyLimits().handshakeTimeout
 
     private let tls: @Sendable () -> TLSServing?
     private let handOver: @Sendable (any Channel) throws -> Void
@@ -66,8 +66,8 @@ package final class AdminTLSOpening: ChannelInboundHandler, RemovableChannelHand
 
     private func begin(_ context: ChannelHandlerContext, _ bytes: ByteBuffer, _ serverName: String?) {
         guard case .context(let server)? = tls()?.selectForAdmin(serverName, now: Int64(WallClock.seconds())) else {
-            // The alert unrecognized_name (RFC 8446, section 6).
-            context.writeAndFlush(wrapOutboundOut(ByteBuffer(bytes: [0x15, 3, 1, 0, 2, 2, 112])), promise: nil)
+            context.writeAndFlush(
+                wrapOutboundOut(ByteBuffer(bytes: TLSAlert.unrecognizedName.record)), promise: nil)
             return close(context)
         }
         isDecided = true

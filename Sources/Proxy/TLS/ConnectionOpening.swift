@@ -203,7 +203,7 @@ final class ConnectionOpening: ChannelInboundHandler, RemovableChannelHandler, C
         }
     }
 
-    private func refuse(_ context: ChannelHandlerContext, _ reason: HandshakeFailure, alert: Alert?) {
+    private func refuse(_ context: ChannelHandlerContext, _ reason: HandshakeFailure, alert: TLSAlert?) {
         count(reason)
         leave(.closed)
         if let alert { context.writeAndFlush(wrapOutboundOut(ByteBuffer(bytes: alert.record)), promise: nil) }
@@ -237,15 +237,3 @@ final class ConnectionOpening: ChannelInboundHandler, RemovableChannelHandler, C
 
 @available(*, unavailable)
 extension ConnectionOpening: Sendable {}
-
-extension ConnectionOpening {
-    /// A fatal alert (RFC 8446, section 6), sent before a TLS library has the connection.
-    private enum Alert: UInt8 {
-        case decodeError = 50
-        case protocolVersion = 70
-        case internalError = 80
-        case unrecognizedName = 112
-
-        var record: [UInt8] { [0x15, 3, 1, 0, 2, 2, rawValue] }
-    }
-}
