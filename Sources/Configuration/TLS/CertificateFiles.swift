@@ -4,7 +4,8 @@ import Synchronization
 /// The files that certificates, keys and authorities are read from, each with the contents it had when it was first
 /// read, and what was made of them. Equality is identity: other contents are another object.
 package final class CertificateFiles: Sendable, Equatable {
-    private static let byteCountMax = 4 << 20
+    /// Of one file.
+    package static let byteCountMax = 4 << 20
 
     /// A certificate and a key, as configured: paths, or PEM text.
     struct Pair: Hashable, Sendable {

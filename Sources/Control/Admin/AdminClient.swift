@@ -40,15 +40,13 @@ package struct AdminClient: Sendable {
         guard !server.hasPath else { throw AddressError(url, "has a path: write http://host:port") }
     }
 
-    private static let authorityByteCountMax = 4 << 20
-
     /// The certificates in a PEM file, each in DER form. Blocks.
     ///
     /// - Throws: `AddressError`, which names the file.
     package static func authorities(in path: String) throws(AddressError) -> [[UInt8]] {
         let bytes: [UInt8]
         do throws(FileContents.Failure) {
-            bytes = try FileContents.bytes(of: path, byteCountMax: authorityByteCountMax)
+            bytes = try FileContents.bytes(of: path, byteCountMax: CertificateFiles.byteCountMax)
         } catch {
             throw AddressError(path, error.reason)
         }

@@ -10,8 +10,8 @@ import Networking
 ///
 /// A loop marks a backend unreachable itself, before it decides again. Only the prober marks it up.
 package final class HealthProber {
-    /// Reports whether a connection can be opened in time, in this turn of the loop or a later one.
-    /// Calls `then` with nil once a connection could be made.
+    /// Calls `then` with why no connection could be opened in time, or with nil once one was, in this turn of the loop
+    /// or a later one.
     typealias Connect = (Backend, _ timeout: TimeAmount, _ then: @escaping (FailingReason?) -> Void) -> Void
     typealias MakeChecker = (Backend, HealthCheck) -> any HealthChecking
 
