@@ -149,6 +149,11 @@ struct TLSLinking {
             if settings.hostOptions[entryPoint] == nil { settings.hostOptions[entryPoint] = [:] }
             let standard = own == nil ? entryPoints[entryPoint].http.tls?.options.flatMap { optionsPlaces[$0] } : nil
             guard let place = place ?? standard, place > 0 else { continue }
+            if own == nil, router.rule.hosts.isEmpty {
+                router.draft.value.warning(
+                    "is not under the TLS options of entry point \(entryPoints[entryPoint].name): options are chosen by "
+                        + "the name that a client asks for, and the rule has no Host")
+            }
             for host in router.rule.hosts { set(place, for: host, at: entryPoint, router) }
         }
     }
