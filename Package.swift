@@ -43,6 +43,8 @@ let package = Package(
         .target(name: "Affinity", swiftSettings: strict),
         .target(name: "CLimpetLanes"),
         .target(name: "HTTPWire", dependencies: ["CLimpetLanes"], swiftSettings: strict),
+        .target(name: "CLimpetH2", linkerSettings: [.linkedLibrary("nghttp2")]),
+        .target(name: "HTTP2Wire", dependencies: ["CLimpetH2"], swiftSettings: strict),
         .target(name: "CLimpetRegex", linkerSettings: [.linkedLibrary("pcre2-8")]),
         .target(name: "Routing", dependencies: ["CLimpetRegex", "HTTPWire"], swiftSettings: strict),
         .target(name: "CLimpetRESP", linkerSettings: [.linkedLibrary("hiredis")]),
@@ -56,7 +58,8 @@ let package = Package(
         .target(
             name: "Proxy",
             dependencies: [
-                "Affinity", "HTTPWire", "Networking", "Routing", "Store", "CLimpetCrypt", "CLimpetTickets", crypto,
+                "Affinity", "HTTPWire", "HTTP2Wire", "Networking", "Routing", "Store", "CLimpetCrypt", "CLimpetTickets",
+                crypto,
                 logging,
             ] + nio + tls,
             swiftSettings: strict),
@@ -92,6 +95,7 @@ let package = Package(
             name: "HTTPWireTests",
             dependencies: ["HTTPWire", embedded, http1, .product(name: "Yams", package: "Yams")] + nio,
             swiftSettings: strict),
+        .testTarget(name: "HTTP2WireTests", dependencies: ["HTTP2Wire"], swiftSettings: strict),
         .testTarget(
             name: "NetworkingTests", dependencies: ["Networking", "LimpetTestKit"] + nio, swiftSettings: strict),
         .testTarget(name: "RoutingTests", dependencies: ["Routing", "HTTPWire"], swiftSettings: strict),

@@ -102,6 +102,22 @@ package final class FieldTable {
         }
     }
 
+    /// Fills the table as ``readTrailers(_:in:)`` does, with a section that no `BodyScanner` has seen: field lines and
+    /// an empty line. Returns why it is refused; nil if it is not.
+    package func scanTrailers(_ bytes: UnsafeRawBufferPointer, limits: MessageLimits) -> BodyRefusal? {
+        _ = reset()
+        guard let base = bytes.baseAddress else { return nil }
+        var section = TrailerSection()
+        do throws(BodyRefusal) {
+            guard let length = try section.scan(base, count: bytes.count, limits: limits.clamped), length == bytes.count
+            else { return .malformedChunkEnd }
+            readTrailers(0..<length, in: bytes)
+            return nil
+        } catch {
+            return error
+        }
+    }
+
     /// Narrows the value of the first kept field of this name. Only the narrowed value is forwarded.
     func trim(_ name: FieldName, to value: Range<Int>) {
         guard let index = first(name) else { return }

@@ -2,12 +2,16 @@
 enum ImportRules {
     private static let operatingSystem: Set<String> = ["Glibc", "Musl", "Darwin"]
     private static let transport: Set<String> = ["NIOCore", "NIOPosix"]
-    private static let parts: Set<String> = ["Affinity", "HTTPWire", "Networking", "Routing", "Store", "Proxy"]
+    private static let parts: Set<String> = [
+        "Affinity", "HTTPWire", "HTTP2Wire", "Networking", "Routing", "Store", "Proxy",
+    ]
 
     static let allowed: [String: Set<String>] = [
         "Affinity": ["Synchronization"],
         "CLimpetLanes": [],
         "HTTPWire": ["CLimpetLanes"],
+        "CLimpetH2": [],
+        "HTTP2Wire": ["CLimpetH2"],
         "CLimpetRegex": [],
         "Routing": operatingSystem.union(["CLimpetRegex", "HTTPWire"]),
         "CLimpetRESP": [],
@@ -17,7 +21,7 @@ enum ImportRules {
         "Store": transport.union(operatingSystem)
             .union(["Affinity", "CLimpetRESP", "Logging", "Networking", "Synchronization"]),
         "Proxy": transport.union(operatingSystem)
-            .union(["Affinity", "HTTPWire", "Networking", "Routing", "Store"])
+            .union(["Affinity", "HTTPWire", "HTTP2Wire", "Networking", "Routing", "Store"])
             .union(["CLimpetCrypt", "CLimpetTickets", "Crypto", "Logging", "NIOSSL", "NIOTLS", "Synchronization"]),
         "Configuration":
             operatingSystem
@@ -32,7 +36,7 @@ enum ImportRules {
             .union(["Affinity", "Store", "Foundation", "Logging", "NIOHTTP1", "Synchronization"]),
     ]
 
-    static let all: [FileRule] = [modules, hiredis, pcre2, boringssl]
+    static let all: [FileRule] = [modules, hiredis, nghttp2, pcre2, boringssl]
 
     private static let modules = FileRule(
         "a module imports only what stands below it",
@@ -69,6 +73,18 @@ enum ImportRules {
         return file.faults { line in
             let isComment = line.drop { $0 == " " }.hasPrefix("//")
             return !isComment && line.lowercased().contains("hiredis") ? "hiredis is CLimpetRESP's alone" : nil
+        }
+    }
+
+    private static let nghttp2 = FileRule(
+        "only CLimpetH2 touches libnghttp2",
+        broken: SourceFile("Sources/HTTP2Wire/Reader.swift", "let size = nghttp2_session_get_remote_window_size()\n"),
+        kept: SourceFile("Sources/HTTP2Wire/Reader.swift", "/// What libnghttp2 calls a session.\nlet session = 1\n")
+    ) { file in
+        guard file.isProduct, file.module != "CLimpetH2" else { return [] }
+        return file.faults { line in
+            let isComment = line.drop { $0 == " " }.hasPrefix("//")
+            return !isComment && line.contains("nghttp2_") ? "libnghttp2 is CLimpetH2's alone" : nil
         }
     }
 

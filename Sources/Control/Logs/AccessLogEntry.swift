@@ -22,7 +22,7 @@ package struct AccessLogEntry {
     package var host: UnsafeRawBufferPointer
     /// As received, query included.
     package var target: UnsafeRawBufferPointer
-    package var isHTTP10: Bool
+    package var version: ExchangeLogEntry.Version
     /// Nil: the client's connection has no TLS.
     package var tls: TLSConnectionInfo?
     /// The size of the body, as received.
@@ -52,7 +52,7 @@ package struct AccessLogEntry {
         method = UnsafeRawBufferPointer(start: nil, count: 0)
         host = method
         target = method
-        isHTTP10 = false
+        version = .http11
         requestByteCount = 0
         responseByteCount = 0
         retryCount = 0
@@ -119,7 +119,7 @@ package struct AccessLogEntry {
         line.add("RequestMethod", method)
         line.add("RequestHost", host)
         parameters.redact(target).withUnsafeBytes { line.add("RequestPath", $0) }
-        line.add("RequestProtocol", isHTTP10 ? "HTTP/1.0" : "HTTP/1.1")
+        line.add("RequestProtocol", version.rawValue)
         line.add("RequestContentSize", requestByteCount)
     }
 }

@@ -30,7 +30,7 @@ extension AccessLogEntry {
         backend = record.backend?.name
         backendAddress = record.backend?.address
         clientPort = record.clientPort
-        isHTTP10 = record.isHTTP10
+        version = record.version
         requestByteCount = record.requestBytes
         originStatus = record.isBackendStatus ? record.status : nil
         responseByteCount = record.responseBytes

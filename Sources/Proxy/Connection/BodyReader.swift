@@ -45,6 +45,19 @@ struct BodyReader {
         _ section: Range<Int>, of source: UnsafeRawBufferPointer, _ fields: FieldTable
     ) -> [UInt8] {
         fields.readTrailers(section, in: source)
+        return keptLines(of: source, fields)
+    }
+
+    /// The end of a body with this trailer section, which came without chunks.
+    static func end(trailers section: UnsafeRawBufferPointer, _ fields: FieldTable, _ limits: MessageLimits)
+        -> BodyPart.End
+    {
+        guard !section.isEmpty else { return .complete(trailers: []) }
+        if let refusal = fields.scanTrailers(section, limits: limits) { return .refused(refusal) }
+        return .complete(trailers: keptLines(of: section, fields))
+    }
+
+    private static func keptLines(of source: UnsafeRawBufferPointer, _ fields: FieldTable) -> [UInt8] {
         var lines: [UInt8] = []
         fields.forEachKeptRun { lines += source[$0] }
         return lines

@@ -8,6 +8,7 @@ final class ClientConnectionInfo {
     let entryPoint: EntryPoint
     /// Nil: without TLS.
     let tls: TLSConnectionInfo?
+    let isHTTP2: Bool
     /// The address as text, without port; empty for a Unix socket.
     let address: String
     let port: Int
@@ -21,10 +22,12 @@ final class ClientConnectionInfo {
     private let parts: [(name: FieldName, line: Range<Int>, value: Range<Int>)]
 
     init(
-        remote: SocketAddress?, tls: TLSConnectionInfo? = nil, entryPoint: EntryPoint, replicaName: String
+        remote: SocketAddress?, tls: TLSConnectionInfo? = nil, isHTTP2: Bool = false, entryPoint: EntryPoint,
+        replicaName: String
     ) {
         self.entryPoint = entryPoint
         self.tls = tls
+        self.isHTTP2 = isHTTP2
         let bits = Self.bits(of: remote)
         self.bits = bits
         address = Self.text(of: remote)

@@ -1,14 +1,16 @@
 import HTTPWire
 import NIOCore
 
-/// The client's side of one exchange: the HTTP/1.1 connection that it uses. The connection itself decides how long it
-/// lives, which version it uses, how it frames bodies and how it ends a response.
+/// The client's side of one exchange: the HTTP/1.1 connection or the HTTP/2 stream that it uses, which itself decides
+/// how it frames bodies, how it ends a response, and what becomes of the connection.
 enum Downstream {
     case http1(HTTP1ClientConnection)
+    case http2(HTTP2ClientStream)
 
     var entryPoint: EntryPoint {
         switch self {
         case .http1(let connection): connection.entryPoint
+        case .http2(let stream): stream.entryPoint
         }
     }
 
@@ -16,6 +18,7 @@ enum Downstream {
     var isWritable: Bool {
         switch self {
         case .http1(let connection): connection.isWritable
+        case .http2(let stream): stream.isWritable
         }
     }
 
@@ -24,6 +27,7 @@ enum Downstream {
     func setDeadline(_ deadline: NIODeadline) {
         switch self {
         case .http1(let connection): connection.setDeadline(deadline)
+        case .http2(let stream): stream.setDeadline(deadline)
         }
     }
 
@@ -31,6 +35,7 @@ enum Downstream {
     func bound(by amount: TimeAmount) {
         switch self {
         case .http1(let connection): connection.bound(by: amount)
+        case .http2(let stream): stream.bound(by: amount)
         }
     }
 
@@ -40,6 +45,7 @@ enum Downstream {
     func expectBody() {
         switch self {
         case .http1(let connection): connection.expectBody()
+        case .http2(let stream): stream.expectBody()
         }
     }
 
@@ -47,6 +53,7 @@ enum Downstream {
     func wantBody() {
         switch self {
         case .http1(let connection): connection.wantInput()
+        case .http2(let stream): stream.wantBody()
         }
     }
 
@@ -54,6 +61,7 @@ enum Downstream {
     func pauseBody() {
         switch self {
         case .http1(let connection): connection.pauseReading()
+        case .http2(let stream): stream.pauseBody()
         }
     }
 
@@ -63,6 +71,7 @@ enum Downstream {
     func sendInterim(_ response: ResponseView) {
         switch self {
         case .http1(let connection): connection.sendInterim(response)
+        case .http2(let stream): stream.sendInterim(response)
         }
     }
 
@@ -70,6 +79,7 @@ enum Downstream {
     func sendHead(_ response: ResponseView, adding additions: ResponseAdditions) {
         switch self {
         case .http1(let connection): connection.sendHead(response, adding: additions)
+        case .http2(let stream): stream.sendHead(response, adding: additions)
         }
     }
 
@@ -77,12 +87,14 @@ enum Downstream {
     func send(_ content: ByteBuffer) {
         switch self {
         case .http1(let connection): connection.send(content)
+        case .http2(let stream): stream.send(content)
         }
     }
 
     func flush() {
         switch self {
         case .http1(let connection): connection.flush()
+        case .http2(let stream): stream.flush()
         }
     }
 
@@ -91,6 +103,7 @@ enum Downstream {
     func send(_ answer: LocalResponse, adding edits: FieldEdits?, bodiless: Bool, closing: Bool) -> Int {
         switch self {
         case .http1(let connection): connection.send(answer, adding: edits, bodiless: bodiless, closing: closing)
+        case .http2(let stream): stream.send(answer, adding: edits, bodiless: bodiless)
         }
     }
 
@@ -101,6 +114,7 @@ enum Downstream {
     func end(trailers: [UInt8]) {
         switch self {
         case .http1(let connection): connection.end(trailers: trailers)
+        case .http2(let stream): stream.end(trailers: trailers)
         }
     }
 
@@ -109,6 +123,7 @@ enum Downstream {
     func handOver() -> DetachedConnection? {
         switch self {
         case .http1(let connection): connection.handOver()
+        case .http2: nil
         }
     }
 
@@ -116,6 +131,7 @@ enum Downstream {
     func cut() {
         switch self {
         case .http1(let connection): connection.cutResponse()
+        case .http2(let stream): stream.cutResponse()
         }
     }
 }

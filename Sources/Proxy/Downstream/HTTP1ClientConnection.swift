@@ -210,6 +210,9 @@ final class HTTP1ClientConnection: ChannelInboundHandler, RemovableChannelHandle
             isIdle = false
             isAtHeadStart = false
             return false
+        case .refused where beginsHTTP2(bytes):
+            speakHTTP2(&bytes)
+            return true
         case .refused(let refusal):
             refuse(Cause(request: refusal), bodiless: bytes.withUnsafeReadableBytes(Method.isHead))
             return true
@@ -217,6 +220,28 @@ final class HTTP1ClientConnection: ChannelInboundHandler, RemovableChannelHandle
             start(head, &bytes)
             return true
         }
+    }
+
+    /// Whether this is the first of a client that knows of our HTTP/2 (RFC 9113, sections 3.3 and 3.4).
+    private func beginsHTTP2(_ bytes: ByteBuffer) -> Bool {
+        guard entryPoint.servesHTTP2, tls == nil, !bounds.hasServed else { return false }
+        return bytes.readableBytesView.starts(with: "PRI * HTTP/2.0\r\n\r\n".utf8)
+    }
+
+    private func speakHTTP2(_ bytes: inout ByteBuffer) {
+        guard let context else { return }
+        let first = bytes.readSlice(length: bytes.readableBytes) ?? ByteBuffer()
+        let successor = HTTP2ClientConnection(worker: worker, entryPoint: entryPoint)
+        state = .closed
+        writer.forget()
+        worker.clientClosed(self, at: entryPoint)
+        do {
+            try context.pipeline.syncOperations.addHandler(successor, position: .after(context.handler))
+        } catch {
+            return context.close(promise: nil)
+        }
+        context.fireChannelRead(NIOAny(first))
+        context.pipeline.syncOperations.removeHandler(context: context, promise: nil)
     }
 
     private func beginHead() {

@@ -35,6 +35,9 @@ struct RequestBounds {
         finishBy = .distantFuture
     }
 
+    /// Whether the connection has carried a request.
+    var hasServed: Bool { requests > 0 }
+
     func earliest(_ deadline: NIODeadline, requestIsComplete: Bool) -> NIODeadline {
         min(deadline, finishBy, requestIsComplete ? .distantFuture : readBy)
     }

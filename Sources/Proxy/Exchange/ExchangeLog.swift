@@ -10,7 +10,7 @@ extension ExchangeLogEntry {
     init(refused cause: Cause, status: Int, from client: ClientConnectionInfo) {
         self.init(
             entryPoint: client.entryPoint.name, clientAddress: client.address, clientPort: client.port, method: [],
-            host: [], target: [], isHTTP10: false)
+            host: [], target: [], version: client.isHTTP2 ? .http2 : .http11)
         tls = client.tls
         self.status = status
         self.cause = cause
@@ -20,6 +20,13 @@ extension ExchangeLogEntry {
 /// One finished exchange. Contains no cookies or credentials. A session key is in it only if the client put it into the
 /// target; the writer of the log redacts it.
 package struct ExchangeLogEntry: Sendable {
+    /// What the client speaks; the raw value is that of CGI's SERVER_PROTOCOL.
+    package enum Version: String, Sendable {
+        case http10 = "HTTP/1.0"
+        case http11 = "HTTP/1.1"
+        case http2 = "HTTP/2.0"
+    }
+
     package var entryPoint: String
     package var router: String?
     package var service: String?
@@ -32,7 +39,7 @@ package struct ExchangeLogEntry: Sendable {
     package var host: [UInt8]
     /// As received, including the query.
     package var target: [UInt8]
-    package var isHTTP10: Bool
+    package var version: Version
     /// Nil: the client's connection has no TLS.
     package var tls: TLSConnectionInfo?
     /// Size of the request body as received.

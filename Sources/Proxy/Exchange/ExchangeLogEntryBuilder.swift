@@ -14,7 +14,8 @@ final class ExchangeLogEntryBuilder {
         record = ExchangeLogEntry(
             entryPoint: client.entryPoint.name, clientAddress: client.address, clientPort: client.port,
             method: Array(bytes[head.methodRange]), host: head.host.map { Array(bytes[$0]) } ?? [],
-            target: Array(bytes[head.target]), isHTTP10: head.version == .http10)
+            target: Array(bytes[head.target]),
+            version: client.isHTTP2 ? .http2 : head.version == .http10 ? .http10 : .http11)
         record.tls = client.tls
     }
 

@@ -28,6 +28,7 @@ package final class LoopContext {
     let receiveBuffers = ReceiveBuffers()
     var spareBuffers = SpareBuffers()
     let deadlines = DeadlineScan()
+    var turnEnd = TurnEnd()
     var counters: WorkerCounters
     /// Receives what connections reveal about backends; nil if nothing is served.
     var evidence: HealthEvidence?

@@ -9,6 +9,7 @@ package struct WorkerCounters: Sendable {
     /// Open client connections by entry point, in the order of the configuration.
     package var clientConnections: [Int]
     package var handshakes = HandshakeCounters()
+    package var http2 = HTTP2Counters()
     /// Requests whose head has arrived and that have not ended: the response is not fully written and the client has
     /// not disconnected.
     package var requestsInFlight = 0

@@ -18,5 +18,8 @@ package struct EntryPointLimits: Equatable, Sendable {
     /// A response that begins later than this after the opening of its connection says that the connection closes.
     package var keepAliveMaxTime: TimeAmount?
 
+    /// How many requests an HTTP/2 connection carries at once.
+    package var concurrentStreams = 100
+
     package init() {}
 }

@@ -138,7 +138,8 @@ final class ConnectionOpening: ChannelInboundHandler, RemovableChannelHandler, C
     private func becomeTLS(_ context: ChannelHandlerContext, _ bytes: ByteBuffer, _ serverName: String?) {
         guard begin(context) else { return refuse(context, .limit, alert: nil) }
         let seconds = Int64(WallClock.seconds())
-        let selection = worker.table.snapshot.tls?.select(serverName, entryPoint: entryPoint.index, now: seconds)
+        let selection = worker.table.snapshot.tls?.select(
+            serverName, entryPoint: entryPoint.index, offersHTTP2: entryPoint.servesHTTP2, now: seconds)
         switch selection {
         case .unrecognizedName?, nil: refuse(context, .unrecognizedName, alert: .unrecognizedName)
         case .unusable?: refuse(context, .other, alert: .internalError)
@@ -194,7 +195,10 @@ final class ConnectionOpening: ChannelInboundHandler, RemovableChannelHandler, C
         -> Bool
     {
         leave(.passing)
-        let connection = HTTP1ClientConnection(worker: worker, entryPoint: entryPoint, tls: info)
+        let connection: any ChannelHandler =
+            info?.isHTTP2 == true
+            ? HTTP2ClientConnection(worker: worker, entryPoint: entryPoint, tls: info)
+            : HTTP1ClientConnection(worker: worker, entryPoint: entryPoint, tls: info)
         do {
             try context.pipeline.syncOperations.addHandler(connection, position: .after(handler))
             return true

@@ -7,6 +7,8 @@ package struct TLSConnectionInfo: Sendable {
     package let serverName: String?
     /// Whether the client resumed an earlier session.
     package let isResumed: Bool
+    /// Whether client and replica have agreed on HTTP/2 (RFC 7301; RFC 9113, section 3.2).
+    package let isHTTP2: Bool
     /// The options under which the client was accepted.
     let options: TLSOptions
     /// Nil if the client has shown none.

@@ -19,14 +19,15 @@ final class TLSHandshake: ChannelInboundHandler, RemovableChannelHandler {
     }
 
     func userInboundEventTriggered(context: ChannelHandlerContext, event: Any) {
-        guard case TLSUserEvent.handshakeCompleted = event else {
+        guard case TLSUserEvent.handshakeCompleted(let applicationProtocol) = event else {
             // A client that stops sending in the middle of a handshake: an error follows.
             return
         }
         let facts = limpet_handshake_take()
         let info = TLSConnectionInfo(
             version: facts.version == 0x0304 ? .tls13 : .tls12, suite: String(cString: facts.suite),
-            serverName: serverName, isResumed: facts.is_resumed, options: options,
+            serverName: serverName, isResumed: facts.is_resumed,
+            isHTTP2: applicationProtocol == "h2", options: options,
             clientCertificate: clientCertificate(context))
         opening.completed(info, after: self)
         context.pipeline.syncOperations.removeHandler(context: context, promise: nil)

@@ -40,7 +40,7 @@ package struct TLSOptions: Equatable, Sendable {
     /// Refuse a name that no certificate covers, though there is a default certificate; and a client that names none.
     package var sniStrict = false
     /// In the order of preference; empty: nothing is negotiated.
-    package var applicationProtocols = ["http/1.1"]
+    package var applicationProtocols = ["h2", "http/1.1"]
     package var issuesTickets = true
 
     package init(name: String = defaultName) {

@@ -14,14 +14,16 @@ final class TLSServerContext: Sendable {
     /// Nil if the library refuses the certificate or the options.
     ///
     /// - Parameters:
+    ///   - offersHTTP2: otherwise clients are not offered what the options say of it.
     ///   - authorities: those of the options.
     ///   - seconds: since 1970.
     init?(
-        _ certificate: ServerCertificate, options: TLSOptions, index: Int, authorities: [NIOSSLCertificate],
-        keys: TicketKeys, now seconds: Int64
+        _ certificate: ServerCertificate, options: TLSOptions, index: Int, offersHTTP2: Bool = true,
+        authorities: [NIOSSLCertificate], keys: TicketKeys, now seconds: Int64
     ) {
-        let configuration = options.configuration(
+        var configuration = options.configuration(
             chain: certificate.chain.map { .certificate($0) }, key: certificate.key, authorities: authorities)
+        if !offersHTTP2 { configuration.applicationProtocols.removeAll { $0 == "h2" } }
         guard let library = try? NIOSSLContext(configuration: configuration) else { return nil }
         self.library = library
         self.options = options

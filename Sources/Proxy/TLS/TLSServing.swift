@@ -18,11 +18,16 @@ package final class TLSServing: Sendable {
     private let adminOptions: Int?
     private let authorities: [[NIOSSLCertificate]]
     private let ticketSecret: SymmetricKey
-    private let contexts = Mutex<[Pair: TLSServerContext]>([:])
+    private let contexts = Mutex<[ContextKey: TLSServerContext]>([:])
 
     package struct Pair: Hashable, Sendable {
         package let certificate: Int
         package let options: Int
+    }
+
+    private struct ContextKey: Hashable {
+        let pair: Pair
+        let offersHTTP2: Bool
     }
 
     /// Whether the keys of session tickets can be set, so that replicas resume each other's sessions.
@@ -60,23 +65,27 @@ package final class TLSServing: Sendable {
     /// - Parameters:
     ///   - serverName: normalized; nil: the client named none.
     ///   - seconds: since 1970.
-    func select(_ serverName: String?, entryPoint: Int, now seconds: Int64) -> Selection {
-        select(serverName, options: options(of: serverName, entryPoint: entryPoint), now: seconds)
+    func select(
+        _ serverName: String?, entryPoint: Int, offersHTTP2: Bool = true, now seconds: Int64
+    ) -> Selection {
+        let options = options(of: serverName, entryPoint: entryPoint)
+        return select(serverName, options: options, offersHTTP2: offersHTTP2, now: seconds)
     }
 
     /// What serves a connection of the admin listener: by the same certificates, by its own options.
     func selectForAdmin(_ serverName: String?, now seconds: Int64) -> Selection {
         guard let adminOptions else { return .unusable }
-        return select(serverName, options: adminOptions, now: seconds)
+        return select(serverName, options: adminOptions, offersHTTP2: false, now: seconds)
     }
 
-    private func select(_ serverName: String?, options: Int, now seconds: Int64) -> Selection {
+    private func select(
+        _ serverName: String?, options: Int, offersHTTP2: Bool, now seconds: Int64
+    ) -> Selection {
         switch index.select(serverName, isStrict: self.options[options].sniStrict) {
         case .none: return .unrecognizedName
         case .certificate(let certificate):
-            guard let context = context(Pair(certificate: certificate, options: options), now: seconds) else {
-                return .unusable
-            }
+            let key = ContextKey(pair: Pair(certificate: certificate, options: options), offersHTTP2: offersHTTP2)
+            guard let context = context(key, now: seconds) else { return .unusable }
             context.tickets?.renew(now: seconds)
             return .context(context)
         }
@@ -108,8 +117,8 @@ package final class TLSServing: Sendable {
         let options = options[options(of: name, entryPoint: entryPoint)]
         guard index.select(name, isStrict: options.sniStrict) != .none else { return nil }
         return TLSConnectionInfo(
-            version: options.maxVersion, suite: "", serverName: name, isResumed: false, options: options,
-            clientCertificate: nil)
+            version: options.maxVersion, suite: "", serverName: name, isResumed: false, isHTTP2: false,
+            options: options, clientCertificate: nil)
     }
 
     /// Whether both serve alike, so that one can take the other's place with the contexts that it has made.
@@ -148,15 +157,16 @@ package final class TLSServing: Sendable {
         return named[host] ?? ServerName.wildcard(of: host).flatMap { named[$0] } ?? 0
     }
 
-    private func context(_ place: Pair, now seconds: Int64) -> TLSServerContext? {
+    private func context(_ key: ContextKey, now seconds: Int64) -> TLSServerContext? {
         contexts.withLock { contexts in
-            if let context = contexts[place] { return context }
+            if let context = contexts[key] { return context }
+            let place = key.pair
             let options = options[place.options]
             let context = TLSServerContext(
                 certificates[place.certificate], options: options, index: place.options,
-                authorities: authorities[place.options],
+                offersHTTP2: key.offersHTTP2, authorities: authorities[place.options],
                 keys: TicketKeys(secret: ticketSecret, options: options), now: seconds)
-            contexts[place] = context
+            contexts[key] = context
             return context
         }
     }

@@ -1,0 +1,409 @@
+#include "limpet_h2.h"
+
+#include <nghttp2/nghttp2.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "received_head.h"
+#include "sent_head.h"
+
+struct limpet_h2 {
+    nghttp2_session *session;
+    limpet_h2_settings settings;
+    limpet_h2_events events;
+    void *owner;
+    received_head head;
+    uint8_t websocket_key[LIMPET_H2_WEBSOCKET_KEY_LENGTH];
+    /* Nothing more is received. */
+    bool is_ended;
+    int flood;
+    /* Thousandths of frames without use that are tolerated now. */
+    uint64_t tolerance, tolerance_at;
+    /* Frames that answer DATA and are of use: they are tolerated as long as DATA is sent. */
+    uint32_t window_updates, pings;
+};
+
+enum { NO_FLOOD = -1, THOUSANDTHS = 1000, WINDOW_UPDATES_FOR_DATA = 2, CREDIT_MAX = 1000 };
+
+/* How many times the limit of a head a block may have decoded: a block that goes on and on is meant to cost. */
+enum { DECODED_HEADS = 8 };
+
+// MARK: Floods
+
+static void flooded(limpet_h2 *h2, int kind) {
+    if (h2->flood != NO_FLOOD) return;
+    h2->flood = kind;
+    nghttp2_session_terminate_session(h2->session, NGHTTP2_ENHANCE_YOUR_CALM);
+}
+
+static void refill(limpet_h2 *h2, uint64_t milliseconds) {
+    uint64_t full = (uint64_t)h2->settings.glitches * THOUSANDTHS;
+    uint64_t elapsed = milliseconds > h2->tolerance_at ? milliseconds - h2->tolerance_at : 0;
+    h2->tolerance_at = milliseconds;
+    uint64_t added = elapsed > full ? full : elapsed * h2->settings.glitches_per_second;
+    h2->tolerance = h2->tolerance + added > full ? full : h2->tolerance + added;
+}
+
+static void glitch(limpet_h2 *h2, int kind) {
+    if (h2->tolerance < THOUSANDTHS) return flooded(h2, kind);
+    h2->tolerance -= THOUSANDTHS;
+}
+
+/* A frame that is of use after DATA that was sent. */
+static void glitch_unless_earned(limpet_h2 *h2, uint32_t *credit, int kind) {
+    if (*credit > 0) {
+        *credit -= 1;
+    } else {
+        glitch(h2, kind);
+    }
+}
+
+static int on_begin_frame(nghttp2_session *session, const nghttp2_frame_hd *frame, void *user) {
+    (void)session;
+    limpet_h2 *h2 = user;
+    bool is_ack = frame->flags & NGHTTP2_FLAG_ACK;
+    switch (frame->type) {
+    case NGHTTP2_HEADERS: break;
+    case NGHTTP2_DATA:
+        if (frame->length == 0 && !(frame->flags & NGHTTP2_FLAG_END_STREAM)) glitch(h2, frame->type);
+        break;
+    case NGHTTP2_WINDOW_UPDATE: glitch_unless_earned(h2, &h2->window_updates, frame->type); break;
+    case NGHTTP2_PING:
+        if (!is_ack) glitch_unless_earned(h2, &h2->pings, frame->type);
+        break;
+    case NGHTTP2_SETTINGS:
+        if (!is_ack) glitch(h2, frame->type);
+        break;
+    default: glitch(h2, frame->type); break;
+    }
+    return h2->flood == NO_FLOOD ? 0 : NGHTTP2_ERR_CALLBACK_FAILURE;
+}
+
+// MARK: Heads
+
+static int on_begin_headers(nghttp2_session *session, const nghttp2_frame *frame, void *user) {
+    (void)session;
+    limpet_h2 *h2 = user;
+    received_head_begin(&h2->head, frame->hd.stream_id, h2->websocket_key);
+    return 0;
+}
+
+static int on_header(
+    nghttp2_session *session, const nghttp2_frame *frame, nghttp2_rcbuf *name, nghttp2_rcbuf *value, uint8_t flags,
+    void *user) {
+    (void)session, (void)flags;
+    limpet_h2 *h2 = user;
+    if (frame->hd.stream_id != h2->head.stream) return 0;
+    bool had_protocol = h2->head.protocol != NULL;
+    received_head_add(&h2->head, name, value, h2->settings.head_bytes);
+    /* Before the line that it is a part of is written, with the first field or the end. */
+    if (!had_protocol && h2->head.protocol != NULL) h2->events.websocket_key(h2->owner, h2->websocket_key);
+    if (h2->head.decoded / DECODED_HEADS <= h2->settings.head_bytes) return 0;
+    flooded(h2, LIMPET_H2_FLOOD_HEAD);
+    return NGHTTP2_ERR_CALLBACK_FAILURE;
+}
+
+/* By default libnghttp2 would leave such a field out and go on. */
+static int on_invalid_header(
+    nghttp2_session *session, const nghttp2_frame *frame, nghttp2_rcbuf *name, nghttp2_rcbuf *value, uint8_t flags,
+    void *user) {
+    (void)session, (void)frame, (void)name, (void)value, (void)flags, (void)user;
+    return NGHTTP2_ERR_TEMPORAL_CALLBACK_FAILURE;
+}
+
+static void head_refused(limpet_h2 *h2, int32_t stream, int fault) {
+    received_head_clear(&h2->head);
+    if (fault == LIMPET_H2_HEAD_MALFORMED) limpet_h2_reset(h2, stream, NGHTTP2_PROTOCOL_ERROR);
+    h2->events.head_refused(h2->owner, stream, fault);
+}
+
+static int on_invalid_frame(nghttp2_session *session, const nghttp2_frame *frame, int error, void *user) {
+    (void)session;
+    limpet_h2 *h2 = user;
+    bool is_head = frame->hd.type == NGHTTP2_HEADERS && (error == NGHTTP2_ERR_HTTP_HEADER || error == NGHTTP2_ERR_PROTO);
+    if (is_head && frame->hd.stream_id == h2->head.stream) {
+        received_head_clear(&h2->head);
+        h2->events.head_refused(h2->owner, frame->hd.stream_id, LIMPET_H2_HEAD_MALFORMED);
+    }
+    return 0;
+}
+
+static void received_block(limpet_h2 *h2, int32_t stream, bool ends) {
+    head_form form = received_head_form(&h2->head);
+    int fault = received_head_complete(&h2->head, ends);
+    /* Trailers end the stream (RFC 9113, section 8.1). */
+    if (fault == 0 && form == FORM_TRAILERS && !ends) fault = LIMPET_H2_HEAD_MALFORMED;
+    if (fault != 0 && form == FORM_TRAILERS) {
+        limpet_h2_reset(h2, stream, NGHTTP2_PROTOCOL_ERROR);
+    } else if (fault != 0) {
+        return head_refused(h2, stream, fault);
+    } else if (form == FORM_TRAILERS) {
+        h2->events.end(h2->owner, stream, h2->head.lines.bytes, h2->head.lines.length);
+    } else {
+        h2->events.head(h2->owner, stream, h2->head.lines.bytes, h2->head.lines.length, ends);
+    }
+    received_head_clear(&h2->head);
+}
+
+// MARK: Other events
+
+static int on_frame_recv(nghttp2_session *session, const nghttp2_frame *frame, void *user) {
+    (void)session;
+    limpet_h2 *h2 = user;
+    bool ends = frame->hd.flags & NGHTTP2_FLAG_END_STREAM;
+    switch (frame->hd.type) {
+    case NGHTTP2_HEADERS:
+        if (frame->hd.stream_id == h2->head.stream) received_block(h2, frame->hd.stream_id, ends);
+        break;
+    case NGHTTP2_DATA:
+        if (ends) h2->events.end(h2->owner, frame->hd.stream_id, NULL, 0);
+        break;
+    case NGHTTP2_GOAWAY:
+        h2->events.goaway(h2->owner, frame->goaway.last_stream_id, frame->goaway.error_code);
+        break;
+    default: break;
+    }
+    return 0;
+}
+
+static int on_data(
+    nghttp2_session *session, uint8_t flags, int32_t stream, const uint8_t *bytes, size_t length, void *user) {
+    (void)session, (void)flags;
+    limpet_h2 *h2 = user;
+    h2->events.content(h2->owner, stream, bytes, length);
+    return 0;
+}
+
+static int on_stream_close(nghttp2_session *session, int32_t stream, uint32_t error, void *user) {
+    (void)session;
+    limpet_h2 *h2 = user;
+    h2->events.closed(h2->owner, stream, error);
+    return 0;
+}
+
+static uint32_t earned(uint32_t credit, uint32_t more) {
+    return credit + more > CREDIT_MAX ? CREDIT_MAX : credit + more;
+}
+
+static int on_frame_send(nghttp2_session *session, const nghttp2_frame *frame, void *user) {
+    limpet_h2 *h2 = user;
+    if (frame->hd.type == NGHTTP2_DATA) {
+        h2->window_updates = earned(h2->window_updates, WINDOW_UPDATES_FOR_DATA);
+        h2->pings = earned(h2->pings, 1);
+    }
+    if (frame->hd.type == NGHTTP2_RST_STREAM && frame->rst_stream.error_code != NGHTTP2_NO_ERROR) {
+        glitch(h2, LIMPET_H2_FLOOD_RESETS_SENT);
+    }
+    /* A response may be complete before its request: the rest of that is not wanted (RFC 9113, section 8.1). */
+    bool ends = (frame->hd.type == NGHTTP2_HEADERS || frame->hd.type == NGHTTP2_DATA) &&
+        (frame->hd.flags & NGHTTP2_FLAG_END_STREAM);
+    if (ends && h2->settings.is_server && nghttp2_session_get_stream_remote_close(session, frame->hd.stream_id) == 0) {
+        limpet_h2_reset(h2, frame->hd.stream_id, NGHTTP2_NO_ERROR);
+    }
+    return 0;
+}
+
+// MARK: Content to be sent
+
+static ssize_t read_content(
+    nghttp2_session *session, int32_t stream, uint8_t *bytes, size_t length, uint32_t *flags, nghttp2_data_source *source,
+    void *user) {
+    (void)session, (void)bytes, (void)source;
+    limpet_h2 *h2 = user;
+    int end = LIMPET_H2_CONTENT_GOES_ON;
+    size_t count = h2->events.ready(h2->owner, stream, length, &end);
+    if (count == 0 && end == LIMPET_H2_CONTENT_GOES_ON) return NGHTTP2_ERR_DEFERRED;
+    *flags |= NGHTTP2_DATA_FLAG_NO_COPY;
+    if (end != LIMPET_H2_CONTENT_GOES_ON) *flags |= NGHTTP2_DATA_FLAG_EOF;
+    if (end == LIMPET_H2_CONTENT_ENDS_WITH_TRAILERS) *flags |= NGHTTP2_DATA_FLAG_NO_END_STREAM;
+    return (ssize_t)count;
+}
+
+static int send_content(
+    nghttp2_session *session, nghttp2_frame *frame, const uint8_t *frame_head, size_t length, nghttp2_data_source *source,
+    void *user) {
+    (void)session, (void)source;
+    limpet_h2 *h2 = user;
+    h2->events.take(h2->owner, frame->hd.stream_id, frame_head, length);
+    return 0;
+}
+
+// MARK: Making a connection
+
+static nghttp2_session_callbacks *make_callbacks(void) {
+    nghttp2_session_callbacks *callbacks;
+    if (nghttp2_session_callbacks_new(&callbacks) != 0) return NULL;
+    nghttp2_session_callbacks_set_on_begin_frame_callback(callbacks, on_begin_frame);
+    nghttp2_session_callbacks_set_on_begin_headers_callback(callbacks, on_begin_headers);
+    nghttp2_session_callbacks_set_on_header_callback2(callbacks, on_header);
+    nghttp2_session_callbacks_set_on_invalid_header_callback2(callbacks, on_invalid_header);
+    nghttp2_session_callbacks_set_on_invalid_frame_recv_callback(callbacks, on_invalid_frame);
+    nghttp2_session_callbacks_set_on_frame_recv_callback(callbacks, on_frame_recv);
+    nghttp2_session_callbacks_set_on_data_chunk_recv_callback(callbacks, on_data);
+    nghttp2_session_callbacks_set_on_stream_close_callback(callbacks, on_stream_close);
+    nghttp2_session_callbacks_set_on_frame_send_callback(callbacks, on_frame_send);
+    nghttp2_session_callbacks_set_send_data_callback(callbacks, send_content);
+    return callbacks;
+}
+
+static nghttp2_option *make_options(const limpet_h2_settings *settings) {
+    nghttp2_option *option;
+    if (nghttp2_option_new(&option) != 0) return NULL;
+    nghttp2_option_set_no_auto_window_update(option, 1);
+    nghttp2_option_set_no_closed_streams(option, 1);
+    if (settings->is_server) nghttp2_option_set_builtin_recv_extension_type(option, NGHTTP2_PRIORITY_UPDATE);
+    nghttp2_option_set_stream_reset_rate_limit(option, settings->glitches, settings->glitches_per_second);
+    return option;
+}
+
+static int make_session(limpet_h2 *h2) {
+    nghttp2_session_callbacks *callbacks = make_callbacks();
+    nghttp2_option *option = make_options(&h2->settings);
+    int result = NGHTTP2_ERR_NOMEM;
+    if (callbacks != NULL && option != NULL) {
+        result = h2->settings.is_server ? nghttp2_session_server_new2(&h2->session, callbacks, h2, option)
+                                        : nghttp2_session_client_new2(&h2->session, callbacks, h2, option);
+    }
+    if (callbacks != NULL) nghttp2_session_callbacks_del(callbacks);
+    if (option != NULL) nghttp2_option_del(option);
+    return result;
+}
+
+static int submit_settings(limpet_h2 *h2) {
+    const limpet_h2_settings *settings = &h2->settings;
+    nghttp2_settings_entry entries[] = {
+        {NGHTTP2_SETTINGS_INITIAL_WINDOW_SIZE, (uint32_t)settings->stream_window},
+        {NGHTTP2_SETTINGS_MAX_HEADER_LIST_SIZE, settings->head_bytes},
+        {NGHTTP2_SETTINGS_MAX_CONCURRENT_STREAMS, settings->streams},
+        {NGHTTP2_SETTINGS_ENABLE_CONNECT_PROTOCOL, 1},
+        {NGHTTP2_SETTINGS_NO_RFC7540_PRIORITIES, 1},
+    };
+    nghttp2_settings_entry of_client[] = {
+        entries[0], entries[1], {NGHTTP2_SETTINGS_ENABLE_PUSH, 0},
+    };
+    int result = settings->is_server
+        ? nghttp2_submit_settings(h2->session, NGHTTP2_FLAG_NONE, entries, sizeof entries / sizeof *entries)
+        : nghttp2_submit_settings(h2->session, NGHTTP2_FLAG_NONE, of_client, sizeof of_client / sizeof *of_client);
+    if (result != 0) return result;
+    return nghttp2_session_set_local_window_size(h2->session, NGHTTP2_FLAG_NONE, 0, settings->connection_window);
+}
+
+limpet_h2 *limpet_h2_new(const limpet_h2_settings *settings, const limpet_h2_events *events) {
+    limpet_h2 *h2 = calloc(1, sizeof *h2);
+    if (h2 == NULL) return NULL;
+    h2->settings = *settings;
+    h2->events = *events;
+    h2->flood = NO_FLOOD;
+    h2->tolerance = (uint64_t)settings->glitches * THOUSANDTHS;
+    if (make_session(h2) != 0 || submit_settings(h2) != 0) {
+        limpet_h2_free(h2);
+        return NULL;
+    }
+    return h2;
+}
+
+void limpet_h2_set_owner(limpet_h2 *h2, void *owner) { h2->owner = owner; }
+
+void limpet_h2_free(limpet_h2 *h2) {
+    if (h2 == NULL) return;
+    received_head_clear(&h2->head);
+    if (h2->session != NULL) nghttp2_session_del(h2->session);
+    free(h2);
+}
+
+// MARK: Bytes in and out
+
+int limpet_h2_receive(limpet_h2 *h2, const uint8_t *bytes, size_t length, uint64_t milliseconds) {
+    if (h2->is_ended) return LIMPET_H2_ENDED;
+    refill(h2, milliseconds);
+    ssize_t result = nghttp2_session_mem_recv(h2->session, bytes, length);
+    if (result < 0) {
+        nghttp2_session_terminate_session(h2->session, NGHTTP2_PROTOCOL_ERROR);
+        h2->is_ended = true;
+    }
+    if (h2->flood != NO_FLOOD || !nghttp2_session_want_read(h2->session)) h2->is_ended = true;
+    return h2->is_ended ? LIMPET_H2_ENDED : LIMPET_H2_OK;
+}
+
+size_t limpet_h2_output(limpet_h2 *h2, const uint8_t **bytes) {
+    ssize_t count = nghttp2_session_mem_send(h2->session, bytes);
+    if (count >= 0) return (size_t)count;
+    h2->is_ended = true;
+    return 0;
+}
+
+bool limpet_h2_is_over(const limpet_h2 *h2) {
+    return !nghttp2_session_want_read(h2->session) && !nghttp2_session_want_write(h2->session);
+}
+
+bool limpet_h2_is_in_head(const limpet_h2 *h2) { return h2->head.stream != 0; }
+
+int limpet_h2_flood(const limpet_h2 *h2) { return h2->flood; }
+
+// MARK: Streams
+
+bool limpet_h2_send_response(limpet_h2 *h2, int32_t stream, uint8_t *bytes, size_t length, bool ends) {
+    sent_head head;
+    sent_head_begin(&head);
+    nghttp2_data_provider provider = {.read_callback = read_content};
+    bool is_sent = sent_head_read_response(&head, bytes, length) &&
+        nghttp2_submit_response(h2->session, stream, head.fields, head.count, ends ? NULL : &provider) == 0;
+    sent_head_free(&head);
+    return is_sent;
+}
+
+bool limpet_h2_send_interim(limpet_h2 *h2, int32_t stream, uint8_t *bytes, size_t length) {
+    sent_head head;
+    sent_head_begin(&head);
+    bool is_sent = sent_head_read_response(&head, bytes, length) &&
+        nghttp2_submit_headers(h2->session, NGHTTP2_FLAG_NONE, stream, NULL, head.fields, head.count, NULL) == 0;
+    sent_head_free(&head);
+    return is_sent;
+}
+
+int32_t limpet_h2_send_request(
+    limpet_h2 *h2, uint8_t *bytes, size_t length, const char *scheme, bool accepts_trailers, bool ends) {
+    sent_head head;
+    sent_head_begin(&head);
+    nghttp2_data_provider provider = {.read_callback = read_content};
+    int32_t stream = -1;
+    if (nghttp2_session_check_request_allowed(h2->session) &&
+        sent_head_read_request(&head, bytes, length, scheme, accepts_trailers)) {
+        stream = nghttp2_submit_request(h2->session, NULL, head.fields, head.count, ends ? NULL : &provider, NULL);
+    }
+    sent_head_free(&head);
+    return stream < 0 ? -1 : stream;
+}
+
+bool limpet_h2_send_trailers(limpet_h2 *h2, int32_t stream, uint8_t *lines, size_t length) {
+    sent_head head;
+    sent_head_begin(&head);
+    bool is_sent = sent_head_read_lines(&head, lines, length) && head.count > 0 &&
+        nghttp2_submit_trailer(h2->session, stream, head.fields, head.count) == 0;
+    sent_head_free(&head);
+    return is_sent;
+}
+
+void limpet_h2_resume(limpet_h2 *h2, int32_t stream) { nghttp2_session_resume_data(h2->session, stream); }
+
+void limpet_h2_consume(limpet_h2 *h2, int32_t stream, size_t length) {
+    nghttp2_session_consume(h2->session, stream, length);
+}
+
+void limpet_h2_reset(limpet_h2 *h2, int32_t stream, uint32_t error) {
+    nghttp2_submit_rst_stream(h2->session, NGHTTP2_FLAG_NONE, stream, error);
+}
+
+void limpet_h2_announce_end(limpet_h2 *h2) { nghttp2_submit_shutdown_notice(h2->session); }
+
+void limpet_h2_refuse_streams(limpet_h2 *h2) {
+    int32_t last = nghttp2_session_get_last_proc_stream_id(h2->session);
+    nghttp2_submit_goaway(h2->session, NGHTTP2_FLAG_NONE, last, NGHTTP2_NO_ERROR, NULL, 0);
+}
+
+void limpet_h2_terminate(limpet_h2 *h2, uint32_t error) { nghttp2_session_terminate_session(h2->session, error); }
+
+uint32_t limpet_h2_peer_streams(const limpet_h2 *h2) {
+    if (!nghttp2_session_check_request_allowed(h2->session)) return 0;
+    return nghttp2_session_get_remote_settings(h2->session, NGHTTP2_SETTINGS_MAX_CONCURRENT_STREAMS);
+}

@@ -1,0 +1,398 @@
+import HTTP2Wire
+import HTTPWire
+import NIOCore
+import NIOSSL
+
+/// One HTTP/2 connection to a client (RFC 9113). Each of its streams has its own exchange, and so its own session and
+/// backend.
+///
+/// Output is gathered: of all that happens on the connection in one turn of the loop comes one write.
+final class HTTP2ClientConnection: ChannelInboundHandler, RemovableChannelHandler, ClientConnection {
+    typealias InboundIn = ByteBuffer
+    typealias OutboundOut = ByteBuffer
+
+    private enum State {
+        /// → leaving, closing, closed
+        case open
+        /// The client was told that the connection will end. → refusing, closing, closed
+        case leaving
+        /// No more streams are taken; those that are open go on. → closing, closed
+        case refusing
+        /// The last bytes are being sent; further input is discarded. → closed
+        case closing
+        case closed
+    }
+
+    private let worker: Worker
+    let loop: LoopContext
+    let entryPoint: EntryPoint
+    /// Nil: without TLS.
+    private let tls: TLSConnectionInfo?
+    private var identity: ClientConnectionInfo?
+    private(set) var session: HTTP2Session?
+    private var streams: [Int32: HTTP2ClientStream] = [:]
+    private var context: ChannelHandlerContext?
+    private var state = State.open
+    private let writer = SocketWriter()
+    /// The bytes that the session gives out.
+    private var output = ByteBuffer()
+    /// Streams that had too much to send, and have not any more.
+    private var writable: [HTTP2ClientStream] = []
+    /// The bytes that the session is reading; content is a part of them.
+    private var input = ByteBuffer()
+    private var isReceiving = false
+    private var isSending = false
+    private var awaitsTurnEnd = false
+    private var bounds = RequestBounds()
+    /// By when a block of fields must be complete that has begun; `distantFuture`: none has.
+    private var headDeadline = NIODeadline.distantFuture
+    /// By when a connection without streams closes.
+    private var idleDeadline = NIODeadline.distantFuture
+    /// The replica stops: until then streams are taken that are on their way.
+    private var lastRequest = NIODeadline.distantFuture
+    private(set) var deadline = NIODeadline.distantFuture
+    var sweepIndex = -1
+
+    init(worker: Worker, entryPoint: EntryPoint, tls: TLSConnectionInfo? = nil) {
+        self.worker = worker
+        self.entryPoint = entryPoint
+        self.tls = tls
+        loop = worker.loop
+        session = HTTP2Session(HTTP2Settings(entryPoint.limits, loop.limits), events: self)
+    }
+
+    // MARK: Events of the channel
+
+    func handlerAdded(context: ChannelHandlerContext) {
+        self.context = context
+        guard session != nil else { return context.close(promise: nil) }
+        if context.channel.isActive { begin(context) }
+    }
+
+    func channelActive(context: ChannelHandlerContext) { begin(context) }
+
+    private func begin(_ context: ChannelHandlerContext) {
+        guard identity == nil else { return }
+        identity = ClientConnectionInfo(
+            remote: context.channel.remoteAddress, tls: tls, isHTTP2: true, entryPoint: entryPoint,
+            replicaName: loop.replicaName)
+        if loop.sendsDirectly, tls == nil { writer.useSocket(of: context) }
+        worker.clientOpened(self, at: entryPoint)
+        bounds.connectionOpened(entryPoint.limits, now: .now())
+        idleDeadline = bounds.headBegan(entryPoint.limits, now: .now())
+        setDeadline()
+        send()
+        context.read()
+    }
+
+    func channelInactive(context: ChannelHandlerContext) {
+        writer.forget()
+        state = .closed
+        self.context = nil
+        worker.clientClosed(self, at: entryPoint)
+        closeStreams()
+    }
+
+    func channelRead(context: ChannelHandlerContext, data: NIOAny) {
+        var bytes = unwrapInboundIn(data)
+        switch state {
+        case .open, .leaving, .refusing: receive(bytes)
+        case .closing, .closed: break
+        }
+        bytes.clear()
+        loop.receiveBuffers.giveBack(bytes)
+    }
+
+    /// No later handler needs this event. A stream whose backend takes nothing does not stop the others.
+    func channelReadComplete(context: ChannelHandlerContext) { context.read() }
+
+    func userInboundEventTriggered(context: ChannelHandlerContext, event: Any) {
+        guard case ChannelEvent.inputClosed = event else { return context.fireUserInboundEventTriggered(event) }
+        // A client that sends nothing more cannot open the windows either: it is gone.
+        close()
+    }
+
+    func channelWritabilityChanged(context: ChannelHandlerContext) {
+        if context.channel.isWritable { send() }
+    }
+
+    func errorCaught(context: ChannelHandlerContext, error: any Error) {
+        if tls != nil, case NIOSSLError.uncleanShutdown = error { return }
+        writer.close(context)
+    }
+
+    func deadlinePassed() {
+        deadline = .distantFuture
+        switch state {
+        case .open, .leaving, .refusing: timedOut()
+        case .closing: close()
+        case .closed: break
+        }
+    }
+
+    private func timedOut() {
+        let now = NIODeadline.now()
+        if headDeadline <= now { return end(for: .requestTimeout) }
+        if streams.isEmpty { return end() }
+        // The time for streams that were on their way when the stop began is over.
+        refuseStreams()
+        setDeadline()
+    }
+
+    /// Ends the connection with all its streams.
+    private func end(for reason: Reason? = nil) {
+        if let reason { loop.counters.refused[reason, default: 0] &+= 1 }
+        session?.terminate(HTTP2ErrorCode.noError)
+        send()
+        closeAfterOutput()
+    }
+
+    /// Without streams the connection is idle; a head that has begun must be completed; a stop has its own time.
+    private func setDeadline() {
+        let idle = streams.isEmpty ? idleDeadline : .distantFuture
+        let last = if case .leaving = state { lastRequest } else { NIODeadline.distantFuture }
+        deadline = min(idle, headDeadline, last)
+    }
+
+    private func watchHead() {
+        guard let session, session.isInHead != (headDeadline != .distantFuture) else { return }
+        headDeadline = session.isInHead ? .now() + entryPoint.limits.headTimeout : .distantFuture
+        setDeadline()
+    }
+
+    // MARK: Input
+
+    private func receive(_ bytes: ByteBuffer) {
+        guard let session else { return }
+        isReceiving = true
+        input = bytes
+        let goesOn = bytes.withUnsafeReadableBytes { session.receive($0, at: Self.milliseconds()) }
+        input = ByteBuffer()
+        isReceiving = false
+        if let flood = session.flood { loop.counters.http2.floods[flood, default: 0] &+= 1 }
+        send()
+        if goesOn { watchHead() } else { closeAfterOutput() }
+    }
+
+    private static func milliseconds() -> UInt64 { NIODeadline.now().uptimeNanoseconds / 1_000_000 }
+
+    private func open(_ id: Int32) -> HTTP2ClientStream {
+        let stream = HTTP2ClientStream(id, on: self)
+        streams[id] = stream
+        loop.deadlines.add(stream)
+        return stream
+    }
+
+    private func start(_ stream: HTTP2ClientStream, _ view: RequestView, ends: Bool) {
+        bounds.headEnded(hasBody: false, entryPoint.limits, now: .now())
+        stream.begin(view, ends: ends, worker: worker)
+        if !bounds.mayPersist(entryPoint.limits, now: .now()) { refuseStreams() }
+    }
+
+    private func refuse(_ stream: Int32, _ cause: Cause, bodiless: Bool = false) {
+        let status = LocalResponse(cause).status
+        open(stream).refuse(cause, bodiless: bodiless)
+        record(cause, status: status)
+    }
+
+    private func record(_ cause: Cause, status: Int) {
+        guard let log = loop.exchangeLog, let identity else { return }
+        log.append(ExchangeLogEntry(refused: cause, status: status, from: identity))
+    }
+
+    // MARK: Output
+
+    /// There is something to send: at once, if nothing else is going to come in this turn.
+    func outputIsReady() {
+        guard !isReceiving, !isSending, !awaitsTurnEnd else { return }
+        if streams.count <= 1 { return send() }
+        awaitsTurnEnd = true
+        loop.atTurnEnd(self)
+    }
+
+    private func send() {
+        guard !isSending, !isReceiving, let session else { return }
+        isSending = true
+        while let context, context.channel.isWritable, fillOutput(session) { writer.send(output, context) }
+        if output.capacity > 0 { loop.spareBuffers.giveBack(output) }
+        output = ByteBuffer()
+        isSending = false
+        tellWritable()
+        guard context != nil, session.isOver else { return }
+        closeAfterOutput()
+    }
+
+    /// Returns false if there is nothing to send.
+    private func fillOutput(_ session: HTTP2Session) -> Bool {
+        if output.capacity == 0 { output = loop.spareBuffers.take() } else { output.clear() }
+        var hasMore = true
+        while hasMore, output.readableBytes < Self.outputMax {
+            hasMore = session.nextOutput { output.writeBytes($0) }
+        }
+        return output.readableBytes > 0
+    }
+
+    private static let outputMax = 64 * 1024
+
+    /// Only now: an exchange must not be told from within the session.
+    private func tellWritable() {
+        guard !writable.isEmpty else { return }
+        let streams = writable
+        writable = []
+        for stream in streams { stream.becameWritable() }
+    }
+
+    // MARK: Ends
+
+    /// Takes no more streams. Those that are open go on, and the connection closes after the last.
+    private func refuseStreams() {
+        switch state {
+        case .open, .leaving:
+            state = .refusing
+            session?.refuseStreams()
+            outputIsReady()
+        case .refusing, .closing, .closed: break
+        }
+    }
+
+    /// Closes the output after everything that is still to be written, then discards input for a while: a reset would
+    /// destroy what is in flight.
+    private func closeAfterOutput() {
+        switch state {
+        case .closing, .closed: return
+        case .open, .leaving, .refusing: break
+        }
+        guard let context else { return }
+        state = .closing
+        closeStreams()
+        deadline = .now() + loop.limits.stallTimeout
+        writer.afterWrites(context) { [self] in outputHasLeft() }
+    }
+
+    private func outputHasLeft() {
+        guard case .closing = state else { return }
+        deadline = .now() + loop.limits.lingerTimeout
+        if let context { writer.close(context, .output) }
+    }
+
+    private func closeStreams() {
+        let open = streams
+        streams = [:]
+        for stream in open.values {
+            loop.deadlines.remove(stream)
+            stream.closed()
+        }
+    }
+
+    private func close() {
+        if let context { writer.close(context) }
+    }
+
+    // MARK: Called by the worker
+
+    func stop(by last: NIODeadline) {
+        guard case .open = state else { return }
+        state = .leaving
+        lastRequest = last
+        session?.announceEnd()
+        send()
+        setDeadline()
+    }
+
+    func goAway(by last: NIODeadline) {}
+
+    func cut() {
+        for stream in Array(streams.values) { stream.stopped() }
+        session?.terminate(HTTP2ErrorCode.noError)
+        send()
+        close()
+    }
+}
+
+// MARK: - Events of the session
+
+extension HTTP2ClientConnection: HTTP2Events {
+    func received(head bytes: UnsafeRawBufferPointer, of id: Int32, ends: Bool) {
+        guard let identity else { return }
+        switch loop.scanner.scanRequest(bytes, into: loop.requestFields) {
+        case .head(let head):
+            let view = RequestView(head: head, bytes: bytes, fields: loop.requestFields, client: identity)
+            start(open(id), view, ends: ends)
+        case .refused(let refusal):
+            refuse(id, Cause(request: refusal), bodiless: Method.isHead(bytes))
+        case .incomplete:
+            // The head ends with an empty line.
+            loop.counters.impossible &+= 1
+            session?.reset(id, HTTP2ErrorCode.internalError)
+        }
+    }
+
+    func refusedHead(of id: Int32, _ fault: HTTP2HeadFault) {
+        switch fault {
+        case .tooLarge:
+            refuse(id, Cause(.fieldsTooLarge))
+        case .malformed:
+            loop.counters.refused[.badRequest, default: 0] &+= 1
+            record(Cause(.badRequest), status: 400)
+        }
+    }
+
+    func received(content: UnsafeRawBufferPointer, of id: Int32) {
+        guard let stream = streams[id] else { return session?.consume(content.count, of: id) ?? () }
+        stream.received(slice(content))
+    }
+
+    /// The content without a copy: it lies in the buffer that is being read.
+    private func slice(_ content: UnsafeRawBufferPointer) -> ByteBuffer {
+        let offset = input.withUnsafeReadableBytes { all -> Int? in
+            guard let start = all.baseAddress, let first = content.baseAddress else { return nil }
+            return first >= start && first + content.count <= start + all.count ? first - start : nil
+        }
+        if let offset, let slice = input.getSlice(at: input.readerIndex + offset, length: content.count) {
+            return slice
+        }
+        return ByteBuffer(bytes: content)
+    }
+
+    func receivedEnd(of id: Int32, trailers: UnsafeRawBufferPointer) {
+        guard let stream = streams[id] else { return }
+        stream.received(BodyReader.end(trailers: trailers, loop.requestFields, loop.limits.message))
+    }
+
+    func closed(_ id: Int32, error: UInt32) {
+        guard let stream = streams.removeValue(forKey: id) else { return }
+        loop.deadlines.remove(stream)
+        stream.closed()
+        guard streams.isEmpty else { return }
+        idleDeadline = loop.deadlines.deadline(in: entryPoint.limits.idleTimeout)
+        setDeadline()
+    }
+
+    /// The client opens no more streams; it closes the connection when it wants to.
+    func receivedGoAway(last: Int32, error: UInt32) {}
+
+    func content(of id: Int32, atMost limit: Int) -> HTTP2Content {
+        streams[id]?.content(atMost: limit) ?? HTTP2Content(count: 0, end: .complete)
+    }
+
+    func write(_ count: Int, of id: Int32, after frameHead: UnsafeRawBufferPointer) {
+        output.writeBytes(frameHead)
+        guard let stream = streams[id] else { return }
+        if stream.write(count, into: &output) { writable.append(stream) }
+    }
+
+    func webSocketKey() -> [UInt8] {
+        let (first, second) = (loop.randomSeed(), loop.randomSeed())
+        return withUnsafeBytes(of: (first, second)) { Base64.encode(Array($0)) }
+    }
+}
+
+extension HTTP2ClientConnection: TurnEndWork {
+    func turnEnds() {
+        awaitsTurnEnd = false
+        send()
+    }
+}
+
+@available(*, unavailable)
+extension HTTP2ClientConnection: Sendable {}

@@ -1,0 +1,253 @@
+import HTTP2Wire
+import HTTPWire
+import NIOCore
+
+/// One request of an HTTP/2 connection, and its response: passes the request to an ``Exchange``, and keeps what the
+/// response has ready until the connection can send it. Streams of a connection wait for each other in nothing.
+final class HTTP2ClientStream: DeadlineHolder {
+    private enum State {
+        /// → responding, closed
+        case open(Exchange)
+        /// The exchange is over, and the rest of its response is being sent. → closed
+        case responding
+        case closed
+    }
+
+    /// More of a response than this waits at its backend.
+    static let outputMax = 64 * 1024
+
+    let id: Int32
+    private let connection: HTTP2ClientConnection
+    private var state = State.responding
+    private(set) var deadline = NIODeadline.distantFuture
+    var sweepIndex = -1
+    private var bounds = RequestBounds()
+    private var input = HTTP2StreamInput()
+    private var output = ContentQueue()
+    /// The response is complete with what waits in `output`, and with these trailers.
+    private var end: [UInt8]?
+    /// The exchange was told, or found, that no more of the response can be taken.
+    private var isFull = false
+
+    init(_ id: Int32, on connection: HTTP2ClientConnection) {
+        self.id = id
+        self.connection = connection
+    }
+
+    private var loop: LoopContext { connection.loop }
+    private var session: HTTP2Session? { connection.session }
+    var entryPoint: EntryPoint { connection.entryPoint }
+
+    // MARK: The request
+
+    /// - Parameter ends: no body follows.
+    func begin(_ view: RequestView, ends: Bool, worker: Worker) {
+        bounds.headEnded(hasBody: !ends, entryPoint.limits, now: .now())
+        input.begin(ends: ends)
+        let exchange = Exchange(view.head, for: .http2(self), worker: worker)
+        state = .open(exchange)
+        exchange.start(view)
+        exchange.headWasTaken()
+    }
+
+    /// Answers a request that never became an exchange.
+    func refuse(_ cause: Cause, bodiless: Bool) {
+        let answer = LocalResponse(cause)
+        loop.counters.refused[cause.reason, default: 0] &+= 1
+        _ = send(answer, adding: nil, bodiless: bodiless)
+        end(trailers: [])
+    }
+
+    /// More of the request's body has arrived.
+    func received(_ content: ByteBuffer) {
+        guard case .open(let exchange) = state else { return input.discard(content, session, id) }
+        input.received(content)
+        pass(to: exchange)
+    }
+
+    /// No more of the request's body follows.
+    func received(_ end: BodyPart.End) {
+        guard case .open(let exchange) = state, !input.isComplete else { return }
+        input.received(end)
+        pass(to: exchange)
+    }
+
+    /// Content that the exchange takes is given to it, and the client may send as much again once the backend has
+    /// taken it.
+    private func pass(to exchange: Exchange) {
+        while exchange.takesRequestBody, let part = input.next() {
+            exchange.receivedRequest(part)
+            guard case .open = state else { break }
+            if exchange.wantsRequestBody || input.isComplete { input.consume(session, id) }
+        }
+        connection.outputIsReady()
+    }
+
+    /// The next piece of the request's body must arrive within the entry point's limit.
+    func expectBody() { setDeadline(.after(entryPoint.limits.bodyGapTimeout)) }
+
+    /// What is not consumed is not sent again: the client's window closes.
+    func pauseBody() {}
+
+    func wantBody() {
+        guard case .open(let exchange) = state else { return }
+        input.consume(session, id)
+        pass(to: exchange)
+    }
+
+    // MARK: Deadlines
+
+    func setDeadline(_ deadline: NIODeadline) {
+        self.deadline = bounds.earliest(deadline, requestIsComplete: input.isComplete)
+    }
+
+    func bound(by amount: TimeAmount) {
+        bounds.bound(by: .now() + amount)
+        deadline = bounds.earliest(deadline, requestIsComplete: input.isComplete)
+    }
+
+    func deadlinePassed() {
+        deadline = .distantFuture
+        switch state {
+        case .open(let exchange):
+            if bounds.isResponseDue(.now()) { exchange.responseTimedOut() } else { exchange.clientTimedOut() }
+        case .responding:
+            // The client has not taken the rest of its response.
+            session?.reset(id, HTTP2ErrorCode.cancel)
+            connection.outputIsReady()
+        case .closed:
+            break
+        }
+    }
+
+    // MARK: The response
+
+    var isWritable: Bool {
+        if output.count < Self.outputMax { return true }
+        isFull = true
+        return false
+    }
+
+    func sendInterim(_ response: ResponseView) {
+        send {
+            DownstreamHead.writeInterim(response, into: &$0)
+        } by: {
+            session?.send(interim: $0, on: id)
+        }
+        connection.outputIsReady()
+    }
+
+    func sendHead(_ response: ResponseView, adding additions: ResponseAdditions) {
+        let framing = ResponseFraming(
+            coding: .plain, addsTransferEncoding: false, removesTransferEncoding: true, connection: .none)
+        sendHead(ends: !response.head.framing.hasBody) {
+            DownstreamHead.write(response, framing, adding: additions, date: { loop.dateLine() }, into: &$0)
+        }
+    }
+
+    func send(_ content: ByteBuffer) { output.append(content) }
+
+    /// - Returns: the size of the body.
+    func send(_ answer: LocalResponse, adding edits: FieldEdits?, bodiless: Bool) -> Int {
+        var buffer = loop.spareBuffers.take()
+        let date = loop.dateLine()
+        let size = Int(answer.write(into: &buffer, edits: edits, date: date, closing: false, bodiless: bodiless))
+        let head = buffer.readableBytes - size
+        if let body = buffer.getSlice(at: buffer.readerIndex + head, length: size) { output.append(body) }
+        sendHead(ends: size == 0) {
+            $0.writeImmutableBuffer(buffer.getSlice(at: buffer.readerIndex, length: head) ?? buffer)
+        }
+        loop.spareBuffers.giveBack(buffer)
+        return size
+    }
+
+    func flush() {
+        if output.count > 0 || end != nil { session?.resume(id) }
+        connection.outputIsReady()
+    }
+
+    private func sendHead(ends: Bool, _ write: (inout ByteBuffer) -> Void) {
+        var isSent = false
+        send(write) { isSent = session?.send(response: $0, on: id, ends: ends) ?? false }
+        if !isSent { session?.reset(id, HTTP2ErrorCode.internalError) }
+    }
+
+    private func send(_ write: (inout ByteBuffer) -> Void, by send: (UnsafeMutableRawBufferPointer) -> Void) {
+        var buffer = loop.spareBuffers.take()
+        write(&buffer)
+        buffer.withUnsafeMutableReadableBytes(send)
+        loop.spareBuffers.giveBack(buffer)
+    }
+
+    // MARK: The end of the exchange
+
+    func end(trailers: [UInt8]) {
+        guard hasExchange || end == nil else { return }
+        end = trailers
+        finish()
+        session?.resume(id)
+        connection.outputIsReady()
+    }
+
+    /// The response cannot be completed.
+    func cutResponse() {
+        output.clear()
+        finish()
+        session?.reset(id, HTTP2ErrorCode.internalError)
+        connection.outputIsReady()
+    }
+
+    private func finish() {
+        input.abandon(session, id)
+        if case .closed = state { return }
+        state = .responding
+        deadline = .now() + loop.limits.stallTimeout
+    }
+
+    private var hasExchange: Bool {
+        if case .open = state { true } else { false }
+    }
+
+    /// The stream is closed, by both ends or by a reset.
+    func closed() {
+        let last = state
+        state = .closed
+        deadline = .distantFuture
+        output.clear()
+        input.abandon(session, id)
+        if case .open(let exchange) = last { exchange.clientClosed() }
+    }
+
+    /// The replica stops.
+    func stopped() {
+        guard case .open(let exchange) = state else { return }
+        exchange.stopped()
+    }
+
+    // MARK: Asked by the connection
+
+    func content(atMost limit: Int) -> HTTP2Content {
+        let count = min(limit, output.count)
+        guard count == output.count, let trailers = end else { return HTTP2Content(count: count, end: .goesOn) }
+        if !trailers.isEmpty, session?.send(trailers: trailers, of: id) == true {
+            return HTTP2Content(count: count, end: .completeWithTrailers)
+        }
+        return HTTP2Content(count: count, end: .complete)
+    }
+
+    /// - Returns: whether the exchange must be told that it may go on.
+    func write(_ count: Int, into buffer: inout ByteBuffer) -> Bool {
+        output.move(atMost: count, to: &buffer)
+        if case .responding = state { deadline = .now() + loop.limits.stallTimeout }
+        guard isFull, output.count < Self.outputMax / 2 else { return false }
+        isFull = false
+        return true
+    }
+
+    func becameWritable() {
+        if case .open(let exchange) = state { exchange.clientWritabilityChanged() }
+    }
+}
+
+@available(*, unavailable)
+extension HTTP2ClientStream: Sendable {}

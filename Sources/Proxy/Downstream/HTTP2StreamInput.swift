@@ -1,0 +1,62 @@
+import HTTP2Wire
+import NIOCore
+
+/// The body of a request that an HTTP/2 stream receives: what has arrived and was not passed on yet, and what the
+/// client may not send again yet. The windows bound both.
+struct HTTP2StreamInput {
+    private enum End {
+        case none
+        /// It has arrived, and was not passed on.
+        case received(BodyPart.End)
+        case passed
+    }
+
+    private var content: ByteBuffer?
+    private var end = End.none
+    /// Bytes that count against the client's windows.
+    private var unconsumed = 0
+
+    mutating func begin(ends: Bool) { end = ends ? .passed : .none }
+
+    /// The request has arrived completely.
+    var isComplete: Bool {
+        if case .none = end { false } else { true }
+    }
+
+    mutating func received(_ bytes: ByteBuffer) {
+        unconsumed += bytes.readableBytes
+        if content == nil {
+            content = bytes
+        } else {
+            content?.writeImmutableBuffer(bytes)
+        }
+    }
+
+    mutating func received(_ end: BodyPart.End) { self.end = .received(end) }
+
+    /// What can be passed on. Nil: nothing more for now.
+    mutating func next() -> BodyPart? {
+        if case .received(let end) = end {
+            self.end = .passed
+            return BodyPart(content: content.take() ?? ByteBuffer(), end: end)
+        }
+        return content.take().map { BodyPart(content: $0, end: nil) }
+    }
+
+    /// What was passed on is used up: the client may send as much again.
+    mutating func consume(_ session: HTTP2Session?, _ stream: Int32) {
+        let held = content?.readableBytes ?? 0
+        session?.consume(unconsumed - held, of: stream)
+        unconsumed = held
+    }
+
+    /// Nobody wants the rest.
+    mutating func abandon(_ session: HTTP2Session?, _ stream: Int32) {
+        content = nil
+        consume(session, stream)
+    }
+
+    func discard(_ bytes: ByteBuffer, _ session: HTTP2Session?, _ stream: Int32) {
+        session?.consume(bytes.readableBytes, of: stream)
+    }
+}

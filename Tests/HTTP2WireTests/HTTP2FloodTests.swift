@@ -1,0 +1,116 @@
+import HTTP2Wire
+import Testing
+
+/// Frames that cost their sender nothing. Each flood ends its connection, and ordinary use of the same frames does not.
+@Suite struct HTTP2FloodTests {
+    private func server(_ first: [UInt8] = []) -> Side {
+        let server = Side(HTTP2Settings(.server))
+        server.receive(Frame.preface + first)
+        _ = server.takeOutput()
+        return server
+    }
+
+    /// How many frames end the connection; nil: they do not.
+    private func count(
+        _ server: Side, most: Int = 1500, at milliseconds: (Int) -> UInt64 = { _ in 0 }, _ frame: (Int) -> [UInt8]
+    ) -> Int? {
+        for index in 0..<most {
+            server.receive(frame(index), at: milliseconds(index))
+            _ = server.takeOutput()
+            if server.isEnded { return index + 1 }
+        }
+        return nil
+    }
+
+    private static let floods: [(HTTP2Flood, [UInt8])] = [
+        (.pings, Frame.frame(type: 6, Array(repeating: 0, count: 8))),
+        (.settings, Frame.frame(type: 4)),
+        (.priorities, Frame.frame(type: 2, stream: 1, [0, 0, 0, 0, 1])),
+        (.emptyContent, Frame.frame(type: 0, stream: 1)),
+        (.windowUpdates, Frame.frame(type: 8, [0, 0, 0, 1])),
+        (.otherFrames, Frame.frame(type: 0x10, [0, 0, 0, 1] + Array("u=1".utf8))),
+    ]
+
+    @Test(arguments: floods) func ofOneKind(_ flood: HTTP2Flood, _ frame: [UInt8]) throws {
+        let server = server(Frame.head(ends: false, Frame.request))
+        let frames = try #require(count(server) { _ in frame })
+        #expect((900...1500).contains(frames), "\(flood): \(frames)")
+        #expect(server.session.flood == flood)
+    }
+
+    /// Streams that are opened and reset at once (CVE-2023-44487).
+    @Test func rapidReset() throws {
+        let server = server()
+        let frames = try #require(
+            count(server) { index in
+                let stream = UInt32(2 * index + 1)
+                return Frame.head(stream: stream, Frame.request)
+                    + Frame.frame(type: 3, stream: stream, [0, 0, 0, 8])
+            })
+        #expect((900...1100).contains(frames))
+        #expect(server.session.flood == .resets)
+    }
+
+    /// Streams whose mistakes make the server reset them (CVE-2025-8671).
+    @Test func madeToReset() throws {
+        let server = server()
+        let frames = try #require(
+            count(server) { index in
+                let stream = UInt32(2 * index + 1)
+                return Frame.head(stream: stream, Frame.request)
+                    + Frame.frame(type: 8, stream: stream, [0x7f, 0xff, 0xff, 0xff])
+            })
+        #expect((400...1100).contains(frames))
+        #expect(server.session.flood == .resetsSent)
+    }
+
+    @Test func continuations() throws {
+        let server = server()
+        server.receive(Frame.frame(type: 1, flags: 1, stream: 1, Frame.block(Frame.request)))
+        let frames = try #require(count(server) { _ in Frame.frame(type: 9, stream: 1, Frame.block([("x", "y")])) })
+        #expect(frames < 20)
+    }
+
+    /// 33 a second are tolerated for ever.
+    @Test func slowly() {
+        let server = server()
+        let ping = Frame.frame(type: 6, Array(repeating: 0, count: 8))
+        #expect(count(server, most: 5000, at: { UInt64($0) * 31 }) { _ in ping } == nil)
+    }
+
+    /// A browser that leaves a page cancels all its requests.
+    @Test func cancelledPage() {
+        let server = server()
+        for page in 0..<4 {
+            for image in 0..<50 {
+                let stream = UInt32(2 * (50 * page + image) + 1)
+                server.receive(Frame.head(stream: stream, Frame.request))
+            }
+            for image in 0..<50 {
+                let stream = UInt32(2 * (50 * page + image) + 1)
+                server.receive(Frame.frame(type: 3, stream: stream, [0, 0, 0, 8]))
+            }
+            _ = server.takeOutput()
+        }
+        #expect(!server.isEnded)
+    }
+
+    /// Whoever receives much opens its windows often, and gRPC sends a ping with it to measure the connection.
+    @Test func updatesAndPingsOfAReceiver() throws {
+        let pair = Pair()
+        let stream = try #require(pair.client.send(request: "GET / HTTP/1.1\r\nHost: a\r\n\r\n"))
+        pair.exchange()
+        pair.server.send(response: "HTTP/1.1 200 OK\r\n\r\n", on: stream, ends: false)
+        pair.exchange()
+        for _ in 0..<5000 {
+            pair.server.content[stream, default: []] += [1]
+            pair.server.session.resume(stream)
+            pair.exchange()
+            pair.client.session.consume(1, of: stream)
+            pair.server.receive(
+                Frame.frame(type: 8, stream: UInt32(stream), [0, 0, 0, 1]) + Frame.frame(type: 8, [0, 0, 0, 1])
+                    + Frame.frame(type: 6, Array(repeating: 0, count: 8)))
+        }
+        #expect(!pair.server.isEnded)
+    }
+}

@@ -1,0 +1,152 @@
+import HTTP2Wire
+import Testing
+
+/// Heads that must not become heads of HTTP/1.1 (RFC 9113, sections 8.2 and 8.3).
+@Suite struct HTTP2HeadTests {
+    private static let malformed: [(String, [(String, String)])] = {
+        func with(_ changes: [(String, String)], without: String = "") -> [(String, String)] {
+            Frame.request.filter { $0.0 != without } + changes
+        }
+        func replacing(_ name: String, _ value: String) -> [(String, String)] {
+            Frame.request.map { $0.0 == name ? (name, value) : $0 }
+        }
+        return [
+            ("CR in a value", with([("x", "a\rb")])),
+            ("LF in a value", with([("x", "a\nb: c")])),
+            ("CRLF in a value", with([("x", "a\r\nTransfer-Encoding: chunked")])),
+            ("NUL in a value", with([("x", "a\0b")])),
+            ("control in a value", with([("x", "a\u{1}b")])),
+            ("DEL in a value", with([("x", "a\u{7f}b")])),
+            ("space before a value", with([("x", " a")])),
+            ("tab after a value", with([("x", "a\t")])),
+            ("upper case in a name", with([("X-A", "a")])),
+            ("space in a name", with([("x a", "a")])),
+            ("colon in a name", with([("x:a", "a")])),
+            ("CRLF in a name", with([("x\r\ny", "a")])),
+            ("empty name", with([("", "a")])),
+            ("name beyond ASCII", with([("x\u{e4}", "a")])),
+            ("space in the method", replacing(":method", "GET /x HTTP/1.1\r\nA: b")),
+            ("space in the path", replacing(":path", "/a b")),
+            ("CRLF in the path", replacing(":path", "/ HTTP/1.1\r\nA: b\r\n\r\n")),
+            ("NUL in the path", replacing(":path", "/\0")),
+            ("DEL in the path", replacing(":path", "/\u{7f}")),
+            ("empty path", replacing(":path", "")),
+            ("path of another form", replacing(":path", "http://b.example/")),
+            ("asterisk without OPTIONS", replacing(":path", "*")),
+            ("space in the authority", replacing(":authority", "a b")),
+            ("CRLF in the authority", replacing(":authority", "a\r\nX: y")),
+            ("NUL in the authority", replacing(":authority", "a\0")),
+            ("connection", with([("connection", "close")])),
+            ("keep-alive", with([("keep-alive", "timeout=1")])),
+            ("proxy-connection", with([("proxy-connection", "close")])),
+            ("transfer-encoding", with([("transfer-encoding", "chunked")])),
+            ("upgrade", with([("upgrade", "h2c")])),
+            ("te", with([("te", "gzip")])),
+            ("other host", with([("host", "b.example")])),
+            ("path twice", with([(":path", "/b")])),
+            ("late pseudo-header", with([("x", "y"), (":path", "/")], without: ":path")),
+            ("unknown pseudo-header", with([(":other", "x")])),
+            ("status in a request", with([(":status", "200")])),
+            ("no method", with([], without: ":method")),
+            ("no path", with([], without: ":path")),
+            ("no scheme", with([], without: ":scheme")),
+            ("protocol without CONNECT", with([(":protocol", "websocket")])),
+            ("CONNECT with a path", replacing(":method", "CONNECT")),
+            ("two lengths", with([("content-length", "0"), ("content-length", "1")])),
+            ("length that is none", with([("content-length", "+1")])),
+            ("length without content", with([("content-length", "5")])),
+        ]
+    }()
+
+    @Test(arguments: malformed) func refuses(_ name: String, _ fields: [(String, String)]) {
+        let server = Side(HTTP2Settings(.server))
+        server.receive(Frame.preface)
+        server.receive(Frame.head(fields))
+        let heads = server.events.filter { if case .head = $0 { true } else { false } }
+        #expect(heads.isEmpty, "\(name)")
+        _ = server.takeOutput()
+        #expect(server.events.contains(.closed(1, HTTP2ErrorCode.protocolError)), "\(name): \(server.events)")
+        // The connection goes on.
+        server.events = []
+        server.receive(Frame.head(stream: 3, Frame.request))
+        #expect(server.events == [.head(3, "GET / HTTP/1.1\r\nhost: a.example\r\n\r\n", ends: true)], "\(name)")
+    }
+
+    private static let wellFormed: [(String, [(String, String)], String)] = [
+        ("the same host", Frame.request + [("host", "A.example")], "GET / HTTP/1.1\r\nhost: a.example\r\n\r\n"),
+        (
+            "host alone", Frame.request.filter { $0.0 != ":authority" } + [("host", "b.example")],
+            "GET / HTTP/1.1\r\nhost: b.example\r\n\r\n"
+        ),
+        (
+            "trailers accepted", Frame.request + [("te", "trailers")],
+            "GET / HTTP/1.1\r\nhost: a.example\r\nte: trailers\r\n\r\n"
+        ),
+        (
+            "bytes beyond ASCII", Frame.request + [("x", "a\tb \u{e4}")],
+            "GET / HTTP/1.1\r\nhost: a.example\r\nx: a\tb \u{fffd}\r\n\r\n"
+        ),
+        (
+            "OPTIONS of the server",
+            [(":method", "OPTIONS"), (":scheme", "http"), (":path", "*"), (":authority", "a")],
+            "OPTIONS * HTTP/1.1\r\nhost: a\r\n\r\n"
+        ),
+    ]
+
+    @Test(arguments: wellFormed) func passes(_ name: String, _ fields: [(String, String)], _ head: String) {
+        let server = Side(HTTP2Settings(.server))
+        server.receive(Frame.preface)
+        server.receive(Frame.head(fields))
+        #expect(server.events == [.head(1, head, ends: true)], "\(name)")
+    }
+
+    @Test func tooLarge() {
+        var settings = HTTP2Settings(.server)
+        settings.headBytes = 1000
+        let server = Side(settings)
+        server.receive(Frame.preface)
+        server.receive(Frame.head(Frame.request + [("x", String(repeating: "y", count: 1000))]))
+        #expect(server.events == [.refusedHead(1, .tooLarge)])
+        // It can be answered.
+        #expect(server.send(response: "HTTP/1.1 431 \r\n\r\n", on: 1))
+        _ = server.takeOutput()
+        #expect(server.events.last == .closed(1, 0))
+    }
+
+    /// A block that goes on and on ends the connection.
+    @Test func bomb() {
+        var settings = HTTP2Settings(.server)
+        settings.headBytes = 1000
+        let server = Side(settings)
+        server.receive(Frame.preface)
+        // One field of 3,000 bytes into the table (RFC 7541, section 6.2.1), and then again and again.
+        let field: [UInt8] = [0x40, 1, UInt8(ascii: "x"), 127, 0xB9, 0x16] + Array(repeating: 0x61, count: 3000)
+        let block = Frame.block(Frame.request) + field + Array(repeating: 0xBE, count: 10)
+        server.receive(Frame.frame(type: 1, flags: 5, stream: 1, block))
+        #expect(server.isEnded)
+        #expect(server.session.flood == .fields)
+    }
+
+    @Test func trailersOfTheWrongForm() {
+        for trailers in [[(":path", "/")], [("x", "a\r\nb: c")], [("transfer-encoding", "chunked")]] {
+            let server = Side(HTTP2Settings(.server))
+            server.receive(Frame.preface)
+            server.receive(Frame.head(ends: false, Frame.request))
+            server.receive(Frame.frame(type: 1, flags: 5, stream: 1, Frame.block(trailers)))
+            _ = server.takeOutput()
+            #expect(server.events.last == .closed(1, HTTP2ErrorCode.protocolError), "\(trailers)")
+        }
+    }
+
+    @Test func contentThatDiffersFromItsLength() {
+        for content in ["abc", "abcdef"] {
+            let server = Side(HTTP2Settings(.server))
+            server.receive(Frame.preface)
+            server.receive(Frame.head(ends: false, Frame.request + [("content-length", "5")]))
+            server.receive(Frame.frame(type: 0, flags: 1, stream: 1, Array(content.utf8)))
+            _ = server.takeOutput()
+            #expect(server.events.last == .closed(1, HTTP2ErrorCode.protocolError), "\(content)")
+            #expect(!server.events.contains(.end(1, trailers: "")), "\(content)")
+        }
+    }
+}
