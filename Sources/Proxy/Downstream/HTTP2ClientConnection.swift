@@ -166,15 +166,13 @@ final class HTTP2ClientConnection: ChannelInboundHandler, RemovableChannelHandle
         guard let session else { return }
         isReceiving = true
         input = bytes
-        let goesOn = bytes.withUnsafeReadableBytes { session.receive($0, at: Self.milliseconds()) }
+        let goesOn = bytes.withUnsafeReadableBytes { session.receive($0, at: NIODeadline.now().uptimeMilliseconds) }
         input = ByteBuffer()
         isReceiving = false
         if let flood = session.flood { loop.counters.http2.floods[flood, default: 0] &+= 1 }
         send()
         if goesOn { watchHead() } else { closeAfterOutput() }
     }
-
-    private static func milliseconds() -> UInt64 { NIODeadline.now().uptimeNanoseconds / 1_000_000 }
 
     private func open(_ id: Int32) -> HTTP2ClientStream {
         let stream = HTTP2ClientStream(id, on: self)

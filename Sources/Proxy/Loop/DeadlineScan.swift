@@ -14,6 +14,8 @@ protocol DeadlineHolder: AnyObject {
 extension NIODeadline {
     /// A deadline in `amount` from now; none if that is nil.
     static func after(_ amount: TimeAmount?) -> NIODeadline { amount.map { .now() + $0 } ?? .distantFuture }
+
+    var uptimeMilliseconds: UInt64 { uptimeNanoseconds / 1_000_000 }
 }
 
 /// Checks all deadlines of an event loop with one repeated task: a timer per connection would be set and cancelled for
