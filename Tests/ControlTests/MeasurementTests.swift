@@ -1,5 +1,6 @@
 import Affinity
 import Foundation
+import HTTP2Wire
 import Logging
 import Proxy
 import Testing
@@ -24,6 +25,7 @@ enum MetricsSample {
         numbers.tunnels["shop"]?.ended = [.clientClosed: 2]
         numbers.tunnels["shop"]?.bytesFromBackend = 9
         numbers.openConnections["web"] = 3
+        numbers.http2 = HTTP2Counters(connections: 3, requests: 9, floods: [.pings: 2])
         numbers.handshakes = HandshakeCounters(
             completed: [.init(version: .tls13, suite: "TLS_AES_128_GCM_SHA256", isResumed: true): 4],
             failed: [.timeout: 1])
@@ -93,6 +95,8 @@ struct MeasurementTests {
                 "limpet_tunnel_bytes_total{service=\"shop\",from=\"backend\"} 9",
                 "limpet_tunnel_bytes_total{service=\"shop\",from=\"client\"} 0",
                 "limpet_open_connections{entrypoint=\"web\"} 3",
+                "limpet_http2_connections_total 3", "limpet_http2_requests_total 9",
+                "limpet_http2_floods_total{kind=\"ping\"} 2",
                 "limpet_tls_handshakes_total{version=\"1.3\",cipher=\"TLS_AES_128_GCM_SHA256\",resumed=\"true\"} 4",
                 "limpet_tls_handshake_failures_total{reason=\"timeout\"} 1",
                 "limpet_tls_certificate_not_after_timestamp_seconds{name=\"shop.example\",serial=\"0a\"} 2000000000",
