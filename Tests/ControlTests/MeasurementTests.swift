@@ -27,6 +27,7 @@ enum MetricsSample {
         numbers.handshakes = HandshakeCounters(
             completed: [.init(version: .tls13, suite: "TLS_AES_128_GCM_SHA256", isResumed: true): 4],
             failed: [.timeout: 1])
+        numbers.adminHandshakeFailures = [.clientCertificate: 2]
         numbers.certificateEnds[.init(name: "shop.example", serial: "0a")] = 2_000_000_000
         numbers.requestsInFlight = 2
         numbers.backendRequestsInFlight[.init(service: "shop", name: "web-1")] = 1
@@ -95,6 +96,7 @@ struct MeasurementTests {
                 "limpet_open_connections{entrypoint=\"web\"} 3",
                 "limpet_tls_handshakes_total{version=\"1.3\",cipher=\"TLS_AES_128_GCM_SHA256\",resumed=\"true\"} 4",
                 "limpet_tls_handshake_failures_total{reason=\"timeout\"} 1",
+                "limpet_admin_tls_handshake_failures_total{reason=\"client_certificate\"} 2",
                 "limpet_tls_certificate_not_after_timestamp_seconds{name=\"shop.example\",serial=\"0a\"} 2000000000",
                 "limpet_requests_in_flight 2",
                 "limpet_backend_requests_in_flight{service=\"shop\",backend=\"web-1\"} 1",

@@ -57,6 +57,57 @@ extension FleetTests {
             }
         }
 
+        @Test("counts handshakes that fail, by reason, and apart from those of entry points")
+        func failures() async throws {
+            try await withReplica("{ options: mutual }") { replica in
+                let client = try replica.authority.issue("client", "DNS:client.example")
+                let hello = ClientHelloBytes.records(
+                    ClientHelloBytes.message(extensions: [0, 10, 0, 4, 0, 2, 0, 0x17, 0, 13, 0, 4, 0, 2, 4, 3]))
+                let cases: [(bytes: [UInt8], alert: UInt8?, reason: String)] = [
+                    ([0x80, 0x2E, 1, 0, 2, 0, 0x15, 0, 0, 0, 0x10], 70, "sslv2"),
+                    ([0x16, 3, 1, 0, 4, 2, 0, 0, 0], 50, "malformed"), (Array(hello.dropLast()), nil, "closed"),
+                ]
+                for (bytes, alert, reason) in cases {
+                    let socket = try TCPSocket(port: replica.adminPort)
+                    defer { socket.close() }
+                    try socket.send(bytes)
+                    if alert == nil { socket.closeOutput() }
+                    let answer = try socket.receiveAll()
+                    #expect(answer.last == alert, "\(reason): \(answer)")
+                    #expect(try Waiting.until(within: 5) { try replica.failures(reason, client) == 1 }, "\(reason)")
+                }
+                #expect(try TLSClient.run([TLSClient.Connection(port: replica.adminPort)])[0].status == nil)
+                let isCounted = try Waiting.until(within: 5) { try replica.failures("client_certificate", client) == 1 }
+                #expect(isCounted)
+                try #expect(replica.metrics(client).contains("limpet_tls_handshake_failures_total{") == false)
+            }
+        }
+
+        @Test("holds at most 512 handshakes of one source that it does not finish, and ends them in time")
+        func flood() async throws {
+            try await withReplica { replica in
+                let hello = ClientHelloBytes.records(
+                    ClientHelloBytes.message(extensions: [0, 10, 0, 4, 0, 2, 0, 0x17, 0, 13, 0, 4, 0, 2, 4, 3]))
+                let begin = ContinuousClock.now
+                let clients = try (0..<700).map { _ in
+                    let client = try TCPSocket(port: replica.adminPort)
+                    try? client.send(hello)
+                    return client
+                }
+                let refused = try replica.failures("limit")
+                let seconds = (ContinuousClock.now - begin) / .seconds(1)
+                #expect(refused == clients.count - 512 || seconds > 9, "\(refused) after \(seconds) s")
+                let areOver = try Waiting.until(within: 20) {
+                    try replica.failures("timeout") + replica.failures("limit") == clients.count
+                }
+                #expect(areOver)
+                let fleet = try CommandOutcome(
+                    of: ["fleet", "--admin", replica.url, "--ca", replica.authority.root.certificate])
+                #expect(fleet.end == .exited(0), "\(fleet.errors)")
+                clients.forEach { $0.close() }
+            }
+        }
+
         @Test("is asked over TLS only where it speaks it, and authorities are read before")
         func plain() async throws {
             try await withFleet(.init(replicas: 1, backends: 1, store: nil)) { fleet in
@@ -169,6 +220,24 @@ private final class SecureAdminReplica: Sendable {
                 throw TLSFleet.Failure(description: "rename \(to)")
             }
         }
+    }
+
+    /// What `/metrics` answers, to a source of its own.
+    func metrics(_ client: TestAuthority.Pair? = nil) throws -> String {
+        var connection = TLSClient.Connection(port: adminPort)
+        connection.source = "127.0.0.2"
+        connection.request = "GET /metrics HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n"
+        (connection.certificate, connection.key) = (client?.certificate, client?.key)
+        let outcome = try TLSClient.run([connection])[0]
+        guard let body = outcome.body, outcome.status == 200 else { throw Unexpected(description: "\(outcome)") }
+        return body
+    }
+
+    /// The handshakes with the admin listener that failed for a reason.
+    func failures(_ reason: String, _ client: TestAuthority.Pair? = nil) throws -> Int {
+        let name = "limpet_admin_tls_handshake_failures_total{reason=\"\(reason)\"} "
+        return try metrics(client).split(separator: "\n").first { $0.hasPrefix(name) }
+            .flatMap { Int($0.dropFirst(name.count)) } ?? 0
     }
 
     func end() {

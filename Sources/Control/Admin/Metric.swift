@@ -18,6 +18,7 @@ enum Metric: String, CaseIterable {
     case openConnections = "limpet_open_connections"
     case handshakes = "limpet_tls_handshakes_total"
     case handshakeFailures = "limpet_tls_handshake_failures_total"
+    case adminHandshakeFailures = "limpet_admin_tls_handshake_failures_total"
     case certificateEnd = "limpet_tls_certificate_not_after_timestamp_seconds"
     case requestsInFlight = "limpet_requests_in_flight"
     case backendRequestsInFlight = "limpet_backend_requests_in_flight"
@@ -74,7 +75,8 @@ enum Metric: String, CaseIterable {
             .channelMessages,
             .oversizedSessionKeys, .keysLearntElsewhere, .patternsOverLimit, .accessLogDropped, .cpu, .configReloads,
             .standbyScans, .standbyScannedRecords, .announcementsSent, .announcedRecords, .announcementGaps, .refills,
-            .refillOffers, .backendWaits, .backendQueueFull, .handshakes, .handshakeFailures:
+            .refillOffers, .backendWaits, .backendQueueFull, .handshakes, .handshakeFailures,
+            .adminHandshakeFailures:
             .counter
         case .info, .openConnections, .certificateEnd, .openTunnels, .requestsInFlight, .backendRequestsInFlight,
             .backendRequestsWaiting, .backendUp, .backendDown,
@@ -102,6 +104,7 @@ enum Metric: String, CaseIterable {
         case .openConnections: "Open client connections."
         case .handshakes: "TLS handshakes with clients that were completed."
         case .handshakeFailures: "TLS handshakes with clients that failed, by reason."
+        case .adminHandshakeFailures: "TLS handshakes with the admin listener that failed, by reason."
         case .certificateEnd: "When a certificate expires, in seconds since 1970."
         case .requestsInFlight: "Requests received whose responses are not yet complete."
         case .backendRequestsInFlight: "Requests in flight to the backend."
@@ -179,6 +182,9 @@ enum Measurements {
             })
         text.add(
             .handshakeFailures, snapshot.handshakes.failed.map { ([("reason", $0.key.rawValue)], Double($0.value)) })
+        text.add(
+            .adminHandshakeFailures,
+            snapshot.adminHandshakeFailures.map { ([("reason", $0.key.rawValue)], Double($0.value)) })
         text.add(
             .certificateEnd,
             snapshot.certificateEnds.map { ([("name", $0.key.name), ("serial", $0.key.serial)], $0.value) })
