@@ -104,14 +104,16 @@ struct ConfigurationTLSTests {
             """
         let all = diagnostics(http("", tls: tls))
         let expected = [
-            "f:4: tls.certificates[0].keyFile: DIR/two.key is the key of another certificate",
+            "f:4: tls.certificates[0].keyFile: DIR/two.key is the key of another certificate: name the one that this "
+                + "certificate was issued for",
             "f:5: tls.certificates[1].certFile: DIR/order.pem must begin with the certificate of the key, before its chain",
             "f:6: tls.certificates[2].keyFile: DIR/locked.key contains an encrypted key: decrypt it, with openssl pkey for one",
-            "f:7: tls.certificates[3].certFile: DIR/gone.pem cannot be read: no such file or directory",
+            "f:7: tls.certificates[3].certFile: DIR/gone.pem cannot be read: no such file or directory: name "
+                + "a PEM file that Limpet can read",
             "f:8: tls.certificates[4].certFile: DIR/one.key contains no certificate in PEM form",
             "f:9: tls.certificates[5].keyFile: DIR/one.pem contains no private key in PEM form",
             "f:9: tls.certificates[5].stores[0]: names a store that does not exist: the only store is default",
-            "f:10: warning: tls.certificates[6].certFile: DIR/old.pem expired on 2020-12-31: clients refuse it",
+            "f:10: warning: tls.certificates[6].certFile: DIR/old.pem expired on 2020-12-31, and clients refuse it: renew it",
             "f:12: tls.certificates[8].keyFile: is missing: name the file of the certificate's key",
             "f:12: tls.certificates[8].keyfil: unknown key, did you mean keyFile?",
         ]

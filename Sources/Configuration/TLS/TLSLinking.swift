@@ -14,6 +14,8 @@ struct TLSLinking {
 
     private(set) var settings = TLSSettings()
     private let entryPoints: [EntryPointSettings]
+    /// Whether the main file says which entry points there are, and what they say themselves.
+    private let areEntryPointsKnown: Bool
     /// Index by name.
     private var optionsPlaces: [String: Int] = [TLSOptions.defaultName: 0]
     /// Where options and certificates are written, by index; nil: nowhere.
@@ -26,7 +28,9 @@ struct TLSLinking {
     init(
         _ drafts: [TLSDraft], _ routers: [SecureRouter], _ listeners: ListenerTLSPlaces?, _ context: HTTPContext
     ) {
-        entryPoints = context.entryPoints ?? []
+        areEntryPointsKnown = context.entryPoints != nil
+        let (entryPoints, routers) = context.entryPoints.map { ($0, routers) } ?? Self.assumed(routers)
+        self.entryPoints = entryPoints
         addOptions(drafts)
         settings.hostOptions = entryPoints.map { entryPoint in
             entryPoint.http.tls.map { .init(standard: $0.options.flatMap { optionsPlaces[$0] } ?? 0) }
@@ -36,9 +40,27 @@ struct TLSLinking {
         if let tls = context.adminTLS { addAdmin(tls, listeners) }
         for router in routers { add(router) }
         settings.forgetRedundantHosts()
-        settings.warnOfOpenHosts(routers, entryPoints)
+        if areEntryPointsKnown { settings.warnOfOpenHosts(routers, entryPoints) }
         for router in routers { checkCertificates(of: router) }
         checkPairs()
+    }
+
+    /// Entry points with the names that routers with TLS of their own give them, for dynamic files that are checked
+    /// alone.
+    private static func assumed(_ routers: [SecureRouter]) -> ([EntryPointSettings], [SecureRouter]) {
+        func names(_ router: SecureRouter) -> [String] {
+            router.draft.assumedEntryPoints.isEmpty ? [""] : router.draft.assumedEntryPoints
+        }
+        let all = Set(routers.flatMap(names)).sorted()
+        let indices = Dictionary(uniqueKeysWithValues: zip(all, all.indices))
+        let entryPoints = all.map {
+            EntryPointSettings(name: $0, address: ListenAddress(host: nil, port: 0), trustedPeers: [])
+        }
+        let placed = routers.map { router in
+            SecureRouter(
+                draft: router.draft, rule: router.rule, entryPoints: Set(names(router).compactMap { indices[$0] }))
+        }
+        return (entryPoints, placed)
     }
 
     private mutating func addOptions(_ drafts: [TLSDraft]) {
@@ -156,7 +178,11 @@ struct TLSLinking {
         }
         // Elsewhere the entry point says the same.
         guard known.contains(where: { settings.hostOptions[$0]?.standard != place }) else { return }
-        if hosts.isEmpty {
+        if hosts.isEmpty, !areEntryPointsKnown {
+            reference.value.warning(
+                "has no effect unless the entry points name it, too: options are chosen by the name that a client asks for, "
+                    + "and the rule has no Host")
+        } else if hosts.isEmpty {
             reference.value.diagnostic(
                 "has no effect: options are chosen by the name that a client asks for, so the rule must have a Host")
         } else if !router.rule.isBoundToHosts {

@@ -12,8 +12,8 @@ extension TLSSettings {
         }
     }
 
-    /// Warns of routers that leave their options to the entry point, which demands client certificates, and that requests
-    /// reach without one: for a host whose options, named by another router, demand less.
+    /// Warns of routers that leave their options to the entry point, which demands client certificates, and that
+    /// requests reach without one: for a host whose options, named by another router, demand less.
     func warnOfOpenHosts(_ routers: [TLSLinking.SecureRouter], _ entryPoints: [EntryPointSettings]) {
         for (index, entryPoint) in entryPoints.enumerated() {
             guard let hosts = hostOptions[index] else { continue }

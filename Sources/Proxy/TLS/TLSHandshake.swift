@@ -53,8 +53,8 @@ final class TLSHandshake: ChannelInboundHandler, RemovableChannelHandler {
 extension TLSHandshake: Sendable {}
 
 extension HandshakeFailure {
-    /// Why the handshake of a server's connection ended. Takes what was noted of it last: must be called once, where the
-    /// error is caught.
+    /// Why the handshake of a server's connection ended. Takes what was noted of it last: must be called once, where
+    /// the error is caught.
     init(of error: any Error, on channel: any Channel) {
         let facts = limpet_handshake_take()
         // TLS 1.2 has no alert of its own for it.
