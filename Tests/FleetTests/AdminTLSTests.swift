@@ -108,6 +108,72 @@ extension FleetTests {
             }
         }
 
+        @Test("is shown the certificate of --cert and --key, where it demands one")
+        func shown() async throws {
+            try await withReplica("{ options: mutual }") { replica in
+                let ca = replica.authority.root.certificate
+                let pair = try replica.authority.issue("operator", "DNS:operator")
+                let both = ["--cert", pair.certificate, "--key", pair.key]
+                let admin = ["--admin", replica.url, "--ca", ca]
+                let fleet = try CommandOutcome(of: ["fleet"] + admin + both)
+                #expect(fleet.end == .exited(0) && fleet.output.contains("r1 (asked)"), "\(fleet.errors)")
+                let explained = try CommandOutcome(
+                    of: ["explain", "--config", replica.path] + admin + both + ["GET", "http://a/"])
+                #expect(explained.end == .exited(0), "\(explained.errors)")
+                // As curl takes it: one file may contain both.
+                let joined = "\(replica.directory)/joined.pem"
+                try TextFile.write(TextFile.read(pair.certificate) + TextFile.read(pair.key), to: joined)
+                let one = try CommandOutcome(of: ["fleet"] + admin + ["--cert", joined])
+                #expect(one.end == .exited(0), "\(one.errors)")
+                let advice = "demands a certificate: name one that it accepts with --cert and --key"
+                try Self.expectFailure(admin, advice)
+                let stranger = try TestAuthority(in: "\(replica.directory)/stranger", name: "S").issue("s", "DNS:s")
+                try Self.expectFailure(admin + ["--cert", stranger.certificate, "--key", stranger.key], advice)
+            }
+        }
+
+        @Test("is not asked where --cert and --key do not fit; the file and the reason are named")
+        func unfit() async throws {
+            try await Threads.run {
+                let directory = TemporaryFile.path()
+                defer { try? FileManager.default.removeItem(atPath: directory) }
+                let authority = try TestAuthority(in: directory)
+                let (pair, other) = (try authority.issue("a", "DNS:a"), try authority.issue("b", "DNS:b"))
+                let encrypted = "\(directory)/encrypted.key"
+                try TestAuthority.openssl(
+                    "pkey -in \(pair.key) -aes256 -passout pass:a-secret -out \(encrypted)", [], in: directory)
+                let gone = "\(directory)/gone"
+                let (cert, key) = (["--cert", pair.certificate], ["--key", pair.key])
+                let cases: [(arguments: [String], problem: String)] = [
+                    (["--cert", gone] + key, "--cert \"\(gone)\" cannot be read: no such file or directory"),
+                    (cert + ["--key", gone], "--key \"\(gone)\" cannot be read: no such file or directory"),
+                    (["--cert", pair.key] + key, "--cert \"\(pair.key)\" contains no certificate in PEM form"),
+                    (
+                        cert + ["--key", pair.certificate],
+                        "--key \"\(pair.certificate)\" contains no private key in PEM form"
+                    ),
+                    (
+                        cert,
+                        "--cert \"\(pair.certificate)\" contains no private key in PEM form: name its file with --key"
+                    ),
+                    (cert + ["--key", other.key], "--key \"\(other.key)\" is the key of another certificate"),
+                    (cert + ["--key", encrypted], "--key \"\(encrypted)\" contains an encrypted key"),
+                    (key, "--key has no effect without --cert"),
+                ]
+                for (arguments, problem) in cases {
+                    let outcome = try CommandOutcome(of: ["fleet", "--admin", "https://127.0.0.1:9"] + arguments)
+                    #expect(outcome.end == .exited(2) && outcome.output.isEmpty)
+                    #expect(outcome.errors.contains(problem), "\(outcome.errors)")
+                }
+                for arguments in [["fleet"], ["fleet", "--admin", "http://127.0.0.1:9"]] {
+                    let outcome = try CommandOutcome(of: arguments + cert + key)
+                    #expect(outcome.end == .exited(2))
+                    let problem = "--cert has no effect without --admin https://host:port"
+                    #expect(outcome.errors.contains(problem), "\(outcome.errors)")
+                }
+            }
+        }
+
         @Test("is asked over TLS only where it speaks it, and authorities are read before")
         func plain() async throws {
             try await withFleet(.init(replicas: 1, backends: 1, store: nil)) { fleet in
