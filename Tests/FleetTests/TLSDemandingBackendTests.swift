@@ -77,6 +77,37 @@ extension FleetTests {
             }
         }
 
+        @Test("are failing where a health check shows no certificate, and say why", arguments: ["tls1_2", "tls1_3"])
+        func check(_ version: String) async throws {
+            try await Threads.run {
+                let folder = TemporaryFile.path()
+                defer { try? FileManager.default.removeItem(atPath: folder) }
+                let authority = try TestAuthority(in: folder)
+                let server = try OpenSSLServer(
+                    "back", authority.issue("back", "DNS:back.example"), clients: authority.root.certificate,
+                    version: version, in: folder)
+                defer { server.kill() }
+                let dynamic = """
+                    http:
+                      routers: { app: { rule: "Path(`/app`)", service: app } }
+                      services:
+                        app:
+                          loadBalancer:
+                            serversTransport: own
+                            healthCheck: { path: /, interval: 100ms }
+                            servers: [{ url: "\(server.url)" }]
+                      serversTransports: { own: { serverName: back.example, rootCAs: [\(authority.root.certificate)] } }
+
+                    """
+                try withTLSFleet(TLSFleet(dynamic)) { fleet in
+                    let reason = "health check: TLS handshake failed"
+                    let isSaid = Waiting.until(within: 10) { fleet.replicas[0].errorLog.contains(reason) }
+                    #expect(isSaid, "\(fleet.replicas[0].errorLog)")
+                    try #expect(Self.ask("/app", fleet).status == 503)
+                }
+            }
+        }
+
         @Test("get no request where their certificate does not have the URI of peerCertURI")
         func peerURI() async throws {
             try await Threads.run {

@@ -36,7 +36,7 @@ enum UpstreamFailure: Equatable {
     ///
     /// - Parameters:
     ///   - afterInterim: an interim response arrived before.
-    ///   - detail: what the backend said of it.
+    ///   - detail: what the backend said of our certificate, which ended the connection.
     case lost(afterInterim: Bool, detail: String? = nil)
     /// The bytes are not a valid response, or exceed the limits.
     case refused(Cause)
@@ -54,7 +54,9 @@ enum UpstreamFailure: Equatable {
     /// What that says of the backend's health.
     var reason: FailingReason {
         switch self {
-        case .lost, .cut: .closed
+        // Nothing but a refusal of our certificate has a detail.
+        case .lost(_, .some): .handshakeFailed
+        case .lost(_, nil), .cut: .closed
         case .refused: .malformed
         }
     }
