@@ -29,6 +29,7 @@ enum MetricsSample {
         numbers.handshakes = HandshakeCounters(
             completed: [.init(version: .tls13, suite: "TLS_AES_128_GCM_SHA256", isResumed: true): 4],
             failed: [.timeout: 1])
+        numbers.adminHandshakeFailures = [.clientCertificate: 2]
         numbers.certificateEnds[.init(name: "shop.example", serial: "0a")] = 2_000_000_000
         numbers.requestsInFlight = 2
         numbers.backendRequestsInFlight[.init(service: "shop", name: "web-1")] = 1
@@ -77,10 +78,9 @@ struct MeasurementTests {
 
     @Test("are written as Prometheus reads them, to the letter")
     func text() {
-        let text = Measurements.text(MetricsSample.numbers, Self.process, replica: "r1")
-        let samples = text.split(separator: "\n").filter { !$0.hasPrefix("#") }
+        let lines = Measurements.text(MetricsSample.numbers, Self.process, replica: "r1").split(separator: "\n")
         #expect(
-            samples == [
+            lines.filter { !$0.hasPrefix("#") } == [
                 "limpet_info{replica=\"r1\",version=\"\(Version.current)\"} 1",
                 "limpet_requests_total{service=\"a\\\"b\\\\c\\nd\",code=\"503\",provenance=\"none\"} 1",
                 "limpet_requests_total{service=\"shop\",code=\"200\",provenance=\"cached\"} 7",
@@ -99,6 +99,7 @@ struct MeasurementTests {
                 "limpet_http2_floods_total{kind=\"ping\"} 2",
                 "limpet_tls_handshakes_total{version=\"1.3\",cipher=\"TLS_AES_128_GCM_SHA256\",resumed=\"true\"} 4",
                 "limpet_tls_handshake_failures_total{reason=\"timeout\"} 1",
+                "limpet_admin_tls_handshake_failures_total{reason=\"client_certificate\"} 2",
                 "limpet_tls_certificate_not_after_timestamp_seconds{name=\"shop.example\",serial=\"0a\"} 2000000000",
                 "limpet_requests_in_flight 2",
                 "limpet_backend_requests_in_flight{service=\"shop\",backend=\"web-1\"} 1",

@@ -22,6 +22,7 @@ enum Metric: String, CaseIterable {
     case http2Floods = "limpet_http2_floods_total"
     case handshakes = "limpet_tls_handshakes_total"
     case handshakeFailures = "limpet_tls_handshake_failures_total"
+    case adminHandshakeFailures = "limpet_admin_tls_handshake_failures_total"
     case certificateEnd = "limpet_tls_certificate_not_after_timestamp_seconds"
     case requestsInFlight = "limpet_requests_in_flight"
     case backendRequestsInFlight = "limpet_backend_requests_in_flight"
@@ -79,7 +80,7 @@ enum Metric: String, CaseIterable {
             .oversizedSessionKeys, .keysLearntElsewhere, .patternsOverLimit, .accessLogDropped, .cpu, .configReloads,
             .standbyScans, .standbyScannedRecords, .announcementsSent, .announcedRecords, .announcementGaps, .refills,
             .refillOffers, .backendWaits, .backendQueueFull, .http2Connections, .http2Requests, .http2Floods,
-            .handshakes, .handshakeFailures:
+            .handshakes, .handshakeFailures, .adminHandshakeFailures:
             .counter
         case .info, .openConnections, .certificateEnd, .openTunnels, .requestsInFlight, .backendRequestsInFlight,
             .backendRequestsWaiting, .backendUp, .backendDown,
@@ -110,6 +111,7 @@ enum Metric: String, CaseIterable {
         case .http2Floods: "HTTP/2 connections that were closed because the client flooded them, by kind."
         case .handshakes: "TLS handshakes with clients that were completed."
         case .handshakeFailures: "TLS handshakes with clients that failed, by reason."
+        case .adminHandshakeFailures: "TLS handshakes with the admin listener that failed, by reason."
         case .certificateEnd: "When a certificate expires, in seconds since 1970."
         case .requestsInFlight: "Requests received whose responses are not yet complete."
         case .backendRequestsInFlight: "Requests in flight to the backend."
@@ -187,6 +189,9 @@ enum Measurements {
             })
         text.add(
             .handshakeFailures, snapshot.handshakes.failed.map { ([("reason", $0.key.rawValue)], Double($0.value)) })
+        text.add(
+            .adminHandshakeFailures,
+            snapshot.adminHandshakeFailures.map { ([("reason", $0.key.rawValue)], Double($0.value)) })
         text.add(
             .certificateEnd,
             snapshot.certificateEnds.map { ([("name", $0.key.name), ("serial", $0.key.serial)], $0.value) })

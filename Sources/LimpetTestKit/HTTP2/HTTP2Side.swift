@@ -18,6 +18,7 @@ package final class HTTP2Side: HTTP2Events {
     package var content: [Int32: [UInt8]] = [:]
     package var complete: Set<Int32> = []
     package var trailers: [Int32: String] = [:]
+    private var sent: [Int32: Int] = [:]
     private var output: [UInt8] = []
 
     package init(_ settings: HTTP2Settings) {
@@ -74,10 +75,13 @@ package final class HTTP2Side: HTTP2Events {
 
     package func receivedGoAway(last: Int32, error: UInt32) { events.append(.goAway(last: last, error)) }
 
+    /// How much of a stream's content the windows have held back.
+    package func unsent(of stream: Int32) -> Int { (content[stream]?.count ?? 0) - (sent[stream] ?? 0) }
+
     package func content(of stream: Int32, atMost limit: Int) -> HTTP2Content {
-        let all = content[stream] ?? []
-        let count = min(limit, all.count)
-        guard count == all.count, complete.contains(stream) else { return HTTP2Content(count: count, end: .goesOn) }
+        let left = unsent(of: stream)
+        let count = min(limit, left)
+        guard count == left, complete.contains(stream) else { return HTTP2Content(count: count, end: .goesOn) }
         if let lines = trailers[stream], session.send(trailers: Array(lines.utf8), of: stream) {
             return HTTP2Content(count: count, end: .completeWithTrailers)
         }
@@ -86,8 +90,9 @@ package final class HTTP2Side: HTTP2Events {
 
     package func write(_ count: Int, of stream: Int32, after frameHead: UnsafeRawBufferPointer) {
         output += frameHead
-        output += content[stream]?.prefix(count) ?? []
-        content[stream]?.removeFirst(count)
+        let start = sent[stream] ?? 0
+        if let content = content[stream] { output += content[start..<start + count] }
+        sent[stream] = start + count
     }
 
     package func webSocketKey() -> [UInt8] { Array("bGltcGV0bGltcGV0bGltcA==".utf8) }

@@ -462,7 +462,7 @@ extension Exchange: UpstreamReceiver {
 
     private func act(on failure: ResponseSide.AfterFailure) {
         switch failure {
-        case .sendAgain: sendAgain(Cause(.connectionLost))
+        case .sendAgain(let cause): sendAgain(cause)
         case .answer(let cause):
             guard cause.reason.isBackendFault else { return answer(LocalResponse(cause)) }
             if !isAnsweredElsewhere(cause) { answerFailure(cause) }

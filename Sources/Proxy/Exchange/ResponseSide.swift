@@ -14,7 +14,7 @@ struct ResponseSide {
 
     enum AfterFailure: Equatable {
         /// Send the request once more.
-        case sendAgain
+        case sendAgain(Cause)
         case answer(Cause)
         /// The client already has the response's head: make visible that the rest will not arrive.
         case cut(Cause)
@@ -88,10 +88,10 @@ struct ResponseSide {
         _ failure: UpstreamFailure, _ request: inout RequestSide, isRetried: Bool = false
     ) -> AfterFailure {
         guard !isPassing else { return .cut(failure.cause) }
-        if case .lost(let afterInterim) = failure,
+        if case .lost(let afterInterim, _) = failure,
             request.connectionLost(afterInterim: afterInterim, isRetried: isRetried) == .sendAgain
         {
-            return .sendAgain
+            return .sendAgain(failure.cause)
         }
         return .answer(failure.cause)
     }

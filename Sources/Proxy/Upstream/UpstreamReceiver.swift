@@ -34,8 +34,10 @@ protocol UpstreamReceiver: AnyObject {
 enum UpstreamFailure: Equatable {
     /// The connection ended before the response's head was complete.
     ///
-    /// - Parameter afterInterim: an interim response arrived before.
-    case lost(afterInterim: Bool)
+    /// - Parameters:
+    ///   - afterInterim: an interim response arrived before.
+    ///   - detail: what the backend said of our certificate, which ended the connection.
+    case lost(afterInterim: Bool, detail: String? = nil)
     /// The bytes are not a valid response, or exceed the limits.
     case refused(Cause)
     /// The connection ended within the response's body.
@@ -43,7 +45,7 @@ enum UpstreamFailure: Equatable {
 
     var cause: Cause {
         switch self {
-        case .lost: Cause(.connectionLost)
+        case .lost(_, let detail): Cause(.connectionLost, detail)
         case .refused(let cause): cause
         case .cut: Cause(.responseCut)
         }
@@ -52,7 +54,9 @@ enum UpstreamFailure: Equatable {
     /// What that says of the backend's health.
     var reason: FailingReason {
         switch self {
-        case .lost, .cut: .closed
+        // Nothing but a refusal of our certificate has a detail.
+        case .lost(_, .some): .handshakeFailed
+        case .lost(_, nil), .cut: .closed
         case .refused: .malformed
         }
     }
