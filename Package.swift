@@ -125,7 +125,8 @@ let package = Package(
             ] + nio,
             swiftSettings: strict),
         .testTarget(
-            name: "FleetTests", dependencies: ["limpet", "LimpetTestKit", crypto, logging] + nio, swiftSettings: strict),
+            name: "FleetTests", dependencies: ["limpet", "HTTP2Wire", "LimpetTestKit", crypto, logging] + nio,
+            swiftSettings: strict),
         .testTarget(name: "LayoutTests", swiftSettings: strict),
     ]
 )
