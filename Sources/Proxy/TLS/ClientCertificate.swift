@@ -1,3 +1,4 @@
+import Routing
 import SwiftASN1
 
 /// The certificate that a client of TLS has shown, verified as far as the options of its connection demand.
@@ -80,14 +81,13 @@ extension PassTLSClientCert.Info {
     }
 
     private static func escape(_ text: String) -> [UInt8] {
-        let digits = Array("0123456789ABCDEF".utf8)
-        return text.utf8.flatMap { byte -> [UInt8] in
+        text.utf8.flatMap { byte -> [UInt8] in
             switch byte {
             case 0x30...0x39, 0x41...0x5A, 0x61...0x7A, UInt8(ascii: "-"), UInt8(ascii: "_"), UInt8(ascii: "."),
                 UInt8(ascii: "~"):
                 [byte]
             case UInt8(ascii: " "): [UInt8(ascii: "+")]
-            default: [UInt8(ascii: "%"), digits[Int(byte >> 4)], digits[Int(byte & 15)]]
+            default: PercentEscape.triple(byte)
             }
         }
     }
