@@ -9,8 +9,8 @@ import Musl
 import Darwin
 #endif
 
-/// Those fields of a certificate (RFC 5280, section 4.1) that ``CertificateFacts`` is made of. What is wrong with others
-/// is not noticed: the library of TLS has accepted the certificate, and knows more of signatures and keys.
+/// Those fields of a certificate (RFC 5280, section 4.1) that ``CertificateFacts`` is made of. What is wrong with the
+/// others is not noticed: the library of TLS has accepted the certificate, and knows more of signatures and keys.
 struct CertificateFields {
     struct AlternativeName {
         enum Kind: CaseIterable {
