@@ -381,9 +381,17 @@ extension HTTP2ClientConnection: HTTP2Events {
         if stream.write(count, into: &output) { writable.append(stream) }
     }
 
+    /// The two alphabets differ in two letters.
     func webSocketKey() -> [UInt8] {
-        let (first, second) = (loop.randomSeed(), loop.randomSeed())
-        return withUnsafeBytes(of: (first, second)) { Base64.encode(Array($0)) }
+        let nonce = withUnsafeBytes(of: (loop.randomSeed(), loop.randomSeed())) { Array($0) }
+        let text = Base64URL.encode(nonce).map { letter in
+            switch letter {
+            case UInt8(ascii: "-"): UInt8(ascii: "+")
+            case UInt8(ascii: "_"): UInt8(ascii: "/")
+            default: letter
+            }
+        }
+        return text + Array("==".utf8)
     }
 }
 
