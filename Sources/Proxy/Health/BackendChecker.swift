@@ -100,9 +100,9 @@ final class BackendChecker: HealthChecking {
         guard left > .zero else { return finish(.timedOut) }
         ClientBootstrap.toBackend(on: loop, timeout: left)
             .connect(host: target.host, port: target.port, on: loop.eventLoop, by: loop.resolver)
-            .securing(target.place, on: loop, within: left)
+            .securing(target.place, on: loop, within: left, onlyHTTP1: true)
             .assumeIsolated()
-            .whenComplete { [self] result in connected(result, request) }
+            .whenComplete { [self] result in connected(result.map(\.channel), request) }
     }
 
     private func connected(_ result: Result<any Channel, any Error>, _ request: ByteBuffer) {

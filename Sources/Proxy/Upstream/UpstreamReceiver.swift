@@ -32,18 +32,21 @@ protocol UpstreamReceiver: AnyObject {
 
 /// Why a response did not arrive, or only partly.
 enum UpstreamFailure: Equatable {
-    /// The connection ended before the response's head was complete.
+    /// The connection, or the stream, ended before the response's head was complete.
     ///
     /// - Parameter afterInterim: an interim response arrived before.
     case lost(afterInterim: Bool)
+    /// The backend has said that it did nothing with the request (RFC 9113, section 8.7).
+    case notProcessed
     /// The bytes are not a valid response, or exceed the limits.
     case refused(Cause)
-    /// The connection ended within the response's body.
+    /// The connection, or the stream, ended within the response's body.
     case cut
 
     var cause: Cause {
         switch self {
         case .lost: Cause(.connectionLost)
+        case .notProcessed: Cause(.connectionLost, "the backend took no more requests on the connection")
         case .refused(let cause): cause
         case .cut: Cause(.responseCut)
         }
@@ -52,7 +55,7 @@ enum UpstreamFailure: Equatable {
     /// What that says of the backend's health.
     var reason: FailingReason {
         switch self {
-        case .lost, .cut: .closed
+        case .lost, .notProcessed, .cut: .closed
         case .refused: .malformed
         }
     }
