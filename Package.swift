@@ -85,7 +85,7 @@ let package = Package(
             ],
             swiftSettings: strict),
         .target(
-            name: "LimpetTestKit", dependencies: ["Affinity", "Store", logging, http1] + nio, swiftSettings: strict),
+            name: "LimpetTestKit", dependencies: ["Affinity", "HTTP2Wire", "Store", logging, http1] + nio, swiftSettings: strict),
         // For whoever works on the protocol: scripts/simulate. Not a product.
         .executableTarget(name: "simulate", dependencies: ["LimpetTestKit"], swiftSettings: strict),
         .testTarget(
@@ -95,7 +95,8 @@ let package = Package(
             name: "HTTPWireTests",
             dependencies: ["HTTPWire", embedded, http1, .product(name: "Yams", package: "Yams")] + nio,
             swiftSettings: strict),
-        .testTarget(name: "HTTP2WireTests", dependencies: ["HTTP2Wire"], swiftSettings: strict),
+        .testTarget(
+            name: "HTTP2WireTests", dependencies: ["HTTP2Wire", "LimpetTestKit"], swiftSettings: strict),
         .testTarget(
             name: "NetworkingTests", dependencies: ["Networking", "LimpetTestKit"] + nio, swiftSettings: strict),
         .testTarget(name: "RoutingTests", dependencies: ["Routing", "HTTPWire"], swiftSettings: strict),
@@ -106,8 +107,8 @@ let package = Package(
         .testTarget(
             name: "ProxyTests",
             dependencies: [
-                "Proxy", "Affinity", "HTTPWire", "Networking", "Routing", "Store", "LimpetTestKit", embedded, crypto,
-                logging,
+                "Proxy", "Affinity", "HTTPWire", "HTTP2Wire", "Networking", "Routing", "Store", "LimpetTestKit", embedded,
+                crypto, logging,
             ] + nio,
             swiftSettings: strict),
         .testTarget(

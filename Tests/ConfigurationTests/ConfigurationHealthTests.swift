@@ -36,9 +36,9 @@ struct ConfigurationHealthTests {
             followRedirects: false, interval: 2s, unhealthyInterval: 500ms, timeout: 250ms, rise: 2, fall: 3 } }
             """
         var expected = Self.everything
-        expected.isSecure = false
+        expected.scheme = .http
         #expect(try ConfigurationSample.service(yaml).healthCheck == expected)
-        expected.isSecure = true
+        expected.scheme = .https
         let secure = yaml.replacingOccurrences(of: "scheme: http", with: "scheme: https")
         #expect(try ConfigurationSample.service(secure).healthCheck == expected)
     }

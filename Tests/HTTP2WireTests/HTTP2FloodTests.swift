@@ -1,4 +1,5 @@
 import HTTP2Wire
+import LimpetTestKit
 import Testing
 
 /// Frames that cost their sender nothing. Each flood ends its connection, and ordinary use of the same frames does not.

@@ -1,4 +1,5 @@
 import HTTP2Wire
+import LimpetTestKit
 import Testing
 
 /// Heads that must not become heads of HTTP/1.1 (RFC 9113, sections 8.2 and 8.3).

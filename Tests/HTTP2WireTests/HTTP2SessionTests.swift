@@ -1,4 +1,5 @@
 import HTTP2Wire
+import LimpetTestKit
 import Testing
 
 /// Heads in the form of HTTP/1.1, bodies and ends, between a client and a server in memory.

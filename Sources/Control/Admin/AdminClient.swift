@@ -36,6 +36,7 @@ package struct AdminClient: Sendable {
     package init(_ url: String, authorities: [[UInt8]]? = nil) throws(AddressError) {
         self.url = url
         server = try ServerURL(url)
+        guard !server.isHTTP2 else { throw AddressError(url, "uses h2c: write http://host:port") }
         tls = server.isSecure ? try Self.tls(authorities, for: url) : nil
         guard !server.hasPath else { throw AddressError(url, "has a path: write http://host:port") }
     }
@@ -59,6 +60,7 @@ package struct AdminClient: Sendable {
     private static func tls(_ authorities: [[UInt8]]?, for url: String) throws(AddressError) -> BackendTLS {
         var settings = BackendTLSSettings()
         settings.authorities = authorities
+        settings.disablesHTTP2 = true
         do {
             return try BackendTLS(settings)
         } catch {
