@@ -72,7 +72,8 @@ let package = Package(
         .target(
             name: "Control",
             dependencies: [
-                "Affinity", "Configuration", "HTTPWire", "Networking", "Routing", "Store", "Proxy", crypto, logging,
+                "Affinity", "Configuration", "HTTPWire", "HTTP2Wire", "Networking", "Routing", "Store", "Proxy", crypto,
+                logging,
                 http1,
                 .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
                 .product(name: "UnixSignals", package: "swift-service-lifecycle"),
@@ -85,7 +86,8 @@ let package = Package(
             ],
             swiftSettings: strict),
         .target(
-            name: "LimpetTestKit", dependencies: ["Affinity", "HTTP2Wire", "Store", logging, http1] + nio, swiftSettings: strict),
+            name: "LimpetTestKit", dependencies: ["Affinity", "HTTP2Wire", "Store", logging, http1] + nio,
+            swiftSettings: strict),
         // For whoever works on the protocol: scripts/simulate. Not a product.
         .executableTarget(name: "simulate", dependencies: ["LimpetTestKit"], swiftSettings: strict),
         .testTarget(
@@ -107,8 +109,9 @@ let package = Package(
         .testTarget(
             name: "ProxyTests",
             dependencies: [
-                "Proxy", "Affinity", "HTTPWire", "HTTP2Wire", "Networking", "Routing", "Store", "LimpetTestKit", embedded,
-                crypto, logging,
+                "Proxy", "Affinity", "HTTPWire", "HTTP2Wire", "Networking", "Routing", "Store", "LimpetTestKit",
+                embedded, crypto,
+                logging,
             ] + nio,
             swiftSettings: strict),
         .testTarget(
@@ -117,7 +120,9 @@ let package = Package(
             exclude: ["Golden"], swiftSettings: strict),
         .testTarget(
             name: "ControlTests",
-            dependencies: ["Control", "Configuration", "Proxy", "Affinity", "Routing", "LimpetTestKit", logging] + nio,
+            dependencies: [
+                "Control", "Configuration", "Proxy", "Affinity", "HTTP2Wire", "Routing", "LimpetTestKit", logging,
+            ] + nio,
             swiftSettings: strict),
         .testTarget(
             name: "FleetTests", dependencies: ["limpet", "LimpetTestKit", crypto, logging] + nio, swiftSettings: strict),

@@ -218,8 +218,10 @@ static int on_frame_send(nghttp2_session *session, const nghttp2_frame *frame, v
     /* A response may be complete before its request: the rest of that is not wanted (RFC 9113, section 8.1). */
     bool ends = (frame->hd.type == NGHTTP2_HEADERS || frame->hd.type == NGHTTP2_DATA) &&
         (frame->hd.flags & NGHTTP2_FLAG_END_STREAM);
-    if (ends && h2->settings.is_server && nghttp2_session_get_stream_remote_close(session, frame->hd.stream_id) == 0) {
-        limpet_h2_reset(h2, frame->hd.stream_id, NGHTTP2_NO_ERROR);
+    int32_t stream = frame->hd.stream_id;
+    if (ends && h2->settings.is_server && nghttp2_session_get_stream_remote_close(session, stream) == 0 &&
+        nghttp2_session_get_stream_user_data(session, stream) == NULL) {
+        limpet_h2_reset(h2, stream, NGHTTP2_NO_ERROR);
     }
     return 0;
 }
@@ -420,6 +422,11 @@ void limpet_h2_consume(limpet_h2 *h2, int32_t stream, size_t length) {
 
 void limpet_h2_reset(limpet_h2 *h2, int32_t stream, uint32_t error) {
     nghttp2_submit_rst_stream(h2->session, NGHTTP2_FLAG_NONE, stream, error);
+}
+
+/* What the stream's data is does not matter: only that there is some. */
+void limpet_h2_keep_input(limpet_h2 *h2, int32_t stream) {
+    nghttp2_session_set_stream_user_data(h2->session, stream, h2);
 }
 
 void limpet_h2_announce_end(limpet_h2 *h2) { nghttp2_submit_shutdown_notice(h2->session); }

@@ -34,6 +34,7 @@ package struct EntryPointSettings: Equatable, Sendable {
     package var trustedPeers: [AddressRange]
     package var transport: TransportSettings
     package var http: EntryPointHTTPSettings
+    package var http2 = EntryPointHTTP2Settings()
 
     package init(
         name: String, address: ListenAddress, trustedPeers: [AddressRange],

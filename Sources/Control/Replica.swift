@@ -6,7 +6,7 @@ import NIOPosix
 import ServiceLifecycle
 import UnixSignals
 
-import class Proxy.TLSServing
+import class Proxy.AdminTLS
 
 /// A complete Limpet replica: builds its parts from the configuration, runs them, and stops them in reverse order.
 package struct Replica: Sendable {
@@ -64,7 +64,8 @@ package struct Replica: Sendable {
         let reloader = Reloader(
             running: first.configuration, inputs: first.inputs, diagnostics: first.diagnostics,
             effects: effects(on: dataPlane), logger: logger)
-        let status = ReplicaStatus(dataPlane: dataPlane, reloader: reloader, docker: docker)
+        let adminTLS = configuration.adminTLS.map { _ in AdminTLS { dataPlane.tls } }
+        let status = ReplicaStatus(dataPlane: dataPlane, reloader: reloader, docker: docker, adminTLS: adminTLS)
         let admin = try await admin(adminGroup, phase, status)
         logger.notice(
             "Limpet started.",
@@ -139,14 +140,12 @@ package struct Replica: Sendable {
     private func admin(
         _ group: MultiThreadedEventLoopGroup, _ phase: ReplicaPhase, _ status: ReplicaStatus
     ) async throws -> AdminServer {
-        let dataPlane = status.dataPlane
-        let tls: @Sendable () -> TLSServing? = { dataPlane.tls }
         do throws(ListenError) {
             return try await AdminServer.start(
                 on: configuration.admin, group: group, replica: configuration.replica.name, phase: phase,
-                source: status, tls: configuration.adminTLS == nil ? nil : tls)
+                source: status, tls: status.adminTLS)
         } catch {
-            await dataPlane.stop()
+            await status.dataPlane.stop()
             throw ListenError(error, "this is the admin listener: set entryPoints.admin.address")
         }
     }

@@ -108,6 +108,10 @@ package final class HTTP2Session {
 
     package func reset(_ stream: Int32, _ error: UInt32) { limpet_h2_reset(h2, stream, error) }
 
+    /// The peer may send after our side of the stream is complete, as in a tunnel. Otherwise a server tells it to stop
+    /// (RFC 9113, section 8.1).
+    package func keepInput(of stream: Int32) { limpet_h2_keep_input(h2, stream) }
+
     /// How many of our streams the peer takes at once; 0 once it takes none. 100 before its settings have arrived.
     package var peerStreams: Int { Int(limpet_h2_peer_streams(h2)) }
 

@@ -19,7 +19,9 @@ package struct TestAuthority: Sendable {
 
     package enum Algorithm: String, Sendable {
         case p256 = "ec -pkeyopt ec_paramgen_curve:P-256"
+        case p521 = "ec -pkeyopt ec_paramgen_curve:P-521"
         case rsa2048 = "rsa:2048"
+        case ed25519
     }
 
     package let directory: String

@@ -28,7 +28,7 @@ struct ExplainCommand: AsyncParsableCommand {
     )
     var admin: String?
 
-    @OptionGroup var authority: AdminAuthorityOptions
+    @OptionGroup var adminTLS: AdminTLSOptions
 
     @Option(name: [.customShort("H"), .long], help: "A request header, 'Name: value'. May be repeated.")
     var header: [String] = []
@@ -78,10 +78,10 @@ struct ExplainCommand: AsyncParsableCommand {
         do {
             let request = try ExplainedRequest(method: method, url: url, fields: header, client: client)
             guard let admin else {
-                try authority.checkUnused()
+                try adminTLS.checkUnused()
                 return (request, nil)
             }
-            return (request, try authority.client(admin))
+            return (request, try adminTLS.client(admin))
         } catch let diagnostic as ExplanationDiagnostic {
             throw ValidationError("\(diagnostic)")
         }

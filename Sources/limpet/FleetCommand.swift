@@ -17,7 +17,7 @@ struct FleetCommand: AsyncParsableCommand {
     @Option(help: "The admin listener of any replica: http://host:port, or https://host:port.")
     var admin = "http://127.0.0.1:8081"
 
-    @OptionGroup var authority: AdminAuthorityOptions
+    @OptionGroup var adminTLS: AdminTLSOptions
 
     @Flag(help: "Print the replica's answer as JSON.")
     var json = false
@@ -27,7 +27,7 @@ struct FleetCommand: AsyncParsableCommand {
     }
 
     private func client() throws -> AdminClient {
-        try authority.client(admin)
+        try adminTLS.client(admin)
     }
 
     func run() async throws {

@@ -72,7 +72,8 @@ struct ConfigurationTLSTests {
         let mutual = settings.tls.options[1]
         #expect(mutual.clientAuth == .requireAndVerify && mutual.clientAuthorities.count == 1)
         #expect(mutual.applicationProtocols == ["http/1.1"] && mutual.minVersion == .tls13)
-        #expect(settings.tls.hostOptions == [["shop.example": 1], ["shop.example": 1]])
+        let hosts = TLSServing.HostOptions(named: ["shop.example": 1])
+        #expect(settings.tls.hostOptions == [hosts, hosts])
         #expect(settings.routers.map(\.secureEntryPoints) == [[0, 1], [1], []])
     }
 
@@ -103,14 +104,16 @@ struct ConfigurationTLSTests {
             """
         let all = diagnostics(http("", tls: tls))
         let expected = [
-            "f:4: tls.certificates[0].keyFile: DIR/two.key is the key of another certificate",
+            "f:4: tls.certificates[0].keyFile: DIR/two.key is the key of another certificate: name the one that this "
+                + "certificate was issued for",
             "f:5: tls.certificates[1].certFile: DIR/order.pem must begin with the certificate of the key, before its chain",
             "f:6: tls.certificates[2].keyFile: DIR/locked.key contains an encrypted key: decrypt it, with openssl pkey for one",
-            "f:7: tls.certificates[3].certFile: DIR/gone.pem cannot be read: no such file or directory",
+            "f:7: tls.certificates[3].certFile: DIR/gone.pem cannot be read: no such file or directory: name "
+                + "a PEM file that Limpet can read",
             "f:8: tls.certificates[4].certFile: DIR/one.key contains no certificate in PEM form",
             "f:9: tls.certificates[5].keyFile: DIR/one.pem contains no private key in PEM form",
             "f:9: tls.certificates[5].stores[0]: names a store that does not exist: the only store is default",
-            "f:10: warning: tls.certificates[6].certFile: DIR/old.pem expired on 2020-12-31: clients refuse it",
+            "f:10: warning: tls.certificates[6].certFile: DIR/old.pem expired on 2020-12-31, and clients refuse it: renew it",
             "f:12: tls.certificates[8].keyFile: is missing: name the file of the certificate's key",
             "f:12: tls.certificates[8].keyfil: unknown key, did you mean keyFile?",
         ]
@@ -202,7 +205,70 @@ struct ConfigurationTLSTests {
         let right = http(
             "a: { rule: Host(`h`), service: s, tls: { options: x } }, b: { rule: Host(`h`), service: s, tls: {} }",
             tls: tls)
-        #expect(read(right).configuration?.tls.hostOptions == [["h": 1], ["h": 1]])
+        let hosts = TLSServing.HostOptions(named: ["h": 1])
+        #expect(read(right).configuration?.tls.hostOptions == [hosts, hosts])
+    }
+
+    private static let demands =
+        "tls: { options: { mutual: { clientAuth: { clientAuthType: RequireAnyClientCert } }, all: {}, other: {} } }"
+
+    private func secured(_ routers: String) -> (hosts: TLSServing.HostOptions?, said: [String]) {
+        let reading = read(
+            http(routers, tls: Self.demands), secure: EntryPointTLSSettings(options: "mutual"))
+        return (
+            reading.configuration?.tls.hostOptions[1],
+            reading.diagnostics.map(\.description).filter { !$0.contains("no certificate covers") }
+        )
+    }
+
+    @Test("options of an entry point count for every host there, but where a router names others")
+    func entryPoint() {
+        let unsaid = secured(
+            """
+            a: { rule: Host(`a`), service: s }, b: { rule: Path(`/b`), service: s },
+            c: { rule: Host(`c`), service: s, entryPoints: [websecure], tls: {} },
+            d: { rule: Path(`/d`), service: s, entryPoints: [websecure], tls: { options: mutual } }
+            """)
+        #expect(unsaid.hosts == .init(standard: 1) && unsaid.said == [], "\(unsaid)")
+        let named = secured(
+            """
+            a: { rule: Host(`a`), service: s, tls: { options: all } }, b: { rule: Host(`b`), service: s, tls: {} },
+            c: { rule: Host(`c`), service: s, tls: { options: default } }
+            """)
+        #expect(named.hosts == .init(standard: 1, named: ["a": 2, "c": 0]) && named.said == [], "\(named)")
+        let contrary = secured(
+            """
+            a: { rule: Host(`a`), service: s, entryPoints: [websecure], tls: { options: all } },
+            b: { rule: Host(`a`) && Path(`/b`), service: s, entryPoints: [websecure], tls: { options: default } },
+            c: { rule: Host(`c`), service: s, entryPoints: [websecure], tls: { options: mutual } },
+            d: { rule: Host(`c`) && Path(`/d`), service: s, entryPoints: [websecure], tls: { options: other } },
+            e: { rule: Host(`10.0.0.1`), service: s, entryPoints: [websecure], tls: { options: other } }
+            """)
+        #expect(contrary.said.count == 3, "\(contrary)")
+        for (said, part) in zip(
+            contrary.said,
+            ["gives a other TLS options than f:1", "gives c other TLS options than f:3", "no effect for 10.0.0.1: "])
+        {
+            #expect(said.contains(part), "\(said)")
+        }
+    }
+
+    @Test("routers that are reached without the certificate that their entry point demands are named")
+    func openHosts() {
+        let open = "open: { rule: Host(`o.x`), service: s, entryPoints: [websecure], tls: { options: all } }"
+        func found(_ rule: String, _ more: String = "") -> [String] {
+            secured("\(open), r: { rule: \"\(rule)\", service: s, entryPoints: [websecure]\(more) }").said
+        }
+        let warning =
+            "http.routers.r: takes requests for o.x, too, whose TLS options demand less of clients than those of entry "
+            + "point websecure: exclude it with !Host, or name other hosts"
+        for rule in ["PathPrefix(`/`)", "Host(`*.x`)", "Host(`o.x`) && Path(`/r`)", "Host(`a`) || Path(`/`)"] {
+            let said = found(rule)
+            #expect(said.count == 1 && said[0].hasSuffix(warning) && said[0].contains(": warning: "), "\(said)")
+        }
+        for rule in ["Host(`a.x`)", "PathPrefix(`/`) && !Host(`o.x`)", "Host(`*.y`)"] { #expect(found(rule) == []) }
+        let unbound = found("Host(`a`) || Path(`/r`)", ", tls: { options: other }")
+        #expect(unbound.count == 1 && unbound[0].contains("tls.options: counts for a alone"), "\(unbound)")
     }
 
     @Test("options that fit no certificate which they would serve are named, and so is a key that nothing signs with")

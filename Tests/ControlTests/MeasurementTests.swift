@@ -1,5 +1,6 @@
 import Affinity
 import Foundation
+import HTTP2Wire
 import Logging
 import Proxy
 import Testing
@@ -24,9 +25,11 @@ enum MetricsSample {
         numbers.tunnels["shop"]?.ended = [.clientClosed: 2]
         numbers.tunnels["shop"]?.bytesFromBackend = 9
         numbers.openConnections["web"] = 3
+        numbers.http2 = HTTP2Counters(connections: 3, requests: 9, floods: [.pings: 2])
         numbers.handshakes = HandshakeCounters(
             completed: [.init(version: .tls13, suite: "TLS_AES_128_GCM_SHA256", isResumed: true): 4],
             failed: [.timeout: 1])
+        numbers.adminHandshakeFailures = [.clientCertificate: 2]
         numbers.certificateEnds[.init(name: "shop.example", serial: "0a")] = 2_000_000_000
         numbers.requestsInFlight = 2
         numbers.backendRequestsInFlight[.init(service: "shop", name: "web-1")] = 1
@@ -75,10 +78,9 @@ struct MeasurementTests {
 
     @Test("are written as Prometheus reads them, to the letter")
     func text() {
-        let text = Measurements.text(MetricsSample.numbers, Self.process, replica: "r1")
-        let samples = text.split(separator: "\n").filter { !$0.hasPrefix("#") }
+        let lines = Measurements.text(MetricsSample.numbers, Self.process, replica: "r1").split(separator: "\n")
         #expect(
-            samples == [
+            lines.filter { !$0.hasPrefix("#") } == [
                 "limpet_info{replica=\"r1\",version=\"\(Version.current)\"} 1",
                 "limpet_requests_total{service=\"a\\\"b\\\\c\\nd\",code=\"503\",provenance=\"none\"} 1",
                 "limpet_requests_total{service=\"shop\",code=\"200\",provenance=\"cached\"} 7",
@@ -93,8 +95,11 @@ struct MeasurementTests {
                 "limpet_tunnel_bytes_total{service=\"shop\",from=\"backend\"} 9",
                 "limpet_tunnel_bytes_total{service=\"shop\",from=\"client\"} 0",
                 "limpet_open_connections{entrypoint=\"web\"} 3",
+                "limpet_http2_connections_total 3", "limpet_http2_requests_total 9",
+                "limpet_http2_floods_total{kind=\"ping\"} 2",
                 "limpet_tls_handshakes_total{version=\"1.3\",cipher=\"TLS_AES_128_GCM_SHA256\",resumed=\"true\"} 4",
                 "limpet_tls_handshake_failures_total{reason=\"timeout\"} 1",
+                "limpet_admin_tls_handshake_failures_total{reason=\"client_certificate\"} 2",
                 "limpet_tls_certificate_not_after_timestamp_seconds{name=\"shop.example\",serial=\"0a\"} 2000000000",
                 "limpet_requests_in_flight 2",
                 "limpet_backend_requests_in_flight{service=\"shop\",backend=\"web-1\"} 1",

@@ -57,6 +57,123 @@ extension FleetTests {
             }
         }
 
+        @Test("counts handshakes that fail, by reason, and apart from those of entry points")
+        func failures() async throws {
+            try await withReplica("{ options: mutual }") { replica in
+                let client = try replica.authority.issue("client", "DNS:client.example")
+                let hello = ClientHelloBytes.records(
+                    ClientHelloBytes.message(extensions: [0, 10, 0, 4, 0, 2, 0, 0x17, 0, 13, 0, 4, 0, 2, 4, 3]))
+                let cases: [(bytes: [UInt8], alert: UInt8?, reason: String)] = [
+                    ([0x80, 0x2E, 1, 0, 2, 0, 0x15, 0, 0, 0, 0x10], 70, "sslv2"),
+                    ([0x16, 3, 1, 0, 4, 2, 0, 0, 0], 50, "malformed"), (Array(hello.dropLast()), nil, "closed"),
+                ]
+                for (bytes, alert, reason) in cases {
+                    let socket = try TCPSocket(port: replica.adminPort)
+                    defer { socket.close() }
+                    try socket.send(bytes)
+                    if alert == nil { socket.closeOutput() }
+                    let answer = try socket.receiveAll()
+                    #expect(answer.last == alert, "\(reason): \(answer)")
+                    #expect(try Waiting.until(within: 5) { try replica.failures(reason, client) == 1 }, "\(reason)")
+                }
+                #expect(try TLSClient.run([TLSClient.Connection(port: replica.adminPort)])[0].status == nil)
+                let isCounted = try Waiting.until(within: 5) { try replica.failures("client_certificate", client) == 1 }
+                #expect(isCounted)
+                try #expect(replica.metrics(client).contains("limpet_tls_handshake_failures_total{") == false)
+            }
+        }
+
+        @Test("holds at most 512 handshakes of one source that it does not finish, and ends them in time")
+        func flood() async throws {
+            try await withReplica { replica in
+                let hello = ClientHelloBytes.records(
+                    ClientHelloBytes.message(extensions: [0, 10, 0, 4, 0, 2, 0, 0x17, 0, 13, 0, 4, 0, 2, 4, 3]))
+                let begin = ContinuousClock.now
+                let clients = try (0..<700).map { _ in
+                    let client = try TCPSocket(port: replica.adminPort)
+                    try? client.send(hello)
+                    return client
+                }
+                let refused = try replica.failures("limit")
+                let seconds = (ContinuousClock.now - begin) / .seconds(1)
+                #expect(refused == clients.count - 512 || seconds > 9, "\(refused) after \(seconds) s")
+                let areOver = try Waiting.until(within: 20) {
+                    try replica.failures("timeout") + replica.failures("limit") == clients.count
+                }
+                #expect(areOver)
+                let fleet = try CommandOutcome(
+                    of: ["fleet", "--admin", replica.url, "--ca", replica.authority.root.certificate])
+                #expect(fleet.end == .exited(0), "\(fleet.errors)")
+                clients.forEach { $0.close() }
+            }
+        }
+
+        @Test("is shown the certificate of --cert and --key, where it demands one")
+        func shown() async throws {
+            try await withReplica("{ options: mutual }") { replica in
+                let ca = replica.authority.root.certificate
+                let pair = try replica.authority.issue("operator", "DNS:operator")
+                let both = ["--cert", pair.certificate, "--key", pair.key]
+                let admin = ["--admin", replica.url, "--ca", ca]
+                let fleet = try CommandOutcome(of: ["fleet"] + admin + both)
+                #expect(fleet.end == .exited(0) && fleet.output.contains("r1 (asked)"), "\(fleet.errors)")
+                let explained = try CommandOutcome(
+                    of: ["explain", "--config", replica.path] + admin + both + ["GET", "http://a/"])
+                #expect(explained.end == .exited(0), "\(explained.errors)")
+                // As curl takes it: one file may contain both.
+                let joined = "\(replica.directory)/joined.pem"
+                try TextFile.write(TextFile.read(pair.certificate) + TextFile.read(pair.key), to: joined)
+                let one = try CommandOutcome(of: ["fleet"] + admin + ["--cert", joined])
+                #expect(one.end == .exited(0), "\(one.errors)")
+                let advice = "demands a certificate: name one that it accepts with --cert and --key"
+                try Self.expectFailure(admin, advice)
+                let stranger = try TestAuthority(in: "\(replica.directory)/stranger", name: "S").issue("s", "DNS:s")
+                try Self.expectFailure(admin + ["--cert", stranger.certificate, "--key", stranger.key], advice)
+            }
+        }
+
+        @Test("is not asked where --cert and --key do not fit; the file and the reason are named")
+        func unfit() async throws {
+            try await Threads.run {
+                let directory = TemporaryFile.path()
+                defer { try? FileManager.default.removeItem(atPath: directory) }
+                let authority = try TestAuthority(in: directory)
+                let (pair, other) = (try authority.issue("a", "DNS:a"), try authority.issue("b", "DNS:b"))
+                let encrypted = "\(directory)/encrypted.key"
+                try TestAuthority.openssl(
+                    "pkey -in \(pair.key) -aes256 -passout pass:a-secret -out \(encrypted)", [], in: directory)
+                let gone = "\(directory)/gone"
+                let (cert, key) = (["--cert", pair.certificate], ["--key", pair.key])
+                let cases: [(arguments: [String], problem: String)] = [
+                    (["--cert", gone] + key, "--cert \"\(gone)\" cannot be read: no such file or directory"),
+                    (cert + ["--key", gone], "--key \"\(gone)\" cannot be read: no such file or directory"),
+                    (["--cert", pair.key] + key, "--cert \"\(pair.key)\" contains no certificate in PEM form"),
+                    (
+                        cert + ["--key", pair.certificate],
+                        "--key \"\(pair.certificate)\" contains no private key in PEM form"
+                    ),
+                    (
+                        cert,
+                        "--cert \"\(pair.certificate)\" contains no private key in PEM form: name its file with --key"
+                    ),
+                    (cert + ["--key", other.key], "--key \"\(other.key)\" is the key of another certificate"),
+                    (cert + ["--key", encrypted], "--key \"\(encrypted)\" contains an encrypted key"),
+                    (key, "--key has no effect without --cert"),
+                ]
+                for (arguments, problem) in cases {
+                    let outcome = try CommandOutcome(of: ["fleet", "--admin", "https://127.0.0.1:9"] + arguments)
+                    #expect(outcome.end == .exited(2) && outcome.output.isEmpty)
+                    #expect(outcome.errors.contains(problem), "\(outcome.errors)")
+                }
+                for arguments in [["fleet"], ["fleet", "--admin", "http://127.0.0.1:9"]] {
+                    let outcome = try CommandOutcome(of: arguments + cert + key)
+                    #expect(outcome.end == .exited(2))
+                    let problem = "--cert has no effect without --admin https://host:port"
+                    #expect(outcome.errors.contains(problem), "\(outcome.errors)")
+                }
+            }
+        }
+
         @Test("is asked over TLS only where it speaks it, and authorities are read before")
         func plain() async throws {
             try await withFleet(.init(replicas: 1, backends: 1, store: nil)) { fleet in
@@ -169,6 +286,24 @@ private final class SecureAdminReplica: Sendable {
                 throw TLSFleet.Failure(description: "rename \(to)")
             }
         }
+    }
+
+    /// What `/metrics` answers, to a source of its own.
+    func metrics(_ client: TestAuthority.Pair? = nil) throws -> String {
+        var connection = TLSClient.Connection(port: adminPort)
+        connection.source = "127.0.0.2"
+        connection.request = "GET /metrics HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n"
+        (connection.certificate, connection.key) = (client?.certificate, client?.key)
+        let outcome = try TLSClient.run([connection])[0]
+        guard let body = outcome.body, outcome.status == 200 else { throw Unexpected(description: "\(outcome)") }
+        return body
+    }
+
+    /// The handshakes with the admin listener that failed for a reason.
+    func failures(_ reason: String, _ client: TestAuthority.Pair? = nil) throws -> Int {
+        let name = "limpet_admin_tls_handshake_failures_total{reason=\"\(reason)\"} "
+        return try metrics(client).split(separator: "\n").first { $0.hasPrefix(name) }
+            .flatMap { Int($0.dropFirst(name.count)) } ?? 0
     }
 
     func end() {

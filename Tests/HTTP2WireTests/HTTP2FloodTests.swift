@@ -4,16 +4,16 @@ import Testing
 
 /// Frames that cost their sender nothing. Each flood ends its connection, and ordinary use of the same frames does not.
 @Suite struct HTTP2FloodTests {
-    private func server(_ first: [UInt8] = []) -> Side {
-        let server = Side(HTTP2Settings(.server))
-        server.receive(Frame.preface + first)
+    private func server(_ first: [UInt8] = []) -> HTTP2Side {
+        let server = HTTP2Side(HTTP2Settings(.server))
+        server.receive(HTTP2Frame.preface + first)
         _ = server.takeOutput()
         return server
     }
 
     /// How many frames end the connection; nil: they do not.
     private func count(
-        _ server: Side, most: Int = 1500, at milliseconds: (Int) -> UInt64 = { _ in 0 }, _ frame: (Int) -> [UInt8]
+        _ server: HTTP2Side, most: Int = 1500, at milliseconds: (Int) -> UInt64 = { _ in 0 }, _ frame: (Int) -> [UInt8]
     ) -> Int? {
         for index in 0..<most {
             server.receive(frame(index), at: milliseconds(index))
@@ -24,16 +24,16 @@ import Testing
     }
 
     private static let floods: [(HTTP2Flood, [UInt8])] = [
-        (.pings, Frame.frame(type: 6, Array(repeating: 0, count: 8))),
-        (.settings, Frame.frame(type: 4)),
-        (.priorities, Frame.frame(type: 2, stream: 1, [0, 0, 0, 0, 1])),
-        (.emptyContent, Frame.frame(type: 0, stream: 1)),
-        (.windowUpdates, Frame.frame(type: 8, [0, 0, 0, 1])),
-        (.otherFrames, Frame.frame(type: 0x10, [0, 0, 0, 1] + Array("u=1".utf8))),
+        (.pings, HTTP2Frame.frame(type: 6, Array(repeating: 0, count: 8))),
+        (.settings, HTTP2Frame.frame(type: 4)),
+        (.priorities, HTTP2Frame.frame(type: 2, stream: 1, [0, 0, 0, 0, 1])),
+        (.emptyContent, HTTP2Frame.frame(type: 0, stream: 1)),
+        (.windowUpdates, HTTP2Frame.frame(type: 8, [0, 0, 0, 1])),
+        (.otherFrames, HTTP2Frame.frame(type: 0x10, [0, 0, 0, 1] + Array("u=1".utf8))),
     ]
 
     @Test(arguments: floods) func ofOneKind(_ flood: HTTP2Flood, _ frame: [UInt8]) throws {
-        let server = server(Frame.head(ends: false, Frame.request))
+        let server = server(HTTP2Frame.head(ends: false, HTTP2Frame.request))
         let frames = try #require(count(server) { _ in frame })
         #expect((900...1500).contains(frames), "\(flood): \(frames)")
         #expect(server.session.flood == flood)
@@ -45,8 +45,8 @@ import Testing
         let frames = try #require(
             count(server) { index in
                 let stream = UInt32(2 * index + 1)
-                return Frame.head(stream: stream, Frame.request)
-                    + Frame.frame(type: 3, stream: stream, [0, 0, 0, 8])
+                return HTTP2Frame.head(stream: stream, HTTP2Frame.request)
+                    + HTTP2Frame.frame(type: 3, stream: stream, [0, 0, 0, 8])
             })
         #expect((900...1100).contains(frames))
         #expect(server.session.flood == .resets)
@@ -58,8 +58,8 @@ import Testing
         let frames = try #require(
             count(server) { index in
                 let stream = UInt32(2 * index + 1)
-                return Frame.head(stream: stream, Frame.request)
-                    + Frame.frame(type: 8, stream: stream, [0x7f, 0xff, 0xff, 0xff])
+                return HTTP2Frame.head(stream: stream, HTTP2Frame.request)
+                    + HTTP2Frame.frame(type: 8, stream: stream, [0x7f, 0xff, 0xff, 0xff])
             })
         #expect((400...1100).contains(frames))
         #expect(server.session.flood == .resetsSent)
@@ -67,15 +67,15 @@ import Testing
 
     @Test func continuations() throws {
         let server = server()
-        server.receive(Frame.frame(type: 1, flags: 1, stream: 1, Frame.block(Frame.request)))
-        let frames = try #require(count(server) { _ in Frame.frame(type: 9, stream: 1, Frame.block([("x", "y")])) })
+        server.receive(HTTP2Frame.frame(type: 1, flags: 1, stream: 1, HTTP2Frame.block(HTTP2Frame.request)))
+        let frames = try #require(count(server) { _ in HTTP2Frame.frame(type: 9, stream: 1, HTTP2Frame.block([("x", "y")])) })
         #expect(frames < 20)
     }
 
     /// 33 a second are tolerated for ever.
     @Test func slowly() {
         let server = server()
-        let ping = Frame.frame(type: 6, Array(repeating: 0, count: 8))
+        let ping = HTTP2Frame.frame(type: 6, Array(repeating: 0, count: 8))
         #expect(count(server, most: 5000, at: { UInt64($0) * 31 }) { _ in ping } == nil)
     }
 
@@ -85,11 +85,11 @@ import Testing
         for page in 0..<4 {
             for image in 0..<50 {
                 let stream = UInt32(2 * (50 * page + image) + 1)
-                server.receive(Frame.head(stream: stream, Frame.request))
+                server.receive(HTTP2Frame.head(stream: stream, HTTP2Frame.request))
             }
             for image in 0..<50 {
                 let stream = UInt32(2 * (50 * page + image) + 1)
-                server.receive(Frame.frame(type: 3, stream: stream, [0, 0, 0, 8]))
+                server.receive(HTTP2Frame.frame(type: 3, stream: stream, [0, 0, 0, 8]))
             }
             _ = server.takeOutput()
         }
@@ -109,8 +109,8 @@ import Testing
             pair.exchange()
             pair.client.session.consume(1, of: stream)
             pair.server.receive(
-                Frame.frame(type: 8, stream: UInt32(stream), [0, 0, 0, 1]) + Frame.frame(type: 8, [0, 0, 0, 1])
-                    + Frame.frame(type: 6, Array(repeating: 0, count: 8)))
+                HTTP2Frame.frame(type: 8, stream: UInt32(stream), [0, 0, 0, 1]) + HTTP2Frame.frame(type: 8, [0, 0, 0, 1])
+                    + HTTP2Frame.frame(type: 6, Array(repeating: 0, count: 8)))
         }
         #expect(!pair.server.isEnded)
     }

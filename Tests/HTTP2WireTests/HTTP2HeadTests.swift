@@ -6,10 +6,10 @@ import Testing
 @Suite struct HTTP2HeadTests {
     private static let malformed: [(String, [(String, String)])] = {
         func with(_ changes: [(String, String)], without: String = "") -> [(String, String)] {
-            Frame.request.filter { $0.0 != without } + changes
+            HTTP2Frame.request.filter { $0.0 != without } + changes
         }
         func replacing(_ name: String, _ value: String) -> [(String, String)] {
-            Frame.request.map { $0.0 == name ? (name, value) : $0 }
+            HTTP2Frame.request.map { $0.0 == name ? (name, value) : $0 }
         }
         return [
             ("CR in a value", with([("x", "a\rb")])),
@@ -60,31 +60,31 @@ import Testing
     }()
 
     @Test(arguments: malformed) func refuses(_ name: String, _ fields: [(String, String)]) {
-        let server = Side(HTTP2Settings(.server))
-        server.receive(Frame.preface)
-        server.receive(Frame.head(fields))
+        let server = HTTP2Side(HTTP2Settings(.server))
+        server.receive(HTTP2Frame.preface)
+        server.receive(HTTP2Frame.head(fields))
         let heads = server.events.filter { if case .head = $0 { true } else { false } }
         #expect(heads.isEmpty, "\(name)")
         _ = server.takeOutput()
         #expect(server.events.contains(.closed(1, HTTP2ErrorCode.protocolError)), "\(name): \(server.events)")
         // The connection goes on.
         server.events = []
-        server.receive(Frame.head(stream: 3, Frame.request))
+        server.receive(HTTP2Frame.head(stream: 3, HTTP2Frame.request))
         #expect(server.events == [.head(3, "GET / HTTP/1.1\r\nhost: a.example\r\n\r\n", ends: true)], "\(name)")
     }
 
     private static let wellFormed: [(String, [(String, String)], String)] = [
-        ("the same host", Frame.request + [("host", "A.example")], "GET / HTTP/1.1\r\nhost: a.example\r\n\r\n"),
+        ("the same host", HTTP2Frame.request + [("host", "A.example")], "GET / HTTP/1.1\r\nhost: a.example\r\n\r\n"),
         (
-            "host alone", Frame.request.filter { $0.0 != ":authority" } + [("host", "b.example")],
+            "host alone", HTTP2Frame.request.filter { $0.0 != ":authority" } + [("host", "b.example")],
             "GET / HTTP/1.1\r\nhost: b.example\r\n\r\n"
         ),
         (
-            "trailers accepted", Frame.request + [("te", "trailers")],
+            "trailers accepted", HTTP2Frame.request + [("te", "trailers")],
             "GET / HTTP/1.1\r\nhost: a.example\r\nte: trailers\r\n\r\n"
         ),
         (
-            "bytes beyond ASCII", Frame.request + [("x", "a\tb \u{e4}")],
+            "bytes beyond ASCII", HTTP2Frame.request + [("x", "a\tb \u{e4}")],
             "GET / HTTP/1.1\r\nhost: a.example\r\nx: a\tb \u{fffd}\r\n\r\n"
         ),
         (
@@ -95,18 +95,18 @@ import Testing
     ]
 
     @Test(arguments: wellFormed) func passes(_ name: String, _ fields: [(String, String)], _ head: String) {
-        let server = Side(HTTP2Settings(.server))
-        server.receive(Frame.preface)
-        server.receive(Frame.head(fields))
+        let server = HTTP2Side(HTTP2Settings(.server))
+        server.receive(HTTP2Frame.preface)
+        server.receive(HTTP2Frame.head(fields))
         #expect(server.events == [.head(1, head, ends: true)], "\(name)")
     }
 
     @Test func tooLarge() {
         var settings = HTTP2Settings(.server)
         settings.headBytes = 1000
-        let server = Side(settings)
-        server.receive(Frame.preface)
-        server.receive(Frame.head(Frame.request + [("x", String(repeating: "y", count: 1000))]))
+        let server = HTTP2Side(settings)
+        server.receive(HTTP2Frame.preface)
+        server.receive(HTTP2Frame.head(HTTP2Frame.request + [("x", String(repeating: "y", count: 1000))]))
         #expect(server.events == [.refusedHead(1, .tooLarge)])
         // It can be answered.
         #expect(server.send(response: "HTTP/1.1 431 \r\n\r\n", on: 1))
@@ -118,22 +118,22 @@ import Testing
     @Test func bomb() {
         var settings = HTTP2Settings(.server)
         settings.headBytes = 1000
-        let server = Side(settings)
-        server.receive(Frame.preface)
+        let server = HTTP2Side(settings)
+        server.receive(HTTP2Frame.preface)
         // One field of 3,000 bytes into the table (RFC 7541, section 6.2.1), and then again and again.
         let field: [UInt8] = [0x40, 1, UInt8(ascii: "x"), 127, 0xB9, 0x16] + Array(repeating: 0x61, count: 3000)
-        let block = Frame.block(Frame.request) + field + Array(repeating: 0xBE, count: 10)
-        server.receive(Frame.frame(type: 1, flags: 5, stream: 1, block))
+        let block = HTTP2Frame.block(HTTP2Frame.request) + field + Array(repeating: 0xBE, count: 10)
+        server.receive(HTTP2Frame.frame(type: 1, flags: 5, stream: 1, block))
         #expect(server.isEnded)
         #expect(server.session.flood == .fields)
     }
 
     @Test func trailersOfTheWrongForm() {
         for trailers in [[(":path", "/")], [("x", "a\r\nb: c")], [("transfer-encoding", "chunked")]] {
-            let server = Side(HTTP2Settings(.server))
-            server.receive(Frame.preface)
-            server.receive(Frame.head(ends: false, Frame.request))
-            server.receive(Frame.frame(type: 1, flags: 5, stream: 1, Frame.block(trailers)))
+            let server = HTTP2Side(HTTP2Settings(.server))
+            server.receive(HTTP2Frame.preface)
+            server.receive(HTTP2Frame.head(ends: false, HTTP2Frame.request))
+            server.receive(HTTP2Frame.frame(type: 1, flags: 5, stream: 1, HTTP2Frame.block(trailers)))
             _ = server.takeOutput()
             #expect(server.events.last == .closed(1, HTTP2ErrorCode.protocolError), "\(trailers)")
         }
@@ -141,10 +141,10 @@ import Testing
 
     @Test func contentThatDiffersFromItsLength() {
         for content in ["abc", "abcdef"] {
-            let server = Side(HTTP2Settings(.server))
-            server.receive(Frame.preface)
-            server.receive(Frame.head(ends: false, Frame.request + [("content-length", "5")]))
-            server.receive(Frame.frame(type: 0, flags: 1, stream: 1, Array(content.utf8)))
+            let server = HTTP2Side(HTTP2Settings(.server))
+            server.receive(HTTP2Frame.preface)
+            server.receive(HTTP2Frame.head(ends: false, HTTP2Frame.request + [("content-length", "5")]))
+            server.receive(HTTP2Frame.frame(type: 0, flags: 1, stream: 1, Array(content.utf8)))
             _ = server.takeOutput()
             #expect(server.events.last == .closed(1, HTTP2ErrorCode.protocolError), "\(content)")
             #expect(!server.events.contains(.end(1, trailers: "")), "\(content)")

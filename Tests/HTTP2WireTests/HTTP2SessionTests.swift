@@ -24,7 +24,7 @@ import Testing
         let head = "HTTP/1.1 200 \r\ncontent-length: 2\r\nset-cookie: a=b\r\nset-cookie: c=d\r\n\r\n"
         #expect(
             pair.client.takeEvents() == [
-                .head(stream, head, ends: false), .content(stream, "hi"), .end(stream, trailers: ""),
+                .head(stream, head, ends: false), .content(stream, Array("hi".utf8)), .end(stream, trailers: ""),
                 .closed(stream, 0),
             ])
         #expect(pair.server.takeEvents() == [.closed(stream, 0)])
@@ -41,7 +41,7 @@ import Testing
         #expect(
             pair.server.takeEvents() == [
                 .head(stream, "POST / HTTP/1.1\r\nhost: a\r\ntransfer-encoding: chunked\r\n\r\n", ends: false),
-                .content(stream, "abc"), .end(stream, trailers: "x-sum: 1\r\n\r\n"),
+                .content(stream, Array("abc".utf8)), .end(stream, trailers: "x-sum: 1\r\n\r\n"),
             ])
     }
 
@@ -82,10 +82,10 @@ import Testing
     }
 
     @Test func cookiesAreJoined() {
-        let server = Side(HTTP2Settings(.server))
-        server.receive(Frame.preface)
+        let server = HTTP2Side(HTTP2Settings(.server))
+        server.receive(HTTP2Frame.preface)
         let crumbs = (0..<90).map { ("cookie", "c\($0)=\($0)") }
-        server.receive(Frame.head(Frame.request + [("accept", "*/*")] + crumbs))
+        server.receive(HTTP2Frame.head(HTTP2Frame.request + [("accept", "*/*")] + crumbs))
         let joined = crumbs.map(\.1).joined(separator: "; ")
         #expect(
             server.takeEvents() == [
@@ -96,13 +96,13 @@ import Testing
 
     /// RFC 8441: an HTTP/1.1 server is asked for the same protocol.
     @Test func extendedConnect() {
-        let server = Side(HTTP2Settings(.server))
-        server.receive(Frame.preface)
+        let server = HTTP2Side(HTTP2Settings(.server))
+        server.receive(HTTP2Frame.preface)
         let fields = [
             (":method", "CONNECT"), (":protocol", "websocket"), (":scheme", "https"), (":path", "/chat"),
             (":authority", "a.example"), ("sec-websocket-version", "13"),
         ]
-        server.receive(Frame.head(ends: false, fields))
+        server.receive(HTTP2Frame.head(ends: false, fields))
         let head = """
             GET /chat HTTP/1.1\r
             Connection: upgrade\r
@@ -126,7 +126,7 @@ import Testing
         pair.client.complete = [stream]
         pair.exchange()
         func received() -> Int {
-            pair.server.events.reduce(0) { if case .content(_, let text) = $1 { $0 + text.utf8.count } else { $0 } }
+            pair.server.events.reduce(0) { if case .content(_, let bytes) = $1 { $0 + bytes.count } else { $0 } }
         }
         #expect(received() == 1000)
         pair.server.session.consume(1000, of: stream)

@@ -99,7 +99,7 @@ struct BackendTLSTests {
         let expired = try served.authority.issue("expired", "IP:127.0.0.1", isExpired: true)
         old = TLSServing(
             certificates: [try ServerCertificate(chain: expired.certificateBytes, key: expired.keyBytes)],
-            defaultCertificate: 0, options: [], hostOptions: [[:]], ticketSecret: .init(size: .bits256))
+            defaultCertificate: 0, options: [], hostOptions: [.init()], ticketSecret: .init(size: .bits256))
         func settings(_ change: (inout BackendTLSSettings) -> Void) -> BackendTLSSettings {
             var settings = BackendTLSSettings()
             settings.authorities = right

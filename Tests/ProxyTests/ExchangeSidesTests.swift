@@ -131,7 +131,9 @@ struct ExchangeSidesTests {
         var response = ResponseSide()
         #expect(response.failed(.lost(afterInterim: true), &request) == .answer(Cause(.connectionLost)))
         #expect(response.failed(.refused(Cause(.responseRefused)), &request) == .answer(Cause(.responseRefused)))
-        #expect(response.failed(.lost(afterInterim: false), &request) == .sendAgain)
+        #expect(
+            response.failed(.lost(afterInterim: false, detail: "d"), &request)
+                == .sendAgain(Cause(.connectionLost, "d")))
         response.pass(status: 200)
         #expect(response.failed(.lost(afterInterim: false), &request) == .cut(Cause(.connectionLost)))
     }

@@ -131,11 +131,11 @@ struct HTTP1ResponseTests {
     func closed() {
         var none = Reading()
         none.note(none.response.connectionClosed())
-        #expect(none.told == ["lost(afterInterim: false)"])
+        #expect(none.told == ["lost(afterInterim: false, detail: nil)"])
         var interim = Reading()
         interim.take("HTTP/1.1 100 Continue\r\n\r\n")
         interim.note(interim.response.connectionClosed())
-        #expect(interim.told.last == "lost(afterInterim: true)")
+        #expect(interim.told.last == "lost(afterInterim: true, detail: nil)")
         var open = Reading()
         open.take("HTTP/1.1 200 OK\r\n\r\nhello")
         open.note(open.response.connectionClosed())
@@ -189,6 +189,6 @@ struct HTTP1ResponseTests {
         reading.response.begin(.get)
         #expect(!reading.response.mayBeFollowed)
         reading.note(reading.response.connectionClosed())
-        #expect(reading.told.last == "lost(afterInterim: false)")
+        #expect(reading.told.last == "lost(afterInterim: false, detail: nil)")
     }
 }

@@ -32,7 +32,7 @@ struct TLSServed {
         return TLSServing(
             certificates: order.compactMap { names[$0] },
             defaultCertificate: defaultCertificate.flatMap { order.firstIndex(of: $0) }, options: options,
-            hostOptions: [hosts],
+            hostOptions: [.init(named: hosts)],
             ticketSecret: SymmetricKey(data: [UInt8](repeating: secret, count: 32)))
     }
 }

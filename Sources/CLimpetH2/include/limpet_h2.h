@@ -121,6 +121,11 @@ void limpet_h2_resume(limpet_h2 *h2, int32_t stream);
 /* Gives bytes of content that are used up back to the peer's windows. */
 void limpet_h2_consume(limpet_h2 *h2, int32_t stream, size_t length);
 void limpet_h2_reset(limpet_h2 *h2, int32_t stream, uint32_t error);
+/*
+ * The peer may send after our side of the stream is complete, as in a tunnel. Otherwise a server tells it to stop (RFC
+ * 9113, section 8.1).
+ */
+void limpet_h2_keep_input(limpet_h2 *h2, int32_t stream);
 
 /* Says that the connection will end soon: the peer should open no more streams (RFC 9113, section 6.8). */
 void limpet_h2_announce_end(limpet_h2 *h2);

@@ -12,7 +12,7 @@ package struct HTTPContext: Equatable, Sendable {
     package var serversTransport: ServersTransportSettings
     /// The cached contents of the files that middlewares name.
     package var usersFiles: UsersFiles
-    /// The cached contents of the files that `tls` names.
+    /// The cached contents of the files of certificates.
     package var certificateFiles: CertificateFiles
     /// Seconds since 1970: for certificates that end.
     package var now: Int64

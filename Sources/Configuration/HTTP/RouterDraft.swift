@@ -11,6 +11,8 @@ struct RouterDraft {
     var priority: Int?
     /// Indices into `Configuration.entryPoints`.
     var entryPoints: Set<Int>
+    /// The names of entry points, where it is not known which there are.
+    private(set) var assumedEntryPoints: [String] = []
     /// Nil: what its entry points say.
     var tls: RouterTLSDraft?
 
@@ -38,7 +40,12 @@ struct RouterDraft {
         rule = Self.ruleText(section, defaults).flatMap(Self.rule)
         service = Self.serviceName(section, defaults).flatMap { HTTPReference($0, from: provider) }
         middlewares = (section["middlewares"]?.list() ?? []).compactMap { HTTPReference($0, from: provider) }
-        entryPoints = Self.entryPoints(section["entryPoints"], context)
+        if let names = context.entryPointNames {
+            entryPoints = Self.entryPoints(section["entryPoints"], among: names) ?? context.defaultEntryPoints
+        } else {
+            entryPoints = []
+            assumedEntryPoints = (section["entryPoints"]?.list() ?? []).compactMap { $0.string() }
+        }
         tls = RouterTLSDraft(section.present("tls"), of: provider)
         // Traefik's 0 means the default: the rule's length.
         let priority = section["priority"]?.integer(Int.min...(Int.max - 1000))
@@ -99,12 +106,8 @@ struct RouterDraft {
             .map { "    " + EscapedText.inPlace(Substring($0)) }
     }
 
-    /// Indices of the named entry points; of all of them if none are named.
-    private static func entryPoints(_ value: SettingValue?, _ context: HTTPContext) -> Set<Int> {
-        guard let names = context.entryPointNames else {
-            for element in value?.list() ?? [] { _ = element.string() }
-            return []
-        }
+    /// Indices of the named entry points. Nil if none are named.
+    private static func entryPoints(_ value: SettingValue?, among names: [String]) -> Set<Int>? {
         let indices = (value?.list() ?? []).compactMap { element -> Int? in
             guard let name = element.string() else { return nil }
             if let index = names.firstIndex(of: name) { return index }
@@ -112,6 +115,6 @@ struct RouterDraft {
                 "entry point \(Excerpt.of(name)) is not defined: use \(names.joined(separator: " or "))")
             return nil
         }
-        return indices.isEmpty ? context.defaultEntryPoints : Set(indices)
+        return indices.isEmpty ? nil : Set(indices)
     }
 }

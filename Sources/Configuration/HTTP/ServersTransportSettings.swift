@@ -20,8 +20,18 @@ package struct ServersTransportSettings: Equatable, Sendable {
     package var tunnelTimeout: Duration?
     /// For servers whose URL has the scheme https.
     package var tls = BackendTLSSettings()
+    /// The files that `tls` was read from.
+    var files = TransportFiles()
 
     package init() {}
+
+    /// Whether both say the same, whatever their files contain.
+    package func says(theSameAs other: ServersTransportSettings) -> Bool {
+        var (own, other) = (self, other)
+        (own.tls.authorities, own.tls.certificate) = (nil, nil)
+        (other.tls.authorities, other.tls.certificate) = (nil, nil)
+        return own == other
+    }
 }
 
 extension ServersTransportSettings {
@@ -33,6 +43,7 @@ extension ServersTransportSettings {
             known: ["maxIdleConnsPerHost", "forwardingTimeouts"] + BackendTLSSettings.keys,
             unavailable: ["cipherSuites", "minVersion", "maxVersion", "peerCertSANs", "spiffe"])
         tls = BackendTLSSettings(section, context)
+        files = TransportFiles(section)
         maxIdleConnsPerHost = section.limit("maxIdleConnsPerHost", atMost: Self.idleConnectionsMax)
         guard let timeouts = section.section("forwardingTimeouts") else { return }
         timeouts.check(

@@ -1,6 +1,8 @@
 extension Configuration {
     /// Reads all but the dynamic part.
-    init(_ section: SettingSection, _ process: ProcessEnvironment) {
+    ///
+    /// - Parameter files: those that `serversTransport` names are among them then.
+    init(_ section: SettingSection, _ process: ProcessEnvironment, _ files: CertificateFiles) {
         section.check(
             known: [
                 "entryPoints", "providers", "serversTransport", "fleet", "replica", "store", "log", "accessLog", "http",
@@ -19,7 +21,8 @@ extension Configuration {
         providers = ProviderSettings(section.section("providers"))
         serversTransport =
             section.section("serversTransport").map {
-                ServersTransportSettings($0, HTTPContext(entryPoints: nil, lease: .zero))
+                ServersTransportSettings(
+                    $0, HTTPContext(entryPoints: nil, lease: .zero, certificateFiles: files))
             } ?? .init()
         (entryPoints, admin, adminTLS) = (listeners.entryPoints, listeners.admin, listeners.adminTLS)
         fleet = FleetSettings(fleetSection, of: section, process)

@@ -37,7 +37,7 @@ package struct ConfigurationFile {
 
     /// The contents of the files that middlewares name, as read.
     package let usersFiles: UsersFiles
-    /// The contents of the files that `tls` names, as read.
+    /// The contents of the files of certificates, as read.
     package let certificateFiles: CertificateFiles
 
     /// Reads a file, the files of its file provider, and the files of secrets that they name.
@@ -64,11 +64,12 @@ package struct ConfigurationFile {
         _ main: SourceText, containers: [DockerContribution] = [], process: ProcessEnvironment = .current
     ) throws(ConfigurationRefusal) {
         let tree = SourceTree(main)
-        guard var configuration = tree.root.map({ Configuration($0, process) }) else {
+        usersFiles = UsersFiles()
+        let certificateFiles = CertificateFiles()
+        self.certificateFiles = certificateFiles
+        guard var configuration = tree.root.map({ Configuration($0, process, certificateFiles) }) else {
             throw ConfigurationRefusal(diagnostics: tree.diagnostics.sorted)
         }
-        usersFiles = UsersFiles()
-        certificateFiles = CertificateFiles()
         let dynamic = configuration.providers.file.map { DynamicFiles.read($0.source) } ?? DynamicFiles()
         let reading = HTTPReading(
             [tree] + dynamic.files.map { SourceTree($0) }, unreadable: tree.placed(dynamic.diagnostics), containers,

@@ -7,13 +7,19 @@ package struct HTTPReading {
     /// File by file in the order given, each sorted by position; then container by container.
     package let diagnostics: [Diagnostic]
 
+    /// Reads the files that the main file's `serversTransport` names, too.
+    ///
     /// - Parameter unreadable: diagnostics of files that could not be read. An error among them refuses everything.
     package init(
         files: [SourceText], unreadable: [Diagnostic] = [], containers: [DockerContribution], context: HTTPContext
     ) {
-        self.init(files.map { SourceTree($0) }, unreadable: unreadable, containers, context)
+        let trees = files.map { SourceTree($0) }
+        var context = context
+        if let main = trees.first(where: { $0.role == .main }) { context.rereadTransportFiles(main) }
+        self.init(trees, unreadable: unreadable, containers, context)
     }
 
+    /// - Parameter trees: whose main file's `serversTransport` has been read with its files.
     init(
         _ trees: [SourceTree], unreadable: [Diagnostic], _ containers: [DockerContribution], _ context: HTTPContext
     ) {

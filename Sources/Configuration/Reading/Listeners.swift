@@ -32,11 +32,12 @@ struct Listeners {
             } else {
                 let peers = Self.trustedPeers(of: entry)
                 let known = address ?? ListenAddress(host: nil, port: 0)
-                entryPoints.append(
-                    EntryPointSettings(
-                        name: name, address: known, trustedPeers: peers,
-                        transport: TransportSettings(entry.section("transport")),
-                        http: EntryPointHTTPSettings(entry.section("http"), asDefault: entry["asDefault"])))
+                var settings = EntryPointSettings(
+                    name: name, address: known, trustedPeers: peers,
+                    transport: TransportSettings(entry.section("transport")),
+                    http: EntryPointHTTPSettings(entry.section("http"), asDefault: entry["asDefault"]))
+                settings.http2 = EntryPointHTTP2Settings(entry["http2"])
+                entryPoints.append(settings)
             }
         }
         for index in entryPoints.indices {
@@ -96,9 +97,9 @@ struct Listeners {
 
     private static func trustedPeers(of entry: SettingSection) -> [AddressRange] {
         entry.check(
-            known: ["address", "forwardedHeaders", "transport", "http", "asDefault"],
+            known: ["address", "forwardedHeaders", "transport", "http", "http2", "asDefault"],
             unavailable: [
-                "reusePort", "proxyProtocol", "http2", "http3", "observability", "udp",
+                "reusePort", "proxyProtocol", "http3", "observability", "udp",
                 "allowACMEByPass",
             ])
         let forwarded = entry.section("forwardedHeaders")

@@ -12,7 +12,7 @@ package struct MainFile: Sendable {
         _ source: SourceText, _ context: HTTPContext, process: ProcessEnvironment = .current
     ) throws(ConfigurationRefusal) {
         let tree = SourceTree(source)
-        let configuration = tree.root.map { Configuration($0, process) }
+        let configuration = tree.root.map { Configuration($0, process, context.certificateFiles) }
         _ = tree.draft(context)
         _ = tree.tlsDraft(context)
         guard let configuration, !tree.diagnostics.hasErrors else {

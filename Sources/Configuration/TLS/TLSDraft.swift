@@ -59,7 +59,8 @@ struct TLSDraft {
             }
             return TLSSettings.Certificate(certificate: certificate, origin: chain.origin)
         } catch {
-            report(error, chain, name(chainText), key, name(keyText))
+            let (value, text) = error.isOfKey ? (key, keyText) : (chain, chainText)
+            value.diagnostic("\(name(text))\(error.words)")
             return nil
         }
     }
@@ -71,23 +72,8 @@ struct TLSDraft {
         do throws(FileContents.Failure) {
             return try context.certificateFiles.bytes(of: text)
         } catch {
-            value.diagnostic("\(name(text))\(error.reason)")
+            value.diagnostic("\(name(text))\(error.reason): name a PEM file that Limpet can read")
             return nil
-        }
-    }
-
-    private static func report(
-        _ fault: ServerCertificate.Fault, _ chain: SettingValue, _ chainName: String, _ key: SettingValue,
-        _ keyName: String
-    ) {
-        switch fault {
-        case .noCertificate: chain.diagnostic("\(chainName)contains no certificate in PEM form")
-        case .malformedCertificate: chain.diagnostic("\(chainName)contains a certificate that cannot be read")
-        case .noKey: key.diagnostic("\(keyName)contains no private key in PEM form")
-        case .encryptedKey: key.diagnostic("\(keyName)contains an encrypted key: decrypt it, with openssl pkey for one")
-        case .malformedKey: key.diagnostic("\(keyName)contains a private key that cannot be read")
-        case .otherKey: key.diagnostic("\(keyName)is the key of another certificate")
-        case .wrongOrder: chain.diagnostic("\(chainName)must begin with the certificate of the key, before its chain")
         }
     }
 
@@ -101,7 +87,7 @@ struct TLSDraft {
         let left = facts.notAfter - context.now
         let date = CertificateFacts.date(facts.notAfter)
         if left < 0 {
-            value.warning("\(name)expired on \(date): clients refuse it")
+            value.warning("\(name)expired on \(date), and clients refuse it: renew it")
         } else if left < noticeDays * daySeconds {
             let days = left / daySeconds
             value.warning("\(name)expires on \(date), in \(days) day\(days == 1 ? "" : "s")")

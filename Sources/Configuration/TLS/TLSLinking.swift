@@ -14,6 +14,8 @@ struct TLSLinking {
 
     private(set) var settings = TLSSettings()
     private let entryPoints: [EntryPointSettings]
+    /// Whether the main file says which entry points there are, and what they say themselves.
+    private let areEntryPointsKnown: Bool
     /// Index by name.
     private var optionsPlaces: [String: Int] = [TLSOptions.defaultName: 0]
     /// Where options and certificates are written, by index; nil: nowhere.
@@ -26,15 +28,39 @@ struct TLSLinking {
     init(
         _ drafts: [TLSDraft], _ routers: [SecureRouter], _ listeners: ListenerTLSPlaces?, _ context: HTTPContext
     ) {
-        entryPoints = context.entryPoints ?? []
-        settings.hostOptions = entryPoints.map { $0.http.tls == nil ? nil : [:] }
+        areEntryPointsKnown = context.entryPoints != nil
+        let (entryPoints, routers) = context.entryPoints.map { ($0, routers) } ?? Self.assumed(routers)
+        self.entryPoints = entryPoints
         addOptions(drafts)
+        settings.hostOptions = entryPoints.map { entryPoint in
+            entryPoint.http.tls.map { .init(standard: $0.options.flatMap { optionsPlaces[$0] } ?? 0) }
+        }
         addCertificates(drafts)
         checkOptionsOfListeners(context, listeners)
         if let tls = context.adminTLS { addAdmin(tls, listeners) }
         for router in routers { add(router) }
+        settings.forgetRedundantHosts()
+        if areEntryPointsKnown { settings.warnOfOpenHosts(routers, entryPoints) }
         for router in routers { checkCertificates(of: router) }
         checkPairs()
+    }
+
+    /// Entry points with the names that routers with TLS of their own give them, for dynamic files that are checked
+    /// alone.
+    private static func assumed(_ routers: [SecureRouter]) -> ([EntryPointSettings], [SecureRouter]) {
+        func names(_ router: SecureRouter) -> [String] {
+            router.draft.assumedEntryPoints.isEmpty ? [""] : router.draft.assumedEntryPoints
+        }
+        let all = Set(routers.flatMap(names)).sorted()
+        let indices = Dictionary(uniqueKeysWithValues: zip(all, all.indices))
+        let entryPoints = all.map {
+            EntryPointSettings(name: $0, address: ListenAddress(host: nil, port: 0), trustedPeers: [])
+        }
+        let placed = routers.map { router in
+            SecureRouter(
+                draft: router.draft, rule: router.rule, entryPoints: Set(names(router).compactMap { indices[$0] }))
+        }
+        return (entryPoints, placed)
     }
 
     private mutating func addOptions(_ drafts: [TLSDraft]) {
@@ -138,39 +164,49 @@ struct TLSLinking {
 
     // MARK: Options
 
+    /// Brings in what a router says. Options that it names count for its hosts, whatever the entry point says and other
+    /// routers leave unsaid: otherwise a router without options could lift the demand for client certificates.
     private mutating func add(_ router: SecureRouter) {
-        let own = router.draft.tls
-        let place = own?.options.flatMap(place(of:))
-        if let options = own?.options, place ?? 0 > 0, router.rule.hosts.isEmpty {
-            options.value.diagnostic(
-                "has no effect: options are chosen by the name that a client asks for, so the rule must have a Host")
+        let known = router.entryPoints.filter(settings.hostOptions.indices.contains)
+        for entryPoint in known where settings.hostOptions[entryPoint] == nil {
+            settings.hostOptions[entryPoint] = .init()
         }
-        for entryPoint in router.entryPoints where settings.hostOptions.indices.contains(entryPoint) {
-            if settings.hostOptions[entryPoint] == nil { settings.hostOptions[entryPoint] = [:] }
-            let standard = own == nil ? entryPoints[entryPoint].http.tls?.options.flatMap { optionsPlaces[$0] } : nil
-            guard let place = place ?? standard, place > 0 else { continue }
-            if own == nil, router.rule.hosts.isEmpty {
-                router.draft.value.warning(
-                    "is not under the TLS options of entry point \(entryPoints[entryPoint].name): options are chosen by "
-                        + "the name that a client asks for, and the rule has no Host")
-            }
-            for host in router.rule.hosts { set(place, for: host, at: entryPoint, router) }
+        guard let reference = router.draft.tls?.options, let place = place(of: reference) else { return }
+        let hosts = router.rule.hosts
+        for entryPoint in known {
+            for host in hosts { set(place, for: host, at: entryPoint, reference.value) }
+        }
+        // Elsewhere the entry point says the same.
+        guard known.contains(where: { settings.hostOptions[$0]?.standard != place }) else { return }
+        if hosts.isEmpty, !areEntryPointsKnown {
+            reference.value.warning(
+                "has no effect unless the entry points name it, too: options are chosen by the name that a client asks for, "
+                    + "and the rule has no Host")
+        } else if hosts.isEmpty {
+            reference.value.diagnostic(
+                "has no effect: options are chosen by the name that a client asks for, so the rule must have a Host")
+        } else if !router.rule.isBoundToHosts {
+            reference.value.warning(
+                "counts for \(hosts.joined(separator: ", ")) alone: the rule also takes requests for other hosts, which "
+                    + "have other TLS options")
         }
     }
 
-    /// Options that a router names count for its hosts, whatever other routers leave unsaid: otherwise a router without
-    /// options could lift the demand for client certificates.
-    private mutating func set(_ place: Int, for host: String, at entryPoint: Int, _ router: SecureRouter) {
-        guard let host = ServerName.normalized(host.utf8) else { return }
-        let value = router.draft.tls?.options?.value ?? router.draft.value
-        if let other = settings.hostOptions[entryPoint]?[host], other != place {
-            let origin = namedBy[entryPoint]?[host]?.origin ?? ""
+    private mutating func set(_ place: Int, for host: String, at entryPoint: Int, _ value: SettingValue) {
+        guard let name = ServerName.normalized(host.utf8) else {
+            guard place != settings.hostOptions[entryPoint]?.standard else { return }
+            return value.diagnostic(
+                "has no effect for \(Excerpt.of(host)): options are chosen by the name that a client asks for, and this "
+                    + "is not a name of DNS")
+        }
+        if let other = settings.hostOptions[entryPoint]?.named[name], other != place {
+            let origin = namedBy[entryPoint]?[name]?.origin ?? ""
             value.diagnostic(
-                "gives \(host) other TLS options than \(origin) does: a host has one set of options at an entry point")
+                "gives \(name) other TLS options than \(origin) does: a host has one set of options at an entry point")
             return
         }
-        settings.hostOptions[entryPoint]?[host] = place
-        namedBy[entryPoint, default: [:]][host] = value
+        settings.hostOptions[entryPoint]?.named[name] = place
+        namedBy[entryPoint, default: [:]][name] = value
     }
 
     private func place(of reference: HTTPReference) -> Int? {

@@ -14,9 +14,9 @@ package struct TLSSettings: Equatable, Sendable {
     package var defaultCertificate: Int?
     /// The options `default` are at index 0.
     package var options = [TLSOptions()]
-    /// For each entry point, the options of the hosts that do not have the default ones, as indices into `options`.
-    /// Nil: no router of this entry point has TLS.
-    package var hostOptions: [[String: Int]?] = []
+    /// For each entry point, the options of its hosts, as indices into `options`. Nil: neither the entry point nor a
+    /// router of it has TLS.
+    package var hostOptions: [TLSServing.HostOptions?] = []
     /// The options of the admin listener, whatever name a client asks for: an index into `options`. Nil: it has no TLS.
     package var adminOptions: Int?
 
@@ -42,9 +42,9 @@ package struct EntryPointHTTPSettings: Equatable, Sendable {
     package init() {}
 }
 
-/// TLS for the routers of an entry point that say nothing themselves: `entryPoints.<name>.http.tls`.
+/// TLS for all of an entry point: `entryPoints.<name>.http.tls`.
 package struct EntryPointTLSSettings: Equatable, Sendable {
-    /// The name of the options; nil: the default ones.
+    /// The name of the options of all hosts for which no router names others; nil: the default ones.
     package var options: String?
     package var namesResolver = false
 }

@@ -32,12 +32,15 @@ package struct AdminClient: Sendable {
     /// - Parameters:
     ///   - url: `http://host:port`, or `https://host:port`.
     ///   - authorities: those that vouch for the listener's certificate, each in DER form; nil: those of the system.
+    ///   - certificate: shown to a listener that asks for one.
     /// - Throws: `AddressError`, whose message says how to correct the text.
-    package init(_ url: String, authorities: [[UInt8]]? = nil) throws(AddressError) {
+    package init(
+        _ url: String, authorities: [[UInt8]]? = nil, certificate: AdminCertificate? = nil
+    ) throws(AddressError) {
         self.url = url
         server = try ServerURL(url)
         guard !server.isHTTP2 else { throw AddressError(url, "uses h2c: write http://host:port") }
-        tls = server.isSecure ? try Self.tls(authorities, for: url) : nil
+        tls = server.isSecure ? try Self.tls(authorities, certificate, for: url) : nil
         guard !server.hasPath else { throw AddressError(url, "has a path: write http://host:port") }
     }
 
@@ -57,14 +60,17 @@ package struct AdminClient: Sendable {
         return authorities
     }
 
-    private static func tls(_ authorities: [[UInt8]]?, for url: String) throws(AddressError) -> BackendTLS {
+    private static func tls(
+        _ authorities: [[UInt8]]?, _ certificate: AdminCertificate?, for url: String
+    ) throws(AddressError) -> BackendTLS {
         var settings = BackendTLSSettings()
         settings.authorities = authorities
+        settings.certificate = certificate?.pair
         settings.disablesHTTP2 = true
         do {
             return try BackendTLS(settings)
         } catch {
-            throw AddressError(url, "cannot be verified, for lack of authorities that can be used: \(error)")
+            throw AddressError(url, "cannot be asked with these certificates: \(error)")
         }
     }
 
@@ -133,7 +139,8 @@ package struct AdminClient: Sendable {
         } catch {
             try? await channel.close()
             let problem =
-                (error as? AdminAnswerFailure)?.problem ?? (error as? BackendTLSError).map(Self.problem)
+                (error as? AdminAnswerFailure)?.problem
+                ?? (error as? BackendTLSError ?? BackendTLSError(afterHandshake: error)).map(Self.problem)
                 ?? "closed the connection: \(Self.reason(error))"
             throw AdminClientError(url: url, problem: problem)
         }
@@ -166,7 +173,10 @@ package struct AdminClient: Sendable {
     }
 
     private static func problem(_ error: BackendTLSError) -> String {
-        switch (error.reason, error.failure) {
+        guard !error.isOfOwnCertificate else {
+            return "demands a certificate: name one that it accepts with --cert and --key"
+        }
+        return switch (error.reason, error.failure) {
         case (.certificateRefused, _): "has a certificate that is refused: \(error.detail)"
         case (.connectTimeout, _): AdminAnswerFailure.late.problem
         case (_, .notTLS): "does not speak TLS: write http://host:port"

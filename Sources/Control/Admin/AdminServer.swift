@@ -2,7 +2,7 @@ package import Configuration
 package import NIOCore
 import ServiceLifecycle
 
-package import class Proxy.TLSServing
+package import class Proxy.AdminTLS
 
 /// The admin listener: for operators and probes, never reachable through an entry point.
 package struct AdminServer: Service {
@@ -12,11 +12,11 @@ package struct AdminServer: Service {
     ///
     /// - Parameters:
     ///   - replica: the replica's name, used as a label in the metrics.
-    ///   - tls: the TLS in use when a connection begins; nil: the listener speaks plain HTTP.
+    ///   - tls: nil: the listener speaks plain HTTP.
     /// - Throws: `ListenError`.
     package static func start(
         on address: ListenAddress, group: any EventLoopGroup, replica: String, phase: ReplicaPhase,
-        source: any AdminSource, tls: (@Sendable () -> TLSServing?)? = nil
+        source: any AdminSource, tls: AdminTLS? = nil
     ) async throws(ListenError) -> AdminServer {
         let page = AdminPage(replica: replica, phase: phase, source: source)
         let listener = try await AuxiliaryListener.start(on: address, group: group, tls: tls) {

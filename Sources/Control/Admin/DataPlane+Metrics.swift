@@ -12,6 +12,7 @@ extension DataPlane: MetricsSource {
             snapshot.oversizedSessionKeys &+= worker.oversizedSessionKeys
             snapshot.keysLearntElsewhere &+= worker.keysLearntElsewhere
             snapshot.handshakes.add(worker.handshakes)
+            snapshot.http2.add(worker.http2)
             snapshot.patternsOverLimit &+= worker.patternsOverLimit
             for (name, open) in zip(entryPointNames, worker.clientConnections) {
                 snapshot.openConnections[name, default: 0] += open

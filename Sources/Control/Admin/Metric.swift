@@ -1,5 +1,6 @@
 import Affinity
 import Configuration
+import HTTP2Wire
 import Proxy
 
 /// Every metric: its name, its kind and its meaning. Names contain the units.
@@ -16,8 +17,12 @@ enum Metric: String, CaseIterable {
     case tunnels = "limpet_tunnels_total"
     case tunnelBytes = "limpet_tunnel_bytes_total"
     case openConnections = "limpet_open_connections"
+    case http2Connections = "limpet_http2_connections_total"
+    case http2Requests = "limpet_http2_requests_total"
+    case http2Floods = "limpet_http2_floods_total"
     case handshakes = "limpet_tls_handshakes_total"
     case handshakeFailures = "limpet_tls_handshake_failures_total"
+    case adminHandshakeFailures = "limpet_admin_tls_handshake_failures_total"
     case certificateEnd = "limpet_tls_certificate_not_after_timestamp_seconds"
     case requestsInFlight = "limpet_requests_in_flight"
     case backendRequestsInFlight = "limpet_backend_requests_in_flight"
@@ -74,7 +79,8 @@ enum Metric: String, CaseIterable {
             .channelMessages,
             .oversizedSessionKeys, .keysLearntElsewhere, .patternsOverLimit, .accessLogDropped, .cpu, .configReloads,
             .standbyScans, .standbyScannedRecords, .announcementsSent, .announcedRecords, .announcementGaps, .refills,
-            .refillOffers, .backendWaits, .backendQueueFull, .handshakes, .handshakeFailures:
+            .refillOffers, .backendWaits, .backendQueueFull, .http2Connections, .http2Requests, .http2Floods,
+            .handshakes, .handshakeFailures, .adminHandshakeFailures:
             .counter
         case .info, .openConnections, .certificateEnd, .openTunnels, .requestsInFlight, .backendRequestsInFlight,
             .backendRequestsWaiting, .backendUp, .backendDown,
@@ -100,8 +106,12 @@ enum Metric: String, CaseIterable {
         case .tunnels: "Tunnels that have ended, by reason."
         case .tunnelBytes: "Bytes passed by tunnels that have ended, by the side that sent them."
         case .openConnections: "Open client connections."
+        case .http2Connections: "HTTP/2 connections that clients have opened."
+        case .http2Requests: "Requests that arrived over HTTP/2."
+        case .http2Floods: "HTTP/2 connections that were closed because the client flooded them, by kind."
         case .handshakes: "TLS handshakes with clients that were completed."
         case .handshakeFailures: "TLS handshakes with clients that failed, by reason."
+        case .adminHandshakeFailures: "TLS handshakes with the admin listener that failed, by reason."
         case .certificateEnd: "When a certificate expires, in seconds since 1970."
         case .requestsInFlight: "Requests received whose responses are not yet complete."
         case .backendRequestsInFlight: "Requests in flight to the backend."
@@ -180,6 +190,9 @@ enum Measurements {
         text.add(
             .handshakeFailures, snapshot.handshakes.failed.map { ([("reason", $0.key.rawValue)], Double($0.value)) })
         text.add(
+            .adminHandshakeFailures,
+            snapshot.adminHandshakeFailures.map { ([("reason", $0.key.rawValue)], Double($0.value)) })
+        text.add(
             .certificateEnd,
             snapshot.certificateEnds.map { ([("name", $0.key.name), ("serial", $0.key.serial)], $0.value) })
     }
@@ -197,6 +210,9 @@ enum Measurements {
         addRetries(snapshot, to: &text)
         addTunnels(snapshot, to: &text)
         text.add(.openConnections, snapshot.openConnections.map { ([("entrypoint", $0.key)], Double($0.value)) })
+        text.add(.http2Connections, [([], Double(snapshot.http2.connections))])
+        text.add(.http2Requests, [([], Double(snapshot.http2.requests))])
+        text.add(.http2Floods, snapshot.http2.floods.map { ([("kind", $0.key.rawValue)], Double($0.value)) })
         addTLS(snapshot, to: &text)
         text.add(.requestsInFlight, [([], Double(snapshot.requestsInFlight))])
         text.add(

@@ -80,6 +80,10 @@ package struct MetricsSnapshot: Equatable, Sendable {
     package var openConnections: [String: Int] = [:]
     /// TLS handshakes with clients.
     package var handshakes = HandshakeCounters()
+    /// HTTP/2 connections of clients.
+    package var http2 = HTTP2Counters()
+    /// TLS handshakes with the admin listener that failed.
+    package var adminHandshakeFailures: [HandshakeFailure: UInt64] = [:]
     /// When the certificates end, in seconds since 1970, by their first name and serial number.
     package var certificateEnds: [Certificate: Double] = [:]
     package var requestsInFlight = 0

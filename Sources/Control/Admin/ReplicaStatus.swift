@@ -10,11 +10,14 @@ struct ReplicaStatus: AdminSource {
     let reloader: Reloader
     /// Nil: containers are not read.
     let docker: DockerProvider?
+    /// Nil: the admin listener speaks plain HTTP.
+    let adminTLS: AdminTLS?
 
     func fleet() async -> FleetView { await dataPlane.fleet() }
 
     func snapshot() async -> MetricsSnapshot {
         var snapshot = await dataPlane.snapshot()
+        snapshot.adminHandshakeFailures = adminTLS?.failures ?? [:]
         let report = reloader.report
         let providers = providers.map { ($0.name, $0.status == .up) }
         snapshot.reloads = MetricsSnapshot.Reloads(

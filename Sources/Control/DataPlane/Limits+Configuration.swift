@@ -4,9 +4,11 @@ import Proxy
 
 extension EntryPoint {
     init(_ settings: EntryPointSettings, index: Int) {
+        var limits = EntryPointLimits(settings.transport)
+        limits.concurrentStreams = settings.http2.maxConcurrentStreams
         self.init(
-            name: settings.name, index: index, trustedPeers: settings.trustedPeers,
-            limits: EntryPointLimits(settings.transport), needsTLS: settings.http.tls != nil)
+            name: settings.name, index: index, trustedPeers: settings.trustedPeers, limits: limits,
+            needsTLS: settings.http.tls != nil, servesHTTP2: settings.http2.isServed)
     }
 }
 

@@ -18,10 +18,10 @@ package struct AuxiliaryListener: Sendable {
 
     /// Starts to listen, and gives each connection a handler of its own. The handler receives one request at a time.
     ///
-    /// - Parameter tls: the TLS in use when a connection begins; nil: the listener speaks plain HTTP.
+    /// - Parameter tls: nil: the listener speaks plain HTTP.
     /// - Throws: `ListenError`.
     static func start<Handler: ChannelInboundHandler & SendableMetatype>(
-        on address: ListenAddress, group: any EventLoopGroup, tls: (@Sendable () -> TLSServing?)? = nil,
+        on address: ListenAddress, group: any EventLoopGroup, tls: AdminTLS? = nil,
         handler: @escaping @Sendable () -> Handler
     ) async throws(ListenError) -> AuxiliaryListener where Handler.InboundIn == HTTPServerRequestPart {
         let gate = ConnectionLimit(limit: connectionsMax)
@@ -35,7 +35,7 @@ package struct AuxiliaryListener: Sendable {
             .childChannelInitializer { channel in
                 channel.eventLoop.makeCompletedFuture {
                     guard let tls else { return try serve(channel, by: handler()) }
-                    let opening = AdminTLSOpening(tls: tls) { channel in try serve(channel, by: handler()) }
+                    let opening = AdminTLSOpening(tls) { channel in try serve(channel, by: handler()) }
                     try channel.pipeline.syncOperations.addHandler(opening)
                 }
             }

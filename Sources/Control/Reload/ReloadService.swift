@@ -7,7 +7,7 @@ struct ReloadService: Service {
     let reloader: Reloader
     /// Nil: files are read only on demand.
     let watcher: FileWatcher?
-    /// Nil: the files that `tls` names are read only on demand.
+    /// Nil: the files of certificates are read only on demand.
     let certificateWatcher: FileWatcher?
     let hangups: UnixSignalsSequence
     /// Nil: containers are not read.

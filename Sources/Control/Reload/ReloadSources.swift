@@ -10,7 +10,7 @@ struct ReloadSources: Equatable {
         var provided = DynamicFiles()
         /// The files that middlewares name.
         var usersFiles = UsersFiles()
-        /// The files that `tls` names.
+        /// The files of certificates.
         var certificateFiles = CertificateFiles()
     }
 
@@ -39,7 +39,7 @@ struct ReloadSources: Equatable {
         return true
     }
 
-    /// The files that `tls` names are others now: they are read again.
+    /// The files of certificates are others now: they are read again.
     mutating func foundOtherCertificates() {
         newest.files.certificateFiles = CertificateFiles()
     }

@@ -86,7 +86,7 @@ final class Reloader: Sendable {
         wake.yield()
     }
 
-    /// Reads the files that `tls` names again, because they may have changed.
+    /// Reads the files of certificates again, because they may have changed.
     func rereadCertificates() async {
         let known = state.withLock { $0.sources.newest.files.certificateFiles }
         guard (try? await BlockingThreads.files.run({ known.haveChanged() })) == true else { return }
@@ -98,7 +98,7 @@ final class Reloader: Sendable {
         wake.yield()
     }
 
-    /// The files that `tls` names.
+    /// The files of certificates.
     var certificatePaths: [String] { state.withLock { $0.sources.newest.files.certificateFiles.paths } }
 
     /// Docker's containers have changed to these.
@@ -311,7 +311,8 @@ extension Configuration {
         [
             ("entryPoints", entryPoints != other.entryPoints || admin != other.admin || adminTLS != other.adminTLS),
             ("providers", providers != other.providers),
-            ("serversTransport", serversTransport != other.serversTransport), ("fleet", fleet != other.fleet),
+            ("serversTransport", !serversTransport.says(theSameAs: other.serversTransport)),
+            ("fleet", fleet != other.fleet),
             ("replica", replica != other.replica), ("store", store != other.store), ("log", log != other.log),
             ("accessLog", accessLog != other.accessLog),
         ]

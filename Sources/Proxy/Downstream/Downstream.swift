@@ -118,12 +118,11 @@ enum Downstream {
         }
     }
 
-    /// The response switched protocols: releases the connection for the new protocol. Nil if it has closed or carries
-    /// other exchanges.
-    func handOver() -> DetachedConnection? {
+    /// The response switched protocols: releases what carried the exchange for the new protocol. Nil if it has closed.
+    func handOver() -> TunnelOrigin? {
         switch self {
-        case .http1(let connection): connection.handOver()
-        case .http2: nil
+        case .http1(let connection): connection.handOver().map { .connection($0) }
+        case .http2(let stream): stream.isOpen ? .stream(stream) : nil
         }
     }
 

@@ -78,6 +78,7 @@ final class HTTP2ClientConnection: ChannelInboundHandler, RemovableChannelHandle
             replicaName: loop.replicaName)
         if loop.sendsDirectly, tls == nil { writer.useSocket(of: context) }
         worker.clientOpened(self, at: entryPoint)
+        loop.counters.http2.connections &+= 1
         bounds.connectionOpened(entryPoint.limits, now: .now())
         idleDeadline = bounds.headBegan(entryPoint.limits, now: .now())
         setDeadline()
@@ -182,6 +183,7 @@ final class HTTP2ClientConnection: ChannelInboundHandler, RemovableChannelHandle
     }
 
     private func start(_ stream: HTTP2ClientStream, _ view: RequestView, ends: Bool) {
+        loop.counters.http2.requests &+= 1
         bounds.headEnded(hasBody: false, entryPoint.limits, now: .now())
         stream.begin(view, ends: ends, worker: worker)
         if !bounds.mayPersist(entryPoint.limits, now: .now()) { refuseStreams() }
@@ -278,7 +280,7 @@ final class HTTP2ClientConnection: ChannelInboundHandler, RemovableChannelHandle
         streams = [:]
         for stream in open.values {
             loop.deadlines.remove(stream)
-            stream.closed()
+            stream.closed(error: HTTP2ErrorCode.cancel)
         }
     }
 
@@ -360,7 +362,7 @@ extension HTTP2ClientConnection: HTTP2Events {
     func closed(_ id: Int32, error: UInt32) {
         guard let stream = streams.removeValue(forKey: id) else { return }
         loop.deadlines.remove(stream)
-        stream.closed()
+        stream.closed(error: error)
         guard streams.isEmpty else { return }
         idleDeadline = loop.deadlines.deadline(in: entryPoint.limits.idleTimeout)
         setDeadline()

@@ -6,8 +6,10 @@ import NIOCore
 /// response has ready until the connection can send it. Streams of a connection wait for each other in nothing.
 final class HTTP2ClientStream: DeadlineHolder {
     private enum State {
-        /// → responding, closed
+        /// → responding, tunnel, closed
         case open(Exchange)
+        /// The backend has switched protocols. → closed
+        case tunnel(Tunnel)
         /// The exchange is over, and the rest of its response is being sent. → closed
         case responding
         case closed
@@ -28,6 +30,11 @@ final class HTTP2ClientStream: DeadlineHolder {
     private var end: [UInt8]?
     /// The exchange was told, or found, that no more of the response can be taken.
     private var isFull = false
+    /// The client sends nothing more.
+    private(set) var inputIsClosed = false
+    /// The other end of a tunnel takes nothing for now.
+    private var isPaused = false
+    private var isGRPC = false
 
     init(_ id: Int32, on connection: HTTP2ClientConnection) {
         self.id = id
@@ -40,14 +47,22 @@ final class HTTP2ClientStream: DeadlineHolder {
 
     // MARK: The request
 
-    /// - Parameter ends: no body follows.
+    /// - Parameter ends: nothing follows. What follows the head of an extended CONNECT is not a body.
     func begin(_ view: RequestView, ends: Bool, worker: Worker) {
-        bounds.headEnded(hasBody: !ends, entryPoint.limits, now: .now())
-        input.begin(ends: ends)
+        let hasBody = view.head.framing.hasBody
+        bounds.headEnded(hasBody: hasBody, entryPoint.limits, now: .now())
+        input.begin(hasBody: hasBody && !ends)
+        inputIsClosed = ends
+        if let call = GRPCCall(view) { begin(call) }
         let exchange = Exchange(view.head, for: .http2(self), worker: worker)
         state = .open(exchange)
         exchange.start(view)
         exchange.headWasTaken()
+    }
+
+    private func begin(_ call: GRPCCall) {
+        isGRPC = true
+        if let timeout = call.timeout { bounds.bound(by: .now() + timeout) }
     }
 
     /// Answers a request that never became an exchange.
@@ -60,16 +75,32 @@ final class HTTP2ClientStream: DeadlineHolder {
 
     /// More of the request's body has arrived.
     func received(_ content: ByteBuffer) {
-        guard case .open(let exchange) = state else { return input.discard(content, session, id) }
-        input.received(content)
-        pass(to: exchange)
+        switch state {
+        case .open(let exchange):
+            input.received(content)
+            pass(to: exchange)
+        case .tunnel(let tunnel):
+            input.received(content)
+            tunnel.received(takeUnread(), from: .client)
+            if !isPaused { input.consume(session, id) }
+        case .responding, .closed:
+            input.discard(content, session, id)
+        }
     }
 
     /// No more of the request's body follows.
     func received(_ end: BodyPart.End) {
-        guard case .open(let exchange) = state, !input.isComplete else { return }
-        input.received(end)
-        pass(to: exchange)
+        inputIsClosed = true
+        switch state {
+        case .open(let exchange):
+            guard !input.isComplete else { return }
+            input.received(end)
+            pass(to: exchange)
+        case .tunnel(let tunnel):
+            tunnel.inputClosed(.client)
+        case .responding, .closed:
+            break
+        }
     }
 
     /// Content that the exchange takes is given to it, and the client may send as much again once the backend has
@@ -115,7 +146,7 @@ final class HTTP2ClientStream: DeadlineHolder {
             // The client has not taken the rest of its response.
             session?.reset(id, HTTP2ErrorCode.cancel)
             connection.outputIsReady()
-        case .closed:
+        case .tunnel, .closed:
             break
         }
     }
@@ -140,15 +171,35 @@ final class HTTP2ClientStream: DeadlineHolder {
     func sendHead(_ response: ResponseView, adding additions: ResponseAdditions) {
         let framing = ResponseFraming(
             coding: .plain, addsTransferEncoding: false, removesTransferEncoding: true, connection: .none)
+        guard !response.head.isSwitchingProtocols else { return sendSwitch(response, adding: additions) }
         sendHead(ends: !response.head.framing.hasBody) {
             DownstreamHead.write(response, framing, adding: additions, date: { loop.dateLine() }, into: &$0)
         }
     }
 
-    func send(_ content: ByteBuffer) { output.append(content) }
+    /// The stream becomes a tunnel by a status 200, and HTTP/2 has no key of a handshake (RFC 8441, section 5).
+    private func sendSwitch(_ response: ResponseView, adding additions: ResponseAdditions) {
+        "sec-websocket-accept".utf8.withContiguousStorageIfAvailable {
+            response.fields.removeAll(named: UnsafeRawBufferPointer($0), in: response.bytes)
+        }
+        session?.keepInput(of: id)
+        sendHead(ends: false) {
+            DownstreamHead.writeInterim(response, adding: additions, into: &$0)
+            $0.setString("200", at: $0.readerIndex + "HTTP/1.1 ".utf8.count)
+        }
+    }
+
+    func send(_ content: ByteBuffer) {
+        output.append(content)
+        if case .tunnel = state { flush() }
+    }
 
     /// - Returns: the size of the body.
     func send(_ answer: LocalResponse, adding edits: FieldEdits?, bodiless: Bool) -> Int {
+        if isGRPC {
+            sendHead(ends: true) { GRPCStatus.write(answer, into: &$0) }
+            return 0
+        }
         var buffer = loop.spareBuffers.take()
         let date = loop.dateLine()
         let size = Int(answer.write(into: &buffer, edits: edits, date: date, closing: false, bodiless: bodiless))
@@ -209,13 +260,21 @@ final class HTTP2ClientStream: DeadlineHolder {
     }
 
     /// The stream is closed, by both ends or by a reset.
-    func closed() {
+    func closed(error: UInt32) {
         let last = state
         state = .closed
         deadline = .distantFuture
         output.clear()
         input.abandon(session, id)
-        if case .open(let exchange) = last { exchange.clientClosed() }
+        switch last {
+        case .open(let exchange):
+            exchange.clientClosed()
+        case .tunnel(let tunnel):
+            if error != HTTP2ErrorCode.noError { tunnel.failed(.client) }
+            tunnel.closed(.client)
+        case .responding, .closed:
+            break
+        }
     }
 
     /// The replica stops.
@@ -245,7 +304,51 @@ final class HTTP2ClientStream: DeadlineHolder {
     }
 
     func becameWritable() {
-        if case .open(let exchange) = state { exchange.clientWritabilityChanged() }
+        switch state {
+        case .open(let exchange): exchange.clientWritabilityChanged()
+        case .tunnel(let tunnel): tunnel.writabilityChanged(.client)
+        case .responding, .closed: break
+        }
+    }
+}
+
+// MARK: - The end of a tunnel
+
+extension HTTP2ClientStream: TunnelEnd {
+    var side: Tunnel.Side { .client }
+
+    var isOpen: Bool {
+        if case .closed = state { false } else { true }
+    }
+
+    func become(_ tunnel: Tunnel) {
+        state = .tunnel(tunnel)
+        deadline = .distantFuture
+        flush()
+    }
+
+    func takeUnread() -> ByteBuffer { input.takeContent() }
+
+    func read() { resumeReading() }
+
+    func pauseReading() { isPaused = true }
+
+    func resumeReading() {
+        isPaused = false
+        input.consume(session, id)
+        connection.outputIsReady()
+    }
+
+    func closeOutput() {
+        guard end == nil else { return }
+        end = []
+        flush()
+    }
+
+    func close() {
+        guard isOpen else { return }
+        session?.reset(id, HTTP2ErrorCode.cancel)
+        connection.outputIsReady()
     }
 }
 

@@ -16,7 +16,9 @@ struct HTTP2StreamInput {
     /// Bytes that count against the client's windows.
     private var unconsumed = 0
 
-    mutating func begin(ends: Bool) { end = ends ? .passed : .none }
+    mutating func begin(hasBody: Bool) { end = hasBody ? .none : .passed }
+
+    mutating func takeContent() -> ByteBuffer { content.take() ?? ByteBuffer() }
 
     /// The request has arrived completely.
     var isComplete: Bool {

@@ -27,7 +27,7 @@ struct RequestBounds {
         if let writeTimeout = limits.writeTimeout { finishBy = now() + writeTimeout }
     }
 
-    /// The exchange must be over by then, too.
+    /// The exchange must be over by then, too. Holds until ``exchangeEnded()``.
     mutating func bound(by deadline: NIODeadline) { finishBy = min(finishBy, deadline) }
 
     mutating func exchangeEnded() {

@@ -16,7 +16,7 @@ extension Exchange {
         }
         // The client may have closed while its connection was handed over.
         guard case .sent = phase else {
-            client.channel.close(promise: nil)
+            client.close()
             return backend.channel.close(promise: nil)
         }
         self.downstream = nil
@@ -27,7 +27,7 @@ extension Exchange {
         Tunnel(
             self, worker: worker, entryPoint: entryPoint, isWebSocket: protocols.areWebSocket,
             idleTimeout: timeouts.tunnel
-        ).begin(client: client, backend: backend)
+        ).begin(client: client, backend: .connection(backend))
     }
 
     func keepSessionsAlive() { choice.keepSessionsAlive() }

@@ -467,7 +467,7 @@ extension Exchange: UpstreamReceiver {
 
     private func act(on failure: ResponseSide.AfterFailure) {
         switch failure {
-        case .sendAgain: sendAgain(Cause(.connectionLost))
+        case .sendAgain(let cause): sendAgain(cause)
         case .sendUnprocessed: sendUnprocessed(UpstreamFailure.notProcessed.cause)
         case .answer(let cause):
             guard cause.reason.isBackendFault else { return answer(LocalResponse(cause)) }

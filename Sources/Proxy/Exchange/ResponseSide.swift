@@ -14,7 +14,7 @@ struct ResponseSide {
 
     enum AfterFailure: Equatable {
         /// Send the request once more.
-        case sendAgain
+        case sendAgain(Cause)
         /// The backend did nothing with the request: send it as if it had not been sent.
         case sendUnprocessed
         case answer(Cause)
@@ -90,10 +90,10 @@ struct ResponseSide {
         _ failure: UpstreamFailure, _ request: inout RequestSide, isRetried: Bool = false
     ) -> AfterFailure {
         guard !isPassing else { return .cut(failure.cause) }
-        if case .lost(let afterInterim) = failure,
+        if case .lost(let afterInterim, _) = failure,
             request.connectionLost(afterInterim: afterInterim, isRetried: isRetried) == .sendAgain
         {
-            return .sendAgain
+            return .sendAgain(failure.cause)
         }
         if failure == .notProcessed, request.wasNotProcessed() == .sendAgain { return .sendUnprocessed }
         return .answer(failure.cause)

@@ -87,6 +87,7 @@ final class CheckConnection: ChannelInboundHandler, RemovableChannelHandler, Dea
     func channelReadComplete(context: ChannelHandlerContext) { input.read(context) }
 
     func errorCaught(context: ChannelHandlerContext, error: any Error) {
+        if then != nil, let refusal = BackendTLSError(afterHandshake: error) { return fail(refusal.failure) }
         response.connectionFailed()
         writer.close(context)
     }

@@ -12,32 +12,25 @@ package final class AdminTLSOpening: ChannelInboundHandler, RemovableChannelHand
 
     /// The body of that answer.
     package static let needsTLS = "this listener needs TLS: use https\n"
-    /// As at entry points.
-    private static let handshakeTimeout = ProxyLimits().handshakeTimeout
 
-    private let tls: @Sendable () -> TLSServing?
+    private let tls: AdminTLS
     private let handOver: @Sendable (any Channel) throws -> Void
-    private var timer: Scheduled<Void>?
+    private var handshake: AdminTLS.Handshake?
     private var received: ByteBuffer?
     private var isDecided = false
 
-    /// - Parameters:
-    ///   - tls: the one in use when a connection begins.
-    ///   - handOver: adds what serves the connection, once the handshake is complete.
-    package init(
-        tls: @escaping @Sendable () -> TLSServing?, handOver: @escaping @Sendable (any Channel) throws -> Void
-    ) {
+    /// - Parameter handOver: adds what serves the connection, once the handshake is complete.
+    package init(_ tls: AdminTLS, handOver: @escaping @Sendable (any Channel) throws -> Void) {
         self.tls = tls
         self.handOver = handOver
     }
 
     package func handlerAdded(context: ChannelHandlerContext) {
-        let channel = context.channel
-        timer = context.eventLoop.scheduleTask(in: Self.handshakeTimeout) { channel.close(promise: nil) }
+        handshake = AdminTLS.Handshake(tls, on: context.channel)
     }
 
     package func channelInactive(context: ChannelHandlerContext) {
-        timer?.cancel()
+        handshake?.closed()
         context.fireChannelInactive()
     }
 
@@ -49,37 +42,39 @@ package final class AdminTLSOpening: ChannelInboundHandler, RemovableChannelHand
             all.writeBuffer(&bytes)
             bytes = all
         }
+        handshake?.begin()
         switch FirstBytes(bytes.readableBytesView) {
         case .unknown: received = bytes
         case .plain: answerPlain(context)
-        case .sslv2: close(context)
+        case .sslv2: refuse(context, .sslv2, alert: .protocolVersion)
         case .tls:
             switch ClientHello.read(bytes.readableBytesView) {
             case .incomplete: received = bytes
-            case .malformed: close(context)
+            case .malformed: refuse(context, .malformed, alert: .decodeError)
             case .complete(let serverName): begin(context, bytes, serverName)
             }
         }
     }
 
-    package func errorCaught(context: ChannelHandlerContext, error: any Error) { close(context) }
+    package func errorCaught(context: ChannelHandlerContext, error: any Error) { context.close(promise: nil) }
 
     private func begin(_ context: ChannelHandlerContext, _ bytes: ByteBuffer, _ serverName: String?) {
-        guard case .context(let server)? = tls()?.selectForAdmin(serverName, now: Int64(WallClock.seconds())) else {
-            context.writeAndFlush(
-                wrapOutboundOut(ByteBuffer(bytes: TLSAlert.unrecognizedName.record)), promise: nil)
-            return close(context)
+        guard let handshake, handshake.admit() else { return refuse(context, .limit, alert: nil) }
+        switch tls.select(serverName) {
+        case .unrecognizedName: refuse(context, .unrecognizedName, alert: .unrecognizedName)
+        case .unusable: refuse(context, .other, alert: .internalError)
+        case .context(let server):
+            do {
+                try context.pipeline.syncOperations.addHandlers(
+                    [server.makeHandler(), AdminTLSHandshake(handshake, handOver: handOver)], position: .after(self))
+            } catch {
+                return refuse(context, .other, alert: .internalError)
+            }
+            isDecided = true
+            context.fireChannelRead(wrapInboundOut(bytes))
+            context.fireChannelReadComplete()
+            context.pipeline.syncOperations.removeHandler(context: context, promise: nil)
         }
-        isDecided = true
-        let handshake = AdminTLSHandshake(timer: timer, handOver: handOver)
-        do {
-            try context.pipeline.syncOperations.addHandlers([server.makeHandler(), handshake], position: .after(self))
-        } catch {
-            return close(context)
-        }
-        context.fireChannelRead(wrapInboundOut(bytes))
-        context.fireChannelReadComplete()
-        context.pipeline.syncOperations.removeHandler(context: context, promise: nil)
     }
 
     private func answerPlain(_ context: ChannelHandlerContext) {
@@ -87,13 +82,16 @@ package final class AdminTLSOpening: ChannelInboundHandler, RemovableChannelHand
         let head =
             "HTTP/1.1 400 Bad Request\r\nContent-Type: text/plain\r\nContent-Length: \(text.utf8.count)\r\n"
             + "Connection: close\r\n\r\n"
+        isDecided = true
+        handshake?.end(nil)
         context.writeAndFlush(wrapOutboundOut(ByteBuffer(string: head + text)), promise: nil)
-        close(context)
+        context.close(promise: nil)
     }
 
-    private func close(_ context: ChannelHandlerContext) {
+    private func refuse(_ context: ChannelHandlerContext, _ reason: HandshakeFailure, alert: TLSAlert?) {
         isDecided = true
-        timer?.cancel()
+        handshake?.end(reason)
+        if let alert { context.writeAndFlush(wrapOutboundOut(ByteBuffer(bytes: alert.record)), promise: nil) }
         context.close(promise: nil)
     }
 }
@@ -105,11 +103,11 @@ extension AdminTLSOpening: Sendable {}
 private final class AdminTLSHandshake: ChannelInboundHandler, RemovableChannelHandler {
     typealias InboundIn = ByteBuffer
 
-    private let timer: Scheduled<Void>?
+    private let handshake: AdminTLS.Handshake
     private let handOver: @Sendable (any Channel) throws -> Void
 
-    init(timer: Scheduled<Void>?, handOver: @escaping @Sendable (any Channel) throws -> Void) {
-        self.timer = timer
+    init(_ handshake: AdminTLS.Handshake, handOver: @escaping @Sendable (any Channel) throws -> Void) {
+        self.handshake = handshake
         self.handOver = handOver
     }
 
@@ -118,7 +116,7 @@ private final class AdminTLSHandshake: ChannelInboundHandler, RemovableChannelHa
             return context.fireUserInboundEventTriggered(event)
         }
         _ = limpet_handshake_take()
-        timer?.cancel()
+        handshake.end(nil)
         do {
             try handOver(context.channel)
             context.pipeline.syncOperations.removeHandler(context: context, promise: nil)
@@ -128,13 +126,12 @@ private final class AdminTLSHandshake: ChannelInboundHandler, RemovableChannelHa
     }
 
     func channelInactive(context: ChannelHandlerContext) {
-        timer?.cancel()
+        handshake.closed()
         context.fireChannelInactive()
     }
 
     func errorCaught(context: ChannelHandlerContext, error: any Error) {
-        _ = limpet_handshake_take()
-        timer?.cancel()
+        handshake.end(HandshakeFailure(of: error, on: context.channel))
         context.close(promise: nil)
     }
 }

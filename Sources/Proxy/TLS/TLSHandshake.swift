@@ -34,27 +34,12 @@ final class TLSHandshake: ChannelInboundHandler, RemovableChannelHandler {
     }
 
     func errorCaught(context: ChannelHandlerContext, error: any Error) {
-        let facts = limpet_handshake_take()
-        // TLS 1.2 has no alert of its own for it.
-        if "\(error)".contains("PEER_DID_NOT_RETURN_A_CERTIFICATE") { return opening.failed(.clientCertificate) }
-        opening.failed(
-            HandshakeFailure(
-                received: facts.alert_received >= 0 ? Int(facts.alert_received) : nil,
-                sent: facts.alert_sent >= 0 ? Int(facts.alert_sent) : nil,
-                isClosed: !context.channel.isActive || Self.isEnd(error)))
+        opening.failed(HandshakeFailure(of: error, on: context.channel))
     }
 
     func channelInactive(context: ChannelHandlerContext) {
         opening.failed(.closed)
         context.fireChannelInactive()
-    }
-
-    private static func isEnd(_ error: any Error) -> Bool {
-        switch error {
-        case NIOSSLError.handshakeFailed(.sslError(let errors)): errors.contains(.eofDuringHandshake)
-        case is IOError: true
-        default: false
-        }
     }
 
     private func clientCertificate(_ context: ChannelHandlerContext) -> ClientCertificate? {
@@ -67,3 +52,28 @@ final class TLSHandshake: ChannelInboundHandler, RemovableChannelHandler {
 
 @available(*, unavailable)
 extension TLSHandshake: Sendable {}
+
+extension HandshakeFailure {
+    /// Why the handshake of a server's connection ended. Takes what was noted of it last: must be called once, where
+    /// the error is caught.
+    init(of error: any Error, on channel: any Channel) {
+        let facts = limpet_handshake_take()
+        // TLS 1.2 has no alert of its own for it.
+        if "\(error)".contains("PEER_DID_NOT_RETURN_A_CERTIFICATE") {
+            self = .clientCertificate
+        } else {
+            self.init(
+                received: facts.alert_received >= 0 ? Int(facts.alert_received) : nil,
+                sent: facts.alert_sent >= 0 ? Int(facts.alert_sent) : nil,
+                isClosed: !channel.isActive || Self.isEnd(error))
+        }
+    }
+
+    private static func isEnd(_ error: any Error) -> Bool {
+        switch error {
+        case NIOSSLError.handshakeFailed(.sslError(let errors)): errors.contains(.eofDuringHandshake)
+        case is IOError: true
+        default: false
+        }
+    }
+}

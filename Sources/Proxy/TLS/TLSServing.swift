@@ -5,8 +5,24 @@ import Synchronization
 /// The TLS of one configuration: which certificate and which options serve a connection. Immutable, shared by all event
 /// loops; the contexts of the library are made when they are first needed.
 package final class TLSServing: Sendable {
-    /// The options of the hosts of one entry point. A host that is not named has the options at index 0.
-    package typealias HostOptions = [String: Int]
+    /// The options of one entry point, as indices.
+    package struct HostOptions: Equatable, Sendable {
+        /// Of every host that is not named, and of clients that ask for none.
+        package var standard: Int
+        /// By host: names, and wildcards as `*.example.com`.
+        package var named: [String: Int]
+
+        package init(standard: Int = 0, named: [String: Int] = [:]) {
+            self.standard = standard
+            self.named = named
+        }
+
+        /// - Parameter host: normalized; nil: none, or one that is not a name of DNS.
+        fileprivate func options(of host: String?) -> Int {
+            guard let host, !named.isEmpty else { return standard }
+            return named[host] ?? ServerName.wildcard(of: host).flatMap { named[$0] } ?? standard
+        }
+    }
 
     package let certificates: [ServerCertificate]
     /// At index 0 the options `default`.
@@ -104,7 +120,9 @@ package final class TLSServing: Sendable {
         let names = Set(certificates.flatMap(\.facts.hostNames)).map(Optional.some) + [nil]
         for (entryPoint, hosts) in hostOptions.enumerated() {
             guard let hosts else { continue }
-            for name in names + hosts.keys.map(Optional.some) { add(name, options(of: name, entryPoint: entryPoint)) }
+            for name in names + hosts.named.keys.map(Optional.some) {
+                add(name, options(of: name, entryPoint: entryPoint))
+            }
         }
         if let adminOptions { for name in names { add(name, adminOptions) } }
         return pairs
@@ -136,10 +154,9 @@ package final class TLSServing: Sendable {
     /// Whether a request for this host may be served on a connection that was accepted under these options: those of
     /// the host are the same.
     func permits(_ host: UnsafeRawBufferPointer, on tls: TLSConnectionInfo, entryPoint: Int) -> Bool {
-        guard hostOptions.indices.contains(entryPoint), let named = hostOptions[entryPoint] else { return true }
-        if named.isEmpty { return options[0] == tls.options }
-        let name = ServerName.normalized(Self.withoutPort(host))
-        return options[options(of: name, entryPoint: entryPoint)] == tls.options
+        guard hostOptions.indices.contains(entryPoint), let hosts = hostOptions[entryPoint] else { return true }
+        if hosts.named.isEmpty { return options[hosts.standard] == tls.options }
+        return options[hosts.options(of: ServerName.normalized(Self.withoutPort(host)))] == tls.options
     }
 
     private static func withoutPort(_ host: UnsafeRawBufferPointer) -> Slice<UnsafeRawBufferPointer> {
@@ -150,11 +167,9 @@ package final class TLSServing: Sendable {
 
     /// The index of the options of a host.
     ///
-    /// - Parameter host: normalized; nil has the default options.
-    package func options(of host: String?, entryPoint: Int) -> Int {
-        guard let host, hostOptions.indices.contains(entryPoint), let named = hostOptions[entryPoint], !named.isEmpty
-        else { return 0 }
-        return named[host] ?? ServerName.wildcard(of: host).flatMap { named[$0] } ?? 0
+    /// - Parameter host: normalized; nil: none.
+    private func options(of host: String?, entryPoint: Int) -> Int {
+        hostOptions.indices.contains(entryPoint) ? hostOptions[entryPoint]?.options(of: host) ?? 0 : 0
     }
 
     private func context(_ key: ContextKey, now seconds: Int64) -> TLSServerContext? {

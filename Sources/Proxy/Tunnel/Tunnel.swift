@@ -23,8 +23,8 @@ final class Tunnel: ClientConnection {
     private var idleDeadline = NIODeadline.distantFuture
     /// When what is left is cut, once one connection has closed or the replica stops.
     private var lastDeadline = NIODeadline.distantFuture
-    private var client: TunnelEnd?
-    private var backend: TunnelEnd?
+    private var client: (any TunnelEnd)?
+    private var backend: (any TunnelEnd)?
     /// From the client to the backend.
     private var upwards: TunnelFlow
     /// From the backend to the client.
@@ -51,22 +51,16 @@ final class Tunnel: ClientConnection {
         downwards = TunnelFlow(isWebSocket: isWebSocket)
     }
 
-    /// Takes the connections over, and passes on what each has already received.
-    func begin(client: DetachedConnection, backend: DetachedConnection) {
+    /// Takes both sides over, and passes on what each has already received.
+    func begin(client: TunnelOrigin, backend: TunnelOrigin) {
         worker.clientOpened(self, at: entryPoint)
         loop.counters.backendConnections += 1
         loop.counters.openTunnels += 1
-        let ends = (
-            client: TunnelEnd(.client, of: client, tunnel: self, loop: loop),
-            backend: TunnelEnd(.backend, of: backend, tunnel: self, loop: loop)
-        )
-        self.client = ends.client
-        self.backend = ends.backend
         do {
-            try client.become(ends.client)
-            try backend.become(ends.backend)
+            self.client = try client.makeEnd(.client, of: self, on: loop)
+            self.backend = try backend.makeEnd(.backend, of: self, on: loop)
         } catch {
-            // One of the channels has closed in this turn of the loop.
+            // One of them has closed in this turn of the loop.
             return fail(client, backend)
         }
         if let renewalInterval { renewal = .now() + renewalInterval }
@@ -75,16 +69,16 @@ final class Tunnel: ClientConnection {
         received(backend.unread, from: .backend)
         received(client.unread, from: .client)
         if client.inputIsClosed { inputClosed(.client) }
-        ends.client.read()
-        ends.backend.read()
+        self.client?.read()
+        self.backend?.read()
     }
 
-    private func fail(_ client: DetachedConnection, _ backend: DetachedConnection) {
-        note((client.channel.isActive ? Side.backend : .client).reset)
-        client.channel.close(promise: nil)
-        backend.channel.close(promise: nil)
+    private func fail(_ client: TunnelOrigin, _ backend: TunnelOrigin) {
+        note((client.isActive ? Side.backend : .client).reset)
         self.client = nil
         self.backend = nil
+        client.close()
+        backend.close()
         finishIfClosed()
     }
 
@@ -174,7 +168,7 @@ final class Tunnel: ClientConnection {
         if downwards.goAway(), let client { sendGoingAway(to: client) }
     }
 
-    private func sendGoingAway(to receiver: TunnelEnd) {
+    private func sendGoingAway(to receiver: any TunnelEnd) {
         let frame =
             receiver.side == .client
             ? WebSocketFrames.goingAway
@@ -191,7 +185,7 @@ final class Tunnel: ClientConnection {
 
     // MARK: The end
 
-    private func connection(_ side: Side) -> TunnelEnd? { side == .client ? client : backend }
+    private func connection(_ side: Side) -> (any TunnelEnd)? { side == .client ? client : backend }
 
     private func isActive() {
         guard let idleTimeout else { return }

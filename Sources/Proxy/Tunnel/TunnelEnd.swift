@@ -1,103 +1,70 @@
 import NIOCore
 
-/// One end of a tunnel: a connection whose bytes its ``Tunnel`` passes to the other end as they arrive. It reads no
-/// faster than the other end takes them.
-final class TunnelEnd: ChannelInboundHandler {
-    typealias InboundIn = ByteBuffer
-    typealias OutboundOut = ByteBuffer
+/// One end of a tunnel: its ``Tunnel`` passes its bytes to the other end as they arrive. It reads no faster than the
+/// other end takes them.
+protocol TunnelEnd: AnyObject {
+    var side: Tunnel.Side { get }
+    /// Whether more can be sent without queueing it in memory.
+    var isWritable: Bool { get }
 
-    let side: Tunnel.Side
-    /// Nil once the connection has closed.
-    private(set) var context: ChannelHandlerContext?
-    private(set) var isWritable = true
-    private let loop: LoopContext
-    private let writer: SocketWriter
-    private var input = ConnectionInput()
-    private var tunnel: Tunnel?
-    private var outputIsClosed = false
-
-    /// - Parameter tunnel: kept until the connection has closed.
-    init(_ side: Tunnel.Side, of connection: DetachedConnection, tunnel: Tunnel, loop: LoopContext) {
-        self.side = side
-        self.tunnel = tunnel
-        self.loop = loop
-        writer = connection.writer
-    }
-
-    // MARK: Events of the channel
-
-    func handlerAdded(context: ChannelHandlerContext) {
-        self.context = context
-        isWritable = context.channel.isWritable
-    }
-
-    func channelInactive(context: ChannelHandlerContext) {
-        writer.forget()
-        self.context = nil
-        let tunnel = tunnel.take()
-        tunnel?.closed(side)
-    }
-
-    func channelRead(context: ChannelHandlerContext, data: NIOAny) {
-        let bytes = unwrapInboundIn(data)
-        tunnel?.received(bytes, from: side)
-        loop.receiveBuffers.giveBack(bytes)
-    }
-
-    /// No later handler needs this event.
-    func channelReadComplete(context: ChannelHandlerContext) {
-        input.read(context)
-    }
-
-    func userInboundEventTriggered(context: ChannelHandlerContext, event: Any) {
-        guard case ChannelEvent.inputClosed = event else { return context.fireUserInboundEventTriggered(event) }
-        tunnel?.inputClosed(side)
-    }
-
-    func channelWritabilityChanged(context: ChannelHandlerContext) {
-        isWritable = context.channel.isWritable
-        tunnel?.writabilityChanged(side)
-    }
-
-    func errorCaught(context: ChannelHandlerContext, error: any Error) {
-        writer.forget()
-        tunnel?.failed(side)
-        writer.close(context)
-    }
-
-    // MARK: Called by the tunnel
-
-    func read() {
-        if let context { input.read(context) }
-    }
-
-    func pauseReading() { input.pause() }
-
-    func resumeReading() {
-        if let context { input.resume(context) }
-    }
-
-    /// A small piece that has to wait is copied: it would keep a whole receive buffer alive.
-    func send(_ bytes: ByteBuffer) {
-        guard let context, !outputIsClosed else { return }
-        let isCopied = !writer.sendsToSocket && bytes.readableBytes <= ConnectionOutput.gatheredMax
-        writer.send(isCopied ? loop.copy(bytes) : bytes, context)
-    }
+    /// Begins to read.
+    func read()
+    func pauseReading()
+    func resumeReading()
+    func send(_ bytes: ByteBuffer)
 
     /// Closes the output after everything that was sent. The input stays open.
-    func closeOutput() {
-        guard let context, !outputIsClosed else { return }
-        outputIsClosed = true
-        writer.afterWrites(context) { [self] in
-            if let context = self.context { writer.close(context, .output) }
+    func closeOutput()
+
+    /// Closes at once.
+    func close()
+}
+
+/// What becomes an end of a tunnel.
+enum TunnelOrigin {
+    case connection(DetachedConnection)
+    case stream(HTTP2ClientStream)
+
+    /// Bytes that were received but not processed: the first bytes of the other protocol.
+    var unread: ByteBuffer {
+        switch self {
+        case .connection(let connection): connection.unread
+        case .stream(let stream): stream.takeUnread()
         }
     }
 
-    /// Closes at once.
+    /// The peer sends nothing more.
+    var inputIsClosed: Bool {
+        switch self {
+        case .connection(let connection): connection.inputIsClosed
+        case .stream(let stream): stream.inputIsClosed
+        }
+    }
+
+    var isActive: Bool {
+        switch self {
+        case .connection(let connection): connection.channel.isActive
+        case .stream(let stream): stream.isOpen
+        }
+    }
+
     func close() {
-        if let context { writer.close(context) }
+        switch self {
+        case .connection(let connection): connection.channel.close(promise: nil)
+        case .stream(let stream): stream.close()
+        }
+    }
+
+    /// - Throws: if it has closed in this turn of the loop.
+    func makeEnd(_ side: Tunnel.Side, of tunnel: Tunnel, on loop: LoopContext) throws -> any TunnelEnd {
+        switch self {
+        case .connection(let connection):
+            let end = ConnectionTunnelEnd(side, of: connection, tunnel: tunnel, loop: loop)
+            try connection.become(end)
+            return end
+        case .stream(let stream):
+            stream.become(tunnel)
+            return stream
+        }
     }
 }
-
-@available(*, unavailable)
-extension TunnelEnd: Sendable {}

@@ -114,7 +114,7 @@ final class HTTP1BackendConnection: ChannelInboundHandler, RemovableChannelHandl
     }
 
     func errorCaught(context: ChannelHandlerContext, error: any Error) {
-        response.connectionFailed()
+        response.connectionFailed(BackendTLSError(afterHandshake: error)?.detail)
         writer.close(context)
     }
 

@@ -49,6 +49,7 @@ struct HTTP1Response {
     /// Bytes arrived after the end of the body.
     private var hasSurplus = false
     private var hasFailed = false
+    private var failureDetail: String?
 
     init(limits: ProxyLimits) {
         messageLimits = limits.message
@@ -156,7 +157,12 @@ struct HTTP1Response {
     }
 
     /// The connection reported an error: its end does not mark the end of the response.
-    mutating func connectionFailed() { hasFailed = true }
+    ///
+    /// - Parameter detail: what the backend said of it.
+    mutating func connectionFailed(_ detail: String? = nil) {
+        hasFailed = true
+        failureDetail = failureDetail ?? detail
+    }
 
     /// The connection is closed; returns what that means for the response. Nothing while its head is held back: call it
     /// again after the head has been forwarded.
@@ -165,7 +171,7 @@ struct HTTP1Response {
         switch state {
         case .head:
             state = .over
-            return .failed(.lost(afterInterim: interimCount > 0))
+            return .failed(.lost(afterInterim: interimCount > 0, detail: failureDetail))
         case .heldBack, .over:
             return .wait
         case .body:

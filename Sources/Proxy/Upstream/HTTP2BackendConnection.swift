@@ -48,6 +48,8 @@ final class HTTP2BackendConnection: ChannelInboundHandler, DeadlineHolder {
     private var isIdle = false
     /// The last stream that the backend may have processed.
     private var lastProcessed = Int32.max
+    /// What the backend said of our certificate.
+    private var detail: String?
     private let writer = SocketWriter()
     /// The bytes that the session gives out.
     private var output = ByteBuffer()
@@ -163,7 +165,10 @@ final class HTTP2BackendConnection: ChannelInboundHandler, DeadlineHolder {
         if context.channel.isWritable { work() }
     }
 
-    func errorCaught(context: ChannelHandlerContext, error: any Error) { writer.close(context) }
+    func errorCaught(context: ChannelHandlerContext, error: any Error) {
+        detail = detail ?? BackendTLSError(afterHandshake: error)?.detail
+        writer.close(context)
+    }
 
     func deadlinePassed() {
         deadline = .distantFuture
@@ -200,7 +205,7 @@ final class HTTP2BackendConnection: ChannelInboundHandler, DeadlineHolder {
     }
 
     private func closed(_ stream: HTTP2BackendStream, isProcessed: Bool = true, refusal: Cause? = nil) {
-        stream.closed(isProcessed: isProcessed && stream.id <= lastProcessed, refusal: refusal)
+        stream.closed(isProcessed: isProcessed && stream.id <= lastProcessed, refusal: refusal, detail: detail)
         touch(stream)
     }
 

@@ -141,8 +141,8 @@ final class HTTP2BackendStream: DeadlineHolder {
     func received(_ end: BodyPart.End) { response.received(end) }
 
     /// The stream has ended. That may be the end of an exchange that is complete.
-    func closed(isProcessed: Bool = true, refusal: Cause? = nil) {
-        response.broke(isProcessed: isProcessed, refusal: refusal)
+    func closed(isProcessed: Bool, refusal: Cause? = nil, detail: String? = nil) {
+        response.broke(isProcessed: isProcessed, refusal: refusal, detail: detail)
     }
 
     /// Passes on what has arrived. Content that the exchange takes is given to it, and the backend may send as much

@@ -118,11 +118,12 @@ struct HTTP2Response {
     /// - Parameters:
     ///   - isProcessed: false if the backend has said that it did nothing with the request.
     ///   - refusal: what the backend did wrong; nil: nothing that is known.
-    mutating func broke(isProcessed: Bool = true, refusal: Cause? = nil) {
+    ///   - detail: what the backend said of our certificate, which ended the connection.
+    mutating func broke(isProcessed: Bool, refusal: Cause?, detail: String?) {
         guard end == nil, failure == nil else { return }
         switch state {
         case .head where interimCount == 0 && !isProcessed: failure = .notProcessed
-        case .head: failure = refusal.map { .refused($0) } ?? .lost(afterInterim: interimCount > 0)
+        case .head: failure = refusal.map { .refused($0) } ?? .lost(afterInterim: interimCount > 0, detail: detail)
         case .heldBack, .body: failure = .cut
         case .over: break
         }

@@ -34,8 +34,10 @@ protocol UpstreamReceiver: AnyObject {
 enum UpstreamFailure: Equatable {
     /// The connection, or the stream, ended before the response's head was complete.
     ///
-    /// - Parameter afterInterim: an interim response arrived before.
-    case lost(afterInterim: Bool)
+    /// - Parameters:
+    ///   - afterInterim: an interim response arrived before.
+    ///   - detail: what the backend said of our certificate, which ended the connection.
+    case lost(afterInterim: Bool, detail: String? = nil)
     /// The backend has said that it did nothing with the request (RFC 9113, section 8.7).
     case notProcessed
     /// The bytes are not a valid response, or exceed the limits.
@@ -45,7 +47,7 @@ enum UpstreamFailure: Equatable {
 
     var cause: Cause {
         switch self {
-        case .lost: Cause(.connectionLost)
+        case .lost(_, let detail): Cause(.connectionLost, detail)
         case .notProcessed: Cause(.connectionLost, "the backend took no more requests on the connection")
         case .refused(let cause): cause
         case .cut: Cause(.responseCut)
@@ -55,7 +57,9 @@ enum UpstreamFailure: Equatable {
     /// What that says of the backend's health.
     var reason: FailingReason {
         switch self {
-        case .lost, .notProcessed, .cut: .closed
+        // Nothing but a refusal of our certificate has a detail.
+        case .lost(_, .some): .handshakeFailed
+        case .lost(_, nil), .notProcessed, .cut: .closed
         case .refused: .malformed
         }
     }
