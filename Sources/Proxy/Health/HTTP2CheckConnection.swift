@@ -75,7 +75,7 @@ extension HTTP2CheckConnection: UpstreamReceiver {
     func upstreamFailed(_ failure: UpstreamFailure) {
         let isUntouched =
             switch failure {
-            case .notProcessed, .lost(afterInterim: false): true
+            case .notProcessed, .lost(afterInterim: false, detail: _): true
             case .lost, .refused, .cut: false
             }
         end(.failed(failure.reason, isUntouched: isUntouched))
