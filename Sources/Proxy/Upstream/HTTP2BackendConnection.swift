@@ -186,7 +186,6 @@ final class HTTP2BackendConnection: ChannelInboundHandler, DeadlineHolder {
         deliver()
         isReceiving = false
         work()
-        if !goesOn { close() }
     }
 
     /// What the backend did wrong, if the session received the last bytes that it takes.
@@ -240,10 +239,14 @@ final class HTTP2BackendConnection: ChannelInboundHandler, DeadlineHolder {
     /// Everything that can be sent and delivered now. Not from within a call of an exchange.
     private func work() {
         send()
+        if let session, session.isOver {
+            end(refusal: fault(session))
+            deliver()
+        }
         let streams = writable
         writable = []
         for stream in streams { stream.becameWritable() }
-        settle()
+        if case .closed = state { close() } else { settle() }
     }
 
     private func awaitTurnEnd() {
