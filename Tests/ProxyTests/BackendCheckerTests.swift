@@ -28,9 +28,9 @@ struct BackendCheckerTests {
     }
 
     /// The results, and how long each took on the event loop.
-    private static func timed(
+    static func timed(
         _ port: Int, _ check: HealthCheck, count: Int = 1, host: String = "127.0.0.1", isFresh: Bool = false,
-        connectTimeout: TimeAmount = .seconds(1)
+        connectTimeout: TimeAmount = .seconds(1), tls: BackendTLS? = nil, isHTTP2: Bool = false
     ) async throws -> [(result: CheckResult, time: TimeAmount)] {
         let group = MultiThreadedEventLoopGroup(numberOfThreads: 1)
         let loop = group.next()
@@ -38,7 +38,8 @@ struct BackendCheckerTests {
             let context = LoopOfItsOwn.context(on: loop)
             context.deadlines.start(on: loop)
             let checker = BackendChecker(
-                loop: context, backend: Backend(name: "b", host: host, port: port), check: check)
+                loop: context, backend: Backend(name: "b", host: host, port: port, tls: tls, isHTTP2: isHTTP2),
+                check: check)
             return (NIOLoopBound(checker, eventLoop: loop), NIOLoopBound(context, eventLoop: loop))
         }.get()
         var results: [(result: CheckResult, time: TimeAmount)] = []
