@@ -64,7 +64,7 @@ struct ExchangeSidesTests {
         #expect(request.connectionLost(afterInterim: true) == .giveUp)
     }
 
-    @Test("A request that was not processed is sent again whatever its method, three times, if no part of its body was sent")
+    @Test("A request that was not processed is sent again, three times, if no part of its body was sent")
     func notProcessed() throws {
         for method in ["GET", "POST", "DELETE"] {
             var request = try Self.request(method)

@@ -112,7 +112,9 @@ struct HTTP2BackendFailureTests {
             try #expect(clients[0].receiveHead().status == 200)
             try await #expect(eventually { backend.received.count == 4 })
             all.set()
-            #expect(throws: (any Error).self) { while try !clients[0].receiveBody().isEmpty {}; throw TestEnd() }
+            #expect(throws: (any Error).self) {
+                while try !clients[0].receiveBody().isEmpty {}; throw TestEnd()
+            }
             try #expect(clients[1].receive().text == "again")
             try #expect(clients[2].receive().status == 502)
             try #expect(clients[3].receive().text == "again")

@@ -55,11 +55,12 @@ extension BackendPool {
         for taken in all.dropFirst() { connect(taken) }
     }
 
-    /// Who finds no room gets another connection.
+    /// Who finds no room gets another connection, but for the first.
     private func lend(http2 channel: any Channel, to all: [Taken]) throws {
         let connection = try http2.add(channel, of: self)
         connected()
-        for taken in all {
+        all.first?(.success(.http2(connection.place())))
+        for taken in all.dropFirst() {
             if connection.hasRoom { taken(.success(.http2(connection.place()))) } else { connect(taken) }
         }
     }

@@ -107,7 +107,8 @@ final class HTTP2BackendStream: DeadlineHolder {
             session?.consume(response.abandon(), of: id)
             let isComplete = response.isComplete
             connection.ended(
-                self, resettingBy: isComplete && hasSentEnd
+                self,
+                resettingBy: isComplete && hasSentEnd
                     ? nil : isComplete ? HTTP2ErrorCode.noError : HTTP2ErrorCode.cancel)
         case .over: break
         }
