@@ -19,8 +19,10 @@ struct limpet_h2 {
     int flood;
     /* Thousandths of frames without use that are tolerated now. */
     uint64_t tolerance, tolerance_at;
-    /* Frames that answer DATA and are of use: they are tolerated as long as DATA is sent. */
-    uint32_t window_updates, pings;
+    /* Frames that answer what was sent and are of use: they are tolerated as long as it is sent. */
+    uint32_t window_updates, pings, resets;
+    /* The peer's first SETTINGS have arrived. */
+    bool has_settings;
 };
 
 enum { NO_FLOOD = -1, THOUSANDTHS = 1000, WINDOW_UPDATES_FOR_DATA = 2, CREDIT_MAX = 1000 };
@@ -74,6 +76,9 @@ static int on_begin_frame(nghttp2_session *session, const nghttp2_frame_hd *fram
     case NGHTTP2_SETTINGS:
         if (!is_ack) glitch(h2, frame->type);
         break;
+    case NGHTTP2_RST_STREAM: glitch_unless_earned(h2, &h2->resets, frame->type); break;
+    /* It was ruled out with the first SETTINGS (RFC 9113, section 8.4). */
+    case NGHTTP2_PUSH_PROMISE: return NGHTTP2_ERR_CALLBACK_FAILURE;
     default: glitch(h2, frame->type); break;
     }
     return h2->flood == NO_FLOOD ? 0 : NGHTTP2_ERR_CALLBACK_FAILURE;
@@ -128,9 +133,14 @@ static int on_invalid_frame(nghttp2_session *session, const nghttp2_frame *frame
     return 0;
 }
 
+/* The response answers a HEAD request. */
+static bool is_to_head(limpet_h2 *h2, int32_t stream) {
+    return !h2->settings.is_server && nghttp2_session_get_stream_user_data(h2->session, stream) != NULL;
+}
+
 static void received_block(limpet_h2 *h2, int32_t stream, bool ends) {
     head_form form = received_head_form(&h2->head);
-    int fault = received_head_complete(&h2->head, ends);
+    int fault = received_head_complete(&h2->head, ends, is_to_head(h2, stream));
     /* Trailers end the stream (RFC 9113, section 8.1). */
     if (fault == 0 && form == FORM_TRAILERS && !ends) fault = LIMPET_H2_HEAD_MALFORMED;
     if (fault != 0 && form == FORM_TRAILERS) {
@@ -158,6 +168,7 @@ static int on_frame_recv(nghttp2_session *session, const nghttp2_frame *frame, v
     case NGHTTP2_DATA:
         if (ends) h2->events.end(h2->owner, frame->hd.stream_id, NULL, 0);
         break;
+    case NGHTTP2_SETTINGS: h2->has_settings = true; break;
     case NGHTTP2_GOAWAY:
         h2->events.goaway(h2->owner, frame->goaway.last_stream_id, frame->goaway.error_code);
         break;
@@ -185,13 +196,23 @@ static uint32_t earned(uint32_t credit, uint32_t more) {
     return credit + more > CREDIT_MAX ? CREDIT_MAX : credit + more;
 }
 
+/* A reset that the peer has not caused: we have no use for the stream any more. */
+static bool is_our_wish(const limpet_h2 *h2, uint32_t error) {
+    return error == NGHTTP2_NO_ERROR || (error == NGHTTP2_CANCEL && !h2->settings.is_server);
+}
+
 static int on_frame_send(nghttp2_session *session, const nghttp2_frame *frame, void *user) {
     limpet_h2 *h2 = user;
     if (frame->hd.type == NGHTTP2_DATA) {
         h2->window_updates = earned(h2->window_updates, WINDOW_UPDATES_FOR_DATA);
         h2->pings = earned(h2->pings, 1);
     }
-    if (frame->hd.type == NGHTTP2_RST_STREAM && frame->rst_stream.error_code != NGHTTP2_NO_ERROR) {
+    /* A server may refuse each request, and open the window of each. */
+    if (frame->hd.type == NGHTTP2_HEADERS && frame->headers.cat == NGHTTP2_HCAT_REQUEST) {
+        h2->window_updates = earned(h2->window_updates, 1);
+        h2->resets = earned(h2->resets, 1);
+    }
+    if (frame->hd.type == NGHTTP2_RST_STREAM && !is_our_wish(h2, frame->rst_stream.error_code)) {
         glitch(h2, LIMPET_H2_FLOOD_RESETS_SENT);
     }
     /* A response may be complete before its request: the rest of that is not wanted (RFC 9113, section 8.1). */
@@ -363,6 +384,11 @@ bool limpet_h2_send_interim(limpet_h2 *h2, int32_t stream, uint8_t *bytes, size_
     return is_sent;
 }
 
+/* The first field of a request is its method. */
+static bool equals_head(const nghttp2_nv *method) {
+    return method->valuelen == 4 && memcmp(method->value, "HEAD", 4) == 0;
+}
+
 int32_t limpet_h2_send_request(
     limpet_h2 *h2, uint8_t *bytes, size_t length, const char *scheme, bool accepts_trailers, bool ends) {
     sent_head head;
@@ -371,7 +397,9 @@ int32_t limpet_h2_send_request(
     int32_t stream = -1;
     if (nghttp2_session_check_request_allowed(h2->session) &&
         sent_head_read_request(&head, bytes, length, scheme, accepts_trailers)) {
-        stream = nghttp2_submit_request(h2->session, NULL, head.fields, head.count, ends ? NULL : &provider, NULL);
+        /* What is remembered of the stream: whether the method is HEAD. */
+        void *is_head = equals_head(head.fields) ? h2 : NULL;
+        stream = nghttp2_submit_request(h2->session, NULL, head.fields, head.count, ends ? NULL : &provider, is_head);
     }
     sent_head_free(&head);
     return stream < 0 ? -1 : stream;
@@ -409,6 +437,8 @@ void limpet_h2_refuse_streams(limpet_h2 *h2) {
 }
 
 void limpet_h2_terminate(limpet_h2 *h2, uint32_t error) { nghttp2_session_terminate_session(h2->session, error); }
+
+bool limpet_h2_has_peer_settings(const limpet_h2 *h2) { return h2->has_settings; }
 
 uint32_t limpet_h2_peer_streams(const limpet_h2 *h2) {
     if (!nghttp2_session_check_request_allowed(h2->session)) return 0;

@@ -213,22 +213,23 @@ static bool may_have_body(const received_head *head) {
 }
 
 /* How an HTTP/1.1 message says what the frames say in HTTP/2. */
-static void write_framing(received_head *head, bool ends) {
-    if (head->has_length) return;
+static void write_framing(received_head *head, bool ends, bool is_to_head) {
+    if (head->has_length || is_to_head) return;
+    bool is_request = received_head_form(head) == FORM_REQUEST;
     if (!ends && may_have_body(head)) append_text(head, "transfer-encoding: chunked\r\n");
-    if (ends && received_head_form(head) == FORM_REQUEST && expects_body(text_of(head->method))) {
+    if (ends && (is_request ? expects_body(text_of(head->method)) : may_have_body(head))) {
         append_text(head, "content-length: 0\r\n");
     }
 }
 
-int received_head_complete(received_head *head, bool ends) {
+int received_head_complete(received_head *head, bool ends, bool is_to_head) {
     if (head->fault == 0) write_start(head);
     if (head->fault != 0) return head->fault;
     if (head->cookies.length > 0) {
         text cookies = {head->cookies.bytes, head->cookies.length};
         append_line(head, (text){(const uint8_t *)"cookie", 6}, cookies);
     }
-    if (received_head_form(head) != FORM_TRAILERS) write_framing(head, ends);
+    if (received_head_form(head) != FORM_TRAILERS) write_framing(head, ends, is_to_head);
     append_text(head, "\r\n");
     return head->fault;
 }

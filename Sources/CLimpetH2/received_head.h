@@ -41,8 +41,9 @@ head_form received_head_form(const received_head *head);
  * All fields are there: completes the bytes in `lines`. Returns 0, or why the head is refused.
  *
  * ends: nothing follows the head.
+ * is_to_head: a response to a HEAD request, whose fields say what another response would have.
  */
-int received_head_complete(received_head *head, bool ends);
+int received_head_complete(received_head *head, bool ends, bool is_to_head);
 
 /* The head is not needed any more. */
 void received_head_clear(received_head *head);

@@ -113,8 +113,10 @@ package final class HTTP2Session {
     /// (RFC 9113, section 8.1).
     package func keepInput(of stream: Int32) { limpet_h2_keep_input(h2, stream) }
 
-    /// How many of our streams the peer takes at once; 0 once it takes none.
+    /// How many of our streams the peer takes at once; 0 once it takes none. 100 before its settings have arrived.
     package var peerStreams: Int { Int(limpet_h2_peer_streams(h2)) }
+
+    package var hasPeerSettings: Bool { limpet_h2_has_peer_settings(h2) }
 
     // MARK: The end of the connection
 

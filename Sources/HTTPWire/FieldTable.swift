@@ -111,8 +111,8 @@ package final class FieldTable {
         do throws(BodyRefusal) {
             guard let length = try section.scan(base, count: bytes.count, limits: limits.clamped), length == bytes.count
             else { return .malformedChunkEnd }
-            // Without the empty line, whose end is always CRLF.
-            readTrailers(0..<length - 2, in: bytes)
+            let emptyLine = 2
+            readTrailers(0..<(length - emptyLine), in: bytes)
             return nil
         } catch {
             return error

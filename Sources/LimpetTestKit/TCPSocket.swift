@@ -134,6 +134,11 @@ package final class TCPSocket: @unchecked Sendable {
         shutdown(descriptor, Int32(SHUT_WR))
     }
 
+    /// Sends FIN, and ends a read of another thread.
+    package func closeBoth() {
+        shutdown(descriptor, Int32(SHUT_RDWR))
+    }
+
     /// Closes with a reset instead of FIN.
     package func reset() {
         var linger = Glibc.linger(l_onoff: 1, l_linger: 0)

@@ -36,11 +36,23 @@ struct ConfigurationHealthTests {
             followRedirects: false, interval: 2s, unhealthyInterval: 500ms, timeout: 250ms, rise: 2, fall: 3 } }
             """
         var expected = Self.everything
-        expected.isSecure = false
+        expected.scheme = .http
         #expect(try ConfigurationSample.service(yaml).healthCheck == expected)
-        expected.isSecure = true
+        expected.scheme = .https
         let secure = yaml.replacingOccurrences(of: "scheme: http", with: "scheme: https")
         #expect(try ConfigurationSample.service(secure).healthCheck == expected)
+        expected.scheme = .h2c
+        let prior = yaml.replacingOccurrences(of: "scheme: http", with: "scheme: h2c")
+        #expect(try ConfigurationSample.service(prior).healthCheck == expected)
+    }
+
+    @Test("by gRPC needs no path")
+    func grpc() throws {
+        let service = try ConfigurationSample.service(
+            "{ servers: [{url: \"h2c://a\"}, {url: \"https://a\"}], healthCheck: { mode: grpc, interval: 2s } }")
+        let check = try #require(service.healthCheck)
+        #expect(check.mode == .grpc && check.path == "/grpc.health.v1.Health/Check" && check.scheme == nil)
+        #expect(service.backends.map(\.isHTTP2) == [true, false] && service.backends.map(\.port) == [80, 443])
     }
 
     @Test("is the same in TOML")

@@ -103,9 +103,9 @@ struct ConfigurationLabelTests {
             ["traefik.http.routers.r.rule: conflicts with the label limpet.http.routers.r.rule"]
         ),
         (
-            ["traefik.http.routers.r.tls": "maybe", "traefik.http.services.s.loadbalancer.server.scheme": "h2c"],
+            ["traefik.http.routers.r.tls": "maybe", "traefik.http.services.s.loadbalancer.server.scheme": "h3"],
             [
-                "traefik.http.services.s.loadbalancer.server.scheme: h2c is not available in this version",
+                "traefik.http.services.s.loadbalancer.server.scheme: is h3: must be one of http, https, h2c",
                 "traefik.http.routers.r.tls: is maybe: must be true or false",
             ]
         ),

@@ -324,7 +324,7 @@ struct ConfigurationTLSTests {
         #expect(service.backends.map(\.port) == [443, 1] && service.backends.allSatisfy(\.isSecure))
         let tls = service.transport.tls
         #expect(tls.serverName == "inner.example" && tls.isInsecure && tls.authorities?.count == 1)
-        #expect(tls.peerURI == "spiffe://a/b")
+        #expect(tls.peerURI == "spiffe://a/b" && tls.disablesHTTP2)
         let expected = try ServerCertificate(chain: pair.certificateBytes, key: pair.keyBytes)
         #expect(tls.certificate == expected)
         let messages = diagnostics(yaml).map { $0.components(separatedBy: "serversTransports.wrong.").last ?? "" }

@@ -37,6 +37,8 @@ final class Fleet: Sendable {
         var prefix: [String] = []
         /// Addresses of backends that the test runs itself, beside those of the fleet.
         var ownBackends: [Int] = []
+        /// Of their URLs.
+        var ownScheme = "http"
         /// Whether each replica reaches the store through a fault proxy of its own.
         var hasFaultProxies = false
         /// Whether each replica runs as a group of its own, by which the kernel can tell its packets from others'.

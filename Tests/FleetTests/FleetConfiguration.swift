@@ -56,7 +56,9 @@ extension Fleet {
             return "{ url: \"http://127.0.0.1:\(backend.port)\", name: \(backend.name)\(draining) }"
         }
         return own
-            + options.ownBackends.enumerated().map { "{ url: \"http://127.0.0.1:\($1)\", name: own\($0) }" }
+            + options.ownBackends.enumerated().map {
+                "{ url: \"\(options.ownScheme)://127.0.0.1:\($1)\", name: own\($0) }"
+            }
     }
 
     private var cookieKeyFiles: String {

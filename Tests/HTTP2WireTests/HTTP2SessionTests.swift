@@ -78,7 +78,9 @@ import Testing
         pair.server.send(response: "HTTP/1.1 413 \r\n\r\n", on: stream)
         pair.exchange()
         #expect(
-            pair.client.takeEvents() == [.head(stream, "HTTP/1.1 413 \r\n\r\n", ends: true), .closed(stream, 0)])
+            pair.client.takeEvents() == [
+                .head(stream, "HTTP/1.1 413 \r\ncontent-length: 0\r\n\r\n", ends: true), .closed(stream, 0),
+            ])
     }
 
     @Test func cookiesAreJoined() {

@@ -141,3 +141,21 @@ struct FieldTableTests {
         #expect(table.first(.host) == nil)
     }
 }
+
+@Suite("A trailer section that came without chunks")
+struct TrailersWithoutChunksTests {
+    @Test("is read to its empty line, without the fields that are forbidden there")
+    func read() throws {
+        let table = FieldTable()
+        let section = Array("x-sum: 1\r\nage: 2\r\ngrpc-status: 0\r\n\r\n".utf8)
+        section.withUnsafeBytes { bytes in
+            #expect(table.scanTrailers(bytes, limits: MessageLimits()) == nil)
+            var kept: [UInt8] = []
+            table.forEachKeptRun { kept += bytes[$0] }
+            #expect(String(decoding: kept, as: UTF8.self) == "x-sum: 1\r\ngrpc-status: 0\r\n")
+        }
+        for wrong in ["x: 1\r\n", "x: 1\r\n\r\ny", "x 1\r\n\r\n"] {
+            Array(wrong.utf8).withUnsafeBytes { #expect(table.scanTrailers($0, limits: MessageLimits()) != nil) }
+        }
+    }
+}

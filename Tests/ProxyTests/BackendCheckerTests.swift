@@ -28,9 +28,9 @@ struct BackendCheckerTests {
     }
 
     /// The results, and how long each took on the event loop.
-    private static func timed(
+    static func timed(
         _ port: Int, _ check: HealthCheck, count: Int = 1, host: String = "127.0.0.1", isFresh: Bool = false,
-        connectTimeout: TimeAmount = .seconds(1)
+        connectTimeout: TimeAmount = .seconds(1), tls: BackendTLS? = nil, isHTTP2: Bool = false
     ) async throws -> [(result: CheckResult, time: TimeAmount)] {
         let group = MultiThreadedEventLoopGroup(numberOfThreads: 1)
         let loop = group.next()
@@ -38,7 +38,8 @@ struct BackendCheckerTests {
             let context = LoopOfItsOwn.context(on: loop)
             context.deadlines.start(on: loop)
             let checker = BackendChecker(
-                loop: context, backend: Backend(name: "b", host: host, port: port), check: check)
+                loop: context, backend: Backend(name: "b", host: host, port: port, tls: tls, isHTTP2: isHTTP2),
+                check: check)
             return (NIOLoopBound(checker, eventLoop: loop), NIOLoopBound(context, eventLoop: loop))
         }.get()
         var results: [(result: CheckResult, time: TimeAmount)] = []
@@ -271,7 +272,7 @@ struct CheckTargetTests {
     func places() {
         #expect(Self.target().port == 8080 && Self.target(port: 9000).port == 9000)
         func host(_ target: CheckTarget) -> Substring? {
-            String(buffer: target.request()).split(separator: "\r\n").first { $0.hasPrefix("Host: ") }
+            String(buffer: target.request().head).split(separator: "\r\n").first { $0.hasPrefix("Host: ") }
         }
         #expect(host(Self.target()) == "Host: 10.0.0.7:8080")
         #expect(host(Self.target(port: 80)) == "Host: 10.0.0.7")
@@ -302,8 +303,8 @@ struct CheckTargetTests {
             path: "/h", method: "POST", headers: [.init(name: "user-agent", value: "me"), .init(name: "A", value: "b")])
         let target = CheckTarget(Backend(name: "b", host: "::1", port: 80), check)
         #expect(
-            String(buffer: target.request())
+            String(buffer: target.request().head)
                 == "POST /h HTTP/1.1\r\nHost: [::1]\r\nuser-agent: me\r\nA: b\r\nContent-Length: 0\r\n\r\n")
-        #expect(String(buffer: target.request(path: "/i", method: "GET")).hasPrefix("GET /i HTTP/1.1\r\n"))
+        #expect(String(buffer: target.request(path: "/i", method: "GET").head).hasPrefix("GET /i HTTP/1.1\r\n"))
     }
 }

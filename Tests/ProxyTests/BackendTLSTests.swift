@@ -215,7 +215,8 @@ struct BackendTLSTests {
                     pace.intervalMilliseconds = 100
                     let isPlain = one.isSecure == false || one.failure == "the answer was not TLS"
                     var check = HealthCheck(
-                        path: "/health", port: isPlain ? plain.port : secure.port, isSecure: one.isSecure, pace: pace)
+                        path: "/health", port: isPlain ? plain.port : secure.port,
+                        scheme: one.isSecure.map { $0 ? .https : .http }, pace: pace)
                     check.tls = one.check
                     let options = Self.options { [check] in
                         $0.healthCheck = check

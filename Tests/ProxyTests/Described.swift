@@ -93,7 +93,9 @@ struct Described: Sendable {
                 + children.enumerated().map { ($1.name, $1.weight, failoverStatuses != nil && $0 > 0) },
             key: ProxyHarness.key)
         let backends = backends.map {
-            Proxy.Backend(name: $0.name, host: "127.0.0.1", port: $0.port, tls: options.backendTLS)
+            Proxy.Backend(
+                name: $0.name, host: "127.0.0.1", port: $0.port, tls: options.backendTLS,
+                isHTTP2: options.backendsAreHTTP2)
         }
         let kept = backends.map { backend in old?.backends.firstIndex(of: backend) }
         let health = old.map { HealthTable(succeeding: $0.health, kept: kept) }

@@ -64,6 +64,19 @@ struct ExchangeSidesTests {
         #expect(request.connectionLost(afterInterim: true) == .giveUp)
     }
 
+    @Test("A request that was not processed is sent again, three times, if no part of its body was sent")
+    func notProcessed() throws {
+        for method in ["GET", "POST", "DELETE"] {
+            var request = try Self.request(method)
+            let after = (0..<4).map { _ in request.wasNotProcessed() }
+            #expect(after == [.sendAgain, .sendAgain, .sendAgain, .giveUp])
+        }
+        var withBody = try Self.request("POST", Self.body)
+        #expect(withBody.wasNotProcessed() == .sendAgain)
+        _ = withBody.sent(nil, backendIsWritable: true)
+        #expect(withBody.wasNotProcessed() == .giveUp)
+    }
+
     @Test("A backend has two connections tried before it counts as failed, and so has the next one")
     func connecting() throws {
         var request = try Self.request("POST", Self.body)
@@ -136,6 +149,17 @@ struct ExchangeSidesTests {
                 == .sendAgain(Cause(.connectionLost, "d")))
         response.pass(status: 200)
         #expect(response.failed(.lost(afterInterim: false), &request) == .cut(Cause(.connectionLost)))
+    }
+
+    @Test("A request that was not processed does not count as repeated")
+    func failuresUnprocessed() throws {
+        var request = try Self.request("GET")
+        var response = ResponseSide()
+        for _ in 0..<3 { #expect(response.failed(.notProcessed, &request) == .sendUnprocessed) }
+        #expect(response.failed(.notProcessed, &request) == .answer(UpstreamFailure.notProcessed.cause))
+        #expect(response.failed(.lost(afterInterim: false), &request) == .sendAgain(Cause(.connectionLost)))
+        response.pass(status: 200)
+        #expect(response.failed(.notProcessed, &request) == .cut(UpstreamFailure.notProcessed.cause))
     }
 
     @Test("The status is the one that the client was told first")

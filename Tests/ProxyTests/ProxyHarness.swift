@@ -46,6 +46,8 @@ final class ProxyHarness: Sendable {
         var tls: TLSServing?
         /// Of each backend; nil: without TLS.
         var backendTLS: BackendTLS?
+        /// Whether the backends are spoken to by HTTP/2 from the first byte on.
+        var backendsAreHTTP2 = false
         /// Whether the entry point refuses requests without TLS.
         var needsTLS = false
         /// What the router of the first service takes.

@@ -6,25 +6,25 @@ package final class CheckCounts: Sendable {
     /// What a check came to, in few enough words for a metric.
     package enum Outcome: String, CaseIterable, Sendable {
         case good
-        /// The status is not among those that count as healthy.
+        /// The status is not among those that count as healthy, or the server says that it does not serve.
         case status
         case timeout
         /// No connection could be made, or it ended too early.
         case connection
-        /// Not HTTP/1.1, or a circle of redirects.
+        /// Not valid HTTP, or a circle of redirects.
         case response
 
         package init(_ reason: FailingReason?) {
             self =
                 switch reason {
                 case nil: .good
-                case .status: .status
+                case .status, .grpcStatus, .notServing: .status
                 case .timedOut: .timeout
                 case .connectionRefused, .connectTimedOut, .connectFailed, .closed, .container, .unknown,
                     .certificateExpired, .certificateOfUnknownAuthority, .certificateOfOtherName, .certificateRefused,
                     .notTLS, .handshakeFailed:
                     .connection
-                case .malformed, .redirects: .response
+                case .malformed, .redirects, .notHTTP2: .response
                 }
         }
     }

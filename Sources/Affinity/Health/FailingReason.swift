@@ -10,7 +10,7 @@ package enum FailingReason: Hashable, Sendable {
     case connectFailed
     /// The connection ended within the response, or before it.
     case closed
-    /// The response was not valid HTTP/1.1.
+    /// The response was not valid HTTP.
     case malformed
     /// The check was redirected again and again.
     case redirects
@@ -25,23 +25,35 @@ package enum FailingReason: Hashable, Sendable {
     /// The backend speaks no TLS.
     case notTLS
     case handshakeFailed
+    /// A check by gRPC found no HTTP/2.
+    case notHTTP2
+    /// A check by gRPC was answered with this status (other than 0), instead of the server's health.
+    case grpcStatus(Int)
+    /// By its own account the server does not serve.
+    case notServing
     case unknown
 
     private static let plain: [FailingReason] = [
         .unknown, .timedOut, .connectionRefused, .connectTimedOut, .connectFailed, .closed, .malformed, .redirects,
         .container, .certificateExpired, .certificateOfUnknownAuthority, .certificateOfOtherName, .certificateRefused,
-        .notTLS, .handshakeFailed,
+        .notTLS, .handshakeFailed, .notHTTP2, .notServing,
     ]
     private static let statusBase: UInt32 = 1 << 16
+    private static let grpcStatusBase: UInt32 = 1 << 17
 
     /// A number that ``init(code:)`` understands.
     var code: UInt32 {
-        if case .status(let status) = self { return Self.statusBase + UInt32(clamping: min(max(status, 0), 999)) }
-        return UInt32(clamping: Self.plain.firstIndex(of: self) ?? 0)
+        switch self {
+        case .status(let status): Self.statusBase + UInt32(clamping: min(max(status, 0), 999))
+        case .grpcStatus(let status): Self.grpcStatusBase + UInt32(clamping: min(max(status, 0), 999))
+        default: UInt32(clamping: Self.plain.firstIndex(of: self) ?? 0)
+        }
     }
 
     init?(code: UInt32) {
-        if code >= Self.statusBase {
+        if code >= Self.grpcStatusBase {
+            self = .grpcStatus(Int(code - Self.grpcStatusBase))
+        } else if code >= Self.statusBase {
             self = .status(Int(code - Self.statusBase))
         } else if Self.plain.indices.contains(Int(code)) {
             self = Self.plain[Int(code)]
@@ -72,6 +84,9 @@ package enum FailingReason: Hashable, Sendable {
         case .certificateRefused: "certificate refused"
         case .notTLS: "TLS handshake failed: the answer was not TLS"
         case .handshakeFailed: "TLS handshake failed"
+        case .notHTTP2: "the server does not speak HTTP/2"
+        case .grpcStatus(let status): "gRPC status \(status)"
+        case .notServing: "gRPC: not serving"
         case .unknown: "unknown"
         }
     }

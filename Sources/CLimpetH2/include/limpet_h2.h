@@ -134,7 +134,9 @@ void limpet_h2_refuse_streams(limpet_h2 *h2);
 /* Ends the connection and all streams. */
 void limpet_h2_terminate(limpet_h2 *h2, uint32_t error);
 
-/* How many streams of ours the peer accepts at once; 0 once it accepts none. */
+/* How many streams of ours the peer accepts at once; 0 once it accepts none. 100 before it has said. */
 uint32_t limpet_h2_peer_streams(const limpet_h2 *h2);
+/* The peer has said what it accepts. */
+bool limpet_h2_has_peer_settings(const limpet_h2 *h2);
 
 #endif

@@ -3,7 +3,7 @@ import Routing
 
 extension BackendSettings {
     private enum Scheme: String, CaseIterable {
-        case http, https
+        case http, https, h2c
     }
 
     /// The server that the container provides: `loadbalancer.server`. Nil if the container is not reachable, or after
@@ -12,7 +12,7 @@ extension BackendSettings {
         section.check(known: ["port", "scheme", "url", "weight", "draining"], unavailable: ["preservePath"])
         let weight = section["weight"]?.integer(0...65535) ?? 1
         let isDraining = section["draining"]?.bool() ?? false
-        let scheme = section["scheme"]?.choice(Scheme.self, unavailable: ["h2c"]) ?? .http
+        let scheme = section["scheme"]?.choice(Scheme.self) ?? .http
         let given = section["port"]?.integer(1...65535)
         guard let url = Self.url(section, container, scheme, given) else { return nil }
         do throws(AddressError) {
@@ -23,7 +23,7 @@ extension BackendSettings {
             self.init(
                 name: container.containerID, url: url, host: place.host, port: place.port, weight: weight,
                 isDraining: isDraining || container.isDraining, isUnhealthy: container.isUnhealthy,
-                isSecure: place.isSecure)
+                isSecure: place.isSecure, isHTTP2: place.isHTTP2)
         } catch {
             (section["url"] ?? section.made("url", url)).diagnostic(error.description)
             return nil

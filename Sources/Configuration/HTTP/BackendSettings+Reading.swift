@@ -42,7 +42,7 @@ extension BackendSettings {
             if url.hasPath { value.warning("has a path, which has no effect: requests keep their own path") }
             name = given ?? text
             self.url = text
-            (host, port, isSecure) = (url.host, url.port, url.isSecure)
+            (host, port, isSecure, isHTTP2) = (url.host, url.port, url.isSecure, url.isHTTP2)
         } catch {
             value.diagnostic(error.description)
             return nil

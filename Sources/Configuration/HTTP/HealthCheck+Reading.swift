@@ -10,14 +10,6 @@ extension HealthCheck {
     private static let counts = 1...1000
     private static let pathByteCountMax = 2048
 
-    private enum Mode: String, CaseIterable {
-        case http
-    }
-
-    private enum Scheme: String, CaseIterable {
-        case http, https
-    }
-
     private enum Method: String, CaseIterable {
         case get = "GET"
         case head = "HEAD"
@@ -31,8 +23,8 @@ extension HealthCheck {
     /// `loadBalancer.healthCheck`. Nil after an error that leaves nothing to check.
     init?(_ section: SettingSection) {
         section.check(known: Self.keys)
-        _ = section["mode"]?.choice(Mode.self, unavailable: ["grpc"])
-        let scheme = section["scheme"]?.choice(Scheme.self, unavailable: ["h2c"])
+        let mode = section["mode"]?.choice(Mode.self) ?? .http
+        let scheme = section["scheme"]?.choice(Scheme.self)
         let method = section["method"]?.choice(Method.self) ?? .get
         let hostname = section["hostname"].flatMap(Self.hostname)
         let port = section["port"]?.integer(1...65535)
@@ -40,13 +32,21 @@ extension HealthCheck {
         let headers = Self.fields(section.section("headers"))
         let followsRedirects = section["followRedirects"]?.bool() ?? true
         let pace = CheckPace(section, intervals: Self.intervals, timeouts: Self.timeouts, counts: Self.counts)
-        guard let value = section.required("path", "write a path such as /health"), let path = Self.path(value) else {
-            return nil
-        }
+        guard let path = Self.path(section, mode) else { return nil }
         self.init(
-            path: path, method: method.rawValue, hostname: hostname, port: port,
-            isSecure: scheme.map { $0 == .https }, status: status, headers: headers, followsRedirects: followsRedirects,
-            pace: pace)
+            path: path, mode: mode, method: method.rawValue, hostname: hostname, port: port, scheme: scheme,
+            status: status, headers: headers, followsRedirects: followsRedirects, pace: pace)
+    }
+
+    /// Nil after an error. For gRPC what is called is the same everywhere.
+    private static func path(_ section: SettingSection, _ mode: Mode) -> String? {
+        guard mode == .grpc else {
+            return section.required("path", "write a path such as /health").flatMap(path)
+        }
+        for key in ["path", "method", "status", "followRedirects"] {
+            section[key]?.warning("has no effect with mode grpc")
+        }
+        return GRPCHealth.path
     }
 
     /// As in Traefik, the first slash may be left out.

@@ -1,11 +1,13 @@
 package import Routing
 
-/// The URL of a backend: `http://host:port` or `https://host:port`.
+/// The URL of a backend: `http://host:port`, `https://host:port`, or `h2c://host:port`.
 package struct ServerURL: Equatable {
     package let host: String
     package let port: Int
     /// Whether the scheme is https.
     package let isSecure: Bool
+    /// Whether the scheme is h2c: HTTP/2 from the first byte on, without TLS.
+    package let isHTTP2: Bool
     /// Whether the URL has a path, which has no effect.
     package let hasPath: Bool
 
@@ -19,9 +21,9 @@ package struct ServerURL: Equatable {
             throw AddressError(text, "is not a valid URL: write http://host:port")
         }
         switch text[..<scheme.lowerBound].lowercased() {
-        case "http": isSecure = false
-        case "https": isSecure = true
-        case "h2c": throw AddressError(text, "uses h2c, but HTTP/2 to backends is not available in this version")
+        case "http": (isSecure, isHTTP2) = (false, false)
+        case "https": (isSecure, isHTTP2) = (true, false)
+        case "h2c": (isSecure, isHTTP2) = (false, true)
         default: throw AddressError(text, "has an unknown scheme: write http://host:port")
         }
         let rest = text[scheme.upperBound...]

@@ -123,10 +123,12 @@ package struct BackendSettings: Equatable, Sendable {
     package var isUnhealthy: Bool
     /// Whether it is reached over TLS, as its transport says.
     package var isSecure: Bool
+    /// Whether it is spoken to by HTTP/2 from the first byte on, without TLS.
+    package var isHTTP2: Bool
 
     package init(
         name: String, url: String, host: String, port: Int, weight: Int = 1, isDraining: Bool = false,
-        isUnhealthy: Bool = false, isSecure: Bool = false
+        isUnhealthy: Bool = false, isSecure: Bool = false, isHTTP2: Bool = false
     ) {
         self.name = name
         self.url = url
@@ -136,5 +138,6 @@ package struct BackendSettings: Equatable, Sendable {
         self.isDraining = isDraining
         self.isUnhealthy = isUnhealthy
         self.isSecure = isSecure
+        self.isHTTP2 = isHTTP2
     }
 }

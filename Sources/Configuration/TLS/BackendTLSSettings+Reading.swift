@@ -9,8 +9,7 @@ extension BackendTLSSettings {
         self.init()
         serverName = section["serverName"].flatMap(Self.serverName)
         isInsecure = section["insecureSkipVerify"]?.bool() ?? false
-        // HTTP/2 is not spoken to backends, so there is nothing to switch off.
-        _ = section["disableHTTP2"]?.bool()
+        disablesHTTP2 = section["disableHTTP2"]?.bool() ?? false
         peerURI = section["peerCertURI"]?.nonEmptyString()
         if let files = section["rootCAs"]?.list(), !files.isEmpty {
             authorities = files.flatMap { Self.authorities($0, context) }

@@ -39,6 +39,7 @@ package struct AdminClient: Sendable {
     ) throws(AddressError) {
         self.url = url
         server = try ServerURL(url)
+        guard !server.isHTTP2 else { throw AddressError(url, "uses h2c: write http://host:port") }
         tls = server.isSecure ? try Self.tls(authorities, certificate, for: url) : nil
         guard !server.hasPath else { throw AddressError(url, "has a path: write http://host:port") }
     }
@@ -65,6 +66,7 @@ package struct AdminClient: Sendable {
         var settings = BackendTLSSettings()
         settings.authorities = authorities
         settings.certificate = certificate?.pair
+        settings.disablesHTTP2 = true
         do {
             return try BackendTLS(settings)
         } catch {

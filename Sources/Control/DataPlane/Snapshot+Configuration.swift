@@ -61,7 +61,8 @@ extension Service {
     ) throws(SnapshotDiagnostic) {
         let membership = try Self.membership(settings, keys, succeeding: old?.membership)
         let backends = settings.backends.map {
-            Backend(name: $0.name, host: $0.host, port: $0.port, tls: $0.isSecure ? tls : nil)
+            Backend(
+                name: $0.name, host: $0.host, port: $0.port, tls: $0.isSecure ? tls : nil, isHTTP2: $0.isHTTP2)
         }
         self.init(
             name: settings.name, backends: backends, children: settings.children.map(\.service),
@@ -76,7 +77,7 @@ extension Service {
             passHostHeader: settings.passHostHeader,
             healthCheck: settings.healthCheck.map { check in
                 var check = check
-                if check.isSecure == true { check.tls = tls }
+                if check.isSecure { check.tls = tls }
                 return check
             },
             passiveHealthCheck: settings.passiveHealthCheck,

@@ -15,7 +15,7 @@ struct TransportsTLS {
 
     /// Nil if neither a backend of the service nor its health check has TLS.
     mutating func tls(of service: ServiceSettings) throws(SnapshotDiagnostic) -> BackendTLS? {
-        let isNeeded = service.backends.contains(where: \.isSecure) || service.healthCheck?.isSecure == true
+        let isNeeded = service.backends.contains(where: \.isSecure) || service.healthCheck?.isSecure ?? false
         guard isNeeded else { return nil }
         let settings = service.transport.tls
         if let tls = known.first(where: { $0.settings == settings }) { return tls }

@@ -2,7 +2,7 @@ import Affinity
 import NIOCore
 
 /// Sending a request again. Only a request with a safe method and no body gets here, because what a request changes
-/// must not be changed twice.
+/// must not be changed twice, and one that the backend did nothing with.
 extension Exchange {
     /// The connection was lost before the response: sends the request once more to the same backend, or as the router's
     /// retries allow.
@@ -13,9 +13,20 @@ extension Exchange {
             if isRetried(after: .lost, cause) || isAnsweredElsewhere(cause) { return }
             return answerFailure(cause)
         }
+        // A stream that was reset says nothing of its connection.
+        let isConnectionLost = upstream?.isUsable != true
         leaveBackend(cause, of: choice.service, pool)
         choice.service?.counting.counters.retries.retries[cause.reason, default: 0] &+= 1
-        connectAnew(pool)
+        if isConnectionLost { connectAnew(pool) } else { connect(pool) }
+    }
+
+    /// The backend did nothing with the request, because it is about to close the connection, or has too much to do on
+    /// it.
+    func sendUnprocessed(_ cause: Cause) {
+        guard let pool = choice.pool else { return failInvariant() }
+        leaveBackend(cause, of: choice.service, pool)
+        choice.service?.counting.counters.retries.retries[cause.reason, default: 0] &+= 1
+        connect(pool)
     }
 
     /// Whether the request is sent again, or to a fallback, instead of passing on a response with this status.

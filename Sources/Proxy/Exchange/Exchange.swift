@@ -68,6 +68,7 @@ final class Exchange {
         loop.counters.requestsInFlight += 1
         if loop.exchangeLog != nil { recording = ExchangeLogEntryBuilder(view) }
         if view.head.wantsUpgrade { request.offers(UpgradeProtocols(of: view.fields, in: view.bytes)) }
+        if view.fields.first(.te) != nil { request.acceptsTrailers = view.acceptsTrailers }
         advance(view)
     }
 
@@ -133,9 +134,10 @@ final class Exchange {
 
     // MARK: The connection
 
-    private func connect(_ pool: BackendPool) {
+    func connect(_ pool: BackendPool) {
         guard pool.limits.pool.maxRequests == nil || isAdmitted(to: pool) else { return }
-        if let place = pool.place() {
+        if let place = pool.place(mayBecomeTunnel: !request.offer.isEmpty) {
+            if case .deciding = phase {} else { recording?.triedAgain() }
             isOnKeptConnection = true
             return send(over: place, pool)
         }
@@ -162,7 +164,7 @@ final class Exchange {
         isOnKeptConnection = false
         attempt &+= 1
         let attempt = attempt
-        pool.connect { [self] result in
+        pool.connect(mayBecomeTunnel: !request.offer.isEmpty) { [self] result in
             guard case .connecting = phase, attempt == self.attempt else {
                 if case .success(let place) = result { pool.giveBack(place) }
                 return
@@ -197,7 +199,9 @@ final class Exchange {
         heedsStatus = pool.reportsFailures || choice.hasLevels || steps.middlewares != nil
         recording?.requestSent()
         let head = upstreamHead.bytes(authority: pool.backend.authority)
-        place.send(head, method: request.method, framing: request.framing, offering: request.offer, for: self)
+        place.send(
+            head, method: request.method, framing: request.framing, offering: request.offer,
+            acceptsTrailers: request.acceptsTrailers, for: self)
         if request.isComplete { return expectBackend() }
         downstream?.expectBody()
         downstream?.wantBody()
@@ -451,7 +455,8 @@ extension Exchange: UpstreamReceiver {
 
     func upstreamFailed(_ failure: UpstreamFailure) {
         let next = response.failed(failure, &request, isRetried: steps.middlewares?.retry != nil)
-        if !(isOnKeptConnection && failure == .lost(afterInterim: false)) { choice.pool?.requestFailed(failure.reason) }
+        let saysNothing = next == .sendUnprocessed || (isOnKeptConnection && failure == .lost(afterInterim: false))
+        if !saysNothing { choice.pool?.requestFailed(failure.reason) }
         act(on: next)
     }
 
@@ -463,6 +468,7 @@ extension Exchange: UpstreamReceiver {
     private func act(on failure: ResponseSide.AfterFailure) {
         switch failure {
         case .sendAgain(let cause): sendAgain(cause)
+        case .sendUnprocessed: sendUnprocessed(UpstreamFailure.notProcessed.cause)
         case .answer(let cause):
             guard cause.reason.isBackendFault else { return answer(LocalResponse(cause)) }
             if !isAnsweredElsewhere(cause) { answerFailure(cause) }

@@ -19,8 +19,12 @@ struct RequestSide {
     let framing: BodyFraming
     /// The protocols to which the backend may switch; none for most requests.
     private(set) var offer = UpgradeProtocols()
+    /// The client takes trailers, and said so (RFC 9110, section 10.1.4).
+    var acceptsTrailers = false
     /// The entire request has been sent.
     private(set) var isComplete: Bool
+    /// A part of the body has been sent: the client's bytes are gone.
+    private var hasSentBody = false
     private var attempts: Attempts
 
     init(_ head: RequestHead) {
@@ -38,6 +42,7 @@ struct RequestSide {
 
     /// A part of the body has been sent.
     mutating func sent(_ end: BodyPart.End?, backendIsWritable: Bool) -> AfterPart {
+        hasSentBody = true
         switch end {
         case nil: return backendIsWritable ? .proceed : .pause
         case .refused(let refusal): return .refuse(refusal)
@@ -63,6 +68,9 @@ struct RequestSide {
         guard isComplete, !afterInterim else { return .giveUp }
         return attempts.connectionLost(isRetried: isRetried)
     }
+
+    /// The backend did nothing with the request: whatever its method, it is sent again, if all of it is still there.
+    mutating func wasNotProcessed() -> Attempts.AfterLoss { hasSentBody ? .giveUp : attempts.notProcessed() }
 
     /// Whether the request may be sent again after it was sent.
     var mayBeRepeated: Bool { attempts.mayBeRepeated }

@@ -125,3 +125,21 @@ extension FieldName {
     /// Whether the field describes the path of a request; such a field is believed only from a trusted peer.
     var isForwarding: Bool { FieldNameSet.forwarding.contains(self) }
 }
+
+extension RequestView {
+    /// Whether TE names trailers (RFC 9110, section 10.1.4).
+    var acceptsTrailers: Bool {
+        var index = fields.first(.te)
+        while let found = index {
+            let elements = bytes[fields[found].valueRange].split(separator: UInt8(ascii: ","))
+            if elements.contains(where: Self.isTrailers) { return true }
+            index = fields.next(.te, after: found)
+        }
+        return false
+    }
+
+    private static func isTrailers(_ element: Slice<UnsafeRawBufferPointer>) -> Bool {
+        let words = element.split { $0 == UInt8(ascii: " ") || $0 == UInt8(ascii: "\t") }
+        return words.count == 1 && words[0].map { $0 | 0x20 }.elementsEqual("trailers".utf8)
+    }
+}

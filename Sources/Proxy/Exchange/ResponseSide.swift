@@ -15,6 +15,8 @@ struct ResponseSide {
     enum AfterFailure: Equatable {
         /// Send the request once more.
         case sendAgain(Cause)
+        /// The backend did nothing with the request: send it as if it had not been sent.
+        case sendUnprocessed
         case answer(Cause)
         /// The client already has the response's head: make visible that the rest will not arrive.
         case cut(Cause)
@@ -93,6 +95,7 @@ struct ResponseSide {
         {
             return .sendAgain(failure.cause)
         }
+        if failure == .notProcessed, request.wasNotProcessed() == .sendAgain { return .sendUnprocessed }
         return .answer(failure.cause)
     }
 

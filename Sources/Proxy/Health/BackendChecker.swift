@@ -49,8 +49,8 @@ final class BackendChecker: HealthChecking {
     private let check: HealthCheck
     private let target: CheckTarget
     /// The request for the check's own path.
-    private let request: ByteBuffer
-    private var connection: CheckConnection?
+    private let request: CheckRequest
+    private var connection: (any CheckCarrier)?
     private var run: Run?
 
     init(loop: LoopContext, backend: Backend, check: HealthCheck) {
@@ -80,20 +80,18 @@ final class BackendChecker: HealthChecking {
 
     // MARK: One request
 
-    private func send(_ request: ByteBuffer) {
+    private func send(_ request: CheckRequest) {
         guard let connection, connection.isUsable else { return connect(request) }
         run?.isOnKept = true
         send(request, over: connection)
     }
 
-    private func send(_ request: ByteBuffer, over connection: CheckConnection) {
+    private func send(_ request: CheckRequest, over connection: any CheckCarrier) {
         guard let run else { return }
-        connection.send(request, method: run.method == "HEAD" ? .head : .get, by: run.deadline) { [self] end in
-            ended(end, request)
-        }
+        connection.send(request, by: run.deadline) { [self] end in ended(end, request) }
     }
 
-    private func connect(_ request: ByteBuffer) {
+    private func connect(_ request: CheckRequest) {
         guard let run else { return }
         self.run?.isOnKept = false
         let left = min(run.connectTimeout, run.deadline - .now())
@@ -105,23 +103,34 @@ final class BackendChecker: HealthChecking {
             .whenComplete { [self] result in connected(result, request) }
     }
 
-    private func connected(_ result: Result<any Channel, any Error>, _ request: ByteBuffer) {
+    private func connected(_ result: Result<BackendChannel, any Error>, _ request: CheckRequest) {
         switch result {
         case .failure(let error):
             finish(FailingReason(connecting: error))
-        case .success(let channel):
-            let connection = CheckConnection(loop: loop, isPlain: target.place.tls == nil)
-            guard run != nil, (try? channel.pipeline.syncOperations.addHandler(connection)) != nil else {
-                channel.close(promise: nil)
+        case .success(let opened):
+            guard run != nil, let connection = try? carrier(on: opened) else {
+                opened.channel.close(promise: nil)
                 return finish(.closed)
             }
             run?.hasConnected = true
+            guard opened.isHTTP2 || check.mode == .http else {
+                connection.close()
+                return finish(.notHTTP2)
+            }
             self.connection = connection
             send(request, over: connection)
         }
     }
 
-    private func ended(_ end: CheckConnection.End, _ request: ByteBuffer) {
+    private func carrier(on opened: BackendChannel) throws -> any CheckCarrier {
+        let isSecure = target.place.tls != nil
+        if opened.isHTTP2 { return try HTTP2CheckConnection(loop: loop, on: opened.channel, isSecure: isSecure) }
+        let connection = CheckConnection(loop: loop, isPlain: !isSecure)
+        try opened.channel.pipeline.syncOperations.addHandler(connection)
+        return connection
+    }
+
+    private func ended(_ end: CheckEnd, _ request: CheckRequest) {
         guard let run else { return }
         if connection?.isUsable != true { connection = nil }
         switch end {
@@ -129,11 +138,13 @@ final class BackendChecker: HealthChecking {
             connect(request)
         case .failed(let reason, _):
             finish(reason)
-        case .answered(let status, let location):
-            guard let path = redirection(status, location, run) else {
-                return finish(check.isHealthy(status) ? nil : .status(status))
+        case .answered(let answer) where check.mode == .grpc:
+            finish(GRPCHealth.failure(of: answer))
+        case .answered(let answer):
+            guard let path = redirection(answer.status, answer.location, run) else {
+                return finish(check.isHealthy(answer.status) ? nil : .status(answer.status))
             }
-            follow(status, to: path)
+            follow(answer.status, to: path)
         }
     }
 

@@ -4,20 +4,9 @@ import NIOCore
 
 /// One HTTP/1.1 connection to a backend that carries requests of its health check, one at a time. It stays open between
 /// checks if the responses allow.
-final class CheckConnection: ChannelInboundHandler, RemovableChannelHandler, DeadlineHolder {
+final class CheckConnection: ChannelInboundHandler, RemovableChannelHandler, DeadlineHolder, CheckCarrier {
     typealias InboundIn = ByteBuffer
     typealias OutboundOut = ByteBuffer
-
-    /// How a request ended.
-    enum End {
-        /// The head arrived, and the body did or was too long to wait for.
-        case answered(status: Int, location: [UInt8])
-        /// - Parameter isUntouched: not a byte of a response had arrived.
-        case failed(FailingReason, isUntouched: Bool)
-    }
-
-    /// The bytes of a body that are read and discarded. After more, the connection is closed.
-    static let bodyMax = 64 * 1024
 
     private let loop: LoopContext
     private let isPlain: Bool
@@ -26,8 +15,8 @@ final class CheckConnection: ChannelInboundHandler, RemovableChannelHandler, Dea
     private var input = ConnectionInput()
     private var response: HTTP1Response
     /// Takes the end of the request in progress; nil between requests.
-    private var then: ((End) -> Void)?
-    private var answer: (status: Int, location: [UInt8])?
+    private var then: ((CheckEnd) -> Void)?
+    private var answer: CheckAnswer?
     private var bodyCount = 0
     private var isUntouched = true
     var deadline = NIODeadline.distantFuture
@@ -42,16 +31,13 @@ final class CheckConnection: ChannelInboundHandler, RemovableChannelHandler, Dea
 
     var isUsable: Bool { context != nil }
 
-    /// Sends a request. `then` is called once, in a later turn of the loop or in this one.
-    func send(
-        _ request: ByteBuffer, method: Method, by deadline: NIODeadline, _ then: @escaping (End) -> Void
-    ) {
+    func send(_ request: CheckRequest, by deadline: NIODeadline, _ then: @escaping (CheckEnd) -> Void) {
         guard let context else { return then(.failed(.closed, isUntouched: true)) }
         self.then = then
         self.deadline = deadline
         (answer, bodyCount, isUntouched) = (nil, 0, true)
-        response.begin(method)
-        writer.send(request, context)
+        response.begin(request.method)
+        writer.send(request.head, context)
     }
 
     func close() {
@@ -120,7 +106,9 @@ final class CheckConnection: ChannelInboundHandler, RemovableChannelHandler, Dea
             case .interim(let head):
                 bytes.moveReaderIndex(forwardBy: head.length)
             case .head(let head):
-                answer = (head.status, bytes.withUnsafeReadableBytes { location(in: $0) })
+                answer = bytes.withUnsafeReadableBytes {
+                    CheckAnswer(ResponseView(head: head, bytes: $0, fields: loop.responseFields))
+                }
                 response.passedHead(head, limits: loop.limits.message)
                 bytes.moveReaderIndex(forwardBy: head.length)
                 return take(response.readBody(&bytes, loop.responseFields))
@@ -132,11 +120,6 @@ final class CheckConnection: ChannelInboundHandler, RemovableChannelHandler, Dea
         }
     }
 
-    private func location(in bytes: UnsafeRawBufferPointer) -> [UInt8] {
-        let fields = loop.responseFields
-        return fields.firstIndex(named: "location", in: bytes).map { Array(bytes[fields[$0].valueRange]) } ?? []
-    }
-
     private func take(_ part: BodyPart) {
         bodyCount += part.content.readableBytes
         switch part.end {
@@ -144,22 +127,19 @@ final class CheckConnection: ChannelInboundHandler, RemovableChannelHandler, Dea
             finish()
         case .refused:
             fail(.malformed)
-        case nil where bodyCount > Self.bodyMax:
+        case nil where bodyCount > CheckAnswer.bodyMax:
             finish()
         case nil:
             break
         }
     }
 
-    /// Shorter than the keep-alive of common servers (60 s or more in nginx and Go), so that Limpet closes first.
-    private static let idleTimeout = TimeAmount.seconds(50)
-
     /// The status is known, and no more of the response matters.
     private func finish() {
         guard let answer else { return fail(.malformed) }
         let isKept = response.mayBeFollowed && isUsable
-        deadline = isKept ? .now() + Self.idleTimeout : .distantFuture
-        end(.answered(status: answer.status, location: answer.location), closing: !isKept)
+        deadline = isKept ? .now() + .checkIdleTimeout : .distantFuture
+        end(.answered(answer), closing: !isKept)
     }
 
     private func fail(_ reason: FailingReason) {
@@ -167,7 +147,7 @@ final class CheckConnection: ChannelInboundHandler, RemovableChannelHandler, Dea
         end(.failed(reason, isUntouched: isUntouched), closing: true)
     }
 
-    private func end(_ end: End, closing: Bool) {
+    private func end(_ end: CheckEnd, closing: Bool) {
         let then = then.take()
         if closing { close() }
         then?(end)

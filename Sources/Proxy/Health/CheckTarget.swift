@@ -18,7 +18,8 @@ struct CheckTarget {
 
     init(_ backend: Backend, _ check: HealthCheck) {
         place = Backend(
-            name: backend.name, host: backend.host, port: check.port ?? backend.port, tls: check.tls(of: backend))
+            name: backend.name, host: backend.host, port: check.port ?? backend.port, tls: check.tls(of: backend),
+            isHTTP2: check.isHTTP2(of: backend))
         (host, port) = (place.host, place.port)
         self.check = check
         hostField = check.hostname ?? place.authority
@@ -29,20 +30,24 @@ struct CheckTarget {
     }
 
     /// The request for the check's own path, or for one that it was redirected to.
-    func request(path: String? = nil, method: String? = nil) -> ByteBuffer {
+    func request(path: String? = nil, method: String? = nil) -> CheckRequest {
+        guard check.mode == .http else { return GRPCHealth.request(host: hostField, fields: fields) }
         let method = method ?? check.method
         var buffer = ByteBuffer()
-        buffer.writeString("\(method) \(path ?? check.path) HTTP/1.1\r\nHost: \(hostField)\r\n")
-        if !check.headers.contains(where: { $0.name.lowercased() == "user-agent" }) {
-            buffer.writeString("User-Agent: limpet\r\n")
-        }
-        for field in check.headers { buffer.writeString("\(field.name): \(field.value)\r\n") }
+        buffer.writeString("\(method) \(path ?? check.path) HTTP/1.1\r\nHost: \(hostField)\r\n\(fields)")
         // A server may wait for the length of a body that the method allows (RFC 9110, section 8.6).
         if !["GET", "HEAD", "OPTIONS", "TRACE", "DELETE"].contains(method) {
             buffer.writeString("Content-Length: 0\r\n")
         }
         buffer.writeString("\r\n")
-        return buffer
+        return CheckRequest(head: buffer, method: method == "HEAD" ? .head : .get)
+    }
+
+    /// The lines that every request has.
+    private var fields: String {
+        let hasAgent = check.headers.contains { $0.name.lowercased() == "user-agent" }
+        return (hasAgent ? "" : "User-Agent: limpet\r\n")
+            + check.headers.map { "\($0.name): \($0.value)\r\n" }.joined()
     }
 
     /// The path that a redirect leads to; nil if it is not followed: it leads to another host or port, or makes no

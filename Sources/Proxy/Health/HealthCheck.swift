@@ -2,6 +2,17 @@ package import Affinity
 
 /// How a service's backends are checked: one HTTP request to each, again and again. As configured.
 package struct HealthCheck: Hashable, Sendable {
+    package enum Mode: String, CaseIterable, Sendable {
+        /// The status of a response counts.
+        case http
+        /// What the server says of itself counts (`grpc.health.v1.Health`).
+        case grpc
+    }
+
+    package enum Scheme: String, CaseIterable, Sendable {
+        case http, https, h2c
+    }
+
     package struct Field: Hashable, Sendable {
         package let name: String
         package let value: String
@@ -14,13 +25,14 @@ package struct HealthCheck: Hashable, Sendable {
 
     /// In origin form (RFC 9112, section 3.2.1): begins with a slash, and may have a query.
     package var path: String
+    package var mode: Mode
     package var method: String
     /// The value of the Host field; nil: the address that is checked.
     package var hostname: String?
     /// Nil: the backend's own port.
     package var port: Int?
-    /// Whether it goes over TLS; nil: as the backend's requests do.
-    package var isSecure: Bool?
+    /// How it goes; nil: as the backend's requests do.
+    package var scheme: Scheme?
     /// The TLS of a check that goes over it, where the backend's requests do not.
     package var tls: BackendTLS?
     /// The only status that counts as healthy; nil: all from 200 to 399.
@@ -31,14 +43,16 @@ package struct HealthCheck: Hashable, Sendable {
     package var pace: CheckPace
 
     package init(
-        path: String, method: String = "GET", hostname: String? = nil, port: Int? = nil, isSecure: Bool? = nil,
-        status: Int? = nil, headers: [Field] = [], followsRedirects: Bool = true, pace: CheckPace = CheckPace()
+        path: String, mode: Mode = .http, method: String = "GET", hostname: String? = nil, port: Int? = nil,
+        scheme: Scheme? = nil, status: Int? = nil, headers: [Field] = [], followsRedirects: Bool = true,
+        pace: CheckPace = CheckPace()
     ) {
         self.path = path
+        self.mode = mode
         self.method = method
         self.hostname = hostname
         self.port = port
-        self.isSecure = isSecure
+        self.scheme = scheme
         self.status = status
         self.headers = headers
         self.followsRedirects = followsRedirects
@@ -47,12 +61,21 @@ package struct HealthCheck: Hashable, Sendable {
 
     /// The TLS that a check of this backend goes over.
     func tls(of backend: Backend) -> BackendTLS? {
-        switch isSecure {
+        switch scheme {
         case nil: backend.tls
-        case true?: backend.tls ?? tls
-        case false?: nil
+        case .https: backend.tls ?? tls
+        case .http, .h2c: nil
         }
     }
+
+    /// Whether a check of this backend is HTTP/2 from the first byte on.
+    func isHTTP2(of backend: Backend) -> Bool {
+        guard tls(of: backend) == nil else { return false }
+        return mode == .grpc || scheme == .h2c || (scheme == nil && backend.isHTTP2)
+    }
+
+    /// Whether it needs the TLS settings of the service.
+    package var isSecure: Bool { scheme == .https }
 
     func isHealthy(_ status: Int) -> Bool {
         self.status.map { $0 == status } ?? (200..<400).contains(status)

@@ -207,8 +207,8 @@ package final class HealthProber {
             .assumeIsolated()
             .whenComplete { result in
                 switch result {
-                case .success(let channel):
-                    channel.close(promise: nil)
+                case .success(let opened):
+                    opened.channel.close(promise: nil)
                     then(nil)
                 case .failure(let error): then(FailingReason(connecting: error))
                 }

@@ -113,13 +113,16 @@ package struct Backend: Hashable, Sendable {
     let authority: String
     /// Nil: without TLS.
     package let tls: BackendTLS?
+    /// It is spoken to by HTTP/2 from the first byte on. Otherwise TLS may find that both sides speak it.
+    package let isHTTP2: Bool
 
-    package init(name: String, host: String, port: Int, tls: BackendTLS? = nil) {
+    package init(name: String, host: String, port: Int, tls: BackendTLS? = nil, isHTTP2: Bool = false) {
         self.name = name
         self.host = host
         self.port = port
         let bracketed = host.utf8.contains(UInt8(ascii: ":")) ? "[\(host)]" : host
         self.tls = tls
+        self.isHTTP2 = isHTTP2
         authority = port == (tls == nil ? 80 : 443) ? bracketed : "\(bracketed):\(port)"
     }
 }

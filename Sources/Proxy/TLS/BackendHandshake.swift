@@ -7,7 +7,7 @@ import NIOTLS
 final class BackendHandshake: ChannelInboundHandler, RemovableChannelHandler {
     typealias InboundIn = ByteBuffer
 
-    private let promise: EventLoopPromise<any Channel>
+    private let promise: EventLoopPromise<BackendChannel>
     private let name: String?
     private let peerURI: String?
     private var timer: Scheduled<Void>?
@@ -17,7 +17,7 @@ final class BackendHandshake: ChannelInboundHandler, RemovableChannelHandler {
     ///   - name: the normalized name that the certificate must have. The library would be content with a certificate
     ///     for the address that was connected to.
     ///   - peerURI: a URI that the certificate must have, too.
-    init(_ promise: EventLoopPromise<any Channel>, name: String?, peerURI: String?) {
+    init(_ promise: EventLoopPromise<BackendChannel>, name: String?, peerURI: String?) {
         self.promise = promise
         self.name = name
         self.peerURI = peerURI
@@ -33,14 +33,14 @@ final class BackendHandshake: ChannelInboundHandler, RemovableChannelHandler {
     }
 
     func userInboundEventTriggered(context: ChannelHandlerContext, event: Any) {
-        guard case TLSUserEvent.handshakeCompleted = event else {
+        guard case TLSUserEvent.handshakeCompleted(let negotiated) = event else {
             return context.fireUserInboundEventTriggered(event)
         }
         _ = limpet_handshake_take()
         if let fault = fault(of: context) { return fail(context.channel, fault) }
         guard end() else { return }
         context.pipeline.syncOperations.removeHandler(context: context, promise: nil)
-        promise.succeed(context.channel)
+        promise.succeed(BackendChannel(channel: context.channel, isHTTP2: negotiated == "h2"))
     }
 
     func errorCaught(context: ChannelHandlerContext, error: any Error) {

@@ -15,6 +15,8 @@ package struct BackendTLSSettings: Equatable, Sendable {
     package var certificate: ServerCertificate?
     /// A URI that must be among the alternative names of the backend's certificate.
     package var peerURI: String?
+    /// Whether HTTP/1.1 alone is offered to backends (RFC 7301).
+    package var disablesHTTP2 = false
 
     package init() {}
 }
@@ -23,6 +25,8 @@ package struct BackendTLSSettings: Equatable, Sendable {
 package final class BackendTLS: Sendable, Hashable {
     package let settings: BackendTLSSettings
     private let context: NIOSSLContext
+    /// Offers HTTP/1.1 alone.
+    private let http1Context: NIOSSLContext
 
     /// Reads the system's authorities, if none are configured: not for an event loop.
     ///
@@ -43,8 +47,10 @@ package final class BackendTLS: Sendable, Hashable {
             configuration.certificateChain = certificate.chain.map { .certificate($0) }
             configuration.privateKey = .privateKey(certificate.key)
         }
-        context = try NIOSSLContext(configuration: configuration)
-        _ = limpet_handshake_note(context.library)
+        http1Context = try NIOSSLContext(configuration: configuration)
+        configuration.applicationProtocols = ["h2", "http/1.1"]
+        context = settings.disablesHTTP2 ? http1Context : try NIOSSLContext(configuration: configuration)
+        for context in [context, http1Context] { _ = limpet_handshake_note(context.library) }
     }
 
     package static func == (left: BackendTLS, right: BackendTLS) -> Bool {
@@ -63,17 +69,19 @@ package final class BackendTLS: Sendable, Hashable {
     ///   - host: the host of the backend's URL.
     ///   - buffers: where the buffers of reads are returned to.
     ///   - deadline: of the handshake.
+    ///   - onlyHTTP1: HTTP/2 is not offered.
     /// - Returns: the channel once the backend is verified; ``BackendTLSError`` if it is not, and the channel closes.
     func begin(
-        on channel: any Channel, host: String, buffers: ReceiveBuffers?, by deadline: NIODeadline
-    ) -> EventLoopFuture<any Channel> {
-        let promise = channel.eventLoop.makePromise(of: (any Channel).self)
+        on channel: any Channel, host: String, buffers: ReceiveBuffers?, by deadline: NIODeadline, onlyHTTP1: Bool
+    ) -> EventLoopFuture<BackendChannel> {
+        let promise = channel.eventLoop.makePromise(of: BackendChannel.self)
         // An address is not asked for by name (RFC 6066, section 3); the library verifies it as an address.
         let name = ServerName.normalized((settings.serverName ?? host).utf8)
         let handshake = BackendHandshake(
             promise, name: settings.isInsecure ? nil : name, peerURI: settings.peerURI)
         do {
-            let handler = try NIOSSLClientHandler(context: context, serverHostname: name)
+            let handler = try NIOSSLClientHandler(
+                context: onlyHTTP1 ? http1Context : context, serverHostname: name)
             if let buffers { try channel.pipeline.syncOperations.addHandler(ReadBufferReturn(buffers)) }
             try channel.pipeline.syncOperations.addHandlers([handler, handshake])
             handshake.begin(channel, by: deadline)
@@ -86,26 +94,41 @@ package final class BackendTLS: Sendable, Hashable {
 }
 
 extension BackendTLS {
-    /// Makes a connection that has just been opened one with TLS, for clients outside the data plane. Must be called on
-    /// its loop.
+    /// Makes a connection that has just been opened one with TLS, for clients of HTTP/1.1 outside the data plane. Must
+    /// be called on its loop.
     ///
     /// - Returns: the channel once the server is verified; ``BackendTLSError`` if it is not, and the channel closes.
     package func begin(
         on channel: any Channel, host: String, by deadline: NIODeadline
     ) -> EventLoopFuture<any Channel> {
-        begin(on: channel, host: host, buffers: nil, by: deadline)
+        begin(on: channel, host: host, buffers: nil, by: deadline, onlyHTTP1: true).map(\.channel)
     }
+}
+
+/// A connection to a backend that is ready for requests.
+struct BackendChannel: Sendable {
+    let channel: any Channel
+    /// Both sides speak HTTP/2 on it.
+    let isHTTP2: Bool
 }
 
 extension EventLoopFuture where Value == any Channel {
     /// The connection, with TLS if the backend is reached so, within `timeout` from now.
-    func securing(_ backend: Backend, on loop: LoopContext, within timeout: TimeAmount) -> EventLoopFuture<Value> {
-        guard let tls = backend.tls else { return self }
+    ///
+    /// - Parameter onlyHTTP1: HTTP/2 is not offered in the handshake.
+    func securing(
+        _ backend: Backend, on loop: LoopContext, within timeout: TimeAmount, onlyHTTP1: Bool = false
+    ) -> EventLoopFuture<BackendChannel> {
+        guard let tls = backend.tls else {
+            let isHTTP2 = backend.isHTTP2
+            return map { BackendChannel(channel: $0, isHTTP2: isHTTP2) }
+        }
         let bound = NIOLoopBound(loop, eventLoop: loop.eventLoop)
         let deadline = NIODeadline.now() + timeout
         let host = backend.host
         return flatMap { channel in
-            tls.begin(on: channel, host: host, buffers: bound.value.receiveBuffers, by: deadline)
+            tls.begin(
+                on: channel, host: host, buffers: bound.value.receiveBuffers, by: deadline, onlyHTTP1: onlyHTTP1)
         }
     }
 }

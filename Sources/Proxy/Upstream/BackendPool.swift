@@ -1,7 +1,5 @@
 import Affinity
 import NIOCore
-import NIOPosix
-import Networking
 
 /// One backend on one event loop: its connections, and what they reveal about its health. The object stays the same as
 /// long as the service has the backend at its address, whatever else changes in the configuration.
@@ -25,10 +23,11 @@ final class BackendPool {
     private(set) var limits: ServiceLimits
     /// Requests of this loop that wait for the backend to get below its limit.
     var waiting = WaitQueue<any CapacityWaiter>()
-    private let loop: LoopContext
+    let loop: LoopContext
     /// A connection attempt failed, and none has succeeded since.
     private var isSuspected = false
     private var idle: [HTTP1BackendConnection] = []
+    var http2: HTTP2Connections
     /// Attempts that failed, and responses that did not arrive completely, by reason.
     private(set) var failures: [Reason: UInt64] = [:]
     /// The backend is no longer configured: its connections end with their exchanges.
@@ -40,6 +39,7 @@ final class BackendPool {
         self.state = state
         self.limits = limits
         self.loop = loop
+        http2 = HTTP2Connections(areSpoken: backend.isHTTP2)
     }
 
     /// Idle connections over a lower limit close, those that have waited longest first.
@@ -54,6 +54,9 @@ final class BackendPool {
             connection.poolIndex = -1
             connection.close()
         }
+        while idle.count + http2.idleCount > limits.pool.idleConnections, let connection = http2.firstIdle {
+            connection.leave()
+        }
     }
 
     var eventLoop: any EventLoop { loop.eventLoop }
@@ -61,13 +64,19 @@ final class BackendPool {
     func retire() {
         isRetired = true
         closeIdle()
+        for connection in http2.all { connection.leave() }
     }
 
     // MARK: Places
 
     /// A place on an existing connection; nil if a new connection is needed. The most recently used idle connection is
-    /// taken, so that the others can time out.
-    func place() -> Upstream? {
+    /// taken, so that the others can time out, or the HTTP/2 connection with the fewest streams.
+    ///
+    /// - Parameter mayBecomeTunnel: the request offers a switch of protocols, which HTTP/1.1 has.
+    func place(mayBecomeTunnel: Bool = false) -> Upstream? {
+        if !http2.isEmpty, !needsHTTP1(mayBecomeTunnel), let connection = http2.leastLoaded {
+            return .http2(connection.place())
+        }
         while let connection = idle.popLast() {
             connection.poolIndex = -1
             if connection.isUsable { return .http1(connection) }
@@ -75,31 +84,11 @@ final class BackendPool {
         return nil
     }
 
-    /// Why no place could be had.
-    struct ConnectFailure: Error {
-        let cause: Cause
-    }
-
-    /// Opens a connection, and calls `taken` in a later turn of the loop with a place on it. A place that is no longer
-    /// needed is returned by ``giveBack(_:)``.
-    func connect(_ taken: @escaping (Result<Upstream, ConnectFailure>) -> Void) {
-        let bound = NIOLoopBound((pool: self, taken: taken), eventLoop: loop.eventLoop)
-        open().whenComplete { result in
-            switch result {
-            case .success(let connection):
-                bound.value.pool.connected()
-                bound.value.taken(.success(.http1(connection.value)))
-            case .failure(let error):
-                bound.value.pool.loop.counters.backendConnectFailures &+= 1
-                bound.value.taken(.failure(ConnectFailure(cause: Cause(connecting: error))))
-            }
-        }
-    }
-
     /// Returns a place over which nothing was sent.
     func giveBack(_ place: Upstream) {
         switch place {
         case .http1(let connection): connection.park()
+        case .http2(let stream): stream.end()
         }
     }
 
@@ -142,7 +131,7 @@ final class BackendPool {
         if state.isUp { loop.evidence?.report(.requestFailed(failure), state) }
     }
 
-    private func connected() {
+    func connected() {
         guard isSuspected || state.causes.contains(.unreachable) else { return }
         isSuspected = false
         loop.evidence?.report(.reachable, state)
@@ -151,7 +140,7 @@ final class BackendPool {
     // MARK: Idle connections
 
     func giveBack(_ connection: HTTP1BackendConnection) {
-        guard idle.count < limits.pool.idleConnections, !loop.isStopping, !isRetired else {
+        guard idle.count + http2.idleCount < limits.pool.idleConnections, !loop.isStopping, !isRetired else {
             return connection.close()
         }
         connection.poolIndex = idle.count
@@ -171,24 +160,19 @@ final class BackendPool {
         let closing = idle
         idle = []
         for connection in closing { connection.close() }
+        while let connection = http2.firstIdle { connection.leave() }
+    }
+}
+
+extension BackendPool: HTTP2ConnectionKeeper {
+    var idleTimeout: TimeAmount? { limits.pool.idleTimeout }
+
+    func becameIdle(_ connection: HTTP2BackendConnection) {
+        let isKept = idle.count + http2.idleCount <= limits.pool.idleConnections
+        if !isKept || loop.isStopping || isRetired { connection.leave() }
     }
 
-    // MARK: Connecting
-
-    /// Longer than any kernel tries to connect.
-    private static let kernelTimeout = TimeAmount.minutes(10)
-
-    private func open() -> EventLoopFuture<NIOLoopBound<HTTP1BackendConnection>> {
-        let handler = NIOLoopBound(HTTP1BackendConnection(loop: loop, pool: self), eventLoop: loop.eventLoop)
-        let timeout = limits.pool.connectTimeout ?? Self.kernelTimeout
-        return KeepAlive.set(on: .toBackend(on: loop, timeout: timeout))
-            .connect(host: backend.host, port: backend.port, on: loop.eventLoop, by: loop.resolver)
-            .securing(backend, on: loop, within: timeout)
-            .flatMapThrowing { channel in
-                try channel.pipeline.syncOperations.addHandler(handler.value)
-                return handler
-            }
-    }
+    func left(_ connection: HTTP2BackendConnection) { http2.remove(connection) }
 }
 
 @available(*, unavailable)

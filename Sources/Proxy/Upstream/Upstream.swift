@@ -1,15 +1,17 @@
 import HTTPWire
 import NIOCore
 
-/// The backend's side of one exchange: a place on a connection to a backend. An HTTP/1.1 connection has one place. Lent
-/// by ``BackendPool``; the borrower must call ``end()`` once.
+/// The backend's side of one exchange: a place on a connection to a backend. An HTTP/1.1 connection has one place, an
+/// HTTP/2 connection many. Lent by ``BackendPool``; the borrower must call ``end()`` once.
 enum Upstream {
     case http1(HTTP1BackendConnection)
+    case http2(HTTP2BackendStream)
 
     /// False once the connection has closed.
     var isUsable: Bool {
         switch self {
         case .http1(let connection): connection.isUsable
+        case .http2(let stream): stream.isUsable
         }
     }
 
@@ -17,6 +19,7 @@ enum Upstream {
     var isWritable: Bool {
         switch self {
         case .http1(let connection): connection.isWritable
+        case .http2(let stream): stream.isWritable
         }
     }
 
@@ -25,6 +28,7 @@ enum Upstream {
     func setDeadline(_ deadline: NIODeadline) {
         switch self {
         case .http1(let connection): connection.deadline = deadline
+        case .http2(let stream): stream.deadline = deadline
         }
     }
 
@@ -33,14 +37,17 @@ enum Upstream {
     /// - Parameters:
     ///   - head: rendered as HTTP/1.1.
     ///   - framing: the framing of the request's body.
-    ///   - offer: the protocols to which the backend may switch.
+    ///   - offer: the protocols to which the backend may switch. Over HTTP/2 none is offered.
+    ///   - acceptsTrailers: whether the client said so. Over HTTP/2 the backend is told.
     func send(
         _ head: ByteBuffer, method: Method, framing: BodyFraming, offering offer: UpgradeProtocols,
-        for receiver: any UpstreamReceiver
+        acceptsTrailers: Bool = false, for receiver: any UpstreamReceiver
     ) {
         switch self {
         case .http1(let connection):
             connection.send(head, method: method, framing: framing, offering: offer, for: receiver)
+        case .http2(let stream):
+            stream.send(head, method: method, framing: framing, acceptsTrailers: acceptsTrailers, for: receiver)
         }
     }
 
@@ -48,12 +55,14 @@ enum Upstream {
     func send(_ part: BodyPart) {
         switch self {
         case .http1(let connection): connection.send(part)
+        case .http2(let stream): stream.send(part)
         }
     }
 
     func flush() {
         switch self {
         case .http1(let connection): connection.flush()
+        case .http2(let stream): stream.flush()
         }
     }
 
@@ -61,12 +70,14 @@ enum Upstream {
     func pauseReading() {
         switch self {
         case .http1(let connection): connection.pauseReading()
+        case .http2(let stream): stream.pauseReading()
         }
     }
 
     func resumeReading() {
         switch self {
         case .http1(let connection): connection.resumeReading()
+        case .http2(let stream): stream.resumeReading()
         }
     }
 
@@ -74,6 +85,7 @@ enum Upstream {
     func passHead() {
         switch self {
         case .http1(let connection): connection.passHead()
+        case .http2(let stream): stream.passHead()
         }
     }
 
@@ -82,6 +94,7 @@ enum Upstream {
     func handOver() -> DetachedConnection? {
         switch self {
         case .http1(let connection): connection.handOver()
+        case .http2: nil
         }
     }
 
@@ -89,6 +102,7 @@ enum Upstream {
     func end() {
         switch self {
         case .http1(let connection): connection.end()
+        case .http2(let stream): stream.end()
         }
     }
 }

@@ -32,20 +32,23 @@ protocol UpstreamReceiver: AnyObject {
 
 /// Why a response did not arrive, or only partly.
 enum UpstreamFailure: Equatable {
-    /// The connection ended before the response's head was complete.
+    /// The connection, or the stream, ended before the response's head was complete.
     ///
     /// - Parameters:
     ///   - afterInterim: an interim response arrived before.
     ///   - detail: what the backend said of our certificate, which ended the connection.
     case lost(afterInterim: Bool, detail: String? = nil)
+    /// The backend has said that it did nothing with the request (RFC 9113, section 8.7).
+    case notProcessed
     /// The bytes are not a valid response, or exceed the limits.
     case refused(Cause)
-    /// The connection ended within the response's body.
+    /// The connection, or the stream, ended within the response's body.
     case cut
 
     var cause: Cause {
         switch self {
         case .lost(_, let detail): Cause(.connectionLost, detail)
+        case .notProcessed: Cause(.connectionLost, "the backend took no more requests on the connection")
         case .refused(let cause): cause
         case .cut: Cause(.responseCut)
         }
@@ -56,7 +59,7 @@ enum UpstreamFailure: Equatable {
         switch self {
         // Nothing but a refusal of our certificate has a detail.
         case .lost(_, .some): .handshakeFailed
-        case .lost(_, nil), .cut: .closed
+        case .lost(_, nil), .notProcessed, .cut: .closed
         case .refused: .malformed
         }
     }

@@ -1,0 +1,66 @@
+import NIOCore
+
+/// The HTTP/2 connections to one backend on one event loop, and who waits for the next one.
+struct HTTP2Connections {
+    private(set) var all: [HTTP2BackendConnection] = []
+    /// The backend spoke HTTP/2 when it was last connected to, or its URL says that it does.
+    private var areSpoken: Bool
+    private var isConnecting = false
+    private var waiters: [BackendPool.Taken] = []
+
+    init(areSpoken: Bool) {
+        self.areSpoken = areSpoken
+    }
+
+    var isEmpty: Bool { all.isEmpty }
+
+    /// Of the connections with room the one with the fewest streams, the oldest of several: the others can time out.
+    var leastLoaded: HTTP2BackendConnection? {
+        var best: HTTP2BackendConnection?
+        for connection in all where connection.hasRoom && connection.load < best?.load ?? .max { best = connection }
+        return best
+    }
+
+    var idleCount: Int { all.isEmpty ? 0 : all.count { $0.load == 0 } }
+
+    var firstIdle: HTTP2BackendConnection? { all.first { $0.load == 0 } }
+
+    /// How many streams a new connection is taken to allow: what another one does.
+    private var assumedStreams: Int {
+        max(1, all.lazy.compactMap(\.allowedStreams).first ?? HTTP2BackendConnection.streamsMax)
+    }
+
+    /// A channel on which HTTP/2 is spoken from now on.
+    mutating func add(_ channel: any Channel, of pool: BackendPool) throws -> HTTP2BackendConnection {
+        let connection = HTTP2BackendConnection(
+            loop: pool.loop, keeper: pool, isSecure: pool.backend.tls != nil, assumedStreams: assumedStreams)
+        try channel.pipeline.syncOperations.addHandler(connection)
+        areSpoken = true
+        all.append(connection)
+        return connection
+    }
+
+    mutating func remove(_ connection: HTTP2BackendConnection) { all.removeAll { $0 === connection } }
+
+    // MARK: Attempts to connect
+
+    /// Returns whether an attempt is under way whose connection will have room for more than one. Otherwise one begins.
+    mutating func join(_ taken: @escaping BackendPool.Taken) -> Bool {
+        guard areSpoken, isConnecting else {
+            isConnecting = true
+            return false
+        }
+        waiters.append(taken)
+        return true
+    }
+
+    /// Returns who has joined.
+    mutating func attemptEnded() -> [BackendPool.Taken] {
+        isConnecting = false
+        defer { waiters = [] }
+        return waiters
+    }
+
+    /// The backend was connected to, and speaks HTTP/1.1.
+    mutating func areNotSpoken() { areSpoken = false }
+}

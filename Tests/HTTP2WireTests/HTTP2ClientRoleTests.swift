@@ -1,0 +1,82 @@
+import HTTP2Wire
+import LimpetTestKit
+import Testing
+
+/// What a client does that a server does not.
+@Suite struct HTTP2ClientRoleTests {
+    /// A client that has sent its preface, and has received a server's.
+    private func client() -> HTTP2Side {
+        let client = HTTP2Side(HTTP2Settings(.client))
+        client.receive(HTTP2Frame.frame(type: 4))
+        _ = (client.takeOutput(), client.takeEvents())
+        return client
+    }
+
+    private func request(_ client: HTTP2Side, _ method: String = "GET") throws -> UInt32 {
+        let stream = try #require(client.send(request: "\(method) / HTTP/1.1\r\nHost: a\r\n\r\n"))
+        _ = client.takeOutput()
+        return UInt32(stream)
+    }
+
+    /// Where the frames say that nothing follows, the head does.
+    @Test func responsesWithoutABodySayItsLength() throws {
+        let client = client()
+        for (method, status, line) in [
+            ("GET", "200", "content-length: 0\r\n"), ("HEAD", "200", ""), ("GET", "204", ""), ("GET", "304", ""),
+        ] {
+            let stream = try request(client, method)
+            client.receive(HTTP2Frame.head(stream: stream, [(":status", status)]))
+            #expect(
+                client.takeEvents().first == .head(Int32(stream), "HTTP/1.1 \(status) \r\n\(line)\r\n", ends: true))
+        }
+        let stream = try request(client, "HEAD")
+        client.receive(HTTP2Frame.head(stream: stream, ends: false, [(":status", "200")]))
+        #expect(client.takeEvents() == [.head(Int32(stream), "HTTP/1.1 200 \r\n\r\n", ends: false)])
+    }
+
+    @Test func settings() throws {
+        let client = HTTP2Side(HTTP2Settings(.client))
+        #expect(!client.session.hasPeerSettings && client.session.peerStreams == 100)
+        client.receive(HTTP2Frame.frame(type: 4, [0, 3, 0, 0, 0, 7]))
+        #expect(client.session.hasPeerSettings && client.session.peerStreams == 7)
+    }
+
+    /// It was ruled out, and would be a request of somebody else.
+    @Test func push() throws {
+        let client = client()
+        let stream = try request(client)
+        let promise = [0, 0, 0, 2] + HTTP2Frame.block(HTTP2Frame.request)
+        client.receive(HTTP2Frame.frame(type: 5, flags: 4, stream: stream, promise))
+        #expect(client.isEnded && client.takeEvents().isEmpty)
+    }
+
+    /// A server may refuse every request, and open the window of each.
+    @Test func refusalsAreNoFlood() throws {
+        let client = client()
+        for _ in 0..<3000 {
+            let stream = try request(client)
+            client.receive(HTTP2Frame.frame(type: 8, stream: stream, [0, 0, 1, 0]))
+            client.receive(HTTP2Frame.frame(type: 3, stream: stream, [0, 0, 0, 7]))
+            #expect(client.takeEvents() == [.closed(Int32(stream), 7)])
+        }
+        #expect(!client.isEnded)
+    }
+
+    @Test func resetsOfNothingAreAFlood() throws {
+        let client = client()
+        let stream = try request(client)
+        for _ in 0..<1100 { client.receive(HTTP2Frame.frame(type: 3, stream: stream, [0, 0, 0, 7])) }
+        #expect(client.isEnded && client.session.flood == .resets)
+    }
+
+    /// Clients of a proxy may go away as often as they want to.
+    @Test func ownCancelsAreNoFlood() throws {
+        let client = client()
+        for _ in 0..<3000 {
+            client.session.reset(Int32(try request(client)), HTTP2ErrorCode.cancel)
+            _ = client.takeOutput()
+        }
+        client.receive(HTTP2Frame.frame(type: 6, Array(repeating: 0, count: 8)))
+        #expect(!client.isEnded)
+    }
+}
