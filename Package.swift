@@ -21,6 +21,7 @@ let tls: [Target.Dependency] = [
 ]
 let logging: Target.Dependency = .product(name: "Logging", package: "swift-log")
 let crypto: Target.Dependency = .product(name: "Crypto", package: "swift-crypto")
+let asn1: Target.Dependency = .product(name: "SwiftASN1", package: "swift-asn1")
 let http1: Target.Dependency = .product(name: "NIOHTTP1", package: "swift-nio")
 let embedded: Target.Dependency = .product(name: "NIOEmbedded", package: "swift-nio")
 
@@ -35,6 +36,7 @@ let package = Package(
         .package(url: "https://github.com/apple/swift-nio-ssl.git", exact: "2.37.6"),
         .package(url: "https://github.com/apple/swift-log.git", from: "1.16.2"),
         .package(url: "https://github.com/apple/swift-crypto.git", from: "4.5.2"),
+        .package(url: "https://github.com/apple/swift-asn1.git", from: "1.7.4"),
         .package(url: "https://github.com/apple/swift-argument-parser.git", from: "1.8.2"),
         .package(url: "https://github.com/jpsim/Yams.git", from: "6.2.2"),
         .package(url: "https://github.com/swift-server/swift-service-lifecycle.git", from: "2.13.0"),
@@ -59,8 +61,7 @@ let package = Package(
             name: "Proxy",
             dependencies: [
                 "Affinity", "HTTPWire", "HTTP2Wire", "Networking", "Routing", "Store", "CLimpetCrypt", "CLimpetTickets",
-                crypto,
-                logging,
+                asn1, crypto, logging,
             ] + nio + tls,
             swiftSettings: strict),
         .target(
@@ -110,9 +111,8 @@ let package = Package(
             name: "ProxyTests",
             dependencies: [
                 "Proxy", "Affinity", "HTTPWire", "HTTP2Wire", "Networking", "Routing", "Store", "LimpetTestKit",
-                embedded, crypto,
-                logging,
-            ] + nio,
+                embedded, crypto, logging,
+            ] + nio + tls,
             swiftSettings: strict),
         .testTarget(
             name: "ConfigurationTests",
@@ -125,7 +125,8 @@ let package = Package(
             ] + nio,
             swiftSettings: strict),
         .testTarget(
-            name: "FleetTests", dependencies: ["limpet", "LimpetTestKit", crypto, logging] + nio, swiftSettings: strict),
+            name: "FleetTests", dependencies: ["limpet", "HTTP2Wire", "LimpetTestKit", crypto, logging] + nio,
+            swiftSettings: strict),
         .testTarget(name: "LayoutTests", swiftSettings: strict),
     ]
 )

@@ -4,11 +4,12 @@ import CLimpetH2
 /// in both directions. Confined to one thread.
 package final class HTTP2Session {
     private let h2: OpaquePointer
-    weak var events: (any HTTP2Events)?
+    /// It owns the session. Not weak: every later reference to an object that is weakly referenced costs more.
+    unowned let events: any HTTP2Events
 
     /// Nil if memory allocation fails.
     ///
-    /// - Parameter events: not retained.
+    /// - Parameter events: not retained; must exist as long as the session is used.
     package init?(_ settings: HTTP2Settings, events: any HTTP2Events) {
         var limits = limpet_h2_settings(settings)
         var callbacks = limpet_h2_events.ofSession

@@ -10,6 +10,12 @@ package enum PercentEscape {
         }
     }
 
+    /// The escape of a byte, with uppercase digits.
+    package static func triple(_ byte: UInt8) -> [UInt8] {
+        let digits = Array("0123456789ABCDEF".utf8)
+        return [UInt8(ascii: "%"), digits[Int(byte >> 4)], digits[Int(byte & 15)]]
+    }
+
     /// Whether every percent sign begins a valid escape.
     static func areSound(in bytes: UnsafeRawBufferPointer) -> Bool {
         var rest = bytes[...]

@@ -71,7 +71,7 @@ struct ConfigurationTLSTests {
         #expect(settings.tls.options[0].cipherSuites == [.rsaAES128GCM] && settings.tls.options[0].sniStrict)
         let mutual = settings.tls.options[1]
         #expect(mutual.clientAuth == .requireAndVerify && mutual.clientAuthorities.count == 1)
-        #expect(mutual.applicationProtocols == ["http/1.1"] && mutual.minVersion == .tls13)
+        #expect(mutual.applicationProtocols == ["h2", "http/1.1"] && mutual.minVersion == .tls13)
         let hosts = TLSServing.HostOptions(named: ["shop.example": 1])
         #expect(settings.tls.hostOptions == [hosts, hosts])
         #expect(settings.routers.map(\.secureEntryPoints) == [[0, 1], [1], []])
@@ -131,7 +131,7 @@ struct ConfigurationTLSTests {
                 a: { minVersion: VersionTLS11, maxVersion: VersionTLS14 }
                 b: { minVersion: VersionTLS13, maxVersion: VersionTLS12 }
                 c: { cipherSuites: [TLS_RSA_WITH_AES_128_CBC_SHA], curvePreferences: [X25518] }
-                d: { cipherSuites: [TLS_AES_128_GCM_SHA256], alpnProtocols: [h2] }
+                d: { cipherSuites: [TLS_AES_128_GCM_SHA256], alpnProtocols: [acme-tls/1] }
                 e: { clientAuth: { clientAuthType: RequireAndVerifyClientCert } }
                 f: { clientAuth: { caFiles: [DIR/ca.pem] } }
                 g: { clientAuth: { clientAuthType: VerifyAll, caFiles: [DIR/ca.key] } }

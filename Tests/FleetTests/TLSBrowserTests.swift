@@ -57,8 +57,26 @@ extension FleetTests {
             return try CommandOutcome(running: ["/bin/sh", "-c", program]).output.filter { !$0.isNewline }
         }
 
+        /// Starts the browser, which opens a page of the fleet and writes down what its network does.
+        private static func start(_ browser: String, _ fleet: TLSFleet) throws -> ChildProcess {
+            try ChildProcess(
+                [
+                    browser, "--headless=new", "--no-sandbox", "--disable-gpu", "--no-first-run",
+                    "--disable-background-networking", "--user-data-dir=\(fleet.directory)/browser",
+                    "--disable-features=HttpsUpgrades,HttpsFirstBalancedModeAutoEnable",
+                    "--host-resolver-rules=MAP shop.example 127.0.0.1",
+                    "--ignore-certificate-errors-spki-list=\(pin(fleet.certificate.certificate))",
+                    "--log-net-log=\(fleet.directory)/network.json", "https://shop.example:\(fleet.replicas[0].port)/",
+                ], log: "\(fleet.directory)/browser")
+        }
+
+        /// The groups (RFC 8446, section 4.2.7) whose keys the browser has exchanged, one for each handshake.
+        private static func groups(_ fleet: TLSFleet) throws -> [Substring] {
+            try TextFile.read("\(fleet.directory)/network.json").matches(of: /"key_exchange_group":(\d+)/).map(\.1)
+        }
+
         @Test(
-            "keeps the affinity cookie for TLS, and sends it on no plain connection",
+            "agrees on keys by X25519MLKEM768, keeps the affinity cookie for TLS, and sends it on no plain connection",
             .enabled(if: browser != nil, "SKIPPED: LIMPET_TEST_BROWSER does not name a Chromium"))
         func cookie() async throws {
             let browser = try #require(Self.browser)
@@ -77,15 +95,7 @@ extension FleetTests {
             let dynamic = Self.dynamic.replacingOccurrences(of: "OWN", with: "http://127.0.0.1:\(backend.port)")
             try await Threads.run {
                 try withTLSFleet(TLSFleet(dynamic)) { fleet in
-                    let process = try ChildProcess(
-                        [
-                            browser, "--headless=new", "--no-sandbox", "--disable-gpu", "--no-first-run",
-                            "--disable-background-networking", "--user-data-dir=\(fleet.directory)/browser",
-                            "--disable-features=HttpsUpgrades,HttpsFirstBalancedModeAutoEnable",
-                            "--host-resolver-rules=MAP shop.example 127.0.0.1",
-                            "--ignore-certificate-errors-spki-list=\(Self.pin(fleet.certificate.certificate))",
-                            "https://shop.example:\(fleet.replicas[0].port)/",
-                        ], log: "\(fleet.directory)/browser")
+                    let process = try Self.start(browser, fleet)
                     defer {
                         process.signal(SIGTERM)
                         _ = process.waitForEnd(within: 5)
@@ -96,6 +106,11 @@ extension FleetTests {
                     // The plain page is given a cookie of its own, which cannot take the place of the secure one.
                     #expect(said.all == ["https:shop_sid https"] + more("https") + ["http:none http"] + more("http"))
                     #expect(try fleet.handshakes("1.3", isResumed: false) >= 1)
+                    process.signal(SIGTERM)
+                    try #require(process.waitForEnd(within: 20) != nil)
+                    // X25519MLKEM768, which a quantum computer does not break.
+                    let groups = try Self.groups(fleet)
+                    #expect(!groups.isEmpty && groups.allSatisfy { $0 == "4588" }, "\(groups)")
                 }
             }
         }

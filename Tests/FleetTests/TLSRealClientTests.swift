@@ -63,16 +63,16 @@ extension FleetTests {
         }
 
         @Test(
-            "curl verifies the certificate, settles for HTTP/1.1 by ALPN and keeps its connection",
-            .enabled(if: hasCurl, "SKIPPED: there is no curl"), arguments: ["1.2", "1.3"])
-        func curl(_ version: String) async throws {
+            "curl verifies the certificate, agrees on a version of HTTP by ALPN and keeps its connection",
+            .enabled(if: hasCurl, "SKIPPED: there is no curl"), arguments: ["1.2", "1.3"], ["1.1", "2"])
+        func curl(_ version: String, _ http: String) async throws {
             try await Threads.run {
                 try withTLSFleet(TLSFleet(TLSFleet.dynamic)) { fleet in
                     let trusting = ["--cacert", fleet.authority.root.certificate]
                     let outcome = try Self.curl(
                         fleet,
                         trusting + [
-                            "--tls-max", version, "--tlsv\(version)", "--data-binary",
+                            "--http\(http)", "--tls-max", version, "--tlsv\(version)", "--data-binary",
                             "@\(fleet.certificate.certificate)",
                             "-w", "\\n%{http_code} %{http_version} %{num_connects} %{ssl_verify_result}\\n",
                         ], paths: ["/a", "/b", "/c"])
@@ -80,11 +80,12 @@ extension FleetTests {
                     let lines = outcome.output.split(separator: "\n").map(String.init)
                     #expect(
                         lines.filter { $0.hasSuffix(" 0") && $0.hasPrefix("200 ") } == [
-                            "200 1.1 1 0", "200 1.1 0 0", "200 1.1 0 0",
+                            "200 \(http) 1 0", "200 \(http) 0 0", "200 \(http) 0 0",
                         ])
                     let size = fleet.certificate.certificateBytes.count
                     #expect(lines.count { $0 == "body: \(size) bytes" } == 3)
-                    #expect(outcome.errors.contains("ALPN: server accepted http/1.1"), "\(outcome.errors)")
+                    let agreed = http == "2" ? "h2" : "http/1.1"
+                    #expect(outcome.errors.contains("ALPN: server accepted \(agreed)"), "\(outcome.errors)")
                     #expect(outcome.errors.contains("SSL connection using TLSv\(version) "), "\(outcome.errors)")
                     // Without the authority, with a version that is too old, by a name that nothing covers.
                     try #expect(Self.curl(fleet, []).end == .exited(60))
@@ -150,8 +151,8 @@ extension FleetTests {
                     try #require(outcome.end == .exited(0), "\(outcome.errors)")
                     let lines = outcome.output.split(separator: "\n").map(String.init)
                     #expect(lines.count == 150)
-                    #expect(lines.count { $0 == "200 HTTP_1_1 TLSv\(version) body: 0 bytes" } == 135)
-                    #expect(lines.count { $0 == "200 HTTP_1_1 TLSv\(version) body: 100000 bytes" } == 15)
+                    #expect(lines.count { $0 == "200 HTTP_2 TLSv\(version) body: 0 bytes" } == 135)
+                    #expect(lines.count { $0 == "200 HTTP_2 TLSv\(version) body: 100000 bytes" } == 15)
                     #expect(try fleet.handshakes(version, isResumed: false) == 1)
                     #expect(try fleet.handshakes(version, isResumed: true) == 2)
                 }

@@ -22,7 +22,8 @@ enum ImportRules {
             .union(["Affinity", "CLimpetRESP", "Logging", "Networking", "Synchronization"]),
         "Proxy": transport.union(operatingSystem)
             .union(["Affinity", "HTTPWire", "HTTP2Wire", "Networking", "Routing", "Store"])
-            .union(["CLimpetCrypt", "CLimpetTickets", "Crypto", "Logging", "NIOSSL", "NIOTLS", "Synchronization"]),
+            .union(["CLimpetCrypt", "CLimpetTickets", "Crypto", "Logging", "NIOSSL", "NIOTLS", "SwiftASN1"])
+            .union(["Synchronization"]),
         "Configuration":
             operatingSystem
             .union(["Affinity", "HTTPWire", "Proxy", "Routing", "Store"])

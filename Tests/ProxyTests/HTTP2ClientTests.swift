@@ -257,7 +257,7 @@ struct HTTP2ClientTests {
         try await withProxy(to: [backend.port]) { proxy in
             let client = try HTTP2Client(port: proxy.port)
             // More than the kernel's buffers between proxy and backend take.
-            let size = 30_000_000
+            let size = 16_000_000
             let stuck = try #require(
                 try client.send("POST", "/stuck", body: String(repeating: "x", count: size), ends: true))
             client.socket.setTimeout(seconds: 1)

@@ -75,15 +75,36 @@ struct TLSTunnelTests {
         }
     }
 
-    @Test("end when the backend does, behind all that it has sent")
+    @Test("hold back a backend whose client does not read, and end when it does, behind all that it has sent")
     func endOfBackend() async throws {
-        let last = [UInt8](repeating: 0x7A, count: 300_000)
+        let piece = Data((0..<64 << 10).map { UInt8(truncatingIfNeeded: ($0 &* 2_654_435_761) >> 13) })
+        let (sent, isFull) = (Counter(), ScriptedBackend.Flag())
         try await Self.withTunnel { connection in
-            try connection.send(last)
+            repeat {
+                try connection.send(Array(piece))
+                sent.add(piece.count)
+            } while !isFull.isSet(within: 0)
             connection.close()
         } _: { client, _ in
-            let received = try client.receiveAll()
-            #expect(received == last)
+            var last = -1
+            try await #require(
+                eventually {
+                    defer { last = sent.value }
+                    try await Task.sleep(for: .milliseconds(200))
+                    return sent.value > 0 && sent.value == last
+                })
+            isFull.set()
+            var received = 0
+            while true {
+                let start = received % piece.count
+                let bytes = try client.receive(upTo: piece.count - start)
+                guard !bytes.isEmpty else { break }
+                try #require(Data(bytes) == piece[start..<start + bytes.count])
+                received += bytes.count
+                // Slower than the others, so that something waits for it when the backend closes.
+                usleep(3_000)
+            }
+            #expect(received == sent.value)
             client.close()
         }
     }

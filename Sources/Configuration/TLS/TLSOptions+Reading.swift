@@ -66,16 +66,16 @@ extension TLSOptions {
         return curves.isEmpty ? nil : curves
     }
 
-    /// What this version does not serve is accepted and not offered.
+    /// In the order of preference. What Traefik answers itself is accepted and not offered.
     private static func protocols(_ value: SettingValue) -> [String] {
-        let served = "http/1.1"
+        let served = ["h2", "http/1.1"]
         let elements = value.list()
         for element in elements {
-            guard let text = element.string(), ![served, "h2", "acme-tls/1"].contains(text) else { continue }
-            element.diagnostic("protocol \(Excerpt.of(text)) is not served: use \(served)")
+            guard let text = element.string(), !(served + ["acme-tls/1"]).contains(text) else { continue }
+            element.diagnostic("protocol \(Excerpt.of(text)) is not served: use h2 or http/1.1")
         }
-        let offered = elements.compactMap(\.text).filter { $0 == served }
-        if offered.isEmpty { value.warning("names no protocol that is served in this version: add \(served)") }
+        let offered = elements.compactMap(\.text).filter(served.contains)
+        if offered.isEmpty { value.warning("names no protocol that is served: add h2 or http/1.1") }
         return offered
     }
 

@@ -31,6 +31,8 @@ final class HTTP2ClientConnection: ChannelInboundHandler, RemovableChannelHandle
     private var identity: ClientConnectionInfo?
     private(set) var session: HTTP2Session?
     private var streams: [Int32: HTTP2ClientStream] = [:]
+    /// The open stream that something happened to last: most often the next event is one of its own.
+    private var recent: HTTP2ClientStream?
     private var context: ChannelHandlerContext?
     private var state = State.open
     private let writer = SocketWriter()
@@ -178,8 +180,15 @@ final class HTTP2ClientConnection: ChannelInboundHandler, RemovableChannelHandle
     private func open(_ id: Int32) -> HTTP2ClientStream {
         let stream = HTTP2ClientStream(id, on: self)
         streams[id] = stream
+        recent = stream
         loop.deadlines.add(stream)
         return stream
+    }
+
+    private func stream(_ id: Int32) -> HTTP2ClientStream? {
+        if let recent, recent.id == id { return recent }
+        recent = streams[id]
+        return recent
     }
 
     private func start(_ stream: HTTP2ClientStream, _ view: RequestView, ends: Bool) {
@@ -278,6 +287,7 @@ final class HTTP2ClientConnection: ChannelInboundHandler, RemovableChannelHandle
     private func closeStreams() {
         let open = streams
         streams = [:]
+        recent = nil
         for stream in open.values {
             loop.deadlines.remove(stream)
             stream.closed(error: HTTP2ErrorCode.cancel)
@@ -338,7 +348,7 @@ extension HTTP2ClientConnection: HTTP2Events {
     }
 
     func received(content: UnsafeRawBufferPointer, of id: Int32) {
-        guard let stream = streams[id] else { return session?.consume(content.count, of: id) ?? () }
+        guard let stream = stream(id) else { return session?.consume(content.count, of: id) ?? () }
         stream.received(slice(content))
     }
 
@@ -355,12 +365,13 @@ extension HTTP2ClientConnection: HTTP2Events {
     }
 
     func receivedEnd(of id: Int32, trailers: UnsafeRawBufferPointer) {
-        guard let stream = streams[id] else { return }
+        guard let stream = stream(id) else { return }
         stream.received(BodyReader.end(trailers: trailers, loop.requestFields, loop.limits.message))
     }
 
     func closed(_ id: Int32, error: UInt32) {
         guard let stream = streams.removeValue(forKey: id) else { return }
+        recent = nil
         loop.deadlines.remove(stream)
         stream.closed(error: error)
         guard streams.isEmpty else { return }
@@ -372,18 +383,26 @@ extension HTTP2ClientConnection: HTTP2Events {
     func receivedGoAway(last: Int32, error: UInt32) {}
 
     func content(of id: Int32, atMost limit: Int) -> HTTP2Content {
-        streams[id]?.content(atMost: limit) ?? HTTP2Content(count: 0, end: .complete)
+        stream(id)?.content(atMost: limit) ?? HTTP2Content(count: 0, end: .complete)
     }
 
     func write(_ count: Int, of id: Int32, after frameHead: UnsafeRawBufferPointer) {
         output.writeBytes(frameHead)
-        guard let stream = streams[id] else { return }
+        guard let stream = stream(id) else { return }
         if stream.write(count, into: &output) { writable.append(stream) }
     }
 
+    /// The two alphabets differ in two letters.
     func webSocketKey() -> [UInt8] {
-        let (first, second) = (loop.randomSeed(), loop.randomSeed())
-        return withUnsafeBytes(of: (first, second)) { Base64.encode(Array($0)) }
+        let nonce = withUnsafeBytes(of: (loop.randomSeed(), loop.randomSeed())) { Array($0) }
+        let text = Base64URL.encode(nonce).map { letter in
+            switch letter {
+            case UInt8(ascii: "-"): UInt8(ascii: "+")
+            case UInt8(ascii: "_"): UInt8(ascii: "/")
+            default: letter
+            }
+        }
+        return text + Array("==".utf8)
     }
 }
 

@@ -29,7 +29,6 @@ extension PasswordHash {
     }
 
     private static func equal(_ one: [UInt8], _ other: [UInt8]) -> Bool {
-        guard one.count == other.count else { return false }
-        return zip(one, other).reduce(0) { $0 | ($1.0 ^ $1.1) } == 0
+        SymmetricKey(data: one) == SymmetricKey(data: other)
     }
 }

@@ -28,7 +28,7 @@ enum PathEdit {
             var result: [UInt8] = []
             for (index, byte) in bytes.enumerated() {
                 let isEscape = byte == UInt8(ascii: "%") && escape(at: index, in: bytes) != nil
-                if isEscape || isOfPath(byte) { result.append(byte) } else { result += triple(byte) }
+                if isEscape || isOfPath(byte) { result.append(byte) } else { result += PercentEscape.triple(byte) }
             }
             return result
         }
@@ -38,7 +38,7 @@ enum PathEdit {
     static func appendSafely(_ bytes: UnsafeRawBufferPointer, to result: inout [UInt8]) {
         for byte in bytes {
             let isSafe = isOfPath(byte) || byte == UInt8(ascii: "%") || byte == UInt8(ascii: "?")
-            if isSafe { result.append(byte) } else { result += triple(byte) }
+            if isSafe { result.append(byte) } else { result += PercentEscape.triple(byte) }
         }
     }
 
@@ -54,7 +54,7 @@ enum PathEdit {
                 continue
             }
             if PercentEscape.isReserved(decoded) {
-                let triple = triple(decoded)
+                let triple = PercentEscape.triple(decoded)
                 guard prefix[wanted...].starts(with: triple) else { return nil }
                 wanted += triple.count
             } else {
@@ -73,11 +73,6 @@ enum PathEdit {
             let low = PercentEscape.digit(bytes[index + 2])
         else { return nil }
         return high << 4 | low
-    }
-
-    private static func triple(_ byte: UInt8) -> [UInt8] {
-        let digits = Array("0123456789ABCDEF".utf8)
-        return [UInt8(ascii: "%"), digits[Int(byte >> 4)], digits[Int(byte & 15)]]
     }
 
     /// RFC 3986, section 3.3: pchar without the percent sign, and the slash.

@@ -1,3 +1,6 @@
+import Routing
+import SwiftASN1
+
 /// The certificate that a client of TLS has shown, verified as far as the options of its connection demand.
 package final class ClientCertificate: Sendable {
     let der: [UInt8]
@@ -9,7 +12,8 @@ package final class ClientCertificate: Sendable {
     init(der: [UInt8]) {
         self.der = der
         facts = CertificateFacts(der: der)
-        text = Base64.encode(der)
+        text = PEMDocument(type: "CERTIFICATE", derBytes: der).pemString
+            .split(separator: "\n").dropFirst().dropLast().flatMap(\.utf8)
     }
 }
 
@@ -77,14 +81,13 @@ extension PassTLSClientCert.Info {
     }
 
     private static func escape(_ text: String) -> [UInt8] {
-        let digits = Array("0123456789ABCDEF".utf8)
-        return text.utf8.flatMap { byte -> [UInt8] in
+        text.utf8.flatMap { byte -> [UInt8] in
             switch byte {
             case 0x30...0x39, 0x41...0x5A, 0x61...0x7A, UInt8(ascii: "-"), UInt8(ascii: "_"), UInt8(ascii: "."),
                 UInt8(ascii: "~"):
                 [byte]
             case UInt8(ascii: " "): [UInt8(ascii: "+")]
-            default: [UInt8(ascii: "%"), digits[Int(byte >> 4)], digits[Int(byte & 15)]]
+            default: PercentEscape.triple(byte)
             }
         }
     }
@@ -107,21 +110,5 @@ extension CertificateFacts {
             }
         }
         return digits.reversed().map { String($0) }.joined()
-    }
-}
-
-extension Base64 {
-    static func encode(_ bytes: [UInt8]) -> [UInt8] {
-        let alphabet = Array("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/".utf8)
-        var text: [UInt8] = []
-        text.reserveCapacity((bytes.count + 2) / 3 * 4)
-        for start in stride(from: 0, to: bytes.count, by: 3) {
-            let piece = bytes[start..<min(start + 3, bytes.count)]
-            let number = piece.reduce(0) { $0 << 8 | Int($1) } << (8 * (3 - piece.count))
-            for place in 0..<4 {
-                text.append(place <= piece.count ? alphabet[number >> (18 - 6 * place) & 63] : UInt8(ascii: "="))
-            }
-        }
-        return text
     }
 }

@@ -43,7 +43,7 @@ package struct ServerCertificate: Sendable {
     }
 
     private static func certificates(_ bytes: [UInt8]) throws(Fault) -> [NIOSSLCertificate] {
-        guard contains("-----BEGIN CERTIFICATE-----", bytes) else { throw .noCertificate }
+        guard bytes.contains("-----BEGIN CERTIFICATE-----".utf8) else { throw .noCertificate }
         do {
             return try NIOSSLCertificate.fromPEMBytes(bytes)
         } catch {
@@ -52,9 +52,9 @@ package struct ServerCertificate: Sendable {
     }
 
     private static func key(_ bytes: [UInt8]) throws(Fault) -> NIOSSLPrivateKey {
-        guard contains("PRIVATE KEY-----", bytes) else { throw .noKey }
+        guard bytes.contains("PRIVATE KEY-----".utf8) else { throw .noKey }
         // A library would ask for the passphrase on the terminal.
-        guard !contains("-----BEGIN ENCRYPTED", bytes), !contains("Proc-Type: 4,ENCRYPTED", bytes) else {
+        guard !bytes.contains("-----BEGIN ENCRYPTED".utf8), !bytes.contains("Proc-Type: 4,ENCRYPTED".utf8) else {
             throw .encryptedKey
         }
         do {
@@ -68,14 +68,6 @@ package struct ServerCertificate: Sendable {
         let configuration = TLSConfiguration.makeServerConfiguration(
             certificateChain: [.certificate(certificate)], privateKey: .privateKey(key))
         return (try? NIOSSLContext(configuration: configuration)) != nil
-    }
-
-    private static func contains(_ text: String, _ bytes: [UInt8]) -> Bool {
-        let wanted = Array(text.utf8)
-        guard bytes.count >= wanted.count else { return false }
-        return (0...(bytes.count - wanted.count)).contains { start in
-            bytes[start] == wanted[0] && bytes[start..<start + wanted.count].elementsEqual(wanted)
-        }
     }
 }
 
