@@ -47,7 +47,8 @@ struct DownstreamHeadTests {
         "has the backend's status and reason, and our version",
         arguments: [
             ("HTTP/1.0 200 OK", "HTTP/1.1 200 OK"), ("HTTP/1.1 404 Not  here", "HTTP/1.1 404 Not  here"),
-            ("HTTP/1.1 299 ", "HTTP/1.1 299 "),
+            ("HTTP/1.1 299 ", "HTTP/1.1 299 "), ("HTTP/1.1 299", "HTTP/1.1 299 "),
+            ("HTTP/1.1 204 ", "HTTP/1.1 204 No Content"), ("HTTP/1.0 404", "HTTP/1.1 404 Not Found"),
         ])
     func statusLine(_ sent: String, _ seen: String) throws {
         try #expect(Self.lines(Self.head("Content-Length: 0", status: sent)).first == seen)

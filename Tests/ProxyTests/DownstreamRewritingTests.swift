@@ -9,7 +9,7 @@ struct DownstreamRewritingTests {
     func statusLine() throws {
         let rest = "\r\nDate: d\r\nContent-Length: 0\r\n\r\n"
         for (came, sent) in [
-            ("HTTP/1.1 200", "HTTP/1.1 200 "), ("HTTP/1.1 200 ", "HTTP/1.1 200 "),
+            ("HTTP/1.1 299", "HTTP/1.1 299 "), ("HTTP/1.1 299 ", "HTTP/1.1 299 "), ("HTTP/1.1 200 ", "HTTP/1.1 200 OK"),
             ("HTTP/1.0 404 No", "HTTP/1.1 404 No"),
         ] {
             #expect(try Rendered.downstream(came + rest) == sent + rest)

@@ -24,7 +24,7 @@ struct HTTP2BackendTests {
         let backend = try HTTP2Backend { $0.ok("hello", "x-own: 1\r\n") }
         try await withProxy(to: [backend.port], Self.options()) { proxy in
             let response = try proxy.exchange(Self.get)
-            #expect(response.hasPrefix("HTTP/1.1 200 \r\n") && response.hasSuffix("\r\n\r\nhello"), "\(response)")
+            #expect(response.hasPrefix("HTTP/1.1 200 OK\r\n") && response.hasSuffix("\r\n\r\nhello"), "\(response)")
             #expect(response.fieldLines.contains("x-own: 1") && response.fieldLines.contains("content-length: 5"))
             let head = try #require(backend.received.first?.head)
             #expect(head.hasPrefix("GET /a?b HTTP/1.1\r\nhost: shop.example\r\n"), "\(head)")
@@ -97,7 +97,7 @@ struct HTTP2BackendTests {
         }
         try await withProxy(to: [backend.port], Self.options()) { proxy in
             let response = try proxy.exchange(Self.get)
-            #expect(response.hasPrefix("HTTP/1.1 103 \r\nlink: </a>\r\n\r\nHTTP/1.1 200 \r\n"), "\(response)")
+            #expect(response.hasPrefix("HTTP/1.1 103 Early Hints\r\nlink: </a>\r\n\r\nHTTP/1.1 200 OK\r\n"), "\(response)")
         }
     }
 

@@ -62,7 +62,9 @@ struct HTTPLinking {
             if let targets = targets(of: service) { settings[index].targets = targets }
         }
         for (index, service) in services.enumerated() {
-            settings[index].transport = transport(of: service) ?? defaultTransport
+            let transport = transport(of: service) ?? defaultTransport
+            settings[index].transport = transport
+            service.check(with: transport)
         }
         for fault in ServiceNesting(settings).faults { services[fault.service].value.diagnostic(fault.message) }
         var linked: [RouterSettings] = []

@@ -102,6 +102,15 @@ struct ServiceDraft {
         return own == others && transport?.qualified == other.transport?.qualified
     }
 
+    /// Reports a check by gRPC of servers that HTTP/2 is not spoken to.
+    func check(with transport: ServersTransportSettings) {
+        guard transport.tls.disablesHTTP2, let check = settings.healthCheck, check.mode == .grpc,
+            settings.backends.contains(where: { check.isSecure || (check.scheme == nil && $0.isSecure) })
+        else { return }
+        let section = value.section()?["loadBalancer"]?.section()?["healthCheck"]?.section()
+        section?["mode"]?.diagnostic("is grpc, which needs HTTP/2: the service's servers transport disables it")
+    }
+
     private static func checkShapes(_ section: SettingSection) {
         TraefikKnownKeys.check(section, "mirroring", TraefikKnownKeys.mirroring)
         TraefikKnownKeys.check(section, "highestRandomWeight", TraefikKnownKeys.highestRandomWeight)

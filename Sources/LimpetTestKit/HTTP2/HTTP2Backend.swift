@@ -41,7 +41,7 @@ package final class HTTP2Backend: Sendable {
         /// Closes the connection.
         package func close() { line.close() }
 
-        /// Whether the proxy has ended the stream within so many seconds, and with which error.
+        /// Whether the proxy has ended the stream within this number of seconds, with this error.
         package func isClosed(within seconds: Double, _ error: UInt32) -> Bool {
             Waiting.until(within: seconds) { line.closed(stream) == error }
         }

@@ -55,17 +55,24 @@ enum DownstreamHead {
         }
     }
 
-    /// The version is Limpet's (RFC 9112, section 2.3); status and reason are the backend's. The space before the
-    /// reason is required even if the reason is missing (section 4).
+    /// The version is Limpet's (RFC 9112, section 2.3); status and reason are the backend's. A backend that speaks
+    /// HTTP/2 has no reasons, and some clients rely on one: it gets the usual one. The space before the reason is
+    /// required even if there is none (section 4).
     private static func writeStatusLine(
         _ head: ResponseHead, _ source: UnsafeRawBufferPointer, _ writer: inout HeadWriter
     ) {
         let version = 8
-        if head.version == .http11, head.statusLine.count > version + 4 {
+        let hasReason = head.statusLine.count > version + 5
+        if head.version == .http11, hasReason {
             return writer.write(head.statusLine.lowerBound..<head.fieldsStart, of: source)
         }
         writer.write("HTTP/1.1")
-        writer.write(head.statusLine.lowerBound + version..<head.statusLine.upperBound, of: source)
-        writer.write(head.statusLine.count == version + 4 ? " \r\n" : "\r\n")
+        guard !hasReason else {
+            writer.write(head.statusLine.lowerBound + version..<head.statusLine.upperBound, of: source)
+            return writer.write("\r\n")
+        }
+        let status = head.statusLine.lowerBound + version
+        writer.write(status..<status + 4, of: source)
+        writer.write(text: " \(LocalResponse.reason(head.status))\r\n")
     }
 }

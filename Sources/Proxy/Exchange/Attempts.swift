@@ -2,8 +2,8 @@
 ///
 /// If a connection fails before any byte was sent, the same backend is tried once more; then the backend counts as
 /// failed. After bytes were sent, only a request with a safe method and no body is repeated: once, or as often as its
-/// ``RetryRun`` allows. So a request that may have side effects is sent at most once, unless the backend says that it did
-/// nothing with it: such a request is sent again a few times.
+/// ``RetryRun`` allows. So a request that may have side effects is sent at most once, unless the backend says that
+/// it did nothing with it: such a request is sent again a few times.
 struct Attempts {
     /// Safe method (RFC 9110, section 9.2.1) and no body.
     let mayBeRepeated: Bool

@@ -14,7 +14,7 @@ struct HTTP2Connections {
 
     var isEmpty: Bool { all.isEmpty }
 
-    /// Of the connections with room the one with the fewest streams, the oldest of several: the others can time out.
+    /// The connection with room that has the fewest streams, the oldest of several: the others can time out.
     var leastLoaded: HTTP2BackendConnection? {
         var best: HTTP2BackendConnection?
         for connection in all where connection.hasRoom && connection.load < best?.load ?? .max { best = connection }
