@@ -55,7 +55,7 @@ struct CheckAnswer {
 }
 
 extension TimeAmount {
-    /// For a connection between checks: shorter than the keep-alive of common servers (60 s or more in nginx and Go), so
-    /// that Limpet closes first.
+    /// For a connection between checks: shorter than the keep-alive of common servers (60 s or more in nginx and Go),
+    /// so that Limpet closes first.
     static let checkIdleTimeout = TimeAmount.seconds(50)
 }

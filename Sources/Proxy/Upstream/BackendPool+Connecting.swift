@@ -57,7 +57,15 @@ extension BackendPool {
 
     /// Who finds no room gets another connection, but for the first.
     private func lend(http2 channel: any Channel, to all: [Taken]) throws {
-        let connection = try http2.add(channel, of: self)
+        let connection = HTTP2BackendConnection(
+            loop: loop, keeper: self, isSecure: backend.tls != nil, assumedStreams: http2.assumedStreams)
+        http2.add(connection)
+        do {
+            try channel.pipeline.syncOperations.addHandler(connection)
+        } catch {
+            http2.remove(connection)
+            throw error
+        }
         connected()
         all.first?(.success(.http2(connection.place())))
         for taken in all.dropFirst() {

@@ -1,5 +1,3 @@
-import NIOCore
-
 /// The HTTP/2 connections to one backend on one event loop, and who waits for the next one.
 struct HTTP2Connections {
     private(set) var all: [HTTP2BackendConnection] = []
@@ -26,18 +24,13 @@ struct HTTP2Connections {
     var firstIdle: HTTP2BackendConnection? { all.first { $0.load == 0 } }
 
     /// How many streams a new connection is taken to allow: what another one does.
-    private var assumedStreams: Int {
+    var assumedStreams: Int {
         max(1, all.lazy.compactMap(\.allowedStreams).first ?? HTTP2BackendConnection.streamsMax)
     }
 
-    /// A channel on which HTTP/2 is spoken from now on.
-    mutating func add(_ channel: any Channel, of pool: BackendPool) throws -> HTTP2BackendConnection {
-        let connection = HTTP2BackendConnection(
-            loop: pool.loop, keeper: pool, isSecure: pool.backend.tls != nil, assumedStreams: assumedStreams)
-        try channel.pipeline.syncOperations.addHandler(connection)
+    mutating func add(_ connection: HTTP2BackendConnection) {
         areSpoken = true
         all.append(connection)
-        return connection
     }
 
     mutating func remove(_ connection: HTTP2BackendConnection) { all.removeAll { $0 === connection } }
