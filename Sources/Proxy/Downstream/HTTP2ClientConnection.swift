@@ -97,12 +97,11 @@ final class HTTP2ClientConnection: ChannelInboundHandler, RemovableChannelHandle
     }
 
     func channelRead(context: ChannelHandlerContext, data: NIOAny) {
-        var bytes = unwrapInboundIn(data)
+        let bytes = unwrapInboundIn(data)
         switch state {
         case .open, .leaving, .refusing: receive(bytes)
         case .closing, .closed: break
         }
-        bytes.clear()
         loop.receiveBuffers.giveBack(bytes)
     }
 
