@@ -6,10 +6,6 @@ import Testing
 extension FleetTests {
     @Suite("A browser over TLS")
     struct TLSBrowserTests {
-        private static let browser = ProcessInfo.processInfo.environment["LIMPET_TEST_BROWSER"].flatMap { path in
-            FileManager.default.isExecutableFile(atPath: path) ? path : nil
-        }
-
         /// What the browser asked for: each target that begins with `/said`, and after it `https` or `http`.
         private final class Said: Sendable {
             private let lines = Mutex<[String]>([])
@@ -48,28 +44,6 @@ extension FleetTests {
 
             """
 
-        /// The hash of a certificate's public key, by which the browser is told to accept it.
-        private static func pin(_ certificate: String) throws -> String {
-            let program = """
-                openssl x509 -in \(certificate) -pubkey -noout | openssl pkey -pubin -outform der \
-                | openssl dgst -sha256 -binary | base64
-                """
-            return try CommandOutcome(running: ["/bin/sh", "-c", program]).output.filter { !$0.isNewline }
-        }
-
-        /// Starts the browser, which opens a page of the fleet and writes down what its network does.
-        private static func start(_ browser: String, _ fleet: TLSFleet) throws -> ChildProcess {
-            try ChildProcess(
-                [
-                    browser, "--headless=new", "--no-sandbox", "--disable-gpu", "--no-first-run",
-                    "--disable-background-networking", "--user-data-dir=\(fleet.directory)/browser",
-                    "--disable-features=HttpsUpgrades,HttpsFirstBalancedModeAutoEnable",
-                    "--host-resolver-rules=MAP shop.example 127.0.0.1",
-                    "--ignore-certificate-errors-spki-list=\(pin(fleet.certificate.certificate))",
-                    "--log-net-log=\(fleet.directory)/network.json", "https://shop.example:\(fleet.replicas[0].port)/",
-                ], log: "\(fleet.directory)/browser")
-        }
-
         /// The groups (RFC 8446, section 4.2.7) whose keys the browser has exchanged, one for each handshake.
         private static func groups(_ fleet: TLSFleet) throws -> [Substring] {
             try TextFile.read("\(fleet.directory)/network.json").matches(of: /"key_exchange_group":(\d+)/).map(\.1)
@@ -77,9 +51,8 @@ extension FleetTests {
 
         @Test(
             "agrees on keys by X25519MLKEM768, keeps the affinity cookie for TLS, and sends it on no plain connection",
-            .enabled(if: browser != nil, "SKIPPED: LIMPET_TEST_BROWSER does not name a Chromium"))
+            .enabled(if: Browser.path != nil, "SKIPPED: LIMPET_TEST_BROWSER does not name a Chromium"))
         func cookie() async throws {
-            let browser = try #require(Self.browser)
             let said = Said()
             let backend = try ScriptedBackend { connection, _ in
                 while true {
@@ -95,7 +68,7 @@ extension FleetTests {
             let dynamic = Self.dynamic.replacingOccurrences(of: "OWN", with: "http://127.0.0.1:\(backend.port)")
             try await Threads.run {
                 try withTLSFleet(TLSFleet(dynamic)) { fleet in
-                    let process = try Self.start(browser, fleet)
+                    let process = try Browser.open(fleet)
                     defer {
                         process.signal(SIGTERM)
                         _ = process.waitForEnd(within: 5)

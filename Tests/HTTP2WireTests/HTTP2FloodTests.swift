@@ -32,7 +32,9 @@ import Testing
         (.otherFrames, HTTP2Frame.frame(type: 0x10, [0, 0, 0, 1] + Array("u=1".utf8))),
     ]
 
-    @Test(arguments: floods) func ofOneKind(_ flood: HTTP2Flood, _ frame: [UInt8]) throws {
+    @Test("a flood of frames ends the connection", arguments: floods) func ofOneKind(
+        _ flood: HTTP2Flood, _ frame: [UInt8]
+    ) throws {
         let server = server(HTTP2Frame.head(ends: false, HTTP2Frame.request))
         let frames = try #require(count(server) { _ in frame })
         #expect((900...1500).contains(frames), "\(flood): \(frames)")
@@ -40,7 +42,7 @@ import Testing
     }
 
     /// Streams that are opened and reset at once (CVE-2023-44487).
-    @Test func rapidReset() throws {
+    @Test("streams that are opened and reset at once end the connection") func rapidReset() throws {
         let server = server()
         let frames = try #require(
             count(server) { index in
@@ -53,7 +55,7 @@ import Testing
     }
 
     /// Streams whose mistakes make the server reset them (CVE-2025-8671).
-    @Test func madeToReset() throws {
+    @Test("mistakes that cause resets end the connection") func madeToReset() throws {
         let server = server()
         let frames = try #require(
             count(server) { index in
@@ -65,10 +67,11 @@ import Testing
         #expect(server.session.flood == .resetsSent)
     }
 
-    @Test func continuations() throws {
+    @Test("a head of endless frames ends the connection") func continuations() throws {
         let server = server()
         server.receive(HTTP2Frame.frame(type: 1, flags: 1, stream: 1, HTTP2Frame.block(HTTP2Frame.request)))
-        let frames = try #require(count(server) { _ in HTTP2Frame.frame(type: 9, stream: 1, HTTP2Frame.block([("x", "y")])) })
+        let continuation = HTTP2Frame.frame(type: 9, stream: 1, HTTP2Frame.block([("x", "y")]))
+        let frames = try #require(count(server) { _ in continuation })
         #expect(frames < 20)
     }
 
@@ -80,7 +83,7 @@ import Testing
     }
 
     /// A browser that leaves a page cancels all its requests.
-    @Test func cancelledPage() {
+    @Test("a browser that leaves page after page is served") func cancelledPage() {
         let server = server()
         for page in 0..<4 {
             for image in 0..<50 {
@@ -97,7 +100,8 @@ import Testing
     }
 
     /// Whoever receives much opens its windows often, and gRPC sends a ping with it to measure the connection.
-    @Test func updatesAndPingsOfAReceiver() throws {
+    @Test("a receiver that opens its windows and measures by pings is served") func updatesAndPingsOfAReceiver() throws
+    {
         let pair = Pair()
         let stream = try #require(pair.client.send(request: "GET / HTTP/1.1\r\nHost: a\r\n\r\n"))
         pair.exchange()
@@ -109,7 +113,8 @@ import Testing
             pair.exchange()
             pair.client.session.consume(1, of: stream)
             pair.server.receive(
-                HTTP2Frame.frame(type: 8, stream: UInt32(stream), [0, 0, 0, 1]) + HTTP2Frame.frame(type: 8, [0, 0, 0, 1])
+                HTTP2Frame.frame(type: 8, stream: UInt32(stream), [0, 0, 0, 1])
+                    + HTTP2Frame.frame(type: 8, [0, 0, 0, 1])
                     + HTTP2Frame.frame(type: 6, Array(repeating: 0, count: 8)))
         }
         #expect(!pair.server.isEnded)

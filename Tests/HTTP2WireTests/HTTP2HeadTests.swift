@@ -59,7 +59,8 @@ import Testing
         ]
     }()
 
-    @Test(arguments: malformed) func refuses(_ name: String, _ fields: [(String, String)]) {
+    @Test("a head that cannot be one of HTTP/1.1 resets its stream, and the connection goes on", arguments: malformed)
+    func refuses(_ name: String, _ fields: [(String, String)]) {
         let server = HTTP2Side(HTTP2Settings(.server))
         server.receive(HTTP2Frame.preface)
         server.receive(HTTP2Frame.head(fields))
@@ -115,7 +116,7 @@ import Testing
     }
 
     /// A block that goes on and on ends the connection.
-    @Test func bomb() {
+    @Test("a block of fields that expands without end ends the connection") func bomb() {
         var settings = HTTP2Settings(.server)
         settings.headBytes = 1000
         let server = HTTP2Side(settings)

@@ -53,7 +53,8 @@ struct GRPCTests {
     func timeouts() {
         let cases: [(String, TimeAmount?)] = [
             ("1H", .hours(1)), ("2M", .minutes(2)), ("3S", .seconds(3)), ("4m", .milliseconds(4)),
-            ("5u", .microseconds(5)), ("6n", .nanoseconds(6)), ("99999999H", .hours(10_000)), ("99999999S", .seconds(99_999_999)), ("123456789S", nil),
+            ("5u", .microseconds(5)), ("6n", .nanoseconds(6)), ("99999999H", .hours(10_000)),
+            ("99999999S", .seconds(99_999_999)), ("123456789S", nil),
             ("", nil), ("S", nil), ("1", nil), ("1s", nil), ("-1S", nil), ("1SS", nil), ("1 S", nil),
         ]
         for (text, amount) in cases { #expect(GRPCCall.timeout(Array(text.utf8)) == amount, "\(text)") }
