@@ -92,6 +92,8 @@ final class HTTP1ClientConnection: ChannelInboundHandler, RemovableChannelHandle
         self.context = nil
         worker.clientClosed(self, at: entryPoint)
         if case .busy(let exchange) = last { exchange.clientClosed() }
+        // The channel may close in the middle of ``speakHTTP2(_:)``, while this handler is still before its successor.
+        context.fireChannelInactive()
     }
 
     func channelRead(context: ChannelHandlerContext, data: NIOAny) {

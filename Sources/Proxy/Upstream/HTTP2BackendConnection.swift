@@ -148,7 +148,8 @@ final class HTTP2BackendConnection: ChannelInboundHandler, DeadlineHolder {
         loop.counters.backendConnections -= 1
         loop.deadlines.remove(self)
         end(refusal: nil)
-        deliver()
+        // A write that fails closes the channel at once, maybe in the middle of a call of an exchange.
+        if !isSending { deliver() }
     }
 
     func channelRead(context: ChannelHandlerContext, data: NIOAny) {
