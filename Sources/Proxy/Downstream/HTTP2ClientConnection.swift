@@ -348,19 +348,7 @@ extension HTTP2ClientConnection: HTTP2Events {
 
     func received(content: UnsafeRawBufferPointer, of id: Int32) {
         guard let stream = stream(id) else { return session?.consume(content.count, of: id) ?? () }
-        stream.received(slice(content))
-    }
-
-    /// The content without a copy: it lies in the buffer that is being read.
-    private func slice(_ content: UnsafeRawBufferPointer) -> ByteBuffer {
-        let offset = input.withUnsafeReadableBytes { all -> Int? in
-            guard let start = all.baseAddress, let first = content.baseAddress else { return nil }
-            return first >= start && first + content.count <= start + all.count ? first - start : nil
-        }
-        if let offset, let slice = input.getSlice(at: input.readerIndex + offset, length: content.count) {
-            return slice
-        }
-        return ByteBuffer(bytes: content)
+        stream.received(input.part(content))
     }
 
     func receivedEnd(of id: Int32, trailers: UnsafeRawBufferPointer) {

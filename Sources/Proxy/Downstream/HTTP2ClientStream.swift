@@ -79,6 +79,7 @@ final class HTTP2ClientStream: DeadlineHolder {
         case .open(let exchange):
             input.received(content)
             pass(to: exchange)
+            input.keepContent(on: loop)
         case .tunnel(let tunnel):
             input.received(content)
             tunnel.received(takeUnread(), from: .client)

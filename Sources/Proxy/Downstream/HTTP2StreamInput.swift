@@ -12,6 +12,8 @@ struct HTTP2StreamInput {
     }
 
     private var content: ByteBuffer?
+    /// The content has storage of its own.
+    private var isCopied = false
     private var end = End.none
     /// Bytes that count against the client's windows.
     private var unconsumed = 0
@@ -29,9 +31,17 @@ struct HTTP2StreamInput {
         unconsumed += bytes.readableBytes
         if content == nil {
             content = bytes
+            isCopied = false
         } else {
             content?.writeImmutableBuffer(bytes)
         }
+    }
+
+    /// What is kept must not pin the receive buffer of the loop.
+    mutating func keepContent(on loop: LoopContext) {
+        guard !isCopied, let kept = content else { return }
+        content = loop.copy(kept)
+        isCopied = true
     }
 
     mutating func received(_ end: BodyPart.End) { self.end = .received(end) }

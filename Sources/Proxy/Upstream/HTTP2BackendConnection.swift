@@ -153,9 +153,8 @@ final class HTTP2BackendConnection: ChannelInboundHandler, DeadlineHolder {
     }
 
     func channelRead(context: ChannelHandlerContext, data: NIOAny) {
-        var bytes = unwrapInboundIn(data)
+        let bytes = unwrapInboundIn(data)
         if case .closed = state {} else { receive(bytes) }
-        bytes.clear()
         loop.receiveBuffers.giveBack(bytes)
     }
 
