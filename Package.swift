@@ -138,6 +138,9 @@ if Context.environment["LIMPET_FUZZ"] != nil {
             name: "FuzzRESP", dependencies: ["CLimpetRESP"], path: "Tests/Fuzz/RESP", exclude: ["README.md"],
             swiftSettings: strict + [.unsafeFlags(["-parse-as-library"])]),
         .executableTarget(
+            name: "FuzzHTTP2", dependencies: ["HTTP2Wire", "HTTPWire"], path: "Tests/Fuzz/HTTP2",
+            exclude: ["README.md"], swiftSettings: strict + [.unsafeFlags(["-parse-as-library"])]),
+        .executableTarget(
             name: "FuzzHTTPWire", dependencies: ["HTTPWire"], path: "Tests/Fuzz/HTTPWire",
             exclude: ["README.md", "http.dict"], swiftSettings: strict + [.unsafeFlags(["-parse-as-library"])]),
         .executableTarget(
