@@ -133,6 +133,60 @@ extension FleetTests {
         private static let both = TLSFleet.dynamic.replacingOccurrences(
             of: "tls: true } }", with: "tls: true }, plain: { rule: \"PathPrefix(`/`)\", service: app } }")
 
+        @Test(
+            "an entry point with http2: false agrees on HTTP/1.1, and takes no other beginning",
+            .enabled(if: has("/usr/bin/curl"), "SKIPPED: there is no curl"))
+        func switchedOff() async throws {
+            try await Threads.run {
+                let fleet = try TLSFleet(Self.both, entryPoint: ", http2: false", names: "DNS:localhost")
+                try withTLSFleet(fleet) { fleet in
+                    let port = fleet.replicas[0].port
+                    let curl = ["/usr/bin/curl", "-sS", "--cacert", fleet.authority.root.certificate]
+                    let agreed = try CommandOutcome(
+                        running: curl + ["--http2", "-o", "/dev/null", "-w", "%{http_version} %{http_code}"]
+                            + ["https://localhost:\(port)/"])
+                    #expect(agreed.output == "1.1 200", "\(agreed.errors)")
+                    let told = try CommandOutcome(
+                        running: curl + ["--http2-prior-knowledge", "http://localhost:\(port)/"])
+                    #expect(told.end != .exited(0))
+                }
+            }
+        }
+
+        private static let mutual = """
+            tls:
+              certificates: [{ certFile: "DIR/served.pem", keyFile: "DIR/served.key" }]
+              options: { strict: { clientAuth: { clientAuthType: RequireAndVerifyClientCert, caFiles: ["DIR/ca.pem"] } } }
+            http:
+              routers:
+                open: { rule: "Host(`open.example`)", service: app, tls: true }
+                strict: { rule: "Host(`strict.example`)", service: app, tls: { options: strict } }
+              services: { app: { loadBalancer: { servers: [{ url: "BACKEND" }] } } }
+
+            """
+
+        @Test(
+            "a stream for a host that demands a certificate is answered 421 on the connection of another host",
+            .enabled(if: has("/usr/bin/curl"), "SKIPPED: there is no curl"))
+        func misdirected() async throws {
+            try await Threads.run {
+                let names = "DNS:open.example,DNS:strict.example"
+                try withTLSFleet(TLSFleet(Self.mutual, names: names)) { fleet in
+                    let port = fleet.replicas[0].port
+                    let outcome = try CommandOutcome(running: [
+                        "/usr/bin/curl", "-sS", "--http2", "--cacert", fleet.authority.root.certificate, "--resolve",
+                        "open.example:\(port):127.0.0.1", "-o", "/dev/null", "-w",
+                        "%{http_version} %{http_code} %{num_connects}\\n", "https://open.example:\(port)/", "--next",
+                        "-sS", "--http2", "--cacert", fleet.authority.root.certificate, "--resolve",
+                        "open.example:\(port):127.0.0.1", "-o", "/dev/null", "-w",
+                        "%{http_version} %{http_code} %{num_connects}\\n", "-H", "Host: strict.example",
+                        "https://open.example:\(port)/",
+                    ])
+                    #expect(outcome.output == "2 200 1\n2 421 0\n", "\(outcome.errors)")
+                }
+            }
+        }
+
         private static let httpx = """
             import sys, ssl, httpx
             context = ssl.create_default_context(cafile=sys.argv[1])
