@@ -59,16 +59,39 @@ extension FleetTests {
                 for outcome in await asyncio.gather(*(client(port) for _ in range(int(clients)))):
                     print(outcome[0], *outcome[1], flush=True)
 
+            async def polled(ports):
+                import httpx, itertools, json
+                turn = itertools.cycle(ports)
+                place = lambda: f"http://127.0.0.1:{next(turn)}/socket.io/?EIO=4&transport=polling"
+                async with httpx.AsyncClient(http1=False, http2=True, timeout=20) as session:
+                    first = await session.get(place())
+                    sid = "&sid=" + json.loads(first.text[1:])["sid"]
+                    await session.post(place() + sid, content="40")
+                    await session.get(place() + sid)
+                    names = []
+                    for number in range(3):
+                        await session.post(place() + sid, content='42%d["who",""]' % number)
+                        answer = ""
+                        while not answer.startswith("43"):
+                            packets = (await session.get(place() + sid)).text.split("\\x1e")
+                            answer = next((one for one in packets if one.startswith("43")), "")
+                        names.append(json.loads(answer[answer.index("["):])[0])
+                    return first.http_version, names
+
+            async def poll(ports, clients):
+                ports = [int(p) for p in ports.split(",")]
+                for outcome in await asyncio.gather(*(polled(ports) for _ in range(int(clients)))):
+                    print(outcome[0], *outcome[1], flush=True)
+
             if sys.argv[1] == "serve":
                 serve(sys.argv[2], sys.argv[3])
+            elif sys.argv[1] == "poll":
+                asyncio.run(poll(sys.argv[2], sys.argv[3]))
             else:
                 asyncio.run(ask(sys.argv[2], sys.argv[3]))
             """
 
-        @Test(
-            "begins with polling and goes on by WebSocket at the same server, its requests spread over three replicas",
-            .enabled(if: python != nil, "SKIPPED: there is no Python with python-socketio and aiohttp"))
-        func polling() async throws {
+        private static func withServers(_ body: @escaping @Sendable (Fleet, [String]) throws -> Void) async throws {
             let python = try #require(Self.python)
             let ports = try (0..<3).map { _ in try LoopbackPort.free() }
             var options = Fleet.Options(replicas: 3, backends: 0)
@@ -78,14 +101,36 @@ extension FleetTests {
                 try await Threads.run {
                     let program = "\(fleet.directory)/chat.py"
                     try TextFile.write(Self.program, to: program)
-                    try PythonPeers.serve(fleet, [python, program]) {
-                        let clients = try PythonPeers.ask(fleet, [python, program], 20)
-                        #expect(clients.count == 20)
-                        #expect(
-                            clients.allSatisfy { $0.count == 4 && $0[0] == "websocket" && Set($0[1...]).count == 1 })
-                        #expect(Set(clients.map { $0[1] }).count > 1)
-                    }
+                    try PythonPeers.serve(fleet, [python, program]) { try body(fleet, [python, program]) }
                 }
+            }
+        }
+
+        @Test(
+            "polls over HTTP/2, each request at the next of three replicas, and stays with its server",
+            .enabled(
+                if: python != nil && PythonPeers.python(importing: "httpx, h2") != nil,
+                "SKIPPED: there is no Python with python-socketio, aiohttp, httpx and h2"))
+        func pollingOverHTTP2() async throws {
+            try await Self.withServers { fleet, command in
+                let ports = fleet.ports.map(String.init).joined(separator: ",")
+                let outcome = try CommandOutcome(running: command + ["poll", ports, "20"])
+                let clients = outcome.output.split(separator: "\n").map { $0.split(separator: " ") }
+                #expect(clients.count == 20, "\(outcome.errors)")
+                #expect(clients.allSatisfy { $0.count == 4 && $0[0] == "HTTP/2" && Set($0[1...]).count == 1 })
+                #expect(Set(clients.map { $0[1] }).count > 1)
+            }
+        }
+
+        @Test(
+            "begins with polling and goes on by WebSocket at the same server, its requests spread over three replicas",
+            .enabled(if: python != nil, "SKIPPED: there is no Python with python-socketio and aiohttp"))
+        func polling() async throws {
+            try await Self.withServers { fleet, command in
+                let clients = try PythonPeers.ask(fleet, command, 20)
+                #expect(clients.count == 20)
+                #expect(clients.allSatisfy { $0.count == 4 && $0[0] == "websocket" && Set($0[1...]).count == 1 })
+                #expect(Set(clients.map { $0[1] }).count > 1)
             }
         }
     }

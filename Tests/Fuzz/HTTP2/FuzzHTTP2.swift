@@ -1,8 +1,8 @@
 import HTTP2Wire
 import HTTPWire
 
-/// Any frames, from a client or a server, cut anywhere: no memory is misused, nothing waits for ever, and each head that
-/// comes of them is one head of HTTP/1.1, or is refused by its scanner; never the beginning of two.
+/// Any frames, from a client or a server, cut anywhere: no memory is misused, nothing waits for ever, and each head
+/// that comes of them is one head of HTTP/1.1, or is refused by its scanner; never the beginning of two.
 ///
 /// The first byte says who receives, and into what parts the bytes are cut. Each record after it becomes a frame: type,
 /// flags, stream, length, and what fills it. A type of 128 and above becomes a head of literal fields.
