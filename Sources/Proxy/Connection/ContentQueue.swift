@@ -4,11 +4,16 @@ import NIOCore
 struct ContentQueue {
     /// Pieces up to this size are copied together, so that they do not keep the buffers alive in which they arrived.
     private static let copiedMax = 16 * 1024
+    /// A copy takes no more than this: what was sent of it keeps its place in memory.
+    private static let copySize = 2 * copiedMax
 
     private(set) var count = 0
     private var pieces: [ByteBuffer] = []
     /// The last piece is a copy, and has room for more.
     private var endsWithCopy = false
+
+    /// Bytes of memory that the content takes.
+    var storage: Int { pieces.reduce(0) { $0 + $1.capacity } }
 
     mutating func append(_ content: ByteBuffer) {
         guard content.readableBytes > 0 else { return }
@@ -17,7 +22,7 @@ struct ContentQueue {
             endsWithCopy = false
             return pieces.append(content)
         }
-        if endsWithCopy {
+        if endsWithCopy, pieces[pieces.count - 1].writerIndex + content.readableBytes <= Self.copySize {
             pieces[pieces.count - 1].writeImmutableBuffer(content)
         } else {
             var copy = ByteBufferAllocator().buffer(capacity: content.readableBytes)
