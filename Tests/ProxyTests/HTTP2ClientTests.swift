@@ -379,6 +379,19 @@ struct HTTP2ClientTests {
         }
     }
 
+    @Test("are answered within writeTimeout, also a request without a body")
+    func writeTimeout() async throws {
+        let backend = try ScriptedBackend { connection, _ in while try !connection.receive().isEmpty {} }
+        defer { backend.close() }
+        var options = ProxyHarness.Options()
+        options.entryPoint.writeTimeout = .milliseconds(300)
+        try await withProxy(to: [backend.port], options) { proxy in
+            let client = try HTTP2Client(port: proxy.port)
+            #expect(try client.response(to: try #require(try client.send())).status == 504)
+            #expect(try client.response(to: try #require(try client.send("POST", "/", body: "x"))).status == 504)
+        }
+    }
+
     @Test("are closed where HTTP/2 is not served, and at a flood")
     func floods() async throws {
         let backend = try ScriptedBackend.answering(ok("x"))

@@ -54,6 +54,7 @@ final class HTTP2ClientStream: DeadlineHolder {
         input.begin(hasBody: hasBody && !ends)
         inputIsClosed = ends
         if let call = GRPCCall(view) { begin(call) }
+        setDeadline(.distantFuture)
         let exchange = Exchange(view.head, for: .http2(self), worker: worker)
         state = .open(exchange)
         exchange.start(view)
