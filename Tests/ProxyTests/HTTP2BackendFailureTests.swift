@@ -10,14 +10,6 @@ import Testing
 /// How exchanges over HTTP/2 end when they do not end well, and what becomes of the others on their connection.
 @Suite("Failures of backends that speak HTTP/2")
 struct HTTP2BackendFailureTests {
-    private static func options(_ change: (inout ProxyHarness.Options) -> Void = { _ in }) -> ProxyHarness.Options {
-        var options = ProxyHarness.Options()
-        options.backendsAreHTTP2 = true
-        options.isSticky = false
-        change(&options)
-        return options
-    }
-
     private static func request(_ method: String, _ path: String = "/", body: String? = nil) -> String {
         let length = body.map { "Content-Length: \($0.utf8.count)\r\n" } ?? ""
         return "\(method) \(path) HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\(length)\r\n\(body ?? "")"
@@ -33,7 +25,7 @@ struct HTTP2BackendFailureTests {
             }
             isRefused ? call.reset(HTTP2ErrorCode.refusedStream) : call.ok("served")
         }
-        try await withProxy(to: [backend.port], Self.options()) { proxy in
+        try await withProxy(to: [backend.port], ProxyHarness.Options.toHTTP2()) { proxy in
             try #expect(proxy.exchange(Self.request("DELETE")).hasSuffix("served"))
             #expect(backend.received.count == 3)
             try await #expect(proxy.counters().services["app"]?.retries.retries == [.connectionLost: 2])
@@ -47,7 +39,7 @@ struct HTTP2BackendFailureTests {
     @Test("a refused request is gone with its body, if any of it was sent")
     func refusedWithBody() async throws {
         let backend = try HTTP2Backend { $0.reset(HTTP2ErrorCode.refusedStream) }
-        try await withProxy(to: [backend.port], Self.options()) { proxy in
+        try await withProxy(to: [backend.port], ProxyHarness.Options.toHTTP2()) { proxy in
             try #expect(proxy.exchange(Self.request("POST", body: "abc")).hasPrefix("HTTP/1.1 502 "))
             #expect(backend.received.count == 1)
         }
@@ -63,7 +55,7 @@ struct HTTP2BackendFailureTests {
             }
             call.ok("\(call.connection)")
         }
-        try await withProxy(to: [backend.port], Self.options()) { proxy in
+        try await withProxy(to: [backend.port], ProxyHarness.Options.toHTTP2()) { proxy in
             let slow = try HTTPConnection(port: proxy.port)
             try slow.send(HTTPRequest("GET", "/slow"))
             try await #expect(eventually { backend.received.count == 1 })
@@ -85,7 +77,7 @@ struct HTTP2BackendFailureTests {
             try frames.answer(streams[0], "first")
             frames.waitForEnd()
         }
-        try await withProxy(to: [backend.port], Self.options()) { proxy in
+        try await withProxy(to: [backend.port], ProxyHarness.Options.toHTTP2()) { proxy in
             let clients = try (0..<2).map { _ in try HTTPConnection(port: proxy.port) }
             for client in clients { try client.send(HTTPRequest("PUT", "/", fields: ["Content-Length": "0"])) }
             try #expect(Set(clients.map { try $0.receive().text }) == ["first", "second"])
@@ -103,7 +95,7 @@ struct HTTP2BackendFailureTests {
             _ = all.isSet(within: 20)
             call.close()
         }
-        try await withProxy(to: [backend.port], Self.options()) { proxy in
+        try await withProxy(to: [backend.port], ProxyHarness.Options.toHTTP2()) { proxy in
             let clients = try ["/body", "/get", "/post", "/last"].map { path in
                 let client = try HTTPConnection(port: proxy.port)
                 try client.send(HTTPRequest(path == "/post" ? "POST" : "GET", path))
@@ -127,7 +119,7 @@ struct HTTP2BackendFailureTests {
         let backend = try HTTP2Backend { call in
             if call.path == "/" { call.ok("x") }
         }
-        try await withProxy(to: [backend.port], Self.options()) { proxy in
+        try await withProxy(to: [backend.port], ProxyHarness.Options.toHTTP2()) { proxy in
             _ = try proxy.exchange(Self.request("GET"))
             let client = try HTTPConnection(port: proxy.port)
             try client.send(HTTPRequest("GET", "/held"))
@@ -149,7 +141,7 @@ struct HTTP2BackendFailureTests {
             }
             call.reset(HTTP2ErrorCode.internalError)
         }
-        try await withProxy(to: [backend.port], Self.options()) { proxy in
+        try await withProxy(to: [backend.port], ProxyHarness.Options.toHTTP2()) { proxy in
             for (method, path, count) in [("GET", "/", 2), ("POST", "/", 1), ("GET", "/interim", 1)] {
                 let before = backend.received.count
                 let response = try proxy.exchange(Self.request(method, path))
@@ -171,7 +163,7 @@ struct HTTP2BackendFailureTests {
                 while !go.isSet(within: 0.1) { call.interim("HTTP/1.1 103 \r\n\r\n") }
             }
         }
-        let options = Self.options {
+        let options = ProxyHarness.Options.toHTTP2 {
             $0.serviceLimits.exchange.responseHead = .milliseconds(700)
             $0.limits.interimResponses = 1000
         }
@@ -196,7 +188,7 @@ struct HTTP2BackendFailureTests {
             guard call.path == "/large" else { return call.ok("small") }
             call.respond("HTTP/1.1 200 \r\n\r\n", body: Array(repeating: 0x61, count: size))
         }
-        try await withProxy(to: [backend.port], Self.options()) { proxy in
+        try await withProxy(to: [backend.port], ProxyHarness.Options.toHTTP2()) { proxy in
             let slow = try (0..<20).map { _ in try HTTPConnection(port: proxy.port, timeout: 20) }
             for client in slow { try client.send(HTTPRequest("GET", "/large")) }
             for client in slow { try #expect(client.receiveHead().status == 200) }
@@ -219,7 +211,7 @@ struct HTTP2BackendFailureTests {
         settings.streamWindow = 1000
         // It does not consume what it receives.
         let backend = try HTTP2Backend(settings, answersEarly: true) { _ in }
-        let options = Self.options { $0.limits.stallTimeout = .seconds(1) }
+        let options = ProxyHarness.Options.toHTTP2 { $0.limits.stallTimeout = .seconds(1) }
         try await withProxy(to: [backend.port], options) { proxy in
             let client = try TCPSocket(port: proxy.port)
             let size = 64 << 20
@@ -238,13 +230,13 @@ struct HTTP2BackendFailureTests {
     @Test("a connection without streams closes after its time, and with the last request of a replica that stops")
     func idle() async throws {
         let backend = try HTTP2Backend { $0.ok("x") }
-        let options = Self.options { $0.serviceLimits.pool.idleTimeout = .milliseconds(500) }
+        let options = ProxyHarness.Options.toHTTP2 { $0.serviceLimits.pool.idleTimeout = .milliseconds(500) }
         try await withProxy(to: [backend.port], options) { proxy in
             _ = try proxy.exchange(Self.request("GET"))
             try await #expect(proxy.counters().backendConnections == 1)
             try await #expect(eventually { try await proxy.counters().backendConnections == 0 })
         }
-        try await withProxy(to: [backend.port], Self.options()) { proxy in
+        try await withProxy(to: [backend.port], ProxyHarness.Options.toHTTP2()) { proxy in
             _ = try proxy.exchange(Self.request("GET"))
             try await proxy.apply(Described(backends: [.init("other", backend.port)]))
             try await #expect(eventually { try await proxy.counters().backendConnections == 0 })
@@ -258,7 +250,7 @@ struct HTTP2BackendFailureTests {
                 "HTTP/1.1 200 \r\nx-session-id: \(call.stream)\r\n\r\n", body: Array("body".utf8),
                 trailers: "x-sum: 1\r\n")
         }
-        let options = Self.options {
+        let options = ProxyHarness.Options.toHTTP2 {
             $0.isSticky = true
             $0.learns = true
         }
@@ -277,7 +269,7 @@ struct HTTP2BackendFailureTests {
             _ = go.isSet(within: 20)
             call.ok("x")
         }
-        let options = Self.options { $0.serviceLimits.pool.maxRequests = 2 }
+        let options = ProxyHarness.Options.toHTTP2 { $0.serviceLimits.pool.maxRequests = 2 }
         try await withProxy(to: [backend.port], options) { proxy in
             let clients = try (0..<3).map { _ in try HTTPConnection(port: proxy.port) }
             for client in clients { try client.send(HTTPRequest()) }

@@ -9,20 +9,12 @@ import Testing
 /// Requests of HTTP/1.1 clients to backends that speak HTTP/2.
 @Suite("Backends that speak HTTP/2")
 struct HTTP2BackendTests {
-    private static func options(_ change: (inout ProxyHarness.Options) -> Void = { _ in }) -> ProxyHarness.Options {
-        var options = ProxyHarness.Options()
-        options.backendsAreHTTP2 = true
-        options.isSticky = false
-        change(&options)
-        return options
-    }
-
     private static let get = "GET /a?b HTTP/1.1\r\nHost: shop.example\r\nConnection: close\r\n\r\n"
 
     @Test("get the request with its edits, and the client gets the response")
     func exchange() async throws {
         let backend = try HTTP2Backend { $0.ok("hello", "x-own: 1\r\n") }
-        try await withProxy(to: [backend.port], Self.options()) { proxy in
+        try await withProxy(to: [backend.port], ProxyHarness.Options.toHTTP2()) { proxy in
             let response = try proxy.exchange(Self.get)
             #expect(response.hasPrefix("HTTP/1.1 200 OK\r\n") && response.hasSuffix("\r\n\r\nhello"), "\(response)")
             #expect(response.fieldLines.contains("x-own: 1") && response.fieldLines.contains("content-length: 5"))
@@ -41,7 +33,7 @@ struct HTTP2BackendTests {
         let backend = try HTTP2Backend { call in
             call.respond("HTTP/1.1 200 \r\n\r\n", body: call.body, trailers: "x-sum: \(call.body.count)\r\n")
         }
-        try await withProxy(to: [backend.port], Self.options()) { proxy in
+        try await withProxy(to: [backend.port], ProxyHarness.Options.toHTTP2()) { proxy in
             let large = String(repeating: "0123456789", count: 50_000)
             for body in ["abc", large] {
                 let framings = [
@@ -75,7 +67,7 @@ struct HTTP2BackendTests {
             default: call.respond("HTTP/1.1 200 \r\n\r\n")
             }
         }
-        try await withProxy(to: [backend.port], Self.options()) { proxy in
+        try await withProxy(to: [backend.port], ProxyHarness.Options.toHTTP2()) { proxy in
             let client = try HTTPConnection(port: proxy.port)
             for (method, path, status, length) in [
                 ("GET", "/204", 204, nil), ("GET", "/304", 304, "7"), ("HEAD", "/head", 200, "7"),
@@ -95,7 +87,7 @@ struct HTTP2BackendTests {
             call.interim("HTTP/1.1 103 \r\nlink: </a>\r\n\r\n")
             call.ok("x")
         }
-        try await withProxy(to: [backend.port], Self.options()) { proxy in
+        try await withProxy(to: [backend.port], ProxyHarness.Options.toHTTP2()) { proxy in
             let response = try proxy.exchange(Self.get)
             let heads = "HTTP/1.1 103 Early Hints\r\nlink: </a>\r\n\r\nHTTP/1.1 200 OK\r\n"
             #expect(response.hasPrefix(heads), "\(response)")
@@ -105,7 +97,7 @@ struct HTTP2BackendTests {
     @Test("are told that the client takes trailers, if it said so")
     func te() async throws {
         let backend = try HTTP2Backend { $0.ok("") }
-        try await withProxy(to: [backend.port], Self.options()) { proxy in
+        try await withProxy(to: [backend.port], ProxyHarness.Options.toHTTP2()) { proxy in
             for (te, isTold) in [("trailers", true), ("gzip, Trailers ", true), ("gzip;q=1", false)] {
                 _ = try proxy.exchange(
                     "GET / HTTP/1.1\r\nHost: h\r\nTE: \(te)\r\nConnection: close, te\r\n\r\n")
@@ -123,7 +115,7 @@ struct HTTP2BackendTests {
             if call.path != "/first" { _ = go.isSet(within: 20) }
             call.ok("\(call.connection)")
         }
-        try await withProxy(to: [backend.port], Self.options()) { proxy in
+        try await withProxy(to: [backend.port], ProxyHarness.Options.toHTTP2()) { proxy in
             _ = try proxy.exchange("GET /first HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n")
             let clients = try (0..<6).map { _ in try HTTPConnection(port: proxy.port) }
             for client in clients { try client.send(HTTPRequest()) }
@@ -138,7 +130,7 @@ struct HTTP2BackendTests {
     @Test("are connected to once for all who wait")
     func oneAttempt() async throws {
         let backend = try HTTP2Backend { $0.ok("\($0.connection)") }
-        try await withProxy(to: [backend.port], Self.options()) { proxy in
+        try await withProxy(to: [backend.port], ProxyHarness.Options.toHTTP2()) { proxy in
             let clients = try (0..<40).map { _ in try HTTPConnection(port: proxy.port) }
             for client in clients { try client.send(HTTPRequest()) }
             for client in clients { try #expect(client.receive().text == "1") }

@@ -9,14 +9,6 @@ import Testing
 /// HTTP/2 on both sides, and the choice of a protocol by TLS.
 @Suite("HTTP/2 from the client to the backend")
 struct HTTP2ChainTests {
-    private static func options(_ change: (inout ProxyHarness.Options) -> Void = { _ in }) -> ProxyHarness.Options {
-        var options = ProxyHarness.Options()
-        options.backendsAreHTTP2 = true
-        options.isSticky = false
-        change(&options)
-        return options
-    }
-
     @Test("carries calls of gRPC: both directions at once, trailers, and a status without a body")
     func grpc() async throws {
         let backend = try HTTP2Backend(answersEarly: true) { call in
@@ -26,7 +18,7 @@ struct HTTP2ChainTests {
             call.respond("HTTP/1.1 200 \r\ncontent-type: application/grpc\r\n\r\n", body: [1, 2, 3], ends: false)
             call.send([4, 5], trailers: "grpc-status: 0\r\ngrpc-message: ok\r\n", ends: true)
         }
-        try await withProxy(to: [backend.port], Self.options()) { proxy in
+        try await withProxy(to: [backend.port], ProxyHarness.Options.toHTTP2()) { proxy in
             let client = try HTTP2Client(port: proxy.port)
             let grpc = "content-type: application/grpc\r\n"
             let echo = try #require(try client.send("POST", "/echo", grpc, body: "abc", ends: false))
@@ -47,7 +39,7 @@ struct HTTP2ChainTests {
             _ = go.isSet(within: 20)
             call.ok(call.path)
         }
-        try await withProxy(to: [backend.port], Self.options()) { proxy in
+        try await withProxy(to: [backend.port], ProxyHarness.Options.toHTTP2()) { proxy in
             let client = try HTTP2Client(port: proxy.port)
             let streams = try ["/a", "/b", "/c"].map { try #require(try client.send("GET", $0)) }
             try await #expect(eventually { backend.received.count == 3 })
@@ -84,12 +76,12 @@ struct HTTP2ChainTests {
             settings.disablesHTTP2 = isDisabled
             let reached = try BackendTLS(settings)
             let log = RecordedExchanges()
-            let back = Self.options {
+            let back = ProxyHarness.Options.toHTTP2 {
                 $0.tls = tls
                 $0.exchangeLog = log
                 $0.backendsAreHTTP2 = false
             }
-            let front = Self.options {
+            let front = ProxyHarness.Options.toHTTP2 {
                 $0.backendTLS = reached
                 $0.backendsAreHTTP2 = false
             }

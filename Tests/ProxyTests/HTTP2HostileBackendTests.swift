@@ -9,14 +9,6 @@ import Testing
 /// Backends that break the rules of HTTP/2 end their own streams or connections, and nothing else.
 @Suite("Hostile backends that speak HTTP/2")
 struct HTTP2HostileBackendTests {
-    private static func options(_ change: (inout ProxyHarness.Options) -> Void = { _ in }) -> ProxyHarness.Options {
-        var options = ProxyHarness.Options()
-        options.backendsAreHTTP2 = true
-        options.isSticky = false
-        change(&options)
-        return options
-    }
-
     private static let post = "POST / HTTP/1.1\r\nHost: h\r\nConnection: close\r\nContent-Length: 0\r\n\r\n"
     private static let get = "GET / HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n"
 
@@ -133,7 +125,7 @@ struct HTTP2HostileBackendTests {
             try one.answer(connection, first)
             try connection.answerAll("well")
         }
-        try await withProxy(to: [backend.port], Self.options()) { proxy in
+        try await withProxy(to: [backend.port], ProxyHarness.Options.toHTTP2()) { proxy in
             let response = try proxy.exchange(Self.post)
             #expect(response.contains(one.expected), "\(response)")
             #expect(!response.contains("set-cookie") && !response.hasSuffix("0\r\n\r\n"), "\(response)")
@@ -150,7 +142,7 @@ struct HTTP2HostileBackendTests {
             try connection.answer(connection.receiveHead(), "well")
             connection.waitForEnd()
         }
-        try await withProxy(to: [backend.port], Self.options()) { proxy in
+        try await withProxy(to: [backend.port], ProxyHarness.Options.toHTTP2()) { proxy in
             for _ in 0..<3 { try #expect(proxy.exchange(Self.get).hasSuffix("well\r\n0\r\n\r\n")) }
             #expect(backend.connectionCount == 3)
             try await #expect(eventually { try await proxy.counters().backendConnections == 0 })
@@ -164,7 +156,7 @@ struct HTTP2HostileBackendTests {
             try connection.send(type: 7, [0, 0, 0, 0, 0, 0, 0, 0])
             connection.waitForEnd()
         }
-        try await withProxy(to: [backend.port], Self.options()) { proxy in
+        try await withProxy(to: [backend.port], ProxyHarness.Options.toHTTP2()) { proxy in
             try #expect(proxy.exchange(Self.post).hasPrefix("HTTP/1.1 502 "))
             #expect(backend.connectionCount == 4)
             try await #expect(eventually { try await proxy.counters().backendConnections == 0 })
@@ -179,7 +171,7 @@ struct HTTP2HostileBackendTests {
             try connection.send(type: 3, stream: stream, [0, 0, 0, 7])
             try connection.answerAll("again")
         }
-        try await withProxy(to: [backend.port], Self.options()) { proxy in
+        try await withProxy(to: [backend.port], ProxyHarness.Options.toHTTP2()) { proxy in
             try #expect(proxy.exchange(Self.get).contains("HTTP/1.1 502 "))
         }
     }
@@ -191,7 +183,7 @@ struct HTTP2HostileBackendTests {
             try connection.send(type: 7, [0x7f, 0xff, 0xff, 0xff, 0, 0, 0, 0])
             connection.waitForEnd()
         }
-        try await withProxy(to: [backend.port], Self.options()) { proxy in
+        try await withProxy(to: [backend.port], ProxyHarness.Options.toHTTP2()) { proxy in
             for _ in 0..<3 {
                 try #expect(proxy.exchange(Self.post).hasSuffix("well\r\n0\r\n\r\n"))
                 try await #expect(eventually { try await proxy.counters().backendConnections == 0 })

@@ -52,6 +52,15 @@ final class ProxyHarness: Sendable {
         var needsTLS = false
         /// What the router of the first service takes.
         var rule = "PathPrefix(`/`)"
+
+        /// For backends that speak HTTP/2 without TLS, and requests without sessions.
+        static func toHTTP2(_ change: (inout Options) -> Void = { _ in }) -> Options {
+            var options = Options()
+            options.backendsAreHTTP2 = true
+            options.isSticky = false
+            change(&options)
+            return options
+        }
     }
 
     let port: Int
