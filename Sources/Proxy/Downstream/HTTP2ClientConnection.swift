@@ -36,8 +36,7 @@ final class HTTP2ClientConnection: ChannelInboundHandler, RemovableChannelHandle
     private var context: ChannelHandlerContext?
     private var state = State.open
     private let writer = SocketWriter()
-    /// The bytes that the session gives out.
-    private var output = ByteBuffer()
+    private let output: HTTP2Output
     /// Streams that had too much to send, and have not any more.
     private var writable: [HTTP2ClientStream] = []
     /// The bytes that the session is reading; content is a part of them.
@@ -60,6 +59,7 @@ final class HTTP2ClientConnection: ChannelInboundHandler, RemovableChannelHandle
         self.entryPoint = entryPoint
         self.tls = tls
         loop = worker.loop
+        output = HTTP2Output(writer)
         session = HTTP2Session(HTTP2Settings(entryPoint.limits, loop.limits), events: self)
     }
 
@@ -221,26 +221,12 @@ final class HTTP2ClientConnection: ChannelInboundHandler, RemovableChannelHandle
     private func send() {
         guard !isSending, !isReceiving, let session else { return }
         isSending = true
-        while let context, context.channel.isWritable, fillOutput(session) { writer.send(output, context) }
-        if output.capacity > 0 { loop.spareBuffers.giveBack(output) }
-        output = ByteBuffer()
+        output.send(session, on: loop) { self.context }
         isSending = false
         tellWritable()
         guard context != nil, session.isOver else { return }
         closeAfterOutput()
     }
-
-    /// Returns false if there is nothing to send.
-    private func fillOutput(_ session: HTTP2Session) -> Bool {
-        if output.capacity == 0 { output = loop.spareBuffers.take() } else { output.clear() }
-        var hasMore = true
-        while hasMore, output.readableBytes < Self.outputMax {
-            hasMore = session.nextOutput { output.writeBytes($0) }
-        }
-        return output.readableBytes > 0
-    }
-
-    private static let outputMax = 64 * 1024
 
     /// Only now: an exchange must not be told from within the session.
     private func tellWritable() {
@@ -374,9 +360,9 @@ extension HTTP2ClientConnection: HTTP2Events {
     }
 
     func write(_ count: Int, of id: Int32, after frameHead: UnsafeRawBufferPointer) {
-        output.writeBytes(frameHead)
-        guard let stream = stream(id) else { return }
-        if stream.write(count, into: &output) { writable.append(stream) }
+        let stream = stream(id)
+        let isWritable = output.write(after: frameHead) { stream?.write(count, into: &$0) ?? false }
+        if isWritable, let stream { writable.append(stream) }
     }
 
     /// The two alphabets differ in two letters.

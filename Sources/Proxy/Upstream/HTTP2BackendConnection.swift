@@ -51,8 +51,7 @@ final class HTTP2BackendConnection: ChannelInboundHandler, DeadlineHolder {
     /// What the backend said of our certificate.
     private var detail: String?
     private let writer = SocketWriter()
-    /// The bytes that the session gives out.
-    private var output = ByteBuffer()
+    private let output: HTTP2Output
     /// The bytes that the session is reading; content is a part of them.
     private var input = ByteBuffer()
     /// Streams that have something to deliver, and that can take more to send.
@@ -73,6 +72,7 @@ final class HTTP2BackendConnection: ChannelInboundHandler, DeadlineHolder {
         self.keeper = keeper
         self.isSecure = isSecure
         self.assumedStreams = assumedStreams
+        output = HTTP2Output(writer)
         session = HTTP2Session(.toBackend(loop.limits), events: self)
     }
 
@@ -268,23 +268,9 @@ final class HTTP2BackendConnection: ChannelInboundHandler, DeadlineHolder {
     private func send() {
         guard !isSending, !isReceiving, let session else { return }
         isSending = true
-        while let context, context.channel.isWritable, fillOutput(session) { writer.send(output, context) }
-        if output.capacity > 0 { loop.spareBuffers.giveBack(output) }
-        output = ByteBuffer()
+        output.send(session, on: loop) { self.context }
         isSending = false
     }
-
-    /// Returns false if there is nothing to send.
-    private func fillOutput(_ session: HTTP2Session) -> Bool {
-        if output.capacity == 0 { output = loop.spareBuffers.take() } else { output.clear() }
-        var hasMore = true
-        while hasMore, output.readableBytes < Self.outputMax {
-            hasMore = session.nextOutput { output.writeBytes($0) }
-        }
-        return output.readableBytes > 0
-    }
-
-    private static let outputMax = 64 * 1024
 
     // MARK: Called by streams
 
@@ -372,9 +358,9 @@ extension HTTP2BackendConnection: HTTP2Events {
     }
 
     func write(_ count: Int, of id: Int32, after frameHead: UnsafeRawBufferPointer) {
-        output.writeBytes(frameHead)
-        guard let stream = streams[id] else { return }
-        if stream.write(count, into: &output) { writable.append(stream) }
+        let stream = streams[id]
+        let isWritable = output.write(after: frameHead) { stream?.write(count, into: &$0) ?? false }
+        if isWritable, let stream { writable.append(stream) }
     }
 
     /// Servers ask for it alone.
