@@ -392,7 +392,7 @@ struct HTTP2ClientTests {
         }
     }
 
-    @Test("are closed where HTTP/2 is not served, and at a flood")
+    @Test("are closed at a flood, which is counted by its kind")
     func floods() async throws {
         let backend = try ScriptedBackend.answering(ok("x"))
         defer { backend.close() }

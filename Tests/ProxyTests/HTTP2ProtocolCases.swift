@@ -4,7 +4,7 @@ import Testing
 /// What clients may and may not send on an HTTP/2 connection, by sections of RFC 9113, and of RFC 7541 for HPACK.
 struct HTTP2ProtocolCase: Sendable, CustomTestStringConvertible {
     enum Outcome: Sendable {
-        /// The connection ends with one of these errors; a GOAWAY that got lost in the end of the connection is none.
+        /// The connection ends with a GOAWAY of one of these errors.
         case connectionError(Set<UInt32>)
         /// The stream is reset with one of these errors, or the connection ends.
         case streamError(Set<UInt32>)

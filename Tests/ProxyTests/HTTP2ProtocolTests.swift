@@ -33,9 +33,9 @@ struct HTTP2ProtocolTests {
     private static func isRight(_ seen: Seen, _ outcome: HTTP2ProtocolCase.Outcome) -> Bool {
         switch (outcome, seen) {
         case (.fine, .answer), (.ignored, .answer): true
-        case (.connectionError(let errors), .end(let error)): error.map(errors.contains) ?? true
+        case (.connectionError(let errors), .end(let error?)): errors.contains(error)
         case (.streamError(let errors), .reset(let error)): errors.contains(error)
-        case (.streamError(let errors), .end(let error)): error.map(errors.contains) ?? true
+        case (.streamError(let errors), .end(let error?)): errors.contains(error)
         default: false
         }
     }
