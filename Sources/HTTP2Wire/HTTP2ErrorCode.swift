@@ -5,5 +5,4 @@ package enum HTTP2ErrorCode {
     package static let internalError: UInt32 = 0x2
     package static let refusedStream: UInt32 = 0x7
     package static let cancel: UInt32 = 0x8
-    package static let enhanceYourCalm: UInt32 = 0xb
 }
