@@ -16,7 +16,8 @@ package struct HTTP2Settings: Equatable, Sendable {
     /// that ends the connection.
     package var headBytes = 80 * 1024
     /// Frames without use that are tolerated at once: resets, sent and received, settings, pings, priorities, empty
-    /// content. Frames of unknown types are passed over. Two window updates and one ping for each frame of content that was sent are of use.
+    /// content. Frames of unknown types are passed over. Two window updates and one ping for each frame of content
+    /// that was sent are of use.
     package var glitches = 1000
     /// How many more of them are tolerated each second.
     package var glitchesPerSecond = 33

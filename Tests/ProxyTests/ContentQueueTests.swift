@@ -31,6 +31,6 @@ struct ContentQueueTests {
             queue.move(atMost: 1000, to: &taken)
         }
         #expect(queue.count == 60_000)
-        #expect(queue.storage < 4 * queue.count)
+        #expect(queue.storedBytes < 4 * queue.count)
     }
 }

@@ -13,7 +13,7 @@ struct ContentQueue {
     private var endsWithCopy = false
 
     /// Bytes of memory that the content takes.
-    var storage: Int { pieces.reduce(0) { $0 + $1.capacity } }
+    var storedBytes: Int { pieces.reduce(0) { $0 + $1.capacity } }
 
     mutating func append(_ content: ByteBuffer) {
         guard content.readableBytes > 0 else { return }
