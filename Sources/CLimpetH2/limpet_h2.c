@@ -14,6 +14,7 @@ struct limpet_h2 {
     void *owner;
     received_head head;
     uint8_t websocket_key[LIMPET_H2_WEBSOCKET_KEY_LENGTH];
+    uint8_t websocket_accept[LIMPET_H2_WEBSOCKET_ACCEPT_LENGTH];
     /* Nothing more is received. */
     bool is_ended;
     int flood;
@@ -29,6 +30,13 @@ enum { NO_FLOOD = -1, THOUSANDTHS = 1000, WINDOW_UPDATES_FOR_DATA = 2, CREDIT_MA
 
 /* How many times the limit of a head a block may have decoded: a block that goes on and on is meant to cost. */
 enum { DECODED_HEADS = 8 };
+
+/* What is remembered of a stream, by the address of one of these: libnghttp2 keeps a pointer. */
+static const char to_head, to_websocket, keeps_input;
+
+static bool is_marked(nghttp2_session *session, int32_t stream, const char *mark) {
+    return nghttp2_session_get_stream_user_data(session, stream) == mark;
+}
 
 // MARK: Floods
 
@@ -87,9 +95,13 @@ static int on_begin_frame(nghttp2_session *session, const nghttp2_frame_hd *fram
 // MARK: Heads
 
 static int on_begin_headers(nghttp2_session *session, const nghttp2_frame *frame, void *user) {
-    (void)session;
     limpet_h2 *h2 = user;
-    received_head_begin(&h2->head, frame->hd.stream_id, h2->websocket_key);
+    int32_t stream = frame->hd.stream_id;
+    received_head_begin(&h2->head, stream, h2->websocket_key);
+    if (!is_marked(session, stream, &to_websocket)) return 0;
+    h2->head.is_to_websocket = true;
+    bool had_key = h2->events.websocket_accept(h2->owner, stream, h2->websocket_accept);
+    h2->head.websocket_accept = had_key ? h2->websocket_accept : NULL;
     return 0;
 }
 
@@ -133,14 +145,9 @@ static int on_invalid_frame(nghttp2_session *session, const nghttp2_frame *frame
     return 0;
 }
 
-/* The response answers a HEAD request. */
-static bool is_to_head(limpet_h2 *h2, int32_t stream) {
-    return !h2->settings.is_server && nghttp2_session_get_stream_user_data(h2->session, stream) != NULL;
-}
-
 static void received_block(limpet_h2 *h2, int32_t stream, bool ends) {
     head_form form = received_head_form(&h2->head);
-    int fault = received_head_complete(&h2->head, ends, is_to_head(h2, stream));
+    int fault = received_head_complete(&h2->head, ends, is_marked(h2->session, stream, &to_head));
     /* Trailers end the stream (RFC 9113, section 8.1). */
     if (fault == 0 && form == FORM_TRAILERS && !ends) fault = LIMPET_H2_HEAD_MALFORMED;
     if (fault != 0 && form == FORM_TRAILERS) {
@@ -220,7 +227,7 @@ static int on_frame_send(nghttp2_session *session, const nghttp2_frame *frame, v
         (frame->hd.flags & NGHTTP2_FLAG_END_STREAM);
     int32_t stream = frame->hd.stream_id;
     if (ends && h2->settings.is_server && nghttp2_session_get_stream_remote_close(session, stream) == 0 &&
-        nghttp2_session_get_stream_user_data(session, stream) == NULL) {
+        !is_marked(session, stream, &keeps_input)) {
         limpet_h2_reset(h2, stream, NGHTTP2_NO_ERROR);
     }
     return 0;
@@ -389,20 +396,41 @@ static bool equals_head(const nghttp2_nv *method) {
     return method->valuelen == 4 && memcmp(method->value, "HEAD", 4) == 0;
 }
 
+static int32_t submit_request(limpet_h2 *h2, const sent_head *head, bool ends, const char *mark) {
+    nghttp2_data_provider provider = {.read_callback = read_content};
+    int32_t stream =
+        nghttp2_submit_request(h2->session, NULL, head->fields, head->count, ends ? NULL : &provider, (void *)mark);
+    return stream < 0 ? -1 : stream;
+}
+
 int32_t limpet_h2_send_request(
     limpet_h2 *h2, uint8_t *bytes, size_t length, const char *scheme, bool accepts_trailers, bool ends) {
     sent_head head;
     sent_head_begin(&head);
-    nghttp2_data_provider provider = {.read_callback = read_content};
     int32_t stream = -1;
     if (nghttp2_session_check_request_allowed(h2->session) &&
-        sent_head_read_request(&head, bytes, length, scheme, accepts_trailers)) {
-        /* What is remembered of the stream: whether the method is HEAD. */
-        void *is_head = equals_head(head.fields) ? h2 : NULL;
-        stream = nghttp2_submit_request(h2->session, NULL, head.fields, head.count, ends ? NULL : &provider, is_head);
+        sent_head_read_request(&head, bytes, length, scheme, NULL, accepts_trailers)) {
+        stream = submit_request(h2, &head, ends, equals_head(head.fields) ? &to_head : NULL);
     }
     sent_head_free(&head);
-    return stream < 0 ? -1 : stream;
+    return stream;
+}
+
+bool limpet_h2_takes_websockets(const limpet_h2 *h2) {
+    return h2->has_settings &&
+        nghttp2_session_get_remote_settings(h2->session, NGHTTP2_SETTINGS_ENABLE_CONNECT_PROTOCOL) == 1;
+}
+
+int32_t limpet_h2_send_websocket(limpet_h2 *h2, uint8_t *bytes, size_t length, const char *scheme) {
+    sent_head head;
+    sent_head_begin(&head);
+    int32_t stream = -1;
+    if (nghttp2_session_check_request_allowed(h2->session) &&
+        sent_head_read_request(&head, bytes, length, scheme, "websocket", false)) {
+        stream = submit_request(h2, &head, false, &to_websocket);
+    }
+    sent_head_free(&head);
+    return stream;
 }
 
 bool limpet_h2_send_trailers(limpet_h2 *h2, int32_t stream, uint8_t *lines, size_t length) {
@@ -424,10 +452,11 @@ void limpet_h2_reset(limpet_h2 *h2, int32_t stream, uint32_t error) {
     nghttp2_submit_rst_stream(h2->session, NGHTTP2_FLAG_NONE, stream, error);
 }
 
-/* What the stream's data is does not matter: only that there is some. */
 void limpet_h2_keep_input(limpet_h2 *h2, int32_t stream) {
-    nghttp2_session_set_stream_user_data(h2->session, stream, h2);
+    nghttp2_session_set_stream_user_data(h2->session, stream, (void *)&keeps_input);
 }
+
+void limpet_h2_ping(limpet_h2 *h2) { nghttp2_submit_ping(h2->session, NGHTTP2_FLAG_NONE, NULL); }
 
 void limpet_h2_announce_end(limpet_h2 *h2) { nghttp2_submit_shutdown_notice(h2->session); }
 

@@ -147,9 +147,28 @@ static void write_request_line(received_head *head) {
     if (head->authority != NULL) append_line(head, (text){(const uint8_t *)"host", 4}, authority);
 }
 
+/* The head accepts a request for a WebSocket (RFC 8441, section 5). */
+static bool opens_websocket(const received_head *head) {
+    text status = text_of(head->status);
+    return head->is_to_websocket && status.length == 3 && status.base[0] == '2';
+}
+
+/* An HTTP/1.1 server would have answered so. */
+static void write_switch(received_head *head) {
+    append_text(head, "HTTP/1.1 101 Switching Protocols\r\nconnection: upgrade\r\nupgrade: websocket\r\n");
+    if (head->websocket_accept == NULL) return;
+    append_text(head, "sec-websocket-accept: ");
+    append(head, (text){head->websocket_accept, LIMPET_H2_WEBSOCKET_ACCEPT_LENGTH});
+    append_text(head, "\r\n");
+}
+
 static void write_status_line(received_head *head) {
     text status = text_of(head->status);
-    if (status.length != 3 || !is_visible(status)) return refuse(head, LIMPET_H2_HEAD_MALFORMED);
+    /* HTTP/2 has no 101 (RFC 9113, section 8.6). */
+    if (status.length != 3 || !is_visible(status) || equals(status, "101")) {
+        return refuse(head, LIMPET_H2_HEAD_MALFORMED);
+    }
+    if (opens_websocket(head)) return write_switch(head);
     append_text(head, "HTTP/1.1 ");
     append(head, status);
     append_text(head, " \r\n");
@@ -183,6 +202,7 @@ static void add_regular(received_head *head, text name, text value) {
     }
     if (equals(name, "cookie")) return add_cookie(head, value);
     if (equals(name, "host")) return add_host(head, name, value);
+    if (opens_websocket(head) && (equals(name, "content-length") || equals(name, "sec-websocket-accept"))) return;
     if (equals(name, "content-length")) head->has_length = true;
     append_line(head, name, value);
 }
@@ -214,7 +234,7 @@ static bool may_have_body(const received_head *head) {
 
 /* How an HTTP/1.1 message says what the frames say in HTTP/2. */
 static void write_framing(received_head *head, bool ends, bool is_to_head) {
-    if (head->has_length || is_to_head) return;
+    if (head->has_length || is_to_head || opens_websocket(head)) return;
     bool is_request = received_head_form(head) == FORM_REQUEST;
     if (!ends && may_have_body(head)) append_text(head, "transfer-encoding: chunked\r\n");
     if (ends && (is_request ? expects_body(text_of(head->method)) : may_have_body(head))) {

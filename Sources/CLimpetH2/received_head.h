@@ -24,6 +24,10 @@ typedef struct {
     buffer cookies;
     nghttp2_rcbuf *method, *path, *authority, *protocol, *status;
     const uint8_t *websocket_key;
+    /* The block answers a request for a WebSocket. */
+    bool is_to_websocket;
+    /* What answers the nonce of that request; NULL: it had none. */
+    const uint8_t *websocket_accept;
 } received_head;
 
 typedef enum { FORM_REQUEST, FORM_RESPONSE, FORM_TRAILERS } head_form;

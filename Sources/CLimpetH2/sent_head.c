@@ -118,12 +118,13 @@ static bool read_request_line(line start, line *method, line *target) {
     return method->length > 0 && target->length > 0;
 }
 
-/* Host becomes the authority (RFC 9113, section 8.3.1). */
-static bool read_request_fields(sent_head *head, line rest, line *authority) {
+/* Host becomes the authority (RFC 9113, section 8.3.1). HTTP/2 has no nonce of a handshake (RFC 8441, section 5.1). */
+static bool read_request_fields(sent_head *head, line rest, bool has_nonce, line *authority) {
     line field, name, value;
     while (next_line(&rest, &field) && field.length > 0) {
         if (!split(field, &name, &value)) return false;
         if (is_left_out(name) || is_named(name, "te")) continue;
+        if (has_nonce && is_named(name, "sec-websocket-key")) continue;
         if (is_named(name, "host")) {
             *authority = value;
         } else if (!add(head, name.base, name.length, value.base, value.length)) {
@@ -134,14 +135,20 @@ static bool read_request_fields(sent_head *head, line rest, line *authority) {
 }
 
 bool sent_head_read_request(
-    sent_head *head, uint8_t *bytes, size_t length, const char *scheme, bool accepts_trailers) {
+    sent_head *head, uint8_t *bytes, size_t length, const char *scheme, const char *protocol, bool accepts_trailers) {
     line rest = {bytes, length}, start, method, target, authority = {NULL, 0};
     if (!next_line(&rest, &start) || !read_request_line(start, &method, &target)) return false;
+    if (protocol == NULL ? !add(head, ":method", 7, method.base, method.length)
+                         : !add(head, ":method", 7, "CONNECT", 7) ||
+                !add(head, ":protocol", 9, protocol, strlen(protocol))) {
+        return false;
+    }
+    if (!add(head, ":scheme", 7, scheme, strlen(scheme)) || !add(head, ":path", 5, target.base, target.length)) {
+        return false;
+    }
     /* The authority is known once the fields are read, and goes before them. */
-    enum { authority_place = 3 };
-    if (!add(head, ":method", 7, method.base, method.length) || !add(head, ":scheme", 7, scheme, strlen(scheme)) ||
-        !add(head, ":path", 5, target.base, target.length) || !add(head, ":authority", 10, "", 0) ||
-        !read_request_fields(head, rest, &authority)) {
+    size_t authority_place = head->count;
+    if (!add(head, ":authority", 10, "", 0) || !read_request_fields(head, rest, protocol != NULL, &authority)) {
         return false;
     }
     if (authority.base != NULL) {

@@ -22,9 +22,13 @@ void sent_head_begin(sent_head *head);
  */
 bool sent_head_read_response(sent_head *head, uint8_t *bytes, size_t length);
 
-/* Reads the head of a request, as `sent_head_read_response` does. */
+/*
+ * Reads the head of a request, as `sent_head_read_response` does.
+ *
+ * protocol: what the request opens by an extended CONNECT (RFC 8441); NULL: it is an ordinary request.
+ */
 bool sent_head_read_request(
-    sent_head *head, uint8_t *bytes, size_t length, const char *scheme, bool accepts_trailers);
+    sent_head *head, uint8_t *bytes, size_t length, const char *scheme, const char *protocol, bool accepts_trailers);
 
 /* Reads field lines. */
 bool sent_head_read_lines(sent_head *head, uint8_t *bytes, size_t length);

@@ -16,6 +16,8 @@ enum {
     event_handshake_done = 0x20,
     event_alert_received = 0x4004,
     event_alert_sent = 0x4008,
+    protocol_chosen = 0,
+    protocol_none = 3,
 };
 
 extern int boringssl(SSL_CTX_get_ex_new_index)(
@@ -31,11 +33,20 @@ extern uint32_t boringssl(SSL_CTX_set_options)(void *context, uint32_t options);
 extern void boringssl(SSL_CTX_set_info_callback)(
     void *context, void (*callback)(const void *ssl, int type, int value));
 
+extern void boringssl(SSL_CTX_set_alpn_select_cb)(
+    void *context,
+    int (*callback)(
+        void *ssl, const uint8_t **chosen, uint8_t *chosen_length, const uint8_t *offered, unsigned offered_length,
+        void *argument),
+    void *argument);
+
 extern void *boringssl(SSL_get_SSL_CTX)(const void *ssl);
 extern int boringssl(SSL_version)(const void *ssl);
 extern int boringssl(SSL_in_init)(const void *ssl);
 extern int boringssl(SSL_session_reused)(const void *ssl);
 extern const void *boringssl(SSL_get_current_cipher)(const void *ssl);
+extern const void *boringssl(SSL_get_pending_cipher)(const void *ssl);
+extern int boringssl(SSL_CIPHER_is_aead)(const void *suite);
 extern const char *boringssl(SSL_CIPHER_standard_name)(const void *suite);
 
 extern int boringssl(RAND_bytes)(uint8_t *bytes, size_t count);

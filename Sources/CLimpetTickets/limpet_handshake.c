@@ -2,8 +2,8 @@
 
 #include "boringssl.h"
 
-static const limpet_handshake nothing = {0, false, "", -1, -1};
-static _Thread_local limpet_handshake noted = {0, false, "", -1, -1};
+static const limpet_handshake nothing = {0, false, "", false, -1, -1};
+static _Thread_local limpet_handshake noted = {0, false, "", false, -1, -1};
 
 static void handshake_event(const void *ssl, int type, int value) {
     if (type == event_handshake_start) {
@@ -14,6 +14,7 @@ static void handshake_event(const void *ssl, int type, int value) {
         noted.version = (uint16_t)boringssl(SSL_version)(ssl);
         noted.is_resumed = boringssl(SSL_session_reused)(ssl) == 1;
         noted.suite = name == NULL ? "" : name;
+        noted.fits_http2 = limpet_suite_fits_http2(suite);
     } else if (boringssl(SSL_in_init)(ssl) == 0) {
         return; // The alerts of an open connection, close_notify for one.
     } else if (type == event_alert_received) {

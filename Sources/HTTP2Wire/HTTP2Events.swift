@@ -34,6 +34,10 @@ package protocol HTTP2Events: AnyObject {
 
     /// Asks for 16 random bytes in base 64: the nonce of a WebSocket's handshake (RFC 6455, section 4.1).
     func webSocketKey() -> [UInt8]
+
+    /// Asks for what answers the nonce of a request for a WebSocket (RFC 6455, section 4.2.2), 28 bytes in base 64;
+    /// empty: the request had none.
+    func webSocketAccept(of stream: Int32) -> [UInt8]
 }
 
 package enum HTTP2HeadFault: Equatable, Sendable {

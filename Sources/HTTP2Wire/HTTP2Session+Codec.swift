@@ -43,6 +43,12 @@ extension limpet_h2_events {
             guard let key, let nonce = events(owner)?.webSocketKey() else { return }
             let place = UnsafeMutableRawBufferPointer(start: key, count: Int(LIMPET_H2_WEBSOCKET_KEY_LENGTH))
             place.copyBytes(from: nonce.prefix(place.count))
+        },
+        websocket_accept: { owner, stream, accept in
+            let answer = events(owner)?.webSocketAccept(of: stream) ?? []
+            guard let accept, answer.count == Int(LIMPET_H2_WEBSOCKET_ACCEPT_LENGTH) else { return false }
+            UnsafeMutableRawBufferPointer(start: accept, count: answer.count).copyBytes(from: answer)
+            return true
         })
 
     /// The session is in the middle of a call to the codec, so it exists.

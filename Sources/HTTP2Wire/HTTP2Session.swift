@@ -88,6 +88,21 @@ package final class HTTP2Session {
         return stream < 0 ? nil : stream
     }
 
+    /// Whether the peer has said that it takes requests for WebSockets (RFC 8441, section 3).
+    package var takesWebSockets: Bool { limpet_h2_takes_websockets(h2) }
+
+    /// Opens a stream for a request for a WebSocket. The bytes of the head, in the form of HTTP/1.1, are changed.
+    ///
+    /// An answer that accepts it is reported as a 101. Content follows in both directions:
+    /// ``HTTP2Events/content(of:atMost:)`` asks for ours.
+    ///
+    /// - Returns: the stream; nil if the peer takes no more.
+    package func send(webSocket head: UnsafeMutableRawBufferPointer, scheme: String) -> Int32? {
+        let bytes = head.bindMemory(to: UInt8.self)
+        let stream = limpet_h2_send_websocket(h2, bytes.baseAddress, bytes.count, scheme)
+        return stream < 0 ? nil : stream
+    }
+
     /// Sends trailers after the content, from within ``HTTP2Events/content(of:atMost:)``. Returns false if there are
     /// none that can be sent.
     package func send(trailers lines: [UInt8], of stream: Int32) -> Bool {
@@ -117,6 +132,9 @@ package final class HTTP2Session {
     package var peerStreams: Int { Int(limpet_h2_peer_streams(h2)) }
 
     package var hasPeerSettings: Bool { limpet_h2_has_peer_settings(h2) }
+
+    /// Asks the peer for a sign of life (RFC 9113, section 6.7).
+    package func ping() { limpet_h2_ping(h2) }
 
     // MARK: The end of the connection
 

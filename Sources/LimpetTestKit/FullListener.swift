@@ -27,19 +27,30 @@ package final class FullListener: Sendable {
 
     deinit { close(descriptor) }
 
-    /// Whether a client is trying to connect at the moment (proc_net_tcp(5): state 02 is SYN_SENT).
-    package var isTried: Bool {
+    /// Whether a client is trying to connect at the moment.
+    package var isTried: Bool { tries > 0 }
+
+    /// How many clients are trying to connect at the moment (proc_net_tcp(5): state 02 is SYN_SENT).
+    package var tries: Int {
         let place = String(port, radix: 16, uppercase: true)
         let target = "0100007F:" + String(repeating: "0", count: 4 - place.count) + place
-        return (try? TextFile.read("/proc/net/tcp"))?.split(separator: "\n").contains { line in
+        return (try? TextFile.read("/proc/net/tcp"))?.split(separator: "\n").count { line in
             let words = line.split(separator: " ")
             return words.count > 3 && words[2] == target && words[3] == "02"
-        } ?? false
+        } ?? 0
     }
 
-    /// Accepts the next connection, and answers its request. Blocks.
+    /// Accepts what fills the queue. Blocks.
+    package func makeRoom() { close(accept(descriptor, nil, nil)) }
+
+    /// Makes room for a connection, and answers its request. Blocks.
     package func answerNext(_ response: String) {
-        close(accept(descriptor, nil, nil))
+        makeRoom()
+        answer(response)
+    }
+
+    /// Accepts a connection, and answers its request. Blocks.
+    package func answer(_ response: String) {
         let next = accept(descriptor, nil, nil)
         var bytes = [UInt8](repeating: 0, count: 4096)
         _ = read(next, &bytes, bytes.count)

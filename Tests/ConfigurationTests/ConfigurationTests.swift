@@ -140,8 +140,9 @@ struct ConfigurationTests {
                 slow:
                   maxIdleConnsPerHost: 7
                   forwardingTimeouts: { dialTimeout: 2s, responseHeaderTimeout: 1m, idleConnTimeout: 90s,
-                    responseGapTimeout: 3s, requestTimeout: 4s, tunnelTimeout: 1h }
-                none: { maxIdleConnsPerHost: 0, ForwardingTimeouts: { dialTimeout: 0, idleConnTimeout: 0 } }
+                    responseGapTimeout: 3s, requestTimeout: 4s, tunnelTimeout: 1h, readIdleTimeout: 5s, pingTimeout: 6 }
+                none: { maxIdleConnsPerHost: 0, ForwardingTimeouts: { dialTimeout: 0, idleConnTimeout: 0,
+                  readIdleTimeout: 0, pingTimeout: 0 } }
               services:
                 a: { loadBalancer: { servers: [{ url: "http://a" }], serversTransport: slow } }
                 b: { loadBalancer: { servers: [{ url: "http://b" }], serversTransport: none@file } }
@@ -155,6 +156,7 @@ struct ConfigurationTests {
                 [
                     "traefik.http.services.e.loadbalancer.serverstransport": "brief",
                     "limpet.http.serverstransports.brief.forwardingtimeouts.requesttimeout": "5s",
+                    "limpet.http.serverstransports.brief.forwardingtimeouts.readidletimeout": "7s",
                 ], ports: [80]),
         ]
         let reading = ConfigurationReading.read([("f.yml", yaml)], containers)
@@ -167,10 +169,11 @@ struct ConfigurationTests {
             .seconds(2), .seconds(60), .seconds(90)
         )
         (slow.responseGapTimeout, slow.requestTimeout, slow.tunnelTimeout) = (.seconds(3), .seconds(4), .seconds(3600))
+        (slow.readIdleTimeout, slow.pingTimeout) = (.seconds(5), .seconds(6))
         var none = ServersTransportSettings()
         (none.dialTimeout, none.idleConnTimeout) = (nil, nil)
         var brief = ServersTransportSettings()
-        brief.requestTimeout = .seconds(5)
+        (brief.requestTimeout, brief.readIdleTimeout, brief.pingTimeout) = (.seconds(5), .seconds(7), .seconds(15))
         #expect(
             transports == [
                 "a": slow, "b": none, "c": ServersTransportSettings(), "d@docker": slow, "e@docker": brief,

@@ -28,8 +28,8 @@ struct DurationSetting: CustomStringConvertible, Sendable {
         ]
         + ["serversTransport", "http.serversTransports.t"].flatMap { transport in
             [
-                "dialTimeout", "responseHeaderTimeout", "idleConnTimeout", "responseGapTimeout", "requestTimeout",
-                "tunnelTimeout",
+                "dialTimeout", "responseHeaderTimeout", "idleConnTimeout", "readIdleTimeout", "pingTimeout",
+                "responseGapTimeout", "requestTimeout", "tunnelTimeout",
             ].map { DurationSetting("\(transport).forwardingTimeouts.\($0)", takesZero: true) }
         }
         + [

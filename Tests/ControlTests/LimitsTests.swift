@@ -38,11 +38,13 @@ struct LimitsTests {
         (settings.dialTimeout, settings.idleConnTimeout) = (.seconds(1), nil)
         (settings.responseHeaderTimeout, settings.responseGapTimeout) = (.seconds(2), .milliseconds(300))
         (settings.requestTimeout, settings.tunnelTimeout) = (.seconds(4), .seconds(5))
+        (settings.readIdleTimeout, settings.pingTimeout) = (.seconds(6), .seconds(7))
         settings.maxIdleConnsPerHost = 10
         var expected = ServiceLimits()
         (expected.pool.connectTimeout, expected.pool.idleTimeout) = (.seconds(1), nil)
         (expected.exchange.responseHead, expected.exchange.responseGap) = (.seconds(2), .milliseconds(300))
         (expected.exchange.request, expected.exchange.tunnel) = (.seconds(4), .seconds(5))
+        expected.pool.pings = PingLimits(after: .seconds(6), timeout: .seconds(7))
         expected.pool.idleConnections = 4
         var service = ServiceSettings(name: "s", targets: .servers([]))
         (service.transport, service.maxRequests) = (settings, 50)

@@ -79,4 +79,51 @@ import Testing
         client.receive(HTTP2Frame.frame(type: 6, Array(repeating: 0, count: 8)))
         #expect(!client.isEnded)
     }
+
+    /// A request for a WebSocket goes and comes in the form of HTTP/1.1, and is an extended CONNECT between (RFC 8441).
+    @Test func webSocket() throws {
+        let pair = Pair()
+        #expect(pair.client.session.takesWebSockets && !pair.server.session.takesWebSockets)
+        let head =
+            "GET /c?d HTTP/1.1\r\nHost: a\r\nConnection: upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Key: x\r\n"
+        let stream = try #require(pair.client.send(webSocket: head + "X-A: 1\r\n\r\n"))
+        pair.exchange()
+        let received =
+            "GET /c?d HTTP/1.1\r\nConnection: upgrade\r\nUpgrade: websocket\r\n"
+            + "Sec-WebSocket-Key: bGltcGV0bGltcGV0bGltcA==\r\nhost: a\r\nx-a: 1\r\n\r\n"
+        #expect(pair.server.takeEvents() == [.head(stream, received, ends: false)])
+        pair.server.send(
+            response: "HTTP/1.1 200 \r\nX-B: 2\r\nSec-WebSocket-Accept: y\r\n\r\n", on: stream, ends: false)
+        pair.exchange()
+        let accepted =
+            "HTTP/1.1 101 Switching Protocols\r\nconnection: upgrade\r\nupgrade: websocket\r\n"
+            + "sec-websocket-accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\nx-b: 2\r\n\r\n"
+        #expect(pair.client.takeEvents() == [.head(stream, accepted, ends: false)])
+    }
+
+    /// A refusal is an ordinary response, and a 101 none at all.
+    @Test func refusedWebSocket() throws {
+        let client = client()
+        for (status, isForWebSocket) in [("403", true), ("101", true), ("101", false)] {
+            let head = "GET / HTTP/1.1\r\nHost: a\r\n\r\n"
+            let stream = try #require(isForWebSocket ? client.send(webSocket: head) : client.send(request: head))
+            _ = (client.takeOutput(), client.takeEvents())
+            client.receive(HTTP2Frame.head(stream: UInt32(stream), ends: false, [(":status", status)]))
+            let event = try #require(client.takeEvents().first)
+            if status == "403" {
+                #expect(event == .head(stream, "HTTP/1.1 403 \r\ntransfer-encoding: chunked\r\n\r\n", ends: false))
+            } else {
+                #expect(event == .refusedHead(stream, .malformed))
+            }
+        }
+    }
+
+    @Test func ping() {
+        let pair = Pair()
+        pair.client.session.ping()
+        let bytes = pair.client.takeOutput()
+        #expect(bytes.count == 17 && bytes[3] == 6 && bytes[4] == 0)
+        pair.server.receive(bytes)
+        #expect(pair.server.takeOutput()[4] == 1, "it is answered")
+    }
 }

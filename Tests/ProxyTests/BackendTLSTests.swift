@@ -127,6 +127,36 @@ struct BackendTLSTests {
         }
     }
 
+    @Test("that choose HTTP/2 with a cipher suite that it prohibits get no request, and the failure says why")
+    func prohibitedSuite() async throws {
+        let folder = TemporaryFile.path()
+        let authority = try TestAuthority(in: folder)
+        var settings = BackendTLSSettings()
+        settings.authorities = try Self.authorities(authority)
+        let server = try OpenSSLServer(
+            "back", authority.issue("back", "IP:127.0.0.1"), version: "tls1_2",
+            ["-alpn", "h2,http/1.1", "-cipher", "ECDHE-ECDSA-AES128-SHA"], in: folder)
+        defer { server.kill() }
+        for isDisabled in [false, true] {
+            settings.disablesHTTP2 = isDisabled
+            let reached = try BackendTLS(settings)
+            let log = RecordedExchanges()
+            let options = Self.options {
+                $0.backendTLS = reached
+                $0.exchangeLog = log
+            }
+            try await withProxy(to: [server.port], options) { proxy in
+                let response = try proxy.exchange(Self.request)
+                #expect(response.hasPrefix(isDisabled ? "HTTP/1.1 200 " : "HTTP/1.1 503 "))
+                try await #expect(eventually { !log.all.isEmpty })
+                let failure = log.all.first?.failedAttempt
+                #expect(failure?.reason == (isDisabled ? nil : .handshakeFailed))
+                let suite = "chose HTTP/2 with TLS_ECDHE_ECDSA_WITH_AES_128_CBC_SHA, which HTTP/2 prohibits"
+                #expect(failure?.detail?.contains(suite) ?? isDisabled, "\(failure as Any)")
+            }
+        }
+    }
+
     @Test("that nobody verifies are reached; one that demands a certificate gets the configured one")
     func insecureAndMutual() async throws {
         let served = try TLSServed("DNS:other.example")

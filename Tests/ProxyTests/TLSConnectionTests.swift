@@ -334,6 +334,33 @@ struct TLSConnectionTests {
         }
     }
 
+    @Test("speak HTTP/1.1 with a cipher suite that HTTP/2 prohibits, though both sides have HTTP/2")
+    func prohibitedSuite() async throws {
+        var options = TLSOptions()
+        options.cipherSuites = [.ecdsaAES128GCM, .ecdsaAES128CBC]
+        try await Self.withTLS(TLSServed("DNS:shop.example").serving([options])) { proxy in
+            let cases: [(ciphers: String?, version: String?, protocols: [String], agreed: String?)] = [
+                ("ECDHE-ECDSA-AES128-SHA", "TLSv1_2", ["h2", "http/1.1"], "http/1.1"),
+                ("ECDHE-ECDSA-AES128-SHA", "TLSv1_2", ["x", "http/1.1", "h2"], "http/1.1"),
+                ("ECDHE-ECDSA-AES128-SHA", "TLSv1_2", ["h2"], nil), ("ECDHE-ECDSA-AES128-SHA", "TLSv1_2", ["h3"], nil),
+                ("ECDHE-ECDSA-AES128-SHA:ECDHE-ECDSA-AES128-GCM-SHA256", "TLSv1_2", ["h2", "http/1.1"], "http/1.1"),
+                ("ECDHE-ECDSA-AES128-GCM-SHA256:ECDHE-ECDSA-AES128-SHA", "TLSv1_2", ["h2", "http/1.1"], "h2"),
+                (nil, "TLSv1_3", ["h2", "http/1.1"], "h2"), (nil, nil, ["http/1.1", "h2"], "h2"),
+                (nil, nil, ["http/1.1"], "http/1.1"), (nil, nil, [], nil),
+            ]
+            let outcomes = try TLSClient.run(
+                cases.map { one in
+                    var connection = Self.connection(proxy, "shop.example", version: one.version)
+                    (connection.ciphers, connection.protocols) = (one.ciphers, one.protocols)
+                    return connection
+                })
+            #expect(outcomes.map(\.negotiated) == cases.map(\.agreed), "\(outcomes)")
+            for (one, outcome) in zip(cases, outcomes) where one.agreed != "h2" {
+                #expect(outcome.status == 200, "\(one): \(outcome)")
+            }
+        }
+    }
+
     @Test("get Strict-Transport-Security where it is configured; others only if that is forced")
     func strictTransport() async throws {
         for isForced in [false, true] {

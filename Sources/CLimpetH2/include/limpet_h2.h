@@ -48,10 +48,16 @@ typedef struct limpet_h2_events {
     void (*take)(void *owner, int32_t stream, const uint8_t *frame_head, size_t length);
     /* Asks for a nonce for an HTTP/1.1 server that speaks WebSocket (RFC 6455, section 4.1), in base 64. */
     void (*websocket_key)(void *owner, uint8_t *key);
+    /*
+     * Asks for what answers the nonce of the request that limpet_h2_send_websocket sent on the stream (RFC 6455, section
+     * 4.2.2), in base 64. Returns false if the request had none.
+     */
+    bool (*websocket_accept)(void *owner, int32_t stream, uint8_t *accept);
 } limpet_h2_events;
 
 #define LIMPET_H2_FRAME_HEAD_LENGTH 9
 #define LIMPET_H2_WEBSOCKET_KEY_LENGTH 24
+#define LIMPET_H2_WEBSOCKET_ACCEPT_LENGTH 28
 
 /* More content follows. */
 #define LIMPET_H2_CONTENT_GOES_ON 0
@@ -113,6 +119,14 @@ bool limpet_h2_send_interim(limpet_h2 *h2, int32_t stream, uint8_t *head, size_t
 int32_t limpet_h2_send_request(
     limpet_h2 *h2, uint8_t *head, size_t length, const char *scheme, bool accepts_trailers, bool ends);
 
+/* The peer has said that it takes requests for WebSockets. */
+bool limpet_h2_takes_websockets(const limpet_h2 *h2);
+/*
+ * Opens a stream for a request for a WebSocket (RFC 8441), which the head makes in the form of HTTP/1.1. An answer that
+ * accepts it is reported as a 101, and content follows in both directions. Returns as limpet_h2_send_request does.
+ */
+int32_t limpet_h2_send_websocket(limpet_h2 *h2, uint8_t *head, size_t length, const char *scheme);
+
 /* Sends trailers after the content, from within the event `ready`. Returns false if they cannot be sent. */
 bool limpet_h2_send_trailers(limpet_h2 *h2, int32_t stream, uint8_t *lines, size_t length);
 
@@ -126,6 +140,9 @@ void limpet_h2_reset(limpet_h2 *h2, int32_t stream, uint32_t error);
  * 9113, section 8.1).
  */
 void limpet_h2_keep_input(limpet_h2 *h2, int32_t stream);
+
+/* Asks the peer for a sign of life. */
+void limpet_h2_ping(limpet_h2 *h2);
 
 /* Says that the connection will end soon: the peer should open no more streams (RFC 9113, section 6.8). */
 void limpet_h2_announce_end(limpet_h2 *h2);

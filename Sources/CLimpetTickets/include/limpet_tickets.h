@@ -5,8 +5,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
-// What a TLS server needs of the BoringSSL in NIOSSL and NIOSSL does not offer: the keys of session tickets, and facts
-// about a handshake. `context` is NIOSSL's SSL_CTX; all functions accept a null pointer, and then do nothing.
+// What a TLS server needs of the BoringSSL in NIOSSL and NIOSSL does not offer: the keys of session tickets, a choice of
+// the protocol that heeds the cipher suite, and facts about a handshake. `context` is NIOSSL's SSL_CTX; all functions accept a null pointer, and then do nothing.
 
 enum { limpet_ticket_keys_max = 3 };
 
@@ -30,6 +30,15 @@ bool limpet_tickets_set(void *context, const limpet_ticket_key *keys, size_t cou
 // The context issues no tickets, accepts none, and remembers no session. Call it before the context serves.
 bool limpet_tickets_off(void *context);
 
+// Chooses the application protocol of each connection of the context (RFC 7301): the first of these that the client
+// offers, and `h2` only with a cipher suite that HTTP/2 does not prohibit (RFC 9113, section 9.2.2). `protocols` has the
+// length of each before it, and is copied. Call it once, before the context serves; returns false if nothing was changed.
+bool limpet_protocols_set(void *context, const uint8_t *protocols, size_t length);
+
+// Whether HTTP/2 may be spoken with a cipher suite, BoringSSL's SSL_CIPHER: it has an ephemeral key exchange and
+// authenticated encryption (RFC 9113, appendix A).
+bool limpet_suite_fits_http2(const void *suite);
+
 // A handshake of the current thread.
 typedef struct limpet_handshake {
     // 0x0303 is TLS 1.2, 0x0304 is TLS 1.3; 0 if no handshake has been completed.
@@ -37,6 +46,8 @@ typedef struct limpet_handshake {
     bool is_resumed;
     // The name of the cipher suite in the IANA registry; lives as long as the process.
     const char *suite;
+    // Whether HTTP/2 may be spoken with the suite.
+    bool fits_http2;
     // The last alert (RFC 8446, section 6.2) received and sent; -1 if there was none.
     int alert_received;
     int alert_sent;

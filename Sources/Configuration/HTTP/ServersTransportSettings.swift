@@ -12,6 +12,10 @@ package struct ServersTransportSettings: Equatable, Sendable {
     package var responseHeaderTimeout: Duration?
     /// For a connection without a request.
     package var idleConnTimeout: Duration? = .seconds(50)
+    /// The silence on an HTTP/2 connection with requests after which a PING is sent. Nil: none is sent.
+    package var readIdleTimeout: Duration?
+    /// How long the silence may last after a PING.
+    package var pingTimeout = Self.pingTimeoutDefault
     /// Between two pieces of a response's body.
     package var responseGapTimeout: Duration?
     /// From the end of a request's head to the end of its response.
@@ -36,6 +40,7 @@ package struct ServersTransportSettings: Equatable, Sendable {
 
 extension ServersTransportSettings {
     private static let idleConnectionsMax = 1_000_000
+    private static let pingTimeoutDefault = Duration.seconds(15)
 
     init(_ section: SettingSection, _ context: HTTPContext) {
         self.init()
@@ -48,12 +53,15 @@ extension ServersTransportSettings {
         guard let timeouts = section.section("forwardingTimeouts") else { return }
         timeouts.check(
             known: [
-                "dialTimeout", "responseHeaderTimeout", "idleConnTimeout", "responseGapTimeout", "requestTimeout",
-                "tunnelTimeout",
-            ], unavailable: ["readIdleTimeout", "pingTimeout"])
+                "dialTimeout", "responseHeaderTimeout", "idleConnTimeout", "readIdleTimeout", "pingTimeout",
+                "responseGapTimeout", "requestTimeout", "tunnelTimeout",
+            ])
         dialTimeout = timeouts.timeout("dialTimeout", default: dialTimeout)
         responseHeaderTimeout = timeouts.timeout("responseHeaderTimeout", default: responseHeaderTimeout)
         idleConnTimeout = timeouts.timeout("idleConnTimeout", default: idleConnTimeout)
+        readIdleTimeout = timeouts.timeout("readIdleTimeout", default: readIdleTimeout)
+        // As in Traefik, 0 is the default.
+        pingTimeout = timeouts.timeout("pingTimeout", default: pingTimeout) ?? Self.pingTimeoutDefault
         responseGapTimeout = timeouts.timeout("responseGapTimeout", default: responseGapTimeout)
         requestTimeout = timeouts.timeout("requestTimeout", default: requestTimeout)
         tunnelTimeout = timeouts.timeout("tunnelTimeout", default: tunnelTimeout)

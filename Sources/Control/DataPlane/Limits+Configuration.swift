@@ -39,6 +39,9 @@ extension ServiceLimits {
         exchange.tunnel = settings.tunnelTimeout.map { TimeAmount($0) }
         pool.connectTimeout = settings.dialTimeout.map { TimeAmount($0) }
         pool.idleTimeout = settings.idleConnTimeout.map { TimeAmount($0) }
+        pool.pings = settings.readIdleTimeout.map {
+            PingLimits(after: TimeAmount($0), timeout: TimeAmount(settings.pingTimeout))
+        }
         if let most = settings.maxIdleConnsPerHost { pool.idleConnections = (most + threads - 1) / max(1, threads) }
     }
 }

@@ -201,4 +201,6 @@ final class HTTP2BackendLine: HTTP2Events, @unchecked Sendable {
     }
 
     func webSocketKey() -> [UInt8] { [] }
+
+    func webSocketAccept(of stream: Int32) -> [UInt8] { [] }
 }

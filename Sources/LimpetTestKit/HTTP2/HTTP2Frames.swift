@@ -4,6 +4,8 @@ package final class HTTP2Frames: Sendable {
     package struct Connection: Sendable {
         package let socket: TCPSocket
 
+        package init(socket: TCPSocket) { self.socket = socket }
+
         package func send(type: UInt8, flags: UInt8 = 0, stream: UInt32 = 0, _ payload: [UInt8] = []) throws {
             try socket.send(HTTP2Frame.frame(type: type, flags: flags, stream: stream, payload))
         }

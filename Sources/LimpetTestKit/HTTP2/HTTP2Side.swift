@@ -44,6 +44,11 @@ package final class HTTP2Side: HTTP2Events {
         }
     }
 
+    package func send(webSocket head: String) -> Int32? {
+        var bytes = Array(head.utf8)
+        return bytes.withUnsafeMutableBytes { session.send(webSocket: $0, scheme: "https") }
+    }
+
     @discardableResult
     package func send(response head: String, on stream: Int32, ends: Bool = true) -> Bool {
         var bytes = Array(head.utf8)
@@ -96,4 +101,6 @@ package final class HTTP2Side: HTTP2Events {
     }
 
     package func webSocketKey() -> [UInt8] { Array("bGltcGV0bGltcGV0bGltcA==".utf8) }
+
+    package func webSocketAccept(of stream: Int32) -> [UInt8] { Array("s3pPLMBiTxaQ9kYGzzhZRbK+xOo=".utf8) }
 }

@@ -122,7 +122,7 @@ enum Downstream {
     func handOver() -> TunnelOrigin? {
         switch self {
         case .http1(let connection): connection.handOver().map { .connection($0) }
-        case .http2(let stream): stream.isOpen ? .stream(stream) : nil
+        case .http2(let stream): stream.isOpen ? .clientStream(stream) : nil
         }
     }
 

@@ -365,18 +365,12 @@ extension HTTP2ClientConnection: HTTP2Events {
         if isWritable, let stream { writable.append(stream) }
     }
 
-    /// The two alphabets differ in two letters.
     func webSocketKey() -> [UInt8] {
-        let nonce = withUnsafeBytes(of: (loop.randomSeed(), loop.randomSeed())) { Array($0) }
-        let text = Base64URL.encode(nonce).map { letter in
-            switch letter {
-            case UInt8(ascii: "-"): UInt8(ascii: "+")
-            case UInt8(ascii: "_"): UInt8(ascii: "/")
-            default: letter
-            }
-        }
-        return text + Array("==".utf8)
+        Base64.encode(withUnsafeBytes(of: (loop.randomSeed(), loop.randomSeed())) { Array($0) })
     }
+
+    /// Clients ask for it alone.
+    func webSocketAccept(of stream: Int32) -> [UInt8] { [] }
 }
 
 extension HTTP2ClientConnection: TurnEndWork {

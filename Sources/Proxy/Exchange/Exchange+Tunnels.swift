@@ -11,13 +11,13 @@ extension Exchange {
         upstream = nil
         let entryPoint = downstream.entryPoint
         guard let client = downstream.handOver() else {
-            backend.channel.close(promise: nil)
+            backend.close()
             return cut(Cause(.clientClosed))
         }
         // The client may have closed while its connection was handed over.
         guard case .sent = phase else {
             client.close()
-            return backend.channel.close(promise: nil)
+            return backend.close()
         }
         self.downstream = nil
         phase = .switched
@@ -27,7 +27,7 @@ extension Exchange {
         Tunnel(
             self, worker: worker, entryPoint: entryPoint, isWebSocket: protocols.areWebSocket,
             idleTimeout: timeouts.tunnel
-        ).begin(client: client, backend: .connection(backend))
+        ).begin(client: client, backend: backend)
     }
 
     func keepSessionsAlive() { choice.keepSessionsAlive() }

@@ -45,8 +45,8 @@ final class Exchange {
     private(set) var isOnKeptConnection = false
     /// The response's status may count against the backend, or send the request elsewhere: as far as is cheap to tell.
     private var heedsStatus = false
-    /// Counts the connection attempts, so that a late result is recognised.
-    private var attempt: UInt64 = 0
+    /// The connection that the exchange waits for.
+    private var connecting: ConnectWait?
     /// Nil if exchanges are not logged.
     var recording: ExchangeLogEntryBuilder?
 
@@ -162,13 +162,8 @@ final class Exchange {
         if case .deciding = phase {} else { recording?.triedAgain() }
         phase = .connecting
         isOnKeptConnection = false
-        attempt &+= 1
-        let attempt = attempt
-        pool.connect(mayBecomeTunnel: !request.offer.isEmpty) { [self] result in
-            guard case .connecting = phase, attempt == self.attempt else {
-                if case .success(let place) = result { pool.giveBack(place) }
-                return
-            }
+        connecting = pool.connect(mayBecomeTunnel: !request.offer.isEmpty) { [self] result in
+            connecting = nil
             switch result {
             case .success(let place) where place.isUsable: send(over: place, pool)
             case .success: connectFailed(pool, Cause(.connectionLost))
@@ -259,6 +254,7 @@ final class Exchange {
         let client = downstream.take()
         if let cause, !wasSwitched { choice.service?.counting.counters.failed(cause.reason) }
         record(cause)
+        connecting.take()?.leave()
         upstream.take()?.end()
         capacity.leave()
         choice.end()
@@ -455,7 +451,9 @@ extension Exchange: UpstreamReceiver {
 
     func upstreamFailed(_ failure: UpstreamFailure) {
         let next = response.failed(failure, &request, isRetried: steps.middlewares?.retry != nil)
-        let saysNothing = next == .sendUnprocessed || (isOnKeptConnection && failure == .lost(afterInterim: false))
+        let saysNothing =
+            next == .sendUnprocessed || failure == .takesNoWebSocket
+            || (isOnKeptConnection && failure == .lost(afterInterim: false))
         if !saysNothing { choice.pool?.requestFailed(failure.reason) }
         act(on: next)
     }

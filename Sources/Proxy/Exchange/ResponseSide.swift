@@ -90,7 +90,7 @@ struct ResponseSide {
         _ failure: UpstreamFailure, _ request: inout RequestSide, isRetried: Bool = false
     ) -> AfterFailure {
         guard !isPassing else { return .cut(failure.cause) }
-        if case .lost(let afterInterim, _) = failure,
+        if let afterInterim = failure.lossIsAfterInterim,
             request.connectionLost(afterInterim: afterInterim, isRetried: isRetried) == .sendAgain
         {
             return .sendAgain(failure.cause)

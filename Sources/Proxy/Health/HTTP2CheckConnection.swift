@@ -75,8 +75,8 @@ extension HTTP2CheckConnection: UpstreamReceiver {
     func upstreamFailed(_ failure: UpstreamFailure) {
         let isUntouched =
             switch failure {
-            case .notProcessed, .lost(afterInterim: false, detail: _): true
-            case .lost, .refused, .cut: false
+            case .notProcessed, .lost(afterInterim: false, detail: _), .silent(afterInterim: false): true
+            case .lost, .silent, .takesNoWebSocket, .refused, .cut: false
             }
         end(.failed(failure.reason, isUntouched: isUntouched))
     }
@@ -92,6 +92,9 @@ extension HTTP2CheckConnection: UpstreamReceiver {
 
 extension HTTP2CheckConnection: HTTP2ConnectionKeeper {
     var idleTimeout: TimeAmount? { .checkIdleTimeout }
+
+    /// Each check has a deadline of its own.
+    var pings: PingLimits? { nil }
 
     func becameIdle(_ connection: HTTP2BackendConnection) {}
 

@@ -55,7 +55,7 @@ package enum Reason: String, CaseIterable, Sendable {
     case connectionLost = "connection_lost"
     /// The response's head breaks a rule, or exceeds a limit.
     case responseRefused = "response_refused"
-    /// A 101 that does not accept what the client offered.
+    /// A 101 that does not accept what the client offered, or a backend that takes no WebSocket.
     case switchRefused = "switch_refused"
     /// The response's head did not arrive in time.
     case responseTimeout = "response_timeout"

@@ -31,6 +31,8 @@ package struct PoolLimits: Equatable, Sendable {
     /// For a connection without a request. Nil means unlimited. The default is shorter than the keep-alive of common
     /// servers (60 s or more in nginx and Go), so that Limpet closes first.
     package var idleTimeout: TimeAmount? = .seconds(50)
+    /// For HTTP/2 connections with requests. Nil: they are not asked for signs of life.
+    package var pings: PingLimits?
     /// Connections without a request that are kept.
     package var idleConnections = 256
     /// Requests that the replica has under way at the backend, on all event loops. Nil means unlimited; further ones
@@ -42,4 +44,17 @@ package struct PoolLimits: Equatable, Sendable {
     package var queueTimeout = TimeAmount.seconds(5)
 
     package init() {}
+}
+
+/// How it is found out that the peer of a silent HTTP/2 connection is gone (RFC 9113, section 6.7).
+package struct PingLimits: Equatable, Sendable {
+    /// The silence after which a PING is sent.
+    package var silence: TimeAmount
+    /// How long the silence may last after that.
+    package var timeout: TimeAmount
+
+    package init(after silence: TimeAmount, timeout: TimeAmount) {
+        self.silence = silence
+        self.timeout = timeout
+    }
 }

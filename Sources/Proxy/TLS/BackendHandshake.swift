@@ -36,11 +36,16 @@ final class BackendHandshake: ChannelInboundHandler, RemovableChannelHandler {
         guard case TLSUserEvent.handshakeCompleted(let negotiated) = event else {
             return context.fireUserInboundEventTriggered(event)
         }
-        _ = limpet_handshake_take()
+        let facts = limpet_handshake_take()
         if let fault = fault(of: context) { return fail(context.channel, fault) }
+        let isHTTP2 = negotiated == "h2"
+        // Without facts the version is 0.
+        if isHTTP2, facts.version != 0, !facts.fits_http2 {
+            return fail(context.channel, .prohibited(suite: String(cString: facts.suite)))
+        }
         guard end() else { return }
         context.pipeline.syncOperations.removeHandler(context: context, promise: nil)
-        promise.succeed(BackendChannel(channel: context.channel, isHTTP2: negotiated == "h2"))
+        promise.succeed(BackendChannel(channel: context.channel, isHTTP2: isHTTP2))
     }
 
     func errorCaught(context: ChannelHandlerContext, error: any Error) {

@@ -29,6 +29,13 @@ package struct BackendTLSError: Error, Equatable {
     static let unreadable = Self(.certificateRefused, .certificateRefused, "the certificate cannot be read")
     static let invalid = Self(.certificateRefused, .certificateRefused, "the certificate is not valid")
 
+    /// The server chose HTTP/2 with a cipher suite that HTTP/2 prohibits (RFC 9113, section 9.2.2).
+    static func prohibited(suite: String) -> Self {
+        Self(
+            .handshakeFailed, .handshakeFailed,
+            "the server chose HTTP/2 with \(suite), which HTTP/2 prohibits: it needs another suite, or disableHTTP2")
+    }
+
     /// The server sent an alert (RFC 8446, section 6.2; RFC 6066, section 3).
     static func alert(_ alert: Int) -> Self {
         let isOfOwnCertificate = (42...46).contains(alert) || [48, 116].contains(alert)

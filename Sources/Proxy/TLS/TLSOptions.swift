@@ -30,7 +30,7 @@ package struct TLSOptions: Equatable, Sendable {
     package var name: String
     package var minVersion = Version.tls12
     package var maxVersion = Version.tls13
-    /// For TLS 1.2, in the order of preference; nil: ``CipherSuite/served``. The suites of TLS 1.3 cannot be chosen.
+    /// For TLS 1.2, where the client's order decides; nil: ``CipherSuite/served``. Those of TLS 1.3 cannot be chosen.
     package var cipherSuites: [CipherSuite]?
     /// In the order of preference; nil: X25519MLKEM768, X25519, P-256, P-384.
     package var curves: [KeyExchange]?
@@ -46,6 +46,9 @@ package struct TLSOptions: Equatable, Sendable {
     package init(name: String = defaultName) {
         self.name = name
     }
+
+    /// Whether HTTP/2 may be spoken with every suite that a client can get.
+    var suitesFitHTTP2: Bool { minVersion == .tls13 || (cipherSuites ?? CipherSuite.served).allSatisfy(\.fitsHTTP2) }
 
     /// SHA-256 over everything but the name: 32 bytes. Equal for equal options, on every replica.
     package var fingerprint: [UInt8] {
@@ -84,6 +87,14 @@ package enum CipherSuite: String, CaseIterable, Sendable {
     package static let served: [CipherSuite] = [
         .ecdsaAES128GCM, .rsaAES128GCM, .ecdsaAES256GCM, .rsaAES256GCM, .ecdsaChaCha20, .rsaChaCha20,
     ]
+
+    /// Whether HTTP/2 does not prohibit it (RFC 9113, appendix A).
+    var fitsHTTP2: Bool {
+        switch self {
+        case .ecdsaAES128GCM, .rsaAES128GCM, .ecdsaAES256GCM, .rsaAES256GCM, .ecdsaChaCha20, .rsaChaCha20: true
+        case .ecdsaAES128CBC, .rsaAES128CBC, .ecdsaAES256CBC, .rsaAES256CBC: false
+        }
+    }
 }
 
 /// The groups of the key exchange, by the names that Go has for them.

@@ -24,7 +24,7 @@ final class TLSServerContext: Sendable {
         var configuration = options.configuration(
             chain: certificate.chain.map { .certificate($0) }, key: certificate.key, authorities: authorities)
         if !offersHTTP2 { configuration.applicationProtocols.removeAll { $0 == "h2" } }
-        guard let library = try? NIOSSLContext(configuration: configuration) else { return nil }
+        guard let library = Self.library(&configuration, suitesFitHTTP2: options.suitesFitHTTP2) else { return nil }
         self.library = library
         self.options = options
         optionsIndex = index
@@ -36,6 +36,18 @@ final class TLSServerContext: Sendable {
             tickets = nil
         }
         _ = limpet_handshake_note(library.library)
+    }
+
+    /// HTTP/2 prohibits some of the suites that may be configured (RFC 9113, section 9.2.2): a client that gets one of
+    /// these speaks HTTP/1.1. Where the library cannot be told, no client is offered HTTP/2.
+    private static func library(_ configuration: inout TLSConfiguration, suitesFitHTTP2: Bool) -> NIOSSLContext? {
+        guard let library = try? NIOSSLContext(configuration: configuration) else { return nil }
+        let protocols = configuration.applicationProtocols
+        guard !suitesFitHTTP2, protocols.contains("h2") else { return library }
+        let list = protocols.flatMap { [UInt8(truncatingIfNeeded: $0.utf8.count)] + Array($0.utf8) }
+        if limpet_protocols_set(library.library, list, list.count) { return library }
+        configuration.applicationProtocols.removeAll { $0 == "h2" }
+        return try? NIOSSLContext(configuration: configuration)
     }
 
     func makeHandler() -> NIOSSLServerHandler {

@@ -1,6 +1,7 @@
 import NIOCore
 
-/// Two connections that belong together since a backend has switched protocols: what one sends, the other receives.
+/// Two connections, or streams of HTTP/2, that belong together since a backend has switched protocols: what one sends,
+/// the other receives.
 ///
 /// Each direction ends by itself: a peer that closes its output is not cut off from what the other still sends. The
 /// tunnel ends when both connections have closed. Confined to one event loop.
@@ -32,6 +33,7 @@ final class Tunnel: ClientConnection {
     /// What ended the tunnel first; nil while nothing has ended.
     private var ending: Reason?
     private var exchange: Exchange?
+    private var ownsBackendConnection = false
     var deadline = NIODeadline.distantFuture
     var sweepIndex = -1
 
@@ -54,7 +56,8 @@ final class Tunnel: ClientConnection {
     /// Takes both sides over, and passes on what each has already received.
     func begin(client: TunnelOrigin, backend: TunnelOrigin) {
         worker.clientOpened(self, at: entryPoint)
-        loop.counters.backendConnections += 1
+        ownsBackendConnection = backend.isConnection
+        if ownsBackendConnection { loop.counters.backendConnections += 1 }
         loop.counters.openTunnels += 1
         do {
             self.client = try client.makeEnd(.client, of: self, on: loop)
@@ -201,7 +204,7 @@ final class Tunnel: ClientConnection {
     private func finishIfClosed() {
         guard client == nil, backend == nil, let exchange = exchange.take() else { return }
         worker.clientClosed(self, at: entryPoint)
-        loop.counters.backendConnections -= 1
+        if ownsBackendConnection { loop.counters.backendConnections -= 1 }
         loop.counters.openTunnels -= 1
         exchange.tunnelEnded(
             ending ?? .shutdown, bytesFromClient: upwards.byteCount, bytesFromBackend: downwards.byteCount)

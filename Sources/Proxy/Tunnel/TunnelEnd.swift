@@ -23,35 +23,41 @@ protocol TunnelEnd: AnyObject {
 /// What becomes an end of a tunnel.
 enum TunnelOrigin {
     case connection(DetachedConnection)
-    case stream(HTTP2ClientStream)
+    case clientStream(HTTP2ClientStream)
+    case backendStream(HTTP2BackendStream)
 
     /// Bytes that were received but not processed: the first bytes of the other protocol.
     var unread: ByteBuffer {
         switch self {
         case .connection(let connection): connection.unread
-        case .stream(let stream): stream.takeUnread()
+        case .clientStream(let stream): stream.takeUnread()
+        // It delivers them itself.
+        case .backendStream: ByteBuffer()
         }
     }
 
-    /// The peer sends nothing more.
+    /// The peer sends nothing more, and nothing is left to deliver.
     var inputIsClosed: Bool {
         switch self {
         case .connection(let connection): connection.inputIsClosed
-        case .stream(let stream): stream.inputIsClosed
+        case .clientStream(let stream): stream.inputIsClosed
+        case .backendStream: false
         }
     }
 
     var isActive: Bool {
         switch self {
         case .connection(let connection): connection.channel.isActive
-        case .stream(let stream): stream.isOpen
+        case .clientStream(let stream): stream.isOpen
+        case .backendStream(let stream): stream.isOpen
         }
     }
 
     func close() {
         switch self {
         case .connection(let connection): connection.channel.close(promise: nil)
-        case .stream(let stream): stream.close()
+        case .clientStream(let stream): stream.close()
+        case .backendStream(let stream): stream.close()
         }
     }
 
@@ -62,9 +68,17 @@ enum TunnelOrigin {
             let end = ConnectionTunnelEnd(side, of: connection, tunnel: tunnel, loop: loop)
             try connection.become(end)
             return end
-        case .stream(let stream):
+        case .clientStream(let stream):
+            stream.become(tunnel)
+            return stream
+        case .backendStream(let stream):
             stream.become(tunnel)
             return stream
         }
+    }
+
+    /// Whether it is a connection of its own, which no pool counts any more.
+    var isConnection: Bool {
+        if case .connection = self { true } else { false }
     }
 }

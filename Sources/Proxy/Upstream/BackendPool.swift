@@ -28,6 +28,7 @@ final class BackendPool {
     private var isSuspected = false
     private var idle: [HTTP1BackendConnection] = []
     var http2: HTTP2Connections
+    var attempts = ConnectAttempts()
     /// Attempts that failed, and responses that did not arrive completely, by reason.
     private(set) var failures: [Reason: UInt64] = [:]
     /// The backend is no longer configured: its connections end with their exchanges.
@@ -82,14 +83,6 @@ final class BackendPool {
             if connection.isUsable { return .http1(connection) }
         }
         return nil
-    }
-
-    /// Returns a place over which nothing was sent.
-    func giveBack(_ place: Upstream) {
-        switch place {
-        case .http1(let connection): connection.park()
-        case .http2(let stream): stream.end()
-        }
     }
 
     /// An attempt at the backend has failed, or its response.
@@ -166,6 +159,8 @@ final class BackendPool {
 
 extension BackendPool: HTTP2ConnectionKeeper {
     var idleTimeout: TimeAmount? { limits.pool.idleTimeout }
+
+    var pings: PingLimits? { limits.pool.pings }
 
     func becameIdle(_ connection: HTTP2BackendConnection) {
         let isKept = idle.count + http2.idleCount <= limits.pool.idleConnections

@@ -7,6 +7,9 @@ protocol HTTP2ConnectionKeeper: AnyObject {
     /// How long a connection without streams stays open; nil: without limit.
     var idleTimeout: TimeAmount? { get }
 
+    /// How a silent connection with streams is found out to be dead; nil: it is not.
+    var pings: PingLimits? { get }
+
     /// The connection has no stream now. It may be told to leave.
     func becameIdle(_ connection: HTTP2BackendConnection)
 
@@ -46,6 +49,10 @@ final class HTTP2BackendConnection: ChannelInboundHandler, DeadlineHolder {
     /// Places that are lent, and over which nothing was sent yet.
     private var placed = 0
     private var isIdle = false
+    /// Nothing has come since a PING.
+    private var isPinged = false
+    /// WebSockets that wait for the backend's settings, which say whether it takes them. They keep their places.
+    private var waiting: [(stream: HTTP2BackendStream, head: ByteBuffer)] = []
     /// The last stream that the backend may have processed.
     private var lastProcessed = Int32.max
     /// What the backend said of our certificate.
@@ -96,9 +103,9 @@ final class HTTP2BackendConnection: ChannelInboundHandler, DeadlineHolder {
     }
 
     func place() -> HTTP2BackendStream {
+        if load == 0 { expectSomething() }
         placed += 1
         isIdle = false
-        deadline = .distantFuture
         return HTTP2BackendStream(on: self)
     }
 
@@ -147,7 +154,7 @@ final class HTTP2BackendConnection: ChannelInboundHandler, DeadlineHolder {
         self.context = nil
         loop.counters.backendConnections -= 1
         loop.deadlines.remove(self)
-        end(refusal: nil)
+        end(.lost(detail: detail))
         // A write that fails closes the channel at once, maybe in the middle of a call of an exchange.
         if !isSending { deliver() }
     }
@@ -172,17 +179,37 @@ final class HTTP2BackendConnection: ChannelInboundHandler, DeadlineHolder {
 
     func deadlinePassed() {
         deadline = .distantFuture
-        leave()
+        guard load > 0 else { return leave() }
+        guard let pings = keeper.pings else { return }
+        guard !isPinged else { return endInSilence() }
+        isPinged = true
+        deadline = loop.deadlines.deadline(in: pings.timeout)
+        session?.ping()
+        outputIsReady()
+    }
+
+    /// From now on, or for the first time, silence counts.
+    private func expectSomething() {
+        isPinged = false
+        deadline = loop.deadlines.deadline(in: keeper.pings?.silence)
+    }
+
+    private func endInSilence() {
+        end(.silent)
+        deliver()
+        work()
     }
 
     private func receive(_ bytes: ByteBuffer) {
         guard let session else { return }
         isReceiving = true
         reads &+= 1
+        if load > 0 { expectSomething() }
         input = bytes
         let goesOn = bytes.withUnsafeReadableBytes { session.receive($0, at: NIODeadline.now().uptimeMilliseconds) }
         input = ByteBuffer()
-        if !goesOn { end(refusal: fault(session)) }
+        openWaiting()
+        if !goesOn { end(.refused(fault(session))) }
         deliver()
         isReceiving = false
         work()
@@ -195,16 +222,20 @@ final class HTTP2BackendConnection: ChannelInboundHandler, DeadlineHolder {
     }
 
     /// No stream goes on.
-    private func end(refusal: Cause?) {
+    private func end(_ cause: HTTP2Response.Break) {
         leave()
         state = .closed
         let open = streams
         streams = [:]
-        for stream in open.values { closed(stream, refusal: refusal) }
+        for stream in open.values { closed(stream, cause) }
+        let unsent = waiting
+        waiting = []
+        placed -= unsent.count
+        for (stream, _) in unsent { closed(stream, .notProcessed) }
     }
 
-    private func closed(_ stream: HTTP2BackendStream, isProcessed: Bool = true, refusal: Cause? = nil) {
-        stream.closed(isProcessed: isProcessed && stream.id <= lastProcessed, refusal: refusal, detail: detail)
+    private func closed(_ stream: HTTP2BackendStream, _ cause: HTTP2Response.Break) {
+        stream.closed(stream.id <= lastProcessed ? cause : .notProcessed)
         touch(stream)
     }
 
@@ -240,7 +271,7 @@ final class HTTP2BackendConnection: ChannelInboundHandler, DeadlineHolder {
     private func work() {
         send()
         if let session, session.isOver {
-            end(refusal: fault(session))
+            end(.refused(fault(session)))
             deliver()
         }
         let streams = writable
@@ -276,31 +307,60 @@ final class HTTP2BackendConnection: ChannelInboundHandler, DeadlineHolder {
 
     /// Sends the head of the request that uses a place.
     func open(_ stream: HTTP2BackendStream, _ head: ByteBuffer, acceptsTrailers: Bool, ends: Bool) {
-        placed -= 1
         loop.deadlines.add(stream)
-        guard isUsable, let id = submit(head, acceptsTrailers: acceptsTrailers, ends: ends) else {
-            stream.closed(isProcessed: false)
-            return touch(stream)
+        begin(stream, head) { session, bytes in
+            session.send(request: bytes, scheme: scheme, acceptsTrailers: acceptsTrailers, ends: ends)
         }
-        stream.id = id
-        streams[id] = stream
         outputIsReady()
     }
 
+    /// Sends the head of a request for a WebSocket that uses a place, once the backend has said that it takes any.
+    func open(webSocket stream: HTTP2BackendStream, _ head: ByteBuffer) {
+        loop.deadlines.add(stream)
+        waiting.append((stream, head))
+        openWaiting()
+        outputIsReady()
+    }
+
+    private func openWaiting() {
+        guard !waiting.isEmpty, let session, session.hasPeerSettings || !isUsable else { return }
+        let all = waiting
+        waiting = []
+        for (stream, head) in all {
+            guard session.takesWebSockets || !isUsable else {
+                placed -= 1
+                closed(stream, .takesNoWebSocket)
+                continue
+            }
+            begin(stream, head) { session, bytes in session.send(webSocket: bytes, scheme: scheme) }
+        }
+    }
+
+    private var scheme: String { isSecure ? "https" : "http" }
+
     /// The head may be sent again, and the session changes the bytes that it gets.
-    private func submit(_ head: ByteBuffer, acceptsTrailers: Bool, ends: Bool) -> Int32? {
+    private func begin(
+        _ stream: HTTP2BackendStream, _ head: ByteBuffer,
+        _ send: (HTTP2Session, UnsafeMutableRawBufferPointer) -> Int32?
+    ) {
+        placed -= 1
         var bytes = loop.spareBuffers.take()
         bytes.writeImmutableBuffer(head)
         defer { loop.spareBuffers.giveBack(bytes) }
-        return bytes.withUnsafeMutableReadableBytes {
-            session?.send(
-                request: $0, scheme: isSecure ? "https" : "http", acceptsTrailers: acceptsTrailers, ends: ends)
+        guard isUsable, let session, let id = bytes.withUnsafeMutableReadableBytes({ send(session, $0) }) else {
+            return closed(stream, .notProcessed)
         }
+        stream.id = id
+        streams[id] = stream
     }
 
     /// - Parameter error: nil if both sides are complete.
     func ended(_ stream: HTTP2BackendStream, resettingBy error: UInt32?) {
         if streams.removeValue(forKey: stream.id) != nil, let error { session?.reset(stream.id, error) }
+        if let index = waiting.firstIndex(where: { $0.stream === stream }) {
+            waiting.remove(at: index)
+            placed -= 1
+        }
         outputIsReady()
         settle()
     }
@@ -328,7 +388,7 @@ extension HTTP2BackendConnection: HTTP2Events {
             case .malformed: "a head that is malformed"
             case .tooLarge: "the fields of the head are too large"
             }
-        closed(stream, refusal: Cause(.responseRefused, what))
+        closed(stream, .refused(Cause(.responseRefused, what)))
     }
 
     func received(content: UnsafeRawBufferPointer, of id: Int32) {
@@ -345,7 +405,7 @@ extension HTTP2BackendConnection: HTTP2Events {
 
     func closed(_ id: Int32, error: UInt32) {
         guard let stream = streams.removeValue(forKey: id) else { return }
-        closed(stream, isProcessed: error != HTTP2ErrorCode.refusedStream)
+        closed(stream, error == HTTP2ErrorCode.refusedStream ? .notProcessed : .lost(detail: detail))
     }
 
     func receivedGoAway(last: Int32, error: UInt32) {
@@ -365,6 +425,8 @@ extension HTTP2BackendConnection: HTTP2Events {
 
     /// Servers ask for it alone.
     func webSocketKey() -> [UInt8] { [] }
+
+    func webSocketAccept(of id: Int32) -> [UInt8] { streams[id]?.webSocketAccept ?? [] }
 }
 
 extension HTTP2BackendConnection: TurnEndWork {

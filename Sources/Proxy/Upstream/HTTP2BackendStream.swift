@@ -7,8 +7,10 @@ final class HTTP2BackendStream: DeadlineHolder {
     private enum State {
         /// Nothing is sent. → open, over
         case placed
-        /// → over
+        /// → tunnel, over
         case open(any UpstreamReceiver)
+        /// The backend has accepted a WebSocket. → over
+        case tunnel(Tunnel)
         case over
     }
 
@@ -33,6 +35,10 @@ final class HTTP2BackendStream: DeadlineHolder {
     var isTouched = false
     /// How many reads the connection had made when the request was sent.
     private(set) var readsBefore: UInt64 = 0
+    /// What answers the nonce of the request; empty if it has none, or is not for a WebSocket.
+    private(set) var webSocketAccept: [UInt8] = []
+    /// The connection has no such stream any more.
+    private var isClosed = false
 
     init(on connection: HTTP2BackendConnection) {
         self.connection = connection
@@ -47,15 +53,23 @@ final class HTTP2BackendStream: DeadlineHolder {
     // MARK: Called by the exchange
 
     func send(
-        _ head: ByteBuffer, method: Method, framing: BodyFraming, acceptsTrailers: Bool,
-        for receiver: any UpstreamReceiver
+        _ head: ByteBuffer, method: Method, framing: BodyFraming, offering offer: UpgradeProtocols = .init(),
+        acceptsTrailers: Bool, for receiver: any UpstreamReceiver
     ) {
         guard case .placed = state else { return }
         state = .open(receiver)
+        readsBefore = connection.reads
+        guard offer.isEmpty || !offer.areWebSocket else { return open(webSocket: head, method, offer) }
         response = HTTP2Response(to: method, limits: loop.limits)
         hasSentEnd = !framing.hasBody
-        readsBefore = connection.reads
         connection.open(self, head, acceptsTrailers: acceptsTrailers, ends: !framing.hasBody)
+    }
+
+    /// What follows the head is the WebSocket's, in both directions (RFC 8441, section 4).
+    private func open(webSocket head: ByteBuffer, _ method: Method, _ offer: UpgradeProtocols) {
+        response = HTTP2Response(to: method, offering: offer, limits: loop.limits)
+        webSocketAccept = head.withUnsafeReadableBytes(WebSocketAccept.answer(toHead:))
+        connection.open(webSocket: self, head)
     }
 
     var isWritable: Bool {
@@ -71,7 +85,7 @@ final class HTTP2BackendStream: DeadlineHolder {
     }
 
     func flush() {
-        guard case .open = state else { return }
+        guard isOpen else { return }
         if output.count > 0 || trailers != nil { session?.resume(id) }
         connection.outputIsReady()
     }
@@ -100,18 +114,21 @@ final class HTTP2BackendStream: DeadlineHolder {
         case .placed:
             state = .over
             connection.giveBackPlace()
-        case .open:
-            state = .over
-            loop.deadlines.remove(self)
-            output.clear()
-            session?.consume(response.abandon(), of: id)
-            let isComplete = response.isComplete
-            connection.ended(
-                self,
-                resettingBy: isComplete && hasSentEnd
-                    ? nil : isComplete ? HTTP2ErrorCode.noError : HTTP2ErrorCode.cancel)
+        case .open, .tunnel: letGo()
         case .over: break
         }
+    }
+
+    private func letGo() {
+        state = .over
+        loop.deadlines.remove(self)
+        output.clear()
+        session?.consume(response.abandon(), of: id)
+        let isComplete = response.isComplete
+        connection.ended(
+            self,
+            resettingBy: isComplete && hasSentEnd
+                ? nil : isComplete ? HTTP2ErrorCode.noError : HTTP2ErrorCode.cancel)
     }
 
     func deadlinePassed() {
@@ -131,7 +148,10 @@ final class HTTP2BackendStream: DeadlineHolder {
         case .head(let head):
             let view = ResponseView(head: head, bytes: bytes, fields: loop.responseFields)
             guard receiver.receivedHead(view) else { return response.holdBack(bytes) }
+            // The exchange may have left: the response is not used.
+            guard case .open = state else { return }
             response.passedHead()
+            if head.isSwitchingProtocols { receiver.switchedProtocols(to: response.accepted) }
         case .failed(let failure):
             receiver.upstreamFailed(failure)
         }
@@ -142,8 +162,9 @@ final class HTTP2BackendStream: DeadlineHolder {
     func received(_ end: BodyPart.End) { response.received(end) }
 
     /// The stream has ended. That may be the end of an exchange that is complete.
-    func closed(isProcessed: Bool, refusal: Cause? = nil, detail: String? = nil) {
-        response.broke(isProcessed: isProcessed, refusal: refusal, detail: detail)
+    func closed(_ cause: HTTP2Response.Break) {
+        isClosed = true
+        response.broke(cause)
     }
 
     /// Passes on what has arrived. Content that the exchange takes is given to it, and the backend may send as much
@@ -155,9 +176,25 @@ final class HTTP2BackendStream: DeadlineHolder {
             case .failed(let failure): receiver.upstreamFailed(failure)
             }
         }
-        guard case .open = state else { return }
+        deliverToTunnel()
+        guard isOpen else { return }
         response.keep(loop)
         consume()
+    }
+
+    private func deliverToTunnel() {
+        while case .tunnel(let tunnel) = state, let event = response.next(isPaused: isPaused) {
+            switch event {
+            case .part(let part):
+                tunnel.received(part.content, from: .backend)
+                if part.end != nil { tunnel.inputClosed(.backend) }
+            case .failed:
+                tunnel.failed(.backend)
+            }
+        }
+        guard isClosed, response.isOver, case .tunnel(let tunnel) = state else { return }
+        letGo()
+        tunnel.closed(.backend)
     }
 
     private func consume() {
@@ -183,7 +220,50 @@ final class HTTP2BackendStream: DeadlineHolder {
     }
 
     func becameWritable() {
-        if case .open(let receiver) = state { receiver.upstreamWritabilityChanged() }
+        switch state {
+        case .open(let receiver): receiver.upstreamWritabilityChanged()
+        case .tunnel(let tunnel): tunnel.writabilityChanged(.backend)
+        case .placed, .over: break
+        }
+    }
+}
+
+// MARK: - The end of a tunnel
+
+extension HTTP2BackendStream: TunnelEnd {
+    var side: Tunnel.Side { .backend }
+
+    var isOpen: Bool {
+        switch state {
+        case .open, .tunnel: true
+        case .placed, .over: false
+        }
+    }
+
+    func become(_ tunnel: Tunnel) {
+        state = .tunnel(tunnel)
+        deadline = .distantFuture
+    }
+
+    /// What has arrived comes once nobody is in the middle of a call.
+    func read() { connection.touch(self) }
+
+    func send(_ bytes: ByteBuffer) {
+        guard trailers == nil else { return }
+        output.append(bytes)
+        flush()
+    }
+
+    func closeOutput() {
+        guard trailers == nil else { return }
+        trailers = []
+        flush()
+    }
+
+    func close() {
+        guard case .tunnel(let tunnel) = state else { return end() }
+        letGo()
+        tunnel.closed(.backend)
     }
 }
 

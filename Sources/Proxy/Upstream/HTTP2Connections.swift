@@ -1,10 +1,8 @@
-/// The HTTP/2 connections to one backend on one event loop, and who waits for the next one.
+/// The HTTP/2 connections to one backend on one event loop.
 struct HTTP2Connections {
     private(set) var all: [HTTP2BackendConnection] = []
     /// The backend spoke HTTP/2 when it was last connected to, or its URL says that it does.
-    private var areSpoken: Bool
-    private var isConnecting = false
-    private var waiters: [BackendPool.Taken] = []
+    private(set) var areSpoken: Bool
 
     init(areSpoken: Bool) {
         self.areSpoken = areSpoken
@@ -34,25 +32,6 @@ struct HTTP2Connections {
     }
 
     mutating func remove(_ connection: HTTP2BackendConnection) { all.removeAll { $0 === connection } }
-
-    // MARK: Attempts to connect
-
-    /// Returns whether an attempt is under way whose connection will have room for more than one. Otherwise one begins.
-    mutating func join(_ taken: @escaping BackendPool.Taken) -> Bool {
-        guard areSpoken, isConnecting else {
-            isConnecting = true
-            return false
-        }
-        waiters.append(taken)
-        return true
-    }
-
-    /// Returns who has joined.
-    mutating func attemptEnded() -> [BackendPool.Taken] {
-        isConnecting = false
-        defer { waiters = [] }
-        return waiters
-    }
 
     /// The backend was connected to, and speaks HTTP/1.1.
     mutating func areNotSpoken() { areSpoken = false }

@@ -16,6 +16,20 @@ struct HTTP2Response {
         case failed(UpstreamFailure)
     }
 
+    /// Why the stream has ended before the response was complete.
+    enum Break {
+        /// - Parameter detail: what the backend said of our certificate, which ended the connection.
+        case lost(detail: String? = nil)
+        /// Nothing came for a long time, and a PING had no answer.
+        case silent
+        /// The backend has said that it did nothing with the request.
+        case notProcessed
+        /// What the backend did wrong.
+        case refused(Cause)
+        /// The request is for a WebSocket, and the backend takes none.
+        case takesNoWebSocket
+    }
+
     private enum State {
         /// → heldBack, body, over
         case head
@@ -29,6 +43,10 @@ struct HTTP2Response {
 
     private let interimMax: Int
     private let method: Method
+    /// The protocols to which the request lets the backend switch.
+    private let offer: UpgradeProtocols
+    /// The protocols to which the backend has switched; none before a 101.
+    private(set) var accepted = UpgradeProtocols()
     private var state = State.head
     private var interimCount = 0
     /// The first part of the body is due, even if it is empty.
@@ -41,8 +59,9 @@ struct HTTP2Response {
     /// Bytes that count against the backend's window.
     private var unconsumed = 0
 
-    init(to method: Method, limits: ProxyLimits) {
+    init(to method: Method, offering offer: UpgradeProtocols = UpgradeProtocols(), limits: ProxyLimits) {
         self.method = method
+        self.offer = offer
         interimMax = limits.interimResponses
     }
 
@@ -67,7 +86,11 @@ struct HTTP2Response {
         case .refused(let refusal):
             return refused(Cause(response: refusal))
         case .head(let head) where head.isSwitchingProtocols:
-            return refused(Cause(.switchRefused))
+            guard let accepted = offer.accepted(by: loop.responseFields, in: bytes) else {
+                return refused(Cause(.switchRefused))
+            }
+            self.accepted = accepted
+            return .head(head)
         case .head(let head) where head.status < 200:
             interimCount += 1
             guard interimCount <= interimMax else {
@@ -113,20 +136,29 @@ struct HTTP2Response {
 
     mutating func received(_ end: BodyPart.End) { self.end = end }
 
-    /// The stream has ended before the response was complete.
-    ///
-    /// - Parameters:
-    ///   - isProcessed: false if the backend has said that it did nothing with the request.
-    ///   - refusal: what the backend did wrong; nil: nothing that is known.
-    ///   - detail: what the backend said of our certificate, which ended the connection.
-    mutating func broke(isProcessed: Bool, refusal: Cause?, detail: String?) {
+    /// The stream has ended. That may be the end of a response that is complete.
+    mutating func broke(_ cause: Break) {
         guard end == nil, failure == nil else { return }
         switch state {
-        case .head where interimCount == 0 && !isProcessed: failure = .notProcessed
-        case .head: failure = refusal.map { .refused($0) } ?? .lost(afterInterim: interimCount > 0, detail: detail)
+        case .head: failure = failure(by: cause, afterInterim: interimCount > 0)
         case .heldBack, .body: failure = .cut
         case .over: break
         }
+    }
+
+    private func failure(by cause: Break, afterInterim: Bool) -> UpstreamFailure {
+        switch cause {
+        case .lost(let detail): .lost(afterInterim: afterInterim, detail: detail)
+        case .silent: .silent(afterInterim: afterInterim)
+        case .notProcessed: afterInterim ? .lost(afterInterim: true) : .notProcessed
+        case .refused(let cause): .refused(cause)
+        case .takesNoWebSocket: .takesNoWebSocket
+        }
+    }
+
+    /// Everything that arrived was delivered, or nobody wants it, and nothing follows.
+    var isOver: Bool {
+        if case .over = state { true } else { false }
     }
 
     /// What can be delivered now. Nil: nothing more for now.

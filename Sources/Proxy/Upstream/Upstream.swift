@@ -37,7 +37,7 @@ enum Upstream {
     /// - Parameters:
     ///   - head: rendered as HTTP/1.1.
     ///   - framing: the framing of the request's body.
-    ///   - offer: the protocols to which the backend may switch. Over HTTP/2 none is offered.
+    ///   - offer: the protocols to which the backend may switch. Over HTTP/2 WebSocket alone is offered.
     ///   - acceptsTrailers: whether the client said so. Over HTTP/2 the backend is told.
     func send(
         _ head: ByteBuffer, method: Method, framing: BodyFraming, offering offer: UpgradeProtocols,
@@ -47,7 +47,9 @@ enum Upstream {
         case .http1(let connection):
             connection.send(head, method: method, framing: framing, offering: offer, for: receiver)
         case .http2(let stream):
-            stream.send(head, method: method, framing: framing, acceptsTrailers: acceptsTrailers, for: receiver)
+            stream.send(
+                head, method: method, framing: framing, offering: offer, acceptsTrailers: acceptsTrailers,
+                for: receiver)
         }
     }
 
@@ -89,12 +91,12 @@ enum Upstream {
         }
     }
 
-    /// The exchange ends with a switch of protocols: releases the connection for the new protocol. Nil if it has closed
-    /// or carries other exchanges.
-    func handOver() -> DetachedConnection? {
+    /// The exchange ends with a switch of protocols: releases the connection, or the stream, for the new protocol. Nil
+    /// if it has closed.
+    func handOver() -> TunnelOrigin? {
         switch self {
-        case .http1(let connection): connection.handOver()
-        case .http2: nil
+        case .http1(let connection): connection.handOver().map { .connection($0) }
+        case .http2(let stream): stream.isOpen ? .backendStream(stream) : nil
         }
     }
 

@@ -38,6 +38,10 @@ enum UpstreamFailure: Equatable {
     ///   - afterInterim: an interim response arrived before.
     ///   - detail: what the backend said of our certificate, which ended the connection.
     case lost(afterInterim: Bool, detail: String? = nil)
+    /// The backend sent nothing for a long time, and did not answer a PING, before the response's head was complete.
+    case silent(afterInterim: Bool)
+    /// The backend speaks HTTP/2 and takes no requests for WebSockets (RFC 8441). Nothing was sent to it.
+    case takesNoWebSocket
     /// The backend has said that it did nothing with the request (RFC 9113, section 8.7).
     case notProcessed
     /// The bytes are not a valid response, or exceed the limits.
@@ -48,6 +52,8 @@ enum UpstreamFailure: Equatable {
     var cause: Cause {
         switch self {
         case .lost(_, let detail): Cause(.connectionLost, detail)
+        case .silent: Cause(.connectionLost, "the backend sent nothing, and did not answer a PING")
+        case .takesNoWebSocket: Cause(.switchRefused, "the backend takes no WebSocket over HTTP/2 (RFC 8441)")
         case .notProcessed: Cause(.connectionLost, "the backend took no more requests on the connection")
         case .refused(let cause): cause
         case .cut: Cause(.responseCut)
@@ -60,7 +66,17 @@ enum UpstreamFailure: Equatable {
         // Nothing but a refusal of our certificate has a detail.
         case .lost(_, .some): .handshakeFailed
         case .lost(_, nil), .notProcessed, .cut: .closed
-        case .refused: .malformed
+        case .silent: .timedOut
+        case .refused, .takesNoWebSocket: .malformed
+        }
+    }
+
+    /// The connection ended, or counts as ended, before the response's head was complete: whether an interim response
+    /// had arrived. Nil for other failures.
+    var lossIsAfterInterim: Bool? {
+        switch self {
+        case .lost(let afterInterim, _), .silent(let afterInterim): afterInterim
+        case .takesNoWebSocket, .notProcessed, .refused, .cut: nil
         }
     }
 }

@@ -139,4 +139,6 @@ private final class Peer: HTTP2Events {
     }
 
     func webSocketKey() -> [UInt8] { Array("bGltcGV0bGltcGV0bGltcA==".utf8) }
+
+    func webSocketAccept(of stream: Int32) -> [UInt8] { Array("s3pPLMBiTxaQ9kYGzzhZRbK+xOo=".utf8) }
 }
