@@ -7,6 +7,16 @@
 #include "received_head.h"
 #include "sent_head.h"
 
+enum { FRAME_HEAD = LIMPET_H2_FRAME_HEAD_LENGTH };
+
+/* Where the frames lie in what is received. */
+typedef struct {
+    uint8_t head[FRAME_HEAD];
+    size_t head_length;
+    /* Of the payload, or of the preface. */
+    size_t left;
+} frame_scan;
+
 struct limpet_h2 {
     nghttp2_session *session;
     limpet_h2_settings settings;
@@ -23,6 +33,9 @@ struct limpet_h2 {
     uint32_t window_updates, pings, resets;
     /* The peer's first SETTINGS have arrived. */
     bool has_settings;
+    frame_scan scan;
+    /* Requests whose end may come as DATA without content. */
+    uint32_t open_ends;
 };
 
 enum { NO_FLOOD = -1, THOUSANDTHS = 1000, WINDOW_UPDATES_FOR_DATA = 2, CREDIT_MAX = 1000 };
@@ -51,6 +64,10 @@ static void glitch(limpet_h2 *h2, int kind) {
     h2->tolerance -= THOUSANDTHS;
 }
 
+static uint32_t earned(uint32_t credit, uint32_t more) {
+    return credit + more > CREDIT_MAX ? CREDIT_MAX : credit + more;
+}
+
 /* A frame that is of use after DATA that was sent. */
 static void glitch_unless_earned(limpet_h2 *h2, uint32_t *credit, int kind) {
     if (*credit > 0) {
@@ -66,9 +83,8 @@ static int on_begin_frame(nghttp2_session *session, const nghttp2_frame_hd *fram
     bool is_ack = frame->flags & NGHTTP2_FLAG_ACK;
     switch (frame->type) {
     case NGHTTP2_HEADERS: break;
-    case NGHTTP2_DATA:
-        if (frame->length == 0 && !(frame->flags & NGHTTP2_FLAG_END_STREAM)) glitch(h2, frame->type);
-        break;
+    /* Counted by scan_frames. */
+    case NGHTTP2_DATA: break;
     case NGHTTP2_WINDOW_UPDATE: glitch_unless_earned(h2, &h2->window_updates, frame->type); break;
     case NGHTTP2_PING:
         if (!is_ack) glitch_unless_earned(h2, &h2->pings, frame->type);
@@ -82,6 +98,36 @@ static int on_begin_frame(nghttp2_session *session, const nghttp2_frame_hd *fram
     default: glitch(h2, frame->type); break;
     }
     return h2->flood == NO_FLOOD ? 0 : NGHTTP2_ERR_CALLBACK_FAILURE;
+}
+
+/* libnghttp2 does not tell of DATA on a stream that is closed. */
+static void scanned_frame(limpet_h2 *h2, size_t length) {
+    uint8_t type = h2->scan.head[3];
+    bool ends = h2->scan.head[4] & NGHTTP2_FLAG_END_STREAM;
+    if (type == NGHTTP2_HEADERS && !ends) h2->open_ends = earned(h2->open_ends, 1);
+    if (type != NGHTTP2_DATA || length > 0) return;
+    if (ends) {
+        glitch_unless_earned(h2, &h2->open_ends, type);
+    } else {
+        glitch(h2, type);
+    }
+}
+
+static void scan_frames(limpet_h2 *h2, const uint8_t *bytes, size_t length) {
+    frame_scan *scan = &h2->scan;
+    for (size_t at = 0; at < length;) {
+        if (scan->left > 0) {
+            size_t skipped = scan->left < length - at ? scan->left : length - at;
+            scan->left -= skipped;
+            at += skipped;
+            continue;
+        }
+        scan->head[scan->head_length++] = bytes[at++];
+        if (scan->head_length < FRAME_HEAD) continue;
+        scan->head_length = 0;
+        scan->left = (size_t)scan->head[0] << 16 | (size_t)scan->head[1] << 8 | scan->head[2];
+        scanned_frame(h2, scan->left);
+    }
 }
 
 // MARK: Heads
@@ -166,7 +212,11 @@ static int on_frame_recv(nghttp2_session *session, const nghttp2_frame *frame, v
         if (frame->hd.stream_id == h2->head.stream) received_block(h2, frame->hd.stream_id, ends);
         break;
     case NGHTTP2_DATA:
-        if (ends) h2->events.end(h2->owner, frame->hd.stream_id, NULL, 0);
+        if (ends) {
+            h2->events.end(h2->owner, frame->hd.stream_id, NULL, 0);
+        } else if (frame->hd.length > 0 && frame->hd.length == frame->data.padlen) {
+            glitch(h2, frame->hd.type);
+        }
         break;
     case NGHTTP2_SETTINGS: h2->has_settings = true; break;
     case NGHTTP2_GOAWAY:
@@ -190,10 +240,6 @@ static int on_stream_close(nghttp2_session *session, int32_t stream, uint32_t er
     limpet_h2 *h2 = user;
     h2->events.closed(h2->owner, stream, error);
     return 0;
-}
-
-static uint32_t earned(uint32_t credit, uint32_t more) {
-    return credit + more > CREDIT_MAX ? CREDIT_MAX : credit + more;
 }
 
 /* A reset that the peer has not caused: we have no use for the stream any more. */
@@ -318,6 +364,7 @@ limpet_h2 *limpet_h2_new(const limpet_h2_settings *settings, const limpet_h2_eve
     h2->events = *events;
     h2->flood = NO_FLOOD;
     h2->tolerance = (uint64_t)settings->glitches * THOUSANDTHS;
+    h2->scan.left = settings->is_server ? NGHTTP2_CLIENT_MAGIC_LEN : 0;
     if (make_session(h2) != 0 || submit_settings(h2) != 0) {
         limpet_h2_free(h2);
         return NULL;
@@ -339,7 +386,11 @@ void limpet_h2_free(limpet_h2 *h2) {
 int limpet_h2_receive(limpet_h2 *h2, const uint8_t *bytes, size_t length, uint64_t milliseconds) {
     if (h2->is_ended) return LIMPET_H2_ENDED;
     refill(h2, milliseconds);
+    scan_frames(h2, bytes, length);
     ssize_t result = nghttp2_session_mem_recv(h2->session, bytes, length);
+    /* Its own limits of libnghttp2: frames of one block, and answers to SETTINGS and PING that are not read. */
+    if (result == NGHTTP2_ERR_TOO_MANY_CONTINUATIONS) flooded(h2, LIMPET_H2_FLOOD_HEAD);
+    if (result == NGHTTP2_ERR_FLOODED) flooded(h2, NGHTTP2_PING);
     if (result < 0) {
         nghttp2_session_terminate_session(h2->session, NGHTTP2_PROTOCOL_ERROR);
         h2->is_ended = true;

@@ -149,8 +149,12 @@ final class HTTP2ClientConnection: ChannelInboundHandler, RemovableChannelHandle
         closeAfterOutput()
     }
 
-    /// Without streams the connection is idle; a head that has begun must be completed; a stop has its own time.
+    /// Without streams the connection is idle; a head that has begun must be completed; stop and end have their own time.
     private func setDeadline() {
+        switch state {
+        case .open, .leaving, .refusing: break
+        case .closing, .closed: return
+        }
         let idle = streams.isEmpty ? idleDeadline : .distantFuture
         let last = if case .leaving = state { lastRequest } else { NIODeadline.distantFuture }
         deadline = min(idle, headDeadline, last)
@@ -171,7 +175,6 @@ final class HTTP2ClientConnection: ChannelInboundHandler, RemovableChannelHandle
         let goesOn = bytes.withUnsafeReadableBytes { session.receive($0, at: NIODeadline.now().uptimeMilliseconds) }
         input = ByteBuffer()
         isReceiving = false
-        if let flood = session.flood { loop.counters.http2.floods[flood, default: 0] &+= 1 }
         send()
         if goesOn { watchHead() } else { closeAfterOutput() }
     }
@@ -258,9 +261,17 @@ final class HTTP2ClientConnection: ChannelInboundHandler, RemovableChannelHandle
         }
         guard let context else { return }
         state = .closing
+        recordFlood()
         closeStreams()
         deadline = .now() + loop.limits.stallTimeout
         writer.afterWrites(context) { [self] in outputHasLeft() }
+    }
+
+    /// What a flood makes us send may be what ends the connection, so that only its end tells.
+    private func recordFlood() {
+        guard let flood = session?.flood, let identity else { return }
+        loop.counters.http2.floods[flood, default: 0] &+= 1
+        loop.floodLog.flooded(flood, client: identity.address, entryPoint: entryPoint.name, now: loop.now())
     }
 
     private func outputHasLeft() {
