@@ -15,6 +15,8 @@ typedef struct {
     size_t head_length;
     /* Of the payload, or of the preface. */
     size_t left;
+    /* Bytes of the last input that are to be given once more. */
+    size_t unread;
 } frame_scan;
 
 struct limpet_h2 {
@@ -113,8 +115,17 @@ static void scanned_frame(limpet_h2 *h2, size_t length) {
     }
 }
 
-static void scan_frames(limpet_h2 *h2, const uint8_t *bytes, size_t length) {
+/* How many requests may begin at once: so that one connection does not hold up the others. */
+static uint32_t most_heads(const limpet_h2 *h2) {
+    uint64_t full = (uint64_t)h2->settings.glitches * THOUSANDTHS;
+    if (!h2->settings.is_server) return UINT32_MAX;
+    return h2->tolerance >= full - full / 10 ? h2->settings.streams : h2->settings.streams / 10 + 1;
+}
+
+/* Returns how many bytes may be read at once. */
+static size_t scan_frames(limpet_h2 *h2, const uint8_t *bytes, size_t length) {
     frame_scan *scan = &h2->scan;
+    uint32_t heads = 0, most = most_heads(h2);
     for (size_t at = 0; at < length;) {
         if (scan->left > 0) {
             size_t skipped = scan->left < length - at ? scan->left : length - at;
@@ -125,9 +136,11 @@ static void scan_frames(limpet_h2 *h2, const uint8_t *bytes, size_t length) {
         scan->head[scan->head_length++] = bytes[at++];
         if (scan->head_length < FRAME_HEAD) continue;
         scan->head_length = 0;
+        if (scan->head[3] == NGHTTP2_HEADERS && heads++ == most) return at - FRAME_HEAD;
         scan->left = (size_t)scan->head[0] << 16 | (size_t)scan->head[1] << 8 | scan->head[2];
         scanned_frame(h2, scan->left);
     }
+    return length;
 }
 
 // MARK: Heads
@@ -321,7 +334,8 @@ static nghttp2_option *make_options(const limpet_h2_settings *settings) {
     nghttp2_option_set_no_auto_window_update(option, 1);
     nghttp2_option_set_no_closed_streams(option, 1);
     if (settings->is_server) nghttp2_option_set_builtin_recv_extension_type(option, NGHTTP2_PRIORITY_UPDATE);
-    nghttp2_option_set_stream_reset_rate_limit(option, settings->glitches, settings->glitches_per_second);
+    /* None of its own: it goes by another clock than our tolerance, and ends the connection with INTERNAL_ERROR. */
+    nghttp2_option_set_stream_reset_rate_limit(option, UINT64_MAX, 0);
     return option;
 }
 
@@ -386,8 +400,9 @@ void limpet_h2_free(limpet_h2 *h2) {
 int limpet_h2_receive(limpet_h2 *h2, const uint8_t *bytes, size_t length, uint64_t milliseconds) {
     if (h2->is_ended) return LIMPET_H2_ENDED;
     refill(h2, milliseconds);
-    scan_frames(h2, bytes, length);
-    ssize_t result = nghttp2_session_mem_recv(h2->session, bytes, length);
+    size_t count = scan_frames(h2, bytes, length);
+    h2->scan.unread = length - count;
+    ssize_t result = nghttp2_session_mem_recv(h2->session, bytes, count);
     /* Its own limits of libnghttp2: frames of one block, and answers to SETTINGS and PING that are not read. */
     if (result == NGHTTP2_ERR_TOO_MANY_CONTINUATIONS) flooded(h2, LIMPET_H2_FLOOD_HEAD);
     if (result == NGHTTP2_ERR_FLOODED) flooded(h2, NGHTTP2_PING);
@@ -398,6 +413,8 @@ int limpet_h2_receive(limpet_h2 *h2, const uint8_t *bytes, size_t length, uint64
     if (h2->flood != NO_FLOOD || !nghttp2_session_want_read(h2->session)) h2->is_ended = true;
     return h2->is_ended ? LIMPET_H2_ENDED : LIMPET_H2_OK;
 }
+
+size_t limpet_h2_unread(const limpet_h2 *h2) { return h2->scan.unread; }
 
 size_t limpet_h2_output(limpet_h2 *h2, const uint8_t **bytes) {
     ssize_t count = nghttp2_session_mem_send(h2->session, bytes);

@@ -1,4 +1,3 @@
-import HTTP2Wire
 import LimpetTestKit
 
 /// What one connection of an attacker sends: more frames of a kind than are tolerated, which cost it little.
@@ -32,19 +31,8 @@ enum FloodFrames: String, CaseIterable, Sendable {
         }
     }
 
-    /// What Limpet calls it; nil: a mistake, of which one is enough.
-    var flood: HTTP2Flood? {
-        switch self {
-        case .rapidReset: .resets
-        case .largeWindowUpdates, .malformedHeads: .resetsSent
-        case .emptyWindowUpdates, .contentAfterEnd: nil
-        case .fullContinuations, .emptyContinuations: .fields
-        case .settings: .settings
-        case .pings: .pings
-        case .priorities: .priorities
-        case .emptyContent: .emptyContent
-        }
-    }
+    /// One frame is a mistake that ends the connection.
+    var isMistake: Bool { error != 0xb }
 
     /// With the preface.
     var bytes: [UInt8] {

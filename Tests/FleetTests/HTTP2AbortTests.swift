@@ -94,8 +94,12 @@ extension FleetTests {
                     #expect(seen.areAllHeld)
                     // Each is cancelled at the backend, too.
                     #expect(Waiting.until(within: 10) { seen.held == 0 })
-                    let replica = fleet.replicas[0]
-                    #expect(try replica.metric("limpet_http2_connections_total") == 1)
+                    let connections = try HTTP2BrowserTests.ports(of: "/held", fleet)
+                    #expect(connections.count == 1)
+                    #expect(
+                        Waiting.until(within: 10) {
+                            (try? HTTP2BrowserTests.ports(of: "/after", fleet)) == connections
+                        })
                     #expect(try !fleet.metrics().contains("limpet_http2_floods_total{"))
                 }
             }

@@ -46,13 +46,15 @@ extension FleetTests {
             let port: String
             let seconds: Double
 
-            static let format = "%{stderr}%{url_effective} %{http_version} %{http_code} %{local_port} %{time_total}\\n"
+            /// On lines of their own: curl shows its progress beside.
+            static let format =
+                "%{stderr}\\n= %{url_effective} %{http_version} %{http_code} %{local_port} %{time_total}\\n"
 
             init?(_ line: Substring) {
                 let words = line.split(separator: " ")
-                guard words.count == 5, let seconds = Double(words[4]) else { return nil }
-                target = String(words[0].split(separator: "/").last ?? "")
-                (version, status, port) = (String(words[1]), String(words[2]), String(words[3]))
+                guard words.count == 6, words[0] == "=", let seconds = Double(words[5]) else { return nil }
+                target = String(words[1].split(separator: "/").last ?? "")
+                (version, status, port) = (String(words[2]), String(words[3]), String(words[4]))
                 self.seconds = seconds
             }
         }

@@ -105,6 +105,23 @@ import Testing
         #expect(server.session.flood == .resetsSent)
     }
 
+    @Test("no more requests begin at once than may be open, and a tenth of them after many resets") func heads() {
+        let server = HTTP2Side(HTTP2Settings(.server))
+        var bytes = HTTP2Frame.preface
+        for stream in stride(from: UInt32(1), to: 1000, by: 2) {
+            bytes += HTTP2Frame.head(stream: stream, HTTP2Frame.request)
+            bytes += HTTP2Frame.frame(type: 3, stream: stream, [0, 0, 0, 8])
+        }
+        var counts: [Int] = []
+        while !bytes.isEmpty, counts.count < 100 {
+            server.receive(bytes)
+            bytes = Array(bytes.suffix(server.session.unreadCount))
+            counts.append(server.takeEvents().count { if case .head = $0 { true } else { false } })
+        }
+        #expect(counts.reduce(0, +) == 500)
+        #expect(counts.prefix(2) == [100, 11] && counts.dropFirst().allSatisfy { $0 <= 11 })
+    }
+
     @Test("a head of endless frames ends the connection") func continuations() throws {
         let server = server()
         server.receive(HTTP2Frame.frame(type: 1, flags: 1, stream: 1, HTTP2Frame.block(HTTP2Frame.request)))
@@ -127,6 +144,13 @@ import Testing
         let server = server()
         let ping = HTTP2Frame.frame(type: 6, Array(repeating: 0, count: 8))
         #expect(count(server, most: 5000, at: { UInt64($0) * 31 }) { _ in ping } == nil)
+        let other = self.server()
+        let resets = count(other, most: 5000, at: { UInt64($0) * 31 }) { index in
+            let stream = UInt32(2 * index + 1)
+            return HTTP2Frame.head(stream: stream, HTTP2Frame.request)
+                + HTTP2Frame.frame(type: 3, stream: stream, [0, 0, 0, 8])
+        }
+        #expect(resets == nil)
     }
 
     /// A browser that leaves a page cancels all its requests.

@@ -396,11 +396,7 @@ struct HTTP2ClientTests {
         (.pings, Array((0..<1500).map { _ in HTTP2Frame.frame(type: 6, Array(repeating: 0, count: 8)) }.joined())),
         (
             .resetsSent,
-            (0..<1500).flatMap { index in
-                let stream = UInt32(2 * index + 1)
-                return HTTP2Frame.head(stream: stream, HTTP2Frame.request)
-                    + HTTP2Frame.frame(type: 8, stream: stream, [0x7f, 0xff, 0xff, 0xff])
-            }
+            (0..<1500).flatMap { HTTP2Frame.head(stream: UInt32(2 * $0 + 1), [(":path", "/")]) }
         ),
         (
             .fields,
