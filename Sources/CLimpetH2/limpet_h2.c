@@ -7,6 +7,18 @@
 #include "received_head.h"
 #include "sent_head.h"
 
+enum { FRAME_HEAD = LIMPET_H2_FRAME_HEAD_LENGTH };
+
+/* Where the frames lie in what is received. */
+typedef struct {
+    uint8_t head[FRAME_HEAD];
+    size_t head_length;
+    /* Of the payload, or of the preface. */
+    size_t left;
+    /* Bytes of the last input that are to be given once more. */
+    size_t unread;
+} frame_scan;
+
 struct limpet_h2 {
     nghttp2_session *session;
     limpet_h2_settings settings;
@@ -24,6 +36,9 @@ struct limpet_h2 {
     uint32_t window_updates, pings, resets;
     /* The peer's first SETTINGS have arrived. */
     bool has_settings;
+    frame_scan scan;
+    /* Requests whose end may come as DATA without content. */
+    uint32_t open_ends;
 };
 
 enum { NO_FLOOD = -1, THOUSANDTHS = 1000, WINDOW_UPDATES_FOR_DATA = 2, CREDIT_MAX = 1000 };
@@ -59,6 +74,10 @@ static void glitch(limpet_h2 *h2, int kind) {
     h2->tolerance -= THOUSANDTHS;
 }
 
+static uint32_t earned(uint32_t credit, uint32_t more) {
+    return credit + more > CREDIT_MAX ? CREDIT_MAX : credit + more;
+}
+
 /* A frame that is of use after DATA that was sent. */
 static void glitch_unless_earned(limpet_h2 *h2, uint32_t *credit, int kind) {
     if (*credit > 0) {
@@ -74,9 +93,8 @@ static int on_begin_frame(nghttp2_session *session, const nghttp2_frame_hd *fram
     bool is_ack = frame->flags & NGHTTP2_FLAG_ACK;
     switch (frame->type) {
     case NGHTTP2_HEADERS: break;
-    case NGHTTP2_DATA:
-        if (frame->length == 0 && !(frame->flags & NGHTTP2_FLAG_END_STREAM)) glitch(h2, frame->type);
-        break;
+    /* Counted by scan_frames. */
+    case NGHTTP2_DATA: break;
     case NGHTTP2_WINDOW_UPDATE: glitch_unless_earned(h2, &h2->window_updates, frame->type); break;
     case NGHTTP2_PING:
         if (!is_ack) glitch_unless_earned(h2, &h2->pings, frame->type);
@@ -90,6 +108,47 @@ static int on_begin_frame(nghttp2_session *session, const nghttp2_frame_hd *fram
     default: glitch(h2, frame->type); break;
     }
     return h2->flood == NO_FLOOD ? 0 : NGHTTP2_ERR_CALLBACK_FAILURE;
+}
+
+/* libnghttp2 does not tell of DATA on a stream that is closed. */
+static void scanned_frame(limpet_h2 *h2, size_t length) {
+    uint8_t type = h2->scan.head[3];
+    bool ends = h2->scan.head[4] & NGHTTP2_FLAG_END_STREAM;
+    if (type == NGHTTP2_HEADERS && !ends) h2->open_ends = earned(h2->open_ends, 1);
+    if (type != NGHTTP2_DATA || length > 0) return;
+    if (ends) {
+        glitch_unless_earned(h2, &h2->open_ends, type);
+    } else {
+        glitch(h2, type);
+    }
+}
+
+/* How many requests may begin at once: so that one connection does not hold up the others. */
+static uint32_t most_heads(const limpet_h2 *h2) {
+    uint64_t full = (uint64_t)h2->settings.glitches * THOUSANDTHS;
+    if (!h2->settings.is_server) return UINT32_MAX;
+    return h2->tolerance >= full - full / 10 ? h2->settings.streams : h2->settings.streams / 10 + 1;
+}
+
+/* Returns how many bytes may be read at once. */
+static size_t scan_frames(limpet_h2 *h2, const uint8_t *bytes, size_t length) {
+    frame_scan *scan = &h2->scan;
+    uint32_t heads = 0, most = most_heads(h2);
+    for (size_t at = 0; at < length;) {
+        if (scan->left > 0) {
+            size_t skipped = scan->left < length - at ? scan->left : length - at;
+            scan->left -= skipped;
+            at += skipped;
+            continue;
+        }
+        scan->head[scan->head_length++] = bytes[at++];
+        if (scan->head_length < FRAME_HEAD) continue;
+        scan->head_length = 0;
+        if (scan->head[3] == NGHTTP2_HEADERS && heads++ == most) return at - FRAME_HEAD;
+        scan->left = (size_t)scan->head[0] << 16 | (size_t)scan->head[1] << 8 | scan->head[2];
+        scanned_frame(h2, scan->left);
+    }
+    return length;
 }
 
 // MARK: Heads
@@ -173,7 +232,11 @@ static int on_frame_recv(nghttp2_session *session, const nghttp2_frame *frame, v
         if (frame->hd.stream_id == h2->head.stream) received_block(h2, frame->hd.stream_id, ends);
         break;
     case NGHTTP2_DATA:
-        if (ends) h2->events.end(h2->owner, frame->hd.stream_id, NULL, 0);
+        if (ends) {
+            h2->events.end(h2->owner, frame->hd.stream_id, NULL, 0);
+        } else if (frame->hd.length > 0 && frame->hd.length == frame->data.padlen) {
+            glitch(h2, frame->hd.type);
+        }
         break;
     case NGHTTP2_SETTINGS: h2->has_settings = true; break;
     case NGHTTP2_GOAWAY:
@@ -197,10 +260,6 @@ static int on_stream_close(nghttp2_session *session, int32_t stream, uint32_t er
     limpet_h2 *h2 = user;
     h2->events.closed(h2->owner, stream, error);
     return 0;
-}
-
-static uint32_t earned(uint32_t credit, uint32_t more) {
-    return credit + more > CREDIT_MAX ? CREDIT_MAX : credit + more;
 }
 
 /* A reset that the peer has not caused: we have no use for the stream any more. */
@@ -282,7 +341,8 @@ static nghttp2_option *make_options(const limpet_h2_settings *settings) {
     nghttp2_option_set_no_auto_window_update(option, 1);
     nghttp2_option_set_no_closed_streams(option, 1);
     if (settings->is_server) nghttp2_option_set_builtin_recv_extension_type(option, NGHTTP2_PRIORITY_UPDATE);
-    nghttp2_option_set_stream_reset_rate_limit(option, settings->glitches, settings->glitches_per_second);
+    /* None of its own: it goes by another clock than our tolerance, and ends the connection with INTERNAL_ERROR. */
+    nghttp2_option_set_stream_reset_rate_limit(option, UINT64_MAX, 0);
     return option;
 }
 
@@ -325,6 +385,7 @@ limpet_h2 *limpet_h2_new(const limpet_h2_settings *settings, const limpet_h2_eve
     h2->events = *events;
     h2->flood = NO_FLOOD;
     h2->tolerance = (uint64_t)settings->glitches * THOUSANDTHS;
+    h2->scan.left = settings->is_server ? NGHTTP2_CLIENT_MAGIC_LEN : 0;
     if (make_session(h2) != 0 || submit_settings(h2) != 0) {
         limpet_h2_free(h2);
         return NULL;
@@ -346,7 +407,12 @@ void limpet_h2_free(limpet_h2 *h2) {
 int limpet_h2_receive(limpet_h2 *h2, const uint8_t *bytes, size_t length, uint64_t milliseconds) {
     if (h2->is_ended) return LIMPET_H2_ENDED;
     refill(h2, milliseconds);
-    ssize_t result = nghttp2_session_mem_recv(h2->session, bytes, length);
+    size_t count = scan_frames(h2, bytes, length);
+    h2->scan.unread = length - count;
+    ssize_t result = nghttp2_session_mem_recv(h2->session, bytes, count);
+    /* Its own limits of libnghttp2: frames of one block, and answers to SETTINGS and PING that are not read. */
+    if (result == NGHTTP2_ERR_TOO_MANY_CONTINUATIONS) flooded(h2, LIMPET_H2_FLOOD_HEAD);
+    if (result == NGHTTP2_ERR_FLOODED) flooded(h2, NGHTTP2_PING);
     if (result < 0) {
         nghttp2_session_terminate_session(h2->session, NGHTTP2_PROTOCOL_ERROR);
         h2->is_ended = true;
@@ -354,6 +420,8 @@ int limpet_h2_receive(limpet_h2 *h2, const uint8_t *bytes, size_t length, uint64
     if (h2->flood != NO_FLOOD || !nghttp2_session_want_read(h2->session)) h2->is_ended = true;
     return h2->is_ended ? LIMPET_H2_ENDED : LIMPET_H2_OK;
 }
+
+size_t limpet_h2_unread(const limpet_h2 *h2) { return h2->scan.unread; }
 
 size_t limpet_h2_output(limpet_h2 *h2, const uint8_t **bytes) {
     ssize_t count = nghttp2_session_mem_send(h2->session, bytes);

@@ -23,7 +23,7 @@ package final class HTTP2Session {
 
     // MARK: Bytes
 
-    /// Takes bytes as received.
+    /// Takes bytes as received; of a client not always all of them: ``unreadCount``.
     ///
     /// - Parameter milliseconds: a clock that never goes back.
     /// - Returns: false if nothing more will be received: the peer broke the protocol or flooded the connection, or
@@ -32,6 +32,10 @@ package final class HTTP2Session {
         let first = bytes.bindMemory(to: UInt8.self).baseAddress
         return limpet_h2_receive(h2, first, bytes.count, milliseconds) == LIMPET_H2_OK
     }
+
+    /// How many of the last bytes that were received must be passed once more, later: they begin more requests than may
+    /// begin at once.
+    package var unreadCount: Int { limpet_h2_unread(h2) }
 
     /// Calls `body` with the next bytes to be sent. Content is not among them: ``HTTP2Events/write(_:of:after:)`` comes
     /// in its place. Returns false if there is nothing to send for now.

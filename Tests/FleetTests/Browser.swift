@@ -16,7 +16,7 @@ enum Browser {
                 path, "--headless=new", "--no-sandbox", "--disable-gpu", "--no-first-run",
                 "--disable-background-networking", "--user-data-dir=\(fleet.directory)/browser",
                 "--disable-features=HttpsUpgrades,HttpsFirstBalancedModeAutoEnable",
-                "--host-resolver-rules=MAP shop.example 127.0.0.1",
+                "--host-resolver-rules=MAP shop.example 127.0.0.1, MAP *.shop.example 127.0.0.1",
                 "--ignore-certificate-errors-spki-list=\(pin(fleet.certificate.certificate))",
                 "--log-net-log=\(fleet.directory)/network.json", "https://shop.example:\(fleet.replicas[0].port)/",
             ], log: "\(fleet.directory)/browser")

@@ -87,7 +87,7 @@ extension FleetTests {
             """
 
         /// The client's ports from which a path was asked for over HTTP/2, from the access log.
-        private static func ports(of path: String, _ fleet: TLSFleet) throws -> Set<Substring> {
+        static func ports(of path: String, _ fleet: TLSFleet) throws -> Set<Substring> {
             let lines = try TextFile.read("\(fleet.directory)/r0.access").split(separator: "\n")
             return Set(
                 lines.filter { $0.contains("\"RequestPath\":\"\(path)?") && $0.contains("\"HTTP/2.0\"") }

@@ -74,7 +74,7 @@ extension FleetTests {
         private static func disturb(_ fleet: Fleet, _ tally: Tally) throws {
             let hasBegun = Waiting.until(within: 20) { tally.count > 500 }
             guard hasBegun else { throw Unexpected(description: "\(tally.count) are answered") }
-            for number in 0..<20 {
+            for number in 0..<100 {
                 let before = try fleet.replicas.map { try $0.reloads() }
                 try fleet.say(fleet.http.replacing("`/other`", with: "`/other\(number)`"))
                 guard try fleet.allReloaded(since: before) else { throw Unexpected(description: "no reload") }
@@ -85,7 +85,7 @@ extension FleetTests {
         }
 
         @Test(
-            "reloads, and a stop under 500 streams: none fails that a GOAWAY did not hand back", .timeLimit(.minutes(3))
+            "a hundred reloads, and stops under 500 streams: none fails that a GOAWAY did not hand back", .timeLimit(.minutes(3))
         )
         func reloadsAndStop() async throws {
             var options = Fleet.Options(replicas: 2, dynamic: .init())

@@ -14,12 +14,16 @@ enum PythonPeers {
     /// Runs `body` while the program is a server at each of the fleet's own backends, started as
     /// `serve own0 PORT`, … Blocks.
     static func serve(_ fleet: Fleet, _ command: [String], _ body: () throws -> Void) throws {
-        let servers = try fleet.options.ownBackends.enumerated().map { index, port in
-            try ChildProcess(
-                command + ["serve", "own\(index)", "\(port)"], log: "\(fleet.directory)/own\(index)")
+        try serve(fleet.options.ownBackends, in: fleet.directory, command, body)
+    }
+
+    /// Likewise, at these ports.
+    static func serve(_ ports: [Int], in directory: String, _ command: [String], _ body: () throws -> Void) throws {
+        let servers = try ports.enumerated().map { index, port in
+            try ChildProcess(command + ["serve", "own\(index)", "\(port)"], log: "\(directory)/own\(index)")
         }
         defer { for server in servers { server.kill() } }
-        for port in fleet.options.ownBackends {
+        for port in ports {
             guard Waiting.until(within: 20, { (try? TCPSocket(port: port)) != nil }) else {
                 let errors = servers.map { (try? TextFile.read($0.errorPath)) ?? "" }
                 throw Unexpected(description: "a server for Python does not listen: \(errors)")

@@ -5,11 +5,11 @@ extension FleetTests {
     @Suite("Socket.IO, by its own servers and clients for Python")
     struct SocketIOTests {
         /// A Python with the packages python-socketio, aiohttp and websocket-client.
-        private static let python = PythonPeers.python(importing: "socketio, aiohttp, websocket")
+        static let python = PythonPeers.python(importing: "socketio, aiohttp, websocket")
 
         /// `serve NAME PORT` is a server; `ask PORT,PORT,… CLIENTS` prints for each client its transport and three
         /// times the name of the server that answered. Each request of a client goes to the next of the ports.
-        private static let program = """
+        static let program = """
             import asyncio, sys
             import aiohttp, socketio
             from aiohttp import web

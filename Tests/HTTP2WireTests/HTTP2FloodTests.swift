@@ -41,6 +41,44 @@ import Testing
         #expect(server.session.flood == flood)
     }
 
+    private static let closedStreams: [(String, [UInt8])] = [
+        ("empty", HTTP2Frame.frame(type: 0, stream: 1)), ("the last", HTTP2Frame.frame(type: 0, flags: 1, stream: 1)),
+    ]
+
+    @Test("a flood of empty content on a stream that is closed ends the connection", arguments: closedStreams)
+    func onClosedStream(_ name: String, _ frame: [UInt8]) throws {
+        let server = server(HTTP2Frame.head(ends: false, HTTP2Frame.request))
+        // Before the request is complete: the stream is reset.
+        server.send(response: "HTTP/1.1 200 OK\r\n\r\n", on: 1)
+        _ = server.takeOutput()
+        let frames = try #require(count(server) { _ in frame })
+        #expect((900...1500).contains(frames))
+        #expect(server.session.flood == .emptyContent)
+    }
+
+    @Test("a flood of content that is padding alone ends the connection") func padding() throws {
+        let server = server(HTTP2Frame.head(ends: false, HTTP2Frame.request))
+        let frames = try #require(
+            count(server) {
+                HTTP2Frame.frame(type: 0, flags: 8, stream: 1, [UInt8($0 % 9)] + Array(repeating: 0, count: $0 % 9))
+            })
+        #expect((900...1500).contains(frames))
+        #expect(server.session.flood == .emptyContent)
+    }
+
+    /// As gRPC ends what it sends.
+    @Test("requests that end with empty content are served, also if they are answered before") func emptyEnds() {
+        let server = server()
+        for index in 0..<3000 {
+            let stream = UInt32(2 * index + 1)
+            server.receive(HTTP2Frame.head(stream: stream, ends: false, HTTP2Frame.request))
+            server.send(response: "HTTP/1.1 200 OK\r\n\r\n", on: Int32(stream))
+            _ = server.takeOutput()
+            server.receive(HTTP2Frame.frame(type: 0, flags: 1, stream: stream))
+        }
+        #expect(!server.isEnded)
+    }
+
     /// Streams that are opened and reset at once (CVE-2023-44487).
     @Test("streams that are opened and reset at once end the connection") func rapidReset() throws {
         let server = server()
@@ -67,12 +105,38 @@ import Testing
         #expect(server.session.flood == .resetsSent)
     }
 
+    @Test("no more requests begin at once than may be open, and a tenth of them after many resets") func heads() {
+        let server = HTTP2Side(HTTP2Settings(.server))
+        var bytes = HTTP2Frame.preface
+        for stream in stride(from: UInt32(1), to: 1000, by: 2) {
+            bytes += HTTP2Frame.head(stream: stream, HTTP2Frame.request)
+            bytes += HTTP2Frame.frame(type: 3, stream: stream, [0, 0, 0, 8])
+        }
+        var counts: [Int] = []
+        while !bytes.isEmpty, counts.count < 100 {
+            server.receive(bytes)
+            bytes = Array(bytes.suffix(server.session.unreadCount))
+            counts.append(server.takeEvents().count { if case .head = $0 { true } else { false } })
+        }
+        #expect(counts.reduce(0, +) == 500)
+        #expect(counts.prefix(2) == [100, 11] && counts.dropFirst().allSatisfy { $0 <= 11 })
+    }
+
     @Test("a head of endless frames ends the connection") func continuations() throws {
         let server = server()
         server.receive(HTTP2Frame.frame(type: 1, flags: 1, stream: 1, HTTP2Frame.block(HTTP2Frame.request)))
         let continuation = HTTP2Frame.frame(type: 9, stream: 1, HTTP2Frame.block([("x", "y")]))
         let frames = try #require(count(server) { _ in continuation })
         #expect(frames < 20)
+        #expect(server.session.flood == .fields)
+    }
+
+    @Test("answers that are not read end the connection, however slowly they are asked for") func unread() throws {
+        let server = server()
+        let ping = HTTP2Frame.frame(type: 6, Array(repeating: 0, count: 8))
+        for index in 0..<2000 where !server.isEnded { server.receive(ping, at: UInt64(index) * 31) }
+        #expect(server.isEnded && server.session.flood == .pings)
+        #expect(HTTP2Frame.frame(type: 7, [0, 0, 0, 0, 0, 0, 0, 0xb]) == server.takeOutput().suffix(17))
     }
 
     /// 33 a second are tolerated for ever.
@@ -80,6 +144,13 @@ import Testing
         let server = server()
         let ping = HTTP2Frame.frame(type: 6, Array(repeating: 0, count: 8))
         #expect(count(server, most: 5000, at: { UInt64($0) * 31 }) { _ in ping } == nil)
+        let other = self.server()
+        let resets = count(other, most: 5000, at: { UInt64($0) * 31 }) { index in
+            let stream = UInt32(2 * index + 1)
+            return HTTP2Frame.head(stream: stream, HTTP2Frame.request)
+                + HTTP2Frame.frame(type: 3, stream: stream, [0, 0, 0, 8])
+        }
+        #expect(resets == nil)
     }
 
     /// A browser that leaves a page cancels all its requests.

@@ -1,5 +1,6 @@
 import Affinity
 import Foundation
+import HTTP2Wire
 import LimpetTestKit
 import NIOCore
 import Testing
@@ -291,5 +292,34 @@ struct LogPaceTests {
             #expect(repetitions == 0)
             #expect(pace.keyCount <= LogPace<Int>.keysMax)
         }
+    }
+}
+
+@Suite("The log of floods")
+struct FloodLogTests {
+    private func at(_ milliseconds: Int64) -> Instant { Instant(nanoseconds: milliseconds * 1_000_000) }
+
+    @Test("has each client and kind once a minute, and says how many were left out")
+    func repetitions() {
+        let recorded = RecordedLog()
+        let log = FloodLog(recorded.logger)
+        for milliseconds: Int64 in [0, 1, 2, 60_000] {
+            log.flooded(.pings, client: "192.0.2.1", entryPoint: "web", now: at(milliseconds))
+        }
+        log.flooded(.resets, client: "192.0.2.1", entryPoint: "web", now: at(60_001))
+        let text = "A client flooded its HTTP/2 connection, which was closed. client=192.0.2.1 entryPoint=web kind="
+        #expect(recorded.lines == [text + "ping", text + "ping unlogged=2", text + "rst_stream"])
+    }
+
+    @Test("has no more than twenty lines a minute, however many clients there are")
+    func manyClients() {
+        let recorded = RecordedLog()
+        let log = FloodLog(recorded.logger)
+        for number: Int64 in 0..<5000 {
+            log.flooded(.pings, client: "2001:db8::\(number)", entryPoint: "web", now: at(number))
+        }
+        #expect(recorded.lines.count == 20)
+        log.flooded(.pings, client: "2001:db8::ffff", entryPoint: "web", now: at(60_000))
+        #expect(recorded.lines.count == 21 && recorded.lines.last?.hasSuffix("unlogged=4980") == true)
     }
 }

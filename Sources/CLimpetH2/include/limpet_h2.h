@@ -90,6 +90,11 @@ void limpet_h2_free(limpet_h2 *h2);
 
 /* Takes bytes as received. `milliseconds` is a clock that never goes back. */
 int limpet_h2_receive(limpet_h2 *h2, const uint8_t *bytes, size_t length, uint64_t milliseconds);
+/*
+ * How many of the last bytes were not taken, because they begin more requests than may begin at once: as many as streams
+ * may be open, or a tenth of that once a tenth of the frames without use that are tolerated is used up.
+ */
+size_t limpet_h2_unread(const limpet_h2 *h2);
 
 /*
  * The next bytes to be sent, valid until the next call. Returns their number; 0: none for now. Content is not among

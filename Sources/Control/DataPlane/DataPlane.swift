@@ -82,14 +82,15 @@ package final class DataPlane: Sendable {
         var prober: NIOLoopBound<HealthProber>?
         var fleetMember: NIOLoopBound<FleetMember>?
         do {
-            let failureLog = FailureLog(logger)
+            let (failureLog, floodLog) = (FailureLog(logger), FloodLog(logger))
             let stores = LoopStoreFactory(configuration, loops: configuration.replica.threads, logger: logger)
             for loop in group.makeIterator() {
                 loops.append(
                     try await loop.submit {
                         LoopRuntime(
                             loop, configuration, snapshot: snapshot, store: stores.make(on: loop), cache: cache,
-                            coherence: coherence, exchangeLog: exchangeLog, failureLog: failureLog, logger: logger)
+                            coherence: coherence, exchangeLog: exchangeLog, failureLog: failureLog, floodLog: floodLog,
+                            logger: logger)
                     }.get())
             }
             prober = try await makeProber(for: loops, snapshot)
@@ -311,12 +312,12 @@ extension DataPlane.LoopRuntime {
     fileprivate init(
         _ loop: any EventLoop, _ configuration: Configuration, snapshot: Snapshot, store: LoopStore,
         cache: BindingCache, coherence: Coherence, exchangeLog: (any ExchangeLog)?, failureLog: FailureLog,
-        logger: Logger
+        floodLog: FloodLog, logger: Logger
     ) {
         let context = LoopContext(
             eventLoop: loop, entryPoints: configuration.entryPoints.count, limits: ProxyLimits(),
             replicaName: configuration.replica.name, sendsDirectly: configuration.replica.directSend,
-            exchangeLog: exchangeLog, failureLog: failureLog, logger: logger)
+            exchangeLog: exchangeLog, failureLog: failureLog, floodLog: floodLog, logger: logger)
         let worker = Worker(
             loop: context, snapshot: snapshot, store: store.store, cache: cache, coherence: coherence)
         self.init(

@@ -41,6 +41,8 @@ final class HTTP2ClientConnection: ChannelInboundHandler, RemovableChannelHandle
     private var writable: [HTTP2ClientStream] = []
     /// The bytes that the session is reading; content is a part of them.
     private var input = ByteBuffer()
+    /// What was read and waits for its turn: a client that begins many requests at once holds up no other connection.
+    private var unread = ByteBuffer()
     private var isReceiving = false
     private var isSending = false
     private var awaitsTurnEnd = false
@@ -97,16 +99,19 @@ final class HTTP2ClientConnection: ChannelInboundHandler, RemovableChannelHandle
     }
 
     func channelRead(context: ChannelHandlerContext, data: NIOAny) {
-        let bytes = unwrapInboundIn(data)
+        var bytes = unwrapInboundIn(data)
         switch state {
-        case .open, .leaving, .refusing: receive(bytes)
+        case .open, .leaving, .refusing:
+            if unread.readableBytes > 0 { unread.writeBuffer(&bytes) } else { receive(bytes) }
         case .closing, .closed: break
         }
         loop.receiveBuffers.giveBack(bytes)
     }
 
     /// No later handler needs this event. A stream whose backend takes nothing does not stop the others.
-    func channelReadComplete(context: ChannelHandlerContext) { context.read() }
+    func channelReadComplete(context: ChannelHandlerContext) {
+        if unread.readableBytes == 0 { context.read() }
+    }
 
     func userInboundEventTriggered(context: ChannelHandlerContext, event: Any) {
         guard case ChannelEvent.inputClosed = event else { return context.fireUserInboundEventTriggered(event) }
@@ -149,8 +154,12 @@ final class HTTP2ClientConnection: ChannelInboundHandler, RemovableChannelHandle
         closeAfterOutput()
     }
 
-    /// Without streams the connection is idle; a head that has begun must be completed; a stop has its own time.
+    /// Without streams the connection is idle; a head that has begun must be completed; stop and end have their own time.
     private func setDeadline() {
+        switch state {
+        case .open, .leaving, .refusing: break
+        case .closing, .closed: return
+        }
         let idle = streams.isEmpty ? idleDeadline : .distantFuture
         let last = if case .leaving = state { lastRequest } else { NIODeadline.distantFuture }
         deadline = min(idle, headDeadline, last)
@@ -171,9 +180,28 @@ final class HTTP2ClientConnection: ChannelInboundHandler, RemovableChannelHandle
         let goesOn = bytes.withUnsafeReadableBytes { session.receive($0, at: NIODeadline.now().uptimeMilliseconds) }
         input = ByteBuffer()
         isReceiving = false
-        if let flood = session.flood { loop.counters.http2.floods[flood, default: 0] &+= 1 }
         send()
-        if goesOn { watchHead() } else { closeAfterOutput() }
+        guard goesOn else { return closeAfterOutput() }
+        watchHead()
+        keepUnread(of: bytes, session.unreadCount)
+    }
+
+    /// A task without a delay would come before the events of other connections.
+    private func keepUnread(of bytes: ByteBuffer, _ count: Int) {
+        guard count > 0, let rest = bytes.getSlice(at: bytes.writerIndex - count, length: count) else { return }
+        unread = loop.copy(rest)
+        let bound = NIOLoopBound(self, eventLoop: loop.eventLoop)
+        loop.eventLoop.scheduleTask(in: .microseconds(100)) { bound.value.receiveUnread() }
+    }
+
+    private func receiveUnread() {
+        let bytes = unread
+        unread = ByteBuffer()
+        switch state {
+        case .open, .leaving, .refusing: receive(bytes)
+        case .closing, .closed: break
+        }
+        if unread.readableBytes == 0 { context?.read() }
     }
 
     private func open(_ id: Int32) -> HTTP2ClientStream {
@@ -258,9 +286,17 @@ final class HTTP2ClientConnection: ChannelInboundHandler, RemovableChannelHandle
         }
         guard let context else { return }
         state = .closing
+        recordFlood()
         closeStreams()
         deadline = .now() + loop.limits.stallTimeout
         writer.afterWrites(context) { [self] in outputHasLeft() }
+    }
+
+    /// What a flood makes us send may be what ends the connection, so that only its end tells.
+    private func recordFlood() {
+        guard let flood = session?.flood, let identity else { return }
+        loop.counters.http2.floods[flood, default: 0] &+= 1
+        loop.floodLog.flooded(flood, client: identity.address, entryPoint: entryPoint.name, now: loop.now())
     }
 
     private func outputHasLeft() {

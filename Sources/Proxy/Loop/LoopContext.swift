@@ -20,6 +20,8 @@ package final class LoopContext {
     let exchangeLog: (any ExchangeLog)?
     /// Logs what backends do wrong.
     let failureLog: FailureLog
+    /// Logs which clients flood their connections.
+    let floodLog: FloodLog
     let scanner: HeadScanner
     /// The fields of the request head that was scanned last.
     let requestFields: FieldTable
@@ -39,8 +41,8 @@ package final class LoopContext {
 
     package init(
         eventLoop: any EventLoop, entryPoints: Int, limits: ProxyLimits, replicaName: String,
-        sendsDirectly: Bool = true, exchangeLog: (any ExchangeLog)?, failureLog: FailureLog? = nil, logger: Logger,
-        resolver: NameResolver = .shared
+        sendsDirectly: Bool = true, exchangeLog: (any ExchangeLog)?, failureLog: FailureLog? = nil,
+        floodLog: FloodLog? = nil, logger: Logger, resolver: NameResolver = .shared
     ) {
         self.eventLoop = eventLoop
         self.limits = limits
@@ -48,6 +50,7 @@ package final class LoopContext {
         self.sendsDirectly = sendsDirectly
         self.exchangeLog = exchangeLog
         self.failureLog = failureLog ?? FailureLog(logger)
+        self.floodLog = floodLog ?? FloodLog(logger)
         self.logger = logger
         self.resolver = resolver
         scanner = HeadScanner(limits: limits.message)
