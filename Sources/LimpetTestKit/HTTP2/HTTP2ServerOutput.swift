@@ -1,0 +1,92 @@
+import HTTP2Wire
+
+/// Judges all that a server has sent on one connection, after the fact.
+package struct HTTP2ServerOutput {
+    /// What breaks a rule; empty if nothing does.
+    package private(set) var faults: [String] = []
+    /// Streams that have a final response, whole or in part.
+    package private(set) var responses: Set<UInt32> = []
+
+    private var ended: Set<UInt32> = []
+    private var reset: Set<UInt32> = []
+    private var begun: Set<UInt32> = []
+    /// The stream whose block of fields is not complete.
+    private var open: UInt32?
+
+    /// - Parameters:
+    ///   - bytes: from the first to the last.
+    ///   - last: the highest stream that the client has opened.
+    package init(_ bytes: [UInt8], last: UInt32) {
+        var place = 0
+        var isFirst = true
+        while let frame = HTTP2Frame(bytes, at: &place) {
+            if isFirst, frame.type != 4 || frame.flags != 0 { faults.append("SETTINGS is not the first frame") }
+            isFirst = false
+            check(frame, last)
+        }
+        if place != bytes.count { faults.append("\(bytes.count - place) bytes at the end are no frame") }
+        if open != nil { faults.append("a block of fields has no end") }
+        if last < 200 { decode(bytes, last) }
+    }
+
+    private mutating func check(_ frame: HTTP2Frame, _ last: UInt32) {
+        let length = frame.payload.count
+        let isOfStream: Bool? =
+            switch frame.type {
+            case 0, 1, 3, 9: true
+            case 4, 6, 7: false
+            case 8: nil
+            default: nil
+            }
+        let isKnown = [0, 1, 3, 4, 6, 7, 8, 9].contains(frame.type)
+        let hasLength =
+            switch frame.type {
+            case 3, 8: length == 4
+            case 4: frame.flags & 1 == 1 ? length == 0 : length % 6 == 0
+            case 6: length == 8
+            case 7: length >= 8
+            default: length <= 16_384
+            }
+        let isOpened = frame.stream % 2 == 1 && frame.stream <= last
+        if !isKnown || !hasLength || isOfStream.map({ $0 != (frame.stream != 0) }) == true
+            || (frame.stream != 0 && !isOpened) || (open != nil && (frame.type != 9 || frame.stream != open))
+        {
+            faults.append("type \(frame.type), flags \(frame.flags), stream \(frame.stream), \(length) bytes")
+        }
+        if frame.type < 2 { message(frame) }
+        if frame.type == 9 || frame.type == 1 { open = frame.flags & 4 == 0 ? frame.stream : nil }
+        if frame.type == 3 { reset.insert(frame.stream) }
+    }
+
+    private mutating func message(_ frame: HTTP2Frame) {
+        let stream = frame.stream
+        if ended.contains(stream) || reset.contains(stream) { faults.append("more on stream \(stream) after its end") }
+        if frame.type == 0, !begun.contains(stream) { faults.append("content before the head of stream \(stream)") }
+        begun.insert(stream)
+        if frame.flags & 1 == 1 { ended.insert(stream) }
+    }
+
+    /// A client that has opened the same streams reads the blocks of fields, and knows of no mistake in them. Streams
+    /// that it resets are responses to HEAD, for which it has not asked.
+    private mutating func decode(_ bytes: [UInt8], _ last: UInt32) {
+        let client = HTTP2Side(HTTP2Settings(.client))
+        for _ in 0..<(last + 1) / 2 { _ = client.send(request: "GET / HTTP/1.1\r\nHost: h\r\n\r\n") }
+        _ = client.takeOutput()
+        var place = 0
+        while let frame = HTTP2Frame(bytes, at: &place) {
+            // It has not sent what these acknowledge.
+            let isAcknowledgement = (frame.type == 4 || frame.type == 6) && frame.flags & 1 == 1
+            if !isAcknowledgement { client.receive(frame.bytes) }
+        }
+        for case .head(let stream, let head, _) in client.events where !head.hasPrefix("HTTP/1.1 1") {
+            responses.insert(UInt32(stream))
+        }
+        let output = client.takeOutput()
+        place = 0
+        while let frame = HTTP2Frame(output, at: &place) {
+            guard frame.type == 7, frame.payload.count >= 8 else { continue }
+            let error = frame.payload[4..<8].reduce(0) { $0 << 8 | UInt32($1) }
+            if error != 0 { faults.append("a client would end the connection with error \(error)") }
+        }
+    }
+}
