@@ -82,7 +82,7 @@ private struct StrictReader {
         else { throw Fault(description: "start line \(start.debugDescription)") }
         let request = try StrictBackend.Request(method: words[0], target: words[1], fields: fields())
         let lengths = request.values(of: "content-length"), codings = request.values(of: "transfer-encoding")
-        guard lengths.count + codings.count <= 1, codings.allSatisfy({ $0 == "chunked" }),
+        guard lengths.count + codings.count <= 1, codings.allSatisfy({ $0.lowercased() == "chunked" }),
             lengths.allSatisfy({ Int($0).map(String.init) == $0 && !$0.hasPrefix("-") }),
             request.values(of: "host").count == 1
         else { throw Fault(description: "framing or host of \(request.fields)") }
@@ -117,7 +117,8 @@ private struct StrictReader {
             guard let colon = line.firstIndex(of: ":"), Self.isToken(line[..<colon]),
                 line.unicodeScalars.allSatisfy({ ($0.value >= 0x20 && $0.value != 0x7f) || $0 == "\t" })
             else { throw Fault(description: "field line \(line.debugDescription)") }
-            let value = line[line.index(after: colon)...].drop { $0 == " " || $0 == "\t" }
+            var value = line[line.index(after: colon)...].drop { $0 == " " || $0 == "\t" }
+            while value.last == " " || value.last == "\t" { value.removeLast() }
             fields.append((line[..<colon].lowercased(), String(value)))
         }
         return fields

@@ -7,6 +7,9 @@ package struct HTTP2ServerOutput {
     /// Streams that have a final response, whole or in part.
     package private(set) var responses: Set<UInt32> = []
 
+    /// Streams that the client has named, in whatever frame.
+    private let named: Set<UInt32>
+    private let last: UInt32
     private var ended: Set<UInt32> = []
     private var reset: Set<UInt32> = []
     private var begun: Set<UInt32> = []
@@ -15,27 +18,30 @@ package struct HTTP2ServerOutput {
 
     /// - Parameters:
     ///   - bytes: from the first to the last.
-    ///   - last: the highest stream that the client has opened.
-    package init(_ bytes: [UInt8], last: UInt32) {
+    ///   - opened: the streams that the client has opened.
+    ///   - named: those that it has named, in whatever frame. libnghttp2 resets one that was not opened for a PRIORITY
+    ///     frame of the wrong length.
+    package init(_ bytes: [UInt8], opened: Set<UInt32>, named: Set<UInt32>) {
+        self.named = named
+        last = opened.max() ?? 0
         var place = 0
         var isFirst = true
         while let frame = HTTP2Frame(bytes, at: &place) {
             if isFirst, frame.type != 4 || frame.flags != 0 { faults.append("SETTINGS is not the first frame") }
             isFirst = false
-            check(frame, last)
+            check(frame)
         }
         if place != bytes.count { faults.append("\(bytes.count - place) bytes at the end are no frame") }
         if open != nil { faults.append("a block of fields has no end") }
-        if last < 200 { decode(bytes, last) }
+        if last < 200 { decode(bytes) }
     }
 
-    private mutating func check(_ frame: HTTP2Frame, _ last: UInt32) {
+    private mutating func check(_ frame: HTTP2Frame) {
         let length = frame.payload.count
         let isOfStream: Bool? =
             switch frame.type {
             case 0, 1, 3, 9: true
             case 4, 6, 7: false
-            case 8: nil
             default: nil
             }
         let isKnown = [0, 1, 3, 4, 6, 7, 8, 9].contains(frame.type)
@@ -47,7 +53,7 @@ package struct HTTP2ServerOutput {
             case 7: length >= 8
             default: length <= 16_384
             }
-        let isOpened = frame.stream % 2 == 1 && frame.stream <= last
+        let isOpened = isOpened(frame.stream) || (frame.type == 3 && named.contains(frame.stream))
         if !isKnown || !hasLength || isOfStream.map({ $0 != (frame.stream != 0) }) == true
             || (frame.stream != 0 && !isOpened) || (open != nil && (frame.type != 9 || frame.stream != open))
         {
@@ -57,6 +63,8 @@ package struct HTTP2ServerOutput {
         if frame.type == 9 || frame.type == 1 { open = frame.flags & 4 == 0 ? frame.stream : nil }
         if frame.type == 3 { reset.insert(frame.stream) }
     }
+
+    private func isOpened(_ stream: UInt32) -> Bool { stream % 2 == 1 && stream <= last }
 
     private mutating func message(_ frame: HTTP2Frame) {
         let stream = frame.stream
@@ -68,7 +76,7 @@ package struct HTTP2ServerOutput {
 
     /// A client that has opened the same streams reads the blocks of fields, and knows of no mistake in them. Streams
     /// that it resets are responses to HEAD, for which it has not asked.
-    private mutating func decode(_ bytes: [UInt8], _ last: UInt32) {
+    private mutating func decode(_ bytes: [UInt8]) {
         let client = HTTP2Side(HTTP2Settings(.client))
         for _ in 0..<(last + 1) / 2 { _ = client.send(request: "GET / HTTP/1.1\r\nHost: h\r\n\r\n") }
         _ = client.takeOutput()
@@ -76,7 +84,8 @@ package struct HTTP2ServerOutput {
         while let frame = HTTP2Frame(bytes, at: &place) {
             // It has not sent what these acknowledge.
             let isAcknowledgement = (frame.type == 4 || frame.type == 6) && frame.flags & 1 == 1
-            if !isAcknowledgement { client.receive(frame.bytes) }
+            let isOfUnopened = frame.stream != 0 && !isOpened(frame.stream)
+            if !isAcknowledgement, !isOfUnopened { client.receive(frame.bytes) }
         }
         for case .head(let stream, let head, _) in client.events where !head.hasPrefix("HTTP/1.1 1") {
             responses.insert(UInt32(stream))
