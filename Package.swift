@@ -88,7 +88,8 @@ let package = Package(
             swiftSettings: strict),
         .target(
             name: "LimpetTestKit",
-            dependencies: ["Affinity", "HTTP2Wire", "Store", logging, http1, .product(name: "Yams", package: "Yams")] + nio,
+            dependencies: ["Affinity", "HTTP2Wire", "Store", logging, http1, .product(name: "Yams", package: "Yams")]
+                + nio,
             swiftSettings: strict),
         // For whoever works on the protocol: scripts/simulate. Not a product.
         .executableTarget(name: "simulate", dependencies: ["LimpetTestKit"], swiftSettings: strict),

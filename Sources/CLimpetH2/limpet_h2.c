@@ -275,7 +275,9 @@ static nghttp2_option *make_options(const limpet_h2_settings *settings) {
     nghttp2_option_set_no_auto_window_update(option, 1);
     nghttp2_option_set_no_closed_streams(option, 1);
     if (settings->is_server) nghttp2_option_set_builtin_recv_extension_type(option, NGHTTP2_PRIORITY_UPDATE);
-    nghttp2_option_set_stream_reset_rate_limit(option, settings->glitches, settings->glitches_per_second);
+    /* Our own count comes first, and says what the flood was. */
+    nghttp2_option_set_stream_reset_rate_limit(
+        option, 2 * (uint64_t)settings->glitches, 2 * (uint64_t)settings->glitches_per_second);
     return option;
 }
 

@@ -13,7 +13,7 @@ package enum ConformanceLine {
 
     /// Appends a line to the file that `LIMPET_CONFORMANCE_LINES` names, if it names one.
     ///
-    /// - Parameter count: cases that the line stands for.
+    /// - Parameter count: how many cases the line sums up.
     package static func write(_ section: String, _ verdict: Verdict, _ what: String, count: Int = 1) {
         guard let path = getenv("LIMPET_CONFORMANCE_LINES") else { return }
         let file = open(path, O_WRONLY | O_APPEND | O_CREAT, 0o600)

@@ -138,7 +138,9 @@ private struct StrictReader {
     private mutating func line(mayEnd: Bool) throws -> String? {
         while true {
             if let end = buffer.firstIndex(of: 0x0a) {
-                guard end > 0, buffer[end - 1] == 0x0d else { throw Fault(description: "LF alone after \(text(buffer[..<end]))") }
+                guard end > 0, buffer[end - 1] == 0x0d else {
+                    throw Fault(description: "LF alone after \(text(buffer[..<end]))")
+                }
                 defer { buffer.removeSubrange(...end) }
                 return text(buffer[..<(end - 1)])
             }

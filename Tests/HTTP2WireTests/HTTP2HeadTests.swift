@@ -4,7 +4,9 @@ import Testing
 
 /// Heads that must not become heads of HTTP/1.1 (RFC 9113, sections 8.2 and 8.3).
 @Suite struct HTTP2HeadTests {
-    @Test("a head that cannot be one of HTTP/1.1 resets its stream, and the connection goes on", arguments: MalformedHead.all)
+    @Test(
+        "a head that cannot be one of HTTP/1.1 resets its stream, and the connection goes on",
+        arguments: MalformedHead.all)
     func refuses(_ one: MalformedHead) {
         let server = HTTP2Side(HTTP2Settings(.server))
         server.receive(HTTP2Frame.preface)

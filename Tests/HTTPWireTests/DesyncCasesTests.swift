@@ -32,7 +32,8 @@ struct DesyncCasesTests {
 
     @Test(
         "what is severe or ambiguous is refused, what is compliant is accepted",
-        .enabled(if: DesyncCase.folder != nil, "SKIPPED: set LIMPET_CASES to the folder that holds http-desync-guardian/"))
+        .enabled(
+            if: DesyncCase.folder != nil, "SKIPPED: set LIMPET_CASES to the folder that holds http-desync-guardian/"))
     func tiers() throws {
         let cases = try DesyncCase.all(in: #require(DesyncCase.folder))
         #expect(cases.count >= 150)

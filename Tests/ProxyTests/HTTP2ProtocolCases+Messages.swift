@@ -38,28 +38,37 @@ extension HTTP2ProtocolCase {
             "6.1", "content in two frames", quick(1, "POST", ends: false), frame(data, 0, on: 1, test),
             frame(data, 1, on: 1, test), is: .served),
         HTTP2ProtocolCase(
-            "6.1", "content and padding", quick(1, "POST", ends: false), frame(data, 9, on: 1, [5] + test + [0, 0, 0, 0, 0]),
+            "6.1", "content and padding", quick(1, "POST", ends: false),
+            frame(data, 9, on: 1, [5] + test + [0, 0, 0, 0, 0]),
             is: .served),
         HTTP2ProtocolCase(
             "6.2", "a head with padding", frame(headers, 13, on: 1, [8] + quickBlock + [UInt8](repeating: 0, count: 8)),
             is: .served),
         HTTP2ProtocolCase(
-            "6.2", "a head with a priority", frame(headers, 0x25, on: 1, dependency(on: 0, 255) + quickBlock), is: .served),
+            "6.2", "a head with a priority", frame(headers, 0x25, on: 1, dependency(on: 0, 255) + quickBlock),
+            is: .served),
     ]
 
     private static let priorities = [
-        HTTP2ProtocolCase("6.3", "the least weight", frame(priority, 0, on: 1, dependency(on: 0, 0)), quick(), is: .served),
-        HTTP2ProtocolCase("6.3", "the largest weight", frame(priority, 0, on: 1, dependency(on: 0, 255)), quick(), is: .served),
-        HTTP2ProtocolCase("6.3", "a dependency", frame(priority, 0, on: 3, dependency(on: 1, 255)), quick(), is: .served),
         HTTP2ProtocolCase(
-            "6.3", "an exclusive dependency", frame(priority, 0, on: 1, dependency(on: 0, isExclusive: true, 255)), quick(),
+            "6.3", "the least weight", frame(priority, 0, on: 1, dependency(on: 0, 0)), quick(), is: .served),
+        HTTP2ProtocolCase(
+            "6.3", "the largest weight", frame(priority, 0, on: 1, dependency(on: 0, 255)), quick(), is: .served),
+        HTTP2ProtocolCase(
+            "6.3", "a dependency", frame(priority, 0, on: 3, dependency(on: 1, 255)), quick(), is: .served),
+        HTTP2ProtocolCase(
+            "6.3", "an exclusive dependency", frame(priority, 0, on: 1, dependency(on: 0, isExclusive: true, 255)),
+            quick(),
             is: .served),
         HTTP2ProtocolCase(
-            "6.3", "a priority of a later stream", frame(priority, 0, on: 3, dependency(on: 0, 255)), quick(), is: .served),
-        HTTP2ProtocolCase("5.1", "a priority of an idle stream", frame(priority, 0, on: 1, dependency(on: 0, 255)), is: .fine),
+            "6.3", "a priority of a later stream", frame(priority, 0, on: 3, dependency(on: 0, 255)), quick(),
+            is: .served),
+        HTTP2ProtocolCase(
+            "5.1", "a priority of an idle stream", frame(priority, 0, on: 1, dependency(on: 0, 255)), is: .fine),
         // RFC 9113 has no such mistake any more. libnghttp2 knows one of the two.
         HTTP2ProtocolCase(
-            "5.3.2", "a stream that depends on itself", frame(headers, 0x25, on: 1, dependency(on: 1, 255) + quickBlock),
+            "5.3.2", "a stream that depends on itself",
+            frame(headers, 0x25, on: 1, dependency(on: 1, 255) + quickBlock),
             is: .streamError(protocolError)),
         HTTP2ProtocolCase(
             "5.3.2", "a priority that depends on itself", frame(priority, 0, on: 1, dependency(on: 1, 255)), is: .fine),
@@ -81,9 +90,11 @@ extension HTTP2ProtocolCase {
                     + setting(6, 100)),
             once: .acknowledgement, then: quick(), is: .served),
         HTTP2ProtocolCase("6.7", "a ping", frame(ping, 0, on: 0, eight), is: .fine),
-        HTTP2ProtocolCase("6.8", "a goodbye", frame(goAway, 0, on: 0, [UInt8](repeating: 0, count: 8) + test), is: .fineOrOver),
         HTTP2ProtocolCase(
-            "7", "a goodbye with an unknown error", frame(goAway, 0, on: 0, [0, 0, 0, 0, 0, 0, 0, 0xff]), is: .fineOrOver),
+            "6.8", "a goodbye", frame(goAway, 0, on: 0, [UInt8](repeating: 0, count: 8) + test), is: .fineOrOver),
+        HTTP2ProtocolCase(
+            "7", "a goodbye with an unknown error", frame(goAway, 0, on: 0, [0, 0, 0, 0, 0, 0, 0, 0xff]),
+            is: .fineOrOver),
         HTTP2ProtocolCase("6.9", "a window of the connection", frame(window, 0, on: 0, [0, 0, 0, 1]), is: .fine),
         HTTP2ProtocolCase("6.9", "a window of a stream", quick(), frame(window, 0, on: 1, [0, 0, 0, 1]), is: .served),
         HTTP2ProtocolCase(

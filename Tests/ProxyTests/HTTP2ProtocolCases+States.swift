@@ -13,7 +13,8 @@ extension HTTP2ProtocolCase {
             "5.1", "a continuation after a reset", request(ends: false), frame(reset, 0, on: 1, [0, 0, 0, 8]),
             frame(continuation, 4, on: 1, fragment), is: .connectionError([1, 5])),
         HTTP2ProtocolCase(
-            "5.1", "content on a stream that is over", quick(), once: .end, then: frame(data, 1, on: 1, [1]), is: .ignored),
+            "5.1", "content on a stream that is over", quick(), once: .end, then: frame(data, 1, on: 1, [1]),
+            is: .ignored),
         HTTP2ProtocolCase(
             "5.1", "a head on a stream that is over", quick(), once: .end, then: quick(), is: .ignored),
         HTTP2ProtocolCase(
@@ -93,7 +94,9 @@ extension HTTP2ProtocolCase {
             ("a new name", [first] + plainName + plainValue),
             ("a new name, coded", [first] + codedName + codedValue),
         ]
-        return forms.map { HTTP2ProtocolCase("RFC 7541, \(section)", "\($0) of a field \(kind)", adding($1), is: .served) }
+        return forms.map {
+            HTTP2ProtocolCase("RFC 7541, \(section)", "\($0) of a field \(kind)", adding($1), is: .served)
+        }
     }
 
     private static let literals: [HTTP2ProtocolCase] =
@@ -117,6 +120,7 @@ extension HTTP2ProtocolCase {
                 "RFC 7541, 4.3", "a table that is emptied", adding([0x40] + plainName + plainValue),
                 frame(headers, 5, on: 3, [0x20] + quickBlock + [0xBE]), is: .connectionError(compression)),
             HTTP2ProtocolCase(
-                "RFC 7541, 2.3.3", "a name beyond the tables", adding([0x7F, 0x07, 0]), is: .connectionError(compression)),
+                "RFC 7541, 2.3.3", "a name beyond the tables", adding([0x7F, 0x07, 0]),
+                is: .connectionError(compression)),
         ]
 }

@@ -35,7 +35,7 @@ struct HTTP2ProtocolRun {
         switch one.outcome {
         case .served, .content, .closed: break
         case .connectionError, .streamError, .fine, .fineOrOver, .ignored:
-            // An answer to a ping overtakes a reset that is to be sent in the same turn, but not one of the turn before.
+            // An answer to a ping overtakes a reset of the same turn of the loop, but not one of the turn before.
             try? client.send(Self.ping)
         }
         return one.hasPreface ? read() : readToEnd()

@@ -47,7 +47,9 @@ struct HTTP2RecordedStreamTests {
         return try names.sorted().compactMap { name in
             var isFolder: ObjCBool = false
             let path = "\(folder)/\(name)"
-            guard FileManager.default.fileExists(atPath: path, isDirectory: &isFolder), !isFolder.boolValue else { return nil }
+            guard FileManager.default.fileExists(atPath: path, isDirectory: &isFolder), !isFolder.boolValue else {
+                return nil
+            }
             return try Recording(name, Array(Data(contentsOf: URL(fileURLWithPath: path))))
         }
     }
@@ -58,7 +60,9 @@ struct HTTP2RecordedStreamTests {
     private static let crowd = 64
 
     /// Sends the recordings, and returns what has come back for each.
-    private static func play(_ recordings: ArraySlice<Recording>, _ sizes: [Int], to proxy: ProxyHarness, _ canary: Canary)
+    private static func play(
+        _ recordings: ArraySlice<Recording>, _ sizes: [Int], to proxy: ProxyHarness, _ canary: Canary
+    )
         throws -> [[UInt8]]
     {
         let clients = try recordings.indices.map { try TCPSocket(port: proxy.port, timeout: 5, from: Self.host($0)) }
@@ -109,7 +113,9 @@ struct HTTP2RecordedStreamTests {
         }
     }
 
-    private static func judge(_ recording: Recording, _ received: [UInt8], _ requests: [StrictBackend.Request]) -> [String] {
+    private static func judge(_ recording: Recording, _ received: [UInt8], _ requests: [StrictBackend.Request])
+        -> [String]
+    {
         guard recording.isHTTP2 else {
             let isHTTP1 = received.isEmpty || received.starts(with: Array("HTTP/1.1 ".utf8))
             return isHTTP1 ? [] : ["not HTTP/2, and answered with \(received.prefix(40))"]

@@ -31,7 +31,7 @@ package struct HTTP2ServerOutput {
             isFirst = false
             check(frame)
         }
-        if place != bytes.count { faults.append("\(bytes.count - place) bytes at the end are no frame") }
+        if place != bytes.count { faults.append("\(bytes.count - place) bytes at the end do not make a frame") }
         if open != nil { faults.append("a block of fields has no end") }
         if last < 200 { decode(bytes) }
     }
