@@ -8,7 +8,7 @@ extension FleetTests {
         private static let modules = "h2, hpack, hyperframe"
 
         @Test(
-            "end their own stream or connection, each in the way that is written beside it, and disturb nobody",
+            "end their own stream or connection, each in the way that its case says, and disturb nobody",
             .enabled(
                 if: PythonPeers.python(importing: modules) != nil, "SKIPPED: there is no Python with \(modules)"))
         func peers() async throws {

@@ -4,11 +4,6 @@ import HTTP2Wire
 package struct HTTP2ServerOutput {
     /// What breaks a rule; empty if nothing does.
     package private(set) var faults: [String] = []
-    /// Streams that have a final response, whole or in part.
-    package private(set) var responses: Set<UInt32> = []
-
-    /// Streams that the client has named, in whatever frame.
-    private let named: Set<UInt32>
     private let last: UInt32
     private var ended: Set<UInt32> = []
     private var reset: Set<UInt32> = []
@@ -19,10 +14,7 @@ package struct HTTP2ServerOutput {
     /// - Parameters:
     ///   - bytes: from the first to the last.
     ///   - opened: the streams that the client has opened.
-    ///   - named: those that it has named, in whatever frame. libnghttp2 resets one that was not opened for a PRIORITY
-    ///     frame of the wrong length.
-    package init(_ bytes: [UInt8], opened: Set<UInt32>, named: Set<UInt32>) {
-        self.named = named
+    package init(_ bytes: [UInt8], opened: Set<UInt32>) {
         last = opened.max() ?? 0
         var place = 0
         var isFirst = true
@@ -53,9 +45,9 @@ package struct HTTP2ServerOutput {
             case 7: length >= 8
             default: length <= 16_384
             }
-        let isOpened = isOpened(frame.stream) || (frame.type == 3 && named.contains(frame.stream))
         if !isKnown || !hasLength || isOfStream.map({ $0 != (frame.stream != 0) }) == true
-            || (frame.stream != 0 && !isOpened) || (open != nil && (frame.type != 9 || frame.stream != open))
+            || (frame.stream != 0 && !isOpened(frame.stream))
+            || (open != nil && (frame.type != 9 || frame.stream != open))
         {
             faults.append("type \(frame.type), flags \(frame.flags), stream \(frame.stream), \(length) bytes")
         }
@@ -74,8 +66,8 @@ package struct HTTP2ServerOutput {
         if frame.flags & 1 == 1 { ended.insert(stream) }
     }
 
-    /// A client that has opened the same streams reads the blocks of fields, and knows of no mistake in them. Streams
-    /// that it resets are responses to HEAD, for which it has not asked.
+    /// A client that has opened the same streams finds no mistake that ends a connection. It may reset streams: it does
+    /// not know which requests were HEAD.
     private mutating func decode(_ bytes: [UInt8]) {
         let client = HTTP2Side(HTTP2Settings(.client))
         for _ in 0..<(last + 1) / 2 { _ = client.send(request: "GET / HTTP/1.1\r\nHost: h\r\n\r\n") }
@@ -84,11 +76,7 @@ package struct HTTP2ServerOutput {
         while let frame = HTTP2Frame(bytes, at: &place) {
             // It has not sent what these acknowledge.
             let isAcknowledgement = (frame.type == 4 || frame.type == 6) && frame.flags & 1 == 1
-            let isOfUnopened = frame.stream != 0 && !isOpened(frame.stream)
-            if !isAcknowledgement, !isOfUnopened { client.receive(frame.bytes) }
-        }
-        for case .head(let stream, let head, _) in client.events where !head.hasPrefix("HTTP/1.1 1") {
-            responses.insert(UInt32(stream))
+            if !isAcknowledgement { client.receive(frame.bytes) }
         }
         let output = client.takeOutput()
         place = 0
