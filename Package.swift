@@ -87,7 +87,9 @@ let package = Package(
             ],
             swiftSettings: strict),
         .target(
-            name: "LimpetTestKit", dependencies: ["Affinity", "HTTP2Wire", "Store", logging, http1] + nio,
+            name: "LimpetTestKit",
+            dependencies: ["Affinity", "HTTP2Wire", "Store", logging, http1, .product(name: "Yams", package: "Yams")]
+                + nio,
             swiftSettings: strict),
         // For whoever works on the protocol: scripts/simulate. Not a product.
         .executableTarget(name: "simulate", dependencies: ["LimpetTestKit"], swiftSettings: strict),
@@ -96,7 +98,7 @@ let package = Package(
             swiftSettings: strict),
         .testTarget(
             name: "HTTPWireTests",
-            dependencies: ["HTTPWire", embedded, http1, .product(name: "Yams", package: "Yams")] + nio,
+            dependencies: ["HTTPWire", "LimpetTestKit", embedded, http1] + nio,
             swiftSettings: strict),
         .testTarget(
             name: "HTTP2WireTests", dependencies: ["HTTP2Wire", "LimpetTestKit"], swiftSettings: strict),

@@ -80,10 +80,12 @@ import Testing
     }
 
     /// Streams that are opened and reset at once (CVE-2023-44487).
-    @Test("streams that are opened and reset at once end the connection") func rapidReset() throws {
+    @Test("streams that are opened and reset at once end the connection", arguments: [0, 1]) func rapidReset(
+        _ milliseconds: UInt64
+    ) throws {
         let server = server()
         let frames = try #require(
-            count(server) { index in
+            count(server, at: { UInt64($0) * milliseconds }) { index in
                 let stream = UInt32(2 * index + 1)
                 return HTTP2Frame.head(stream: stream, HTTP2Frame.request)
                     + HTTP2Frame.frame(type: 3, stream: stream, [0, 0, 0, 8])

@@ -1,19 +1,10 @@
-import Foundation
 import HTTPWire
+import LimpetTestKit
 import Testing
-import Yams
 
 /// The published cases of aws/http-desync-guardian, read from where `LIMPET_CASES` says.
 @Suite("Desync cases of others")
 struct DesyncCasesTests {
-    private static var folder: String? { ProcessInfo.processInfo.environment["LIMPET_CASES"] }
-
-    private struct Case {
-        var name: String
-        var tier: String
-        var request: [UInt8]
-    }
-
     /// Suspicious cases that are accepted, and why that is safe.
     private static let acceptedOnPurpose: [String: String] = {
         // RFC 9110 §9.3.1 leaves open what a body of GET or HEAD means, not where it ends: it is framed by one field,
@@ -41,13 +32,14 @@ struct DesyncCasesTests {
 
     @Test(
         "what is severe or ambiguous is refused, what is compliant is accepted",
-        .enabled(if: folder != nil, "SKIPPED: set LIMPET_CASES to the folder that holds http-desync-guardian/"))
+        .enabled(
+            if: DesyncCase.folder != nil, "SKIPPED: set LIMPET_CASES to the folder that holds http-desync-guardian/"))
     func tiers() throws {
-        let cases = try Self.cases(in: #require(Self.folder) + "/http-desync-guardian")
+        let cases = try DesyncCase.all(in: #require(DesyncCase.folder))
         #expect(cases.count >= 150)
         for one in cases {
-            let isAccepted = scanRequest(one.request).values != nil
-            let text = "\(one.tier) case '\(one.name)': \(latin1(one.request).debugDescription)"
+            let isAccepted = scanRequest(one.head).values != nil
+            let text = "\(one.tier) case '\(one.name)': \(latin1(one.head).debugDescription)"
             switch one.tier {
             case "Severe", "Ambiguous":
                 #expect(isAccepted == (Self.acceptedOnPurpose[one.name] != nil), "\(text)")
@@ -57,30 +49,5 @@ struct DesyncCasesTests {
                 #expect(one.tier == "Acceptable", "\(text)")
             }
         }
-    }
-
-    private static func cases(in folder: String) throws -> [Case] {
-        let files = try FileManager.default.contentsOfDirectory(atPath: folder).filter { $0.hasSuffix(".yaml") }
-        return try files.sorted().flatMap { file in
-            let text = try String(contentsOfFile: folder + "/" + file, encoding: .utf8)
-            let nodes = try #require(Yams.compose(yaml: text)?.sequence)
-            return try nodes.map { try one($0) }
-        }
-    }
-
-    /// The raw request of a case. The cases leave Host out, which is not what they are about.
-    private static func one(_ node: Node) throws -> Case {
-        func text(_ node: Node?) -> String { node?.scalar?.string ?? "" }
-        let version = text(node["version"])
-        var request = "\(text(node["method"])) \(text(node["uri"]))" + (version.isEmpty ? "" : " " + version) + "\r\n"
-        var lines = ""
-        var hasHost = false
-        for header in node["headers"]?.sequence ?? [] {
-            hasHost = hasHost || text(header["name"]).lowercased() == "host"
-            lines += "\(text(header["name"])): \(text(header["value"]))\r\n"
-        }
-        request += (hasHost ? "" : "Host: localhost\r\n") + lines + "\r\n"
-        return Case(
-            name: text(node["name"]), tier: text(node["expected"]?["tier"]), request: Array(request.utf8))
     }
 }

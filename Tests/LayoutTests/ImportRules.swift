@@ -34,7 +34,7 @@ enum ImportRules {
         "limpet": ["Configuration", "Control", "ArgumentParser", "Foundation"],
         "simulate": ["LimpetTestKit", "Foundation", "Synchronization"],
         "LimpetTestKit": transport.union(operatingSystem)
-            .union(["Affinity", "HTTP2Wire", "Store", "Foundation", "Logging", "NIOHTTP1", "Synchronization"]),
+            .union(["Affinity", "HTTP2Wire", "Store", "Foundation", "Logging", "NIOHTTP1", "Synchronization", "Yams"]),
     ]
 
     static let all: [FileRule] = [modules, hiredis, nghttp2, pcre2, boringssl]

@@ -439,12 +439,20 @@ struct HTTP2ClientTests {
             try late.send("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n")
             #expect(String(decoding: try late.receiveAll(), as: UTF8.self).hasPrefix("HTTP/1.1 505"))
             // In pieces.
+            for length in 1..<HTTP2Frame.preface.count {
+                let cut = try proxy.connect()
+                for piece in [HTTP2Frame.preface.prefix(length), HTTP2Frame.preface.dropFirst(length)] {
+                    try cut.send(Array(piece))
+                    usleep(2000)
+                }
+                try #expect(HTTP2Frame(from: cut).type == 4, "cut after \(length) bytes")
+            }
             let dripped = try proxy.connect()
             for byte in HTTP2Frame.preface {
                 try dripped.send([byte])
                 usleep(1000)
             }
-            #expect(try dripped.receive(upTo: 9).count == 9)
+            try #expect(HTTP2Frame(from: dripped).type == 4)
         }
     }
 }

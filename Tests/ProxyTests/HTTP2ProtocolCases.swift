@@ -10,63 +10,95 @@ struct HTTP2ProtocolCase: Sendable, CustomTestStringConvertible {
         case streamError(Set<UInt32>)
         /// It is no mistake: the connection answers a ping.
         case fine
+        /// It is no mistake: stream 1 has its response.
+        case served
+        /// The first DATA frame that arrives has this length.
+        case content(Int)
+        /// It is no mistake: the connection answers a ping, or ends without an error.
+        case fineOrOver
+        /// It is not HTTP/2: the connection ends.
+        case closed
         /// It is a mistake, which libnghttp2 passes over without doing anything: the connection answers a ping.
         case ignored
+    }
+
+    /// What arrives before the second half of the frames is sent.
+    enum Event: Sendable {
+        /// The end of stream 1.
+        case end
+        case content
+        /// The acknowledgement of settings, beside that of the preface.
+        case acknowledgement
     }
 
     let section: String
     let what: String
     let frames: [UInt8]
+    let event: Event?
+    let later: [UInt8]
     let outcome: Outcome
+    /// Whether the frames follow a preface that is right.
+    var hasPreface = true
 
     init(_ section: String, _ what: String, _ frames: [UInt8]..., is outcome: Outcome) {
+        self.init(section, what, Array(frames.joined()), once: nil, then: [], is: outcome)
+    }
+
+    init(
+        _ section: String, _ what: String, _ frames: [UInt8], once event: Event?, then later: [UInt8],
+        is outcome: Outcome
+    ) {
         self.section = section
         self.what = what
-        self.frames = Array(frames.joined())
+        self.frames = frames
+        self.event = event
+        self.later = later
         self.outcome = outcome
     }
 
     var testDescription: String { "\(section) \(what)" }
 
-    private static let protocolError: Set<UInt32> = [1]
-    private static let flowControl: Set<UInt32> = [3]
-    private static let streamClosed: Set<UInt32> = [5, 1]
-    private static let frameSize: Set<UInt32> = [6]
-    private static let compression: Set<UInt32> = [9]
+    static let protocolError: Set<UInt32> = [1]
+    static let flowControl: Set<UInt32> = [3]
+    static let streamClosed: Set<UInt32> = [5, 1]
+    static let frameSize: Set<UInt32> = [6]
+    static let compression: Set<UInt32> = [9]
 
-    private static let data: UInt8 = 0
-    private static let headers: UInt8 = 1
-    private static let priority: UInt8 = 2
-    private static let reset: UInt8 = 3
-    private static let settings: UInt8 = 4
-    private static let push: UInt8 = 5
-    private static let ping: UInt8 = 6
-    private static let goAway: UInt8 = 7
-    private static let window: UInt8 = 8
-    private static let continuation: UInt8 = 9
+    static let data: UInt8 = 0
+    static let headers: UInt8 = 1
+    static let priority: UInt8 = 2
+    static let reset: UInt8 = 3
+    static let settings: UInt8 = 4
+    static let push: UInt8 = 5
+    static let ping: UInt8 = 6
+    static let goAway: UInt8 = 7
+    static let window: UInt8 = 8
+    static let continuation: UInt8 = 9
 
-    private static func frame(_ type: UInt8, _ flags: UInt8 = 0, on stream: UInt32 = 0, _ payload: [UInt8] = [])
+    static func frame(_ type: UInt8, _ flags: UInt8 = 0, on stream: UInt32 = 0, _ payload: [UInt8] = [])
         -> [UInt8]
     {
         HTTP2Frame.frame(type: type, flags: flags, stream: stream, payload)
     }
 
     /// A request whose path the backend answers late, so that its stream stays open.
-    private static func request(_ stream: UInt32 = 1, ends: Bool = true, _ more: [(String, String)] = []) -> [UInt8] {
+    static func request(_ stream: UInt32 = 1, ends: Bool = true, _ more: [(String, String)] = []) -> [UInt8] {
         HTTP2Frame.head(stream: stream, ends: ends, fields + more)
     }
 
-    private static let fields = HTTP2Frame.request.map { $0.0 == ":path" ? ($0.0, "/late") : $0 }
-    private static let block = HTTP2Frame.block(fields)
-    private static let eight = [UInt8](repeating: 7, count: 8)
+    static let fields = HTTP2Frame.request.map { $0.0 == ":path" ? ($0.0, "/late") : $0 }
+    static let block = HTTP2Frame.block(fields)
+    static let eight = [UInt8](repeating: 7, count: 8)
 
-    private static func setting(_ id: UInt8, _ value: UInt32) -> [UInt8] {
+    static func setting(_ id: UInt8, _ value: UInt32) -> [UInt8] {
         [0, id] + (0..<4).map { UInt8(truncatingIfNeeded: value >> UInt32(24 - 8 * $0)) }
     }
 
-    static let all = frames + states + ofStreams + ofConnections + settingsAndWindows + fieldBlocks
+    static let all =
+        frames + states + ofStreams + ofConnections + settingsAndWindows + fieldBlocks + served + closedStreams
+        + heldWindows + blocksInPieces + fieldsServed + malformedHeads
 
-    private static let frames = [
+    static let frames = [
         HTTP2ProtocolCase("4.1", "a frame of an unknown type", frame(0x16, 0, on: 0, eight), is: .fine),
         HTTP2ProtocolCase("4.1", "flags without meaning", frame(ping, 0x16, on: 0, eight), is: .fine),
         HTTP2ProtocolCase("4.1", "the reserved bit", frame(ping, 0, on: 0x8000_0000, eight), is: .fine),
@@ -94,7 +126,7 @@ struct HTTP2ProtocolCase: Sendable, CustomTestStringConvertible {
             is: .connectionError(protocolError)),
     ]
 
-    private static let states = [
+    static let states = [
         HTTP2ProtocolCase(
             "5.1", "content on an idle stream", frame(data, 1, on: 1, [1]), is: .connectionError(protocolError)),
         HTTP2ProtocolCase(
@@ -125,7 +157,7 @@ struct HTTP2ProtocolCase: Sendable, CustomTestStringConvertible {
             Array((0..<101).map { request(UInt32(2 * $0 + 1), ends: false) }.joined()), is: .streamError([1, 7])),
     ]
 
-    private static let ofStreams = [
+    static let ofStreams = [
         HTTP2ProtocolCase(
             "6.1", "content of the connection", frame(data, 0, on: 0, [1]), is: .connectionError(protocolError)),
         HTTP2ProtocolCase(
@@ -160,7 +192,7 @@ struct HTTP2ProtocolCase: Sendable, CustomTestStringConvertible {
             is: .connectionError(protocolError)),
     ]
 
-    private static let ofConnections = [
+    static let ofConnections = [
         HTTP2ProtocolCase(
             "6.7", "a ping of a stream", frame(ping, 0, on: 1, eight), is: .connectionError(protocolError)),
         HTTP2ProtocolCase(
@@ -190,7 +222,7 @@ struct HTTP2ProtocolCase: Sendable, CustomTestStringConvertible {
             frame(headers, 5, on: 1, HTTP2Frame.block([("x", "y")])), is: .fine),
     ]
 
-    private static let settingsAndWindows = [
+    static let settingsAndWindows = [
         HTTP2ProtocolCase(
             "6.5", "an acknowledgement with settings", frame(settings, 1, on: 0, setting(3, 9)),
             is: .connectionError(frameSize)),
@@ -228,7 +260,7 @@ struct HTTP2ProtocolCase: Sendable, CustomTestStringConvertible {
             is: .streamError(flowControl)),
     ]
 
-    private static let fieldBlocks = [
+    static let fieldBlocks = [
         HTTP2ProtocolCase(
             "RFC 7541, 2.3.3", "an index beyond the tables", frame(headers, 5, on: 1, block + [0xFE]),
             is: .connectionError(compression)),

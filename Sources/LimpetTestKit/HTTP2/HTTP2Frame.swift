@@ -22,6 +22,20 @@ package struct HTTP2Frame: Equatable {
         payload = try read(head[..<3].reduce(0) { $0 << 8 | Int($1) })
     }
 
+    /// The frame at a place, which moves to the next one; nil if there is no whole frame.
+    package init?(_ bytes: [UInt8], at place: inout Int) {
+        guard bytes.count - place >= 9 else { return nil }
+        let head = bytes[place..<place + 9]
+        let length = head.prefix(3).reduce(0) { $0 << 8 | Int($1) }
+        guard bytes.count - place - 9 >= length else { return nil }
+        (type, flags) = (head[place + 3], head[place + 4])
+        stream = head.suffix(4).reduce(0) { $0 << 8 | UInt32($1) } & 0x7fff_ffff
+        payload = Array(bytes[(place + 9)..<(place + 9 + length)])
+        place += 9 + length
+    }
+
+    package var bytes: [UInt8] { Self.frame(type: type, flags: flags, stream: stream, payload) }
+
     package struct EndOfInput: Error {}
 
     package static let preface = Array("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n".utf8) + frame(type: 4)

@@ -207,12 +207,13 @@ final class HTTP1ClientConnection: ChannelInboundHandler, RemovableChannelHandle
         }
         switch scan {
         case .incomplete:
-            // The timeout runs from the first byte of a head to its last; later pieces do not extend it.
-            if isIdle { beginHead() }
-            isIdle = false
-            isAtHeadStart = false
+            awaitRestOfHead()
             return false
-        case .refused where beginsHTTP2(bytes):
+        case .refused where mayBeginHTTP2(bytes):
+            guard bytes.readableBytes >= Self.preface.count else {
+                awaitRestOfHead()
+                return false
+            }
             speakHTTP2(&bytes)
             return true
         case .refused(let refusal):
@@ -224,10 +225,21 @@ final class HTTP1ClientConnection: ChannelInboundHandler, RemovableChannelHandle
         }
     }
 
-    /// Whether this is the first of a client that knows of our HTTP/2 (RFC 9113, sections 3.3 and 3.4).
-    private func beginsHTTP2(_ bytes: ByteBuffer) -> Bool {
+    /// The timeout runs from the first byte of a head to its last; later pieces do not extend it.
+    private func awaitRestOfHead() {
+        if isIdle { beginHead() }
+        isIdle = false
+        isAtHeadStart = false
+    }
+
+    /// What the preface of HTTP/2 has in the place of a head.
+    private static let preface = Array("PRI * HTTP/2.0\r\n\r\n".utf8)
+
+    /// Whether this is the first of a client that knows of our HTTP/2 (RFC 9113, sections 3.3 and 3.4), as far as it
+    /// has arrived.
+    private func mayBeginHTTP2(_ bytes: ByteBuffer) -> Bool {
         guard entryPoint.servesHTTP2, tls == nil, !bounds.hasServed else { return false }
-        return bytes.readableBytesView.starts(with: "PRI * HTTP/2.0\r\n\r\n".utf8)
+        return Self.preface.starts(with: bytes.readableBytesView.prefix(Self.preface.count))
     }
 
     private func speakHTTP2(_ bytes: inout ByteBuffer) {
