@@ -1,5 +1,5 @@
 /// A client and a server of HTTP/2 for Python, by the package `h2` with its checks off and by frames of `hyperframe`.
-/// Each case has what must come of it beside it.
+/// Each case says what must come of it.
 enum HTTP2PeerProgram {
     static let text = common + server + client
 

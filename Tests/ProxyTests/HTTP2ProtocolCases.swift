@@ -27,7 +27,7 @@ struct HTTP2ProtocolCase: Sendable, CustomTestStringConvertible {
         /// The end of stream 1.
         case end
         case content
-        /// The acknowledgement of settings, beside that of the preface.
+        /// The acknowledgement of settings, in addition to that of the preface.
         case acknowledgement
     }
 
