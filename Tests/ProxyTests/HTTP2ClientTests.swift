@@ -392,6 +392,30 @@ struct HTTP2ClientTests {
         }
     }
 
+    @Test("go on with a stream that takes longer than a head may, or a connection may be idle")
+    func longStreams() async throws {
+        let backend = try ScriptedBackend { connection, _ in
+            while true {
+                let isSlow = try connection.receive(until: "\r\n\r\n").hasPrefix("GET /slow")
+                if isSlow { usleep(1_000_000) }
+                try connection.send(ok("x"))
+            }
+        }
+        defer { backend.close() }
+        var options = ProxyHarness.Options()
+        options.entryPoint.headTimeout = .milliseconds(400)
+        options.entryPoint.idleTimeout = .milliseconds(400)
+        try await withProxy(to: [backend.port], options) { proxy in
+            let client = try HTTP2Client(port: proxy.port)
+            for _ in 0..<2 {
+                let slow = try #require(try client.send("GET", "/slow"))
+                #expect(try client.response(to: slow).status == 200)
+                #expect(client.announcedEnds == [])
+                #expect(try client.response(to: try #require(try client.send())).status == 200)
+            }
+        }
+    }
+
     private static let kindsOfFlood: [(HTTP2Flood, [UInt8])] = [
         (.pings, Array((0..<1500).map { _ in HTTP2Frame.frame(type: 6, Array(repeating: 0, count: 8)) }.joined())),
         (

@@ -23,6 +23,9 @@ final class HTTP2ClientConnection: ChannelInboundHandler, RemovableChannelHandle
         case closed
     }
 
+    /// Between requests of a client that begins more at once than it may have open.
+    private static let pause = TimeAmount.milliseconds(5)
+
     private let worker: Worker
     let loop: LoopContext
     let entryPoint: EntryPoint
@@ -186,12 +189,12 @@ final class HTTP2ClientConnection: ChannelInboundHandler, RemovableChannelHandle
         keepUnread(of: bytes, session.unreadCount)
     }
 
-    /// A task without a delay would come before the events of other connections.
+    /// Only a client that resets most of what it begins gets here. Others are served meanwhile.
     private func keepUnread(of bytes: ByteBuffer, _ count: Int) {
         guard count > 0, let rest = bytes.getSlice(at: bytes.writerIndex - count, length: count) else { return }
         unread = loop.copy(rest)
         let bound = NIOLoopBound(self, eventLoop: loop.eventLoop)
-        loop.eventLoop.scheduleTask(in: .microseconds(100)) { bound.value.receiveUnread() }
+        loop.eventLoop.scheduleTask(in: Self.pause) { bound.value.receiveUnread() }
     }
 
     private func receiveUnread() {
@@ -208,6 +211,7 @@ final class HTTP2ClientConnection: ChannelInboundHandler, RemovableChannelHandle
         let stream = HTTP2ClientStream(id, on: self)
         streams[id] = stream
         recent = stream
+        if streams.count == 1 { setDeadline() }
         loop.deadlines.add(stream)
         return stream
     }
