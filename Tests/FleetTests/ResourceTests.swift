@@ -131,6 +131,34 @@ extension FleetTests {
             }
         }
 
+        @Test("a connection that has ended leaves nothing behind, whatever it became", arguments: ["h2c", "plain beside TLS"])
+        func ended(kind: String) async throws {
+            try await Threads.run {
+                let dynamic = TLSFleet.dynamic.replacingOccurrences(
+                    of: "tls: true } }", with: "tls: true }, plain: { rule: \"PathPrefix(`/`)\", service: app } }")
+                try withTLSFleet(TLSFleet(dynamic)) { fleet in
+                    let replica = fleet.replicas[0]
+                    func connect(_ count: Int) throws -> Int {
+                        for _ in 0..<count {
+                            if kind == "h2c" {
+                                let client = try HTTP2Client(port: replica.port)
+                                try client.read()
+                            } else {
+                                _ = try HTTPConnection(port: replica.port).exchange(HTTPRequest("GET", "/"))
+                            }
+                        }
+                        let metric = "limpet_open_connections{entrypoint=\"web\"}"
+                        try #require(try Waiting.until(within: 20) { try replica.metric(metric) == 0 })
+                        return try ProcessStatus(replica.process.pid).resident
+                    }
+                    let before = try connect(2000)
+                    let bytes = (try connect(6000) - before) / 6000
+                    print("a connection that has ended, \(kind): \(bytes) bytes")
+                    #expect(bytes < 250)
+                }
+            }
+        }
+
         private static func awaitConnections(_ fleet: Fleet, _ count: Int) throws {
             let metric = "limpet_open_connections{entrypoint=\"web\"}"
             guard try Waiting.until(within: 10, { try fleet.replicas[0].metric(metric) == Double(count) }) else {

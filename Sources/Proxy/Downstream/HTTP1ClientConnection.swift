@@ -247,6 +247,7 @@ final class HTTP1ClientConnection: ChannelInboundHandler, RemovableChannelHandle
         let first = bytes.readSlice(length: bytes.readableBytes) ?? ByteBuffer()
         let successor = HTTP2ClientConnection(worker: worker, entryPoint: entryPoint)
         state = .closed
+        self.context = nil
         writer.forget()
         worker.clientClosed(self, at: entryPoint)
         do {

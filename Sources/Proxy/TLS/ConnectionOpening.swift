@@ -132,6 +132,7 @@ final class ConnectionOpening: ChannelInboundHandler, RemovableChannelHandler, C
     private func becomePlain(_ context: ChannelHandlerContext, _ bytes: ByteBuffer) {
         guard hand(over: nil, after: self, context) else { return context.close(promise: nil) }
         context.fireChannelRead(wrapInboundOut(bytes))
+        self.context = nil
         context.pipeline.syncOperations.removeHandler(context: context, promise: nil)
     }
 
