@@ -35,7 +35,9 @@ final class FloodAttack: Sendable {
             throw Unexpected(description: "an attacking connection does not end")
         }
         let (ended, mistakes) = state.withLock { ($0.ended, $0.mistakes) }
-        guard mistakes.isEmpty else { throw Unexpected(description: "\(kind), \(mistakes.count) of \(ended): \(mistakes[0])") }
+        guard mistakes.isEmpty else {
+            throw Unexpected(description: "\(kind), \(mistakes.count) of \(ended): \(mistakes[0])")
+        }
         return ended
     }
 

@@ -62,7 +62,8 @@ extension FleetTests {
                             running: [python, path, "ask", "\(fleet.ports[0])"],
                             environment: ["GRPC_TRACE": "bdp_estimator", "GRPC_VERBOSITY": "DEBUG"], within: 120)
                         let sizes = Array(repeating: "\(64 << 20)", count: 4).joined(separator: " ")
-                        #expect(outcome.output == "download \(sizes)\nupload \(sizes)\n", "\(outcome.errors.suffix(1000))")
+                        #expect(
+                            outcome.output == "download \(sizes)\nupload \(sizes)\n", "\(outcome.errors.suffix(1000))")
                         let pings = outcome.errors.split(separator: "\n").count { $0.contains("bdp[") }
                         #expect(pings > 0, "it has measured nothing")
                         let metrics = try fleet.replicas[0].admin("/metrics").text

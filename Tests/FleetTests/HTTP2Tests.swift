@@ -85,7 +85,8 @@ extension FleetTests {
         }
 
         @Test(
-            "a hundred reloads, and stops under 500 streams: none fails that a GOAWAY did not hand back", .timeLimit(.minutes(3))
+            "a hundred reloads, and stops under 500 streams: none fails that a GOAWAY did not hand back",
+            .timeLimit(.minutes(3))
         )
         func reloadsAndStop() async throws {
             var options = Fleet.Options(replicas: 2, dynamic: .init())

@@ -131,7 +131,9 @@ extension FleetTests {
             }
         }
 
-        @Test("a connection that has ended leaves nothing behind, whatever it became", arguments: ["h2c", "plain beside TLS"])
+        @Test(
+            "a connection that has ended leaves nothing behind, whatever it became",
+            arguments: ["h2c", "plain beside TLS"])
         func ended(kind: String) async throws {
             try await Threads.run {
                 let dynamic = TLSFleet.dynamic.replacingOccurrences(

@@ -93,7 +93,8 @@ extension FleetTests {
         /// The WebSockets that a replica has carried over HTTP/2, from its access log.
         private static func webSockets(_ fleet: TLSFleet, _ replica: Int) throws -> Int {
             try TextFile.read("\(fleet.directory)/r\(replica).access").split(separator: "\n").count {
-                $0.contains("transport=websocket") && $0.contains("\"HTTP/2.0\"") && $0.contains("\"RequestMethod\":\"GET\"")
+                $0.contains("transport=websocket") && $0.contains("\"HTTP/2.0\"")
+                    && $0.contains("\"RequestMethod\":\"GET\"")
             }
         }
 

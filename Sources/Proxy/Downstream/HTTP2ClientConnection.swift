@@ -157,7 +157,8 @@ final class HTTP2ClientConnection: ChannelInboundHandler, RemovableChannelHandle
         closeAfterOutput()
     }
 
-    /// Without streams the connection is idle; a head that has begun must be completed; stop and end have their own time.
+    /// Without streams the connection is idle; a head that has begun must be completed; a stop has its own time, and so
+    /// has the end.
     private func setDeadline() {
         switch state {
         case .open, .leaving, .refusing: break
