@@ -1,6 +1,7 @@
 import Configuration
 import Foundation
 import LimpetTestKit
+import Synchronization
 import Testing
 
 @testable import Control
@@ -35,6 +36,22 @@ struct WhoamiTests {
             #expect(object?["backend"] as? String == "web-1")
             #expect(object?["visits"] as? Int == 1)
             #expect(object?["target"] as? String == "/x")
+        }
+    }
+
+    @Test("lets connections wait that it has no room for, so that none has to be made twice")
+    func waiting() async throws {
+        let count = AuxiliaryListener.connectionsMax + 500
+        try await Self.with { port in
+            let open = Mutex<[TCPSocket]>([])
+            Threads.detach {
+                for _ in 0..<count {
+                    guard let socket = try? TCPSocket(port: port) else { return }
+                    open.withLock { $0.append(socket) }
+                }
+            }
+            let haveAll = try await Threads.run { Waiting.until(within: 20) { open.withLock { $0.count } == count } }
+            #expect(haveAll)
         }
     }
 

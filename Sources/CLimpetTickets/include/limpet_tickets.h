@@ -6,7 +6,8 @@
 #include <stdint.h>
 
 // What a TLS server needs of the BoringSSL in NIOSSL and NIOSSL does not offer: the keys of session tickets, a choice of
-// the protocol that heeds the cipher suite, and facts about a handshake. `context` is NIOSSL's SSL_CTX; all functions accept a null pointer, and then do nothing.
+// the protocol that heeds the cipher suite, and facts about a handshake. `context` is NIOSSL's SSL_CTX; all functions
+// accept a null pointer, and then do nothing.
 
 enum { limpet_ticket_keys_max = 3 };
 

@@ -26,6 +26,7 @@ package struct AuxiliaryListener: Sendable {
     ) async throws(ListenError) -> AuxiliaryListener where Handler.InboundIn == HTTPServerRequestPart {
         let gate = ConnectionLimit(limit: connectionsMax)
         let bootstrap = ServerBootstrap(group: group)
+            .serverChannelOption(.backlog, value: Listener.backlog)
             .serverChannelOption(.socketOption(.so_reuseaddr), value: 1)
             .serverChannelInitializer { channel in
                 channel.eventLoop.makeCompletedFuture {

@@ -4,6 +4,10 @@ package import NIOPosix
 /// How an entry point accepts connections: one socket, whose connections are assigned to the event loops in turn. Each
 /// connection stays on its loop, with everything it needs.
 package enum Listener {
+    /// The connections that may wait in the kernel until they are accepted. It drops others, whose clients try again
+    /// after a second.
+    package static let backlog: Int32 = 4096
+
     /// Returns a bootstrap that gives each connection to the worker of its loop.
     ///
     /// - Parameters:
@@ -13,7 +17,7 @@ package enum Listener {
         entryPoint: EntryPoint, group: any EventLoopGroup, workers: WorkerDirectory, gate: ConnectionLimit
     ) -> ServerBootstrap {
         KeepAlive.set(on: ServerBootstrap(group: group))
-            .serverChannelOption(.backlog, value: 4096)
+            .serverChannelOption(.backlog, value: backlog)
             .serverChannelOption(.socketOption(.so_reuseaddr), value: 1)
             // NIO's default of 4 per tick delays bursts of connections.
             .serverChannelOption(.maxMessagesPerRead, value: 256)
