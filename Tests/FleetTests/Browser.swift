@@ -8,8 +8,28 @@ enum Browser {
         FileManager.default.isExecutableFile(atPath: path) ? path : nil
     }
 
+    /// Opens a page of a fleet's first replica over TLS, and runs `body` once the page has done its work. The browser goes
+    /// on until `body` ends it, or returns. Blocks.
+    ///
+    /// - Parameter seen: what has been seen of the page, if it takes too long.
+    static func visit(
+        _ fleet: TLSFleet, until isOver: @escaping () -> Bool, seen: @autoclosure () -> String = "",
+        _ body: (ChildProcess) throws -> Void
+    ) throws {
+        let process = try open(fleet)
+        defer {
+            process.signal(SIGTERM)
+            _ = process.waitForEnd(within: 5)
+        }
+        guard Waiting.until(within: 60, isOver) else {
+            let errors = (try? TextFile.read(process.errorPath)) ?? ""
+            throw Unexpected(description: "the page has not done its work: \(seen()) \(errors)")
+        }
+        try body(process)
+    }
+
     /// Opens a page of a fleet's first replica over TLS. What the network does is written to `network.json`.
-    static func open(_ fleet: TLSFleet) throws -> ChildProcess {
+    private static func open(_ fleet: TLSFleet) throws -> ChildProcess {
         guard let path else { throw Unexpected(description: "there is no browser") }
         return try ChildProcess(
             [

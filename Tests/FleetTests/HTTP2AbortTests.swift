@@ -83,24 +83,19 @@ extension FleetTests {
                 let dynamic = Self.dynamic.replacingOccurrences(of: "SERVER", with: "http://127.0.0.1:\(backend.port)")
                 let entryPoint = ", http2: { maxConcurrentStreams: \(streams) }"
                 try withTLSFleet(TLSFleet(dynamic, entryPoint: entryPoint)) { fleet in
-                    let process = try Browser.open(fleet)
-                    defer {
-                        process.signal(SIGTERM)
-                        _ = process.waitForEnd(within: 5)
+                    try Browser.visit(fleet, until: { !seen.said.isEmpty }, seen: "\(seen.held) are held") { _ in
+                        #expect(seen.said == ["AbortError,50"])
+                        #expect(seen.areAllHeld)
+                        // Each is cancelled at the backend, too.
+                        #expect(Waiting.until(within: 10) { seen.held == 0 })
+                        let connections = try HTTP2BrowserTests.ports(of: "/held", fleet)
+                        #expect(connections.count == 1)
+                        #expect(
+                            Waiting.until(within: 10) {
+                                (try? HTTP2BrowserTests.ports(of: "/after", fleet)) == connections
+                            })
+                        #expect(try !fleet.metrics().contains("limpet_http2_floods_total{"))
                     }
-                    let isOver = Waiting.until(within: 60) { !seen.said.isEmpty }
-                    try #require(isOver, "\(seen.held) are held; \((try? TextFile.read(process.errorPath)) ?? "")")
-                    #expect(seen.said == ["AbortError,50"])
-                    #expect(seen.areAllHeld)
-                    // Each is cancelled at the backend, too.
-                    #expect(Waiting.until(within: 10) { seen.held == 0 })
-                    let connections = try HTTP2BrowserTests.ports(of: "/held", fleet)
-                    #expect(connections.count == 1)
-                    #expect(
-                        Waiting.until(within: 10) {
-                            (try? HTTP2BrowserTests.ports(of: "/after", fleet)) == connections
-                        })
-                    #expect(try !fleet.metrics().contains("limpet_http2_floods_total{"))
                 }
             }
         }

@@ -105,23 +105,18 @@ extension FleetTests {
             let dynamic = Self.dynamic.replacingOccurrences(of: "SERVERS", with: servers)
             try await Threads.run {
                 try withTLSFleet(TLSFleet(dynamic)) { fleet in
-                    let process = try Browser.open(fleet)
-                    defer {
+                    try Browser.visit(fleet, until: { !seen.said.isEmpty }) { process in
+                        #expect(seen.said == ["h2,300,hello"])
+                        let images = seen.backends
+                        #expect(images.count == 100 && images.values.allSatisfy { $0.count == 1 })
+                        #expect(Set(images.values.joined()).count == 3)
                         process.signal(SIGTERM)
-                        _ = process.waitForEnd(within: 5)
+                        // The WebSocket is a stream of the connection that the images came by (RFC 8441).
+                        #expect(Waiting.until(within: 10) { (try? Self.ports(of: "/socket", fleet).count) == 1 })
+                        let connections = try Self.ports(of: "/image", fleet)
+                        #expect(connections.count == 1)
+                        try #expect(Self.ports(of: "/socket", fleet) == connections)
                     }
-                    let isOver = Waiting.until(within: 60) { !seen.said.isEmpty }
-                    try #require(isOver, "\((try? TextFile.read(process.errorPath)) ?? "")")
-                    #expect(seen.said == ["h2,300,hello"])
-                    let images = seen.backends
-                    #expect(images.count == 100 && images.values.allSatisfy { $0.count == 1 })
-                    #expect(Set(images.values.joined()).count == 3)
-                    process.signal(SIGTERM)
-                    // The WebSocket is a stream of the connection that the images came by (RFC 8441).
-                    #expect(Waiting.until(within: 10) { (try? Self.ports(of: "/socket", fleet).count) == 1 })
-                    let connections = try Self.ports(of: "/image", fleet)
-                    #expect(connections.count == 1)
-                    try #expect(Self.ports(of: "/socket", fleet) == connections)
                 }
             }
         }

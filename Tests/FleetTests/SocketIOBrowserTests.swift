@@ -132,21 +132,16 @@ extension FleetTests {
         }
 
         private static func visit(_ fleet: TLSFleet, _ site: Site) throws {
-            let process = try Browser.open(fleet)
-            defer {
-                process.signal(SIGTERM)
-                _ = process.waitForEnd(within: 5)
-            }
-            let isOver = Waiting.until(within: 60) { !site.said.isEmpty }
-            try #require(isOver, "\((try? TextFile.read(process.errorPath)) ?? "")")
-            let sessions = site.said[0].split(separator: ";").map { $0.split(separator: ",") }
-            #expect(sessions.count == Self.sessions)
-            #expect(sessions.allSatisfy { $0.count == 4 && Set($0).count == 1 }, "\(site.said)")
-            #expect(Set(sessions.joined()).count > 1)
-            for replica in fleet.replicas.indices {
-                #expect(
-                    Waiting.until(within: 10) { (try? webSockets(fleet, replica)) == Self.sessions / 3 },
-                    "\((try? TextFile.read("\(fleet.directory)/r\(replica).access")) ?? "")")
+            try Browser.visit(fleet, until: { !site.said.isEmpty }) { _ in
+                let sessions = site.said[0].split(separator: ";").map { $0.split(separator: ",") }
+                #expect(sessions.count == Self.sessions)
+                #expect(sessions.allSatisfy { $0.count == 4 && Set($0).count == 1 }, "\(site.said)")
+                #expect(Set(sessions.joined()).count > 1)
+                for replica in fleet.replicas.indices {
+                    #expect(
+                        Waiting.until(within: 10) { (try? webSockets(fleet, replica)) == Self.sessions / 3 },
+                        "\((try? TextFile.read("\(fleet.directory)/r\(replica).access")) ?? "")")
+                }
             }
         }
     }
