@@ -339,7 +339,7 @@ enum HTTP2PeerProgram {
             "goaway-of-stream": ("goaway 1", frames(Raw(7, 0, 1, bytes(8)))),
             "fields-of-nothing": ("goaway 9", frames(Raw(1, 5, 1, b"\xff\xff\x03"))),
             "content-within-head": ("goaway 1", frames(Raw(1, 0, 1, b"\x82"), data(1, b"abc", True))),
-            "fields-without-end": ("goaway 1", frames(Raw(1, 1, 1, b"\x82"), *[Raw(9, 0, 1, b"")] * 100)),
+            "fields-without-end": ("goaway 11", frames(Raw(1, 1, 1, b"\x82"), *[Raw(9, 0, 1, b"")] * 100)),
             "goaway": ("over", frames(F.GoAwayFrame(0, last_stream_id=0))),
             "goaway-storm": ("goaway 11", opened(*[F.GoAwayFrame(0, last_stream_id=0)] * 3000)),
             "settings-storm": ("goaway 11", frames(*[F.SettingsFrame(0)] * 3000)),
