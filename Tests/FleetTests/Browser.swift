@@ -8,8 +8,8 @@ enum Browser {
         FileManager.default.isExecutableFile(atPath: path) ? path : nil
     }
 
-    /// Opens a page of a fleet's first replica over TLS, and runs `body` once the page has done its work. The browser goes
-    /// on until `body` ends it, or returns. Blocks.
+    /// Opens a page of a fleet's first replica over TLS, and runs `body` once the page has done its work. The browser
+    /// goes on until `body` ends it, or returns. Blocks.
     ///
     /// - Parameter seen: what has been seen of the page, if it takes too long.
     static func visit(
