@@ -1,4 +1,5 @@
 import Testing
+import TLS
 
 @testable import Proxy
 

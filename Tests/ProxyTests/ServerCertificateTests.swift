@@ -2,6 +2,7 @@ import Foundation
 import LimpetTestKit
 import NIOSSL
 import Testing
+import TLS
 
 @testable import Proxy
 

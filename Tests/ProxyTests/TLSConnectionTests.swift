@@ -3,6 +3,7 @@ import LimpetTestKit
 import NIOCore
 import Routing
 import Testing
+import TLS
 
 @testable import Proxy
 

@@ -3,11 +3,11 @@ import NIOCore
 import NIOSSL
 import NIOTLS
 
-/// Waits behind the TLS handler of a connection to a backend for the end of the handshake, and leaves the pipeline.
-final class BackendHandshake: ChannelInboundHandler, RemovableChannelHandler {
+/// Waits behind the TLS handler of a connection to a server for the end of the handshake, and leaves the pipeline.
+final class ClientTLSHandshake: ChannelInboundHandler, RemovableChannelHandler {
     typealias InboundIn = ByteBuffer
 
-    private let promise: EventLoopPromise<BackendChannel>
+    private let promise: EventLoopPromise<String?>
     private let name: String?
     private let peerURI: String?
     private var timer: Scheduled<Void>?
@@ -17,7 +17,7 @@ final class BackendHandshake: ChannelInboundHandler, RemovableChannelHandler {
     ///   - name: the normalized name that the certificate must have. The library would be content with a certificate
     ///     for the address that was connected to.
     ///   - peerURI: a URI that the certificate must have, too.
-    init(_ promise: EventLoopPromise<BackendChannel>, name: String?, peerURI: String?) {
+    init(_ promise: EventLoopPromise<String?>, name: String?, peerURI: String?) {
         self.promise = promise
         self.name = name
         self.peerURI = peerURI
@@ -40,7 +40,7 @@ final class BackendHandshake: ChannelInboundHandler, RemovableChannelHandler {
         if let fault = fault(of: context) { return fail(context.channel, fault) }
         guard end() else { return }
         context.pipeline.syncOperations.removeHandler(context: context, promise: nil)
-        promise.succeed(BackendChannel(channel: context.channel, isHTTP2: negotiated == "h2"))
+        promise.succeed(negotiated)
     }
 
     func errorCaught(context: ChannelHandlerContext, error: any Error) {
@@ -59,7 +59,7 @@ final class BackendHandshake: ChannelInboundHandler, RemovableChannelHandler {
     }
 
     /// What is wrong with the names in a certificate that the library has verified; nil: nothing.
-    private func fault(of context: ChannelHandlerContext) -> BackendTLSError? {
+    private func fault(of context: ChannelHandlerContext) -> ClientTLSError? {
         guard name != nil || peerURI != nil else { return nil }
         let handler = try? context.pipeline.syncOperations.handler(type: NIOSSLClientHandler.self)
         let certificate = try? handler?.peerCertificate?.toDERBytes()
@@ -74,7 +74,7 @@ final class BackendHandshake: ChannelInboundHandler, RemovableChannelHandler {
         return .otherURI
     }
 
-    private func fail(_ channel: any Channel, _ error: BackendTLSError) {
+    private func fail(_ channel: any Channel, _ error: ClientTLSError) {
         guard end() else { return }
         promise.fail(error)
         channel.close(promise: nil)
@@ -90,4 +90,4 @@ final class BackendHandshake: ChannelInboundHandler, RemovableChannelHandler {
 }
 
 @available(*, unavailable)
-extension BackendHandshake: Sendable {}
+extension ClientTLSHandshake: Sendable {}
