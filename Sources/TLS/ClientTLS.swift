@@ -1,17 +1,24 @@
 import CLimpetTickets
 package import NIOCore
 import NIOSSL
+import Synchronization
 
 /// TLS toward servers, from TLS 1.2 on. Used by any number of connections on any threads.
 package final class ClientTLS: Sendable {
     package let settings: ClientTLSSettings
     private let context: NIOSSLContext
+    private let resumed = Atomic(0)
+
+    /// How many handshakes have resumed a session.
+    package var resumptions: Int { resumed.load(ordering: .relaxed) }
 
     /// Reads the system's authorities, if none are configured: not for an event loop.
     ///
-    /// - Parameter protocols: the application protocols to offer (RFC 7301); none: the extension is not sent.
+    /// - Parameters:
+    ///   - protocols: the application protocols to offer (RFC 7301); none: the extension is not sent.
+    ///   - resumesSessions: the next handshake resumes the last session. For connections to one server.
     /// - Throws: an error of the library, whose text is for people.
-    package init(_ settings: ClientTLSSettings, protocols: [String] = []) throws {
+    package init(_ settings: ClientTLSSettings, protocols: [String] = [], resumesSessions: Bool = false) throws {
         self.settings = settings
         var configuration = TLSConfiguration.makeClientConfiguration()
         configuration.minimumTLSVersion = .tlsv12
@@ -28,7 +35,7 @@ package final class ClientTLS: Sendable {
             configuration.privateKey = .privateKey(certificate.key)
         }
         context = try NIOSSLContext(configuration: configuration)
-        _ = limpet_handshake_note(context.library)
+        _ = resumesSessions ? limpet_sessions_keep(context.library) : limpet_handshake_note(context.library)
     }
 
     /// Makes a connection that has just been opened one with TLS. Must be called on its loop.
@@ -43,7 +50,8 @@ package final class ClientTLS: Sendable {
         // An address is not asked for by name (RFC 6066, section 3); the library verifies it as an address.
         let name = ServerName.normalized((settings.serverName ?? host).utf8)
         let handshake = ClientTLSHandshake(
-            promise, name: settings.isInsecure ? nil : name, peerURI: settings.peerURI)
+            promise, name: settings.isInsecure ? nil : name, peerURI: settings.peerURI
+        ) { self.resumed.add(1, ordering: .relaxed) }
         do {
             let handler = try NIOSSLClientHandler(context: context, serverHostname: name)
             try channel.pipeline.syncOperations.addHandlers([handler, handshake])
@@ -52,6 +60,8 @@ package final class ClientTLS: Sendable {
             promise.fail(ClientTLSError.library("\(error)"))
             channel.close(promise: nil)
         }
+        // A session that a server takes offence at must not be offered for ever.
+        promise.futureResult.whenFailure { [context] _ in limpet_sessions_forget(context.library) }
         return promise.futureResult
     }
 }

@@ -10,6 +10,7 @@ final class ClientTLSHandshake: ChannelInboundHandler, RemovableChannelHandler {
     private let promise: EventLoopPromise<String?>
     private let name: String?
     private let peerURI: String?
+    private let onResumption: () -> Void
     private var timer: Scheduled<Void>?
     private var isOver = false
 
@@ -17,7 +18,11 @@ final class ClientTLSHandshake: ChannelInboundHandler, RemovableChannelHandler {
     ///   - name: the normalized name that the certificate must have. The library would be content with a certificate
     ///     for the address that was connected to.
     ///   - peerURI: a URI that the certificate must have, too.
-    init(_ promise: EventLoopPromise<String?>, name: String?, peerURI: String?) {
+    ///   - onResumption: the handshake is complete, and resumed a session.
+    init(
+        _ promise: EventLoopPromise<String?>, name: String?, peerURI: String?, onResumption: @escaping () -> Void
+    ) {
+        self.onResumption = onResumption
         self.promise = promise
         self.name = name
         self.peerURI = peerURI
@@ -36,7 +41,7 @@ final class ClientTLSHandshake: ChannelInboundHandler, RemovableChannelHandler {
         guard case TLSUserEvent.handshakeCompleted(let negotiated) = event else {
             return context.fireUserInboundEventTriggered(event)
         }
-        _ = limpet_handshake_take()
+        if limpet_handshake_take().is_resumed { onResumption() }
         if let fault = fault(of: context) { return fail(context.channel, fault) }
         guard end() else { return }
         context.pipeline.syncOperations.removeHandler(context: context, promise: nil)

@@ -18,7 +18,7 @@ enum ImportRules {
         "CLimpetCrypt": [],
         "CLimpetTickets": [],
         "Networking": transport.union(operatingSystem).union(["Synchronization"]),
-        "TLS": operatingSystem.union(["CLimpetTickets", "NIOCore", "NIOSSL", "NIOTLS", "SwiftASN1"]),
+        "TLS": operatingSystem.union(["CLimpetTickets", "NIOCore", "NIOSSL", "NIOTLS", "SwiftASN1", "Synchronization"]),
         "Store": transport.union(operatingSystem)
             .union(["Affinity", "CLimpetRESP", "Logging", "Networking", "Synchronization", "TLS"]),
         "Proxy": transport.union(operatingSystem)

@@ -21,7 +21,7 @@ package struct ClientTLSOptions: Equatable, Sendable {
     /// Paths, or PEM text.
     private var ca: String?
     private var cert: String?
-    private var key: String?
+    private var key: Secret?
 
     init() {}
 
@@ -31,7 +31,7 @@ package struct ClientTLSOptions: Equatable, Sendable {
         settings.isInsecure = section["insecureSkipVerify"]?.bool() ?? false
         ca = section["ca"]?.nonEmptyString()
         cert = section["cert"]?.nonEmptyString()
-        key = section["key"]?.nonEmptyString()
+        key = (section["key"]?.nonEmptyString()).map { Secret(Array($0.utf8)) }
         guard (section["cert"] == nil) == (section["key"] == nil) else {
             let (present, missing) = section["key"] == nil ? ("cert", "key") : ("key", "cert")
             section[present]?.diagnostic("needs \(missing), the other half of the pair")
@@ -55,7 +55,7 @@ package struct ClientTLSOptions: Equatable, Sendable {
                 throw Fault(key: "ca", words: Self.name(ca) + error.words)
             }
         }
-        if let cert, let key {
+        if let cert, let key = key.map({ String(decoding: $0.bytes, as: UTF8.self) }) {
             let (chain, own) = (try Self.bytes(of: cert, "cert"), try Self.bytes(of: key, "key"))
             do throws(ServerCertificate.Fault) {
                 settings.certificate = try ServerCertificate(chain: chain, key: own)

@@ -144,8 +144,8 @@ final class SubscriberConnection: ChannelInboundHandler, RedisHandler {
     private func acknowledgeRequired(_ reply: RESPValue, _ report: ServerReport, _ number: Int) {
         if case .error(let text) = reply {
             let code = RedisErrorCode(text)
-            return end(
-                MissingRight(text).map(StoreError.noPermission) ?? .refuses(command: "SUBSCRIBE", code))
+            let right = MissingRight(text) ?? (code == .noPermission ? .command("subscribe") : nil)
+            return end(right.map(StoreError.noPermission) ?? .refuses(command: "SUBSCRIBE", code))
         }
         guard names.isAcknowledgement(reply, of: number) else { return end(.strangeSubscription) }
         phase = .subscribing(report, acknowledged: number + 1)

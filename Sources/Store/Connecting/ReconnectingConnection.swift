@@ -37,12 +37,12 @@ final class ReconnectingConnection<Handler: RedisHandler> {
     /// How addresses failed in the current attempt.
     private var errors: [StoreError] = []
 
-    init(to primary: RedisPrimary, on eventLoop: any EventLoop, resolver: NameResolver = .shared) {
+    init(to primary: RedisPrimary, on eventLoop: any EventLoop) {
         self.eventLoop = eventLoop
         self.primary = primary
         dialer = RedisDialer(
             eventLoop: eventLoop, connectTimeout: primary.settings.connectTimeout, tls: primary.settings.tls,
-            resolver: resolver)
+            resolver: primary.resolver)
     }
 
     /// The connection whose first commands succeeded, if there is one.

@@ -76,7 +76,7 @@ package final class RedisTLS: Sendable {
 
     private static func make(_ settings: ClientTLSSettings) -> Result<ClientTLS, any Error> {
         do {
-            return .success(try ClientTLS(settings))
+            return .success(try ClientTLS(settings, resumesSessions: true))
         } catch {
             return .failure(ClientTLSError.library("\(error)"))
         }

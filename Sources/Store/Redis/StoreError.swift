@@ -125,7 +125,8 @@ extension ClientTLSError {
         case .alert(40):
             "the server accepts nothing that is offered, or demands a certificate: check its tls-ciphers, or set tls.cert "
                 + "and tls.key (alert 40)"
-        case .alert, .failed, .timedOut, .library: detail
+        case .timedOut: "\(detail); a port without TLS does not answer it, and needs redis://"
+        case .alert, .failed, .library: detail
         }
     }
 }
