@@ -43,8 +43,8 @@ package final class ClientTLS: Sendable {
     /// - Parameters:
     ///   - host: the name or address that was connected to.
     ///   - deadline: of the handshake.
-    /// - Returns: the application protocol once the server is verified, nil if none was agreed on; ``ClientTLSError`` if
-    ///   it is not verified, and the channel closes.
+    /// - Returns: the application protocol once the server is verified, nil if none was agreed on; ``ClientTLSError``
+    ///   if it is not verified, and the channel closes.
     package func begin(on channel: any Channel, host: String, by deadline: NIODeadline) -> EventLoopFuture<String?> {
         let promise = channel.eventLoop.makePromise(of: String?.self)
         // An address is not asked for by name (RFC 6066, section 3); the library verifies it as an address.

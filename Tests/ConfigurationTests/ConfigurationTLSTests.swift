@@ -1,8 +1,8 @@
 import Foundation
 import LimpetTestKit
 import Proxy
-import Testing
 import TLS
+import Testing
 
 @testable import Configuration
 

@@ -53,7 +53,8 @@ struct StoreTLSTests {
 
         let text = try TextFile.read(first.key)
         let inline = try Self.redis(
-            "endpoints: [\"rediss://a\"], tls: { cert: \(first.certificate), key: \"\(text.replacing("\n", with: "\\n"))\" }")
+            "endpoints: [\"rediss://a\"], tls: { cert: \(first.certificate), key: \"\(text.replacing("\n", with: "\\n"))\" }"
+        )
         #expect(inline.tls?.settings.certificate != nil)
         var dumped = "\(inline)" + String(reflecting: inline)
         dump(inline, to: &dumped)

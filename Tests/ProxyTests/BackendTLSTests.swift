@@ -2,8 +2,8 @@ import Affinity
 import Crypto
 import Foundation
 import LimpetTestKit
-import Testing
 import TLS
+import Testing
 
 @testable import Proxy
 

@@ -2,8 +2,8 @@ import Foundation
 import HTTP2Wire
 import LimpetTestKit
 import NIOCore
-import Testing
 import TLS
+import Testing
 
 @testable import Proxy
 

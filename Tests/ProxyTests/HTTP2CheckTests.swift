@@ -3,8 +3,8 @@ import Foundation
 import HTTP2Wire
 import LimpetTestKit
 import NIOCore
-import Testing
 import TLS
+import Testing
 
 @testable import Proxy
 

@@ -1,8 +1,8 @@
 import Foundation
 import LimpetTestKit
 import NIOSSL
-import Testing
 import TLS
+import Testing
 
 @testable import Proxy
 

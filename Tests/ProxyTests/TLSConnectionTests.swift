@@ -2,8 +2,8 @@ import Foundation
 import LimpetTestKit
 import NIOCore
 import Routing
-import Testing
 import TLS
+import Testing
 
 @testable import Proxy
 

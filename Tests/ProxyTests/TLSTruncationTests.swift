@@ -1,7 +1,7 @@
 import Foundation
 import LimpetTestKit
-import Testing
 import TLS
+import Testing
 
 @testable import Proxy
 

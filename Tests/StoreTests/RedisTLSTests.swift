@@ -29,7 +29,9 @@ struct RedisTLSTests {
         // A reply that takes several records of TLS.
         let many = (0..<2000).map { StoreOperation.create(.test(100 + $0), one, lifetimeMilliseconds: minute) }
         #expect(try await driver.store.send(many).allSatisfy { $0 == .written })
-        let peers = try redis.server.command("CLIENT", "LIST").split(separator: "\n").filter { $0.contains(":\(redis.port) ") }
+        let peers = try redis.server.command("CLIENT", "LIST").split(separator: "\n").filter {
+            $0.contains(":\(redis.port) ")
+        }
         #expect(peers.count == 2)
         try await driver.stop()
     }

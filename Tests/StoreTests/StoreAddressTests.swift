@@ -41,7 +41,8 @@ struct StoreAddressTests {
             try RedisServer(["--bind", $0, "--replicaof", "127.0.0.1 \(server.port)"], port: server.port)
         }
         for addresses in [
-            ["127.0.0.4", "127.0.0.1"], ["127.0.0.2", "127.0.0.1"], ["127.0.0.2", "127.0.0.4", "127.0.0.3", "127.0.0.1"],
+            ["127.0.0.4", "127.0.0.1"], ["127.0.0.2", "127.0.0.1"],
+            ["127.0.0.2", "127.0.0.4", "127.0.0.3", "127.0.0.1"],
             ["::1", "127.0.0.1"],
         ] {
             let primary = try Self.primary(Self.settings(server.port), addresses: addresses)

@@ -140,8 +140,10 @@ struct StoreRightsTests {
             ("NOPERM this user has no permissions to run the 'getex' command", .command("getex")),
             ("NOPERM User limpet has no permissions to run the 'config|get' command", .command("config|get")),
             ("ERR ACL failure in script: User limpet has no permissions to run the 'set' command", .command("set")),
-            ("ERR The user executing the script can't run this command or subcommand script: 8f, on @user_script:1.",
-                .commandInScript),
+            (
+                "ERR The user executing the script can't run this command or subcommand script: 8f, on @user_script:1.",
+                .commandInScript
+            ),
             ("NOPERM this user has no permissions to access one of the keys used as arguments", .keys),
             ("NOPERM No permissions to access a channel", .channels),
             ("NOPERM User a has no permissions to run the 'p w' command", nil),

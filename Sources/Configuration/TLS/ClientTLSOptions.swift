@@ -1,14 +1,14 @@
 import Proxy
 package import TLS
 
-/// The section `tls` of a server that is not a backend, such as `store.redis.tls`, in Traefik's names: how it is reached
-/// over TLS, with files that can be read again.
+/// The section `tls` of a server that is not a backend, such as `store.redis.tls`, in Traefik's names: how it is
+/// reached over TLS, with files that can be read again.
 package struct ClientTLSOptions: Equatable, Sendable {
     static let keys = ["ca", "cert", "key", "insecureSkipVerify", "serverName"]
 
     /// A mistake in a file.
     package struct Fault: Error, Equatable, CustomStringConvertible {
-        /// Of the file.
+        /// The key that names the file.
         let key: String
         /// As in "/run/ca.pem cannot be read: no such file or directory".
         let words: String

@@ -2,8 +2,8 @@ import Affinity
 
 /// Decides when and where one connection to a primary is made, and when it is retried. Events in, actions out.
 ///
-/// An attempt tries all addresses of its endpoint, each as soon as the one before has failed, whether it did not connect,
-/// was not verified, or is not a server to use, as a replica is not. Only then it has failed.
+/// An attempt tries all addresses of its endpoint, each as soon as the one before has failed: it did not connect, was
+/// not verified, or is not a server to use, as a replica is not. When all have failed, the attempt has.
 struct ReconnectState {
     enum Phase: Equatable {
         /// Not started.

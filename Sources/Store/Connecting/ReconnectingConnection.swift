@@ -32,7 +32,7 @@ final class ReconnectingConnection<Handler: RedisHandler> {
     private var channel: (any Channel)?
     private var timer: Scheduled<Void>?
     private var attempt: EventLoopFuture<any Channel>?
-    /// Of the endpoint.
+    /// The endpoint's, in the order in which they are tried.
     private var addresses: [SocketAddress] = []
     /// How addresses failed in the current attempt.
     private var errors: [StoreError] = []

@@ -4,8 +4,8 @@ import Networking
 import Synchronization
 package import TLS
 
-/// TLS toward the servers of one store, shared by all loops of a replica. Its files are read again whenever a connection
-/// is made, off the loops, so that renewed certificates are used without a restart.
+/// TLS toward the servers of one store, shared by all loops of a replica. Its files are read again whenever a
+/// connection is made, off the loops, so that renewed certificates are used without a restart.
 package final class RedisTLS: Sendable {
     /// Reads the files again. Blocks. The error's text is for people.
     package typealias Reread = @Sendable () throws -> ClientTLSSettings

@@ -9,7 +9,7 @@ enum MissingRight: Hashable, Sendable {
 
     private static let longest = 32
 
-    /// Nil if the error has another cause. Of the text only the name of a command is kept.
+    /// Nil if the error has another cause. The name of a command is all that is kept of the text.
     init?(_ error: UnsafeRawBufferPointer) {
         // Redis repeats arguments, but not before what is looked for.
         let text = String(decoding: error.prefix(256), as: UTF8.self)
@@ -34,7 +34,8 @@ enum MissingRight: Hashable, Sendable {
             return nil
         }
         let name = text[start..<end]
-        let isName = (1...longest).contains(name.utf8.count)
+        let isName =
+            (1...longest).contains(name.utf8.count)
             && name.utf8.allSatisfy { (0x61...0x7A).contains($0) || $0 == UInt8(ascii: "|") || $0 == UInt8(ascii: "-") }
         return isName ? String(name) : nil
     }

@@ -226,7 +226,7 @@ extension RedisStore {
     ///
     /// - Parameters:
     ///   - right: what the user lacks, if that is the cause.
-    ///   - isScan: it was the answer to a scan, which is no operation.
+    ///   - isScan: it was the answer to a scan, and the caller says so.
     func refused(with code: RedisErrorCode, lacking right: MissingRight?, isScan: Bool, now: Instant) {
         guard code != .noScript, code != .wrongType else { return }
         if !isScan { counters.refusals &+= 1 }
