@@ -46,8 +46,10 @@ struct StoreAddressTests {
             ["::1", "127.0.0.1"],
         ] {
             let primary = try Self.primary(Self.settings(server.port), addresses: addresses)
-            let (time, driver) = try await Self.timeUntilLive(primary)
-            #expect(time < .milliseconds(1500), "\(addresses): \(time)")
+            let (_, driver) = try await Self.timeUntilLive(primary)
+            // There is no wait without a failure.
+            #expect(try await driver.store.counters().connectionFailures == 0, "\(addresses)")
+            #expect(try driver.counters.connectionFailures == 0, "\(addresses)")
             #expect(try await driver.store.counters().connections == 1)
             #expect(!driver.store.lines.all.contains { $0.hasPrefix("warning") }, "\(driver.store.lines.all)")
             try await driver.stop()
@@ -77,7 +79,7 @@ struct StoreAddressTests {
         settings.connectTimeout = .seconds(20)
         let primary = Self.primary(settings, addresses: ["127.0.0.5", "127.0.0.1"])
         let (time, driver) = try await Self.timeUntilLive(primary)
-        #expect(time >= .milliseconds(250) && time < .seconds(4), "\(time)")
+        #expect(time >= .milliseconds(250) && time < .seconds(15), "\(time)")
         try await driver.stop()
         withExtendedLifetime(full) {}
     }

@@ -25,6 +25,13 @@ package struct ClientTLSOptions: Equatable, Sendable {
 
     init() {}
 
+    /// Renewed files are no change of the configuration.
+    package static func == (left: Self, right: Self) -> Bool {
+        (left.ca, left.cert, left.key) == (right.ca, right.cert, right.key)
+            && left.settings.serverName == right.settings.serverName
+            && left.settings.isInsecure == right.settings.isInsecure
+    }
+
     init(_ section: SettingSection) {
         section.check(known: Self.keys)
         settings.serverName = section["serverName"].flatMap(BackendTLSSettings.serverName)
