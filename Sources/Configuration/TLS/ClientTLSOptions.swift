@@ -25,7 +25,7 @@ package struct ClientTLSOptions: Equatable, Sendable {
 
     init() {}
 
-    /// Renewed files are no change of the configuration.
+    /// What is configured is compared: renewed files leave the configuration as it is.
     package static func == (left: Self, right: Self) -> Bool {
         (left.ca, left.cert, left.key) == (right.ca, right.cert, right.key)
             && left.settings.serverName == right.settings.serverName
