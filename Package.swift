@@ -55,27 +55,31 @@ let package = Package(
         .target(name: "CLimpetTickets"),
         .target(name: "Networking", dependencies: nio, swiftSettings: strict),
         .target(
-            name: "Store", dependencies: ["Affinity", "Networking", "CLimpetRESP", logging] + nio,
+            name: "TLS",
+            dependencies: ["CLimpetTickets", asn1, .product(name: "NIOCore", package: "swift-nio")] + tls,
+            swiftSettings: strict),
+        .target(
+            name: "Store", dependencies: ["Affinity", "Networking", "TLS", "CLimpetRESP", logging] + nio,
             swiftSettings: strict),
         .target(
             name: "Proxy",
             dependencies: [
-                "Affinity", "HTTPWire", "HTTP2Wire", "Networking", "Routing", "Store", "CLimpetCrypt", "CLimpetTickets",
-                asn1, crypto, logging,
+                "Affinity", "HTTPWire", "HTTP2Wire", "Networking", "Routing", "Store", "TLS", "CLimpetCrypt",
+                "CLimpetTickets", asn1, crypto, logging,
             ] + nio + tls,
             swiftSettings: strict),
         .target(
             name: "Configuration",
             dependencies: [
-                "Affinity", "HTTPWire", "Routing", "Store", "Proxy", crypto, .product(name: "Yams", package: "Yams"),
+                "Affinity", "HTTPWire", "Routing", "Store", "Proxy", "TLS", crypto,
+                .product(name: "Yams", package: "Yams"),
             ],
             swiftSettings: strict),
         .target(
             name: "Control",
             dependencies: [
-                "Affinity", "Configuration", "HTTPWire", "HTTP2Wire", "Networking", "Routing", "Store", "Proxy", crypto,
-                logging,
-                http1,
+                "Affinity", "Configuration", "HTTPWire", "HTTP2Wire", "Networking", "Routing", "Store", "Proxy", "TLS",
+                crypto, logging, http1,
                 .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
                 .product(name: "UnixSignals", package: "swift-service-lifecycle"),
             ] + nio,
@@ -107,18 +111,18 @@ let package = Package(
         .testTarget(name: "RoutingTests", dependencies: ["Routing", "HTTPWire"], swiftSettings: strict),
         .testTarget(
             name: "StoreTests",
-            dependencies: ["Store", "Affinity", "Networking", "CLimpetRESP", "LimpetTestKit", embedded] + nio,
+            dependencies: ["Store", "Affinity", "Networking", "TLS", "CLimpetRESP", "LimpetTestKit", embedded] + nio,
             swiftSettings: strict),
         .testTarget(
             name: "ProxyTests",
             dependencies: [
-                "Proxy", "Affinity", "HTTPWire", "HTTP2Wire", "Networking", "Routing", "Store", "LimpetTestKit",
+                "Proxy", "Affinity", "HTTPWire", "HTTP2Wire", "Networking", "Routing", "Store", "TLS", "LimpetTestKit",
                 embedded, crypto, logging,
             ] + nio + tls,
             swiftSettings: strict),
         .testTarget(
             name: "ConfigurationTests",
-            dependencies: ["Configuration", "Affinity", "Proxy", "Routing", "Store", "LimpetTestKit"],
+            dependencies: ["Configuration", "Affinity", "Proxy", "Routing", "Store", "TLS", "LimpetTestKit"],
             exclude: ["Golden"], swiftSettings: strict),
         .testTarget(
             name: "ControlTests",

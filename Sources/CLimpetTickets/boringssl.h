@@ -11,6 +11,8 @@
 
 enum {
     session_cache_off = 0x0000,
+    session_cache_client = 0x0001,
+    session_cache_no_internal = 0x0300,
     option_no_ticket = 0x00004000,
     event_handshake_start = 0x10,
     event_handshake_done = 0x20,
@@ -29,6 +31,10 @@ extern int boringssl(SSL_CTX_set_tlsext_ticket_key_cb)(
     void *context,
     int (*callback)(void *ssl, uint8_t *name, uint8_t *iv, void *cipher, void *mac, int is_sealed));
 extern int boringssl(SSL_CTX_set_session_cache_mode)(void *context, int mode);
+extern void boringssl(SSL_CTX_sess_set_new_cb)(void *context, int (*callback)(void *ssl, void *session));
+extern int boringssl(SSL_set_session)(void *ssl, void *session);
+extern void boringssl(SSL_SESSION_free)(void *session);
+extern int boringssl(SSL_is_server)(const void *ssl);
 extern uint32_t boringssl(SSL_CTX_set_options)(void *context, uint32_t options);
 extern void boringssl(SSL_CTX_set_info_callback)(
     void *context, void (*callback)(const void *ssl, int type, int value));

@@ -1,6 +1,7 @@
 #include "limpet_tickets.h"
 
 #include "boringssl.h"
+#include "limpet_sessions.h"
 
 static const limpet_handshake nothing = {0, false, "", false, -1, -1};
 static _Thread_local limpet_handshake noted = {0, false, "", false, -1, -1};
@@ -8,6 +9,7 @@ static _Thread_local limpet_handshake noted = {0, false, "", false, -1, -1};
 static void handshake_event(const void *ssl, int type, int value) {
     if (type == event_handshake_start) {
         noted = nothing;
+        if (boringssl(SSL_is_server)(ssl) == 0) limpet_sessions_offer((void *)ssl);
     } else if (type == event_handshake_done) {
         const void *suite = boringssl(SSL_get_current_cipher)(ssl);
         const char *name = suite == NULL ? NULL : boringssl(SSL_CIPHER_standard_name)(suite);

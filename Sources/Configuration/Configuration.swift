@@ -83,6 +83,8 @@ package struct StoreOptions: Equatable, Sendable {
 package struct RedisOptions: Equatable, Sendable {
     /// Includes the credentials.
     package var endpoint: RedisEndpoint
+    /// Nil unless the endpoint uses TLS.
+    package var tls: ClientTLSOptions?
     package var connectTimeout: Duration
     /// How long a request waits for the store.
     package var commandTimeout: Duration

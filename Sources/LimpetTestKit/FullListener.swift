@@ -9,9 +9,12 @@ package final class FullListener: Sendable {
     /// Fills the queue.
     private let first: TCPSocket
 
-    package init() throws {
+    /// - Parameters:
+    ///   - host: the last number of the address 127.0.0.`host`.
+    ///   - port: any free port by default.
+    package init(host: UInt8 = 1, port: Int = 0) throws {
         let listener = TCPSocket.make()
-        var address = TCPSocket.loopback(0)
+        var address = TCPSocket.loopback(port, host: host)
         var length = socklen_t(MemoryLayout<sockaddr_in>.size)
         let isListening = withUnsafeMutablePointer(to: &address) {
             $0.withMemoryRebound(to: sockaddr.self, capacity: 1) { pointer in
@@ -21,8 +24,8 @@ package final class FullListener: Sendable {
         }
         guard isListening else { throw TCPSocket.Failure("listen") }
         descriptor = listener
-        port = Int(UInt16(bigEndian: address.sin_port))
-        first = try TCPSocket(port: port)
+        self.port = Int(UInt16(bigEndian: address.sin_port))
+        first = try TCPSocket(port: self.port, on: host)
     }
 
     deinit { close(descriptor) }

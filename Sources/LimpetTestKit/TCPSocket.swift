@@ -38,15 +38,17 @@ package final class TCPSocket: @unchecked Sendable {
         self.descriptor = descriptor
     }
 
-    /// Connects to a port on 127.0.0.1. Reads and writes fail after `timeout` seconds.
+    /// Connects to a port on 127.0.0.`target`. Reads and writes fail after `timeout` seconds.
     ///
     /// - Parameter host: the last number of the source address 127.0.0.`host`; nil: chosen by the kernel.
-    package convenience init(port: Int, timeout: Int = 10, from host: UInt8? = nil) throws {
+    package convenience init(
+        port: Int, on target: UInt8 = 1, timeout: Int = 10, from host: UInt8? = nil
+    ) throws {
         let descriptor = Self.make()
         guard descriptor >= 0 else { throw Failure("socket") }
         let isConnected =
             (host.map { Self.call(bind, descriptor, Self.loopback(0, host: $0)) } ?? true)
-            && Self.call(connect, descriptor, Self.loopback(port))
+            && Self.call(connect, descriptor, Self.loopback(port, host: target))
         guard isConnected else {
             let failure = Failure("connect to port \(port)")
             Glibc.close(descriptor)

@@ -42,18 +42,10 @@ private final class ConnectionNames: Resolver, Sendable {
 
     func initiateAQuery(host: String, port: Int) -> EventLoopFuture<[SocketAddress]> {
         let resolved = resolver.lookUp(host, on: loop) { [addresses] answer in
-            addresses.completeWith(Result { try Self.withPort(port, of: answer.get()) })
+            addresses.completeWith(Result { try answer.get().map { $0.with(port: port) } })
         }
         waiter.withLock { $0 = resolved }
         return addresses.futureResult
-    }
-
-    private static func withPort(_ port: Int, of addresses: [SocketAddress]) -> [SocketAddress] {
-        addresses.map { address in
-            var address = address
-            address.port = port
-            return address
-        }
     }
 
     /// The timeout has expired.

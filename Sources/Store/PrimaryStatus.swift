@@ -26,12 +26,16 @@ package final class PrimaryStatus: Sendable {
         var pacing: ReconnectRateLimit
         var reported: [Reporter: Reported] = [:]
         var refusals: [RedisErrorCode: Instant] = [:]
+        /// When each right was last missed.
+        var missed: [MissingRight: Instant] = [:]
     }
 
     /// In milliseconds. After this long in use, all errors are logged again.
     private static let goodAfterMilliseconds: Int64 = 5000
     /// The maximum number of distinct error codes. Redis has fewer that Limpet could meet.
     private static let mostCodes = 16
+    /// The maximum number of distinct rights. Limpet needs fewer.
+    private static let mostRights = 32
 
     private let state: Mutex<State>
 
@@ -64,6 +68,16 @@ package final class PrimaryStatus: Sendable {
             guard state.reported[reporter]?.inUseSince == nil else { return false }
             state.reported[reporter, default: Reported()].inUseSince = now
             return true
+        }
+    }
+
+    /// Whether to log that the user lacks this right: once, until it has not been missed for a minute.
+    func shouldLog(_ right: MissingRight, now: Instant) -> Bool {
+        state.withLock { state in
+            let last = state.missed[right]
+            guard last != nil || state.missed.count < Self.mostRights else { return false }
+            state.missed[right] = now
+            return last.map { now.milliseconds(since: $0) >= 60_000 } ?? true
         }
     }
 

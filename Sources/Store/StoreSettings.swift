@@ -4,23 +4,27 @@ package struct StoreSettings: Sendable {
     package var endpoint: RedisEndpoint
     /// The prefix of all keys and channels. Equal in the whole fleet.
     package var namespace: StoreNamespace
-    /// The timeout for making a connection, and again for the replies to the first commands.
+    /// The timeout for looking a name up, for connecting to each address, for its TLS handshake, and for the replies to
+    /// the first commands.
     package var connectTimeout: Duration
     /// The budget: how long a request waits for a result.
     package var commandTimeout: Duration
     /// How long a server that owes a reply may be silent before all connections to it are ended: the lease of the
     /// coherence channel.
     package var lease: Duration
+    /// For endpoints that use TLS.
+    package var tls: RedisTLS?
 
     package init(
         endpoint: RedisEndpoint, namespace: StoreNamespace = .limpet, connectTimeout: Duration = .milliseconds(500),
-        commandTimeout: Duration = .milliseconds(20), lease: Duration = .milliseconds(500)
+        commandTimeout: Duration = .milliseconds(20), lease: Duration = .milliseconds(500), tls: RedisTLS? = nil
     ) {
         self.endpoint = endpoint
         self.namespace = namespace
         self.connectTimeout = connectTimeout
         self.commandTimeout = commandTimeout
         self.lease = lease
+        self.tls = tls
     }
 }
 

@@ -1,6 +1,7 @@
 import Foundation
 import LimpetTestKit
 import Proxy
+import TLS
 import Testing
 
 @testable import Configuration
@@ -323,10 +324,10 @@ struct ConfigurationTLSTests {
         let service = try #require(reading.configuration?.services.first)
         #expect(service.backends.map(\.port) == [443, 1] && service.backends.allSatisfy(\.isSecure))
         let tls = service.transport.tls
-        #expect(tls.serverName == "inner.example" && tls.isInsecure && tls.authorities?.count == 1)
-        #expect(tls.peerURI == "spiffe://a/b" && tls.disablesHTTP2)
+        #expect(tls.client.serverName == "inner.example" && tls.client.isInsecure && tls.client.authorities?.count == 1)
+        #expect(tls.client.peerURI == "spiffe://a/b" && tls.disablesHTTP2)
         let expected = try ServerCertificate(chain: pair.certificateBytes, key: pair.keyBytes)
-        #expect(tls.certificate == expected)
+        #expect(tls.client.certificate == expected)
         let messages = diagnostics(yaml).map { $0.components(separatedBy: "serversTransports.wrong.").last ?? "" }
         #expect(
             messages == [

@@ -52,6 +52,22 @@ extension FleetTests {
                 outcome, "cannot listen on 127.0.0.1:\(other.port)", "address already in use")
         }
 
+        @Test("a file of the store's TLS that cannot be read, and one that is something else")
+        func storeTLS() async throws {
+            let authority = try TestAuthority(in: TemporaryFile.path())
+            for (tls, part) in [
+                ("ca: DIR/none.pem", "store.redis.tls.ca: "), ("ca: DIR/none.pem", "none.pem cannot be read"),
+                (
+                    "cert: \(authority.root.certificate), key: \(authority.root.certificate)",
+                    "store.redis.tls.key: \(authority.root.certificate) contains no private key in PEM form"
+                ),
+            ] {
+                let store = "store: { redis: { endpoints: [\"rediss://127.0.0.1:1\"], tls: { \(tls) } } }\n"
+                let outcome = try await start(Self.head + "fleet: { secret: 0123456789abcdef }\n" + store)
+                #expect(outcome.end == .exited(1) && outcome.errors.contains(part), "\(outcome.errors)")
+            }
+        }
+
         @Test("a port of the admin listener that is taken, as by another replica here")
         func adminPortInUse() async throws {
             let other = try ScriptedBackend { _, _ in }

@@ -3,7 +3,7 @@ enum ImportRules {
     private static let operatingSystem: Set<String> = ["Glibc", "Musl", "Darwin"]
     private static let transport: Set<String> = ["NIOCore", "NIOPosix"]
     private static let parts: Set<String> = [
-        "Affinity", "HTTPWire", "HTTP2Wire", "Networking", "Routing", "Store", "Proxy",
+        "Affinity", "HTTPWire", "HTTP2Wire", "Networking", "Routing", "Store", "TLS", "Proxy",
     ]
 
     static let allowed: [String: Set<String>] = [
@@ -18,15 +18,16 @@ enum ImportRules {
         "CLimpetCrypt": [],
         "CLimpetTickets": [],
         "Networking": transport.union(operatingSystem).union(["Synchronization"]),
+        "TLS": operatingSystem.union(["CLimpetTickets", "NIOCore", "NIOSSL", "NIOTLS", "SwiftASN1", "Synchronization"]),
         "Store": transport.union(operatingSystem)
-            .union(["Affinity", "CLimpetRESP", "Logging", "Networking", "Synchronization"]),
+            .union(["Affinity", "CLimpetRESP", "Logging", "Networking", "Synchronization", "TLS"]),
         "Proxy": transport.union(operatingSystem)
-            .union(["Affinity", "HTTPWire", "HTTP2Wire", "Networking", "Routing", "Store"])
+            .union(["Affinity", "HTTPWire", "HTTP2Wire", "Networking", "Routing", "Store", "TLS"])
             .union(["CLimpetCrypt", "CLimpetTickets", "Crypto", "Logging", "NIOSSL", "NIOTLS", "SwiftASN1"])
             .union(["Synchronization"]),
         "Configuration":
             operatingSystem
-            .union(["Affinity", "HTTPWire", "Proxy", "Routing", "Store"])
+            .union(["Affinity", "HTTPWire", "Proxy", "Routing", "Store", "TLS"])
             .union(["Crypto", "Foundation", "Synchronization", "Yams"]),
         "Control": parts.union(transport).union(operatingSystem)
             .union(["Configuration", "NIOHTTP1", "Crypto", "Foundation", "Logging", "Synchronization"])

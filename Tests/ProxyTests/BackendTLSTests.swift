@@ -2,6 +2,7 @@ import Affinity
 import Crypto
 import Foundation
 import LimpetTestKit
+import TLS
 import Testing
 
 @testable import Proxy
@@ -43,9 +44,9 @@ struct BackendTLSTests {
         let served = try TLSServed("IP:127.0.0.1,DNS:address.example", "DNS:shop.example")
         let tls = served.serving(defaultCertificate: "IP:127.0.0.1,DNS:address.example")
         var settings = BackendTLSSettings()
-        settings.authorities = try Self.authorities(served.authority)
+        settings.client.authorities = try Self.authorities(served.authority)
         for name in [nil, "shop.example"] {
-            settings.serverName = name
+            settings.client.serverName = name
             try await Self.withBackend(serving: tls, reached: settings) { proxy in
                 for _ in 0..<3 {
                     let response = try proxy.exchange(Self.request)
@@ -72,7 +73,7 @@ struct BackendTLSTests {
         let served = try TLSServed("IP:127.0.0.1,DNS:a.example")
         let tls = served.serving(defaultCertificate: "IP:127.0.0.1,DNS:a.example")
         var settings = BackendTLSSettings()
-        settings.authorities = try Self.authorities(served.authority)
+        settings.client.authorities = try Self.authorities(served.authority)
         let reached = try BackendTLS(settings)
         try await withProxy(to: [origin.port], Self.options { $0.tls = tls }) { backend in
             try await withProxy(to: [backend.port], Self.options { $0.backendTLS = reached }) { proxy in
@@ -102,16 +103,16 @@ struct BackendTLSTests {
             defaultCertificate: 0, options: [], hostOptions: [.init()], ticketSecret: .init(size: .bits256))
         func settings(_ change: (inout BackendTLSSettings) -> Void) -> BackendTLSSettings {
             var settings = BackendTLSSettings()
-            settings.authorities = right
+            settings.client.authorities = right
             change(&settings)
             return settings
         }
         let foreign = try Self.authorities(stranger)
         let cases: [(TLSServing?, BackendTLSSettings, Reason, String)] = [
-            (tls, settings { $0.authorities = foreign }, .certificateRefused, "unknown authority"),
+            (tls, settings { $0.client.authorities = foreign }, .certificateRefused, "unknown authority"),
             (old, settings { _ in }, .certificateRefused, "expired"),
-            (tls, settings { $0.serverName = "other.example" }, .certificateRefused, "another name"),
-            (tls, settings { $0.peerURI = "spiffe://x/y" }, .certificateRefused, "peerCertURI"),
+            (tls, settings { $0.client.serverName = "other.example" }, .certificateRefused, "another name"),
+            (tls, settings { $0.client.peerURI = "spiffe://x/y" }, .certificateRefused, "peerCertURI"),
             (nil, settings { _ in }, .handshakeFailed, "the answer was not TLS"),
         ]
         for (serving, settings, reason, detail) in cases {
@@ -161,7 +162,7 @@ struct BackendTLSTests {
     func insecureAndMutual() async throws {
         let served = try TLSServed("DNS:other.example")
         var settings = BackendTLSSettings()
-        settings.isInsecure = true
+        settings.client.isInsecure = true
         try await Self.withBackend(
             serving: served.serving(defaultCertificate: "DNS:other.example"), reached: settings
         ) { proxy in
@@ -169,7 +170,7 @@ struct BackendTLSTests {
             #expect(response.hasPrefix("HTTP/1.1 200 "))
         }
         let pair = try served.authority.issue("proxy", "DNS:proxy.example,URI:spiffe://limpet/proxy")
-        settings.certificate = try ServerCertificate(chain: pair.certificateBytes, key: pair.keyBytes)
+        settings.client.certificate = try ServerCertificate(chain: pair.certificateBytes, key: pair.keyBytes)
         var mutual = TLSOptions()
         mutual.clientAuth = .requireAndVerify
         mutual.clientAuthorities = try Self.authorities(served.authority)
@@ -186,7 +187,7 @@ struct BackendTLSTests {
         let served = try TLSServed("IP:127.0.0.1,DNS:a.example")
         let tls = served.serving(defaultCertificate: "IP:127.0.0.1,DNS:a.example")
         var settings = BackendTLSSettings()
-        settings.authorities = try Self.authorities(served.authority)
+        settings.client.authorities = try Self.authorities(served.authority)
         var pace = CheckPace()
         pace.intervalMilliseconds = 100
         let check = HealthCheck(path: "/health", pace: pace)
@@ -197,7 +198,7 @@ struct BackendTLSTests {
             }
             #expect(isChecked)
         }
-        settings.authorities = try Self.authorities(TestAuthority(in: TemporaryFile.path(), name: "Stranger"))
+        settings.client.authorities = try Self.authorities(TestAuthority(in: TemporaryFile.path(), name: "Stranger"))
         try await Self.withBackend(serving: tls, reached: settings, { $0.healthCheck = check }) { proxy in
             try await #expect(eventually { !proxy.health.isUp(0) })
             #expect(proxy.health.backends[0].failures == ["health check: certificate refused: unknown authority"])
@@ -221,9 +222,9 @@ struct BackendTLSTests {
         let served = try TLSServed("IP:127.0.0.1,DNS:a.example")
         let tls = served.serving(defaultCertificate: "IP:127.0.0.1,DNS:a.example")
         var settings = BackendTLSSettings()
-        settings.authorities = try Self.authorities(served.authority)
+        settings.client.authorities = try Self.authorities(served.authority)
         let reached = try BackendTLS(settings)
-        settings.authorities = try Self.authorities(TestAuthority(in: TemporaryFile.path(), name: "Stranger"))
+        settings.client.authorities = try Self.authorities(TestAuthority(in: TemporaryFile.path(), name: "Stranger"))
         let stranger = try BackendTLS(settings)
         let origin = try ScriptedBackend { connection, _ in
             while true { try connection.send(ok(try connection.receive(until: "\r\n\r\n"))) }

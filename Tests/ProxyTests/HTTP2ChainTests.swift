@@ -2,6 +2,7 @@ import Foundation
 import HTTP2Wire
 import LimpetTestKit
 import NIOCore
+import TLS
 import Testing
 
 @testable import Proxy
@@ -70,7 +71,7 @@ struct HTTP2ChainTests {
         let served = try TLSServed("IP:127.0.0.1,DNS:a.example")
         let tls = served.serving(defaultCertificate: "IP:127.0.0.1,DNS:a.example")
         var settings = BackendTLSSettings()
-        settings.authorities = try ServerCertificate.authorities(served.authority.root.certificateBytes)
+        settings.client.authorities = try ServerCertificate.authorities(served.authority.root.certificateBytes)
         let request = "GET / HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n"
         for isDisabled in [false, true] {
             settings.disablesHTTP2 = isDisabled

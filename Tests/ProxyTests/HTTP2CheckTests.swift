@@ -3,6 +3,7 @@ import Foundation
 import HTTP2Wire
 import LimpetTestKit
 import NIOCore
+import TLS
 import Testing
 
 @testable import Proxy
@@ -119,7 +120,7 @@ struct HTTP2CheckTests {
         var options = ProxyHarness.Options()
         options.tls = served.serving(defaultCertificate: "IP:127.0.0.1,DNS:a.example")
         var settings = BackendTLSSettings()
-        settings.authorities = try ServerCertificate.authorities(served.authority.root.certificateBytes)
+        settings.client.authorities = try ServerCertificate.authorities(served.authority.root.certificateBytes)
         let both = try BackendTLS(settings)
         settings.disablesHTTP2 = true
         let http1 = try BackendTLS(settings)

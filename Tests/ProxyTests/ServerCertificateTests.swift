@@ -1,6 +1,7 @@
 import Foundation
 import LimpetTestKit
 import NIOSSL
+import TLS
 import Testing
 
 @testable import Proxy

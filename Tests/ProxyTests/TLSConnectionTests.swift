@@ -2,6 +2,7 @@ import Foundation
 import LimpetTestKit
 import NIOCore
 import Routing
+import TLS
 import Testing
 
 @testable import Proxy

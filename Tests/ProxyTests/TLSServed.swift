@@ -1,6 +1,7 @@
 import Crypto
 import Foundation
 import LimpetTestKit
+import TLS
 
 @testable import Proxy
 

@@ -1,5 +1,6 @@
 import Foundation
 import LimpetTestKit
+import TLS
 import Testing
 
 @testable import Proxy
@@ -41,7 +42,7 @@ struct TLSTruncationTests {
         let text = try TextFile.read(server.outputPath)
         let port = try #require(Int(text.dropLast()))
         var settings = BackendTLSSettings()
-        settings.authorities = try ServerCertificate.authorities(authority.root.certificateBytes)
+        settings.client.authorities = try ServerCertificate.authorities(authority.root.certificateBytes)
         var options = ProxyHarness.Options()
         options.backendTLS = try BackendTLS(settings)
         try await withProxy(to: [port], options) { proxy in

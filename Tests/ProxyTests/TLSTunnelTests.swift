@@ -1,5 +1,6 @@
 import Foundation
 import LimpetTestKit
+import TLS
 import Testing
 
 @testable import Proxy
@@ -15,7 +16,7 @@ struct TLSTunnelTests {
         defer { origin.close() }
         let served = try TLSServed("IP:127.0.0.1,DNS:a.example")
         var settings = BackendTLSSettings()
-        settings.authorities = try ServerCertificate.authorities(served.authority.root.certificateBytes)
+        settings.client.authorities = try ServerCertificate.authorities(served.authority.root.certificateBytes)
         var (back, front) = (ProxyHarness.Options(), ProxyHarness.Options())
         back.tls = served.serving(defaultCertificate: "IP:127.0.0.1,DNS:a.example")
         front.backendTLS = try BackendTLS(settings)

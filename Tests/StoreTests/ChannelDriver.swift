@@ -22,10 +22,14 @@ final class ChannelDriver: Sendable {
     let announcements = Announcements()
     private let parts: NIOLoopBound<Parts>
 
-    init(
+    convenience init(
         _ settings: StoreSettings, instance: InstanceID = InstanceID(random: .random(in: 0...(.max)))
     ) throws {
-        primary = RedisPrimary(settings, loops: 1)
+        try self.init(RedisPrimary(settings, loops: 1), instance: instance)
+    }
+
+    init(_ primary: RedisPrimary, instance: InstanceID = InstanceID(random: .random(in: 0...(.max)))) throws {
+        self.primary = primary
         let store = try StoreDriver.redis(primary)
         self.store = store
         let lines = store.lines

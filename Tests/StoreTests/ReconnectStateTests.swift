@@ -1,6 +1,7 @@
 import Affinity
 import LimpetTestKit
 import Synchronization
+import TLS
 import Testing
 
 @testable import Store
@@ -31,7 +32,8 @@ struct ReconnectStateTests {
     /// A connection that serves since 0.
     private func serving(_ source: ScriptedSource) -> ReconnectState {
         var state = ReconnectState()
-        #expect(state.attemptIsDue(from: source, isAdmitted: true, random: .max) == .connect(one))
+        #expect(state.attemptIsDue(from: source, isAdmitted: true, random: .max) == .resolve(one))
+        #expect(state.resolved(count: 1) == .connect(0, isLast: true))
         #expect(state.connected() && state.greeted(now: at(0)))
         return state
     }
@@ -43,10 +45,12 @@ struct ReconnectStateTests {
         #expect(state.phase == .serving(since: at(0)) && state.endpoint == one)
         #expect(state.failed(.closed, now: at(10), random: .max) == .wait(100))
         #expect(state.phase == .waiting)
-        #expect(state.attemptIsDue(from: source, isAdmitted: true, random: .max) == .connect(one))
-        #expect(state.phase == .connecting)
+        #expect(state.attemptIsDue(from: source, isAdmitted: true, random: .max) == .resolve(one))
+        #expect(state.phase == .resolving)
+        #expect(state.resolved(count: 1) == .connect(0, isLast: true) && state.phase == .connecting)
         #expect(state.failed(.connectTimeout, now: at(20), random: .max) == .wait(200))
-        #expect(state.attemptIsDue(from: source, isAdmitted: true, random: .max) == .connect(one))
+        #expect(state.attemptIsDue(from: source, isAdmitted: true, random: .max) == .resolve(one))
+        _ = state.resolved(count: 1)
         #expect(state.connected() && state.phase == .greeting)
         #expect(state.failed(.notRedis, now: at(30), random: .max) == .wait(400))
     }
@@ -57,12 +61,15 @@ struct ReconnectStateTests {
         var state = serving(source)
         #expect(state.failed(.closed, now: at(4999), random: .max) == .wait(100))
         _ = state.attemptIsDue(from: source, isAdmitted: true, random: .max)
+        _ = state.resolved(count: 1)
         #expect(state.connected() && state.greeted(now: at(5000)))
         #expect(state.failed(.closed, now: at(9999), random: .max) == .wait(200))
         _ = state.attemptIsDue(from: source, isAdmitted: true, random: .max)
+        _ = state.resolved(count: 1)
         #expect(state.connected() && state.greeted(now: at(10_000)))
         #expect(state.failed(.closed, now: at(15_000), random: .max) == .wait(100))
         _ = state.attemptIsDue(from: source, isAdmitted: true, random: .max)
+        _ = state.resolved(count: 1)
         #expect(state.connected() && state.greeted(now: at(20_000)))
         state.proved()
         #expect(state.failed(.closed, now: at(20_001), random: .max) == .wait(100))
@@ -81,7 +88,7 @@ struct ReconnectStateTests {
         #expect(asked == 0 && state.endpoint == nil)
         #expect(state.attemptIsDue(from: source, isAdmitted: refuses(), random: .max) == .wait(200))
         #expect(asked == 1 && state.endpoint == nil)
-        #expect(state.attemptIsDue(from: source, isAdmitted: true, random: .max) == .connect(one))
+        #expect(state.attemptIsDue(from: source, isAdmitted: true, random: .max) == .resolve(one))
         #expect(state.attemptIsDue(from: source, isAdmitted: refuses(), random: .max) == .doNothing)
         #expect(asked == 1 && source.failures == [nil, nil, nil])
     }
@@ -92,7 +99,7 @@ struct ReconnectStateTests {
         var state = serving(source)
         _ = state.failed(.replica, now: at(1), random: 0)
         #expect(state.attemptIsDue(from: source, isAdmitted: false, random: 0) == .wait(0))
-        #expect(state.attemptIsDue(from: source, isAdmitted: true, random: 0) == .connect(two))
+        #expect(state.attemptIsDue(from: source, isAdmitted: true, random: 0) == .resolve(two))
         #expect(state.endpoint == two)
         _ = state.failed(.connectTimeout, now: at(2), random: 0)
         _ = state.attemptIsDue(from: source, isAdmitted: true, random: 0)
@@ -103,12 +110,48 @@ struct ReconnectStateTests {
             ])
     }
 
+    @Test("All addresses of a name are tried at once, whatever was wrong with the one before; then there is a wait")
+    func addresses() {
+        let source = ScriptedSource([one])
+        var state = ReconnectState()
+        #expect(state.attemptIsDue(from: source, isAdmitted: true, random: .max) == .resolve(one))
+        #expect(state.resolved(count: 4) == .connect(0, isLast: false))
+        #expect(state.failed(.connectTimeout, now: at(1), random: .max) == .connect(1, isLast: false))
+        #expect(state.connected() == true)
+        #expect(state.failed(.replica, now: at(2), random: .max) == .connect(2, isLast: false))
+        #expect(state.failed(.tls(.otherName), now: at(3), random: .max) == .connect(3, isLast: true))
+        #expect(state.connected() == true)
+        #expect(state.failed(.closed, now: at(4), random: .max) == .wait(100))
+        // The first of them is tried first again, and one that serves ends the search.
+        #expect(state.attemptIsDue(from: source, isAdmitted: true, random: .max) == .resolve(one))
+        #expect(state.resolved(count: 2) == .connect(0, isLast: false))
+        #expect(state.connected() && state.greeted(now: at(5)))
+        #expect(state.failed(.closed, now: at(6), random: .max) == .wait(200))
+        #expect(source.failures == [nil, ConnectionFailure(endpoint: one, error: .closed)])
+    }
+
+    @Test("A lookup that fails is an attempt that failed; of very many addresses the first are tried")
+    func lookups() {
+        let source = ScriptedSource([one])
+        var state = ReconnectState()
+        _ = state.attemptIsDue(from: source, isAdmitted: true, random: .max)
+        #expect(state.failed(.unreachable("no address"), now: at(1), random: .max) == .wait(100))
+        _ = state.attemptIsDue(from: source, isAdmitted: true, random: .max)
+        var action = state.resolved(count: 1000)
+        for index in 0..<ReconnectState.mostAddresses {
+            #expect(action == .connect(index, isLast: index + 1 == ReconnectState.mostAddresses))
+            action = state.failed(.closed, now: at(2), random: .max)
+        }
+        #expect(action == .wait(200))
+    }
+
     @Test("Once stopped nothing is made or kept any more")
     func stopped() {
         let source = ScriptedSource([one])
         var state = ReconnectState()
         _ = state.attemptIsDue(from: source, isAdmitted: true, random: 0)
         state.stop()
+        #expect(state.resolved(count: 1) == .doNothing)
         #expect(!state.connected() && !state.greeted(now: at(1)))
         #expect(state.failed(.closed, now: at(1), random: 0) == .doNothing)
         #expect(state.attemptIsDue(from: source, isAdmitted: true, random: 0) == .doNothing)
@@ -122,7 +165,7 @@ struct ReconnectStateTests {
         #expect(state.failed(.closed, now: at(0), random: 0) == .doNothing)
         #expect(state.phase == .idle)
         state = serving(ScriptedSource([one]))
-        #expect(!state.connected() && !state.greeted(now: at(9)))
+        #expect(!state.connected() && !state.greeted(now: at(9)) && state.resolved(count: 2) == .doNothing)
         #expect(state.phase == .serving(since: at(0)))
     }
 

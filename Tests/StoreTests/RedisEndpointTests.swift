@@ -29,6 +29,12 @@ struct RedisEndpointTests {
                     address: .unixSocket(path: "/run/redis.sock"),
                     credentials: RedisCredentials(username: "u", password: "p"), database: 2)
             ),
+            (
+                "rediss://u:p@[::1]:7/2",
+                RedisEndpoint(
+                    address: .host("::1", port: 7), credentials: RedisCredentials(username: "u", password: "p"),
+                    database: 2, usesTLS: true)
+            ),
         ])
     func forms(_ url: String, _ endpoint: RedisEndpoint) throws {
         #expect(try RedisEndpoint(url) == endpoint)
@@ -38,7 +44,7 @@ struct RedisEndpointTests {
         "What is wrong is said, and nothing of the text repeated",
         arguments: [
             ("", "must begin with redis://"), ("127.0.0.1:6379", "must begin with redis://"),
-            ("http://secret", "scheme"), ("rediss://secret", "not available in this version"),
+            ("http://secret", "scheme"), ("rediss:", "must begin with"),
             ("redis://", "the host is missing"), ("redis://:secret", "the host is missing"),
             ("redis://h:0", "1 to 65535"), ("redis://h:65536", "1 to 65535"), ("redis://h:+1", "1 to 65535"),
             ("redis://h:", "1 to 65535"), ("redis://secret:secret", "1 to 65535"), ("redis://h/secret", "database"),
@@ -67,5 +73,6 @@ struct RedisEndpointTests {
         let texts = ["\(endpoint)", String(reflecting: endpoint), "\(settings)", String(reflecting: settings), dumped]
         for text in texts { #expect(!text.contains("hush")) }
         #expect("\(endpoint)" == "redis://h:6379/2")
+        #expect(try "\(RedisEndpoint("rediss://hush:hush@h"))" == "rediss://h:6379/0")
     }
 }

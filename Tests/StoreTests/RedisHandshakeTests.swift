@@ -127,8 +127,8 @@ struct RedisHandshakeTests {
         let refusals: [([String], StoreError)] = [
             (["-WRONGPASS invalid username-password pair\r\n"], .wrongPassword),
             (["+OK\r\n", "-ERR DB index is out of range\r\n", "-NOPERM x\r\n"], .noDatabase(3)),
-            (["+OK\r\n", "-NOPERM x\r\n", "-NOPERM x\r\n"], .noPermission(command: "SELECT")),
-            (["+OK\r\n", "+OK\r\n", "-NOPERM x\r\n"], .noPermission(command: "INFO")),
+            (["+OK\r\n", "-NOPERM x\r\n", "-NOPERM x\r\n"], .noPermission(.command("select"))),
+            (["+OK\r\n", "+OK\r\n", "-NOPERM x\r\n"], .noPermission(.command("info"))),
             (["+OK\r\n", "+OK\r\n", "+OK\r\n"], .notRedis), ([":1\r\n"], .notRedis),
             (
                 ["-ERR unknown command 'AUTH', with args beginning with: 'p'\r\n"],

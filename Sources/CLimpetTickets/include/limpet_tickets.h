@@ -40,6 +40,14 @@ bool limpet_protocols_set(void *context, const uint8_t *protocols, size_t length
 // authenticated encryption (RFC 9113, appendix A).
 bool limpet_suite_fits_http2(const void *suite);
 
+// A client's context remembers the last session that a server issued, and offers it in the next handshake. The server
+// was verified when the session was issued. Call it before the context is used; renegotiation must be off. Implies
+// limpet_handshake_note; returns false if nothing was changed.
+bool limpet_sessions_keep(void *context);
+
+// Forgets that session: the next handshake is a full one.
+void limpet_sessions_forget(void *context);
+
 // A handshake of the current thread.
 typedef struct limpet_handshake {
     // 0x0303 is TLS 1.2, 0x0304 is TLS 1.3; 0 if no handshake has been completed.

@@ -1,4 +1,5 @@
 package import Proxy
+import TLS
 
 /// How a service's servers are reached, and how long they may take: `http.serversTransports.<name>`, and
 /// `serversTransport` of the main file. Nil means unlimited, unless said otherwise.
@@ -32,8 +33,8 @@ package struct ServersTransportSettings: Equatable, Sendable {
     /// Whether both say the same, whatever their files contain.
     package func says(theSameAs other: ServersTransportSettings) -> Bool {
         var (own, other) = (self, other)
-        (own.tls.authorities, own.tls.certificate) = (nil, nil)
-        (other.tls.authorities, other.tls.certificate) = (nil, nil)
+        (own.tls.client.authorities, own.tls.client.certificate) = (nil, nil)
+        (other.tls.client.authorities, other.tls.client.certificate) = (nil, nil)
         return own == other
     }
 }

@@ -25,12 +25,28 @@ extension RedisOptions {
 
     init(_ section: SettingSection) {
         section.check(
-            known: ["endpoints", "username", "password", "passwordFile", "connectTimeout", "commandTimeout"],
-            unavailable: ["sentinel", "cluster", "tls"])
-        endpoint = Self.endpoint(section) ?? RedisEndpoint(address: .host("127.0.0.1", port: RedisEndpoint.defaultPort))
+            known: ["endpoints", "username", "password", "passwordFile", "connectTimeout", "commandTimeout", "tls"],
+            unavailable: ["sentinel", "cluster"])
+        let read = Self.endpoint(section)
+        endpoint = read ?? RedisEndpoint(address: .host("127.0.0.1", port: RedisEndpoint.defaultPort))
         endpoint.credentials = Self.credentials(section)
+        tls = Self.tls(section, endpoint, isKnown: read != nil || section["endpoints"] == nil)
         connectTimeout = section["connectTimeout"]?.duration(Self.timeouts) ?? .milliseconds(500)
         commandTimeout = section["commandTimeout"]?.duration(Self.timeouts) ?? .milliseconds(20)
+    }
+
+    private static func tls(
+        _ section: SettingSection, _ endpoint: RedisEndpoint, isKnown: Bool
+    ) -> ClientTLSOptions? {
+        let options = section.section("tls").map(ClientTLSOptions.init)
+        guard endpoint.usesTLS else {
+            // An endpoint with a mistake may have been meant to have TLS.
+            if isKnown, options != nil {
+                section["tls"]?.diagnostic("needs an endpoint with TLS: write rediss://host:port")
+            }
+            return nil
+        }
+        return options ?? ClientTLSOptions()
     }
 
     private static func endpoint(_ section: SettingSection) -> RedisEndpoint? {

@@ -1,5 +1,6 @@
 import Proxy
 import Routing
+import TLS
 
 extension BackendTLSSettings {
     static let keys = ["serverName", "insecureSkipVerify", "rootCAs", "certificates", "disableHTTP2", "peerCertURI"]
@@ -7,24 +8,24 @@ extension BackendTLSSettings {
     /// The TLS keys of `serversTransports.<name>`.
     init(_ section: SettingSection, _ context: HTTPContext) {
         self.init()
-        serverName = section["serverName"].flatMap(Self.serverName)
-        isInsecure = section["insecureSkipVerify"]?.bool() ?? false
+        client.serverName = section["serverName"].flatMap(Self.serverName)
+        client.isInsecure = section["insecureSkipVerify"]?.bool() ?? false
         disablesHTTP2 = section["disableHTTP2"]?.bool() ?? false
-        peerURI = section["peerCertURI"]?.nonEmptyString()
+        client.peerURI = section["peerCertURI"]?.nonEmptyString()
         if let files = section["rootCAs"]?.list(), !files.isEmpty {
-            authorities = files.flatMap { Self.authorities($0, context) }
+            client.authorities = files.flatMap { Self.authorities($0, context) }
         }
         let certificates = section["certificates"]?.list() ?? []
         if certificates.count > 1 {
             section.diagnostic("must be one: backends are shown the same", key: "certificates")
         }
-        certificate = certificates.first?.section().flatMap { pair in
+        client.certificate = certificates.first?.section().flatMap { pair in
             pair.check(known: ["certFile", "keyFile"])
             return TLSDraft.certificate(pair, context, isServer: false)?.certificate
         }
     }
 
-    private static func serverName(_ value: SettingValue) -> String? {
+    static func serverName(_ value: SettingValue) -> String? {
         guard let text = value.nonEmptyString() else { return nil }
         guard let name = ServerName.normalized(text.utf8) else {
             value.diagnostic("\(Excerpt.of(text)) is not a host name")

@@ -1,5 +1,6 @@
 import Proxy
 import Synchronization
+import TLS
 
 /// The files that certificates, keys and authorities are read from, each with the contents it had when it was first
 /// read, and what was made of them. Equality is identity: other contents are another object.

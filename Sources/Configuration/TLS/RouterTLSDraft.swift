@@ -1,5 +1,6 @@
 import Proxy
 import Routing
+import TLS
 
 /// `tls` of a router: a mapping, or `true`.
 struct RouterTLSDraft {

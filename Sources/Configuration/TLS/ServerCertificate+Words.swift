@@ -1,4 +1,4 @@
-package import Proxy
+package import TLS
 
 extension ServerCertificate.Fault {
     /// Whether it is the file of the key that must be another.

@@ -1,4 +1,5 @@
 import Proxy
+import TLS
 
 /// The section `tls` of one file.
 struct TLSDraft {

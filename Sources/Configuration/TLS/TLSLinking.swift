@@ -1,6 +1,7 @@
 import Crypto
 import Proxy
 import Routing
+import TLS
 
 /// Brings the TLS of all files and of all routers together, and reports what does not fit.
 struct TLSLinking {

@@ -1,5 +1,6 @@
 import Proxy
 import Routing
+import TLS
 
 extension TLSOptions {
     /// `tls.options.<name>`.

@@ -1,4 +1,5 @@
 package import Proxy
+package import TLS
 
 /// The certificates and rules of TLS: `tls` of all files together, and what routers make of it.
 package struct TLSSettings: Equatable, Sendable {

@@ -1,4 +1,5 @@
 import Proxy
+import TLS
 
 /// The files that the TLS keys of a servers transport name: paths, or PEM text.
 struct TransportFiles: Equatable, Sendable {
@@ -52,7 +53,7 @@ extension HTTPContext {
         let current = main.root?.section("serversTransport")
         let section = current.flatMap { TransportFiles($0) == files ? $0 : nil } ?? files.section(main.diagnostics)
         let read = BackendTLSSettings(section, self)
-        serversTransport.tls.authorities = read.authorities
-        serversTransport.tls.certificate = read.certificate
+        serversTransport.tls.client.authorities = read.client.authorities
+        serversTransport.tls.client.certificate = read.client.certificate
     }
 }

@@ -1,6 +1,7 @@
 import Configuration
 import Proxy
 package import Routing
+import TLS
 
 /// The certificate of an operator, with its key, for admin listeners that demand one.
 package struct AdminCertificate: Sendable {

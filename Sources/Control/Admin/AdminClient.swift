@@ -7,6 +7,7 @@ import NIOPosix
 import Networking
 import Proxy
 package import Routing
+import TLS
 
 #if canImport(Glibc)
 import Glibc
@@ -27,7 +28,7 @@ package struct AdminClient: Sendable {
     package let url: String
     private let server: ServerURL
     /// Nil: plain HTTP.
-    private let tls: BackendTLS?
+    private let tls: ClientTLS?
 
     /// - Parameters:
     ///   - url: `http://host:port`, or `https://host:port`.
@@ -62,13 +63,12 @@ package struct AdminClient: Sendable {
 
     private static func tls(
         _ authorities: [[UInt8]]?, _ certificate: AdminCertificate?, for url: String
-    ) throws(AddressError) -> BackendTLS {
-        var settings = BackendTLSSettings()
+    ) throws(AddressError) -> ClientTLS {
+        var settings = ClientTLSSettings()
         settings.authorities = authorities
         settings.certificate = certificate?.pair
-        settings.disablesHTTP2 = true
         do {
-            return try BackendTLS(settings)
+            return try ClientTLS(settings, protocols: ["http/1.1"])
         } catch {
             throw AddressError(url, "cannot be asked with these certificates: \(error)")
         }
@@ -132,7 +132,7 @@ package struct AdminClient: Sendable {
             let bytes = try await channel.eventLoop.flatSubmit {
                 guard let tls else { return answer(to: path, over: channel, until: end) }
                 return tls.begin(on: channel, host: server.host, by: end)
-                    .flatMap { answer(to: path, over: $0, until: end) }
+                    .flatMap { _ in answer(to: path, over: channel, until: end) }
             }.get()
             try? await channel.close()
             return bytes
@@ -140,7 +140,7 @@ package struct AdminClient: Sendable {
             try? await channel.close()
             let problem =
                 (error as? AdminAnswerFailure)?.problem
-                ?? (error as? BackendTLSError ?? BackendTLSError(afterHandshake: error)).map(Self.problem)
+                ?? (error as? ClientTLSError ?? ClientTLSError(afterHandshake: error)).map(Self.problem)
                 ?? "closed the connection: \(Self.reason(error))"
             throw AdminClientError(url: url, problem: problem)
         }
@@ -172,15 +172,15 @@ package struct AdminClient: Sendable {
         return promise.futureResult
     }
 
-    private static func problem(_ error: BackendTLSError) -> String {
-        guard !error.isOfOwnCertificate else {
-            return "demands a certificate: name one that it accepts with --cert and --key"
-        }
-        return switch (error.reason, error.failure) {
-        case (.certificateRefused, _): "has a certificate that is refused: \(error.detail)"
-        case (.connectTimeout, _): AdminAnswerFailure.late.problem
-        case (_, .notTLS): "does not speak TLS: write http://host:port"
-        default: "cannot be spoken to: \(error.detail)"
+    private static func problem(_ error: ClientTLSError) -> String {
+        switch error {
+        case .alert where error.isOfOwnCertificate:
+            "demands a certificate: name one that it accepts with --cert and --key"
+        case .expired, .unknownAuthority, .otherName, .otherURI, .unreadable, .invalid:
+            "has a certificate that is refused: \(error.detail)"
+        case .timedOut: AdminAnswerFailure.late.problem
+        case .notTLS: "does not speak TLS: write http://host:port"
+        case .alert, .ended, .failed, .library: "cannot be spoken to: \(error.detail)"
         }
     }
 

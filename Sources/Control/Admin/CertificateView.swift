@@ -1,6 +1,7 @@
 import Configuration
 import Proxy
 import Synchronization
+import TLS
 
 /// A certificate as `/api/overview` shows it.
 struct CertificateView: Encodable, Equatable, Sendable {

@@ -1,6 +1,7 @@
 import Affinity
 import Proxy
 import Store
+import TLS
 
 extension DataPlane: MetricsSource {
     package func snapshot() async -> MetricsSnapshot {

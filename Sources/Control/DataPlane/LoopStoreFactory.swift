@@ -20,13 +20,17 @@ struct LoopStoreFactory: Sendable {
             let settings = StoreSettings(
                 endpoint: redis.endpoint, namespace: configuration.fleet.namespace,
                 connectTimeout: redis.connectTimeout, commandTimeout: redis.commandTimeout,
-                lease: configuration.store.lease)
+                lease: configuration.store.lease, tls: redis.tls.map { Self.tls($0, logger) })
             shared = .redis(RedisPrimary(settings, loops: loops))
         } else {
             shared = .memory(
                 MemoryRecords(
                     capacity: configuration.store.cacheEntries, seed: .random(in: .min ... .max)))
         }
+    }
+
+    private static func tls(_ options: ClientTLSOptions, _ logger: Logger) -> RedisTLS {
+        RedisTLS(options.settings, logger: logger) { try options.reread() }
     }
 
     func make(on loop: any EventLoop) -> LoopStore {

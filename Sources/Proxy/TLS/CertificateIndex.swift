@@ -1,3 +1,5 @@
+import TLS
+
 /// Which certificate serves which name: exact names first, then wildcards, then the default. Pure.
 package struct CertificateIndex: Equatable, Sendable {
     /// Index of the certificate for each name, wildcards as `*.example.com`.

@@ -1,5 +1,6 @@
 import Routing
 import SwiftASN1
+import TLS
 
 /// The certificate that a client of TLS has shown, verified as far as the options of its connection demand.
 package final class ClientCertificate: Sendable {

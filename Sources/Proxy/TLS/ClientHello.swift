@@ -1,4 +1,5 @@
 import NIOCore
+import TLS
 
 /// The one thing that is read of a ClientHello before a TLS library sees it: the name that the client asks for (RFC
 /// 6066, section 3). Which certificate and which rules serve the connection depends on it. Pure.

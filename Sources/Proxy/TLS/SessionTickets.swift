@@ -2,6 +2,7 @@ import CLimpetTickets
 import Crypto
 import NIOSSL
 import Synchronization
+import TLS
 
 /// The session tickets of one TLS context: sealed with the keys of the fleet, and with new ones when a period begins.
 ///
@@ -35,16 +36,6 @@ final class SessionTickets: Sendable {
         guard period.exchange(current, ordering: .acquiringAndReleasing) != current else { return }
         let ring = keys.ring(ofPeriod: current).map(limpet_ticket_key.init)
         _ = limpet_tickets_set(context.library, ring, ring.count)
-    }
-}
-
-extension NIOSSLContext {
-    /// BoringSSL's SSL_CTX, as long as this object lives; nil if it is not found.
-    var library: UnsafeMutableRawPointer? {
-        for child in Mirror(reflecting: self).children where child.label == "sslContext" {
-            return (child.value as? OpaquePointer).map { UnsafeMutableRawPointer($0) }
-        }
-        return nil
     }
 }
 

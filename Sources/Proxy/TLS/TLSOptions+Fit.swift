@@ -1,4 +1,5 @@
 import NIOSSL
+package import TLS
 
 extension TLSOptions {
     /// Why a certificate cannot serve under the options, though each is right by itself.

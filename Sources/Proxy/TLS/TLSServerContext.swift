@@ -1,6 +1,7 @@
 import CLimpetTickets
 import NIOCore
 import NIOSSL
+import TLS
 
 /// The library's context for one certificate and one set of options.
 final class TLSServerContext: Sendable {

@@ -1,6 +1,7 @@
 package import Crypto
 import NIOSSL
 import Synchronization
+package import TLS
 
 /// The TLS of one configuration: which certificate and which options serve a connection. Immutable, shared by all event
 /// loops; the contexts of the library are made when they are first needed.

@@ -1,5 +1,6 @@
 import Affinity
 import NIOCore
+import TLS
 
 /// The connection over which a coherence channel hears: handshake, subscription, then only messages. Confined to the
 /// event loop of its channel.
@@ -69,11 +70,12 @@ final class SubscriberConnection: ChannelInboundHandler, RedisHandler {
     }
 
     func errorCaught(context: ChannelHandlerContext, error: any Error) {
+        if let refusal = ClientTLSError(afterHandshake: error) { return end(.tls(refusal)) }
         endByPeer()
     }
 
     private func endByPeer() {
-        if case .hearing = phase { end(.closed) } else { end(.closedInHandshake) }
+        if case .hearing = phase { end(.closed) } else { end(endpoint.usesTLS ? .closed : .closedInHandshake) }
     }
 
     func channelRead(context: ChannelHandlerContext, data: NIOAny) {
@@ -142,9 +144,8 @@ final class SubscriberConnection: ChannelInboundHandler, RedisHandler {
     private func acknowledgeRequired(_ reply: RESPValue, _ report: ServerReport, _ number: Int) {
         if case .error(let text) = reply {
             let code = RedisErrorCode(text)
-            return end(
-                code == .noPermission
-                    ? .noPermission(command: "SUBSCRIBE") : .refuses(command: "SUBSCRIBE", code))
+            let right = MissingRight(text) ?? (code == .noPermission ? .command("subscribe") : nil)
+            return end(right.map(StoreError.noPermission) ?? .refuses(command: "SUBSCRIBE", code))
         }
         guard names.isAcknowledgement(reply, of: number) else { return end(.strangeSubscription) }
         phase = .subscribing(report, acknowledged: number + 1)

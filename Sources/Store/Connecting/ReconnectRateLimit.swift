@@ -1,7 +1,7 @@
 package import Affinity
 
 /// Limits the connection attempts of a replica to one primary, over all its connections, to two a second while the
-/// primary is unavailable. Once one connection succeeds, the others may follow.
+/// primary is unavailable. An attempt may try several addresses. Once one connection succeeds, the others may follow.
 package struct ReconnectRateLimit: Sendable {
     /// The minimum time between two attempts while the store is unavailable, in milliseconds.
     package static let intervalMilliseconds: Int64 = 500

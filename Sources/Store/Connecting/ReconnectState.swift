@@ -1,12 +1,17 @@
 import Affinity
 
 /// Decides when and where one connection to a primary is made, and when it is retried. Events in, actions out.
+///
+/// An attempt tries all addresses of its endpoint, each as soon as the one before has failed: it did not connect, was
+/// not verified, or is not a server to use, as a replica is not. When all have failed, the attempt has.
 struct ReconnectState {
     enum Phase: Equatable {
         /// Not started.
         case idle
         /// Waiting for the next attempt.
         case waiting
+        /// The endpoint's addresses are being looked up.
+        case resolving
         case connecting
         /// Connected; the first commands are not answered yet.
         case greeting
@@ -16,7 +21,10 @@ struct ReconnectState {
 
     enum Action: Equatable {
         case doNothing
-        case connect(RedisEndpoint)
+        /// Look up the endpoint's addresses, and report with `resolved`.
+        case resolve(RedisEndpoint)
+        /// Connect to the address with this index. No other follows if it is the last one.
+        case connect(Int, isLast: Bool)
         /// Call `attemptIsDue` after this many milliseconds.
         case wait(Int64)
     }
@@ -24,11 +32,16 @@ struct ReconnectState {
     /// A connection that lasted at least this long, in milliseconds, was a good one: the next attempt may be made soon.
     static let goodAgeMilliseconds: Int64 = 5000
 
+    /// Further addresses of a name are not tried.
+    static let mostAddresses = 16
+
     private(set) var phase = Phase.idle
     /// The endpoint of the last attempt. Nil before the first.
     private(set) var endpoint: RedisEndpoint?
     private var failure: ConnectionFailure?
     private var delay = ReconnectDelay()
+    /// The address that is tried, and how many there are.
+    private var address = (index: 0, count: 0)
 
     /// The first attempt is due, or the wait is over.
     ///
@@ -42,14 +55,23 @@ struct ReconnectState {
     ) -> Action {
         switch phase {
         case .idle, .waiting: break
-        case .connecting, .greeting, .serving, .stopped: return .doNothing
+        case .resolving, .connecting, .greeting, .serving, .stopped: return .doNothing
         }
         let next = source.next(after: failure)
         failure = nil
         guard let next, isAdmitted() else { return wait(random) }
         endpoint = next
-        phase = .connecting
-        return .connect(next)
+        phase = .resolving
+        return .resolve(next)
+    }
+
+    /// The endpoint's addresses are known.
+    ///
+    /// - Parameter count: at least 1.
+    mutating func resolved(count: Int) -> Action {
+        guard case .resolving = phase else { return .doNothing }
+        address = (0, min(count, Self.mostAddresses))
+        return connect()
     }
 
     /// The connection is established. False if it is no longer wanted.
@@ -71,12 +93,17 @@ struct ReconnectState {
         delay.reset()
     }
 
-    /// The attempt failed, or the connection ended.
+    /// The lookup or an address failed, or the connection ended.
     mutating func failed(_ error: StoreError, now: Instant, random: UInt64) -> Action {
         switch phase {
         case .idle, .waiting, .stopped: return .doNothing
         case .serving(let since): if now.milliseconds(since: since) >= Self.goodAgeMilliseconds { delay.reset() }
-        case .connecting, .greeting: break
+        case .resolving: break
+        case .connecting, .greeting:
+            if address.index + 1 < address.count {
+                address.index += 1
+                return connect()
+            }
         }
         failure = endpoint.map { ConnectionFailure(endpoint: $0, error: error) }
         return wait(random)
@@ -85,6 +112,11 @@ struct ReconnectState {
     /// Stops for good.
     mutating func stop() {
         phase = .stopped
+    }
+
+    private mutating func connect() -> Action {
+        phase = .connecting
+        return .connect(address.index, isLast: address.index + 1 >= address.count)
     }
 
     private mutating func wait(_ random: UInt64) -> Action {

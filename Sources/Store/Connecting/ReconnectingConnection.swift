@@ -17,7 +17,8 @@ final class ReconnectingConnection<Handler: RedisHandler> {
     struct Owner {
         /// Creates the handler of a connection to this endpoint. Nil if memory allocation fails.
         let makeHandler: (RedisEndpoint) -> Handler?
-        /// An attempt failed, or the connection ended. Another attempt follows.
+        /// An attempt failed, or the connection ended. Another attempt follows. Called once for each error that the
+        /// addresses of the endpoint had.
         let failed: (StoreError) -> Void
     }
 
@@ -31,11 +32,17 @@ final class ReconnectingConnection<Handler: RedisHandler> {
     private var channel: (any Channel)?
     private var timer: Scheduled<Void>?
     private var attempt: EventLoopFuture<any Channel>?
+    /// The endpoint's, in the order in which they are tried.
+    private var addresses: [SocketAddress] = []
+    /// How addresses failed in the current attempt.
+    private var errors: [StoreError] = []
 
     init(to primary: RedisPrimary, on eventLoop: any EventLoop) {
         self.eventLoop = eventLoop
         self.primary = primary
-        dialer = RedisDialer(eventLoop: eventLoop, settings: primary.settings)
+        dialer = RedisDialer(
+            eventLoop: eventLoop, connectTimeout: primary.settings.connectTimeout, tls: primary.settings.tls,
+            resolver: primary.resolver)
     }
 
     /// The connection whose first commands succeeded, if there is one.
@@ -56,6 +63,7 @@ final class ReconnectingConnection<Handler: RedisHandler> {
     /// The first commands succeeded.
     func greeted(now: Instant) {
         guard state.greeted(now: now) else { return }
+        errors = []
         primary.status.connected()
     }
 
@@ -93,12 +101,23 @@ final class ReconnectingConnection<Handler: RedisHandler> {
     private func perform(_ action: ReconnectState.Action) {
         switch action {
         case .doNothing: break
-        case .connect(let endpoint):
-            let attempt = dialer.open(endpoint)
+        case .resolve(let endpoint):
+            dialer.addresses(of: endpoint).hop(to: eventLoop).assumeIsolated().whenComplete { self.resolved($0) }
+        case .connect(let index, let isLast):
+            let attempt = dialer.open(addresses[index], of: endpoint, isLast: isLast)
             self.attempt = attempt
             attempt.assumeIsolated().whenComplete { self.attemptEnded($0) }
         case .wait(let milliseconds):
             timer = eventLoop.assumeIsolated().scheduleTask(in: .milliseconds(milliseconds)) { self.attemptIsDue() }
+        }
+    }
+
+    private func resolved(_ result: Result<[SocketAddress], any Error>) {
+        switch result {
+        case .success(let found):
+            addresses = found
+            perform(state.resolved(count: found.count))
+        case .failure(let error): fail(StoreError(connecting: error))
         }
     }
 
@@ -127,8 +146,13 @@ final class ReconnectingConnection<Handler: RedisHandler> {
     private func fail(_ error: StoreError) {
         let action = state.failed(error, now: .now, random: random())
         guard action != .doNothing else { return }
-        primary.status.failed()
-        owner?.failed(error)
+        if !errors.contains(error) { errors.append(error) }
+        if case .wait = action {
+            let failed = errors
+            errors = []
+            primary.status.failed()
+            for error in failed { owner?.failed(error) }
+        }
         perform(action)
     }
 

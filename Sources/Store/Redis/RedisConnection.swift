@@ -1,5 +1,6 @@
 import Affinity
 import NIOCore
+import TLS
 
 /// One connection to a Redis: the shell around its handshake and its queue. Confined to the event loop of its channel.
 ///
@@ -227,11 +228,12 @@ final class RedisConnection: ChannelInboundHandler, RedisHandler {
     }
 
     func errorCaught(context: ChannelHandlerContext, error: any Error) {
+        if let refusal = ClientTLSError(afterHandshake: error) { return end(.tls(refusal)) }
         endByPeer()
     }
 
     private func endByPeer() {
-        if case .greeting = phase { end(.closedInHandshake) } else { end(.closed) }
+        if case .greeting = phase, !endpoint.usesTLS { end(.closedInHandshake) } else { end(.closed) }
     }
 
     func channelRead(context: ChannelHandlerContext, data: NIOAny) {
@@ -289,7 +291,9 @@ final class RedisConnection: ChannelInboundHandler, RedisHandler {
             }
         case .serving:
             let isScan = state.nextAnswersScan
-            if case .error(let text) = reply, !isScan { store?.refused(with: RedisErrorCode(text), now: now) }
+            if case .error(let text) = reply {
+                store?.refused(with: RedisErrorCode(text), lacking: MissingRight(text), isScan: isScan, now: now)
+            }
             let reply = isScan ? RedisReply(toScan: reply, keyPrefix: commands.keyPrefix) : RedisReply(reply)
             perform(state.received(reply, now: now), now: now)
             if reply == .readOnly { store?.foundReplica() }

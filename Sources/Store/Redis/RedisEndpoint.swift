@@ -1,5 +1,6 @@
 /// The address of a Redis, with credentials and database, parsed from a URL:
-/// `redis://[[user]:password@]host[:port][/database]` or `unix://[[user]:password@]/path[?db=database]`.
+/// `redis://[[user]:password@]host[:port][/database]`, the same with `rediss://` for TLS, or
+/// `unix://[[user]:password@]/path[?db=database]`.
 ///
 /// User and password are percent-decoded. The text form, for logs and errors, never contains the password.
 package struct RedisEndpoint: Hashable, Sendable {
@@ -13,26 +14,30 @@ package struct RedisEndpoint: Hashable, Sendable {
     package var address: Address
     package var credentials: RedisCredentials?
     package var database: Int
+    package var usesTLS: Bool
 
-    package init(address: Address, credentials: RedisCredentials? = nil, database: Int = 0) {
+    package init(
+        address: Address, credentials: RedisCredentials? = nil, database: Int = 0, usesTLS: Bool = false
+    ) {
         self.address = address
         self.credentials = credentials
         self.database = database
+        self.usesTLS = usesTLS
     }
 
     /// Parses a URL. The error says what is wrong and what would be right.
     package init(_ url: String) throws(RedisEndpointError) {
         let parts = url.split(separator: "://", maxSplits: 1, omittingEmptySubsequences: false)
-        guard parts.count == 2 else { throw RedisEndpointError("it must begin with redis:// or unix://") }
+        guard parts.count == 2 else { throw RedisEndpointError("it must begin with redis://, rediss:// or unix://") }
         switch parts[0] {
-        case "redis": try self.init(network: parts[1])
+        case "redis": try self.init(network: parts[1], usesTLS: false)
+        case "rediss": try self.init(network: parts[1], usesTLS: true)
         case "unix": try self.init(unix: parts[1])
-        case "rediss": throw RedisEndpointError("TLS (rediss://) is not available in this version")
-        default: throw RedisEndpointError("the scheme must be redis or unix")
+        default: throw RedisEndpointError("the scheme must be redis, rediss or unix")
         }
     }
 
-    private init(network rest: Substring) throws(RedisEndpointError) {
+    private init(network rest: Substring, usesTLS: Bool) throws(RedisEndpointError) {
         let (credentials, place) = try RedisCredentials.split(rest)
         guard !place.contains("?") else {
             throw RedisEndpointError("the database follows a slash, as in redis://127.0.0.1:6379/1")
@@ -41,6 +46,7 @@ package struct RedisEndpoint: Hashable, Sendable {
         address = try Self.address(parts[0])
         self.credentials = credentials
         database = try parts.count > 1 && !parts[1].isEmpty ? Self.database(parts[1]) : 0
+        self.usesTLS = usesTLS
     }
 
     private init(unix rest: Substring) throws(RedisEndpointError) {
@@ -53,6 +59,7 @@ package struct RedisEndpoint: Hashable, Sendable {
         guard parts[0].utf8.count <= 107 else { throw RedisEndpointError("the socket path is longer than 107 bytes") }
         address = .unixSocket(path: String(parts[0]))
         self.credentials = credentials
+        usesTLS = false
         database = 0
         guard parts.count > 1 else { return }
         guard parts[1].hasPrefix("db=") else {
@@ -98,7 +105,8 @@ package struct RedisEndpoint: Hashable, Sendable {
 extension RedisEndpoint: CustomStringConvertible {
     package var description: String {
         switch address {
-        case .host(let host, let port): "redis://\(host.contains(":") ? "[\(host)]" : host):\(port)/\(database)"
+        case .host(let host, let port):
+            "\(usesTLS ? "rediss" : "redis")://\(host.contains(":") ? "[\(host)]" : host):\(port)/\(database)"
         case .unixSocket(let path): "unix://\(path)?db=\(database)"
         }
     }

@@ -81,9 +81,9 @@ struct RedisHandshake {
         case (_, .noAuthentication): .passwordNeeded
         case (.authenticate, .wrongPassword): .wrongPassword
         case (.authenticate, _): .refuses(command: "AUTH", code)
-        case (.select, .noPermission): .noPermission(command: "SELECT")
+        case (.select, .noPermission): .noPermission(.command("select"))
         case (.select(let database), _): .noDatabase(database)
-        case (.inform, .noPermission): .noPermission(command: "INFO")
+        case (.inform, .noPermission): .noPermission(.command("info"))
         case (.inform, _): .refuses(command: "INFO", code)
         case (.readDemand, _): .refuses(command: "CONFIG", code)
         }

@@ -1,4 +1,5 @@
 import Affinity
+import Networking
 
 /// One primary of the store: the state that the connections of all event loops and the coherence channel share. Locked
 /// only when a connection or heartbeat comes or goes, or a command fails; an operation otherwise only loads
@@ -11,6 +12,7 @@ package final class RedisPrimary: Sendable {
     let number: Int
     let settings: StoreSettings
     let endpoints: any EndpointSource
+    let resolver: NameResolver
     /// When it was last tried, and which of its errors have been logged.
     let status: PrimaryStatus
     /// Which server its coherence channel hears.
@@ -25,10 +27,14 @@ package final class RedisPrimary: Sendable {
         self.init(settings, number: number, endpoints: FixedEndpoint(endpoint: settings.endpoint), loops: loops)
     }
 
-    init(_ settings: StoreSettings, number: Int = 0, endpoints: any EndpointSource, loops: Int) {
+    init(
+        _ settings: StoreSettings, number: Int = 0, endpoints: any EndpointSource, loops: Int,
+        resolver: NameResolver = .shared
+    ) {
         self.settings = settings
         self.number = number
         self.endpoints = endpoints
+        self.resolver = resolver
         status = PrimaryStatus(loops: loops)
         servers = WatchedServers(leaseMilliseconds: settings.lease.wholeMilliseconds, link: link)
     }

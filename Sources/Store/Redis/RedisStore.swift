@@ -223,10 +223,21 @@ extension RedisStore {
     }
 
     /// A command was answered with an error.
-    func refused(with code: RedisErrorCode, now: Instant) {
+    ///
+    /// - Parameters:
+    ///   - right: what the user lacks, if that is the cause.
+    ///   - isScan: it was the answer to a scan, and the caller says so.
+    func refused(with code: RedisErrorCode, lacking right: MissingRight?, isScan: Bool, now: Instant) {
         guard code != .noScript, code != .wrongType else { return }
-        counters.refusals &+= 1
-        guard primary.status.shouldLog(code, now: now) else { return }
+        if !isScan { counters.refusals &+= 1 }
+        if let right {
+            guard primary.status.shouldLog(right, now: now) else { return }
+            logger.warning(
+                "The user of the store lacks a right.",
+                metadata: ["store": "\(connection.endpoint)", "right": "\(right)"])
+            return
+        }
+        guard !isScan, primary.status.shouldLog(code, now: now) else { return }
         logger.warning(
             "The store rejects commands.", metadata: ["store": "\(connection.endpoint)", "error": "\(code)"])
     }

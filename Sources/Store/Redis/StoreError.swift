@@ -1,6 +1,7 @@
 import NIOCore
 import NIOPosix
 import Networking
+import TLS
 
 #if canImport(Glibc)
 import Glibc
@@ -24,6 +25,8 @@ enum StoreError: Error, Hashable, Sendable {
     case late
     case notRedis
     case speaksTLS
+    /// The connection could not be made one with TLS.
+    case tls(ClientTLSError)
     case sentinel
     /// A node of a cluster, which holds the records of some sessions and refuses those of others.
     case cluster
@@ -39,7 +42,7 @@ enum StoreError: Error, Hashable, Sendable {
     case unproven
     case wrongPassword
     case passwordNeeded
-    case noPermission(command: String)
+    case noPermission(MissingRight)
     case noDatabase(Int)
     case refuses(command: String, RedisErrorCode)
     /// Replies that are malformed, unexpected, of the wrong type, or larger than allowed.
@@ -51,12 +54,14 @@ enum StoreError: Error, Hashable, Sendable {
         case .connectTimeout: "connecting timed out"
         case .closed: "the server closed the connection"
         case .closedInHandshake:
-            "the server closed the connection at once; it may be a TLS port, or have reached maxclients"
+            "the server closed the connection at once; it may be a TLS port, which needs rediss://, or have reached "
+                + "maxclients"
         case .silent: "a command got no reply in time, so the connection was closed"
         case .serverSilent: "the server was silent for a whole lease, so all connections to it were closed"
         case .late: "replies are too late"
         case .notRedis: "the server does not speak the Redis protocol"
-        case .speaksTLS: "the server speaks TLS, but the endpoint's URL is without TLS"
+        case .speaksTLS: "the server speaks TLS: write rediss:// in place of redis://"
+        case .tls(let error): error.remedy
         case .sentinel: "the server is a Redis Sentinel, which holds no data"
         case .cluster:
             "the server is a Redis Cluster node, which is not supported yet; use a standalone Redis"
@@ -68,7 +73,8 @@ enum StoreError: Error, Hashable, Sendable {
         case .unproven: "heartbeats are not coming back"
         case .wrongPassword: "the username or password is wrong"
         case .passwordNeeded: "the server requires a password"
-        case .noPermission(let command): "the user has no permission to run \(command)"
+        case .noPermission(.command(let name)): "the user has no permission to run \(name.uppercased())"
+        case .noPermission(let right): "the user has no permission for \(right)"
         case .noDatabase(let database): "database \(database) does not exist"
         case .refuses("AUTH", let code): "the server rejects AUTH with \(code); it may have no password set"
         case .refuses(let command, let code): "the server rejects \(command) with \(code)"
@@ -84,7 +90,9 @@ extension StoreError {
     static let alertOfTLS: UInt8 = 0x15
 
     init(connecting error: any Error) {
-        if let error = error as? ChannelError, case .connectTimeout = error {
+        if let error = error as? ClientTLSError {
+            self = .tls(error)
+        } else if let error = error as? ChannelError, case .connectTimeout = error {
             self = .connectTimeout
         } else if let failure = error as? NIOConnectionError {
             guard let last = failure.connectionErrors.last else {
@@ -96,6 +104,29 @@ extension StoreError {
             self = .unreachable(String(cString: strerror(failure.errnoCode)).lowercased())
         } else {
             self = .unreachable("\(error)")
+        }
+    }
+}
+
+extension ClientTLSError {
+    /// What was seen of a store's server, and what to change.
+    fileprivate var remedy: String {
+        switch self {
+        case .notTLS:
+            "the server does not speak TLS: write redis:// in place of rediss://, or name the server's TLS port"
+        case .ended: "\(detail); it may be a port without TLS, which needs redis://"
+        case .expired: "the server's certificate has expired, or is not valid yet: renew it, or set the clock"
+        case .unknownAuthority: "the server's certificate is of an unknown authority: name the authority in tls.ca"
+        case .otherName: "the server's certificate is for another name: set tls.serverName to one of its names"
+        case .otherURI, .unreadable, .invalid: "the server's certificate is refused: \(detail)"
+        case .alert(70): "the server speaks neither TLS 1.2 nor 1.3: allow one of them in its tls-protocols"
+        case .alert(let number) where isOfOwnCertificate:
+            "the server demands a certificate that it accepts: set tls.cert and tls.key (alert \(number))"
+        case .alert(40):
+            "the server accepts nothing that is offered, or demands a certificate: check its tls-ciphers, or set tls.cert "
+                + "and tls.key (alert 40)"
+        case .timedOut: "\(detail); a port without TLS does not answer it, and needs redis://"
+        case .alert, .failed, .library: detail
         }
     }
 }

@@ -1,4 +1,4 @@
-import NIOSSL
+package import NIOSSL
 
 /// A certificate with its chain and its key, read and found to fit each other. Nothing of it is written anywhere.
 package struct ServerCertificate: Sendable {
@@ -17,8 +17,8 @@ package struct ServerCertificate: Sendable {
 
     /// What the server's own certificate says.
     package let facts: CertificateFacts
-    let chain: [NIOSSLCertificate]
-    let key: NIOSSLPrivateKey
+    package let chain: [NIOSSLCertificate]
+    package let key: NIOSSLPrivateKey
 
     /// - Parameters:
     ///   - chain: PEM: the server's certificate, then those of the authorities between it and a root.

@@ -3,13 +3,14 @@ import NIOCore
 import NIOSSL
 import NIOTLS
 
-/// Waits behind the TLS handler of a connection to a backend for the end of the handshake, and leaves the pipeline.
-final class BackendHandshake: ChannelInboundHandler, RemovableChannelHandler {
+/// Waits behind the TLS handler of a connection to a server for the end of the handshake, and leaves the pipeline.
+final class ClientTLSHandshake: ChannelInboundHandler, RemovableChannelHandler {
     typealias InboundIn = ByteBuffer
 
-    private let promise: EventLoopPromise<BackendChannel>
+    private let promise: EventLoopPromise<String?>
     private let name: String?
     private let peerURI: String?
+    private let onResumption: () -> Void
     private var timer: Scheduled<Void>?
     private var isOver = false
 
@@ -17,7 +18,11 @@ final class BackendHandshake: ChannelInboundHandler, RemovableChannelHandler {
     ///   - name: the normalized name that the certificate must have. The library would be content with a certificate
     ///     for the address that was connected to.
     ///   - peerURI: a URI that the certificate must have, too.
-    init(_ promise: EventLoopPromise<BackendChannel>, name: String?, peerURI: String?) {
+    ///   - onResumption: the handshake is complete, and resumed a session.
+    init(
+        _ promise: EventLoopPromise<String?>, name: String?, peerURI: String?, onResumption: @escaping () -> Void
+    ) {
+        self.onResumption = onResumption
         self.promise = promise
         self.name = name
         self.peerURI = peerURI
@@ -37,15 +42,15 @@ final class BackendHandshake: ChannelInboundHandler, RemovableChannelHandler {
             return context.fireUserInboundEventTriggered(event)
         }
         let facts = limpet_handshake_take()
+        if facts.is_resumed { onResumption() }
         if let fault = fault(of: context) { return fail(context.channel, fault) }
-        let isHTTP2 = negotiated == "h2"
         // Without facts the version is 0.
-        if isHTTP2, facts.version != 0, !facts.fits_http2 {
+        if negotiated == "h2", facts.version != 0, !facts.fits_http2 {
             return fail(context.channel, .prohibited(suite: String(cString: facts.suite)))
         }
         guard end() else { return }
         context.pipeline.syncOperations.removeHandler(context: context, promise: nil)
-        promise.succeed(BackendChannel(channel: context.channel, isHTTP2: isHTTP2))
+        promise.succeed(negotiated)
     }
 
     func errorCaught(context: ChannelHandlerContext, error: any Error) {
@@ -64,7 +69,7 @@ final class BackendHandshake: ChannelInboundHandler, RemovableChannelHandler {
     }
 
     /// What is wrong with the names in a certificate that the library has verified; nil: nothing.
-    private func fault(of context: ChannelHandlerContext) -> BackendTLSError? {
+    private func fault(of context: ChannelHandlerContext) -> ClientTLSError? {
         guard name != nil || peerURI != nil else { return nil }
         let handler = try? context.pipeline.syncOperations.handler(type: NIOSSLClientHandler.self)
         let certificate = try? handler?.peerCertificate?.toDERBytes()
@@ -79,7 +84,7 @@ final class BackendHandshake: ChannelInboundHandler, RemovableChannelHandler {
         return .otherURI
     }
 
-    private func fail(_ channel: any Channel, _ error: BackendTLSError) {
+    private func fail(_ channel: any Channel, _ error: ClientTLSError) {
         guard end() else { return }
         promise.fail(error)
         channel.close(promise: nil)
@@ -95,4 +100,4 @@ final class BackendHandshake: ChannelInboundHandler, RemovableChannelHandler {
 }
 
 @available(*, unavailable)
-extension BackendHandshake: Sendable {}
+extension ClientTLSHandshake: Sendable {}
