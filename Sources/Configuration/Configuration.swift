@@ -81,8 +81,10 @@ package struct StoreOptions: Equatable, Sendable {
 
 /// The Redis server to connect to: `store.redis`.
 package struct RedisOptions: Equatable, Sendable {
-    /// Includes the credentials.
+    /// Includes the credentials. Where Sentinels name the primary, its address counts for nothing.
     package var endpoint: RedisEndpoint
+    /// Nil if the primary's address is configured.
+    package var sentinel: SentinelSettings?
     package var connectTimeout: Duration
     /// How long a request waits for the store.
     package var commandTimeout: Duration

@@ -25,32 +25,54 @@ extension RedisOptions {
 
     init(_ section: SettingSection) {
         section.check(
-            known: ["endpoints", "username", "password", "passwordFile", "connectTimeout", "commandTimeout"],
-            unavailable: ["sentinel", "cluster", "tls"])
-        endpoint = Self.endpoint(section) ?? RedisEndpoint(address: .host("127.0.0.1", port: RedisEndpoint.defaultPort))
+            known: [
+                "endpoints", "username", "password", "passwordFile", "connectTimeout", "commandTimeout", "sentinel",
+            ],
+            unavailable: ["cluster", "tls"])
+        let endpoints = Self.endpoints(section)
+        endpoint = endpoints.first ?? RedisEndpoint(address: .host("127.0.0.1", port: RedisEndpoint.defaultPort))
+        if let section = section.section("sentinel") {
+            sentinel = Self.sentinel(section, endpoints)
+        } else if endpoints.count > 1 {
+            section["endpoints"]?.diagnostic(
+                "must name a single endpoint, unless sentinel.masterName says that they are Sentinels")
+        }
         endpoint.credentials = Self.credentials(section)
         connectTimeout = section["connectTimeout"]?.duration(Self.timeouts) ?? .milliseconds(500)
         commandTimeout = section["commandTimeout"]?.duration(Self.timeouts) ?? .milliseconds(20)
     }
 
-    private static func endpoint(_ section: SettingSection) -> RedisEndpoint? {
-        guard let value = section["endpoints"] else { return nil }
+    private static func endpoints(_ section: SettingSection) -> [RedisEndpoint] {
+        guard let value = section["endpoints"] else { return [] }
         let list = value.list()
-        guard list.count <= 1 else {
-            value.diagnostic("must name a single endpoint: Sentinel and Cluster are not available in this version")
+        if list.isEmpty, value.isList {
+            value.diagnostic("must name an endpoint, e.g. redis://127.0.0.1:6379/0")
+        }
+        return list.compactMap { item in
+            guard let text = item.string() else { return nil }
+            do throws(RedisEndpointError) {
+                return try RedisEndpoint(withoutCredentials(text, item))
+            } catch {
+                item.diagnostic(error.description)
+                return nil
+            }
+        }
+    }
+
+    /// Nil if a mistake has been reported.
+    private static func sentinel(_ section: SettingSection, _ endpoints: [RedisEndpoint]) -> SentinelSettings? {
+        section.check(known: ["masterName", "username", "password", "passwordFile"])
+        let credentials = credentials(section)
+        guard let name = section["masterName"]?.nonEmptyString() else {
+            if section["masterName"] == nil { section.diagnostic("needs masterName, e.g. mymaster") }
             return nil
         }
-        guard let first = list.first else {
-            if value.isList { value.diagnostic("must name an endpoint, e.g. redis://127.0.0.1:6379/0") }
+        guard !endpoints.isEmpty else {
+            section.diagnostic("needs the Sentinels' addresses in endpoints, e.g. redis://127.0.0.1:26379")
             return nil
         }
-        guard let text = first.string() else { return nil }
-        do throws(RedisEndpointError) {
-            return try RedisEndpoint(withoutCredentials(text, first))
-        } catch {
-            first.diagnostic(error.description)
-            return nil
-        }
+        let sentinels = endpoints.map { RedisEndpoint(address: $0.address, credentials: credentials) }
+        return SentinelSettings(endpoints: sentinels, primaryName: name)
     }
 
     /// The URL without its credentials. Reports that it contains credentials, however they are written. The rest is

@@ -18,7 +18,7 @@ struct LoopStoreFactory: Sendable {
         self.logger = logger
         if let redis = configuration.store.redis {
             let settings = StoreSettings(
-                endpoint: redis.endpoint, namespace: configuration.fleet.namespace,
+                endpoint: redis.endpoint, sentinel: redis.sentinel, namespace: configuration.fleet.namespace,
                 connectTimeout: redis.connectTimeout, commandTimeout: redis.commandTimeout,
                 lease: configuration.store.lease)
             shared = .redis(RedisPrimary(settings, loops: loops))

@@ -19,6 +19,10 @@ struct ReconnectState {
         case connect(RedisEndpoint)
         /// Call `attemptIsDue` after this many milliseconds.
         case wait(Int64)
+        /// Forget the attempt under way, and call `attemptIsDue` now.
+        case tryAgain
+        /// End the connection with ``StoreError/replaced``.
+        case end
     }
 
     /// A connection that lasted at least this long, in milliseconds, was a good one: the next attempt may be made soon.
@@ -71,12 +75,31 @@ struct ReconnectState {
         delay.reset()
     }
 
+    /// The primary is at another endpoint.
+    mutating func endpointChanged(to other: RedisEndpoint?) -> Action {
+        delay.reset()
+        failure = nil
+        switch phase {
+        case .idle, .stopped: return .doNothing
+        case .waiting: return .tryAgain
+        case .connecting:
+            guard other != endpoint else { return .doNothing }
+            phase = .waiting
+            return .tryAgain
+        case .greeting, .serving: return other == endpoint ? .doNothing : .end
+        }
+    }
+
     /// The attempt failed, or the connection ended.
     mutating func failed(_ error: StoreError, now: Instant, random: UInt64) -> Action {
         switch phase {
         case .idle, .waiting, .stopped: return .doNothing
         case .serving(let since): if now.milliseconds(since: since) >= Self.goodAgeMilliseconds { delay.reset() }
         case .connecting, .greeting: break
+        }
+        guard error != .replaced else {
+            phase = .waiting
+            return .tryAgain
         }
         failure = endpoint.map { ConnectionFailure(endpoint: $0, error: error) }
         return wait(random)

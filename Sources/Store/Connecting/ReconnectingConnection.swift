@@ -8,8 +8,8 @@ protocol RedisHandler: ChannelHandler {
     func end(_ error: StoreError)
 }
 
-/// One connection to a primary that is reestablished whenever it is lost, at the pace that all connections to the
-/// primary share: the shell around ``ReconnectState``. Confined to `eventLoop`.
+/// One connection to a server that is reestablished whenever it is lost, at the pace that all connections to the server
+/// share: the shell around ``ReconnectState``. Confined to `eventLoop`.
 ///
 /// Its owner reports the handler's progress: `greeted` when the first commands succeed, `ended` when the handler ends.
 final class ReconnectingConnection<Handler: RedisHandler> {
@@ -22,7 +22,7 @@ final class ReconnectingConnection<Handler: RedisHandler> {
     }
 
     private let eventLoop: any EventLoop
-    private let primary: RedisPrimary
+    private let target: ConnectionTarget
     private let dialer: RedisDialer
     /// Nil before the start and after the stop.
     private var owner: Owner?
@@ -31,11 +31,13 @@ final class ReconnectingConnection<Handler: RedisHandler> {
     private var channel: (any Channel)?
     private var timer: Scheduled<Void>?
     private var attempt: EventLoopFuture<any Channel>?
+    /// The number of the last attempt. The results of earlier ones are no longer wanted.
+    private var attempts: UInt64 = 0
 
-    init(to primary: RedisPrimary, on eventLoop: any EventLoop) {
+    init(to target: ConnectionTarget, on eventLoop: any EventLoop) {
         self.eventLoop = eventLoop
-        self.primary = primary
-        dialer = RedisDialer(eventLoop: eventLoop, settings: primary.settings)
+        self.target = target
+        dialer = RedisDialer(eventLoop: eventLoop, settings: target.settings)
     }
 
     /// The connection whose first commands succeeded, if there is one.
@@ -44,7 +46,7 @@ final class ReconnectingConnection<Handler: RedisHandler> {
     }
 
     /// The endpoint of the connection or of the last attempt; before the first attempt, the configured one.
-    var endpoint: RedisEndpoint { state.endpoint ?? primary.settings.endpoint }
+    var endpoint: RedisEndpoint { state.endpoint ?? target.settings.endpoint }
 
     /// Begins to connect.
     func start(_ owner: Owner) {
@@ -56,7 +58,7 @@ final class ReconnectingConnection<Handler: RedisHandler> {
     /// The first commands succeeded.
     func greeted(now: Instant) {
         guard state.greeted(now: now) else { return }
-        primary.status.connected()
+        target.status.connected()
     }
 
     /// The connection has proved useful.
@@ -68,6 +70,11 @@ final class ReconnectingConnection<Handler: RedisHandler> {
     func ended(_ error: StoreError) {
         handler = nil
         fail(error)
+    }
+
+    /// The server is at another endpoint: a connection to the last one is ended, and one to this one made at once.
+    func endpointChanged() {
+        perform(state.endpointChanged(to: target.endpoints.next(after: nil)))
     }
 
     /// Ends the connection and makes no other. The future completes when the connection, or the attempt in progress,
@@ -87,7 +94,7 @@ final class ReconnectingConnection<Handler: RedisHandler> {
     private func attemptIsDue() {
         perform(
             state.attemptIsDue(
-                from: primary.endpoints, isAdmitted: primary.status.admitsAttempt(now: .now), random: random()))
+                from: target.endpoints, isAdmitted: target.status.admitsAttempt(now: .now), random: random()))
     }
 
     private func perform(_ action: ReconnectState.Action) {
@@ -96,13 +103,24 @@ final class ReconnectingConnection<Handler: RedisHandler> {
         case .connect(let endpoint):
             let attempt = dialer.open(endpoint)
             self.attempt = attempt
-            attempt.assumeIsolated().whenComplete { self.attemptEnded($0) }
+            attempts &+= 1
+            let number = attempts
+            attempt.assumeIsolated().whenComplete { self.attemptEnded($0, number) }
         case .wait(let milliseconds):
             timer = eventLoop.assumeIsolated().scheduleTask(in: .milliseconds(milliseconds)) { self.attemptIsDue() }
+        case .tryAgain:
+            timer?.cancel()
+            attempts &+= 1
+            attemptIsDue()
+        case .end: handler?.end(.replaced)
         }
     }
 
-    private func attemptEnded(_ result: Result<any Channel, any Error>) {
+    private func attemptEnded(_ result: Result<any Channel, any Error>, _ number: UInt64) {
+        guard number == attempts else {
+            if case .success(let channel) = result { channel.close(promise: nil) }
+            return
+        }
         attempt = nil
         switch result {
         case .success(let channel): state.connected() ? adopt(channel) : channel.close(promise: nil)
@@ -127,8 +145,10 @@ final class ReconnectingConnection<Handler: RedisHandler> {
     private func fail(_ error: StoreError) {
         let action = state.failed(error, now: .now, random: random())
         guard action != .doNothing else { return }
-        primary.status.failed()
-        owner?.failed(error)
+        if error != .replaced {
+            target.status.failed()
+            owner?.failed(error)
+        }
         perform(action)
     }
 
