@@ -81,9 +81,11 @@ package struct StoreOptions: Equatable, Sendable {
 
 /// The Redis server to connect to: `store.redis`.
 package struct RedisOptions: Equatable, Sendable {
-    /// Includes the credentials.
+    /// Includes the credentials. Where Sentinels name the primary, its address counts for nothing.
     package var endpoint: RedisEndpoint
-    /// Nil unless the endpoint uses TLS.
+    /// Nil if the primary's endpoint is configured.
+    package var sentinel: SentinelOptions?
+    /// Nil unless the primary is reached over TLS.
     package var tls: ClientTLSOptions?
     package var connectTimeout: Duration
     /// How long a request waits for the store.

@@ -37,11 +37,13 @@ package final class PrimaryStatus: Sendable {
     /// The maximum number of distinct rights. Limpet needs fewer.
     private static let mostRights = 32
 
+    private let connections: Int
     private let state: Mutex<State>
 
     /// - Parameter loops: the number of event loops that keep a connection.
     package init(loops: Int) {
         // One more for the coherence channel's subscription.
+        connections = loops + 1
         state = Mutex(State(pacing: ReconnectRateLimit(connections: loops + 1, now: .now)))
     }
 
@@ -51,6 +53,11 @@ package final class PrimaryStatus: Sendable {
 
     func connected() {
         state.withLock { $0.pacing.connected() }
+    }
+
+    /// The primary is another server: what was found about the last one does not slow the connections to this one.
+    func endpointChanged(now: Instant) {
+        state.withLock { $0.pacing = ReconnectRateLimit(connections: connections, now: now) }
     }
 
     func failed() {

@@ -1,7 +1,9 @@
 /// A replica's configuration of its store.
 package struct StoreSettings: Sendable {
-    /// As configured.
+    /// As configured. Where Sentinels name the primary, its address is not known here; only the rest counts.
     package var endpoint: RedisEndpoint
+    /// The Sentinels that name the primary. Nil if its address is configured.
+    package var sentinel: SentinelSettings?
     /// The prefix of all keys and channels. Equal in the whole fleet.
     package var namespace: StoreNamespace
     /// The timeout for looking a name up, for connecting to each address, for its TLS handshake, and for the replies to
@@ -16,10 +18,12 @@ package struct StoreSettings: Sendable {
     package var tls: RedisTLS?
 
     package init(
-        endpoint: RedisEndpoint, namespace: StoreNamespace = .limpet, connectTimeout: Duration = .milliseconds(500),
-        commandTimeout: Duration = .milliseconds(20), lease: Duration = .milliseconds(500), tls: RedisTLS? = nil
+        endpoint: RedisEndpoint, sentinel: SentinelSettings? = nil, namespace: StoreNamespace = .limpet,
+        connectTimeout: Duration = .milliseconds(500), commandTimeout: Duration = .milliseconds(20),
+        lease: Duration = .milliseconds(500), tls: RedisTLS? = nil
     ) {
         self.endpoint = endpoint
+        self.sentinel = sentinel
         self.namespace = namespace
         self.connectTimeout = connectTimeout
         self.commandTimeout = commandTimeout

@@ -164,16 +164,18 @@ struct ServerSilenceTests {
     @Test("is remembered while another takes its place")
     func remembered() throws {
         let link = ChannelServer()
-        let servers = WatchedServers(leaseMilliseconds: 500, link: link)
+        let place = RedisEndpoint.Address.host("127.0.0.1", port: 6379)
+        let servers = WatchedServers(leaseMilliseconds: 500, areNamedBySentinels: false, link: link)
         func at(_ milliseconds: Int64) -> Instant { Instant(nanoseconds: milliseconds * 1_000_000) }
         let old = ServerIdentity.RunID("old")
-        let first = servers.connected(to: old, now: at(0))
-        #expect(servers.connected(to: old, now: at(10)) === first)
+        let first = servers.connected(to: old, at: place, now: at(0))
+        #expect(servers.connected(to: old, at: place, now: at(10)) === first)
         #expect(servers.check(first, owedSince: at(20), now: at(600)))
         for number in 0..<20 as Range<Int64> {
-            #expect(servers.connected(to: ServerIdentity.RunID("new\(number)"), now: at(700 + number)).isTrusted)
+            #expect(
+                servers.connected(to: ServerIdentity.RunID("new\(number)"), at: place, now: at(700 + number)).isTrusted)
         }
-        let again = servers.connected(to: old, now: at(1000))
+        let again = servers.connected(to: old, at: place, now: at(1000))
         #expect(again === first && !again.isTrusted && again.settlesAt == at(2100))
     }
 }

@@ -3,14 +3,16 @@
 /// A server that was frozen or cut off while another took its place answers what waits in its sockets when it wakes,
 /// because it has not noticed yet that it lost its replicas. So a server that owes a reply, and is not heard on any
 /// connection for a lease, is left on all of them, those that owe nothing too. When the same run id answers again, it
-/// may be asked only after it has accepted a write that was sent long enough after its first reply.
+/// may be asked only after it has accepted a write that was sent long enough after its first reply. Where Sentinels name
+/// the primary, a majority of them must have named it since, too: a server that needs no replicas accepts any write.
 package struct ServerTrust: Sendable {
     package enum State: Hashable, Sendable {
         /// It may be asked.
         case trusted
         /// It owed a reply and was not heard for a lease. It has not answered since. → settling
         case silent
-        /// It has answered again. A write that is sent at this time or later decides. → trusted, silent
+        /// It has answered again. A write, and where Sentinels name the primary, a question to them, that are sent at
+        /// this time or later decide. → trusted, silent
         case settling(until: Instant)
     }
 
@@ -20,12 +22,17 @@ package struct ServerTrust: Sendable {
 
     package private(set) var state = State.trusted
     private let leaseMilliseconds: Int64
+    private let isNamedBySentinels: Bool
+    /// What has been found since it is settling.
+    private var hasAccepted = false, isNamed = false
     /// The oldest reply owed on connections that were given up since the server was last heard, and when the last of
     /// them was given up.
     private var abandoned: (owedSince: Instant, at: Instant)?
 
-    package init(leaseMilliseconds: Int64) {
+    /// - Parameter isNamedBySentinels: whether Sentinels name the primary.
+    package init(leaseMilliseconds: Int64, isNamedBySentinels: Bool = false) {
         self.leaseMilliseconds = leaseMilliseconds
+        self.isNamedBySentinels = isNamedBySentinels
     }
 
     /// Whether operations and heartbeats may be sent to it, and its channel vouches for what it hears.
@@ -66,10 +73,23 @@ package struct ServerTrust: Sendable {
     package mutating func connected(now: Instant) {
         guard state == .silent else { return }
         state = .settling(until: now.advanced(byMilliseconds: Self.settlingMilliseconds))
+        (hasAccepted, isNamed) = (false, false)
     }
 
     /// The server accepted, in time, a write that was sent at this time.
     package mutating func accepted(writeSentAt: Instant) {
-        if let settlesAt, writeSentAt >= settlesAt { state = .trusted }
+        if let settlesAt, writeSentAt >= settlesAt { hasAccepted = true }
+        settle()
+    }
+
+    /// A majority of the Sentinels, asked at this time, named it as the primary.
+    package mutating func named(askedAt: Instant) {
+        if let settlesAt, askedAt >= settlesAt { isNamed = true }
+        settle()
+    }
+
+    private mutating func settle() {
+        guard settlesAt != nil, hasAccepted, isNamed || !isNamedBySentinels else { return }
+        state = .trusted
     }
 }

@@ -25,14 +25,33 @@ extension RedisOptions {
 
     init(_ section: SettingSection) {
         section.check(
-            known: ["endpoints", "username", "password", "passwordFile", "connectTimeout", "commandTimeout", "tls"],
-            unavailable: ["sentinel", "cluster"])
-        let read = Self.endpoint(section)
-        endpoint = read ?? RedisEndpoint(address: .host("127.0.0.1", port: RedisEndpoint.defaultPort))
-        endpoint.credentials = Self.credentials(section)
-        tls = Self.tls(section, endpoint, isKnown: read != nil || section["endpoints"] == nil)
+            known: [
+                "endpoints", "username", "password", "passwordFile", "connectTimeout", "commandTimeout", "sentinel", "tls",
+            ],
+            unavailable: ["cluster"])
+        let read = Self.endpoints(section)
+        endpoint = read.first ?? RedisEndpoint(address: .host("127.0.0.1", port: RedisEndpoint.defaultPort))
         connectTimeout = section["connectTimeout"]?.duration(Self.timeouts) ?? .milliseconds(500)
         commandTimeout = section["commandTimeout"]?.duration(Self.timeouts) ?? .milliseconds(20)
+        if let own = section.section("sentinel") {
+            sentinel = SentinelOptions(own, endpoints: read, tls: section.section("tls"))
+            tls = section.section("tls").map(ClientTLSOptions.init)
+            endpoint.usesTLS = tls != nil
+            Self.checkDatabases(section, read)
+        } else {
+            if read.count > 1 {
+                section["endpoints"]?.diagnostic(
+                    "must name a single endpoint, unless sentinel.masterName says that they are Sentinels")
+            }
+            tls = Self.tls(section, endpoint, isKnown: !read.isEmpty || section["endpoints"] == nil)
+        }
+        endpoint.credentials = Self.credentials(section)
+    }
+
+    /// The database is the primary's: Sentinels have none.
+    private static func checkDatabases(_ section: SettingSection, _ endpoints: [RedisEndpoint]) {
+        guard Set(endpoints.map(\.database)).count > 1 else { return }
+        section["endpoints"]?.diagnostic("must all have the same database, the primary's")
     }
 
     private static func tls(
@@ -49,23 +68,20 @@ extension RedisOptions {
         return options ?? ClientTLSOptions()
     }
 
-    private static func endpoint(_ section: SettingSection) -> RedisEndpoint? {
-        guard let value = section["endpoints"] else { return nil }
+    private static func endpoints(_ section: SettingSection) -> [RedisEndpoint] {
+        guard let value = section["endpoints"] else { return [] }
         let list = value.list()
-        guard list.count <= 1 else {
-            value.diagnostic("must name a single endpoint: Sentinel and Cluster are not available in this version")
-            return nil
+        if list.isEmpty, value.isList {
+            value.diagnostic("must name an endpoint, e.g. redis://127.0.0.1:6379/0")
         }
-        guard let first = list.first else {
-            if value.isList { value.diagnostic("must name an endpoint, e.g. redis://127.0.0.1:6379/0") }
-            return nil
-        }
-        guard let text = first.string() else { return nil }
-        do throws(RedisEndpointError) {
-            return try RedisEndpoint(withoutCredentials(text, first))
-        } catch {
-            first.diagnostic(error.description)
-            return nil
+        return list.compactMap { item in
+            guard let text = item.string() else { return nil }
+            do throws(RedisEndpointError) {
+                return try RedisEndpoint(withoutCredentials(text, item))
+            } catch {
+                item.diagnostic(error.description)
+                return nil
+            }
         }
     }
 
@@ -79,7 +95,7 @@ extension RedisOptions {
         return "\(url[..<colon])://\(rest)"
     }
 
-    private static func credentials(_ section: SettingSection) -> RedisCredentials? {
+    static func credentials(_ section: SettingSection) -> RedisCredentials? {
         let username = section["username"]?.nonEmptyString()
         guard let password = password(section) else {
             if let username = section["username"], section["password"] == nil, section["passwordFile"] == nil {

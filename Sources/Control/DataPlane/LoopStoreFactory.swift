@@ -18,7 +18,8 @@ struct LoopStoreFactory: Sendable {
         self.logger = logger
         if let redis = configuration.store.redis {
             let settings = StoreSettings(
-                endpoint: redis.endpoint, namespace: configuration.fleet.namespace,
+                endpoint: redis.endpoint, sentinel: redis.sentinel.map { Self.sentinels($0, logger) },
+                namespace: configuration.fleet.namespace,
                 connectTimeout: redis.connectTimeout, commandTimeout: redis.commandTimeout,
                 lease: configuration.store.lease, tls: redis.tls.map { Self.tls($0, logger) })
             shared = .redis(RedisPrimary(settings, loops: loops))
@@ -27,6 +28,11 @@ struct LoopStoreFactory: Sendable {
                 MemoryRecords(
                     capacity: configuration.store.cacheEntries, seed: .random(in: .min ... .max)))
         }
+    }
+
+    private static func sentinels(_ options: SentinelOptions, _ logger: Logger) -> SentinelSettings {
+        SentinelSettings(
+            endpoints: options.endpoints, primaryName: options.primaryName, tls: options.tls.map { tls($0, logger) })
     }
 
     private static func tls(_ options: ClientTLSOptions, _ logger: Logger) -> RedisTLS {

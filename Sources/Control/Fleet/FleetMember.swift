@@ -19,10 +19,13 @@ final class FleetMember: FleetChannel {
         var standbyCounters: Standby.Counters
         /// Whether a replaced Redis server stops taking writes. Nil until a server has reported it.
         var isFailoverGuarded: Bool?
+        /// What the Sentinels say. Nil if the primary's endpoint is configured.
+        var sentinels: SentinelMonitor.Status?
     }
 
     private let channel: RedisChannel
     private let standby: RedisStandby
+    private let sentinels: SentinelMonitor?
     private let coherence: Coherence
     private let logger: Logger
     /// Nil once stopped.
@@ -49,6 +52,7 @@ final class FleetMember: FleetChannel {
         standby = RedisStandby(
             channel: channel, store: store, instance: own.instance, coherence: coherence, cache: cache)
         standby.reconfigured(recordLifetimeMilliseconds: Self.longestRecordLifetime(of: snapshot))
+        sentinels = SentinelMonitor(store.primary, on: store.eventLoop, coherence: coherence, logger: logger)
         judge = FleetHealthMonitor(
             prober: prober, snapshot: snapshot, own: own, key: key, leaseMilliseconds: leaseMilliseconds, channel: self)
     }
@@ -61,6 +65,7 @@ final class FleetMember: FleetChannel {
         channel.onSubscription = { [weak self] in self?.subscribed() }
         standby.fleet = { [weak self] in self?.judge?.roster.standby ?? FleetStandby() }
         standby.onStatus = { [weak self] status, isCount in self?.standbyChanged(to: status, isCount: isCount) }
+        sentinels?.start()
         standby.start()
         channel.start()
         judge?.start()
@@ -82,14 +87,17 @@ final class FleetMember: FleetChannel {
         judge?.stop()
         judge = nil
         standby.stop()
-        return channel.stop()
+        let end = channel.stop()
+        guard let sentinels else { return end }
+        return sentinels.stop().and(end).map { _ in }
     }
 
     var fleetStatus: FleetStatus {
         FleetStatus(
             lease: lease, generations: channel.generations, moves: channel.counters.rebinds,
             others: judge.map { Array($0.roster.members.values) } ?? [], standby: standby.status,
-            standbyCounters: standby.counters, isFailoverGuarded: channel.report?.failoverGuard.isComplete)
+            standbyCounters: standby.counters, isFailoverGuarded: channel.report?.failoverGuard.isComplete,
+            sentinels: sentinels?.status)
     }
 
     private func subscribed() {

@@ -10,6 +10,8 @@ package final class ChannelServer: Sendable {
         case serverChanged
         /// A data connection found that the channel's server is no longer a primary, or has a different history.
         case doubted(StoreError)
+        /// The primary is at another endpoint.
+        case endpointChanged
         /// This server owes a reply and was not heard for a lease: all connections to it must be ended.
         case fellSilent(ServerIdentity.RunID)
     }
@@ -47,6 +49,8 @@ package final class ChannelServer: Sendable {
     }
 
     func doubt(_ error: StoreError) { tell(.doubted(error)) }
+
+    func endpointChanged() { tell(.endpointChanged) }
 
     func silence(of server: ServerIdentity.RunID) { tell(.fellSilent(server)) }
 

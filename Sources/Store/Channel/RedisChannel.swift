@@ -56,7 +56,7 @@ package final class RedisChannel {
         self.cache = cache
         self.logger = logger
         names = ChannelNames(namespace: store.primary.settings.namespace, instance: instance)
-        subscription = ReconnectingConnection(to: store.primary, on: store.eventLoop)
+        subscription = ReconnectingConnection(to: store.primary.target, on: store.eventLoop)
         core = CoherenceChannel(leaseMilliseconds: store.primary.settings.lease.wholeMilliseconds)
     }
 
@@ -100,6 +100,7 @@ package final class RedisChannel {
             switch event {
             case .doubted(let error): loop.execute { bound.value.doubted(error) }
             case .fellSilent(let server): loop.execute { bound.value.leaveSilentServer(server) }
+            case .endpointChanged: loop.execute { bound.value.subscription.endpointChanged() }
             case .serverChanged: break
             }
         }
@@ -145,7 +146,8 @@ package final class RedisChannel {
 extension RedisChannel {
     func subscribed(to report: ServerReport, hearsAnnouncements: Bool) {
         let now = Instant.now
-        server = primary.servers.connected(to: report.identity.runID, now: now)
+        server = primary.servers.connected(
+            to: report.identity.runID, at: subscription.endpoint.address, now: now)
         subscription.greeted(now: now)
         counters.connections &+= 1
         self.report = report

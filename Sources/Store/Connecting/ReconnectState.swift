@@ -27,6 +27,10 @@ struct ReconnectState {
         case connect(Int, isLast: Bool)
         /// Call `attemptIsDue` after this many milliseconds.
         case wait(Int64)
+        /// Forget the attempt under way, and call `attemptIsDue` now.
+        case tryAgain
+        /// End the connection with ``StoreError/replaced``.
+        case end
     }
 
     /// A connection that lasted at least this long, in milliseconds, was a good one: the next attempt may be made soon.
@@ -93,10 +97,28 @@ struct ReconnectState {
         delay.reset()
     }
 
+    /// The primary is at another endpoint.
+    mutating func endpointChanged(to other: RedisEndpoint?) -> Action {
+        delay.reset()
+        failure = nil
+        switch phase {
+        case .idle, .stopped: return .doNothing
+        case .waiting: return .tryAgain
+        case .resolving, .connecting:
+            guard other != endpoint else { return .doNothing }
+            phase = .waiting
+            return .tryAgain
+        case .greeting, .serving: return other == endpoint ? .doNothing : .end
+        }
+    }
+
     /// The lookup or an address failed, or the connection ended.
     mutating func failed(_ error: StoreError, now: Instant, random: UInt64) -> Action {
         switch phase {
         case .idle, .waiting, .stopped: return .doNothing
+        case _ where error == .replaced:
+            phase = .waiting
+            return .tryAgain
         case .serving(let since): if now.milliseconds(since: since) >= Self.goodAgeMilliseconds { delay.reset() }
         case .resolving: break
         case .connecting, .greeting:

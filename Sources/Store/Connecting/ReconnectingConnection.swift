@@ -8,8 +8,8 @@ protocol RedisHandler: ChannelHandler {
     func end(_ error: StoreError)
 }
 
-/// One connection to a primary that is reestablished whenever it is lost, at the pace that all connections to the
-/// primary share: the shell around ``ReconnectState``. Confined to `eventLoop`.
+/// One connection to a server that is reestablished whenever it is lost, at the pace that all connections to the server
+/// share: the shell around ``ReconnectState``. Confined to `eventLoop`.
 ///
 /// Its owner reports the handler's progress: `greeted` when the first commands succeed, `ended` when the handler ends.
 final class ReconnectingConnection<Handler: RedisHandler> {
@@ -23,7 +23,7 @@ final class ReconnectingConnection<Handler: RedisHandler> {
     }
 
     private let eventLoop: any EventLoop
-    private let primary: RedisPrimary
+    private let target: ConnectionTarget
     private let dialer: RedisDialer
     /// Nil before the start and after the stop.
     private var owner: Owner?
@@ -36,13 +36,15 @@ final class ReconnectingConnection<Handler: RedisHandler> {
     private var addresses: [SocketAddress] = []
     /// How addresses failed in the current attempt.
     private var errors: [StoreError] = []
+    /// The number of the last attempt. What is reported about earlier ones is ignored.
+    private var attempts: UInt64 = 0
 
-    init(to primary: RedisPrimary, on eventLoop: any EventLoop) {
+    init(to target: ConnectionTarget, on eventLoop: any EventLoop) {
         self.eventLoop = eventLoop
-        self.primary = primary
+        self.target = target
         dialer = RedisDialer(
-            eventLoop: eventLoop, connectTimeout: primary.settings.connectTimeout, tls: primary.settings.tls,
-            resolver: primary.resolver)
+            eventLoop: eventLoop, connectTimeout: target.settings.connectTimeout, tls: target.tls,
+            resolver: target.resolver)
     }
 
     /// The connection whose first commands succeeded, if there is one.
@@ -51,7 +53,7 @@ final class ReconnectingConnection<Handler: RedisHandler> {
     }
 
     /// The endpoint of the connection or of the last attempt; before the first attempt, the configured one.
-    var endpoint: RedisEndpoint { state.endpoint ?? primary.settings.endpoint }
+    var endpoint: RedisEndpoint { state.endpoint ?? target.settings.endpoint }
 
     /// Begins to connect.
     func start(_ owner: Owner) {
@@ -64,7 +66,7 @@ final class ReconnectingConnection<Handler: RedisHandler> {
     func greeted(now: Instant) {
         guard state.greeted(now: now) else { return }
         errors = []
-        primary.status.connected()
+        target.status.connected()
     }
 
     /// The connection has proved useful.
@@ -76,6 +78,11 @@ final class ReconnectingConnection<Handler: RedisHandler> {
     func ended(_ error: StoreError) {
         handler = nil
         fail(error)
+    }
+
+    /// The server is at another endpoint: a connection to the last one is ended, and one to this one made at once.
+    func endpointChanged() {
+        perform(state.endpointChanged(to: target.endpoints.next(after: nil)))
     }
 
     /// Ends the connection and makes no other. The future completes when the connection, or the attempt in progress,
@@ -95,24 +102,33 @@ final class ReconnectingConnection<Handler: RedisHandler> {
     private func attemptIsDue() {
         perform(
             state.attemptIsDue(
-                from: primary.endpoints, isAdmitted: primary.status.admitsAttempt(now: .now), random: random()))
+                from: target.endpoints, isAdmitted: target.status.admitsAttempt(now: .now), random: random()))
     }
 
     private func perform(_ action: ReconnectState.Action) {
         switch action {
         case .doNothing: break
-        case .resolve(let endpoint):
-            dialer.addresses(of: endpoint).hop(to: eventLoop).assumeIsolated().whenComplete { self.resolved($0) }
-        case .connect(let index, let isLast):
-            let attempt = dialer.open(addresses[index], of: endpoint, isLast: isLast)
-            self.attempt = attempt
-            attempt.assumeIsolated().whenComplete { self.attemptEnded($0) }
+        case .resolve(let endpoint): resolve(endpoint)
+        case .connect(let index, let isLast): connect(addresses[index], isLast: isLast)
         case .wait(let milliseconds):
             timer = eventLoop.assumeIsolated().scheduleTask(in: .milliseconds(milliseconds)) { self.attemptIsDue() }
+        case .tryAgain:
+            timer?.cancel()
+            attempts &+= 1
+            errors = []
+            attemptIsDue()
+        case .end: handler?.end(.replaced)
         }
     }
 
-    private func resolved(_ result: Result<[SocketAddress], any Error>) {
+    private func resolve(_ endpoint: RedisEndpoint) {
+        attempts &+= 1
+        let number = attempts
+        dialer.addresses(of: endpoint).hop(to: eventLoop).assumeIsolated().whenComplete { self.resolved($0, number) }
+    }
+
+    private func resolved(_ result: Result<[SocketAddress], any Error>, _ number: UInt64) {
+        guard number == attempts else { return }
         switch result {
         case .success(let found):
             addresses = found
@@ -121,7 +137,18 @@ final class ReconnectingConnection<Handler: RedisHandler> {
         }
     }
 
-    private func attemptEnded(_ result: Result<any Channel, any Error>) {
+    private func connect(_ address: SocketAddress, isLast: Bool) {
+        let attempt = dialer.open(address, of: endpoint, isLast: isLast)
+        self.attempt = attempt
+        let number = attempts
+        attempt.assumeIsolated().whenComplete { self.attemptEnded($0, number) }
+    }
+
+    private func attemptEnded(_ result: Result<any Channel, any Error>, _ number: UInt64) {
+        guard number == attempts else {
+            if case .success(let channel) = result { channel.close(promise: nil) }
+            return
+        }
         attempt = nil
         switch result {
         case .success(let channel): state.connected() ? adopt(channel) : channel.close(promise: nil)
@@ -146,11 +173,11 @@ final class ReconnectingConnection<Handler: RedisHandler> {
     private func fail(_ error: StoreError) {
         let action = state.failed(error, now: .now, random: random())
         guard action != .doNothing else { return }
-        if !errors.contains(error) { errors.append(error) }
+        if error != .replaced, !errors.contains(error) { errors.append(error) }
         if case .wait = action {
             let failed = errors
             errors = []
-            primary.status.failed()
+            target.status.failed()
             for error in failed { owner?.failed(error) }
         }
         perform(action)

@@ -10,11 +10,9 @@ import Networking
 package final class RedisPrimary: Sendable {
     /// The number by which `PrimaryMap` refers to it.
     let number: Int
-    let settings: StoreSettings
-    let endpoints: any EndpointSource
-    let resolver: NameResolver
-    /// When it was last tried, and which of its errors have been logged.
-    let status: PrimaryStatus
+    let target: ConnectionTarget
+    /// Where Sentinels name the primary, what they say. Nil if its endpoint is configured.
+    let named: SentinelEndpoints?
     /// Which server its coherence channel hears.
     let link = ChannelServer()
     /// The servers it has been, and whether they may be asked.
@@ -24,18 +22,32 @@ package final class RedisPrimary: Sendable {
     ///   - number: counted from 0.
     ///   - loops: the number of event loops that keep a connection to it.
     package convenience init(_ settings: StoreSettings, number: Int = 0, loops: Int) {
-        self.init(settings, number: number, endpoints: FixedEndpoint(endpoint: settings.endpoint), loops: loops)
+        let named = settings.sentinel.map { _ in SentinelEndpoints(template: settings.endpoint) }
+        self.init(
+            settings, number: number, endpoints: named ?? FixedEndpoint(endpoint: settings.endpoint), named: named,
+            loops: loops)
     }
 
     init(
-        _ settings: StoreSettings, number: Int = 0, endpoints: any EndpointSource, loops: Int,
-        resolver: NameResolver = .shared
+        _ settings: StoreSettings, number: Int = 0, endpoints: any EndpointSource, named: SentinelEndpoints? = nil,
+        loops: Int, resolver: NameResolver = .shared
     ) {
-        self.settings = settings
         self.number = number
-        self.endpoints = endpoints
-        self.resolver = resolver
-        status = PrimaryStatus(loops: loops)
-        servers = WatchedServers(leaseMilliseconds: settings.lease.wholeMilliseconds, link: link)
+        self.named = named
+        target = ConnectionTarget(
+            settings: settings, endpoints: endpoints, status: PrimaryStatus(loops: loops), tls: settings.tls,
+            resolver: resolver)
+        servers = WatchedServers(
+            leaseMilliseconds: settings.lease.wholeMilliseconds, areNamedBySentinels: named != nil, link: link)
+    }
+
+    package var settings: StoreSettings { target.settings }
+    var status: PrimaryStatus { target.status }
+
+    /// From now on, this is the primary. Connections to another are ended, and made anew at once.
+    func move(to address: ServerAddress) {
+        named?.set(address)
+        status.endpointChanged(now: .now)
+        link.endpointChanged()
     }
 }

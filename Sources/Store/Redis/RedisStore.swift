@@ -15,7 +15,7 @@ package final class RedisStore: BindingStore {
     package let eventLoop: any EventLoop
     /// Read on the loop.
     package private(set) var counters = StoreCounters()
-    let primary: RedisPrimary
+    package let primary: RedisPrimary
     private let logger: Logger
     private let commands: RedisCommands
     private let connection: ReconnectingConnection<RedisConnection>
@@ -30,7 +30,7 @@ package final class RedisStore: BindingStore {
         self.eventLoop = eventLoop
         self.primary = primary
         self.logger = logger
-        connection = ReconnectingConnection(to: primary, on: eventLoop)
+        connection = ReconnectingConnection(to: primary.target, on: eventLoop)
         commands = RedisCommands(namespace: primary.settings.namespace)
     }
 
@@ -118,6 +118,7 @@ package final class RedisStore: BindingStore {
             switch event {
             case .serverChanged: loop.execute { bound.value.leaveOtherServer() }
             case .fellSilent(let server): loop.execute { bound.value.leaveSilentServer(server) }
+            case .endpointChanged: loop.execute { bound.value.connection.endpointChanged() }
             case .doubted: break
             }
         }
@@ -252,7 +253,8 @@ extension RedisStore {
     func connectionServes(_ greeted: RedisConnection, _ report: ServerReport, now: Instant) {
         let received = primary.link.server
         if let received, received.runID != report.identity.runID { return greeted.end(.otherServer) }
-        let server = primary.servers.connected(to: report.identity.runID, now: now)
+        let server = primary.servers.connected(
+            to: report.identity.runID, at: connection.endpoint.address, now: now)
         greeted.server = server
         connection.greeted(now: now)
         compared = nil

@@ -34,6 +34,12 @@ enum StoreError: Error, Hashable, Sendable {
     /// The server reports no identity, so it is impossible to tell whether two connections lead to the same server.
     case noIdentity
     case replica
+    /// Sentinels name another server as the primary.
+    case replaced
+    /// A Sentinel watches no primary of the configured name.
+    case unknownToSentinel
+    /// A server that holds data was given as a Sentinel.
+    case notSentinel
     /// A data connection leads to a different server than the coherence channel.
     case otherServer
     /// The same server has taken over other data.
@@ -62,12 +68,17 @@ enum StoreError: Error, Hashable, Sendable {
         case .notRedis: "the server does not speak the Redis protocol"
         case .speaksTLS: "the server speaks TLS: write rediss:// in place of redis://"
         case .tls(let error): error.remedy
-        case .sentinel: "the server is a Redis Sentinel, which holds no data"
+        case .sentinel:
+            "the server is a Redis Sentinel, which holds no data; set store.redis.sentinel.masterName to ask it for the primary"
         case .cluster:
             "the server is a Redis Cluster node, which is not supported yet; use a standalone Redis"
         case .tooOld(let version): "the server is Redis \(version), but Redis 7.0 or later, or Valkey, is needed"
         case .noIdentity: "INFO reports no run_id and master_replid; is this a Redis server?"
         case .replica: "the server is a replica, which accepts no writes"
+        case .replaced: "Sentinels name another primary"
+        case .unknownToSentinel: "the Sentinel watches no primary of the name in store.redis.sentinel.masterName"
+        case .notSentinel:
+            "the server is no Sentinel; store.redis.endpoints must name Sentinels where sentinel.masterName is set"
         case .otherServer: "two connections reached different servers"
         case .otherHistory: "the server has taken over another server's data"
         case .unproven: "heartbeats are not coming back"

@@ -13,12 +13,20 @@ final class WatchedServer: Sendable {
     private let trust: Mutex<ServerTrust>
     private let heardAtNanoseconds: Atomic<Int64>
     private let mayBeAsked = Atomic<Bool>(true)
+    private let address: Mutex<RedisEndpoint.Address>
 
-    init(_ runID: ServerIdentity.RunID, leaseMilliseconds: Int64, now: Instant) {
+    /// - Parameters:
+    ///   - address: where it was reached.
+    ///   - isNamedBySentinels: whether Sentinels name the primary.
+    init(
+        _ runID: ServerIdentity.RunID, at address: RedisEndpoint.Address, leaseMilliseconds: Int64,
+        isNamedBySentinels: Bool, now: Instant
+    ) {
         self.runID = runID
         self.leaseMilliseconds = leaseMilliseconds
-        trust = Mutex(ServerTrust(leaseMilliseconds: leaseMilliseconds))
+        trust = Mutex(ServerTrust(leaseMilliseconds: leaseMilliseconds, isNamedBySentinels: isNamedBySentinels))
         heardAtNanoseconds = Atomic(now.nanoseconds)
+        self.address = Mutex(address)
     }
 
     /// Whether operations and heartbeats may be sent to it.
@@ -50,10 +58,17 @@ final class WatchedServer: Sendable {
     /// A connection to it was given up, although a command sent at `owedSince` has no reply.
     func gaveUp(owedSince: Instant, now: Instant) { change { $0.gaveUp(owedSince: owedSince, now: now) } }
 
-    /// It answered the first commands of a new connection.
-    func connected(now: Instant) {
+    /// It answered the first commands of a new connection to this address.
+    func connected(at address: RedisEndpoint.Address, now: Instant) {
+        self.address.withLock { $0 = address }
         change { $0.connected(now: now) }
         heard(now)
+    }
+
+    /// A majority of the Sentinels, asked at this time, named the server at this address as the primary.
+    func named(_ address: RedisEndpoint.Address, askedAt: Instant) {
+        guard self.address.withLock({ $0 }) == address else { return }
+        change { $0.named(askedAt: askedAt) }
     }
 
     /// It accepted, within the budget, a write that was sent at this time.

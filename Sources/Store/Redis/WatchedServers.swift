@@ -8,27 +8,42 @@ final class WatchedServers: Sendable {
     private static let capacity = 8
 
     private let leaseMilliseconds: Int64
+    private let areNamedBySentinels: Bool
     private let link: ChannelServer
     /// The one reached last is the last.
     private let servers = Mutex<[WatchedServer]>([])
 
-    /// - Parameter link: tells all connections that a server has fallen silent.
-    init(leaseMilliseconds: Int64, link: ChannelServer) {
+    /// - Parameters:
+    ///   - areNamedBySentinels: whether Sentinels name the primary.
+    ///   - link: tells all connections that a server has fallen silent.
+    init(leaseMilliseconds: Int64, areNamedBySentinels: Bool, link: ChannelServer) {
         self.leaseMilliseconds = leaseMilliseconds
+        self.areNamedBySentinels = areNamedBySentinels
         self.link = link
     }
 
-    /// A server answered the first commands of a new connection.
-    func connected(to runID: ServerIdentity.RunID, now: Instant) -> WatchedServer {
+    /// A server answered the first commands of a new connection to this address.
+    func connected(
+        to runID: ServerIdentity.RunID, at address: RedisEndpoint.Address, now: Instant
+    ) -> WatchedServer {
         let server = servers.withLock { servers in
             let known = servers.firstIndex { $0.runID == runID }.map { servers.remove(at: $0) }
-            let server = known ?? WatchedServer(runID, leaseMilliseconds: leaseMilliseconds, now: now)
+            let server =
+                known
+                ?? WatchedServer(
+                    runID, at: address, leaseMilliseconds: leaseMilliseconds, isNamedBySentinels: areNamedBySentinels,
+                    now: now)
             if servers.count >= Self.capacity { servers.remove(at: servers.firstIndex(where: \.isTrusted) ?? 0) }
             servers.append(server)
             return server
         }
-        server.connected(now: now)
+        server.connected(at: address, now: now)
         return server
+    }
+
+    /// A majority of the Sentinels, asked at this time, named the server at this address as the primary.
+    func named(_ address: RedisEndpoint.Address, askedAt: Instant) {
+        for server in servers.withLock({ $0 }) { server.named(address, askedAt: askedAt) }
     }
 
     /// Checks whether a server that owes a reply since `owedSince` has fallen silent, and if so tells all connections.
