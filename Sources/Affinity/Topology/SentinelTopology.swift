@@ -147,7 +147,7 @@ package struct SentinelTopology: Sendable {
         isAgreed = isConfirmed
         let actions = isConfirmed ? [] : judgeContradiction(named, isInUse: isInUse, now: now)
         let isUrgent = now.milliseconds(since: urgentSince) < Self.urgentMilliseconds
-        let isQuiet = isInUse && used != nil && contender == nil && basis == .majority
+        let isQuiet = isInUse && isAgreed && contender == nil && basis == .majority
         let interval =
             isUrgent ? Self.urgentInterval : isQuiet ? Self.quietInterval : Self.doubtfulInterval
         nextAskAt = askedAt.advanced(byMilliseconds: interval)
