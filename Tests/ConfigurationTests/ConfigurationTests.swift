@@ -39,6 +39,7 @@ struct ConfigurationTests {
             endpoints: ["redis://redis.internal:6380/2"]
             username: limpet
             password: hunter2
+            connections: 6
             connectTimeout: 1s
             commandTimeout: 15ms
           cache: { entries: 5000 }
@@ -90,7 +91,7 @@ struct ConfigurationTests {
                         endpoint: RedisEndpoint(
                             address: .host("redis.internal", port: 6380),
                             credentials: RedisCredentials(username: "limpet", password: "hunter2"), database: 2),
-                        connectTimeout: .seconds(1), commandTimeout: .milliseconds(15)),
+                        connections: 6, connectTimeout: .seconds(1), commandTimeout: .milliseconds(15)),
                     cacheEntries: 5000, lease: .milliseconds(400)))
         #expect(configuration.log == LogSettings(level: .warning, format: .common))
         #expect(configuration.accessLog == AccessLogSettings(filePath: "access.log"))

@@ -444,3 +444,12 @@ extension StoredRecord {
             + (createdAtSeconds.map { " born \($0)" } ?? "")
     }
 }
+
+extension RedisConnectionState {
+    /// Asked on the loop of the connection, and sent at once.
+    fileprivate mutating func send(
+        _ operation: StoreOperation, for waiter: any StoreWaiter, _ stamp: OperationStamp
+    ) -> Bool {
+        send(operation, for: waiter, stamp, now: stamp.sentAt)
+    }
+}

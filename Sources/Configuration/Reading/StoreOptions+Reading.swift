@@ -26,11 +26,13 @@ extension RedisOptions {
     init(_ section: SettingSection) {
         section.check(
             known: [
-                "endpoints", "username", "password", "passwordFile", "connectTimeout", "commandTimeout", "sentinel", "tls",
+                "endpoints", "username", "password", "passwordFile", "connections", "connectTimeout", "commandTimeout",
+                "sentinel", "tls",
             ],
             unavailable: ["cluster"])
         let read = Self.endpoints(section)
         endpoint = read.first ?? RedisEndpoint(address: .host("127.0.0.1", port: RedisEndpoint.defaultPort))
+        connections = section["connections"]?.integer(1...64) ?? 4
         connectTimeout = section["connectTimeout"]?.duration(Self.timeouts) ?? .milliseconds(500)
         commandTimeout = section["commandTimeout"]?.duration(Self.timeouts) ?? .milliseconds(20)
         if let own = section.section("sentinel") {

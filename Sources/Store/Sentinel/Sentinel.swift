@@ -32,7 +32,7 @@ final class Sentinel {
         primaryName = sentinels.primaryName
         self.logger = logger
         target = ConnectionTarget(
-            settings: settings, endpoints: FixedEndpoint(endpoint: endpoint), status: PrimaryStatus(loops: 1),
+            settings: settings, endpoints: FixedEndpoint(endpoint: endpoint), status: PrimaryStatus(dataConnections: 1),
             tls: sentinels.tls)
         questions = ReconnectingConnection(to: target, on: eventLoop)
         notices = ReconnectingConnection(to: target, on: eventLoop)

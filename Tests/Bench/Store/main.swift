@@ -48,7 +48,7 @@ func store(at place: String, on loop: any EventLoop) throws -> any BindingStore 
     }
     let settings = StoreSettings(endpoint: try RedisEndpoint(place), commandTimeout: .seconds(1))
     let store = RedisStore(
-        eventLoop: loop, primary: RedisPrimary(settings, loops: 1), logger: Logger(label: "bench"))
+        eventLoop: loop, primary: RedisPrimary(settings, connections: 1), logger: Logger(label: "bench"))
     store.start()
     return store
 }
