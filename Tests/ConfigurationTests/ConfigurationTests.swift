@@ -388,6 +388,14 @@ struct ConfigurationTests {
         #expect(try ConfigurationSample.service("{ sticky: { header: a } }").sticky?.onUnavailable == .move)
     }
 
+    @Test("has connections of its own to Redis on four event loops, or on as many as it says")
+    func connections() throws {
+        for (text, count) in [("{}", 4), ("{ connections: 1 }", 1), ("{ connections: 64 }", 64)] {
+            let yaml = "fleet: {secret: 0123456789abcdef}\nstore: { redis: \(text) }"
+            #expect(try ConfigurationSample.read(yaml).configuration.store.redis?.connections == count)
+        }
+    }
+
     @Test("takes a lease from 100 ms to 10 s, above the time that a request waits for the store")
     func leases() throws {
         for (lease, timeout) in [("100ms", "99ms"), ("10s", "9s"), ("500ms", "20ms")] {

@@ -90,7 +90,7 @@ struct ForwardedQueueTests {
     @Test("Whatever happens in whatever order, each has one result and room returns")
     func anyOrder() {
         var random = SplitMix(seed: 11)
-        for _ in 0..<500 {
+        for _ in 0..<50 {
             var queue = queue()
             var unreported: [UInt64] = []
             var (asked, told, time) = (0, 0, Int64(0))

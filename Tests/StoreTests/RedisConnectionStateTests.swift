@@ -211,6 +211,15 @@ struct RedisConnectionStateTests {
         #expect(state.nextDeadline == nil)
     }
 
+    @Test("An operation of another loop has its budget since it was asked, and its commands since they were sent")
+    func forwarded() {
+        var state = state()
+        let isSent = state.send(touch, for: nobody, stamp(0), now: at(15))
+        #expect(isSent && state.owedSince == at(15) && state.nextDeadline == at(20))
+        #expect(state.nextLate(now: at(20))?.operation == touch)
+        #expect(state.nextDeadline == at(515) && !state.isDead(now: at(514)) && state.isDead(now: at(515)))
+    }
+
     @Test("What is sent for a question's sake changes nothing about when it is late")
     func lateFollowUp() {
         var state = state()
