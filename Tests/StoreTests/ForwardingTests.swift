@@ -43,14 +43,14 @@ struct ForwardingTests {
     }
 
     /// Keeps a loop busy until the semaphore is signalled, at most ten seconds. Returns once it is busy.
-    private func block(_ loop: any EventLoop) async throws -> DispatchSemaphore {
-        let isBusy = loop.makePromise(of: Void.self)
+    private func block(_ loop: any EventLoop) async -> DispatchSemaphore {
         let end = DispatchSemaphore(value: 0)
-        loop.execute {
-            isBusy.succeed()
-            _ = end.wait(timeout: .now() + 10)
+        await withCheckedContinuation { isBusy in
+            loop.execute {
+                isBusy.resume()
+                _ = end.wait(timeout: .now() + 10)
+            }
         }
-        try await isBusy.futureResult.get()
         return end
     }
 
@@ -159,7 +159,7 @@ struct ForwardingTests {
     @Test("A busy loop at the other end holds up nobody for longer than the budget, and what nobody waits for is not sent")
     func busyOwner() async throws {
         try await with(budget: .milliseconds(50)) { server, driver in
-            let end = try await block(driver.first.loop)
+            let end = await block(driver.first.loop)
             let begin = ContinuousClock.now
             let creates = (0..<5).map { StoreOperation.create(.test($0), Self.one, lifetimeMilliseconds: minute) }
             let results = try await driver.last.send(creates)
@@ -329,7 +329,7 @@ struct ForwardingTests {
     @Test("An operation that was asked before a new generation and sent after it began belongs to the one before")
     func generation() async throws {
         try await with { _, driver in
-            let end = try await block(driver.first.loop)
+            let end = await block(driver.first.loop)
             let touch = touches(0..<1)[0]
             async let stamp = driver.last.stamp(touch)
             try await eventually(within: .seconds(5)) { try await driver.last.counters().sent(.touch) == 1 }
