@@ -40,7 +40,7 @@ extension RedisOptions {
             sentinel = SentinelOptions(own, endpoints: read, tls: section.section("tls"))
             tls = section.section("tls").map(ClientTLSOptions.init)
             endpoint.usesTLS = tls != nil
-            Self.checkDatabases(section, read)
+            Self.checkSentinels(section, read)
         } else {
             if read.count > 1 {
                 section["endpoints"]?.diagnostic(
@@ -51,10 +51,14 @@ extension RedisOptions {
         endpoint.credentials = Self.credentials(section)
     }
 
-    /// The database is the primary's: Sentinels have none.
-    private static func checkDatabases(_ section: SettingSection, _ endpoints: [RedisEndpoint]) {
-        guard Set(endpoints.map(\.database)).count > 1 else { return }
-        section["endpoints"]?.diagnostic("must all have the same database, the primary's")
+    /// The database is the primary's: Sentinels have none. Each Sentinel has one vote.
+    private static func checkSentinels(_ section: SettingSection, _ endpoints: [RedisEndpoint]) {
+        if Set(endpoints.map(\.database)).count > 1 {
+            section["endpoints"]?.diagnostic("must all have the same database, the primary's")
+        }
+        if Set(endpoints.map(\.address)).count < endpoints.count {
+            section["endpoints"]?.diagnostic("must not name a Sentinel twice: each counts once toward the majority")
+        }
     }
 
     private static func tls(

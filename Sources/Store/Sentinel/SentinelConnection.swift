@@ -185,8 +185,12 @@ final class SentinelConnection: ChannelInboundHandler, RedisHandler {
         }
         if case .error(let text) = reply {
             let code = RedisErrorCode(text)
-            guard code == .noPermission else { return end(.refuses(command: "SUBSCRIBE", code)) }
-            return end(.noPermission(MissingRight(text) == .channels ? .switchChannel : .command("subscribe")))
+            switch code {
+            case .noAuthentication: return end(.passwordNeeded)
+            case .noPermission:
+                return end(.noPermission(MissingRight(text) == .channels ? .switchChannel : .command("subscribe")))
+            default: return end(.refuses(command: "SUBSCRIBE", code))
+            }
         }
         guard case .array(var elements) = reply, case .string(let kind) = elements.next(),
             kind.elementsEqual("subscribe".utf8)
