@@ -54,12 +54,12 @@ extension FleetTests {
             }
         }
 
-        @Test("a stop under load ends well, and Redis that is away and back is used by all loops")
+        @Test("Redis that is away and back is used by all loops, and a replica stops under load without failing a request")
         func outage() async throws {
             try await withFleet(Self.options) { fleet in
                 let redis = try fleet.redis
                 let samples = try await fleet.underLoad(
-                    FixedRate(rate: 100, threads: 24), { ("new-\($0)", $0 % 2) },
+                    FixedRate(rate: 100, threads: 24, movesOn: true), { ("new-\($0)", $0 % 2) },
                     { load in
                         try load.awaitRequests(50)
                         redis.kill()
@@ -67,6 +67,9 @@ extension FleetTests {
                         try load.awaitRequests(50)
                         try redis.start()
                         #expect(fleet.allUseStore(within: 8))
+                        try load.awaitRequests(50)
+                        let end = try fleet.restartReplica(1)
+                        #expect(end == .exited(0))
                         try load.awaitRequests(50)
                     })
                 #expect(samples.failures.isEmpty, "\(samples.failures)")

@@ -146,8 +146,10 @@ struct ForwardingTests {
             let took = ContinuousClock.now - begin
             #expect(results.allSatisfy { $0 == .unavailable(.late) })
             #expect(took >= .milliseconds(50) && took < .milliseconds(500), "\(took)")
-            try await eventually(within: .seconds(1)) { try await !driver.last.isAvailable }
-            #expect(try await !driver.first.isAvailable)
+            // Before the connection is given up: the breaker has opened.
+            try await eventually(within: .milliseconds(250)) { try await !driver.first.isAvailable }
+            try await eventually(within: .milliseconds(250)) { try await !driver.last.isAvailable }
+            #expect(try await driver.first.counters().connectionFailures == 0)
             #expect(try await driver.last.send(touches(0..<1)) == [.unavailable(.away)])
             server.thaw()
             try await driver.ready()
