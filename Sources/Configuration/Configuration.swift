@@ -92,6 +92,13 @@ package struct RedisOptions: Equatable, Sendable {
     package var connectTimeout: Duration
     /// How long a request waits for the store.
     package var commandTimeout: Duration
+
+    /// Where the store is, for people: without credentials.
+    package var place: String {
+        guard let sentinel else { return "\(endpoint)" }
+        let endpoints = sentinel.endpoints.map { "\($0)" }.joined(separator: ", ")
+        return "\(sentinel.primaryName), by the Sentinels \(endpoints)"
+    }
 }
 
 /// The log of this process, on standard error: `log`.

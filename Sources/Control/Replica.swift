@@ -72,7 +72,7 @@ package struct Replica: Sendable {
             metadata: [
                 "admin": "\(admin.listener.address)", "configuration": "\(first.configuration.summary)",
                 "entryPoints": "\(dataPlane.addresses)", "replica": "\(configuration.replica.name)",
-                "store": "\(configuration.store.redis.map { "\($0.endpoint)" } ?? "memory of this replica")",
+                "store": "\(configuration.store.redis.map(\.place) ?? "memory of this replica")",
             ])
         if dataPlane.keepsTicketsToItself {
             logger.warning("TLS sessions are not resumed by other replicas.")

@@ -228,6 +228,10 @@ private final class HostileHandler: ChannelInboundHandler {
 
     private func flood(_ bytes: ByteBuffer, _ context: ChannelHandlerContext) {
         let bound = context.loopBound
-        context.writeAndFlush(NIOAny(bytes)).assumeIsolated().whenSuccess { self.flood(bytes, bound.value) }
+        let loop = context.eventLoop
+        // In another turn: a write may be over at once, and the stack ends.
+        context.writeAndFlush(NIOAny(bytes)).assumeIsolated().whenSuccess {
+            loop.assumeIsolated().execute { self.flood(bytes, bound.value) }
+        }
     }
 }

@@ -30,6 +30,7 @@ struct SentinelOptionsTests {
         #expect(redis.endpoint.database == 3)
         #expect(redis.endpoint.credentials == RedisCredentials(username: "app", password: "one"))
         #expect(redis.tls == nil && sentinel.tls == nil && !redis.endpoint.usesTLS)
+        #expect(redis.place == "main, by the Sentinels redis://a:26379/0, redis://b:26380/0")
     }
 
     @Test(

@@ -24,8 +24,8 @@ struct HTTP2FloodTests {
         /// How many requests have been answered.
         private(set) var count = 0
 
-        /// The p99 of requests for so long, in milliseconds. A slow answer does not count for those after it: they would
-        /// say how much the canary asks for.
+        /// The p99 of requests during this time, in milliseconds. A slow answer does not count for those after it: they
+        /// would say how much the canary asks for.
         func p99(for seconds: Double) throws -> Double {
             let end = ContinuousClock.now + .seconds(seconds)
             var latencies: [Double] = []

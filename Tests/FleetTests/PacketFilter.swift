@@ -36,6 +36,11 @@ final class PacketFilter: Sendable {
             "add rule inet \(table) out tcp dport \(port) drop; add rule inet \(table) out tcp sport \(port) drop")
     }
 
+    /// Drops every packet to a port of 127.0.0.1 but those of one group.
+    func cut(port: Int, exceptFrom group: UInt32) throws {
+        try Self.run("add rule inet \(table) out meta skgid != \(group) tcp dport \(port) drop")
+    }
+
     /// Counts the connections that a group tries to make to a port of 127.0.0.1, from now on.
     func count(group: UInt32, to port: Int) throws {
         try Self.run(

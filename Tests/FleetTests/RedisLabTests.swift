@@ -55,6 +55,40 @@ extension FleetTests {
             }
         }
 
+        @Test(
+            "sentinel: what it prints serves a replica, which follows a fail-over; down ends servers that are frozen, too"
+        )
+        func sentinel() async throws {
+            try await Threads.run {
+                let up = try run("sentinel", "up")
+                try #require(up.end == .exited(0), "\(up.text)")
+                defer { _ = try? run("sentinel", "down") }
+                #expect(up.text.contains("sentinel: { masterName: mymaster }"))
+                #expect(try run("sentinel", "up").end == .exited(0))
+                let first = try TextFile.read("\(lab)/sentinel/redis-0.pid").trimmingCharacters(in: .newlines)
+
+                let printed = try TextFile.read("\(lab)/sentinel/limpet.yml")
+                let replica = try LimpetProcess("r0", in: lab) { port, admin in
+                    printed.replacingOccurrences(
+                        of: "web: { address: \"127.0.0.1:8000\" }",
+                        with: "web: { address: \"127.0.0.1:\(port)\" }, admin: { address: \"127.0.0.1:\(admin)\" }")
+                }
+                defer { replica.process.kill() }
+                func uses(_ port: Int) -> Bool {
+                    replica.usesStore
+                        && (try? replica.metric("limpet_store_primary_info{address=\"127.0.0.1:\(port)\"}")) == 1
+                }
+                #expect(Waiting.until(within: 10) { uses(port) })
+                kill(try #require(Int32(first)), SIGSTOP)
+                #expect(Waiting.until(within: 20) { uses(port + 1) || uses(port + 2) })
+                replica.process.kill()
+
+                #expect(try run("sentinel", "down").end == .exited(0))
+                #expect(!FileManager.default.fileExists(atPath: "\(lab)/sentinel"))
+                #expect(!FileManager.default.fileExists(atPath: "/proc/\(first)"))
+            }
+        }
+
         @Test("what is missing is named, a folder of somebody else is left alone, and so is a taken port")
         func refusals() async throws {
             try await Threads.run {

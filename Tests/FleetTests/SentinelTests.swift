@@ -3,6 +3,23 @@ import LimpetTestKit
 import Synchronization
 import Testing
 
+extension Fleet {
+    /// Replicas that find their store by these Sentinels.
+    static func options(named deployment: SentinelDeployment) -> Options {
+        Options(store: .named(deployment), budget: "50ms", lease: "500ms", hasAccessLog: true)
+    }
+
+    /// Returns once these replicas use the server as their store. Blocks.
+    func awaitPrimary(_ server: RedisServer, at indices: [Int]? = nil, within seconds: Double = 10) throws {
+        let asked = indices.map { $0.map { replicas[$0] } } ?? replicas
+        let name = "limpet_store_primary_info{address=\"127.0.0.1:\(server.port)\"}"
+        let isUsed = Waiting.until(within: seconds) {
+            asked.allSatisfy { $0.usesStore && (try? $0.metric(name)) == 1 }
+        }
+        guard isUsed else { throw Unexpected(description: "not all replicas use the primary at \(server.port)") }
+    }
+}
+
 extension FleetTests {
     /// Three replicas find the primary by three Sentinels; 500 requests a second go on through each fail-over.
     @Suite("Sentinels name the store's primary", .timeLimit(.minutes(5)))
@@ -11,10 +28,6 @@ extension FleetTests {
         private static let load = FixedRate(rate: 500, threads: 60)
         /// After so many seconds a replica acts on no binding that has moved: the lease, drift and a turn of the store.
         private static let bound = 0.7
-
-        private static func options(_ deployment: SentinelDeployment) -> Fleet.Options {
-            Fleet.Options(store: .named(deployment), budget: "50ms", lease: "500ms", hasAccessLog: true)
-        }
 
         /// Three of four requests are of known sessions; each new session comes to every replica in turn.
         @Sendable private static func request(_ number: Int) -> (session: String, replica: Int) {
@@ -56,11 +69,6 @@ extension FleetTests {
             var settled = 0.0
         }
 
-        private static func usesPrimary(_ replica: LimpetProcess, _ server: RedisServer) -> Bool {
-            replica.usesStore
-                && (try? replica.metric("limpet_store_primary_info{address=\"127.0.0.1:\(server.port)\"}")) == 1
-        }
-
         private static func failOver(
             _ fault: Fault, _ deployment: SentinelDeployment, _ fleet: Fleet, _ filter: PacketFilter?,
             _ load: FixedRate.Progress
@@ -71,8 +79,7 @@ extension FleetTests {
             try begin(fault, deployment, filter)
             let promoted = try deployment.awaitPrimary(among: deployment.servers.dropFirst())
             course.promoted = Fleet.wallClock
-            let isUsed = Waiting.until(within: 10) { fleet.replicas.allSatisfy { usesPrimary($0, promoted) } }
-            try #require(isUsed, "the new primary is not used")
+            try fleet.awaitPrimary(promoted)
             course.inUse = Fleet.wallClock
             try fleet.awaitChannels()
             course.settled = Fleet.wallClock
@@ -87,7 +94,7 @@ extension FleetTests {
             let deployment = try await Threads.run { try SentinelDeployment(.init(followers: 2, guardedBy: 1)) }
             defer { deployment.end() }
             let filter = fault == .cutOff ? try PacketFilter() : nil
-            try await withFleet(Self.options(deployment)) { fleet in
+            try await withFleet(Fleet.options(named: deployment)) { fleet in
                 try await fleet.awaitSynced()
                 let home = try await fleet.agreement(on: Self.known)
                 let result = Mutex(Course())

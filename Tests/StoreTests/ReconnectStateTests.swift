@@ -55,6 +55,55 @@ struct ReconnectStateTests {
         #expect(state.failed(.notRedis, now: at(30), random: .max) == .wait(400))
     }
 
+    @Test(
+        "When the primary is at another endpoint, a wait and an attempt are given up at once, and a connection is ended"
+    )
+    func endpointChanged() {
+        let source = ScriptedSource([one])
+        var idle = ReconnectState()
+        expect(idle.endpointChanged(to: two), .doNothing)
+
+        var waiting = serving(source)
+        _ = waiting.failed(.closed, now: at(10), random: .max)
+        expect(waiting.endpointChanged(to: two), .tryAgain)
+        let moved = ScriptedSource([two])
+        expect(waiting.attemptIsDue(from: moved, isAdmitted: true, random: .max), .resolve(two))
+        // What failed at the old endpoint is no news about the new one.
+        #expect(moved.failures == [nil])
+
+        // While the name is looked up, and while a connection is made.
+        expect(waiting.endpointChanged(to: two), .doNothing)
+        expect(waiting.endpointChanged(to: one), .tryAgain)
+        expect(waiting.attemptIsDue(from: source, isAdmitted: true, random: .max), .resolve(one))
+        expect(waiting.resolved(count: 2), .connect(0, isLast: false))
+        expect(waiting.endpointChanged(to: one), .doNothing)
+        expect(waiting.endpointChanged(to: two), .tryAgain)
+        #expect(waiting.phase == .waiting)
+
+        for isGreeted in [false, true] {
+            var connected = serving(source)
+            if !isGreeted {
+                _ = connected.failed(.closed, now: at(10), random: .max)
+                _ = connected.attemptIsDue(from: source, isAdmitted: true, random: .max)
+                _ = connected.resolved(count: 2)
+                let isWanted = connected.connected()
+                #expect(isWanted)
+            }
+            expect(connected.endpointChanged(to: one), .doNothing)
+            expect(connected.endpointChanged(to: two), .end)
+            // The end comes back as a failure, after which neither another address nor a wait follows.
+            expect(connected.failed(.replaced, now: at(20), random: .max), .tryAgain)
+            expect(connected.attemptIsDue(from: moved, isAdmitted: true, random: .max), .resolve(two))
+        }
+        var stopped = serving(source)
+        stopped.stop()
+        expect(stopped.endpointChanged(to: two), .doNothing)
+    }
+
+    private func expect(_ action: ReconnectState.Action, _ expected: ReconnectState.Action) {
+        #expect(action == expected)
+    }
+
     @Test("Waits are short again after a connection that held for five seconds, or that has shown its worth")
     func goodConnections() {
         let source = ScriptedSource([one])

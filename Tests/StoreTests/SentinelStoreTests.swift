@@ -77,11 +77,11 @@ struct SentinelStoreTests {
         let driver = try SentinelDriver([sentinels[0].port, redis.port], masterName: "other")
         try await eventually(within: .seconds(5)) {
             driver.count("reason=the Sentinel watches no primary of the name in store.redis.sentinel.masterName") > 0
-                && driver.count("reason=the server is no Sentinel") > 0
+                && driver.count("reason=the server is not a Sentinel") > 0
         }
         try await Task.sleep(for: .seconds(2))
         #expect(driver.count("watches no primary") == 1)
-        #expect(driver.count("the server is no Sentinel") == 1)
+        #expect(driver.count("the server is not a Sentinel") == 1)
         #expect(try driver.status.primary == nil)
         #expect(try await driver.channel.store.isAvailable == false)
         try await driver.stop()

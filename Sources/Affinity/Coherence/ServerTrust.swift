@@ -3,8 +3,9 @@
 /// A server that was frozen or cut off while another took its place answers what waits in its sockets when it wakes,
 /// because it has not noticed yet that it lost its replicas. So a server that owes a reply, and is not heard on any
 /// connection for a lease, is left on all of them, those that owe nothing too. When the same run id answers again, it
-/// may be asked only after it has accepted a write that was sent long enough after its first reply. Where Sentinels name
-/// the primary, a majority of them must have named it since, too: a server that needs no replicas accepts any write.
+/// may be asked only after it has accepted a write that was sent long enough after its first reply. Where Sentinels
+/// name the primary, a majority of them must have named it since, too: a server that needs no replicas accepts any
+/// write.
 package struct ServerTrust: Sendable {
     package enum State: Hashable, Sendable {
         /// It may be asked.

@@ -43,13 +43,13 @@ package struct SentinelTopology: Sendable {
     }
 
     /// In milliseconds. What has not answered by then counts as silent in this round.
-    package static let answerTimeout: Int64 = 250
+    package static let answerTimeoutMilliseconds: Int64 = 250
     /// Milliseconds between rounds for ``urgentMilliseconds`` after a hint.
-    package static let urgentInterval: Int64 = 100
+    package static let urgentIntervalMilliseconds: Int64 = 100
     /// Milliseconds between rounds while the primary is not in use, or is in doubt.
-    package static let doubtfulInterval: Int64 = 500
+    package static let doubtfulIntervalMilliseconds: Int64 = 500
     /// Milliseconds between rounds otherwise.
-    package static let quietInterval: Int64 = 5000
+    package static let quietIntervalMilliseconds: Int64 = 5000
     package static let urgentMilliseconds: Int64 = 1000
     /// Another hint this soon, in milliseconds, asks once at most, so that an outage does not keep all replicas asking.
     private static let hintsApart: Int64 = 5000
@@ -93,7 +93,9 @@ package struct SentinelTopology: Sendable {
     package var primary: ServerAddress? { used?.address }
 
     /// When `tick` must be called next.
-    package var nextTick: Instant { isAsking ? askedAt.advanced(byMilliseconds: Self.answerTimeout) : nextAskAt }
+    package var nextTick: Instant {
+        isAsking ? askedAt.advanced(byMilliseconds: Self.answerTimeoutMilliseconds) : nextAskAt
+    }
 
     // MARK: Events
 
@@ -111,7 +113,7 @@ package struct SentinelTopology: Sendable {
     /// - Parameter isCertain: whether a Sentinel reports a fail-over, or a connection to it was made.
     package mutating func hinted(isCertain: Bool, now: Instant) {
         if isCertain || now.milliseconds(since: urgentSince) >= Self.hintsApart { urgentSince = now }
-        nextAskAt = min(nextAskAt, askedAt.advanced(byMilliseconds: Self.urgentInterval))
+        nextAskAt = min(nextAskAt, askedAt.advanced(byMilliseconds: Self.urgentIntervalMilliseconds))
     }
 
     /// A Sentinel has answered, or failed to.
@@ -147,9 +149,11 @@ package struct SentinelTopology: Sendable {
         isAgreed = isConfirmed
         let actions = isConfirmed ? [] : judgeContradiction(named, isInUse: isInUse, now: now)
         let isUrgent = now.milliseconds(since: urgentSince) < Self.urgentMilliseconds
-        let isQuiet = isInUse && used != nil && contender == nil && basis == .majority
+        let isQuiet = isInUse && isAgreed && contender == nil && basis == .majority
         let interval =
-            isUrgent ? Self.urgentInterval : isQuiet ? Self.quietInterval : Self.doubtfulInterval
+            isUrgent
+            ? Self.urgentIntervalMilliseconds
+            : isQuiet ? Self.quietIntervalMilliseconds : Self.doubtfulIntervalMilliseconds
         nextAskAt = askedAt.advanced(byMilliseconds: interval)
         return actions
     }

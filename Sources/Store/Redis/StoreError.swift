@@ -78,7 +78,7 @@ enum StoreError: Error, Hashable, Sendable {
         case .replaced: "Sentinels name another primary"
         case .unknownToSentinel: "the Sentinel watches no primary of the name in store.redis.sentinel.masterName"
         case .notSentinel:
-            "the server is no Sentinel; store.redis.endpoints must name Sentinels where sentinel.masterName is set"
+            "the server is not a Sentinel; store.redis.endpoints must name Sentinels where sentinel.masterName is set"
         case .otherServer: "two connections reached different servers"
         case .otherHistory: "the server has taken over another server's data"
         case .unproven: "heartbeats are not coming back"

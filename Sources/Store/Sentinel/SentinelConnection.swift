@@ -2,8 +2,8 @@ import Affinity
 import NIOCore
 import TLS
 
-/// One connection to a Sentinel, over which it is asked, or over which its notices of fail-overs are heard: a connection
-/// that has subscribed takes no questions. Confined to the event loop of its owner.
+/// One connection to a Sentinel, over which it is asked, or over which its notices of fail-overs are heard: a
+/// connection that has subscribed takes no questions. Confined to the event loop of its owner.
 final class SentinelConnection: ChannelInboundHandler, RedisHandler {
     typealias InboundIn = ByteBuffer
 
@@ -29,7 +29,7 @@ final class SentinelConnection: ChannelInboundHandler, RedisHandler {
     private static let channel = "+switch-master"
     /// A reply has about a hundred values.
     private static let limits = RESPLimits(buffered: 32 * 1024, bulk: 4096, records: 512, nesting: 1)
-    /// More questions are not asked while so many are unanswered.
+    /// The maximum number of unanswered questions.
     private static let questionsMax = 4
 
     private let purpose: Purpose
