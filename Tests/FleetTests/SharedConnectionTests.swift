@@ -54,7 +54,9 @@ extension FleetTests {
             }
         }
 
-        @Test("Redis that is away and back is used by all loops, and a replica stops under load without failing a request")
+        @Test(
+            "Redis that is back is used by all loops, and a replica that stops under load fails no request"
+        )
         func outage() async throws {
             try await withFleet(Self.options) { fleet in
                 let redis = try fleet.redis

@@ -158,7 +158,9 @@ struct ForwardingTests {
         }
     }
 
-    @Test("A busy loop at the other end holds up nobody for longer than the budget, and what nobody waits for is not sent")
+    @Test(
+        "A busy loop at the other end holds up nobody beyond the budget, and what nobody waits for is not sent"
+    )
     func busyOwner() async throws {
         try await with(budget: .milliseconds(50)) { server, driver in
             let end = await block(driver.first.loop)

@@ -35,7 +35,8 @@ package final class RedisPrimary: Sendable {
         self.number = number
         self.named = named
         target = ConnectionTarget(
-            settings: settings, endpoints: endpoints, status: PrimaryStatus(dataConnections: connections), tls: settings.tls,
+            settings: settings, endpoints: endpoints, status: PrimaryStatus(dataConnections: connections),
+            tls: settings.tls,
             resolver: resolver)
         servers = WatchedServers(
             leaseMilliseconds: settings.lease.wholeMilliseconds, areNamedBySentinels: named != nil, link: link)
