@@ -5,9 +5,9 @@ package import NIOCore
 /// one. Those of one turn of the loop leave together, and so do the results of a turn of the other. Confined to
 /// `eventLoop`, from `start` to the end of `stop`.
 ///
-/// At most once, and within the budget, as by ``RedisStore``: the budget counts from the request's asking and is watched
-/// on this loop, so a busy loop at the other end holds nobody up for longer. After three operations without a word from
-/// there, no more are forwarded until there is one.
+/// At most once, and within the budget, as by ``RedisStore``: the budget counts from the request's asking and is
+/// watched on this loop, so a busy loop at the other end holds nobody up for longer. After three operations without a
+/// word from there, no more are forwarded until there is one.
 package final class ForwardingStore: BindingStore {
     package let eventLoop: any EventLoop
     /// Read on the loop. Operations are counted here, the rest at the store that has the connection.

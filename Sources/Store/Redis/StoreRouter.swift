@@ -1,8 +1,8 @@
 package import Affinity
 package import NIOCore
 
-/// The store that replicas share, as one event loop sees it: each operation goes to the primary that holds the session's
-/// record. Confined to that loop.
+/// The store that replicas share, as one event loop sees it: each operation goes to the primary that holds the
+/// session's record. Confined to that loop.
 package final class StoreRouter: BindingStore {
     /// How a loop reaches one primary.
     package enum PrimaryStore {
