@@ -13,14 +13,12 @@ struct SharedLoad {
         let routers: [StoreRouter]
         private let burst: Int
         private var next = 0
-        private var random: SplitMix
         var (asked, answered, unavailable) = (0, 0, 0)
         var nanoseconds: Int64 = 0
 
-        init(_ routers: [StoreRouter], burst: Int, seed: UInt64) {
+        init(_ routers: [StoreRouter], burst: Int) {
             self.routers = routers
             self.burst = burst
-            random = SplitMix(seed: seed)
         }
 
         func ask() {
@@ -28,7 +26,7 @@ struct SharedLoad {
             next += 1
             for _ in 0..<burst {
                 asked += 1
-                router.send(.bench(random.next() % 1_000_000), for: self)
+                router.send(.bench(.random(in: 0..<1_000_000)), for: self)
             }
         }
 
@@ -49,16 +47,19 @@ struct SharedLoad {
             lease: .seconds(5))
         let group = MultiThreadedEventLoopGroup(numberOfThreads: count)
         let used = min(connections, count)
+        var quiet = Logger(label: "bench")
+        quiet.logLevel = .error
+        let logger = quiet
         let factories = (0..<replicas).map { _ in
             StoreRouterFactory(
-                [RedisPrimary(settings, connections: used)], connections: used, logger: Logger(label: "bench"))
+                [RedisPrimary(settings, connections: used)], connections: used, logger: logger)
         }
-        loops = try (0..<count).map { index in
+        loops = try (0..<count).map { _ in
             let loop = group.next()
             return try loop.submit {
                 let routers = factories.map { $0.make(on: loop) }
                 for router in routers { router.start() }
-                return NIOLoopBound(Loop(routers, burst: burst, seed: UInt64(index)), eventLoop: loop)
+                return NIOLoopBound(Loop(routers, burst: burst), eventLoop: loop)
             }.wait()
         }
         interval = Int64(count * burst) * 1_000_000_000 / Int64(rate)
