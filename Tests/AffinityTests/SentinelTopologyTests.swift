@@ -181,6 +181,33 @@ struct SentinelTopologyTests {
         #expect((6...7).contains(fleet.rounds))
     }
 
+    @Test("has those who contradict it named once they have for two seconds, and no longer once they agree")
+    func dissent() {
+        var fleet = Fleet([.primary(Self.b, epoch: 9), .primary(Self.a, epoch: 1), .primary(Self.a, epoch: 1)])
+        fleet.isInUse = true
+        fleet.pass(1900)
+        #expect(fleet.topology.dissenting(now: fleet.now).isEmpty)
+        fleet.pass(400)
+        #expect(fleet.topology.dissenting(now: fleet.now) == [0: Self.b])
+        // Silence takes nothing back; another word begins anew.
+        fleet.answers[0] = .silent
+        fleet.pass(6000)
+        #expect(fleet.topology.dissenting(now: fleet.now) == [0: Self.b])
+        fleet.answers[0] = .primary(Self.c, epoch: 9)
+        fleet.pass(6000)
+        #expect(fleet.topology.dissenting(now: fleet.now) == [0: Self.c])
+        fleet.answers[0] = .primary(Self.a, epoch: 1)
+        fleet.pass(6000)
+        #expect(fleet.topology.dissenting(now: fleet.now).isEmpty)
+        // Of a fail-over that not everybody has heard of nothing is said.
+        fleet.answers = [.primary(Self.a, epoch: 1), .primary(Self.b, epoch: 2), .primary(Self.b, epoch: 2)]
+        fleet.topology.hinted(isCertain: true, now: fleet.now)
+        fleet.pass(900)
+        fleet.answers[0] = .primary(Self.b, epoch: 2)
+        fleet.pass(6000)
+        #expect(fleet.used.last == Self.b && fleet.topology.dissenting(now: fleet.now).isEmpty)
+    }
+
     @Test("is judged without the Sentinels that do not answer in time, and late answers count for nothing")
     func lateAnswers() {
         var topology = SentinelTopology(sentinels: 3)

@@ -113,6 +113,44 @@ extension FleetTests {
             return course
         }
 
+        @Test(
+            "one that wakes, and that no Sentinel names to the replicas, is not used however it answers",
+            .enabled(if: PacketFilter.obstacle == nil, "\(PacketFilter.obstacle ?? "")"))
+        func isNotNamed() async throws {
+            let deployment = try await Threads.run { try SentinelDeployment(.init(followers: 1)) }
+            defer { deployment.end() }
+            let filter = try PacketFilter()
+            var options = Fleet.options(named: deployment)
+            options.hasOwnGroups = true
+            try await withFleet(options) { fleet in
+                try await fleet.awaitSynced()
+                let home = try await fleet.agreement(on: Self.known)
+                let samples = try await fleet.underLoad(Self.load, Self.request) { load in
+                    let (old, new) = (deployment.servers[0], deployment.servers[1])
+                    for index in fleet.replicas.indices {
+                        for port in deployment.sentinels.map(\.port) {
+                            try filter.cut(group: Fleet.group(of: index), from: port, .drop)
+                        }
+                    }
+                    old.freeze()
+                    _ = try deployment.awaitPrimary(among: [new])
+                    old.thaw()
+                    // It takes writes, as it needs no followers, for as long as the Sentinels leave it alone.
+                    let end = ContinuousClock.now + .seconds(4)
+                    while ContinuousClock.now < end, SentinelDeployment.isPrimary(old) {
+                        #expect(fleet.replicas.allSatisfy { !$0.usesStore })
+                        Thread.sleep(forTimeInterval: 0.1)
+                    }
+                    try filter.heal()
+                    try fleet.awaitPrimary(new)
+                    try fleet.awaitChannels()
+                    try load.awaitRequests(200)
+                }
+                #expect(samples.failures.isEmpty, "\(samples.failures)")
+                try await #expect(fleet.agreement(on: Self.known) == home)
+            }
+        }
+
         // MARK: Cut off together with one replica
 
         @Test(

@@ -78,12 +78,15 @@ package struct SentinelTopology: Sendable {
     package private(set) var heard = 0
     /// Whether a majority agreed in the last round that is over.
     package private(set) var isAgreed = false
+    /// What each Sentinel names in place of what a majority does, and since when.
+    private var dissent: [(address: ServerAddress, since: Instant)?]
 
     /// - Parameter sentinels: the number of Sentinels configured, 1 or more.
     package init(sentinels: Int) {
         let count = max(1, sentinels)
         majority = count / 2 + 1
         answers = Array(repeating: nil, count: count)
+        dissent = Array(repeating: nil, count: count)
     }
 
     /// The number of Sentinels configured.
@@ -91,6 +94,15 @@ package struct SentinelTopology: Sendable {
 
     /// The server to use. Nil until one is known.
     package var primary: ServerAddress? { used?.address }
+
+    /// The Sentinels, by number, that have named another server than the majority for ``patienceMilliseconds``, and
+    /// which.
+    package func dissenting(now: Instant) -> [Int: ServerAddress] {
+        var dissenting: [Int: ServerAddress] = [:]
+        for case (let index, (let address, let since)?) in dissent.enumerated()
+        where now.milliseconds(since: since) >= Self.patienceMilliseconds { dissenting[index] = address }
+        return dissenting
+    }
 
     /// When `tick` must be called next.
     package var nextTick: Instant {
@@ -147,6 +159,7 @@ package struct SentinelTopology: Sendable {
         let named = named
         heard = named.reduce(0) { $0 + $1.count }
         isAgreed = isConfirmed
+        noteDissent(now: now)
         let actions = isConfirmed ? [] : judgeContradiction(named, isInUse: isInUse, now: now)
         let isUrgent = now.milliseconds(since: urgentSince) < Self.urgentMilliseconds
         let isQuiet = isInUse && isAgreed && contender == nil && basis == .majority
@@ -156,6 +169,19 @@ package struct SentinelTopology: Sendable {
             : isQuiet ? Self.quietIntervalMilliseconds : Self.doubtfulIntervalMilliseconds
         nextAskAt = askedAt.advanced(byMilliseconds: interval)
         return actions
+    }
+
+    /// What a Sentinel said last counts while it is silent.
+    private mutating func noteDissent(now: Instant) {
+        guard isAgreed, let agreed = used?.address else { return }
+        for (index, answer) in answers.enumerated() {
+            guard case .primary(let address, _) = answer else { continue }
+            if address == agreed {
+                dissent[index] = nil
+            } else if dissent[index]?.address != address {
+                dissent[index] = (address, now)
+            }
+        }
     }
 
     /// The servers that are named in this round. There are never more than Sentinels.

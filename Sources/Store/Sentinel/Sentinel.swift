@@ -14,7 +14,7 @@ final class Sentinel {
 
     private let eventLoop: any EventLoop
     private let target: ConnectionTarget
-    private let endpoint: RedisEndpoint
+    let endpoint: RedisEndpoint
     private let primaryName: String
     private let logger: Logger
     private let questions: ReconnectingConnection<SentinelConnection>

@@ -28,6 +28,8 @@ package final class SentinelMonitor {
     private var isStopped = false
     private var switches: UInt64 = 0
     private var hasWarned = false
+    /// What has been logged of Sentinels that contradict the majority.
+    private var dissenting: [Int: ServerAddress] = [:]
 
     /// Nil if the primary's endpoint is configured.
     package init?(_ primary: RedisPrimary, on eventLoop: any EventLoop, coherence: Coherence, logger: Logger) {
@@ -109,6 +111,7 @@ package final class SentinelMonitor {
             }
         }
         noteMajority()
+        noteDissent()
     }
 
     private func use(_ address: ServerAddress) {
@@ -126,6 +129,17 @@ package final class SentinelMonitor {
         case .majority, .nothing:
             logger.info("The Sentinels name the primary.", metadata: ["primary": "\(address)"])
         }
+    }
+
+    private func noteDissent() {
+        guard !core.isAsking else { return }
+        let current = core.dissenting(now: .now)
+        for (number, address) in current where dissenting[number] != address {
+            logger.warning(
+                "A Sentinel names another primary than the majority; it is outvoted.",
+                metadata: ["sentinel": "\(sentinels[number].endpoint)", "named": "\(address)"])
+        }
+        dissenting = current
     }
 
     /// Said once, until a majority has agreed again.
