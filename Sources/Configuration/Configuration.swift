@@ -87,6 +87,8 @@ package struct RedisOptions: Equatable, Sendable {
     package var sentinel: SentinelOptions?
     /// Nil unless the primary is reached over TLS.
     package var tls: ClientTLSOptions?
+    /// How many event loops have a connection to the primary. The others share these.
+    package var connections: Int
     package var connectTimeout: Duration
     /// How long a request waits for the store.
     package var commandTimeout: Duration

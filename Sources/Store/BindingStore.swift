@@ -15,8 +15,10 @@ package protocol BindingStore: AnyObject {
 
 /// Receives the result of an operation.
 package protocol StoreWaiter: AnyObject {
-    /// Whether no request waits for its results: they are not measured, and a late one does not open the breaker.
+    /// Whether no request waits for its results: they are not counted, and a late one does not open the breaker.
     var isBackground: Bool { get }
+    /// Whether the store counts its operations and measures their results.
+    var isCounted: Bool { get }
 
     /// - Parameters:
     ///   - result: the store's result, or why there is none.
@@ -27,4 +29,5 @@ package protocol StoreWaiter: AnyObject {
 
 extension StoreWaiter {
     package var isBackground: Bool { false }
+    package var isCounted: Bool { !isBackground }
 }

@@ -18,6 +18,11 @@ package struct LatencyHistogram: Sendable, Equatable {
         sum &+= value
     }
 
+    package mutating func add(_ other: LatencyHistogram) {
+        for (index, count) in other.counts.enumerated() { counts[index] &+= count }
+        sum &+= other.sum
+    }
+
     /// A duration equal to a bound belongs to the bucket below it.
     private static func bucket(_ value: UInt64) -> Int {
         guard value > 32 else { return 0 }

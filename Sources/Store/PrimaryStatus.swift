@@ -40,11 +40,11 @@ package final class PrimaryStatus: Sendable {
     private let connections: Int
     private let state: Mutex<State>
 
-    /// - Parameter loops: the number of event loops that keep a connection.
-    package init(loops: Int) {
-        // One more for the coherence channel's subscription.
-        connections = loops + 1
-        state = Mutex(State(pacing: ReconnectRateLimit(connections: loops + 1, now: .now)))
+    /// - Parameter dataConnections: the number of connections that the replica keeps, without the coherence channel's
+    ///   subscription.
+    package init(dataConnections: Int) {
+        connections = dataConnections + 1
+        state = Mutex(State(pacing: ReconnectRateLimit(connections: dataConnections + 1, now: .now)))
     }
 
     func admitsAttempt(now: Instant) -> Bool {

@@ -30,6 +30,17 @@ package struct StoreCounters: Sendable {
     package func answered(_ outcome: Outcome) -> UInt64 { answeredByOutcome[outcome.index] }
     package func failures(_ failure: StoreFailure) -> UInt64 { failuresByKind[failure.index] }
 
+    /// Adds what another store has counted.
+    package mutating func add(_ other: StoreCounters) {
+        for (index, count) in other.sentByKind.enumerated() { sentByKind[index] &+= count }
+        for (index, count) in other.answeredByOutcome.enumerated() { answeredByOutcome[index] &+= count }
+        for (index, count) in other.failuresByKind.enumerated() { failuresByKind[index] &+= count }
+        latency.add(other.latency)
+        refusals &+= other.refusals
+        connections &+= other.connections
+        connectionFailures &+= other.connectionFailures
+    }
+
     mutating func countSent(_ operation: StoreOperation) {
         switch operation {
         case .create: sentByKind[Kind.create.index] &+= 1

@@ -39,6 +39,7 @@ struct ConfigurationTests {
             endpoints: ["redis://redis.internal:6380/2"]
             username: limpet
             password: hunter2
+            connections: 6
             connectTimeout: 1s
             commandTimeout: 15ms
           cache: { entries: 5000 }
@@ -90,7 +91,7 @@ struct ConfigurationTests {
                         endpoint: RedisEndpoint(
                             address: .host("redis.internal", port: 6380),
                             credentials: RedisCredentials(username: "limpet", password: "hunter2"), database: 2),
-                        connectTimeout: .seconds(1), commandTimeout: .milliseconds(15)),
+                        connections: 6, connectTimeout: .seconds(1), commandTimeout: .milliseconds(15)),
                     cacheEntries: 5000, lease: .milliseconds(400)))
         #expect(configuration.log == LogSettings(level: .warning, format: .common))
         #expect(configuration.accessLog == AccessLogSettings(filePath: "access.log"))
@@ -385,6 +386,14 @@ struct ConfigurationTests {
         let service = try ConfigurationSample.service("{ sticky: { header: a, onUnavailable: \(choice.rawValue) } }")
         #expect(service.sticky?.onUnavailable == choice)
         #expect(try ConfigurationSample.service("{ sticky: { header: a } }").sticky?.onUnavailable == .move)
+    }
+
+    @Test("has connections of its own to Redis on four event loops, or on as many as it says")
+    func connections() throws {
+        for (text, count) in [("{}", 4), ("{ connections: 1 }", 1), ("{ connections: 64 }", 64)] {
+            let yaml = "fleet: {secret: 0123456789abcdef}\nstore: { redis: \(text) }"
+            #expect(try ConfigurationSample.read(yaml).configuration.store.redis?.connections == count)
+        }
     }
 
     @Test("takes a lease from 100 ms to 10 s, above the time that a request waits for the store")

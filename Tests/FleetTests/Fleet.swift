@@ -9,6 +9,8 @@ final class Fleet: Sendable {
         var replicas = 3
         /// Event loops of each replica.
         var threads = 2
+        /// Event loops of each replica that have a connection to the store; nil: the default.
+        var connections: Int?
         var backends = 3
         /// Where replicas look for the store: nil is none.
         var store: Store? = .running([])

@@ -88,7 +88,9 @@ extension Fleet {
             sentinel = ", sentinel: { masterName: \(SentinelDeployment.primaryName) }"
         }
         let endpoints = ports.map { "\"redis://127.0.0.1:\($0)/0\"" }.joined(separator: ", ")
+        let connections = options.connections.map { ", connections: \($0)" } ?? ""
         return
-            "  redis: { endpoints: [\(endpoints)], commandTimeout: \(options.budget)\(credentials)\(sentinel) }"
+            "  redis: { endpoints: [\(endpoints)], commandTimeout: \(options.budget)\(credentials)\(sentinel)"
+            + "\(connections) }"
     }
 }

@@ -25,7 +25,7 @@ final class ChannelDriver: Sendable {
     convenience init(
         _ settings: StoreSettings, instance: InstanceID = InstanceID(random: .random(in: 0...(.max)))
     ) throws {
-        try self.init(RedisPrimary(settings, loops: 1), instance: instance)
+        try self.init(RedisPrimary(settings, connections: 1), instance: instance)
     }
 
     init(_ primary: RedisPrimary, instance: InstanceID = InstanceID(random: .random(in: 0...(.max)))) throws {

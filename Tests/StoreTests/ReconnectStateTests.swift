@@ -224,7 +224,7 @@ struct ReconnectStateTests {
         let dead = try RedisEndpoint("redis://127.0.0.1:\(LoopbackPort.free())")
         let source = try ScriptedSource([dead, RedisEndpoint("redis://127.0.0.1:\(server.port)/3")])
         let settings = StoreSettings(endpoint: dead, commandTimeout: .seconds(5))
-        let store = try StoreDriver.redis(RedisPrimary(settings, endpoints: source, loops: 1))
+        let store = try StoreDriver.redis(RedisPrimary(settings, endpoints: source, connections: 1))
         try await store.ready()
         #expect(try await store.send(.create(.test(1), BackendHash(bits: 1), lifetimeMilliseconds: 60_000)) == .written)
         #expect(try server.command("-n", "3", "DBSIZE") == "1")

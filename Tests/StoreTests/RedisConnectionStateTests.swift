@@ -211,6 +211,15 @@ struct RedisConnectionStateTests {
         #expect(state.nextDeadline == nil)
     }
 
+    @Test("An operation of another loop has its budget since it was asked, and its commands since they were sent")
+    func forwarded() {
+        var state = state()
+        let isSent = state.send(touch, for: nobody, stamp(0), now: at(15))
+        #expect(isSent && state.owedSince == at(15) && state.nextDeadline == at(20))
+        #expect(state.nextLate(now: at(20))?.operation == touch)
+        #expect(state.nextDeadline == at(515) && !state.isDead(now: at(514)) && state.isDead(now: at(515)))
+    }
+
     @Test("What is sent for a question's sake changes nothing about when it is late")
     func lateFollowUp() {
         var state = state()
@@ -442,5 +451,14 @@ extension StoredRecord {
     fileprivate var text: String {
         "\(binding.backend.bits)/\(binding.epoch) \(remainingMilliseconds)"
             + (createdAtSeconds.map { " born \($0)" } ?? "")
+    }
+}
+
+extension RedisConnectionState {
+    /// Asked on the loop of the connection, and sent at once.
+    fileprivate mutating func send(
+        _ operation: StoreOperation, for waiter: any StoreWaiter, _ stamp: OperationStamp
+    ) -> Bool {
+        send(operation, for: waiter, stamp, now: stamp.sentAt)
     }
 }

@@ -438,7 +438,7 @@ struct RedisStoreTests {
     @Test("Many loops share one store, its pacing and its log")
     func manyLoops() async throws {
         let server = try RedisServer()
-        let primary = try RedisPrimary(StoreSettings.plain(port: server.port), loops: 4)
+        let primary = try RedisPrimary(StoreSettings.plain(port: server.port), connections: 4)
         var stores: [StoreDriver] = []
         for _ in 0..<4 { stores.append(try StoreDriver.redis(primary)) }
         for store in stores { try await store.ready() }
@@ -464,9 +464,9 @@ struct RedisStoreTests {
     @Test("A primary that is away neither slows nor silences another")
     func twoPrimaries() async throws {
         let server = try RedisServer()
-        let away = try StoreDriver.redis(RedisPrimary(.plain(port: LoopbackPort.free()), loops: 1))
+        let away = try StoreDriver.redis(RedisPrimary(.plain(port: LoopbackPort.free()), connections: 1))
         try await eventually(within: .seconds(5)) { try await away.counters().connectionFailures > 0 }
-        let there = try StoreDriver.redis(RedisPrimary(.plain(port: server.port), number: 1, loops: 1))
+        let there = try StoreDriver.redis(RedisPrimary(.plain(port: server.port), number: 1, connections: 1))
         try await there.ready()
         #expect(try await there.counters().connectionFailures == 0)
         #expect(try await !away.isAvailable)

@@ -23,7 +23,7 @@ final class SentinelDriver: Sendable {
     }
 
     convenience init(_ settings: StoreSettings) throws {
-        try self.init(RedisPrimary(settings, loops: 1))
+        try self.init(RedisPrimary(settings, connections: 1))
     }
 
     init(_ primary: RedisPrimary) throws {

@@ -199,7 +199,7 @@ struct SentinelStoreTests {
                 primaryName: SentinelDeployment.primaryName))
         let named = SentinelEndpoints(template: settings.endpoint)
         let driver = try SentinelDriver(
-            RedisPrimary(settings, endpoints: named, named: named, loops: 1, resolver: resolver))
+            RedisPrimary(settings, endpoints: named, named: named, connections: 1, resolver: resolver))
         try await driver.inUse(redis.port)
         first.kill()
         try await eventually(within: .seconds(5)) { try driver.status.heard == 0 }

@@ -16,7 +16,7 @@ struct StoreAddressTests {
             .success(addresses.compactMap { try? SocketAddress(ipAddress: $0, port: 0) })
         }
         return RedisPrimary(
-            settings, endpoints: FixedEndpoint(endpoint: settings.endpoint), loops: 1, resolver: resolver)
+            settings, endpoints: FixedEndpoint(endpoint: settings.endpoint), connections: 1, resolver: resolver)
     }
 
     private static func settings(_ port: Int) throws -> StoreSettings {

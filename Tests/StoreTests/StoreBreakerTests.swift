@@ -105,6 +105,13 @@ struct ReconnectTests {
         #expect(admitted.count <= loops * 2 + 8)
     }
 
+    @Test("The connections to a primary and its subscription may be made at once, and no more")
+    func atOnce() {
+        let status = PrimaryStatus(dataConnections: 2)
+        let now = Instant.now
+        #expect((0..<5).map { _ in status.admitsAttempt(now: now) } == [true, true, true, false, false])
+    }
+
     @Test("A store that takes connections and drops them at once is not overrun")
     func flapping() {
         var pacing = ReconnectRateLimit(connections: 4, now: at(0))

@@ -24,13 +24,15 @@ final class StoreDriver: Sendable {
         (store, redis) = try loop.submit {
             let store = make(loop, Logger(label: "test") { _ in lines.handler })
             return (
-                NIOLoopBound(store, eventLoop: loop), NIOLoopBound(store as? RedisStore, eventLoop: loop)
+                NIOLoopBound(store, eventLoop: loop),
+                NIOLoopBound(
+                    store as? RedisStore ?? (store as? StoreRouter)?.connectedStore(of: 0), eventLoop: loop)
             )
         }.wait()
     }
 
     static func redis(_ settings: StoreSettings) throws -> StoreDriver {
-        try redis(RedisPrimary(settings, loops: 1))
+        try redis(RedisPrimary(settings, connections: 1))
     }
 
     static func redis(_ primary: RedisPrimary) throws -> StoreDriver {
@@ -59,7 +61,9 @@ final class StoreDriver: Sendable {
     }
 
     func counters() async throws -> StoreCounters {
-        try await loop.submit { [redis] in redis.value?.counters ?? StoreCounters() }.get()
+        try await loop.submit { [store, redis] in
+            (store.value as? StoreRouter)?.counters ?? redis.value?.counters ?? StoreCounters()
+        }.get()
     }
 
     var isAvailable: Bool { get async throws { try await run { $0.isAvailable(for: .test(1)) } } }
@@ -122,8 +126,14 @@ final class StoreDriver: Sendable {
     }
 
     func stop() async throws {
-        try await loop.flatSubmit { [redis, loop] in redis.value?.stop() ?? loop.makeSucceededVoidFuture() }.get()
+        try await stopStore()
         try await group.shutdownGracefully()
+    }
+
+    func stopStore() async throws {
+        try await loop.flatSubmit { [store, redis, loop] in
+            (store.value as? StoreRouter)?.stop(on: loop) ?? redis.value?.stop() ?? loop.makeSucceededVoidFuture()
+        }.get()
     }
 }
 

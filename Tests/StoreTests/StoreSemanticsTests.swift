@@ -40,12 +40,12 @@ struct StoreSemanticsTests {
         }
     }
 
-    @Test("A real Redis answers as every store must")
-    func redis() async throws {
+    @Test("A real Redis answers as every store must", arguments: [1, 2])
+    func redis(loops: Int) async throws {
         let server = try RedisServer()
-        let driver = try StoreDriver.redis(StoreSettings.patient(server))
+        let driver = try RouterDriver(StoreSettings.patient(server), loops: loops, connections: 1)
         try await driver.ready(within: .seconds(30))
-        var store = RealStore(driver: driver, server: server)
+        var store = RealStore(driver: driver.last, server: server)
         for storeCase in StoreCase.all where !storeCase.isExact {
             try server.command("FLUSHALL")
             let faults = try await storeCase.faults(of: &store)

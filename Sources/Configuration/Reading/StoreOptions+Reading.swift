@@ -26,13 +26,14 @@ extension RedisOptions {
     init(_ section: SettingSection) {
         section.check(
             known: [
-                "endpoints", "username", "password", "passwordFile", "connectTimeout", "commandTimeout", "sentinel",
-                "tls",
+                "endpoints", "username", "password", "passwordFile", "connections", "connectTimeout", "commandTimeout",
+                "sentinel", "tls",
             ],
             unavailable: ["cluster"])
         let own = section.section("sentinel")
         let read = Self.endpoints(section, areSentinels: own != nil)
         endpoint = read.first ?? RedisEndpoint(address: .host("127.0.0.1", port: RedisEndpoint.defaultPort))
+        connections = section["connections"]?.integer(1...64) ?? 4
         connectTimeout = section["connectTimeout"]?.duration(Self.timeouts) ?? .milliseconds(500)
         commandTimeout = section["commandTimeout"]?.duration(Self.timeouts) ?? .milliseconds(20)
         if let own {

@@ -138,7 +138,9 @@ package final class DataPlane: Sendable {
         guard let first, let prober else { return nil }
         let lease = configuration.store.lease.wholeMilliseconds
         return try await first.loop.submit { () -> NIOLoopBound<FleetMember>? in
-            guard case .redis(let store) = first.store.value else { return nil }
+            guard case .redis(let router) = first.store.value, let store = router.connectedStore(of: 0) else {
+                return nil
+            }
             let fleetMember = FleetMember(
                 own, key: keys.fingerprint, leaseMilliseconds: lease, prober: prober.value, snapshot: snapshot,
                 store: store,
@@ -157,10 +159,14 @@ package final class DataPlane: Sendable {
         if let prober { try? await prober.eventLoop.submit { prober.value.stop() }.get() }
         for plane in loops {
             let (worker, store) = (plane.worker, plane.store)
-            try? await plane.loop.flatSubmit {
+            try? await plane.loop.submit {
                 worker.value.shutDown()
-                return store.value.stop(on: store.eventLoop)
+                store.value.stopForwarding()
             }.get()
+        }
+        for plane in loops {
+            let store = plane.store
+            try? await plane.loop.flatSubmit { store.value.stop(on: store.eventLoop) }.get()
         }
         try? await group.shutdownGracefully()
     }

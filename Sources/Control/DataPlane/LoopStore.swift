@@ -3,7 +3,7 @@ import Store
 
 /// The store of one event loop, of either kind.
 enum LoopStore {
-    case redis(RedisStore)
+    case redis(StoreRouter)
     case memory(MemoryStore)
 
     var store: any BindingStore {
@@ -29,15 +29,25 @@ enum LoopStore {
     }
 
     /// Whether the store's availability is known.
-    var isSettled: Bool { isAvailable || counters.connectionFailures > 0 }
+    var isSettled: Bool {
+        switch self {
+        case .redis(let store): store.isSettled
+        case .memory: true
+        }
+    }
 
     func start() {
         if case .redis(let store) = self { store.start() }
     }
 
+    /// Must precede the stop of any loop's store.
+    func stopForwarding() {
+        if case .redis(let store) = self { store.stopForwarding() }
+    }
+
     func stop(on loop: any EventLoop) -> EventLoopFuture<Void> {
         switch self {
-        case .redis(let store): store.stop()
+        case .redis(let store): store.stop(on: loop)
         case .memory: loop.makeSucceededVoidFuture()
         }
     }

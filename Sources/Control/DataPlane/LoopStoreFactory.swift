@@ -7,22 +7,22 @@ import Store
 /// Creates the configured store for each event loop, with the parts that the stores share.
 struct LoopStoreFactory: Sendable {
     private enum Shared: Sendable {
-        case redis(RedisPrimary)
+        case redis(StoreRouterFactory)
         case memory(MemoryRecords)
     }
 
     private let shared: Shared
-    private let logger: Logger
 
     init(_ configuration: Configuration, loops: Int, logger: Logger) {
-        self.logger = logger
         if let redis = configuration.store.redis {
             let settings = StoreSettings(
                 endpoint: redis.endpoint, sentinel: redis.sentinel.map { Self.sentinels($0, logger) },
                 namespace: configuration.fleet.namespace,
                 connectTimeout: redis.connectTimeout, commandTimeout: redis.commandTimeout,
                 lease: configuration.store.lease, tls: redis.tls.map { Self.tls($0, logger) })
-            shared = .redis(RedisPrimary(settings, loops: loops))
+            let connections = min(redis.connections, loops)
+            let primary = RedisPrimary(settings, connections: connections)
+            shared = .redis(StoreRouterFactory([primary], connections: connections, logger: logger))
         } else {
             shared = .memory(
                 MemoryRecords(
@@ -39,10 +39,11 @@ struct LoopStoreFactory: Sendable {
         RedisTLS(options.settings, logger: logger) { try options.reread() }
     }
 
+    /// Must be called on the loop, for one loop after the other.
     func make(on loop: any EventLoop) -> LoopStore {
         switch shared {
-        case .redis(let primary):
-            .redis(RedisStore(eventLoop: loop, primary: primary, logger: logger))
+        case .redis(let routers):
+            .redis(routers.make(on: loop))
         case .memory(let records):
             .memory(MemoryStore(records: records, eventLoop: loop))
         }

@@ -74,10 +74,12 @@ final class RedisConnection: ChannelInboundHandler, RedisHandler {
     // MARK: Operations
 
     /// False if the queue is full. The commands leave with the next `flush`.
-    func send(_ operation: StoreOperation, for waiter: any StoreWaiter, _ stamp: OperationStamp) -> Bool {
-        guard state.send(operation, for: waiter, stamp) else { return false }
+    func send(
+        _ operation: StoreOperation, for waiter: any StoreWaiter, _ stamp: OperationStamp, now: Instant
+    ) -> Bool {
+        guard state.send(operation, for: waiter, stamp, now: now) else { return false }
         commands.send(operation, in: &outbound)
-        arm(now: stamp.sentAt)
+        arm(now: now)
         return true
     }
 

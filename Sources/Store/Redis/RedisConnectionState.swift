@@ -108,12 +108,14 @@ struct RedisConnectionState {
     /// Commands whose replies are pending.
     var depth: Int { pendingReplies.count }
 
-    /// Queues an operation whose commands are to be sent now. False if the queue is full.
-    mutating func send(_ operation: StoreOperation, for waiter: any StoreWaiter, _ stamp: OperationStamp) -> Bool {
+    /// Queues an operation whose commands are to be sent now. False if the queue is full. It may have been asked
+    /// earlier, on another loop.
+    mutating func send(
+        _ operation: StoreOperation, for waiter: any StoreWaiter, _ stamp: OperationStamp, now: Instant
+    ) -> Bool {
         guard pendingReplies.count + 2 <= Self.capacity else { return false }
         let number = firstOperation &+ UInt64(waiting.count)
         waiting.append(Waiting(operation: operation, stamp: stamp, waiter: waiter))
-        let now = stamp.sentAt
         switch operation {
         case .create, .offer:
             expectReply(.create, number, now)

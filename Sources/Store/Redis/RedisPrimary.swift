@@ -20,22 +20,23 @@ package final class RedisPrimary: Sendable {
 
     /// - Parameters:
     ///   - number: counted from 0.
-    ///   - loops: the number of event loops that keep a connection to it.
-    package convenience init(_ settings: StoreSettings, number: Int = 0, loops: Int) {
+    ///   - connections: the number of event loops that keep a connection to it.
+    package convenience init(_ settings: StoreSettings, number: Int = 0, connections: Int) {
         let named = settings.sentinel.map { _ in SentinelEndpoints(template: settings.endpoint) }
         self.init(
             settings, number: number, endpoints: named ?? FixedEndpoint(endpoint: settings.endpoint), named: named,
-            loops: loops)
+            connections: connections)
     }
 
     init(
         _ settings: StoreSettings, number: Int = 0, endpoints: any EndpointSource, named: SentinelEndpoints? = nil,
-        loops: Int, resolver: NameResolver = .shared
+        connections: Int, resolver: NameResolver = .shared
     ) {
         self.number = number
         self.named = named
         target = ConnectionTarget(
-            settings: settings, endpoints: endpoints, status: PrimaryStatus(loops: loops), tls: settings.tls,
+            settings: settings, endpoints: endpoints, status: PrimaryStatus(dataConnections: connections),
+            tls: settings.tls,
             resolver: resolver)
         servers = WatchedServers(
             leaseMilliseconds: settings.lease.wholeMilliseconds, areNamedBySentinels: named != nil, link: link)

@@ -5,7 +5,7 @@ package import NIOCore
 /// One primary of the store, as one event loop sees it: one pipelined connection, reestablished when it is lost.
 ///
 /// At most once: an operation is never sent twice and never waits for a connection. Confined to `eventLoop`, from
-/// `start` to the end of `stop`.
+/// `start` to the end of `stop`. Other loops may forward their operations to it (``ForwardingStore``).
 package final class RedisStore: BindingStore {
     /// How the connection's server compares with the server that the coherence channel hears.
     private enum Agreement {
@@ -16,6 +16,8 @@ package final class RedisStore: BindingStore {
     /// Read on the loop.
     package private(set) var counters = StoreCounters()
     package let primary: RedisPrimary
+    /// What other loops know of `isAvailable`.
+    let availability = StoreAvailability()
     private let logger: Logger
     private let commands: RedisCommands
     private let connection: ReconnectingConnection<RedisConnection>
@@ -24,6 +26,7 @@ package final class RedisStore: BindingStore {
     private var compared: (version: UInt64, agreement: Agreement)?
     private var postponed: [(RedisConnectionState.PendingOperation, StoreFailure)] = []
     private var isTickScheduled = false
+    private var publishedAvailability = false
 
     /// - Parameter primary: shared with the stores of the replica's other loops.
     package init(eventLoop: any EventLoop, primary: RedisPrimary, logger: Logger) {
@@ -52,23 +55,28 @@ package final class RedisStore: BindingStore {
 
     package func send(_ operation: StoreOperation, for waiter: any StoreWaiter) {
         let now = Instant.now
-        if !waiter.isBackground { counters.countSent(operation) }
-        var stamp = OperationStamp(sentAt: now, isFromChannelServer: false)
-        let failure: StoreFailure
-        if !operation.isWritable {
-            failure = .refused
-        } else if isAvailable, let connection = connection.serving {
-            // Compared after the time was taken: if the channel has since switched to another server, the operation
-            // belongs to an earlier generation.
-            stamp = OperationStamp(sentAt: now, isFromChannelServer: agreement(of: connection) == .same)
-            if connection.send(operation, for: waiter, stamp) { return flushSoon() }
-            failure = .full
-        } else {
-            failure = .away
-        }
+        if waiter.isCounted { counters.countSent(operation) }
+        guard let failure = send(operation, for: waiter, askedAt: now, now: now) else { return }
+        let stamp = OperationStamp(sentAt: now, isFromChannelServer: false)
         let pending = RedisConnectionState.PendingOperation(operation: operation, waiter: waiter, stamp: stamp)
         postponed.append((pending, failure))
         flushSoon()
+    }
+
+    /// Sends an operation, if it can be sent now. Otherwise returns why not; the waiter then receives nothing.
+    ///
+    /// - Parameter askedAt: when the request asked: the budget and the result's lifetime count from here.
+    func send(
+        _ operation: StoreOperation, for waiter: any StoreWaiter, askedAt: Instant, now: Instant
+    ) -> StoreFailure? {
+        guard operation.isWritable else { return .refused }
+        guard isAvailable, let connection = connection.serving else { return .away }
+        // Compared after the time was taken: if the channel has since switched to another server, the operation
+        // belongs to an earlier generation.
+        let stamp = OperationStamp(sentAt: askedAt, isFromChannelServer: agreement(of: connection) == .same)
+        guard connection.send(operation, for: waiter, stamp, now: now) else { return .full }
+        flushSoon()
+        return nil
     }
 
     /// Asks for a page of the store's keys. A cursor is valid only on the server that returned it; a scan begins at 0.
@@ -100,7 +108,7 @@ package final class RedisStore: BindingStore {
     }
 
     func deliver(_ pending: RedisConnectionState.PendingOperation, _ result: StoreResult, now: Instant) {
-        if !pending.waiter.isBackground {
+        if pending.waiter.isCounted {
             let microseconds = (now.nanoseconds &- pending.stamp.sentAt.nanoseconds) / 1000
             counters.countAnswered(result, microseconds: microseconds)
         }
@@ -185,6 +193,7 @@ extension RedisStore {
     }
 
     private func leaveOtherServer() {
+        defer { publishAvailability() }
         guard let connection = connection.serving, agreement(of: connection) == .other else { return }
         connection.leave(.otherServer)
     }
@@ -246,6 +255,7 @@ extension RedisStore {
     /// A write was refused because the server has become a replica.
     func foundReplica() {
         connection.serving?.leave(.replica)
+        publishAvailability()
         primary.link.doubt(.replica)
     }
 
@@ -268,6 +278,16 @@ extension RedisStore {
     func connectionEnded(_ error: StoreError) {
         breaker.disconnected()
         connection.ended(error)
+        publishAvailability()
+    }
+
+    /// Called when anything has changed that `isAvailable` depends on. A server loses trust only by falling silent,
+    /// which ends the connection.
+    private func publishAvailability() {
+        let isAvailable = isAvailable
+        guard isAvailable != publishedAvailability else { return }
+        publishedAvailability = isAvailable
+        availability.set(isAvailable)
     }
 
     private func attemptFailed(_ error: StoreError) {
@@ -276,6 +296,7 @@ extension RedisStore {
     }
 
     private func perform(_ action: StoreBreaker.Action) {
+        publishAvailability()
         switch action {
         case .doNothing: break
         case .openAndProbe(let time):

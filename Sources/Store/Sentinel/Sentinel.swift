@@ -33,7 +33,7 @@ final class Sentinel {
         primaryName = sentinels.primaryName
         self.logger = logger
         target = ConnectionTarget(
-            settings: settings, endpoints: FixedEndpoint(endpoint: endpoint), status: PrimaryStatus(loops: 1),
+            settings: settings, endpoints: FixedEndpoint(endpoint: endpoint), status: PrimaryStatus(dataConnections: 1),
             tls: sentinels.tls, resolver: resolver)
         questions = ReconnectingConnection(to: target, on: eventLoop)
         notices = ReconnectingConnection(to: target, on: eventLoop)

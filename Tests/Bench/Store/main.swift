@@ -5,35 +5,6 @@ import NIOCore
 import NIOPosix
 import Store
 
-/// Keeps `depth` questions under way until `total` have been answered.
-final class Asker: StoreWaiter {
-    private let store: any BindingStore
-    private let total: UInt64
-    private let promise: EventLoopPromise<UInt64>
-    private var asked: UInt64 = 0
-    private var answered: UInt64 = 0
-    private var unavailable: UInt64 = 0
-
-    init(_ store: any BindingStore, total: UInt64, _ promise: EventLoopPromise<UInt64>) {
-        self.store = store
-        self.total = total
-        self.promise = promise
-    }
-
-    func ask() {
-        guard asked < total else { return }
-        asked += 1
-        let fingerprint = Fingerprint(high: (asked % 100_000) &* 0x9E37_79B9_7F4A_7C15, low: asked % 100_000)
-        store.ask(.create(fingerprint, BackendHash(bits: 77), lifetime: 600_000), for: self)
-    }
-
-    func storeAnswered(_ answer: StoreResult, to question: StoreOperation, asked: Instant) {
-        if case .unavailable = answer { unavailable += 1 }
-        answered += 1
-        if answered == total { promise.succeed(unavailable) } else { ask() }
-    }
-}
-
 /// Microseconds of CPU that this process has used: its own and the kernel's.
 func processorTime() -> (user: Double, system: Double) {
     var usage = rusage()
@@ -42,32 +13,17 @@ func processorTime() -> (user: Double, system: Double) {
     return (microseconds(usage.ru_utime), microseconds(usage.ru_stime))
 }
 
-func store(at place: String, on loop: any EventLoop) throws -> any BindingStore {
-    guard place != "memory" else {
-        return MemoryStore(records: MemoryRecords(capacity: 200_000, seed: 1), eventLoop: loop)
+let arguments = Array(CommandLine.arguments.dropFirst())
+let place = arguments.first ?? "memory"
+if arguments.count > 1 {
+    let numbers = arguments.dropFirst().compactMap { Int($0) }
+    guard numbers.count == 6, numbers.allSatisfy({ $0 > 0 }) else {
+        print("usage: BenchStore URL REPLICAS LOOPS CONNECTIONS RATE BURST SECONDS")
+        exit(2)
     }
-    let settings = StoreSettings(endpoint: try RedisEndpoint(place), commandTimeout: .seconds(1))
-    let store = RedisStore(
-        eventLoop: loop, primary: RedisPrimary(settings, loops: 1), logger: Logger(label: "bench"))
-    store.start()
-    return store
-}
-
-let place = CommandLine.arguments.dropFirst().first ?? "memory"
-let loop = MultiThreadedEventLoopGroup.singleton.next()
-let bound = try loop.submit { try NIOLoopBound(store(at: place, on: loop), eventLoop: loop) }.wait()
-sleep(1)
-for depth in [1, 4, 16, 64, 256] {
-    let total: UInt64 = depth == 1 ? 100_000 : 400_000
-    let promise = loop.makePromise(of: UInt64.self)
-    let before = processorTime()
-    loop.execute {
-        let asker = Asker(bound.value, total: total, promise)
-        for _ in 0..<depth { asker.ask() }
-    }
-    let unavailable = try promise.futureResult.wait()
-    let after = processorTime()
-    let user = (after.user - before.user) / Double(total)
-    let system = (after.system - before.system) / Double(total)
-    print("\(depth) under way: \(user) + \(system) µs for a question, \(unavailable) unavailable")
+    let load = try SharedLoad(
+        place, replicas: numbers[0], loops: numbers[1], connections: numbers[2], rate: numbers[3], burst: numbers[4])
+    try load.run(seconds: numbers[5])
+} else {
+    try askInDepth(at: place)
 }
