@@ -70,7 +70,7 @@ struct HostileSentinelTests {
     }
 
     @Test(
-        "Bytes that are no answer end the connection, and the primary that the others name stays in use",
+        "Bytes that do not answer end the connection, and the primary that the others name stays in use",
         arguments: [
             "+OK\r\n", "*1000000000\r\n", "garbage\r\n", "\u{0}\r\n",
             "$104857600\r\n" + String(repeating: "a", count: 100_000),
