@@ -13,6 +13,7 @@ final class SimulatedConnection {
             case operation(StorePurpose, StoreOperation)
             case beat
             case probe
+            case writingProbe
             /// A page of keys.
             case scan
             case announce
@@ -50,6 +51,8 @@ final class SimulatedConnection {
     var heldUntil: Moment = 0
     var pending: [Pending] = []
     var breaker = BreakerModel()
+    /// Whether a timer watches for the server's silence.
+    var isWatched = false
 
     init(
         id: Int, kind: Kind, primary: Int, replica: SimulatedReplica, server: SimulatedServer

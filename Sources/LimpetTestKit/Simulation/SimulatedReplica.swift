@@ -41,6 +41,7 @@ final class SimulatedReplica {
     let health: HealthTable
     let renewal: CookieRenewal
     var loops: [Loop] = []
+    var view = SentinelView()
     var hearings: [Hearing]
     var fleet: FleetHealth
     var isFleetTickComing = false
@@ -131,7 +132,7 @@ final class SimulatedReplica {
 
     func mayAsk(loop: Int, primary: Int) -> Bool {
         guard let connection = loops[loop].data[primary], connection.isServing, connection.isOpen else { return false }
-        return !connection.breaker.isOpen
+        return !connection.breaker.isOpen && view.trusts(connection)
     }
 
     func isFromChannelServer(_ connection: SimulatedConnection) -> Bool {

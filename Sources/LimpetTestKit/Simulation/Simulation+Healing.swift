@@ -12,6 +12,7 @@ extension Simulation {
         random = SeededRandom(seed: scenario.seed ^ 0x4ea1)
         note("-- everything heals")
         endFaults()
+        if hasTrust { healSentinels() }
         runUntil(now + quiet)
         guard violation == nil else { return }
         checkOffered()
@@ -45,7 +46,7 @@ extension Simulation {
             }
         }
         for primary in primaries.indices {
-            heal(primary)
+            if !hasTrust { heal(primary) }
             primaries[primary].current.memoryFullUntil = min(primaries[primary].current.memoryFullUntil, now)
             primaries[primary].current.replicationLag = 0
         }

@@ -83,4 +83,12 @@ package enum SimulationRule: String, Sendable, CaseIterable {
     case lifeSeen
     /// A binding is offered at its own epoch.
     case offerEpoch
+    /// What a minority of the Sentinels says changes no primary.
+    case sentinelMajority
+    /// A server that owes a reply, and is heard on no connection for a lease, is left on all of them.
+    case silenceIsOfServer
+    /// A server that was silent must accept a write that is sent 1.1 s after it is heard again.
+    case settle
+    /// A majority of the Sentinels must have named a server that was silent since it is heard again.
+    case namedSince
 }
