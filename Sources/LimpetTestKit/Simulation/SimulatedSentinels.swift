@@ -56,6 +56,8 @@ struct ReplicationLinks {
     /// When it was last frozen, and when it woke.
     var frozenAt: Moment = -1
     var wokeAt: Moment = -1
+    /// Whether its sockets receive while it is frozen: a process is, not a machine.
+    var buffersWhileFrozen = true
     /// When it was replaced.
     var replacedAt: Moment?
 

@@ -39,7 +39,7 @@ extension Simulation {
         guard follower.isAlive, let master = follower.links.master else { return }
         if master.isAlive, master.links.reaches(follower) {
             if now < master.stalledUntil {
-                master.links.waiting.insert(follower.id)
+                if master.links.buffersWhileFrozen { master.links.waiting.insert(follower.id) }
             } else {
                 master.links.heardAt[follower.id] = now
             }
@@ -71,6 +71,7 @@ extension Simulation {
             coverage.count("primaries frozen")
             server.stalledUntil = now + lasting
             server.links.frozenAt = now
+            server.links.buffersWhileFrozen = random.percent(50)
             add(.wakes(server, life: server.life), primary, after: lasting)
         case .sever(let reachableBy, let hasCompanion, let lasting):
             coverage.count("primaries cut off")
@@ -163,7 +164,9 @@ extension Simulation {
         if scenario.sentinelStore?.hasSpares == true {
             add(.spares(promoted), primary, after: random.int(100_000...2_000_000))
         }
-        if !isDown(former) { reconfigureLater(former, primary) }
+        guard !isDown(former) else { return }
+        leave(former, promoted)
+        reconfigureLater(former, primary)
     }
 
     /// Sentinels wait until a primary that is back has said for a time that it is one.
@@ -198,7 +201,7 @@ extension Simulation {
     }
 
     /// A frozen server goes on. It executes what waits in its sockets, with the followers that it counted last. That
-    /// some have left waits there too, or was lost.
+    /// some have left waits there too; where a whole machine was frozen it may have been lost.
     private func wake(_ server: SimulatedServer, _ primary: Int) {
         note("redis \(server.id) wakes")
         let isReplaced = server === primaries[primary].former
@@ -208,7 +211,7 @@ extension Simulation {
         server.links.waiting = []
         for follower in primaries[primary].sentinels?.servers ?? []
         where server.links.heardAt[follower.id] != nil && follower.links.master !== server {
-            guard random.percent(60) else { continue }
+            guard server.links.buffersWhileFrozen || random.percent(50) else { continue }
             add(.left(server, life: server.life, follower: follower.id), primary, after: random.int(0...3000))
         }
         if isReplaced { reconfigureLater(server, primary) }
