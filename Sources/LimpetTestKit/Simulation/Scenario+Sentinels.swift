@@ -126,7 +126,13 @@ extension Scenario {
         switch random.below(8) {
         case 0...3:
             // Requests on both sides of the waking, with moves at the new primary before it.
-            if random.percent(20) { before.append((100, idleCut(primary, &random))) }
+            switch random.below(10) {
+            case 0...1: before.append((100, idleCut(primary, &random)))
+            case 2:
+                let pause = lasting + random.int(-100_000...500_000)
+                before.append((100, .pause(replica: random.below(replicaCount), lasting: pause)))
+            case _: break
+            }
             return before + [(random.int(1000...100_000), .sentinel(primary, .freeze(lasting: lasting)))]
                 + movesAndWaking(client, lasting, &random)
         case 4:
@@ -168,6 +174,7 @@ extension Scenario {
         let spent = series.reduce(0) { $0 + $1.0 }
         // They wait in the sockets when the server wakes.
         series.append((max(0, lasting - early - spent), .burst(client: client)))
+        if random.percent(10) { series.append((100, .restartReplica(random.below(replicaCount), membership: 0))) }
         series.append((early * 2 / 3, .burst(client: random.below(cookies.count))))
         return series + requests(random.int(1_000_000...14_000_000), 24, &random)
     }

@@ -35,6 +35,7 @@ final class SimulatedConnection {
     let server: SimulatedServer
     /// The server's life when the connection was made: a server that has restarted since does not know the connection.
     let serverLife: Int
+    let openedAt: Moment
 
     var isOpen = true
     var isOpenAtServer = true
@@ -55,7 +56,8 @@ final class SimulatedConnection {
     var isWatched = false
 
     init(
-        id: Int, kind: Kind, primary: Int, replica: SimulatedReplica, server: SimulatedServer
+        id: Int, kind: Kind, primary: Int, replica: SimulatedReplica, server: SimulatedServer,
+        openedAt: Moment
     ) {
         self.id = id
         self.kind = kind
@@ -64,6 +66,7 @@ final class SimulatedConnection {
         life = replica.life
         self.server = server
         serverLife = server.life
+        self.openedAt = openedAt
     }
 
     var isCurrent: Bool { life == replica.life && isOpen }

@@ -108,7 +108,10 @@ extension Simulation {
         case .offers(let loop): offer(loop, at: replica)
         case .connect(let kind, let primary): connect(kind, primary, at: replica)
         case .connectTimeout(let connection):
-            if !connection.isServing { abandon(connection, "not connected in time, or to another server") }
+            if !connection.isServing {
+                greetingIsOverdue(connection)
+                abandon(connection, "not connected in time, or to another server")
+            }
         case .deadline(let connection, let token): deadline(token, over: connection)
         case .patience(let connection, let token):
             guard connection.pending.contains(where: { $0.token == token }) else { break }

@@ -38,7 +38,7 @@ extension Simulation {
         guard let server = address(primary, for: replica) else { return }
         if hasTrust, replica.failedAttempts > 0 { hinted(isCertain: false, primary, at: replica) }
         let connection = SimulatedConnection(
-            id: nextSerial(), kind: kind, primary: primary, replica: replica, server: server)
+            id: nextSerial(), kind: kind, primary: primary, replica: replica, server: server, openedAt: now)
         connection.heldUntil = replica.pausedUntil
         switch kind {
         case .subscriber: replica.hearings[primary].subscriber = connection

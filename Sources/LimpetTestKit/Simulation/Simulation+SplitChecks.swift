@@ -23,7 +23,9 @@ extension Simulation {
         if let replacedAt = server.links.replacedAt, server === place.former {
             coverage.widen("split window", to: now - replacedAt)
         }
-        if scenario.isGuarded { fail("I1", "\(who): decided by redis \(server.id), which was replaced") }
+        // What the former primary was told, and heard, until then holds for as long as on one server.
+        let isLate = now - (server.links.replacedAt ?? -1 << 40) > bound
+        if scenario.isGuarded, isLate { fail("I1", "\(who): decided by redis \(server.id), which was replaced") }
         if server === sentinels.stranger { fail("majority", "\(who): decided by a server that only a minority named") }
         if sentinels.agreedSinceFor[replica.index] < .max {
             coverage.widen("split window after a majority agreed", to: now - agreed)

@@ -93,6 +93,17 @@ extension Simulation {
         change(connection) { $0.gaveUp(owedSince: owed.stamp.sentAt, now: instant) }
     }
 
+    /// A connection is given up before its first commands were answered. The server at that address owes the reply.
+    func greetingIsOverdue(_ connection: SimulatedConnection) {
+        guard hasTrust, has(.greetingIsOwed), connection.identity == nil else { return }
+        let replica = connection.replica
+        for (key, watched) in replica.view.watched where watched.server === connection.server {
+            guard key.runID == watched.server.identity.runID, key.kind == nil || key.kind == connection.kind else { continue }
+            replica.view.watched[key]?.trust.gaveUp(
+                owedSince: replica.instant(connection.openedAt), now: replica.instant(now))
+        }
+    }
+
     // MARK: Settling
 
     /// Asks for a write if the connection's server must prove itself. False if it is trusted.
