@@ -55,7 +55,7 @@ extension Scenario {
         isGuarded = store.demandedFollowers == store.followerCount
         let least = guardLag + 1_000_000 + settings.leaseMilliseconds * 1002 + 20_000
         downAfter =
-            store.demandedFollowers > 0 ? least + random.int(0...500_000) : random.int(500_000...2_500_000)
+            store.demandedFollowers > 0 ? least + random.int(0...500_000) : random.int(1_600_000...3_000_000)
         sentinelStore = store
     }
 

@@ -28,7 +28,8 @@ extension Simulation {
             start(replica: replica, life: replicas[replica].life + 1, membership: membership)
         case .leaveOut(let replica):
             for primary in primaries.indices { replicas[replica].hearings[primary].standby?.leavesOut = true }
-        case .sentinel, .stall, .crash, .partition, .heal, .replicationLag, .restart, .flush, .evictEra, .memoryFull, .outage,
+        case .sentinel, .stall, .crash, .partition, .heal, .replicationLag, .restart, .flush, .evictEra, .memoryFull,
+            .outage,
             .hide:
             applyToStore(choice.action)
         case .evict(let client): lose(clients[client].session, nil)

@@ -84,6 +84,8 @@ extension Simulation {
     private func checkRepeated(
         _ session: Fingerprint, _ binding: Binding, _ at: Moment, _ replica: SimulatedReplica
     ) {
+        // A replaced primary that goes on extends no life at its successor.
+        guard !hasTrust || scenario.isGuarded else { return }
         guard scenario.settings.absoluteTimeoutMilliseconds == nil, at > now - 55_000_000,
             at + leastLife(since: at, of: session) > now, (silentlyLost[session] ?? 0) < at,
             made[session]?.contains(where: { $0.epoch >= binding.epoch && $0 != binding }) != true

@@ -178,7 +178,9 @@ extension Simulation {
     private func followPrimary(_ server: SimulatedServer, _ primary: Int) {
         let current = primaries[primary].current
         guard server !== current, server.links.master !== current else { return }
-        let isBeyondReach = primaries[primary].former.map { $0.links.isCutOff && $0.links.companions.contains(server.id) }
+        let isBeyondReach = primaries[primary].former.map {
+            $0.links.isCutOff && $0.links.companions.contains(server.id)
+        }
         guard !isDown(server), !isDown(current), isBeyondReach != true else {
             return add(.follows(server), primary, after: 500_000)
         }

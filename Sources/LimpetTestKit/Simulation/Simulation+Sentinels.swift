@@ -212,8 +212,11 @@ extension Simulation {
     /// Ends the connections that lead to another server, and makes others at once.
     private func use(_ address: ServerAddress, _ primary: Int, at replica: SimulatedReplica) {
         guard let server = server(at: address, primary) else { return }
+        checkLed(replica, from: replica.view.guides[primary].server, to: server, primary)
         coverage.count("primaries named")
-        note("replica \(replica.index): redis \(server.id) is the primary, \(replica.view.guides[primary].topology.basis)")
+        note(
+            "replica \(replica.index): redis \(server.id) is the primary, \(replica.view.guides[primary].topology.basis)"
+        )
         replica.view.guides[primary].server = server
         replica.failedAttempts = 0
         for connection in replica.connections(to: primary) where connection.isOpen && connection.server !== server {

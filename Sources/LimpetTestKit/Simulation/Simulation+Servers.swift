@@ -46,7 +46,9 @@ extension Simulation {
 
     private func refusal(of server: SimulatedServer) -> WriteRefusal? {
         if !server.isPrimary { return .readOnly }
-        if scenario.isGuarded || scenario.sentinelStore != nil, has(.guardedFailOver), server.isShortOfReplicas { return .noReplicas }
+        if scenario.isGuarded || scenario.sentinelStore != nil, has(.guardedFailOver), server.isShortOfReplicas {
+            return .noReplicas
+        }
         return now < server.memoryFullUntil ? .outOfMemory : nil
     }
 

@@ -30,7 +30,9 @@ extension Simulation {
         if sentinels.agreedSinceFor[replica.index] < .max {
             coverage.widen("split window after a majority agreed", to: now - agreed)
             if now - agreed > agreementBound {
-                fail("split", "\(who): decided by redis \(server.id), \((now - agreed) / 1000) ms after a majority agreed")
+                fail(
+                    "split",
+                    "\(who): decided by redis \(server.id), \((now - agreed) / 1000) ms after a majority agreed")
             }
         }
         // It was frozen while it was replaced, and was told nothing.
@@ -39,6 +41,16 @@ extension Simulation {
         {
             fail("woken", "\(who): decided by redis \(server.id), which was replaced while it was frozen")
         }
+    }
+
+    /// What only a minority of the Sentinels says leads no replica from one server to another.
+    func checkLed(
+        _ replica: SimulatedReplica, from before: SimulatedServer?, to server: SimulatedServer, _ primary: Int
+    ) {
+        let basis = replica.view.guides[primary].topology.basis
+        guard before != nil, basis != .majority || !has(.sentinelMajority), server !== primaries[primary].current
+        else { return }
+        fail("majority", "replica \(replica.index) is led to redis \(server.id) by a minority, \(basis)")
     }
 
     // MARK: When all is well
@@ -77,10 +89,13 @@ extension Simulation {
         for replica in replicas {
             for (primary, place) in primaries.enumerated() {
                 let server = replica.hearings[primary].subscriber.flatMap { $0.isServing ? $0.server : nil }
-                guard server !== place.current || replica.view.guides[primary].server !== place.current else { continue }
+                guard server !== place.current || replica.view.guides[primary].server !== place.current else {
+                    continue
+                }
                 fail(
                     "convergence",
-                    "replica \(replica.index) uses redis \(server.map { String($0.id) } ?? "none"), not \(place.current.id)")
+                    "replica \(replica.index) uses redis \(server.map { String($0.id) } ?? "none"), not \(place.current.id)"
+                )
             }
         }
     }
