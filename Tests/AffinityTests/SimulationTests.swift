@@ -78,9 +78,9 @@ struct SimulationTests {
         .lifeSeen: 2,
         .offerEpoch: 1,
         .sentinelMajority: 1,
-        .silenceIsOfServer: 1,
-        .greetingIsOwed: 30,
-        .settle: 10,
+        .silenceIsOfServer: 2,
+        .greetingIsOwed: 77,
+        .settle: 43,
         .namedSince: 18,
     ]
 

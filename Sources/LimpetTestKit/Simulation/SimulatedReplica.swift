@@ -29,6 +29,8 @@ final class SimulatedReplica {
     /// The random number of the process.
     let instance: UInt64
     let release: SimulatedStandby.Release
+    /// When the process began.
+    let beganAt: Moment
     /// Incremented with each process.
     var life = 0
     var membershipIndex = 0
@@ -74,6 +76,7 @@ final class SimulatedReplica {
         self.index = index
         self.instance = instance
         self.release = release
+        beganAt = now
         usableSince = Array(repeating: now, count: membership.count)
         self.life = life
         self.membershipIndex = membershipIndex

@@ -17,6 +17,10 @@ extension Simulation {
         guard replica.view.guides[server.primary].topology.basis == .majority || !has(.sentinelMajority) else {
             return coverage.count("decisions on a minority's word")
         }
+        // A process that begins cannot know that the first server it meets was frozen.
+        guard server.links.frozenAt < 0 || replica.beganAt < server.links.frozenAt else {
+            return coverage.count("decisions of a process that met a woken primary first")
+        }
         coverage.count("decisions by a replaced primary")
         let place = primaries[server.primary]
         let agreed = max(sentinels.agreedSinceFor[replica.index], replica.pausedUntil)
@@ -50,7 +54,7 @@ extension Simulation {
         let basis = replica.view.guides[primary].topology.basis
         guard before != nil, basis != .majority || !has(.sentinelMajority), server !== primaries[primary].current
         else { return }
-        fail("majority", "replica \(replica.index) is led to redis \(server.id) by a minority, \(basis)")
+        fail("majority", "replica \(replica.index) is led to redis \(server.id) by a minority")
     }
 
     // MARK: When all is well

@@ -98,7 +98,9 @@ extension Simulation {
         guard hasTrust, has(.greetingIsOwed), connection.identity == nil else { return }
         let replica = connection.replica
         for (key, watched) in replica.view.watched where watched.server === connection.server {
-            guard key.runID == watched.server.identity.runID, key.kind == nil || key.kind == connection.kind else {
+            guard key.runID == watched.server.identity.runID, key.kind == nil || connection.kind != .subscriber,
+                key.kind == nil || key.kind == connection.kind
+            else {
                 continue
             }
             replica.view.watched[key]?.trust.gaveUp(
