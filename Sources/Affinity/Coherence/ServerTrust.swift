@@ -3,8 +3,8 @@
 /// A server that was frozen or cut off while another took its place answers what waits in its sockets when it wakes,
 /// because it has not noticed yet that it lost its replicas. So a server that owes a reply, and is not heard on any
 /// connection for a lease, is left on all of them, those that owe nothing too. When the same run id answers again, it
-/// may be asked only after it has accepted a write that was sent long enough after its first reply. Where Sentinels name
-/// the primary, a majority of them must have named it since, too: a server that needs no replicas accepts any write.
+/// may be asked only after it has accepted a write that was sent long enough after its first reply. Where Sentinels
+/// name the primary, a majority of them must have named it since, too: a server that needs no replicas accepts any write.
 ///
 /// A process that was not running for a second does not know what it missed, and what it reads first may be what the
 /// server sent when it woke. Both may have stood on one machine. So it treats the server as one that was silent.
@@ -20,8 +20,8 @@ package struct ServerTrust: Sendable {
     }
 
     /// Milliseconds from the first reply after a silence to the write. Redis counts the replicas that it can reach once
-    /// a second; by then it refuses writes if it lacks some, even if it lost contact without being told: unless words of
-    /// theirs still waited in its sockets, which count as new.
+    /// a second; by then it refuses writes if it lacks some, even if it lost contact without being told: unless words
+    /// of theirs still waited in its sockets, which count as new.
     package static let settlingMilliseconds: Int64 = 1100
 
     /// Milliseconds between two regular checks after which this process was not running. No guarded primary is replaced

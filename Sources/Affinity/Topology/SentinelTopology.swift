@@ -2,8 +2,8 @@
 ///
 /// All Sentinels are asked side by side, a round at a time. What a majority of those configured names is the primary.
 /// A minority never changes the primary, whatever epoch it claims and however few contradict it, because it may be cut
-/// off, or lie; it is used only at a start, where nothing else is known. Messages of fail-overs, lost connections, refusals and silence name no primary: they only bring the
-/// next round forward.
+/// off, or lie; it is used only at a start, where nothing else is known. Messages of fail-overs, lost connections,
+/// refusals and silence name no primary: they only bring the next round forward.
 package struct SentinelTopology: Sendable {
     /// What one Sentinel answers.
     package enum Answer: Hashable, Sendable {
@@ -44,7 +44,7 @@ package struct SentinelTopology: Sendable {
         var count: Int { epochs.count }
         var highestEpoch: UInt64 { epochs.first ?? 0 }
 
-        /// The epoch that so many Sentinels vouch for: none above it rests on fewer.
+        /// The highest epoch that at least this number of Sentinels vouches for.
         func epoch(vouchedBy count: Int) -> UInt64 { epochs.count >= count ? epochs[count - 1] : 0 }
     }
 
@@ -59,8 +59,8 @@ package struct SentinelTopology: Sendable {
     package static let urgentMilliseconds: Int64 = 1000
     /// Another hint this soon, in milliseconds, asks once at most, so that an outage does not keep all replicas asking.
     private static let hintsApart: Int64 = 5000
-    /// In milliseconds. A majority that names another server at a lower epoch counts only if it has done so for so long:
-    /// Sentinels that were restarted with old knowledge hear of the fail-over one after the other.
+    /// In milliseconds. A majority that names another server at a lower epoch counts only if it has done so for this
+    /// long: Sentinels that were restarted with old knowledge hear of the fail-over one after the other.
     package static let patienceMilliseconds: Int64 = 2000
     /// Milliseconds from the start during which a minority is not believed: others may be about to answer.
     package static let startMilliseconds: Int64 = 500

@@ -11,7 +11,7 @@ struct SentinelStore: Sendable {
     /// Whether other servers soon follow a promoted primary, in place of the former one.
     var hasSpares = false
 
-    /// The largest number of Sentinels that are no majority.
+    /// The largest number of Sentinels that is less than a majority.
     var minority: Int { (sentinelCount - 1) / 2 }
 }
 
