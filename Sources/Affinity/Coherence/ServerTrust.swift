@@ -4,7 +4,8 @@
 /// because it has not noticed yet that it lost its replicas. So a server that owes a reply, and is not heard on any
 /// connection for a lease, is left on all of them, those that owe nothing too. When the same run id answers again, it
 /// may be asked only after it has accepted a write that was sent long enough after its first reply. Where Sentinels
-/// name the primary, a majority of them must have named it since, too: a server that needs no replicas accepts any write.
+/// name the primary, a majority of them must have named it since, too: a server that needs no replicas accepts any
+/// write.
 ///
 /// A process that was not running for a second does not know what it missed, and what it reads first may be what the
 /// server sent when it woke. Both may have stood on one machine. So it treats the server as one that was silent.
