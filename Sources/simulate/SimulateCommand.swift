@@ -77,8 +77,8 @@ struct SimulateCommand {
         for rule in SimulationRule.allCases where options.without.isEmpty || options.without.contains(rule) {
             let start = Date()
             let campaign = SimulationCampaign(
-                seeds: options.seed..<(options.seed + options.seeds), steps: options.steps, profile: options.profile,
-                replicas: options.replicas, without: [rule], stopsEarly: true)
+                seeds: options.seed..<(options.seed + options.seeds), steps: options.steps,
+                profile: options.profile ?? rule.profile, replicas: options.replicas, without: [rule], stopsEarly: true)
             let result = try await campaign.run(workers: ProcessInfo.processInfo.activeProcessorCount)
             let seconds = String(format: "%.1f", Date().timeIntervalSince(start))
             if let first = result.findings.first {

@@ -115,25 +115,45 @@ struct SentinelTopologyTests {
         #expect(fleet.milliseconds - contendedAt <= 2500)
     }
 
-    @Test("is that of the highest epoch if a majority answers without agreeing, after two seconds without the old one")
+    @Test("is kept while a majority answers without agreeing, in use or not, whatever epoch one of them claims")
     func contradiction() {
-        let answers: [SentinelTopology.Answer] = [
-            .primary(Self.b, epoch: 8), .primary(Self.b, epoch: 8), .primary(Self.a, epoch: 7),
-            .primary(Self.c, epoch: 6), .silent,
-        ]
-        var fleet = Fleet(Array(repeating: .primary(Self.a, epoch: 7), count: 5))
-        fleet.isInUse = true
+        for answers: [SentinelTopology.Answer] in [
+            [.primary(Self.b, epoch: 1_000_000), .primary(Self.a, epoch: 7), .silent],
+            [.primary(Self.c, epoch: 1_000_000), .primary(Self.b, epoch: 8), .primary(Self.a, epoch: 7)],
+        ] {
+            var fleet = Fleet(Array(repeating: .primary(Self.a, epoch: 7), count: 3))
+            fleet.isInUse = true
+            fleet.pass(10)
+            fleet.answers = answers
+            fleet.pass(20_000)
+            fleet.isInUse = false
+            fleet.pass(20_000)
+            #expect(fleet.used == [Self.a] && fleet.topology.basis == .majority)
+            #expect(!fleet.topology.isAgreed)
+        }
+    }
+
+    @Test("is that of the highest epoch at a start if a majority answers without agreeing for half a second")
+    func contradictionAtStart() {
+        var fleet = Fleet([.primary(Self.a, epoch: 7), .primary(Self.b, epoch: 8), .silent])
+        fleet.pass(499)
+        #expect(fleet.used.isEmpty)
+        fleet.pass(800)
+        #expect(fleet.used == [Self.b] && fleet.topology.basis == .highestEpoch && fleet.confirmed.isEmpty)
+        fleet.answers[2] = .primary(Self.a, epoch: 7)
+        fleet.pass(600)
+        #expect(fleet.used == [Self.b, Self.a] && fleet.topology.basis == .majority)
+    }
+
+    @Test("is changed at once even if a minority claimed an epoch for the old one that no fail-over reached")
+    func inflatedEpoch() {
+        var fleet = Fleet([.primary(Self.a, epoch: 1_000_000), .primary(Self.a, epoch: 7), .primary(Self.a, epoch: 7)])
         fleet.pass(10)
-        fleet.answers = answers
-        fleet.pass(20_000)
         #expect(fleet.used == [Self.a])
-        fleet.isInUse = false
-        fleet.pass(1900)
-        #expect(fleet.used == [Self.a])
-        fleet.pass(1200)
+        fleet.answers = [.primary(Self.a, epoch: 1_000_000), .primary(Self.b, epoch: 8), .primary(Self.b, epoch: 8)]
+        fleet.topology.hinted(isCertain: true, now: fleet.now)
+        fleet.pass(400)
         #expect(fleet.used == [Self.a, Self.b])
-        #expect(fleet.topology.basis == .highestEpoch)
-        #expect(!fleet.confirmed.contains(Self.b))
     }
 
     @Test("is the best that a minority names only at a start, and only if others had half a second to answer")

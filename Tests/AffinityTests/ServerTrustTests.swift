@@ -26,9 +26,12 @@ struct ServerTrustTests {
     func heard() {
         var trust = ServerTrust(leaseMilliseconds: 500)
         #expect(trust.check(owedSince: at(100), heardAt: at(300), now: at(799)) == false)
-        #expect(trust.check(owedSince: nil, heardAt: at(300), now: at(90_000)) == false)
-        #expect(trust.mayBeAsked)
         #expect(trust.check(owedSince: at(100), heardAt: at(300), now: at(800)) == true)
+        var idle = ServerTrust(leaseMilliseconds: 500)
+        for tick in 0..<900 {
+            #expect(idle.check(owedSince: nil, heardAt: at(300), now: at(Int64(tick) * 100)) == false)
+        }
+        #expect(idle.mayBeAsked)
     }
 
     @Test("is lost for a reply that is owed to a connection given up before, unless the server was heard since")
@@ -40,8 +43,30 @@ struct ServerTrustTests {
         var other = trust
         #expect(trust.check(owedSince: nil, heardAt: at(150), now: at(2150)) == true)
         #expect(other.check(owedSince: nil, heardAt: at(601), now: at(2601)) == false)
-        #expect(other.check(owedSince: nil, heardAt: at(601), now: at(90_000)) == false)
-        #expect(other.check(owedSince: at(90_000), heardAt: at(601), now: at(92_000)) == true)
+        for tick in 27..<100 {
+            #expect(other.check(owedSince: nil, heardAt: at(601), now: at(Int64(tick) * 100)) == false)
+        }
+        #expect(other.check(owedSince: at(8400), heardAt: at(601), now: at(10_400)) == true)
+    }
+
+    @Test(
+        "is lost when this process did not run for a second, whatever has been heard since: the server may have slept, too"
+    )
+    func paused() {
+        var trust = ServerTrust(leaseMilliseconds: 500)
+        #expect(trust.check(owedSince: nil, heardAt: at(50), now: at(100)) == false)
+        var other = trust
+        #expect(trust.check(owedSince: nil, heardAt: at(1099), now: at(1099)) == false)
+        #expect(trust.mayBeAsked)
+        #expect(other.check(owedSince: nil, heardAt: at(1100), now: at(1100)) == true)
+        #expect(other.state == .silent)
+        #expect(other.check(owedSince: nil, heardAt: at(1100), now: at(9000)) == false)
+        // A pause while the server settles begins the wait anew.
+        other.connected(now: at(9100))
+        #expect(other.check(owedSince: nil, heardAt: at(9100), now: at(9200)) == false)
+        #expect(other.check(owedSince: nil, heardAt: at(10_300), now: at(10_300)) == true)
+        other.accepted(writeSentAt: at(10_300))
+        #expect(!other.mayBeAsked)
     }
 
     @Test("is back with a write that was sent 1.1 s after the first reply, and with nothing less")

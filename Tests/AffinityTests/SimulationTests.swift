@@ -77,12 +77,17 @@ struct SimulationTests {
         .refillOldData: 7,
         .lifeSeen: 2,
         .offerEpoch: 1,
+        .sentinelMajority: 1,
+        .silenceIsOfServer: 2,
+        .greetingIsOwed: 77,
+        .settle: 43,
+        .namedSince: 18,
     ]
 
     @Test("without a rule of the protocol an invariant breaks", arguments: SimulationRule.allCases)
     func ruleIsMissed(_ rule: SimulationRule) throws {
         let seed = try #require(Self.missedAt[rule])
-        let scenario = Scenario(seed: seed, steps: Self.steps)
+        let scenario = Scenario(seed: seed, steps: Self.steps, profile: rule.profile)
         #expect(try Simulation(scenario, without: [rule]).run() != nil)
         #expect(try Simulation(scenario).run() == nil)
     }
@@ -98,6 +103,20 @@ struct SimulationTests {
         ]
         for trouble in troubles { #expect(result.coverage.count(of: trouble) > 0, "\(trouble)") }
         #expect(result.coverage.count(of: "decisions that rest on standby's promise") > 50)
+    }
+
+    @Test("Sentinels: what they can get wrong, and primaries that wake after they were replaced")
+    func sentinels() async throws {
+        let campaign = SimulationCampaign(seeds: 200..<210, steps: Self.steps, profile: .sentinels)
+        let result = try await campaign.run(workers: 2)
+        #expect(result.findings.map { "seed \($0.seed): \($0.violation)" } == [])
+        let troubles = [
+            "lies of sentinels", "sentinels out of reach", "sentinels restarted with an old epoch", "primaries frozen",
+            "primaries cut off", "primaries dead", "primaries woken", "primaries woken after a fail-over",
+            "servers silent",
+            "servers trusted again", "decisions by a replaced primary",
+        ]
+        for trouble in troubles { #expect(result.coverage.count(of: trouble) > 0, "\(trouble)") }
     }
 
     @Test("a hundred replicas keep every invariant")

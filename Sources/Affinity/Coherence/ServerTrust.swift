@@ -6,6 +6,9 @@
 /// may be asked only after it has accepted a write that was sent long enough after its first reply. Where Sentinels
 /// name the primary, a majority of them must have named it since, too: a server that needs no replicas accepts any
 /// write.
+///
+/// A process that was not running for a second does not know what it missed, and what it reads first may be what the
+/// server sent when it woke. Both may have stood on one machine. So it treats the server as one that was silent.
 package struct ServerTrust: Sendable {
     package enum State: Hashable, Sendable {
         /// It may be asked.
@@ -18,8 +21,13 @@ package struct ServerTrust: Sendable {
     }
 
     /// Milliseconds from the first reply after a silence to the write. Redis counts the replicas that it can reach once
-    /// a second; by then it refuses writes if it lacks some, even if it lost contact without being told.
+    /// a second; by then it refuses writes if it lacks some, even if it lost contact without being told: unless words
+    /// of theirs still waited in its sockets, which count as new.
     package static let settlingMilliseconds: Int64 = 1100
+
+    /// Milliseconds between two regular checks after which this process was not running. No guarded primary is replaced
+    /// sooner than a second after its silence can be noticed.
+    package static let pauseMilliseconds: Int64 = 1000
 
     package private(set) var state = State.trusted
     private let leaseMilliseconds: Int64
@@ -29,6 +37,7 @@ package struct ServerTrust: Sendable {
     /// The oldest reply owed on connections that were given up since the server was last heard, and when the last of
     /// them was given up.
     private var abandoned: (owedSince: Instant, at: Instant)?
+    private var checkedAt: Instant?
 
     /// - Parameter isNamedBySentinels: whether Sentinels name the primary.
     package init(leaseMilliseconds: Int64, isNamedBySentinels: Bool = false) {
@@ -53,13 +62,24 @@ package struct ServerTrust: Sendable {
     /// Checks whether the server has fallen silent. True once for each silence: all connections to it must be ended.
     ///
     /// - Parameters:
-    ///   - owedSince: when the oldest command without a reply was sent on one of its connections. Nil if none.
+    ///   - owedSince: when the oldest command without a reply was sent on one of its connections. Nil in the regular
+    ///     check, ten times a second.
     ///   - heardAt: when any of its connections last received anything.
     package mutating func check(owedSince: Instant?, heardAt: Instant, now: Instant) -> Bool {
         if let abandoned, heardAt > abandoned.at { self.abandoned = nil }
+        if owedSince == nil, wasPaused(now: now), state != .silent { return fallSilent() }
         guard state != .silent, let oldest = [owedSince, abandoned?.owedSince].compactMap(\.self).min(),
             now >= Self.silenceBegins(owedSince: oldest, heardAt: heardAt, leaseMilliseconds: leaseMilliseconds)
         else { return false }
+        return fallSilent()
+    }
+
+    private mutating func wasPaused(now: Instant) -> Bool {
+        defer { checkedAt = now }
+        return checkedAt.map { now.milliseconds(since: $0) >= Self.pauseMilliseconds } ?? false
+    }
+
+    private mutating func fallSilent() -> Bool {
         state = .silent
         abandoned = nil
         return true

@@ -1,9 +1,9 @@
 /// Which server is the store's primary, judged from what its Sentinels say. Events in, actions out.
 ///
 /// All Sentinels are asked side by side, a round at a time. What a majority of those configured names is the primary.
-/// A minority never changes the primary, because it may be cut off, or lie; it is used only at a start, where nothing
-/// else is known. Messages of fail-overs, lost connections, refusals and silence name no primary: they only bring the
-/// next round forward.
+/// A minority never changes the primary, whatever epoch it claims and however few contradict it, because it may be cut
+/// off, or lie; it is used only at a start, where nothing else is known. Messages of fail-overs, lost connections,
+/// refusals and silence name no primary: they only bring the next round forward.
 package struct SentinelTopology: Sendable {
     /// What one Sentinel answers.
     package enum Answer: Hashable, Sendable {
@@ -30,7 +30,7 @@ package struct SentinelTopology: Sendable {
         case nothing
         /// A majority named it.
         case majority
-        /// The answers of a majority contradict each other; it has the highest epoch.
+        /// Nothing was known, and the answers of a majority contradicted each other; it has the highest epoch.
         case highestEpoch
         /// Nothing was known, and fewer than a majority answered.
         case minority
@@ -38,8 +38,14 @@ package struct SentinelTopology: Sendable {
 
     private struct Named {
         let address: ServerAddress
-        var epoch: UInt64
-        var count: Int
+        /// The epochs at which it is named, the highest first.
+        var epochs: [UInt64]
+
+        var count: Int { epochs.count }
+        var highestEpoch: UInt64 { epochs.first ?? 0 }
+
+        /// The highest epoch that at least this number of Sentinels vouches for.
+        func epoch(vouchedBy count: Int) -> UInt64 { epochs.count >= count ? epochs[count - 1] : 0 }
     }
 
     /// In milliseconds. What has not answered by then counts as silent in this round.
@@ -53,8 +59,8 @@ package struct SentinelTopology: Sendable {
     package static let urgentMilliseconds: Int64 = 1000
     /// Another hint this soon, in milliseconds, asks once at most, so that an outage does not keep all replicas asking.
     private static let hintsApart: Int64 = 5000
-    /// In milliseconds. An answer that contradicts a better one counts only if it has been given for so long: Sentinels
-    /// hear of a fail-over one after the other.
+    /// In milliseconds. A majority that names another server at a lower epoch counts only if it has done so for this
+    /// long: Sentinels that were restarted with old knowledge hear of the fail-over one after the other.
     package static let patienceMilliseconds: Int64 = 2000
     /// Milliseconds from the start during which a minority is not believed: others may be about to answer.
     package static let startMilliseconds: Int64 = 500
@@ -160,7 +166,7 @@ package struct SentinelTopology: Sendable {
         heard = named.reduce(0) { $0 + $1.count }
         isAgreed = isConfirmed
         noteDissent(now: now)
-        let actions = isConfirmed ? [] : judgeContradiction(named, isInUse: isInUse, now: now)
+        let actions = isConfirmed ? [] : judgeContradiction(named, now: now)
         let isUrgent = now.milliseconds(since: urgentSince) < Self.urgentMilliseconds
         let isQuiet = isInUse && isAgreed && contender == nil && basis == .majority
         let interval =
@@ -189,12 +195,12 @@ package struct SentinelTopology: Sendable {
         var named: [Named] = []
         for case .primary(let address, let epoch) in answers {
             if let index = named.firstIndex(where: { $0.address == address }) {
-                named[index].epoch = max(named[index].epoch, epoch)
-                named[index].count += 1
+                named[index].epochs.append(epoch)
             } else {
-                named.append(Named(address: address, epoch: epoch, count: 1))
+                named.append(Named(address: address, epochs: [epoch]))
             }
         }
+        for index in named.indices { named[index].epochs.sort(by: >) }
         return named
     }
 
@@ -203,29 +209,23 @@ package struct SentinelTopology: Sendable {
         guard !isConfirmed, let agreed = named.first(where: { $0.count >= majority }) else { return [] }
         isConfirmed = true
         let confirmed = Action.confirmed(agreed.address, askedAt: askedAt)
-        guard let used, basis == .majority, used.address != agreed.address, agreed.epoch < used.epoch else {
+        guard let used, basis == .majority, used.address != agreed.address,
+            agreed.epoch(vouchedBy: majority) < used.epoch
+        else {
             return use(agreed, .majority) + [confirmed]
         }
         // Sentinels that were restored from a backup, or told to watch another server.
         return isPatientlyContended(by: agreed, now: now) ? use(agreed, .majority) + [confirmed] : []
     }
 
-    private mutating func judgeContradiction(_ named: [Named], isInUse: Bool, now: Instant) -> [Action] {
-        let best = named.max { ($0.epoch, $0.count) < ($1.epoch, $1.count) }
-        guard let best, best.address != used?.address else {
-            contender = nil
+    /// No majority agrees: the primary that is known is kept.
+    private mutating func judgeContradiction(_ named: [Named], now: Instant) -> [Action] {
+        contender = nil
+        let best = named.max { ($0.highestEpoch, $0.count) < ($1.highestEpoch, $1.count) }
+        guard used == nil, let best, let startedAt, now.milliseconds(since: startedAt) >= Self.startMilliseconds else {
             return []
         }
-        let isMinority = heard < majority
-        if used == nil {
-            guard let startedAt, now.milliseconds(since: startedAt) >= Self.startMilliseconds else { return [] }
-            return use(best, isMinority ? .minority : .highestEpoch)
-        }
-        guard !isMinority, !isInUse else {
-            contender = nil
-            return []
-        }
-        return isPatientlyContended(by: best, now: now) ? use(best, .highestEpoch) : []
+        return use(best, heard < majority ? .minority : .highestEpoch)
     }
 
     private mutating func isPatientlyContended(by other: Named, now: Instant) -> Bool {
@@ -238,7 +238,7 @@ package struct SentinelTopology: Sendable {
 
     private mutating func use(_ named: Named, _ basis: Basis) -> [Action] {
         let isOther = used?.address != named.address
-        used = (named.address, named.epoch)
+        used = (named.address, basis == .majority ? named.epoch(vouchedBy: majority) : named.highestEpoch)
         contender = nil
         self.basis = basis
         return isOther ? [.use(named.address)] : []

@@ -53,6 +53,7 @@ extension Scenario {
         case mendBackend(Int)
         case cutBackend(Int, replica: Int)
         case reachBackend(Int, replica: Int)
+        case sentinel(_ primary: Int, SentinelAction)
         /// The backend's health checks fail: for one replica, or for all. It serves nevertheless.
         case sickenBackend(Int, replica: Int?)
     }
@@ -150,7 +151,7 @@ extension Scenario {
         // Every profile also has connection faults.
         if random.percent(12) { return ofConnections(&random) }
         return switch kind {
-        case .connections, .everything, .outages: ofConnections(&random)
+        case .connections, .everything, .outages, .sentinels: ofConnections(&random)
         case .failOver: random.percent(50) ? ofServers(&random) : ofConnections(&random)
         case .losses: ofRecords(client, &random)
         case .health: ofBackends(&random)

@@ -18,6 +18,9 @@ package struct Scenario: Sendable {
         case everything
         /// The store goes away for a time, for all replicas or for some, and comes back with its data or without.
         case outages
+        /// Sentinels name the primary, and some of them lag, lie, or are out of reach; primaries freeze, are replaced
+        /// meanwhile, and wake. It is not drawn from the seed.
+        case sentinels
     }
 
     /// A backend of a membership.
@@ -39,6 +42,8 @@ package struct Scenario: Sendable {
     let guardLag: Moment = 1_000_000
     /// The time from the loss of a primary to the promotion of its replica.
     var downAfter: Moment = 3_000_000
+    /// Nil if no Sentinels name the primary.
+    var sentinelStore: SentinelStore?
     var settings = AffinitySettings()
     /// The replicas that are of the release before until they restart.
     var earlierReplicas: Set<Int> = []
@@ -71,11 +76,17 @@ package struct Scenario: Sendable {
         drawSettings(&random)
         drawMemberships(&random)
         drawStandby(&apart)
-        choices = self.profile == .outages ? drawOutages(steps: steps, &apart) : draw(steps: steps, &random)
+        switch self.profile {
+        case .outages: choices = drawOutages(steps: steps, &apart)
+        case .sentinels:
+            drawSentinelStore(&apart)
+            choices = drawSentinels(steps: steps, &apart)
+        case .connections, .failOver, .losses, .health, .everything: choices = draw(steps: steps, &random)
+        }
         if apart.percent(25) { choices = sickened(choices, &apart) }
     }
 
-    private static let withoutOutages = Profile.allCases.filter { $0 != .outages }
+    private static let withoutOutages = Profile.allCases.filter { $0 != .outages && $0 != .sentinels }
 
     private mutating func drawFleet(_ random: inout SeededRandom, replicas: Int?) {
         let drawn = [2, 3, 3, 3, 4][random.below(5)]

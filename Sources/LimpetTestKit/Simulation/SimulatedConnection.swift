@@ -13,6 +13,7 @@ final class SimulatedConnection {
             case operation(StorePurpose, StoreOperation)
             case beat
             case probe
+            case writingProbe
             /// A page of keys.
             case scan
             case announce
@@ -34,6 +35,7 @@ final class SimulatedConnection {
     let server: SimulatedServer
     /// The server's life when the connection was made: a server that has restarted since does not know the connection.
     let serverLife: Int
+    let openedAt: Moment
 
     var isOpen = true
     var isOpenAtServer = true
@@ -50,9 +52,12 @@ final class SimulatedConnection {
     var heldUntil: Moment = 0
     var pending: [Pending] = []
     var breaker = BreakerModel()
+    /// Whether a timer watches for the server's silence.
+    var isWatched = false
 
     init(
-        id: Int, kind: Kind, primary: Int, replica: SimulatedReplica, server: SimulatedServer
+        id: Int, kind: Kind, primary: Int, replica: SimulatedReplica, server: SimulatedServer,
+        openedAt: Moment
     ) {
         self.id = id
         self.kind = kind
@@ -61,6 +66,7 @@ final class SimulatedConnection {
         life = replica.life
         self.server = server
         serverLife = server.life
+        self.openedAt = openedAt
     }
 
     var isCurrent: Bool { life == replica.life && isOpen }

@@ -29,6 +29,8 @@ final class SimulatedReplica {
     /// The random number of the process.
     let instance: UInt64
     let release: SimulatedStandby.Release
+    /// When the process began.
+    let beganAt: Moment
     /// Incremented with each process.
     var life = 0
     var membershipIndex = 0
@@ -41,6 +43,7 @@ final class SimulatedReplica {
     let health: HealthTable
     let renewal: CookieRenewal
     var loops: [Loop] = []
+    var view = SentinelView()
     var hearings: [Hearing]
     var fleet: FleetHealth
     var isFleetTickComing = false
@@ -73,6 +76,7 @@ final class SimulatedReplica {
         self.index = index
         self.instance = instance
         self.release = release
+        beganAt = now
         usableSince = Array(repeating: now, count: membership.count)
         self.life = life
         self.membershipIndex = membershipIndex
@@ -131,7 +135,7 @@ final class SimulatedReplica {
 
     func mayAsk(loop: Int, primary: Int) -> Bool {
         guard let connection = loops[loop].data[primary], connection.isServing, connection.isOpen else { return false }
-        return !connection.breaker.isOpen
+        return !connection.breaker.isOpen && view.trusts(connection)
     }
 
     func isFromChannelServer(_ connection: SimulatedConnection) -> Bool {

@@ -38,6 +38,8 @@ final class SimulatedServer {
     /// When the data was last replaced.
     var lastLoss: Moment = -1 << 40
     var replicationLag: Moment = 0
+    /// Where Sentinels name the primary: its followers, or whom it follows.
+    var links = ReplicationLinks()
     /// The data on disk.
     private var saved: (records: [Fingerprint: ModelRecord], era: UInt64?) = ([:], nil)
     private var names: SeededRandom
@@ -136,4 +138,6 @@ struct PrimaryPlace {
     var misled = 0
     var isFailing = false
     var failures = 0
+    /// Nil if no Sentinels name the primary.
+    var sentinels: SimulatedSentinels?
 }

@@ -54,12 +54,14 @@ extension Simulation {
             return nil
         case .cache:
             guard let server = request.replica.hearings[primary].server else { return nil }
-            if scenario.isGuarded, server !== primaries[primary].current {
+            checkSplit(server, request.replica, name(request.session))
+            if scenario.isGuarded, !hasTrust, server !== primaries[primary].current {
                 fail("I1", "\(name(request.session)): cached by a primary that was replaced")
             }
             return (server, route.binding)
         case .result(let binding, let origin):
-            if scenario.isGuarded, !origin.isAuthoritative {
+            if !origin.isAuthoritative { checkSplit(origin.server, request.replica, name(request.session)) }
+            if scenario.isGuarded, !hasTrust, !origin.isAuthoritative {
                 fail("I1", "\(name(request.session)): answered by a primary that was replaced")
             }
             return (origin.server, binding)

@@ -28,7 +28,8 @@ extension Simulation {
             start(replica: replica, life: replicas[replica].life + 1, membership: membership)
         case .leaveOut(let replica):
             for primary in primaries.indices { replicas[replica].hearings[primary].standby?.leavesOut = true }
-        case .stall, .crash, .partition, .heal, .replicationLag, .restart, .flush, .evictEra, .memoryFull, .outage,
+        case .sentinel, .stall, .crash, .partition, .heal, .replicationLag, .restart, .flush, .evictEra, .memoryFull,
+            .outage,
             .hide:
             applyToStore(choice.action)
         case .evict(let client): lose(clients[client].session, nil)
@@ -55,6 +56,7 @@ extension Simulation {
             replicas.append(replica)
         }
         disturb(replica)
+        beginToAsk(replica)
         for primary in primaries.indices {
             schedule(.connect(.subscriber, primary: primary), of: replica, after: random.int(1000...60_000))
             for loop in replica.loops.indices {

@@ -6,14 +6,20 @@ extension Simulation {
     func beat(_ replica: SimulatedReplica) {
         schedule(.beat, of: replica, after: CoherenceChannel.beatIntervalMilliseconds * 1000)
         let instant = replica.instant(now)
+        checkSilence(of: replica)
         for primary in replica.hearings.indices {
-            if let subscriber = replica.hearings[primary].subscriber, subscriber.isOpen,
+            let subscriber = replica.hearings[primary].subscriber
+            if let subscriber, !replica.view.trusts(subscriber) {
+                replica.hearings[primary].channel.withheldBeat(now: instant)
+            }
+            if let subscriber, subscriber.isOpen,
                 replica.hearings[primary].channel.isSilent(instant)
             {
                 coverage.count("silent subscriptions")
                 abandon(subscriber, "no echo for two leases")
             }
-            guard let data = replica.loops[0].data[primary], data.isOpen, data.isServing, let identity = data.identity
+            guard let data = replica.loops[0].data[primary], data.isOpen, data.isServing, let identity = data.identity,
+                replica.view.trusts(data)
             else { continue }
             guard data.pending.count(where: \.isBeat) < 8 else { continue }
             let sequence = replica.hearings[primary].channel.beat(now: instant)
@@ -28,6 +34,8 @@ extension Simulation {
     ) {
         let replica = connection.replica
         let primary = connection.primary
+        // A server that must settle may send back what waited in its sockets.
+        guard replica.view.trusts(connection) else { return }
         let own = replica.hearings[primary].channel.subscribed?.runID
         let received = has(.sameServer) ? runID : own ?? runID
         let echo = replica.hearings[primary].channel.echoed(
@@ -100,10 +108,17 @@ extension Simulation {
         case .offers(let loop): offer(loop, at: replica)
         case .connect(let kind, let primary): connect(kind, primary, at: replica)
         case .connectTimeout(let connection):
-            if !connection.isServing { abandon(connection, "not connected in time, or to another server") }
+            if !connection.isServing {
+                greetingIsOverdue(connection)
+                abandon(connection, "not connected in time, or to another server")
+            }
         case .deadline(let connection, let token): deadline(token, over: connection)
         case .patience(let connection, let token):
-            if connection.pending.contains(where: { $0.token == token }) { abandon(connection, "no answer") }
+            guard connection.pending.contains(where: { $0.token == token }) else { break }
+            gaveUp(connection)
+            abandon(connection, "no answer")
+        case .silence(let connection): silenceIsDue(connection)
+        case .sentinelTick(let primary): sentinelTick(primary, at: replica)
         case .breakerProbe(let connection): probe(over: connection)
         case .deliver(let purpose, let operation, let result, let stamp, let origin):
             deliver(result, to: purpose, operation, stamp, origin, at: replica)

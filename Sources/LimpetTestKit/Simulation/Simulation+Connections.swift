@@ -24,7 +24,9 @@ extension Simulation {
     // MARK: Connecting
 
     /// The server that a replica takes for the primary.
-    private func address(_ primary: Int, for replica: SimulatedReplica) -> SimulatedServer {
+    /// Nil while it knows none.
+    private func address(_ primary: Int, for replica: SimulatedReplica) -> SimulatedServer? {
+        if hasTrust { return replica.view.guides[primary].server }
         let place = primaries[primary]
         if let former = place.former, place.misled & 1 << replica.index != 0 { return former }
         return place.current
@@ -32,8 +34,11 @@ extension Simulation {
 
     func connect(_ kind: SimulatedConnection.Kind, _ primary: Int, at replica: SimulatedReplica) {
         guard connection(kind, primary, of: replica)?.isOpen != true else { return }
+        // What had to be connected without an address is connected when there is one.
+        guard let server = address(primary, for: replica) else { return }
+        if hasTrust, replica.failedAttempts > 0 { hinted(isCertain: false, primary, at: replica) }
         let connection = SimulatedConnection(
-            id: nextSerial(), kind: kind, primary: primary, replica: replica, server: address(primary, for: replica))
+            id: nextSerial(), kind: kind, primary: primary, replica: replica, server: server, openedAt: now)
         connection.heldUntil = replica.pausedUntil
         switch kind {
         case .subscriber: replica.hearings[primary].subscriber = connection
@@ -90,7 +95,7 @@ extension Simulation {
         case .announce:
             return schedule(
                 .announced(primary: connection.primary, isPublished: false), of: connection.replica, after: 0)
-        case .operation, .beat, .probe: break
+        case .operation, .beat, .probe, .writingProbe: break
         }
         guard case .operation(let purpose, let operation) = pending.purpose, !pending.isLate else { return }
         schedule(
@@ -103,12 +108,14 @@ extension Simulation {
         guard connection.isCurrent, !connection.isDead else { return }
         if now < connection.heldUntil { return queue.postpone(entry, to: connection.heldUntil) }
         let replica = connection.replica
+        if case .closed = reply {} else { heard(over: connection) }
         switch reply {
         case .hello(let identity, let isPrimary):
             guard isPrimary else { return abandon(connection, "it is not a primary") }
             connection.identity = identity
             if case .subscriber = connection.kind { return send(.subscribe, over: connection) }
             connection.isServing = true
+            greeted(connection)
             replica.failedAttempts = 0
             probe(over: connection)
         case .subscribed: subscribed(connection)
@@ -129,6 +136,7 @@ extension Simulation {
         guard let identity = connection.identity else { return }
         let replica = connection.replica
         connection.isServing = true
+        greeted(connection)
         replica.failedAttempts = 0
         replica.hearings[connection.primary].server = connection.server
         replica.hearings[connection.primary].liveSince = .max
@@ -166,11 +174,8 @@ extension Simulation {
         case .operation, .scan: break
         case .announce: announced(isPublished: true, connection.primary, at: connection.replica)
         case .beat:
-            guard refused == .readOnly else { return }
-            abandon(connection, "it takes no heartbeats")
-            if let subscriber = connection.replica.hearings[connection.primary].subscriber {
-                abandon(subscriber, "the primary has another role")
-            }
+            if refused == .readOnly { leaveReplica(connection) }
+        case .writingProbe: probedByWriting(pending, refused, over: connection)
         case .probe:
             if now - pending.sentAt <= scenario.settings.budgetMilliseconds * 1000 {
                 connection.breaker.probeAnswered()
@@ -181,10 +186,19 @@ extension Simulation {
         }
     }
 
+    /// The server refused a write because it is a replica.
+    func leaveReplica(_ connection: SimulatedConnection) {
+        abandon(connection, "it takes no heartbeats")
+        if let subscriber = connection.replica.hearings[connection.primary].subscriber {
+            abandon(subscriber, "the primary has another role")
+        }
+    }
+
     // MARK: Sending
 
     func probe(over connection: SimulatedConnection) {
         guard connection.isCurrent, connection.isServing, connection.breaker.isOpen else { return }
+        if probeByWriting(over: connection) { return }
         let token = enqueue(.probe, over: connection)
         send(.probe(token: token), over: connection)
     }
@@ -199,6 +213,7 @@ extension Simulation {
             sentAt: replica.instant(now), isFromChannelServer: replica.isFromChannelServer(connection))
         connection.pending.append(.init(token: token, purpose: purpose, sentAt: now, stamp: stamp))
         schedule(.patience(connection, token: token), of: replica, after: Self.patience)
+        watch(connection)
         return token
     }
 

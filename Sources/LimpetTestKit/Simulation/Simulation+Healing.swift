@@ -12,6 +12,7 @@ extension Simulation {
         random = SeededRandom(seed: scenario.seed ^ 0x4ea1)
         note("-- everything heals")
         endFaults()
+        if hasTrust { healSentinels() }
         runUntil(now + quiet)
         guard violation == nil else { return }
         checkOffered()
@@ -45,7 +46,7 @@ extension Simulation {
             }
         }
         for primary in primaries.indices {
-            heal(primary)
+            if !hasTrust { heal(primary) }
             primaries[primary].current.memoryFullUntil = min(primaries[primary].current.memoryFullUntil, now)
             primaries[primary].current.replicationLag = 0
         }
@@ -83,6 +84,8 @@ extension Simulation {
     private func checkRepeated(
         _ session: Fingerprint, _ binding: Binding, _ at: Moment, _ replica: SimulatedReplica
     ) {
+        // A replaced primary that goes on extends no life at its successor.
+        guard !hasTrust || scenario.isGuarded else { return }
         guard scenario.settings.absoluteTimeoutMilliseconds == nil, at > now - 55_000_000,
             at + leastLife(since: at, of: session) > now, (silentlyLost[session] ?? 0) < at,
             made[session]?.contains(where: { $0.epoch >= binding.epoch && $0 != binding }) != true

@@ -224,7 +224,7 @@ extension Simulation {
     }
 
     private func publish(_ payload: [UInt8], from replica: SimulatedReplica) {
-        guard let data = replica.loops[0].data[0], data.isOpen, data.isServing else {
+        guard let data = replica.loops[0].data[0], data.isOpen, data.isServing, replica.view.trusts(data) else {
             return replica.fleet.publicationFailed()
         }
         send(.publishFleet(payload), over: data)

@@ -27,6 +27,7 @@ extension Simulation {
         case .beat(let sequence, let runID, let token):
             let refused = beat(sequence, from: runID, of: connection.replica, connection.life, on: server)
             send(.done(token: token, refused: refused), over: connection)
+        case .writingProbe(let token): send(.done(token: token, refused: refusal(of: server)), over: connection)
         case .probe(let token): send(.done(token: token, refused: nil), over: connection)
         case .publishFleet(let payload): publish(.fleet(payload), on: server)
         case .scan(let cursor, let token):
@@ -45,7 +46,9 @@ extension Simulation {
 
     private func refusal(of server: SimulatedServer) -> WriteRefusal? {
         if !server.isPrimary { return .readOnly }
-        if scenario.isGuarded, has(.guardedFailOver), server.isShortOfReplicas { return .noReplicas }
+        if scenario.isGuarded || scenario.sentinelStore != nil, has(.guardedFailOver), server.isShortOfReplicas {
+            return .noReplicas
+        }
         return now < server.memoryFullUntil ? .outOfMemory : nil
     }
 
@@ -151,6 +154,7 @@ extension Simulation {
 
     func replicateLater(_ step: ReplicationStep, from server: SimulatedServer) {
         let place = primaries[server.primary]
+        if place.sentinels != nil { return replicateToFollowers(step, from: server) }
         guard server === place.current, let standby = place.standby, standby.isAlive, server.reachableBy == nil else {
             return
         }
@@ -175,12 +179,16 @@ extension Simulation {
         switch timer {
         case .cron:
             guard server.isAlive, server.isPrimary else { return }
-            if now >= server.stalledUntil {
+            if now >= server.stalledUntil, place.sentinels != nil {
+                countFollowers(of: server)
+                server.save()
+            } else if now >= server.stalledUntil {
                 server.isShortOfReplicas =
                     !server.hasOtherReplicas && now - server.lastAcknowledged > scenario.guardLag
                 server.save()
             }
             schedule(.cron, of: server, after: 1_000_000)
+        case .acknowledge where place.sentinels != nil: acknowledge(server)
         case .acknowledge:
             guard server.isAlive, !server.isPrimary, place.standby === server else { return }
             let primary = place.current

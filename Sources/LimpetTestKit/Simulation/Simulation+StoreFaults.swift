@@ -4,6 +4,9 @@ import Affinity
 extension Simulation {
     func applyToStore(_ action: Scenario.Action) {
         switch action {
+        case .sentinel(let primary, let action):
+            applyToSentinels(action, primary)
+            applyToSentinelServers(action, primary)
         case .stall(let primary, let lasting):
             // A frozen primary that is replaced in the meantime would respond for a moment when it wakes, which no
             // guard of the store prevents.
@@ -62,7 +65,7 @@ extension Simulation {
         schedule(.acknowledge, of: standby, after: 100_000)
     }
 
-    private func closeConnections(to server: SimulatedServer, silently: Bool) {
+    func closeConnections(to server: SimulatedServer, silently: Bool) {
         for replica in replicas {
             let connections = replica.hearings.map(\.subscriber) + replica.loops.flatMap(\.data)
             for connection in connections.compactMap({ $0 }) where connection.server === server && connection.isOpen {

@@ -97,6 +97,10 @@ package final class Simulation {
             clients.append(SimulatedClient(index: index, hasCookie: hasCookie, session: nextSession()))
         }
         for primary in 0..<scenario.primaryCount {
+            if let store = scenario.sentinelStore {
+                primaries.append(setUpSentinels(primary, store))
+                continue
+            }
             let server = SimulatedServer(id: primary * 2, primary: primary, isPrimary: true, seed: scenario.seed)
             var place = PrimaryPlace(current: server)
             if scenario.hasStandby {
@@ -162,6 +166,7 @@ package final class Simulation {
             if now < server.stalledUntil { return queue.postpone(entry, to: server.stalledUntil) }
             replicate(step, to: server)
         case .serverTimer(let server, let timer, let generation): fire(timer, at: server, generation)
+        case .sentinel(let event, let primary): handle(event, primary, entry)
         case .promotion(let primary, let failure): promote(primary, failure)
         case .response(let client, let session, let hint): receive(hint, session, client)
         }

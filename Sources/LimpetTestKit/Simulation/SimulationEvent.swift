@@ -11,6 +11,7 @@ enum SimulationEvent {
     case timer(SimulatedReplica, life: Int, ReplicaTimer)
     case replication(SimulatedServer, ReplicationStep, generation: Int)
     case serverTimer(SimulatedServer, ServerTimer, generation: Int)
+    case sentinel(SentinelEvent, primary: Int)
     case promotion(primary: Int, failure: Int)
     case response(client: Int, session: Fingerprint, Hint)
 }
@@ -22,6 +23,8 @@ enum StoreCommand {
     case send(StoreOperation, token: Int)
     case beat(UInt64, from: ServerIdentity.RunID, token: Int)
     case probe(token: Int)
+    /// A write that decides whether the server is trusted again.
+    case writingProbe(token: Int)
     case publishFleet([UInt8])
     case scan(cursor: UInt64, token: Int)
     /// With `written`, these records are announced instead of what the store holds.
@@ -50,7 +53,7 @@ extension StoreCommand {
         switch self {
         case .scan, .announce: true
         case .send(let operation, _): operation.isStandby
-        case .hello, .subscribe, .beat, .probe, .publishFleet, .drop: false
+        case .hello, .subscribe, .beat, .probe, .writingProbe, .publishFleet, .drop: false
         }
     }
 }
@@ -127,6 +130,8 @@ enum ReplicaTimer {
     case deadline(SimulatedConnection, token: Int)
     case patience(SimulatedConnection, token: Int)
     case breakerProbe(SimulatedConnection)
+    case silence(SimulatedConnection)
+    case sentinelTick(primary: Int)
     case deliver(StorePurpose, StoreOperation, StoreResult, OperationStamp, AnswerOrigin?)
     case arrive(client: Int, loop: Int, forged: Bool)
     case backendFailed(request: Int)
