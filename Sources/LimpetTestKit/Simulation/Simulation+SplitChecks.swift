@@ -4,7 +4,7 @@ import Affinity
 extension Simulation {
     /// A quiet round, its answers, a turn of the network, and a replica that has just begun to ask.
     private var agreementBound: Moment {
-        (SentinelTopology.quietInterval + 2 * SentinelTopology.answerTimeout) * 1001 + 100_000
+        (SentinelTopology.quietIntervalMilliseconds + 2 * SentinelTopology.answerTimeoutMilliseconds) * 1001 + 100_000
     }
 
     /// Without a guard, or with one that is too small, a replaced primary goes on. A replica leaves it as soon as it
