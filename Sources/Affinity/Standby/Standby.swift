@@ -73,7 +73,8 @@ package struct Standby: Sendable {
     private var awaitsOthers = false
 
     private var fleet = FleetStandby()
-    private var lastReplicas = 1
+    /// How many replicas were heard, this one included; nil: not counted yet.
+    private var counted: Int?
 
     private var announcer = Announcer()
     private var scan: StoreScan
@@ -150,8 +151,11 @@ package struct Standby: Sendable {
 
     /// Milliseconds in which every replica that is there has been heard.
     private var presenceMilliseconds: Int64 {
-        FleetRoster.intervalMilliseconds(replicas: lastReplicas) + Self.presenceMarginMilliseconds
+        FleetRoster.intervalMilliseconds(replicas: replicas) + Self.presenceMarginMilliseconds
     }
+
+    /// How many replicas there are, this one included, as far as is known.
+    private var replicas: Int { max(counted ?? 1, fleet.heard + 1) }
 
     /// Whether the channel has been live for long enough to have heard everyone.
     private func isSettled(_ now: Instant) -> Bool {
@@ -277,8 +281,12 @@ package struct Standby: Sendable {
             gap(fleet.hasUnannounced ? .unannounced : .waiting)
         }
         self.fleet = fleet
-        let replicas = fleet.announcing.count + 1
-        lastReplicas = isSettled(now) ? replicas : max(lastReplicas, replicas)
+        // A large fleet takes longer to be heard.
+        if let liveSince, now >= liveSince.advanced(byMilliseconds: max(Self.settledMilliseconds, presenceMilliseconds)) {
+            counted = fleet.heard + 1
+        }
+        coherence.offerPace.share(
+            among: max(counted ?? OfferPace.uncountedReplicas, fleet.heard + 1), primary: primary)
     }
 
     private mutating func beginRefillIfDue(_ now: Instant) {
@@ -376,7 +384,7 @@ package struct Standby: Sendable {
         let (primary, primaries) = (primary, coherence.primaries)
         let (instance, others) = (instance, fleet.announcing)
         actions += refill.due(
-            cache, replicas: lastReplicas, lineageBegan: channel.lineageBegan, now: now,
+            cache, coherence.offerPace, lineageBegan: channel.lineageBegan, now: now,
             isWanted: { primaries.primary(of: $0) == primary },
             isShare: { Self.isFirst(instance, among: others, for: $0) }
         ).map { .send($0) }
@@ -393,14 +401,14 @@ package struct Standby: Sendable {
     }
 
     private mutating func announcements(_ now: Instant) -> [Action] {
-        announcer.due(coherence.written, primary: primary, replicas: lastReplicas, now: now)
+        announcer.due(coherence.written, primary: primary, replicas: replicas, now: now)
             .map { [.announce($0.sessions, hasLeftOut: $0.hasLeftOut)] } ?? []
     }
 
     /// After an interruption all may be scanning, until the count of replicas is trusted.
     private func scanningReplicas(_ now: Instant) -> Int {
         guard generations > 1 else { return fleet.scanning + 1 }
-        return isSettled(now) ? fleet.scanning + 1 : max(fleet.scanning + 1, lastReplicas)
+        return isSettled(now) ? fleet.scanning + 1 : max(fleet.scanning + 1, replicas)
     }
 
     /// Whether this replica comes before all others in the session's order of replicas.
@@ -449,14 +457,19 @@ package struct Standby: Sendable {
     package mutating func answered(
         _ result: StoreResult, to operation: StoreOperation, stamp: OperationStamp, now: Instant
     ) -> [Action] {
-        let isSlow = now > stamp.sentAt.advanced(byMilliseconds: max(1, budgetMilliseconds / 4))
         if case .read = operation {
+            let isSlow = now > stamp.sentAt.advanced(byMilliseconds: max(1, budgetMilliseconds / 4))
             read(result, of: operation.fingerprint, stamp: stamp, isSlow: isSlow, now: now)
             return []
         }
-        return refill.answered(
-            result, to: operation, stamp: stamp, cache, lineageBegan: channel.lineageBegan, isSlow: isSlow, now: now
-        ).map { [.send($0)] } ?? []
+        if let next = refill.answered(
+            result, to: operation, stamp: stamp, cache, lineageBegan: channel.lineageBegan, now: now)
+        {
+            return [.send(next)]
+        }
+        coherence.offerPace.ended(
+            isSlow: result.isSlow(stamp, budgetMilliseconds: budgetMilliseconds, now: now), now: now)
+        return []
     }
 
     /// A record that somebody else has given no lifetime lives here as long as one that Limpet writes.

@@ -209,16 +209,20 @@ final class ServiceRuntime: StoreWaiter {
 
     // MARK: The store
 
-    /// Touches and offers are sent for the service instead of an exchange: no request waits for their results.
+    /// Touches are sent for the service instead of an exchange: no request waits for their results.
     func storeAnswered(_ answer: StoreResult, to operation: StoreOperation, stamp: OperationStamp) {
+        if let next = followUp(to: answer, of: operation, stamp: stamp) { store.send(next, for: self) }
+    }
+
+    /// The operation to send after the result of one that no request waits for.
+    func followUp(to answer: StoreResult, of operation: StoreOperation, stamp: OperationStamp) -> StoreOperation? {
         guard let next = affinity.storeAnsweredInBackground(answer, to: operation, stamp: stamp, now: loop.now()) else {
-            return
+            return nil
         }
         guard store.isAvailable(for: next.fingerprint) else {
-            _ = affinity.storeAnsweredInBackground(.unavailable(.away), to: next, stamp: stamp, now: loop.now())
-            return
+            return affinity.storeAnsweredInBackground(.unavailable(.away), to: next, stamp: stamp, now: loop.now())
         }
-        store.send(next, for: self)
+        return next
     }
 }
 

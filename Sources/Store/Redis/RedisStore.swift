@@ -37,9 +37,9 @@ package final class RedisStore: BindingStore {
     // MARK: Operations
 
     /// A single server is available for all sessions or for none.
-    package func isAvailable(for _: Fingerprint) -> Bool { isAvailable }
+    package func isAvailable(for _: Fingerprint) -> Bool { isAvailable && breaker.admits(now: .now) }
 
-    /// Whether an operation would be sent now.
+    /// Whether the store is in use: an operation that no request waits for would be sent now.
     package var isAvailable: Bool {
         guard let connection = connection.serving, !breaker.isOpen, !connection.isLeaving,
             connection.server?.isTrusted == true
@@ -57,11 +57,14 @@ package final class RedisStore: BindingStore {
         let failure: StoreFailure
         if !operation.isWritable {
             failure = .refused
-        } else if isAvailable, let connection = connection.serving {
+        } else if isAvailable, waiter.isBackground || breaker.admits(now: now), let connection = connection.serving {
             // Compared after the time was taken: if the channel has since switched to another server, the operation
             // belongs to an earlier generation.
             stamp = OperationStamp(sentAt: now, isFromChannelServer: agreement(of: connection) == .same)
-            if connection.send(operation, for: waiter, stamp) { return flushSoon() }
+            if connection.send(operation, for: waiter, stamp) {
+                breaker.sent(isBackground: waiter.isBackground)
+                return flushSoon()
+            }
             failure = .full
         } else {
             failure = .away
@@ -203,7 +206,7 @@ extension RedisStore {
 
 extension RedisStore {
     func answered(_ pending: RedisConnectionState.PendingOperation, _ result: StoreResult, now: Instant) {
-        breaker.answered()
+        breaker.answered(isBackground: pending.waiter.isBackground, now: now)
         deliver(pending, result, now: now)
     }
 
@@ -272,6 +275,7 @@ extension RedisStore {
 
     private func attemptFailed(_ error: StoreError) {
         counters.connectionFailures &+= 1
+        breaker.disconnected()
         report(error)
     }
 
