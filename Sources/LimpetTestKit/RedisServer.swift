@@ -88,10 +88,15 @@ package final class RedisServer: Sendable {
 
     @discardableResult
     package func command(_ arguments: [String]) throws -> String {
+        try Self.run(["-s", socketPath, "-e"] + arguments)
+    }
+
+    /// The output of `redis-cli`.
+    static func run(_ arguments: [String]) throws -> String {
         let client = Process()
         let output = Pipe()
-        client.executableURL = try Self.executable("redis-cli")
-        client.arguments = ["-s", socketPath, "-e"] + arguments
+        client.executableURL = try executable("redis-cli")
+        client.arguments = arguments
         client.standardOutput = output
         client.standardError = output
         try client.run()
@@ -105,7 +110,7 @@ package final class RedisServer: Sendable {
         return text
     }
 
-    private static func executable(_ name: String) throws -> URL {
+    static func executable(_ name: String) throws -> URL {
         let folders = (ProcessInfo.processInfo.environment["PATH"] ?? "").split(separator: ":")
         for folder in folders {
             let path = "\(folder)/\(name)"

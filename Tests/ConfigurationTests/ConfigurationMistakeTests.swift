@@ -206,9 +206,8 @@ struct ConfigurationMistakeTests {
               lease: -5ms
             """,
             [
-                "4:16: store.redis.endpoints: must name a single endpoint: Sentinel and Cluster are not available in this version",
+                "6:15: store.redis.sentinel: needs masterName, e.g. mymaster",
                 "5:15: store.redis.username: needs a password: set passwordFile",
-                "6:5: store.redis.sentinel: is not available in this version",
                 "7:5: store.redis.cluster: is not available in this version",
                 "8:21: store.redis.connectTimeout: is 0: must be a duration from 1ms to 1m",
                 "9:21: store.redis.commandTimeout: must be shorter than store.lease (500ms)",

@@ -40,11 +40,17 @@ struct FleetViewTests {
                 "self":false,"standby":{"reason":"cache","state":"not synced"},"version":"1.2.3"},{"configuration":"00000000000000aa","down":[],"heard":0,\
                 "instance":"i-r1","lease":"live","name":"r1","self":true,"standby":{"state":"synced"},\
                 "version":"1.2.3"}],\
-                "store":{"available":true,"failoverGuarded":false}}
+                "store":{"available":true,"failoverGuarded":false,"primary":null,"sentinels":null}}
                 """)
         var view = FleetSample.view
         view.store?.isFailoverGuarded = nil
         #expect(try view.json().contains("\"failoverGuarded\":null"))
+        view.store?.primary = "10.0.0.7:6379"
+        view.store?.sentinels = FleetView.Sentinels(configured: 3, answering: 2, agree: true)
+        #expect(
+            try view.json().contains(
+                "\"primary\":\"10.0.0.7:6379\",\"sentinels\":{\"agree\":true,\"answering\":2,\"configured\":3}"))
+        #expect(try FleetView(json: Array(view.json().utf8)) == view)
         view.store = nil
         #expect(try view.json().hasSuffix("\"store\":null}"))
     }
@@ -104,6 +110,26 @@ struct FleetViewTests {
                 No shared store is configured: sessions are kept in the memory of this replica.
 
                 """)
+    }
+
+    @Test("as a table names the primary, and says how many Sentinels name one and whether they agree")
+    func sentinelNotes() {
+        func notes(answering: Int, agree: Bool, isAvailable: Bool = true) -> String {
+            let store = FleetView.Store(
+                isAvailable: isAvailable, isFailoverGuarded: true, primary: "[fd00::7]:6379",
+                sentinels: .init(configured: 3, answering: answering, agree: agree))
+            return "\(FleetTable(FleetView(replicas: [FleetSample.replica("r1", isSelf: true)], store: store)))"
+        }
+        #expect(notes(answering: 3, agree: true).contains("The store is available, primary [fd00::7]:6379.\n"))
+        #expect(
+            notes(answering: 2, agree: true).contains(
+                "2 of 3 Sentinels name a primary, and a majority names the same one.\n"))
+        let alone = notes(answering: 1, agree: false, isAvailable: false)
+        #expect(alone.contains("The store is unavailable, primary [fd00::7]:6379.\n"))
+        #expect(
+            alone.contains(
+                "1 of 3 Sentinels name a primary, and no majority names the same one: "
+                    + "a failover is not followed until one does.\n"))
     }
 
     @Test("as a table says whether a failover of Redis may lose moves, also where that is not known")

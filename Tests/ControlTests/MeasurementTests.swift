@@ -46,6 +46,9 @@ enum MetricsSample {
         numbers.storeLoops = 1
         numbers.storeLatency = .init(upperBounds: [0.0005, 0.001], counts: [1, 2, 3], sum: 0.25)
         numbers.storeFailures[.late] = 4
+        numbers.primary = .init(
+            address: "10.0.0.7:6379", isFailoverGuarded: false,
+            sentinels: .init(configured: 3, answering: 2, agree: true), changes: 5)
         numbers.channel = .init(isLive: true, generations: 2, messages: 9)
         var standby = Standby.Counters()
         standby.announcementsSent = 11
@@ -128,7 +131,10 @@ struct MeasurementTests {
                 "limpet_store_latency_seconds_sum 0.25", "limpet_store_latency_seconds_count 6",
                 "limpet_store_failures_total{kind=\"away\"} 0", "limpet_store_failures_total{kind=\"full\"} 0",
                 "limpet_store_failures_total{kind=\"late\"} 4", "limpet_store_failures_total{kind=\"lost\"} 0",
-                "limpet_store_failures_total{kind=\"refused\"} 0", "limpet_channel_live 1",
+                "limpet_store_failures_total{kind=\"refused\"} 0",
+                "limpet_store_primary_info{address=\"10.0.0.7:6379\"} 1", "limpet_store_failover_guarded 0",
+                "limpet_sentinels 3", "limpet_sentinels_answering 2", "limpet_sentinels_agree 1",
+                "limpet_store_primary_changes_total 5", "limpet_channel_live 1",
                 "limpet_channel_generations_total 2", "limpet_channel_messages_total 9",
                 "limpet_standby_synced 1", "limpet_standby_scans_total 16", "limpet_standby_scanned_records_total 15",
                 "limpet_announcements_sent_total 11", "limpet_announced_records_total{result=\"dropped\"} 13",

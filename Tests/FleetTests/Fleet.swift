@@ -71,6 +71,8 @@ final class Fleet: Sendable {
         case unusable([String])
         /// Nobody listens there yet.
         case absent
+        /// The primary that these Sentinels name. They are not the fleet's, and do not end with it.
+        case named(SentinelDeployment)
     }
 
     static let namespace = "fleettest"
@@ -101,7 +103,7 @@ final class Fleet: Sendable {
         do {
             switch options.store {
             case .running(let settings), .unusable(let settings): try startRedis(settings)
-            case .absent, nil: break
+            case .absent, .named, nil: break
             }
             for _ in 0..<options.backends { try addBackend() }
             if let dynamic = options.dynamic {
@@ -117,7 +119,10 @@ final class Fleet: Sendable {
 
     /// A store that works is in use before a test begins.
     private func awaitStore() throws {
-        guard case .running = options.store, !replicas.isEmpty else { return }
+        switch options.store {
+        case .running, .named: if replicas.isEmpty { return }
+        case .unusable, .absent, nil: return
+        }
         guard allUseStore(within: 5) else {
             throw Unexpected(description: "the store is not in use")
         }

@@ -77,11 +77,18 @@ extension Fleet {
 
     private func redisSection(of index: Int) -> String {
         let options = options
-        guard options.store != nil else { return "" }
+        guard let store = options.store else { return "" }
         let port = options.hasFaultProxies ? faults[index].port : storePort
         let credentials = [("username", options.username), ("password", options.password)]
             .map { name, value in value.map { ", \(name): \"\($0)\"" } ?? "" }.joined()
+        var ports = [port]
+        var sentinel = ""
+        if case .named(let deployment) = store {
+            ports = deployment.sentinels.map(\.port)
+            sentinel = ", sentinel: { masterName: \(SentinelDeployment.primaryName) }"
+        }
+        let endpoints = ports.map { "\"redis://127.0.0.1:\($0)/0\"" }.joined(separator: ", ")
         return
-            "  redis: { endpoints: [\"redis://127.0.0.1:\(port)/0\"], commandTimeout: \(options.budget)\(credentials) }"
+            "  redis: { endpoints: [\(endpoints)], commandTimeout: \(options.budget)\(credentials)\(sentinel) }"
     }
 }

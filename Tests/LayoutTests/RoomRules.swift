@@ -7,10 +7,10 @@ enum RoomRules {
 
     static let table: [String: Rooms] = [
         "Affinity": Rooms(
-            folders: ["Cache", "Coherence", "Decision", "Fleet", "Health", "Placement", "Protocol", "Standby"],
+            folders: ["Cache", "Coherence", "Decision", "Fleet", "Health", "Placement", "Protocol", "Standby", "Topology"],
             rootFiles: ["BoundedQueue", "Duration+Whole", "Instant", "SplitMix"]),
         "Store": Rooms(
-            folders: ["Channel", "Connecting", "Memory", "RESP", "Redis"],
+            folders: ["Channel", "Connecting", "Memory", "RESP", "Redis", "Sentinel"],
             rootFiles: [
                 "BindingStore", "InstanceID", "InstantNow", "LatencyHistogram", "PrimaryStatus", "Record",
                 "StoreBreaker", "StoreCounters", "StoreSettings",

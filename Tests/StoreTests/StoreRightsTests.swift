@@ -6,7 +6,7 @@ import Testing
 @testable import Store
 
 /// A line of `docs/redis.md` that gives the user `limpet` its rights.
-private enum DocumentedRights {
+enum DocumentedRights {
     static let store = "    redis-cli ACL SETUSER limpet "
     static let sentinel = "    redis-cli -p 26379 ACL SETUSER limpet "
 
@@ -162,24 +162,16 @@ struct SentinelRightsTests {
     @Test("The line in the documentation is enough to ask for the primary and to hear of another one, and no more")
     func documentedLine() throws {
         let primary = try RedisServer()
-        let directory = TemporaryFile.path()
-        try FileManager.default.createDirectory(atPath: directory, withIntermediateDirectories: true)
-        let port = try LoopbackPort.free()
-        try TextFile.write(
-            "port \(port)\nbind 127.0.0.1\ndir \(directory)\nsentinel monitor main 127.0.0.1 \(primary.port) 1\n",
-            to: "\(directory)/sentinel.conf")
-        let sentinel = try ChildProcess(
-            ["/usr/bin/env", "redis-server", "\(directory)/sentinel.conf", "--sentinel"], log: "\(directory)/log")
-        defer { sentinel.kill() }
+        let sentinel = try SentinelProcess(["sentinel monitor main 127.0.0.1 \(primary.port) 1"])
+        // A subscription has no end.
         func command(_ arguments: [String], _ user: [String] = []) throws -> String {
             let client = try ChildProcess(
-                ["/usr/bin/env", "redis-cli", "-p", "\(port)", "--no-auth-warning"] + user + arguments,
+                ["/usr/bin/env", "redis-cli", "-p", "\(sentinel.port)", "--no-auth-warning"] + user + arguments,
                 log: TemporaryFile.path())
             _ = client.waitForEnd(within: 2)
             client.kill()
             return try TextFile.read(client.outputPath)
         }
-        for _ in 0..<100 where try !command(["PING"]).contains("PONG") { Thread.sleep(forTimeInterval: 0.05) }
         #expect(try command(DocumentedRights.arguments(DocumentedRights.sentinel)).contains("OK"))
         let user = ["--user", "limpet", "--pass", "hush"]
         #expect(try command(["AUTH", "limpet", "hush"]).contains("OK"))

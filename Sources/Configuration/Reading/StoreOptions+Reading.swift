@@ -29,11 +29,12 @@ extension RedisOptions {
                 "endpoints", "username", "password", "passwordFile", "connectTimeout", "commandTimeout", "sentinel", "tls",
             ],
             unavailable: ["cluster"])
-        let read = Self.endpoints(section)
+        let own = section.section("sentinel")
+        let read = Self.endpoints(section, areSentinels: own != nil)
         endpoint = read.first ?? RedisEndpoint(address: .host("127.0.0.1", port: RedisEndpoint.defaultPort))
         connectTimeout = section["connectTimeout"]?.duration(Self.timeouts) ?? .milliseconds(500)
         commandTimeout = section["commandTimeout"]?.duration(Self.timeouts) ?? .milliseconds(20)
-        if let own = section.section("sentinel") {
+        if let own {
             sentinel = SentinelOptions(own, endpoints: read, tls: section.section("tls"))
             tls = section.section("tls").map(ClientTLSOptions.init)
             endpoint.usesTLS = tls != nil
@@ -68,7 +69,7 @@ extension RedisOptions {
         return options ?? ClientTLSOptions()
     }
 
-    private static func endpoints(_ section: SettingSection) -> [RedisEndpoint] {
+    private static func endpoints(_ section: SettingSection, areSentinels: Bool) -> [RedisEndpoint] {
         guard let value = section["endpoints"] else { return [] }
         let list = value.list()
         if list.isEmpty, value.isList {
@@ -77,7 +78,9 @@ extension RedisOptions {
         return list.compactMap { item in
             guard let text = item.string() else { return nil }
             do throws(RedisEndpointError) {
-                return try RedisEndpoint(withoutCredentials(text, item))
+                return try RedisEndpoint(
+                    withoutCredentials(text, item),
+                    defaultPort: areSentinels ? RedisEndpoint.defaultSentinelPort : RedisEndpoint.defaultPort)
             } catch {
                 item.diagnostic(error.description)
                 return nil

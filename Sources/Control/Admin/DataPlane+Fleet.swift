@@ -19,7 +19,8 @@ extension DataPlane: FleetSource {
             store: hasSharedStore
                 ? FleetView.Store(
                     isAvailable: counters.storesInUse == counters.stores.count,
-                    isFailoverGuarded: fleetStatus?.isFailoverGuarded) : nil)
+                    isFailoverGuarded: fleetStatus?.isFailoverGuarded, primary: fleetStatus?.primary,
+                    sentinels: (fleetStatus?.sentinels).map(FleetView.Sentinels.init)) : nil)
     }
 }
 
@@ -32,6 +33,12 @@ extension FleetView.Replica {
             lease: FleetView.Lease(member.lease), standby: StandbyView(member.standby), isSelf: false,
             heard: Double(max(0, now.milliseconds(since: member.receivedAt))) / 1000,
             down: member.down.map { names.name(of: $0) }.sorted())
+    }
+}
+
+extension FleetView.Sentinels {
+    init(_ status: SentinelMonitor.Status) {
+        self.init(configured: status.configured, answering: status.heard, agree: status.isAgreed)
     }
 }
 

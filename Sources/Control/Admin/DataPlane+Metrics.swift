@@ -43,6 +43,10 @@ extension DataPlane: MetricsSource {
         snapshot.droppedAccessLogLines = droppedLogLines()
         if hasSharedStore { counters.addStore(to: &snapshot) }
         if let fleetStatus = await fleetStatus() {
+            snapshot.primary = .init(
+                address: fleetStatus.primary, isFailoverGuarded: fleetStatus.isFailoverGuarded,
+                sentinels: (fleetStatus.sentinels).map(FleetView.Sentinels.init),
+                changes: fleetStatus.sentinels?.switches ?? 0)
             snapshot.channel = .init(
                 isLive: fleetStatus.lease == .live, generations: fleetStatus.generations, messages: fleetStatus.moves)
             snapshot.standby = .init(

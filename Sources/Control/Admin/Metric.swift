@@ -40,6 +40,12 @@ enum Metric: String, CaseIterable {
     case storeLoops = "limpet_store_loops"
     case storeLatency = "limpet_store_latency_seconds"
     case storeFailures = "limpet_store_failures_total"
+    case storePrimary = "limpet_store_primary_info"
+    case storeGuarded = "limpet_store_failover_guarded"
+    case sentinels = "limpet_sentinels"
+    case sentinelsAnswering = "limpet_sentinels_answering"
+    case sentinelsAgree = "limpet_sentinels_agree"
+    case primaryChanges = "limpet_store_primary_changes_total"
     case channelLive = "limpet_channel_live"
     case channelGenerations = "limpet_channel_generations_total"
     case channelMessages = "limpet_channel_messages_total"
@@ -80,12 +86,13 @@ enum Metric: String, CaseIterable {
             .oversizedSessionKeys, .keysLearntElsewhere, .patternsOverLimit, .accessLogDropped, .cpu, .configReloads,
             .standbyScans, .standbyScannedRecords, .announcementsSent, .announcedRecords, .announcementGaps, .refills,
             .refillOffers, .backendWaits, .backendQueueFull, .http2Connections, .http2Requests, .http2Floods,
-            .handshakes, .handshakeFailures, .adminHandshakeFailures:
+            .handshakes, .handshakeFailures, .adminHandshakeFailures, .primaryChanges:
             .counter
         case .info, .openConnections, .certificateEnd, .openTunnels, .requestsInFlight, .backendRequestsInFlight,
             .backendRequestsWaiting, .backendUp, .backendDown,
             .cacheEntries,
-            .cacheCapacity, .storeAvailable, .storeLoops,
+            .cacheCapacity, .storeAvailable, .storeLoops, .storePrimary, .storeGuarded, .sentinels,
+            .sentinelsAnswering, .sentinelsAgree,
             .channelLive, .standbySynced, .configLastReloadSuccess, .configLastSuccess, .providerUp,
             .fleetReplicas, .fleetConfigurations, .residentMemory, .startTime, .openDescriptors, .maxDescriptors:
             .gauge
@@ -130,6 +137,13 @@ enum Metric: String, CaseIterable {
         case .storeLoops: "Event loops that use the store; the others decide without it."
         case .storeLatency: "Time from a store command to its reply."
         case .storeFailures: "Store commands that failed, by kind."
+        case .storePrimary: "Always 1; the label names the primary of the store."
+        case .storeGuarded:
+            "1 if Redis needs all of its replicas for a write, so that a failover loses no move of a session."
+        case .sentinels: "Configured Sentinels."
+        case .sentinelsAnswering: "Sentinels that named a primary when they were last asked."
+        case .sentinelsAgree: "1 if a majority of the configured Sentinels last named the same primary."
+        case .primaryChanges: "How often the Sentinels have named another primary, the first included."
         case .channelLive:
             "1 while rebind notifications are received, so that the cache may be used without asking the store."
         case .channelGenerations: "How often the whole cache became suspect."
@@ -332,6 +346,17 @@ enum Measurements {
         text.add(
             .storeFailures,
             StoreFailure.allCases.map { ([("kind", $0.rawValue)], Double(snapshot.storeFailures[$0] ?? 0)) })
+        if let primary = snapshot.primary { addPrimary(primary, to: &text) }
+    }
+
+    private static func addPrimary(_ primary: MetricsSnapshot.Primary, to text: inout MetricsText) {
+        if let address = primary.address { text.add(.storePrimary, [([("address", address)], 1)]) }
+        if let isGuarded = primary.isFailoverGuarded { text.add(.storeGuarded, [([], isGuarded ? 1 : 0)]) }
+        guard let sentinels = primary.sentinels else { return }
+        text.add(.sentinels, [([], Double(sentinels.configured))])
+        text.add(.sentinelsAnswering, [([], Double(sentinels.answering))])
+        text.add(.sentinelsAgree, [([], sentinels.agree ? 1 : 0)])
+        text.add(.primaryChanges, [([], Double(primary.changes))])
     }
 
     private static func addFleet(_ snapshot: MetricsSnapshot, to text: inout MetricsText) {

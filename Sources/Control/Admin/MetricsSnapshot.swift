@@ -49,6 +49,18 @@ package struct MetricsSnapshot: Equatable, Sendable {
         package var counters: Affinity.Standby.Counters
     }
 
+    /// The store's primary, and who names it.
+    package struct Primary: Equatable, Sendable {
+        /// As `host:port`. Nil while it is not known.
+        package var address: String?
+        /// Nil while it is not known.
+        package var isFailoverGuarded: Bool?
+        /// Nil if the primary's address is configured.
+        package var sentinels: FleetView.Sentinels?
+        /// How often the Sentinels have named another one.
+        package var changes: UInt64
+    }
+
     package struct Fleet: Equatable, Sendable {
         /// Includes this replica.
         package var replicas: Int
@@ -111,6 +123,8 @@ package struct MetricsSnapshot: Equatable, Sendable {
     package var storeLoops = 0
     package var storeLatency: Histogram?
     package var storeFailures: [StoreFailure: UInt64] = [:]
+    /// Nil without a shared store.
+    package var primary: Primary?
     /// Nil without a shared store.
     package var channel: Channel?
     /// Nil without a shared store.

@@ -19,10 +19,13 @@ final class FleetMember: FleetChannel {
         var standbyCounters: Standby.Counters
         /// Whether a replaced Redis server stops taking writes. Nil until a server has reported it.
         var isFailoverGuarded: Bool?
+        /// Where the primary is. Nil while it is not known.
+        var primary: String?
         /// What the Sentinels say. Nil if the primary's endpoint is configured.
         var sentinels: SentinelMonitor.Status?
     }
 
+    private let store: RedisStore
     private let channel: RedisChannel
     private let standby: RedisStandby
     private let sentinels: SentinelMonitor?
@@ -44,6 +47,7 @@ final class FleetMember: FleetChannel {
         snapshot: Snapshot,
         store: RedisStore, coherence: Coherence, cache: BindingCache, logger: Logger
     ) {
+        self.store = store
         self.coherence = coherence
         self.logger = logger
         channel = RedisChannel(
@@ -97,7 +101,12 @@ final class FleetMember: FleetChannel {
             lease: lease, generations: channel.generations, moves: channel.counters.rebinds,
             others: judge.map { Array($0.roster.members.values) } ?? [], standby: standby.status,
             standbyCounters: standby.counters, isFailoverGuarded: channel.report?.failoverGuard.isComplete,
-            sentinels: sentinels?.status)
+            primary: primary, sentinels: sentinels?.status)
+    }
+
+    private var primary: String? {
+        guard let sentinels else { return store.primary.settings.endpoint.place }
+        return sentinels.status.primary?.description
     }
 
     private func subscribed() {

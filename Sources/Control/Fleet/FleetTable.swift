@@ -51,7 +51,8 @@ package struct FleetTable: CustomStringConvertible {
         guard let store = view.store else {
             return notes + ["No shared store is configured: sessions are kept in the memory of this replica."]
         }
-        notes.append(store.isAvailable ? "The store is available." : "The store is unavailable.")
+        notes.append(Self.note(on: store))
+        if let note = store.sentinels.flatMap(Self.note) { notes.append(note) }
         notes += standbyNotes
         switch store.isFailoverGuarded {
         case false?:
@@ -65,6 +66,18 @@ package struct FleetTable: CustomStringConvertible {
         case nil, true?: break
         }
         return notes
+    }
+
+    private static func note(on store: FleetView.Store) -> String {
+        let primary = store.primary.map { ", primary \(EscapedText.of($0))" } ?? ""
+        return "The store is \(store.isAvailable ? "available" : "unavailable")\(primary)."
+    }
+
+    private static func note(on sentinels: FleetView.Sentinels) -> String {
+        let answering = "\(sentinels.answering) of \(sentinels.configured) Sentinels name a primary"
+        return sentinels.agree
+            ? "\(answering), and a majority names the same one."
+            : "\(answering), and no majority names the same one: a failover is not followed until one does."
     }
 
     /// Why replicas are not synced, a sentence each.

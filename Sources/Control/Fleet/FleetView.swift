@@ -56,10 +56,33 @@ package struct FleetView: Equatable, Sendable {
         /// Whether a Redis server that was replaced stops taking writes before its successor starts, so that the bound
         /// on staleness holds across a fail-over: it needs all of its replicas to accept a write. Nil: not known.
         package var isFailoverGuarded: Bool?
+        /// Where the primary is that the queried replica connects to, as `host:port`. Nil while it is not known.
+        package var primary: String?
+        /// Nil if the primary's address is configured.
+        package var sentinels: Sentinels?
 
-        package init(isAvailable: Bool, isFailoverGuarded: Bool?) {
+        package init(
+            isAvailable: Bool, isFailoverGuarded: Bool?, primary: String? = nil, sentinels: Sentinels? = nil
+        ) {
             self.isAvailable = isAvailable
             self.isFailoverGuarded = isFailoverGuarded
+            self.primary = primary
+            self.sentinels = sentinels
+        }
+    }
+
+    /// The Sentinels that name the store's primary, as the queried replica hears them.
+    package struct Sentinels: Equatable, Codable, Sendable {
+        package var configured: Int
+        /// How many named a primary when they were last asked.
+        package var answering: Int
+        /// Whether a majority of those configured named the same one.
+        package var agree: Bool
+
+        package init(configured: Int, answering: Int, agree: Bool) {
+            self.configured = configured
+            self.answering = answering
+            self.agree = agree
         }
     }
 
@@ -147,6 +170,7 @@ extension FleetView.Store: Codable {
     private enum CodingKeys: String, CodingKey {
         case isAvailable = "available"
         case isFailoverGuarded = "failoverGuarded"
+        case primary, sentinels
     }
 
     /// Unknown values are written as null, so every key is always present.
@@ -154,5 +178,7 @@ extension FleetView.Store: Codable {
         var container = encoder.container(keyedBy: CodingKeys.self)
         try container.encode(isAvailable, forKey: .isAvailable)
         try container.encode(isFailoverGuarded, forKey: .isFailoverGuarded)
+        try container.encode(primary, forKey: .primary)
+        try container.encode(sentinels, forKey: .sentinels)
     }
 }

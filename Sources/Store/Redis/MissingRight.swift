@@ -4,6 +4,8 @@ enum MissingRight: Hashable, Sendable {
     case command(String)
     case keys
     case channels
+    /// The channel on which Sentinels announce fail-overs.
+    case switchChannel
     /// Redis does not say which command in a script it was.
     case commandInScript
 
@@ -48,6 +50,7 @@ extension MissingRight: CustomStringConvertible {
         case .command(let name): "+\(name)"
         case .keys: "the keys of the namespace (~limpet:*)"
         case .channels: "the channels of the namespace (&limpet:*)"
+        case .switchChannel: "the channel of fail-overs (&+switch-master)"
         case .commandInScript: "a command that scripts run (+get, +pexpire, +pttl, +publish or +set)"
         }
     }

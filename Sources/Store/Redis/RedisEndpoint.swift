@@ -1,3 +1,5 @@
+import Affinity
+
 /// The address of a Redis, with credentials and database, parsed from a URL:
 /// `redis://[[user]:password@]host[:port][/database]`, the same with `rediss://` for TLS, or
 /// `unix://[[user]:password@]/path[?db=database]`.
@@ -10,6 +12,7 @@ package struct RedisEndpoint: Hashable, Sendable {
     }
 
     package static let defaultPort = 6379
+    package static let defaultSentinelPort = 26379
 
     package var address: Address
     package var credentials: RedisCredentials?
@@ -26,24 +29,26 @@ package struct RedisEndpoint: Hashable, Sendable {
     }
 
     /// Parses a URL. The error says what is wrong and what would be right.
-    package init(_ url: String) throws(RedisEndpointError) {
+    ///
+    /// - Parameter defaultPort: of a URL without a port.
+    package init(_ url: String, defaultPort: Int = Self.defaultPort) throws(RedisEndpointError) {
         let parts = url.split(separator: "://", maxSplits: 1, omittingEmptySubsequences: false)
         guard parts.count == 2 else { throw RedisEndpointError("it must begin with redis://, rediss:// or unix://") }
         switch parts[0] {
-        case "redis": try self.init(network: parts[1], usesTLS: false)
-        case "rediss": try self.init(network: parts[1], usesTLS: true)
+        case "redis": try self.init(network: parts[1], defaultPort, usesTLS: false)
+        case "rediss": try self.init(network: parts[1], defaultPort, usesTLS: true)
         case "unix": try self.init(unix: parts[1])
         default: throw RedisEndpointError("the scheme must be redis, rediss or unix")
         }
     }
 
-    private init(network rest: Substring, usesTLS: Bool) throws(RedisEndpointError) {
+    private init(network rest: Substring, _ defaultPort: Int, usesTLS: Bool) throws(RedisEndpointError) {
         let (credentials, place) = try RedisCredentials.split(rest)
         guard !place.contains("?") else {
             throw RedisEndpointError("the database follows a slash, as in redis://127.0.0.1:6379/1")
         }
         let parts = place.split(separator: "/", maxSplits: 1, omittingEmptySubsequences: false)
-        address = try Self.address(parts[0])
+        address = try Self.address(parts[0], defaultPort)
         self.credentials = credentials
         database = try parts.count > 1 && !parts[1].isEmpty ? Self.database(parts[1]) : 0
         self.usesTLS = usesTLS
@@ -68,7 +73,7 @@ package struct RedisEndpoint: Hashable, Sendable {
         database = try Self.database(parts[1].dropFirst(3))
     }
 
-    private static func address(_ text: Substring) throws(RedisEndpointError) -> Address {
+    private static func address(_ text: Substring, _ defaultPort: Int) throws(RedisEndpointError) -> Address {
         var host = text
         var port = Substring()
         if text.hasPrefix("[") {
@@ -105,9 +110,16 @@ package struct RedisEndpoint: Hashable, Sendable {
 extension RedisEndpoint: CustomStringConvertible {
     package var description: String {
         switch address {
-        case .host(let host, let port):
-            "\(usesTLS ? "rediss" : "redis")://\(host.contains(":") ? "[\(host)]" : host):\(port)/\(database)"
-        case .unixSocket(let path): "unix://\(path)?db=\(database)"
+        case .host: "\(usesTLS ? "rediss" : "redis")://\(place)/\(database)"
+        case .unixSocket: "unix://\(place)?db=\(database)"
+        }
+    }
+
+    /// `host:port`, or the path of the socket.
+    package var place: String {
+        switch address {
+        case .host(let host, let port): ServerAddress(host: host, port: port).description
+        case .unixSocket(let path): path
         }
     }
 }

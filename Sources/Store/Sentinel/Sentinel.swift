@@ -1,6 +1,7 @@
 import Affinity
 import Logging
 import NIOCore
+import Networking
 
 /// One Sentinel, and this replica's two connections to it. Confined to `eventLoop`, from `start` to the end of `stop`.
 final class Sentinel {
@@ -25,7 +26,7 @@ final class Sentinel {
     /// - Parameter settings: for the timeout. The endpoint is that of the primary, and not used.
     init(
         _ endpoint: RedisEndpoint, of sentinels: SentinelSettings, settings: StoreSettings,
-        on eventLoop: any EventLoop, logger: Logger
+        resolver: NameResolver, on eventLoop: any EventLoop, logger: Logger
     ) {
         self.eventLoop = eventLoop
         self.endpoint = endpoint
@@ -33,7 +34,7 @@ final class Sentinel {
         self.logger = logger
         target = ConnectionTarget(
             settings: settings, endpoints: FixedEndpoint(endpoint: endpoint), status: PrimaryStatus(loops: 1),
-            tls: sentinels.tls)
+            tls: sentinels.tls, resolver: resolver)
         questions = ReconnectingConnection(to: target, on: eventLoop)
         notices = ReconnectingConnection(to: target, on: eventLoop)
     }

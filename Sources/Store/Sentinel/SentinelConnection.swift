@@ -185,9 +185,8 @@ final class SentinelConnection: ChannelInboundHandler, RedisHandler {
         }
         if case .error(let text) = reply {
             let code = RedisErrorCode(text)
-            return end(
-                code == .noPermission
-                    ? .noPermission(command: "SUBSCRIBE") : .refuses(command: "SUBSCRIBE", code))
+            guard code == .noPermission else { return end(.refuses(command: "SUBSCRIBE", code)) }
+            return end(.noPermission(MissingRight(text) == .channels ? .switchChannel : .command("subscribe")))
         }
         guard case .array(var elements) = reply, case .string(let kind) = elements.next(),
             kind.elementsEqual("subscribe".utf8)

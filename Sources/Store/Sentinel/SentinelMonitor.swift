@@ -13,6 +13,8 @@ package final class SentinelMonitor {
         package var configured: Int
         /// How many named a primary when they were last asked.
         package var heard: Int
+        /// Whether a majority of those configured named the same one.
+        package var isAgreed: Bool
         package var switches: UInt64
     }
 
@@ -35,7 +37,9 @@ package final class SentinelMonitor {
         self.coherence = coherence
         self.logger = logger
         sentinels = settings.endpoints.map {
-            Sentinel($0, of: settings, settings: primary.settings, on: eventLoop, logger: logger)
+            Sentinel(
+                $0, of: settings, settings: primary.settings, resolver: primary.target.resolver, on: eventLoop,
+                logger: logger)
         }
         core = SentinelTopology(sentinels: sentinels.count)
     }
@@ -43,7 +47,7 @@ package final class SentinelMonitor {
     package var status: Status {
         Status(
             primary: core.primary, basis: core.basis, configured: core.configured, heard: core.heard,
-            switches: switches)
+            isAgreed: core.isAgreed, switches: switches)
     }
 
     package func start() {

@@ -41,7 +41,7 @@ enum SentinelReply: Equatable {
     private static func error(_ text: UnsafeRawBufferPointer) -> SentinelReply {
         switch RedisErrorCode(text) {
         case .noAuthentication: return .failed(.passwordNeeded)
-        case .noPermission: return .failed(.noPermission(command: "SENTINEL MASTER"))
+        case .noPermission: return .failed(.noPermission(.command("sentinel|master")))
         case let code:
             let reason = String(decoding: text.prefix(64), as: UTF8.self)
             if reason.hasPrefix("ERR No such master") { return .unknownName }

@@ -1,0 +1,68 @@
+import Affinity
+import LimpetTestKit
+import Logging
+import NIOCore
+
+@testable import Store
+
+/// A store whose primary Sentinels name, its coherence channel, and what asks the Sentinels, on one loop, as a replica
+/// has them.
+final class SentinelDriver: Sendable {
+    let channel: ChannelDriver
+    private let monitor: NIOLoopBound<SentinelMonitor>
+
+    var lines: LogLines { channel.store.lines }
+
+    /// - Parameter ports: of the Sentinels.
+    convenience init(_ ports: [Int], masterName: String = SentinelDeployment.primaryName) throws {
+        try self.init(
+            Self.settings(
+                SentinelSettings(
+                    endpoints: ports.map { RedisEndpoint(address: .host("127.0.0.1", port: $0)) },
+                    primaryName: masterName)))
+    }
+
+    convenience init(_ settings: StoreSettings) throws {
+        try self.init(RedisPrimary(settings, loops: 1))
+    }
+
+    init(_ primary: RedisPrimary) throws {
+        channel = try ChannelDriver(primary)
+        let lines = channel.store.lines
+        let coherence = channel.coherence
+        let loop = channel.store.loop
+        guard
+            let monitor = try channel.run({ _ in
+                SentinelMonitor(
+                    primary, on: loop, coherence: coherence, logger: Logger(label: "test") { _ in lines.handler }
+                ).map { NIOLoopBound($0, eventLoop: loop) }
+            })
+        else { throw NotInTime() }
+        self.monitor = monitor
+        try channel.run { _ in monitor.value.start() }
+    }
+
+    static func settings(_ sentinels: SentinelSettings) -> StoreSettings {
+        StoreSettings(
+            endpoint: RedisEndpoint(address: .host("", port: 0)), sentinel: sentinels, connectTimeout: .seconds(1),
+            commandTimeout: .milliseconds(300), lease: .milliseconds(600))
+    }
+
+    var status: SentinelMonitor.Status { get throws { try channel.run { [monitor] _ in monitor.value.status } } }
+
+    /// Waits until the store at this port is in use and its channel is live.
+    func inUse(_ port: Int, within limit: Duration = .seconds(10)) async throws {
+        try await eventually(within: limit) {
+            guard try self.status.primary?.port == port, self.channel.isLive else { return false }
+            return try await self.channel.store.isAvailable
+        }
+    }
+
+    /// How often something with these words was logged.
+    func count(_ words: String) -> Int { lines.all.count { $0.contains(words) } }
+
+    func stop() async throws {
+        try await channel.store.loop.flatSubmit { [monitor] in monitor.value.stop() }.get()
+        try await channel.stop()
+    }
+}
