@@ -190,20 +190,31 @@ final class ServiceRuntime: StoreWaiter {
         return hint
     }
 
-    /// The Set-Cookie line for this route; empty if the client's cookie is up to date.
+    /// Whether a believable hint vouches for its session's record.
+    func vouches(_ hint: Hint, now: UInt32) -> Bool {
+        sessionRules.renewal?.vouches(hint, now: now) ?? false
+    }
+
+    /// The Set-Cookie line for this decision's route; empty if the client's cookie is up to date.
     ///
     /// - Parameter isSecure: whether the request came over TLS.
     func setCookie(
-        for id: AffinityCookieSealer.SessionID, presented: Hint?, route: Route, isSecure: Bool
+        for id: AffinityCookieSealer.SessionID, presented: Hint?, _ decision: Decision, route: Route, isSecure: Bool
     ) -> [UInt8] {
+        guard let renewal = sessionRules.renewal, let affinityCookie = sessionRules.affinityCookie else { return [] }
         let now = loop.wallClock()
-        guard let renewal = sessionRules.renewal, renewal.isDue(for: route, hint: presented, now: now),
-            let affinityCookie = sessionRules.affinityCookie
-        else { return [] }
+        let issued = renewal.issued(
+            for: route, hint: presented,
+            recordLives: decision.isNew
+                || affinity.recordLives(
+                    forMilliseconds: renewal.vouchedLifeMilliseconds, decision.fingerprint, route.binding,
+                    now: loop.now()),
+            now: now)
+        guard let issued else { return [] }
         // If the cookie lost the session's creation time, the session could outlive its age limit.
         let hint = Hint(
             binding: route.binding, createdAtSeconds: route.createdAtSeconds ?? presented?.createdAtSeconds ?? now,
-            issued: now)
+            issued: issued)
         return affinityCookie.line(id, hint, isSecure: isSecure, random: loop.randomNonce())
     }
 
