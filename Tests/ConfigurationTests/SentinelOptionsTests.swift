@@ -1,5 +1,6 @@
 import LimpetTestKit
 import Store
+import TLS
 import Testing
 
 @testable import Configuration
@@ -31,7 +32,9 @@ struct SentinelOptionsTests {
         #expect(redis.tls == nil && sentinel.tls == nil && !redis.endpoint.usesTLS)
     }
 
-    @Test("TLS of the Sentinels is by their scheme, that of the primary by tls, which serves both unless they have their own")
+    @Test(
+        "TLS of the Sentinels is by their scheme, that of the primary by tls, which serves both unless they have their own"
+    )
     func tls() throws {
         let both = try Self.read(
             #"endpoints: ["rediss://a"], tls: { serverName: redis.internal }, sentinel: { masterName: m }"#)

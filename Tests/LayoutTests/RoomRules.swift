@@ -7,7 +7,9 @@ enum RoomRules {
 
     static let table: [String: Rooms] = [
         "Affinity": Rooms(
-            folders: ["Cache", "Coherence", "Decision", "Fleet", "Health", "Placement", "Protocol", "Standby", "Topology"],
+            folders: [
+                "Cache", "Coherence", "Decision", "Fleet", "Health", "Placement", "Protocol", "Standby", "Topology",
+            ],
             rootFiles: ["BoundedQueue", "Duration+Whole", "Instant", "SplitMix"]),
         "Store": Rooms(
             folders: ["Channel", "Connecting", "Memory", "RESP", "Redis", "Sentinel"],

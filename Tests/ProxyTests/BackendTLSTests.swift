@@ -133,7 +133,7 @@ struct BackendTLSTests {
         let folder = TemporaryFile.path()
         let authority = try TestAuthority(in: folder)
         var settings = BackendTLSSettings()
-        settings.authorities = try Self.authorities(authority)
+        settings.client.authorities = try Self.authorities(authority)
         let server = try OpenSSLServer(
             "back", authority.issue("back", "IP:127.0.0.1"), version: "tls1_2",
             ["-alpn", "h2,http/1.1", "-cipher", "ECDHE-ECDSA-AES128-SHA"], in: folder)

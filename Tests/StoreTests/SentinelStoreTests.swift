@@ -170,7 +170,9 @@ struct SentinelStoreTests {
         // The authority of the primary is not that of the Sentinels.
         settings.sentinel?.tls = settings.tls
         let other = try SentinelDriver(settings)
-        try await eventually(within: .seconds(5)) { other.count("the server's certificate is of an unknown authority") == 1 }
+        try await eventually(within: .seconds(5)) {
+            other.count("the server's certificate is of an unknown authority") == 1
+        }
         #expect(try other.status.primary == nil)
         try await other.stop()
         withExtendedLifetime(sentinel) {}

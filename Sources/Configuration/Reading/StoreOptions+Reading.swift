@@ -26,7 +26,8 @@ extension RedisOptions {
     init(_ section: SettingSection) {
         section.check(
             known: [
-                "endpoints", "username", "password", "passwordFile", "connectTimeout", "commandTimeout", "sentinel", "tls",
+                "endpoints", "username", "password", "passwordFile", "connectTimeout", "commandTimeout", "sentinel",
+                "tls",
             ],
             unavailable: ["cluster"])
         let own = section.section("sentinel")

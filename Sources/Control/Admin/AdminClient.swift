@@ -180,7 +180,7 @@ package struct AdminClient: Sendable {
             "has a certificate that is refused: \(error.detail)"
         case .timedOut: AdminAnswerFailure.late.problem
         case .notTLS: "does not speak TLS: write http://host:port"
-        case .alert, .ended, .failed, .library: "cannot be spoken to: \(error.detail)"
+        case .alert, .ended, .failed, .prohibited, .library: "cannot be spoken to: \(error.detail)"
         }
     }
 

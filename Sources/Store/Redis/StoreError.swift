@@ -137,7 +137,7 @@ extension ClientTLSError {
             "the server accepts nothing that is offered, or demands a certificate: check its tls-ciphers, or set tls.cert "
                 + "and tls.key (alert 40)"
         case .timedOut: "\(detail); a port without TLS does not answer it, and needs redis://"
-        case .alert, .failed, .library: detail
+        case .alert, .failed, .prohibited, .library: detail
         }
     }
 }
