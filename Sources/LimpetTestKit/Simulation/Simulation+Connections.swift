@@ -1,4 +1,5 @@
 import Affinity
+import Store
 
 /// The network, and how a replica maintains its connections.
 extension Simulation {
@@ -32,8 +33,10 @@ extension Simulation {
 
     func connect(_ kind: SimulatedConnection.Kind, _ primary: Int, at replica: SimulatedReplica) {
         guard connection(kind, primary, of: replica)?.isOpen != true else { return }
+        let breaker = self.connection(kind, primary, of: replica)?.breaker ?? StoreBreaker()
         let connection = SimulatedConnection(
-            id: nextSerial(), kind: kind, primary: primary, replica: replica, server: address(primary, for: replica))
+            id: nextSerial(), kind: kind, primary: primary, replica: replica, server: address(primary, for: replica),
+            breaker: breaker)
         connection.heldUntil = replica.pausedUntil
         switch kind {
         case .subscriber: replica.hearings[primary].subscriber = connection
@@ -67,6 +70,7 @@ extension Simulation {
             replica.hearings[connection.primary].channel.lost()
             publishStatus(connection.primary, of: replica)
         case .data:
+            connection.breaker.disconnected()
             let lost = connection.pending
             connection.pending = []
             for pending in lost { tellLost(pending, over: connection) }
@@ -110,6 +114,7 @@ extension Simulation {
             if case .subscriber = connection.kind { return send(.subscribe, over: connection) }
             connection.isServing = true
             replica.failedAttempts = 0
+            _ = connection.breaker.connected(probeAt: replica.instant(now))
             probe(over: connection)
         case .subscribed: subscribed(connection)
         case .result(let token, let result, let origin): answered(token, result, origin, over: connection)
@@ -154,7 +159,7 @@ extension Simulation {
             case .operation(let purpose, let operation) = pending.purpose
         else { return }
         if !pending.isLate {
-            connection.breaker.answered()
+            connection.breaker.answered(isBackground: purpose.isBackground, now: connection.replica.instant(now))
             deliver(result, to: purpose, operation, pending.stamp, origin, at: connection.replica)
         }
         if origin.refused == .readOnly { abandon(connection, "it takes no writes any more") }
@@ -172,13 +177,21 @@ extension Simulation {
                 abandon(subscriber, "the primary has another role")
             }
         case .probe:
-            if now - pending.sentAt <= scenario.settings.budgetMilliseconds * 1000 {
-                connection.breaker.probeAnswered()
-            } else {
-                schedule(
-                    .breakerProbe(connection), of: connection.replica, after: BreakerModel.probeIntervalMilliseconds)
-            }
+            let isWell = now - pending.sentAt <= scenario.settings.budgetMilliseconds * 1000
+            perform(
+                connection.breaker.probeAnswered(isWell: isWell, now: connection.replica.instant(now)), over: connection)
         }
+    }
+
+    private func perform(_ action: StoreBreaker.Action, over connection: SimulatedConnection) {
+        switch action {
+        case .doNothing, .close: return
+        case .openAndProbe: coverage.count("breakers opened")
+        case .probe: break
+        }
+        schedule(
+            .breakerProbe(connection), of: connection.replica,
+            after: StoreBreaker.probeIntervalMilliseconds * 1000)
     }
 
     // MARK: Sending
@@ -204,13 +217,17 @@ extension Simulation {
 
     func send(_ operation: StoreOperation, for purpose: StorePurpose, loop: Int, at replica: SimulatedReplica) {
         let primary = primary(of: operation.fingerprint)
-        guard replica.mayAsk(loop: loop, primary: primary), let connection = replica.loops[loop].data[primary],
-            !isElsewhere(connection)
-        else {
+        let isAdmitted =
+            purpose.isBackground
+            ? replica.mayAsk(loop: loop, primary: primary)
+            : replica.mayAsk(loop: loop, about: operation.fingerprint, now: now)
+        guard isAdmitted, let connection = replica.loops[loop].data[primary], !isElsewhere(connection) else {
+            if !isAdmitted, replica.mayAsk(loop: loop, primary: primary) { coverage.count("questions not let through") }
             let stamp = OperationStamp(sentAt: replica.instant(now), isFromChannelServer: false)
             return schedule(.deliver(purpose, operation, .unavailable(.away), stamp, nil), of: replica, after: 0)
         }
         let token = enqueue(.operation(purpose, operation), over: connection)
+        connection.breaker.sent(isBackground: purpose.isBackground)
         note("replica \(replica.index).\(loop): asks \(describe(operation))")
         send(.send(operation, token: token), over: connection)
         schedule(.deadline(connection, token: token), of: replica, after: scenario.settings.budgetMilliseconds * 1000)
@@ -233,9 +250,8 @@ extension Simulation {
         else { return }
         connection.pending[index].isLate = true
         let stamp = connection.pending[index].stamp
-        if connection.breaker.missed() {
-            coverage.count("breakers opened")
-            schedule(.breakerProbe(connection), of: connection.replica, after: BreakerModel.probeIntervalMilliseconds)
+        if !purpose.isBackground {
+            perform(connection.breaker.missed(now: connection.replica.instant(now)), over: connection)
         }
         deliver(.unavailable(.late), to: purpose, operation, stamp, nil, at: connection.replica)
     }
