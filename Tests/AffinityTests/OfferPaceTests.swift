@@ -98,10 +98,10 @@ struct OfferPaceTests {
 
     @Test("a hundred replicas, after a minute without a store: 20,000 a second together, and all is told")
     func hundred() throws {
-        var crowd = try OfferCrowd(replicas: 100, loops: 2, guesses: 400, known: 200)
+        var crowd = try OfferCrowd(replicas: 100, loops: 2, guesses: 250, known: 100)
         crowd.live(for: 6000)
         crowd.decideWithoutStore(for: 60_000)
-        crowd.live(for: 9000)
+        crowd.live(for: 7000)
         let seconds = crowd.sentEachSecond
         #expect(seconds.allSatisfy { $0 <= 20_000 }, "\(seconds)")
         #expect(seconds.max() ?? 0 > 15_000, "\(seconds)")

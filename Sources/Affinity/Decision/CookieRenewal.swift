@@ -11,7 +11,8 @@ package struct CookieRenewal: Sendable {
     /// Seconds for which a hint is valid after it was issued.
     package let validitySeconds: UInt32
     /// Age in seconds at which the affinity cookie is sealed anew: a quarter of what ends first, the hint's validity or
-    /// the cookie's Max-Age. So an active client's cookie does not expire in the browser.
+    /// the cookie's Max-Age. So an active client's cookie does not expire in the browser. Less where a hint vouches for
+    /// less.
     package let renewalAgeSeconds: UInt32
     /// Age in seconds up to which a hint vouches for its record; 0: none does, because the clocks may differ by too much
     /// of the validity.
@@ -34,15 +35,17 @@ package struct CookieRenewal: Sendable {
         toleranceMaxSeconds: UInt32 = 120
     ) {
         validitySeconds = max(1, idleTimeoutMilliseconds.map(Self.wholeSeconds) ?? Self.defaultValiditySeconds)
-        renewalAgeSeconds =
+        let quarterSeconds =
             (cookieMaxAge > 0 ? min(validitySeconds, UInt32(clamping: cookieMaxAge)) : validitySeconds) / 4
         tolerance = min(toleranceMaxSeconds, validitySeconds / 3)
         // A record lives a third longer than a session may be idle. Of that third, the clocks and their whole seconds
         // take a part, and a response may take some time: the rest is what a hint may age.
         let third = Int64(validitySeconds / 3)
-        let room = third - Int64(tolerance) - 1 - max(1, third / 16)
-        let age = max(0, min(Int64(renewalAgeSeconds), room))
+        let room = third - Int64(tolerance) - 1 - max(1, third / 32)
+        // Below that, cookies would be renewed too often.
+        let age = room < Int64(validitySeconds / 8) ? 0 : min(Int64(quarterSeconds), room)
         vouchingAgeSeconds = UInt32(clamping: age)
+        renewalAgeSeconds = age > 0 ? vouchingAgeSeconds : quarterSeconds
         vouchedLifeMilliseconds = (Int64(validitySeconds) + age + Int64(tolerance) + 1) * 1000
         absolute = absoluteTimeoutMilliseconds.map { max(1, Self.wholeSeconds($0)) }
     }
