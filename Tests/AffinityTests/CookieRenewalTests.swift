@@ -108,13 +108,15 @@ struct CookieRenewalTests {
         func issued(_ hint: Hint?, _ provenance: Provenance = .cached) -> UInt32? {
             renewal.issued(for: route(binding, provenance), hint: hint, recordLives: false, now: now)
         }
-        #expect(issued(hint(issued: now - 675)) == nil)
-        let sealed = try #require(issued(hint(issued: now - 676)))
-        #expect(sealed == now - 451)
-        #expect(!renewal.vouches(hint(issued: sealed), now: now))
-        #expect(renewal.isValid(hint(issued: sealed), now: now + 1300))
-        #expect(issued(nil) == now - 451)
-        #expect(issued(Hint(binding: Binding(backend: binding.backend, epoch: 1), createdAtSeconds: 0, issued: now)) == now - 451)
+        #expect(issued(hint(issued: now - 796)) == nil)
+        let sealed = try #require(issued(hint(issued: now - 797)))
+        #expect(sealed == now - 571)
+        // Nor does it by a clock that is behind.
+        #expect(!renewal.vouches(hint(issued: sealed), now: now - 120))
+        #expect(renewal.isValid(hint(issued: sealed), now: now + 1200))
+        #expect(issued(nil) == now - 571)
+        let other = Hint(binding: Binding(backend: binding.backend, epoch: 1), createdAtSeconds: 0, issued: now)
+        #expect(issued(other) == now - 571)
         #expect(issued(nil, .detoured) == nil)
     }
 }

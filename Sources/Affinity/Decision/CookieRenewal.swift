@@ -42,8 +42,9 @@ package struct CookieRenewal: Sendable {
         // take a part, and a response may take some time: the rest is what a hint may age.
         let third = Int64(validitySeconds / 3)
         let room = third - Int64(tolerance) - 1 - max(1, third / 32)
-        // Below that, cookies would be renewed too often.
-        let age = room < Int64(validitySeconds / 8) ? 0 : min(Int64(quarterSeconds), room)
+        let most = min(Int64(quarterSeconds), room)
+        // Below that, cookies would be renewed too often, or a browser might drop one that does not vouch.
+        let age = most < Int64(validitySeconds / 8) ? 0 : most
         vouchingAgeSeconds = UInt32(clamping: age)
         renewalAgeSeconds = age > 0 ? vouchingAgeSeconds : quarterSeconds
         vouchedLifeMilliseconds = (Int64(validitySeconds) + age + Int64(tolerance) + 1) * 1000
@@ -71,8 +72,8 @@ package struct CookieRenewal: Sendable {
     /// does if the session is new, the request had no valid hint, the hint names another binding, or the hint is older
     /// than ``renewalAgeSeconds``. A detour binds nothing, so it renews nothing.
     ///
-    /// A hint that may not vouch counts as issued earlier, and is renewed later, so that not every response during an
-    /// outage carries one.
+    /// A hint that may not vouch counts as issued earlier: so long ago that it vouches by no replica's clock. It is
+    /// renewed later, so that not every response during an outage carries one.
     ///
     /// - Parameter recordLives: whether the record lives for ``vouchedLifeMilliseconds``, or there is no record yet.
     package func issued(
@@ -82,7 +83,8 @@ package struct CookieRenewal: Sendable {
         let age = hint.map { $0.binding == route.binding ? Int64(now) - Int64($0.issued) : .max } ?? .max
         guard age > Int64(renewalAgeSeconds) else { return nil }
         if vouchingAgeSeconds == 0 || recordLives() { return now }
-        guard age > Int64(renewalAgeSeconds) * 3 / 2 else { return nil }
-        return now - min(now, renewalAgeSeconds + 1)
+        let plainAge = vouchingAgeSeconds + tolerance + 1
+        guard age > Int64(plainAge + renewalAgeSeconds / 2) else { return nil }
+        return now - min(now, plainAge)
     }
 }
