@@ -1,4 +1,5 @@
 import Affinity
+import NIOCore
 import NIOEmbedded
 import Testing
 
