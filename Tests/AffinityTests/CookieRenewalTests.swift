@@ -42,7 +42,7 @@ struct CookieRenewalTests {
     }
 
     @Test(
-        "the cookie goes out when the session is new, the binding changed, or the hint is older than a quarter of its validity"
+        "the cookie goes out for a new session, a changed binding, and a hint older than a quarter of its validity"
     )
     func due() {
         let now: UInt32 = 1_000_000
@@ -65,7 +65,9 @@ struct CookieRenewalTests {
         {
             let renewal = CookieRenewal(
                 idleTimeoutMilliseconds: 1_800_000 * (maxAge == 3600 ? 48 : 1), cookieMaxAge: maxAge)
-            #expect(renewal.issued(for: route(binding), hint: hint(issued: now - fresh), recordLives: true, now: now) == nil, "Max-Age \(maxAge)")
+            #expect(
+                renewal.issued(for: route(binding), hint: hint(issued: now - fresh), recordLives: true, now: now)
+                    == nil, "Max-Age \(maxAge)")
             #expect(isRenewed(renewal, route(binding), hint(issued: now - due), now: now), "Max-Age \(maxAge)")
         }
         // What a client sends back counts for as long as it did: Max-Age is between the browser and its disk.
@@ -76,7 +78,8 @@ struct CookieRenewalTests {
     @Test("a detour renews nothing")
     func detour() {
         #expect(renewal.issued(for: route(binding, .detoured), hint: nil, recordLives: true, now: 5000) == nil)
-        #expect(renewal.issued(for: route(binding, .detoured), hint: hint(issued: 0), recordLives: true, now: 5000) == nil)
+        #expect(
+            renewal.issued(for: route(binding, .detoured), hint: hint(issued: 0), recordLives: true, now: 5000) == nil)
     }
 
     @Test("a hint that vouches is so young that its session still has its idle timeout, however the clocks differ")
@@ -102,7 +105,7 @@ struct CookieRenewalTests {
         #expect(short.issued(for: route(binding), hint: nil, recordLives: false, now: 1000) == 1000)
     }
 
-    @Test("a hint of a record whose life is not known is renewed later, and counts as issued so long ago that it is no proof")
+    @Test("a hint of a record whose life is not known is renewed later, and counts as issued too long ago to vouch")
     func notVouching() throws {
         let now: UInt32 = 1_000_000
         func issued(_ hint: Hint?, _ provenance: Provenance = .cached) -> UInt32? {

@@ -86,7 +86,8 @@ struct OfferCrowd {
         let binding = Binding(backend: replicas[index].loops[0].membership.backends[0].hash, epoch: 1)
         replicas[index].cache.store(
             BindingCache.Entry(
-                binding: binding, kind: .confirmed, confirmedAt: now, expiresAt: now.advanced(byMilliseconds: 10_000_000)),
+                binding: binding, kind: .confirmed, confirmedAt: now,
+                expiresAt: now.advanced(byMilliseconds: 10_000_000)),
             for: session, now: now)
     }
 
@@ -159,8 +160,9 @@ struct OfferCrowd {
             switch action {
             case .scan: perform(replicas[index].standby.scanned([], next: 0, now: now), index)
             case .send(let operation): send(operation, from: .standby, of: index)
-            case .announce: perform(
-                replicas[index].standby.announced(isPublished: true, isRefused: false, now: now), index)
+            case .announce:
+                perform(
+                    replicas[index].standby.announced(isPublished: true, isRefused: false, now: now), index)
             }
         }
     }

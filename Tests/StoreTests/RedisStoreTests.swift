@@ -384,7 +384,7 @@ struct RedisStoreTests {
         try await store.stop()
     }
 
-    @Test("A store that is back is asked one question first, then twice as many; what is not let through is told at once")
+    @Test("A store that is back is asked one question first, then twice as many; the others are told at once")
     func isBack() async throws {
         let server = try RedisServer()
         let store = try StoreDriver.redis(StoreSettings.plain(port: server.port))

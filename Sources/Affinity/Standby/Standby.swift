@@ -282,7 +282,8 @@ package struct Standby: Sendable {
         }
         self.fleet = fleet
         // A large fleet takes longer to be heard.
-        if let liveSince, now >= liveSince.advanced(byMilliseconds: max(Self.settledMilliseconds, presenceMilliseconds)) {
+        if let liveSince, now >= liveSince.advanced(byMilliseconds: max(Self.settledMilliseconds, presenceMilliseconds))
+        {
             counted = fleet.heard + 1
         }
         coherence.offerPace.share(

@@ -179,7 +179,8 @@ extension Simulation {
         case .probe:
             let isWell = now - pending.sentAt <= scenario.settings.budgetMilliseconds * 1000
             perform(
-                connection.breaker.probeAnswered(isWell: isWell, now: connection.replica.instant(now)), over: connection)
+                connection.breaker.probeAnswered(isWell: isWell, now: connection.replica.instant(now)), over: connection
+            )
         }
     }
 
