@@ -2,8 +2,8 @@ import LimpetTestKit
 
 @testable import Affinity
 
-/// Replicas that have much to tell to a store, a store that takes a while for each operation, and a clock: how much they
-/// tell it, and when.
+/// Replicas that have much to tell to a store, a store that takes a while for each operation, and a clock: how much
+/// they tell it, and when.
 struct OfferCrowd {
     struct Replica {
         let coherence: Coherence
@@ -124,7 +124,7 @@ struct OfferCrowd {
     mutating func live(for milliseconds: Int64) {
         let end = now.advanced(byMilliseconds: milliseconds)
         while now < end {
-            now = now.advanced(byMilliseconds: OfferPace.tickMilliseconds)
+            now = now.advanced(byMilliseconds: OfferRate.tickMilliseconds)
             deliver()
             status.liveUntil = now.advanced(byMilliseconds: 500)
             for index in replicas.indices {
@@ -170,7 +170,7 @@ struct OfferCrowd {
     /// What `OfferScheduler` does.
     private mutating func offer(_ index: Int) {
         guard isUp else { return }
-        let pace = replicas[index].coherence.offerPace
+        let pace = replicas[index].coherence.offerRate
         for loop in replicas[index].loops.indices where replicas[index].loops[loop].hasOffers {
             var left = pace.take(100, now: now)
             while left > 0, let operation = replicas[index].loops[loop].nextOffer(now: now, where: { _ in true }) {
@@ -205,7 +205,7 @@ struct OfferCrowd {
                     .written, to: first.operation, stamp: stamp, now: now)
                 let isSlow = StoreResult.written.isSlow(
                     stamp, budgetMilliseconds: Self.budgetMilliseconds, now: first.answeredAt)
-                replicas[first.replica].coherence.offerPace.ended(isSlow: isSlow, now: first.answeredAt)
+                replicas[first.replica].coherence.offerRate.ended(isSlow: isSlow, now: first.answeredAt)
             }
         }
     }

@@ -384,28 +384,6 @@ struct RedisStoreTests {
         try await store.stop()
     }
 
-    @Test("A store that is back is asked one question first, then twice as many; the others are told at once")
-    func isBack() async throws {
-        let server = try RedisServer()
-        let store = try StoreDriver.redis(StoreSettings.plain(port: server.port))
-        try await store.ready()
-        let operations = (1...40).map { StoreOperation.touch(.test($0), lifetimeMilliseconds: minute) }
-        #expect(try await store.send(operations).allSatisfy { $0 == .absent })
-        server.freeze()
-        _ = try await store.send(Array(operations.prefix(3)))
-        #expect(try await !store.isAvailable)
-        server.thaw()
-        try await store.ready(within: .seconds(2))
-        for admitted in [1, 2, 4] {
-            let results = try await store.send(operations)
-            #expect(results.prefix(admitted).allSatisfy { $0 == .absent })
-            #expect(results.dropFirst(admitted).allSatisfy { $0 == .unavailable(.away) })
-        }
-        try await Task.sleep(for: .milliseconds(StoreBreaker.limitingMilliseconds))
-        #expect(try await store.send(operations).allSatisfy { $0 == .absent })
-        try await store.stop()
-    }
-
     @Test("A killed store: whoever waits is told at once, nothing is sent while it is away, and it is used again")
     func killed() async throws {
         let server = try RedisServer()

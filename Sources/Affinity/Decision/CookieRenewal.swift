@@ -1,9 +1,9 @@
-/// How long a hint is valid, when the affinity cookie is sealed anew, and what a hint says of its session's record. Times
-/// are in seconds since 1970 by the wall clock.
+/// How long a hint is valid, when the affinity cookie is sealed anew, and what a hint says of its session's record.
+/// Times are in seconds since 1970 by the wall clock.
 ///
-/// A young hint *vouches* for the record: whoever sealed it knew how long the record lives at least, and that is long
-/// enough for this request to need no touch. So one touch serves all replicas. A replica that does not know this seals a
-/// hint that looks older and does not vouch.
+/// A young hint *vouches* for the record: the replica that sealed it knew how long the record lives at least, and that
+/// is long enough for this request to need no touch. So one touch serves all replicas. A replica that does not know this
+/// seals a hint that counts as older and does not vouch.
 package struct CookieRenewal: Sendable {
     /// The validity of hints if no idle timeout is configured.
     package static let defaultValiditySeconds: UInt32 = 24 * 60 * 60
@@ -14,8 +14,8 @@ package struct CookieRenewal: Sendable {
     /// the cookie's Max-Age. So an active client's cookie does not expire in the browser. Less where a hint vouches for
     /// less.
     package let renewalAgeSeconds: UInt32
-    /// Age in seconds up to which a hint vouches for its record; 0: none does, because the clocks may differ by too much
-    /// of the validity.
+    /// Age in seconds up to which a hint vouches for its record; 0: none does, because the clocks may differ by too
+    /// much of the validity.
     package let vouchingAgeSeconds: UInt32
     /// How long a record lives at least, in milliseconds, when a hint is sealed that vouches for it. The session then
     /// still has its whole idle timeout when the hint is as old as may be and the clocks differ as far as may be.
@@ -68,9 +68,9 @@ package struct CookieRenewal: Sendable {
         vouchingAgeSeconds > 0 && Int64(now) - Int64(hint.issued) <= Int64(vouchingAgeSeconds)
     }
 
-    /// When the hint counts as issued that the response to a request with this route carries. Nil if it carries none: it
-    /// does if the session is new, the request had no valid hint, the hint names another binding, or the hint is older
-    /// than ``renewalAgeSeconds``. A detour binds nothing, so it renews nothing.
+    /// When the hint counts as issued that the response to a request with this route carries. Nil if it carries none:
+    /// it does if the session is new, the request had no valid hint, the hint names another binding, or the hint is
+    /// older than ``renewalAgeSeconds``. A detour binds nothing, so it renews nothing.
     ///
     /// A hint that may not vouch counts as issued earlier: so long ago that it vouches by no replica's clock. It is
     /// renewed later, so that not every response during an outage carries one.

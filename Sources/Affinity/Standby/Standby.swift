@@ -38,8 +38,6 @@ package struct Standby: Sendable {
         case sync, refill
     }
 
-    /// Milliseconds added to the longest interval between two messages of a replica.
-    private static let presenceMarginMilliseconds: Int64 = 100
     /// Milliseconds after which the count of replicas is trusted, and a guess may be offered to a store that may have
     /// lost data: by then everyone who knows more is back.
     private static let settledMilliseconds: Int64 = 3000
@@ -73,8 +71,7 @@ package struct Standby: Sendable {
     private var awaitsOthers = false
 
     private var fleet = FleetStandby()
-    /// How many replicas were heard, this one included; nil: not counted yet.
-    private var counted: Int?
+    private var count = ReplicaCount()
 
     private var announcer = Announcer()
     private var scan: StoreScan
@@ -133,7 +130,7 @@ package struct Standby: Sendable {
         if isRefilling, !isFirstLineage { return .refilling }
         if scan.isRunning || scan.state == .ended { return .syncing(sessions: scan.sessions) }
         if isSynced { return .synced }
-        let hasWaited = now >= startedAt.advanced(byMilliseconds: presenceMilliseconds)
+        let hasWaited = now >= startedAt.advanced(byMilliseconds: count.presenceMilliseconds)
         if channel.lineage == 0, hasWaited { return .notSynced(.startedWithoutStore) }
         return .notSynced(scan.state == .failed ? .scanFailed : reason)
     }
@@ -148,14 +145,6 @@ package struct Standby: Sendable {
         if case .none = refill.phase { return channel.lineage != lineage }
         return true
     }
-
-    /// Milliseconds in which every replica that is there has been heard.
-    private var presenceMilliseconds: Int64 {
-        FleetRoster.intervalMilliseconds(replicas: replicas) + Self.presenceMarginMilliseconds
-    }
-
-    /// How many replicas there are, this one included, as far as is known.
-    private var replicas: Int { max(counted ?? 1, fleet.heard + 1) }
 
     /// Whether the channel has been live for long enough to have heard everyone.
     private func isSettled(_ now: Instant) -> Bool {
@@ -281,13 +270,10 @@ package struct Standby: Sendable {
             gap(fleet.hasUnannounced ? .unannounced : .waiting)
         }
         self.fleet = fleet
-        // A large fleet takes longer to be heard.
-        if let liveSince, now >= liveSince.advanced(byMilliseconds: max(Self.settledMilliseconds, presenceMilliseconds))
-        {
-            counted = fleet.heard + 1
-        }
-        coherence.offerPace.share(
-            among: max(counted ?? OfferPace.uncountedReplicas, fleet.heard + 1), primary: primary)
+        count.update(
+            heard: fleet.heard, liveSince: liveSince, settledMilliseconds: Self.settledMilliseconds, now: now)
+        let sharing = max(count.counted ?? OfferRate.uncountedReplicas, count.atLeast)
+        coherence.offerRate.share(among: sharing, primary: primary)
     }
 
     private mutating func beginRefillIfDue(_ now: Instant) {
@@ -358,7 +344,7 @@ package struct Standby: Sendable {
             refill.scanEnded()
         case .ended:
             // By then every replica has said whether it was refilling when the scan began.
-            guard now >= scanBegan.advanced(byMilliseconds: presenceMilliseconds) else { return }
+            guard now >= scanBegan.advanced(byMilliseconds: count.presenceMilliseconds) else { return }
             tallied.scans &+= 1
             scan.stop()
             judgeScan(now)
@@ -385,7 +371,7 @@ package struct Standby: Sendable {
         let (primary, primaries) = (primary, coherence.primaries)
         let (instance, others) = (instance, fleet.announcing)
         actions += refill.due(
-            cache, coherence.offerPace, lineageBegan: channel.lineageBegan, now: now,
+            cache, coherence.offerRate, lineageBegan: channel.lineageBegan, now: now,
             isWanted: { primaries.primary(of: $0) == primary },
             isShare: { Self.isFirst(instance, among: others, for: $0) }
         ).map { .send($0) }
@@ -402,14 +388,14 @@ package struct Standby: Sendable {
     }
 
     private mutating func announcements(_ now: Instant) -> [Action] {
-        announcer.due(coherence.written, primary: primary, replicas: replicas, now: now)
+        announcer.due(coherence.written, primary: primary, replicas: count.atLeast, now: now)
             .map { [.announce($0.sessions, hasLeftOut: $0.hasLeftOut)] } ?? []
     }
 
     /// After an interruption all may be scanning, until the count of replicas is trusted.
     private func scanningReplicas(_ now: Instant) -> Int {
         guard generations > 1 else { return fleet.scanning + 1 }
-        return isSettled(now) ? fleet.scanning + 1 : max(fleet.scanning + 1, replicas)
+        return isSettled(now) ? fleet.scanning + 1 : max(fleet.scanning + 1, count.atLeast)
     }
 
     /// Whether this replica comes before all others in the session's order of replicas.
@@ -468,7 +454,7 @@ package struct Standby: Sendable {
         {
             return [.send(next)]
         }
-        coherence.offerPace.ended(
+        coherence.offerRate.ended(
             isSlow: result.isSlow(stamp, budgetMilliseconds: budgetMilliseconds, now: now), now: now)
         return []
     }

@@ -2,10 +2,10 @@ import Affinity
 import NIOCore
 import Store
 
-/// Sends offers to the store: what the services of one event loop decided without it, or what it may have lost. How many
-/// it sends at a time, the loops of the replica have in common (``OfferPace``).
+/// Sends offers to the store: what the services of one event loop decided without it, or what it may have lost. The
+/// loops of a replica have their rate in common (``OfferRate``).
 final class OfferScheduler {
-    private static let interval = TimeAmount.milliseconds(OfferPace.tickMilliseconds)
+    private static let interval = TimeAmount.milliseconds(OfferRate.tickMilliseconds)
     private static let offersEachTime = 100
 
     private let loop: LoopContext
@@ -41,17 +41,17 @@ final class OfferScheduler {
 
     private func offer() {
         let now = loop.now()
-        var left = coherence.offerPace.take(Self.offersEachTime, now: now)
+        var left = coherence.offerRate.take(Self.offersEachTime, now: now)
         guard left > 0 else { return }
         for service in table.services where service.affinity.hasOffers {
-            let waiter = OfferWaiter(service: service, pace: coherence.offerPace)
+            let waiter = OfferWaiter(service: service, pace: coherence.offerRate)
             while left > 0, let operation = service.affinity.nextOffer(now: now, where: mayOffer) {
                 store.send(operation, for: waiter)
                 left -= 1
             }
         }
         guard left > 0 else { return }
-        coherence.offerPace.giveBack(left)
+        coherence.offerRate.giveBack(left)
         stop()
     }
 }
@@ -62,9 +62,9 @@ extension OfferScheduler: Sendable {}
 /// Receives the results of a service's offers.
 private final class OfferWaiter: StoreWaiter {
     private let service: ServiceRuntime
-    private let pace: OfferPace
+    private let pace: OfferRate
 
-    init(service: ServiceRuntime, pace: OfferPace) {
+    init(service: ServiceRuntime, pace: OfferRate) {
         self.service = service
         self.pace = pace
     }

@@ -1,12 +1,12 @@
 import Synchronization
 
-/// How fast this replica tells the store what it may not know: the offers of all its event loops and those that refill
+/// How fast this replica tells the store what it may not know: the offers of all its event loops, and those that refill
 /// the store, together.
 ///
-/// A fleet may offer 20,000 a second, so that requests find room; each replica takes its share by the number of replicas
+/// A fleet may offer 20,000 a second, so that requests find room; each replica takes its share by the number of those
 /// that it hears. Besides, a replica has at most 100 offers in flight, sends further ones only as these end, and none
 /// while the store is slow.
-package final class OfferPace: Sendable {
+package final class OfferRate: Sendable {
     /// Offers per second of the whole fleet: 9 % of a server's time.
     package static let offersPerSecond: Int64 = 20_000
     /// How often to ask for offers, in milliseconds.
@@ -24,7 +24,7 @@ package final class OfferPace: Sendable {
         /// How many may be in flight: 1 at first, and one more for each that ends in time.
         var window = 1
 
-        var interval: Int64 { Int64(replicas.max() ?? 1) * 1_000_000_000 / offersPerSecond }
+        var intervalNanoseconds: Int64 { Int64(replicas.max() ?? 1) * 1_000_000_000 / offersPerSecond }
     }
 
     private let state: Mutex<State>
@@ -49,10 +49,10 @@ package final class OfferPace: Sendable {
         state.withLock {
             guard $0.pace.isDue(now) else { return 0 }
             // What is earned from one tick to the next.
-            let earned = max(1, Self.tickMilliseconds * 1_000_000 / $0.interval)
+            let earned = max(1, Self.tickMilliseconds * 1_000_000 / $0.intervalNanoseconds)
             let count = max(0, min(wanted, $0.window - $0.inFlight, Int(earned)))
             $0.inFlight += count
-            $0.pace.step(intervalNanoseconds: Int64(count) * $0.interval, madeUpNanoseconds: 0, now: now)
+            $0.pace.step(intervalNanoseconds: Int64(count) * $0.intervalNanoseconds, madeUpNanoseconds: 0, now: now)
             return count
         }
     }
@@ -61,7 +61,7 @@ package final class OfferPace: Sendable {
     package func giveBack(_ count: Int) {
         state.withLock {
             $0.inFlight = max(0, $0.inFlight - count)
-            $0.pace.giveBack(intervalNanoseconds: Int64(count) * $0.interval)
+            $0.pace.giveBack(intervalNanoseconds: Int64(count) * $0.intervalNanoseconds)
         }
     }
 
