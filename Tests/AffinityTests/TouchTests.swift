@@ -258,7 +258,26 @@ struct TouchTests {
         #expect(fleet.replicas[0].touchInUse(fingerprint, storeIsAvailable: true, now: now) != nil)
     }
 
-    @Test("what is suspect, unconfirmed or of another binding is not known to live; near its end by age a session is")
+    @Test("a session that ends by age before is known to live long enough if a touch would gain nothing")
+    func livesToItsEnd() throws {
+        let settings = AffinitySettings(idleTimeoutMilliseconds: 1_800_000, absoluteTimeoutMilliseconds: 2_000_000)
+        var fleet = try Fleet(settings: settings)
+        let wall = UInt32((Fleet.wallOrigin + fleet.now.nanoseconds) / 1_000_000_000)
+        func lives(_ remainingMilliseconds: Int64) -> Bool {
+            fleet.replicas[0].cache.remove(fingerprint)
+            fleet.replicas[0].cache.store(
+                BindingCache.Entry(
+                    binding: fleet.binding(3, 2), kind: .confirmed, confirmedAt: fleet.now,
+                    expiresAt: fleet.now.advanced(byMilliseconds: remainingMilliseconds), createdAtSeconds: wall),
+                for: fingerprint, now: fleet.now)
+            return fleet.replicas[0].recordLives(
+                forMilliseconds: 2_371_000, fingerprint, fleet.binding(3, 2), now: fleet.now)
+        }
+        #expect(lives(1_900_000))
+        #expect(!lives(1_800_000))
+    }
+
+    @Test("what is suspect, unconfirmed or of another binding is not known to live")
     func recordLives() throws {
         var fleet = try bound()
         let settings = fleet.settings

@@ -2,8 +2,8 @@
 /// Times are in seconds since 1970 by the wall clock.
 ///
 /// A young hint *vouches* for the record: the replica that sealed it knew how long the record lives at least, and that
-/// is long enough for this request to need no touch. So one touch serves all replicas. A replica that does not know this
-/// seals a hint that counts as older and does not vouch.
+/// is long enough for this request to need no touch. So one touch serves all replicas. A replica that does not know
+/// this seals a hint that counts as older and does not vouch.
 package struct CookieRenewal: Sendable {
     /// The validity of hints if no idle timeout is configured.
     package static let defaultValiditySeconds: UInt32 = 24 * 60 * 60

@@ -15,8 +15,8 @@ struct ReplicaCount: Sendable {
         FleetRoster.intervalMilliseconds(replicas: atLeast) + Self.marginMilliseconds
     }
 
-    /// A count is trusted once the channel has been live for this long, and for as long as a fleet of this size takes to
-    /// be heard. Until then, the last one holds.
+    /// A count is trusted once the channel has been live for this long, and for as long as a fleet of this size takes
+    /// to be heard. Until then, the last one holds.
     mutating func update(heard: Int, liveSince: Instant?, settledMilliseconds: Int64, now: Instant) {
         self.heard = heard
         guard let liveSince else { return }
