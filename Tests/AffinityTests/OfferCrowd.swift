@@ -124,7 +124,7 @@ struct OfferCrowd {
     mutating func live(for milliseconds: Int64) {
         let end = now.advanced(byMilliseconds: milliseconds)
         while now < end {
-            now = now.advanced(byMilliseconds: OfferRate.tickMilliseconds)
+            now = now.advanced(byMilliseconds: OfferThrottle.tickMilliseconds)
             deliver()
             status.liveUntil = now.advanced(byMilliseconds: 500)
             for index in replicas.indices {
@@ -170,7 +170,7 @@ struct OfferCrowd {
     /// What `OfferScheduler` does.
     private mutating func offer(_ index: Int) {
         guard isUp else { return }
-        let pace = replicas[index].coherence.offerRate
+        let pace = replicas[index].coherence.offerThrottle
         for loop in replicas[index].loops.indices where replicas[index].loops[loop].hasOffers {
             var left = pace.take(100, now: now)
             while left > 0, let operation = replicas[index].loops[loop].nextOffer(now: now, where: { _ in true }) {
@@ -205,7 +205,7 @@ struct OfferCrowd {
                     .written, to: first.operation, stamp: stamp, now: now)
                 let isSlow = StoreResult.written.isSlow(
                     stamp, budgetMilliseconds: Self.budgetMilliseconds, now: first.answeredAt)
-                replicas[first.replica].coherence.offerRate.ended(isSlow: isSlow, now: first.answeredAt)
+                replicas[first.replica].coherence.offerThrottle.ended(isSlow: isSlow, now: first.answeredAt)
             }
         }
     }

@@ -261,7 +261,7 @@ struct TouchTests {
     @Test("a session that ends by age before is known to live long enough if a touch would gain nothing")
     func livesToItsEnd() throws {
         let settings = AffinitySettings(idleTimeoutMilliseconds: 1_800_000, absoluteTimeoutMilliseconds: 2_000_000)
-        var fleet = try Fleet(settings: settings)
+        let fleet = try Fleet(settings: settings)
         let wall = UInt32((Fleet.wallOrigin + fleet.now.nanoseconds) / 1_000_000_000)
         func lives(_ remainingMilliseconds: Int64) -> Bool {
             fleet.replicas[0].cache.remove(fingerprint)

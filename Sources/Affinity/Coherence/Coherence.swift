@@ -58,7 +58,7 @@ package final class Coherence: @unchecked Sendable {
     /// What this replica has written and not announced to the others yet.
     package let written: WrittenSessions
     /// How fast this replica tells the store what it may not know.
-    package let offerRate: OfferRate
+    package let offerThrottle: OfferThrottle
     /// One per primary.
     private let statuses: UnsafeMutablePointer<SharedStatus>
     private let agreement = Atomic<Bool>(true)
@@ -79,7 +79,7 @@ package final class Coherence: @unchecked Sendable {
     private init(_ primaries: PrimaryMap, _ status: Status, replicas: Int?) {
         self.primaries = primaries
         written = WrittenSessions(primaries: primaries)
-        offerRate = OfferRate(primaries: primaries.count, replicas: replicas)
+        offerThrottle = OfferThrottle(primaries: primaries.count, replicas: replicas)
         statuses = .allocate(capacity: primaries.count)
         for primary in 0..<primaries.count { (statuses + primary).initialize(to: SharedStatus(status)) }
     }

@@ -272,8 +272,8 @@ package struct Standby: Sendable {
         self.fleet = fleet
         count.update(
             heard: fleet.heard, liveSince: liveSince, settledMilliseconds: Self.settledMilliseconds, now: now)
-        let sharing = max(count.counted ?? OfferRate.uncountedReplicas, count.atLeast)
-        coherence.offerRate.share(among: sharing, primary: primary)
+        let sharing = max(count.counted ?? OfferThrottle.uncountedReplicas, count.atLeast)
+        coherence.offerThrottle.share(among: sharing, primary: primary)
     }
 
     private mutating func beginRefillIfDue(_ now: Instant) {
@@ -371,7 +371,7 @@ package struct Standby: Sendable {
         let (primary, primaries) = (primary, coherence.primaries)
         let (instance, others) = (instance, fleet.announcing)
         actions += refill.due(
-            cache, coherence.offerRate, lineageBegan: channel.lineageBegan, now: now,
+            cache, coherence.offerThrottle, lineageBegan: channel.lineageBegan, now: now,
             isWanted: { primaries.primary(of: $0) == primary },
             isShare: { Self.isFirst(instance, among: others, for: $0) }
         ).map { .send($0) }
@@ -454,7 +454,7 @@ package struct Standby: Sendable {
         {
             return [.send(next)]
         }
-        coherence.offerRate.ended(
+        coherence.offerThrottle.ended(
             isSlow: result.isSlow(stamp, budgetMilliseconds: budgetMilliseconds, now: now), now: now)
         return []
     }

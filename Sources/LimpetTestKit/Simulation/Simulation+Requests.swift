@@ -274,7 +274,7 @@ extension Simulation {
         guard replica.loops[loop].affinity.hasOffers else { return }
         let instant = replica.instant(now)
         let isAvailable = (0..<scenario.primaryCount).map { replica.mayAsk(loop: loop, primary: $0) }
-        let pace = replica.coherence.offerRate
+        let pace = replica.coherence.offerThrottle
         guard pace.take(1, now: instant) > 0 else { return }
         let operation = replica.loops[loop].affinity.nextOffer(now: instant) { isAvailable[primary(of: $0)] }
         guard let operation else { return pace.giveBack(1) }
@@ -292,7 +292,7 @@ extension Simulation {
             return send(next, for: .offer(loop: loop, number: number + 1), loop: loop, at: replica)
         }
         let instant = replica.instant(now)
-        replica.coherence.offerRate.ended(
+        replica.coherence.offerThrottle.ended(
             isSlow: result.isSlow(stamp, budgetMilliseconds: scenario.settings.budgetMilliseconds, now: instant),
             now: instant)
     }

@@ -3,9 +3,9 @@ import NIOCore
 import Store
 
 /// Sends offers to the store: what the services of one event loop decided without it, or what it may have lost. The
-/// loops of a replica have their rate in common (``OfferRate``).
+/// loops of a replica have their rate in common (``OfferThrottle``).
 final class OfferScheduler {
-    private static let interval = TimeAmount.milliseconds(OfferRate.tickMilliseconds)
+    private static let interval = TimeAmount.milliseconds(OfferThrottle.tickMilliseconds)
     private static let offersEachTime = 100
 
     private let loop: LoopContext
@@ -41,17 +41,17 @@ final class OfferScheduler {
 
     private func offer() {
         let now = loop.now()
-        var left = coherence.offerRate.take(Self.offersEachTime, now: now)
+        var left = coherence.offerThrottle.take(Self.offersEachTime, now: now)
         guard left > 0 else { return }
         for service in table.services where service.affinity.hasOffers {
-            let waiter = OfferWaiter(service: service, pace: coherence.offerRate)
+            let waiter = OfferWaiter(service: service, pace: coherence.offerThrottle)
             while left > 0, let operation = service.affinity.nextOffer(now: now, where: mayOffer) {
                 store.send(operation, for: waiter)
                 left -= 1
             }
         }
         guard left > 0 else { return }
-        coherence.offerRate.giveBack(left)
+        coherence.offerThrottle.giveBack(left)
         stop()
     }
 }
@@ -62,9 +62,9 @@ extension OfferScheduler: Sendable {}
 /// Receives the results of a service's offers.
 private final class OfferWaiter: StoreWaiter {
     private let service: ServiceRuntime
-    private let pace: OfferRate
+    private let pace: OfferThrottle
 
-    init(service: ServiceRuntime, pace: OfferRate) {
+    init(service: ServiceRuntime, pace: OfferThrottle) {
         self.service = service
         self.pace = pace
     }

@@ -6,7 +6,7 @@ import Synchronization
 /// A fleet may offer 20,000 a second, so that requests find room; each replica takes its share by the number of those
 /// that it hears. Besides, a replica has at most 100 offers in flight, sends further ones only as these end, and none
 /// while the store is slow.
-package final class OfferRate: Sendable {
+package final class OfferThrottle: Sendable {
     /// Offers per second of the whole fleet: 9 % of a server's time.
     package static let offersPerSecond: Int64 = 20_000
     /// How often to ask for offers, in milliseconds.

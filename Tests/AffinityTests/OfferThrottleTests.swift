@@ -3,11 +3,11 @@ import Testing
 @testable import Affinity
 
 @Suite("The pace of offers")
-struct OfferRateTests {
+struct OfferThrottleTests {
     private func at(_ milliseconds: Int64) -> Instant { Instant(nanoseconds: milliseconds * 1_000_000) }
 
     /// How many offers are sent in this time if each is answered before the next tick.
-    private func sent(_ pace: OfferRate, from start: Int64, for milliseconds: Int64, callers: Int = 1) -> Int {
+    private func sent(_ pace: OfferThrottle, from start: Int64, for milliseconds: Int64, callers: Int = 1) -> Int {
         var sum = 0
         for time in stride(from: start, to: start + milliseconds, by: 5) {
             for _ in 0..<callers {
@@ -23,7 +23,7 @@ struct OfferRateTests {
         "a fleet sends 20,000 a second at most, and nearly as many, whoever asks in a replica",
         arguments: [1, 2, 3, 7, 20, 100], [1, 16])
     func shared(replicas: Int, callers: Int) {
-        let pace = OfferRate(primaries: 1, replicas: replicas)
+        let pace = OfferThrottle(primaries: 1, replicas: replicas)
         _ = sent(pace, from: 0, for: 1000, callers: callers)
         let all = sent(pace, from: 1000, for: 1000, callers: callers) * replicas
         #expect((16_000...20_000).contains(all), "\(all)")
@@ -31,7 +31,7 @@ struct OfferRateTests {
 
     @Test("of several primaries the one at which most replicas are heard counts")
     func primaries() {
-        let pace = OfferRate(primaries: 2, replicas: 1)
+        let pace = OfferThrottle(primaries: 2, replicas: 1)
         pace.share(among: 100, primary: 1)
         pace.share(among: 5, primary: 7)
         #expect(sent(pace, from: 0, for: 1000) <= 200)
@@ -39,14 +39,14 @@ struct OfferRateTests {
 
     @Test("a replica that has not counted the others sends 200 a second")
     func uncounted() {
-        #expect((190...200).contains(sent(OfferRate(primaries: 1), from: 0, for: 1000)))
-        #expect(sent(Coherence(primaries: 1).offerRate, from: 0, for: 1000) <= 200)
-        #expect(sent(Coherence.alone().offerRate, from: 0, for: 1000) > 15_000)
+        #expect((190...200).contains(sent(OfferThrottle(primaries: 1), from: 0, for: 1000)))
+        #expect(sent(Coherence(primaries: 1).offerThrottle, from: 0, for: 1000) <= 200)
+        #expect(sent(Coherence.alone().offerThrottle, from: 0, for: 1000) > 15_000)
     }
 
     @Test("further ones are sent as those in flight end: one at first, then more, at most a hundred")
     func closedLoop() {
-        let pace = OfferRate(primaries: 1, replicas: 1)
+        let pace = OfferThrottle(primaries: 1, replicas: 1)
         #expect(pace.take(100, now: at(0)) == 1)
         for time in 1...500 as ClosedRange<Int64> { #expect(pace.take(100, now: at(time * 5)) == 0) }
         pace.ended(isSlow: false, now: at(2500))
@@ -63,7 +63,7 @@ struct OfferRateTests {
 
     @Test("after a slow answer none is sent for a tenth of a second, then one")
     func slow() {
-        let pace = OfferRate(primaries: 1, replicas: 1)
+        let pace = OfferThrottle(primaries: 1, replicas: 1)
         _ = sent(pace, from: 0, for: 1000)
         #expect(pace.take(50, now: at(1000)) == 50)
         for number in 0..<50 { pace.ended(isSlow: number == 0, now: at(1010)) }
@@ -78,7 +78,7 @@ struct OfferRateTests {
 
     @Test("what was taken and not sent costs nothing")
     func givenBack() {
-        let pace = OfferRate(primaries: 1, replicas: 100)
+        let pace = OfferThrottle(primaries: 1, replicas: 100)
         for time in 0..<100 as Range<Int64> {
             #expect(pace.take(10, now: at(time)) == 1)
             pace.giveBack(1)
@@ -128,10 +128,10 @@ struct OfferRateTests {
         crowd.decideWithoutStore(for: 60_000)
         crowd.hears = 0
         crowd.live(for: 5000)
-        let before = sent(crowd.replicas[0].coherence.offerRate, from: crowd.now.nanoseconds / 1_000_000, for: 1000)
+        let before = sent(crowd.replicas[0].coherence.offerThrottle, from: crowd.now.nanoseconds / 1_000_000, for: 1000)
         #expect(before <= 200)
         crowd.live(for: 1000)
-        let after = sent(crowd.replicas[0].coherence.offerRate, from: crowd.now.nanoseconds / 1_000_000, for: 1000)
+        let after = sent(crowd.replicas[0].coherence.offerThrottle, from: crowd.now.nanoseconds / 1_000_000, for: 1000)
         #expect(after > 15_000)
     }
 }
