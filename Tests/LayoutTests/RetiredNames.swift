@@ -11,7 +11,7 @@ enum RetiredNames {
         guard !isHistory, file.path != "Tests/LayoutTests/RetiredNames.swift" else { return [] }
         guard file.isSwift || file.isMarkdown else { return [] }
         let pattern =
-            /\b(?:StoreQuestion|StoreAnswer|storeMayBeAsked|decideAlone|answeredAside|WeightedTurn|OwnAnswer|ErrorAnswer|OwnCookie|HeldHead|ClientIdentity|ConnectionGate|FleetPost|FleetJudge|OfferRate|FleetDispute|Testimony|StoreTrouble|StoreOutlook|ChannelLink|Surroundings|VisibleText|ShownWord|TraefikShape|CookiesAbove|MistakeList|LoopPlane|ExchangeRecord)\b/
+            /\b(?:StoreQuestion|StoreAnswer|storeMayBeAsked|decideAlone|answeredAside|WeightedTurn|OwnAnswer|ErrorAnswer|OwnCookie|HeldHead|ClientIdentity|ConnectionGate|FleetPost|FleetJudge|OfferPace|FleetDispute|Testimony|StoreTrouble|StoreOutlook|ChannelLink|Surroundings|VisibleText|ShownWord|TraefikShape|CookiesAbove|MistakeList|LoopPlane|ExchangeRecord)\b/
         return file.faults { line in line.firstMatch(of: pattern).map { "\($0.0) has another name now" } }
     }
 }

@@ -87,7 +87,8 @@ struct Refill: Sendable {
     ///   - isWanted: whether this primary holds the session's record.
     ///   - isShare: whether the session belongs to this replica's share.
     mutating func due(
-        _ cache: BindingCache, _ pace: OfferThrottle, lineageBegan: Instant, now: Instant, isWanted: (Fingerprint) -> Bool,
+        _ cache: BindingCache, _ pace: OfferThrottle, lineageBegan: Instant, now: Instant,
+        isWanted: (Fingerprint) -> Bool,
         isShare: (Fingerprint) -> Bool
     ) -> [StoreOperation] {
         let isSharing: Bool
