@@ -4,8 +4,9 @@ package import Affinity
 ///
 /// Never throws: an unavailable, late or full store is reported as a result.
 package protocol BindingStore: AnyObject {
-    /// Whether an operation on this session would be sent now. False while the server that holds its record is not
-    /// connected, or its circuit breaker is open; a request then decides without the store, immediately.
+    /// Whether an operation of a request on this session would be sent now. False while the server that holds its
+    /// record is not connected, or its circuit breaker does not admit it; a request then decides without the store,
+    /// immediately.
     func isAvailable(for fingerprint: Fingerprint) -> Bool
 
     /// Sends an operation. `waiter` receives exactly one result, on the loop, never from within this call, and within

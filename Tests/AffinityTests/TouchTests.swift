@@ -163,4 +163,137 @@ struct TouchTests {
         #expect(fleet.storeAnsweredInBackground(.unavailable(failure), to: touch(fleet)) == nil)
         #expect(fleet.entry(fingerprint) == before)
     }
+
+    // MARK: One touch for all
+
+    /// Serves a request with the affinity cookie at a replica, and returns its touch and what the response sets.
+    private func serve(
+        _ fleet: inout Fleet, _ hint: Hint?, replica: Int, renewal: CookieRenewal, isAnswered: Bool = true
+    ) throws -> (touch: StoreOperation?, hint: Hint?) {
+        let wall = UInt32((Fleet.wallOrigin + fleet.now.nanoseconds) / 1_000_000_000)
+        let vouches = hint.map { renewal.vouches($0, now: wall) } ?? false
+        var decision = Decision(fingerprint: fingerprint, hint: hint, hintVouches: vouches)
+        let step = fleet.begin(&decision, replica: replica)
+        let route = try #require(fleet.finish(&decision, step, replica: replica).route)
+        if let touch = route.touch {
+            let result = isAnswered ? fleet.store.result(touch, now: fleet.now) : .unavailable(.late)
+            _ = fleet.storeAnsweredInBackground(result, to: touch, replica: replica)
+        }
+        let issued = renewal.issued(
+            for: route, hint: hint,
+            recordLives: fleet.replicas[replica].recordLives(
+                forMilliseconds: renewal.vouchedLifeMilliseconds, fingerprint, route.binding, now: fleet.now),
+            now: wall)
+        return (route.touch, issued.map { Hint(binding: route.binding, createdAtSeconds: 0, issued: $0) })
+    }
+
+    /// A session that ten replicas know.
+    private func known() throws -> (Fleet, CookieRenewal) {
+        var fleet = try Fleet(replicas: 10)
+        fleet.hold(fingerprint, fleet.binding(3, 2))
+        for replica in 0..<10 { fleet.know(fingerprint, fleet.binding(3, 2), .confirmed, replica: replica) }
+        return (fleet, CookieRenewal(idleTimeoutMilliseconds: fleet.settings.idleTimeoutMilliseconds))
+    }
+
+    @Test("a session that goes round ten replicas with our cookie is touched by one at a time, not by each")
+    func oneForAll() throws {
+        var (fleet, renewal) = try known()
+        func touches(withCookie: Bool) throws -> Int {
+            (fleet, renewal) = try known()
+            var hint: Hint?
+            var touches = 0
+            for turn in 0..<800 {
+                fleet.pass(10_000)
+                let served = try serve(
+                    &fleet, withCookie ? hint : nil, replica: turn % 10, renewal: renewal)
+                if served.touch != nil { touches += 1 }
+                hint = served.hint ?? hint
+                guard case .record(let record) = fleet.store.result(.read(fingerprint), now: fleet.now) else {
+                    Issue.record("the record has expired")
+                    return touches
+                }
+                #expect(record.remainingMilliseconds >= fleet.settings.idleTimeoutMilliseconds)
+            }
+            return touches
+        }
+        // In 8,000 s: one each 442 to 600 s, or each replica each 600 s.
+        let (cookie, header) = (try touches(withCookie: true), try touches(withCookie: false))
+        #expect((13...19).contains(cookie), "\(cookie)")
+        #expect(header >= 130, "\(header)")
+    }
+
+    @Test("the touch that went along with a cookie fails: the cookie does not vouch, and the next replica touches")
+    func failedTouch() throws {
+        var (fleet, renewal) = try known()
+        fleet.pass(700_000)
+        let failed = try serve(&fleet, nil, replica: 0, renewal: renewal, isAnswered: false)
+        #expect(failed.touch != nil)
+        let hint = try #require(failed.hint)
+        fleet.pass(1000)
+        #expect(try serve(&fleet, hint, replica: 1, renewal: renewal).touch != nil)
+        let good = try #require(try serve(&fleet, hint, replica: 1, renewal: renewal).hint)
+        #expect(try serve(&fleet, good, replica: 2, renewal: renewal).touch == nil)
+        #expect(try serve(&fleet, nil, replica: 3, renewal: renewal).touch != nil)
+    }
+
+    @Test("a hint vouches for the record of its own binding only")
+    func otherBinding() throws {
+        var (fleet, renewal) = try known()
+        fleet.pass(700_000)
+        let wall = UInt32((Fleet.wallOrigin + fleet.now.nanoseconds) / 1_000_000_000)
+        let older = Hint(binding: fleet.binding(3, 1), createdAtSeconds: 0, issued: wall)
+        #expect(try serve(&fleet, older, replica: 0, renewal: renewal).touch != nil)
+        let own = Hint(binding: fleet.binding(3, 2), createdAtSeconds: 0, issued: wall)
+        #expect(try serve(&fleet, own, replica: 1, renewal: renewal).touch == nil)
+    }
+
+    @Test("a tunnel touches, whatever the hint was that opened it")
+    func tunnel() throws {
+        var (fleet, renewal) = try known()
+        fleet.pass(700_000)
+        let wall = UInt32((Fleet.wallOrigin + fleet.now.nanoseconds) / 1_000_000_000)
+        let hint = Hint(binding: fleet.binding(3, 2), createdAtSeconds: 0, issued: wall)
+        #expect(try serve(&fleet, hint, replica: 0, renewal: renewal).touch == nil)
+        let now = fleet.now
+        #expect(fleet.replicas[0].touchInUse(fingerprint, storeIsAvailable: true, now: now) != nil)
+    }
+
+    @Test("a session that ends by age before is known to live long enough if a touch would gain nothing")
+    func livesToItsEnd() throws {
+        let settings = AffinitySettings(idleTimeoutMilliseconds: 1_800_000, absoluteTimeoutMilliseconds: 2_000_000)
+        let fleet = try Fleet(settings: settings)
+        let wall = UInt32((Fleet.wallOrigin + fleet.now.nanoseconds) / 1_000_000_000)
+        func lives(_ remainingMilliseconds: Int64) -> Bool {
+            fleet.replicas[0].cache.remove(fingerprint)
+            fleet.replicas[0].cache.store(
+                BindingCache.Entry(
+                    binding: fleet.binding(3, 2), kind: .confirmed, confirmedAt: fleet.now,
+                    expiresAt: fleet.now.advanced(byMilliseconds: remainingMilliseconds), createdAtSeconds: wall),
+                for: fingerprint, now: fleet.now)
+            return fleet.replicas[0].recordLives(
+                forMilliseconds: 2_371_000, fingerprint, fleet.binding(3, 2), now: fleet.now)
+        }
+        #expect(lives(1_900_000))
+        #expect(!lives(1_800_000))
+    }
+
+    @Test("what is suspect, unconfirmed or of another binding is not known to live")
+    func recordLives() throws {
+        var fleet = try bound()
+        let settings = fleet.settings
+        func lives(_ milliseconds: Int64, _ binding: Binding) -> Bool {
+            fleet.replicas[0].recordLives(forMilliseconds: milliseconds, fingerprint, binding, now: fleet.now)
+        }
+        #expect(lives(settings.recordLifetimeMilliseconds - 100, fleet.binding(3, 2)))
+        #expect(!lives(settings.recordLifetimeMilliseconds + 1, fleet.binding(3, 2)))
+        #expect(!lives(1, fleet.binding(3, 1)))
+        for kind in [BindingCache.Kind.dirty, .guess] {
+            fleet.replicas[0].cache.remove(fingerprint)
+            fleet.know(fingerprint, fleet.binding(3, 2), kind)
+            #expect(!lives(1, fleet.binding(3, 2)))
+        }
+        fleet.replicas[0].cache.remove(fingerprint)
+        fleet.know(fingerprint, fleet.binding(3, 2), .confirmed, isStandby: true)
+        #expect(!lives(1, fleet.binding(3, 2)))
+    }
 }

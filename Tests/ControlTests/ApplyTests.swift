@@ -32,7 +32,7 @@ struct ApplyTests {
     func renewal() throws {
         for (sticky, age) in [
             ("cookie: { maxAge: 3600 }", 900), ("cookie: {}", 21_600),
-            ("cookie: { maxAge: 3600 }, idleTimeout: 20m", 300),
+            ("cookie: { maxAge: 3600 }, idleTimeout: 20m", 267),
         ] as [(String, UInt32)] {
             let configuration = try Self.shop(sticky: sticky)
             let snapshot = try Snapshot(configuration, keys: FleetKeys(configuration.fleet))

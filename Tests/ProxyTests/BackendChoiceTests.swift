@@ -87,6 +87,44 @@ struct BackendChoiceTests {
         #expect(none.isEmpty)
     }
 
+    @Test("A session that our cookie carries is touched by one replica, and by none while its cookie is young")
+    func touched() throws {
+        var options = ProxyHarness.Options()
+        options.idleTimeoutMilliseconds = 3_600_000
+        let own = try LoopOfItsOwn([Described(backends: Self.backends("a"))], options)
+        let service = own.table.services[0]
+        let renewal = try #require(service.sessionRules.renewal)
+        let cookie = try #require(service.sessionRules.affinityCookie)
+        let id = AffinityCookieSealer.SessionID(high: 1, low: 2)
+        let session = try #require(service.fingerprint(of: id))
+        let binding = Binding(backend: service.description.membership.backends[0].hash, epoch: 1)
+        let now = own.loop.now()
+        service.affinity.cache.store(
+            BindingCache.Entry(
+                binding: binding, kind: .confirmed, confirmedAt: now,
+                expiresAt: now.advanced(byMilliseconds: service.description.settings.recordLifetimeMilliseconds / 2)),
+            for: session, now: now)
+        /// What is touched for a request with a hint of this age, and whether its response sets a cookie.
+        func request(age: UInt32) throws -> (touch: StoreOperation?, setsCookie: Bool) {
+            let hint = Hint(binding: binding, createdAtSeconds: 0, issued: own.loop.wallClock() - age)
+            let line = String(decoding: cookie.line(id, hint, isSecure: false, random: (1, 2)), as: UTF8.self)
+            let value = line.dropFirst("Set-Cookie: ".count).prefix { $0 != ";" && $0 != "\r" }
+            var choice = BackendChoice()
+            choice.begin(service, from: try LoopOfItsOwn.client())
+            _ = try Self.decide(&choice, service, own, "GET / HTTP/1.1\r\nHost: h\r\nCookie: \(value)\r\n\r\n")
+            let (route, cookies) = (choice.route, choice.setCookies())
+            choice.end()
+            return (route?.touch, !cookies.isEmpty)
+        }
+        let young = try request(age: renewal.vouchingAgeSeconds - 2)
+        #expect(young.touch == nil && !young.setsCookie)
+        // The touch is not answered yet.
+        let older = try request(age: renewal.vouchingAgeSeconds + 1)
+        #expect(older.touch != nil && !older.setsCookie)
+        let old = try request(age: renewal.vouchingAgeSeconds * 2)
+        #expect(old.setsCookie)
+    }
+
     @Test("A weighted service has the session of its child read next, and another child where one has no backend")
     func weighted() throws {
         let own = try LoopOfItsOwn([

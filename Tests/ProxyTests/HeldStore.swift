@@ -14,6 +14,8 @@ final class HeldStore: BindingStore {
 
     func isAvailable(for _: Fingerprint) -> Bool { true }
     var heldCount: Int { held.count }
+    /// Whether no request waits for what is held.
+    var isInBackground: Bool { held.allSatisfy { $0.1.isBackground } }
 
     func send(_ operation: StoreOperation, for waiter: any StoreWaiter) {
         guard isHolding else { return store.send(operation, for: waiter) }

@@ -263,6 +263,7 @@ struct SessionCookieTests {
                 func line(_ createdAtSeconds: UInt32?) -> [UInt8] {
                     service.setCookie(
                         for: .init(high: 1, low: 2), presented: Hint(binding: binding, createdAtSeconds: 7, issued: 8),
+                        Decision(fingerprint: Fingerprint(high: 1, low: 2)),
                         route: Route(
                             backend: 0, binding: binding, provenance: .stored, createdAtSeconds: createdAtSeconds),
                         isSecure: false)

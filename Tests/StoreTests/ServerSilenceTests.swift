@@ -64,6 +64,31 @@ struct ServerSilenceTests {
         }
     }
 
+    @Test("is left on a connection that asked nothing, too, if another one that was cut cannot be made again")
+    func greetingIsOwed() async throws {
+        let server = try RedisServer()
+        let proxy = try FaultProxy(target: server.port)
+        let primary = RedisPrimary(try StoreSettings.plain(port: proxy.port), connections: 2)
+        let cut = try StoreDriver.redis(primary)
+        try await cut.ready()
+        let idle = try StoreDriver.redis(primary)
+        try await idle.ready()
+        server.freeze()
+        try proxy.reset(.oneData)
+        // The first commands of the next connection are not answered. No channel asks here what a replica asks.
+        try await eventually(within: .seconds(5)) {
+            primary.servers.check(now: .now)
+            return try await !idle.isAvailable
+        }
+        server.thaw()
+        let begin = ContinuousClock.now
+        try await idle.ready()
+        #expect(ContinuousClock.now - begin > .milliseconds(1000))
+        try await idle.stop()
+        try await cut.stop()
+        proxy.stop()
+    }
+
     @Test("and refuses writes when it wakes never gets trust back, whatever it answers")
     func refusesWrites() async throws {
         try await with { server, first, idle in

@@ -41,7 +41,7 @@ struct StoreBreakerTests {
         for time in 0..<10 as Range<Int64> {
             #expect(breaker.missed(now: at(time)) == .doNothing)
             #expect(breaker.missed(now: at(time)) == .doNothing)
-            breaker.answered()
+            breaker.answered(isBackground: false, now: at(time))
         }
         #expect(!breaker.isOpen)
     }
@@ -50,11 +50,11 @@ struct StoreBreakerTests {
     func probes() {
         var breaker = closed()
         for time in 1...3 as ClosedRange<Int64> { _ = breaker.missed(now: at(time)) }
-        breaker.answered()
+        breaker.answered(isBackground: false, now: at(4))
         #expect(breaker.isOpen)
         #expect(breaker.probeAnswered(isWell: false, now: at(300)) == .probe(at: at(550)))
         #expect(breaker.probeAnswered(isWell: true, now: at(551)) == .close)
-        #expect(breaker.missed(now: at(600)) == .doNothing)
+        #expect(!breaker.isOpen)
     }
 
     @Test("A lost connection opens it")
@@ -63,6 +63,84 @@ struct StoreBreakerTests {
         breaker.disconnected()
         #expect(breaker.isOpen)
         #expect(breaker.connected(probeAt: at(9)) == .probe(at: at(9)))
+    }
+
+    /// Closed again after a failure, at this time.
+    private func returned(at time: Int64) -> StoreBreaker {
+        var breaker = closed()
+        breaker.disconnected()
+        _ = breaker.connected(probeAt: at(time))
+        _ = breaker.probeAnswered(isWell: true, now: at(time))
+        return breaker
+    }
+
+    /// Sends as many operations as are admitted, and returns how many.
+    private func fill(_ breaker: inout StoreBreaker, now: Int64) -> Int {
+        for count in 0..<1000 {
+            guard breaker.admits(now: at(now)) else { return count }
+            breaker.sent(isBackground: false)
+        }
+        return 1000
+    }
+
+    @Test("It closes after a failure for one operation, then for twice as many, until nothing is limited")
+    func doubling() {
+        var breaker = returned(at: 100)
+        var admitted: [Int] = []
+        for turn in 0..<9 as Range<Int64> {
+            let count = fill(&breaker, now: 100 + turn)
+            admitted.append(count)
+            for _ in 0..<count { breaker.answered(isBackground: false, now: at(100 + turn)) }
+        }
+        #expect(admitted == [1, 2, 4, 8, 16, 32, 64, 128, 1000])
+    }
+
+    @Test("It is limited after misses and after a probe that failed, not at the start of the process")
+    func whenLimited() {
+        var first = closed()
+        #expect(fill(&first, now: 1) == 1000)
+        var missed = closed()
+        for time in 1...3 as ClosedRange<Int64> { _ = missed.missed(now: at(time)) }
+        _ = missed.probeAnswered(isWell: true, now: at(260))
+        #expect(fill(&missed, now: 260) == 1)
+        var slow = StoreBreaker()
+        _ = slow.connected(probeAt: at(0))
+        _ = slow.probeAnswered(isWell: false, now: at(30))
+        _ = slow.probeAnswered(isWell: true, now: at(290))
+        #expect(fill(&slow, now: 290) == 1)
+        var away = StoreBreaker()
+        away.disconnected()
+        _ = away.connected(probeAt: at(0))
+        _ = away.probeAnswered(isWell: true, now: at(1))
+        #expect(fill(&away, now: 1) == 1)
+    }
+
+    @Test("A miss while it limits opens it again, and the next time it begins with one")
+    func missWhileLimiting() {
+        var breaker = returned(at: 100)
+        for _ in 0..<fill(&breaker, now: 100) { breaker.answered(isBackground: false, now: at(101)) }
+        #expect(fill(&breaker, now: 101) == 2)
+        breaker.answered(isBackground: false, now: at(102))
+        #expect(breaker.missed(now: at(121)) == .openAndProbe(at: at(371)))
+        #expect(breaker.isOpen && fill(&breaker, now: 121) == 0)
+        #expect(breaker.probeAnswered(isWell: true, now: at(372)) == .close)
+        #expect(fill(&breaker, now: 372) == 1)
+    }
+
+    @Test("A loop that seldom asks is not limited for longer than a second")
+    func limitEnds() {
+        var breaker = returned(at: 100)
+        #expect(fill(&breaker, now: 1099) == 1)
+        #expect(fill(&breaker, now: 1100) == 1000)
+        #expect(breaker.missed(now: at(1120)) == .doNothing)
+    }
+
+    @Test("What no request waits for is neither limited nor counted")
+    func background() {
+        var breaker = returned(at: 100)
+        for _ in 0..<10 { breaker.sent(isBackground: true) }
+        for _ in 0..<10 { breaker.answered(isBackground: true, now: at(101)) }
+        #expect(fill(&breaker, now: 101) == 1)
     }
 }
 

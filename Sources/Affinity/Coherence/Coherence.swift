@@ -57,6 +57,8 @@ package final class Coherence: @unchecked Sendable {
     package let primaries: PrimaryMap
     /// What this replica has written and not announced to the others yet.
     package let written: WrittenSessions
+    /// How fast this replica tells the store what it may not know.
+    package let offerThrottle: OfferThrottle
     /// One per primary.
     private let statuses: UnsafeMutablePointer<SharedStatus>
     private let agreement = Atomic<Bool>(true)
@@ -64,18 +66,20 @@ package final class Coherence: @unchecked Sendable {
 
     /// - Parameter primaries: the number of the store's primaries, 1 or more; the channel of each starts down.
     package convenience init(primaries: Int) {
-        self.init(PrimaryMap(count: primaries), .down)
+        self.init(PrimaryMap(count: primaries), .down, replicas: nil)
     }
 
     /// For a replica that shares its bindings with no other: always live.
     package static func alone() -> Coherence {
         Coherence(
-            PrimaryMap(count: 1), Status(liveUntil: .distantFuture, generationBegan: .distantPast, lineage: 0))
+            PrimaryMap(count: 1), Status(liveUntil: .distantFuture, generationBegan: .distantPast, lineage: 0),
+            replicas: 1)
     }
 
-    private init(_ primaries: PrimaryMap, _ status: Status) {
+    private init(_ primaries: PrimaryMap, _ status: Status, replicas: Int?) {
         self.primaries = primaries
         written = WrittenSessions(primaries: primaries)
+        offerThrottle = OfferThrottle(primaries: primaries.count, replicas: replicas)
         statuses = .allocate(capacity: primaries.count)
         for primary in 0..<primaries.count { (statuses + primary).initialize(to: SharedStatus(status)) }
     }

@@ -3,6 +3,8 @@ package struct Decision: Sendable {
     package internal(set) var fingerprint: Fingerprint
     /// The request's hint, authentic and valid.
     package let hint: Hint?
+    /// Whether the hint vouches for the record of its binding: that needs no touch.
+    let hintVouches: Bool
     /// Whether this response gives the session its affinity cookie: no replica can know the session yet.
     package let isNew: Bool
     /// Where the session is placed if it is unknown: at the backend of another session of the same client, or where the
@@ -19,10 +21,12 @@ package struct Decision: Sendable {
     var isPlacement = false
 
     package init(
-        fingerprint: Fingerprint, hint: Hint? = nil, isNew: Bool = false, proposal: BackendHash? = nil
+        fingerprint: Fingerprint, hint: Hint? = nil, hintVouches: Bool = false, isNew: Bool = false,
+        proposal: BackendHash? = nil
     ) {
         self.fingerprint = fingerprint
         self.hint = hint
+        self.hintVouches = hintVouches
         self.isNew = isNew
         self.proposal = proposal
     }

@@ -25,6 +25,22 @@ extension SessionAffinity {
         return .touch(fingerprint, lifetimeMilliseconds: expiry.lifetimeMilliseconds)
     }
 
+    /// Whether the session's record lives at least this long, as far as this replica knows: its own touch, or whatever
+    /// else it asked the store, was answered. Also if a touch would gain nothing because the session ends by age.
+    package func recordLives(
+        forMilliseconds milliseconds: Int64, _ fingerprint: Fingerprint, _ binding: Binding, now: Instant
+    ) -> Bool {
+        guard let entry = cache.peek(fingerprint, now: now), entry.kind == .confirmed, !entry.isSuspect,
+            entry.binding == binding
+        else { return false }
+        let remainingMilliseconds = entry.expiresAt.milliseconds(since: now)
+        let mostMilliseconds = expiry(createdAtSeconds: entry.createdAtSeconds, now).lifetimeMilliseconds
+        guard mostMilliseconds < settings.recordLifetimeMilliseconds else {
+            return remainingMilliseconds >= milliseconds
+        }
+        return (mostMilliseconds - remainingMilliseconds) * 20 <= settings.recordLifetimeMilliseconds
+    }
+
     /// The touch that is due for a session that is in use without requests, by a tunnel. Nil if none is due, or if the
     /// store has not confirmed the session's binding to this replica.
     package func touchInUse(

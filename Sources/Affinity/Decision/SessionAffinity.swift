@@ -76,7 +76,9 @@ package struct SessionAffinity {
         if let entry, isCurrent(entry, of: decision.fingerprint, decision.hint, now) {
             if let index = usable(entry.binding.backend) {
                 // D1
-                let touch = dueTouch(decision.fingerprint, entry, now, if: storeIsAvailable())
+                let isVouchedFor = decision.hintVouches && decision.hint?.binding == entry.binding
+                let touch =
+                    isVouchedFor ? nil : dueTouch(decision.fingerprint, entry, now, if: storeIsAvailable())
                 return .forward(
                     Route(
                         backend: index, binding: entry.binding, provenance: .cached, touch: touch,

@@ -116,7 +116,7 @@ package enum StoreResult: Hashable, Sendable {
 
 /// Why the store gave no result. The raw value labels metrics.
 package enum StoreFailure: String, Hashable, Sendable, CaseIterable {
-    /// No connection, or the breaker is open: nothing was sent.
+    /// No connection, or the breaker did not admit it: nothing was sent.
     case away
     /// Sent, but the budget of the request ran out.
     case late

@@ -2,6 +2,8 @@
 package struct FleetStandby: Equatable, Sendable {
     /// Those that announce what they write.
     package var announcing: [UInt64] = []
+    /// How many are heard at all.
+    package var heard = 0
     /// How many read the whole store.
     package var scanning = 0
     /// Whether any offers what it knows to a store that may have lost data.
@@ -16,6 +18,7 @@ extension FleetRoster {
     /// What the other replicas report of their standby, as last heard.
     package var standby: FleetStandby {
         var fleet = FleetStandby()
+        fleet.heard = members.count
         for (instance, member) in members {
             guard let status = member.standby, status.announces else {
                 fleet.hasUnannounced = true

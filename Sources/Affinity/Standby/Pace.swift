@@ -16,6 +16,11 @@ struct Pace: Sendable {
         dueAt = Instant(nanoseconds: since &+ intervalNanoseconds)
     }
 
+    /// A step, or part of it, was not taken.
+    mutating func giveBack(intervalNanoseconds: Int64) {
+        dueAt = Instant(nanoseconds: dueAt.nanoseconds &- intervalNanoseconds)
+    }
+
     /// No step is due for this time.
     mutating func pause(milliseconds: Int64, now: Instant) {
         dueAt = max(dueAt, now.advanced(byMilliseconds: milliseconds))

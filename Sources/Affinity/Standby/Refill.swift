@@ -24,12 +24,9 @@ struct Refill: Sendable {
         case unknown
     }
 
-    /// Offers per second that a fleet sends to one server: 9 % of its time.
-    private static let offersPerSecond: Int64 = 20_000
     private static let batchSize = 100
     /// Sets of the cache that one call visits at most.
     private static let setsMax = 2000
-    private static let pauseMilliseconds: Int64 = 100
 
     /// How long what is restored lives at least: as long as anybody's entry of the session. Restoring is broadcast, and
     /// entries that take a heard binding keep their lifetimes.
@@ -45,8 +42,6 @@ struct Refill: Sendable {
     private var position: BindingCache.Position?
     private var queue: [Fingerprint] = []
     private var inFlight = 0
-    private var pace = Pace()
-    private var isSlow = false
 
     init(restoredLifetimeMilliseconds: Int64) {
         self.restoredLifetimeMilliseconds = restoredLifetimeMilliseconds
@@ -87,12 +82,13 @@ struct Refill: Sendable {
 
     /// What to offer now.
     /// - Parameters:
-    ///   - replicas: how many replicas share the rate.
+    ///   - pace: of all offers of this replica.
     ///   - lineageBegan: entries confirmed since then are in the store.
     ///   - isWanted: whether this primary holds the session's record.
     ///   - isShare: whether the session belongs to this replica's share.
     mutating func due(
-        _ cache: BindingCache, replicas: Int, lineageBegan: Instant, now: Instant, isWanted: (Fingerprint) -> Bool,
+        _ cache: BindingCache, _ pace: OfferThrottle, lineageBegan: Instant, now: Instant,
+        isWanted: (Fingerprint) -> Bool,
         isShare: (Fingerprint) -> Bool
     ) -> [StoreOperation] {
         let isSharing: Bool
@@ -101,36 +97,29 @@ struct Refill: Sendable {
         case .share: isSharing = true
         case .rest: isSharing = false
         }
-        guard inFlight == 0, pace.isDue(now) else { return [] }
-        if isSlow {
-            isSlow = false
-            pace.pause(milliseconds: Self.pauseMilliseconds, now: now)
-            return []
-        }
+        guard inFlight == 0 else { return [] }
         if queue.isEmpty {
             queue = cache.unconfirmed(from: &position, sets: Self.setsMax, before: lineageBegan, now: now).filter {
                 isWanted($0) && (!isSharing || isShare($0))
             }
         }
-        let batch = queue.suffix(Self.batchSize)
-        queue.removeLast(batch.count)
+        let taken = pace.take(min(queue.count, Self.batchSize), now: now)
+        let batch = queue.suffix(taken)
+        queue.removeLast(taken)
         let operations = batch.compactMap { offer($0, cache, lineageBegan: lineageBegan, now: now) }
+        pace.giveBack(taken - operations.count)
         if queue.isEmpty, position == nil, operations.isEmpty { phase = isSharing ? .scan : .none }
         inFlight = operations.count
         offers &+= UInt64(operations.count)
-        let interval = Int64(operations.count) * 1_000_000_000 / Self.offersPerSecond * Int64(max(1, replicas))
-        pace.step(intervalNanoseconds: interval, madeUpNanoseconds: interval, now: now)
         return operations
     }
 
-    /// The operation to send after the result of one, for the same session.
-    /// - Parameter isSlow: whether the result took more than a quarter of the budget.
+    /// The operation to send after the result of one, for the same session. Nil: the offer has ended.
     mutating func answered(
         _ result: StoreResult, to operation: StoreOperation, stamp: OperationStamp, _ cache: BindingCache,
-        lineageBegan: Instant, isSlow: Bool, now: Instant
+        lineageBegan: Instant, now: Instant
     ) -> StoreOperation? {
         let fingerprint = operation.fingerprint
-        if isSlow { self.isSlow = true }
         var next: StoreOperation?
         switch result {
         case .written:
@@ -153,7 +142,6 @@ struct Refill: Sendable {
             if case .none = phase { break }
             hasWritten = true
             queue.insert(fingerprint, at: 0)
-            self.isSlow = true
         }
         if next == nil { inFlight = max(0, inFlight - 1) }
         return next

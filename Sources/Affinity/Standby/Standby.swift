@@ -38,8 +38,6 @@ package struct Standby: Sendable {
         case sync, refill
     }
 
-    /// Milliseconds added to the longest interval between two messages of a replica.
-    private static let presenceMarginMilliseconds: Int64 = 100
     /// Milliseconds after which the count of replicas is trusted, and a guess may be offered to a store that may have
     /// lost data: by then everyone who knows more is back.
     private static let settledMilliseconds: Int64 = 3000
@@ -73,7 +71,7 @@ package struct Standby: Sendable {
     private var awaitsOthers = false
 
     private var fleet = FleetStandby()
-    private var lastReplicas = 1
+    private var count = ReplicaCount()
 
     private var announcer = Announcer()
     private var scan: StoreScan
@@ -132,7 +130,7 @@ package struct Standby: Sendable {
         if isRefilling, !isFirstLineage { return .refilling }
         if scan.isRunning || scan.state == .ended { return .syncing(sessions: scan.sessions) }
         if isSynced { return .synced }
-        let hasWaited = now >= startedAt.advanced(byMilliseconds: presenceMilliseconds)
+        let hasWaited = now >= startedAt.advanced(byMilliseconds: count.presenceMilliseconds)
         if channel.lineage == 0, hasWaited { return .notSynced(.startedWithoutStore) }
         return .notSynced(scan.state == .failed ? .scanFailed : reason)
     }
@@ -146,11 +144,6 @@ package struct Standby: Sendable {
     package var isRefilling: Bool {
         if case .none = refill.phase { return channel.lineage != lineage }
         return true
-    }
-
-    /// Milliseconds in which every replica that is there has been heard.
-    private var presenceMilliseconds: Int64 {
-        FleetRoster.intervalMilliseconds(replicas: lastReplicas) + Self.presenceMarginMilliseconds
     }
 
     /// Whether the channel has been live for long enough to have heard everyone.
@@ -277,8 +270,10 @@ package struct Standby: Sendable {
             gap(fleet.hasUnannounced ? .unannounced : .waiting)
         }
         self.fleet = fleet
-        let replicas = fleet.announcing.count + 1
-        lastReplicas = isSettled(now) ? replicas : max(lastReplicas, replicas)
+        count.update(
+            heard: fleet.heard, liveSince: liveSince, settledMilliseconds: Self.settledMilliseconds, now: now)
+        let sharing = max(count.counted ?? OfferThrottle.uncountedReplicas, count.atLeast)
+        coherence.offerThrottle.share(among: sharing, primary: primary)
     }
 
     private mutating func beginRefillIfDue(_ now: Instant) {
@@ -349,7 +344,7 @@ package struct Standby: Sendable {
             refill.scanEnded()
         case .ended:
             // By then every replica has said whether it was refilling when the scan began.
-            guard now >= scanBegan.advanced(byMilliseconds: presenceMilliseconds) else { return }
+            guard now >= scanBegan.advanced(byMilliseconds: count.presenceMilliseconds) else { return }
             tallied.scans &+= 1
             scan.stop()
             judgeScan(now)
@@ -376,7 +371,7 @@ package struct Standby: Sendable {
         let (primary, primaries) = (primary, coherence.primaries)
         let (instance, others) = (instance, fleet.announcing)
         actions += refill.due(
-            cache, replicas: lastReplicas, lineageBegan: channel.lineageBegan, now: now,
+            cache, coherence.offerThrottle, lineageBegan: channel.lineageBegan, now: now,
             isWanted: { primaries.primary(of: $0) == primary },
             isShare: { Self.isFirst(instance, among: others, for: $0) }
         ).map { .send($0) }
@@ -393,14 +388,14 @@ package struct Standby: Sendable {
     }
 
     private mutating func announcements(_ now: Instant) -> [Action] {
-        announcer.due(coherence.written, primary: primary, replicas: lastReplicas, now: now)
+        announcer.due(coherence.written, primary: primary, replicas: count.atLeast, now: now)
             .map { [.announce($0.sessions, hasLeftOut: $0.hasLeftOut)] } ?? []
     }
 
     /// After an interruption all may be scanning, until the count of replicas is trusted.
     private func scanningReplicas(_ now: Instant) -> Int {
         guard generations > 1 else { return fleet.scanning + 1 }
-        return isSettled(now) ? fleet.scanning + 1 : max(fleet.scanning + 1, lastReplicas)
+        return isSettled(now) ? fleet.scanning + 1 : max(fleet.scanning + 1, count.atLeast)
     }
 
     /// Whether this replica comes before all others in the session's order of replicas.
@@ -449,14 +444,19 @@ package struct Standby: Sendable {
     package mutating func answered(
         _ result: StoreResult, to operation: StoreOperation, stamp: OperationStamp, now: Instant
     ) -> [Action] {
-        let isSlow = now > stamp.sentAt.advanced(byMilliseconds: max(1, budgetMilliseconds / 4))
         if case .read = operation {
+            let isSlow = now > stamp.sentAt.advanced(byMilliseconds: max(1, budgetMilliseconds / 4))
             read(result, of: operation.fingerprint, stamp: stamp, isSlow: isSlow, now: now)
             return []
         }
-        return refill.answered(
-            result, to: operation, stamp: stamp, cache, lineageBegan: channel.lineageBegan, isSlow: isSlow, now: now
-        ).map { [.send($0)] } ?? []
+        if let next = refill.answered(
+            result, to: operation, stamp: stamp, cache, lineageBegan: channel.lineageBegan, now: now)
+        {
+            return [.send(next)]
+        }
+        coherence.offerThrottle.ended(
+            isSlow: result.isSlow(stamp, budgetMilliseconds: budgetMilliseconds, now: now), now: now)
+        return []
     }
 
     /// A record that somebody else has given no lifetime lives here as long as one that Limpet writes.

@@ -24,6 +24,8 @@ extension Scenario {
         case forgery(client: Int, replica: Int)
         /// The client has lost its cookie, or begins another session.
         case forget(client: Int)
+        /// The next cookie that a response sets does not arrive.
+        case loseCookie(client: Int)
         case drop(client: Int, replica: Int)
         case cut(Wire)
         case halfOpen(Wire)
@@ -151,7 +153,7 @@ extension Scenario {
         // Every profile also has connection faults.
         if random.percent(12) { return ofConnections(&random) }
         return switch kind {
-        case .connections, .everything, .outages, .sentinels: ofConnections(&random)
+        case .connections, .everything, .outages, .sentinels, .touches: ofConnections(&random)
         case .failOver: random.percent(50) ? ofServers(&random) : ofConnections(&random)
         case .losses: ofRecords(client, &random)
         case .health: ofBackends(&random)

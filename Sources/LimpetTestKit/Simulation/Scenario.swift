@@ -18,6 +18,8 @@ package struct Scenario: Sendable {
         case everything
         /// The store goes away for a time, for all replicas or for some, and comes back with its data or without.
         case outages
+        /// Sessions are used for longer than a record lives, while touches fail.
+        case touches
         /// Sentinels name the primary, and some of them lag, lie, or are out of reach; primaries freeze, are replaced
         /// meanwhile, and wake. It is not drawn from the seed.
         case sentinels
@@ -56,6 +58,8 @@ package struct Scenario: Sendable {
     var clockDrift: [Int64] = []
     /// How many seconds the replicas' wall clocks are ahead.
     var wallOffset: [Int64] = []
+    /// By how many seconds hints allow the clocks to differ at most.
+    var clockTolerance: UInt32 = 120
     /// The minimum latency of a packet.
     var latency: Moment = 200
     package var choices: [Choice] = []
@@ -71,7 +75,7 @@ package struct Scenario: Sendable {
         // Drawn apart, so that the scenarios of the other profiles stay what they are.
         var apart = SeededRandom(seed: seed ^ 0x0a7a_6e5)
         let isOutages = apart.percent(30)
-        self.profile = profile ?? (isOutages ? .outages : drawn)
+        self.profile = profile ?? (isOutages ? .outages : Self.isOfTouches(seed: seed) ? .touches : drawn)
         drawFleet(&random, replicas: replicas)
         drawSettings(&random)
         drawMemberships(&random)
@@ -81,12 +85,17 @@ package struct Scenario: Sendable {
         case .sentinels:
             drawSentinelStore(&apart)
             choices = drawSentinels(steps: steps, &apart)
+        case .touches:
+            drawTouchSettings(&apart)
+            choices = drawTouches(steps: steps, &apart)
         case .connections, .failOver, .losses, .health, .everything: choices = draw(steps: steps, &random)
         }
         if apart.percent(25) { choices = sickened(choices, &apart) }
     }
 
-    private static let withoutOutages = Profile.allCases.filter { $0 != .outages && $0 != .sentinels }
+    private static let withoutOutages = Profile.allCases.filter {
+        $0 != .outages && $0 != .touches && $0 != .sentinels
+    }
 
     private mutating func drawFleet(_ random: inout SeededRandom, replicas: Int?) {
         let drawn = [2, 3, 3, 3, 4][random.below(5)]

@@ -9,6 +9,8 @@ struct SimulatedClient {
     var hint: Hint?
     /// No response has delivered the cookie yet.
     var isNew: Bool
+    /// The next cookie gets lost on its way.
+    var losesCookie = false
 
     init(index: Int, hasCookie: Bool, session: Fingerprint) {
         self.index = index

@@ -1,4 +1,5 @@
 import Affinity
+import Store
 
 /// A connection of a replica to a server of the store: two links that deliver in order, or not at all.
 final class SimulatedConnection {
@@ -51,13 +52,13 @@ final class SimulatedConnection {
     /// The replica is paused until then and reads nothing.
     var heldUntil: Moment = 0
     var pending: [Pending] = []
-    var breaker = BreakerModel()
+    var breaker: StoreBreaker
     /// Whether a timer watches for the server's silence.
     var isWatched = false
 
     init(
-        id: Int, kind: Kind, primary: Int, replica: SimulatedReplica, server: SimulatedServer,
-        openedAt: Moment
+        id: Int, kind: Kind, primary: Int, replica: SimulatedReplica, server: SimulatedServer, openedAt: Moment,
+        breaker: StoreBreaker
     ) {
         self.id = id
         self.kind = kind
@@ -67,31 +68,8 @@ final class SimulatedConnection {
         self.server = server
         serverLife = server.life
         self.openedAt = openedAt
+        self.breaker = breaker
     }
 
     var isCurrent: Bool { life == replica.life && isOpen }
-}
-
-/// Whether the store may be used: three misses block operations on a connection until a probe is answered in time.
-struct BreakerModel {
-    static let missesToOpen = 3
-    static let probeIntervalMilliseconds: Moment = 250_000
-
-    private(set) var isOpen = true
-    private var misses = 0
-
-    mutating func answered() { misses = 0 }
-
-    /// Returns whether the breaker opens now.
-    mutating func missed() -> Bool {
-        guard !isOpen else { return false }
-        misses += 1
-        isOpen = misses >= Self.missesToOpen
-        return isOpen
-    }
-
-    mutating func probeAnswered() {
-        isOpen = false
-        misses = 0
-    }
 }

@@ -1,4 +1,5 @@
 import Affinity
+import Store
 
 /// A replica: the production cores, surrounded by a model of the process.
 final class SimulatedReplica {
@@ -90,7 +91,8 @@ final class SimulatedReplica {
         health = HealthTable(count: membership.count, judgesAlone: judgesAlone)
         renewal = CookieRenewal(
             idleTimeoutMilliseconds: settings.idleTimeoutMilliseconds,
-            absoluteTimeoutMilliseconds: settings.absoluteTimeoutMilliseconds)
+            absoluteTimeoutMilliseconds: settings.absoluteTimeoutMilliseconds,
+            toleranceMaxSeconds: scenario.clockTolerance)
         let channel = CoherenceChannel(leaseMilliseconds: scenario.settings.leaseMilliseconds)
         hearings = (0..<scenario.primaryCount).map { _ in Hearing(channel: channel) }
         probes = Array(repeating: BackendProbe(), count: membership.count)
@@ -129,8 +131,11 @@ final class SimulatedReplica {
 
     func wall(_ now: Moment) -> UInt32 { UInt32(clamping: wallStart + now / 1_000_000) }
 
-    func mayAsk(loop: Int, about session: Fingerprint) -> Bool {
-        mayAsk(loop: loop, primary: coherence.primaries.primary(of: session))
+    /// Whether an operation that a request waits for would be sent.
+    func mayAsk(loop: Int, about session: Fingerprint, now: Moment) -> Bool {
+        let primary = coherence.primaries.primary(of: session)
+        return mayAsk(loop: loop, primary: primary)
+            && loops[loop].data[primary]?.breaker.admits(now: instant(now)) == true
     }
 
     func mayAsk(loop: Int, primary: Int) -> Bool {

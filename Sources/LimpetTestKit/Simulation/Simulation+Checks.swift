@@ -238,7 +238,7 @@ extension Simulation {
         let replica = request.replica
         let place = primary(of: request.session)
         guard scenario.settings.absoluteTimeoutMilliseconds == nil,
-            replica.mayAsk(loop: request.loop, about: request.session)
+            replica.mayAsk(loop: request.loop, about: request.session, now: now)
         else {
             return
         }

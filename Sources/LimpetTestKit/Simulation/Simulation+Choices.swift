@@ -20,6 +20,7 @@ extension Simulation {
             coverage.count("forgeries")
             schedule(.arrive(client: client, loop: 0, forged: true), of: replicas[replica], after: 0)
         case .forget(let client): clients[client].forget(nextSession())
+        case .loseCookie(let client): loseCookie(client)
         case .drop(let client, let replica): drop(client, at: replicas[replica])
         case .cut, .halfOpen, .delay: applyToNetwork(choice.action)
         case .pause(let replica, let lasting): pause(replicas[replica], lasting)

@@ -1,4 +1,5 @@
 import Affinity
+import Store
 
 /// The network, and how a replica maintains its connections.
 extension Simulation {
@@ -37,8 +38,10 @@ extension Simulation {
         // What had to be connected without an address is connected when there is one.
         guard let server = address(primary, for: replica) else { return }
         if hasTrust, replica.failedAttempts > 0 { hinted(isCertain: false, primary, at: replica) }
+        let breaker = self.connection(kind, primary, of: replica)?.breaker ?? StoreBreaker()
         let connection = SimulatedConnection(
-            id: nextSerial(), kind: kind, primary: primary, replica: replica, server: server, openedAt: now)
+            id: nextSerial(), kind: kind, primary: primary, replica: replica, server: server, openedAt: now,
+            breaker: breaker)
         connection.heldUntil = replica.pausedUntil
         switch kind {
         case .subscriber: replica.hearings[primary].subscriber = connection
@@ -72,6 +75,7 @@ extension Simulation {
             replica.hearings[connection.primary].channel.lost()
             publishStatus(connection.primary, of: replica)
         case .data:
+            connection.breaker.disconnected()
             let lost = connection.pending
             connection.pending = []
             for pending in lost { tellLost(pending, over: connection) }
@@ -117,6 +121,7 @@ extension Simulation {
             connection.isServing = true
             greeted(connection)
             replica.failedAttempts = 0
+            _ = connection.breaker.connected(probeAt: replica.instant(now))
             probe(over: connection)
         case .subscribed: subscribed(connection)
         case .result(let token, let result, let origin): answered(token, result, origin, over: connection)
@@ -162,7 +167,7 @@ extension Simulation {
             case .operation(let purpose, let operation) = pending.purpose
         else { return }
         if !pending.isLate {
-            connection.breaker.answered()
+            connection.breaker.answered(isBackground: purpose.isBackground, now: connection.replica.instant(now))
             deliver(result, to: purpose, operation, pending.stamp, origin, at: connection.replica)
         }
         if origin.refused == .readOnly { abandon(connection, "it takes no writes any more") }
@@ -177,12 +182,10 @@ extension Simulation {
             if refused == .readOnly { leaveReplica(connection) }
         case .writingProbe: probedByWriting(pending, refused, over: connection)
         case .probe:
-            if now - pending.sentAt <= scenario.settings.budgetMilliseconds * 1000 {
-                connection.breaker.probeAnswered()
-            } else {
-                schedule(
-                    .breakerProbe(connection), of: connection.replica, after: BreakerModel.probeIntervalMilliseconds)
-            }
+            let isWell = now - pending.sentAt <= scenario.settings.budgetMilliseconds * 1000
+            perform(
+                connection.breaker.probeAnswered(isWell: isWell, now: connection.replica.instant(now)), over: connection
+            )
         }
     }
 
@@ -192,6 +195,17 @@ extension Simulation {
         if let subscriber = connection.replica.hearings[connection.primary].subscriber {
             abandon(subscriber, "the primary has another role")
         }
+    }
+
+    private func perform(_ action: StoreBreaker.Action, over connection: SimulatedConnection) {
+        switch action {
+        case .doNothing, .close: return
+        case .openAndProbe: coverage.count("breakers opened")
+        case .probe: break
+        }
+        schedule(
+            .breakerProbe(connection), of: connection.replica,
+            after: StoreBreaker.probeIntervalMilliseconds * 1000)
     }
 
     // MARK: Sending
@@ -219,13 +233,17 @@ extension Simulation {
 
     func send(_ operation: StoreOperation, for purpose: StorePurpose, loop: Int, at replica: SimulatedReplica) {
         let primary = primary(of: operation.fingerprint)
-        guard replica.mayAsk(loop: loop, primary: primary), let connection = replica.loops[loop].data[primary],
-            !isElsewhere(connection)
-        else {
+        let isAdmitted =
+            purpose.isBackground
+            ? replica.mayAsk(loop: loop, primary: primary)
+            : replica.mayAsk(loop: loop, about: operation.fingerprint, now: now)
+        guard isAdmitted, let connection = replica.loops[loop].data[primary], !isElsewhere(connection) else {
+            if !isAdmitted, replica.mayAsk(loop: loop, primary: primary) { coverage.count("questions not let through") }
             let stamp = OperationStamp(sentAt: replica.instant(now), isFromChannelServer: false)
             return schedule(.deliver(purpose, operation, .unavailable(.away), stamp, nil), of: replica, after: 0)
         }
         let token = enqueue(.operation(purpose, operation), over: connection)
+        connection.breaker.sent(isBackground: purpose.isBackground)
         note("replica \(replica.index).\(loop): asks \(describe(operation))")
         send(.send(operation, token: token), over: connection)
         schedule(.deadline(connection, token: token), of: replica, after: scenario.settings.budgetMilliseconds * 1000)
@@ -248,9 +266,8 @@ extension Simulation {
         else { return }
         connection.pending[index].isLate = true
         let stamp = connection.pending[index].stamp
-        if connection.breaker.missed() {
-            coverage.count("breakers opened")
-            schedule(.breakerProbe(connection), of: connection.replica, after: BreakerModel.probeIntervalMilliseconds)
+        if !purpose.isBackground {
+            perform(connection.breaker.missed(now: connection.replica.instant(now)), over: connection)
         }
         deliver(.unavailable(.late), to: purpose, operation, stamp, nil, at: connection.replica)
     }

@@ -110,7 +110,10 @@ extension Simulation {
         guard !isLost, scenario.settings.absoluteTimeoutMilliseconds == nil else { return }
         let held = status(client.session)
         for replica in replicas {
-            let entry = replica.cache.peek(client.session, now: replica.instant(now))
+            let instant = replica.instant(now)
+            // What another replica has touched may have ended here just now: the next request asks.
+            let entry =
+                replica.cache.peek(client.session, now: instant) ?? replica.cache.expired(client.session, now: instant)
             guard entry?.binding != held || entry?.kind != .confirmed else { continue }
             fail(
                 "I5",

@@ -32,8 +32,12 @@ extension Simulation {
         let client = clients[request.client]
         guard client.hasCookie, !request.isForged, client.session == request.session else { return }
         let wall = replica.wall(now)
-        guard replica.renewal.isDue(for: route, hint: request.hint, now: wall) else { return }
-        let hint = Hint(binding: route.binding, createdAtSeconds: request.hint?.createdAtSeconds ?? wall, issued: wall)
+        let issued = replica.renewal.issued(
+            for: route, hint: request.hint, recordLives: recordLives(request, route), now: wall)
+        guard let issued else { return }
+        coverage.count(issued == wall ? "cookies that vouch" : "cookies that do not vouch")
+        let hint = Hint(
+            binding: route.binding, createdAtSeconds: request.hint?.createdAtSeconds ?? wall, issued: issued)
         made[request.session, default: []].insert(route.binding)
         queue.add(
             .response(client: request.client, session: request.session, hint), at: now + random.int(100...3000))
@@ -47,7 +51,7 @@ extension Simulation {
         perform(replica.fleet.suspected(replica.shared(route.backend), now: replica.instant(now)), at: replica)
         if becameUnreachable(route.backend, at: replica) { reportHealth(route.backend, of: replica) }
         let instant = replica.instant(now)
-        let mayAsk = replica.mayAsk(loop: request.loop, about: request.session)
+        let mayAsk = replica.mayAsk(loop: request.loop, about: request.session, now: now)
         let entry = replica.cache.peek(request.session, now: instant)
         let isCurrent =
             entry.map { replica.isCurrent($0, of: request.session, hint: request.decision.hint, now: now) } ?? false

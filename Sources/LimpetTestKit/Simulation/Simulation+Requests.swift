@@ -38,7 +38,8 @@ extension Simulation {
         let instant = replica.instant(now)
         let entry = replica.cache.peek(session, now: instant)
         let decision = Decision(
-            fingerprint: session, hint: overlook(hint, entry), isNew: forged || clients[client].isNew)
+            fingerprint: session, hint: overlook(hint, entry), hintVouches: vouches(hint, at: replica),
+            isNew: forged || clients[client].isNew)
         let request = SimulatedRequest(
             id: nextSerial(), client: client, session: session, replica: replica, life: replica.life, loop: loop,
             hint: hint, isForged: forged, decision: decision)
@@ -68,7 +69,7 @@ extension Simulation {
     ) {
         var request = request
         let replica = request.replica
-        let mayAsk = replica.mayAsk(loop: request.loop, about: request.session)
+        let mayAsk = replica.mayAsk(loop: request.loop, about: request.session, now: now)
         let entry = replica.cache.peek(request.session, now: replica.instant(now))
         let isCurrent =
             entry.map { replica.isCurrent($0, of: request.session, hint: request.decision.hint, now: now) } ?? false
@@ -163,6 +164,8 @@ extension Simulation {
         case .aside(let loop, let number):
             if operation.isTouch, !has(.touchReply) { return }
             aside(result, to: operation, stamp, loop: loop, number: number, at: replica)
+        case .offer(let loop, let number):
+            offered(result, to: operation, stamp, loop: loop, number: number, at: replica)
         case .standby(let asked): standbyAnswered(result, to: asked, stamp, origin, at: replica)
         case .drop:
             if !has(.tombstone) { return replica.cache.remove(operation.fingerprint) }
@@ -174,6 +177,17 @@ extension Simulation {
         _ result: StoreResult, to operation: StoreOperation, _ stamp: OperationStamp, loop: Int, number: Int,
         at replica: SimulatedReplica
     ) {
+        guard let next = followUp(to: result, of: operation, stamp, loop: loop, number: number, at: replica) else {
+            return
+        }
+        send(next, for: .aside(loop: loop, number: number + 1), loop: loop, at: replica)
+    }
+
+    /// The operation that follows the result of one that no request waits for.
+    private func followUp(
+        to result: StoreResult, of operation: StoreOperation, _ stamp: OperationStamp, loop: Int, number: Int,
+        at replica: SimulatedReplica
+    ) -> StoreOperation? {
         let guess = guessOverriding(result, operation, at: replica)
         noteAcknowledged(result, operation, at: replica)
         if case .create = operation, result == .written,
@@ -183,10 +197,13 @@ extension Simulation {
         }
         let next = replica.loops[loop].affinity.storeAnsweredInBackground(
             result, to: operation, stamp: stamp, now: replica.instant(now))
-        guard let next = guess ?? next else { return }
-        if number >= 3, guess == nil { return fail("I12", "a fourth question comes of it: \(describe(next))") }
+        guard let next = guess ?? next else { return nil }
+        if number >= 3, guess == nil {
+            fail("I12", "a fourth question comes of it: \(describe(next))")
+            return nil
+        }
         checkMove(next, of: operation.fingerprint, lastRecord: recordIn(result), at: replica, isRequest: false)
-        send(next, for: .aside(loop: loop, number: number + 1), loop: loop, at: replica)
+        return next
     }
 
     private func answered(
@@ -257,11 +274,26 @@ extension Simulation {
         guard replica.loops[loop].affinity.hasOffers else { return }
         let instant = replica.instant(now)
         let isAvailable = (0..<scenario.primaryCount).map { replica.mayAsk(loop: loop, primary: $0) }
+        let pace = replica.coherence.offerThrottle
+        guard pace.take(1, now: instant) > 0 else { return }
         let operation = replica.loops[loop].affinity.nextOffer(now: instant) { isAvailable[primary(of: $0)] }
-        guard let operation else { return }
+        guard let operation else { return pace.giveBack(1) }
         let kind = replica.cache.peek(operation.fingerprint, now: instant)?.kind
-        if !has(.sweep), kind != .confirmed { return }
+        if !has(.sweep), kind != .confirmed { return pace.giveBack(1) }
         coverage.count(kind == .confirmed || kind == nil ? "writes repeated" : "offers")
-        send(operation, for: .aside(loop: loop, number: 1), loop: loop, at: replica)
+        send(operation, for: .offer(loop: loop, number: 1), loop: loop, at: replica)
+    }
+
+    private func offered(
+        _ result: StoreResult, to operation: StoreOperation, _ stamp: OperationStamp, loop: Int, number: Int,
+        at replica: SimulatedReplica
+    ) {
+        if let next = followUp(to: result, of: operation, stamp, loop: loop, number: number, at: replica) {
+            return send(next, for: .offer(loop: loop, number: number + 1), loop: loop, at: replica)
+        }
+        let instant = replica.instant(now)
+        replica.coherence.offerThrottle.ended(
+            isSlow: result.isSlow(stamp, budgetMilliseconds: scenario.settings.budgetMilliseconds, now: instant),
+            now: instant)
     }
 }

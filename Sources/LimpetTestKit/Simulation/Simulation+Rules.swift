@@ -75,7 +75,7 @@ extension Simulation {
         let replica = request.replica
         guard !has(.moveOnlyLive), route.provenance == .detoured, scenario.settings.onUnavailable == .move,
             !replica.coherence.isLive(for: request.session, now: replica.instant(now)), request.operations == 0,
-            replica.mayAsk(loop: request.loop, about: request.session), !route.binding.isTombstone,
+            replica.mayAsk(loop: request.loop, about: request.session, now: now), !route.binding.isTombstone,
             route.binding.epoch > 0
         else { return nil }
         return .rebind(

@@ -1,4 +1,5 @@
 import Affinity
+import Store
 
 /// Whether the servers of the store are trusted: the process around `ServerTrust`.
 extension Simulation {
@@ -133,8 +134,10 @@ extension Simulation {
         if isWell, connection.replica.view.trusts(connection) {
             coverage.count("servers trusted again")
             note("replica \(connection.replica.index): redis \(connection.server.id) is trusted again")
-            return connection.breaker.probeAnswered()
+            _ = connection.breaker.probeAnswered(isWell: true, now: connection.replica.instant(now))
+            return
         }
+        _ = connection.breaker.probeAnswered(isWell: false, now: connection.replica.instant(now))
         schedule(.breakerProbe(connection), of: connection.replica, after: Self.writingProbeInterval)
     }
 

@@ -174,6 +174,11 @@ package final class Simulation {
 
     private func receive(_ hint: Hint, _ session: Fingerprint, _ client: Int) {
         guard clients[client].session == session else { return }
+        if clients[client].losesCookie {
+            coverage.count("cookies lost")
+            clients[client].losesCookie = false
+            return
+        }
         clients[client].hint = hint
         clients[client].isNew = false
     }

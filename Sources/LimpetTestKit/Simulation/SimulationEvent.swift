@@ -149,9 +149,18 @@ enum ReplicaTimer {
 /// The purpose of an operation.
 enum StorePurpose {
     case request(Int)
-    /// A touch or an offer of the event loop `loop` (number 1), or an operation that followed from its result.
+    /// A touch of the event loop `loop` (number 1), or an operation that followed from its result.
     case aside(loop: Int, number: Int)
+    /// The same of an offer.
+    case offer(loop: Int, number: Int)
     case drop
     /// What standby asks: the operation that it asked for.
     case standby(StoreOperation)
+
+    var isBackground: Bool {
+        switch self {
+        case .offer, .standby: true
+        case .request, .aside, .drop: false
+        }
+    }
 }

@@ -47,6 +47,8 @@ package enum SimulationRule: String, Sendable, CaseIterable {
     case touch
     /// The result of a touch is read.
     case touchReply
+    /// A hint vouches for its record only if the replica that sealed it knew how long the record lives.
+    case vouchedLife
     /// A hint with a higher epoch than the entry's is respected.
     case hintEpoch
     /// A replica that is the only one unable to reach a backend moves no session off it.

@@ -93,9 +93,11 @@ struct BackendChoice: ~Copyable {
         case .key(let fingerprint, _):
             return begin(Decision(fingerprint: fingerprint), service, otherKeys: otherKeys(), proposal: proposal())
         case .cookie(let fingerprint, let opened):
-            let hint = service.believable(opened.hint, now: service.loop.wallClock())
+            let now = service.loop.wallClock()
+            let hint = service.believable(opened.hint, now: now)
             session = .cookie(opened.session, presented: hint)
-            return begin(Decision(fingerprint: fingerprint, hint: hint), service)
+            let vouches = hint.map { service.vouches($0, now: now) } ?? false
+            return begin(Decision(fingerprint: fingerprint, hint: hint, hintVouches: vouches), service)
         case .newSession(let proposal):
             let id = service.loop.randomSessionID()
             guard let fingerprint = service.fingerprint(of: id) else { return .impossible }
@@ -195,9 +197,10 @@ struct BackendChoice: ~Copyable {
     func setCookies() -> [UInt8] {
         guard let service else { return [] }
         let isSecure = client?.tls != nil
-        let own = Self.setCookie(service, session, route, isSecure: isSecure)
+        let own = Self.setCookie(service, session, decision, route, isSecure: isSecure)
         guard !levels.isEmpty else { return own }
-        return levels.flatMap { Self.setCookie($0.service, $0.session, $0.route, isSecure: isSecure) } + own
+        return levels.flatMap { Self.setCookie($0.service, $0.session, $0.decision, $0.route, isSecure: isSecure) }
+            + own
     }
 
     /// Whether responses are searched for session keys.
@@ -335,10 +338,10 @@ struct BackendChoice: ~Copyable {
     // MARK: Cookies and keys of one level
 
     private static func setCookie(
-        _ service: ServiceRuntime, _ session: SessionState, _ route: Route?, isSecure: Bool
+        _ service: ServiceRuntime, _ session: SessionState, _ decision: Decision, _ route: Route?, isSecure: Bool
     ) -> [UInt8] {
         guard case .cookie(let id, let presented) = session, let route else { return [] }
-        return service.setCookie(for: id, presented: presented, route: route, isSecure: isSecure)
+        return service.setCookie(for: id, presented: presented, decision, route: route, isSecure: isSecure)
     }
 
     private static func addIssuedKeys(

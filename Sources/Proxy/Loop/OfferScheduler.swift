@@ -2,15 +2,11 @@ import Affinity
 import NIOCore
 import Store
 
-/// Sends offers to the store at a limited rate: what the services of one event loop decided without the store, or what
-/// the store may have lost. It sends a few offers at a time, until none are left.
-///
-/// The rate bounds the load on the store, in addition to the requests, after a fleet has been without it for a long
-/// time.
+/// Sends offers to the store: what the services of one event loop decided without it, or what it may have lost. The
+/// loops of a replica have their rate in common (``OfferThrottle``).
 final class OfferScheduler {
-    /// 1000 offers per second and event loop.
-    private static let interval = TimeAmount.milliseconds(10)
-    private static let offersEachTime = 10
+    private static let interval = TimeAmount.milliseconds(OfferThrottle.tickMilliseconds)
+    private static let offersEachTime = 100
 
     private let loop: LoopContext
     private let table: ServiceTable
@@ -45,16 +41,42 @@ final class OfferScheduler {
 
     private func offer() {
         let now = loop.now()
-        var left = Self.offersEachTime
-        for service in table.services {
+        var left = coherence.offerThrottle.take(Self.offersEachTime, now: now)
+        guard left > 0 else { return }
+        for service in table.services where service.affinity.hasOffers {
+            let waiter = OfferWaiter(service: service, pace: coherence.offerThrottle)
             while left > 0, let operation = service.affinity.nextOffer(now: now, where: mayOffer) {
-                store.send(operation, for: service)
+                store.send(operation, for: waiter)
                 left -= 1
             }
         }
-        if left > 0 { stop() }
+        guard left > 0 else { return }
+        coherence.offerThrottle.giveBack(left)
+        stop()
     }
 }
 
 @available(*, unavailable)
 extension OfferScheduler: Sendable {}
+
+/// Receives the results of a service's offers.
+private final class OfferWaiter: StoreWaiter {
+    private let service: ServiceRuntime
+    private let pace: OfferThrottle
+
+    init(service: ServiceRuntime, pace: OfferThrottle) {
+        self.service = service
+        self.pace = pace
+    }
+
+    var isBackground: Bool { true }
+
+    func storeAnswered(_ answer: StoreResult, to operation: StoreOperation, stamp: OperationStamp) {
+        if let next = service.followUp(to: answer, of: operation, stamp: stamp) {
+            return service.store.send(next, for: self)
+        }
+        let budget = service.description.settings.budgetMilliseconds
+        let now = service.loop.now()
+        pace.ended(isSlow: answer.isSlow(stamp, budgetMilliseconds: budget, now: now), now: now)
+    }
+}

@@ -190,35 +190,50 @@ final class ServiceRuntime: StoreWaiter {
         return hint
     }
 
-    /// The Set-Cookie line for this route; empty if the client's cookie is up to date.
+    /// Whether a believable hint vouches for its session's record.
+    func vouches(_ hint: Hint, now: UInt32) -> Bool {
+        sessionRules.renewal?.vouches(hint, now: now) ?? false
+    }
+
+    /// The Set-Cookie line for this decision's route; empty if the client's cookie is up to date.
     ///
     /// - Parameter isSecure: whether the request came over TLS.
     func setCookie(
-        for id: AffinityCookieSealer.SessionID, presented: Hint?, route: Route, isSecure: Bool
+        for id: AffinityCookieSealer.SessionID, presented: Hint?, _ decision: Decision, route: Route, isSecure: Bool
     ) -> [UInt8] {
+        guard let renewal = sessionRules.renewal, let affinityCookie = sessionRules.affinityCookie else { return [] }
         let now = loop.wallClock()
-        guard let renewal = sessionRules.renewal, renewal.isDue(for: route, hint: presented, now: now),
-            let affinityCookie = sessionRules.affinityCookie
-        else { return [] }
+        let issued = renewal.issued(
+            for: route, hint: presented,
+            recordLives: decision.isNew
+                || affinity.recordLives(
+                    forMilliseconds: renewal.vouchedLifeMilliseconds, decision.fingerprint, route.binding,
+                    now: loop.now()),
+            now: now)
+        guard let issued else { return [] }
         // If the cookie lost the session's creation time, the session could outlive its age limit.
         let hint = Hint(
             binding: route.binding, createdAtSeconds: route.createdAtSeconds ?? presented?.createdAtSeconds ?? now,
-            issued: now)
+            issued: issued)
         return affinityCookie.line(id, hint, isSecure: isSecure, random: loop.randomNonce())
     }
 
     // MARK: The store
 
-    /// Touches and offers are sent for the service instead of an exchange: no request waits for their results.
+    /// Touches are sent for the service instead of an exchange: no request waits for their results.
     func storeAnswered(_ answer: StoreResult, to operation: StoreOperation, stamp: OperationStamp) {
+        if let next = followUp(to: answer, of: operation, stamp: stamp) { store.send(next, for: self) }
+    }
+
+    /// The operation to send after the result of one that no request waits for.
+    func followUp(to answer: StoreResult, of operation: StoreOperation, stamp: OperationStamp) -> StoreOperation? {
         guard let next = affinity.storeAnsweredInBackground(answer, to: operation, stamp: stamp, now: loop.now()) else {
-            return
+            return nil
         }
         guard store.isAvailable(for: next.fingerprint) else {
-            _ = affinity.storeAnsweredInBackground(.unavailable(.away), to: next, stamp: stamp, now: loop.now())
-            return
+            return affinity.storeAnsweredInBackground(.unavailable(.away), to: next, stamp: stamp, now: loop.now())
         }
-        store.send(next, for: self)
+        return next
     }
 }
 

@@ -9,4 +9,6 @@ struct ConnectionTarget: Sendable {
     /// For endpoints that use TLS.
     let tls: RedisTLS?
     var resolver = NameResolver.shared
+    /// Whether the server is watched for silence: Sentinels are not.
+    var servers: WatchedServers?
 }

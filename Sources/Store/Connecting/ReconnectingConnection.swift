@@ -1,6 +1,7 @@
 import Affinity
 import NIOCore
 import Networking
+import TLS
 
 /// Handles one connection to a primary, from the first command on.
 protocol RedisHandler: ChannelHandler {
@@ -36,6 +37,8 @@ final class ReconnectingConnection<Handler: RedisHandler> {
     private var addresses: [SocketAddress] = []
     /// How addresses failed in the current attempt.
     private var errors: [StoreError] = []
+    /// When the last address was tried.
+    private var attemptedAt = Instant.distantPast
     /// The number of the last attempt. What is reported about earlier ones is ignored.
     private var attempts: UInt64 = 0
 
@@ -138,6 +141,7 @@ final class ReconnectingConnection<Handler: RedisHandler> {
     }
 
     private func connect(_ address: SocketAddress, isLast: Bool) {
+        attemptedAt = .now
         let attempt = dialer.open(address, of: endpoint, isLast: isLast)
         self.attempt = attempt
         let number = attempts
@@ -171,6 +175,7 @@ final class ReconnectingConnection<Handler: RedisHandler> {
     }
 
     private func fail(_ error: StoreError) {
+        noteSilence(error)
         let action = state.failed(error, now: .now, random: random())
         guard action != .doNothing else { return }
         if error != .replaced, !errors.contains(error) { errors.append(error) }
@@ -181,6 +186,16 @@ final class ReconnectingConnection<Handler: RedisHandler> {
             for error in failed { owner?.failed(error) }
         }
         perform(action)
+    }
+
+    /// A server that answers neither the connection nor its first commands owes a reply, like one that leaves a command
+    /// unanswered.
+    private func noteSilence(_ error: StoreError) {
+        switch (state.phase, error) {
+        case (.connecting, .connectTimeout), (.connecting, .tls(.timedOut)), (.greeting, .silent):
+            target.servers?.gaveUp(on: endpoint.address, owedSince: attemptedAt, now: .now)
+        default: break
+        }
     }
 
     private func random() -> UInt64 { .random(in: 0...(.max)) }

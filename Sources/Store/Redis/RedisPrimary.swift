@@ -34,12 +34,12 @@ package final class RedisPrimary: Sendable {
     ) {
         self.number = number
         self.named = named
+        servers = WatchedServers(
+            leaseMilliseconds: settings.lease.wholeMilliseconds, areNamedBySentinels: named != nil, link: link)
         target = ConnectionTarget(
             settings: settings, endpoints: endpoints, status: PrimaryStatus(dataConnections: connections),
             tls: settings.tls,
-            resolver: resolver)
-        servers = WatchedServers(
-            leaseMilliseconds: settings.lease.wholeMilliseconds, areNamedBySentinels: named != nil, link: link)
+            resolver: resolver, servers: servers)
     }
 
     package var settings: StoreSettings { target.settings }

@@ -40,9 +40,9 @@ package final class RedisStore: BindingStore {
     // MARK: Operations
 
     /// A single server is available for all sessions or for none.
-    package func isAvailable(for _: Fingerprint) -> Bool { isAvailable }
+    package func isAvailable(for _: Fingerprint) -> Bool { isAvailable && breaker.admits(now: .now) }
 
-    /// Whether an operation would be sent now.
+    /// Whether the store is in use: an operation that no request waits for would be sent now.
     package var isAvailable: Bool {
         guard let connection = connection.serving, !breaker.isOpen, !connection.isLeaving,
             connection.server?.isTrusted == true
@@ -70,11 +70,14 @@ package final class RedisStore: BindingStore {
         _ operation: StoreOperation, for waiter: any StoreWaiter, askedAt: Instant, now: Instant
     ) -> StoreFailure? {
         guard operation.isWritable else { return .refused }
-        guard isAvailable, let connection = connection.serving else { return .away }
+        guard isAvailable, waiter.isBackground || breaker.admits(now: now), let connection = connection.serving else {
+            return .away
+        }
         // Compared after the time was taken: if the channel has since switched to another server, the operation
         // belongs to an earlier generation.
         let stamp = OperationStamp(sentAt: askedAt, isFromChannelServer: agreement(of: connection) == .same)
         guard connection.send(operation, for: waiter, stamp, now: now) else { return .full }
+        breaker.sent(isBackground: waiter.isBackground)
         flushSoon()
         return nil
     }
@@ -212,7 +215,7 @@ extension RedisStore {
 
 extension RedisStore {
     func answered(_ pending: RedisConnectionState.PendingOperation, _ result: StoreResult, now: Instant) {
-        breaker.answered()
+        breaker.answered(isBackground: pending.waiter.isBackground, now: now)
         deliver(pending, result, now: now)
     }
 
@@ -292,6 +295,7 @@ extension RedisStore {
 
     private func attemptFailed(_ error: StoreError) {
         counters.connectionFailures &+= 1
+        breaker.disconnected()
         report(error)
     }
 

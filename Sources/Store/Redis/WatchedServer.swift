@@ -65,9 +65,12 @@ final class WatchedServer: Sendable {
         heard(now)
     }
 
+    /// Whether this is the address at which it was reached last.
+    func wasReached(at address: RedisEndpoint.Address) -> Bool { self.address.withLock { $0 } == address }
+
     /// A majority of the Sentinels, asked at this time, named the server at this address as the primary.
     func named(_ address: RedisEndpoint.Address, askedAt: Instant) {
-        guard self.address.withLock({ $0 }) == address else { return }
+        guard wasReached(at: address) else { return }
         change { $0.named(askedAt: askedAt) }
     }
 

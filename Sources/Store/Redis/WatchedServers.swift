@@ -46,6 +46,14 @@ final class WatchedServers: Sendable {
         for server in servers.withLock({ $0 }) { server.named(address, askedAt: askedAt) }
     }
 
+    /// An attempt to connect to this address, made at `owedSince`, was never answered. What was reached there last owes
+    /// the answer.
+    func gaveUp(on address: RedisEndpoint.Address, owedSince: Instant, now: Instant) {
+        for server in servers.withLock({ $0 }) where server.wasReached(at: address) {
+            server.gaveUp(owedSince: owedSince, now: now)
+        }
+    }
+
     /// Checks whether a server that owes a reply since `owedSince` has fallen silent, and if so tells all connections.
     func check(_ server: WatchedServer, owedSince: Instant?, now: Instant) -> Bool {
         guard server.fallsSilent(owedSince: owedSince, now: now) else { return false }
