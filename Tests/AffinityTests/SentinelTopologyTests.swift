@@ -226,6 +226,15 @@ struct SentinelTopologyTests {
         fleet.answers[0] = .primary(Self.b, epoch: 2)
         fleet.pass(6000)
         #expect(fleet.used.last == Self.b && fleet.topology.dissenting(now: fleet.now).isEmpty)
+        // A majority that is not followed yet, because its epoch is lower, contradicts nobody; the one who still names
+        // the primary in use does.
+        fleet.answers = [.primary(Self.b, epoch: 2), .primary(Self.c, epoch: 1), .primary(Self.c, epoch: 1)]
+        fleet.topology.hinted(isCertain: true, now: fleet.now)
+        for _ in 0..<40 {
+            fleet.pass(100)
+            #expect(Set(fleet.topology.dissenting(now: fleet.now).keys).isSubset(of: [0]))
+        }
+        #expect(fleet.used.last == Self.c && fleet.topology.dissenting(now: fleet.now) == [0: Self.b])
     }
 
     @Test("is judged without the Sentinels that do not answer in time, and late answers count for nothing")

@@ -58,7 +58,7 @@ package struct SentinelTopology: Sendable {
     package static let quietIntervalMilliseconds: Int64 = 5000
     package static let urgentMilliseconds: Int64 = 1000
     /// Another hint this soon, in milliseconds, asks once at most, so that an outage does not keep all replicas asking.
-    private static let hintsApart: Int64 = 5000
+    private static let hintsApartMilliseconds: Int64 = 5000
     /// In milliseconds. A majority that names another server at a lower epoch counts only if it has done so for this
     /// long: Sentinels that were restarted with old knowledge hear of the fail-over one after the other.
     package static let patienceMilliseconds: Int64 = 2000
@@ -77,7 +77,8 @@ package struct SentinelTopology: Sendable {
     private var urgentSince = Instant.distantPast
     private var used: (address: ServerAddress, epoch: UInt64)?
     private var contender: (address: ServerAddress, since: Instant)?
-    private var isConfirmed = false
+    /// What a majority names in the current round. Nil until one does.
+    private var agreed: ServerAddress?
     /// What the primary in use rests on.
     package private(set) var basis = Basis.nothing
     /// The number of Sentinels that named a primary in the last round that is over.
@@ -130,7 +131,7 @@ package struct SentinelTopology: Sendable {
     ///
     /// - Parameter isCertain: whether a Sentinel reports a fail-over, or a connection to it was made.
     package mutating func hinted(isCertain: Bool, now: Instant) {
-        if isCertain || now.milliseconds(since: urgentSince) >= Self.hintsApart { urgentSince = now }
+        if isCertain || now.milliseconds(since: urgentSince) >= Self.hintsApartMilliseconds { urgentSince = now }
         nextAskAt = min(nextAskAt, askedAt.advanced(byMilliseconds: Self.urgentIntervalMilliseconds))
     }
 
@@ -154,7 +155,7 @@ package struct SentinelTopology: Sendable {
 
     private mutating func open(now: Instant) -> Action {
         isAsking = true
-        isConfirmed = false
+        agreed = nil
         askedAt = now
         for index in answers.indices { answers[index] = nil }
         return .ask(at: now)
@@ -164,9 +165,9 @@ package struct SentinelTopology: Sendable {
         isAsking = false
         let named = named
         heard = named.reduce(0) { $0 + $1.count }
-        isAgreed = isConfirmed
+        isAgreed = agreed != nil
         noteDissent(now: now)
-        let actions = isConfirmed ? [] : judgeContradiction(named, now: now)
+        let actions = isAgreed ? [] : judgeContradiction(named, now: now)
         let isUrgent = now.milliseconds(since: urgentSince) < Self.urgentMilliseconds
         let isQuiet = isInUse && isAgreed && contender == nil && basis == .majority
         let interval =
@@ -179,7 +180,7 @@ package struct SentinelTopology: Sendable {
 
     /// What a Sentinel said last counts while it is silent.
     private mutating func noteDissent(now: Instant) {
-        guard isAgreed, let agreed = used?.address else { return }
+        guard let agreed else { return }
         for (index, answer) in answers.enumerated() {
             guard case .primary(let address, _) = answer else { continue }
             if address == agreed {
@@ -206,8 +207,8 @@ package struct SentinelTopology: Sendable {
 
     /// Does not wait for the others once a majority agrees.
     private mutating func judgeAgreement(now: Instant) -> [Action] {
-        guard !isConfirmed, let agreed = named.first(where: { $0.count >= majority }) else { return [] }
-        isConfirmed = true
+        guard agreed == nil, let agreed = named.first(where: { $0.count >= majority }) else { return [] }
+        self.agreed = agreed.address
         let confirmed = Action.confirmed(agreed.address, askedAt: askedAt)
         guard let used, basis == .majority, used.address != agreed.address,
             agreed.epoch(vouchedBy: majority) < used.epoch
