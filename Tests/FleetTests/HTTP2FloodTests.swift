@@ -8,7 +8,7 @@ private enum FloodSettings {
     static let seconds = ProcessInfo.processInfo.environment["LIMPET_FLOOD_SECONDS"].flatMap(Double.init) ?? 0.9
     static let rounds = 3
     /// A p99 of less says little of the replica: the machine does other things, too, and a debug build is slow.
-    static let floor = LimpetProgram.releasePath == nil ? 250.0 : 25.0
+    static let floor = LimpetProgram.releasePath == nil ? 100.0 : 25.0
 }
 
 /// Not a part of `FleetTests`, whose limit of time would end it. `scripts/soak --floods` runs it for longer.
