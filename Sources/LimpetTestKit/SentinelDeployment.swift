@@ -82,12 +82,6 @@ package final class SentinelDeployment: Sendable {
         return facts
     }
 
-    /// The port of the primary, as a majority of all Sentinels names it; nil if there is none.
-    package func namedPort() -> Int? {
-        let named = sentinels.compactMap { (try? Self.facts($0))?["port"].flatMap { Int($0) } }
-        return Dictionary(grouping: named, by: \.self).first { $0.value.count > sentinels.count / 2 }?.key
-    }
-
     /// Whether a server says that it is a primary.
     package static func isPrimary(_ server: RedisServer) -> Bool {
         (try? server.command("INFO", "replication").contains("role:master")) == true
