@@ -12,7 +12,7 @@ package final class RedisServer: Sendable {
     package let socketPath: String
     private let directory: URL
     private let settings: [String]
-    private let process: Mutex<Process?>
+    private let process: Mutex<ChildProcess?>
 
     /// Starts the server. Returns when it responds.
     ///
@@ -35,50 +35,47 @@ package final class RedisServer: Sendable {
         try? FileManager.default.removeItem(at: directory)
     }
 
-    package var pid: Int32 { process.withLock { $0?.processIdentifier ?? 0 } }
+    /// Settings of a node of a Redis Cluster that owns no slot. Its bus has a port of its own: the default, 10,000 above
+    /// the server's, may lie among those that the kernel assigns to outgoing connections, and Redis then ends at once.
+    package static func clusterNode() throws -> [String] {
+        try ["--cluster-enabled", "yes", "--cluster-port", String(LoopbackPort.free())]
+    }
+
+    package var pid: Int32 { process.withLock { $0?.pid ?? 0 } }
 
     /// Starts the server after a `kill`, on the same port and socket: empty, or with what a `SAVE` has written.
     package func start() throws {
-        let process = Process()
-        process.executableURL = try Self.executable("redis-server")
-        process.currentDirectoryURL = directory
-        process.arguments =
-            [
-                "--bind", "127.0.0.1", "--port", String(port), "--unixsocket", socketPath, "--save", "", "--appendonly",
-                "no",
-            ]
-            + ["--daemonize", "no", "--enable-debug-command", "yes"] + settings
-        process.standardOutput = FileHandle.nullDevice
-        process.standardError = FileHandle.nullDevice
-        try process.run()
-        self.process.withLock { $0 = process }
-        for _ in 0..<200 {
-            if FileManager.default.fileExists(atPath: socketPath), (try? command("PING")) != nil { return }
-            Thread.sleep(forTimeInterval: 0.02)
+        let program = try Self.executable("redis-server").path
+        let fixed = [
+            "--bind", "127.0.0.1", "--port", String(port), "--unixsocket", socketPath, "--dir", directory.path,
+            "--save", "", "--appendonly", "no", "--daemonize", "no", "--enable-debug-command", "yes",
+        ]
+        let started = try ChildProcess(
+            [program] + fixed + settings, log: directory.appendingPathComponent("server").path)
+        process.withLock { $0 = started }
+        let responds = try Waiting.until(within: 4) {
+            if let end = started.ended { throw Failure(description: failure("ended: \(end)", started)) }
+            return FileManager.default.fileExists(atPath: socketPath) && (try? command("PING")) != nil
         }
-        throw Failure(description: "redis-server did not answer within 4 s")
+        guard responds else { throw Failure(description: failure("did not answer within 4 s", started)) }
+    }
+
+    private func failure(_ event: String, _ started: ChildProcess) -> String {
+        "redis-server \(event)\n\((try? TextFile.read(started.outputPath))?.suffix(2000) ?? "")"
     }
 
     /// Like `kill -9`.
     package func kill() {
         process.withLock { process in
-            guard let running = process else { return }
-            Foundation.kill(running.processIdentifier, SIGKILL)
-            running.waitUntilExit()
+            process?.kill()
             process = nil
         }
         try? FileManager.default.removeItem(atPath: socketPath)
     }
 
     /// The server accepts connections and bytes, but does not respond.
-    package func freeze() { signal(SIGSTOP) }
-    package func thaw() { signal(SIGCONT) }
-
-    /// Does nothing if the server is not running: process id 0 would mean this process group.
-    private func signal(_ signal: Int32) {
-        guard pid > 0 else { return }
-        Foundation.kill(pid, signal)
-    }
+    package func freeze() { process.withLock { $0?.signal(SIGSTOP) } }
+    package func thaw() { process.withLock { $0?.signal(SIGCONT) } }
 
     /// The output of `redis-cli` for a command.
     @discardableResult

@@ -89,7 +89,7 @@ extension FleetTests {
             "a Redis Cluster: named as one, once, served by hashing, a Redis that is none used within 5 s of its appearance"
         )
         func cluster() async throws {
-            try await withFleet(.init(store: .unusable(["--cluster-enabled", "yes"]))) { fleet in
+            try await withFleet(.init(store: .unusable(RedisServer.clusterNode()))) { fleet in
                 try await expectServedThenMended(fleet, reason: "the server is a Redis Cluster node") {
                     try fleet.redis.kill()
                     try fleet.startRedis()

@@ -301,7 +301,7 @@ struct RedisStoreTests {
 
     @Test("A node of a cluster is named as one, and not used", arguments: [0, 1])
     func cluster(_ database: Int) async throws {
-        let server = try RedisServer(["--cluster-enabled", "yes"])
+        let server = try RedisServer(RedisServer.clusterNode())
         let store = try StoreDriver.redis("redis://127.0.0.1:\(server.port)/\(database)")
         try await eventually(within: .seconds(8)) { try await store.counters().connectionFailures >= 2 }
         #expect(try await !store.isAvailable)
