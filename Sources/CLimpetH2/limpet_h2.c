@@ -34,6 +34,10 @@ struct limpet_h2 {
     uint64_t tolerance, tolerance_at;
     /* Frames that answer what was sent and are of use: they are tolerated as long as it is sent. */
     uint32_t window_updates, pings, resets;
+    /* The same for answers to our pings, for heads that cross our resets, and for extensions beside what is of use. */
+    uint32_t pongs, late_heads, extensions;
+    /* HEADERS have begun whose block has not: libnghttp2 passes over those of streams that it has forgotten. */
+    bool awaits_block;
     /* The peer's first SETTINGS have arrived. */
     bool has_settings;
     frame_scan scan;
@@ -42,6 +46,9 @@ struct limpet_h2 {
 };
 
 enum { NO_FLOOD = -1, THOUSANDTHS = 1000, WINDOW_UPDATES_FOR_DATA = 2, CREDIT_MAX = 1000 };
+
+/* What may be on its way on a stream that we reset: the head of a response, and trailers. */
+enum { HEADS_AFTER_RESET = 2 };
 
 /* How many times the limit of a head a block may have decoded: a block that goes on and on is meant to cost. */
 enum { DECODED_HEADS = 8 };
@@ -91,29 +98,33 @@ static int on_begin_frame(nghttp2_session *session, const nghttp2_frame_hd *fram
     (void)session;
     limpet_h2 *h2 = user;
     bool is_ack = frame->flags & NGHTTP2_FLAG_ACK;
+    if (h2->awaits_block) glitch_unless_earned(h2, &h2->late_heads, NGHTTP2_HEADERS);
+    h2->awaits_block = frame->type == NGHTTP2_HEADERS;
     switch (frame->type) {
     case NGHTTP2_HEADERS: break;
     /* Counted by scan_frames. */
     case NGHTTP2_DATA: break;
     case NGHTTP2_WINDOW_UPDATE: glitch_unless_earned(h2, &h2->window_updates, frame->type); break;
-    case NGHTTP2_PING:
-        if (!is_ack) glitch_unless_earned(h2, &h2->pings, frame->type);
-        break;
+    case NGHTTP2_PING: glitch_unless_earned(h2, is_ack ? &h2->pongs : &h2->pings, frame->type); break;
     case NGHTTP2_SETTINGS:
         if (!is_ack) glitch(h2, frame->type);
         break;
     case NGHTTP2_RST_STREAM: glitch_unless_earned(h2, &h2->resets, frame->type); break;
     /* It was ruled out with the first SETTINGS (RFC 9113, section 8.4). */
     case NGHTTP2_PUSH_PROMISE: return NGHTTP2_ERR_CALLBACK_FAILURE;
+    /* Counted by scan_frames. */
+    case NGHTTP2_PRIORITY_UPDATE: break;
     default: glitch(h2, frame->type); break;
     }
     return h2->flood == NO_FLOOD ? 0 : NGHTTP2_ERR_CALLBACK_FAILURE;
 }
 
-/* libnghttp2 does not tell of DATA on a stream that is closed. */
+/* libnghttp2 does not tell of DATA on a stream that is closed, and of types that it does not know. */
 static void scanned_frame(limpet_h2 *h2, size_t length) {
     uint8_t type = h2->scan.head[3];
     bool ends = h2->scan.head[4] & NGHTTP2_FLAG_END_STREAM;
+    if (type > NGHTTP2_CONTINUATION) return glitch_unless_earned(h2, &h2->extensions, type);
+    if (type == NGHTTP2_HEADERS || (type == NGHTTP2_DATA && length > 0)) h2->extensions = earned(h2->extensions, 1);
     if (type == NGHTTP2_HEADERS && !ends) h2->open_ends = earned(h2->open_ends, 1);
     if (type != NGHTTP2_DATA || length > 0) return;
     if (ends) {
@@ -156,6 +167,7 @@ static size_t scan_frames(limpet_h2 *h2, const uint8_t *bytes, size_t length) {
 static int on_begin_headers(nghttp2_session *session, const nghttp2_frame *frame, void *user) {
     limpet_h2 *h2 = user;
     int32_t stream = frame->hd.stream_id;
+    h2->awaits_block = false;
     received_head_begin(&h2->head, stream, h2->websocket_key);
     if (!is_marked(session, stream, &to_websocket)) return 0;
     h2->head.is_to_websocket = true;
@@ -278,6 +290,8 @@ static int on_frame_send(nghttp2_session *session, const nghttp2_frame *frame, v
         h2->window_updates = earned(h2->window_updates, 1);
         h2->resets = earned(h2->resets, 1);
     }
+    if (frame->hd.type == NGHTTP2_PING && !(frame->hd.flags & NGHTTP2_FLAG_ACK)) h2->pongs = earned(h2->pongs, 1);
+    if (frame->hd.type == NGHTTP2_RST_STREAM) h2->late_heads = earned(h2->late_heads, HEADS_AFTER_RESET);
     if (frame->hd.type == NGHTTP2_RST_STREAM && !is_our_wish(h2, frame->rst_stream.error_code)) {
         glitch(h2, LIMPET_H2_FLOOD_RESETS_SENT);
     }

@@ -1,6 +1,8 @@
 /// What a peer flooded a connection with.
 package enum HTTP2Flood: String, CaseIterable, Sendable {
     case emptyContent = "empty_data"
+    /// Blocks of fields on streams that are closed.
+    case heads = "headers"
     case priorities = "priority"
     case resets = "rst_stream"
     case settings
@@ -16,6 +18,7 @@ package enum HTTP2Flood: String, CaseIterable, Sendable {
     init(kind: Int32, resetsSent: Int32, fields: Int32) {
         switch kind {
         case 0x0: self = .emptyContent
+        case 0x1: self = .heads
         case 0x2: self = .priorities
         case 0x3: self = .resets
         case 0x4: self = .settings

@@ -18,6 +18,9 @@ enum FloodFrames: String, CaseIterable, Sendable {
     case pings
     case priorities
     case emptyContent
+    case unknownFrames
+    case unaskedAnswers
+    case headsOnClosedStreams
 
     /// Frames of the kind.
     static let count = 1500
@@ -42,6 +45,8 @@ enum FloodFrames: String, CaseIterable, Sendable {
         case .fullContinuations, .emptyContinuations:
             bytes += HTTP2Frame.frame(type: 1, flags: 1, stream: 1, HTTP2Frame.block(request))
         case .emptyContent: bytes += HTTP2Frame.head(ends: false, request)
+        case .headsOnClosedStreams:
+            bytes += HTTP2Frame.head(request) + HTTP2Frame.frame(type: 3, stream: 1, [0, 0, 0, 8])
         default: break
         }
         let head = HTTP2Frame.head(request).dropFirst(9)
@@ -65,6 +70,9 @@ enum FloodFrames: String, CaseIterable, Sendable {
         case .pings: HTTP2Frame.frame(type: 6, Array(repeating: 0, count: 8))
         case .priorities: HTTP2Frame.frame(type: 2, stream: 1, [0, 0, 0, 0, 1])
         case .emptyContent: HTTP2Frame.frame(type: 0, stream: 1)
+        case .unknownFrames: HTTP2Frame.frame(type: 0x20)
+        case .unaskedAnswers: HTTP2Frame.frame(type: 6, flags: 1, Array(repeating: 0, count: 8))
+        case .headsOnClosedStreams: HTTP2Frame.frame(type: 1, flags: 5, stream: 1, head)
         }
     }
 

@@ -80,6 +80,29 @@ import Testing
         #expect(!client.isEnded)
     }
 
+    /// What the server had sent before it knew.
+    @Test func responsesAfterOwnCancelsAreNoFlood() throws {
+        let client = client()
+        for _ in 0..<3000 {
+            let stream = try request(client)
+            client.session.reset(Int32(stream), HTTP2ErrorCode.cancel)
+            _ = client.takeOutput()
+            client.receive(HTTP2Frame.head(stream: stream, ends: false, [(":status", "200")]))
+            client.receive(HTTP2Frame.head(stream: stream, [("x", "y")]))
+        }
+        #expect(!client.isEnded)
+    }
+
+    @Test func answersToOwnPingsAreNoFlood() throws {
+        let client = client()
+        for _ in 0..<3000 {
+            client.session.ping()
+            _ = client.takeOutput()
+            client.receive(HTTP2Frame.frame(type: 6, flags: 1, Array(repeating: 0, count: 8)))
+        }
+        #expect(!client.isEnded)
+    }
+
     /// A request for a WebSocket goes and comes in the form of HTTP/1.1, and is an extended CONNECT between (RFC 8441).
     @Test func webSocket() throws {
         let pair = Pair()

@@ -30,6 +30,9 @@ import Testing
         (.emptyContent, HTTP2Frame.frame(type: 0, stream: 1)),
         (.windowUpdates, HTTP2Frame.frame(type: 8, [0, 0, 0, 1])),
         (.otherFrames, HTTP2Frame.frame(type: 0x10, [0, 0, 0, 1] + Array("u=1".utf8))),
+        // Of no known type (RFC 9113, section 5.5), and answers to nothing.
+        (.otherFrames, HTTP2Frame.frame(type: 0x20, stream: 1, [1])),
+        (.pings, HTTP2Frame.frame(type: 6, flags: 1, Array(repeating: 0, count: 8))),
     ]
 
     @Test("a flood of frames ends the connection", arguments: floods) func ofOneKind(
@@ -54,6 +57,40 @@ import Testing
         let frames = try #require(count(server) { _ in frame })
         #expect((900...1500).contains(frames))
         #expect(server.session.flood == .emptyContent)
+    }
+
+    @Test("a flood of heads on streams that are closed ends the connection") func headsOnClosedStreams() throws {
+        let server = server(HTTP2Frame.head(HTTP2Frame.request))
+        server.send(response: "HTTP/1.1 200 OK\r\n\r\n", on: 1)
+        _ = server.takeOutput()
+        let frames = try #require(count(server) { _ in HTTP2Frame.head(HTTP2Frame.request) })
+        #expect((900...1500).contains(frames))
+        #expect(server.session.flood == .heads)
+    }
+
+    /// The trailers of a request may cross the end of its stream.
+    @Test("trailers of requests that are answered before are no flood") func lateTrailers() {
+        let server = server()
+        for index in 0..<3000 {
+            let stream = UInt32(2 * index + 1)
+            server.receive(HTTP2Frame.head(stream: stream, ends: false, HTTP2Frame.request))
+            server.send(response: "HTTP/1.1 200 OK\r\n\r\n", on: Int32(stream))
+            _ = server.takeOutput()
+            server.receive(HTTP2Frame.head(stream: stream, [("x", "y")]))
+        }
+        #expect(!server.isEnded)
+    }
+
+    /// Chromium may send one before each frame of content, so that servers keep to passing over them.
+    @Test("a frame of an unknown type for each of use is no flood") func unknownFrames() {
+        let unknown = HTTP2Frame.frame(type: 0x20, stream: 1, [1])
+        let server = server(HTTP2Frame.head(ends: false, HTTP2Frame.request))
+        for _ in 0..<3000 {
+            server.receive(unknown + HTTP2Frame.frame(type: 0, stream: 1, [0]))
+            server.session.consume(1, of: 1)
+            _ = server.takeOutput()
+        }
+        #expect(!server.isEnded)
     }
 
     @Test("a flood of content that is padding alone ends the connection") func padding() throws {
