@@ -35,8 +35,8 @@ package final class RedisServer: Sendable {
         try? FileManager.default.removeItem(at: directory)
     }
 
-    /// Settings of a node of a Redis Cluster that owns no slot. Its bus has a port of its own: the default, 10,000 above
-    /// the server's, may lie among those that the kernel assigns to outgoing connections, and Redis then ends at once.
+    /// Settings of a node of a Redis Cluster that owns no slot. Its bus has a port of its own: the default, 10,000
+    /// above the server's, may be in use by an outgoing connection, and Redis then ends at once.
     package static func clusterNode() throws -> [String] {
         try ["--cluster-enabled", "yes", "--cluster-port", String(LoopbackPort.free())]
     }

@@ -51,10 +51,10 @@ extension FleetTests {
                         if let request {
                             for connection in connections { _ = try connection.exchange(request).servedBy() }
                         }
-                        try Self.awaitConnections(fleet, connections.count)
+                        try Self.awaitConnections(fleet.replicas[0], connections.count)
                         let after = try Self.resident(fleet)
                         connections.forEach { $0.socket.close() }
-                        try Self.awaitConnections(fleet, 0)
+                        try Self.awaitConnections(fleet.replicas[0], 0)
                         return (after - before) / connections.count
                     }
                     print("an idle connection, \(name): \(bytes) bytes")
@@ -65,27 +65,70 @@ extension FleetTests {
 
         @Test("an idle connection with TLS costs at most 24 KiB, used or not", arguments: [false, true])
         func idleTLS(isUsed: Bool) async throws {
+            let bytes = try await Self.idleTLS(isUsed ? TLSCrowd.request : nil)
+            print("an idle connection with TLS, \(isUsed ? "used" : "unused"): \(bytes) bytes")
+            #expect(bytes <= (Self.isRelease ? 24 : 32) * 1024)
+        }
+
+        @Test("an idle connection of HTTP/2 with TLS costs at most 40 KiB")
+        func idleTLSHTTP2() async throws {
+            let request = HTTP2Frame.request.map { ($0, $0 == ":authority" ? "shop.example" : $1) }
+            let bytes = try await Self.idleTLS(HTTP2Frame.preface + HTTP2Frame.head(request), over: "h2")
+            print("an idle connection of HTTP/2 with TLS: \(bytes) bytes")
+            #expect(bytes <= (Self.isRelease ? 40 : 48) * 1024)
+        }
+
+        /// Bytes a connection.
+        private static func idleTLS(_ request: [UInt8]?, over alpn: String = "http/1.1") async throws -> Int {
             try await Threads.run {
+                var bytes = 0
                 try withTLSFleet(TLSFleet(TLSFleet.dynamic)) { fleet in
                     let replica = fleet.replicas[0]
-                    func awaitOpen(_ count: Int) throws {
-                        let metric = "limpet_open_connections{entrypoint=\"web\"}"
-                        let isSo = try Waiting.until(within: 20) { try replica.metric(metric) == Double(count) }
-                        try #require(isSo, "there are not \(count) connections")
+                    func crowd(_ count: Int, _ request: [UInt8]?) throws -> TLSCrowd {
+                        try TLSCrowd(count, port: replica.port, request: request, over: alpn, in: fleet.directory)
                     }
                     // Few, since what they leave behind is not counted.
-                    try TLSCrowd(20, port: replica.port, asks: true, in: fleet.directory).close()
-                    try awaitOpen(0)
+                    try crowd(20, request ?? TLSCrowd.request).close()
+                    try awaitConnections(replica, 0)
                     let before = try ProcessStatus(replica.process.pid).resident
-                    let crowd = try TLSCrowd(1000, port: replica.port, asks: isUsed, in: fleet.directory)
-                    try awaitOpen(1000)
-                    let bytes = (try ProcessStatus(replica.process.pid).resident - before) / 1000
-                    crowd.close()
-                    try awaitOpen(0)
-                    print("an idle connection with TLS, \(isUsed ? "used" : "unused"): \(bytes) bytes")
-                    #expect(bytes <= (Self.isRelease ? 24 : 32) * 1024)
+                    let connections = try crowd(1000, request)
+                    try awaitConnections(replica, 1000)
+                    let after = try ProcessStatus(replica.process.pid).resident
+                    connections.close()
+                    try awaitConnections(replica, 0)
+                    bytes = (after - before) / 1000
                 }
+                return bytes
             }
+        }
+
+        @Test("an idle connection of HTTP/2 costs at most 20 KiB, used or not", arguments: [false, true])
+        func idleHTTP2(isUsed: Bool) async throws {
+            try await withFleet(.init(replicas: 1, store: nil)) { fleet in
+                let bytes = try await Threads.run {
+                    // Few, since what they leave behind is not counted.
+                    try Self.connect(20, over: fleet, asks: true).forEach { $0.socket.close() }
+                    try Self.awaitConnections(fleet.replicas[0], 0)
+                    let before = try Self.resident(fleet)
+                    let clients = try Self.connect(1000, over: fleet, asks: isUsed)
+                    let after = try Self.resident(fleet)
+                    clients.forEach { $0.socket.close() }
+                    return (after - before) / clients.count
+                }
+                print("an idle connection of HTTP/2, \(isUsed ? "used" : "unused"): \(bytes) bytes")
+                #expect(bytes <= (Self.isRelease ? 20 : 28) * 1024)
+            }
+        }
+
+        /// HTTP/2.
+        private static func connect(_ count: Int, over fleet: Fleet, asks: Bool) throws -> [HTTP2Client] {
+            let clients = try (0..<count).map { _ in try HTTP2Client(port: fleet.ports[0]) }
+            for client in clients where asks {
+                let stream = try #require(try client.send())
+                try #require(try client.response(to: stream).status == 200)
+            }
+            try awaitConnections(fleet.replicas[0], count)
+            return clients
         }
 
         @Test("a WebSocket that is silent costs at most 8 KiB, both its connections together")
@@ -161,9 +204,9 @@ extension FleetTests {
             }
         }
 
-        private static func awaitConnections(_ fleet: Fleet, _ count: Int) throws {
+        private static func awaitConnections(_ replica: LimpetProcess, _ count: Int) throws {
             let metric = "limpet_open_connections{entrypoint=\"web\"}"
-            guard try Waiting.until(within: 10, { try fleet.replicas[0].metric(metric) == Double(count) }) else {
+            guard try Waiting.until(within: 20, { try replica.metric(metric) == Double(count) }) else {
                 throw Unexpected(description: "there are not \(count) connections")
             }
         }
