@@ -114,7 +114,9 @@ static void write_upgrade(received_head *head) {
     append_text(head, " HTTP/1.1\r\n");
     append_text(head, "Connection: upgrade\r\nUpgrade: ");
     append(head, text_of(head->protocol));
-    append_text(head, "\r\nSec-WebSocket-Key: ");
+    append_text(head, "\r\n");
+    if (!equals_ignoring_case(text_of(head->protocol), (text){(const uint8_t *)"websocket", 9})) return;
+    append_text(head, "Sec-WebSocket-Key: ");
     append(head, (text){head->websocket_key, LIMPET_H2_WEBSOCKET_KEY_LENGTH});
     append_text(head, "\r\n");
 }
@@ -202,6 +204,8 @@ static void add_regular(received_head *head, text name, text value) {
     }
     if (equals(name, "cookie")) return add_cookie(head, value);
     if (equals(name, "host")) return add_host(head, name, value);
+    /* A CONNECT has no content (RFC 9110, section 9.3.6). */
+    if (head->protocol != NULL && equals(name, "content-length")) return refuse(head, LIMPET_H2_HEAD_MALFORMED);
     if (opens_websocket(head) && (equals(name, "content-length") || equals(name, "sec-websocket-accept"))) return;
     if (equals(name, "content-length")) head->has_length = true;
     append_line(head, name, value);

@@ -128,6 +128,13 @@ struct HTTP2BackendTunnelTests {
                 let (_, head) = try Self.open(proxy)
                 #expect(head.hasPrefix("HTTP/1.1 502 "))
             }
+            let other = try HTTP2Client(port: proxy.port)
+            try other.socket.send(
+                HTTP2Frame.head([
+                    (":method", "CONNECT"), (":protocol", "connect-udp"), (":scheme", "http"), (":path", "/"),
+                    (":authority", "h"),
+                ]))
+            try await #expect(eventually { log.all.count == 3 && log.all.allSatisfy { $0.status == 502 } })
             #expect(proxy.health.isUp(0))
             let plain = try proxy.exchange("GET / HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n")
             #expect(plain.contains("plain") && backend.connectionCount == 1)

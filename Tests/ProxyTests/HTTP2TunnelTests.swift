@@ -1,3 +1,4 @@
+import Affinity
 import HTTP2Wire
 import LimpetTestKit
 import Testing
@@ -103,6 +104,77 @@ struct HTTP2TunnelTests {
             let body = try Self.next(0, client)
             #expect(body.payload == Array("no".utf8) && body.flags & 1 == 1)
             #expect(try Self.next(3, client).payload == [0, 0, 0, 0])
+        }
+    }
+
+    /// How an extended CONNECT was answered. Nothing of it is held against the backend.
+    private static func answer(
+        to head: [(String, String)] = connect, from backend: ScriptedBackend
+    ) async throws -> ExchangeLogEntry {
+        defer { backend.close() }
+        let log = RecordedExchanges()
+        var options = ProxyHarness.Options()
+        options.exchangeLog = log
+        options.passiveHealthCheck = PassiveHealthCheck()
+        try await withProxy(to: [backend.port], options) { proxy in
+            let client = try proxy.connect()
+            try client.send(HTTP2Frame.preface + HTTP2Frame.head(ends: false, head))
+            _ = try Self.next(1, client)
+            client.close()
+            #expect(try await Self.hasReleasedAll(proxy))
+            #expect(proxy.health.isUp(0))
+        }
+        return try #require(log.all.first)
+    }
+
+    private static let accepts = "HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"
+
+    /// The client takes each 2xx for the beginning of a tunnel.
+    @Test(
+        "are 502 if their backend answers a success that is no switch, or a nonce wrongly",
+        arguments: [
+            "HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nlogin", "HTTP/1.1 204 No Content\r\n\r\n",
+            "HTTP/1.1 200 OK\r\n\r\n", "\(accepts)\r\n",
+            "\(accepts)Sec-WebSocket-Accept: bGltcGV0bGltcGV0bGltcGV0bGk=\r\n\r\n",
+        ])
+    func noSwitch(_ answer: String) async throws {
+        let backend = try ScriptedBackend { connection, _ in
+            _ = try connection.receive(until: "\r\n\r\n")
+            try connection.send(answer)
+            _ = try connection.receive()
+        }
+        let answer = try await Self.answer(from: backend)
+        #expect(answer.status == 502 && answer.failedAttempt?.reason == .switchRefused)
+    }
+
+    private static func connect(to protocol: String) -> [(String, String)] {
+        connect.map { ($0, $0 == ":protocol" ? `protocol` : $1) }
+    }
+
+    @Test("of another protocol have no key of a WebSocket, and are those of an HTTP/1.1 backend")
+    func otherProtocol() async throws {
+        let answer = "HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: connect-udp\r\n\r\n"
+        let backend = try TunnelTests.switching(answer) { _ in }
+        let switched = try await Self.answer(to: Self.connect(to: "connect-udp"), from: backend)
+        #expect(switched.status == 101)
+        let request = try #require(backend.heads.first)
+        #expect(request.contains("Upgrade: connect-udp\r\n") && !request.lowercased().contains("sec-websocket-key"))
+    }
+
+    @Test("of a version of HTTP or TLS are 501", arguments: ["h2c", "h2", "http", "tls"])
+    func otherHTTP(_ protocol: String) async throws {
+        let backend = try TunnelTests.switching { _ in }
+        let answer = try await Self.answer(to: Self.connect(to: `protocol`), from: backend)
+        #expect(answer.status == 501 && answer.cause?.reason == .notImplemented && backend.heads.isEmpty)
+    }
+
+    @Test("with a length are malformed")
+    func length() async throws {
+        try await withProxy(to: [1]) { proxy in
+            let client = try proxy.connect()
+            let head = HTTP2Frame.head(ends: false, Self.connect + [("content-length", "5")])
+            try client.send(HTTP2Frame.preface + head)
+            #expect(try Self.next(3, client).payload == [0, 0, 0, 1])
         }
     }
 

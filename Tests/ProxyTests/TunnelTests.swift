@@ -19,12 +19,22 @@ struct TunnelTests {
     ) throws -> ScriptedBackend {
         let heads = Heads()
         let backend = try ScriptedBackend { connection, _ in
-            heads.backend?.record(Array(try connection.receive(until: "\r\n\r\n").utf8))
-            try connection.send(answer)
+            let head = try connection.receive(until: "\r\n\r\n")
+            heads.backend?.record(Array(head.utf8))
+            try connection.send(accepting(head, answer))
             try script(connection)
         }
         heads.backend = backend
         return backend
+    }
+
+    /// With the answer to the nonce of a WebSocket's handshake, if the answer is a 101 and the request has one.
+    static func accepting(_ head: String, _ answer: String) -> String {
+        let accept = Array(head.utf8).withUnsafeBytes(WebSocketAccept.answer(toHead:))
+        let isToAnswer = answer.hasPrefix("HTTP/1.1 101 ") && !answer.contains("Sec-WebSocket-Accept")
+        guard !accept.isEmpty, isToAnswer, let end = answer.range(of: "\r\n\r\n") else { return answer }
+        let line = "\r\nSec-WebSocket-Accept: " + String(decoding: accept, as: UTF8.self)
+        return answer.replacingCharacters(in: end, with: line + "\r\n\r\n")
     }
 
     // Written once, before the first connection can be made.

@@ -353,6 +353,7 @@ extension HTTP2ClientConnection: HTTP2Events {
         switch loop.scanner.scanRequest(bytes, into: loop.requestFields) {
         case .head(let head):
             let view = RequestView(head: head, bytes: bytes, fields: loop.requestFields, client: identity)
+            guard !Self.isOtherHTTP(view) else { return refuse(id, Cause(.notImplemented)) }
             start(open(id), view, ends: ends)
         case .refused(let refusal):
             refuse(id, Cause(request: refusal), bodiless: Method.isHead(bytes))
@@ -361,6 +362,11 @@ extension HTTP2ClientConnection: HTTP2Events {
             loop.counters.impossible &+= 1
             session?.reset(id, HTTP2ErrorCode.internalError)
         }
+    }
+
+    /// An extended CONNECT for a version of HTTP or TLS: there is no tunnel for them.
+    private static func isOtherHTTP(_ view: RequestView) -> Bool {
+        view.fields.first(.upgrade) != nil && !view.head.wantsUpgrade
     }
 
     func refusedHead(of id: Int32, _ fault: HTTP2HeadFault) {

@@ -53,7 +53,8 @@ final class HTTP2ClientStream: DeadlineHolder {
         bounds.headEnded(hasBody: hasBody, entryPoint.limits, now: .now())
         input.begin(hasBody: hasBody && !ends)
         inputIsClosed = ends
-        if let call = GRPCCall(view) { begin(call) }
+        // To an extended CONNECT, a gRPC error's 200 would mean a tunnel.
+        if !view.head.wantsUpgrade, let call = GRPCCall(view) { begin(call) }
         setDeadline(.distantFuture)
         let exchange = Exchange(view.head, for: .http2(self), worker: worker)
         state = .open(exchange)

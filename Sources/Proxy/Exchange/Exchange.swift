@@ -68,6 +68,7 @@ final class Exchange {
         loop.counters.requestsInFlight += 1
         if loop.exchangeLog != nil { recording = ExchangeLogEntryBuilder(view) }
         if view.head.wantsUpgrade { request.offers(UpgradeProtocols(of: view.fields, in: view.bytes)) }
+        if case .http2 = downstream { request.connect = ExtendedConnect(view) }
         if view.fields.first(.te) != nil { request.acceptsTrailers = view.acceptsTrailers }
         advance(view)
     }
@@ -193,6 +194,7 @@ final class Exchange {
         timeouts = pool.limits.exchange
         heedsStatus = pool.reportsFailures || choice.hasLevels || steps.middlewares != nil
         recording?.requestSent()
+        if case .http2 = place, request.connect?.isWebSocket == false { return upstreamFailed(.takesNoTunnel) }
         let head = upstreamHead.bytes(authority: pool.backend.authority)
         place.send(
             head, method: request.method, framing: request.framing, offering: request.offer,
@@ -399,6 +401,11 @@ extension Exchange: UpstreamReceiver {
             upstreamFailed(.lost(afterInterim: true))
             return true
         }
+        if let refusal = request.connect?.refusal(of: view) {
+            // Says nothing of the backend's health: whoever asks for an ordinary page so gets here.
+            act(on: .answer(refusal))
+            return true
+        }
         if heedsStatus {
             heedsStatus = false
             if isAnsweredElsewhere(view.head.status) { return true }
@@ -452,7 +459,7 @@ extension Exchange: UpstreamReceiver {
     func upstreamFailed(_ failure: UpstreamFailure) {
         let next = response.failed(failure, &request, isRetried: steps.middlewares?.retry != nil)
         let saysNothing =
-            next == .sendUnprocessed || failure == .takesNoWebSocket
+            next == .sendUnprocessed || failure == .takesNoTunnel
             || (isOnKeptConnection && failure == .lost(afterInterim: false))
         if !saysNothing { choice.pool?.requestFailed(failure.reason) }
         act(on: next)

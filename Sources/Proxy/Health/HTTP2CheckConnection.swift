@@ -76,7 +76,7 @@ extension HTTP2CheckConnection: UpstreamReceiver {
         let isUntouched =
             switch failure {
             case .notProcessed, .lost(afterInterim: false, detail: _), .silent(afterInterim: false): true
-            case .lost, .silent, .takesNoWebSocket, .refused, .cut: false
+            case .lost, .silent, .takesNoTunnel, .refused, .cut: false
             }
         end(.failed(failure.reason, isUntouched: isUntouched))
     }

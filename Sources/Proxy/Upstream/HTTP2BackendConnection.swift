@@ -329,7 +329,7 @@ final class HTTP2BackendConnection: ChannelInboundHandler, DeadlineHolder {
         for (stream, head) in all {
             guard session.takesWebSockets || !isUsable else {
                 placed -= 1
-                closed(stream, .takesNoWebSocket)
+                closed(stream, .takesNoTunnel)
                 continue
             }
             begin(stream, head) { session, bytes in session.send(webSocket: bytes, scheme: scheme) }

@@ -27,7 +27,7 @@ struct HTTP2Response {
         /// What the backend did wrong.
         case refused(Cause)
         /// The request is for a WebSocket, and the backend takes none.
-        case takesNoWebSocket
+        case takesNoTunnel
     }
 
     private enum State {
@@ -152,7 +152,7 @@ struct HTTP2Response {
         case .silent: .silent(afterInterim: afterInterim)
         case .notProcessed: afterInterim ? .lost(afterInterim: true) : .notProcessed
         case .refused(let cause): .refused(cause)
-        case .takesNoWebSocket: .takesNoWebSocket
+        case .takesNoTunnel: .takesNoTunnel
         }
     }
 

@@ -40,8 +40,9 @@ enum UpstreamFailure: Equatable {
     case lost(afterInterim: Bool, detail: String? = nil)
     /// The backend sent nothing for a long time, and did not answer a PING, before the response's head was complete.
     case silent(afterInterim: Bool)
-    /// The backend speaks HTTP/2 and takes no requests for WebSockets (RFC 8441). Nothing was sent to it.
-    case takesNoWebSocket
+    /// The backend speaks HTTP/2, and the request is for a tunnel that it does not take (RFC 8441). Nothing was sent to
+    /// it.
+    case takesNoTunnel
     /// The backend has said that it did nothing with the request (RFC 9113, section 8.7).
     case notProcessed
     /// The bytes are not a valid response, or exceed the limits.
@@ -53,7 +54,7 @@ enum UpstreamFailure: Equatable {
         switch self {
         case .lost(_, let detail): Cause(.connectionLost, detail)
         case .silent: Cause(.connectionLost, "the backend sent nothing, and did not answer a PING")
-        case .takesNoWebSocket: Cause(.switchRefused, "the backend takes no WebSocket over HTTP/2 (RFC 8441)")
+        case .takesNoTunnel: Cause(.switchRefused, "the backend takes no such tunnel over HTTP/2 (RFC 8441)")
         case .notProcessed: Cause(.connectionLost, "the backend took no more requests on the connection")
         case .refused(let cause): cause
         case .cut: Cause(.responseCut)
@@ -67,7 +68,7 @@ enum UpstreamFailure: Equatable {
         case .lost(_, .some): .handshakeFailed
         case .lost(_, nil), .notProcessed, .cut: .closed
         case .silent: .timedOut
-        case .refused, .takesNoWebSocket: .malformed
+        case .refused, .takesNoTunnel: .malformed
         }
     }
 
@@ -76,7 +77,7 @@ enum UpstreamFailure: Equatable {
     var lossIsAfterInterim: Bool? {
         switch self {
         case .lost(let afterInterim, _), .silent(let afterInterim): afterInterim
-        case .takesNoWebSocket, .notProcessed, .refused, .cut: nil
+        case .takesNoTunnel, .notProcessed, .refused, .cut: nil
         }
     }
 }
