@@ -23,7 +23,7 @@ struct SimulationTests {
         #expect(result.findings.map { "seed \($0.seed): \($0.violation)" } == [])
         for event in [
             "touches", "hints that vouch", "cookies that vouch", "cookies that do not vouch", "cookies lost",
-            "breakers opened",
+            "breakers opened", "calms",
         ] { #expect(result.coverage.count(of: event) > 0, "\(event)") }
     }
 

@@ -5,10 +5,9 @@ extension SessionAffinity {
         !offers.isEmpty || offers.lineages.indices.contains { coherence.lineage(of: $0) != offers.lineages[$0] }
     }
 
-    /// The next operation that tells the store what it does not know or may have lost, or asks what became of a write
-    /// without a result: knowledge before guesses. Nil if
-    /// there is none, or if the next one's primary is unavailable: that offer then waits behind the others. Its result
-    /// goes to `storeAnsweredInBackground`. The caller limits the rate.
+    /// The next operation that tells the store what it does not know or may have lost, or asks about a write without a
+    /// result: knowledge before guesses. Nil if there is none, or if the next one's primary is unavailable: that offer
+    /// then waits behind the others. Its result goes to `storeAnsweredInBackground`. The caller limits the rate.
     ///
     /// - Parameter mayAsk: whether an operation on this session may be sent now.
     package mutating func nextOffer(now: Instant, where mayAsk: (Fingerprint) -> Bool) -> StoreOperation? {
@@ -100,9 +99,9 @@ extension SessionAffinity {
     }
 }
 
-/// Asks the store again about a session whose write had no result. Whatever stands then is announced: this replica found
-/// no record of its own, so nobody else would. A copy of the write that the store carries out later finds a record and
-/// changes nothing, or it is a move, which everyone hears.
+/// Asks the store again about a session whose write had no result. The record that it then holds is announced, whoever
+/// wrote it: nobody else may know of it. A copy of the write that the store carries out later finds a record
+/// and changes nothing, or is a move, which everyone hears.
 extension SessionAffinity {
     /// No result of the operation arrived: the store may have carried it out, or may still do so.
     mutating func noteUnanswered(_ operation: StoreOperation, _ failure: StoreFailure, _ now: Instant) {

@@ -29,8 +29,8 @@ extension Simulation {
         }
     }
 
-    /// Without `askedAgain`, a write without a result counts as carried out, or never to be, as soon as a heartbeat that
-    /// was sent later has come back.
+    /// Without `askedAgain`, a write without a result counts as carried out, or never to be, as soon as a heartbeat
+    /// that was sent later has come back.
     func asIfNotAskedAgain(
         _ result: StoreResult, _ operation: StoreOperation, _ purpose: StorePurpose, at replica: SimulatedReplica
     ) -> StoreResult {
