@@ -99,9 +99,9 @@ extension SessionAffinity {
     }
 }
 
-/// Asks the store again about a session whose write had no result. The record that it then holds is announced, whoever
-/// wrote it: nobody else may know of it. A copy of the write that the store carries out later finds a record
-/// and changes nothing, or is a move, which everyone hears.
+/// Asks the store again about a session whose write had no result. The record that it then holds is announced, because
+/// no other replica may know of it. A copy of the write that the store carries out later finds a record and changes
+/// nothing, or is a move, which everyone hears.
 extension SessionAffinity {
     /// No result of the operation arrived: the store may have carried it out, or may still do so.
     mutating func noteUnanswered(_ operation: StoreOperation, _ failure: StoreFailure, _ now: Instant) {
