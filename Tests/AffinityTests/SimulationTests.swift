@@ -23,7 +23,7 @@ struct SimulationTests {
         #expect(result.findings.map { "seed \($0.seed): \($0.violation)" } == [])
         for event in [
             "touches", "hints that vouch", "cookies that vouch", "cookies that do not vouch", "cookies lost",
-            "breakers opened",
+            "breakers opened", "calms",
         ] { #expect(result.coverage.count(of: event) > 0, "\(event)") }
     }
 
@@ -79,10 +79,11 @@ struct SimulationTests {
         .moveOnlyLive: 54,
         .confirmedWins: 36,
         .guardedFailOver: 20,
-        .announcements: 4,
-        .announcedAsHeld: 249,
-        .earlierLineage: 264,
-        .leftOut: 268,
+        .announcements: 1,
+        .announcedAsHeld: 7,
+        .askedAgain: 7,
+        .earlierLineage: 583,
+        .leftOut: 167,
         .pageFills: 174,
         .scanAfterRefill: 1,
         .standbyAsks: 1,

@@ -155,14 +155,11 @@ struct StandbyDecisionTests {
             var fleet = try Fleet()
             fleet.failure = failure
             _ = fleet.serve(session)
-            let written = fleet.replicas[0].coherence.written
-            // It may still be carried out, until a later heartbeat has come back.
-            written.settle(primary: 0, echoedBeatSentAt: fleet.now, now: fleet.now)
-            #expect(written.next(primary: 0, delayMilliseconds: 0, now: fleet.now) == nil)
-            fleet.pass(100)
-            written.settle(primary: 0, echoedBeatSentAt: fleet.now, now: fleet.now)
-            let next = written.next(primary: 0, delayMilliseconds: 0, now: fleet.now)
-            #expect(next?.sessions == (isAnnounced ? [session] : nil), "\(failure)")
+            let create = try #require(fleet.sent.first)
+            _ = fleet.store.result(create, now: fleet.now)
+            fleet.offerAll()
+            let next = fleet.replicas[0].coherence.written.next(primary: 0, delayMilliseconds: 0, now: fleet.now)
+            #expect(next.map { Set($0.sessions) } == (isAnnounced ? [session] : nil), "\(failure)")
         }
     }
 }

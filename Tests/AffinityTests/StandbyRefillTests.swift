@@ -102,6 +102,25 @@ struct StandbyRefillTests {
         #expect(replica.standby.counters.offers > 0)
     }
 
+    @Test("what a refill that was cut may still have written is offered again, and then it says so")
+    func cut() throws {
+        var replica = Replica()
+        replica.know()
+        replica.subscribe()
+        replica.echo(isNewEra: true)
+        guard case .send(let offer)? = replica.tick().first else {
+            Issue.record("nothing was offered")
+            return
+        }
+        for failure in [StoreFailure.refused, .lost] {
+            _ = replica.standby.answered(
+                .unavailable(failure), to: offer, stamp: OperationStamp(sentAt: replica.now), now: replica.now)
+        }
+        #expect(replica.run(for: 9000) == [])
+        let held = StoreResult.record(replica.binding, remainingMilliseconds: 90_000)
+        #expect(replica.run(for: 3000, offered: held) == [.announce([], hasLeftOut: true)])
+    }
+
     @Test("guesses wait until a heartbeat has come back, and then only if the store may have lost something")
     func guessesWait() {
         var replica = Replica()

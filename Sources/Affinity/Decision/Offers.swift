@@ -1,5 +1,5 @@
-/// What an event loop tells the store independently of requests: its own writes that the store may have lost, and what
-/// it decided while the store was away.
+/// What an event loop tells the store independently of requests: its own writes that the store may have lost, what it
+/// decided while the store was away, and what it wrote without hearing the result.
 ///
 /// Bounded: what does not fit is offered on the session's next request, or not at all if the store has kept what it
 /// acknowledged.
@@ -21,6 +21,8 @@ struct Offers: Sendable {
     private var repeats = BoundedQueue<Written>(capacity: writtenMax)
     private var moves = BoundedQueue<Fingerprint>(capacity: waitingMax)
     private var guesses = BoundedQueue<Fingerprint>(capacity: waitingMax)
+    /// Writes without a result.
+    var unanswered = UnansweredWrites()
     /// The last lineage seen, for each primary.
     private(set) var lineages: [UInt64]
 
@@ -28,8 +30,8 @@ struct Offers: Sendable {
         self.lineages = lineages
     }
 
-    var isEmpty: Bool { repeats.isEmpty && moves.isEmpty && guesses.isEmpty }
-    var count: Int { repeats.count + moves.count + guesses.count }
+    var isEmpty: Bool { count == 0 }
+    var count: Int { repeats.count + moves.count + guesses.count + unanswered.count }
 
     /// Adds a session that was moved, learnt or guessed at without the store.
     mutating func add(_ fingerprint: Fingerprint, isGuess: Bool) {

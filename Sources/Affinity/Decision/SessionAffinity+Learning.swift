@@ -62,7 +62,7 @@ extension SessionAffinity {
         case .absent:
             return rememberIssued(learning, now)
         case .unavailable(let failure):
-            noteUnsure(operation, failure, now)
+            noteUnanswered(operation, failure, now)
             return rememberIssued(learning, now)
         }
     }

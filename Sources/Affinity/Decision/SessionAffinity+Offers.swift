@@ -5,9 +5,9 @@ extension SessionAffinity {
         !offers.isEmpty || offers.lineages.indices.contains { coherence.lineage(of: $0) != offers.lineages[$0] }
     }
 
-    /// The next operation that tells the store what it does not know or may have lost, knowledge before guesses. Nil if
-    /// there is none, or if the next one's primary is unavailable: that offer then waits behind the others. Its result
-    /// goes to `storeAnsweredInBackground`. The caller limits the rate.
+    /// The next operation that tells the store what it does not know or may have lost, or asks about a write without a
+    /// result: knowledge before guesses. Nil if there is none, or if the next one's primary is unavailable: that offer
+    /// then waits behind the others. Its result goes to `storeAnsweredInBackground`. The caller limits the rate.
     ///
     /// - Parameter mayAsk: whether an operation on this session may be sent now.
     package mutating func nextOffer(now: Instant, where mayAsk: (Fingerprint) -> Bool) -> StoreOperation? {
@@ -16,7 +16,7 @@ extension SessionAffinity {
                 lineage: coherence.lineage(of: primary), of: primary, coherence.primaries, now: now)
         }
         while let write = offers.nextRepeat() {
-            guard !isExpired(write, now) else { continue }
+            guard !isExpired(since: write.at, createdAtSeconds: write.createdAtSeconds, now) else { continue }
             guard mayAsk(write.fingerprint) else {
                 offers.repeatLater(write)
                 return nil
@@ -32,6 +32,7 @@ extension SessionAffinity {
         }
         // What other replicas know comes first.
         guard !coherence.isRefilling else { return nil }
+        if let question = nextQuestion(now, where: mayAsk) { return question }
         while let fingerprint = offers.nextGuess() {
             guard let operation = pendingOffer(fingerprint, .guess, now) else { continue }
             return tellable(operation, isGuess: true, where: mayAsk)
@@ -58,9 +59,9 @@ extension SessionAffinity {
     }
 
     /// Whether the session may have ended since the write: its key may then belong to another session by now.
-    private func isExpired(_ write: Offers.Written, _ now: Instant) -> Bool {
-        now >= write.at.advanced(byMilliseconds: settings.recordLifetimeMilliseconds)
-            || isExpired(createdAtSeconds: write.createdAtSeconds, now)
+    private func isExpired(since write: Instant, createdAtSeconds: UInt32?, _ now: Instant) -> Bool {
+        now >= write.advanced(byMilliseconds: settings.recordLifetimeMilliseconds)
+            || isExpired(createdAtSeconds: createdAtSeconds, now)
     }
 
     /// Queues an offer without a result to be made again: one decided without the store for as long as it is
@@ -88,23 +89,90 @@ extension SessionAffinity {
                 at: now))
     }
 
-    /// No result of the operation arrived. The store may have carried it out, or may still do so: then the other
-    /// replicas have to hear of it, although this one will find the record like one that another has written.
-    func noteUnsure(_ operation: StoreOperation, _ failure: StoreFailure, _ now: Instant) {
-        switch failure {
-        case .late, .lost: break
-        case .away, .refused, .full: return
-        }
-        guard operation.isWrite else { return }
-        coherence.written.addUnsure(operation.fingerprint, now: now)
-    }
-
     /// The result of a request's operation, after that request has ended: what was written is announced all the same.
     package mutating func storeAnsweredEndedRequest(_ result: StoreResult, to operation: StoreOperation, now: Instant) {
         switch result {
         case .written: operation.written.map { noteWritten(operation, $0.binding, now) }
-        case .unavailable(let failure): noteUnsure(operation, failure, now)
+        case .unavailable(let failure): noteUnanswered(operation, failure, now)
         case .record, .readOnly, .absent, .foreign: break
         }
+    }
+}
+
+/// Asks the store again about a session whose write had no result. The record that it then holds is announced, because
+/// no other replica may know of it. A copy of the write that the store carries out later finds a record and changes
+/// nothing, or is a move, which everyone hears.
+extension SessionAffinity {
+    /// No result of the operation arrived: the store may have carried it out, or may still do so.
+    mutating func noteUnanswered(_ operation: StoreOperation, _ failure: StoreFailure, _ now: Instant) {
+        switch failure {
+        case .late, .lost: break
+        case .away, .refused, .full: return
+        }
+        let binding: Binding
+        switch operation {
+        case .create(_, let backend, _, _): binding = Binding(backend: backend, epoch: 1)
+        case .offer(_, let proposed, _, _), .restore(_, let proposed, _, _): binding = proposed
+        // Moving it is for a request to decide.
+        case .rebind(_, let from, _, _, _): binding = from
+        // Nobody has to know a session that was dropped.
+        case .drop, .touch, .read: return
+        }
+        let isKept = offers.unanswered.add(
+            UnansweredWrites.Write(
+                fingerprint: operation.fingerprint, binding: binding, createdAtSeconds: operation.createdAtSeconds,
+                at: now))
+        if !isKept { leaveOut(operation.fingerprint, now) }
+    }
+
+    private func leaveOut(_ fingerprint: Fingerprint, _ now: Instant) {
+        coherence.written.leaveOut(primary: coherence.primaries.primary(of: fingerprint), now: now)
+    }
+
+    /// The next question about a write without a result.
+    private mutating func nextQuestion(_ now: Instant, where mayAsk: (Fingerprint) -> Bool) -> StoreOperation? {
+        while let write = offers.unanswered.next() {
+            guard !isExpired(since: write.at, createdAtSeconds: write.createdAtSeconds, now) else { continue }
+            guard mayAsk(write.fingerprint) else {
+                _ = offers.unanswered.askAgain(write)
+                return nil
+            }
+            let entry = cache.peek(write.fingerprint, now: now)
+            if let entry, isAnswer(entry, to: write) {
+                coherence.written.add(write.fingerprint, now: now)
+                continue
+            }
+            let question = offer(known(of: write, entry), of: write.fingerprint, now)
+            offers.unanswered.ask(question, about: write)
+            return question
+        }
+        return nil
+    }
+
+    /// Whether the store has told this replica of a record since the write was given up.
+    private func isAnswer(_ entry: BindingCache.Entry, to write: UnansweredWrites.Write) -> Bool {
+        entry.kind == .confirmed && !entry.isStandby && entry.confirmedAt >= write.at
+    }
+
+    /// The best binding known by now. A guess that was made since is where the session's requests go.
+    private func known(of write: UnansweredWrites.Write, _ entry: BindingCache.Entry?) -> KnownBinding {
+        let own = KnownBinding(read: write.binding, createdAtSeconds: write.createdAtSeconds)
+        guard let known = KnownBinding(entry: entry, hint: nil) else { return own }
+        let isBetter =
+            known.isGuess ? usable(known.binding.backend) != nil : known.binding.epoch >= own.binding.epoch
+        return isBetter ? known : own
+    }
+
+    /// What became of a question about a write without a result. Returns false if the operation asked for something
+    /// else.
+    mutating func noteAnswer(_ result: StoreResult, to operation: StoreOperation, _ now: Instant) -> Bool {
+        guard let write = offers.unanswered.answered(operation) else { return false }
+        switch result {
+        case .record: coherence.written.add(operation.fingerprint, now: now)
+        case .written, .absent, .foreign: break
+        case .readOnly, .unavailable:
+            if !offers.unanswered.askAgain(write) { leaveOut(operation.fingerprint, now) }
+        }
+        return true
     }
 }

@@ -56,6 +56,7 @@ extension SessionAffinity {
         _ result: StoreResult, to operation: StoreOperation, stamp: OperationStamp, now: Instant
     ) -> StoreOperation? {
         let fingerprint = operation.fingerprint
+        let isQuestion = noteAnswer(result, to: operation, now)
         switch result {
         case .written:
             guard let record = operation.written else { return nil }
@@ -70,10 +71,11 @@ extension SessionAffinity {
             return operation.overForeign
                 ?? (operation.isTouch ? restoring(fingerprint, isForeign: true, now) : nil)
         case .readOnly:
-            offerAgain(operation, now)
+            if !isQuestion { offerAgain(operation, now) }
             return nil
         case .unavailable(let failure):
-            noteUnsure(operation, failure, now)
+            guard !isQuestion else { return nil }
+            noteUnanswered(operation, failure, now)
             offerAgain(operation, now)
             return nil
         }

@@ -134,7 +134,7 @@ package struct SessionAffinity {
         case .absent:  // D16
             return decideWithoutStore(decision, now)
         case .unavailable(let failure):  // D16
-            noteUnsure(operation, failure, now)
+            noteUnanswered(operation, failure, now)
             return decideWithoutStore(decision, now)
         }
     }

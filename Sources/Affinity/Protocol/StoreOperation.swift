@@ -66,14 +66,6 @@ package enum StoreOperation: Hashable, Sendable {
         }
     }
 
-    /// Whether the operation may bind the session otherwise than before.
-    var isWrite: Bool {
-        switch self {
-        case .create, .offer, .restore, .rebind, .drop: true
-        case .touch, .read: false
-        }
-    }
-
     var isTouch: Bool {
         switch self {
         case .touch: true

@@ -39,6 +39,8 @@ struct Refill: Sendable {
     private(set) var offers: UInt64 = 0
     /// Whether any of them was written, or may have been: the others have not heard of it.
     private var hasWritten = false
+    /// Whether an offer had no result after a refused write had ended the refill: the store may still carry it out.
+    private var hasUnanswered = false
     private var position: BindingCache.Position?
     private var queue: [Fingerprint] = []
     private var inFlight = 0
@@ -51,6 +53,9 @@ struct Refill: Sendable {
     mutating func begin(after loss: Loss) {
         self.loss = loss
         isCut = false
+        // It is offered again; only then can nothing be written any more that the others are not told of.
+        hasWritten = hasWritten || hasUnanswered
+        hasUnanswered = false
         phase =
             switch loss {
             case .everything: .share
@@ -139,7 +144,10 @@ struct Refill: Sendable {
             phase = .none
             isCut = true
         case .unavailable:
-            if case .none = phase { break }
+            if case .none = phase {
+                hasUnanswered = true
+                break
+            }
             hasWritten = true
             queue.insert(fingerprint, at: 0)
         }

@@ -249,9 +249,6 @@ package struct Standby: Sendable {
     package mutating func tick(fleet: FleetStandby, storeIsAvailable: Bool, now: Instant) -> [Action] {
         update(fleet, now)
         let isLive = liveSince != nil && now < channel.liveUntil
-        if let echoedBeatSentAt {
-            coherence.written.settle(primary: primary, echoedBeatSentAt: echoedBeatSentAt, now: now)
-        }
         if isLive {
             beginRefillIfDue(now)
             resumeRefillIfDue(now)

@@ -8,8 +8,6 @@ package final class WrittenSessions: Sendable {
 
     private struct Waiting {
         var sessions = BoundedQueue<Fingerprint>(capacity: waitingMax)
-        /// Sessions whose records may have been written: the result did not arrive. With the time when it was given up.
-        var unsure = BoundedQueue<(session: Fingerprint, since: Instant)>(capacity: waitingMax)
         var hasLeftOut = false
         /// When the oldest of the waiting sessions was added.
         var since: Instant?
@@ -23,31 +21,11 @@ package final class WrittenSessions: Sendable {
         waiting = Mutex(Array(repeating: Waiting(), count: primaries.count))
     }
 
-    func add(_ fingerprint: Fingerprint, now: Instant) {
+    package func add(_ fingerprint: Fingerprint, now: Instant) {
         let primary = primaries.primary(of: fingerprint)
         waiting.withLock {
             if !$0[primary].sessions.append(fingerprint) { $0[primary].hasLeftOut = true }
             if $0[primary].since == nil { $0[primary].since = now }
-        }
-    }
-
-    /// The store may write this session's record, or may have written it: no result arrived.
-    func addUnsure(_ fingerprint: Fingerprint, now: Instant) {
-        let primary = primaries.primary(of: fingerprint)
-        waiting.withLock {
-            if !$0[primary].unsure.append((fingerprint, now)) { $0[primary].hasLeftOut = true }
-        }
-    }
-
-    /// A heartbeat that was sent at `echoedBeatSentAt` has come back. The server has carried out by now, or never will,
-    /// what was given up before: so these sessions are announced like others.
-    func settle(primary: Int, echoedBeatSentAt: Instant, now: Instant) {
-        waiting.withLock {
-            while let first = $0[primary].unsure.first, first.since < echoedBeatSentAt {
-                _ = $0[primary].unsure.popFirst()
-                if !$0[primary].sessions.append(first.session) { $0[primary].hasLeftOut = true }
-                if $0[primary].since == nil { $0[primary].since = now }
-            }
         }
     }
 

@@ -44,14 +44,13 @@ extension Scenario {
         let replica = random.below(replicaCount)
         let primary = random.below(primaryCount)
         let wire = Wire(replica: replica, primary: primary, kind: .data(loop: random.below(loopCount)))
-        // A write that is given up is announced by heartbeats, which overtake it on other connections.
-        let beating = Wire(replica: replica, primary: primary, kind: .data(loop: 0))
-        // Later than the budget, but not so late that the connection is given up.
-        let late = random.int(min(settings.budgetMilliseconds * 1000, 350_000)...400_000)
+        // Past the budget, and often so late that the connection is given up.
+        let budget = settings.budgetMilliseconds * 1000
+        let late = random.int(budget...3 * budget)
         return switch random.below(100) {
         case 0..<75: .request(client: client, replica: replica, loop: random.below(loopCount))
         case 75..<80: .loseCookie(client: client)
-        case 80..<86: .delay(beating, by: late, lasting: random.int(200_000...3_000_000))
+        case 80..<86: .delay(wire, by: late, lasting: random.int(200_000...3_000_000))
         case 86..<90: .cut(wire)
         case 90..<92: .stall(primary: primary, lasting: random.int(5000...800_000))
         case 92..<94: .pause(replica: replica, lasting: random.int(5000...1_500_000))

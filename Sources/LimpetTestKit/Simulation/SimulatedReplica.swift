@@ -60,6 +60,8 @@ final class SimulatedReplica {
     var answered: [Fingerprint: Moment] = [:]
     /// The binding of this replica's last acknowledged write.
     var written: [Fingerprint: Binding] = [:]
+    /// Without `askedAgain`: the sessions whose writes had no result, and since when.
+    var unsure: [(session: Fingerprint, since: Instant)] = []
     /// What the fleet was last told of its standby.
     var status: StandbyStatus?
     /// Since when its backends have been usable for it.

@@ -152,6 +152,7 @@ extension Simulation {
         let sent = stamp
         let stamp = garbled(sent, of: operation, at: replica)
         defer { shiftLifetime(operation.fingerprint, result, stamp: sent, garbled: stamp, at: replica) }
+        let result = asIfNotAskedAgain(result, operation, purpose, at: replica)
         note("replica \(replica.index): \(describe(operation)) is answered \(describe(result))")
         switch purpose {
         case .request(let id):

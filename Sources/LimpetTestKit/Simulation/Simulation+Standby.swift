@@ -6,6 +6,7 @@ extension Simulation {
 
     func standbyTick(_ primary: Int, at replica: SimulatedReplica) {
         let instant = replica.instant(now)
+        announceUnsure(primary, at: replica)
         let isAvailable = replica.mayAsk(loop: 0, primary: primary)
         let fleet = fleetStandby(of: replica)
         guard

@@ -254,6 +254,15 @@ extension Simulation {
 
     // MARK: When all is well
 
+    /// Where faults end by themselves, nothing has happened for so long that all have: then as in the end.
+    func checkCalm(before choice: Int) {
+        guard scenario.profile == .touches, choice > 0,
+            scenario.choices[choice].at - scenario.choices[choice - 1].at > 10_000_000
+        else { return }
+        coverage.count("calms")
+        checkSynced()
+    }
+
     /// Every replica is synced in the end, and knows what the store holds.
     func checkSynced() {
         guard scenario.cacheEntries > 1, replicas.allSatisfy({ $0.release == .present }) else { return }

@@ -29,6 +29,26 @@ extension Simulation {
         }
     }
 
+    /// Without `askedAgain`, a write without a result counts as carried out, or never to be, as soon as a heartbeat
+    /// that was sent later has come back.
+    func asIfNotAskedAgain(
+        _ result: StoreResult, _ operation: StoreOperation, _ purpose: StorePurpose, at replica: SimulatedReplica
+    ) -> StoreResult {
+        guard !has(.askedAgain), result == .unavailable(.late) || result == .unavailable(.lost) else { return result }
+        if case .standby = purpose { return result }
+        if !operation.isTouch { replica.unsure.append((operation.fingerprint, replica.instant(now))) }
+        return .unavailable(.away)
+    }
+
+    func announceUnsure(_ primary: Int, at replica: SimulatedReplica) {
+        guard let sentAt = replica.hearings[primary].channel.echoedBeatSentAt else { return }
+        let (unsure, instant) = (replica.unsure, replica.instant(now))
+        replica.unsure = unsure.filter { self.primary(of: $0.session) != primary || $0.since >= sentAt }
+        for each in unsure where self.primary(of: each.session) == primary && each.since < sentAt {
+            replica.coherence.written.add(each.session, now: instant)
+        }
+    }
+
     /// Without `offerEpoch`, the refill creates what it offers.
     func refillOperation(_ operation: StoreOperation) -> StoreOperation {
         guard !has(.offerEpoch),

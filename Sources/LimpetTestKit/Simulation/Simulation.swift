@@ -153,7 +153,9 @@ package final class Simulation {
     private func handle(_ entry: EventQueue.Entry) {
         steps += 1
         switch entry.event {
-        case .choice(let index): apply(scenario.choices[index])
+        case .choice(let index):
+            checkCalm(before: index)
+            apply(scenario.choices[index])
         case .atServer(let connection, let command): arrive(command, over: connection, entry)
         case .atReplica(let connection, let reply): arrive(reply, over: connection, entry)
         case .timer(let replica, let life, let timer):

@@ -65,6 +65,8 @@ package enum SimulationRule: String, Sendable, CaseIterable {
     case announcements
     /// An announcement says what the store holds when it is published, not what was written.
     case announcedAsHeld
+    /// The store is asked again about a session whose write had no result, until it answers.
+    case askedAgain
     /// Standby from before the present lineage yields only to a higher epoch or to the same binding.
     case earlierLineage
     /// What was left out is a gap, after which the store is scanned.
@@ -100,6 +102,7 @@ package enum SimulationRule: String, Sendable, CaseIterable {
     package var profile: Scenario.Profile? {
         switch self {
         case .sentinelMajority, .silenceIsOfServer, .greetingIsOwed, .settle, .namedSince: .sentinels
+        case .askedAgain: .touches
         default: nil
         }
     }
