@@ -77,8 +77,8 @@ final class StoreDriver: Sendable {
         try await send([operation])[0]
     }
 
-    /// Asks all of them in one turn of the loop. The answers are in the order of the questions. Throws if one is missing
-    /// for long.
+    /// Asks all of them in one turn of the loop. The answers are in the order of the questions. Throws if one is
+    /// missing for long.
     func send(_ operations: [StoreOperation]) async throws -> [StoreResult] {
         let promise = loop.makePromise(of: [StoreResult].self)
         let limit = loop.scheduleTask(in: .seconds(15)) { promise.fail(NotInTime()) }

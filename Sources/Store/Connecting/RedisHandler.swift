@@ -1,8 +1,8 @@
 import NIOCore
 import TLS
 
-/// Handles one connection to a Redis or a Sentinel: sends the first commands, then serves its owner until it ends. It is
-/// added to a channel that is connected and, over TLS, verified. Confined to the event loop of that channel.
+/// Handles one connection to a Redis or a Sentinel: sends the first commands, then serves its owner until it ends. Over
+/// TLS, it is added after the handshake. Confined to the event loop of its channel.
 ///
 /// What all handlers do alike is implemented here: they greet once the channel is active, they end when the server ends
 /// the connection or an error is caught, and they end once, with the first reason.
