@@ -219,27 +219,39 @@ struct ForwardingTests {
         }
     }
 
+    /// Stops something while operations that the last loop has forwarded wait for a frozen Redis. All are told, and no
+    /// others are forwarded from then on.
+    private func stopWhileWaiting(
+        _ stop: (RouterDriver) async throws -> Void, then check: (RedisServer, RouterDriver) async throws -> Void
+    ) async throws {
+        try await with { server, driver in
+            server.freeze()
+            async let results = driver.last.send(touches(0..<10))
+            try await eventually(within: .seconds(5)) { try driver.first.runRedis { $0.depth } >= 10 }
+            try await stop(driver)
+            #expect(try await results.allSatisfy { $0 == .unavailable(.lost) })
+            #expect(try await !driver.last.isAvailable)
+            #expect(try await driver.last.send(touches(0..<1)) == [.unavailable(.away)])
+            try await check(server, driver)
+        }
+    }
+
     @Test("A stop tells everybody who waits, before the loop with the connection stops")
     func stop() async throws {
-        let server = try RedisServer()
-        let driver = try RouterDriver(.patient(server), loops: 2, connections: 1)
-        try await driver.ready()
-        server.freeze()
-        async let results = driver.last.send(touches(0..<10))
-        try await eventually(within: .seconds(5)) { try driver.first.runRedis { $0.depth } >= 10 }
-        try await driver.last.run { ($0 as? StoreRouter)?.stopForwarding() }
-        #expect(try await results.allSatisfy { $0 == .unavailable(.lost) })
-        #expect(try await driver.first.isAvailable)
-        #expect(try await driver.last.send(touches(0..<1)) == [.unavailable(.away)])
-        server.thaw()
-        try await eventually(within: .seconds(5)) { try driver.first.runRedis { $0.depth } == 0 }
-        try await driver.stop()
+        try await stopWhileWaiting { driver in
+            try await driver.last.run { ($0 as? StoreRouter)?.stopForwarding() }
+        } then: { server, driver in
+            #expect(try await driver.first.isAvailable)
+            server.thaw()
+            try await eventually(within: .seconds(5)) { try driver.first.runRedis { $0.depth } == 0 }
+        }
     }
 
     @Test("A stop in the same turn as the asking tells everybody, too")
     func stopAtOnce() async throws {
         try await with { _, driver in
             let promise = driver.last.loop.makePromise(of: StoreResult.self)
+            driver.last.loop.scheduleTask(in: .seconds(5)) { promise.fail(NotInTime()) }
             let touch = touches(0..<1)[0]
             try await driver.last.run { store in
                 store.send(touch, for: PromiseWaiter(promise))
@@ -251,17 +263,11 @@ struct ForwardingTests {
 
     @Test("If the loop with the connection stops first, the others are told and go on without the store")
     func ownerStopsFirst() async throws {
-        let server = try RedisServer()
-        let driver = try RouterDriver(.patient(server), loops: 2, connections: 1)
-        try await driver.ready()
-        server.freeze()
-        async let results = driver.last.send(touches(0..<10))
-        try await eventually(within: .seconds(5)) { try driver.first.runRedis { $0.depth } >= 10 }
-        try await driver.first.stopStore()
-        #expect(try await results.allSatisfy { $0 == .unavailable(.lost) })
-        #expect(try await driver.last.send(touches(0..<1)) == [.unavailable(.away)])
-        server.thaw()
-        try await driver.stop()
+        try await stopWhileWaiting { driver in
+            try await driver.first.stopStore()
+        } then: { server, _ in
+            server.thaw()
+        }
     }
 
     @Test("Operations beyond the capacity of the queue are told so, the others answered")

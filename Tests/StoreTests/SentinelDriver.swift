@@ -66,3 +66,24 @@ final class SentinelDriver: Sendable {
         try await channel.stop()
     }
 }
+
+extension SentinelProcess {
+    /// Waits until a driver has asked it this many more times. Other Sentinels must not know it, because they ask, too.
+    func asked(_ rounds: Int) async throws {
+        let before = try commandCount()
+        var own = 0
+        try await eventually(within: .seconds(10)) {
+            own += 1
+            // Over one connection it is asked, and over the other one it gets a PING.
+            return try self.commandCount() - before - own >= 2 * rounds
+        }
+    }
+
+    /// The number of commands that it has answered, without this one.
+    private func commandCount() throws -> Int {
+        let line = try command("INFO", "stats").split(whereSeparator: \.isNewline)
+            .first { $0.hasPrefix("total_commands_processed:") }
+        guard let line, let count = Int(line.drop { $0 != ":" }.dropFirst()) else { throw NotInTime() }
+        return count
+    }
+}

@@ -47,7 +47,9 @@ struct SentinelStoreTests {
             "warning A Sentinel names another primary than the majority; it is outvoted. "
             + "named=127.0.0.1:\(other.port) sentinel=redis://127.0.0.1:\(sentinels[0].port)/0"
         try await eventually(within: .seconds(10)) { driver.lines.all.contains(line) }
-        try await Task.sleep(for: .seconds(6))
+        // Once its connections are back, all are asked again soon.
+        try sentinels[0].command("CLIENT", "KILL", "TYPE", "normal")
+        try await sentinels[0].asked(3)
         #expect(driver.lines.all.count { $0 == line } == 1)
         #expect(try driver.status.primary?.port == redis.port && driver.status.switches == 1)
         #expect(try other.command("CLIENT", "LIST").contains("cmd=evalsha") == false)
@@ -68,11 +70,13 @@ struct SentinelStoreTests {
         // A single Sentinel that names another one is no majority either.
         sentinels[0].kill()
         let liar = try SentinelProcess(SentinelDeployment.lines(watching: other.port, .init()), port: second)
-        try await Task.sleep(for: .seconds(4))
+        try await eventually(within: .seconds(5)) { try driver.status.heard == 1 }
+        // For so long that a majority would be believed.
+        try await Task.sleep(for: .milliseconds(SentinelTopology.patienceMilliseconds))
+        try await liar.asked(2)
         #expect(try driver.status.primary?.port == redis.port && driver.status.heard == 1)
         #expect(driver.channel.isLive)
         try await driver.stop()
-        withExtendedLifetime(liar) {}
     }
 
     @Test("a Sentinel that does not know the name, and a Redis in a Sentinel's place, are told apart, each once")
@@ -84,12 +88,21 @@ struct SentinelStoreTests {
             driver.count("reason=the Sentinel watches no primary of the name in store.redis.sentinel.masterName") > 0
                 && driver.count("reason=the server is not a Sentinel") > 0
         }
-        try await Task.sleep(for: .seconds(2))
+        try await sentinels[0].asked(3)
+        let refused = try Self.refusals(of: redis)
+        try await eventually(within: .seconds(10)) { try Self.refusals(of: redis) >= refused + 2 }
         #expect(driver.count("watches no primary") == 1)
         #expect(driver.count("the server is not a Sentinel") == 1)
         #expect(try driver.status.primary == nil)
         #expect(try await driver.channel.store.isAvailable == false)
         try await driver.stop()
+    }
+
+    /// How often it was asked as if it were a Sentinel.
+    private static func refusals(of redis: RedisServer) throws -> Int {
+        let line = try redis.command("INFO", "errorstats").split(whereSeparator: \.isNewline)
+            .first { $0.hasPrefix("errorstat_ERR:count=") }
+        return try #require(line.flatMap { Int($0.dropFirst("errorstat_ERR:count=".count)) })
     }
 
     @Test("the user of the Sentinels needs no more rights than the documentation gives; what is wrong is named")
@@ -101,11 +114,12 @@ struct SentinelStoreTests {
             #expect(try sentinel.command(rights) == "OK")
             #expect(try sentinel.command("ACL", "SETUSER", "default", "off") == "OK")
         }
+        let proxies = try sentinels.map { try FaultProxy(target: $0.port) }
         func settings(_ password: String?) -> StoreSettings {
             let credentials = password.map { RedisCredentials(username: "limpet", password: $0) }
             return SentinelDriver.settings(
                 SentinelSettings(
-                    endpoints: sentinels.map {
+                    endpoints: proxies.map {
                         RedisEndpoint(address: .host("127.0.0.1", port: $0.port), credentials: credentials)
                     }, primaryName: SentinelDeployment.primaryName))
         }
@@ -117,7 +131,11 @@ struct SentinelStoreTests {
         for (password, reason) in [("loud", "the username or password is wrong"), (nil, "requires a password")] {
             let driver = try SentinelDriver(settings(password))
             try await eventually(within: .seconds(5)) { driver.count(reason) == 3 }
-            try await Task.sleep(for: .seconds(1))
+            let connections = try proxies.map { try $0.accepted.count }
+            // Each has been tried again, twice.
+            try await eventually(within: .seconds(10)) {
+                try zip(proxies, connections).allSatisfy { try $0.accepted.count >= $1 + 2 }
+            }
             #expect(driver.count("warning A Sentinel cannot name the primary.") == 3, "\(driver.lines.all)")
             #expect(driver.lines.all.allSatisfy { !$0.contains("loud") })
             try await driver.stop()

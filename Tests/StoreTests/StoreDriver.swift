@@ -77,9 +77,12 @@ final class StoreDriver: Sendable {
         try await send([operation])[0]
     }
 
-    /// Asks all of them in one turn of the loop. The answers are in the order of the questions.
+    /// Asks all of them in one turn of the loop. The answers are in the order of the questions. Throws if one is
+    /// missing for long.
     func send(_ operations: [StoreOperation]) async throws -> [StoreResult] {
         let promise = loop.makePromise(of: [StoreResult].self)
+        let limit = loop.scheduleTask(in: .seconds(15)) { promise.fail(NotInTime()) }
+        defer { limit.cancel() }
         loop.execute { [store] in
             let collector = Collector(expected: operations.count, promise: promise)
             for (index, operation) in operations.enumerated() {

@@ -1,14 +1,11 @@
 import Affinity
 import NIOCore
-import TLS
 
 /// The connection over which a coherence channel hears: handshake, subscription, then only messages. Confined to the
 /// event loop of its channel.
 ///
 /// Anything other than a message of a subscribed channel ends the connection: what follows might be incomplete.
-final class SubscriberConnection: ChannelInboundHandler, RedisHandler {
-    typealias InboundIn = ByteBuffer
-
+final class SubscriberConnection: RedisHandler {
     private enum Phase {
         case opening
         case greeting(RedisHandshake)
@@ -20,13 +17,12 @@ final class SubscriberConnection: ChannelInboundHandler, RedisHandler {
     /// A message has four values, and INFO is shorter than the limit for a bulk string.
     private static let limits = RESPLimits(records: 4, nesting: 1)
 
-    private let endpoint: RedisEndpoint
+    let endpoint: RedisEndpoint
     private let settings: StoreSettings
     private let names: ChannelNames
     private let reader: RESPReader
-    /// Nil once the connection has ended.
-    private var owner: RedisChannel?
-    private var context: ChannelHandlerContext?
+    var owner: RedisChannel?
+    var context: ChannelHandlerContext?
     private var phase = Phase.opening
     private var deadline: Scheduled<Void>?
 
@@ -40,43 +36,16 @@ final class SubscriberConnection: ChannelInboundHandler, RedisHandler {
         self.reader = reader
     }
 
-    func end(_ error: StoreError) {
-        guard let owner else { return }
+    var isServing: Bool { if case .hearing = phase { true } else { false } }
+
+    func ended(_ error: StoreError, of owner: RedisChannel) {
         phase = .ended
-        self.owner = nil
         deadline?.cancel()
         deadline = nil
         owner.subscriptionEnded(error)
-        context?.close(promise: nil)
     }
 
     // MARK: Channel
-
-    func handlerAdded(context: ChannelHandlerContext) {
-        self.context = context
-        if context.channel.isActive { greet(context) }
-    }
-
-    func handlerRemoved(context: ChannelHandlerContext) {
-        self.context = nil
-    }
-
-    func channelActive(context: ChannelHandlerContext) {
-        greet(context)
-    }
-
-    func channelInactive(context: ChannelHandlerContext) {
-        endByPeer()
-    }
-
-    func errorCaught(context: ChannelHandlerContext, error: any Error) {
-        if let refusal = ClientTLSError(afterHandshake: error) { return end(.tls(refusal)) }
-        endByPeer()
-    }
-
-    private func endByPeer() {
-        if case .hearing = phase { end(.closed) } else { end(endpoint.usesTLS ? .closed : .closedInHandshake) }
-    }
 
     func channelRead(context: ChannelHandlerContext, data: NIOAny) {
         // Taken before parsing: the result of any operation sent later already reflects what these bytes announce.
@@ -94,8 +63,8 @@ final class SubscriberConnection: ChannelInboundHandler, RedisHandler {
 
     // MARK: Replies
 
-    private func greet(_ context: ChannelHandlerContext) {
-        guard case .opening = phase else { return }
+    func greet() {
+        guard case .opening = phase, let context else { return }
         let handshake = RedisHandshake(endpoint: endpoint)
         phase = .greeting(handshake)
         send(handshake.commands, context)

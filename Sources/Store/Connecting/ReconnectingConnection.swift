@@ -3,12 +3,6 @@ import NIOCore
 import Networking
 import TLS
 
-/// Handles one connection to a primary, from the first command on.
-protocol RedisHandler: ChannelHandler {
-    /// Ends the connection and notifies its owner. Does nothing if the connection has ended.
-    func end(_ error: StoreError)
-}
-
 /// One connection to a server that is reestablished whenever it is lost, at the pace that all connections to the server
 /// share: the shell around ``ReconnectState``. Confined to `eventLoop`.
 ///

@@ -1,13 +1,10 @@
 import Affinity
 import NIOCore
-import TLS
 
 /// One connection to a Redis: the shell around its handshake and its queue. Confined to the event loop of its channel.
 ///
 /// Commands are buffered and leave in one write when the store flushes. One timer serves all deadlines.
-final class RedisConnection: ChannelInboundHandler, RedisHandler {
-    typealias InboundIn = ByteBuffer
-
+final class RedisConnection: RedisHandler {
     private enum Phase {
         case opening
         case greeting(RedisHandshake, until: Instant)
@@ -29,13 +26,12 @@ final class RedisConnection: ChannelInboundHandler, RedisHandler {
     private static let limits = RESPLimits(buffered: 256 * 1024, records: 2048)
 
     private let eventLoop: any EventLoop
-    private let endpoint: RedisEndpoint
+    let endpoint: RedisEndpoint
     private let settings: StoreSettings
     private let commands: RedisCommands
     private let reader: RESPReader
-    /// Nil once the connection has ended.
-    private var store: RedisStore?
-    private var context: ChannelHandlerContext?
+    var owner: RedisStore?
+    var context: ChannelHandlerContext?
     private var phase = Phase.opening
     /// Why the connection is to end as soon as no operation waits for it.
     private var closeReason: StoreError?
@@ -47,6 +43,8 @@ final class RedisConnection: ChannelInboundHandler, RedisHandler {
     private var state: RedisConnectionState
     /// Receives the answer to the scan in flight.
     private var scanWaiter: ((ScanReply) -> Void)?
+    /// What it receives if the connection ends.
+    private var scanLoss = ScanReply.lost
     private var announcements: [UInt64: PendingAnnouncement] = [:]
     private var nextAnnouncement: UInt64 = 0
     private var outbound = ByteBuffer()
@@ -55,12 +53,12 @@ final class RedisConnection: ChannelInboundHandler, RedisHandler {
     private var givesUpAt: Instant?
 
     /// Nil if memory allocation fails.
-    init?(store: RedisStore, endpoint: RedisEndpoint, commands: RedisCommands) {
+    init?(owner: RedisStore, endpoint: RedisEndpoint, commands: RedisCommands) {
         guard let reader = RESPReader(limits: Self.limits) else { return nil }
-        self.store = store
-        eventLoop = store.eventLoop
+        self.owner = owner
+        eventLoop = owner.eventLoop
         self.endpoint = endpoint
-        settings = store.primary.settings
+        settings = owner.primary.settings
         self.commands = commands
         self.reader = reader
         let budget = settings.commandTimeout.wholeNanoseconds
@@ -70,6 +68,8 @@ final class RedisConnection: ChannelInboundHandler, RedisHandler {
 
     /// Commands whose replies are pending.
     var depth: Int { state.depth }
+
+    var isServing: Bool { if case .serving = phase { true } else { false } }
 
     // MARK: Operations
 
@@ -96,7 +96,7 @@ final class RedisConnection: ChannelInboundHandler, RedisHandler {
         commands.scan(from: cursor, in: &outbound)
         arm(now: now)
         // A connection that cannot set its timer has ended.
-        guard store != nil else { return false }
+        guard owner != nil else { return false }
         scanWaiter = then
         return true
     }
@@ -118,7 +118,7 @@ final class RedisConnection: ChannelInboundHandler, RedisHandler {
 
     /// Ends the connection once all waiters have their results. Their budget bounds the delay.
     func leave(_ error: StoreError) {
-        guard store != nil, closeReason == nil else { return }
+        guard owner != nil, closeReason == nil else { return }
         closeReason = error
         endIfLeft()
     }
@@ -146,7 +146,7 @@ final class RedisConnection: ChannelInboundHandler, RedisHandler {
             return end(.misbehaves("out of memory for a heartbeat"))
         }
         arm(now: now)
-        store?.flushSoon()
+        owner?.flushSoon()
     }
 
     func publish(_ payload: [UInt8], on channel: String, now: Instant) -> Bool {
@@ -167,7 +167,7 @@ final class RedisConnection: ChannelInboundHandler, RedisHandler {
         let announced = AnnouncedSessions(sessions: fingerprints, hasLeftOut: hasLeftOut, names: names)
         sendAnnouncement(announced, by: ["EVALSHA", RedisScript.announce.sha1], now: now)
         // Without a timer the connection has ended.
-        guard store != nil else { return false }
+        guard owner != nil else { return false }
         announcements[number] = PendingAnnouncement(announced: announced, then: then)
         return true
     }
@@ -175,7 +175,7 @@ final class RedisConnection: ChannelInboundHandler, RedisHandler {
     private func sendAnnouncement(_ announced: AnnouncedSessions, by script: [String], now: Instant) {
         commands.announce(announced, by: script, in: &outbound)
         arm(now: now)
-        store?.flushSoon()
+        owner?.flushSoon()
     }
 
     private func evaluateAnnouncement(_ number: UInt64, now: Instant) {
@@ -190,53 +190,20 @@ final class RedisConnection: ChannelInboundHandler, RedisHandler {
         if outbound.capacity > 1 << 16 { outbound = ByteBuffer() } else { outbound.clear() }
     }
 
-    /// Ends the connection. All waiters receive `.unavailable(.lost)`.
-    func end(_ error: StoreError) {
-        end(error, scan: .lost)
-    }
-
-    private func end(_ error: StoreError, scan: ScanReply) {
-        guard let store else { return }
+    /// All waiters receive `.unavailable(.lost)`.
+    func ended(_ error: StoreError, of owner: RedisStore) {
         phase = .ended
-        self.store = nil
         timer?.callback.cancel()
         timer = nil
-        store.connectionEnded(error)
-        while let lost = state.nextLost() { store.deliver(lost, .unavailable(.lost), now: .now) }
-        scanned(scan)
+        owner.connectionEnded(error)
+        while let lost = state.nextLost() { owner.deliver(lost, .unavailable(.lost), now: .now) }
+        scanned(scanLoss)
         let lost = announcements.sorted { $0.key < $1.key }
         announcements = [:]
         for (_, pending) in lost { pending.then(.lost) }
-        context?.close(promise: nil)
     }
 
     // MARK: Channel
-
-    func handlerAdded(context: ChannelHandlerContext) {
-        self.context = context
-        if context.channel.isActive { greet() }
-    }
-
-    func handlerRemoved(context: ChannelHandlerContext) {
-        self.context = nil
-    }
-
-    func channelActive(context: ChannelHandlerContext) {
-        greet()
-    }
-
-    func channelInactive(context: ChannelHandlerContext) {
-        endByPeer()
-    }
-
-    func errorCaught(context: ChannelHandlerContext, error: any Error) {
-        if let refusal = ClientTLSError(afterHandshake: error) { return end(.tls(refusal)) }
-        endByPeer()
-    }
-
-    private func endByPeer() {
-        if case .greeting = phase, !endpoint.usesTLS { end(.closedInHandshake) } else { end(.closed) }
-    }
 
     func channelRead(context: ChannelHandlerContext, data: NIOAny) {
         unwrapInboundIn(data).withUnsafeReadableBytes { bytes in
@@ -246,16 +213,17 @@ final class RedisConnection: ChannelInboundHandler, RedisHandler {
             server?.heard(now)
             reader.drain { reply in
                 receive(reply, now: now)
-                return store != nil
+                return owner != nil
             }
             guard let fault else { return }
-            end(error(of: fault), scan: fault == .tooLarge && state.nextAnswersScan ? .tooLarge : .lost)
+            if fault == .tooLarge, state.nextAnswersScan { scanLoss = .tooLarge }
+            end(error(of: fault))
         }
     }
 
     // MARK: Replies
 
-    private func greet() {
+    func greet() {
         guard case .opening = phase else { return }
         let handshake = RedisHandshake(endpoint: endpoint)
         let now = Instant.now
@@ -289,16 +257,16 @@ final class RedisConnection: ChannelInboundHandler, RedisHandler {
             case .done(let report):
                 phase = .serving
                 self.report = report
-                store?.connectionServes(self, report, now: now)
+                owner?.connectionServes(self, report, now: now)
             }
         case .serving:
             let isScan = state.nextAnswersScan
             if case .error(let text) = reply {
-                store?.refused(with: RedisErrorCode(text), lacking: MissingRight(text), isScan: isScan, now: now)
+                owner?.refused(with: RedisErrorCode(text), lacking: MissingRight(text), isScan: isScan, now: now)
             }
             let reply = isScan ? RedisReply(toScan: reply, keyPrefix: commands.keyPrefix) : RedisReply(reply)
             perform(state.received(reply, now: now), now: now)
-            if reply == .readOnly { store?.foundReplica() }
+            if reply == .readOnly { owner?.foundReplica() }
             endIfLeft()
         }
     }
@@ -306,15 +274,15 @@ final class RedisConnection: ChannelInboundHandler, RedisHandler {
     private func perform(_ action: RedisConnectionState.Action, now: Instant) {
         switch action {
         case .wait: break
-        case .result(let pending, let result): store?.answered(pending, result, now: now)
+        case .result(let pending, let result): owner?.answered(pending, result, now: now)
         case .send(let followUp, let operation): send(followUp, operation, now: now)
         case .sendBeat(let sequence): sendBeat(sequence, ["EVAL", RedisScript.heartbeat.source], now: now)
         case .sendAnnouncement(let number): evaluateAnnouncement(number, now: now)
         case .announced(let number, let reply): announcements.removeValue(forKey: number)?.then(reply)
-        case .probed(let isWell): store?.probeAnswered(isWell: isWell, now: now)
+        case .probed(let isWell): owner?.probeAnswered(isWell: isWell, now: now)
         case .scanned(let reply): scanned(reply)
         case .probedByWriting(let isWell, let sentAt):
-            store?.writingProbeAnswered(isWell: isWell, sentAt: sentAt, now: now)
+            owner?.writingProbeAnswered(isWell: isWell, sentAt: sentAt, now: now)
         case .close(.surplusReply): end(.surplusReply)
         case .close(.mistypedReply): end(.misbehaves("the server sent a reply that does not fit its command"))
         }
@@ -330,7 +298,7 @@ final class RedisConnection: ChannelInboundHandler, RedisHandler {
         case .touch: commands.touch(operation.fingerprint, operation.lifetimeMilliseconds, in: &outbound)
         }
         arm(now: now)
-        store?.flushSoon()
+        owner?.flushSoon()
     }
 
     private func error(of fault: RESPFault) -> StoreError {
@@ -375,7 +343,7 @@ extension RedisConnection: NIOScheduledCallbackHandler {
     /// Whether the connection was ended because its server owes a reply: all of its connections are, if none has heard
     /// it for a lease.
     private func endsInSilence(now: Instant) -> Bool {
-        guard let store, let server, let owedSince = state.owedSince,
+        guard let owner, let server, let owedSince = state.owedSince,
             state.isDead(now: now) || now >= server.silenceBegins(owedSince: owedSince)
         else {
             givesUpAt = nil
@@ -387,7 +355,7 @@ extension RedisConnection: NIOScheduledCallbackHandler {
         }
         self.givesUpAt = nil
         // Another loop may have found the silence.
-        if store.primary.servers.check(server, owedSince: owedSince, now: now) || server.isSilent {
+        if owner.primary.servers.check(server, owedSince: owedSince, now: now) || server.isSilent {
             end(.serverSilent)
         } else if state.isDead(now: now) {
             server.gaveUp(owedSince: owedSince, now: now)
@@ -406,7 +374,7 @@ extension RedisConnection: NIOScheduledCallbackHandler {
         case .greeting(_, let until):
             if now >= until { return end(.silent) }
         case .serving:
-            while let late = state.nextLate(now: now) { store?.missed(late, now: now) }
+            while let late = state.nextLate(now: now) { owner?.missed(late, now: now) }
             if endsInSilence(now: now) { return }
             endIfLeft()
         }

@@ -135,7 +135,7 @@ package final class RedisStore: BindingStore {
         }
         connection.start(
             .init(
-                makeHandler: { RedisConnection(store: self, endpoint: $0, commands: self.commands) },
+                makeHandler: { RedisConnection(owner: self, endpoint: $0, commands: self.commands) },
                 failed: { self.attemptFailed($0) }))
     }
 

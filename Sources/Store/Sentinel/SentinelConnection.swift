@@ -1,12 +1,9 @@
 import Affinity
 import NIOCore
-import TLS
 
 /// One connection to a Sentinel, over which it is asked, or over which its notices of fail-overs are heard: a
 /// connection that has subscribed takes no questions. Confined to the event loop of its owner.
-final class SentinelConnection: ChannelInboundHandler, RedisHandler {
-    typealias InboundIn = ByteBuffer
-
+final class SentinelConnection: RedisHandler {
     enum Purpose {
         case questions, notices
     }
@@ -33,13 +30,12 @@ final class SentinelConnection: ChannelInboundHandler, RedisHandler {
     private static let questionsMax = 4
 
     private let purpose: Purpose
-    private let endpoint: RedisEndpoint
+    let endpoint: RedisEndpoint
     private let settings: StoreSettings
     private let primaryName: String
     private let reader: RESPReader
-    /// Nil once the connection has ended.
-    private var owner: Owner?
-    private var context: ChannelHandlerContext?
+    var owner: Owner?
+    var context: ChannelHandlerContext?
     private var phase = Phase.opening
     private var questions: [Instant] = []
     private var isPinged = false
@@ -56,19 +52,18 @@ final class SentinelConnection: ChannelInboundHandler, RedisHandler {
         self.reader = reader
     }
 
-    func end(_ error: StoreError) {
-        guard let owner else { return }
+    var isServing: Bool { if case .serving = phase { true } else { false } }
+
+    func ended(_ error: StoreError, of owner: Owner) {
         phase = .ended
-        self.owner = nil
         deadline?.cancel()
         deadline = nil
         owner.ended(error)
-        context?.close(promise: nil)
     }
 
     /// Asks which server is the primary. False if too many questions are unanswered.
     func ask(at now: Instant) -> Bool {
-        guard case .serving = phase, purpose == .questions, questions.count < Self.questionsMax else { return false }
+        guard isServing, purpose == .questions, questions.count < Self.questionsMax else { return false }
         questions.append(now)
         send([question])
         return owner != nil
@@ -76,7 +71,7 @@ final class SentinelConnection: ChannelInboundHandler, RedisHandler {
 
     /// Finds out whether the Sentinel still answers. One that does not is left.
     func ping() {
-        guard case .serving = phase, purpose == .notices, !isPinged else { return }
+        guard isServing, purpose == .notices, !isPinged else { return }
         isPinged = true
         send([["PING"]])
     }
@@ -85,31 +80,9 @@ final class SentinelConnection: ChannelInboundHandler, RedisHandler {
 
     // MARK: Channel
 
-    func handlerAdded(context: ChannelHandlerContext) {
-        self.context = context
-        if context.channel.isActive { greet() }
-    }
-
-    func handlerRemoved(context: ChannelHandlerContext) {
-        self.context = nil
-    }
-
-    func channelActive(context: ChannelHandlerContext) {
-        greet()
-    }
-
-    func channelInactive(context: ChannelHandlerContext) {
-        if case .serving = phase { end(.closed) } else { end(.closedInHandshake) }
-    }
-
-    func errorCaught(context: ChannelHandlerContext, error: any Error) {
-        if let refusal = ClientTLSError(afterHandshake: error) { return end(.tls(refusal)) }
-        end(.closed)
-    }
-
     func channelRead(context: ChannelHandlerContext, data: NIOAny) {
         unwrapInboundIn(data).withUnsafeReadableBytes { bytes in
-            if case .serving = phase {} else if bytes.first == StoreError.alertOfTLS { return end(.speaksTLS) }
+            if !isServing, bytes.first == StoreError.alertOfTLS { return end(.speaksTLS) }
             let fault = reader.feed(bytes)
             reader.drain { reply in
                 receive(reply)
@@ -119,7 +92,7 @@ final class SentinelConnection: ChannelInboundHandler, RedisHandler {
         }
     }
 
-    private func greet() {
+    func greet() {
         guard case .opening = phase else { return }
         var commands: [[String]] = []
         if let credentials = endpoint.credentials {
