@@ -55,6 +55,7 @@ struct HTTP2TunnelTests {
                 #expect(try Self.next(0, client).payload == Array(text.utf8))
             }
             #expect(try await proxy.onLoop { $0.openTunnels } == 1)
+            try await #expect(proxy.counters().clientConnections == [1])
             try client.send(HTTP2Frame.frame(type: 0, flags: 1, stream: 1))
             var frame = try Self.next(0, client)
             #expect(frame.payload == Array("last".utf8))

@@ -87,19 +87,21 @@ package final class Worker {
 
     // MARK: Connections
 
-    func clientOpened(_ client: any ClientConnection, at entryPoint: EntryPoint) {
+    /// - Parameter entryPoint: where it counts as a connection; nil: it does not.
+    func clientOpened(_ client: any ClientConnection, at entryPoint: EntryPoint?) {
         clients[ObjectIdentifier(client)] = client
-        loop.counters.clientConnections[entryPoint.index] += 1
+        if let entryPoint { loop.counters.clientConnections[entryPoint.index] += 1 }
         loop.deadlines.add(client)
     }
 
-    func clientClosed(_ client: any ClientConnection, at entryPoint: EntryPoint) {
+    /// - Parameter entryPoint: as when it was opened.
+    func clientClosed(_ client: any ClientConnection, at entryPoint: EntryPoint?) {
         guard clients.removeValue(forKey: ObjectIdentifier(client)) != nil else { return }
-        loop.counters.clientConnections[entryPoint.index] -= 1
+        if let entryPoint { loop.counters.clientConnections[entryPoint.index] -= 1 }
         loop.deadlines.remove(client)
     }
 
-    /// The number of open client connections.
+    /// The number of open client connections, and of tunnels in streams.
     package var openClients: Int { clients.count }
 
     // MARK: Stop

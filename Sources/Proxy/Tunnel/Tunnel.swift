@@ -15,7 +15,8 @@ final class Tunnel: ClientConnection {
     }
 
     private let worker: Worker
-    private let entryPoint: EntryPoint
+    /// Where it counts as a connection; nil if the client's end is a stream, whose connection counts itself.
+    private var entryPoint: EntryPoint?
     private let isWebSocket: Bool
     private let idleTimeout: TimeAmount?
     /// How often to keep the sessions alive; nil: there are none.
@@ -55,6 +56,7 @@ final class Tunnel: ClientConnection {
 
     /// Takes both sides over, and passes on what each has already received.
     func begin(client: TunnelOrigin, backend: TunnelOrigin) {
+        if !client.isConnection { entryPoint = nil }
         worker.clientOpened(self, at: entryPoint)
         ownsBackendConnection = backend.isConnection
         if ownsBackendConnection { loop.counters.backendConnections += 1 }
