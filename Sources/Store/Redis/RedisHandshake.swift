@@ -44,6 +44,7 @@ struct RedisHandshake {
     mutating func received(_ reply: RESPValue) -> Action {
         guard let step = steps.popFirst() else { return .fail(.surplusReply) }
         switch (step, reply) {
+        case (_, .error(let text)) where StoreError.isFull(text): return .fail(.full)
         case (.authenticate, .status), (.select, .status): return .wait
         case (.inform, .string(let text)):
             let action = Self.judge(String(decoding: text, as: UTF8.self))

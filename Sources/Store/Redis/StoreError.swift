@@ -49,6 +49,8 @@ enum StoreError: Error, Hashable, Sendable {
     case wrongPassword
     case passwordNeeded
     case noPermission(MissingRight)
+    /// The server takes no more connections.
+    case full
     case noDatabase(Int)
     case refuses(command: String, RedisErrorCode)
     /// Replies that are malformed, unexpected, of the wrong type, or larger than allowed.
@@ -86,6 +88,8 @@ enum StoreError: Error, Hashable, Sendable {
         case .passwordNeeded: "the server requires a password"
         case .noPermission(.command(let name)): "the user has no permission to run \(name.uppercased())"
         case .noPermission(let right): "the user has no permission for \(right)"
+        case .full:
+            "the server has reached its maxclients; raise it, or see in CLIENT LIST whose connections it has"
         case .noDatabase(let database): "database \(database) does not exist"
         case .refuses("AUTH", let code): "the server rejects AUTH with \(code); it may have no password set"
         case .refuses(let command, let code): "the server rejects \(command) with \(code)"
@@ -95,6 +99,29 @@ enum StoreError: Error, Hashable, Sendable {
 }
 
 extension StoreError {
+    /// The server answered `command` with an error that begins like this text.
+    init(refusing command: String, _ text: UnsafeRawBufferPointer) {
+        let code = RedisErrorCode(text)
+        switch code {
+        case .noAuthentication: self = .passwordNeeded
+        case .wrongPassword: self = .wrongPassword
+        case .noPermission: self = .noPermission(MissingRight(text) ?? .command(command.lowercased()))
+        case _ where Self.isFull(text): self = .full
+        default: self = .refuses(command: command, code)
+        }
+    }
+
+    /// Whether the server refuses the connection, whatever the command: it has too many.
+    static func isFull(_ text: UnsafeRawBufferPointer) -> Bool { text.starts(with: "ERR max number of clients".utf8) }
+
+    /// The server was reached, and refuses what is asked of it.
+    var isRefusal: Bool {
+        switch self {
+        case .noPermission, .full, .refuses, .misbehaves: true
+        default: false
+        }
+    }
+
     static let surplusReply = StoreError.misbehaves("the server sent a reply without a command")
 
     /// The first byte of a TLS alert, which a TLS port sends in reply to our commands (RFC 8446, section 5.1).

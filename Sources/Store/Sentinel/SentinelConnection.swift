@@ -141,8 +141,7 @@ final class SentinelConnection: RedisHandler {
         switch reply {
         case .status: phase = .greeting
         case .error(let text):
-            let code = RedisErrorCode(text)
-            end(code == .wrongPassword ? .wrongPassword : .refuses(command: "AUTH", code))
+            end(StoreError(refusing: "AUTH", text))
         case .none, .integer, .string, .array: end(.notRedis)
         }
     }
@@ -157,13 +156,8 @@ final class SentinelConnection: RedisHandler {
             return
         }
         if case .error(let text) = reply {
-            let code = RedisErrorCode(text)
-            switch code {
-            case .noAuthentication: return end(.passwordNeeded)
-            case .noPermission:
-                return end(.noPermission(MissingRight(text) == .channels ? .switchChannel : .command("subscribe")))
-            default: return end(.refuses(command: "SUBSCRIBE", code))
-            }
+            let error = StoreError(refusing: "SUBSCRIBE", text)
+            return end(error == .noPermission(.channels) ? .noPermission(.switchChannel) : error)
         }
         guard case .array(var elements) = reply, case .string(let kind) = elements.next(),
             kind.elementsEqual("subscribe".utf8)

@@ -39,15 +39,11 @@ enum SentinelReply: Equatable {
     }
 
     private static func error(_ text: UnsafeRawBufferPointer) -> SentinelReply {
-        switch RedisErrorCode(text) {
-        case .noAuthentication: return .failed(.passwordNeeded)
-        case .noPermission: return .failed(.noPermission(.command("sentinel|master")))
-        case let code:
-            let reason = String(decoding: text.prefix(64), as: UTF8.self)
-            if reason.hasPrefix("ERR No such master") { return .unknownName }
-            if reason.lowercased().hasPrefix("err unknown command") { return .failed(.notSentinel) }
-            return .failed(.refuses(command: "SENTINEL MASTER", code))
-        }
+        let reason = String(decoding: text.prefix(64), as: UTF8.self)
+        if RedisErrorCode(text) == .noPermission { return .failed(.noPermission(.command("sentinel|master"))) }
+        if reason.hasPrefix("ERR No such master") { return .unknownName }
+        if reason.lowercased().hasPrefix("err unknown command") { return .failed(.notSentinel) }
+        return .failed(StoreError(refusing: "SENTINEL MASTER", text))
     }
 }
 
