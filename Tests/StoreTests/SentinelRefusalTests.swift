@@ -24,6 +24,40 @@ struct SentinelRefusalTests {
                 }, primaryName: masterName))
     }
 
+    @Test(
+        "Without a right to its announcements, a Sentinel names the primary; what is missing is said once",
+        arguments: [
+            ("+subscribe", "the user has no permission to run SUBSCRIBE: grant +subscribe"),
+            ("+ping", "the user has no permission to run PING: grant +ping"),
+            ("&+switch-master", "the user has no permission for the channel of fail-overs (&+switch-master)"),
+        ])
+    func announcements(_ right: String, _ reason: String) async throws {
+        let redis = try RedisServer()
+        let sentinel = try Self.sentinel(watching: redis.port)
+        let rights = try DocumentedRights.arguments(DocumentedRights.sentinel).filter { $0 != right }
+        #expect(try sentinel.command(rights) == "OK")
+        let driver = try SentinelDriver(Self.settings([sentinel.port], password: "hush"))
+        try await driver.inUse(redis.port)
+        let line =
+            "warning A Sentinel's announcements are not heard. reason=\(reason) "
+            + "sentinel=redis://127.0.0.1:\(sentinel.port)/0"
+        try await eventually(within: .seconds(10)) { driver.lines.all.contains(line) }
+        for _ in 0..<2 {
+            // It is asked again soon, and heard again not at all.
+            try sentinel.command("CLIENT", "KILL", "TYPE", "normal")
+            try await Task.sleep(for: .seconds(3))
+        }
+        #expect(driver.lines.all.count { $0 == line } == 1)
+        #expect(driver.count("A Sentinel cannot name the primary. reason=the user") == 0, "\(driver.lines.all)")
+        #expect(driver.count("are heard again") == 0)
+        #expect(try driver.status.heard == 1)
+        try sentinel.command("ACL", "SETUSER", "limpet", right)
+        try await eventually(within: .seconds(15)) {
+            driver.count("info A Sentinel's announcements are heard again.") == 1
+        }
+        try await driver.stop()
+    }
+
     @Test("A Sentinel that takes no more connections is said to have reached maxclients")
     func full() async throws {
         let redis = try RedisServer()

@@ -86,7 +86,7 @@ enum StoreError: Error, Hashable, Sendable {
         case .unproven: "heartbeats are not coming back"
         case .wrongPassword: "the username or password is wrong"
         case .passwordNeeded: "the server requires a password"
-        case .noPermission(.command(let name)): "the user has no permission to run \(name.uppercased())"
+        case .noPermission(.command(let name)): "the user has no permission to run \(name.uppercased()): grant +\(name)"
         case .noPermission(let right): "the user has no permission for \(right)"
         case .full:
             "the server has reached its maxclients; raise it, or see in CLIENT LIST whose connections it has"

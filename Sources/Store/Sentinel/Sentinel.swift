@@ -22,6 +22,10 @@ final class Sentinel {
     private var owner: Owner?
     /// The question whose answer is awaited.
     private var askedAt: Instant?
+    /// What has been logged of its announcements, until they are heard.
+    private var unheard: Set<StoreError> = []
+    /// Errors are told apart by words that the server chooses.
+    private static let mostUnheard = 8
 
     /// - Parameter settings: for the timeout. The endpoint is that of the primary, and not used.
     init(
@@ -70,7 +74,7 @@ final class Sentinel {
                     SentinelConnection(
                         purpose, endpoint: endpoint, settings: self.target.settings, primaryName: self.primaryName,
                         owner: self.reports(of: connection, purpose))
-                }, failed: { self.failed($0) }))
+                }, failed: { purpose == .questions ? self.report($0) : self.failedToHear($0) }))
     }
 
     private func reports(
@@ -82,6 +86,7 @@ final class Sentinel {
                 connection.proved()
                 if purpose == .questions { self.owner?.noticed() }
             }, answered: { self.answered($0, askedAt: $1) }, noticed: { self.owner?.noticed() },
+            heard: { self.hears() },
             ended: { error in
                 if purpose == .questions { self.gaveUp() }
                 connection.ended(error)
@@ -112,13 +117,27 @@ final class Sentinel {
         owner?.answered(.silent, askedAt)
     }
 
-    private func failed(_ error: StoreError) { report(error) }
-
     private func report(_ error: StoreError) {
         guard owner != nil, target.status.shouldLog(error, to: .store, now: .now) else { return }
         logger.warning(
             "A Sentinel cannot name the primary.",
             metadata: ["sentinel": "\(endpoint)", "reason": "\(error.description)"])
+    }
+
+    /// It may name the primary all the same. What keeps it from that, too, is said by the connection that asks.
+    private func failedToHear(_ error: StoreError) {
+        guard owner != nil, questions.serving != nil, error.isRefusal, unheard.count < Self.mostUnheard,
+            unheard.insert(error).inserted
+        else { return }
+        logger.warning(
+            "A Sentinel's announcements are not heard.",
+            metadata: ["sentinel": "\(endpoint)", "reason": "\(error.description)"])
+    }
+
+    private func hears() {
+        guard !unheard.isEmpty else { return }
+        unheard = []
+        logger.info("A Sentinel's announcements are heard again.", metadata: ["sentinel": "\(endpoint)"])
     }
 
     private func noteRecovery() {

@@ -16,6 +16,8 @@ final class SentinelConnection: RedisHandler {
         let answered: (SentinelReply, _ askedAt: Instant?) -> Void
         /// A fail-over of the primary was announced.
         let noticed: () -> Void
+        /// It has subscribed, and a `PING` was answered.
+        let heard: () -> Void
         let ended: (StoreError) -> Void
     }
 
@@ -176,11 +178,13 @@ final class SentinelConnection: RedisHandler {
 
     /// `message +switch-master "<name> <old address> <old port> <new address> <new port>"`, or the reply to a `PING`.
     private func heard(_ reply: RESPValue) {
+        if case .error(let text) = reply { return end(StoreError(refusing: "PING", text)) }
         guard case .array(var elements) = reply, case .string(let kind) = elements.next() else {
             return end(.misbehaves("the Sentinel sent a subscriber something other than a message"))
         }
         if kind.elementsEqual("pong".utf8) {
             isPinged = false
+            owner?.heard()
         } else if kind.elementsEqual("message".utf8), elements.next() != nil, case .string(let text) = elements.next(),
             text.starts(with: (primaryName + " ").utf8)
         {
