@@ -58,6 +58,31 @@ struct SentinelRefusalTests {
         try await driver.stop()
     }
 
+    @Test(
+        "Where no Sentinel names a primary, the store is said to be unavailable, once",
+        arguments: ["name", "password", "Redis"])
+    func noPrimary(_ mistake: String) async throws {
+        let redis = try RedisServer()
+        let sentinel = try Self.sentinel(watching: redis.port)
+        let rights = try DocumentedRights.arguments(DocumentedRights.sentinel)
+        #expect(try sentinel.command(rights) == "OK")
+        let name = mistake == "name" ? "other" : SentinelDeployment.primaryName
+        let settings = Self.settings(
+            [mistake == "Redis" ? redis.port : sentinel.port],
+            password: mistake == "Redis" ? nil : mistake == "password" ? "loud" : "hush", masterName: name)
+        let driver = try SentinelDriver(settings)
+        let line = "warning The store is unavailable. reason=no Sentinel has named a primary store=\(name)"
+        try await eventually(within: .seconds(2)) { driver.lines.all.contains(line) }
+        try await Task.sleep(for: .seconds(2))
+        #expect(driver.count("The store is unavailable.") == 1)
+        guard mistake == "name" else { return try await driver.stop() }
+        #expect(driver.count("no primary of the name other: check store.redis.sentinel.masterName") == 1)
+        try sentinel.command("SENTINEL", "MONITOR", "other", "127.0.0.1", "\(redis.port)", "1")
+        try await driver.inUse(redis.port)
+        try await eventually(within: .seconds(2)) { driver.count("info The store is available.") == 1 }
+        try await driver.stop()
+    }
+
     @Test("A Sentinel that takes no more connections is said to have reached maxclients")
     func full() async throws {
         let redis = try RedisServer()

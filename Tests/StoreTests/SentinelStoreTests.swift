@@ -85,7 +85,8 @@ struct SentinelStoreTests {
         let sentinels = try Self.sentinels(1, watching: redis.port)
         let driver = try SentinelDriver([sentinels[0].port, redis.port], masterName: "other")
         try await eventually(within: .seconds(5)) {
-            driver.count("reason=the Sentinel watches no primary of the name in store.redis.sentinel.masterName") > 0
+            driver.count("reason=the Sentinel watches no primary of the name other: check store.redis.sentinel.mast")
+                > 0
                 && driver.count("reason=the server is not a Sentinel") > 0
         }
         try await sentinels[0].asked(3)

@@ -37,7 +37,9 @@ enum StoreError: Error, Hashable, Sendable {
     /// Sentinels name another server as the primary.
     case replaced
     /// A Sentinel watches no primary of the configured name.
-    case unknownToSentinel
+    case unknownToSentinel(name: String)
+    /// No Sentinel has named a primary since the start.
+    case unnamed
     /// A server that holds data was given as a Sentinel.
     case notSentinel
     /// A data connection leads to a different server than the coherence channel.
@@ -78,7 +80,9 @@ enum StoreError: Error, Hashable, Sendable {
         case .noIdentity: "INFO reports no run_id and master_replid; is this a Redis server?"
         case .replica: "the server is a replica, which accepts no writes"
         case .replaced: "Sentinels name another primary"
-        case .unknownToSentinel: "the Sentinel watches no primary of the name in store.redis.sentinel.masterName"
+        case .unknownToSentinel(let name):
+            "the Sentinel watches no primary of the name \(name): check store.redis.sentinel.masterName"
+        case .unnamed: "no Sentinel has named a primary"
         case .notSentinel:
             "the server is not a Sentinel; store.redis.endpoints must name Sentinels where sentinel.masterName is set"
         case .otherServer: "two connections reached different servers"

@@ -100,7 +100,7 @@ final class Sentinel {
             noteRecovery()
             answer = .primary(address, epoch: epoch)
         case .unknownName:
-            report(.unknownToSentinel)
+            report(.unknownToSentinel(name: primaryName))
             answer = .unknownName
         // The connection ends with the error.
         case .failed: answer = .silent

@@ -25,11 +25,16 @@ package final class SentinelMonitor {
     private let sentinels: [Sentinel]
     private var core: SentinelTopology
     private var timer: Scheduled<Void>?
+    /// When to say that no primary was found.
+    private var patience: Scheduled<Void>?
     private var isStopped = false
     private var switches: UInt64 = 0
     private var hasWarned = false
     /// What has been logged of Sentinels that contradict the majority.
     private var dissenting: [Int: ServerAddress] = [:]
+
+    /// From the start. Connections to the Sentinels are made meanwhile, and the first rounds are over.
+    private static let patienceMilliseconds: Int64 = 1000
 
     /// Nil if the primary's endpoint is configured.
     package init?(_ primary: RedisPrimary, on eventLoop: any EventLoop, coherence: Coherence, logger: Logger) {
@@ -63,12 +68,16 @@ package final class SentinelMonitor {
                     noticed: { self.hinted(isCertain: true) }))
         }
         tick()
+        patience = eventLoop.assumeIsolated().scheduleTask(in: .milliseconds(Self.patienceMilliseconds)) {
+            self.noteNothingNamed()
+        }
     }
 
     /// It cannot be started again.
     package func stop() -> EventLoopFuture<Void> {
         isStopped = true
         timer?.cancel()
+        patience?.cancel()
         primary.named?.onFailure(nil)
         return .andAllComplete(sentinels.map { $0.stop() }, on: eventLoop)
     }
@@ -129,6 +138,15 @@ package final class SentinelMonitor {
         case .majority, .nothing:
             logger.info("The Sentinels name the primary.", metadata: ["primary": "\(address)"])
         }
+    }
+
+    /// No connection of the store is made until a Sentinel names a primary, so none can say why there is none.
+    private func noteNothingNamed() {
+        guard !isStopped, core.primary == nil, let name = primary.settings.sentinel?.primaryName,
+            primary.status.shouldLog(.unnamed, to: .store, now: .now)
+        else { return }
+        logger.warning(
+            "The store is unavailable.", metadata: ["store": "\(name)", "reason": "\(StoreError.unnamed.description)"])
     }
 
     private func noteDissent() {
