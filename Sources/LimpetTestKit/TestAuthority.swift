@@ -33,8 +33,16 @@ package struct TestAuthority: Sendable {
         try FileManager.default.createDirectory(atPath: directory, withIntermediateDirectories: true)
         root = Pair(certificate: "\(directory)/ca.pem", key: "\(directory)/ca.key")
         try Self.openssl(
-            "req -x509 -newkey \(Algorithm.p256.rawValue) -nodes -days 30 -keyout \(root.key) -out \(root.certificate)",
+            "req -x509 -newkey \(Algorithm.p256.rawValue) -nodes -days 90 -keyout \(root.key) -out \(root.certificate)",
             ["-subj", "/O=Limpet Tests/CN=\(name)"], in: directory)
+    }
+
+    /// The authority's certificate ended a day ago. What it has issued is as before.
+    package func expire() throws {
+        let expired = "\(directory)/expired.pem"
+        try Self.openssl(
+            "x509 -in \(root.certificate) -signkey \(root.key) -days -1 -out \(expired)", [], in: directory)
+        try TextFile.write(TextFile.read(expired), to: root.certificate)
     }
 
     /// Issues a certificate.

@@ -56,6 +56,12 @@ package struct CertificateFacts: Equatable, Sendable {
         hostNames = names.contains { $0.kind == .dns } ? dnsNames : common.map { [$0] } ?? []
     }
 
+    /// Whether it has neither expired nor is not valid yet.
+    package var isCurrent: Bool {
+        let now = Int64(time(nil))
+        return notBefore <= now && now <= notAfter
+    }
+
     /// `CN=shop.example.com,O=Shop`, the most specific attribute first.
     package static func text(_ name: [Attribute]) -> String {
         name.reversed().map { "\($0.type)=\($0.value)" }.joined(separator: ",")

@@ -22,6 +22,52 @@ struct StoreTLSTests {
         #expect(try Self.redis("").tls == nil)
     }
 
+    @Test("warns of certificates that have expired or soon will, once each; an old authority beside a new one may")
+    func dates() throws {
+        let old = try TestAuthority(in: TemporaryFile.path())
+        let new = try TestAuthority(in: TemporaryFile.path())
+        let pair = try new.issue("old", "DNS:limpet", isExpired: true)
+        let soon = try new.issue("soon", "DNS:limpet", days: 3)
+        try old.expire()
+        let both = TemporaryFile.path()
+        try TextFile.write(TextFile.read(old.root.certificate) + TextFile.read(new.root.certificate), to: both)
+        func said(_ tls: String, _ more: String = "") -> [String] {
+            ConfigurationSample.diagnostics(
+                "fleet: { secret: 0123456789abcdef }\nstore: { redis: { endpoints: [\"rediss://a\"], tls: { \(tls) }\(more) } }"
+            ).map { $0.replacing(#/^[0-9]+:[0-9]+: /#, with: "") }
+        }
+        let expired = said("ca: \(old.root.certificate), cert: \(pair.certificate), key: \(pair.key)")
+        #expect(expired.count == 2)
+        #expect(expired.first?.hasPrefix("warning: store.redis.tls.ca: \(old.root.certificate) expired on ") == true)
+        #expect(expired.first?.hasSuffix(", and no certificate of it is accepted: renew it") == true)
+        #expect(
+            expired.last
+                == "warning: store.redis.tls.cert: \(pair.certificate) expired on 2020-12-31, and the server refuses it: "
+                + "renew it")
+        let due = said("cert: \(soon.certificate), key: \(soon.key)", ", sentinel: { masterName: m }")
+        #expect(due.count == 1 && due[0].contains(/soon.pem expires on .*, in [23] days$/), "\(due)")
+        #expect(said("ca: \(both)").isEmpty)
+    }
+
+    @Test("warns of what has no effect without verification")
+    func unverified() throws {
+        let authority = try TestAuthority(in: TemporaryFile.path())
+        let said = ConfigurationSample.diagnostics(
+            """
+            fleet: { secret: 0123456789abcdef }
+            store:
+              redis:
+                endpoints: ["rediss://a"]
+                tls: { insecureSkipVerify: true, ca: \(authority.root.certificate), serverName: b }
+            """)
+        #expect(
+            said.map { $0.replacing(#/^[0-9]+:[0-9]+: /#, with: "") } == [
+                "warning: store.redis.tls.ca: has no effect: insecureSkipVerify accepts any certificate",
+                "warning: store.redis.tls.serverName: is asked for, but not verified: insecureSkipVerify accepts any "
+                    + "certificate",
+            ])
+    }
+
     @Test("names files that are read at the start and can be read again, and no text form shows the key")
     func files() throws {
         let authority = try TestAuthority(in: TemporaryFile.path())

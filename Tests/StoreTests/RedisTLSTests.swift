@@ -80,6 +80,15 @@ struct RedisTLSTests {
         let stranger = try TestAuthority(in: TemporaryFile.path(), name: "Stranger").issue("stranger", "DNS:limpet")
         var strange = try demanding.trusting()
         strange.certificate = try ServerCertificate(chain: stranger.certificateBytes, key: stranger.keyBytes)
+        var outdated = try demanding.trusting()
+        let old = try demanding.authority.issue("old", "DNS:limpet", isExpired: true)
+        outdated.certificate = try ServerCertificate(chain: old.certificateBytes, key: old.keyBytes)
+        var strange12 = try demanding12.trusting()
+        strange12.certificate = strange.certificate
+        let oldAuthority = try TLSRedis()
+        try oldAuthority.authority.expire()
+        var bundle = try oldAuthority.trusting()
+        bundle.authorities?.append(contentsOf: right.authorities ?? [])
         var plainPort = try redis.settings(right)
         plainPort.endpoint = try RedisEndpoint("rediss://127.0.0.1:\(redis.server.port)")
         plainPort.connectTimeout = .milliseconds(300)
@@ -90,7 +99,11 @@ struct RedisTLSTests {
             (try redis.settings(named), redis, "for another name: set tls.serverName"),
             (try expired.settings(expired.trusting()), expired, "has expired, or is not valid yet: renew it"),
             (try demanding.settings(demanding.trusting()), demanding, "set tls.cert and tls.key (alert 116)"),
-            (try demanding.settings(strange), demanding, "set tls.cert and tls.key (alert 48)"),
+            (try demanding.settings(strange), demanding, "the certificate in tls.cert: its authority is unknown there"),
+            (try demanding12.settings(strange12), demanding12, "the certificate in tls.cert: its authority is unknown"),
+            (try demanding.settings(outdated), demanding, "the certificate in tls.cert: it has expired (alert 45)"),
+            (try oldAuthority.settings(oldAuthority.trusting()), oldAuthority, "the authority in tls.ca has expired"),
+            (try oldAuthority.settings(bundle), oldAuthority, "the server's certificate, or an authority in tls.ca,"),
             (try demanding12.settings(demanding12.trusting()), demanding12, "set tls.cert and tls.key (alert 40)"),
             (plainPort, redis, "a port without TLS does not answer it, and needs redis://"),
             (tlsPort, redis, "rediss://"),

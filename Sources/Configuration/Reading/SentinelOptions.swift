@@ -12,7 +12,7 @@ package struct SentinelOptions: Equatable, Sendable {
     /// - Parameters:
     ///   - endpoints: as they are configured. Those with mistakes, which have been reported, are left out.
     ///   - tls: how the primary is reached, and the Sentinels, too, if their own section does not say.
-    init(_ section: SettingSection, endpoints: [RedisEndpoint], tls: SettingSection?) {
+    init(_ section: SettingSection, endpoints: [RedisEndpoint], tls: ClientTLSOptions?) {
         section.check(known: ["masterName", "username", "password", "passwordFile", "tls"])
         let credentials = RedisOptions.credentials(section)
         self.endpoints = endpoints.map { endpoint in
@@ -27,7 +27,7 @@ package struct SentinelOptions: Equatable, Sendable {
     }
 
     private static func tls(
-        _ section: SettingSection, _ endpoints: [RedisEndpoint], primary: SettingSection?
+        _ section: SettingSection, _ endpoints: [RedisEndpoint], primary: ClientTLSOptions?
     ) -> ClientTLSOptions? {
         let own = section.section("tls").map(ClientTLSOptions.init)
         guard endpoints.contains(where: \.usesTLS) else {
@@ -41,6 +41,6 @@ package struct SentinelOptions: Equatable, Sendable {
                 "has endpoints with TLS, but the primary that they name is reached without it: set store.redis.tls, which "
                     + "may be empty ({})")
         }
-        return own ?? primary.map(ClientTLSOptions.init) ?? ClientTLSOptions()
+        return own ?? primary ?? ClientTLSOptions()
     }
 }

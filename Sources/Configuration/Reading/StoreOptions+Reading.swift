@@ -37,8 +37,8 @@ extension RedisOptions {
         connectTimeout = section["connectTimeout"]?.duration(Self.timeouts) ?? .milliseconds(500)
         commandTimeout = section["commandTimeout"]?.duration(Self.timeouts) ?? .milliseconds(20)
         if let own {
-            sentinel = SentinelOptions(own, endpoints: read, tls: section.section("tls"))
             tls = section.section("tls").map(ClientTLSOptions.init)
+            sentinel = SentinelOptions(own, endpoints: read, tls: tls)
             endpoint.usesTLS = tls != nil
             Self.checkSentinels(section, read)
         } else {

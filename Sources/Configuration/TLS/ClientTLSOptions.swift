@@ -1,3 +1,4 @@
+import Foundation
 import Proxy
 package import TLS
 
@@ -49,6 +50,28 @@ package struct ClientTLSOptions: Equatable, Sendable {
         } catch {
             section[error.key]?.diagnostic(error.words)
         }
+        warn(section, now: Int64(Date().timeIntervalSince1970))
+    }
+
+    /// - Parameter now: seconds since 1970.
+    private func warn(_ section: SettingSection, now: Int64) {
+        if let cert, let facts = settings.certificate?.facts {
+            section["cert"]?.warn(of: facts, Self.name(cert), "the server refuses it", now: now)
+        }
+        if settings.isInsecure {
+            section["ca"]?.warning("has no effect: insecureSkipVerify accepts any certificate")
+            section["serverName"]?.warning(
+                "is asked for, but not verified: insecureSkipVerify accepts any certificate")
+        } else if let ca, let facts = settings.authorities.flatMap({ Self.best($0, now: now) }) {
+            section["ca"]?.warn(of: facts, Self.name(ca), "no certificate of it is accepted", now: now)
+        }
+    }
+
+    /// The authority that serves longest: a file may keep old ones beside it.
+    private static func best(_ authorities: [[UInt8]], now: Int64) -> CertificateFacts? {
+        let all = authorities.compactMap { CertificateFacts(der: $0) }
+        return all.filter { $0.notBefore <= now }.max { $0.notAfter < $1.notAfter }
+            ?? all.min { $0.notBefore < $1.notBefore }
     }
 
     /// Reads the files again; the other settings are those of the start. Blocks.

@@ -51,7 +51,7 @@ struct TLSDraft {
         do throws(ServerCertificate.Fault) {
             let certificate = try context.certificateFiles.certificate(
                 .init(certificate: chainText, key: keyText), chain: chainBytes, key: keyBytes)
-            warn(of: certificate.facts, chain, name(chainText), context)
+            chain.warn(of: certificate.facts, name(chainText), "clients refuse it", now: context.now)
             if certificate.facts.keyKind == .other {
                 key.diagnostic("\(name(keyText))is of a kind that is not served: use P-256, P-384 or RSA")
             }
@@ -75,25 +75,6 @@ struct TLSDraft {
         } catch {
             value.diagnostic("\(name(text))\(error.reason): name a PEM file that Limpet can read")
             return nil
-        }
-    }
-
-    private static let daySeconds: Int64 = 86_400
-    /// How long before its end a certificate is warned of.
-    private static let noticeDays: Int64 = 30
-
-    private static func warn(
-        of facts: CertificateFacts, _ value: SettingValue, _ name: String, _ context: HTTPContext
-    ) {
-        let left = facts.notAfter - context.now
-        let date = CertificateFacts.date(facts.notAfter)
-        if left < 0 {
-            value.warning("\(name)expired on \(date), and clients refuse it: renew it")
-        } else if left < noticeDays * daySeconds {
-            let days = left / daySeconds
-            value.warning("\(name)expires on \(date), in \(days) day\(days == 1 ? "" : "s")")
-        } else if facts.notBefore > context.now {
-            value.warning("\(name)is not valid before \(CertificateFacts.date(facts.notBefore)): clients refuse it")
         }
     }
 }

@@ -170,6 +170,7 @@ final class ReconnectingConnection<Handler: RedisHandler> {
 
     private func fail(_ error: StoreError) {
         noteSilence(error)
+        let error = target.tls?.explain(error) ?? error
         let action = state.failed(error, now: .now, random: random())
         guard action != .doNothing else { return }
         if error != .replaced, !errors.contains(error) { errors.append(error) }

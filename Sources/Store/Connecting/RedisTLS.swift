@@ -74,6 +74,21 @@ package final class RedisTLS: Sendable {
         return current
     }
 
+    /// The same error, or what the settings in use show to be its cause.
+    func explain(_ error: StoreError) -> StoreError {
+        guard case .tls(let cause) = error else { return error }
+        let used = state.withLock(\.settings)
+        switch cause {
+        case .alert(let alert) where used.certificate != nil && (cause.isOfOwnCertificate || alert == 40):
+            return .certificateRefused(alert: alert)
+        case .expired:
+            let authorities = (used.authorities ?? []).compactMap { CertificateFacts(der: $0) }
+            let outdated = authorities.count { !$0.isCurrent }
+            return outdated == 0 ? error : .authorityExpired(isCertain: outdated == authorities.count)
+        default: return error
+        }
+    }
+
     private static func make(_ settings: ClientTLSSettings) -> Result<ClientTLS, any Error> {
         do {
             return .success(try ClientTLS(settings, resumesSessions: true))

@@ -27,6 +27,10 @@ enum StoreError: Error, Hashable, Sendable {
     case speaksTLS
     /// The connection could not be made one with TLS.
     case tls(ClientTLSError)
+    /// The server sent this alert about the certificate that it was shown.
+    case certificateRefused(alert: Int)
+    /// A certificate has expired, or is not valid yet: an authority's in `tls.ca`, or it may be one.
+    case authorityExpired(isCertain: Bool)
     case sentinel
     /// A node of a cluster, which holds the records of some sessions and refuses those of others.
     case cluster
@@ -72,6 +76,11 @@ enum StoreError: Error, Hashable, Sendable {
         case .notRedis: "the server does not speak the Redis protocol"
         case .speaksTLS: "the server speaks TLS: write rediss:// in place of redis://"
         case .tls(let error): error.remedy
+        case .certificateRefused(let alert): Self.refusal(alert)
+        case .authorityExpired(isCertain: true):
+            "the authority in tls.ca has expired, or is not valid yet: name a valid one, or set the clock"
+        case .authorityExpired(isCertain: false):
+            "the server's certificate, or an authority in tls.ca, has expired, or is not valid yet: renew it, or set the clock"
         case .sentinel:
             "the server is a Redis Sentinel, which holds no data; set store.redis.sentinel.masterName to ask it for the primary"
         case .cluster:
@@ -147,6 +156,23 @@ extension StoreError {
         } else {
             self = .unreachable("\(error)")
         }
+    }
+}
+
+extension StoreError {
+    /// What an alert says about the certificate in `tls.cert` (RFC 8446, section 6.2).
+    fileprivate static func refusal(_ alert: Int) -> String {
+        let cause: String
+        switch alert {
+        case 40: return "the server accepts nothing that is offered, or not the certificate in tls.cert (alert 40)"
+        case 43: cause = "it is of a kind that it does not support"
+        case 44: cause = "it was revoked"
+        case 45: cause = "it has expired"
+        case 48: cause = "its authority is unknown there; Redis names those that it knows in tls-ca-cert-file"
+        case 116: cause = "it got none"
+        default: cause = "it is not valid yet, or not made for a client"
+        }
+        return "the server refused the certificate in tls.cert: \(cause) (alert \(alert))"
     }
 }
 
