@@ -7,6 +7,37 @@ import Testing
 /// Real servers that refuse commands or connections.
 @Suite("A Redis that refuses something")
 struct StoreRefusalTests {
+    @Test("A primary that needs more replicas than it has is named as the cause, with the numbers if they are known")
+    func noReplicas() async throws {
+        let server = try RedisServer(["--min-replicas-to-write", "5"])
+        let rights = try DocumentedRights.arguments(DocumentedRights.store)
+        #expect(try server.command(rights) == "OK")
+        let cause = "the primary has fewer replicas than min-replicas-to-write demands"
+        for (user, reason) in [("", ": demanded=5, connected=0"), ("limpet:hush@", "")] {
+            let settings = try StoreSettings(endpoint: RedisEndpoint("redis://\(user)127.0.0.1:\(server.port)"))
+            let driver = try ChannelDriver(settings)
+            let line =
+                "warning The store rejects commands. error=NOREPLICAS reason=\(cause)\(reason) "
+                + "store=redis://127.0.0.1:\(server.port)/0"
+            try await eventually(within: .seconds(5)) { driver.store.lines.all.contains(line) }
+            try await driver.stop()
+        }
+    }
+
+    @Test("The numbers are left out where they do not explain the refusal")
+    func numbers() {
+        func reason(_ demanded: Int?, _ connected: Int) -> String {
+            let identity = ServerIdentity(runID: .init("a"), replicationID: "b")
+            let report = ServerReport(
+                identity: identity, demandsReplicas: true, demandedReplicas: demanded, connectedReplicas: connected)
+            return String(report.lackOfReplicas.dropFirst(ServerReport.lackOfReplicas.count))
+        }
+        #expect(reason(nil, 2) == "")
+        #expect(reason(5, 2) == ": demanded=5, connected=2")
+        // One has been lost since, or lags.
+        #expect(reason(2, 2) == ": demanded=2")
+    }
+
     @Test("A Redis that takes no more connections is said to have reached maxclients, with a password and without")
     func full() async throws {
         let redis = try RedisServer()

@@ -5,6 +5,7 @@ struct RedisErrorCode: Hashable, Sendable, CustomStringConvertible {
 
     static let wrongType = RedisErrorCode("WRONGTYPE")
     static let readOnly = RedisErrorCode("READONLY")
+    static let noReplicas = RedisErrorCode("NOREPLICAS")
     static let noScript = RedisErrorCode("NOSCRIPT")
     static let wrongPassword = RedisErrorCode("WRONGPASS")
     static let noAuthentication = RedisErrorCode("NOAUTH")

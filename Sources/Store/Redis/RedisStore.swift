@@ -251,8 +251,11 @@ extension RedisStore {
             return
         }
         guard !isScan, primary.status.shouldLog(code, now: now) else { return }
-        logger.warning(
-            "The store rejects commands.", metadata: ["store": "\(connection.endpoint)", "error": "\(code)"])
+        var metadata: Logger.Metadata = ["store": "\(connection.endpoint)", "error": "\(code)"]
+        if code == .noReplicas {
+            metadata["reason"] = "\(connection.serving?.report?.lackOfReplicas ?? ServerReport.lackOfReplicas)"
+        }
+        logger.warning("The store rejects commands.", metadata: metadata)
     }
 
     /// A write was refused because the server has become a replica.

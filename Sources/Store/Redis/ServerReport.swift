@@ -27,6 +27,16 @@ package struct ServerReport: Hashable, Sendable {
         return demandedReplicas >= connectedReplicas ? .complete : .tooSmall(demanded: demandedReplicas)
     }
 
+    /// Why the server answers writes with `NOREPLICAS`, in numbers of the time when the connection was made.
+    var lackOfReplicas: String {
+        guard let demandedReplicas else { return Self.lackOfReplicas }
+        let demand = "\(Self.lackOfReplicas): demanded=\(demandedReplicas)"
+        // Otherwise a replica was lost since, or lags.
+        return connectedReplicas < demandedReplicas ? "\(demand), connected=\(connectedReplicas)" : demand
+    }
+
+    static let lackOfReplicas = "the primary has fewer replicas than min-replicas-to-write demands"
+
     /// The same report with the number of replicas that the server needs.
     func demanding(_ replicas: Int?) -> ServerReport {
         ServerReport(
