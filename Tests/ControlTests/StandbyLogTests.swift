@@ -18,6 +18,14 @@ struct StandbyLogTests {
                 == [.info, .notice])
     }
 
+    @Test("the commands whose rights a scan needs are named")
+    func commands() {
+        var log = StandbyLog()
+        let lines = log.lines(on: .notSynced(.scanFailed))
+        #expect(lines.count == 1 && lines[0].message.description.contains("refuses SCAN, GETRANGE or PTTL"))
+        #expect(StandbyView(.notSynced(.scanFailed)).explanation?.contains("`+getrange` and `+pttl`") == true)
+    }
+
     @Test("a store that cannot be scanned is said once, however often it is tried, and again after it was synced")
     func scanFailed() {
         let failing: [StandbyStatus] = [.syncing(sessions: 0), .notSynced(.scanFailed)]

@@ -83,6 +83,18 @@ struct SentinelRefusalTests {
         try await driver.stop()
     }
 
+    @Test("A TLS port among Sentinels without TLS is told to need rediss://")
+    func portOfTLS() async throws {
+        let redis = try TLSRedis()
+        let driver = try SentinelDriver([redis.port])
+        try await eventually(within: .seconds(5)) {
+            driver.lines.all.contains {
+                $0.hasPrefix("warning A Sentinel cannot name the primary.") && $0.contains("rediss://")
+            }
+        }
+        try await driver.stop()
+    }
+
     @Test("A Sentinel that takes no more connections is said to have reached maxclients")
     func full() async throws {
         let redis = try RedisServer()

@@ -38,6 +38,35 @@ struct StoreRefusalTests {
         #expect(reason(2, 2) == ": demanded=2")
     }
 
+    @Test("While no heartbeat can be sent, the subscription is not blamed for it")
+    func noHeartbeats() async throws {
+        let server = try RedisServer()
+        let rights = try DocumentedRights.arguments(DocumentedRights.store)
+        #expect(try server.command(rights) == "OK")
+        let driver = try ChannelDriver(
+            StoreSettings(endpoint: RedisEndpoint("redis://limpet:hush@127.0.0.1:\(server.port)")))
+        try await driver.live()
+        // The data connection is not made again.
+        try server.command("ACL", "SETUSER", "limpet", "-info")
+        try server.command("CLIENT", "KILL", "TYPE", "normal")
+        try await eventually(within: .seconds(2)) { try await !driver.store.isAvailable }
+        // For longer than two leases.
+        try await Task.sleep(for: .milliseconds(1500))
+        try server.command("ACL", "SETUSER", "limpet", "+info")
+        try await driver.live()
+        #expect(!driver.store.lines.all.contains { $0.contains("heartbeats") }, "\(driver.store.lines.all)")
+        try await driver.stop()
+    }
+
+    @Test("A replica in the place of the primary is told with what to name")
+    func replica() async throws {
+        let server = try RedisServer(["--replicaof", "127.0.0.1 1"])
+        let store = try StoreDriver.redis("redis://127.0.0.1:\(server.port)")
+        let reason = "the server is a replica, which accepts no writes; endpoints must name the primary, or Sentinels"
+        try await eventually(within: .seconds(5)) { store.lines.all.contains { $0.contains("reason=\(reason) ") } }
+        try await store.stop()
+    }
+
     @Test("A Redis that takes no more connections is said to have reached maxclients, with a password and without")
     func full() async throws {
         let redis = try RedisServer()

@@ -67,7 +67,7 @@ package struct ClientTLSOptions: Equatable, Sendable {
         }
     }
 
-    /// The authority that serves longest: a file may keep old ones beside it.
+    /// The authority that serves longest: a file may keep old ones, too.
     private static func best(_ authorities: [[UInt8]], now: Int64) -> CertificateFacts? {
         let all = authorities.compactMap { CertificateFacts(der: $0) }
         return all.filter { $0.notBefore <= now }.max { $0.notAfter < $1.notAfter }

@@ -21,7 +21,9 @@ struct StandbyLog {
             lines.append(
                 Line(
                     level: .warning,
-                    message: "The replica cannot learn every session: Redis does not answer SCAN as it should."))
+                    message:
+                        "The replica cannot learn every session: Redis refuses SCAN, GETRANGE or PTTL, or does not answer as it should."
+                ))
         }
         let wasSynced = isSynced
         isSynced = status == .synced

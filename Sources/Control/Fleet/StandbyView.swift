@@ -56,7 +56,7 @@ extension StandbyView: CustomStringConvertible {
         case .leftOut: "replicas wrote more sessions than can be announced; it scans the store again"
         case .unannounced: "a replica of an earlier release, or one that may not announce, is in the fleet"
         case .startedWithoutStore: "it has started while the store was unavailable"
-        case .scanFailed: "Redis does not answer SCAN; grant the user `+scan`"
+        case .scanFailed: "Redis refuses SCAN, GETRANGE or PTTL; grant the user `+scan`, `+getrange` and `+pttl`"
         case .waiting: "it waits for the store, or for a refill to end"
         case nil: state == .off ? "Redis does not permit the channel of announcements" : nil
         }

@@ -38,6 +38,8 @@ package final class RedisChannel {
     /// Whether the last subscription was refused the announcements.
     private var isRefusedAnnouncements = false
     private var timer: (callback: NIOScheduledCallback, due: Instant)?
+    /// Whether heartbeats had a connection at the last tick: how long none has come back counts from then.
+    private var carriedBeats = false
 
     /// - Parameters:
     ///   - store: the store of the primary to hear, on the loop on which the channel lives. Heartbeats use its
@@ -123,6 +125,8 @@ package final class RedisChannel {
 
     private func attemptFailed(_ error: StoreError) {
         counters.connectionFailures &+= 1
+        // The store says why it has no connection.
+        guard error != .unprovable else { return }
         if primary.status.shouldLog(error, to: .channel, now: .now) {
             logger.warning(
                 "Rebind notifications are not received; cached bindings are not trusted until they are.",
@@ -238,9 +242,11 @@ extension RedisChannel: NIOScheduledCallbackHandler {
         timer = nil
         let now = Instant.now
         primary.servers.check(now: now)
-        if server?.isTrusted == false { core.withheldBeat(now: now) }
+        let carriesBeats = store.carriesBeats
+        if server?.isTrusted == false || (carriesBeats && !carriedBeats) { core.withheldBeat(now: now) }
+        carriedBeats = carriesBeats
         if let connection = subscription.serving, core.isSilent(now) {
-            connection.end(.unproven)
+            connection.end(carriesBeats ? .unproven : .unprovable)
         } else {
             beat(now)
         }

@@ -157,6 +157,9 @@ extension RedisStore {
         return connection.takesControlCommand && !connection.isLeaving
     }
 
+    /// Whether there is a connection over which heartbeats are sent.
+    var carriesBeats: Bool { connection.serving?.server?.isTrusted == true }
+
     func beat(_ sequence: UInt64, _ names: ChannelNames) {
         connection.serving?.beat(sequence, names, now: .now)
     }

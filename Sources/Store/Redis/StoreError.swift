@@ -52,6 +52,8 @@ enum StoreError: Error, Hashable, Sendable {
     case otherHistory
     /// Heartbeats do not come back.
     case unproven
+    /// No heartbeat comes back because there is no connection to send one.
+    case unprovable
     case wrongPassword
     case passwordNeeded
     case noPermission(MissingRight)
@@ -87,7 +89,7 @@ enum StoreError: Error, Hashable, Sendable {
             "the server is a Redis Cluster node, which is not supported yet; use a standalone Redis"
         case .tooOld(let version): "the server is Redis \(version), but Redis 7.0 or later, or Valkey, is needed"
         case .noIdentity: "INFO reports no run_id and master_replid; is this a Redis server?"
-        case .replica: "the server is a replica, which accepts no writes"
+        case .replica: "the server is a replica, which accepts no writes; endpoints must name the primary, or Sentinels"
         case .replaced: "Sentinels name another primary"
         case .unknownToSentinel(let name):
             "the Sentinel watches no primary of the name \(name): check store.redis.sentinel.masterName"
@@ -97,6 +99,7 @@ enum StoreError: Error, Hashable, Sendable {
         case .otherServer: "two connections reached different servers"
         case .otherHistory: "the server has taken over another server's data"
         case .unproven: "heartbeats are not coming back"
+        case .unprovable: "no heartbeat can be sent"
         case .wrongPassword: "the username or password is wrong"
         case .passwordNeeded: "the server requires a password"
         case .noPermission(.command(let name)): "the user has no permission to run \(name.uppercased()): grant +\(name)"
