@@ -34,7 +34,7 @@ struct limpet_h2 {
     uint64_t tolerance, tolerance_at;
     /* Frames that answer what was sent and are of use: they are tolerated as long as it is sent. */
     uint32_t window_updates, pings, resets;
-    /* The same for answers to our pings, for heads that cross our resets, and for extensions beside what is of use. */
+    /* The same for answers to our pings, for heads that cross our resets, and for extensions next to what is of use. */
     uint32_t pongs, late_heads, extensions;
     /* HEADERS have begun whose block has not: libnghttp2 passes over those of streams that it has forgotten. */
     bool awaits_block;

@@ -402,7 +402,7 @@ extension Exchange: UpstreamReceiver {
             return true
         }
         if let refusal = request.connect?.refusal(of: view) {
-            // Says nothing of the backend's health: whoever asks for an ordinary page so gets here.
+            // Says nothing of the backend's health: a client that asks for an ordinary page so gets here.
             act(on: .answer(refusal))
             return true
         }

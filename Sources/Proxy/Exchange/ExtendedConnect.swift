@@ -1,7 +1,7 @@
 import HTTPWire
 
-/// What the response to an extended CONNECT (RFC 8441) must be. Its client takes each 2xx for the beginning of a tunnel,
-/// and cannot verify the answer to the nonce of the handshake, which Limpet has made.
+/// What the response to an extended CONNECT (RFC 8441) must be. Its client takes each 2xx for the beginning of a
+/// tunnel, and cannot verify the answer to the nonce of the handshake, which Limpet has made.
 struct ExtendedConnect {
     /// The right answer; nil if the protocol is not WebSocket.
     private let accept: [UInt8]?

@@ -19,7 +19,7 @@ struct RequestSide {
     let framing: BodyFraming
     /// The protocols to which the backend may switch; none for most requests.
     private(set) var offer = UpgradeProtocols()
-    /// Set if the request is one. → what the response must be
+    /// What the response must be, if the request is an extended CONNECT.
     var connect: ExtendedConnect?
     /// The client takes trailers, and said so (RFC 9110, section 10.1.4).
     var acceptsTrailers = false
