@@ -48,15 +48,15 @@ struct RedisHandlerTests {
 
     @Test("A Sentinel that resets the connection at the first commands may be a TLS port")
     func sentinelReset() async throws {
-        let redis = try RedisServer()
-        let sentinel = try SentinelProcess(SentinelDeployment.lines(watching: redis.port, .init()))
-        let proxy = try FaultProxy(target: sentinel.port)
-        try proxy.receive(.subscribersReset)
-        let driver = try SentinelDriver([proxy.port])
+        let server = try ScriptedBackend { connection, _ in
+            _ = try connection.receive()
+            connection.reset()
+        }
+        defer { server.close() }
+        let driver = try SentinelDriver([server.port])
         try await eventually(within: .seconds(5)) { driver.count("A Sentinel cannot name the primary.") > 0 }
         #expect(driver.count(Self.atOnce) == 1, "\(driver.lines.all)")
         try await driver.stop()
-        proxy.stop()
     }
 
     @Test("A Redis that closes the connection at the first commands, over TLS, is not said to need TLS")
