@@ -16,7 +16,7 @@ package final class PrimaryStatus: Sendable {
 
         mutating func add(_ error: StoreError, now: Instant) -> Bool {
             if let inUseSince, now.milliseconds(since: inUseSince) >= goodAfterMilliseconds { said.removeAll() }
-            guard said.insert(error).inserted else { return false }
+            guard said.count < mostErrors, said.insert(error).inserted else { return false }
             inUseSince = nil
             return true
         }
@@ -32,6 +32,8 @@ package final class PrimaryStatus: Sendable {
 
     /// In milliseconds. After this long in use, all errors are logged again.
     private static let goodAfterMilliseconds: Int64 = 5000
+    /// The maximum number of distinct errors that are logged in a row: a hostile server may make up any number.
+    private static let mostErrors = 64
     /// The maximum number of distinct error codes. Redis has fewer that Limpet could meet.
     private static let mostCodes = 16
     /// The maximum number of distinct rights. Limpet needs fewer.

@@ -56,7 +56,7 @@ package struct CertificateFacts: Equatable, Sendable {
         hostNames = names.contains { $0.kind == .dns } ? dnsNames : common.map { [$0] } ?? []
     }
 
-    /// Whether it has neither expired nor is not valid yet.
+    /// Whether it is valid now, by its dates.
     package var isCurrent: Bool {
         let now = Int64(time(nil))
         return notBefore <= now && now <= notAfter

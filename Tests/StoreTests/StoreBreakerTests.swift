@@ -190,6 +190,16 @@ struct ReconnectTests {
         #expect((0..<5).map { _ in status.admitsAttempt(now: now) } == [true, true, true, false, false])
     }
 
+    @Test("A server that makes up errors is logged a bounded number of times")
+    func madeUpErrors() {
+        let status = PrimaryStatus(dataConnections: 1)
+        let logged = (0..<1000).count { number in
+            let error = StoreError.misbehaves("error \(number)")
+            return status.shouldLog(error, to: .store, now: .now)
+        }
+        #expect(logged == 64)
+    }
+
     @Test("A store that takes connections and drops them at once is not overrun")
     func flapping() {
         var pacing = ReconnectRateLimit(connections: 4, now: at(0))
