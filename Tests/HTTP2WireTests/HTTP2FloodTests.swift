@@ -68,19 +68,6 @@ import Testing
         #expect(server.session.flood == .heads)
     }
 
-    /// The trailers of a request may cross the end of its stream.
-    @Test("trailers of requests that are answered before are no flood") func lateTrailers() {
-        let server = server()
-        for index in 0..<3000 {
-            let stream = UInt32(2 * index + 1)
-            server.receive(HTTP2Frame.head(stream: stream, ends: false, HTTP2Frame.request))
-            server.send(response: "HTTP/1.1 200 OK\r\n\r\n", on: Int32(stream))
-            _ = server.takeOutput()
-            server.receive(HTTP2Frame.head(stream: stream, [("x", "y")]))
-        }
-        #expect(!server.isEnded)
-    }
-
     /// Chromium may send one before each frame of content, so that servers keep to passing over them.
     @Test("a frame of an unknown type for each of use is no flood") func unknownFrames() {
         let unknown = HTTP2Frame.frame(type: 0x20, stream: 1, [1])
@@ -103,15 +90,19 @@ import Testing
         #expect(server.session.flood == .emptyContent)
     }
 
-    /// As gRPC ends what it sends.
-    @Test("requests that end with empty content are served, also if they are answered before") func emptyEnds() {
+    /// gRPC ends what it sends with empty content. Either end may cross the end of its stream.
+    @Test("requests that end after their answer are served, with empty content or trailers", arguments: [false, true])
+    func lateEnds(withTrailers: Bool) {
         let server = server()
         for index in 0..<3000 {
             let stream = UInt32(2 * index + 1)
             server.receive(HTTP2Frame.head(stream: stream, ends: false, HTTP2Frame.request))
             server.send(response: "HTTP/1.1 200 OK\r\n\r\n", on: Int32(stream))
             _ = server.takeOutput()
-            server.receive(HTTP2Frame.frame(type: 0, flags: 1, stream: stream))
+            server.receive(
+                withTrailers
+                    ? HTTP2Frame.head(stream: stream, [("x", "y")])
+                    : HTTP2Frame.frame(type: 0, flags: 1, stream: stream))
         }
         #expect(!server.isEnded)
     }
