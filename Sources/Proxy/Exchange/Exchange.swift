@@ -68,7 +68,9 @@ final class Exchange {
         loop.counters.requestsInFlight += 1
         if loop.exchangeLog != nil { recording = ExchangeLogEntryBuilder(view) }
         if view.head.wantsUpgrade { request.offers(UpgradeProtocols(of: view.fields, in: view.bytes)) }
-        if case .http2 = downstream { request.connect = ExtendedConnect(view) }
+        if case .http2 = downstream, !request.offer.isEmpty {
+            request.connect = ExtendedConnect(view, offering: request.offer)
+        }
         if view.fields.first(.te) != nil { request.acceptsTrailers = view.acceptsTrailers }
         advance(view)
     }

@@ -6,13 +6,11 @@ struct ExtendedConnect {
     /// The right answer; nil if the protocol is not WebSocket.
     private let accept: [UInt8]?
 
-    /// Nil if the request is none. Other requests of HTTP/2 have no Upgrade field (RFC 9113, section 8.2.2).
-    ///
-    /// - Parameter view: a request that came over HTTP/2.
-    init?(_ view: RequestView) {
-        guard view.fields.first(.upgrade) != nil else { return nil }
-        let isWebSocket = UpgradeProtocols(of: view.fields, in: view.bytes).areWebSocket
-        accept = isWebSocket ? WebSocketAccept.answer(toHead: view.bytes) : nil
+    /// - Parameters:
+    ///   - view: a request that came over HTTP/2. No other one has an Upgrade field (RFC 9113, section 8.2.2).
+    ///   - offer: the protocol, one that needs a tunnel.
+    init(_ view: RequestView, offering offer: UpgradeProtocols) {
+        accept = offer.areWebSocket ? WebSocketAccept.answer(toHead: view.bytes) : nil
     }
 
     /// Whether HTTP/2 can carry it to a backend.
