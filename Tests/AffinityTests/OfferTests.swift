@@ -186,7 +186,7 @@ struct OfferTests {
         let primaries = PrimaryMap(count: 2)
         for number in 0..<4 as Range<UInt64> {
             offers.note(
-                Offers.Written(
+                OwnWrite(
                     fingerprint: Fingerprint(high: number, low: 0),
                     binding: Binding(backend: BackendHash(bits: 1), epoch: 2), createdAtSeconds: nil,
                     at: Instant(nanoseconds: 0)))
@@ -245,7 +245,7 @@ struct OfferTests {
         #expect(offers.count == 100_000)
         for number in 0..<30_000 as Range<UInt32> {
             offers.note(
-                Offers.Written(
+                OwnWrite(
                     fingerprint: Fingerprint(high: 1, low: UInt64(number)),
                     binding: Binding(backend: BackendHash(bits: 1), epoch: number + 1), createdAtSeconds: nil,
                     at: Instant(nanoseconds: 0)))

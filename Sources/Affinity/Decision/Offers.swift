@@ -4,21 +4,14 @@
 /// Bounded: what does not fit is offered on the session's next request, or not at all if the store has kept what it
 /// acknowledged.
 struct Offers: Sendable {
-    /// A write that the store acknowledged and published to every replica.
-    struct Written: Sendable {
-        let fingerprint: Fingerprint
-        let binding: Binding
-        let createdAtSeconds: UInt32?
-        let at: Instant
-    }
-
     /// Own writes up to this age, in milliseconds, are repeated after a loss.
     static let memory: Int64 = 60_000
     private static let writtenMax = 10_000
     private static let waitingMax = 100_000
 
-    private var written = BoundedQueue<Written>(capacity: writtenMax)
-    private var repeats = BoundedQueue<Written>(capacity: writtenMax)
+    /// Writes that the store acknowledged and published to every replica.
+    private var written = BoundedQueue<OwnWrite>(capacity: writtenMax)
+    private var repeats = BoundedQueue<OwnWrite>(capacity: writtenMax)
     private var moves = BoundedQueue<Fingerprint>(capacity: waitingMax)
     private var guesses = BoundedQueue<Fingerprint>(capacity: waitingMax)
     /// Writes without a result.
@@ -39,7 +32,7 @@ struct Offers: Sendable {
     }
 
     /// Adds a broadcast write that the store has acknowledged.
-    mutating func note(_ write: Written) {
+    mutating func note(_ write: OwnWrite) {
         written.append(write)
         while let oldest = written.first, isForgotten(oldest, write.at) { _ = written.popFirst() }
     }
@@ -60,13 +53,13 @@ struct Offers: Sendable {
     }
 
     /// Queues a write to be repeated later.
-    mutating func repeatLater(_ write: Written) { repeats.append(write) }
+    mutating func repeatLater(_ write: OwnWrite) { repeats.append(write) }
 
-    mutating func nextRepeat() -> Written? { repeats.popFirst() }
+    mutating func nextRepeat() -> OwnWrite? { repeats.popFirst() }
     mutating func nextMove() -> Fingerprint? { moves.popFirst() }
     mutating func nextGuess() -> Fingerprint? { guesses.popFirst() }
 
-    private func isForgotten(_ write: Written, _ now: Instant) -> Bool {
+    private func isForgotten(_ write: OwnWrite, _ now: Instant) -> Bool {
         now.milliseconds(since: write.at) > Self.memory
     }
 }

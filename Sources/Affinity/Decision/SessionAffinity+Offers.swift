@@ -16,7 +16,7 @@ extension SessionAffinity {
                 lineage: coherence.lineage(of: primary), of: primary, coherence.primaries, now: now)
         }
         while let write = offers.nextRepeat() {
-            guard !isExpired(since: write.at, createdAtSeconds: write.createdAtSeconds, now) else { continue }
+            guard !isExpired(write, now) else { continue }
             guard mayAsk(write.fingerprint) else {
                 offers.repeatLater(write)
                 return nil
@@ -59,9 +59,9 @@ extension SessionAffinity {
     }
 
     /// Whether the session may have ended since the write: its key may then belong to another session by now.
-    private func isExpired(since write: Instant, createdAtSeconds: UInt32?, _ now: Instant) -> Bool {
-        now >= write.advanced(byMilliseconds: settings.recordLifetimeMilliseconds)
-            || isExpired(createdAtSeconds: createdAtSeconds, now)
+    private func isExpired(_ write: OwnWrite, _ now: Instant) -> Bool {
+        now >= write.at.advanced(byMilliseconds: settings.recordLifetimeMilliseconds)
+            || isExpired(createdAtSeconds: write.createdAtSeconds, now)
     }
 
     /// Queues an offer without a result to be made again: one decided without the store for as long as it is
@@ -73,7 +73,7 @@ extension SessionAffinity {
             let isKnownBetter = entry.map { $0.binding.epoch >= binding.epoch && $0.binding != binding } ?? false
             if isKnownBetter { return }
             return offers.repeatLater(
-                Offers.Written(fingerprint: fingerprint, binding: binding, createdAtSeconds: createdAtSeconds, at: now))
+                OwnWrite(fingerprint: fingerprint, binding: binding, createdAtSeconds: createdAtSeconds, at: now))
         }
         if entry?.kind == .guess { offers.add(operation.fingerprint, isGuess: true) }
     }
@@ -84,7 +84,7 @@ extension SessionAffinity {
         coherence.written.add(operation.fingerprint, now: now)
         guard operation.isBroadcast else { return }
         offers.note(
-            Offers.Written(
+            OwnWrite(
                 fingerprint: operation.fingerprint, binding: binding, createdAtSeconds: operation.createdAtSeconds,
                 at: now))
     }
@@ -119,7 +119,7 @@ extension SessionAffinity {
         case .drop, .touch, .read: return
         }
         let isKept = offers.unanswered.add(
-            UnansweredWrites.Write(
+            OwnWrite(
                 fingerprint: operation.fingerprint, binding: binding, createdAtSeconds: operation.createdAtSeconds,
                 at: now))
         if !isKept { leaveOut(operation.fingerprint, now) }
@@ -132,7 +132,7 @@ extension SessionAffinity {
     /// The next question about a write without a result.
     private mutating func nextQuestion(_ now: Instant, where mayAsk: (Fingerprint) -> Bool) -> StoreOperation? {
         while let write = offers.unanswered.next() {
-            guard !isExpired(since: write.at, createdAtSeconds: write.createdAtSeconds, now) else { continue }
+            guard !isExpired(write, now) else { continue }
             guard mayAsk(write.fingerprint) else {
                 _ = offers.unanswered.askAgain(write)
                 return nil
@@ -150,12 +150,12 @@ extension SessionAffinity {
     }
 
     /// Whether the store has told this replica of a record since the write was given up.
-    private func isAnswer(_ entry: BindingCache.Entry, to write: UnansweredWrites.Write) -> Bool {
+    private func isAnswer(_ entry: BindingCache.Entry, to write: OwnWrite) -> Bool {
         entry.kind == .confirmed && !entry.isStandby && entry.confirmedAt >= write.at
     }
 
     /// The best binding known by now. A guess that was made since is where the session's requests go.
-    private func known(of write: UnansweredWrites.Write, _ entry: BindingCache.Entry?) -> KnownBinding {
+    private func known(of write: OwnWrite, _ entry: BindingCache.Entry?) -> KnownBinding {
         let own = KnownBinding(read: write.binding, createdAtSeconds: write.createdAtSeconds)
         guard let known = KnownBinding(entry: entry, hint: nil) else { return own }
         let isBetter =

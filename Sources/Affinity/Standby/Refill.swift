@@ -53,7 +53,7 @@ struct Refill: Sendable {
     mutating func begin(after loss: Loss) {
         self.loss = loss
         isCut = false
-        // It is offered again; only then can nothing be written any more that the others are not told of.
+        // This refill offers it again, and the others are told afterwards that something was left out.
         hasWritten = hasWritten || hasUnanswered
         hasUnanswered = false
         phase =
