@@ -14,12 +14,10 @@ final class SentinelDriver: Sendable {
     var lines: LogLines { channel.store.lines }
 
     /// - Parameter ports: of the Sentinels.
-    convenience init(_ ports: [Int], masterName: String = SentinelDeployment.primaryName) throws {
-        try self.init(
-            Self.settings(
-                SentinelSettings(
-                    endpoints: ports.map { RedisEndpoint(address: .host("127.0.0.1", port: $0)) },
-                    primaryName: masterName)))
+    convenience init(
+        _ ports: [Int], password: String? = nil, masterName: String = SentinelDeployment.primaryName
+    ) throws {
+        try self.init(Self.settings(ports, password: password, masterName: masterName))
     }
 
     convenience init(_ settings: StoreSettings) throws {
@@ -40,6 +38,18 @@ final class SentinelDriver: Sendable {
         else { throw NotInTime() }
         self.monitor = monitor
         try channel.run { _ in monitor.value.start() }
+    }
+
+    /// - Parameter password: of the Sentinels' user.
+    static func settings(
+        _ ports: [Int], password: String? = nil, masterName: String = SentinelDeployment.primaryName
+    ) -> StoreSettings {
+        let credentials = password.map { RedisCredentials(username: "limpet", password: $0) }
+        return settings(
+            SentinelSettings(
+                endpoints: ports.map {
+                    RedisEndpoint(address: .host("127.0.0.1", port: $0), credentials: credentials)
+                }, primaryName: masterName))
     }
 
     static func settings(_ sentinels: SentinelSettings) -> StoreSettings {

@@ -13,17 +13,6 @@ struct SentinelRefusalTests {
         return try SentinelProcess(SentinelDeployment.lines(watching: port, options))
     }
 
-    private static func settings(
-        _ ports: [Int], password: String? = nil, masterName: String = SentinelDeployment.primaryName
-    ) -> StoreSettings {
-        let credentials = password.map { RedisCredentials(username: "limpet", password: $0) }
-        return SentinelDriver.settings(
-            SentinelSettings(
-                endpoints: ports.map {
-                    RedisEndpoint(address: .host("127.0.0.1", port: $0), credentials: credentials)
-                }, primaryName: masterName))
-    }
-
     @Test(
         "Without a right to its announcements, a Sentinel names the primary; what is missing is said once",
         arguments: [
@@ -36,7 +25,7 @@ struct SentinelRefusalTests {
         let sentinel = try Self.sentinel(watching: redis.port)
         let rights = try DocumentedRights.arguments(DocumentedRights.sentinel).filter { $0 != right }
         #expect(try sentinel.command(rights) == "OK")
-        let driver = try SentinelDriver(Self.settings([sentinel.port], password: "hush"))
+        let driver = try SentinelDriver([sentinel.port], password: "hush")
         try await driver.inUse(redis.port)
         let line =
             "warning A Sentinel's announcements are not heard. reason=\(reason) "
@@ -67,7 +56,7 @@ struct SentinelRefusalTests {
         let rights = try DocumentedRights.arguments(DocumentedRights.sentinel)
         #expect(try sentinel.command(rights) == "OK")
         let name = mistake == "name" ? "other" : SentinelDeployment.primaryName
-        let settings = Self.settings(
+        let settings = SentinelDriver.settings(
             [mistake == "Redis" ? redis.port : sentinel.port],
             password: mistake == "Redis" ? nil : mistake == "password" ? "loud" : "hush", masterName: name)
         let driver = try SentinelDriver(settings)

@@ -155,14 +155,7 @@ struct SentinelStoreTests {
         let sentinel = try Self.sentinels(1, watching: redis.port)[0]
         let rights = try DocumentedRights.arguments(DocumentedRights.sentinel).filter { $0 != right }
         #expect(try sentinel.command(rights) == "OK")
-        let driver = try SentinelDriver(
-            SentinelDriver.settings(
-                SentinelSettings(
-                    endpoints: [
-                        RedisEndpoint(
-                            address: .host("127.0.0.1", port: sentinel.port),
-                            credentials: RedisCredentials(username: "limpet", password: "hush"))
-                    ], primaryName: SentinelDeployment.primaryName)))
+        let driver = try SentinelDriver([sentinel.port], password: "hush")
         try await eventually(within: .seconds(5)) { driver.count("reason=\(reason)") == 1 }
         try await driver.stop()
     }
