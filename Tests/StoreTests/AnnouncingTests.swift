@@ -23,7 +23,7 @@ struct AnnouncingTests {
     }
 
     private func only(_ listener: Listener) async throws -> [Substring] {
-        try await eventually(within: .seconds(2)) { !listener.messages.isEmpty }
+        try await eventually { !listener.messages.isEmpty }
         #expect(listener.messages.count == 1)
         return listener.messages.first?.split(separator: " ", omittingEmptySubsequences: false) ?? []
     }
@@ -87,7 +87,7 @@ struct AnnouncingTests {
             #expect(try await only(listener).count == 2 + 64 * 3)
             #expect(listener.messages[0].utf8.count < 8192)
             #expect(try await store.announce([], hasLeftOut: true, names) == .done)
-            try await eventually(within: .seconds(2)) { listener.messages.count == 2 }
+            try await eventually { listener.messages.count == 2 }
             #expect(listener.messages[1] == "12345678901234567890 1")
         }
     }
@@ -99,7 +99,7 @@ struct AnnouncingTests {
                 #expect(try await store.announce([.test(1)], hasLeftOut: false, names) == .done)
                 #expect(try server.command("INFO", "commandstats").contains("cmdstat_eval:calls=1,"))
             }
-            try await eventually(within: .seconds(2)) { listener.messages.count == 2 }
+            try await eventually { listener.messages.count == 2 }
         }
     }
 
@@ -130,7 +130,7 @@ struct AnnouncingTests {
             for _ in 0...limit {
                 group.addTask { try await store.announce([.test(1)], hasLeftOut: false, names) }
             }
-            try await eventually(within: .seconds(2)) { try store.runRedis { $0.depth } == limit }
+            try await eventually { try store.runRedis { $0.depth } == limit }
             server.kill()
             return try await group.reduce(into: []) { $0.append($1) }
         }

@@ -72,7 +72,7 @@ final class ChannelDriver: Sendable {
     }
 
     /// Waits until what is remembered may be used.
-    func live(within limit: Duration = .seconds(5)) async throws {
+    func live(within limit: Duration = .seconds(30)) async throws {
         try await eventually(within: limit) { self.isLive }
     }
 

@@ -35,7 +35,7 @@ struct FailoverGuardTests {
     private func report(_ server: RedisServer, user: String = "") async throws -> ServerReport {
         let url = "redis://\(user)127.0.0.1:\(server.port)"
         let driver = try ChannelDriver(StoreSettings(endpoint: RedisEndpoint(url)))
-        try await eventually(within: .seconds(5)) { try driver.run { $0.channel.report } != nil }
+        try await eventually { try driver.run { $0.channel.report } != nil }
         let report = try driver.run { $0.channel.report }
         try await driver.stop()
         return try #require(report)
@@ -45,7 +45,7 @@ struct FailoverGuardTests {
     func realReplicas() async throws {
         let primary = try RedisServer(["--repl-diskless-sync-delay", "0"])
         let replicas = try (0..<2).map { _ in try RedisServer(["--replicaof", "127.0.0.1 \(primary.port)"]) }
-        try await eventually(within: .seconds(10)) {
+        try await eventually {
             let info = try primary.command("INFO", "replication")
             return info.contains("connected_slaves:2") && info.matches(of: /state=online/).count == 2
         }

@@ -207,14 +207,14 @@ struct ForwardingTests {
         try await with { server, driver in
             server.freeze()
             async let results = driver.last.send(touches(0..<10))
-            try await eventually(within: .seconds(5)) { try driver.first.runRedis { $0.depth } >= 10 }
+            try await eventually { try driver.first.runRedis { $0.depth } >= 10 }
             server.kill()
             #expect(try await results.allSatisfy { $0 == .unavailable(.lost) })
             try await eventually(within: .seconds(1)) { try await !driver.last.isAvailable }
             #expect(try await driver.last.send(touches(0..<1)) == [.unavailable(.away)])
             #expect(try await driver.last.counters().failures(.lost) == 10)
             try server.start()
-            try await driver.ready(within: .seconds(8))
+            try await driver.ready()
             #expect(try await driver.last.send(touches(0..<1)) == [.absent])
         }
     }
@@ -227,7 +227,7 @@ struct ForwardingTests {
         try await with { server, driver in
             server.freeze()
             async let results = driver.last.send(touches(0..<10))
-            try await eventually(within: .seconds(5)) { try driver.first.runRedis { $0.depth } >= 10 }
+            try await eventually { try driver.first.runRedis { $0.depth } >= 10 }
             try await stop(driver)
             #expect(try await results.allSatisfy { $0 == .unavailable(.lost) })
             #expect(try await !driver.last.isAvailable)
@@ -243,7 +243,7 @@ struct ForwardingTests {
         } then: { server, driver in
             #expect(try await driver.first.isAvailable)
             server.thaw()
-            try await eventually(within: .seconds(5)) { try driver.first.runRedis { $0.depth } == 0 }
+            try await eventually { try driver.first.runRedis { $0.depth } == 0 }
         }
     }
 
@@ -286,9 +286,9 @@ struct ForwardingTests {
         try await with(loops: 3) { server, driver in
             server.freeze()
             async let first = driver.loops[1].send(touches(0..<9_990))
-            try await eventually(within: .seconds(5)) { try driver.first.runRedis { $0.depth } >= 9_990 }
+            try await eventually { try driver.first.runRedis { $0.depth } >= 9_990 }
             async let second = driver.loops[2].send(touches(0..<100))
-            try await eventually(within: .seconds(5)) { try await driver.loops[2].counters().failures(.full) > 0 }
+            try await eventually { try await driver.loops[2].counters().failures(.full) > 0 }
             server.thaw()
             #expect(try await first.allSatisfy { $0 == .absent })
             let results = try await second
@@ -306,7 +306,7 @@ struct ForwardingTests {
             driver.primaries[0].link.set(other)
             for loop in driver.loops { try await eventually(within: .seconds(2)) { try await !loop.isAvailable } }
             driver.primaries[0].link.set(nil)
-            try await driver.ready(within: .seconds(8))
+            try await driver.ready()
             server.kill()
             for loop in driver.loops { try await eventually(within: .seconds(2)) { try await !loop.isAvailable } }
         }
@@ -329,7 +329,7 @@ struct ForwardingTests {
                 channel.start()
                 return NIOLoopBound(channel, eventLoop: loop)
             }
-            try await eventually(within: .seconds(5)) { coherence.isLive(primary: 0, now: .now) }
+            try await eventually { coherence.isLive(primary: 0, now: .now) }
             let heard = try await driver.last.stamp(touch)
             #expect(heard.isFromChannelServer && coherence.covers(heard.sentAt, of: key, now: .now))
             try await loop.flatSubmit { channel.value.stop() }.get()
@@ -342,7 +342,7 @@ struct ForwardingTests {
             let end = await block(driver.first.loop)
             let touch = touches(0..<1)[0]
             async let stamp = driver.last.stamp(touch)
-            try await eventually(within: .seconds(5)) { try await driver.last.counters().sent(.touch) == 1 }
+            try await eventually { try await driver.last.counters().sent(.touch) == 1 }
             let began = Instant.now
             end.signal()
             #expect(try await stamp.sentAt <= began)
@@ -362,7 +362,7 @@ struct ForwardingTests {
         let sessions = (0..<60).map { Fingerprint.test($0) }
         for loop in driver.loops {
             for session in sessions.prefix(2) {
-                try await eventually(within: .seconds(5)) { try await loop.run { $0.isAvailable(for: session) } }
+                try await eventually { try await loop.run { $0.isAvailable(for: session) } }
             }
         }
         for (index, session) in sessions.enumerated() {

@@ -53,7 +53,7 @@ struct HostileChannelTests {
         try await driver.store.ready()
         try await hostile.push(bytes)
         try await eventually(within: .seconds(2)) { try driver.counters.connectionFailures == 1 }
-        try await eventually(within: .seconds(5)) { try driver.counters.connections == 2 && driver.isLive }
+        try await eventually { try driver.counters.connections == 2 && driver.isLive }
         #expect(try driver.generations == 2)
         #expect(try await driver.store.counters().connections == 1)
         #expect(driver.fleet.all.isEmpty)
@@ -87,7 +87,7 @@ struct HostileChannelTests {
             }
         }
         let driver = try driver(hostile)
-        try await eventually(within: .seconds(10)) { driver.isLive }
+        try await eventually { driver.isLive }
         #expect(try driver.counters.connectionFailures >= 1)
         #expect(driver.store.lines.all.contains { $0.contains(reason) })
         try await driver.stop()
@@ -110,7 +110,7 @@ struct HostileChannelTests {
             command == ["SUBSCRIBE", "limpet:made"] && count.next() == 1 ? response : .honest
         }
         let driver = try driver(hostile)
-        try await eventually(within: .seconds(10)) { driver.isLive }
+        try await eventually { driver.isLive }
         #expect(try driver.counters.connectionFailures == 1)
         #expect(try driver.counters.connections == 1)
         #expect(try driver.run { $0.channel.hearsAnnouncements })
@@ -142,7 +142,7 @@ struct HostileChannelTests {
         // An announcement that was not subscribed to is the end.
         try await hostile.push(Self.message("message", "limpet:made", "1 0"))
         if isPermitted {
-            try await eventually(within: .seconds(2)) { driver.announcements.all.count == 1 }
+            try await eventually { driver.announcements.all.count == 1 }
         } else {
             try await eventually(within: .seconds(2)) { try driver.counters.connectionFailures == 1 }
             #expect(driver.announcements.all.isEmpty)
@@ -155,7 +155,7 @@ struct HostileChannelTests {
     func forgedEchoes() async throws {
         let hostile = try await HostileStore { command, _ in command[0] == "EVALSHA" ? .bytes("$-1\r\n") : .honest }
         let driver = try driver(hostile)
-        try await eventually(within: .seconds(5)) { try driver.isUp && driver.counters.heartbeats >= 1 }
+        try await eventually { try driver.isUp && driver.counters.heartbeats >= 1 }
         let runID = String(repeating: "a1", count: 20)
         let payloads = [
             "99999 \(runID) e", "1 other e", "0 \(runID) e", "-1 \(runID) e", "+1 \(runID) e",
@@ -215,7 +215,7 @@ struct HostileChannelTests {
         }
         let driver = try driver(hostile)
         // Store and subscription share two attempts a second, and each waits up to two seconds between its own.
-        try await eventually(within: .seconds(15)) { try await driver.store.counters().connectionFailures >= 2 }
+        try await eventually { try await driver.store.counters().connectionFailures >= 2 }
         #expect(try await !driver.store.isAvailable)
         #expect(!driver.isLive)
         #expect(driver.store.lines.all.contains { $0.contains("reports no run_id") })
@@ -233,7 +233,7 @@ struct HostileChannelTests {
         let batch = String(repeating: rebind, count: 2000)
         for _ in 0..<5 { try await hostile.push(batch) }
         #expect(try await driver.store.send(.touch(.test(1), lifetimeMilliseconds: 60_000)) == .absent)
-        try await eventually(within: .seconds(2)) { try driver.counters.rebinds == 10_000 }
+        try await eventually { try driver.counters.rebinds == 10_000 }
         #expect(try driver.counters.connections == 1)
         try await eventually(within: .seconds(2)) { driver.isLive }
         try await driver.stop()

@@ -37,7 +37,7 @@ struct HostileStoreTests {
         // What came before the misdeed counts; of a flood, that its first replies may look right is past finding out.
         #expect(results.dropLast() == results.dropLast().map { _ in record })
         #expect([.unavailable(.lost), .unavailable(.late), .absent].contains(results[19]))
-        try await eventually(within: .seconds(5)) {
+        try await eventually {
             let isBack = try await store.isAvailable
             return hostile.connections >= 2 && isBack
         }
@@ -80,7 +80,7 @@ struct HostileStoreTests {
             connection == 1 && command[0] == "PING" ? .drip("+PONG\r\n$", gap: .milliseconds(2)) : .honest
         }
         let store = try StoreDriver.redis(settings(hostile))
-        try await eventually(within: .seconds(5)) {
+        try await eventually {
             let isBack = try await store.isAvailable
             return hostile.connections >= 2 && isBack
         }
@@ -108,7 +108,7 @@ struct HostileStoreTests {
             command[0] == "INFO" ? response : command[0] == "CONFIG" ? .nothing : .honest
         }
         let store = try StoreDriver.redis(settings(hostile))
-        try await eventually(within: .seconds(10)) { try await store.counters().connectionFailures >= 2 }
+        try await eventually { try await store.counters().connectionFailures >= 2 }
         #expect(try await !store.isAvailable)
         let warnings = store.lines.all.filter { $0.hasPrefix("warning") }
         #expect(warnings.count == 1)
@@ -123,7 +123,7 @@ struct HostileStoreTests {
             command[0] == "PING" ? .bytes("-LOADING Redis is loading the dataset in memory\r\n") : .honest
         }
         let store = try StoreDriver.redis(settings(hostile))
-        try await eventually(within: .seconds(5)) { try await store.counters().refusals >= 3 }
+        try await eventually { try await store.counters().refusals >= 3 }
         #expect(try await !store.isAvailable)
         #expect(hostile.connections == 1)
         #expect(store.lines.all.filter { $0.contains("LOADING") }.count == 1)

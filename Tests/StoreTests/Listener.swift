@@ -29,7 +29,7 @@ final class Listener: Sendable {
     }
 
     func subscribed() async throws {
-        try await eventually(within: .seconds(2)) { self.received.withLock { !$0.isEmpty } }
+        try await eventually { self.received.withLock { !$0.isEmpty } }
     }
 
     func stop() async throws {

@@ -36,7 +36,7 @@ struct OvertakenWriteTests {
         let question = StoreOperation.create(.test(1), Self.backends.1, lifetimeMilliseconds: minute)
         #expect(try await other.send(question) == .written)
         #expect(try await bound(2) == nil)
-        try await eventually(within: .seconds(5)) { try await bound(2) == Self.backends.0 }
+        try await eventually { try await bound(2) == Self.backends.0 }
         #expect(try await bound(1) == Self.backends.1)
         try await first.stop()
         try await other.stop()

@@ -83,12 +83,12 @@ struct RedisChannelTests {
                     == .written
             )
             let second = Binding(backend: Self.two, epoch: 2)
-            try await eventually(within: .seconds(2)) { try driver.counters.rebinds == 2 }
+            try await eventually { try driver.counters.rebinds == 2 }
             #expect(driver.cache.peek(key, now: .now)?.binding == second)
             #expect(driver.cache.peek(stranger, now: .now) == nil)
             let drop = try await other.send(.drop(key, above: 0, lifetimeMilliseconds: minute))
             #expect(drop == .record(Binding(backend: .tombstone, epoch: 3), remainingMilliseconds: minute))
-            try await eventually(within: .seconds(2)) {
+            try await eventually {
                 driver.cache.peek(key, now: .now)?.binding == Binding(backend: .tombstone, epoch: 3)
             }
             #expect(try driver.counters.aliens == 0)
@@ -109,11 +109,11 @@ struct RedisChannelTests {
                 String(repeating: "a", count: 20_000),
             ]
             for payload in payloads { try server.command("PUBLISH", "limpet:rebind", payload) }
-            try await eventually(within: .seconds(2)) { try driver.counters.aliens == UInt64(payloads.count) }
+            try await eventually { try driver.counters.aliens == UInt64(payloads.count) }
             #expect(driver.cache.peek(key, now: .now)?.binding.epoch == 1)
             // The tombstone of the largest epoch is a record as any other.
             try server.command("PUBLISH", "limpet:rebind", "\(key.text) \(Binding.epochMax)")
-            try await eventually(within: .seconds(2)) { driver.cache.peek(key, now: .now)?.binding.isTombstone == true }
+            try await eventually { driver.cache.peek(key, now: .now)?.binding.isTombstone == true }
             #expect(try driver.counters.connections == 1)
             #expect(driver.isLive)
         }
@@ -143,7 +143,7 @@ struct RedisChannelTests {
             try server.command("DEL", "limpet:era")
             try server.command(command)
             // A heartbeat between the two commands makes an era that the second one replaces again.
-            try await eventually(within: .seconds(2)) {
+            try await eventually {
                 try server.command("STRLEN", "limpet:era") == "16" && driver.generations >= 2 && driver.isLive
             }
         }
@@ -168,9 +168,9 @@ struct RedisChannelTests {
     func lostData() async throws {
         try await with { server, driver in
             // So that the pace of connections does not hold up the next one.
-            try await eventually(within: .seconds(5)) { try driver.counters.heartbeats >= 7 }
+            try await eventually { try driver.counters.heartbeats >= 7 }
             try server.command("CLIENT", "KILL", "TYPE", "normal", "SKIPME", "yes")
-            try await eventually(within: .seconds(3)) { try await driver.store.counters().connections == 2 }
+            try await eventually { try await driver.store.counters().connections == 2 }
             try await driver.store.ready()
             let echoes = try driver.counters.echoes
             try await eventually(within: .seconds(1)) { try driver.counters.echoes > echoes }
@@ -203,7 +203,7 @@ struct RedisChannelTests {
             try await eventually(within: .seconds(1)) { try !driver.isUp }
             #expect(!driver.isLive)
             try server.start()
-            try await driver.live(within: .seconds(5))
+            try await driver.live()
             #expect(!driver.coherence.covers(learnt, of: .test(1), now: .now))
             #expect(driver.coherence.lineage(of: 0) != lineage)
             try await driver.store.ready()
@@ -229,9 +229,9 @@ struct RedisChannelTests {
             try server.command("CONFIG", "SET", "min-replicas-to-write", "1")
             try await eventually(within: .seconds(1)) { !driver.isLive }
             try await eventually(within: .seconds(2)) { try driver.counters.connectionFailures >= 1 }
-            try await eventually(within: .seconds(3)) { try driver.run { $0.channel.report?.demandsReplicas } == true }
+            try await eventually { try driver.run { $0.channel.report?.demandsReplicas } == true }
             try server.command("CONFIG", "SET", "min-replicas-to-write", "0")
-            try await driver.live(within: .seconds(5))
+            try await driver.live()
         }
     }
 
@@ -242,7 +242,7 @@ struct RedisChannelTests {
             try await eventually(within: .seconds(2)) { !driver.isLive }
             #expect(try driver.isUp)
             _ = try await slept
-            try await driver.live(within: .seconds(5))
+            try await driver.live()
         }
     }
 
@@ -259,7 +259,7 @@ struct RedisChannelTests {
             let attempts = try await driver.store.counters().connectionFailures + driver.counters.connectionFailures
             #expect(Double(attempts) <= 2 + 1 + 2 * seconds)
             server.thaw()
-            try await driver.live(within: .seconds(5))
+            try await driver.live()
         }
     }
 
@@ -285,8 +285,8 @@ struct RedisChannelTests {
             try await eventually(within: .seconds(2)) { try await driver.store.counters().connectionFailures >= 1 }
             #expect(driver.store.lines.all.contains { $0.contains("reached different servers") })
             // No heartbeat comes through, so the subscription is given up, and both meet again.
-            try await eventually(within: .seconds(5)) { driver.primary.link.server == received }
-            try await driver.live(within: .seconds(5))
+            try await eventually { driver.primary.link.server == received }
+            try await driver.live()
             try await driver.store.ready()
         }
     }
@@ -298,8 +298,8 @@ struct RedisChannelTests {
             driver.primary.link.set(ServerIdentity(runID: before.runID, replicationID: "older"))
             #expect(try await !driver.store.isAvailable)
             // A data connection that is made sees another history than the subscription's.
-            try await eventually(within: .seconds(5)) { driver.primary.link.server == before }
-            try await driver.live(within: .seconds(5))
+            try await eventually { driver.primary.link.server == before }
+            try await driver.live()
             try await driver.store.ready()
         }
     }
@@ -315,7 +315,7 @@ struct RedisChannelTests {
             #expect(try other.run { $0.channel.publishFleet(longest) })
             #expect(try !other.run { $0.channel.publishFleet(longest + [7]) })
             for each in [driver, other] {
-                try await eventually(within: .seconds(2)) { each.fleet.all.count == 2 }
+                try await eventually { each.fleet.all.count == 2 }
                 #expect(Set(each.fleet.all) == [payload, longest])
             }
             #expect(driver.isLive && other.isLive)
@@ -331,7 +331,7 @@ struct RedisChannelTests {
         settings.endpoint = try RedisEndpoint("redis://limpet:hush@127.0.0.1:\(server.port)")
         let driver = try ChannelDriver(settings)
         try await driver.store.ready()
-        try await eventually(within: .seconds(5)) { try driver.counters.connectionFailures >= 2 }
+        try await eventually { try driver.counters.connectionFailures >= 2 }
         #expect(try await driver.store.send(.touch(key, lifetimeMilliseconds: minute)) == .absent)
         #expect(driver.store.lines.all.filter { $0.contains("no permission to run SUBSCRIBE") }.count == 1)
         #expect(!driver.isLive)
@@ -350,10 +350,10 @@ struct RedisChannelTests {
         let driver = try ChannelDriver(settings)
         try await driver.live()
         #expect(try driver.run { $0.channel.publishFleet([1]) })
-        try await eventually(within: .seconds(2)) { driver.fleet.all.count == 1 }
+        try await eventually { driver.fleet.all.count == 1 }
         #expect(try driver.run { $0.channel.hearsAnnouncements })
         #expect(try await driver.announce([key], hasLeftOut: true) == .done)
-        try await eventually(within: .seconds(2)) { driver.announcements.all.count == 1 }
+        try await eventually { driver.announcements.all.count == 1 }
         try await driver.stop()
     }
 }

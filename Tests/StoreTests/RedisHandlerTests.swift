@@ -41,7 +41,7 @@ struct RedisHandlerTests {
         let proxy = try FaultProxy(target: redis.port)
         try proxy.receive(.subscribersReset)
         let driver = try ChannelDriver(.plain(port: proxy.port))
-        try await eventually(within: .seconds(5)) { driver.store.lines.all.contains { $0.contains(Self.atOnce) } }
+        try await eventually { driver.store.lines.all.contains { $0.contains(Self.atOnce) } }
         try await driver.stop()
         proxy.stop()
     }
@@ -54,7 +54,7 @@ struct RedisHandlerTests {
         }
         defer { server.close() }
         let driver = try SentinelDriver([server.port])
-        try await eventually(within: .seconds(5)) { driver.count("A Sentinel cannot name the primary.") > 0 }
+        try await eventually { driver.count("A Sentinel cannot name the primary.") > 0 }
         #expect(driver.count(Self.atOnce) == 1, "\(driver.lines.all)")
         try await driver.stop()
     }
@@ -68,7 +68,7 @@ struct RedisHandlerTests {
         settings.connectTimeout = .seconds(10)
         let driver = try StoreDriver.redis(settings)
         try await server.endConnection()
-        try await eventually(within: .seconds(5)) { !driver.lines.all.isEmpty }
+        try await eventually { !driver.lines.all.isEmpty }
         #expect(driver.lines.all[0].contains("reason=the server closed the connection store="), "\(driver.lines.all)")
         try await driver.stop()
     }
@@ -84,7 +84,7 @@ struct RedisHandlerTests {
         let driver = try SentinelDriver(settings)
         try await server.endConnection()
         // The other connection is ended during its TLS handshake.
-        try await eventually(within: .seconds(5)) { driver.count("reason=the server closed the connection") > 0 }
+        try await eventually { driver.count("reason=the server closed the connection") > 0 }
         #expect(driver.count("reason=the server closed the connection sentinel=") == 1, "\(driver.lines.all)")
         try await driver.stop()
     }
@@ -113,7 +113,7 @@ private struct SilentTLSServer {
 
     /// Ends all connections, the first one after its handshake.
     func endConnection() async throws {
-        try await eventually(within: .seconds(10)) {
+        try await eventually {
             try TextFile.read(messages).split(separator: "\n").contains {
                 $0.hasPrefix("<<< TLS 1.3, Handshake") && $0.hasSuffix("Finished")
             }

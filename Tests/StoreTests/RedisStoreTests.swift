@@ -111,7 +111,7 @@ struct RedisStoreTests {
             #expect(try await store.send(.read(key)) == .foreign)
             #expect(try server.command("LLEN", name) == "1")
             server.kill()
-            try await eventually(within: .seconds(5)) { try await !store.isAvailable }
+            try await eventually { try await !store.isAvailable }
             #expect(try await store.send(.read(key)) == .unavailable(.away))
         }
     }
@@ -165,7 +165,7 @@ struct RedisStoreTests {
             _ = try await store.send(.restore(key, Binding(backend: Self.one, epoch: 9), lifetimeMilliseconds: minute))
             let values = [Binding(backend: Self.two, epoch: 2), Binding(backend: Self.one, epoch: 9)]
             let expected = values.map { "\(key.text) \($0.record)" }
-            try await eventually(within: .seconds(2)) { received.messages.count >= 2 }
+            try await eventually { received.messages.count >= 2 }
             #expect(received.messages == expected)
             try await received.stop()
         }
@@ -203,10 +203,10 @@ struct RedisStoreTests {
             }
             #expect(results[2] == .unavailable(.refused))
             #expect(try await store.send(.touch(key, lifetimeMilliseconds: minute)) == .unavailable(.away))
-            try await eventually(within: .seconds(3)) { try await store.counters().connectionFailures >= 2 }
+            try await eventually { try await store.counters().connectionFailures >= 2 }
             #expect(store.lines.all.contains { $0.contains("the server is a replica") })
             try server.command("REPLICAOF", "NO", "ONE")
-            try await store.ready(within: .seconds(5))
+            try await store.ready()
             #expect(try await store.send(.create(.test(5), Self.one, lifetimeMilliseconds: minute)) == .written)
         }
     }
@@ -303,7 +303,7 @@ struct RedisStoreTests {
     func cluster(_ database: Int) async throws {
         let server = try RedisServer(RedisServer.clusterNode())
         let store = try StoreDriver.redis("redis://127.0.0.1:\(server.port)/\(database)")
-        try await eventually(within: .seconds(8)) { try await store.counters().connectionFailures >= 2 }
+        try await eventually { try await store.counters().connectionFailures >= 2 }
         #expect(try await !store.isAvailable)
         #expect(try await store.send(.touch(key, lifetimeMilliseconds: minute)) == .unavailable(.away))
         #expect(
@@ -325,7 +325,7 @@ struct RedisStoreTests {
     func errors(_ url: String, _ reason: String) async throws {
         let server = try RedisServer(["--requirepass", "right"])
         let store = try StoreDriver.redis(url.replacing("PORT", with: String(server.port)))
-        try await eventually(within: .seconds(8)) { try await store.counters().connectionFailures >= 3 }
+        try await eventually { try await store.counters().connectionFailures >= 3 }
         #expect(try await !store.isAvailable)
         #expect(try await store.send(.touch(key, lifetimeMilliseconds: minute)) == .unavailable(.away))
         let warnings = store.lines.all.filter { $0.hasPrefix("warning") }
@@ -358,7 +358,7 @@ struct RedisStoreTests {
         let seconds = (ContinuousClock.now - begin) / .seconds(1)
         #expect(try await Double(store.counters().connectionFailures) <= 2 + 2 * seconds)
         server.thaw()
-        try await store.ready(within: .seconds(5))
+        try await store.ready()
         #expect(try await store.send(operations[0]) == .absent)
         #expect(store.lines.all.filter { $0.contains("The store is available.") }.count == 2)
         try await store.stop()
@@ -392,7 +392,7 @@ struct RedisStoreTests {
         server.freeze()
         let operations = (1...100).map { StoreOperation.touch(.test($0), lifetimeMilliseconds: minute) }
         async let results = store.send(operations)
-        try await eventually(within: .seconds(5)) { try await store.counters().sent(.touch) == 100 }
+        try await eventually { try await store.counters().sent(.touch) == 100 }
         server.kill()
         let begin = ContinuousClock.now
         let possible: Set<StoreResult> = [.unavailable(.lost), .unavailable(.late)]
@@ -400,11 +400,11 @@ struct RedisStoreTests {
         try await eventually(within: .seconds(1)) { try await !store.isAvailable }
         #expect(try await store.send(operations[0]) == .unavailable(.away))
         // It is tried again, two times a second at most, after the loss.
-        try await eventually(within: .seconds(5)) { try await store.counters().connectionFailures >= 3 }
+        try await eventually { try await store.counters().connectionFailures >= 3 }
         let seconds = (ContinuousClock.now - begin) / .seconds(1)
         #expect(try await Double(store.counters().connectionFailures) <= 2 + 2 * seconds)
         try server.start()
-        try await store.ready(within: .seconds(5))
+        try await store.ready()
         #expect(try await store.send(operations[0]) == .absent)
         let warnings = store.lines.all.filter { $0.hasPrefix("warning") }
         #expect(warnings.count == Set(warnings).count)
@@ -429,7 +429,7 @@ struct RedisStoreTests {
         try await store.ready()
         server.freeze()
         async let results = store.send((1...10).map { .touch(.test($0), lifetimeMilliseconds: minute) })
-        try await eventually(within: .seconds(5)) { try await store.counters().sent(.touch) == 10 }
+        try await eventually { try await store.counters().sent(.touch) == 10 }
         try await store.stop()
         #expect(try await results.allSatisfy { $0 == .unavailable(.lost) })
         server.thaw()
@@ -450,12 +450,12 @@ struct RedisStoreTests {
             return failures
         }
         // Four losses, and two attempts a second.
-        try await eventually(within: .seconds(5)) { try await failures() >= 4 + 2 }
+        try await eventually { try await failures() >= 4 + 2 }
         try await Task.sleep(for: .milliseconds(500))
         let seconds = (ContinuousClock.now - begin) / .seconds(1)
         #expect(try await Double(failures()) <= 4 + 1 + 2 * seconds)
         try server.start()
-        for store in stores { try await store.ready(within: .seconds(5)) }
+        for store in stores { try await store.ready() }
         let warnings = stores.flatMap(\.lines.all).filter { $0.hasPrefix("warning") }
         #expect(warnings.count == Set(warnings).count)
         for store in stores { try await store.stop() }
@@ -465,7 +465,7 @@ struct RedisStoreTests {
     func twoPrimaries() async throws {
         let server = try RedisServer()
         let away = try StoreDriver.redis(RedisPrimary(.plain(port: LoopbackPort.free()), connections: 1))
-        try await eventually(within: .seconds(5)) { try await away.counters().connectionFailures > 0 }
+        try await eventually { try await away.counters().connectionFailures > 0 }
         let there = try StoreDriver.redis(RedisPrimary(.plain(port: server.port), number: 1, connections: 1))
         try await there.ready()
         #expect(try await there.counters().connectionFailures == 0)

@@ -37,7 +37,7 @@ struct RouterDriver {
     var last: StoreDriver { loops[loops.count - 1] }
 
     /// Waits until the store is available on each loop.
-    func ready(within limit: Duration = .seconds(5)) async throws {
+    func ready(within limit: Duration = .seconds(30)) async throws {
         for loop in loops { try await loop.ready(within: limit) }
     }
 

@@ -87,7 +87,7 @@ struct ScanTests {
         try await store.ready()
         server.freeze()
         async let reply = store.scan(from: 0)
-        try await eventually(within: .seconds(2)) { try store.runRedis { $0.depth } == 1 }
+        try await eventually { try store.runRedis { $0.depth } == 1 }
         // At most one is in flight.
         #expect(try await store.scan(from: 0) == nil)
         server.kill()
@@ -104,7 +104,7 @@ struct ScanTests {
         try await store.ready()
         server.freeze()
         async let reply = store.scan(from: 0)
-        try await eventually(within: .seconds(2)) { try store.runRedis { $0.depth } == 1 }
+        try await eventually { try store.runRedis { $0.depth } == 1 }
         try await Task.sleep(for: .milliseconds(100))
         #expect(try await store.isAvailable)
         server.thaw()
@@ -180,7 +180,7 @@ struct ScanTests {
     func tooLarge(_ response: HostileStore.Response) async throws {
         let (hostile, store) = try await hostile(response)
         #expect(try await store.scan(from: 7) == .tooLarge)
-        try await eventually(within: .seconds(5)) {
+        try await eventually {
             let isBack = try await store.isAvailable
             return hostile.connections == 2 && isBack
         }
@@ -198,7 +198,7 @@ struct ScanTests {
     func lost(_ response: HostileStore.Response) async throws {
         let (hostile, store) = try await hostile(response)
         #expect(try await store.scan(from: 7) == .lost)
-        try await eventually(within: .seconds(5)) { hostile.connections == 2 }
+        try await eventually { hostile.connections == 2 }
         try await store.stop()
         try await hostile.stop()
     }
@@ -207,7 +207,7 @@ struct ScanTests {
     func stop() async throws {
         let (hostile, store) = try await hostile(.nothing)
         async let reply = store.scan(from: 7)
-        try await eventually(within: .seconds(2)) { try store.runRedis { $0.depth } == 1 }
+        try await eventually { try store.runRedis { $0.depth } == 1 }
         try await store.stop()
         #expect(try await reply == .lost)
         try await hostile.stop()

@@ -61,7 +61,7 @@ final class SentinelDriver: Sendable {
     var status: SentinelMonitor.Status { get throws { try channel.run { [monitor] _ in monitor.value.status } } }
 
     /// Waits until the store at this port is in use and its channel is live.
-    func inUse(_ port: Int, within limit: Duration = .seconds(10)) async throws {
+    func inUse(_ port: Int, within limit: Duration = .seconds(30)) async throws {
         try await eventually(within: limit) {
             guard try self.status.primary?.port == port, self.channel.isLive else { return false }
             return try await self.channel.store.isAvailable
@@ -82,7 +82,7 @@ extension SentinelProcess {
     func asked(_ rounds: Int) async throws {
         let before = try commandCount()
         var own = 0
-        try await eventually(within: .seconds(10)) {
+        try await eventually {
             own += 1
             // Over one connection it is asked, and over the other one it gets a PING.
             return try self.commandCount() - before - own >= 2 * rounds

@@ -30,7 +30,7 @@ struct SentinelRefusalTests {
         let line =
             "warning A Sentinel's announcements are not heard. reason=\(reason) "
             + "sentinel=redis://127.0.0.1:\(sentinel.port)/0"
-        try await eventually(within: .seconds(10)) { driver.lines.all.contains(line) }
+        try await eventually { driver.lines.all.contains(line) }
         for _ in 0..<2 {
             // It is asked again soon, and heard again not at all.
             try sentinel.command("CLIENT", "KILL", "TYPE", "normal")
@@ -41,7 +41,7 @@ struct SentinelRefusalTests {
         #expect(driver.count("are heard again") == 0)
         #expect(try driver.status.heard == 1)
         try sentinel.command("ACL", "SETUSER", "limpet", right)
-        try await eventually(within: .seconds(15)) {
+        try await eventually {
             driver.count("info A Sentinel's announcements are heard again.") == 1
         }
         try await driver.stop()
@@ -61,14 +61,14 @@ struct SentinelRefusalTests {
             password: mistake == "Redis" ? nil : mistake == "password" ? "loud" : "hush", masterName: name)
         let driver = try SentinelDriver(settings)
         let line = "warning The store is unavailable. reason=no Sentinel has named a primary store=\(name)"
-        try await eventually(within: .seconds(2)) { driver.lines.all.contains(line) }
+        try await eventually { driver.lines.all.contains(line) }
         try await Task.sleep(for: .seconds(2))
         #expect(driver.count("The store is unavailable.") == 1)
         guard mistake == "name" else { return try await driver.stop() }
         #expect(driver.count("no primary of the name other: check store.redis.sentinel.masterName") == 1)
         try sentinel.command("SENTINEL", "MONITOR", "other", "127.0.0.1", "\(redis.port)", "1")
         try await driver.inUse(redis.port)
-        try await eventually(within: .seconds(2)) { driver.count("info The store is available.") == 1 }
+        try await eventually { driver.count("info The store is available.") == 1 }
         try await driver.stop()
     }
 
@@ -76,7 +76,7 @@ struct SentinelRefusalTests {
     func portOfTLS() async throws {
         let redis = try TLSRedis()
         let driver = try SentinelDriver([redis.port])
-        try await eventually(within: .seconds(5)) {
+        try await eventually {
             driver.lines.all.contains {
                 $0.hasPrefix("warning A Sentinel cannot name the primary.") && $0.contains("rediss://")
             }
@@ -92,7 +92,7 @@ struct SentinelRefusalTests {
         for _ in 0..<8 { held.append(try TCPSocket(port: sentinel.port)) }
         let driver = try SentinelDriver([sentinel.port])
         let reason = "reason=the server has reached its maxclients;"
-        try await eventually(within: .seconds(5)) { driver.count("A Sentinel cannot name the primary. \(reason)") == 1 }
+        try await eventually { driver.count("A Sentinel cannot name the primary. \(reason)") == 1 }
         held = []
         try await driver.inUse(redis.port)
         try await driver.stop()

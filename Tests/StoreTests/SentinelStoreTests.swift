@@ -31,7 +31,7 @@ struct SentinelStoreTests {
         try await driver.inUse(redis.port, within: .seconds(2))
         let status = try driver.status
         #expect(status.basis == .majority && status.configured == 3 && status.switches == 1)
-        try await eventually(within: .seconds(3)) { try driver.status.heard == 3 && driver.status.isAgreed }
+        try await eventually { try driver.status.heard == 3 && driver.status.isAgreed }
         #expect(driver.count("The Sentinels name the primary. primary=127.0.0.1:\(redis.port)") == 1)
         #expect(!driver.lines.all.contains { $0.hasPrefix("warning") }, "\(driver.lines.all)")
         try await driver.stop()
@@ -46,7 +46,7 @@ struct SentinelStoreTests {
         let line =
             "warning A Sentinel names another primary than the majority; it is outvoted. "
             + "named=127.0.0.1:\(other.port) sentinel=redis://127.0.0.1:\(sentinels[0].port)/0"
-        try await eventually(within: .seconds(10)) { driver.lines.all.contains(line) }
+        try await eventually { driver.lines.all.contains(line) }
         // Once its connections are back, all are asked again soon.
         try sentinels[0].command("CLIENT", "KILL", "TYPE", "normal")
         try await sentinels[0].asked(3)
@@ -70,7 +70,7 @@ struct SentinelStoreTests {
         // A single Sentinel that names another one is no majority either.
         sentinels[0].kill()
         let liar = try SentinelProcess(SentinelDeployment.lines(watching: other.port, .init()), port: second)
-        try await eventually(within: .seconds(5)) { try driver.status.heard == 1 }
+        try await eventually { try driver.status.heard == 1 }
         // For so long that a majority would be believed.
         try await Task.sleep(for: .milliseconds(SentinelTopology.patienceMilliseconds))
         try await liar.asked(2)
@@ -84,14 +84,14 @@ struct SentinelStoreTests {
         let redis = try RedisServer()
         let sentinels = try Self.sentinels(1, watching: redis.port)
         let driver = try SentinelDriver([sentinels[0].port, redis.port], masterName: "other")
-        try await eventually(within: .seconds(5)) {
+        try await eventually {
             driver.count("reason=the Sentinel watches no primary of the name other: check store.redis.sentinel.mast")
                 > 0
                 && driver.count("reason=the server is not a Sentinel") > 0
         }
         try await sentinels[0].asked(3)
         let refused = try Self.refusals(of: redis)
-        try await eventually(within: .seconds(10)) { try Self.refusals(of: redis) >= refused + 2 }
+        try await eventually { try Self.refusals(of: redis) >= refused + 2 }
         #expect(driver.count("watches no primary") == 1)
         #expect(driver.count("the server is not a Sentinel") == 1)
         #expect(try driver.status.primary == nil)
@@ -131,10 +131,10 @@ struct SentinelStoreTests {
 
         for (password, reason) in [("loud", "the username or password is wrong"), (nil, "requires a password")] {
             let driver = try SentinelDriver(settings(password))
-            try await eventually(within: .seconds(5)) { driver.count(reason) == 3 }
+            try await eventually { driver.count(reason) == 3 }
             let connections = try proxies.map { try $0.accepted.count }
             // Each has been tried again, twice.
-            try await eventually(within: .seconds(10)) {
+            try await eventually {
                 try zip(proxies, connections).allSatisfy { try $0.accepted.count >= $1 + 2 }
             }
             #expect(driver.count("warning A Sentinel cannot name the primary.") == 3, "\(driver.lines.all)")
@@ -156,7 +156,7 @@ struct SentinelStoreTests {
         let rights = try DocumentedRights.arguments(DocumentedRights.sentinel).filter { $0 != right }
         #expect(try sentinel.command(rights) == "OK")
         let driver = try SentinelDriver([sentinel.port], password: "hush")
-        try await eventually(within: .seconds(5)) { driver.count("reason=\(reason)") == 1 }
+        try await eventually { driver.count("reason=\(reason)") == 1 }
         try await driver.stop()
     }
 
@@ -187,7 +187,7 @@ struct SentinelStoreTests {
         // The authority of the primary is not that of the Sentinels.
         settings.sentinel?.tls = settings.tls
         let other = try SentinelDriver(settings)
-        try await eventually(within: .seconds(5)) {
+        try await eventually {
             other.count("the server's certificate is of an unknown authority") == 1
         }
         #expect(try other.status.primary == nil)
@@ -214,10 +214,10 @@ struct SentinelStoreTests {
             RedisPrimary(settings, endpoints: named, named: named, connections: 1, resolver: resolver))
         try await driver.inUse(redis.port)
         first.kill()
-        try await eventually(within: .seconds(5)) { try driver.status.heard == 0 }
+        try await eventually { try driver.status.heard == 0 }
         let second = try SentinelProcess(lines, host: "127.0.0.3", port: port)
         address.withLock { $0 = "127.0.0.3" }
-        try await eventually(within: .seconds(10)) { try driver.status.heard == 1 }
+        try await eventually { try driver.status.heard == 1 }
         #expect(driver.channel.isLive)
         try await driver.stop()
         withExtendedLifetime(second) {}

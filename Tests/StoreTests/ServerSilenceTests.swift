@@ -55,7 +55,7 @@ struct ServerSilenceTests {
                 #expect(try await idle.send(.read(.test(1))) == .unavailable(.away))
                 try await Task.sleep(for: .milliseconds(10))
             }
-            try await first.live(within: .seconds(5))
+            try await first.live()
             #expect(ContinuousClock.now - begin > .milliseconds(1100))
             try await first.store.ready()
             try await idle.ready()
@@ -76,7 +76,7 @@ struct ServerSilenceTests {
         server.freeze()
         try proxy.reset(.oneData)
         // The first commands of the next connection are not answered. No channel asks here what a replica asks.
-        try await eventually(within: .seconds(5)) {
+        try await eventually {
             primary.servers.check(now: .now)
             return try await !idle.isAvailable
         }
@@ -99,7 +99,7 @@ struct ServerSilenceTests {
                 try await first.store.counters().refusals + idle.counters().refusals
             }
             let before = try await refusals()
-            try await eventually(within: .seconds(8)) { try await refusals() >= before + 4 }
+            try await eventually { try await refusals() >= before + 4 }
             let end = ContinuousClock.now + .seconds(1)
             while ContinuousClock.now < end {
                 #expect(try await isLeft(first, idle) && !first.isLive)
@@ -135,7 +135,7 @@ struct ServerSilenceTests {
     func replaced() async throws {
         try await with { server, first, idle in
             let replica = try RedisServer(["--replicaof", "127.0.0.1 \(server.port)"])
-            try await eventually(within: .seconds(10)) {
+            try await eventually {
                 try server.command("INFO", "replication").contains("state=online")
             }
             try server.command("CONFIG", "SET", "min-replicas-to-write", "1")
@@ -147,7 +147,7 @@ struct ServerSilenceTests {
                 try await first.store.counters().refusals + idle.counters().refusals
             }
             let before = try await refusals()
-            try await eventually(within: .seconds(8)) {
+            try await eventually {
                 #expect(try await isLeft(first, idle) && !first.isLive)
                 return try await refusals() >= before + 4
             }
@@ -161,9 +161,9 @@ struct ServerSilenceTests {
             server.kill()
             let connections = try await idle.counters().connections
             try server.start()
-            try await eventually(within: .seconds(8)) { try await idle.counters().connections > connections }
+            try await eventually { try await idle.counters().connections > connections }
             try await idle.ready(within: .milliseconds(500))
-            try await first.live(within: .seconds(5))
+            try await first.live()
         }
     }
 
@@ -177,12 +177,12 @@ struct ServerSilenceTests {
         try await driver.store.ready()
         try proxy.set(.halfOpen, on: .subscribers)
         let begin = ContinuousClock.now
-        try await eventually(within: .seconds(3)) { try !driver.isUp }
+        try await eventually { try !driver.isUp }
         #expect(ContinuousClock.now - begin > .milliseconds(900))
         #expect(try await driver.store.isAvailable)
         #expect(try await driver.store.counters().connectionFailures == 0)
         try proxy.heal()
-        try await driver.live(within: .seconds(5))
+        try await driver.live()
         try await driver.stop()
     }
 

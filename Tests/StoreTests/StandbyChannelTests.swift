@@ -40,7 +40,7 @@ struct StandbyChannelTests {
         #expect(try await drivers[0].announce([.test(9), key], hasLeftOut: false) == .done)
         #expect(try await drivers[1].announce([], hasLeftOut: true) == .done)
         for driver in drivers {
-            try await eventually(within: .seconds(2)) { driver.announcements.all.count == 2 }
+            try await eventually { driver.announcements.all.count == 2 }
             let (first, second) = (driver.announcements.all[0], driver.announcements.all[1])
             #expect(first.instance == .max)
             #expect(!first.hasLeftOut)
@@ -66,7 +66,7 @@ struct StandbyChannelTests {
         func refusals() -> Int { driver.store.lines.all.filter { $0.contains(Self.refusal) }.count }
         func reconnect(_ connections: Int) async throws {
             try server.command("CLIENT", "KILL", "TYPE", "pubsub")
-            try await eventually(within: .seconds(5)) {
+            try await eventually {
                 try driver.counters.connections == connections && driver.isLive
             }
         }
@@ -82,7 +82,7 @@ struct StandbyChannelTests {
         #expect(try driver.run { $0.channel.hearsAnnouncements })
         #expect(refusals() == 1)
         try permit(Self.coherence, server)
-        try await eventually(within: .seconds(5)) { try driver.counters.connections == 4 && driver.isLive }
+        try await eventually { try driver.counters.connections == 4 && driver.isLive }
         #expect(try !driver.run { $0.channel.hearsAnnouncements })
         #expect(refusals() == 2)
         try await driver.stop()
@@ -98,7 +98,7 @@ struct StandbyChannelTests {
         try await eventually(within: .seconds(1)) { try !driver.isUp }
         #expect(try !driver.run { $0.channel.hearsAnnouncements })
         try server.start()
-        try await driver.live(within: .seconds(5))
+        try await driver.live()
         #expect(try driver.run { $0.channel.hearsAnnouncements })
         try await driver.stop()
     }
@@ -110,7 +110,7 @@ struct StandbyChannelTests {
         try await driver.live()
         let payloads = ["", "x", "1", "1 2", "1 0 ", "1 0 \(key.text)", String(repeating: "a", count: 20_000)]
         for payload in payloads { try server.command("PUBLISH", "limpet:made", payload) }
-        try await eventually(within: .seconds(2)) { try driver.counters.aliens == UInt64(payloads.count) }
+        try await eventually { try driver.counters.aliens == UInt64(payloads.count) }
         #expect(try driver.counters.announcements == 0)
         #expect(driver.isLive)
         #expect(try driver.counters.connections == 1)

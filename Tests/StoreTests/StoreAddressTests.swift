@@ -64,7 +64,7 @@ struct StoreAddressTests {
             ["--bind", "127.0.0.2", "--replicaof", "127.0.0.1 \(server.port)"], port: server.port)
         let primary = try Self.primary(Self.settings(server.port), addresses: ["127.0.0.2", "127.0.0.4"])
         let store = try StoreDriver.redis(primary)
-        try await eventually(within: .seconds(10)) { try await store.counters().connectionFailures >= 6 }
+        try await eventually { try await store.counters().connectionFailures >= 6 }
         let reasons = store.lines.all.map { $0.split(separator: "reason=").last?.prefix(23) }
         #expect(reasons == ["the server is a replica", "cannot connect: connect"])
         try await store.stop()
@@ -88,14 +88,14 @@ struct StoreAddressTests {
     func failover() async throws {
         let old = try RedisServer()
         let new = try RedisServer(["--bind", "127.0.0.2", "--replicaof", "127.0.0.1 \(old.port)"], port: old.port)
-        try await eventually(within: .seconds(10)) {
+        try await eventually {
             try new.command("INFO", "replication").contains("master_link_status:up")
         }
         let primary = try Self.primary(Self.settings(old.port), addresses: ["127.0.0.1", "127.0.0.2"])
         let (_, driver) = try await Self.timeUntilLive(primary)
         try new.command("REPLICAOF", "NO", "ONE")
         try old.command("REPLICAOF", "127.0.0.2", String(old.port))
-        try await eventually(within: .seconds(5)) {
+        try await eventually {
             guard try await driver.store.isAvailable else { return false }
             let operation = StoreOperation.create(.test(9), BackendHash(bits: 1), lifetimeMilliseconds: 60_000)
             return try await driver.store.send(operation) == .written

@@ -69,7 +69,7 @@ final class StoreDriver: Sendable {
     var isAvailable: Bool { get async throws { try await run { $0.isAvailable(for: .test(1)) } } }
 
     /// Waits until the store is available, at most `limit`.
-    func ready(within limit: Duration = .seconds(5)) async throws {
+    func ready(within limit: Duration = .seconds(30)) async throws {
         try await eventually(within: limit) { try await self.isAvailable }
     }
 
@@ -236,8 +236,8 @@ final class LogLines: Sendable {
 
 struct NotInTime: Error {}
 
-/// Waits until `condition` holds, at most `limit`.
-func eventually(within limit: Duration, _ condition: () async throws -> Bool) async throws {
+/// Waits until `condition` holds, at most `limit`: by default far longer than it takes on a busy machine.
+func eventually(within limit: Duration = .seconds(30), _ condition: () async throws -> Bool) async throws {
     let end = ContinuousClock.now + limit
     while try await !condition() {
         guard ContinuousClock.now < end else { throw NotInTime() }

@@ -19,7 +19,7 @@ struct StoreRefusalTests {
             let line =
                 "warning The store rejects commands. error=NOREPLICAS reason=\(cause)\(reason) "
                 + "store=redis://127.0.0.1:\(server.port)/0"
-            try await eventually(within: .seconds(5)) { driver.store.lines.all.contains(line) }
+            try await eventually { driver.store.lines.all.contains(line) }
             try await driver.stop()
         }
     }
@@ -63,7 +63,7 @@ struct StoreRefusalTests {
         let server = try RedisServer(["--replicaof", "127.0.0.1 1"])
         let store = try StoreDriver.redis("redis://127.0.0.1:\(server.port)")
         let reason = "the server is a replica, which accepts no writes; endpoints must name the primary, or Sentinels"
-        try await eventually(within: .seconds(5)) { store.lines.all.contains { $0.contains("reason=\(reason) ") } }
+        try await eventually { store.lines.all.contains { $0.contains("reason=\(reason) ") } }
         try await store.stop()
     }
 
@@ -76,7 +76,7 @@ struct StoreRefusalTests {
             let driver = try ChannelDriver(
                 StoreSettings(endpoint: RedisEndpoint("redis://\(user)127.0.0.1:\(redis.port)")))
             // Once by the store, and once by the channel.
-            try await eventually(within: .seconds(5)) {
+            try await eventually {
                 driver.store.lines.all.count { $0.contains("reason=the server has reached its maxclients;") } == 2
             }
             #expect(driver.store.lines.all.count == 2, "\(driver.store.lines.all)")

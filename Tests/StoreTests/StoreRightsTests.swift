@@ -73,10 +73,10 @@ struct StoreRightsTests {
             return
         }
         #expect(try driver.run { $0.channel.publishFleet([1]) })
-        try await eventually(within: .seconds(2)) { driver.fleet.all.count == 1 }
+        try await eventually { driver.fleet.all.count == 1 }
         #expect(try driver.run { $0.channel.hearsAnnouncements })
         #expect(try await driver.announce([.test(1)], hasLeftOut: false) == .done)
-        try await eventually(within: .seconds(2)) { driver.announcements.all.count == 1 }
+        try await eventually { driver.announcements.all.count == 1 }
         #expect(!driver.store.lines.all.contains { $0.contains("right") })
         try await driver.stop()
         // One refusal is documented: the number of replicas that the server demands.
@@ -109,7 +109,7 @@ struct StoreRightsTests {
         let lines = Set([right, named]).map {
             "warning The user of the store lacks a right. right=\($0) store=redis://127.0.0.1:\(server.port)/0"
         }
-        try await eventually(within: .seconds(2)) { driver.store.lines.all.contains(where: lines.contains) }
+        try await eventually { driver.store.lines.all.contains(where: lines.contains) }
         try await Task.sleep(for: .milliseconds(300))
         #expect(driver.store.lines.all.filter(lines.contains).count == 1)
         try await driver.stop()
@@ -128,7 +128,7 @@ struct StoreRightsTests {
                 $0.hasPrefix("warning The user of the store lacks a right. right=the keys of the namespace (~limpet:*)")
             })
         try server.command("ACL", "SETUSER", "limpet", "~limpet:*", "resetchannels", "&other:*")
-        try await eventually(within: .seconds(8)) {
+        try await eventually {
             driver.store.lines.all.contains {
                 $0.contains("the user has no permission for the channels of the namespace (&limpet:*)")
             }
