@@ -416,42 +416,6 @@ struct HTTP2ClientTests {
         }
     }
 
-    private static let kindsOfFlood: [(HTTP2Flood, [UInt8])] = [
-        (.pings, Array((0..<1500).map { _ in HTTP2Frame.frame(type: 6, Array(repeating: 0, count: 8)) }.joined())),
-        (
-            .resetsSent,
-            (0..<1500).flatMap { HTTP2Frame.head(stream: UInt32(2 * $0 + 1), [(":path", "/")]) }
-        ),
-        (
-            .fields,
-            HTTP2Frame.frame(type: 1, flags: 1, stream: 1, HTTP2Frame.block(HTTP2Frame.request))
-                + (0..<20).flatMap { _ in HTTP2Frame.frame(type: 9, stream: 1) }
-        ),
-    ]
-
-    @Test("are closed at a flood, which is counted by its kind, and logged with the client", arguments: kindsOfFlood)
-    func floods(_ kind: HTTP2Flood, _ frames: [UInt8]) async throws {
-        let backend = try ScriptedBackend.answering(ok("x"))
-        defer { backend.close() }
-        let log = RecordedLog()
-        var options = ProxyHarness.Options()
-        options.logger = log.logger
-        try await withProxy(to: [backend.port], options) { proxy in
-            let socket = try proxy.connect()
-            try socket.send(HTTP2Frame.preface + frames)
-            var end: HTTP2Frame?
-            while let frame = try? HTTP2Frame(from: socket) { if frame.type == 7 { end = frame } }
-            #expect(end?.payload[4...].elementsEqual([0, 0, 0, 0xb]) == true, "ENHANCE_YOUR_CALM")
-            try await #expect(eventually { try await proxy.counters().http2.floods == [kind: 1] })
-            try await #expect(eventually { try await proxy.onLoop { $0.openClients } == 0 })
-        }
-        #expect(
-            log.lines == [
-                "A client flooded its HTTP/2 connection, which was closed. client=127.0.0.1 entryPoint=web "
-                    + "kind=\(kind.rawValue)"
-            ])
-    }
-
     @Test("may begin with HTTP/2 only at the start of a connection")
     func priorKnowledge() async throws {
         let backend = try ScriptedBackend.answering(ok("x"))

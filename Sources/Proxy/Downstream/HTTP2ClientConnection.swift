@@ -26,6 +26,9 @@ final class HTTP2ClientConnection: ChannelInboundHandler, RemovableChannelHandle
     /// Between requests of a client that begins more at once than it may have open.
     private static let pause = TimeAmount.milliseconds(5)
 
+    /// After the end of the connection: its window, and as much again for frame heads and other frames.
+    private static let mostDiscarded = 2 * HTTP2Settings(.server).connectionWindow
+
     private let worker: Worker
     let loop: LoopContext
     let entryPoint: EntryPoint
@@ -46,6 +49,8 @@ final class HTTP2ClientConnection: ChannelInboundHandler, RemovableChannelHandle
     private var input = ByteBuffer()
     /// What was read and waits for its turn: a client that begins many requests at once holds up no other connection.
     private var unread = ByteBuffer()
+    /// How many bytes have been discarded since the end.
+    private var discarded = 0
     private var isReceiving = false
     private var isSending = false
     private var awaitsTurnEnd = false
@@ -106,14 +111,18 @@ final class HTTP2ClientConnection: ChannelInboundHandler, RemovableChannelHandle
         switch state {
         case .open, .leaving, .refusing:
             if unread.readableBytes > 0 { unread.writeBuffer(&bytes) } else { receive(bytes) }
-        case .closing, .closed: break
+        case .closing: discarded += bytes.readableBytes
+        case .closed: break
         }
         loop.receiveBuffers.giveBack(bytes)
     }
 
     /// No later handler needs this event. A stream whose backend takes nothing does not stop the others.
+    ///
+    /// After the end, no more is read than a client can have sent that keeps to its windows: to discard what a flood
+    /// sends on would cost more than the flood did.
     func channelReadComplete(context: ChannelHandlerContext) {
-        if unread.readableBytes == 0 { context.read() }
+        if unread.readableBytes == 0, discarded <= Self.mostDiscarded { context.read() }
     }
 
     func userInboundEventTriggered(context: ChannelHandlerContext, event: Any) {
