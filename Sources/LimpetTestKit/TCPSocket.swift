@@ -29,13 +29,16 @@ package final class TCPSocket: @unchecked Sendable {
     }
 
     /// Takes over a descriptor that `accept` returned.
-    init(accepted descriptor: Int32) {
-        self.descriptor = descriptor
+    convenience init(accepted descriptor: Int32) {
+        self.init(descriptor)
         _ = fcntl(descriptor, F_SETFD, FD_CLOEXEC)
     }
 
+    /// Sends each piece at once: Nagle's algorithm would keep a piece back for as long as the peer delays its ACK.
     private init(_ descriptor: Int32) {
         self.descriptor = descriptor
+        var isOn: Int32 = 1
+        setsockopt(descriptor, Int32(IPPROTO_TCP), TCP_NODELAY, &isOn, socklen_t(MemoryLayout<Int32>.size))
     }
 
     /// Connects to a port on 127.0.0.`target`. Reads and writes fail after `timeout` seconds.
