@@ -43,12 +43,23 @@ struct limpet_h2 {
     frame_scan scan;
     /* Requests whose end may come as DATA without content. */
     uint32_t open_ends;
+    /* How many bytes of content the current call of limpet_h2_output may still give out. */
+    size_t output_left;
 };
 
 enum { NO_FLOOD = -1, THOUSANDTHS = 1000, WINDOW_UPDATES_FOR_DATA = 2, CREDIT_MAX = 1000 };
 
 /* What may be on its way on a stream that we reset: the head of a response, and trailers. */
 enum { HEADS_AFTER_RESET = 2 };
+
+/* Content of many streams is given out in pieces of about this size, so that the caller can stop between them. */
+enum { OUTPUT_MAX = 64 * 1024 };
+
+/*
+ * What a head to be sent may take up: more than a head that can be received. libnghttp2 adds twelve bytes for each
+ * field, and by default sends no head of more than 64 KiB.
+ */
+enum { SENT_HEAD_MAX = 256 * 1024 };
 
 /* How many times the limit of a head a block may have decoded: a block that goes on and on is meant to cost. */
 enum { DECODED_HEADS = 8 };
@@ -199,29 +210,48 @@ static int on_invalid_header(
     return NGHTTP2_ERR_TEMPORAL_CALLBACK_FAILURE;
 }
 
-static void head_refused(limpet_h2 *h2, int32_t stream, int fault) {
+static void tell_refused(limpet_h2 *h2, int32_t stream, int fault) {
+    bool is_to_head = received_head_is_for_head(&h2->head), is_grpc = h2->head.is_grpc;
     received_head_clear(&h2->head);
-    if (fault == LIMPET_H2_HEAD_MALFORMED) limpet_h2_reset(h2, stream, NGHTTP2_PROTOCOL_ERROR);
-    h2->events.head_refused(h2->owner, stream, fault);
+    h2->events.head_refused(h2->owner, stream, fault, is_to_head, is_grpc);
 }
 
+static void head_refused(limpet_h2 *h2, int32_t stream, int fault) {
+    if (fault == LIMPET_H2_HEAD_MALFORMED) limpet_h2_reset(h2, stream, NGHTTP2_PROTOCOL_ERROR);
+    tell_refused(h2, stream, fault);
+}
+
+/* Whether the block can only be a head: to a server each block after the first one is trailers. */
+static bool is_first_block(const limpet_h2 *h2, const nghttp2_frame *frame) {
+    return !h2->settings.is_server || frame->headers.cat == NGHTTP2_HCAT_REQUEST;
+}
+
+/*
+ * After most of these libnghttp2 resets the stream. That stream's reset is sent later, and what it asks for would be
+ * begun in vain until then.
+ */
 static int on_invalid_frame(nghttp2_session *session, const nghttp2_frame *frame, int error, void *user) {
     (void)session;
     limpet_h2 *h2 = user;
-    bool is_head = frame->hd.type == NGHTTP2_HEADERS && (error == NGHTTP2_ERR_HTTP_HEADER || error == NGHTTP2_ERR_PROTO);
-    if (is_head && frame->hd.stream_id == h2->head.stream) {
+    int32_t stream = frame->hd.stream_id;
+    bool is_head = frame->hd.type == NGHTTP2_HEADERS && stream == h2->head.stream &&
+        (error == NGHTTP2_ERR_HTTP_HEADER || error == NGHTTP2_ERR_HTTP_MESSAGING || error == NGHTTP2_ERR_PROTO);
+    if (is_head && is_first_block(h2, frame)) {
+        tell_refused(h2, stream, LIMPET_H2_HEAD_MALFORMED);
+    } else if (is_head) {
         received_head_clear(&h2->head);
-        h2->events.head_refused(h2->owner, frame->hd.stream_id, LIMPET_H2_HEAD_MALFORMED);
+    } else if (frame->hd.type == NGHTTP2_WINDOW_UPDATE && stream != 0 && h2->settings.is_server) {
+        h2->events.closed(h2->owner, stream, NGHTTP2_FLOW_CONTROL_ERROR);
     }
     return 0;
 }
 
-static void received_block(limpet_h2 *h2, int32_t stream, bool ends) {
+static void received_block(limpet_h2 *h2, int32_t stream, bool is_first, bool ends) {
     head_form form = received_head_form(&h2->head);
     int fault = received_head_complete(&h2->head, ends, is_marked(h2->session, stream, &to_head));
     /* Trailers end the stream (RFC 9113, section 8.1). */
     if (fault == 0 && form == FORM_TRAILERS && !ends) fault = LIMPET_H2_HEAD_MALFORMED;
-    if (fault != 0 && form == FORM_TRAILERS) {
+    if (fault != 0 && form == FORM_TRAILERS && !(is_first && h2->settings.is_server)) {
         limpet_h2_reset(h2, stream, NGHTTP2_PROTOCOL_ERROR);
     } else if (fault != 0) {
         return head_refused(h2, stream, fault);
@@ -241,7 +271,9 @@ static int on_frame_recv(nghttp2_session *session, const nghttp2_frame *frame, v
     bool ends = frame->hd.flags & NGHTTP2_FLAG_END_STREAM;
     switch (frame->hd.type) {
     case NGHTTP2_HEADERS:
-        if (frame->hd.stream_id == h2->head.stream) received_block(h2, frame->hd.stream_id, ends);
+        if (frame->hd.stream_id == h2->head.stream) {
+            received_block(h2, frame->hd.stream_id, is_first_block(h2, frame), ends);
+        }
         break;
     case NGHTTP2_DATA:
         if (ends) {
@@ -270,6 +302,8 @@ static int on_data(
 static int on_stream_close(nghttp2_session *session, int32_t stream, uint32_t error, void *user) {
     (void)session;
     limpet_h2 *h2 = user;
+    /* libnghttp2 does not tell of the end of a block whose stream has closed. */
+    if (stream == h2->head.stream) received_head_clear(&h2->head);
     h2->events.closed(h2->owner, stream, error);
     return 0;
 }
@@ -306,6 +340,13 @@ static int on_frame_send(nghttp2_session *session, const nghttp2_frame *frame, v
     return 0;
 }
 
+/* A head that is too large for libnghttp2: without it, nothing would ever end the stream. */
+static int on_frame_not_send(nghttp2_session *session, const nghttp2_frame *frame, int error, void *user) {
+    (void)session, (void)error;
+    if (frame->hd.type == NGHTTP2_HEADERS) limpet_h2_reset(user, frame->hd.stream_id, NGHTTP2_INTERNAL_ERROR);
+    return 0;
+}
+
 // MARK: Content to be sent
 
 static ssize_t read_content(
@@ -313,6 +354,7 @@ static ssize_t read_content(
     void *user) {
     (void)session, (void)bytes, (void)source;
     limpet_h2 *h2 = user;
+    if (h2->output_left == 0) return NGHTTP2_ERR_PAUSE;
     int end = LIMPET_H2_CONTENT_GOES_ON;
     size_t count = h2->events.ready(h2->owner, stream, length, &end);
     if (count == 0 && end == LIMPET_H2_CONTENT_GOES_ON) return NGHTTP2_ERR_DEFERRED;
@@ -327,6 +369,7 @@ static int send_content(
     void *user) {
     (void)session, (void)source;
     limpet_h2 *h2 = user;
+    h2->output_left -= length < h2->output_left ? length : h2->output_left;
     h2->events.take(h2->owner, frame->hd.stream_id, frame_head, length);
     return 0;
 }
@@ -345,6 +388,7 @@ static nghttp2_session_callbacks *make_callbacks(void) {
     nghttp2_session_callbacks_set_on_data_chunk_recv_callback(callbacks, on_data);
     nghttp2_session_callbacks_set_on_stream_close_callback(callbacks, on_stream_close);
     nghttp2_session_callbacks_set_on_frame_send_callback(callbacks, on_frame_send);
+    nghttp2_session_callbacks_set_on_frame_not_send_callback(callbacks, on_frame_not_send);
     nghttp2_session_callbacks_set_send_data_callback(callbacks, send_content);
     return callbacks;
 }
@@ -354,6 +398,7 @@ static nghttp2_option *make_options(const limpet_h2_settings *settings) {
     if (nghttp2_option_new(&option) != 0) return NULL;
     nghttp2_option_set_no_auto_window_update(option, 1);
     nghttp2_option_set_no_closed_streams(option, 1);
+    nghttp2_option_set_max_send_header_block_length(option, SENT_HEAD_MAX);
     if (settings->is_server) nghttp2_option_set_builtin_recv_extension_type(option, NGHTTP2_PRIORITY_UPDATE);
     /* None of its own: it goes by another clock than our tolerance, and ends the connection with INTERNAL_ERROR. */
     nghttp2_option_set_stream_reset_rate_limit(option, UINT64_MAX, 0);
@@ -438,11 +483,14 @@ int limpet_h2_receive(limpet_h2 *h2, const uint8_t *bytes, size_t length, uint64
 size_t limpet_h2_unread(const limpet_h2 *h2) { return h2->scan.unread; }
 
 size_t limpet_h2_output(limpet_h2 *h2, const uint8_t **bytes) {
+    h2->output_left = OUTPUT_MAX;
     ssize_t count = nghttp2_session_mem_send(h2->session, bytes);
     if (count >= 0) return (size_t)count;
     h2->is_ended = true;
     return 0;
 }
+
+bool limpet_h2_has_more(const limpet_h2 *h2) { return h2->output_left == 0; }
 
 bool limpet_h2_is_over(const limpet_h2 *h2) {
     return !nghttp2_session_want_read(h2->session) && !nghttp2_session_want_write(h2->session);
@@ -528,6 +576,10 @@ void limpet_h2_resume(limpet_h2 *h2, int32_t stream) { nghttp2_session_resume_da
 
 void limpet_h2_consume(limpet_h2 *h2, int32_t stream, size_t length) {
     nghttp2_session_consume(h2->session, stream, length);
+}
+
+bool limpet_h2_window_is_open(const limpet_h2 *h2, int32_t stream) {
+    return nghttp2_session_get_stream_remote_window_size(h2->session, stream) > 0;
 }
 
 void limpet_h2_reset(limpet_h2 *h2, int32_t stream, uint32_t error) {

@@ -211,9 +211,20 @@ static void add_regular(received_head *head, text name, text value) {
     append_line(head, name, value);
 }
 
+/* `application/grpc`, alone or followed by `+` or `;`. */
+static bool is_grpc(text name, text value) {
+    static const char type[] = "application/grpc";
+    size_t length = sizeof type - 1;
+    if (!equals(name, "content-type") || value.length < length || memcmp(value.base, type, length) != 0) return false;
+    return value.length == length || value.base[length] == '+' || value.base[length] == ';';
+}
+
+bool received_head_is_for_head(const received_head *head) { return equals(text_of(head->method), "HEAD"); }
+
 void received_head_add(received_head *head, nghttp2_rcbuf *name, nghttp2_rcbuf *value, size_t limit) {
     text field = text_of(name), content = text_of(value);
     head->decoded += field.length + content.length;
+    if (is_grpc(field, content)) head->is_grpc = true;
     if (head->fault != 0) return;
     if (head->lines.length + head->cookies.length + field.length + content.length > limit) {
         return refuse(head, LIMPET_H2_HEAD_TOO_LARGE);

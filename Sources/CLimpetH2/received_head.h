@@ -17,6 +17,8 @@ typedef struct {
     /* The request line or status line is written. */
     bool has_start;
     bool has_length;
+    /* The content is a call of gRPC. */
+    bool is_grpc;
     /* Bytes of all fields, also of those that are not kept. */
     size_t decoded;
     buffer lines;
@@ -40,6 +42,9 @@ void received_head_add(received_head *head, nghttp2_rcbuf *name, nghttp2_rcbuf *
 
 /* What the block turned out to be: its pseudo-header fields tell. */
 head_form received_head_form(const received_head *head);
+
+/* The request's method is HEAD. */
+bool received_head_is_for_head(const received_head *head);
 
 /*
  * All fields are there: completes the bytes in `lines`. Returns 0, or why the head is refused.

@@ -42,7 +42,10 @@ package protocol HTTP2Events: AnyObject {
 
 package enum HTTP2HeadFault: Equatable, Sendable {
     case malformed
-    case tooLarge
+    /// - Parameters:
+    ///   - isToHead: the request's method is HEAD.
+    ///   - isGRPC: the request is a call of gRPC, as far as its fields came to be seen.
+    case tooLarge(isToHead: Bool = false, isGRPC: Bool = false)
 }
 
 /// What of a body can be sent now.

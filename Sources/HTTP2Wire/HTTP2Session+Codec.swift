@@ -18,8 +18,10 @@ extension limpet_h2_events {
             events(owner)?.received(
                 head: UnsafeRawBufferPointer(start: bytes, count: length), of: stream, ends: ends)
         },
-        head_refused: { owner, stream, fault in
-            events(owner)?.refusedHead(of: stream, fault == LIMPET_H2_HEAD_TOO_LARGE ? .tooLarge : .malformed)
+        head_refused: { owner, stream, fault, isToHead, isGRPC in
+            let isTooLarge = fault == LIMPET_H2_HEAD_TOO_LARGE
+            events(owner)?.refusedHead(
+                of: stream, isTooLarge ? .tooLarge(isToHead: isToHead, isGRPC: isGRPC) : .malformed)
         },
         content: { owner, stream, bytes, length in
             events(owner)?.received(content: UnsafeRawBufferPointer(start: bytes, count: length), of: stream)
@@ -31,7 +33,7 @@ extension limpet_h2_events {
         closed: { owner, stream, error in events(owner)?.closed(stream, error: error) },
         goaway: { owner, last, error in events(owner)?.receivedGoAway(last: last, error: error) },
         ready: { owner, stream, limit, end in
-            let content = events(owner)?.content(of: stream, atMost: limit) ?? HTTP2Content(count: 0, end: .complete)
+            let content = events(owner)?.content(of: stream, atMost: limit) ?? HTTP2Content(count: 0, end: .goesOn)
             end?.pointee = content.end.codec
             return content.count
         },

@@ -38,11 +38,11 @@ package final class HTTP2Session {
     package var unreadCount: Int { limpet_h2_unread(h2) }
 
     /// Calls `body` with the next bytes to be sent. Content is not among them: ``HTTP2Events/write(_:of:after:)`` comes
-    /// in its place. Returns false if there is nothing to send for now.
+    /// in its place, for about 64 KiB in one call. Returns false if there is nothing to send for now.
     package func nextOutput(_ body: (UnsafeRawBufferPointer) -> Void) -> Bool {
         var bytes: UnsafePointer<UInt8>?
         let count = limpet_h2_output(h2, &bytes)
-        guard count > 0 else { return false }
+        guard count > 0 else { return limpet_h2_has_more(h2) }
         body(UnsafeRawBufferPointer(start: bytes, count: count))
         return true
     }
@@ -125,6 +125,9 @@ package final class HTTP2Session {
     package func consume(_ count: Int, of stream: Int32) {
         if count > 0 { limpet_h2_consume(h2, stream, count) }
     }
+
+    /// Whether the peer takes content of the stream, as far as the stream's own window says.
+    package func windowIsOpen(of stream: Int32) -> Bool { limpet_h2_window_is_open(h2, stream) }
 
     package func reset(_ stream: Int32, _ error: UInt32) { limpet_h2_reset(h2, stream, error) }
 

@@ -55,11 +55,57 @@ import Testing
         let server = HTTP2Side(settings)
         server.receive(HTTP2Frame.preface)
         server.receive(HTTP2Frame.head(HTTP2Frame.request + [("x", String(repeating: "y", count: 1000))]))
-        #expect(server.events == [.refusedHead(1, .tooLarge)])
+        #expect(server.events == [.refusedHead(1, .tooLarge())])
         // It can be answered.
         #expect(server.send(response: "HTTP/1.1 431 \r\n\r\n", on: 1))
         _ = server.takeOutput()
         #expect(server.events.last == .closed(1, 0))
+    }
+
+    @Test("a head that is too large says of its request what an answer must know") func tooLargeOfAKind() {
+        let large = ("x", String(repeating: "y", count: 1000))
+        let grpc = ("content-type", "application/grpc+proto")
+        let head = HTTP2Frame.request.map { $0.0 == ":method" ? (":method", "HEAD") : $0 }
+        let cases: [([(String, String)], HTTP2HeadFault)] = [
+            (head + [large], .tooLarge(isToHead: true)),
+            (HTTP2Frame.request + [large, grpc], .tooLarge(isGRPC: true)),
+            ([(":path", "/" + large.1)] + HTTP2Frame.request.filter { $0.0 != ":path" }, .tooLarge()),
+        ]
+        for (fields, fault) in cases {
+            var settings = HTTP2Settings(.server)
+            settings.headBytes = 1000
+            let server = HTTP2Side(settings)
+            server.receive(HTTP2Frame.preface + HTTP2Frame.head(fields))
+            #expect(server.events == [.refusedHead(1, fault)])
+        }
+    }
+
+    private static let refusedLate: [(String, [(String, String)])] = [
+        ("no path", HTTP2Frame.request.filter { $0.0 != ":path" }),
+        ("no authority", HTTP2Frame.request.filter { $0.0 != ":authority" }),
+        ("a length without content", HTTP2Frame.request + [("content-length", "5")]),
+    ]
+
+    /// libnghttp2 finds out at the end of the block.
+    @Test("a head that is refused at its end is over", arguments: refusedLate)
+    func refusedAtTheEnd(_ name: String, _ fields: [(String, String)]) {
+        let server = HTTP2Side(HTTP2Settings(.server))
+        server.receive(HTTP2Frame.preface + HTTP2Frame.head(fields))
+        #expect(server.events == [.refusedHead(1, .malformed)], "\(name)")
+        #expect(!server.session.isInHead, "\(name)")
+    }
+
+    @Test("trailers are over when their stream is closed before their end") func trailersOfAClosedStream() {
+        let server = HTTP2Side(HTTP2Settings(.server))
+        server.receive(HTTP2Frame.preface + HTTP2Frame.head(ends: false, HTTP2Frame.request))
+        server.receive(HTTP2Frame.frame(type: 1, flags: 1, stream: 1, HTTP2Frame.block([("x", "1")])))
+        #expect(server.session.isInHead)
+        server.session.reset(1, HTTP2ErrorCode.cancel)
+        _ = server.takeOutput()
+        server.receive(HTTP2Frame.frame(type: 9, flags: 4, stream: 1, HTTP2Frame.block([("y", "1")])))
+        #expect(!server.session.isInHead)
+        server.receive(HTTP2Frame.head(stream: 3, HTTP2Frame.request))
+        #expect(server.events.last == .head(3, "GET / HTTP/1.1\r\nhost: a.example\r\n\r\n", ends: true))
     }
 
     /// A block that goes on and on ends the connection.

@@ -159,4 +159,52 @@ import Testing
         #expect(pair.server.session.isOver)
         #expect(pair.client.session.peerStreams == 0)
     }
+
+    @Test("heads of 79 KiB are sent in both directions") func largeHeads() throws {
+        let pair = Pair()
+        let fields = (0..<79).map { "x-\($0): " + String(repeating: "y", count: 1000) + "\r\n" }.joined()
+        let stream = try #require(pair.client.send(request: "GET / HTTP/1.1\r\nHost: a\r\n\(fields)\r\n"))
+        pair.exchange()
+        #expect(
+            pair.server.takeEvents() == [.head(stream, "GET / HTTP/1.1\r\nhost: a\r\n\(fields)\r\n", ends: true)])
+        pair.server.send(response: "HTTP/1.1 200 \r\n\(fields)content-length: 0\r\n\r\n", on: stream)
+        pair.exchange()
+        let head = "HTTP/1.1 200 \r\n\(fields)content-length: 0\r\n\r\n"
+        #expect(pair.client.takeEvents() == [.head(stream, head, ends: true), .closed(stream, 0)])
+    }
+
+    @Test("a response whose head cannot be sent resets its stream") func headThatCannotBeSent() throws {
+        let pair = Pair()
+        let stream = try #require(pair.client.send(request: "GET / HTTP/1.1\r\nHost: a\r\n\r\n"))
+        pair.exchange()
+        let value = String(repeating: "y", count: 300 * 1024)
+        pair.server.send(response: "HTTP/1.1 200 \r\nx: \(value)\r\n\r\n", on: stream, ends: false)
+        pair.exchange()
+        #expect(pair.client.takeEvents() == [.closed(stream, HTTP2ErrorCode.internalError)])
+    }
+
+    @Test("content of many streams is given out in pieces, and none is missing") func pieces() throws {
+        let pair = Pair()
+        let streams = try (0..<50).map { _ in
+            try #require(pair.client.send(request: "GET / HTTP/1.1\r\nHost: a\r\n\r\n"))
+        }
+        pair.exchange()
+        for stream in streams {
+            pair.server.send(response: "HTTP/1.1 200 \r\n\r\n", on: stream, ends: false)
+            pair.server.content[stream] = Array(repeating: 1, count: 5000)
+            pair.server.complete.insert(stream)
+        }
+        var left = [streams.count * 5000]
+        while pair.server.session.nextOutput({ _ in }) { left.append(streams.map(pair.server.unsent).reduce(0, +)) }
+        #expect(zip(left, left.dropFirst()).allSatisfy { $0 - $1 <= 64 * 1024 + 5000 }, "\(left)")
+        #expect(left.last == 0)
+    }
+
+    @Test("a stream whose window grows too large is closed at once") func windowOverflow() throws {
+        let server = HTTP2Side(HTTP2Settings(.server))
+        let overflow = HTTP2Frame.frame(type: 8, stream: 1, [0x7f, 0xff, 0xff, 0xff])
+        server.receive(HTTP2Frame.preface + HTTP2Frame.head(HTTP2Frame.request) + overflow)
+        #expect(server.events.last == .closed(1, 3))
+        #expect(server.takeOutput().suffix(13) == HTTP2Frame.frame(type: 3, stream: 1, [0, 0, 0, 3])[...])
+    }
 }

@@ -30,7 +30,8 @@ typedef struct limpet_h2_events {
      * The head of a request or response is complete. The bytes are valid during the call. `ends`: no content follows.
      */
     void (*head)(void *owner, int32_t stream, const uint8_t *bytes, size_t length, bool ends);
-    void (*head_refused)(void *owner, int32_t stream, int fault);
+    /* `is_to_head`: the method is HEAD. `is_grpc`: the content is gRPC's. As far as the fields came to be seen. */
+    void (*head_refused)(void *owner, int32_t stream, int fault, bool is_to_head, bool is_grpc);
     /* Content of a body; it must be given back to the windows by limpet_h2_consume. The bytes lie in those received. */
     void (*content)(void *owner, int32_t stream, const uint8_t *bytes, size_t length);
     /* The peer's side of the stream is complete. `trailers`: field lines and an empty line, or nothing. */
@@ -98,9 +99,12 @@ size_t limpet_h2_unread(const limpet_h2 *h2);
 
 /*
  * The next bytes to be sent, valid until the next call. Returns their number; 0: none for now. Content is not among
- * them: it is given by the event `take`, which comes in its turn from within this call.
+ * them: it is given by the event `take`, which comes in its turn from within this call, until about 64 KiB of it were
+ * given.
  */
 size_t limpet_h2_output(limpet_h2 *h2, const uint8_t **bytes);
+/* The last call of limpet_h2_output gave as much content as one call may, and there may be more. */
+bool limpet_h2_has_more(const limpet_h2 *h2);
 
 /* Neither more will be received nor is there anything to send: the connection is over. */
 bool limpet_h2_is_over(const limpet_h2 *h2);
@@ -139,6 +143,8 @@ bool limpet_h2_send_trailers(limpet_h2 *h2, int32_t stream, uint8_t *lines, size
 void limpet_h2_resume(limpet_h2 *h2, int32_t stream);
 /* Gives bytes of content that are used up back to the peer's windows. */
 void limpet_h2_consume(limpet_h2 *h2, int32_t stream, size_t length);
+/* The peer takes content of the stream, as far as the stream's own window says. */
+bool limpet_h2_window_is_open(const limpet_h2 *h2, int32_t stream);
 void limpet_h2_reset(limpet_h2 *h2, int32_t stream, uint32_t error);
 /*
  * The peer may send after our side of the stream is complete, as in a tunnel. Otherwise a server tells it to stop (RFC

@@ -15,6 +15,14 @@ struct GRPCCall {
             .flatMap { Self.timeout(request.bytes[request.fields[$0].valueRange]) }
     }
 
+    /// Whether a head that is refused, in the form of HTTP/1.1 as a session makes it, is that of a call.
+    static func isNamed(in head: UnsafeRawBufferPointer) -> Bool {
+        let name = "content-type: ".utf8
+        return head.split(separator: UInt8(ascii: "\n")).contains {
+            $0.starts(with: name) && isGRPC($0.dropFirst(name.count).prefix { $0 != UInt8(ascii: "\r") })
+        }
+    }
+
     /// `application/grpc`, alone or followed by `+` or `;`. gRPC-Web is another protocol.
     private static func isGRPC(_ type: Slice<UnsafeRawBufferPointer>) -> Bool {
         let name = "application/grpc".utf8

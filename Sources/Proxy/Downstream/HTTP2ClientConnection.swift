@@ -43,6 +43,10 @@ final class HTTP2ClientConnection: ChannelInboundHandler, RemovableChannelHandle
     private var state = State.open
     private let writer = SocketWriter()
     private let output: HTTP2Output
+    /// Frames of content that were sent, of all streams: they show that the client takes something.
+    private(set) var contentFrames: UInt64 = 0
+    /// By when the channel must take more; `distantFuture`: it does.
+    private var writeDeadline = NIODeadline.distantFuture
     /// Streams that had too much to send, and have not any more.
     private var writable: [HTTP2ClientStream] = []
     /// The bytes that the session is reading; content is a part of them.
@@ -133,6 +137,14 @@ final class HTTP2ClientConnection: ChannelInboundHandler, RemovableChannelHandle
 
     func channelWritabilityChanged(context: ChannelHandlerContext) {
         if context.channel.isWritable { send() }
+        watchOutput(context)
+    }
+
+    /// A client that takes nothing keeps its streams, and nothing that would end them reaches it.
+    private func watchOutput(_ context: ChannelHandlerContext) {
+        guard context.channel.isWritable != (writeDeadline == .distantFuture) else { return }
+        writeDeadline = context.channel.isWritable ? .distantFuture : .now() + loop.limits.stallTimeout
+        setDeadline()
     }
 
     func errorCaught(context: ChannelHandlerContext, error: any Error) {
@@ -151,6 +163,7 @@ final class HTTP2ClientConnection: ChannelInboundHandler, RemovableChannelHandle
 
     private func timedOut() {
         let now = NIODeadline.now()
+        if writeDeadline <= now { return close() }
         if headDeadline <= now { return end(for: .requestTimeout) }
         if streams.isEmpty { return end() }
         // The time for streams that were on their way when the stop began is over.
@@ -175,7 +188,7 @@ final class HTTP2ClientConnection: ChannelInboundHandler, RemovableChannelHandle
         }
         let idle = streams.isEmpty ? idleDeadline : .distantFuture
         let last = if case .leaving = state { lastRequest } else { NIODeadline.distantFuture }
-        deadline = min(idle, headDeadline, last)
+        deadline = min(idle, headDeadline, writeDeadline, last)
     }
 
     private func watchHead() {
@@ -239,9 +252,18 @@ final class HTTP2ClientConnection: ChannelInboundHandler, RemovableChannelHandle
         if !bounds.mayPersist(entryPoint.limits, now: .now()) { refuseStreams() }
     }
 
-    private func refuse(_ stream: Int32, _ cause: Cause, bodiless: Bool = false) {
+    /// Once streams are refused, the client was told which one was the last: it may send the others again elsewhere. The
+    /// session closes them when it has said so (RFC 9113, section 6.8).
+    private var takesStreams: Bool {
+        switch state {
+        case .open, .leaving: true
+        case .refusing, .closing, .closed: false
+        }
+    }
+
+    private func refuse(_ stream: Int32, _ cause: Cause, bodiless: Bool = false, isGRPC: Bool = false) {
         let status = LocalResponse(cause).status
-        open(stream).refuse(cause, bodiless: bodiless)
+        open(stream).refuse(cause, bodiless: bodiless, isGRPC: isGRPC)
         record(cause, status: status)
     }
 
@@ -265,6 +287,7 @@ final class HTTP2ClientConnection: ChannelInboundHandler, RemovableChannelHandle
         isSending = true
         output.send(session, on: loop) { self.context }
         isSending = false
+        if let context { watchOutput(context) }
         tellWritable()
         guard context != nil, session.isOver else { return }
         closeAfterOutput()
@@ -358,14 +381,14 @@ final class HTTP2ClientConnection: ChannelInboundHandler, RemovableChannelHandle
 
 extension HTTP2ClientConnection: HTTP2Events {
     func received(head bytes: UnsafeRawBufferPointer, of id: Int32, ends: Bool) {
-        guard let identity else { return }
+        guard takesStreams, let identity else { return }
         switch loop.scanner.scanRequest(bytes, into: loop.requestFields) {
         case .head(let head):
             let view = RequestView(head: head, bytes: bytes, fields: loop.requestFields, client: identity)
             guard !Self.isOtherHTTP(view) else { return refuse(id, Cause(.notImplemented)) }
             start(open(id), view, ends: ends)
         case .refused(let refusal):
-            refuse(id, Cause(request: refusal), bodiless: Method.isHead(bytes))
+            refuse(id, Cause(request: refusal), bodiless: Method.isHead(bytes), isGRPC: GRPCCall.isNamed(in: bytes))
         case .incomplete:
             // The head ends with an empty line.
             loop.counters.impossible &+= 1
@@ -379,9 +402,10 @@ extension HTTP2ClientConnection: HTTP2Events {
     }
 
     func refusedHead(of id: Int32, _ fault: HTTP2HeadFault) {
+        guard takesStreams else { return }
         switch fault {
-        case .tooLarge:
-            refuse(id, Cause(.fieldsTooLarge))
+        case .tooLarge(let isToHead, let isGRPC):
+            refuse(id, Cause(.fieldsTooLarge), bodiless: isToHead, isGRPC: isGRPC)
         case .malformed:
             loop.counters.refused[.badRequest, default: 0] &+= 1
             record(Cause(.badRequest), status: 400)
@@ -412,11 +436,12 @@ extension HTTP2ClientConnection: HTTP2Events {
     func receivedGoAway(last: Int32, error: UInt32) {}
 
     func content(of id: Int32, atMost limit: Int) -> HTTP2Content {
-        stream(id)?.content(atMost: limit) ?? HTTP2Content(count: 0, end: .complete)
+        stream(id)?.content(atMost: limit) ?? HTTP2Content(count: 0, end: .goesOn)
     }
 
     func write(_ count: Int, of id: Int32, after frameHead: UnsafeRawBufferPointer) {
         let stream = stream(id)
+        contentFrames &+= 1
         let isWritable = output.write(after: frameHead) { stream?.write(count, into: &$0) ?? false }
         if isWritable, let stream { writable.append(stream) }
     }

@@ -30,6 +30,8 @@ final class HTTP2ClientStream: DeadlineHolder {
     private var end: [UInt8]?
     /// The exchange was told, or found, that no more of the response can be taken.
     private var isFull = false
+    /// The connection's frames of content when the client was last expected to take more of this stream's.
+    private var framesBefore: UInt64 = 0
     /// The client sends nothing more.
     private(set) var inputIsClosed = false
     /// The other end of a tunnel takes nothing for now.
@@ -68,7 +70,8 @@ final class HTTP2ClientStream: DeadlineHolder {
     }
 
     /// Answers a request that never became an exchange.
-    func refuse(_ cause: Cause, bodiless: Bool) {
+    func refuse(_ cause: Cause, bodiless: Bool, isGRPC: Bool) {
+        self.isGRPC = isGRPC
         let answer = LocalResponse(cause)
         loop.counters.refused[cause.reason, default: 0] &+= 1
         _ = send(answer, adding: nil, bodiless: bodiless)
@@ -142,6 +145,7 @@ final class HTTP2ClientStream: DeadlineHolder {
 
     func deadlinePassed() {
         deadline = .distantFuture
+        if waitsForOthers { return expectOutput() }
         switch state {
         case .open(let exchange):
             if bounds.isResponseDue(.now()) { exchange.responseTimedOut() } else { exchange.clientTimedOut() }
@@ -154,11 +158,29 @@ final class HTTP2ClientStream: DeadlineHolder {
         }
     }
 
+    /// The client takes other streams' content, and would take this one's: it is not this stream that it stalls.
+    private var waitsForOthers: Bool {
+        let waits =
+            switch state {
+            case .open: isFull && !bounds.isResponseDue(.now())
+            case .responding: true
+            case .tunnel, .closed: false
+            }
+        return waits && connection.contentFrames != framesBefore && session?.windowIsOpen(of: id) == true
+    }
+
+    /// The client must take more of what waits within the limit.
+    private func expectOutput() {
+        framesBefore = connection.contentFrames
+        setDeadline(.now() + loop.limits.stallTimeout)
+    }
+
     // MARK: The response
 
     var isWritable: Bool {
         if output.count < Self.outputMax { return true }
         isFull = true
+        framesBefore = connection.contentFrames
         return false
     }
 
@@ -175,7 +197,7 @@ final class HTTP2ClientStream: DeadlineHolder {
         let framing = ResponseFraming(
             coding: .plain, addsTransferEncoding: false, removesTransferEncoding: true, connection: .none)
         guard !response.head.isSwitchingProtocols else { return sendSwitch(response, adding: additions) }
-        sendHead(ends: !response.head.framing.hasBody) {
+        sendHead(ends: !response.head.framing.hasBody && !response.endsLater) {
             DownstreamHead.write(response, framing, adding: additions, date: { loop.dateLine() }, into: &$0)
         }
     }
@@ -255,7 +277,8 @@ final class HTTP2ClientStream: DeadlineHolder {
         input.abandon(session, id)
         if case .closed = state { return }
         state = .responding
-        deadline = .now() + loop.limits.stallTimeout
+        bounds.exchangeEnded()
+        expectOutput()
     }
 
     private var hasExchange: Bool {
@@ -300,7 +323,10 @@ final class HTTP2ClientStream: DeadlineHolder {
     /// - Returns: whether the exchange must be told that it may go on.
     func write(_ count: Int, into buffer: inout ByteBuffer) -> Bool {
         output.move(atMost: count, to: &buffer)
-        if case .responding = state { deadline = .now() + loop.limits.stallTimeout }
+        switch state {
+        case .open where isFull, .responding: expectOutput()
+        case .open, .tunnel, .closed: break
+        }
         guard isFull, output.count < Self.outputMax / 2 else { return false }
         isFull = false
         return true

@@ -5,4 +5,6 @@ struct ResponseView {
     let head: ResponseHead
     let bytes: UnsafeRawBufferPointer
     let fields: FieldTable
+    /// The response has no body, but its end was not received yet: trailers may come with it.
+    var endsLater = false
 }

@@ -195,6 +195,7 @@ final class HTTP2BackendConnection: ChannelInboundHandler, DeadlineHolder {
     }
 
     private func endInSilence() {
+        session?.terminate(HTTP2ErrorCode.noError)
         end(.silent)
         deliver()
         work()
@@ -414,7 +415,8 @@ extension HTTP2BackendConnection: HTTP2Events {
     }
 
     func content(of id: Int32, atMost limit: Int) -> HTTP2Content {
-        streams[id]?.content(atMost: limit) ?? HTTP2Content(count: 0, end: .complete)
+        // A stream that is given up: the backend must not take what it has for the whole.
+        streams[id]?.content(atMost: limit) ?? HTTP2Content(count: 0, end: .goesOn)
     }
 
     func write(_ count: Int, of id: Int32, after frameHead: UnsafeRawBufferPointer) {

@@ -146,7 +146,8 @@ final class HTTP2BackendStream: DeadlineHolder {
         case .interim(let head):
             receiver.receivedInterim(ResponseView(head: head, bytes: bytes, fields: loop.responseFields))
         case .head(let head):
-            let view = ResponseView(head: head, bytes: bytes, fields: loop.responseFields)
+            let endsLater = !head.framing.hasBody && !response.isComplete
+            let view = ResponseView(head: head, bytes: bytes, fields: loop.responseFields, endsLater: endsLater)
             guard receiver.receivedHead(view) else { return response.holdBack(bytes) }
             // The exchange may have left: the response is not used.
             guard case .open = state else { return }
