@@ -5,8 +5,8 @@ import Testing
 
 private enum FloodSettings {
     /// How long there is each flood; `LIMPET_FLOOD_SECONDS` says otherwise.
-    static let seconds = ProcessInfo.processInfo.environment["LIMPET_FLOOD_SECONDS"].flatMap(Double.init) ?? 0.9
-    static let rounds = 3
+    static let seconds = ProcessInfo.processInfo.environment["LIMPET_FLOOD_SECONDS"].flatMap(Double.init) ?? 1.5
+    static let rounds = 5
     /// A p99 of less says little of the replica: the machine does other things, too, and a debug build is slow.
     static let floor = LimpetProgram.releasePath == nil ? 100.0 : 25.0
 }
