@@ -87,8 +87,9 @@ package final class SentinelDeployment: Sendable {
         (try? server.command("INFO", "replication").contains("role:master")) == true
     }
 
-    /// Returns the first of these servers that says that it is a primary.
-    package func awaitPrimary(among servers: some Collection<RedisServer>, within seconds: Double = 20) throws
+    /// Returns the first of these servers that says that it is a primary. A vote of the Sentinels that fails is
+    /// repeated after twice the fail-over time-out.
+    package func awaitPrimary(among servers: some Collection<RedisServer>, within seconds: Double = 60) throws
         -> RedisServer
     {
         let found = Waiting.poll(within: seconds) { servers.first(where: Self.isPrimary) }

@@ -8,6 +8,8 @@ extension FleetTests {
         .enabled(if: PacketFilter.obstacle == nil, "\(PacketFilter.obstacle ?? "")"))
     struct DetourTests {
         private static let sessions = (0..<60).map { "session-\($0)" }
+        /// How many seconds after the first failure a session leaves. A build that is not optimised takes longer.
+        private static let moveMax = LimpetProgram.releasePath == nil ? 1.5 : 0.5
         private static let options = Fleet.Options(
             budget: "200ms", lease: "500ms", hasAccessLog: true, hasOwnGroups: true)
 
@@ -60,27 +62,28 @@ extension FleetTests {
                 // A replica that has not listened for three seconds yet gives whoever may be there a whole lease.
                 try await Task.sleep(until: listening + .seconds(3.1))
                 let seconds = try await Threads.run { try Self.secondsUntilLeft(fleet, home) }
-                #expect(seconds <= 0.5)
+                #expect(seconds <= Self.moveMax)
                 let moved = try await fleet.agreement(on: Self.sessions)
                 #expect(!moved.values.contains("b1"))
                 #expect(home.filter { $0.value != "b1" }.allSatisfy { moved[$0.key] == $0.value })
             }
         }
 
-        /// From the failure of a first request to the first session that is recorded elsewhere.
+        /// From the failure of a first request to the answer to the first that found its session recorded elsewhere, as
+        /// the replica logs it: to ask the store takes a busy machine long.
         private static func secondsUntilLeft(_ fleet: Fleet, _ home: [String: String]) throws -> Double {
             guard let session = home.first(where: { $0.value == "b1" })?.key else {
                 throw Unexpected(description: "no session is on b1")
             }
             fleet.backends[1].process.kill()
             let client = FleetClient(fleet)
-            let begin = ContinuousClock.now
-            let isMoved = try Waiting.until(within: 5) {
-                _ = try client.backend(of: session, at: 0)
-                return try fleet.records().values.contains { $0.epoch == 2 }
+            let begin = Fleet.wallClock
+            let moved = try Waiting.poll(within: 5) {
+                for _ in 0..<5 { _ = try client.backend(of: session, at: 0) }
+                return try fleet.history(seen: [:]).requests.first { $0.epoch == 2 }
             }
-            #expect(isMoved)
-            return (ContinuousClock.now - begin) / .seconds(1)
+            try #expect(fleet.records().values.contains { $0.epoch == 2 })
+            return try #require(moved).end - begin
         }
     }
 }

@@ -12,8 +12,8 @@ extension FleetTests {
         private static let sessions = (0..<60).map { "session-\($0)" }
         private static let connectTimeout = 0.5
         private static let responseTimeout = 2.0
-        /// How much later than the bounds an answer may come on a busy machine.
-        private static let slack = 0.75
+        /// How much later than the bounds answers may come on a busy machine: most of them, and all.
+        private static let (slack, slackOfAll) = (0.75, 2.0)
         /// So many that none has to wait for another's answer: each sends a request every 2.4 s.
         private static let load = FixedRate(rate: 500, threads: 1200)
 
@@ -132,15 +132,23 @@ extension FleetTests {
                 used again after \(Int((course.back - course.healed) * 1000)) ms
                 """)
             // The first request that needs a connection comes at once, and tries twice.
-            #expect(course.known - course.cut < 2 * connectTimeout + slack)
+            #expect(course.known - course.cut < 2 * connectTimeout + slackOfAll)
             #expect(!failed.isEmpty && !delayed.isEmpty)
             #expect(failed.allSatisfy { $0.failure?.hasPrefix("504 ") == true }, "\(failed.failures)")
-            #expect(failed.allSatisfy { $0.latency < responseTimeout + slack }, "\(failed.figures)")
-            #expect(failed.allSatisfy { (course.cut - slack...course.known).contains($0.wallTime) })
-            #expect(delayed.allSatisfy { $0.latency < 2 * connectTimeout + slack }, "\(delayed.figures)")
-            #expect(later.count > 2000 && later.allSatisfy { $0.latency < connectTimeout }, "\(later.figures)")
+            #expect(areWithin(responseTimeout, failed), "\(failed.figures)")
+            #expect(failed.allSatisfy { (course.cut - slackOfAll...course.known).contains($0.wallTime) })
+            #expect(areWithin(2 * connectTimeout, delayed), "\(delayed.figures)")
+            // Those that waited for the backend would be a third of them.
+            #expect(later.count > 2000 && later.quantile(0.99) < connectTimeout * 1000, "\(later.figures)")
+            #expect(later.allSatisfy { $0.latency < connectTimeout + slackOfAll }, "\(later.figures)")
             #expect(course.waitingAtLast == 0)
             #expect(course.attemptsAtLast == course.attemptsWhenKnown)
+        }
+
+        /// Whether these took no longer than so many seconds, but for what a busy machine adds.
+        private static func areWithin(_ bound: Double, _ samples: [FixedRate.Sample]) -> Bool {
+            samples.quantile(0.75) < (bound + slack) * 1000
+                && samples.allSatisfy { $0.latency < bound + slackOfAll }
         }
 
         /// Where requests went whose replicas all knew, until packets passed again; and after that.

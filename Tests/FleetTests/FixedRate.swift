@@ -92,6 +92,14 @@ extension [FixedRate.Sample] {
         return sorted[Swift.min(sorted.count - 1, Int(share * Double(sorted.count)))] * 1000
     }
 
+    /// In milliseconds: the p99 of half of the seconds, or the p90 of all requests where that is longer. A busy machine
+    /// spoils a second here and there; what delays requests again and again, or for long, shows.
+    var lastingP99: Double {
+        let ofSeconds = Dictionary(grouping: self) { Int($0.time) }.values.map { $0.quantile(0.99) }.sorted()
+        guard !ofSeconds.isEmpty else { return 0 }
+        return Swift.max(ofSeconds[(ofSeconds.count - 1) / 2], quantile(0.9))
+    }
+
     /// In words: how many, how many failed, and p50, p99 and the worst in milliseconds.
     var figures: String {
         let latencies = [0.5, 0.99, 1].map { String(format: "%.1f", quantile($0)) }.joined(separator: ", ")

@@ -80,7 +80,8 @@ extension FleetTests {
                 }
                 #expect(Waiting.until(within: 10) { uses(port) })
                 kill(try #require(Int32(first)), SIGSTOP)
-                #expect(Waiting.until(within: 20) { uses(port + 1) || uses(port + 2) })
+                // A vote that fails is repeated after 20 s.
+                #expect(Waiting.until(within: 60) { uses(port + 1) || uses(port + 2) })
                 replica.process.kill()
 
                 #expect(try run("sentinel", "down").end == .exited(0))

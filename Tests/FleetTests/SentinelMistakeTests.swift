@@ -60,7 +60,10 @@ extension FleetTests {
         func idle() async throws {
             let deployment = try await Threads.run { try SentinelDeployment(.init(followers: 1)) }
             defer { deployment.end() }
-            try await withFleet(Fleet.options(named: deployment)) { fleet in
+            var options = Fleet.options(named: deployment)
+            // An answer that is late is one that never comes.
+            options.budget = "400ms"
+            try await withFleet(options) { fleet in
                 try await fleet.awaitSynced()
                 let home = try await fleet.agreement(on: Self.known)
                 try await Threads.run {

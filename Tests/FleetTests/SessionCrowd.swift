@@ -131,7 +131,7 @@ struct SessionCrowd: Sendable {
     }
 
     /// Those that are answered by anybody but their home, or not well, counted and described.
-    private func strays(
+    func strays(
         at replicas: [Int]?, _ isAsked: (Member) -> Bool
     ) async throws -> [String] {
         let asked = members.filter(isAsked)

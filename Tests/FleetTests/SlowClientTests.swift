@@ -23,7 +23,7 @@ extension FleetTests {
 
             /// On a machine that does other things, too, a p99 of less than 50 ms says little of the replica.
             func check(_ what: String) {
-                let (quiet, busy) = (before.quantile(0.99), beside.quantile(0.99))
+                let (quiet, busy) = (before.lastingP99, beside.lastingP99)
                 print(
                     """
                     \(what): \(idle >> 10) KiB idle, \(peak >> 10) KiB at most; others' p99 \

@@ -8,7 +8,7 @@ extension FleetTests {
         private static let sessions = (0..<30).map { "session-\($0)" }
         private static let notUsed = "The store is unavailable."
 
-        /// Each replica has said so, once.
+        /// Each replica has said so, once, and nothing else of the kind.
         private func expectSaidOnce(_ fleet: Fleet, _ reason: String) {
             for replica in fleet.replicas {
                 let lines = replica.errorLog.split(separator: "\n").filter { $0.contains(Self.notUsed) }
@@ -28,15 +28,18 @@ extension FleetTests {
                 Waiting.until(within: 5) { fleet.replicas.allSatisfy { $0.errorLog.contains(Self.notUsed) } }
             }
             #expect(isSaid)
+            // While it is mended the store may be unavailable for another reason.
+            expectSaidOnce(fleet, reason)
             let isBack = try await Threads.run {
                 try mend()
                 return fleet.allUseStore(within: 5)
             }
             #expect(isBack, "the store is not in use after 5 s")
             try await #expect(fleet.agreement(on: Self.sessions) == before)
-            expectSaidOnce(fleet, reason)
             for replica in fleet.replicas {
-                #expect(replica.errorLog.split(separator: "\n").count { $0.contains("The store is available.") } == 1)
+                let lines = replica.errorLog.split(separator: "\n")
+                #expect(lines.count { $0.contains(Self.notUsed) && $0.contains(reason) } == 1, "\(replica.name)")
+                #expect(lines.count { $0.contains("The store is available.") } == 1)
             }
         }
 

@@ -53,9 +53,13 @@ extension FleetTests {
                 "p50, p99, worst in ms: \(Self.figures(before)) with the store, \(Self.figures(during)) without,",
                 "\(Self.figures(settled)) after 3 s")
             // 20 ms are the budget; the rest is for a machine that does other things, too.
-            let slack = max(20, 2 * before.quantile(0.99))
-            #expect(during.quantile(0.99) <= before.quantile(0.99) + 20 + slack)
-            #expect(settled.quantile(0.99) <= before.quantile(0.99) + slack)
+            let slack = max(20, 2 * before.lastingP99)
+            let withBudget = before.lastingP99 + 20 + slack
+            // New sessions ask the store that has just stopped: without the budget half of them would wait for longer.
+            let first = during.filter { $0.time < 1 && $0.session.hasPrefix("during") }
+            #expect(first.count > 30 && first.quantile(0.7) <= withBudget, "\(first.figures)")
+            #expect(during.lastingP99 <= withBudget)
+            #expect(settled.lastingP99 <= before.lastingP99 + slack)
         }
 
         private static func figures(_ samples: [FixedRate.Sample]) -> String {
