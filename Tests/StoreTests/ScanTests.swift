@@ -128,7 +128,11 @@ struct ScanTests {
             default: .honest
             }
         }
-        let store = try StoreDriver.redis(StoreSettings.plain(port: hostile.port))
+        var settings = try StoreSettings.plain(port: hostile.port)
+        settings.commandTimeout = .seconds(2)
+        // So that a connection without a reply ends before its server counts as silent.
+        settings.lease = .seconds(10)
+        let store = try StoreDriver.redis(settings)
         try await store.ready()
         return (hostile, store)
     }
