@@ -8,9 +8,11 @@ import Testing
 
 @Suite("Silent connections to backends that speak HTTP/2")
 struct HTTP2PingTests {
-    private static func options(_ log: RecordedExchanges? = nil) -> ProxyHarness.Options {
+    /// - Parameter time: of silence before a PING, and for its answer. Where PINGs are answered, a busy machine must
+    ///   not stall for as long.
+    private static func options(_ time: TimeAmount, _ log: RecordedExchanges? = nil) -> ProxyHarness.Options {
         .toHTTP2 {
-            $0.serviceLimits.pool.pings = PingLimits(after: .milliseconds(300), timeout: .milliseconds(300))
+            $0.serviceLimits.pool.pings = PingLimits(after: time, timeout: time)
             $0.exchangeLog = log
         }
     }
@@ -34,7 +36,7 @@ struct HTTP2PingTests {
             frames.waitForEnd()
         }
         let log = RecordedExchanges()
-        try await withProxy(to: [backend.port], Self.options(log)) { proxy in
+        try await withProxy(to: [backend.port], Self.options(.milliseconds(300), log)) { proxy in
             let clients = try ["GET", "POST"].map { method in
                 let client = try HTTPConnection(port: proxy.port)
                 try client.send(HTTPRequest(method, "/", fields: ["Content-Length": "0"]))
@@ -62,10 +64,10 @@ struct HTTP2PingTests {
             try frames.answer(stream, "late")
             while (try? Self.ping(frames)) != nil { counts.withLock { $0.idle += 1 } }
         }
-        try await withProxy(to: [backend.port], Self.options()) { proxy in
+        try await withProxy(to: [backend.port], Self.options(.seconds(1))) { proxy in
             let response = try proxy.exchange("GET / HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n")
             #expect(response.hasSuffix("late") || response.contains("late\r\n0\r\n"), "\(response)")
-            usleep(1_500_000)
+            usleep(2_500_000)
             #expect(counts.withLock { $0.busy } == 3 && counts.withLock { $0.idle } == 0)
             #expect(backend.connectionCount == 1)
             try await #expect(proxy.counters().backendConnections == 1)
@@ -82,10 +84,10 @@ struct HTTP2PingTests {
             try frames.answer(stream, "two")
             while (try? Self.ping(frames)) != nil { pings.withLock { $0 += 1 } }
         }
-        try await withProxy(to: [backend.port], Self.options()) { proxy in
+        try await withProxy(to: [backend.port], Self.options(.seconds(1))) { proxy in
             let request = "GET / HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n"
             try #expect(proxy.exchange(request).contains("one"))
-            usleep(1_200_000)
+            usleep(2_200_000)
             try #expect(proxy.exchange(request).contains("two"))
             #expect(pings.withLock { $0 } == 0 && backend.connectionCount == 1)
         }

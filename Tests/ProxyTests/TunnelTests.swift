@@ -304,11 +304,11 @@ struct TunnelTests {
             try client.send("still here")
             #expect(try client.receive(until: "still here") == "still here")
         }
-        options.serviceLimits.exchange.tunnel = .milliseconds(900)
+        options.serviceLimits.exchange.tunnel = .seconds(3)
         try await withProxy(to: [backend.port], options) { proxy in
             let client = try Self.open(proxy)
-            for _ in 0..<4 {
-                try await Task.sleep(for: .milliseconds(400))
+            for _ in 0..<8 {
+                try await Task.sleep(for: .milliseconds(500))
                 try client.send("x")
                 #expect(try client.receive(until: "x") == "x")
             }
