@@ -54,8 +54,10 @@ struct NameResolverTests {
     }
 
     /// The address that a connection leads to.
-    private func reached(_ resolver: NameResolver, _ host: String, _ port: Int) async throws -> String? {
-        let channel = try await connect(resolver, host, port).get()
+    private func reached(
+        _ resolver: NameResolver, _ host: String, _ port: Int, within time: TimeAmount = .seconds(1)
+    ) async throws -> String? {
+        let channel = try await connect(resolver, host, port, within: time).get()
         defer { channel.close(promise: nil) }
         return channel.remoteAddress?.ipAddress
     }
@@ -92,9 +94,10 @@ struct NameResolverTests {
         // Its last answer is not fresh any more.
         try await Task.sleep(for: .milliseconds(1100))
         let start = ContinuousClock.now
-        try await #expect(reached(resolver, "known", server.port) == "127.0.0.1")
-        try await #expect(reached(resolver, "known", server.port) == "127.0.0.1")
-        #expect(ContinuousClock.now - start < .milliseconds(600))
+        for _ in 0..<2 {
+            try await #expect(reached(resolver, "known", server.port, within: .seconds(10)) == "127.0.0.1")
+        }
+        #expect(ContinuousClock.now - start < .seconds(3))
         #expect(hanging.map(names.lookups).reduce(0, +) == NameTable.lookups, "one look-up for each, and 16 at once")
     }
 
@@ -128,8 +131,8 @@ struct NameResolverTests {
         defer { other.close() }
         names.set("silent", ["127.0.0.1", "127.0.0.7"])
         let start = ContinuousClock.now
-        try await #expect(reached(resolver, "silent", full.port) == "127.0.0.7")
-        #expect(ContinuousClock.now - start < .milliseconds(900))
+        try await #expect(reached(resolver, "silent", full.port, within: .seconds(10)) == "127.0.0.7")
+        #expect(ContinuousClock.now - start < .seconds(3))
     }
 
     @Test("a connection says why a name leads nowhere", arguments: [NameError.noAddress, .lookupFailed("no answer")])
