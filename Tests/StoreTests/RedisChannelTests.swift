@@ -175,10 +175,16 @@ struct RedisChannelTests {
     func lostSubscription() async throws {
         try await with(lease: Self.longLease) { server, driver in
             let learnt = Instant.now
-            try server.command("CLIENT", "KILL", "TYPE", "pubsub")
-            try await eventually(within: .seconds(3)) {
-                !driver.coherence.covers(learnt, of: .test(1), now: .now)
+            // The next subscription may follow before the test looks.
+            let wasDown = Mutex(false)
+            try driver.run { parts in
+                parts.channel.onStatus = { status, _ in
+                    if status.generationBegan == .distantFuture { wasDown.withLock { $0 = true } }
+                }
             }
+            try server.command("CLIENT", "KILL", "TYPE", "pubsub")
+            try await eventually(within: .seconds(3)) { wasDown.withLock { $0 } }
+            #expect(!driver.coherence.covers(learnt, of: .test(1), now: .now))
             try await driver.live()
             #expect(!driver.coherence.covers(learnt, of: .test(1), now: .now))
             #expect(try driver.generations == 2)

@@ -51,6 +51,7 @@ struct StoreReturnTests {
         let operations = (1...3).map { StoreOperation.create(.test($0), one, lifetimeMilliseconds: minute) }
         #expect(try await store.send(operations) == operations.map { _ in .unavailable(.late) })
         #expect(try await !store.isAvailable)
+        try await Task.sleep(for: .milliseconds(100))
         server.thaw()
         try await store.ready()
         let counters = try await store.counters()
