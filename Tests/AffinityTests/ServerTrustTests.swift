@@ -87,6 +87,22 @@ struct ServerTrustTests {
         #expect(trust.mayBeAsked)
     }
 
+    @Test("is undecided until the write may be sent, and while only the Sentinels are missing")
+    func undecided() {
+        #expect(!ServerTrust(leaseMilliseconds: 500).isUndecided(now: at(1)))
+        for isNamedBySentinels in [false, true] {
+            var trust = ServerTrust(leaseMilliseconds: 500, isNamedBySentinels: isNamedBySentinels)
+            #expect(trust.check(owedSince: at(100), heardAt: at(50), now: at(600)) == true)
+            #expect(trust.isUndecided(now: at(90_000)))
+            trust.connected(now: at(10_000))
+            #expect(trust.isUndecided(now: at(11_099)) && !trust.awaitsSentinels)
+            #expect(!trust.isUndecided(now: at(11_100)))
+            trust.accepted(writeSentAt: at(11_100))
+            #expect(trust.isUndecided(now: at(90_000)) == isNamedBySentinels)
+            #expect(trust.awaitsSentinels == isNamedBySentinels)
+        }
+    }
+
     @Test("is lost again by a silence while it settles; the wait then begins anew")
     func silentAgain() {
         var trust = silent()

@@ -53,6 +53,19 @@ package struct ServerTrust: Sendable {
         if case .settling(let until) = state { until } else { nil }
     }
 
+    /// Whether it has accepted the write since it settled, and only the word of the Sentinels is missing.
+    package var awaitsSentinels: Bool { settlesAt != nil && hasAccepted }
+
+    /// Whether nothing that it answers now can restore trust: it has not answered since the silence, settles, or has
+    /// accepted the write and only lacks the word of the Sentinels.
+    package func isUndecided(now: Instant) -> Bool {
+        switch state {
+        case .trusted: false
+        case .silent: true
+        case .settling(let until): now < until || hasAccepted
+        }
+    }
+
     /// A connection was given up while the server owed it the reply to a command sent at `owedSince`. The server still
     /// owes it to this replica.
     package mutating func gaveUp(owedSince: Instant, now: Instant) {

@@ -243,7 +243,8 @@ extension RedisChannel: NIOScheduledCallbackHandler {
         let now = Instant.now
         primary.servers.check(now: now)
         let carriesBeats = store.carriesBeats
-        if server?.isTrusted == false || (carriesBeats && !carriedBeats) { core.withheldBeat(now: now) }
+        // Without this, a server that refuses to prove itself would be heard for ever, and no other looked for.
+        if server?.isUndecided(now: now) == true || (carriesBeats && !carriedBeats) { core.withheldBeat(now: now) }
         carriedBeats = carriesBeats
         if let connection = subscription.serving, core.isSilent(now) {
             connection.end(carriesBeats ? .unproven : .unprovable)

@@ -40,6 +40,8 @@ final class RedisConnection: RedisHandler {
     private(set) var report: ServerReport?
     /// The server that it leads to. Nil until the handshake is over.
     var server: WatchedServer?
+    /// When it is given up if the server has not accepted the write by then that restores trust. Nil if none is needed.
+    var proofDueAt: Instant?
     private var state: RedisConnectionState
     /// Receives the answer to the scan in flight.
     private var scanWaiter: ((ScanReply) -> Void)?

@@ -231,11 +231,17 @@ extension RedisStore {
         perform(breaker.probeAnswered(isWell: isWell, now: now))
     }
 
-    /// The server has been silent, and was asked for a write. Only its success restores trust, on all loops.
+    /// The server has been silent, and was asked for a write. Only its success restores trust, on all loops. If it does
+    /// not succeed for two leases, the connection is ended: another server may have taken the place, and its address is
+    /// looked up only when a connection is made.
     func writingProbeAnswered(isWell: Bool, sentAt: Instant, now: Instant) {
-        let server = connection.serving?.server
-        if isWell { server?.accepted(writeSentAt: sentAt) }
-        probeAnswered(isWell: isWell && server?.isTrusted == true, now: now)
+        guard let connection = connection.serving, let server = connection.server else { return }
+        if isWell {
+            server.accepted(writeSentAt: sentAt)
+        } else if !server.isTrusted, let due = connection.proofDueAt, now >= due {
+            return connection.end(.noProof)
+        }
+        probeAnswered(isWell: isWell && server.isTrusted, now: now)
     }
 
     /// A command was answered with an error.
@@ -275,6 +281,9 @@ extension RedisStore {
         let server = primary.servers.connected(
             to: report.identity.runID, at: connection.endpoint.address, now: now)
         greeted.server = server
+        greeted.proofDueAt = server.settlesAt.map {
+            max(now, $0).advanced(byMilliseconds: 2 * primary.settings.lease.wholeMilliseconds)
+        }
         connection.greeted(now: now)
         compared = nil
         // The same server with another history: this connection has the newer knowledge.

@@ -22,6 +22,8 @@ enum StoreError: Error, Hashable, Sendable {
     case silent
     /// The server owed a reply, and no connection of this replica heard it for a lease.
     case serverSilent
+    /// The server was silent, and has not accepted a write for two leases since it may be asked for one.
+    case noProof
     case late
     case notRedis
     case speaksTLS
@@ -74,6 +76,7 @@ enum StoreError: Error, Hashable, Sendable {
                 + "maxclients"
         case .silent: "a command got no reply in time, so the connection was closed"
         case .serverSilent: "the server was silent for a whole lease, so all connections to it were closed"
+        case .noProof: "the server was silent, and has accepted no write since"
         case .late: "replies are too late"
         case .notRedis: "the server does not speak the Redis protocol"
         case .speaksTLS: "the server speaks TLS: write rediss:// in place of redis://"

@@ -38,6 +38,12 @@ final class WatchedServer: Sendable {
     /// When the write that decides whether it is trusted again may be sent. Nil if none is needed.
     var settlesAt: Instant? { trust.withLock { $0.settlesAt } }
 
+    /// Whether only the word of the Sentinels is missing for trust.
+    var awaitsSentinels: Bool { trust.withLock { $0.awaitsSentinels } }
+
+    /// Whether nothing that it answers now can restore trust.
+    func isUndecided(now: Instant) -> Bool { trust.withLock { $0.isUndecided(now: now) } }
+
     /// A connection received something from it.
     func heard(_ now: Instant) {
         let before = heardAtNanoseconds.load(ordering: .relaxed)
