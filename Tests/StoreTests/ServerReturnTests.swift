@@ -47,4 +47,36 @@ struct ServerReturnTests {
         #expect(driver.store.lines.all.count { $0.contains("the server was silent, and has accepted no write") } == 1)
         try await driver.stop()
     }
+
+    @Test("waits for a majority of the Sentinels to name it, on the same connections, and that is said once")
+    func unconfirmed() async throws {
+        let server = try RedisServer()
+        let settings = SentinelDriver.settings(SentinelSettings(endpoints: [], primaryName: "main"))
+        let named = SentinelEndpoints(template: settings.endpoint)
+        let address = ServerAddress(host: "127.0.0.1", port: server.port)
+        named.set(address)
+        let primary = RedisPrimary(settings, endpoints: named, named: named, connections: 1)
+        let driver = try ChannelDriver(primary)
+        try await driver.live()
+        try await driver.store.ready()
+        func count() -> Int {
+            driver.store.lines.all.count { $0.contains("waits for a majority of the Sentinels to name it") }
+        }
+
+        server.freeze()
+        try await eventually { try !driver.isUp }
+        server.thaw()
+        try await eventually { count() == 1 }
+        let connections = try await (driver.store.counters().connections, driver.counters.connections)
+        // Three leases.
+        try await Task.sleep(for: .milliseconds(1800))
+        #expect(try await !driver.store.isAvailable && !driver.isLive)
+        #expect(try await driver.store.counters().connections == connections.0)
+        #expect(try driver.counters.connections == connections.1)
+        primary.servers.named(RedisEndpoint.Address(address), askedAt: .now)
+        try await driver.store.ready()
+        try await driver.live()
+        #expect(count() == 1)
+        try await driver.stop()
+    }
 }

@@ -238,6 +238,7 @@ extension RedisStore {
         guard let connection = connection.serving, let server = connection.server else { return }
         if isWell {
             server.accepted(writeSentAt: sentAt)
+            if server.lacksMajority(now: now) { report(.unconfirmed) }
         } else if !server.isTrusted, let due = connection.proofDueAt, now >= due {
             return connection.end(.noProof)
         }

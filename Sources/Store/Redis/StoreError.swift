@@ -24,6 +24,8 @@ enum StoreError: Error, Hashable, Sendable {
     case serverSilent
     /// The server was silent, and has not accepted a write for two leases since it may be asked for one.
     case noProof
+    /// The server was silent and accepts writes, but no majority of the Sentinels has named it since.
+    case unconfirmed
     case late
     case notRedis
     case speaksTLS
@@ -77,6 +79,7 @@ enum StoreError: Error, Hashable, Sendable {
         case .silent: "a command got no reply in time, so the connection was closed"
         case .serverSilent: "the server was silent for a whole lease, so all connections to it were closed"
         case .noProof: "the server was silent, and has accepted no write since"
+        case .unconfirmed: "the server was silent, and waits for a majority of the Sentinels to name it"
         case .late: "replies are too late"
         case .notRedis: "the server does not speak the Redis protocol"
         case .speaksTLS: "the server speaks TLS: write rediss:// in place of redis://"

@@ -7,6 +7,8 @@ import Synchronization
 final class WatchedServer: Sendable {
     /// Hearing is noted once in this time, in nanoseconds, so that loops do not contend for the memory.
     private static let resolutionNanoseconds: Int64 = 1_000_000
+    /// While a primary is not in use, the Sentinels are asked more than twice in this time.
+    private static let roundsMilliseconds = 3 * SentinelTopology.doubtfulIntervalMilliseconds
 
     let runID: ServerIdentity.RunID
     private let leaseMilliseconds: Int64
@@ -38,8 +40,13 @@ final class WatchedServer: Sendable {
     /// When the write that decides whether it is trusted again may be sent. Nil if none is needed.
     var settlesAt: Instant? { trust.withLock { $0.settlesAt } }
 
-    /// Whether only the word of the Sentinels is missing for trust.
-    var awaitsSentinels: Bool { trust.withLock { $0.awaitsSentinels } }
+    /// Whether it has accepted the write, and no majority of the Sentinels has named it, although all were asked since.
+    func lacksMajority(now: Instant) -> Bool {
+        trust.withLock { trust in
+            guard trust.awaitsSentinels, let settlesAt = trust.settlesAt else { return false }
+            return now >= settlesAt.advanced(byMilliseconds: Self.roundsMilliseconds)
+        }
+    }
 
     /// Whether nothing that it answers now can restore trust.
     func isUndecided(now: Instant) -> Bool { trust.withLock { $0.isUndecided(now: now) } }
