@@ -42,18 +42,6 @@ struct ForwardingTests {
         try server.command("CLIENT", "LIST").split(separator: "\n").count { !$0.contains("cmd=client|list") }
     }
 
-    /// Keeps a loop busy until the semaphore is signalled, at most ten seconds. Returns once it is busy.
-    private func block(_ loop: any EventLoop) async -> DispatchSemaphore {
-        let end = DispatchSemaphore(value: 0)
-        await withCheckedContinuation { isBusy in
-            loop.execute {
-                isBusy.resume()
-                _ = end.wait(timeout: .now() + 10)
-            }
-        }
-        return end
-    }
-
     @Test("Every kind of operation has the result that it has on the loop with the connection, and is counted once")
     func results() async throws {
         try await with { server, driver in
@@ -177,7 +165,7 @@ struct ForwardingTests {
     )
     func busyOwner() async throws {
         try await with(budget: .milliseconds(50)) { server, driver in
-            let end = await block(driver.first.loop)
+            let end = await driver.first.block()
             let begin = ContinuousClock.now
             let creates = (0..<5).map { StoreOperation.create(.test($0), Self.one, lifetimeMilliseconds: minute) }
             let results = try await driver.last.send(creates)
@@ -354,7 +342,7 @@ struct ForwardingTests {
     @Test("An operation that was asked before a new generation and sent after it began belongs to the one before")
     func generation() async throws {
         try await with { _, driver in
-            let end = await block(driver.first.loop)
+            let end = await driver.first.block()
             let touch = touches(0..<1)[0]
             async let stamp = driver.last.stamp(touch)
             try await eventually { try await driver.last.counters().sent(.touch) == 1 }

@@ -79,4 +79,76 @@ struct ServerReturnTests {
         #expect(count() == 1)
         try await driver.stop()
     }
+
+    @Test(
+        "is left by a loop that learns of the silence only after another one has connected again",
+        arguments: [true, false])
+    func lateLoop(isChannelLate: Bool) async throws {
+        let server = try RedisServer()
+        // So many that no attempt waits for another.
+        let primary = RedisPrimary(try StoreSettings.plain(port: server.port), connections: 8)
+        let first = try ChannelDriver(primary)
+        let other = try StoreDriver.redis(primary)
+        try await first.live()
+        try await first.store.ready()
+        try await other.ready()
+        let (late, early) = isChannelLate ? (first.store, other) : (other, first.store)
+        let watched = try watched(server, primary)
+        let before = try await (late: late.counters().connections, early: early.counters().connections)
+        let end = await late.block()
+        // As if the other loop had found it.
+        let now = Instant.now
+        #expect(primary.servers.check(watched, owedSince: now, now: now.advanced(byMilliseconds: 501)))
+        try await eventually { try await early.counters().connections > before.early }
+        end.signal()
+        try await eventually(within: .seconds(5)) {
+            try await late.counters().connections > before.late && first.counters.connections >= 2
+        }
+        try await late.ready()
+        try await early.ready()
+        #expect(try [first.store, other].allSatisfy { try $0.runRedis { $0.availability.isAvailable } })
+        try await other.stop()
+        try await first.stop()
+    }
+
+    @Test("is in use again, also for loops that forward to one that learns of the silence only when it is over")
+    func lateLoopAfterTrust() async throws {
+        let server = try RedisServer()
+        let primary = RedisPrimary(try StoreSettings.plain(port: server.port), connections: 1)
+        let late = try StoreDriver.redis(primary)
+        try await late.ready()
+        let availability = try late.runRedis { $0.availability }
+        let watched = try watched(server, primary)
+
+        let first = await late.block()
+        // The loop notices that the server is not trusted, then waits again, and only then learns of the silence.
+        primary.link.set(try identity(of: server))
+        let second = DispatchSemaphore(value: 0)
+        late.loop.execute { _ = second.wait(timeout: .now() + 10) }
+        let now = Instant.now
+        #expect(primary.servers.check(watched, owedSince: now, now: now.advanced(byMilliseconds: 501)))
+        first.signal()
+        try await eventually { !availability.isAvailable }
+        watched.connected(at: primary.settings.endpoint.address, now: now.advanced(byMilliseconds: -1100))
+        watched.accepted(writeSentAt: now)
+        second.signal()
+        try await eventually(within: .seconds(5)) { availability.isAvailable }
+        #expect(try await late.counters().connections == 1)
+        try await late.stop()
+    }
+
+    private func identity(of server: RedisServer) throws -> ServerIdentity {
+        func field(_ name: String) throws -> String {
+            let lines = try server.command("INFO", "everything").split(whereSeparator: \.isNewline)
+            return String(try #require(lines.first { $0.hasPrefix("\(name):") }?.dropFirst(name.count + 1)))
+        }
+        return ServerIdentity(
+            runID: ServerIdentity.RunID(try field("run_id")), replicationID: try field("master_replid"))
+    }
+
+    /// The server as all connections of the primary know it.
+    private func watched(_ server: RedisServer, _ primary: RedisPrimary) throws -> WatchedServer {
+        let runID = try identity(of: server).runID
+        return primary.servers.connected(to: runID, at: primary.settings.endpoint.address, now: .now)
+    }
 }

@@ -1,4 +1,5 @@
 import Affinity
+import Dispatch
 import LimpetTestKit
 import Logging
 import NIOCore
@@ -58,6 +59,18 @@ final class StoreDriver: Sendable {
             guard let store = redis.value else { throw NotInTime() }
             return body(store)
         }.wait()
+    }
+
+    /// Keeps the loop busy until the semaphore is signalled, at most ten seconds. Returns once it is busy.
+    func block() async -> DispatchSemaphore {
+        let end = DispatchSemaphore(value: 0)
+        await withCheckedContinuation { isBusy in
+            loop.execute {
+                isBusy.resume()
+                _ = end.wait(timeout: .now() + 10)
+            }
+        }
+        return end
     }
 
     func counters() async throws -> StoreCounters {

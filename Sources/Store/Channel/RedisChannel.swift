@@ -140,7 +140,8 @@ package final class RedisChannel {
     }
 
     private func leaveSilentServer(_ runID: ServerIdentity.RunID) {
-        guard let server, server.runID == runID, server.isSilent else { return }
+        // Another loop may have connected again by now, so that the server settles.
+        guard let server, server.runID == runID, !server.isTrusted else { return }
         subscription.serving?.end(.serverSilent)
     }
 }

@@ -206,10 +206,12 @@ extension RedisStore {
 
     /// Ends the connection although operations may wait: the server could answer them without knowing that it was
     /// replaced.
+    ///
+    /// Another loop may have connected again by now, so that the server settles. One that this loop has made
+    /// since would be made once more.
     private func leaveSilentServer(_ runID: ServerIdentity.RunID) {
-        guard let connection = connection.serving, let server = connection.server, server.runID == runID,
-            server.isSilent
-        else { return }
+        guard let connection = connection.serving, let server = connection.server, server.runID == runID else { return }
+        guard !server.isTrusted else { return publishAvailability() }
         connection.end(.serverSilent)
     }
 }
@@ -300,8 +302,8 @@ extension RedisStore {
         publishAvailability()
     }
 
-    /// Called when anything has changed that `isAvailable` depends on. A server loses trust only by falling silent,
-    /// which ends the connection.
+    /// Called when anything has changed that `isAvailable` depends on. A server loses trust only by falling silent; this
+    /// loop then ends the connection or, if it learns of that only when the server is trusted again, calls this.
     private func publishAvailability() {
         let isAvailable = isAvailable
         guard isAvailable != publishedAvailability else { return }
