@@ -26,6 +26,7 @@ package final class PrimaryStatus: Sendable {
         var pacing: ReconnectRateLimit
         var reported: [Reporter: Reported] = [:]
         var refusals: [RedisErrorCode: Instant] = [:]
+        var mostReplicas = 0
         /// When each right was last missed.
         var missed: [MissingRight: Instant] = [:]
     }
@@ -60,6 +61,15 @@ package final class PrimaryStatus: Sendable {
     /// The primary is another server: what was found about the last one does not slow the connections to this one.
     func endpointChanged(now: Instant) {
         state.withLock { $0.pacing = ReconnectRateLimit(connections: connections, now: now) }
+    }
+
+    /// The greatest number of replicas that the primary, or the one before it, has had since the start. Just after a
+    /// fail-over some do not follow the new primary yet, or wait as the old one does until it is started again.
+    var mostReplicas: Int { state.withLock { $0.mostReplicas } }
+
+    /// A connection was made to the primary, and it has this many replicas.
+    func hasReplicas(_ count: Int) {
+        state.withLock { $0.mostReplicas = max($0.mostReplicas, count) }
     }
 
     func failed() {

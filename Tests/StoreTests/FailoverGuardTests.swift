@@ -65,4 +65,38 @@ struct FailoverGuardTests {
         }
         withExtendedLifetime(replicas) {}
     }
+
+    @Test("It is judged by the most replicas that were seen since the start, on any connection, not by those left")
+    func mostReplicas() async throws {
+        let primary = try RedisServer(["--repl-diskless-sync-delay", "0", "--min-replicas-to-write", "1"])
+        func replica() throws -> RedisServer { try RedisServer(["--replicaof", "127.0.0.1 \(primary.port)"]) }
+        func following(_ count: Int) async throws {
+            try await eventually {
+                let info = try primary.command("INFO", "replication")
+                return info.contains("connected_slaves:\(count)") && info.matches(of: /state=online/).count == count
+            }
+        }
+        let first = try replica()
+        try await following(1)
+        let driver = try ChannelDriver(StoreSettings.plain(port: primary.port))
+        try await driver.store.ready()
+        try await eventually { try driver.run { $0.channel.report } != nil }
+        #expect(try driver.run { $0.channel.report }?.failoverGuard == .complete)
+        // Another one is seen by the data connection alone.
+        let second = try replica()
+        try await following(2)
+        #expect(try driver.run { $0.channel.report }?.failoverGuard == .complete)
+        try primary.command("CLIENT", "KILL", "TYPE", "normal", "SKIPME", "yes")
+        try await eventually { try driver.run { $0.channel.report }?.failoverGuard == .tooSmall(demanded: 1) }
+        // One is left, as after a fail-over; the subscription made now sees no other.
+        second.kill()
+        try await following(1)
+        let subscriptions = try driver.counters.connections
+        try primary.command("CLIENT", "KILL", "TYPE", "pubsub")
+        try await eventually { try driver.counters.connections > subscriptions }
+        let report = try #require(try driver.run { $0.channel.report })
+        #expect(report.failoverGuard == .tooSmall(demanded: 1) && report.connectedReplicas == 2)
+        try await driver.stop()
+        withExtendedLifetime(first) {}
+    }
 }

@@ -66,8 +66,12 @@ struct ServerReturnTests {
         server.freeze()
         try await eventually { try !driver.isUp }
         server.thaw()
-        try await eventually { count() == 1 }
+        try await eventually {
+            let connections = try await driver.store.counters().connections
+            return try connections >= 2 && driver.isUp
+        }
         let connections = try await (driver.store.counters().connections, driver.counters.connections)
+        try await eventually { count() == 1 }
         // Three leases.
         try await Task.sleep(for: .milliseconds(1800))
         #expect(try await !driver.store.isAvailable && !driver.isLive)

@@ -11,8 +11,11 @@ package final class RedisChannel {
     package let eventLoop: any EventLoop
     /// Read on the loop.
     package private(set) var counters = ChannelCounters()
-    /// The server's report about itself. Nil before the first subscription.
-    package private(set) var report: ServerReport?
+    /// The server's report about itself. Nil before the first subscription. Its replicas are the most that the primary
+    /// has had since the start.
+    package var report: ServerReport? { reported?.having(atLeast: primary.status.mostReplicas) }
+    /// As it was when the last subscription was made.
+    private var reported: ServerReport?
     /// Called on the loop with every fleet message, including this replica's own: at most 16 KiB, valid only during the
     /// call.
     package var onFleetMessage: ((UnsafeRawBufferPointer, Instant) -> Void)?
@@ -155,7 +158,8 @@ extension RedisChannel {
             to: report.identity.runID, at: subscription.endpoint.address, now: now)
         subscription.greeted(now: now)
         counters.connections &+= 1
-        self.report = report
+        reported = report
+        primary.status.hasReplicas(report.connectedReplicas)
         self.hearsAnnouncements = hearsAnnouncements
         // Set before the generation begins, so that operations sent in it know which server is heard.
         primary.link.set(report.identity)

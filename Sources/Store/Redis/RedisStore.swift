@@ -283,6 +283,7 @@ extension RedisStore {
         if let received, received.runID != report.identity.runID { return greeted.end(.otherServer) }
         let server = primary.servers.connected(
             to: report.identity.runID, at: connection.endpoint.address, now: now)
+        primary.status.hasReplicas(report.connectedReplicas)
         greeted.server = server
         greeted.proofDueAt = server.settlesAt.map {
             max(now, $0).advanced(byMilliseconds: 2 * primary.settings.lease.wholeMilliseconds)

@@ -37,6 +37,13 @@ package struct ServerReport: Hashable, Sendable {
 
     static let lackOfReplicas = "the primary has fewer replicas than min-replicas-to-write demands"
 
+    /// The same report with this many replicas, if it has fewer.
+    func having(atLeast replicas: Int) -> ServerReport {
+        ServerReport(
+            identity: identity, demandsReplicas: demandsReplicas, demandedReplicas: demandedReplicas,
+            connectedReplicas: max(connectedReplicas, replicas))
+    }
+
     /// The same report with the number of replicas that the server needs.
     func demanding(_ replicas: Int?) -> ServerReport {
         ServerReport(
