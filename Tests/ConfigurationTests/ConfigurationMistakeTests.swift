@@ -206,6 +206,8 @@ struct ConfigurationMistakeTests {
               lease: -5ms
             """,
             [
+                "4:16: warning: store.redis.endpoints: names fewer than three Sentinels: without one of them there is no majority, "
+                    + "and no fail-over is followed",
                 "5:15: store.redis.username: needs a password: set passwordFile",
                 "6:5: store.redis.sentinel: needs masterName, e.g. mymaster",
                 "7:5: store.redis.cluster: is not available in this version",

@@ -49,4 +49,29 @@ struct SentinelOptionsTests {
         #expect(primaryAlone.endpoint.usesTLS && primaryAlone.sentinel?.tls == nil)
         #expect(primaryAlone.sentinel?.endpoints.contains(where: \.usesTLS) == false)
     }
+
+    private static func said(_ endpoints: String) -> [String] {
+        ConfigurationSample.diagnostics(
+            "fleet: { secret: 0123456789abcdef }\n"
+                + "store: { redis: { endpoints: [\(endpoints)], sentinel: { masterName: m } } }")
+    }
+
+    @Test("counts each Sentinel once, however its name is written")
+    func letterCase() {
+        let said = Self.said(#""redis://s1.example", "redis://S2.example", "redis://s2.EXAMPLE:26379""#)
+        #expect(said.count == 1 && said[0].contains("must not name a Sentinel twice"), "\(said)")
+        #expect(Self.said("unix:///a, unix:///A, unix:///b").isEmpty)
+    }
+
+    @Test("warns of fewer than three Sentinels, one with a mistake included")
+    func few() {
+        let warning = "store.redis.endpoints: names fewer than three Sentinels"
+        for endpoints in ["redis://a", "redis://a, redis://b"] {
+            let said = Self.said(endpoints)
+            #expect(said.count == 1 && said[0].contains("warning: \(warning)"), "\(said)")
+        }
+        for endpoints in ["redis://a, redis://b, redis://c", "redis://a, redis://b, rubbish", ""] {
+            #expect(!Self.said(endpoints).contains { $0.contains(warning) })
+        }
+    }
 }

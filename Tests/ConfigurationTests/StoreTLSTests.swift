@@ -34,7 +34,7 @@ struct StoreTLSTests {
         func said(_ tls: String, _ more: String = "") -> [String] {
             ConfigurationSample.diagnostics(
                 "fleet: { secret: 0123456789abcdef }\nstore: { redis: { endpoints: [\"rediss://a\"], tls: { \(tls) }\(more) } }"
-            ).map { $0.replacing(#/^[0-9]+:[0-9]+: /#, with: "") }
+            ).filter { !$0.contains("fewer than three Sentinels") }.map { $0.replacing(#/^[0-9]+:[0-9]+: /#, with: "") }
         }
         let expired = said("ca: \(old.root.certificate), cert: \(pair.certificate), key: \(pair.key)")
         #expect(expired.count == 2)

@@ -31,7 +31,8 @@ extension RedisOptions {
             ],
             unavailable: ["cluster"])
         let own = section.section("sentinel")
-        let read = Self.endpoints(section, areSentinels: own != nil)
+        let listed = Self.endpoints(section, areSentinels: own != nil)
+        let read = listed.compactMap(\.self)
         endpoint = read.first ?? RedisEndpoint(address: .host("127.0.0.1", port: RedisEndpoint.defaultPort))
         connections = section["connections"]?.integer(1...64) ?? 4
         connectTimeout = section["connectTimeout"]?.duration(Self.timeouts) ?? .milliseconds(500)
@@ -40,7 +41,7 @@ extension RedisOptions {
             tls = section.section("tls").map(ClientTLSOptions.init)
             sentinel = SentinelOptions(own, endpoints: read, tls: tls)
             endpoint.usesTLS = tls != nil
-            Self.checkSentinels(section, read)
+            Self.checkSentinels(section, read, listed: listed.count)
         } else {
             if read.count > 1 {
                 section["endpoints"]?.diagnostic(
@@ -52,12 +53,27 @@ extension RedisOptions {
     }
 
     /// The database is the primary's: Sentinels have none. Each Sentinel has one vote.
-    private static func checkSentinels(_ section: SettingSection, _ endpoints: [RedisEndpoint]) {
+    private static func checkSentinels(_ section: SettingSection, _ endpoints: [RedisEndpoint], listed: Int) {
         if Set(endpoints.map(\.database)).count > 1 {
             section["endpoints"]?.diagnostic("must all have the same database, the primary's")
         }
-        if Set(endpoints.map(\.address)).count < endpoints.count {
+        if Set(endpoints.map { caseless($0.address) }).count < endpoints.count {
             section["endpoints"]?.diagnostic("must not name a Sentinel twice: each counts once toward the majority")
+        } else if (1..<sentinelsForMajority).contains(listed) {
+            section["endpoints"]?.warning(
+                "names fewer than three Sentinels: without one of them there is no majority, and no fail-over is "
+                    + "followed")
+        }
+    }
+
+    /// So many still have a majority when one of them is lost.
+    private static let sentinelsForMajority = 3
+
+    /// Host names are equal in whatever case they are written.
+    private static func caseless(_ address: RedisEndpoint.Address) -> RedisEndpoint.Address {
+        switch address {
+        case .host(let host, let port): .host(host.lowercased(), port: port)
+        case .unixSocket: address
         }
     }
 
@@ -75,13 +91,14 @@ extension RedisOptions {
         return options ?? ClientTLSOptions()
     }
 
-    private static func endpoints(_ section: SettingSection, areSentinels: Bool) -> [RedisEndpoint] {
+    /// Nil for each that has a mistake, which is reported.
+    private static func endpoints(_ section: SettingSection, areSentinels: Bool) -> [RedisEndpoint?] {
         guard let value = section["endpoints"] else { return [] }
         let list = value.list()
         if list.isEmpty, value.isList {
             value.diagnostic("must name an endpoint, e.g. redis://127.0.0.1:6379/0")
         }
-        return list.compactMap { item in
+        return list.map { item in
             guard let text = item.string() else { return nil }
             do throws(RedisEndpointError) {
                 return try RedisEndpoint(
