@@ -303,8 +303,8 @@ extension RedisStore {
         publishAvailability()
     }
 
-    /// Called when anything has changed that `isAvailable` depends on. A server loses trust only by falling silent; this
-    /// loop then ends the connection or, if it learns of that only when the server is trusted again, calls this.
+    /// Called when anything has changed that `isAvailable` depends on. A server loses trust only by falling silent: this
+    /// loop then ends the connection, or calls this if it learns of it only when the server is trusted again.
     private func publishAvailability() {
         let isAvailable = isAvailable
         guard isAvailable != publishedAvailability else { return }
