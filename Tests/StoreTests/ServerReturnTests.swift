@@ -44,7 +44,6 @@ struct ServerReturnTests {
         let operation = StoreOperation.create(.test(9), BackendHash(bits: 1), lifetimeMilliseconds: 60_000)
         #expect(try await driver.store.send(operation) == .written)
         #expect(try new.command("EXISTS", "limpet:\(Fingerprint.test(9).text)") == "1")
-        #expect(driver.store.lines.all.count { $0.contains("the server was silent, and has accepted no write") } == 1)
         try await driver.stop()
     }
 

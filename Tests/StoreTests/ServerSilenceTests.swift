@@ -111,6 +111,8 @@ struct ServerSilenceTests {
                 try await first.store.counters().connections > connections.0
                     && first.counters.connections > connections.1
             }
+            let reason = "reason=the server was silent, and has accepted no write since"
+            #expect((first.store.lines.all + idle.lines.all).count { $0.contains(reason) } == 1)
             #expect(try await isLeft(first, idle) && !first.isLive)
             #expect((first.store.lines.all + idle.lines.all).contains { $0.contains("error=NOREPLICAS") })
             try server.command("CONFIG", "SET", "min-replicas-to-write", "0")

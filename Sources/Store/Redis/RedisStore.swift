@@ -303,7 +303,7 @@ extension RedisStore {
         publishAvailability()
     }
 
-    /// Called when anything has changed that `isAvailable` depends on. A server loses trust only by falling silent: this
+    /// Called when anything has changed that `isAvailable` depends on. A server loses trust only by falling silent: the
     /// loop then ends the connection, or calls this if it learns of it only when the server is trusted again.
     private func publishAvailability() {
         let isAvailable = isAvailable
