@@ -33,7 +33,8 @@ final class FleetMember: FleetChannel {
     private let logger: Logger
     /// Nil once stopped.
     private var judge: FleetHealthMonitor?
-    private var hasWarned = false
+    /// At the last subscription.
+    private var failoverGuard: FailoverGuard?
     private var log = StandbyLog()
 
     /// Runs on the loop of the prober and the store.
@@ -111,8 +112,9 @@ final class FleetMember: FleetChannel {
 
     private func subscribed() {
         judge?.subscribed()
-        guard !hasWarned, let report = channel.report, let warning = report.failoverGuard.warning else { return }
-        hasWarned = true
+        guard let report = channel.report, report.failoverGuard != failoverGuard else { return }
+        failoverGuard = report.failoverGuard
+        guard let warning = report.failoverGuard.warning else { return }
         var metadata: Logger.Metadata = ["replicas": "\(report.connectedReplicas)"]
         if let demanded = report.demandedReplicas { metadata["demanded"] = "\(demanded)" }
         logger.notice(warning, metadata: metadata)

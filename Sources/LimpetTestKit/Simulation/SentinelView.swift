@@ -36,5 +36,10 @@ struct SentinelView {
 
     func watched(_ connection: SimulatedConnection) -> Watched? { key(connection).flatMap { watched[$0] } }
 
+    /// Whether nothing that its server answers now can restore trust.
+    func isUndecided(_ connection: SimulatedConnection, now: Instant) -> Bool {
+        watched(connection)?.trust.isUndecided(now: now) ?? false
+    }
+
     func trusts(_ connection: SimulatedConnection) -> Bool { watched(connection)?.trust.mayBeAsked ?? true }
 }

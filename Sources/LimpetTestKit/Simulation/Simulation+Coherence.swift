@@ -9,7 +9,7 @@ extension Simulation {
         checkSilence(of: replica)
         for primary in replica.hearings.indices {
             let subscriber = replica.hearings[primary].subscriber
-            if let subscriber, !replica.view.trusts(subscriber) {
+            if let subscriber, replica.view.isUndecided(subscriber, now: instant) {
                 replica.hearings[primary].channel.withheldBeat(now: instant)
             }
             if let subscriber, subscriber.isOpen,
