@@ -85,5 +85,35 @@ extension FleetTests {
                 try await #expect(fleet.agreement(on: Self.sessions) == home)
             }
         }
+
+        @Test("a Redis that does not need its replicas is named, again when it comes to lack something else")
+        func guarded() async throws {
+            let store = Fleet.Store.running(["--repl-diskless-sync-delay", "0"])
+            try await withFleet(.init(replicas: 1, store: store)) { fleet in
+                try await Threads.run {
+                    let replica = fleet.replicas[0]
+                    func lines(_ lack: String) -> Int {
+                        let text = "(min-replicas-to-write is \(lack))"
+                        return replica.errorLog.split(separator: "\n").count { $0.contains(text) }
+                    }
+                    func subscribeAgain() throws {
+                        let before = try replica.metric("limpet_channel_generations_total") ?? 0
+                        try fleet.redis.command("CLIENT", "KILL", "TYPE", "pubsub")
+                        let isBack = try Waiting.until(within: 20) {
+                            try replica.metric("limpet_channel_generations_total") ?? 0 > before
+                        }
+                        #expect(isBack)
+                    }
+                    #expect(Waiting.until(within: 10) { lines("0") == 1 })
+                    let followers = try (0..<2).map { _ in try Self.follower(of: fleet) }
+                    try fleet.redis.command("CONFIG", "SET", "min-replicas-to-write", "1")
+                    try subscribeAgain()
+                    #expect(Waiting.until(within: 10) { lines("below their number") == 1 })
+                    try subscribeAgain()
+                    #expect(lines("0") == 1 && lines("below their number") == 1)
+                    withExtendedLifetime(followers) {}
+                }
+            }
+        }
     }
 }

@@ -18,12 +18,18 @@ final class HTTP2Output {
     /// Sends what the session has, as far as the channel takes it.
     ///
     /// - Parameter context: asked before each write, which may close the channel; nil: it has closed.
-    func send(_ session: HTTP2Session, on loop: LoopContext, context: () -> ChannelHandlerContext?) {
-        while let context = context(), context.channel.isWritable, fill(session, loop) {
+    /// - Returns: false if the channel takes nothing more for now.
+    @discardableResult
+    func send(_ session: HTTP2Session, on loop: LoopContext, context: () -> ChannelHandlerContext?) -> Bool {
+        var isWritable = true
+        while let context = context() {
+            isWritable = context.channel.isWritable
+            guard isWritable, fill(session, loop) else { break }
             writer.send(gathered, context)
         }
         if gathered.capacity > 0 { loop.spareBuffers.giveBack(gathered) }
         gathered = ByteBuffer()
+        return isWritable
     }
 
     /// Returns false if there is nothing to send.

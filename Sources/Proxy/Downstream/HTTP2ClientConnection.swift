@@ -136,14 +136,13 @@ final class HTTP2ClientConnection: ChannelInboundHandler, RemovableChannelHandle
     }
 
     func channelWritabilityChanged(context: ChannelHandlerContext) {
-        if context.channel.isWritable { send() }
-        watchOutput(context)
+        if context.channel.isWritable { send() } else { watchOutput(isTaken: false) }
     }
 
     /// A client that takes nothing keeps its streams, and nothing that would end them reaches it.
-    private func watchOutput(_ context: ChannelHandlerContext) {
-        guard context.channel.isWritable != (writeDeadline == .distantFuture) else { return }
-        writeDeadline = context.channel.isWritable ? .distantFuture : .now() + loop.limits.stallTimeout
+    private func watchOutput(isTaken: Bool) {
+        guard isTaken != (writeDeadline == .distantFuture) else { return }
+        writeDeadline = isTaken ? .distantFuture : .now() + loop.limits.stallTimeout
         setDeadline()
     }
 
@@ -252,8 +251,8 @@ final class HTTP2ClientConnection: ChannelInboundHandler, RemovableChannelHandle
         if !bounds.mayPersist(entryPoint.limits, now: .now()) { refuseStreams() }
     }
 
-    /// Once streams are refused, the client was told which one was the last: it may send the others again elsewhere. The
-    /// session closes them when it has said so (RFC 9113, section 6.8).
+    /// Once streams are refused, the client was told which one was the last: it may send the others again elsewhere.
+    /// The session closes them when it has said so (RFC 9113, section 6.8).
     private var takesStreams: Bool {
         switch state {
         case .open, .leaving: true
@@ -285,9 +284,8 @@ final class HTTP2ClientConnection: ChannelInboundHandler, RemovableChannelHandle
     private func send() {
         guard !isSending, !isReceiving, let session else { return }
         isSending = true
-        output.send(session, on: loop) { self.context }
+        watchOutput(isTaken: output.send(session, on: loop) { self.context })
         isSending = false
-        if let context { watchOutput(context) }
         tellWritable()
         guard context != nil, session.isOver else { return }
         closeAfterOutput()
