@@ -227,8 +227,8 @@ static bool is_first_block(const limpet_h2 *h2, const nghttp2_frame *frame) {
 }
 
 /*
- * After most of these libnghttp2 resets the stream. That stream's reset is sent later, and what it asks for would be
- * begun in vain until then.
+ * libnghttp2 resets the stream of such a frame, but not before it is asked for output. Until then the request of the
+ * stream must not go on.
  */
 static int on_invalid_frame(nghttp2_session *session, const nghttp2_frame *frame, int error, void *user) {
     (void)session;
@@ -340,7 +340,7 @@ static int on_frame_send(nghttp2_session *session, const nghttp2_frame *frame, v
     return 0;
 }
 
-/* A head that is too large for libnghttp2: without it, nothing would ever end the stream. */
+/* A head was too large for libnghttp2: without the reset the stream would stay open. */
 static int on_frame_not_send(nghttp2_session *session, const nghttp2_frame *frame, int error, void *user) {
     (void)session, (void)error;
     if (frame->hd.type == NGHTTP2_HEADERS) limpet_h2_reset(user, frame->hd.stream_id, NGHTTP2_INTERNAL_ERROR);

@@ -46,6 +46,11 @@ struct HTTP2ClientEndTests {
         }
     }
 
+    /// The preface, and windows that hold any response.
+    private static let opened =
+        HTTP2Frame.preface + HTTP2Frame.frame(type: 4, [0, 4, 0x7f, 0xff, 0xff, 0xff])
+        + HTTP2Frame.frame(type: 8, [0x7f, 0xff, 0, 0])
+
     @Test("end with their connection when the client takes nothing")
     func socketStalls() async throws {
         let backend = try ScriptedBackend.answering(ok(String(repeating: "x", count: 16 << 20)))
@@ -54,13 +59,34 @@ struct HTTP2ClientEndTests {
         options.limits.stallTimeout = .milliseconds(500)
         try await withProxy(to: [backend.port], options) { proxy in
             let socket = try proxy.connect()
-            let windows: [UInt8] = [0, 4, 0x7f, 0xff, 0xff, 0xff]
-            try socket.send(
-                HTTP2Frame.preface + HTTP2Frame.frame(type: 4, windows)
-                    + HTTP2Frame.frame(type: 8, [0x7f, 0xff, 0, 0]) + HTTP2Frame.head(HTTP2Frame.request))
+            try socket.send(Self.opened + HTTP2Frame.head(HTTP2Frame.request))
             try await #expect(eventually { try await proxy.onLoop { $0.openClients } == 1 })
             try await #expect(eventually { try await proxy.onLoop { $0.openClients } == 0 })
             #expect(try await proxy.counters().requestsInFlight == 0)
+        }
+    }
+
+    @Test("go on as long as the client takes a little within each limit")
+    func slowClient() async throws {
+        let size = 1 << 20
+        let backend = try ScriptedBackend.answering(ok(String(repeating: "x", count: size)))
+        defer { backend.close() }
+        var options = ProxyHarness.Options()
+        options.limits.stallTimeout = .milliseconds(600)
+        try await withProxy(to: [backend.port], options) { proxy in
+            let socket = try proxy.connect()
+            // So many that there is always something to send.
+            let streams = (0..<64).map { UInt32(2 * $0 + 1) }
+            try socket.send(Self.opened + streams.flatMap { HTTP2Frame.head(stream: $0, HTTP2Frame.request) })
+            var received = 0
+            while received < streams.count * size {
+                let bytes = try socket.receive(upTo: 1 << 20)
+                guard !bytes.isEmpty else { break }
+                received += bytes.count
+                // Four times the limit in all.
+                usleep(40_000)
+            }
+            #expect(received > streams.count * size)
         }
     }
 

@@ -136,7 +136,9 @@ final class HTTP2ClientConnection: ChannelInboundHandler, RemovableChannelHandle
     }
 
     func channelWritabilityChanged(context: ChannelHandlerContext) {
-        if context.channel.isWritable { send() } else { watchOutput(isTaken: false) }
+        let isTaken = context.channel.isWritable
+        watchOutput(isTaken: isTaken)
+        if isTaken { send() }
     }
 
     /// A client that takes nothing keeps its streams, and nothing that would end them reaches it.
