@@ -57,12 +57,15 @@ struct HTTP2ClientEndTests {
         defer { backend.close() }
         var options = ProxyHarness.Options()
         options.limits.stallTimeout = .milliseconds(500)
+        let log = RecordedExchanges()
+        options.exchangeLog = log
         try await withProxy(to: [backend.port], options) { proxy in
             let socket = try proxy.connect()
             try socket.send(Self.opened + HTTP2Frame.head(HTTP2Frame.request))
             try await #expect(eventually { try await proxy.onLoop { $0.openClients } == 1 })
             try await #expect(eventually { try await proxy.onLoop { $0.openClients } == 0 })
             #expect(try await proxy.counters().requestsInFlight == 0)
+            #expect(log.all.map(\.cause?.reason) == [.clientStalled])
         }
     }
 

@@ -164,12 +164,18 @@ final class HTTP2ClientConnection: ChannelInboundHandler, RemovableChannelHandle
 
     private func timedOut() {
         let now = NIODeadline.now()
-        if writeDeadline <= now { return close() }
+        if writeDeadline <= now { return stalled() }
         if headDeadline <= now { return end(for: .requestTimeout) }
         if streams.isEmpty { return end() }
         // The time for streams that were on their way when the stop began is over.
         refuseStreams()
         setDeadline()
+    }
+
+    /// The client takes nothing, so that there is no use in telling it that the connection ends.
+    private func stalled() {
+        for stream in Array(streams.values) { stream.stalled() }
+        close()
     }
 
     /// Ends the connection with all its streams.

@@ -303,6 +303,12 @@ final class HTTP2ClientStream: DeadlineHolder {
         }
     }
 
+    /// The client takes nothing of the connection.
+    func stalled() {
+        guard case .open(let exchange) = state else { return }
+        exchange.clientTimedOut()
+    }
+
     /// The replica stops.
     func stopped() {
         guard case .open(let exchange) = state else { return }
