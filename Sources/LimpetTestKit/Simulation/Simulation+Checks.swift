@@ -233,6 +233,14 @@ extension Simulation {
         }
     }
 
+    /// A touch that prolonged nothing is repeated soon, and does not count.
+    func noteFailedTouch(_ session: Fingerprint, by replica: SimulatedReplica, _ result: StoreResult) {
+        switch result {
+        case .unavailable, .readOnly: _ = replica.lastTouches[session]?.popLast()
+        default: break
+        }
+    }
+
     /// I15: a session that was just used lives for the idle timeout, if it needs no touch.
     func checkLifetime(_ request: SimulatedRequest, on server: SimulatedServer) {
         let replica = request.replica

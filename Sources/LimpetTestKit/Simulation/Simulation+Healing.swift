@@ -16,6 +16,9 @@ extension Simulation {
         runUntil(now + quiet)
         guard violation == nil else { return }
         checkOffered()
+        // A refill that the store has refused begins again ten seconds later.
+        runUntil(now + 7_000_000)
+        guard violation == nil else { return }
         checkSynced()
         let before = coverage.count(of: "refusals")
         for client in clients.indices where violation == nil { resolve(client) }

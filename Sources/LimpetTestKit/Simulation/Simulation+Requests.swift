@@ -154,6 +154,7 @@ extension Simulation {
         defer { shiftLifetime(operation.fingerprint, result, stamp: sent, garbled: stamp, at: replica) }
         let result = asIfNotAskedAgain(result, operation, purpose, at: replica)
         note("replica \(replica.index): \(describe(operation)) is answered \(describe(result))")
+        if case .touch = operation { noteFailedTouch(operation.fingerprint, by: replica, result) }
         switch purpose {
         case .request(let id):
             guard let owner = requests[id] else { return }

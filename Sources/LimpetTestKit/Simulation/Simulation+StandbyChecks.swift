@@ -57,6 +57,8 @@ extension Simulation {
             }
         guard first.since <= max(began, readAt) || isTold else { return nil }
         if let hint = request.hint, hint.binding.epoch >= first.binding.epoch { return nil }
+        // It has expired, and its session begun anew since: nobody could tell this replica.
+        guard !reigns.contains(where: { $0.end == .expired }) else { return nil }
         let bindings = reigns.map(\.binding)
         // Dropped meanwhile: its key begins anew.
         guard !bindings.contains(where: \.isTombstone) else { return nil }
@@ -230,7 +232,9 @@ extension Simulation {
             let hearing = other.hearings[server.primary]
             guard hearing.server === server, hearing.liveSince < longAgo, other.pausedUntil < longAgo,
                 other.coherence.isLive(primary: server.primary, now: other.instant(now)),
-                server.lastRefusal < claims[server.primary].lostAt, (silentlyLost[session] ?? -1) < hearing.liveSince,
+                server.lastRefusal < claims[server.primary].lostAt,
+                // What is lost without anybody's knowledge is told on the session's next request.
+                (silentlyLost[session] ?? -1) < claims[server.primary].lostAt,
                 let entry = other.cache.peek(session, now: other.instant(now)), entry.kind == .confirmed,
                 entry.expiresAt.milliseconds(since: other.instant(now)) > 500
             else { continue }
