@@ -52,7 +52,7 @@ enum StoreError: Error, Hashable, Sendable {
     case notSentinel
     /// A data connection leads to a different server than the coherence channel.
     case otherServer
-    /// The same server has taken over other data.
+    /// The same server has another replication id: a first replica follows it, it was promoted, or it has other data.
     case otherHistory
     /// Heartbeats do not come back.
     case unproven
@@ -103,7 +103,7 @@ enum StoreError: Error, Hashable, Sendable {
         case .notSentinel:
             "the server is not a Sentinel; store.redis.endpoints must name Sentinels where sentinel.masterName is set"
         case .otherServer: "two connections reached different servers"
-        case .otherHistory: "the server has taken over another server's data"
+        case .otherHistory: "the server's replication id has changed"
         case .unproven: "heartbeats are not coming back"
         case .unprovable: "no heartbeat can be sent"
         case .wrongPassword: "the username or password is wrong"
