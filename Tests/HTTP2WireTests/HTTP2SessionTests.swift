@@ -195,7 +195,11 @@ import Testing
             pair.server.complete.insert(stream)
         }
         var left = [streams.count * 5000]
-        while pair.server.session.nextOutput({ _ in }) { left.append(streams.map(pair.server.unsent).reduce(0, +)) }
+        var goesOn = true
+        while goesOn {
+            goesOn = pair.server.session.nextOutput { _ in }
+            left.append(streams.map(pair.server.unsent).reduce(0, +))
+        }
         #expect(zip(left, left.dropFirst()).allSatisfy { $0 - $1 <= 64 * 1024 + 5000 }, "\(left)")
         #expect(left.last == 0)
     }
