@@ -50,17 +50,22 @@ package final class ScriptedBackend: Sendable {
     /// Keeps bytes that a script has read, for the test to inspect.
     package func record(_ bytes: [UInt8]) { state.withLock { $0.received.append(bytes) } }
 
+    /// Refuses connections from now on. The thread that accepts them closes the descriptor: it would take the
+    /// connections of whoever has its number next.
     package func close() {
-        let isFirst = state.withLock { state in
-            defer { state.isClosed = true }
-            return !state.isClosed
+        state.withLock { state in
+            if !state.isClosed { shutdown(descriptor, Int32(SHUT_RDWR)) }
+            state.isClosed = true
         }
-        guard isFirst else { return }
-        shutdown(descriptor, Int32(SHUT_RDWR))
-        Glibc.close(descriptor)
     }
 
     private func acceptAll(_ script: @escaping Script) {
+        defer {
+            state.withLock { state in
+                state.isClosed = true
+                Glibc.close(descriptor)
+            }
+        }
         while true {
             let accepted = accept(descriptor, nil, nil)
             guard accepted >= 0 else { return }
