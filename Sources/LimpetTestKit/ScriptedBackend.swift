@@ -50,8 +50,8 @@ package final class ScriptedBackend: Sendable {
     /// Keeps bytes that a script has read, for the test to inspect.
     package func record(_ bytes: [UInt8]) { state.withLock { $0.received.append(bytes) } }
 
-    /// Refuses connections from now on. The thread that accepts them closes the descriptor: it would take the
-    /// connections of whoever has its number next.
+    /// Refuses connections from now on. The thread that accepts them closes the descriptor: until then nobody else has
+    /// its number, whose connections it would take.
     package func close() {
         state.withLock { state in
             if !state.isClosed { shutdown(descriptor, Int32(SHUT_RDWR)) }
